@@ -1,0 +1,1 @@
+"""The daemon and its people: configuration, composition, health, control, command line."""

@@ -1,0 +1,216 @@
+"""The documents that `edgectl --json` prints and the control socket serves: one class per verb, the contract of the surface.
+
+Every document carries `"schema": "edged.<verb>/1"`; times are RFC 3339 UTC strings, units are in the names, ids are
+names and never positions. `docs/schemas/` is generated from here (`script/schemas`), and a test holds it and real
+output against these classes. Imports pydantic and nothing of ours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Document(BaseModel):
+    """Closed and unchangeable: a field that is not named here is a defect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+
+Verdict = Literal["ok", "warning", "critical", "unknown"]
+CameraState = Literal["recording", "degraded", "down", "disabled"]
+Severity = Literal["info", "warning", "critical"]
+
+
+class Camera(Document):
+    id: str
+    name: str
+    state: CameraState
+    reason: str = Field(description="why it is in this state, and what to check; empty when all is well")
+    fps: float | None
+    width: int | None
+    height: int | None
+    codec: str | None
+    audio: str | None
+    bitrate_bps: int | None
+    last_frame_age_s: float | None
+    retained_s: float = Field(description="age of the oldest second that is still on disk")
+    floor_s: int
+    ceiling_s: int
+    forecast_s: float | None = Field(description="how long footage will be kept at the measured rate; null while unknown")
+    coverage_24h: float | None = Field(description="recorded share of the last 24 h in which the camera was known, 0 to 1")
+    unexplained_s: float = Field(description="seconds of the last 24 h neither recorded nor covered by a gap with a cause")
+    gaps_24h: int
+    since: str | None = Field(description="when the present state began")
+
+
+class Volume(Document):
+    id: str
+    path: str
+    state: Literal["in-service", "full", "away", "retired"]
+    reason: str
+    total_bytes: int
+    free_bytes: int
+    ring_bytes: int = Field(description="what edged keeps there")
+    limit_bytes: int = Field(description="what edged may keep there: max_bytes, or the volume less its reserve and what others use")
+    segments: int
+
+
+class Segment(Document):
+    camera: str
+    seq: int
+    start: str
+    end: str
+    path: str
+    bytes: int
+    sha256: str
+    state: Literal["committed"]
+    pins: list[str]
+    clock_epoch: int
+
+
+class Gap(Document):
+    camera: str
+    start: str
+    end: str | None
+    cause: str
+    detail: str
+
+
+class Alarm(Document):
+    key: str = Field(description="stable name of the condition, e.g. camera.down:lobby")
+    severity: Severity
+    state: Literal["raised", "cleared"]
+    since: str
+    cleared: str | None
+    count: int = Field(description="how often it was raised while it flapped")
+    text: str
+    action: str = Field(description="the first thing to do")
+
+
+class Broker(Document):
+    configured: bool
+    connected: bool
+    address: str
+    protocol: str = Field(description="5, 3.1.1 or empty")
+    reason: str
+    since: str | None
+
+
+class Clock(Document):
+    synced: bool
+    epoch: int
+    boot_id: str
+    uptime_s: float
+
+
+class Status(Document):
+    schema_: Literal["edged.status/1"] = Field("edged.status/1", alias="schema")
+    verdict: Verdict
+    action: str = Field(description="the first thing to do; empty when all is well")
+    node: str
+    office: str
+    name: str
+    version: str
+    time: str
+    timezone: str
+    started: str
+    pid: int
+    recovering: bool = Field(description="what an unclean stop left is still being worked off")
+    clock: Clock
+    cameras: list[Camera]
+    volumes: list[Volume]
+    broker: Broker
+    alarms: list[Alarm]
+
+
+class Cameras(Document):
+    schema_: Literal["edged.cameras/1"] = Field("edged.cameras/1", alias="schema")
+    cameras: list[Camera]
+
+
+class Segments(Document):
+    schema_: Literal["edged.segments/1"] = Field("edged.segments/1", alias="schema")
+    segments: list[Segment]
+
+
+class Gaps(Document):
+    schema_: Literal["edged.gaps/1"] = Field("edged.gaps/1", alias="schema")
+    gaps: list[Gap]
+
+
+class Alarms(Document):
+    schema_: Literal["edged.alarms/1"] = Field("edged.alarms/1", alias="schema")
+    alarms: list[Alarm]
+
+
+class CameraRetention(Document):
+    camera: str
+    floor_s: int
+    ceiling_s: int
+    retained_s: float
+    forecast_s: float | None
+    compliant: bool = Field(description="the floor is held, or not yet due because the camera is newer than its floor, and nothing is past the ceiling")
+    segments: int
+    bytes: int
+    oldest: str | None
+    newest: str | None
+
+
+class Retention(Document):
+    schema_: Literal["edged.retention/1"] = Field("edged.retention/1", alias="schema")
+    retention: list[CameraRetention]
+    volumes: list[Volume]
+    destroyed: int = Field(description="segments destroyed since the daemon started")
+    last_sweep: str | None
+
+
+class Explanation(Document):
+    schema_: Literal["edged.explanation/1"] = Field("edged.explanation/1", alias="schema")
+    segment: str
+    decision: Literal["keep", "destroy"]
+    reason: str
+    sentence: str
+
+
+class Reload(Document):
+    schema_: Literal["edged.reload/1"] = Field("edged.reload/1", alias="schema")
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    unchanged: list[str]
+    restart_needed: list[str] = Field(description="keys that changed but take effect only after a restart")
+
+
+class ConfigProblem(Document):
+    file: str
+    key: str
+    problem: str
+    instead: str = Field(description="what to write instead")
+
+
+class ConfigCheck(Document):
+    schema_: Literal["edged.config-check/1"] = Field("edged.config-check/1", alias="schema")
+    ok: bool
+    file: str
+    problems: list[ConfigProblem]
+    warnings: list[ConfigProblem]
+
+
+class Version(Document):
+    schema_: Literal["edged.version/1"] = Field("edged.version/1", alias="schema")
+    version: str
+    python: str
+    av: str
+    ffmpeg: str
+    sqlite: str
+
+
+class Error(Document):
+    """What the control socket answers when it refuses; `exit` is the exit code edgectl ends with."""
+
+    schema_: Literal["edged.error/1"] = Field("edged.error/1", alias="schema")
+    error: str
+    action: str
+    exit: int

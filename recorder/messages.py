@@ -1,0 +1,153 @@
+"""What the daemon and a camera's worker say to each other: one datagram each over a SOCK_SEQPACKET pair.
+
+Messages are tagged, closed and checked on arrival, because a worker parses what the network sends and is not trusted:
+a datagram that does not decode is the end of that worker, never of the daemon. No pickle crosses this border.
+One worker is one session with its camera: it connects, records until something ends it, says `Ended` and exits.
+
+    daemon                            worker
+    Start ------------------------->  connects                 (exits on EOF of the socket, at once)
+    <-------------------------------  Connected
+    <-------------------------------  Opening                  bytes are held in memory until the answer
+    Granted / Refused ------------->  .part appears            row first, file second
+    <-------------------------------  Stats, every second
+    <-------------------------------  Closed                   file renamed and synced, row still missing
+    Terms, Cut -------------------->  from the next segment on
+    Stop -------------------------->  finishes what it has
+    <-------------------------------  Closed, Ended            exit
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from storage.model import GapCause
+
+MAX_MESSAGE_BYTES: Final = 65_536
+"""Largest datagram either side sends or accepts; the longest real one (`Start` with a long URL) is under 4 KiB."""
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Base of all messages; `kind` names the class."""
+
+
+class Terms(Message, frozen=True, tag="terms"):
+    """Under which the next segments are recorded. The worker writes them into the file, the daemon into the row."""
+
+    volume: str
+    volume_path: str
+    floor_s: int
+    ceiling_s: int
+    epoch: int
+    synced: bool
+
+
+class Start(Message, frozen=True, tag="start"):
+    """The first message: whom to record and how. `url` carries no user or password."""
+
+    camera: str
+    url: str
+    username: str
+    password: str
+    boot_id: str
+    next_seq: int
+    previous_sha256: str
+    """Hex hash of the last committed segment, "" when there is none."""
+    segment_ms: int
+    sync_ms: int
+    """A file's data is synced at least this often; with the fragment length it keeps S6."""
+    terms: Terms
+
+
+class Granted(Message, frozen=True, tag="granted"):
+    """The `open` row of this segment is committed: its file may appear."""
+
+    seq: int
+
+
+class Refused(Message, frozen=True, tag="refused"):
+    """This segment must not be written; the camera stays connected and asks again with its next one."""
+
+    seq: int
+    cause: GapCause
+
+
+class Cut(Message, frozen=True, tag="cut"):
+    """Begin a new segment at the next key frame, e.g. because the wall clock was stepped."""
+
+    reason: str
+
+
+class Stop(Message, frozen=True, tag="stop"):
+    """Close the segment, say `Ended`, exit."""
+
+
+class Connected(Message, frozen=True, tag="connected"):
+    """The stream is open; `audio` is "" without sound. Sizes in pixels."""
+
+    video: str
+    width: int
+    height: int
+    audio: str
+    detail: str
+    """What was refused or is odd ("sound codec g726 cannot be kept: recorded without sound"); "" if nothing."""
+
+
+class Opening(Message, frozen=True, tag="opening"):
+    """A segment begins: its first key frame was shown at `wall_ms`, on this boot's clock `boottime_ms`."""
+
+    seq: int
+    wall_ms: int
+    boottime_ms: int
+    terms: Terms
+
+
+class Closed(Message, frozen=True, tag="closed"):
+    """The file lies complete, synced and under its final name."""
+
+    seq: int
+    end_wall_ms: int
+    end_boottime_ms: int
+    bytes: int
+    sha256: str
+    video_frames: int
+
+
+class Abandoned(Message, frozen=True, tag="abandoned"):
+    """The segment could not be written on (disk); what is durable of its `.part` is for recovery."""
+
+    seq: int
+    cause: GapCause
+    detail: str
+
+
+class Stats(Message, frozen=True, tag="stats"):
+    """Since `Connected`; counters only grow. `last_frame_boottime_ms` is 0 before the first frame."""
+
+    video_frames: int
+    bytes: int
+    last_frame_boottime_ms: int
+    repaired: int
+    """Packets whose timestamps had to be mended."""
+    dropped: int
+    """Packets that could not be kept."""
+    slowest_sync_ms: int
+    """Longest fdatasync since the last report."""
+    queued_bytes: int
+
+
+class Ended(Message, frozen=True, tag="ended"):
+    """The worker's last words. `cause` is None after `Stop`."""
+
+    cause: GapCause | None
+    tried: str
+    """"RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer": what was tried, without a secret."""
+    came_back: str
+    """"401 Unauthorized": what came back."""
+    check: str
+    """"user and password of this camera in edged.toml": what to check."""
+
+
+ToWorker = Start | Terms | Granted | Refused | Cut | Stop
+FromWorker = Connected | Opening | Closed | Abandoned | Stats | Ended

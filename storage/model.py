@@ -1,0 +1,135 @@
+"""The words of storage as values: moments, bounds, segments, gaps.
+
+Imports nothing but the standard library, so that a camera's worker can afford it. Units are in the names:
+`_ms` milliseconds, `_s` seconds, `bytes` octets. `wall_ms` is UTC since 1970 and only names things (S7);
+`boottime_ms` is CLOCK_BOOTTIME and is what ages are counted in, meaningful only together with a boot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant of this boot, on both clocks at once."""
+
+    wall_ms: int
+    boottime_ms: int
+
+    def plus_ms(self, delta_ms: int) -> Moment:
+        return Moment(self.wall_ms + delta_ms, self.boottime_ms + delta_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """最低保存期限 and 銷毀期限 of a camera. Floor runs from a segment's end, ceiling from its start."""
+
+    floor_s: int
+    ceiling_s: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.floor_s <= self.ceiling_s:
+            raise ValueError(f"floor {self.floor_s} s must lie between 0 and the ceiling {self.ceiling_s} s")
+
+
+class SegmentState(StrEnum):
+    """S5: each segment inode on a volume is exactly one of these."""
+
+    OPEN = "open"
+    COMMITTED = "committed"
+    QUARANTINED = "quarantined"
+    GARBAGE = "garbage"
+
+
+class GapCause(StrEnum):
+    """Why an interval was not recorded (S9). Closed list; `UNKNOWN` was found only by subtraction and is unexplained."""
+
+    STARTING = "starting"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    UNAUTHORISED = "unauthorised"
+    NO_SUCH_STREAM = "no-such-stream"
+    UNSUPPORTED = "unsupported"
+    STALLED = "stalled"
+    DROPPED = "dropped"
+    NO_KEYFRAME = "no-keyframe"
+    BAD_DATA = "bad-data"
+    WORKER_CRASH = "worker-crash"
+    DAEMON_STOPPED = "daemon-stopped"
+    DAEMON_CRASH = "daemon-crash"
+    POWER_LOSS = "power-loss"
+    DISK_FULL = "disk-full"
+    FLOOR_PROTECT = "floor-protect"
+    IO_ERROR = "io-error"
+    CLOCK_STEP = "clock-step"
+    DISABLED = "disabled"
+    RELOAD = "reload"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a segment when its `open` row is written, before its file exists."""
+
+    camera: str
+    seq: int
+    volume: str
+    """Volume id (UUID) from `.edged-volume.json`."""
+    start: Moment
+    bounds: Bounds
+    epoch: int
+    """Clock epoch: steps of the wall clock over 0.5 s count it up."""
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What is known of a segment once its file lies under its final name, synced."""
+
+    camera: str
+    seq: int
+    end: Moment
+    bytes: int
+    sha256: bytes
+    video_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One row of the catalog (索引)."""
+
+    id: int
+    camera: str
+    seq: int
+    volume: str
+    state: SegmentState
+    path: Path
+    """Absolute; below a volume that may be away."""
+    boot: int
+    """Number of the boot it was recorded in; boots are counted 1, 2, 3… by this box."""
+    start: Moment
+    end: Moment
+    bytes: int
+    sha256: bytes
+    bounds: Bounds
+    """As stamped when it was opened."""
+    epoch: int
+    synced: bool
+    unproven: bool
+    """Adopted without a row that vouches for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """錄影中斷: an interval of one camera that was not recorded. `end` is None while it lasts."""
+
+    id: int
+    camera: str
+    start: Moment
+    end: Moment | None
+    cause: GapCause
+    detail: str
+    """What a technician reads; never a secret."""
