@@ -1,0 +1,64 @@
+"""What can go wrong in storage, as one small tree sorted by response: try again, do with less, or stop.
+
+Imports nothing. Each error says `what` happened and, as an `action`, what a person does first. Nothing else is raised
+on purpose by storage; an `OSError` or `sqlite3.Error` that gets out is a defect or is wrapped on the way.
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Base of all; `what` happened, `action` is what to do first. Neither holds a secret."""
+
+    def __init__(self, what: str, action: str) -> None:
+        super().__init__(f"{what}; {action}" if action else what)
+        self.what = what
+        self.action = action
+
+
+class RetryError(StoreError):
+    """Passes by itself: the same call may succeed later."""
+
+
+class DegradeError(StoreError):
+    """One camera or volume does without; everything else goes on."""
+
+
+class FatalError(StoreError):
+    """The store cannot be used: the daemon says so and ends."""
+
+
+class StoreBusy(RetryError):
+    """More facts wait for the writer than it may hold."""
+
+
+class WriteFailed(RetryError):
+    """The database could not be written (disk full, I/O error). Nothing of the fact was stored."""
+
+
+class StoreClosed(RetryError):
+    """The store is closing: the fact was not stored."""
+
+
+class UnknownCamera(DegradeError):
+    """A fact about a camera that was never enrolled."""
+
+
+class NotOpen(DegradeError):
+    """A fact about a segment that is not in progress, or that contradicts what is recorded of it."""
+
+
+class VolumeRefused(DegradeError):
+    """This directory is not the volume it should be (S10)."""
+
+
+class StateLocked(FatalError):
+    """Another daemon uses this state directory."""
+
+
+class StateUnusable(FatalError):
+    """The state directory cannot be used."""
+
+
+class DatabaseDamaged(FatalError):
+    """edged.db is not a database that this version can use."""
