@@ -1,0 +1,121 @@
+"""What the store answers with: values for the daemon and the people who ask it. Pure; imports `storage.model` only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from storage.model import Moment
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class VolumeState(StrEnum):
+    IN_SERVICE = "in-service"
+    FULL = "full"
+    """Nothing may go and the next segments do not fit."""
+    AWAY = "away"
+    """Not there, or not the volume that was configured: nothing is written below its path (S10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where a camera's chain of segments ends."""
+
+    next_seq: int
+    previous_sha256: str
+    """Hex hash of the last committed segment, "" when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStatus:
+    """錄影硬碟 as it is now. Bytes are 0 while it is away and nothing is known."""
+
+    id: str
+    path: Path
+    state: VolumeState
+    reason: str
+    total_bytes: int
+    free_bytes: int
+    ring_bytes: int
+    """What edged keeps there."""
+    limit_bytes: int
+    """What edged may keep there."""
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraUsage:
+    """What is on disk of one camera, configured or not."""
+
+    camera: str
+    segments: int
+    bytes: int
+    oldest: Moment | None
+    oldest_age_ms: int
+    """Low bound of the age of the oldest second on disk; 0 when there is none."""
+    newest: Moment | None
+    bytes_per_day: float | None
+    """At the rate of its latest segments; None while nothing was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """錄影完整率: the three parts add up to the part of the interval in which the camera was known."""
+
+    covered_ms: int
+    explained_ms: int
+    """Covered by a gap whose cause is known."""
+    unexplained_ms: int
+    known_since_ms: int | None
+    """Wall clock of the camera's first enrolment; None for a camera that was never heard of."""
+    gaps: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """異常通報: one condition. `count` says how often it was raised since it first was."""
+
+    key: str
+    severity: Severity
+    raised: bool
+    since_ms: int
+    cleared_ms: int | None
+    count: int
+    text: str
+    action: str
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What one sweep did."""
+
+    destroyed: int
+    freed_bytes: int
+    kept: Mapping[str, int]
+    """How many of the examined segments were kept, by reason."""
+    blocked: tuple[str, ...]
+    """Volumes that need space while nothing on them may go."""
+    failed: tuple[str, ...]
+    """Files that could not be removed, each with the reason; their rows stay garbage and are tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What recovery found and did; all zero when the last stop was clean."""
+
+    adopted: int
+    unproven: int
+    quarantined: int
+    without_file: int
+    """Open rows whose file never appeared: their time is covered by a gap."""
+    garbage: int
+    left: tuple[str, ...]
+    """What could not be worked off this time (still locked, volume away, I/O error), each with the reason."""
