@@ -1,0 +1,81 @@
+"""Messages over a SOCK_SEQPACKET pair: one datagram, one JSON message.
+
+Imports only msgspec and the messages themselves: a camera's worker pays for what stands here. A datagram that does not
+decode raises `WireError`; whoever reads it ends that worker, never the daemon (L4).
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+import msgspec
+
+from recorder.messages import MAX_MESSAGE_BYTES, FromWorker, Message, ToWorker
+
+_ENCODER: Final = msgspec.json.Encoder()
+_COMMANDS: Final = msgspec.json.Decoder(ToWorker)
+_REPORTS: Final = msgspec.json.Decoder(FromWorker)
+
+
+class WireError(Exception):
+    """What came over the socket is no message. Never quotes it: a `Start` carries a password."""
+
+
+def encode(message: Message) -> bytes:
+    """One message as one datagram."""
+    data = _ENCODER.encode(message)
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise WireError(f"a {type(message).__name__} of {len(data)} bytes is longer than {MAX_MESSAGE_BYTES}")
+    return data
+
+
+def decode_command(data: bytes) -> ToWorker:
+    """Worker's side: what the daemon said."""
+    try:
+        return _COMMANDS.decode(data)
+    except msgspec.DecodeError:
+        raise WireError(f"{len(data)} bytes that are no message to a worker") from None
+
+
+def decode_report(data: bytes) -> FromWorker:
+    """Daemon's side: what a worker said."""
+    try:
+        return _REPORTS.decode(data)
+    except msgspec.DecodeError:
+        raise WireError(f"{len(data)} bytes that are no message from a worker") from None
+
+
+def send(sock: socket.socket, message: Message) -> None:
+    """Blocks while the other side does not read. Safe from several threads: a datagram is written whole."""
+    sock.send(encode(message))
+
+
+def offer(sock: socket.socket, message: Message) -> bool:
+    """As `send`, but says False instead of waiting when the other side does not read."""
+    try:
+        sock.send(encode(message), socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _datagram(sock: socket.socket) -> bytes | None:
+    """None at EOF, also when the other side died with something of ours unread."""
+    try:
+        data = sock.recv(MAX_MESSAGE_BYTES + 1)
+    except ConnectionResetError:
+        return None
+    return data or None
+
+
+def receive(sock: socket.socket) -> ToWorker | None:
+    """Worker's side: the next command, or None at EOF."""
+    data = _datagram(sock)
+    return None if data is None else decode_command(data)
+
+
+def receive_report(sock: socket.socket) -> FromWorker | None:
+    """Daemon's side, blocking (tests and tools; the daemon itself reads in its loop): the next report, or None at EOF."""
+    data = _datagram(sock)
+    return None if data is None else decode_report(data)
