@@ -1,0 +1,150 @@
+"""Reads /etc/edged/edged.toml: everything that is wrong with it at once, or the effective configuration.
+
+Imports the model, the rules and tomllib; the daemon and `edgectl config check` import this module only. A password is
+read from its file here and leaves only as SecretStr; no error carries a value that could hold one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from edged import config_rules
+from edged.config_model import Broker, Camera, Config, Expect, Paths, Recording, Retention, Site, Volume
+from edged.config_problem import ConfigError, Problem, translate
+
+__all__ = [
+    "Broker",
+    "Camera",
+    "Config",
+    "ConfigError",
+    "Expect",
+    "Paths",
+    "Problem",
+    "Recording",
+    "Retention",
+    "Site",
+    "Volume",
+    "check",
+    "load",
+]
+
+MAX_FILE_BYTES: Final = 1_048_576
+"""256 cameras with every key come to about 100 kB; a larger file is the wrong file."""
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The effective configuration, passwords resolved; ConfigError names all that is wrong."""
+    config, findings = _read(path, environ)
+    if config is None:
+        raise ConfigError(findings.problems)
+    return config
+
+
+def check(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Problem], list[Problem]]:
+    """(problems, warnings) of a file, without using it."""
+    config, findings = _read(path, environ)
+    if config is not None:
+        config_rules.warn_of_plans(findings, config)
+    return findings.problems, findings.warnings
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, config_rules.Findings]:
+    findings = config_rules.Findings(str(path), {})
+    raw = _parse(path, findings)
+    if raw is None:
+        return None, findings
+    findings.raw = raw
+    _refuse_open_passwords(findings)
+    try:
+        config = Config.model_validate(_without_passwords(raw))
+    except ValidationError as error:
+        config = None
+        findings.problems += translate(error, Config, str(path), raw)
+    config_rules.apply(findings, path.parent, environ)
+    return (None if config is None or findings.problems else _complete(config, findings)), findings
+
+
+def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            findings.problem((), f"is larger than {MAX_FILE_BYTES} bytes", "the configuration of edged")
+            return None
+        return tomllib.loads(data.decode("utf-8"))
+    except FileNotFoundError:
+        findings.problem((), "there is no such file", "see docs/configuration.md for one to begin with")
+    except OSError as error:
+        findings.problem((), f"cannot be read: {error.strerror}", "make it readable for the user that runs edged")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        findings.problem((f"line {line}",), "is not UTF-8 text", "save the file as UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
+        line = int(place[1]) if place and place[1] else data.count(b"\n") + 1
+        words = str(error)[: place.start()] if place else str(error)
+        where = f", column {place[2]}" if place and place[2] else ""
+        findings.problem(
+            (f"line {line}{where}",), f"is not TOML: {_lower(words)}", "text in quotes, one key = value a line"
+        )
+    return None
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]
+
+
+def _refuse_open_passwords(findings: config_rules.Findings) -> None:
+    cameras = findings.raw.get("cameras")
+    if isinstance(cameras, list):
+        for index, camera in enumerate(cameras):
+            if isinstance(camera, Mapping) and "password" in camera:
+                _refuse_open_password(findings, ("cameras", index, "password"))
+    mqtt = findings.raw.get("mqtt")
+    if isinstance(mqtt, Mapping) and "password" in mqtt:
+        _refuse_open_password(findings, ("mqtt", "password"))
+
+
+def _refuse_open_password(findings: config_rules.Findings, location: tuple[int | str, ...]) -> None:
+    findings.problem(
+        location, "a password does not belong in this file", 'password_file = "…", a file with mode 600 that holds it'
+    )
+
+
+def _without_passwords(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables without their `password` keys, which have been refused already and must get no further."""
+
+    def bare(table: Any) -> Any:
+        return (
+            {key: value for key, value in table.items() if key != "password"} if isinstance(table, Mapping) else table
+        )
+
+    cameras = raw.get("cameras")
+    changed = {**raw}
+    if isinstance(cameras, list):
+        changed["cameras"] = [bare(camera) for camera in cameras]
+    if "mqtt" in raw:
+        changed["mqtt"] = bare(raw["mqtt"])
+    return changed
+
+
+def _complete(config: Config, findings: config_rules.Findings) -> Config:
+    """Names where none were given, passwords where they were found."""
+
+    def with_password(location: tuple[int | str, ...]) -> dict[str, Any]:
+        found = findings.passwords.get(location)
+        return {"password": found} if found is not None else {}
+
+    cameras = [
+        camera.model_copy(update={"name": camera.name or camera.id, **with_password(("cameras", index))})
+        for index, camera in enumerate(config.cameras)
+    ]
+    mqtt = config.mqtt and config.mqtt.model_copy(update=with_password(("mqtt",)))
+    return config.model_copy(update={"cameras": cameras, "mqtt": mqtt})

@@ -1,0 +1,213 @@
+"""What concerns two values of a configuration at once, or the machine it is read on.
+
+Imports the model, edged.units and edged.secrets. The rules look at the raw tables, so that one wrong value does not
+hide the others: what cannot be read is skipped here, because the model has already complained of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from edged import config_model, secrets, units
+from edged.config_model import Config
+from edged.config_problem import Location, Problem, key_path
+
+MIN_BYTES_PER_SECOND: Final = 32_000
+"""256 kbit/s: a camera that sends less shows no face. Below it a floor cannot be held whatever the camera."""
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the rules found; `passwords` by place, for the configuration that comes of it."""
+
+    file: str
+    raw: Raw
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    passwords: dict[Location, SecretStr] = field(default_factory=dict)
+
+    def problem(self, location: Location, problem: str, instead: str) -> None:
+        self.problems.append(Problem(self.file, key_path(location, self.raw), problem, instead))
+
+    def warn(self, location: Location, problem: str, instead: str) -> None:
+        self.warnings.append(Problem(self.file, key_path(location, self.raw), problem, instead))
+
+
+def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> None:
+    """Every rule that needs no complete configuration."""
+    _one_camera_per_id(findings)
+    _floors_below_ceilings(findings)
+    _volumes_apart(findings)
+    _passwords(findings, directory, environ)
+
+
+def warn_of_plans(findings: Findings, config: Config) -> None:
+    """What a valid configuration will probably not achieve."""
+    if not any(camera.enabled for camera in config.cameras):
+        findings.warn(
+            ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
+        )
+    state = _existing(config.paths.state)
+    for index, volume in enumerate(config.volumes):
+        at = _existing(volume.path)
+        if volume.path.exists() and at.stat().st_dev == state.stat().st_dev:
+            findings.warn(
+                ("volumes", index, "path"),
+                f"lies on the same file system as {config.paths.state}: a full disk stops both",
+                "a file system of its own",
+            )
+    _warn_of_floors(findings, config)
+
+
+def _warn_of_floors(findings: Findings, config: Config) -> None:
+    rooms = [_room(volume) for volume in config.volumes]
+    floors_s = sum(config.bounds(camera.id).floor_s for camera in config.cameras if camera.enabled)
+    if None in rooms or not floors_s:
+        return
+    total = sum(room or 0 for room in rooms)
+    if total / floors_s < MIN_BYTES_PER_SECOND:
+        findings.warn(
+            ("retention", "min"),
+            f"the volumes have room for {units.format_size(total)}, which leaves each camera "
+            f"{total / floors_s * 8 / 1000:.0f} kbit/s to hold its floor",
+            "a larger max_bytes or disk, a shorter min, or fewer cameras",
+        )
+
+
+def _room(volume: config_model.Volume) -> int | None:
+    """How much edged may ever keep there; None while nobody can tell (the disk is not mounted yet)."""
+    if volume.max_bytes is not None:
+        return volume.max_bytes
+    if not volume.path.is_dir():
+        return None
+    space = os.statvfs(volume.path)
+    total = space.f_blocks * space.f_frsize
+    if volume.reserve_bytes is not None:
+        return max(0, total - volume.reserve_bytes)
+    return int(total * (100 - (volume.reserve_percent or 0)) / 100)
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest directory above it that exists."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _tables(raw: Raw, key: str) -> Iterator[tuple[int, Raw]]:
+    tables = raw.get(key)
+    if isinstance(tables, list):
+        yield from ((index, table) for index, table in enumerate(tables) if isinstance(table, Mapping))
+
+
+def _table(raw: Raw, key: str) -> Raw:
+    table = raw.get(key)
+    return table if isinstance(table, Mapping) else {}
+
+
+def _one_camera_per_id(findings: Findings) -> None:
+    first: dict[str, int] = {}
+    for index, camera in _tables(findings.raw, "cameras"):
+        name = camera.get("id")
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            findings.problem(
+                ("cameras", index, "id"),
+                f"{units.shown(name)} is already the id of cameras[{first[name]}]",
+                "an id of its own for each camera: footage is filed under it",
+            )
+        first.setdefault(name, index)
+
+
+def _duration(value: Any) -> timedelta | None:
+    try:
+        return units.parse_duration(value) if isinstance(value, str) else None
+    except units.UnitError:
+        return None
+
+
+def _floors_below_ceilings(findings: Findings) -> None:
+    site = _table(findings.raw, "retention")
+    segment = _duration(_table(findings.raw, "recording").get("segment")) or timedelta(0)
+    site_broken = _floor_and_ceiling(findings, ("retention",), site, site, segment)
+    for index, camera in _tables(findings.raw, "cameras"):
+        own = _table(camera, "retention")
+        if own.keys() & {"min", "max"} and not (site_broken and not own.keys() >= {"min", "max"}):
+            _floor_and_ceiling(findings, ("cameras", index, "retention"), own, {**site, **own}, segment)
+
+
+def _floor_and_ceiling(findings: Findings, location: Location, own: Raw, merged: Raw, segment: timedelta) -> bool:
+    floor, ceiling = _duration(merged.get("min")), _duration(merged.get("max"))
+    if floor is None or ceiling is None:
+        return False
+    low, high = units.format_duration(floor), units.format_duration(ceiling)
+    if floor > ceiling:
+        key = "min" if "min" in own else "max"
+        findings.problem(
+            (*location, key),
+            f"the floor (min, {low}) is above the ceiling (max, {high}): footage would have to be kept and destroyed",
+            f"a min of at most {high}, or a max of at least {low}",
+        )
+        return True
+    if ceiling < segment and "max" in own:
+        findings.problem(
+            (*location, "max"),
+            f"the ceiling ({high}) is shorter than one segment ({units.format_duration(segment)})",
+            "a longer max, or a shorter recording.segment",
+        )
+        return True
+    return False
+
+
+def _volumes_apart(findings: Findings) -> None:
+    places: list[tuple[Location, str, Path]] = []
+    for index, volume in _tables(findings.raw, "volumes"):
+        path = volume.get("path")
+        if isinstance(path, str) and path.startswith("/") and "\0" not in path:
+            places.append((("volumes", index, "path"), f"volumes[{index}]", Path(path).resolve()))
+    if "volumes" not in findings.raw:
+        places.append((("volumes",), "the volume", Path("/srv/edged").resolve()))
+    state = _table(findings.raw, "paths").get("state", "/var/lib/edged")
+    if isinstance(state, str) and state.startswith("/") and "\0" not in state:
+        places.append((("paths", "state"), "paths.state", Path(state).resolve()))
+    for (_, name, earlier), (location, _, later) in itertools.combinations(places, 2):
+        if earlier == later:
+            findings.problem(location, f"{later} is already {name}", "a directory of its own")
+        elif later.is_relative_to(earlier) or earlier.is_relative_to(later):
+            findings.problem(
+                location,
+                f"{later} and {earlier} ({name}) lie inside each other: one would count and destroy the other's files",
+                "directories that do not contain one another",
+            )
+
+
+def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str]) -> None:
+    holders: list[tuple[Location, Raw]] = [
+        (("cameras", index), camera) for index, camera in _tables(findings.raw, "cameras")
+    ]
+    holders.append((("mqtt",), _table(findings.raw, "mqtt")))
+    for location, table in holders:
+        name = table.get("password_file")
+        if not isinstance(name, str) or not name:
+            continue
+        if not table.get("username"):
+            findings.problem(
+                (*location, "username"), "is missing, though there is a password_file", 'username = "viewer"'
+            )
+        try:
+            found = secrets.find(name, directory, environ)
+        except secrets.SecretError as error:
+            findings.problem((*location, "password_file"), error.problem, error.instead)
+            continue
+        findings.passwords[location] = found.value
+        if found.warning:
+            findings.warn((*location, "password_file"), found.warning, found.instead)

@@ -1,0 +1,147 @@
+"""Durations and sizes as people write them: "31d", "1h30m", "500ms"; "2TB", "10GiB".
+
+Pure; imports the standard library only. Numbers without a unit are refused, because nobody can tell a wrong one from
+a right one later. Months and years are refused too: the law counts days, and a month has no length.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+MAX_DURATION: Final = timedelta(days=36_525)
+"""A hundred years: longer is a slip of the pen, and still far inside what every later sum can hold."""
+MAX_SIZE_BYTES: Final = 10**18
+"""An exabyte: beyond any box; keeps sums within the 64 bits of the catalog."""
+
+_DURATION_UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_SIZE_UNITS: Final = {
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50,
+}  # fmt: skip
+_PART: Final = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([A-Za-z]+)\s*")
+_LONGEST_SHOWN: Final = 40
+"""Characters of a wrong value that a message repeats; enough to find it, too few to print a pasted file."""
+_DURATION_HELP: Final = 'a number and a unit, such as "31d", "5m" or "1h30m" (units: ms, s, m, h, d, w)'
+_SIZE_HELP: Final = (
+    'a number and a unit, such as "2TB" or "10GiB" (units: B, kB, MB, GB, TB, PB; KiB, MiB, GiB, TiB, PiB)'
+)
+_WRONG_DURATION_UNITS: Final = {
+    "M": "a month has no fixed length: write days, such as 31d; minutes are m",
+    "y": "a year has no fixed length: write days, such as 365d",
+    "min": "minutes are m, such as 5m",
+    "sec": "seconds are s, such as 30s",
+    "D": "days are d, such as 31d",
+    "H": "hours are h, such as 12h",
+    "S": "seconds are s, such as 30s",
+}
+
+
+class UnitError(ValueError):
+    """What is wrong with it in plain words, and what to write instead."""
+
+    def __init__(self, problem: str, instead: str) -> None:
+        super().__init__(f"{problem}; write {instead}")
+        self.problem = problem
+        self.instead = instead
+
+
+def parse_duration(text: str) -> timedelta:
+    """ "31d" → 31 days. Parts may follow one another ("1h30m"), each unit once."""
+    total_ms = Decimal(0)
+    for number, unit in _parts(text, "duration", _DURATION_HELP):
+        if unit not in _DURATION_UNITS_MS:
+            hint = _WRONG_DURATION_UNITS.get(unit)
+            raise UnitError(f"{shown(text)} has the unknown unit {unit!r}", hint or _DURATION_HELP)
+        total_ms += number * _DURATION_UNITS_MS[unit]
+    if total_ms > MAX_DURATION // timedelta(milliseconds=1):
+        raise UnitError(f"{shown(text)} is longer than a hundred years", _DURATION_HELP)
+    if total_ms != int(total_ms):
+        raise UnitError(f"{shown(text)} is finer than a millisecond", _DURATION_HELP)
+    return timedelta(milliseconds=int(total_ms))
+
+
+def parse_size(text: str) -> int:
+    """ "2TB" → 2 000 000 000 000 bytes; "2TiB" counts in powers of 1024."""
+    parts = _parts(text, "size", _SIZE_HELP)
+    number, unit = parts[0]
+    if len(parts) > 1:
+        raise UnitError(f"{shown(text)} is more than one size", _SIZE_HELP)
+    if unit not in _SIZE_UNITS:
+        near = next((known for known in _SIZE_UNITS if known.lower() in (unit.lower(), f"{unit.lower()}b")), None)
+        instead = f'"{number}{near}"' if near else _SIZE_HELP
+        raise UnitError(f"{shown(text)} has the unknown unit {unit!r}", instead)
+    size = number * _SIZE_UNITS[unit]
+    if size > MAX_SIZE_BYTES:
+        raise UnitError(f"{shown(text)} is more than an exabyte", _SIZE_HELP)
+    if size != int(size):
+        raise UnitError(f"{shown(text)} is not a whole number of bytes", _SIZE_HELP)
+    return int(size)
+
+
+def format_duration(duration: timedelta) -> str:
+    """The exact text that `parse_duration` reads back, in the largest units that fit: "1d12h", "2s", "0s"."""
+    rest = duration // timedelta(milliseconds=1)
+    if rest < 0:
+        return f"-{format_duration(-duration)}"
+    text = ""
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, _DURATION_UNITS_MS[unit])
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
+def approximate_duration(seconds: float) -> str:
+    """At most two units, for reading at a glance: "31d 4h", "2h 5m", "48s"."""
+    rest = max(0, round(seconds))
+    words: list[str] = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, length)
+        if count or words:
+            words.append(f"{count}{unit}" if count else "")
+        if len(words) == 2:
+            break
+    return " ".join(filter(None, words)) or "0s"
+
+
+def format_size(size: int) -> str:
+    """Three digits and a decimal unit, as disks are sold: "1.87 TB", "512 B"."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if abs(value) < 999.5:
+            break
+        value, unit = value / 1000, larger
+    digits = 0 if unit == "B" or abs(value) >= 99.95 else 1 if abs(value) >= 9.995 else 2
+    return f"{value:.{digits}f} {unit}"
+
+
+def shown(text: str) -> str:
+    """A wrong value as a message may repeat it: quoted, on one line, cut short."""
+    return quoted(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
+
+
+def quoted(text: str) -> str:
+    """Double-quoted as TOML would, control characters escaped, Chinese left readable."""
+    inner = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in inner) + '"'
+
+
+def _parts(text: str, what: str, help_text: str) -> list[tuple[Decimal, str]]:
+    parts: list[tuple[Decimal, str]] = []
+    position = 0
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None:
+            break
+        parts.append((Decimal(match[1]), match[2]))
+        position = match.end()
+    if not parts or position < len(text):
+        lone = re.fullmatch(r"\s*[0-9.]+\s*", text)
+        problem = f"{shown(text)} has no unit" if lone else f"{shown(text)} is not a {what}"
+        raise UnitError(problem, help_text)
+    units = [unit for _, unit in parts]
+    if len(set(units)) < len(units):
+        raise UnitError(f"{shown(text)} names one unit twice", help_text)
+    return parts
