@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeAlias
+
+Sha256: TypeAlias = bytes
+"""32 raw bytes. Named, because beside a field called `bytes` the type of that name is out of reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class SegmentState(StrEnum):
 
 
 class GapCause(StrEnum):
-    """Why an interval was not recorded (S9). Closed list; `UNKNOWN` was found only by subtraction and is unexplained."""
+    """Why an interval was not recorded (S9). Closed list; `UNKNOWN` was found by subtraction only: unexplained."""
 
     STARTING = "starting"
     UNREACHABLE = "unreachable"
@@ -93,7 +97,7 @@ class Closing:
     seq: int
     end: Moment
     bytes: int
-    sha256: bytes
+    sha256: Sha256
     video_frames: int
 
 
@@ -113,7 +117,7 @@ class Segment:
     start: Moment
     end: Moment
     bytes: int
-    sha256: bytes
+    sha256: Sha256
     bounds: Bounds
     """As stamped when it was opened."""
     epoch: int
