@@ -1,0 +1,70 @@
+"""Where things lie on a volume, and how segments are called. Pure; imports the standard library only.
+
+`<volume>/<camera>/<YYYY-MM-DD>/<YYYYMMDDTHHMMSS.mmmZ>-<seq>.mp4`, in UTC, `.part` behind it while in progress.
+Names are made from the wall clock and therefore prove nothing (S7); the sequence number keeps two names apart when the
+clock was set back or two segments begin in one millisecond.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Final
+
+IDENTITY_NAME: Final = ".edged-volume.json"
+PINS_DIR: Final = ".pins"
+LEDGER_DIR: Final = ".ledger"
+SEGMENT_SUFFIX: Final = ".mp4"
+PART_SUFFIX: Final = ".part"
+DIR_MODE: Final = 0o750
+FILE_MODE: Final = 0o640
+"""Owner edged, readable by its group: no human account reads footage past the daemon."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS: Final = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+"""Four digits of year end here. A clock that is further off still gets a name: no clock stops a recording (S7)."""
+_CAMERA_MAX_BYTES: Final = 128
+"""Half of what file systems allow in a name, so that whatever is derived from a camera's id still fits."""
+_SEGMENT_NAME: Final = re.compile(
+    r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z-(0|[1-9]\d{0,18})\.mp4(?:\.part)?", re.ASCII
+)
+
+
+def segment_path(camera: str, start_wall_ms: int, seq: int) -> PurePosixPath:
+    """The final path of a segment, relative to its volume."""
+    if not camera or camera.startswith(".") or "/" in camera or "\0" in camera:
+        raise ValueError(f"camera id {camera!r} cannot name a directory")
+    if len(camera.encode()) > _CAMERA_MAX_BYTES:
+        raise ValueError(f"camera id {camera!r} is longer than {_CAMERA_MAX_BYTES} bytes")
+    if seq < 0:
+        raise ValueError(f"sequence number {seq} is negative")
+    at = _EPOCH + timedelta(milliseconds=min(max(start_wall_ms, 0), _LAST_MS))
+    day = f"{at.year:04}-{at.month:02}-{at.day:02}"
+    stamp = f"{at.year:04}{at:%m%dT%H%M%S}.{at.microsecond // 1000:03}Z"
+    return PurePosixPath(camera, day, f"{stamp}-{seq}{SEGMENT_SUFFIX}")
+
+
+def part_path(path: PurePosixPath) -> PurePosixPath:
+    """How a segment is called while it is being written."""
+    return path.with_name(path.name + PART_SUFFIX)
+
+
+def final_name(name: str) -> str:
+    """How a segment's file is called once it is complete, from either of its names."""
+    return name.removesuffix(PART_SUFFIX)
+
+
+def parse_segment_name(name: str) -> tuple[int, int] | None:
+    """`(start_wall_ms, seq)` of a file name, complete or in progress; None for what `segment_path` cannot have made."""
+    match = _SEGMENT_NAME.fullmatch(name)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, millisecond, seq = map(int, match.groups())
+    try:
+        at = datetime(year, month, day, hour, minute, second, millisecond * 1000, tzinfo=UTC)
+    except ValueError:
+        return None
+    if at < _EPOCH:
+        return None
+    return (at - _EPOCH) // timedelta(milliseconds=1), seq

@@ -1,0 +1,189 @@
+"""A volume (錄影硬碟): a directory that proves who it is, locked while in use, and how much room it has.
+
+Imports the standard library and lean modules of storage. Blocking. Keeps S10: a path that should carry a volume and
+does not is refused, even if empty, because it may be a mount point without its disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from storage.durable import rename_noreplace
+from storage.errors import VolumeRefused
+from storage.layout import FILE_MODE, IDENTITY_NAME
+from storage.segmentfile import read_identity
+
+IDENTITY_SCHEMA: Final = "edged.volume/1"
+_UNFINISHED: Final = IDENTITY_NAME + ".new"
+"""An identity that a power cut kept from its name; no more than nothing."""
+_MADE_BY_MKFS: Final = frozenset({"lost+found", _UNFINISHED})
+"""A file system fresh from mkfs.ext4 counts as empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """A volume as configured."""
+
+    path: Path
+    reserve_percent: float | None = None
+    reserve_bytes: int | None = None
+    max_bytes: int | None = None
+
+    def reserve_of(self, total_bytes: int) -> int:
+        """Bytes that stay free; the larger of the two where both are given."""
+        share = 0 if self.reserve_percent is None else int(total_bytes * self.reserve_percent / 100)
+        return max(share, self.reserve_bytes or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes and inodes of a file system, as an ordinary user finds them."""
+
+    total: int
+    free: int
+    """f_bavail: what root keeps for itself is not ours."""
+    files_free: int | None
+    """None where the file system has no fixed number of inodes."""
+
+
+class Volume:
+    """An identified, locked volume. Its open directory keeps the disk from being unmounted under it."""
+
+    def __init__(self, fd: int, spec: VolumeSpec, volume_id: str) -> None:
+        """Use `open`."""
+        self._fd = fd
+        self._spec = spec
+        self._id = volume_id
+
+    @classmethod
+    def open(cls, spec: VolumeSpec, *, node: str, known: Mapping[Path, str], taken: Mapping[str, Path]) -> Self:
+        """Identify and lock; initialise it if it is an empty directory that the database does not know.
+
+        `known` is every volume of the database by path, `taken` those opened before this one by id.
+        `VolumeRefused` with words for a technician; `OSError` where the disk itself fails.
+        """
+        try:
+            fd = os.open(spec.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            what = "there is no such directory"
+            raise _refused(spec.path, what, "Create it, and mount the disk there if it has one.") from error
+        except PermissionError as error:
+            what = "it may not be opened"
+            raise _refused(spec.path, what, "Give the directory to the user that edged runs as.") from error
+        try:
+            _lock(fd, spec.path)
+            volume_id = _identify(fd, spec.path, node, known)
+            _refuse_double(spec.path, volume_id, taken)
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(fd, spec, volume_id)
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def path(self) -> Path:
+        return self._spec.path
+
+    @property
+    def spec(self) -> VolumeSpec:
+        return self._spec
+
+    def space(self) -> Space:
+        """Measured now. Raises rather than guess: an error is not infinite space, and not none."""
+        self.verify()
+        stat = os.fstatvfs(self._fd)
+        return Space(
+            total=stat.f_blocks * stat.f_frsize,
+            free=stat.f_bavail * stat.f_frsize,
+            files_free=stat.f_favail if stat.f_files else None,
+        )
+
+    def verify(self) -> None:
+        """`VolumeRefused` unless the path still leads to the directory that was locked (S10)."""
+        here = os.fstat(self._fd)
+        try:
+            there = self.path.stat()
+        except OSError as error:
+            raise _refused(self.path, f"it is gone ({error.strerror})", "Check the disk and its cable.") from error
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            what = "another directory has taken its place"
+            raise _refused(self.path, what, "Mount the disk again, then restart edged.")
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+def _refused(path: Path, what: str, action: str) -> VolumeRefused:
+    return VolumeRefused(f"volume {path}: {what}", action)
+
+
+def _lock(fd: int, path: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        what = "another edged is using it"
+        raise _refused(path, what, "Stop the other one, or configure another path.") from error
+
+
+def _refuse_double(path: Path, volume_id: str, taken: Mapping[str, Path]) -> None:
+    if volume_id in taken:
+        what = f"it says that it is volume {volume_id}, and so does {taken[volume_id]}"
+        raise _refused(path, what, "One is a copy of the other: take the copy out of the configuration.")
+
+
+def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str:
+    expected = known.get(path)
+    try:
+        identity = read_identity(fd)
+    except FileNotFoundError as error:
+        if expected is not None:
+            what = f"volume {expected} belongs here, but there is no {IDENTITY_NAME}"
+            raise _refused(path, what, "Its disk is probably not mounted: mount it.") from error
+        return _initialise(fd, path, node)
+    except ValueError as error:
+        what = f"{IDENTITY_NAME} cannot be read ({error})"
+        raise _refused(path, what, "Check the disk; restore the file from a backup.") from error
+    volume_id = identity.get("volume", "")
+    if identity.get("schema") != IDENTITY_SCHEMA or not volume_id:
+        what = f"{IDENTITY_NAME} is not of the form {IDENTITY_SCHEMA}"
+        raise _refused(path, what, "It was written by another version of edged: use that one.")
+    if identity.get("node") != node:
+        what = f"it belongs to the box {identity.get('node')!r}, and this one is {node!r}"
+        raise _refused(path, what, "Mount this box's own disk, or correct `node` under [site].")
+    if expected not in (None, volume_id):
+        what = f"volume {expected} belongs here, but this is volume {volume_id}"
+        raise _refused(path, what, "The wrong disk is mounted: mount the right one.")
+    return volume_id
+
+
+def _initialise(fd: int, path: Path, node: str) -> str:
+    if set(os.listdir(fd)) - _MADE_BY_MKFS:
+        what = f"it is not empty and has no {IDENTITY_NAME}"
+        raise _refused(path, what, "A new volume begins in an empty directory: choose one.")
+    volume_id = str(uuid.uuid4())
+    identity = {"schema": IDENTITY_SCHEMA, "volume": volume_id, "node": node}
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(_UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
+            json.dump(identity, file)
+            file.flush()
+            os.fsync(file.fileno())
+        rename_noreplace(_UNFINISHED, IDENTITY_NAME, dir_fd=fd)
+        os.fsync(fd)
+    except PermissionError as error:
+        what = "nothing may be written there"
+        raise _refused(path, what, "Give the directory to the user that edged runs as.") from error
+    return volume_id
