@@ -1,31 +1,45 @@
 """The configuration as values: one class per table of the TOML file, closed and unchangeable.
 
-Imports pydantic, edged.units and, for what the daemon derives from it, storage. Each field's first example is what a
-message tells people to write. What concerns two values at once is checked in edged.config_rules.
+Imports pydantic, the value types and, for what the daemon derives from it, storage. The first example of a field is what
+a message tells people to write. What concerns two values at once is checked in edged.config_rules.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import zoneinfo
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from edged import units
+from edged.config_types import (
+    AbsolutePath,
+    Duration,
+    Host,
+    Name,
+    OnFull,
+    Port,
+    Profile,
+    Reserve,
+    Size,
+    Span,
+    TimeZone,
+    Url,
+    Word,
+    between,
+    identifier,
+    parse_reserve,
+)
 from storage.model import Bounds
+from storage.volume import VolumeSpec
 
-if TYPE_CHECKING:
-    from storage.volume import VolumeSpec
-
-PROFILES: Final = ("wenshan-household", "jiancheng-land", "taipei-police", "dahu-township", "nangang-school")
-"""Offices whose rules edged knows by name."""
+MAX_NODE: Final = 64
+"""Characters; also the MQTT client id, of which every broker in use takes as many."""
+MAX_ID: Final = 32
+"""Characters of a camera's id: a column on the screen, a directory on the disk."""
 SEGMENT_MIN: Final = timedelta(seconds=2)
 """Shorter segments cost more in file names and commits than they hold."""
 SEGMENT_MAX: Final = timedelta(hours=1)
@@ -36,169 +50,10 @@ MAX_LOSS_MAX: Final = timedelta(minutes=1)
 """More than a minute lost at a power cut is no longer a recorder."""
 DEFAULT_RESERVE_PERCENT: Final = 5.0
 """A file system fuller than that slows down and fragments."""
-MAX_RESERVE_PERCENT: Final = 90.0
-"""Beyond it nothing would be left to record on."""
 MAX_CAMERAS: Final = 256
 """Far above what one box can write; bounds what a pasted file can start."""
 MAX_VOLUMES: Final = 64
-MAX_NAME: Final = 64
-"""Characters of a name that people read: a status line must hold it."""
 MAX_PRIORITY: Final = 1_000
-PATH_SECRET: Final = re.compile(r"(?i)(?:^|[/?&;_:=.-])(?:pass|passwd|password|pwd)=[^&/?_;]")
-"""How cheap cameras want the password inside the path: /user=admin&password=…, /user=admin_password=…"""
-
-
-def _refuse(problem: str, instead: str = "") -> PydanticCustomError:
-    # The words are handed over as context, because pydantic would read braces in them as a template.
-    return PydanticCustomError("edged", "{problem}", {"problem": problem, "instead": instead})
-
-
-def _duration(value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise _refuse("must be a duration in quotes, with a unit")
-    try:
-        return units.parse_duration(value)
-    except units.UnitError as error:
-        raise _refuse(error.problem, error.instead) from None
-
-
-def _size(value: Any) -> int:
-    if not isinstance(value, str):
-        raise _refuse("must be a size in quotes, with a unit")
-    try:
-        size = units.parse_size(value)
-    except units.UnitError as error:
-        raise _refuse(error.problem, error.instead) from None
-    if size == 0:
-        raise _refuse("must be more than nothing")
-    return size
-
-
-def _between(low: timedelta, high: timedelta) -> AfterValidator:
-    def check(value: timedelta) -> timedelta:
-        if not low <= value <= high:
-            span = f"{units.format_duration(low)} to {units.format_duration(high)}"
-            raise _refuse(f"{units.format_duration(value)} is outside {span}", f"a duration from {span}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _whole_seconds(value: timedelta) -> timedelta:
-    if value % timedelta(seconds=1):
-        raise _refuse("must be whole seconds")
-    return value
-
-
-def _path(value: Any) -> Path:
-    if isinstance(value, Path):
-        return value
-    if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
-        raise _refuse("must be an absolute path in quotes")
-    if ".." in value.split("/"):
-        raise _refuse('must not contain ".."', "the path as it really is")
-    return Path(value)
-
-
-def _printable(value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        raise _refuse("must be visible characters on one line")
-    return value
-
-
-def _timezone(value: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(value)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise _refuse(f"{units.shown(value)} is not a time zone", 'a name like "Asia/Taipei"') from None
-    return value
-
-
-def _profile(value: str) -> str:
-    if value not in PROFILES:
-        raise _refuse(
-            f"{units.shown(value)} is not a profile that edged knows", f"one of {', '.join(PROFILES)}, or leave it out"
-        )
-    return value
-
-
-def _on_full(value: str) -> str:
-    if value == "overwrite":
-        raise _refuse(
-            "overwriting footage that is younger than its floor is not built into this version",
-            '"stop", and a shorter min, or a larger disk',
-        )
-    if value != "stop":
-        raise _refuse(f"{units.shown(value)} is not a way to deal with a full disk", '"stop"')
-    return value
-
-
-def _reserve(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _refuse('must be in quotes: a percentage or a size, such as "5%" or "10GiB"')
-    if not value.rstrip().endswith("%"):
-        _size(value)
-        return value
-    number = value.rstrip()[:-1].strip()
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", number):
-        raise _refuse(f"{units.shown(value)} is not a percentage")
-    if float(number) > MAX_RESERVE_PERCENT:
-        raise _refuse(f"{units.shown(value)} leaves too little to record on", f'at most "{MAX_RESERVE_PERCENT:.0f}%"')
-    return value
-
-
-def _url(value: str) -> str:
-    """Checks without ever repeating the address: it may hold a password by mistake."""
-    if not value.isprintable() or " " in value:
-        raise _refuse("contains spaces or characters that cannot be typed")
-    try:
-        parts = urlsplit(value)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise _refuse("is not an address that can be read") from None
-    if parts.scheme not in ("rtsp", "rtsps", "test"):
-        raise _refuse("must begin with rtsp://, rtsps:// or test://")
-    if "@" in parts.netloc:
-        raise _refuse(
-            "carries a user or a password, which would be shown wherever the address is shown",
-            'the address without them, and username = "…" and password_file = "…" beside it',
-        )
-    if PATH_SECRET.search(f"{parts.path}?{parts.query}#{parts.fragment}"):
-        raise _refuse(
-            "carries a password in its path, which would be shown wherever the address is shown",
-            'the camera\'s address without a password, with username = "…" and password_file = "…" beside it',
-        )
-    if parts.scheme != "test" and not host:
-        raise _refuse("names no host")
-    if port == 0:
-        raise _refuse("names port 0, which does not exist")
-    return value
-
-
-def _host(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", value) or "//" in value:
-        raise _refuse("must be a host name or an address, without mqtt://, port, user or password")
-    return value
-
-
-def _pattern(pattern: str, words: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise _refuse(f"{units.shown(value)} must be {words}", words)
-        return value
-
-    return AfterValidator(check)
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Span = Annotated[Duration, AfterValidator(_whole_seconds)]
-AbsolutePath = Annotated[Path, BeforeValidator(_path)]
-Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_printable)]
-Size = Annotated[int, BeforeValidator(_size)]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-Word = Annotated[str, Field(max_length=255), AfterValidator(_printable)]
 
 
 class Table(BaseModel):
@@ -206,19 +61,11 @@ class Table(BaseModel):
 
 
 class Site(Table):
-    node: Annotated[str, _pattern("[a-z0-9-]{1,64}", "1 to 64 of a-z, 0-9 and -")] = Field(
-        examples=['node = "wenshan-main"']
-    )
-    office: Annotated[str, _pattern("[a-z0-9-]{1,64}", "1 to 64 of a-z, 0-9 and -")] = Field(
-        examples=['office = "wenshan"']
-    )
+    node: Annotated[str, identifier(MAX_NODE)] = Field(examples=['node = "wenshan-main"'])
+    office: Annotated[str, identifier(MAX_NODE)] = Field(examples=['office = "wenshan"'])
     name: Name = Field(examples=['name = "文山區戶政事務所 所本部"'])
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
-        default="Asia/Taipei", examples=['timezone = "Asia/Taipei"']
-    )
-    profile: Annotated[str, AfterValidator(_profile)] | None = Field(
-        default=None, examples=['profile = "wenshan-household"']
-    )
+    timezone: TimeZone = Field(default="Asia/Taipei", examples=['timezone = "Asia/Taipei"'])
+    profile: Profile | None = Field(default=None, examples=['profile = "wenshan-household"'])
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
@@ -234,25 +81,20 @@ class Paths(Table):
 
 class Volume(Table):
     path: AbsolutePath = Field(examples=['path = "/srv/edged"'])
-    reserve: Annotated[str, BeforeValidator(_reserve)] = Field(
-        default=f"{DEFAULT_RESERVE_PERCENT:g}%", examples=['reserve = "5%"']
-    )
+    reserve: Reserve = Field(default=f"{DEFAULT_RESERVE_PERCENT:g}%", examples=['reserve = "5%"'])
     max_bytes: Size | None = Field(default=None, examples=['max_bytes = "2TB"'])
 
-    @property
-    def reserve_percent(self) -> float | None:
-        return float(self.reserve.rstrip()[:-1]) if self.reserve.rstrip().endswith("%") else None
-
-    @property
-    def reserve_bytes(self) -> int | None:
-        return units.parse_size(self.reserve) if self.reserve_percent is None else None
+    def spec(self) -> VolumeSpec:
+        """As storage wants to know it."""
+        percent, size = parse_reserve(self.reserve)
+        return VolumeSpec(path=self.path, reserve_percent=percent, reserve_bytes=size, max_bytes=self.max_bytes)
 
 
 class Recording(Table):
-    segment: Annotated[Duration, _between(SEGMENT_MIN, SEGMENT_MAX)] = Field(
+    segment: Annotated[Duration, between(SEGMENT_MIN, SEGMENT_MAX)] = Field(
         default=timedelta(minutes=5), examples=['segment = "5m"']
     )
-    max_loss: Annotated[Duration, _between(MAX_LOSS_MIN, MAX_LOSS_MAX)] = Field(
+    max_loss: Annotated[Duration, between(MAX_LOSS_MIN, MAX_LOSS_MAX)] = Field(
         default=timedelta(seconds=2), examples=['max_loss = "2s"']
     )
 
@@ -260,7 +102,7 @@ class Recording(Table):
 class Retention(Table):
     min: Span = Field(examples=['min = "31d"'])
     max: Span = Field(examples=['max = "365d"'])
-    on_full: Annotated[str, AfterValidator(_on_full)] = Field(default="stop", examples=['on_full = "stop"'])
+    on_full: OnFull = Field(default="stop", examples=['on_full = "stop"'])
 
 
 class CameraRetention(Table):
@@ -278,12 +120,10 @@ class Expect(Table):
 
 
 class Camera(Table):
-    id: Annotated[str, _pattern("[a-z0-9-]{1,32}", "1 to 32 of a-z, 0-9 and -")] = Field(examples=['id = "lobby"'])
+    id: Annotated[str, identifier(MAX_ID)] = Field(examples=['id = "lobby"'])
     name: Name = Field(default="", examples=['name = "大廳"'])
     """What people call it; its id where the file gives no name."""
-    url: Annotated[str, Field(max_length=2_000), AfterValidator(_url)] = Field(
-        examples=['url = "rtsp://10.0.0.11/stream1"']
-    )
+    url: Url = Field(examples=['url = "rtsp://10.0.0.11/stream1"'])
     username: Word | None = Field(default=None, examples=['username = "viewer"'])
     password_file: Word | None = Field(default=None, examples=['password_file = "lobby.password"'])
     password: SecretStr = Field(default=SecretStr(""), exclude=True, repr=False)
@@ -297,7 +137,7 @@ class Camera(Table):
 
 
 class Broker(Table):
-    host: Annotated[str, AfterValidator(_host)] = Field(examples=['host = "127.0.0.1"'])
+    host: Host = Field(examples=['host = "127.0.0.1"'])
     port: Port = Field(default=1883, examples=["port = 1883"])
     username: Word | None = Field(default=None, examples=['username = "edged"'])
     password_file: Word | None = Field(default=None, examples=['password_file = "mqtt.password"'])
@@ -330,17 +170,7 @@ class Config(Table):
 
     def volume_specs(self) -> list[VolumeSpec]:
         """The volumes as storage wants to know them."""
-        from storage.volume import VolumeSpec
-
-        return [
-            VolumeSpec(
-                path=volume.path,
-                reserve_percent=volume.reserve_percent,
-                reserve_bytes=volume.reserve_bytes,
-                max_bytes=volume.max_bytes,
-            )
-            for volume in self.volumes
-        ]
+        return [volume.spec() for volume in self.volumes]
 
     def config_hash(self) -> str:
         """SHA-256 of the effective configuration without secrets: two boxes with one hash are set up alike."""

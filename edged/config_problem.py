@@ -48,6 +48,14 @@ _TYPES = {
     "model_type": "a table",
     "dict_type": "a table",
 }
+_LIMITS = {
+    "greater_than": ("must be more than {}", "gt"),
+    "greater_than_equal": ("must be at least {}", "ge"),
+    "less_than_equal": ("must be at most {}", "le"),
+    "string_too_long": ("must be at most {} characters long", "max_length"),
+    "too_long": ("must be at most {} tables", "max_length"),
+    "too_short": ("must be at least {} table", "min_length"),
+}
 
 
 def key_path(location: Location, raw: Mapping[str, Any]) -> str:
@@ -59,7 +67,8 @@ def key_path(location: Location, raw: Mapping[str, Any]) -> str:
             text += _item(node, part)
             node = node[part] if isinstance(node, list) and part < len(node) else None
         else:
-            text += f".{part}" if text else part
+            word = part if part.isprintable() else ascii(part)
+            text += f".{word}" if text else word
             node = node.get(part) if isinstance(node, Mapping) else None
     return text
 
@@ -97,6 +106,9 @@ def _words(
         return f"must be {_TYPES[kind]}", example
     if kind == "literal_error":
         return f"must be {context.get('expected', 'one of the known words')}", example
+    if kind in _LIMITS:
+        words, limit = _LIMITS[kind]
+        return words.format(context.get(limit)), example
     return message, str(context.get("instead") or example)
 
 

@@ -92,9 +92,7 @@ def _room(volume: config_model.Volume) -> int | None:
         return None
     space = os.statvfs(volume.path)
     total = space.f_blocks * space.f_frsize
-    if volume.reserve_bytes is not None:
-        return max(0, total - volume.reserve_bytes)
-    return int(total * (100 - (volume.reserve_percent or 0)) / 100)
+    return max(0, total - volume.spec().reserve_of(total))
 
 
 def _existing(path: Path) -> Path:

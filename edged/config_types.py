@@ -1,0 +1,197 @@
+"""The kinds of values in a configuration: durations, sizes, paths, addresses, names; each says what is wrong in words.
+
+Imports pydantic and edged.units. The checks never repeat an address, which may hold a password by mistake.
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from edged import units
+
+PROFILES: Final = ("wenshan-household", "jiancheng-land", "taipei-police", "dahu-township", "nangang-school")
+"""Offices whose rules edged knows by name."""
+MAX_RESERVE_PERCENT: Final = 90.0
+"""Beyond it nothing would be left to record on."""
+MAX_NAME: Final = 64
+"""Characters of a name that people read: a status line must hold it."""
+MAX_WORD: Final = 255
+"""Characters of a user or a file name: what file systems and cameras take at most."""
+MAX_URL: Final = 2_000
+"""Characters: a message to a worker must stay small."""
+PATH_SECRET: Final = re.compile(r"(?i)(?:^|[/?&;_:=.-])(?:pass|passwd|password|pwd)=[^&/?_;]")
+"""How cheap cameras want the password inside the path: /user=admin&password=…, /user=admin_password=…"""
+
+
+def _refuse(problem: str, instead: str = "") -> PydanticCustomError:
+    # The words are handed over as context, because pydantic would read braces in them as a template.
+    return PydanticCustomError("edged", "{problem}", {"problem": problem, "instead": instead})
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise _refuse("must be a duration in quotes, with a unit")
+    try:
+        return units.parse_duration(value)
+    except units.UnitError as error:
+        raise _refuse(error.problem, error.instead) from None
+
+
+def _size(value: Any) -> int:
+    if not isinstance(value, str):
+        raise _refuse("must be a size in quotes, with a unit")
+    try:
+        size = units.parse_size(value)
+    except units.UnitError as error:
+        raise _refuse(error.problem, error.instead) from None
+    if size == 0:
+        raise _refuse("must be more than nothing")
+    return size
+
+
+def between(low: timedelta, high: timedelta) -> AfterValidator:
+    def check(value: timedelta) -> timedelta:
+        if not low <= value <= high:
+            span = f"{units.format_duration(low)} to {units.format_duration(high)}"
+            raise _refuse(f"{units.format_duration(value)} is outside {span}", f"a duration from {span}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _whole_seconds(value: timedelta) -> timedelta:
+    if value % timedelta(seconds=1):
+        raise _refuse("must be whole seconds")
+    return value
+
+
+def _path(value: Any) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
+        raise _refuse("must be an absolute path in quotes")
+    if ".." in value.split("/"):
+        raise _refuse('must not contain ".."', "the path as it really is")
+    return Path(value)
+
+
+def _printable(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise _refuse("must be visible characters on one line")
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise _refuse(f"{units.shown(value)} is not a time zone", 'a name like "Asia/Taipei"') from None
+    return value
+
+
+def _profile(value: str) -> str:
+    if value not in PROFILES:
+        raise _refuse(
+            f"{units.shown(value)} is not a profile that edged knows", f"one of {', '.join(PROFILES)}, or leave it out"
+        )
+    return value
+
+
+def _on_full(value: str) -> str:
+    if value == "overwrite":
+        raise _refuse(
+            "overwriting footage that is younger than its floor is not built into this version",
+            '"stop", and a shorter min, or a larger disk',
+        )
+    if value != "stop":
+        raise _refuse(f"{units.shown(value)} is not a way to deal with a full disk", '"stop"')
+    return value
+
+
+def parse_reserve(text: str) -> tuple[float | None, int | None]:
+    """ "5%" → (5.0, None); "10GiB" → (None, 10737418240)."""
+    if not text.rstrip().endswith("%"):
+        return None, _size(text)
+    number = text.rstrip()[:-1].strip()
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", number):
+        raise _refuse(f"{units.shown(text)} is not a percentage")
+    if float(number) > MAX_RESERVE_PERCENT:
+        raise _refuse(f"{units.shown(text)} leaves too little to record on", f'at most "{MAX_RESERVE_PERCENT:.0f}%"')
+    return float(number), None
+
+
+def _reserve(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _refuse('must be in quotes: a percentage or a size, such as "5%" or "10GiB"')
+    parse_reserve(value)
+    return value
+
+
+def _url(value: str) -> str:
+    """Checks without ever repeating the address: it may hold a password by mistake."""
+    if not value.isprintable() or " " in value:
+        raise _refuse("contains spaces or characters that cannot be typed")
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _refuse("is not an address that can be read") from None
+    if parts.scheme not in ("rtsp", "rtsps", "test"):
+        raise _refuse("must begin with rtsp://, rtsps:// or test://")
+    if "@" in parts.netloc:
+        raise _refuse(
+            "carries a user or a password, which would be shown wherever the address is shown",
+            'the address without them, and username = "…" and password_file = "…" beside it',
+        )
+    if PATH_SECRET.search(f"{parts.path}?{parts.query}#{parts.fragment}"):
+        raise _refuse(
+            "carries a password in its path, which would be shown wherever the address is shown",
+            'the camera\'s address without a password, with username = "…" and password_file = "…" beside it',
+        )
+    if parts.scheme != "test" and not host:
+        raise _refuse("names no host")
+    if port == 0:
+        raise _refuse("names port 0, which does not exist")
+    return value
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", value) or "//" in value:
+        raise _refuse("must be a host name or an address, without mqtt://, port, user or password")
+    return value
+
+
+def identifier(longest: int) -> AfterValidator:
+    """What names files, topics and rows: safe in all of them."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(f"[a-z0-9-]{{1,{longest}}}", value):
+            raise _refuse(f"{units.shown(value)} is not 1 to {longest} of a-z, 0-9 and -")
+        return value
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Span = Annotated[Duration, AfterValidator(_whole_seconds)]
+AbsolutePath = Annotated[Path, BeforeValidator(_path)]
+Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_printable)]
+Size = Annotated[int, BeforeValidator(_size)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Word = Annotated[str, Field(max_length=MAX_WORD), AfterValidator(_printable)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+Profile = Annotated[str, AfterValidator(_profile)]
+OnFull = Annotated[str, AfterValidator(_on_full)]
+Reserve = Annotated[str, BeforeValidator(_reserve)]
+Url = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_url)]
+Host = Annotated[str, AfterValidator(_host)]
