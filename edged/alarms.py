@@ -1,0 +1,74 @@
+"""Alarms (異常通報): conditions in, what to raise, update and clear out. Pure; storing and sending is done by others.
+
+A condition must stand for its `raise_after_s` before it becomes an alarm and be gone for `CLEAR_AFTER_S` before the
+alarm ends, so that what flaps is one alarm with a count. Keys are stable names (`camera.down:lobby`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from storage.answers import Severity
+
+CLEAR_AFTER_S: Final = 10.0
+"""A condition that comes back within this time was never gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A condition that holds now, with what a person should read and do."""
+
+    severity: Severity
+    text: str
+    action: str
+    raise_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What is remembered of a condition between two looks; times are CLOCK_BOOTTIME in seconds."""
+
+    trouble: Trouble
+    first_s: float
+    last_s: float
+    raised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`trouble` is None when the alarm is to be cleared; `again` says that it was standing and only its words changed."""
+
+    key: str
+    trouble: Trouble | None
+    again: bool = False
+
+
+def step(
+    tracked: Mapping[str, Tracked], troubles: Mapping[str, Trouble], now_s: float
+) -> tuple[dict[str, Tracked], list[Change]]:
+    """One look: the new memory, and what changed. Looking twice at the same instant changes nothing."""
+    memory: dict[str, Tracked] = {}
+    changes: list[Change] = []
+    for key, trouble in troubles.items():
+        before = tracked.get(key)
+        entry = Tracked(trouble, before.first_s if before else now_s, now_s, bool(before and before.raised))
+        if not entry.raised and now_s - entry.first_s >= trouble.raise_after_s:
+            changes.append(Change(key, trouble))
+            entry = replace(entry, raised=True)
+        elif before and entry.raised and _differs(before.trouble, trouble):
+            changes.append(Change(key, trouble, again=True))
+        memory[key] = entry
+    for key, before in tracked.items():
+        if key in troubles:
+            continue
+        if before.raised and now_s - before.last_s < CLEAR_AFTER_S:
+            memory[key] = before
+        elif before.raised:
+            changes.append(Change(key, None))
+    return memory, changes
+
+
+def _differs(before: Trouble, now: Trouble) -> bool:
+    return (before.severity, before.text) != (now.severity, now.text)

@@ -1,0 +1,193 @@
+"""The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
+
+Callers are known by SO_PEERCRED. Until roles are configured (design §10) only root and the daemon's own account may call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Final, Protocol
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from edged import documents, exits
+
+log = logging.getLogger("edged.control")
+
+SOCKET_MODE: Final = 0o660
+PEERCRED: Final = struct.Struct("3i")
+PAGE: Final = 500
+"""Rows read from the catalog at a time: short reads keep the WAL small."""
+REQUEST_MAX_BYTES: Final = 64 * 1024
+
+
+class Refusal(Exception):
+    """A request that cannot be answered: what is wrong, what to do, and the exit code `edgectl` ends with."""
+
+    def __init__(self, error: str, action: str, exit_code: int, status: int = 400) -> None:
+        super().__init__(error)
+        self.document = documents.Error(error=error, action=action, exit=exit_code)
+        self.status = status
+
+
+Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
+"""Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
+
+
+class Site(Protocol):
+    """What the API tells about; implemented by the daemon."""
+
+    async def status(self) -> documents.Status: ...
+    async def cameras(self) -> documents.Cameras: ...
+    async def retention(self) -> documents.Retention: ...
+    async def explain(self, segment: str) -> documents.Explanation: ...
+    async def alarms(self) -> documents.Alarms: ...
+    async def version(self) -> documents.Version: ...
+    async def reload(self) -> documents.Reload: ...
+    def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
+    def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
+
+
+class Control:
+    """The server on its socket."""
+
+    def __init__(self, site: Site, path: Path) -> None:
+        self._site = site
+        self._path = path
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen. A socket that nobody listens on any more is replaced. Raises OSError when the path cannot be used."""
+        app = web.Application(middlewares=[guard], client_max_size=REQUEST_MAX_BYTES)
+        app.add_routes(
+            [
+                _document("GET", "/v1/status", self._site.status),
+                _document("GET", "/v1/cameras", self._site.cameras),
+                _document("GET", "/v1/retention", self._site.retention),
+                _document("GET", "/v1/alarms", self._site.alarms),
+                _document("GET", "/v1/version", self._site.version),
+                _document("POST", "/v1/reload", self._site.reload),
+                web.get("/v1/retention/explain", self._explain),
+                web.get("/v1/segments", self._segments),
+                web.get("/v1/gaps", self._gaps),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        await asyncio.to_thread(_remove_stale, self._path)
+        await web.UnixSite(self._runner, str(self._path)).start()
+        self._path.chmod(SOCKET_MODE)
+
+    async def stop(self) -> None:
+        """Answer what is being asked, then close; the socket file goes."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        segment = request.query.get("segment", "")
+        if not segment:
+            raise Refusal("no segment named", "name it by path or as CAMERA/SEQ", exits.USAGE)
+        return _json(await self._site.explain(segment))
+
+    async def _segments(self, request: web.Request) -> web.StreamResponse:
+        return await _stream(request, "edged.segments/1", "segments", self._site.segments(*_interval(request)))
+
+    async def _gaps(self, request: web.Request) -> web.StreamResponse:
+        return await _stream(request, "edged.gaps/1", "gaps", self._site.gaps(*_interval(request)))
+
+
+def _document(method: str, path: str, read: Callable[[], Awaitable[BaseModel]]) -> web.RouteDef:
+    async def handler(_request: web.Request) -> web.Response:
+        return _json(await read())
+
+    return web.route(method, path, handler)
+
+
+def _json(document: BaseModel, status: int = 200) -> web.Response:
+    return web.Response(text=document.model_dump_json(), content_type="application/json", status=status)
+
+
+def _interval(request: web.Request) -> tuple[str | None, str | None, str | None, int | None]:
+    query = request.query
+    limit = query.get("limit")
+    if limit is not None and not (limit.isascii() and limit.isdecimal()):
+        raise Refusal(f"limit={limit} is not a number of rows", "give a whole number, e.g. limit=100", exits.USAGE)
+    return query.get("camera"), query.get("from"), query.get("to"), int(limit) if limit else None
+
+
+async def _stream(request: web.Request, schema: str, name: str, page: Page) -> web.StreamResponse:
+    """One document, row by row: a year of a camera must not lie in memory, and the first page's errors are still errors."""
+    rows, cursor = await asyncio.to_thread(page, None)
+    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+    await response.prepare(request)
+    await response.write(f'{{"schema":"{schema}","{name}":['.encode())
+    await response.write(_joined(rows))
+    while cursor is not None:
+        rows, cursor = await asyncio.to_thread(page, cursor)
+        await response.write(b"," + _joined(rows) if rows else b"")
+    await response.write(b"]}")
+    await response.write_eof()
+    return response
+
+
+def _joined(rows: Iterable[BaseModel]) -> bytes:
+    return ",".join(row.model_dump_json() for row in rows).encode()
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """Who may call, and one clear error for whatever goes wrong."""
+    try:
+        _check_caller(request)
+        return await handler(request)
+    except Refusal as refusal:
+        return _json(refusal.document, refusal.status)
+    except web.HTTPException as error:
+        known = documents.Error(error=f"{request.method} {request.path}: {error.reason}", action="", exit=exits.FAILED)
+        return _json(known, error.status)
+    except ConnectionError:
+        raise  # the caller went away: nobody is left to answer
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        answer = documents.Error(
+            error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exits.FAILED
+        )
+        return _json(answer, 500)
+
+
+def _check_caller(request: web.Request) -> None:
+    uid = peer_uid(request)
+    if uid not in (0, os.geteuid()):
+        raise Refusal(
+            f"uid {uid} may not ask this daemon", "run edgectl as root or with sudo", exits.NOT_ALLOWED, status=403
+        )
+
+
+def peer_uid(request: web.Request) -> int:
+    """The caller's uid as the kernel knows it."""
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    if connection is None:
+        raise ConnectionResetError("the caller went away")
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size)
+    return int(PEERCRED.unpack(raw)[1])
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket nobody answers on. The state directory's lock already says that no second daemon runs."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise FileExistsError(f"{path} is in use by another program: set [paths] socket to another path")

@@ -1,0 +1,142 @@
+"""The composition root: puts rooms together, runs their loops, comes and goes.
+
+Order of coming: lock and database, runners (recording first), control socket, link, then what an unclean stop left is
+worked off behind running recording. Order of going: cameras with their last segments, link, control, store. Recording
+never waits for sweeping, measuring or the centre: those are loops of their own, and a loop that fails is an alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from edged import exits, fleet, notify
+from edged.clockwatch import LOOK_EVERY_S
+from edged.config import Config
+from edged.control import Control
+from edged.measure import MEASURE_EVERY_S
+from edged.recording import StoreKeeper
+from edged.reporting import Reporter
+from edged.site import Site
+from edged.tasks import Loops
+from recorder.process import Forkserver
+from storage.clock import Clock, SystemClock
+from storage.errors import StoreError
+from storage.store import Store
+
+log = logging.getLogger("edged")
+
+SWEEP_EVERY_S: Final = 5.0
+"""Footage is also swept after each commit; this is for ceilings, and for space that others take."""
+HEALTH_EVERY_S: Final = 1.0
+ALIVE_EVERY_S: Final = 10.0
+"""How often the boot's running time is written down, and the watchdog fed when that worked."""
+ALIVE_PATIENCE_S: Final = 20.0
+"""A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
+
+
+class Daemon:
+    """One run of the daemon."""
+
+    def __init__(self, config: Config, config_path: Path, forkserver: Forkserver, clock: Clock | None = None) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._forkserver = forkserver
+        self._clock = clock or SystemClock()
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    async def run(self) -> int:
+        """Run until SIGTERM or SIGINT; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        try:
+            async with self._opened() as store:
+                await self._live(store)
+        except StoreError as error:
+            log.critical("%s. %s", error.what, error.action)
+            return exits.FAILED
+        return exits.OK
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Store]:
+        config = self._config
+        store = await asyncio.to_thread(
+            Store.open,
+            state=config.paths.state,
+            node=config.site.node,
+            volumes=config.volume_specs(),
+            clock=self._clock,
+        )
+        clean = False
+        try:
+            yield store
+            clean = True
+        finally:
+            await asyncio.to_thread(store.close, clean)
+
+    async def _live(self, store: Store) -> None:
+        keeper = StoreKeeper(store, self._clock.boot_id, lambda camera: self._site.bounds(camera), self._clock.now)
+        cameras = fleet.Fleet(store, keeper, self._forkserver, self._clock, random.random)
+        reporter = Reporter(self._config, store.run, self._clock)
+        self._site = Site(
+            self._config, self._config_path, store, keeper, cameras, reporter, self._clock, version("edged")
+        )
+        control = Control(self._site, self._config.paths.socket)
+        loops = Loops()
+        sweeper = ThreadPoolExecutor(1, "sweep")
+        try:
+            await self._site.start()
+            await control.start()
+            reporter.start(self._site.overview)
+            self._start_loops(loops, store, keeper, sweeper)
+            notify.ready(f"recording {len(self._config.cameras)} cameras")
+            log.info("ready: %d cameras, state in %s", len(self._config.cameras), self._config.paths.state)
+            await self._stop.wait()
+        finally:
+            notify.stopping("finishing the last segments")
+            log.info("stopping: finishing the last segments")
+            await cameras.stop()
+            await loops.stop()
+            await reporter.stop()
+            await control.stop()
+            await asyncio.to_thread(sweeper.shutdown, cancel_futures=True)
+            log.info("stopped")
+
+    def _start_loops(self, loops: Loops, store: Store, keeper: StoreKeeper, sweeper: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        site = self._site
+
+        async def recover_then_sweep() -> None:
+            if site.recovering:
+                report = await loop.run_in_executor(sweeper, store.recover)
+                site.recovering = False
+                log.info("what an earlier run left open: %s", report)
+            site.swept(await loop.run_in_executor(sweeper, store.sweep, site.configured_bounds()))
+
+        async def alive() -> None:
+            async with asyncio.timeout(ALIVE_PATIENCE_S):
+                await asyncio.wrap_future(store.heartbeat())
+            notify.watchdog(site.one_line())
+
+        async def reload() -> None:
+            await self._reload.wait()
+            self._reload.clear()
+            await site.reload_and_tell()
+
+        loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
+        loops.every("clock watch", LOOK_EVERY_S, site.watch_clock)
+        loops.every("measurement", MEASURE_EVERY_S, site.measure)
+        loops.every("health", HEALTH_EVERY_S, lambda: site.judge(loops.failing))
+        loops.every("database", min(ALIVE_EVERY_S, notify.watchdog_interval_s() / 3), alive)
+        loops.every("reload", 0.0, reload)

@@ -1,0 +1,157 @@
+"""Health of a camera: what was measured in, a state with a reason out. Pure: no clock, no camera, no asyncio.
+
+States as in the surface: recording / degraded / down / disabled. Down is no frame for 10 s; degraded is frames that arrive
+at less than 0.8 of the expected rate for 30 s, or size, codec or sound that differ from what is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+DOWN_AFTER_S: Final = 10.0
+"""No frame for this long is down. Also the time a starting camera has before anybody is alarmed."""
+SLOW_FOR_S: Final = 30.0
+"""A frame rate is judged over this long: shorter spells are what networks do."""
+SLOW_SHARE: Final = 0.8
+RATE_WINDOW_S: Final = 5.0
+"""Shortest stretch over which a frame rate or bit rate is shown: a GOP or two, so that key frames do not make it jump."""
+
+
+class CameraState(StrEnum):
+    RECORDING = "recording"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Counters of one session at one instant of CLOCK_BOOTTIME; they only grow."""
+
+    at_ms: int
+    video_frames: int
+    bytes: int
+    last_frame_ms: int
+    """Boottime of the newest frame, 0 before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What the camera sends; `audio` is "" without sound."""
+
+    video: str
+    width: int
+    height: int
+    audio: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the configuration says the camera should send; None where it says nothing."""
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    audio: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that is known of a camera at `now_ms` (CLOCK_BOOTTIME)."""
+
+    now_ms: int
+    enabled: bool
+    stream: Stream | None
+    """None while there is no session."""
+    samples: Sequence[Sample]
+    """Of the present session, oldest first, about a minute of them."""
+    trouble: str
+    """Why there is no session or no picture, in words for a technician; "" when nothing is known to be wrong."""
+    writing: bool = True
+    """False while a session runs whose footage may not be written (disk full, floor protected)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The judgement, with the figures it rests on. Rates are None while there is too little to measure.
+
+    The reason names no figure that changes from second to second: it becomes an alarm's text, told once.
+    """
+
+    state: CameraState
+    reason: str
+    fps: float | None = None
+    bitrate_bps: int | None = None
+    last_frame_age_s: float | None = None
+
+
+def frame_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> float | None:
+    """Frames per second over the last `window_s`, or None before `RATE_WINDOW_S` of samples are there."""
+    pair = _span(samples, window_s)
+    return None if pair is None else 1000 * (pair[1].video_frames - pair[0].video_frames) / (pair[1].at_ms - pair[0].at_ms)
+
+
+def bit_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> int | None:
+    """Bits per second over the last `window_s`, rounded, or None before `RATE_WINDOW_S` of samples are there."""
+    pair = _span(samples, window_s)
+    return None if pair is None else round(8000 * (pair[1].bytes - pair[0].bytes) / (pair[1].at_ms - pair[0].at_ms))
+
+
+def _span(samples: Sequence[Sample], window_s: float) -> tuple[Sample, Sample] | None:
+    if not samples:
+        return None
+    newest = samples[-1]
+    # A session's first sample may be older than its first frame; measuring from the first frame keeps a start from looking slow.
+    started = [s for s in samples if s.video_frames > 0 and newest.at_ms - s.at_ms <= window_s * 1000]
+    if not started or newest.at_ms - started[0].at_ms < RATE_WINDOW_S * 1000:
+        return None
+    return started[0], newest
+
+
+def assess(seen: Observation, expect: Expectation) -> Condition:
+    """The state of a camera. The reason is empty only for `RECORDING`."""
+    if not seen.enabled:
+        return Condition(CameraState.DISABLED, "disabled in the configuration")
+    last_ms = seen.samples[-1].last_frame_ms if seen.samples else 0
+    age_s = max(0, seen.now_ms - last_ms) / 1000 if last_ms else None
+    if seen.stream is None:
+        return Condition(CameraState.DOWN, seen.trouble or "connecting", last_frame_age_s=age_s)
+    fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
+    if age_s is None:
+        return Condition(CameraState.DOWN, seen.trouble or "connected, waiting for the first key frame")
+    if age_s >= DOWN_AFTER_S:
+        reason = seen.trouble or "connected, but no picture arrives: check the camera's encoder and its network"
+        return Condition(CameraState.DOWN, reason, fps, bitrate, age_s)
+    if not seen.writing:
+        return Condition(CameraState.DOWN, seen.trouble or "frames arrive but may not be written", fps, bitrate, age_s)
+    faults = [*_mismatches(seen.stream, expect), *_slow(seen.samples, expect)]
+    state = CameraState.DEGRADED if faults else CameraState.RECORDING
+    return Condition(state, "; ".join(faults), fps, bitrate, age_s)
+
+
+def _mismatches(stream: Stream, expect: Expectation) -> list[str]:
+    faults = [stream.detail] if stream.detail else []
+    wanted = (expect.width or stream.width, expect.height or stream.height)
+    if wanted != (stream.width, stream.height):
+        faults.append(f"picture is {stream.width}×{stream.height}, expected {wanted[0]}×{wanted[1]}")
+    if expect.audio is True and not stream.audio:
+        faults.append("no sound, expected: check the microphone and the camera's audio setting")
+    if expect.audio is False and stream.audio:
+        faults.append(f"sound ({stream.audio}) is sent, none expected: switch it off in the camera")
+    return faults
+
+
+def _slow(samples: Sequence[Sample], expect: Expectation) -> list[str]:
+    if expect.fps is None:
+        return []
+    pair = _span(samples, SLOW_FOR_S)
+    if pair is None or pair[1].at_ms - pair[0].at_ms < 0.9 * SLOW_FOR_S * 1000:
+        return []
+    fps = frame_rate(samples)
+    if fps is None or fps >= SLOW_SHARE * expect.fps:
+        return []
+    return [f"fewer than the expected {expect.fps:g} images/s: check the camera's settings and its network"]

@@ -1,0 +1,89 @@
+"""The `edged` command: reads the configuration, starts the forkserver, runs the daemon in the foreground.
+
+Imports what it needs when it needs it: the module is read again by nothing, but start-up order matters. The forkserver
+must exist before the event loop and before any thread (design §3).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from edged import exits
+
+DEFAULT_CONFIG: Final = Path("/etc/edged/edged.toml")
+UMASK: Final = 0o027
+"""No human account reads what the daemon writes (W2): nothing for others, nothing to write for the group."""
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default=True)
+@click.option("--verbose", "-v", is_flag=True, help="Log more.")
+@click.version_option(package_name="edged")
+@click.pass_context
+def cli(ctx: click.Context, config_path: Path, *, verbose: bool) -> None:
+    """Record every camera of a site; runs in the foreground until SIGTERM or SIGINT."""
+    if ctx.invoked_subcommand is None:
+        ctx.exit(run(config_path, verbose=verbose))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def demo(ctx: click.Context, args: Sequence[str]) -> None:
+    """Record two test pattern cameras with an embedded broker: needs no file, no camera and no broker."""
+    from edged.demo import main as demo_main
+
+    ctx.exit(demo_main(list(args)))
+
+
+def run(config_path: Path, *, verbose: bool) -> int:
+    """Run the daemon with this configuration; returns the exit code."""
+    import logging
+
+    from edged import logs
+    from edged.config import ConfigError, load
+
+    logs.set_up(logging.DEBUG if verbose else logging.INFO)
+    try:
+        config = load(config_path)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"{problem.file}: {problem.key}: {problem.problem}; write instead: {problem.instead}", err=True)
+        return exits.CONFIG
+    os.umask(UMASK)
+
+    from recorder.process import Forkserver
+
+    forkserver = Forkserver()
+    forkserver.start()
+
+    import asyncio
+
+    from edged.daemon import Daemon
+
+    try:
+        return asyncio.run(Daemon(config, config_path, forkserver).run())
+    finally:
+        forkserver.close()
+
+
+def main() -> int:
+    """Entry point: click's usage errors become exit code 64."""
+    try:
+        result = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return exits.USAGE
+    except click.Abort:
+        return exits.FAILED
+    return result if isinstance(result, int) else exits.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

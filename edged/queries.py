@@ -1,0 +1,85 @@
+"""Long answers of the catalog, page by page, as the control API streams them. Blocking: runs on a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from edged import documents, exits, views
+from edged.control import PAGE, Page, Refusal
+from storage.errors import NotOpen
+from storage.layout import parse_segment_name
+from storage.model import Bounds, Gap, Segment
+from storage.store import Store
+
+Row = TypeVar("Row", Segment, Gap)
+
+
+def segments(store: Store, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+    """Committed segments that touch the interval, by camera and start."""
+    return _paged(store.segments, views.segment, camera, instant("from", start), instant("to", end), limit)
+
+
+def gaps(store: Store, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+    """Gaps that touch the interval, by camera and start."""
+    return _paged(store.gaps, views.gap, camera, instant("from", start), instant("to", end), limit)
+
+
+def _paged(
+    read: Callable[..., Sequence[Row]],
+    shown: Callable[[Row], BaseModel],
+    camera: str | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int | None,
+) -> Page:
+    left = limit
+
+    def page(cursor: Any) -> tuple[list[BaseModel], object | None]:
+        nonlocal left
+        size = PAGE if left is None else min(PAGE, left)
+        if size == 0:
+            return [], None
+        rows = read(camera, start_ms, end_ms, after=cursor, limit=size)
+        if left is not None:
+            left -= len(rows)
+        return [shown(row) for row in rows], rows[-1] if len(rows) == size else None
+
+    return page
+
+
+def instant(name: str, text: str | None) -> int | None:
+    """RFC 3339 to milliseconds of wall time. Raises Refusal for anything else, and for a time without a zone."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Refusal(f"{name}={text} is not a time", "write it as 2026-05-01T08:00:00Z", exits.USAGE)
+    return round(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def explain(store: Store, segment: str, configured: Mapping[str, Bounds]) -> documents.Explanation:
+    """Why this segment would be kept or destroyed now; named by path or as CAMERA/SEQ."""
+    camera, seq = _named(segment)
+    try:
+        return views.explanation(segment, store.explain(camera, seq, configured))
+    except NotOpen as error:
+        raise Refusal(error.what, error.action or "`edgectl segments` lists what is there", exits.FAILED, 404) from None
+
+
+def _named(segment: str) -> tuple[str, int]:
+    camera, _, seq = segment.partition("/")
+    if camera and seq.isascii() and seq.isdecimal():
+        return camera, int(seq)
+    path = Path(segment)
+    parsed = parse_segment_name(path.name)
+    if parsed is None or len(path.parts) < 3:
+        raise Refusal(f"{segment} names no segment", "name it by path or as CAMERA/SEQ", exits.USAGE)
+    return path.parts[-3], parsed[1]

@@ -1,0 +1,93 @@
+"""What is wrong now, as alarms want to hear it: one pure function from everything known to keys and words.
+
+Texts name no figure that changes by itself; what is measured stands in the status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from edged.alarms import Trouble
+from edged.health import DOWN_AFTER_S, CameraState
+from edged.views import Health, Overview
+from recorder.camera import CameraView
+from storage.answers import Severity, VolumeState
+
+BROKER_PATIENCE_S: Final = 60.0
+"""A broker that restarts is back by then."""
+SLOW_SYNC_MS: Final = 500
+"""A sync above this endangers S6 (design §5)."""
+STEP_TOLD_FOR_MS: Final = 3_600_000
+"""A clock step is told for an hour: long enough to be seen by whoever looks after it happened."""
+
+
+def troubles(
+    seen: Overview, views: Mapping[str, CameraView], failing: Mapping[str, str], stepped_at_ms: int | None
+) -> dict[str, Trouble]:
+    """Key to trouble, for all that is wrong at this instant."""
+    return dict(
+        [
+            *_cameras(seen),
+            *_syncs(views),
+            *_storage(seen),
+            *_broker(seen),
+            *_clock(seen, stepped_at_ms),
+            *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
+        ]
+    )
+
+
+def _cameras(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    for name, health in seen.health.items():
+        if health.condition.state is CameraState.DOWN:
+            yield f"camera.down:{name}", Trouble(Severity.CRITICAL, *_words(name, "is not recorded", health), DOWN_AFTER_S)
+        elif health.condition.state is CameraState.DEGRADED:
+            yield f"camera.degraded:{name}", Trouble(Severity.WARNING, *_words(name, "is degraded", health))
+
+
+def _words(name: str, what: str, health: Health) -> tuple[str, str]:
+    """The reason holds what was tried and came back; after "Check" stands what to do."""
+    reason, found, check = health.condition.reason.partition(". Check ")
+    return f"Camera {name} {what}: {reason}", f"Check {check}" if found else ""
+
+
+def _syncs(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+    for name, view in views.items():
+        if any(stats.slowest_sync_ms > SLOW_SYNC_MS for _, stats in view.samples):
+            text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage of camera {name} durable"
+            yield f"storage.slow:{name}", Trouble(Severity.WARNING, text, "Check the disk's health and what else uses it")
+
+
+def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    for status in seen.measured.volumes:
+        if status.state is VolumeState.FULL:
+            text = f"Volume {status.path} is full and nothing on it may be destroyed yet: {status.reason}"
+            yield f"storage.full:{status.id}", Trouble(Severity.CRITICAL, text, "Add space or lower what is recorded")
+        elif status.state is VolumeState.AWAY:
+            text = f"Volume {status.path} cannot be used: {status.reason}"
+            yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, "Check its disk, cable and mount")
+    for name in seen.health:
+        floor_s, forecast_s = seen.config.bounds(name).floor_s, seen.measured.forecast_s(name)
+        if forecast_s is not None and forecast_s < floor_s:
+            text = f"Camera {name} will not be kept for its floor: the volumes are too small for what is recorded"
+            action = "Add space, or lower bit rates; `edgectl retention` shows the figures"
+            yield f"retention.floor-at-risk:{name}", Trouble(Severity.WARNING, text, action, 60.0)
+
+
+def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    if seen.link is not None and not seen.link.connected:
+        text, found, check = seen.link.reason.partition(". Check ")
+        action = f"Check {check}" if found else ""
+        words = f"The centre cannot be reached: {text}"
+        yield "mqtt.down", Trouble(Severity.WARNING, words, action, BROKER_PATIENCE_S)
+
+
+def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, Trouble]]:
+    if stepped_at_ms is not None and seen.now.boottime_ms - stepped_at_ms < STEP_TOLD_FOR_MS:
+        text = "The wall clock was stepped; recording went on and no footage aged by it"
+        yield "clock.stepped", Trouble(Severity.WARNING, text, "Check the time source (timedatectl, chronyc tracking)")
+
+
+def _internal(name: str, words: str) -> Trouble:
+    return Trouble(Severity.CRITICAL, f"edged's own {name} fails: {words}", "See the journal: journalctl -u edged")

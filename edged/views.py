@@ -1,0 +1,288 @@
+"""From what is known to the documents people and programs get. Pure: values in, `edged.documents` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from edged import documents
+from edged.config import Camera, Config
+from edged.health import CameraState, Condition, Observation, Sample, Stream
+from edged.measure import Measurements
+from mqtt.client import LinkView
+from recorder.camera import CameraView
+from storage import model
+from storage.model import Moment
+from storage.retention import Decision
+from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
+
+CEILING_GRACE_S: Final = 3600
+"""S3: destroying what is past its ceiling takes at most this much running time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A camera's condition and since when (wall clock) it has been in that state."""
+
+    condition: Condition
+    stream: Stream | None
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that is known at one instant."""
+
+    config: Config
+    version: str
+    pid: int
+    started_ms: int
+    boot_id: str
+    epoch: int
+    synced: bool
+    recovering: bool
+    now: Moment
+    measured: Measurements
+    health: Mapping[str, Health]
+    link: LinkView | None
+    alarms: Sequence[AlarmRow]
+    destroyed: int
+    last_sweep_ms: int | None
+
+
+def timestamp(wall_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(wall_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def optional_timestamp(wall_ms: int | None) -> str | None:
+    return None if wall_ms is None else timestamp(wall_ms)
+
+
+def trouble_words(view: CameraView) -> str:
+    """What was tried, what came back, what to check: one sentence for a technician, "" when nothing is wrong."""
+    if view.cause is None:
+        return ""
+    said = f"{view.tried}: {view.came_back}" if view.tried else view.came_back or view.cause.value
+    return f"{said}. Check {view.check}" if view.check else said
+
+
+def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Observation:
+    """What health judges, out of what a runner sees; `view` is None when no runner exists."""
+    if view is None:
+        return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble="")
+    stream = None
+    if view.connected is not None:
+        seen = view.connected
+        stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
+    samples = tuple(Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms) for at, s in view.samples)
+    return Observation(
+        now.boottime_ms,
+        enabled=enabled,
+        stream=stream,
+        samples=samples,
+        trouble=trouble_words(view),
+        writing=view.cause not in (model.GapCause.DISK_FULL, model.GapCause.FLOOR_PROTECT, model.GapCause.IO_ERROR),
+    )
+
+
+def camera(configured: Camera, seen: Overview) -> documents.Camera:
+    """One line of the status."""
+    health = seen.health.get(configured.id)
+    condition = health.condition if health else Condition(CameraState.DOWN, "starting")
+    stream = health.stream if health else None
+    usage, coverage = seen.measured.usage.get(configured.id), seen.measured.coverage.get(configured.id)
+    bounds = seen.config.bounds(configured.id)
+    return documents.Camera(
+        id=configured.id,
+        name=configured.name,
+        state=condition.state.value,
+        reason=condition.reason,
+        fps=None if condition.fps is None else round(condition.fps, 1),
+        width=stream.width if stream else None,
+        height=stream.height if stream else None,
+        codec=stream.video if stream else None,
+        audio=(stream.audio or None) if stream else None,
+        bitrate_bps=condition.bitrate_bps,
+        last_frame_age_s=condition.last_frame_age_s,
+        retained_s=retained_s(usage, seen),
+        floor_s=bounds.floor_s,
+        ceiling_s=bounds.ceiling_s,
+        forecast_s=seen.measured.forecast_s(configured.id),
+        coverage_24h=share(coverage),
+        unexplained_s=coverage.unexplained_ms / 1000 if coverage else 0.0,
+        gaps_24h=coverage.gaps if coverage else 0,
+        since=optional_timestamp(health.since_ms if health else None),
+    )
+
+
+def share(coverage: Coverage | None) -> float | None:
+    """錄影完整率: recorded part of the time in which the camera was known; None when there is none."""
+    if coverage is None:
+        return None
+    known_ms = coverage.covered_ms + coverage.explained_ms + coverage.unexplained_ms
+    return round(coverage.covered_ms / known_ms, 5) if known_ms > 0 else None
+
+
+def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
+    """Age of a camera's oldest second, by running time; a measurement's few seconds are added."""
+    if usage is None or usage.oldest is None:
+        return 0.0
+    return (usage.oldest_age_ms + seen.now.boottime_ms - seen.measured.at.boottime_ms) / 1000
+
+
+def volume(status: VolumeStatus) -> documents.Volume:
+    return documents.Volume(
+        id=status.id,
+        path=str(status.path),
+        state=status.state.value,
+        reason=status.reason,
+        total_bytes=status.total_bytes,
+        free_bytes=status.free_bytes,
+        ring_bytes=status.ring_bytes,
+        limit_bytes=status.limit_bytes,
+        segments=status.segments,
+    )
+
+
+def segment(row: model.Segment) -> documents.Segment:
+    return documents.Segment(
+        camera=row.camera,
+        seq=row.seq,
+        start=timestamp(row.start.wall_ms),
+        end=timestamp(row.end.wall_ms),
+        path=str(row.path),
+        bytes=row.bytes,
+        sha256=row.sha256.hex(),
+        state="committed",
+        pins=[],
+        clock_epoch=row.epoch,
+    )
+
+
+def gap(row: model.Gap) -> documents.Gap:
+    return documents.Gap(
+        camera=row.camera,
+        start=timestamp(row.start.wall_ms),
+        end=optional_timestamp(row.end.wall_ms if row.end else None),
+        cause=row.cause.value,
+        detail=row.detail,
+    )
+
+
+def alarm(row: AlarmRow) -> documents.Alarm:
+    return documents.Alarm(
+        key=row.key,
+        severity=row.severity.value,
+        state="raised" if row.raised else "cleared",
+        since=timestamp(row.since_ms),
+        cleared=optional_timestamp(row.cleared_ms),
+        count=row.count,
+        text=row.text,
+        action=row.action,
+    )
+
+
+def broker(seen: Overview) -> documents.Broker:
+    if seen.link is None:
+        return documents.Broker(configured=False, connected=False, address="", protocol="", reason="", since=None)
+    link = seen.link
+    return documents.Broker(
+        configured=True,
+        connected=link.connected,
+        address=link.address,
+        protocol=link.protocol,
+        reason=link.reason,
+        since=optional_timestamp(link.since_ms),
+    )
+
+
+def cameras(seen: Overview) -> documents.Cameras:
+    return documents.Cameras(cameras=[camera(configured, seen) for configured in seen.config.cameras])
+
+
+def retention(seen: Overview) -> documents.Retention:
+    """Also of cameras that are no longer configured: their footage stays under its bounds."""
+    configured = {c.id for c in seen.config.cameras}
+    known = [*(c.id for c in seen.config.cameras), *sorted(seen.measured.usage.keys() - configured)]
+    return documents.Retention(
+        retention=[camera_retention(name, seen) for name in known],
+        volumes=[volume(v) for v in seen.measured.volumes],
+        destroyed=seen.destroyed,
+        last_sweep=optional_timestamp(seen.last_sweep_ms),
+    )
+
+
+def camera_retention(name: str, seen: Overview) -> documents.CameraRetention:
+    usage = seen.measured.usage.get(name)
+    bounds = seen.config.bounds(name)
+    held_s, forecast_s = retained_s(usage, seen), seen.measured.forecast_s(name)
+    return documents.CameraRetention(
+        camera=name,
+        floor_s=bounds.floor_s,
+        ceiling_s=bounds.ceiling_s,
+        retained_s=held_s,
+        forecast_s=forecast_s,
+        compliant=held_s <= bounds.ceiling_s + CEILING_GRACE_S and (forecast_s is None or forecast_s >= bounds.floor_s),
+        segments=usage.segments if usage else 0,
+        bytes=usage.bytes if usage else 0,
+        oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),
+        newest=optional_timestamp(usage.newest.wall_ms if usage and usage.newest else None),
+    )
+
+
+def explanation(name: str, decision: Decision) -> documents.Explanation:
+    return documents.Explanation(
+        segment=name,
+        decision="destroy" if decision.destroy else "keep",
+        reason=decision.reason.value,
+        sentence=decision.sentence(),
+    )
+
+
+def status(seen: Overview) -> documents.Status:
+    """The whole screen, ending in a verdict."""
+    lines = [camera(configured, seen) for configured in seen.config.cameras]
+    standing = [alarm(row) for row in seen.alarms if row.raised]
+    verdict, action = judge(lines, standing)
+    site = seen.config.site
+    return documents.Status(
+        verdict=verdict,
+        action=action,
+        node=site.node,
+        office=site.office,
+        name=site.name,
+        version=seen.version,
+        time=timestamp(seen.now.wall_ms),
+        timezone=site.timezone,
+        started=timestamp(seen.started_ms),
+        pid=seen.pid,
+        recovering=seen.recovering,
+        clock=documents.Clock(
+            synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
+        ),
+        cameras=lines,
+        volumes=[volume(v) for v in seen.measured.volumes],
+        broker=broker(seen),
+        alarms=standing,
+    )
+
+
+def judge(
+    cameras: Sequence[documents.Camera], alarms: Sequence[documents.Alarm]
+) -> tuple[documents.Verdict, str]:
+    """One word for everything, and the first thing to do: the worst alarm speaks, then the worst camera."""
+    for severity in ("critical", "warning"):
+        for standing in alarms:
+            if standing.severity == severity:
+                return ("critical" if severity == "critical" else "warning"), f"{standing.text}. {standing.action}".strip()
+    for state in (CameraState.DOWN, CameraState.DEGRADED):
+        for seen in cameras:
+            if seen.state == state:
+                return "warning", f"{seen.id}: {seen.reason}"
+    if not any(seen.state == CameraState.RECORDING for seen in cameras):
+        return "unknown", "no camera is enabled: nothing is recorded. Add a camera to the configuration"
+    return "ok", ""

@@ -1,0 +1,57 @@
+"""Alarms are a pure step: conditions in, changes out, flapping held together."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edged.alarms import CLEAR_AFTER_S, Change, Tracked, Trouble, step
+from storage.answers import Severity
+
+DOWN = Trouble(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)
+
+
+def run(looks: list[tuple[float, dict[str, Trouble]]]) -> list[tuple[float, Change]]:
+    memory: dict[str, Tracked] = {}
+    told = []
+    for now_s, troubles in looks:
+        memory, changes = step(memory, troubles, now_s)
+        told += [(now_s, change) for change in changes]
+    return told
+
+
+def test_an_alarm_is_raised_once_after_its_patience_and_cleared_once() -> None:
+    looks: list[tuple[float, dict[str, Trouble]]] = [(float(t), {"k": DOWN} if t < 30 else {}) for t in range(60)]
+    assert run(looks) == [(10.0, Change("k", DOWN)), (39.0, Change("k", None))]
+
+
+def test_what_passes_within_the_patience_is_no_alarm() -> None:
+    assert run([(float(t), {"k": DOWN} if t < 9 else {}) for t in range(30)]) == []
+
+
+def test_flapping_is_one_alarm() -> None:
+    looks: list[tuple[float, dict[str, Trouble]]] = [(float(t), {} if 20 <= t % 25 else {"k": DOWN}) for t in range(200)]
+    assert len([change for _, change in run(looks) if change.trouble and not change.again]) == 1
+
+
+def test_new_words_update_a_standing_alarm() -> None:
+    worse = Trouble(Severity.CRITICAL, "lobby: wrong password", "check its password", raise_after_s=10)
+    told = run([(0.0, {"k": DOWN}), (10.0, {"k": DOWN}), (11.0, {"k": worse}), (12.0, {"k": worse})])
+    assert told == [(10.0, Change("k", DOWN)), (11.0, Change("k", worse, again=True))]
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=60))
+def test_raise_and_clear_alternate_and_nothing_is_cleared_early(looks: list[tuple[float, bool]]) -> None:
+    now_s, memory, standing, last_seen_s = 0.0, {}, False, 0.0  # type: float, dict[str, Tracked], bool, float
+    for pause_s, present in looks:
+        now_s += pause_s
+        memory, changes = step(memory, {"k": DOWN} if present else {}, now_s)
+        for change in changes:
+            if change.trouble is None:
+                assert standing
+                assert now_s - last_seen_s >= CLEAR_AFTER_S
+                standing = False
+            elif not change.again:
+                assert not standing
+                standing = True
+        last_seen_s = now_s if present else last_seen_s

@@ -1,0 +1,50 @@
+"""A loop that fails is told, tried again, and takes no other with it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from edged import tasks
+
+
+async def test_a_failing_loop_is_named_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "RESTART_AFTER_S", 0.0)
+    loops, rounds, recovered, other = tasks.Loops(), 0, asyncio.Event(), asyncio.Event()
+
+    async def fails_twice() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds <= 2:
+            raise OSError("no disk")
+        assert loops.failing == {"sweep": "OSError: no disk"}
+        recovered.set()
+
+    async def well() -> None:
+        other.set()
+
+    loops.every("sweep", 0.0, fails_twice)
+    loops.every("measurement", 60.0, well)
+    async with asyncio.timeout(5):
+        await recovered.wait()
+        await other.wait()
+        while loops.failing:
+            await asyncio.sleep(0)
+    await loops.stop()
+    assert rounds >= 3
+
+
+async def test_a_loop_is_woken_before_its_time() -> None:
+    loops, wake, ran = tasks.Loops(), asyncio.Event(), asyncio.Queue[None]()
+
+    async def work() -> None:
+        ran.put_nowait(None)
+
+    loops.every("sweep", 3600.0, work, wake=wake)
+    async with asyncio.timeout(5):
+        await ran.get()
+        wake.set()
+        await ran.get()
+    await loops.stop()
+    assert ran.empty()
