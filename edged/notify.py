@@ -39,9 +39,9 @@ def status(text: str) -> bool:
     return _tell(*_status_line(text))
 
 
-def watchdog() -> bool:
+def watchdog(status: str = "") -> bool:
     """A sign of life."""
-    return _tell("WATCHDOG=1")
+    return _tell("WATCHDOG=1", *_status_line(status))
 
 
 def stopping(status: str = "") -> bool:

@@ -51,6 +51,8 @@ def test_each_thing_that_systemd_is_told(listener: Listener) -> None:
     assert listener.heard() == ["STATUS=大廳 is down"]
     assert notify.watchdog()
     assert listener.heard() == ["WATCHDOG=1"]
+    assert notify.watchdog("recording 3 of 4 cameras")
+    assert listener.heard() == ["WATCHDOG=1", "STATUS=recording 3 of 4 cameras"]
     assert notify.stopping()
     assert listener.heard() == ["STOPPING=1"]
 
