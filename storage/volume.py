@@ -67,20 +67,19 @@ class Volume:
         """Identify and lock; initialise it if it is an empty directory that the database does not know.
 
         `known` is every volume of the database by path, `taken` those opened before this one by id.
-        `VolumeRefused` with words for a technician; `OSError` where the disk itself fails.
+        `VolumeRefused` with words for a technician, whatever is the matter.
         """
         try:
             fd = os.open(spec.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            what = "there is no such directory"
-            raise _refused(spec.path, what, "Create it, and mount the disk there if it has one.") from error
-        except PermissionError as error:
-            what = "it may not be opened"
-            raise _refused(spec.path, what, "Give the directory to the user that edged runs as.") from error
+        except OSError as error:
+            raise _failed(spec.path, error) from error
         try:
             _lock(fd, spec.path)
             volume_id = _identify(fd, spec.path, node, known)
             _refuse_double(spec.path, volume_id, taken)
+        except OSError as error:
+            os.close(fd)
+            raise _failed(spec.path, error) from error
         except BaseException:
             os.close(fd)
             raise
@@ -99,9 +98,12 @@ class Volume:
         return self._spec
 
     def space(self) -> Space:
-        """Measured now. Raises rather than guess: an error is not infinite space, and not none."""
+        """Measured now. `VolumeRefused` rather than a guess: an error is not infinite space, and not none."""
         self.verify()
-        stat = os.fstatvfs(self._fd)
+        try:
+            stat = os.fstatvfs(self._fd)
+        except OSError as error:
+            raise _failed(self.path, error) from error
         return Space(
             total=stat.f_blocks * stat.f_frsize,
             free=stat.f_bavail * stat.f_frsize,
@@ -114,7 +116,7 @@ class Volume:
         try:
             there = self.path.stat()
         except OSError as error:
-            raise _refused(self.path, f"it is gone ({error.strerror})", "Check the disk and its cable.") from error
+            raise _failed(self.path, error) from error
         if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
             what = "another directory has taken its place"
             raise _refused(self.path, what, "Mount the disk again, then restart edged.")
@@ -128,6 +130,15 @@ class Volume:
 
 def _refused(path: Path, what: str, action: str) -> VolumeRefused:
     return VolumeRefused(f"volume {path}: {what}", action)
+
+
+def _failed(path: Path, error: OSError) -> VolumeRefused:
+    """What the kernel says, with what a technician looks at first."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return _refused(path, "there is no such directory", "Create it, and mount the disk there if it has one.")
+    if isinstance(error, PermissionError):
+        return _refused(path, "it may not be used", "Give the directory to the user that edged runs as.")
+    return _refused(path, f"the disk says: {error.strerror}", "Check the disk, its cable and `dmesg`.")
 
 
 def _lock(fd: int, path: Path) -> None:
@@ -175,15 +186,11 @@ def _initialise(fd: int, path: Path, node: str) -> str:
         raise _refused(path, what, "A new volume begins in an empty directory: choose one.")
     volume_id = str(uuid.uuid4())
     identity = {"schema": IDENTITY_SCHEMA, "volume": volume_id, "node": node}
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(_UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
-            json.dump(identity, file)
-            file.flush()
-            os.fsync(file.fileno())
-        rename_noreplace(_UNFINISHED, IDENTITY_NAME, dir_fd=fd)
-        os.fsync(fd)
-    except PermissionError as error:
-        what = "nothing may be written there"
-        raise _refused(path, what, "Give the directory to the user that edged runs as.") from error
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(_UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
+        json.dump(identity, file)
+        file.flush()
+        os.fsync(file.fileno())
+    rename_noreplace(_UNFINISHED, IDENTITY_NAME, dir_fd=fd)
+    os.fsync(fd)
     return volume_id
