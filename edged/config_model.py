@@ -1,7 +1,7 @@
 """The configuration as values: one class per table of the TOML file, closed and unchangeable.
 
-Imports pydantic, the value types and, for what the daemon derives from it, storage. The first example of a field is what
-a message tells people to write. What concerns two values at once is checked in edged.config_rules.
+Imports pydantic, the value types and, for what the daemon derives from it, storage. The first example of a field is
+what a message tells people to write. What concerns two values at once is checked in edged.config_rules.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class Clock(Document):
 
 
 class Status(Document):
-    schema_: Literal["edged.status/1"] = Field("edged.status/1", alias="schema")
+    schema_: Literal["edged.status/1"] = Field(default="edged.status/1", alias="schema")
     verdict: Verdict
     action: str = Field(description="the first thing to do; empty when all is well")
     node: str
@@ -126,22 +126,22 @@ class Status(Document):
 
 
 class Cameras(Document):
-    schema_: Literal["edged.cameras/1"] = Field("edged.cameras/1", alias="schema")
+    schema_: Literal["edged.cameras/1"] = Field(default="edged.cameras/1", alias="schema")
     cameras: list[Camera]
 
 
 class Segments(Document):
-    schema_: Literal["edged.segments/1"] = Field("edged.segments/1", alias="schema")
+    schema_: Literal["edged.segments/1"] = Field(default="edged.segments/1", alias="schema")
     segments: list[Segment]
 
 
 class Gaps(Document):
-    schema_: Literal["edged.gaps/1"] = Field("edged.gaps/1", alias="schema")
+    schema_: Literal["edged.gaps/1"] = Field(default="edged.gaps/1", alias="schema")
     gaps: list[Gap]
 
 
 class Alarms(Document):
-    schema_: Literal["edged.alarms/1"] = Field("edged.alarms/1", alias="schema")
+    schema_: Literal["edged.alarms/1"] = Field(default="edged.alarms/1", alias="schema")
     alarms: list[Alarm]
 
 
@@ -159,7 +159,7 @@ class CameraRetention(Document):
 
 
 class Retention(Document):
-    schema_: Literal["edged.retention/1"] = Field("edged.retention/1", alias="schema")
+    schema_: Literal["edged.retention/1"] = Field(default="edged.retention/1", alias="schema")
     retention: list[CameraRetention]
     volumes: list[Volume]
     destroyed: int = Field(description="segments destroyed since the daemon started")
@@ -167,7 +167,7 @@ class Retention(Document):
 
 
 class Explanation(Document):
-    schema_: Literal["edged.explanation/1"] = Field("edged.explanation/1", alias="schema")
+    schema_: Literal["edged.explanation/1"] = Field(default="edged.explanation/1", alias="schema")
     segment: str
     decision: Literal["keep", "destroy"]
     reason: str
@@ -175,7 +175,7 @@ class Explanation(Document):
 
 
 class Reload(Document):
-    schema_: Literal["edged.reload/1"] = Field("edged.reload/1", alias="schema")
+    schema_: Literal["edged.reload/1"] = Field(default="edged.reload/1", alias="schema")
     added: list[str]
     removed: list[str]
     changed: list[str]
@@ -191,7 +191,7 @@ class ConfigProblem(Document):
 
 
 class ConfigCheck(Document):
-    schema_: Literal["edged.config-check/1"] = Field("edged.config-check/1", alias="schema")
+    schema_: Literal["edged.config-check/1"] = Field(default="edged.config-check/1", alias="schema")
     ok: bool
     file: str
     problems: list[ConfigProblem]
@@ -199,7 +199,7 @@ class ConfigCheck(Document):
 
 
 class Version(Document):
-    schema_: Literal["edged.version/1"] = Field("edged.version/1", alias="schema")
+    schema_: Literal["edged.version/1"] = Field(default="edged.version/1", alias="schema")
     version: str
     python: str
     av: str
@@ -210,7 +210,7 @@ class Version(Document):
 class Error(Document):
     """What the control socket answers when it refuses; `exit` is the exit code edgectl ends with."""
 
-    schema_: Literal["edged.error/1"] = Field("edged.error/1", alias="schema")
+    schema_: Literal["edged.error/1"] = Field(default="edged.error/1", alias="schema")
     error: str
     action: str
     exit: int

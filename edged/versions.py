@@ -1,22 +1,28 @@
-"""Which versions run here: edged's, and those of what it stands on."""
+"""What is installed here, for `edgectl version`, the control API and whoever reads a fault report."""
 
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from edged import documents
+from recorder.versions import av_version, ffmpeg_version
+from storage.versions import sqlite_version
+
+
+def edged_version() -> str:
+    """Of the installed package; "0+source" when run from a checkout that was never installed."""
+    try:
+        return version("edged")
+    except PackageNotFoundError:
+        return "0+source"
 
 
 def versions() -> documents.Version:
-    """Asks the libraries themselves; `ffmpeg` is the version of libavformat inside av's wheel."""
-    from recorder.probe import ffmpeg_version
-    from storage.database import sqlite_version
-
     return documents.Version(
-        version=version("edged"),
+        version=edged_version(),
         python=platform.python_version(),
-        av=version("av"),
+        av=av_version(),
         ffmpeg=ffmpeg_version(),
         sqlite=sqlite_version(),
     )

@@ -1,0 +1,103 @@
+"""Asks the daemon: HTTP over its Unix socket, one request per connection.
+
+Imports http.client rather than aiohttp, because edgectl must start quickly. What comes back is checked by the caller
+against edged.documents.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from edged import exits
+
+ANSWER_TIMEOUT_S: Final = 15.0
+"""Silence after which the daemon counts as unreachable; it answers in well under a second."""
+RELOAD_TIMEOUT_S: Final = 60.0
+"""A reload waits for the cameras that changed to close their segments (10 s each, side by side)."""
+
+
+class CallError(Exception):
+    """No answer, or a refusal: what happened, the first thing to do, and the exit code it ends in."""
+
+    def __init__(self, error: str, action: str, exit_code: int) -> None:
+        super().__init__(error)
+        self.error = error
+        self.action = action
+        self.exit_code = exit_code
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """The daemon behind one socket."""
+
+    socket_path: Path
+
+    def get(self, path: str, **query: str | int | None) -> bytes:
+        """The document at `path`, as it came; parameters that are None are left out."""
+        given = {key.rstrip("_"): value for key, value in query.items() if value is not None}
+        return self._call("GET", f"{path}?{urlencode(given)}" if given else path, ANSWER_TIMEOUT_S)
+
+    def post(self, path: str) -> bytes:
+        return self._call("POST", path, RELOAD_TIMEOUT_S)
+
+    def _call(self, method: str, target: str, timeout_s: float) -> bytes:
+        connection = _Connection(self.socket_path, timeout_s)
+        try:
+            connection.request(method, target)
+            response = connection.getresponse()
+            body = response.read()
+        except TimeoutError:
+            raise self._unreachable(f"the daemon at {self.socket_path} did not answer within {timeout_s:.0f} s") from None
+        except http.client.HTTPException:
+            raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
+        except OSError as error:
+            raise self._no_connection(error) from None
+        finally:
+            connection.close()
+        if response.status >= http.client.BAD_REQUEST:
+            raise _refusal(response.status, body)
+        return body
+
+    def _no_connection(self, error: OSError) -> CallError:
+        path = self.socket_path
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return CallError(f"this user may not open {path}", "run edgectl as root or with sudo", exits.NOT_ALLOWED)
+        if error.errno == errno.ENOENT:
+            return self._unreachable(f"there is no socket {path}: the daemon is not running, or it uses another socket")
+        if error.errno == errno.ECONNREFUSED:
+            return self._unreachable(f"nobody answers at {path}: the daemon has stopped")
+        return self._unreachable(f"{path} cannot be reached: {error.strerror or error}")
+
+    def _unreachable(self, error: str) -> CallError:
+        return CallError(error, "systemctl status edged, then journalctl -u edged -n 50", exits.UNREACHABLE)
+
+
+def _refusal(status: int, body: bytes) -> CallError:
+    """The daemon's own words, or plain ones where it sent none (it is another program, or another version)."""
+    try:
+        document = json.loads(body)
+        return CallError(str(document["error"]), str(document["action"]), int(document["exit"]))
+    except (ValueError, KeyError, TypeError):
+        return CallError(
+            f"the daemon answered with HTTP status {status}",
+            "check that edged and edgectl are of one version: edgectl version",
+            exits.FAILED,
+        )
