@@ -1,0 +1,59 @@
+"""What every test may ask for: the lengths to run at. `--long` gives those of the issues' "Done when"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How long the same tests take: enough to see each thing happen, or as long as was promised."""
+
+    name: str
+    recording_s: int
+    """Four cameras at once."""
+    segment_s: int
+    ring_s: int
+    """The ring turning."""
+    ring_quota: str
+    ring_floor_s: int
+    ring_segment_s: int
+    crashes: int
+    bad_cameras_s: int
+    """Bad cameras beside healthy ones."""
+
+
+SHORT: Final = Profile(
+    name="short",
+    recording_s=40,
+    segment_s=10,
+    ring_s=45,
+    ring_quota="16MB",
+    ring_floor_s=10,
+    ring_segment_s=4,
+    crashes=1,
+    bad_cameras_s=30,
+)
+LONG: Final = Profile(
+    name="long",
+    recording_s=600,
+    segment_s=30,
+    ring_s=600,
+    ring_quota="200MB",
+    ring_floor_s=60,
+    ring_segment_s=10,
+    crashes=5,
+    bad_cameras_s=180,
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help='the full lengths of the issues\' "Done when"')
+
+
+@pytest.fixture(scope="session")
+def profile(request: pytest.FixtureRequest) -> Profile:
+    return LONG if request.config.getoption("--long") else SHORT

@@ -1,0 +1,1 @@
+"""Tests against real servers, real processes and real files."""
