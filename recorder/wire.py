@@ -14,8 +14,8 @@ import msgspec
 from recorder.messages import MAX_MESSAGE_BYTES, FromWorker, Message, ToWorker
 
 _ENCODER: Final = msgspec.json.Encoder()
-_COMMANDS: Final = msgspec.json.Decoder(ToWorker)
-_REPORTS: Final = msgspec.json.Decoder(FromWorker)
+_COMMANDS: Final[msgspec.json.Decoder[ToWorker]] = msgspec.json.Decoder(ToWorker)
+_REPORTS: Final[msgspec.json.Decoder[FromWorker]] = msgspec.json.Decoder(FromWorker)
 
 
 class WireError(Exception):
@@ -76,6 +76,6 @@ def receive(sock: socket.socket) -> ToWorker | None:
 
 
 def receive_report(sock: socket.socket) -> FromWorker | None:
-    """Daemon's side, blocking (tests and tools; the daemon itself reads in its loop): the next report, or None at EOF."""
+    """Daemon's side, blocking, for tests and tools: the next report, or None at EOF. The daemon reads in its loop."""
     data = _datagram(sock)
     return None if data is None else decode_report(data)
