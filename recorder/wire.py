@@ -34,7 +34,7 @@ def decode_command(data: bytes) -> ToWorker:
     """Worker's side: what the daemon said."""
     try:
         return _COMMANDS.decode(data)
-    except msgspec.DecodeError:
+    except ValueError:  # also UnicodeDecodeError
         raise WireError(f"{len(data)} bytes that are no message to a worker") from None
 
 
@@ -42,7 +42,7 @@ def decode_report(data: bytes) -> FromWorker:
     """Daemon's side: what a worker said."""
     try:
         return _REPORTS.decode(data)
-    except msgspec.DecodeError:
+    except ValueError:  # also UnicodeDecodeError
         raise WireError(f"{len(data)} bytes that are no message from a worker") from None
 
 
