@@ -38,7 +38,7 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`trouble` is None when the alarm is to be cleared; `again` says that it was standing and only its words changed."""
+    """`trouble` is None when the alarm is to be cleared; `again`: it was standing and only its words changed."""
 
     key: str
     trouble: Trouble | None

@@ -1,4 +1,4 @@
-"""Watching the wall clock: a step opens a new clock epoch, cuts segments and ages nothing (S7). Pure but for its memory."""
+"""Watching the wall clock: a step opens a new clock epoch, cuts segments and ages nothing (S7). Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from storage.model import Moment
 
 STEP_MS: Final = 500
-"""A jump of the wall clock against CLOCK_BOOTTIME between two looks that counts as a step; slewing stays far below it."""
+"""A jump of the wall clock against CLOCK_BOOTTIME between two looks that counts as a step; slewing stays below it."""
 LOOK_EVERY_S: Final = 1.0
 
 

@@ -1,6 +1,6 @@
 """The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
 
-Callers are known by SO_PEERCRED. Until roles are configured (design §10) only root and the daemon's own account may call.
+Callers are known by SO_PEERCRED. Until roles can be configured, only root and the daemon's own account may call.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Refusal(Exception):
         self.document = documents.Error(error=error, action=action, exit=exit_code)
         self.status = status
 
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
 """Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
@@ -124,7 +126,7 @@ def _interval(request: web.Request) -> tuple[str | None, str | None, str | None,
 
 
 async def _stream(request: web.Request, schema: str, name: str, page: Page) -> web.StreamResponse:
-    """One document, row by row: a year of a camera must not lie in memory, and the first page's errors are still errors."""
+    """One document, row by row: a year must not lie in memory. What fails on the first page is still an error."""
     rows, cursor = await asyncio.to_thread(page, None)
     response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     await response.prepare(request)
@@ -143,7 +145,7 @@ def _joined(rows: Iterable[BaseModel]) -> bytes:
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Who may call, and one clear error for whatever goes wrong."""
     try:
         _check_caller(request)

@@ -30,6 +30,7 @@ from edged.tasks import Loops
 from recorder.process import Forkserver
 from storage.clock import Clock, SystemClock
 from storage.errors import StoreError
+from storage.model import Bounds
 from storage.store import Store
 
 log = logging.getLogger("edged")
@@ -83,10 +84,10 @@ class Daemon:
             yield store
             clean = True
         finally:
-            await asyncio.to_thread(store.close, clean)
+            await asyncio.to_thread(store.close, clean=clean)
 
     async def _live(self, store: Store) -> None:
-        keeper = StoreKeeper(store, self._clock.boot_id, lambda camera: self._site.bounds(camera), self._clock.now)
+        keeper = StoreKeeper(store, self._clock.boot_id, self._bounds, self._clock.now)
         cameras = fleet.Fleet(store, keeper, self._forkserver, self._clock, random.random)
         reporter = Reporter(self._config, store.run, self._clock)
         self._site = Site(
@@ -113,6 +114,9 @@ class Daemon:
             await asyncio.to_thread(sweeper.shutdown, cancel_futures=True)
             log.info("stopped")
 
+    def _bounds(self, camera: str) -> Bounds:
+        return self._site.bounds(camera)
+
     def _start_loops(self, loops: Loops, store: Store, keeper: StoreKeeper, sweeper: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         site = self._site
@@ -138,5 +142,5 @@ class Daemon:
         loops.every("clock watch", LOOK_EVERY_S, site.watch_clock)
         loops.every("measurement", MEASURE_EVERY_S, site.measure)
         loops.every("health", HEALTH_EVERY_S, lambda: site.judge(loops.failing))
-        loops.every("database", min(ALIVE_EVERY_S, notify.watchdog_interval_s() / 3), alive)
+        loops.every("database", min(ALIVE_EVERY_S, notify.watchdog_interval_s() or ALIVE_EVERY_S), alive)
         loops.every("reload", 0.0, reload)

@@ -37,7 +37,6 @@ class DemoBroker:
         self._heard: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._listening: Future[None] = Future()
-        self._stopped = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="demo-broker", daemon=True)

@@ -3,13 +3,13 @@
 
 def daemon() -> int:
     """`edged`"""
-    from edged.main import main  # noqa: PLC0415  for the reason above
+    from edged.main import main
 
     return main()
 
 
 def ctl() -> int:
     """`edgectl`"""
-    from edged.cli.main import main  # noqa: PLC0415
+    from edged.cli.main import main
 
     return main()

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from recorder.camera import CameraRunner, CameraSettings, CameraView
+
 from edged.config import Camera, Config
 from edged.recording import StoreKeeper
-from recorder.camera import CameraRunner, CameraSettings, CameraView
 from recorder.process import Forkserver
 from storage.clock import Clock
 from storage.model import GapCause

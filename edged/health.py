@@ -92,7 +92,9 @@ class Condition:
 def frame_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> float | None:
     """Frames per second over the last `window_s`, or None before `RATE_WINDOW_S` of samples are there."""
     pair = _span(samples, window_s)
-    return None if pair is None else 1000 * (pair[1].video_frames - pair[0].video_frames) / (pair[1].at_ms - pair[0].at_ms)
+    return (
+        None if pair is None else 1000 * (pair[1].video_frames - pair[0].video_frames) / (pair[1].at_ms - pair[0].at_ms)
+    )
 
 
 def bit_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> int | None:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from recorder import messages
-from storage.model import Bounds, Closing, GapCause, Moment, Opening
 from storage.answers import VolumeStatus
+from storage.model import Bounds, Closing, GapCause, Moment, Opening
 from storage.store import Store
 
 log = logging.getLogger("edged.recording")

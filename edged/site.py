@@ -159,6 +159,7 @@ class Site:
             version=self._version,
             pid=os.getpid(),
             started_ms=self._started.wall_ms,
+            started_boottime_ms=self._started.boottime_ms,
             boot_id=self._clock.boot_id,
             epoch=self._store.epoch,
             synced=self._synced,
@@ -216,10 +217,12 @@ class Site:
             try:
                 after = await asyncio.to_thread(load, self._config_path)
             except ConfigError as error:
-                raise Refusal(str(error), "nothing was changed; correct the file and reload again", exits.CONFIG) from None
+                raise Refusal(
+                    str(error), "nothing was changed; correct the file and reload again", exits.CONFIG
+                ) from None
             before, self._config = self._config, after
             change = await self._fleet.apply(fleet.settings_of(after))
-            await self._reporter.renew(before, after)
+            await self._reporter.renew(after)
             await self.measure()
         return documents.Reload(
             added=list(change.added),
@@ -234,7 +237,7 @@ class Site:
         try:
             log.info("reloaded: %s", (await self.reload()).model_dump_json())
         except Refusal as refusal:
-            log.error("%s. %s", refusal.document.error, refusal.document.action)
+            log.warning("%s. %s", refusal.document.error, refusal.document.action)
 
 
 def restart_needed(before: Config, after: Config) -> list[str]:

@@ -1,4 +1,4 @@
-"""Keeping the daemon's own loops alive: a loop that fails is told once, started again and never takes recording with it."""
+"""Keeping the daemon's own loops alive: one that fails is told once, tried again, and takes no other with it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ RESTART_AFTER_S: Final = 5.0
 """Long enough that a loop which fails at once does not fill the journal, short enough that nobody waits for it."""
 
 
+Work = Callable[[], Awaitable[None]]
+
+
 class Loops:
     """The daemon's background loops by name, and what is wrong with those that failed."""
 
@@ -21,13 +24,11 @@ class Loops:
         self.failing: dict[str, str] = {}
         """Loop name to the words of its last failure; empty again once a round succeeded."""
 
-    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], wake: asyncio.Event | None = None) -> None:
+    def every(self, name: str, seconds: float, work: Work, wake: asyncio.Event | None = None) -> None:
         """Run `work` now and then each `seconds` after it ended, or earlier when `wake` is set."""
         self._tasks.append(asyncio.create_task(self._repeat(name, seconds, work, wake), name=name))
 
-    async def _repeat(
-        self, name: str, seconds: float, work: Callable[[], Awaitable[None]], wake: asyncio.Event | None
-    ) -> None:
+    async def _repeat(self, name: str, seconds: float, work: Work, wake: asyncio.Event | None) -> None:
         while True:
             pause = seconds
             if wake is not None:
@@ -35,7 +36,7 @@ class Loops:
             try:
                 await work()
                 self.failing.pop(name, None)
-            except Exception as error:  # noqa: BLE001 - told, kept as an alarm, and tried again: one loop must not end the others
+            except Exception as error:
                 if name not in self.failing:
                     log.exception("%s failed; it is tried again every %g s", name, RESTART_AFTER_S)
                 self.failing[name] = f"{type(error).__name__}: {error}"

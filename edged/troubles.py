@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from recorder.camera import CameraView
+
 from edged.alarms import Trouble
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
-from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState
 
 BROKER_PATIENCE_S: Final = 60.0
@@ -41,7 +42,8 @@ def troubles(
 def _cameras(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     for name, health in seen.health.items():
         if health.condition.state is CameraState.DOWN:
-            yield f"camera.down:{name}", Trouble(Severity.CRITICAL, *_words(name, "is not recorded", health), DOWN_AFTER_S)
+            words = _words(name, "is not recorded", health)
+            yield f"camera.down:{name}", Trouble(Severity.CRITICAL, *words, DOWN_AFTER_S)
         elif health.condition.state is CameraState.DEGRADED:
             yield f"camera.degraded:{name}", Trouble(Severity.WARNING, *_words(name, "is degraded", health))
 
@@ -56,7 +58,7 @@ def _syncs(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
     for name, view in views.items():
         if any(stats.slowest_sync_ms > SLOW_SYNC_MS for _, stats in view.samples):
             text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage of camera {name} durable"
-            yield f"storage.slow:{name}", Trouble(Severity.WARNING, text, "Check the disk's health and what else uses it")
+            yield f"storage.slow:{name}", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
 
 
 def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:

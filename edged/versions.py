@@ -1,26 +1,19 @@
-"""What is installed here, for `edgectl version`, the control API and whoever reads a fault report."""
+"""Which versions run here: edged's, and those of what it stands on."""
 
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 from edged import documents
 from recorder.versions import av_version, ffmpeg_version
 from storage.versions import sqlite_version
 
 
-def edged_version() -> str:
-    """Of the installed package; "0+source" when run from a checkout that was never installed."""
-    try:
-        return version("edged")
-    except PackageNotFoundError:
-        return "0+source"
-
-
 def versions() -> documents.Version:
+    """Asks the libraries themselves; `ffmpeg` is the one inside av's wheel."""
     return documents.Version(
-        version=edged_version(),
+        version=version("edged"),
         python=platform.python_version(),
         av=av_version(),
         ffmpeg=ffmpeg_version(),

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from recorder.camera import CameraView
+
 from edged import documents
 from edged.config import Camera, Config
 from edged.health import CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
 from mqtt.client import LinkView
-from recorder.camera import CameraView
 from storage import model
+from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
 from storage.model import Moment
 from storage.retention import Decision
-from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
 
 CEILING_GRACE_S: Final = 3600
 """S3: destroying what is past its ceiling takes at most this much running time."""
@@ -39,6 +40,7 @@ class Overview:
     version: str
     pid: int
     started_ms: int
+    started_boottime_ms: int
     boot_id: str
     epoch: int
     synced: bool
@@ -271,18 +273,17 @@ def status(seen: Overview) -> documents.Status:
     )
 
 
-def judge(
-    cameras: Sequence[documents.Camera], alarms: Sequence[documents.Alarm]
-) -> tuple[documents.Verdict, str]:
+def judge(cameras: Sequence[documents.Camera], alarms: Sequence[documents.Alarm]) -> tuple[documents.Verdict, str]:
     """One word for everything, and the first thing to do: the worst alarm speaks, then the worst camera."""
-    for severity in ("critical", "warning"):
+    worst: documents.Verdict
+    for worst in ("critical", "warning"):
         for standing in alarms:
-            if standing.severity == severity:
-                return ("critical" if severity == "critical" else "warning"), f"{standing.text}. {standing.action}".strip()
-    for state in (CameraState.DOWN, CameraState.DEGRADED):
+            if standing.severity == worst:
+                return worst, f"{standing.text}. {standing.action}".strip()
+    for state in ("down", "degraded"):
         for seen in cameras:
             if seen.state == state:
                 return "warning", f"{seen.id}: {seen.reason}"
-    if not any(seen.state == CameraState.RECORDING for seen in cameras):
+    if not any(seen.state == "recording" for seen in cameras):
         return "unknown", "no camera is enabled: nothing is recorded. Add a camera to the configuration"
     return "ok", ""

@@ -1,4 +1,4 @@
-"""Which SQLite this is, for `edgectl version`. Imports sqlite3."""
+"""Which SQLite this is, for `edgectl version`."""
 
 from __future__ import annotations
 
@@ -6,4 +6,5 @@ import sqlite3
 
 
 def sqlite_version() -> str:
+    """Of the library in use, e.g. "3.40.1"."""
     return sqlite3.sqlite_version

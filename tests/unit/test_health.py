@@ -26,10 +26,15 @@ NOTHING_EXPECTED = Expectation()
 def samples(fps: float, seconds: int, *, age_ms: int = 0, end_ms: int = 1_000_000) -> list[Sample]:
     """One a second, the newest at `end_ms`; its last frame `age_ms` before that."""
     start = end_ms - seconds * 1000
-    return [Sample(start + 1000 * i, round(fps * (i + 1)), 50_000 * (i + 1), start + 1000 * i - age_ms) for i in range(seconds + 1)]
+    return [
+        Sample(start + 1000 * i, round(fps * (i + 1)), 50_000 * (i + 1), start + 1000 * i - age_ms)
+        for i in range(seconds + 1)
+    ]
 
 
-def observed(seen: list[Sample], *, now_ms: int = 1_000_000, stream: Stream | None = STREAM, trouble: str = "") -> Observation:
+def observed(
+    seen: list[Sample], *, now_ms: int = 1_000_000, stream: Stream | None = STREAM, trouble: str = ""
+) -> Observation:
     return Observation(now_ms, enabled=True, stream=stream, samples=seen, trouble=trouble)
 
 

@@ -1,0 +1,199 @@
+"""What the centre is told and when: on change, every five minutes, and all of it at each connection.
+
+Turns an overview into payloads of `mqtt.messages` and hands them to the link, which shows the newest of each topic. Works
+without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from edged import documents, views
+from edged.config import Broker, Config
+from edged.versions import versions
+from edged.views import Overview
+from mqtt import messages
+from mqtt.client import BrokerSettings, Link, LinkView
+from mqtt.messages import Message, Payload
+from storage.clock import Clock
+
+log = logging.getLogger("edged.reporting")
+
+STATE_EVERY_MS: Final = 300_000
+HEARTBEAT_EVERY_MS: Final = 60_000
+VOLATILE: Final = {
+    "ts", "epoch", "seq", "fps", "bitrate_bps", "last_frame_age_s", "coverage_24h", "unexplained_s", "gaps_24h", "since",
+    "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes", "ring_bytes", "limit_bytes",
+}  # fmt: skip
+"""Figures that move by themselves: they alone are no change that the centre must hear of at once."""
+
+
+class Reporter:
+    """Lives on the event loop; `tell` is called every second with everything known."""
+
+    def __init__(self, config: Config, run: int, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._sequence = messages.Sequence(run)
+        self._run = run
+        self._overview: Callable[[], Overview] | None = None
+        self._link: Link | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._told: dict[str, tuple[dict[str, Any], int]] = {}
+        self._heartbeat_at_ms: int | None = None
+
+    @property
+    def view(self) -> LinkView | None:
+        """How the link stands; None without `[mqtt]`."""
+        return self._link.view if self._link else None
+
+    def start(self, overview: Callable[[], Overview]) -> None:
+        """Connect, if a broker is configured."""
+        self._overview = overview
+        if self._config.mqtt is None:
+            return
+        node = self._config.site.node
+        self._link = Link(
+            _settings(self._config.mqtt),
+            node,
+            greeting=self._greeting,
+            will=messages.will(node, boot=self._clock.boot_id, epoch=self._run, ts=self._clock.now().wall_ms),
+            random=random.random,
+            now_ms=lambda: self._clock.now().wall_ms,
+        )
+        self._task = asyncio.create_task(self._link.run(), name="link to the centre")
+
+    async def stop(self) -> None:
+        """Take leave of the broker; bounded by the link."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._task = self._link = None
+
+    async def renew(self, after: Config) -> None:
+        """A new configuration: another broker is connected to, what is gone is taken from the broker."""
+        before, self._config = self._config, after
+        if before.mqtt != after.mqtt or before.site != after.site:
+            overview = self._overview
+            await self.stop()
+            self._told.clear()
+            if overview is not None:
+                self.start(overview)
+            return
+        if self._link is not None and self._overview is not None and before != after:
+            seen = self._overview()
+            self._publish(seen, self._birth(seen))
+
+    def tell(self, seen: Overview) -> None:
+        """Publish what changed or is due; a heartbeat each minute and at each new connection."""
+        if self._link is None:
+            return
+        now_ms = seen.now.boottime_ms
+        self._keep_running()
+        payloads = {payload.topic(seen.config.site.node): payload for payload in self._state(seen)}
+        for topic, payload in payloads.items():
+            essence = payload.model_dump(exclude=VOLATILE)
+            told = self._told.get(topic)
+            if told is None or told[0] != essence or now_ms - told[1] >= STATE_EVERY_MS:
+                self._told[topic] = (essence, now_ms)
+                self._publish(seen, payload)
+        for gone in self._told.keys() - payloads.keys():
+            del self._told[gone]
+            self._link.forget(gone)
+        self._beat(seen, now_ms)
+
+    def _beat(self, seen: Overview, now_ms: int) -> None:
+        if self._link is None or not self._link.view.connected:
+            self._heartbeat_at_ms = None
+        elif self._heartbeat_at_ms is None or now_ms - self._heartbeat_at_ms >= HEARTBEAT_EVERY_MS:
+            self._heartbeat_at_ms = now_ms
+            self._publish(seen, self._heartbeat(seen))
+
+    def _publish(self, seen: Overview, payload: Payload) -> None:
+        if self._link is not None:
+            self._link.publish(messages.message(seen.config.site.node, self._stamped(seen, payload)))
+
+    def _keep_running(self) -> None:
+        """Only a defect ends the link; it is told, and the link begins anew."""
+        if self._link is not None and self._task is not None and self._task.done():
+            log.error("the link to the centre ended; it is started again", exc_info=self._task.exception())
+            self._task = asyncio.create_task(self._link.run(), name="link to the centre")
+
+    def _greeting(self) -> list[Message]:
+        """Status, birth and a snapshot of all state, made anew at each connection."""
+        if self._overview is None:
+            return []
+        seen = self._overview()
+        online = messages.Status(**self._blank, state="online", boot=seen.boot_id)
+        said = (online, self._birth(seen), *self._state(seen))
+        return [messages.message(seen.config.site.node, self._stamped(seen, payload)) for payload in said]
+
+    @property
+    def _blank(self) -> messages.Stamp:
+        """The stamp of a payload until it is said: numbers are only taken by what goes out."""
+        return {"ts": 0, "epoch": self._run, "seq": 0}
+
+    def _stamped(self, seen: Overview, payload: Payload) -> Payload:
+        return payload.model_copy(update=dict(self._sequence.stamp(seen.now.wall_ms)))
+
+    def _state(self, seen: Overview) -> Iterator[Payload]:
+        for configured in seen.config.cameras:
+            yield self._health(seen, views.camera(configured, seen))
+            yield self._retention(seen, views.camera_retention(configured.id, seen))
+        for status in seen.measured.volumes:
+            if status.id:
+                shown = views.volume(status).model_dump(exclude={"id"})
+                yield messages.Storage(**self._blank, volume=status.id, **shown)
+
+    def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
+        taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
+        health = seen.health.get(camera.id)
+        since_ms = health.since_ms if health else None
+        shown = camera.model_dump(exclude=taken)
+        return messages.CameraHealth(**self._blank, camera=camera.id, since=since_ms, **shown)
+
+    def _retention(self, seen: Overview, retention: documents.CameraRetention) -> Payload:
+        return messages.CameraRetention(**self._blank, **retention.model_dump(exclude={"oldest", "newest"}))
+
+    def _birth(self, seen: Overview) -> Payload:
+        site = seen.config.site
+        return messages.Birth(
+            **self._blank,
+            node=site.node,
+            office=site.office,
+            name=site.name,
+            timezone=site.timezone,
+            profile=site.profile or "",
+            boot=seen.boot_id,
+            started=seen.started_ms,
+            cameras=[camera.id for camera in seen.config.cameras],
+            volumes=[status.id for status in seen.measured.volumes if status.id],
+            capabilities=[],
+            config_sha256=seen.config.config_hash(),
+            **versions().model_dump(exclude={"schema_"}),
+        )
+
+    def _heartbeat(self, seen: Overview) -> Payload:
+        return messages.Heartbeat(
+            **self._blank,
+            uptime_s=max(0, seen.now.boottime_ms - seen.started_boottime_ms) / 1000,
+            box_uptime_s=seen.now.boottime_ms / 1000,
+            clock_synced=seen.synced,
+            clock_epoch=seen.epoch,
+            disk_total_bytes=sum(status.total_bytes for status in seen.measured.volumes),
+            disk_free_bytes=sum(status.free_bytes for status in seen.measured.volumes),
+            outbox_messages=self._link.waiting if self._link else 0,
+        )
+
+
+def _settings(broker: Broker) -> BrokerSettings:
+    return BrokerSettings(
+        host=broker.host,
+        port=broker.port,
+        username=broker.username or "",
+        password=broker.password.get_secret_value(),
+    )
