@@ -65,7 +65,9 @@ class Daemon:
             response = connection.getresponse()
             body = response.read()
         except TimeoutError:
-            raise self._unreachable(f"the daemon at {self.socket_path} did not answer within {timeout_s:.0f} s") from None
+            raise self._unreachable(
+                f"the daemon at {self.socket_path} did not answer within {timeout_s:.0f} s"
+            ) from None
         except http.client.HTTPException:
             raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
         except OSError as error:

@@ -1,0 +1,96 @@
+"""What the screens are made of: safe text, times, spans, sizes, plain tables. Imports rich and edged.units."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from edged import units
+from edged.cli.words import Language, word
+
+STYLES: Final = {
+    "recording": "green",
+    "in-service": "green",
+    "ok": "green",
+    "degraded": "yellow",
+    "warning": "yellow",
+    "full": "yellow",
+    "down": "bold red",
+    "critical": "bold red",
+    "away": "bold red",
+    "unknown": "magenta",
+}
+
+
+def clean(text: str) -> str:
+    """Without what a terminal would obey: part of it was said by a camera or a broker."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def text(content: str, style: str = "") -> Text:
+    return Text(clean(content), style=style)
+
+
+def styled(state: str, tongue: Language = "en") -> Text:
+    return Text(clean(word(state, tongue)), style=STYLES.get(state, "dim"))
+
+
+def local(moment: str | None, zone: tzinfo) -> str:
+    """RFC 3339 as site time, to the second; "" for none."""
+    if moment is None:
+        return ""
+    try:
+        return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError):
+        return clean(moment)
+
+
+def between(start: str, end: str | None) -> float | None:
+    """Seconds from one moment to the other; None while it lasts."""
+    if end is None:
+        return None
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def span(seconds: float | None, tongue: Language = "en") -> str:
+    """ "12d 4h"; "–" when unknown."""
+    if seconds is None:
+        return "–"
+    words = units.approximate_duration(seconds)
+    return words if tongue == "en" else "".join(word(c, tongue) for c in words)
+
+
+def share(part: float | None) -> str:
+    """A share of one as a percentage that never rounds up to 100."""
+    if part is None:
+        return "–"
+    percent = int(part * 10_000) / 100
+    return "100 %" if percent >= 100 else f"{percent:.2f} %"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def megabits(bits: int | None) -> float | None:
+    return None if bits is None else bits / 1e6
+
+
+def picture(width: int | None, height: int | None, codec: str | None) -> str:
+    size = f"{width}×{height}" if width and height else ""
+    return " ".join(filter(None, (size, clean(codec or "")))) or "–"
+
+
+def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
+    """Columns two blanks apart, no lines: easy on the eyes and on cut and awk."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    for heading in headings:
+        made.add_column(heading, justify="right" if heading in right else "left", no_wrap=True, overflow="ellipsis")
+    return made
+
+
+def indented(content: str, style: str = "") -> Text:
+    return Text(f"  {clean(content)}", style=style)

@@ -1,0 +1,177 @@
+"""The other screens of edgectl: a document becomes something rich can draw. Pure, like edged.cli.screens."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import PurePosixPath
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from edged import documents, units
+from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
+from edged.cli.screens import volumes
+
+
+def cameras(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:
+    """A block for each camera, with all that is known."""
+    if not document.cameras:
+        return Text("No cameras are configured.")
+    return Group(*(_camera(camera, zone) for camera in document.cameras))
+
+
+def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
+    heading = Text(clean(camera.id), style="bold").append(
+        "" if camera.name == camera.id else f" {clean(camera.name)}", style="not bold"
+    )
+    heading.append("  ").append_text(styled(camera.state))
+    heading.append(f" since {local(camera.since, zone)}" if camera.since else "", style="not bold dim")
+    facts = table("", "")
+    facts.show_header = False
+    facts.columns[1].no_wrap = False
+    facts.columns[1].overflow = "fold"
+    if camera.reason:
+        facts.add_row("reason", text(camera.reason))
+    rate = f"{number(camera.fps, 1)} fps, {number(megabits(camera.bitrate_bps), 2)} Mbit/s"
+    sound = f"sound {clean(camera.audio)}" if camera.audio else "no sound"
+    facts.add_row("picture", f"{picture(camera.width, camera.height, camera.codec)}, {rate}, {sound}")
+    facts.add_row("last frame", "–" if camera.last_frame_age_s is None else f"{camera.last_frame_age_s:.1f} s ago")
+    facts.add_row(
+        "kept",
+        f"{span(camera.retained_s)} (floor {span(camera.floor_s)}, ceiling {span(camera.ceiling_s)}, "
+        f"forecast {span(camera.forecast_s)})",
+    )
+    facts.add_row(
+        "last 24 h", f"{share(camera.coverage_24h)}, gaps {camera.gaps_24h}, unexplained {span(camera.unexplained_s)}"
+    )
+    return Group(heading, Padding(facts, (0, 0, 1, 2)))
+
+
+def segments(document: documents.Segments, zone: ZoneInfo) -> RenderableType:
+    """By directory, so that a path fits and can be copied; oldest first."""
+    if not document.segments:
+        return Text("No segments.")
+    placed = sorted(((PurePosixPath(s.path), s) for s in document.segments), key=lambda p: (p[0].parent, p[1].start))
+    parts: list[RenderableType] = []
+    for directory, group in groupby(placed, key=lambda p: p[0].parent):
+        made = table("Start", "Length", "Size", "File", right=("Length", "Size"))
+        made.columns[-1].overflow = "fold"
+        for path, segment in group:
+            made.add_row(
+                local(segment.start, zone),
+                span(between(segment.start, segment.end)),
+                units.format_size(segment.bytes),
+                text(path.name),
+            )
+        parts += [Text(clean(str(directory)), style="bold", overflow="fold"), made, ""]
+    total = sum(segment.bytes for segment in document.segments)
+    return Group(*parts, Text(f"{len(document.segments)} segments, {units.format_size(total)}"))
+
+
+def gaps(document: documents.Gaps, zone: ZoneInfo) -> RenderableType:
+    if not document.gaps:
+        return Text("No gaps.")
+    made = table("Camera", "Start", "Length", "Cause", "Detail", right=("Length",))
+    made.columns[-1].no_wrap = False
+    made.columns[-1].overflow = "fold"
+    for gap in document.gaps:
+        lasting = Text("lasting", style="yellow")
+        length = between(gap.start, gap.end)
+        made.add_row(
+            text(gap.camera, "bold"),
+            local(gap.start, zone),
+            lasting if length is None else span(length),
+            text(gap.cause, "bold red" if gap.cause == "unknown" else ""),
+            text(gap.detail),
+        )
+    return made
+
+
+def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
+    numbers = ("Floor", "Ceiling", "Kept", "Forecast", "Segments", "Size")
+    made = table("Camera", *numbers, "Kept as demanded", right=numbers)
+    for line in document.retention:
+        made.add_row(
+            text(line.camera, "bold"),
+            span(line.floor_s),
+            span(line.ceiling_s),
+            span(line.retained_s),
+            span(line.forecast_s),
+            str(line.segments),
+            units.format_size(line.bytes),
+            Text("yes", style="green") if line.compliant else Text("no", style="bold red"),
+        )
+    swept = f", last sweep {local(document.last_sweep, zone)}" if document.last_sweep else ""
+    return Group(
+        made, "", volumes(document.volumes), "", f"{document.destroyed} segments destroyed since the start{swept}"
+    )
+
+
+def explanation(document: documents.Explanation) -> RenderableType:
+    line = Text(document.decision, style="bold" if document.decision == "keep" else "bold yellow")
+    return Group(
+        text(document.segment), line.append(f" ({clean(document.reason)}): {clean(document.sentence)}", "not bold")
+    )
+
+
+def alarms(document: documents.Alarms, zone: ZoneInfo) -> RenderableType:
+    """A block for each alarm: what, since when, what to do."""
+    if not document.alarms:
+        return Text("No alarms.")
+    return Group(*(_alarm(alarm, zone) for alarm in document.alarms))
+
+
+def _alarm(alarm: documents.Alarm, zone: ZoneInfo) -> RenderableType:
+    heading = styled(alarm.severity if alarm.state == "raised" else "cleared")
+    heading.append(f" {clean(alarm.key)}", style="bold default")
+    heading.append(f"  since {local(alarm.since, zone)}", style="not bold dim")
+    heading.append(f", cleared {local(alarm.cleared, zone)}" if alarm.cleared else "", style="not bold dim")
+    heading.append(f", {alarm.count} times" if alarm.count > 1 else "", style="not bold dim")
+    parts: list[RenderableType] = [heading, Padding(text(alarm.text), (0, 0, 0, 2))]
+    if alarm.action:
+        parts.append(Padding(text(f"→ {alarm.action}"), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def reload(document: documents.Reload) -> RenderableType:
+    lines = [
+        f"{word:<10} {', '.join(map(clean, names))}"
+        for word, names in (
+            ("added", document.added),
+            ("removed", document.removed),
+            ("changed", document.changed),
+            ("unchanged", document.unchanged),
+        )
+        if names
+    ] or ["nothing to record before or after"]
+    parts: list[RenderableType] = [Text(line) for line in lines]
+    if document.restart_needed:
+        keys = ", ".join(map(clean, document.restart_needed))
+        parts.append(Text(f"takes effect at the next start of edged: {keys}", style="yellow"))
+    return Group(*parts)
+
+
+def config_check(document: documents.ConfigCheck) -> RenderableType:
+    """Every problem with what to write instead; ends in one line."""
+    parts: list[RenderableType] = []
+    for kind, style, found in (
+        ("error", STYLES["critical"], document.problems),
+        ("warning", STYLES["warning"], document.warnings),
+    ):
+        for problem in found:
+            line = Text(kind, style=style).append(f" {clean(problem.key)}" if problem.key else "", style="bold default")
+            parts += [
+                line.append(f": {clean(problem.problem)}", style="not bold default"),
+                Padding(text(f"→ {problem.instead}"), (0, 0, 0, 2)),
+            ]
+    counted = _count(len(document.problems), "problem"), _count(len(document.warnings), "warning")
+    word = Text("valid", style="green") if document.ok else Text("not valid", style="bold red")
+    return Group(
+        *parts, text(f"{document.file}: ").append_text(word).append(f" ({counted[0]}, {counted[1]})", "default")
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

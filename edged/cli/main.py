@@ -1,0 +1,90 @@
+"""`edgectl`: the group of verbs, and how every ending becomes one exit code (design §9).
+
+Usage is 64 (click would say 2), a refusal or an unreachable daemon is what the answer says, a closed pipe and Ctrl-C
+are what a shell expects of them; none of them is a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from edged import exits
+from edged.cli import unit
+from edged.cli.address import DEFAULT_CONFIG, DEFAULT_SOCKET, Address
+from edged.cli.client import CallError
+
+INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
+"""128 and the signal's number, as shells report SIGINT and SIGPIPE."""
+
+
+VERBS: Final = ("status", "cameras", "segments", "gaps", "retention", "alarms", "config", "reload", "version")
+
+
+class LateVerbs(click.Group):
+    """Finds a verb when it is called, so that one that needs little starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module("edged.cli.version" if cmd_name == "version" else "edged.cli.verbs")
+        found = getattr(module, cmd_name)
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group(cls=LateVerbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help=f"Says where the socket is.  [{DEFAULT_CONFIG}]"
+)
+@click.option("--socket", metavar="PATH", type=click.Path(path_type=Path), help=f"The daemon's.  [{DEFAULT_SOCKET}]")
+@click.pass_context
+def edgectl(context: click.Context, config: Path | None, socket: Path | None) -> None:
+    """Ask a running edged how it is, what it has recorded, and what it will do."""
+    context.obj = Address(config, socket)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; the exit code."""
+    try:
+        code = edgectl.main(args=arguments, prog_name="edgectl", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        error.show()
+        return exits.USAGE
+    except click.ClickException as error:
+        error.show()
+        return exits.FAILED
+    except CallError as error:
+        return _tell(error, as_json="--json" in (sys.argv[1:] if arguments is None else arguments))
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (head, less): what Python still holds for it must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return PIPE_CLOSED
+    return code if isinstance(code, int) else exits.OK
+
+
+def _tell(error: CallError, *, as_json: bool) -> int:
+    """What happened and the first thing to do: to a person on standard error, to a program as its one document."""
+    said = error.error
+    if error.exit_code == exits.UNREACHABLE:
+        said = "\n".join(filter(None, (said, unit.ask())))
+    if as_json:
+        from edged.documents import Error  # late: heavy, and only needed when something fails
+
+        click.echo(Error(error=said, action=error.action, exit=error.exit_code).model_dump_json())
+    else:
+        action = f"\n  → {error.action}" if error.action else ""
+        click.echo(f"edgectl: {said}{action}", err=True)
+    return error.exit_code

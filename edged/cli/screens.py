@@ -1,0 +1,143 @@
+"""The status screen: a document becomes something rich can draw. Pure: no clock, no terminal, no daemon.
+
+Imports rich, the documents and the words. It ends in one line, the verdict, and names the first thing to do.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from edged import documents, units
+from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
+from edged.cli.words import Language, word
+
+ALARMS_SHOWN: Final = 8
+"""More would push the verdict off the screen; `edgectl alarms` has them all."""
+_SEVERITIES: Final = ("critical", "warning", "info")
+EXIT_OF: Final = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
+"""What `status --check` ends with, as monitoring plugins do."""
+
+
+def status(document: documents.Status, tongue: Language = "en") -> RenderableType:
+    """The whole screen."""
+    zone = ZoneInfo(document.timezone)
+    parts: list[RenderableType] = [*_heading(document, zone, tongue), ""]
+    parts += [*_cameras(document, zone, tongue), "", *_volumes(document, tongue), "", _broker(document, zone, tongue)]
+    parts += [*_alarms(document, zone, tongue), "", verdict(document.verdict, document.action, tongue)]
+    return Group(*parts)
+
+
+def verdict(verdict: documents.Verdict, action: str, tongue: Language = "en") -> Text:
+    """The last line: one word, and the first thing to do."""
+    line = Text(word(verdict.upper(), tongue), style=f"reverse {STYLES[verdict]}")
+    said = clean(action) or (word("all cameras are recording", tongue) if verdict == "ok" else "")
+    colon = "：" if tongue == "zh_TW" else ": "
+    return line.append(f"{colon}{said}" if said else "", style="not reverse")
+
+
+def _heading(document: documents.Status, zone: ZoneInfo, tongue: Language) -> list[RenderableType]:
+    sync = "clock in sync" if document.clock.synced else "clock not in sync"
+    top = Text(clean(document.name), style="bold").append(f" · {clean(document.node)}", style="not bold")
+    top.append(f" · edged {clean(document.version)}", style="not bold dim")
+    line = Text(f"{local(document.time, zone)} {clean(document.timezone)} · ")
+    line.append(word(sync, tongue), style="" if document.clock.synced else "yellow")
+    line.append(f" · {word('running', tongue)} {span(between(document.started, document.time), tongue)}")
+    lines: list[RenderableType] = [top, line]
+    if document.recovering:
+        lines.append(Text(word("still working off an unclean stop", tongue), style="yellow"))
+    return lines
+
+
+def _cameras(document: documents.Status, zone: ZoneInfo, tongue: Language) -> list[RenderableType]:
+    if not document.cameras:
+        return [Text(word("no cameras are configured", tongue), style="yellow")]
+    names = [word(w, tongue) for w in ("Camera", "State", "Picture", "fps", "Mbit/s", "Kept", "Floor", "24 h")]
+    made = table(*names, right=tuple(names[3:]))
+    for camera in document.cameras:
+        made.add_row(
+            _title(camera),
+            styled(camera.state, tongue),
+            picture(camera.width, camera.height, camera.codec),
+            number(camera.fps, 0),
+            number(megabits(camera.bitrate_bps), 1),
+            span(camera.retained_s, tongue),
+            span(camera.floor_s, tongue),
+            share(camera.coverage_24h),
+        )
+    return [made, *(_reason(camera, zone, tongue) for camera in document.cameras if camera.reason)]
+
+
+def _title(camera: documents.Camera) -> Text:
+    title = Text(clean(camera.id), style="bold")
+    return title if camera.name == camera.id else title.append(f" {clean(camera.name)}", style="not bold")
+
+
+def _reason(camera: documents.Camera, zone: ZoneInfo, tongue: Language) -> RenderableType:
+    line = Text(clean(camera.id), style="bold").append(" ").append_text(styled(camera.state, tongue))
+    if camera.since:
+        line.append(f" {word('since', tongue)} {local(camera.since, zone)}", style="dim")
+    return Padding(line.append(f": {clean(camera.reason)}"), (0, 0, 0, 2))
+
+
+def volumes(listed: list[documents.Volume], tongue: Language = "en") -> Table:
+    """Also part of the retention screen."""
+    names = [word(w, tongue) for w in ("Volume", "State", "Segments", "Used", "Limit", "Free")]
+    made = table(*names, right=tuple(names[2:]))
+    for volume in listed:
+        made.add_row(
+            text(volume.path),
+            styled(volume.state, tongue),
+            str(volume.segments),
+            units.format_size(volume.ring_bytes),
+            units.format_size(volume.limit_bytes),
+            units.format_size(volume.free_bytes),
+        )
+    return made
+
+
+def _volumes(document: documents.Status, tongue: Language) -> list[RenderableType]:
+    reasons = [
+        Padding(text(f"{volume.path}: {volume.reason}", "yellow"), (0, 0, 0, 2))
+        for volume in document.volumes
+        if volume.reason
+    ]
+    return [volumes(document.volumes, tongue), *reasons]
+
+
+def _broker(document: documents.Status, zone: ZoneInfo, tongue: Language) -> RenderableType:
+    broker = document.broker
+    line = Text(word("Centre", tongue), style="bold").append("  ", style="not bold")
+    if not broker.configured:
+        return line.append(word("not configured", tongue), style="dim not bold")
+    if not broker.connected:
+        line.append(f"{word('not connected to', tongue)} {clean(broker.address)}", style="not bold yellow")
+    else:
+        line.append(f"{word('connected to', tongue)} {clean(broker.address)}", style="not bold green")
+        line.append(f" (MQTT {clean(broker.protocol)})", style="not bold")
+    if broker.since:
+        line.append(f" {word('since', tongue)} {local(broker.since, zone)}", style="not bold dim")
+    return line.append(f": {clean(broker.reason)}", style="not bold") if broker.reason else line
+
+
+def _alarms(document: documents.Status, zone: ZoneInfo, tongue: Language) -> list[RenderableType]:
+    standing = sorted(
+        (alarm for alarm in document.alarms if alarm.state == "raised"),
+        key=lambda alarm: (_SEVERITIES.index(alarm.severity), alarm.since),
+    )
+    heading = Text(word("Alarms", tongue), style="bold").append("  ", style="not bold")
+    if not standing:
+        return [heading.append(word("none", tongue), style="not bold dim")]
+    lines: list[RenderableType] = [heading.append(str(len(standing)), style="not bold")]
+    for alarm in standing[:ALARMS_SHOWN]:
+        line = styled(alarm.severity, tongue).append(f" {local(alarm.since, zone)}", style="not bold dim")
+        lines.append(Padding(line.append(f" {clean(alarm.text)}", style="not bold not dim default"), (0, 0, 0, 2)))
+    left = len(standing) - ALARMS_SHOWN
+    if left > 0:
+        lines.append(Padding(Text(f"+ {left} {word('more; see', tongue)} edgectl alarms"), (0, 0, 0, 2)))
+    return lines

@@ -1,0 +1,50 @@
+"""What every verb that asks the daemon needs: the answer checked, the site's time zone, the way to print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ValidationError
+from rich.console import RenderableType
+
+from edged import documents, exits
+from edged.cli import printing
+from edged.cli.client import CallError, Daemon
+
+Doc = TypeVar("Doc", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of edgectl."""
+
+    daemon: Daemon
+    as_json: bool
+
+    def read(self, model: type[Doc], path: str, **query: str | int | None) -> Doc:
+        return checked(model, self.daemon.get(path, **query))
+
+    def print(self, document: BaseModel, screen: Callable[[], RenderableType]) -> None:
+        """The document for a program, or its screen for a person."""
+        printing.answer(document, screen, as_json=self.as_json)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone, as the daemon knows it."""
+        return ZoneInfo(self.read(documents.Status, "/v1/status").timezone)
+
+
+def checked(model: type[Doc], body: bytes) -> Doc:
+    """The daemon's answer, if it is what this edgectl knows."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError:
+        raise CallError(
+            f"the daemon's answer is not the {model.__name__.lower()} document that this edgectl knows",
+            "check that edged and edgectl are of one version: edgectl version; restart edged after an upgrade",
+            exits.FAILED,
+        ) from None

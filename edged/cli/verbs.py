@@ -1,0 +1,156 @@
+"""The verbs of edgectl: each asks for one document and prints it, as JSON or as a screen."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from edged import config as configuration
+from edged import documents, exits
+from edged.cli import lists, printing, screens, times
+from edged.cli.address import Address
+from edged.cli.options import address_given, interval_options, json_option
+from edged.cli.session import Session, checked
+from edged.cli.watch import watch as watch_status
+from edged.cli.words import language
+
+
+@click.command()
+@json_option
+@click.option("--watch", is_flag=True, help="Redraw every second, until Ctrl-C.")
+@click.option("--check", is_flag=True, help="Print the verdict only; end with 0 ok, 1 warning, 2 critical, 3 unknown.")
+@address_given
+def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
+    """How everything is, on one screen that ends in a verdict."""
+    tongue = language(os.environ)
+    if watch and (as_json or check):
+        raise click.UsageError("--watch draws a screen: leave out --json and --check")
+    if watch:
+        return watch_status(address.daemon(), tongue)
+    session = Session(address.daemon(), as_json)
+    document = session.read(documents.Status, "/v1/status")
+    session.print(
+        document,
+        lambda: (
+            screens.verdict(document.verdict, document.action, tongue) if check else screens.status(document, tongue)
+        ),
+    )
+    return screens.EXIT_OF[document.verdict] if check else exits.OK
+
+
+@click.command()
+@json_option
+@address_given
+def cameras(address: Address, *, as_json: bool) -> None:
+    """Each camera with all that is known of it."""
+    session = Session(address.daemon(), as_json)
+    document = session.read(documents.Cameras, "/v1/cameras")
+    session.print(document, lambda: lists.cameras(document, session.zone))
+
+
+@click.command()
+@json_option
+@interval_options
+@address_given
+def segments(
+    address: Address, *, camera: str | None, start: str | None, end: str | None, limit: int | None, as_json: bool
+) -> None:
+    """Committed segments (錄影檔) that touch an interval, with their files."""
+    session = Session(address.daemon(), as_json)
+    first, last = interval(session, start, end)
+    document = session.read(documents.Segments, "/v1/segments", camera=camera, from_=first, to=last, limit=limit)
+    session.print(document, lambda: lists.segments(document, session.zone))
+
+
+@click.command()
+@json_option
+@interval_options
+@address_given
+def gaps(
+    address: Address, *, camera: str | None, start: str | None, end: str | None, limit: int | None, as_json: bool
+) -> None:
+    """When a camera was not recorded (錄影中斷), and why."""
+    session = Session(address.daemon(), as_json)
+    first, last = interval(session, start, end)
+    document = session.read(documents.Gaps, "/v1/gaps", camera=camera, from_=first, to=last, limit=limit)
+    session.print(document, lambda: lists.gaps(document, session.zone))
+
+
+def interval(session: Session, start: str | None, end: str | None) -> tuple[str | None, str | None]:
+    """Both ends in RFC 3339. The site's time zone is asked for only where a time needs it."""
+    now = datetime.now(UTC)
+    zone = session.zone if any(text and times.is_local(text) for text in (start, end)) else UTC
+    try:
+        first = times.parse(start, now, zone, end=False) if start else None
+        last = times.parse(end, now, zone, end=True) if end else None
+    except times.WhenError as error:
+        raise click.UsageError(str(error)) from None
+    if first is not None and last is not None and first >= last:
+        raise click.UsageError("--from must be earlier than --to")
+    return (times.rfc3339(first) if first else None), (times.rfc3339(last) if last else None)
+
+
+@click.command()
+@json_option
+@click.option("--explain", metavar="SEGMENT", help="Why this segment is kept or destroyed: its path, or CAMERA/SEQ.")
+@address_given
+def retention(address: Address, *, explain: str | None, as_json: bool) -> None:
+    """What is kept, how long, and how long it will last."""
+    session = Session(address.daemon(), as_json)
+    if explain is not None:
+        named = str(Path(explain).absolute()) if explain.endswith(".mp4") else explain
+        explained = session.read(documents.Explanation, "/v1/retention/explain", segment=named)
+        session.print(explained, lambda: lists.explanation(explained))
+        return
+    document = session.read(documents.Retention, "/v1/retention")
+    session.print(document, lambda: lists.retention(document, session.zone))
+
+
+@click.command()
+@json_option
+@address_given
+def alarms(address: Address, *, as_json: bool) -> None:
+    """What is wrong or was, since when, and what to do."""
+    session = Session(address.daemon(), as_json)
+    document = session.read(documents.Alarms, "/v1/alarms")
+    session.print(document, lambda: lists.alarms(document, session.zone))
+
+
+@click.command()
+@json_option
+@address_given
+def reload(address: Address, *, as_json: bool) -> None:
+    """Let the daemon read its configuration again; cameras that did not change lose no frame."""
+    session = Session(address.daemon(), as_json)
+    document = checked(documents.Reload, session.daemon.post("/v1/reload"))
+    session.print(document, lambda: lists.reload(document))
+
+
+@click.group()
+def config() -> None:
+    """The configuration."""
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@json_option
+@address_given
+def check(address: Address, file: Path | None, *, as_json: bool) -> int:
+    """All that is wrong with FILE, and what to write instead. Needs no daemon."""
+    path = file or address.config_file
+    problems, warnings = configuration.check(path)
+    document = documents.ConfigCheck(
+        ok=not problems,
+        file=str(path),
+        problems=[_problem(problem) for problem in problems],
+        warnings=[_problem(warning) for warning in warnings],
+    )
+    printing.answer(document, lambda: lists.config_check(document), as_json=as_json)
+    return exits.OK if document.ok else exits.CONFIG
+
+
+def _problem(found: configuration.Problem) -> documents.ConfigProblem:
+    return documents.ConfigProblem(file=found.file, key=found.key, problem=found.problem, instead=found.instead)

@@ -1,0 +1,79 @@
+"""The words of the status screen in the two languages it speaks. Pure; imports the standard library.
+
+Office staff read Traditional Chinese; everything else, and a Linux console, which cannot draw Chinese, gets English.
+Reasons and actions come from the daemon as they are. The words are those of the plan: 錄影硬碟, 最低保存期限…
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Language = Literal["en", "zh_TW"]
+
+WORDS: Final[Mapping[str, str]] = {
+    # verdicts
+    "OK": "正常",
+    "WARNING": "注意",
+    "CRITICAL": "異常",
+    "UNKNOWN": "不明",
+    "all cameras are recording": "所有攝影機錄影中",
+    # the top of the screen
+    "clock in sync": "已校時",
+    "clock not in sync": "未校時",
+    "running": "已執行",
+    "still working off an unclean stop": "正在處理前次未正常停止的檔案",
+    # cameras
+    "Camera": "攝影機",
+    "State": "狀態",
+    "Picture": "畫面",
+    "fps": "fps",
+    "Mbit/s": "Mbit/s",
+    "Kept": "已保存",
+    "Floor": "最低期限",
+    "24 h": "完整率",
+    "no cameras are configured": "未設定攝影機",
+    "recording": "錄影中",
+    "degraded": "品質不符",
+    "down": "無畫面",
+    "disabled": "停用",
+    "since": "始於",
+    # volumes
+    "Volume": "錄影硬碟",
+    "Segments": "錄影檔",
+    "Used": "已用",
+    "Limit": "上限",
+    "Free": "剩餘",
+    "in-service": "使用中",
+    "full": "已滿",
+    "away": "離線",
+    "retired": "已退役",
+    # broker
+    "Centre": "中央管理端",
+    "not configured": "未設定",
+    "connected to": "已連線",
+    "not connected to": "未連線",
+    # alarms
+    "Alarms": "異常通報",
+    "none": "無",
+    "info": "訊息",
+    "warning": "注意",
+    "critical": "異常",
+    "more; see": "則未列，請執行",
+    # spans
+    "d": "天",
+    "h": "時",
+    "m": "分",
+    "s": "秒",
+}
+
+
+def language(environ: Mapping[str, str]) -> Language:
+    """What the person reads, from LC_ALL, LC_MESSAGES or LANG, the first that is set deciding."""
+    wanted = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return "zh_TW" if wanted.startswith("zh_TW") and environ.get("TERM") != "linux" else "en"
+
+
+def word(text: str, tongue: Language) -> str:
+    """The word in that language; a word without a translation stays as it is."""
+    return text if tongue == "en" else WORDS.get(text, text)
