@@ -173,7 +173,10 @@ def read_identity(volume_fd: int) -> dict[str, str]:
         text = file.read(IDENTITY_MAX_BYTES + 1)
     if len(text) > IDENTITY_MAX_BYTES:
         raise ValueError(f"more than {IDENTITY_MAX_BYTES} bytes")
-    content = json.loads(text)
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
         raise ValueError("not an object of strings")
     return content

@@ -145,8 +145,8 @@ def _lock(fd: int, path: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        what = "another edged is using it"
-        raise _refused(path, what, "Stop the other one, or configure another path.") from error
+        what = "another edged, or another entry of this configuration, is using it"
+        raise _refused(path, what, "Stop the other one, or take the entry out.") from error
 
 
 def _refuse_double(path: Path, volume_id: str, taken: Mapping[str, Path]) -> None:
