@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from recorder.stamps import NS_PER_S, Mended, Scale
 
@@ -37,12 +37,14 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Generic[T]):
     """A new file; `at_ns` is the media time of its first key frame."""
 
     at_ns: int
     sound: bool
     why: Why
+    first: T
+    """Payload of that key frame, whose parameter sets the file's header must hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ class End:
     """The open file is complete; `at_ns` is the media time up to which it reaches."""
 
     at_ns: int
+
+
+Action: TypeAlias = Begin[T] | Put[T] | End
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +128,10 @@ class Segmenter(Generic[T]):
         self._file = None
         self._not_before_ns = not_before_ns
 
-    def picture(self, frame: Frame[T]) -> list[Begin | Put[T] | End]:
+    def picture(self, frame: Frame[T]) -> list[Action[T]]:
         """Take the next packet of the picture, in decoding order."""
         now_ns = frame.packet.arrival_ns
-        actions: list[Begin | Put[T] | End] = []
+        actions: list[Action[T]] = []
         if frame.packet.jumped:
             self._pending = Why.JUMP
         if self._crossing is not None and frame.key and (frame.fresh or self._pending is Why.JUMP):
@@ -142,7 +147,7 @@ class Segmenter(Generic[T]):
             actions += self._put_picture(self._file, frame)
         return actions + self.tick(now_ns)
 
-    def sound(self, packet: Mended[T]) -> list[Begin | Put[T] | End]:
+    def sound(self, packet: Mended[T]) -> list[Action[T]]:
         """Take the next packet of sound."""
         self._heard_ns = packet.arrival_ns
         if packet.jumped and self._pending is None:
@@ -150,7 +155,7 @@ class Segmenter(Generic[T]):
         self._waiting.append(packet)
         return self.tick(packet.arrival_ns)
 
-    def tick(self, now_ns: int) -> list[Begin | Put[T] | End]:
+    def tick(self, now_ns: int) -> list[Action[T]]:
         """Let go of what has waited long enough, also when nothing arrives any more."""
         actions = self._flow(now_ns)
         crossing = self._crossing
@@ -159,9 +164,9 @@ class Segmenter(Generic[T]):
             actions += self._flow(now_ns)
         return actions
 
-    def finish(self) -> list[Begin | Put[T] | End]:
+    def finish(self) -> list[Action[T]]:
         """The session ends: everything that waits is put where it belongs, and the file ends."""
-        actions: list[Begin | Put[T] | End] = []
+        actions: list[Action[T]] = []
         if self._crossing is not None:
             actions += self._cross(self._crossing)
         while self._waiting:
@@ -199,9 +204,9 @@ class Segmenter(Generic[T]):
     def _sound_beyond(self, crossing: _Crossing[T]) -> bool:
         return any(self._sound_ns(packet) >= crossing.at_ns for packet in self._waiting)
 
-    def _cross(self, crossing: _Crossing[T]) -> list[Begin | Put[T] | End]:
+    def _cross(self, crossing: _Crossing[T]) -> list[Action[T]]:
         """End the old file and begin the new one with what has waited."""
-        actions: list[Begin | Put[T] | End] = self._flow(crossing.since_ns)
+        actions: list[Action[T]] = self._flow(crossing.since_ns)
         if self._file is not None:
             actions.append(End(crossing.at_ns))
         first = crossing.frames[0].packet
@@ -209,15 +214,15 @@ class Segmenter(Generic[T]):
         origin = self._sound.ticks(crossing.at_ns) if self._sound is not None else 0
         self._file = _File(first.pts, origin, crossing.at_ns, sound, crossing.at_ns)
         self._crossing = None
-        actions.append(Begin(crossing.at_ns, sound, crossing.why))
+        actions.append(Begin(crossing.at_ns, sound, crossing.why, first.payload))
         for frame in crossing.frames:
             actions += self._put_picture(self._file, frame)
             actions += self._flow(frame.packet.arrival_ns)
         return actions
 
-    def _flow(self, now_ns: int) -> list[Begin | Put[T] | End]:
+    def _flow(self, now_ns: int) -> list[Action[T]]:
         """Sound up to where the picture is (from there on a cut may still come), or up to the cut that is decided."""
-        actions: list[Begin | Put[T] | End] = []
+        actions: list[Action[T]] = []
         while self._waiting:
             packet = self._waiting[0]
             if self._crossing is not None:
@@ -231,14 +236,14 @@ class Segmenter(Generic[T]):
             actions += self._put_sound(self._waiting.popleft())
         return actions
 
-    def _put_picture(self, file: _File, frame: Frame[T]) -> list[Begin | Put[T] | End]:
+    def _put_picture(self, file: _File, frame: Frame[T]) -> list[Action[T]]:
         packet = frame.packet
         self._video_ns = self._video.ns(packet.dts)
         file.end_ns = max(file.end_ns, self._video.ns(packet.pts + packet.duration))
         origin = file.video_origin
         return [Put(True, packet.pts - origin, packet.dts - origin, packet.duration, packet.payload)]
 
-    def _put_sound(self, packet: Mended[T]) -> list[Begin | Put[T] | End]:
+    def _put_sound(self, packet: Mended[T]) -> list[Action[T]]:
         """Sound from before its file began, or for a file that has none, has no place any more."""
         file = self._file
         if file is None or not file.sound or self._sound_ns(packet) < file.start_ns:
