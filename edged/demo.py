@@ -1,0 +1,286 @@
+"""`edged demo`: two test pattern cameras, a small ring and a broker, on any machine, with nothing to set up.
+
+The daemon runs as it always does, as a process with a configuration file; the demonstration only writes that file,
+shows the status, listens to the broker, and in the end looks at what came of it. Everything lies in `.demo` below the
+current directory. Imports the command line's screen and, through demochecks, recorder.probe.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from edged import demochecks, exits
+from edged.cli import printing
+from edged.cli.client import CallError, Daemon
+from edged.cli.watch import look
+from edged.cli.words import language
+from edged.demosetup import FOLDER, QUOTA_MB, SEGMENT_S, DemoError, configuration, emptied, promise
+from edged.documents import Segment, Segments
+
+MIN_SECONDS: Final = 20
+"""Nothing is recorded to the end in less: a segment lasts ten seconds, and the cameras must start."""
+START_S: Final = 30.0
+STOP_S: Final = 20.0
+"""Twice the daemon's limit; after it the daemon is killed and the demonstration has failed."""
+SCREEN_EVERY_S: Final = 10
+"""Where there is no terminal."""
+LOG_TAIL_LINES: Final = 20
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--seconds",
+    type=click.IntRange(min=MIN_SECONDS),
+    help="End after so long, check what was recorded, and exit with 0 only if all is well.",
+)
+def command(seconds: int | None) -> int:
+    """Record two test pattern cameras into a small ring and show the status, until Ctrl-C.
+
+    Needs no configuration, no camera and no broker. Everything lies in .demo below the current directory.
+    """
+    try:
+        return Demo(Path.cwd() / FOLDER, seconds).run()
+    except DemoError as error:
+        click.echo(f"edged demo: {error}", err=True)
+        return exits.FAILED
+
+
+def main(arguments: Sequence[str]) -> int:
+    result = command.main(args=list(arguments), prog_name="edged demo", standalone_mode=False)
+    return result if isinstance(result, int) else exits.OK
+
+
+class Demo:
+    """One demonstration."""
+
+    def __init__(self, folder: Path, seconds: int | None) -> None:
+        self._folder = folder
+        self._seconds = seconds
+        self._over = threading.Event()
+        self._interrupted = False
+        self._peak_bytes = 0
+        self._heard: Callable[[], dict[str, int]] = dict
+
+    def run(self) -> int:
+        with ExitStack() as stack:
+            lock = stack.enter_context(emptied(self._folder))
+            log_quietly(self._folder / "broker.log")
+            stack.enter_context(self._signals())
+            port, self._heard = stack.enter_context(broker())
+            socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edged-demo-"))) / "control.sock"
+            (self._folder / "edged.toml").write_text(configuration(self._folder, socket, port), encoding="utf-8")
+            process = stack.enter_context(self._daemon(lock))
+            return self._show(process, Daemon(socket))
+
+    # The daemon comes and goes.
+
+    @contextmanager
+    def _daemon(self, lock: int) -> Iterator[subprocess.Popen[bytes]]:
+        """In a session of its own, so that Ctrl-C reaches it only through us. It holds the folder's lock with us."""
+        with (self._folder / "edged.log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(program("edged")), "--config", str(self._folder / "edged.toml")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
+        try:
+            yield process
+        finally:
+            self._stop(process)
+
+    def _stop(self, process: subprocess.Popen[bytes]) -> tuple[int | None, float]:
+        """Exit code, None where it had to be killed, and how long it took."""
+        begin = time.monotonic()
+        process.terminate()
+        try:
+            code: int | None = process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = None
+        return code, time.monotonic() - begin
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def end(_number: int, _frame: object) -> None:
+            self._interrupted = True
+            self._over.set()
+
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    # What one sees.
+
+    def _show(self, process: subprocess.Popen[bytes], daemon: Daemon) -> int:
+        begin = time.monotonic()
+        say(f"two test pattern cameras into {self._folder}: segments of {SEGMENT_S} s, a ring of {QUOTA_MB} MB")
+        self._wait_for(process, daemon)
+        ticks = self._ticks(process, begin)
+        if sys.stdout.isatty():
+            with Live(self._screen(daemon), console=printing.console(), screen=True, auto_refresh=False) as live:
+                for _ in ticks:
+                    live.update(self._screen(daemon), refresh=True)
+        else:
+            for number in ticks:
+                if number % SCREEN_EVERY_S == 0:
+                    printing.console().print(self._screen(daemon))
+                    sys.stdout.flush()
+        if process.poll() is not None:
+            raise DemoError(f"the daemon ended with exit code {process.returncode}\n{self._log_tail()}")
+        if self._interrupted:
+            return self._leave(process)
+        return self._check(process)
+
+    def _wait_for(self, process: subprocess.Popen[bytes], daemon: Daemon) -> None:
+        deadline = time.monotonic() + START_S
+        while process.poll() is None and not self._interrupted:
+            try:
+                daemon.get("/v1/status")
+            except CallError as error:
+                if time.monotonic() > deadline:
+                    raise DemoError(f"{error.error}\n{self._log_tail()}") from None
+                self._over.wait(0.1)
+            else:
+                return
+
+    def _ticks(self, process: subprocess.Popen[bytes], begin: float) -> Iterator[int]:
+        """One a second, until the time is up, somebody ends it, or the daemon does."""
+        number = 0
+        while process.poll() is None and not self._over.wait(1.0):
+            self._peak_bytes = max(self._peak_bytes, bytes_below(self._folder / "volume"))
+            number += 1
+            yield number
+            if self._seconds is not None and time.monotonic() - begin >= self._seconds:
+                return
+
+    def _screen(self, daemon: Daemon) -> RenderableType:
+        return Group(look(daemon, language(os.environ)), "", Text(self._hint(), style="dim", overflow="fold"))
+
+    def _hint(self) -> str:
+        newest = max((self._folder / "volume").glob("*/*/*.mp4"), key=lambda path: path.name, default=None)
+        play = f"look at it: ffplay {short(newest)}" if newest else "the first segment is being recorded"
+        messages = sum(self._heard().values())
+        config = short(self._folder / "edged.toml")
+        return (
+            f"{play}  (or mpv, vlc, a browser)\n"
+            f"ask it: {short(program('edgectl'))} --config {config} segments   (or gaps, retention, cameras)\n"
+            f"the broker heard {messages} messages on {len(self._heard())} topics · Ctrl-C ends the demo"
+        )
+
+    # What came of it.
+
+    def _leave(self, process: subprocess.Popen[bytes]) -> int:
+        say("stopping: the last segments are being finished …")
+        code, stop_s = self._stop(process)
+        if code != 0:
+            raise DemoError(f"the daemon did not stop cleanly\n{self._log_tail()}")
+        say(f"stopped in {stop_s:.1f} s; the footage stays in {short(self._folder / 'volume')} until the next demo")
+        return exits.OK
+
+    def _check(self, process: subprocess.Popen[bytes]) -> int:
+        listed = self._listed()
+        heard = self._heard()
+        say("stopping, then looking at what was recorded …")
+        code, stop_s = self._stop(process)
+        stopped = datetime.now(UTC)
+        seen = demochecks.Seen(
+            listed=listed,
+            files=demochecks.look_at_files(self._folder / "volume"),
+            unfinished=tuple((self._folder / "volume").rglob("*.part")),
+            heard=heard,
+            peak_bytes=self._peak_bytes,
+            exit_code=code,
+            stop_s=stop_s,
+            stopped=stopped,
+        )
+        found = demochecks.failures(promise(), seen)
+        say(demochecks.report(seen, found))
+        if found:
+            say(self._log_tail())
+        return exits.FAILED if found else exits.OK
+
+    def _listed(self) -> tuple[Segment, ...]:
+        """As anybody would ask."""
+        edgectl = [str(program("edgectl")), "--config", str(self._folder / "edged.toml")]
+        asked = subprocess.run(
+            [*edgectl, "segments", "--json", "--limit", "1000"],
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        if asked.returncode != 0:
+            raise DemoError(f"edgectl segments failed: {asked.stdout or asked.stderr}\n{self._log_tail()}")
+        return tuple(Segments.model_validate_json(asked.stdout).segments)
+
+    def _log_tail(self) -> str:
+        log = self._folder / "edged.log"
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        return "\n".join([f"the end of {short(log)}:", *(f"  {line}" for line in lines)])
+
+
+@contextmanager
+def broker() -> Iterator[tuple[int, Callable[[], dict[str, int]]]]:
+    """Its port, and what it heard so far."""
+    try:
+        from edged.demobroker import DemoBroker  # noqa: PLC0415  an extra that need not be installed
+    except ModuleNotFoundError as error:
+        raise DemoError(f"{error.name} is missing: use script/demo, or pip install 'edged[demo]'") from None
+    with DemoBroker() as running:
+        yield running.port, running.heard
+
+
+def log_quietly(file: Path) -> None:
+    """What amqtt and asyncio have to say goes into a file: the screen is for the status."""
+    logging.basicConfig(filename=file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s", force=True)
+    logging.captureWarnings(capture=True)
+
+
+def bytes_below(folder: Path) -> int:
+    """Sizes of all files; one that goes while we look no longer counts."""
+    total = 0
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(directory) / name).stat().st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def program(name: str) -> Path:
+    """Our own programs, of this very installation."""
+    return Path(sysconfig.get_path("scripts")) / name
+
+
+def short(path: Path) -> str:
+    """As one would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def say(text: str) -> None:
+    click.echo(text)
