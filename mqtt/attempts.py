@@ -1,0 +1,87 @@
+"""When to try the broker again, and with which version of MQTT. Pure: outcomes, seconds and a random number in.
+
+A broker that knows no MQTT 5 says "unsupported protocol version", or just closes, or (amqtt, which reads our will as
+something else) waits for bytes that never come. The first is proof, the others are hints: 3.1.1 is tried at once, and
+is kept only if the broker answers it. Boxes that lost one broker together must not come back together: every wait is a
+random part of a limit that doubles (full jitter).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+FIRST_LIMIT_S: Final = 1.0
+"""After the first failure: short, because most interruptions are."""
+
+LAST_LIMIT_S: Final = 30.0
+"""A box is back within half a minute of its broker; 200 boxes are then 13 attempts a second."""
+
+STABLE_S: Final = 60.0
+"""A connection that held this long was a good one: the next wait is short again."""
+
+PROTOCOL_MEMORY_S: Final = 3600.0
+"""How long a broker that knew only 3.1.1 is taken at its word: brokers are upgraded. No working link is cut for it."""
+
+
+class Protocol(StrEnum):
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended, as far as it matters for the next one."""
+
+    UNREACHABLE = "unreachable"
+    SILENT = "silent"
+    """Connected, and no answer to our CONNECT."""
+    CLOSED_UNANSWERED = "closed-unanswered"
+    """Closed right after our CONNECT."""
+    WRONG_VERSION = "wrong-version"
+    REFUSED = "refused"
+    """The broker speaks this version and wants no part of us."""
+    LOST = "lost"
+    """It was connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What has been learnt so far; `protocol` is the one to try next."""
+
+    protocol: Protocol = Protocol.V5
+    failures: int = 0
+    fell_back_s: float | None = None
+    """When the broker last proved to know 3.1.1 after it had not known 5."""
+    at_once: bool = False
+    """The next attempt is the other half of this one: no wait."""
+
+    def due(self, now_s: float) -> Attempts:
+        """Before an attempt: forget an old fall-back."""
+        if self.fell_back_s is None or now_s - self.fell_back_s < PROTOCOL_MEMORY_S:
+            return self
+        return replace(self, protocol=Protocol.V5, fell_back_s=None)
+
+    def answered(self, now_s: float) -> Attempts:
+        """The broker spoke the version that was tried."""
+        if self.protocol is Protocol.V311 and self.fell_back_s is None:
+            return replace(self, fell_back_s=now_s)
+        return self
+
+    def ended(self, outcome: Outcome, now_s: float, connected_s: float) -> Attempts:
+        """After an attempt that was connected for `connected_s`."""
+        known = self.answered(now_s) if outcome in {Outcome.REFUSED, Outcome.LOST} else self
+        unheard = outcome in {Outcome.WRONG_VERSION, Outcome.CLOSED_UNANSWERED, Outcome.SILENT}
+        if known.protocol is Protocol.V5 and unheard:
+            return replace(known, protocol=Protocol.V311, at_once=True)
+        failures = 1 if connected_s >= STABLE_S else known.failures + 1
+        if known.fell_back_s is None or outcome is Outcome.WRONG_VERSION:
+            return Attempts(Protocol.V5, failures)
+        return replace(known, failures=failures, at_once=False)
+
+    def wait_s(self, random: float) -> float:
+        """How long to wait before the next attempt; `random` lies in [0, 1)."""
+        if self.at_once or self.failures == 0:
+            return 0.0
+        # The exponent is bounded so that a broker away for weeks does not end in a float overflow.
+        return random * min(LAST_LIMIT_S, FIRST_LIMIT_S * 2.0 ** min(self.failures - 1, 16))

@@ -1,0 +1,93 @@
+"""The retained state that the broker should show, and how much of it has arrived. Pure: no clock, no socket.
+
+Newest per topic wins: of a camera that changed ten times during an outage, the centre gets the last. paho forgets its
+window at a reconnect and sends everything at once, so the window is kept here and paho never holds more than it.
+Everything on the board is owed again at each connection, because a broker may come back without its memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from mqtt.messages import Message
+
+WINDOW: Final = 20
+"""Unacknowledged messages at a time; mosquitto's own default, and a few kB in flight fill no slow line for long."""
+
+MAX_TOPICS: Final = 4096
+"""Two topics for each camera and one for each volume ever configured in this run; 64 cameras are 130."""
+
+ACK_DEADLINE_S: Final = 60.0
+"""With something in flight and no acknowledgement for so long, the connection is dead, whatever TCP says."""
+
+
+class Board:
+    """What is to be shown under each topic. A message that takes a topic away leaves the board once it has arrived."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Message] = {}
+        self._owed: dict[str, None] = {}  # an ordered set
+        self._flying: dict[int, Message] = {}
+        self._window = WINDOW
+        self._quiet_since_s = 0.0
+        self.dropped = 0
+        """Topics that found no room; see `MAX_TOPICS`."""
+
+    @property
+    def waiting(self) -> int:
+        """Messages that have not been acknowledged."""
+        return len(self._owed) + len(self._flying)
+
+    def put(self, message: Message) -> None:
+        if message.topic not in self._newest and len(self._newest) >= MAX_TOPICS:
+            oldest = next(iter(self._newest))
+            del self._newest[oldest]
+            self._owed.pop(oldest, None)
+            self.dropped += 1
+        self._newest[message.topic] = message
+        self._owed.setdefault(message.topic)
+
+    def connected(self, greeting: Iterable[Message], window: int) -> None:
+        """A new connection: the greeting first and in its order, then whatever else is on the board."""
+        self._flying.clear()
+        self._owed.clear()
+        self._window = max(1, min(window, WINDOW))
+        for message in greeting:
+            self.put(message)
+        for topic in self._newest:
+            self._owed.setdefault(topic)
+
+    def leave(self, farewell: Message) -> None:
+        """Only this is still to be said."""
+        self._owed.clear()
+        self.put(farewell)
+
+    def take(self) -> Message | None:
+        """The next message to send, if the window has room; one in flight per topic, so that none overtakes another."""
+        if len(self._flying) >= self._window:
+            return None
+        busy = {message.topic for message in self._flying.values()}
+        for topic in self._owed:
+            if topic not in busy:
+                del self._owed[topic]
+                return self._newest[topic]
+        return None
+
+    def sent(self, mid: int, message: Message, now_s: float) -> None:
+        if not self._flying:
+            self._quiet_since_s = now_s
+        self._flying[mid] = message
+
+    def acknowledged(self, mid: int, now_s: float) -> Message | None:
+        """The message that this acknowledgement is for; None if it is for none of ours."""
+        message = self._flying.pop(mid, None)
+        if message is None:
+            return None
+        self._quiet_since_s = now_s
+        if not message.payload and self._newest.get(message.topic) is message:
+            del self._newest[message.topic]
+        return message
+
+    def stalled(self, now_s: float) -> bool:
+        return bool(self._flying) and now_s - self._quiet_since_s >= ACK_DEADLINE_S

@@ -1,0 +1,186 @@
+"""The link to the centre: keeps one connection to the broker alive and the broker's picture of this box current.
+
+The shell around `board` (what to send), `attempts` (when and how to try) and `connection` (paho). Everything here runs
+on the event loop. edged records with and without it: no method blocks, and nothing but a defect comes out of `run`.
+Status, birth and a snapshot of all state are made anew at each connection; what the broker must not lose (events,
+through the outbox) is not carried here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mqtt import messages, reasons
+from mqtt.attempts import Attempts, Protocol
+from mqtt.board import ACK_DEADLINE_S, Board
+from mqtt.connection import BrokerSettings, Connection, ConnectionEnded
+from mqtt.messages import Message
+
+__all__ = ["BrokerSettings", "Link", "LinkView"]
+
+FAREWELL_S: Final = 2.0
+"""How long a stop may wait for the broker; the whole daemon has 10 s."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """How the link stands, for `edgectl status`."""
+
+    connected: bool
+    address: str
+    protocol: str
+    """"5", "3.1.1", or "" while not connected."""
+    reason: str
+    """What was tried, what came back, what to check; empty when all is well."""
+    since_ms: int
+    """Wall clock at which it became connected, or ceased to be."""
+
+
+class Link:
+    """`run` it as a task and cancel it to stop; `publish` and `forget` at any time, from the event loop."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        node: str,
+        *,
+        greeting: Callable[[], list[Message]],
+        will: Message,
+        random: Callable[[], float],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._node = node
+        self._greeting = greeting
+        self._will = will
+        self._random = random
+        self._now_ms = now_ms
+        self._board = Board()
+        self._connection: Connection | None = None
+        """The one that is accepted; None while there is none."""
+        self._refused_topic = ""
+        self._told = False
+        self.view = LinkView(False, settings.address, "", "not tried yet", now_ms())
+
+    @property
+    def waiting(self) -> int:
+        """Messages that the broker has not acknowledged."""
+        return self._board.waiting
+
+    def publish(self, message: Message) -> None:
+        """Retained state: shown by the broker as soon as it can be, the newest per topic. QoS 0: now or never."""
+        if message.retain:
+            self._board.put(message)
+            if self._connection is not None:
+                self._connection.wake()
+        elif message.qos > 0:
+            raise ValueError(f"{message.topic}: neither state nor QoS 0; what must not be lost needs an outbox")
+        elif self._connection is not None and not self._connection.congested:
+            try:
+                self._connection.publish(message)
+            except ConnectionEnded:
+                self._connection.wake()  # `run` finds the same and deals with it
+
+    def forget(self, topic: str) -> None:
+        """Take a retained topic away from the broker: its camera or volume is no longer ours to report."""
+        self.publish(messages.tombstone(topic))
+
+    async def run(self) -> None:
+        """Until cancelled; then the broker is told, where it can be, and no thread, task or socket remains."""
+        loop = asyncio.get_running_loop()
+        attempts = Attempts()
+        while True:
+            attempts = attempts.due(loop.time())
+            connected_s = 0.0
+            connection = Connection(self._settings, self._node, attempts.protocol, self._will)
+            try:
+                await connection.open()
+                attempts = attempts.answered(loop.time())
+                began_s = loop.time()
+                try:
+                    await self._converse(connection, attempts.protocol)
+                finally:
+                    connected_s = loop.time() - began_s
+            except ConnectionEnded as ended:
+                attempts = attempts.ended(ended.outcome, loop.time(), connected_s)
+                self._note_ended(ended, quietly=attempts.at_once)
+            finally:
+                self._connection = None
+                connection.close()
+            await asyncio.sleep(attempts.wait_s(self._random()))
+
+    async def _converse(self, connection: Connection, protocol: Protocol) -> None:
+        """From the broker's welcome to the end of the connection."""
+        self._board.connected(self._greeting(), connection.window)
+        self._connection = connection
+        self._note_connected(protocol)
+        try:
+            while True:
+                self._pump(connection)
+                await connection.step()
+        except asyncio.CancelledError:
+            await self._take_leave(connection)
+            raise
+
+    def _pump(self, connection: Connection) -> None:
+        """Take in what was acknowledged, send what the window has room for."""
+        now_s = asyncio.get_running_loop().time()
+        for arrived in connection.acknowledged():
+            message = self._board.acknowledged(arrived.mid, now_s)
+            if message is not None:
+                self._note_acknowledged(message.topic, arrived.refusal)
+        while (message := self._board.take()) is not None:
+            self._board.sent(connection.publish(message), message, now_s)
+        if self._board.stalled(now_s):
+            raise connection.stalled(ACK_DEADLINE_S)
+
+    async def _take_leave(self, connection: Connection) -> None:
+        """Say that we stop on purpose. Where that does not arrive in time, the will says that we are gone."""
+        self._board.leave(messages.stopping(self._will, self._now_ms()))
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                self._pump(connection)
+                while self._board.waiting:
+                    await connection.step()
+                    self._pump(connection)
+                await connection.disconnect()
+        except (TimeoutError, ConnectionEnded) as error:
+            log.info("the broker could not be told that edged stops: %s", error or "no answer")
+        finally:
+            self._set_view(connected=False, protocol="", reason="stopped")
+
+    def _note_connected(self, protocol: Protocol) -> None:
+        self._told = False
+        self._refused_topic = ""
+        self._set_view(connected=True, protocol=protocol.value, reason="")
+        log.info("connected to the broker %s with MQTT %s", self._settings.address, protocol.value)
+
+    def _note_ended(self, ended: ConnectionEnded, *, quietly: bool) -> None:
+        """One line when an outage begins; what changes during it is for `status`."""
+        self._set_view(connected=False, protocol="", reason=ended.reason)
+        if quietly or self._told:
+            log.debug("still without a broker: %s", ended.reason)
+            return
+        self._told = True
+        log.warning("no connection to the broker: %s", ended.reason)
+
+    def _note_acknowledged(self, topic: str, refusal: str) -> None:
+        if refusal:
+            reason = reasons.rejected(topic, refusal)
+            if topic != self._refused_topic:
+                log.warning("%s", reason)
+            self._refused_topic = topic
+            self._set_view(connected=True, protocol=self.view.protocol, reason=reason)
+        elif topic == self._refused_topic:
+            self._refused_topic = ""
+            self._set_view(connected=True, protocol=self.view.protocol, reason="")
+
+    def _set_view(self, *, connected: bool, protocol: str, reason: str) -> None:
+        since_ms = self.view.since_ms if connected == self.view.connected else self._now_ms()
+        self.view = LinkView(connected, self._settings.address, protocol, reason, since_ms)

@@ -1,0 +1,294 @@
+"""One connection to the broker: a paho client that lives for one attempt and is driven by asyncio.
+
+Knows paho and nothing of what is sent. A client object is made for each attempt, because paho carries messages, ids
+and flags from one connection into the next and floods the broker with them. It has no network thread: a thread can die
+unnoticed, hang and outlive us, while a task that reads the socket ends with a reason; and a box whose event loop hangs
+should look offline. Only resolving and connecting block, so they have a thread, which cannot be interrupted: a daemon
+thread, one at a time, bounded by `CONNECT_TIMEOUT_S` for each address and by the resolver, that closes what it opened
+when nobody waits for it any more. paho's callbacks only take notes: they run under its locks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from mqtt import reasons
+from mqtt.attempts import Outcome, Protocol
+from mqtt.board import WINDOW
+from mqtt.messages import Message
+
+CONNECT_TIMEOUT_S: Final = 5.0
+"""For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
+
+ANSWER_TIMEOUT_S: Final = 5.0
+"""For the broker's CONNACK; a busy broker checks a password in under one. amqtt costs it once, see `attempts`."""
+
+TICK_S: Final = 1.0
+"""How often paho looks after its keep-alive when nothing else happens."""
+
+KEEPALIVE_S: Final = 30
+"""A box that vanishes is offline at the centre after 45 s, and a broker that vanishes is noticed within 60 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """Where the broker is and who we are to it."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+    keepalive_s: int = KEEPALIVE_S
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The broker's word on one message; `refusal` is its reason code by name, empty when it took the message."""
+
+    mid: int
+    refusal: str
+
+
+class ConnectionEnded(Exception):
+    """There is no connection any more; `reason` is in words for people."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+class Connection:
+    """Use: `open`, then `publish` and `step` in turns until `ConnectionEnded`; always `close`. Event loop only."""
+
+    def __init__(self, settings: BrokerSettings, node: str, protocol: Protocol, will: Message) -> None:
+        self._settings = settings
+        self._protocol = protocol
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._answer: ReasonCode | None = None
+        self._farewell: ReasonCode | None = None
+        self._gone = False
+        self.window = WINDOW
+        """How many messages the broker takes unacknowledged."""
+        self._unacknowledged: set[int] = set()
+        self._acknowledgements: list[Acknowledgement] = []
+        self._client = self._make_client(node, will)
+        user = f" as user {settings.username}" if settings.username else ""
+        self._tried = f"MQTT {protocol.value} to {settings.address}{user}"
+
+    def _make_client(self, node: str, will: Message) -> paho.Client:
+        version = paho.MQTTv5 if self._protocol is Protocol.V5 else paho.MQTTv311
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=node,
+            clean_session=None if self._protocol is Protocol.V5 else True,
+            protocol=version,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages = WINDOW
+        if self._settings.username:
+            client.username_pw_set(self._settings.username, self._settings.password or None)
+        client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
+        return client
+
+    async def open(self) -> None:
+        """Connect and be accepted, or raise `ConnectionEnded`."""
+        try:
+            await self._connect_in_thread()
+        except (OSError, ValueError) as error:
+            reason = reasons.unreachable(self._tried, error, CONNECT_TIMEOUT_S)
+            raise ConnectionEnded(Outcome.UNREACHABLE, reason) from error
+        self._listen()
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                while self._answer is None:
+                    await self.step()
+        except TimeoutError as error:
+            reason = reasons.silent(self._tried, ANSWER_TIMEOUT_S)
+            raise ConnectionEnded(Outcome.SILENT, reason) from error
+
+    async def step(self) -> None:
+        """Wait until there is something to do, or for a tick, and do it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_S):
+                await self._wake.wait()
+        self._wake.clear()
+        self._drive()
+
+    def wake(self) -> None:
+        """Let a waiting `step` return."""
+        self._wake.set()
+
+    def publish(self, message: Message) -> int:
+        """Hand one message to the socket and return its id. The caller keeps to `window`."""
+        properties: Properties | None = None
+        if message.expiry_s is not None and self._protocol is Protocol.V5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
+            properties.MessageExpiryInterval = message.expiry_s
+        info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            raise self._ended()
+        if message.qos > 0:
+            self._unacknowledged.add(info.mid)
+        self._watch_writable()
+        return info.mid
+
+    def acknowledged(self) -> list[Acknowledgement]:
+        """What was acknowledged since the last call."""
+        arrived, self._acknowledgements = self._acknowledgements, []
+        return arrived
+
+    @property
+    def congested(self) -> bool:
+        """Earlier bytes still wait for the socket."""
+        return self._client.want_write()
+
+    async def disconnect(self) -> None:
+        """Say goodbye, so that the broker forgets the will; returns when that is on its way."""
+        self._client.disconnect()
+        with contextlib.suppress(ConnectionEnded):
+            while not self._gone:
+                self._watch_writable()
+                await self.step()
+
+    def close(self) -> None:
+        """Let go of the socket, without a word: the broker then publishes the will, unless `disconnect` came first."""
+        if (sock := self._client.socket()) is not None:
+            self._deaf(sock)
+        self._client.on_socket_close = None
+        _shut(self._client)
+
+    async def _connect_in_thread(self) -> None:
+        outcome: Future[None] = Future()
+        client, settings = self._client, self._settings
+
+        def connect() -> None:
+            error: BaseException | None = None
+            clean: Any = True if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
+            try:
+                client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean)
+            except BaseException as raised:  # noqa: BLE001  carried over to the task that waits
+                error = raised
+            if not outcome.set_running_or_notify_cancel():
+                _shut(client)
+            elif error is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(None)
+
+        threading.Thread(target=connect, name="mqtt-connect", daemon=True).start()
+        await asyncio.wrap_future(outcome)
+
+    def _listen(self) -> None:
+        client = self._client
+        sock = client.socket()
+        if sock is None:
+            raise ConnectionEnded(Outcome.CLOSED_UNANSWERED, reasons.closed_unanswered(self._tried))
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_socket_close = self._on_socket_close
+        self._loop.add_reader(sock.fileno(), self._wake.set)
+        self._watch_writable()
+
+    def _drive(self) -> None:
+        client = self._client
+        try:
+            client.loop_read()
+            if client.want_write():
+                client.loop_write()
+            client.loop_misc()
+        except Exception as error:  # paho's parser raises whatever a lying broker makes it trip over
+            raise ConnectionEnded(self._outcome(), reasons.unreadable(self._tried, error)) from error
+        if self._gone or (self._answer is not None and self._answer.is_failure):
+            raise self._ended()
+        self._watch_writable()
+
+    def _watch_writable(self) -> None:
+        if (sock := self._client.socket()) is None:
+            return
+        if self._client.want_write():
+            self._loop.add_writer(sock.fileno(), self._wake.set)
+        else:
+            self._loop.remove_writer(sock.fileno())
+
+    def _ended(self) -> ConnectionEnded:
+        outcome = self._outcome()
+        match outcome:
+            case Outcome.REFUSED | Outcome.WRONG_VERSION:
+                reason = reasons.refused(self._tried, str(self._answer))
+            case Outcome.CLOSED_UNANSWERED:
+                reason = reasons.closed_unanswered(self._tried)
+            case _ if self._farewell is not None:
+                reason = reasons.closed(self._tried, str(self._farewell))
+            case _:
+                reason = reasons.lost(self._tried)
+        return ConnectionEnded(outcome, reason)
+
+    def stalled(self, deadline_s: float) -> ConnectionEnded:
+        """What the owner raises when nothing has been acknowledged for so long."""
+        return ConnectionEnded(Outcome.LOST, reasons.stalled(self._tried, deadline_s))
+
+    def _outcome(self) -> Outcome:
+        if self._answer is None:
+            return Outcome.CLOSED_UNANSWERED
+        if not self._answer.is_failure:
+            return Outcome.LOST
+        return Outcome.WRONG_VERSION if self._answer == "Unsupported protocol version" else Outcome.REFUSED
+
+    def _on_connect(
+        self, _client: paho.Client, _user: Any, _flags: paho.ConnectFlags, code: ReasonCode, granted: Properties | None
+    ) -> None:
+        self._answer = code
+        self.window = min(WINDOW, getattr(granted, "ReceiveMaximum", WINDOW))
+
+    def _on_disconnect(
+        self,
+        _client: paho.Client,
+        _user: Any,
+        flags: paho.DisconnectFlags,
+        code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._gone = True
+        if flags.is_disconnect_packet_from_server:
+            self._farewell = code
+
+    def _on_publish(
+        self, _client: paho.Client, _user: Any, mid: int, code: ReasonCode, _properties: Properties
+    ) -> None:
+        # paho also calls this for each QoS 0 message that it has written.
+        if mid in self._unacknowledged:
+            self._unacknowledged.discard(mid)
+            self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else ""))
+
+    def _on_socket_close(self, _client: paho.Client, _user: Any, sock: Any) -> None:
+        self._gone = True
+        self._deaf(sock)
+
+    def _deaf(self, sock: Any) -> None:
+        self._loop.remove_reader(sock.fileno())
+        self._loop.remove_writer(sock.fileno())
+
+
+def _shut(client: paho.Client) -> None:
+    if (sock := client.socket()) is not None:
+        sock.close()

@@ -1,0 +1,265 @@
+"""What the centre reads: every payload as a closed model, and its topic, QoS, retain flag and expiry.
+
+Pure: values in, `Message` out; imports pydantic and nothing of ours. Payloads are flat JSON, units are in the names,
+`ts` is milliseconds since 1970 (it names, it proves nothing), `epoch` counts the runs of the daemon and `seq` the
+messages within one run. Roots: `edged/v1/<node>/`, of which `up/` is ours to write and `dn/` the centre's.
+`docs/schemas/mqtt/` is generated from `schemas()`, and a test holds it current. Nothing secret has a field here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ROOT: Final = "edged/v1"
+
+HEARTBEAT_EXPIRY_S: Final = 180
+"""Three heartbeats: an older one says nothing about now, so a broker that holds it back may drop it (MQTT 5 only)."""
+
+MAX_TOPIC_BYTES: Final = 1024
+"""Our longest topic is under 200; MQTT itself ends at 65,535."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publication, ready to send. An empty retained payload takes the topic away from the broker."""
+
+    topic: str
+    payload: bytes
+    qos: Literal[0, 1]
+    retain: bool
+    expiry_s: int | None = None
+
+    def __post_init__(self) -> None:
+        # Checked here, where the caller still knows why, and not on the way out, where it would break the link.
+        if not 0 < len(self.topic.encode()) <= MAX_TOPIC_BYTES or any(sign in self.topic for sign in "+#\0"):
+            raise ValueError(f"{self.topic!r} cannot be published to: 1 to {MAX_TOPIC_BYTES} bytes, without + # or NUL")
+
+
+class Stamp(TypedDict):
+    """Which run of the daemon said it, when, and as its how manieth message; given to a payload as `**stamp`."""
+
+    ts: int
+    epoch: int
+    seq: int
+
+
+class Sequence:
+    """Numbers the messages of one run of the daemon, so that the centre can order them and see holes."""
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._numbers = itertools.count(1)
+
+    def stamp(self, ts: int) -> Stamp:
+        return {"ts": ts, "epoch": self._epoch, "seq": next(self._numbers)}
+
+
+class Payload(BaseModel):
+    """Closed, unchangeable and exact: a field that is not named, a text for a number or a NaN is a defect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    qos: ClassVar[Literal[0, 1]] = 1
+    retain: ClassVar[bool] = True
+    expiry_s: ClassVar[int | None] = None
+
+    ts: int = Field(ge=0, description="when it was said, milliseconds since 1970, UTC, by the box's wall clock")
+    epoch: int = Field(ge=1, description="number of this run of the daemon; one more at each start")
+    seq: int = Field(ge=0, description="place among the messages of this epoch, from 1; 0 has no place")
+
+    @abstractmethod
+    def topic(self, node: str) -> str:
+        """Where this payload goes."""
+
+
+class Status(Payload):
+    """`up/status`, also the will.
+
+    The will and the farewell are written before their time: their `seq` is 0, and the will's `ts` is that of the
+    daemon's start. The will of a lost connection can arrive after the box is back: where its `boot` or `epoch` is not
+    the one last seen online, it is about the past.
+    """
+
+    state: Literal["online", "offline", "stopping"]
+    boot: str = Field(description="id of the box's boot (/proc/sys/kernel/random/boot_id)")
+
+    def topic(self, node: str) -> str:
+        return status_topic(node)
+
+
+class Birth(Payload):
+    """`up/birth`: who this box is and what it can do; sent at each connection."""
+
+    node: str
+    office: str
+    name: str = Field(description="the site's name for people")
+    timezone: str
+    profile: str = Field(description="name of the profile in force; empty without one")
+    boot: str
+    started: int = Field(ge=0, description="when this run of the daemon began, milliseconds since 1970")
+    version: str = Field(description="of edged")
+    python: str
+    av: str
+    ffmpeg: str
+    sqlite: str
+    cameras: list[str] = Field(description="ids of the configured cameras")
+    volumes: list[str] = Field(description="ids of the volumes in use")
+    capabilities: list[str] = Field(description="what this version can do beyond recording, by name")
+    config_sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of the configuration in force, without secrets")
+
+    def topic(self, node: str) -> str:
+        return birth_topic(node)
+
+
+class Heartbeat(Payload):
+    """`up/heartbeat`: every 60 s while connected; never kept, neither here nor by the broker."""
+
+    qos: ClassVar[Literal[0, 1]] = 0
+    retain: ClassVar[bool] = False
+    expiry_s: ClassVar[int | None] = HEARTBEAT_EXPIRY_S
+
+    uptime_s: float = Field(ge=0, description="of the daemon")
+    box_uptime_s: float = Field(ge=0, description="of the box, CLOCK_BOOTTIME")
+    clock_synced: bool
+    clock_epoch: int = Field(description="counts the steps of the wall clock")
+    disk_total_bytes: int = Field(ge=0, description="all volumes together")
+    disk_free_bytes: int = Field(ge=0, description="what may still be written, all volumes together")
+    outbox_messages: int = Field(ge=0, description="what the broker has not acknowledged yet")
+
+    def topic(self, node: str) -> str:
+        return heartbeat_topic(node)
+
+
+class CameraHealth(Payload):
+    """`up/cam/<id>/health`: on change and every 5 min; the topic is emptied when the camera is removed."""
+
+    camera: str
+    state: Literal["recording", "degraded", "down", "disabled"]
+    reason: str = Field(description="why it is in this state, and what to check; empty when all is well")
+    since: int | None = Field(description="when the present state began, milliseconds since 1970")
+    fps: float | None
+    width: int | None
+    height: int | None
+    codec: str | None
+    audio: str | None = Field(description="codec of the sound; empty without sound")
+    bitrate_bps: int | None
+    last_frame_age_s: float | None
+    coverage_24h: float | None = Field(
+        ge=0, le=1, description="recorded share of the last 24 h in which the camera was known"
+    )
+    unexplained_s: float = Field(ge=0, description="of the last 24 h, neither recorded nor in a gap with a cause")
+    gaps_24h: int = Field(ge=0)
+
+    def topic(self, node: str) -> str:
+        return camera_health_topic(node, self.camera)
+
+
+class CameraRetention(Payload):
+    """`up/cam/<id>/retention`: how long this camera's footage is kept, against how long it must and may be."""
+
+    camera: str
+    floor_s: int = Field(ge=0)
+    ceiling_s: int = Field(ge=0)
+    retained_s: float = Field(ge=0, description="age of the oldest second that is still on disk")
+    forecast_s: float | None = Field(description="how long footage will be kept at this rate; null while unknown")
+    compliant: bool = Field(description="the floor is held or not yet due, and nothing is past the ceiling")
+    segments: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+
+    def topic(self, node: str) -> str:
+        return camera_retention_topic(node, self.camera)
+
+
+class Storage(Payload):
+    """`up/storage/<volume>`: one volume; the topic is emptied when it leaves the configuration."""
+
+    volume: str = Field(description="id of the volume, from its .edged-volume.json")
+    path: str
+    state: Literal["in-service", "full", "away", "retired"]
+    reason: str
+    total_bytes: int = Field(ge=0)
+    free_bytes: int = Field(ge=0)
+    ring_bytes: int = Field(ge=0, description="what edged keeps there")
+    limit_bytes: int = Field(ge=0, description="what edged may keep there")
+    segments: int = Field(ge=0)
+
+    def topic(self, node: str) -> str:
+        return storage_topic(node, self.volume)
+
+
+def status_topic(node: str) -> str:
+    return _up(node, "status")
+
+
+def birth_topic(node: str) -> str:
+    return _up(node, "birth")
+
+
+def heartbeat_topic(node: str) -> str:
+    return _up(node, "heartbeat")
+
+
+def camera_health_topic(node: str, camera: str) -> str:
+    return _up(node, "cam", camera, "health")
+
+
+def camera_retention_topic(node: str, camera: str) -> str:
+    return _up(node, "cam", camera, "retention")
+
+
+def storage_topic(node: str, volume: str) -> str:
+    return _up(node, "storage", volume)
+
+
+def message(node: str, payload: Payload) -> Message:
+    """The payload as it goes out under this node's name."""
+    return Message(
+        topic=payload.topic(node),
+        payload=payload.model_dump_json().encode(),
+        qos=payload.qos,
+        retain=payload.retain,
+        expiry_s=payload.expiry_s,
+    )
+
+
+def tombstone(topic: str) -> Message:
+    """Takes a retained topic away from the broker."""
+    return Message(topic=topic, payload=b"", qos=1, retain=True)
+
+
+def will(node: str, *, boot: str, epoch: int, ts: int) -> Message:
+    """What the broker says for us when we are gone without a word."""
+    return message(node, Status(ts=ts, epoch=epoch, seq=0, state="offline", boot=boot))
+
+
+def stopping(last_will: Message, ts: int) -> Message:
+    """The farewell of the same run that wrote `last_will`."""
+    status = Status.model_validate_json(last_will.payload)
+    farewell = status.model_copy(update={"state": "stopping", "ts": ts})
+    return Message(topic=last_will.topic, payload=farewell.model_dump_json().encode(), qos=1, retain=True)
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema of every payload, by the name of its file in `docs/schemas/mqtt/` without `.json`."""
+    payloads: dict[str, type[Payload]] = {
+        "status": Status,
+        "birth": Birth,
+        "heartbeat": Heartbeat,
+        "camera-health": CameraHealth,
+        "camera-retention": CameraRetention,
+        "storage": Storage,
+    }
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {name: dialect | payload.model_json_schema(mode="serialization") for name, payload in payloads.items()}
+
+
+def _up(node: str, *levels: str) -> str:
+    for level in (node, *levels):
+        if not level or level.startswith("$") or any(sign in level for sign in "/+#\0"):
+            raise ValueError(f"{level!r} cannot be a level of a topic: not empty, no leading $, none of / + # NUL")
+    return "/".join((ROOT, node, "up", *levels))

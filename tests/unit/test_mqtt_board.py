@@ -1,0 +1,179 @@
+"""What is owed to the broker: newest per topic, a bounded window, all of it again after a reconnect."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from mqtt.board import ACK_DEADLINE_S, MAX_TOPICS, WINDOW, Board
+from mqtt.messages import Message, tombstone
+
+
+def state(topic: str, value: str = "x") -> Message:
+    return Message(topic, value.encode(), 1, True)
+
+
+def send_all(board: Board, first_mid: int = 1) -> list[Message]:
+    """Whatever the window lets out, with ids from `first_mid` on."""
+    out: list[Message] = []
+    while (message := board.take()) is not None:
+        board.sent(first_mid + len(out), message, 0.0)
+        out.append(message)
+    return out
+
+
+def test_the_greeting_goes_first_and_in_its_order() -> None:
+    board = Board()
+    board.put(state("c"))
+    board.put(state("a", "old"))
+    board.connected([state("b"), state("a", "new")], WINDOW)
+    assert send_all(board) == [state("b"), state("a", "new"), state("c")]
+    assert board.waiting == 3
+
+
+def test_newest_per_topic_wins() -> None:
+    board = Board()
+    for number in range(100):
+        board.put(state("a", str(number)))
+    assert send_all(board) == [state("a", "99")]
+
+
+def test_no_second_message_of_a_topic_overtakes_the_first() -> None:
+    board = Board()
+    board.put(state("a", "1"))
+    assert send_all(board) == [state("a", "1")]
+    board.put(state("a", "2"))
+    assert board.take() is None
+    assert board.acknowledged(1, 0.0) == state("a", "1")
+    assert board.take() == state("a", "2")
+
+
+def test_the_window_is_the_smaller_of_ours_and_the_brokers() -> None:
+    topics = [state(str(number)) for number in range(100)]
+    for granted, expected in ((5, 5), (1000, WINDOW), (0, 1)):
+        board = Board()
+        board.connected(topics, granted)
+        assert len(send_all(board)) == expected
+        board.acknowledged(1, 0.0)
+        assert len(send_all(board, first_mid=1000)) == 1
+
+
+def test_everything_is_owed_again_after_a_reconnect() -> None:
+    board = Board()
+    board.connected([state("a"), state("b")], WINDOW)
+    send_all(board)
+    board.acknowledged(1, 0.0)
+    board.connected([state("b", "fresh")], WINDOW)
+    assert {message.topic: message.payload for message in send_all(board)} == {"a": b"x", "b": b"fresh"}
+    assert board.acknowledged(99, 0.0) is None
+
+
+def test_a_tombstone_leaves_once_it_has_arrived() -> None:
+    board = Board()
+    board.put(state("a"))
+    board.put(tombstone("a"))
+    assert send_all(board) == [tombstone("a")]
+    board.acknowledged(1, 0.0)
+    board.connected([], WINDOW)
+    assert send_all(board) == []
+
+
+def test_a_camera_that_comes_back_before_its_tombstone_arrived_stays() -> None:
+    board = Board()
+    board.put(tombstone("a"))
+    send_all(board)
+    board.put(state("a", "back"))
+    board.acknowledged(1, 0.0)
+    assert send_all(board) == [state("a", "back")]
+
+
+def test_the_farewell_is_all_that_is_still_said() -> None:
+    board = Board()
+    board.connected([state("status", "online"), state("a"), state("b")], 1)
+    send_all(board)
+    board.leave(state("status", "stopping"))
+    board.acknowledged(1, 0.0)
+    assert send_all(board) == [state("status", "stopping")]
+    board.acknowledged(1, 0.0)
+    assert board.waiting == 0
+
+
+def test_memory_is_bounded() -> None:
+    board = Board()
+    for number in range(MAX_TOPICS + 3):
+        board.put(state(str(number)))
+    assert board.waiting == MAX_TOPICS
+    assert board.dropped == 3
+    assert board.take() == state("3")
+
+
+def test_silence_counts_only_while_something_is_in_flight() -> None:
+    board = Board()
+    assert not board.stalled(1e9)
+    board.sent(1, state("a"), 1000.0)
+    board.sent(2, state("b"), 1030.0)
+    assert not board.stalled(1000.0 + ACK_DEADLINE_S - 0.1)
+    assert board.stalled(1000.0 + ACK_DEADLINE_S)
+    board.acknowledged(1, 1050.0)
+    assert not board.stalled(1000.0 + ACK_DEADLINE_S)
+    board.acknowledged(2, 1051.0)
+    assert not board.stalled(1e9)
+
+
+class BoardAgainstABroker(RuleBasedStateMachine):
+    """A broker that keeps retained messages, may lose connections and its memory, and must end up with the newest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.board = Board()
+        self.wanted: dict[str, bytes] = {}
+        self.broker: dict[str, bytes] = {}
+        self.flying: dict[int, Message] = {}
+        self.mids = 0
+
+    @rule(topic=st.sampled_from("abcdef"), value=st.sampled_from(["1", "2", "3", ""]))
+    def publish(self, topic: str, value: str) -> None:
+        self.board.put(state(topic, value))
+        self.wanted[topic] = value.encode()
+
+    @rule()
+    def send(self) -> None:
+        message = self.board.take()
+        if message is not None:
+            self.mids += 1
+            self.board.sent(self.mids, message, 0.0)
+            self.flying[self.mids] = message
+
+    @precondition(lambda self: self.flying)
+    @rule(index=st.integers(0, 100))
+    def deliver_and_acknowledge(self, index: int) -> None:
+        mid = list(self.flying)[index % len(self.flying)]
+        message = self.flying.pop(mid)
+        self.broker[message.topic] = message.payload
+        assert self.board.acknowledged(mid, 0.0) is message
+
+    @rule(forgets=st.booleans(), window=st.integers(1, 4))
+    def reconnect(self, forgets: bool, window: int) -> None:
+        self.flying.clear()
+        if forgets:
+            self.broker.clear()
+        self.board.connected([], window)
+
+    @invariant()
+    def window_is_kept(self) -> None:
+        assert len(self.flying) <= WINDOW
+
+    def teardown(self) -> None:
+        while self.board.waiting:
+            self.send()
+            for mid in list(self.flying):
+                self.broker[self.flying[mid].topic] = self.flying[mid].payload
+                self.board.acknowledged(mid, 0.0)
+                del self.flying[mid]
+        shown = {topic: value for topic, value in self.broker.items() if value}
+        assert shown == {topic: value for topic, value in self.wanted.items() if value}
+
+
+TestBoardAgainstABroker = BoardAgainstABroker.TestCase
+TestBoardAgainstABroker.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
