@@ -100,9 +100,7 @@ def _segments(promise: Promise, seen: Seen) -> list[str]:
             found.append(f"{file.path.name} is not the file that the catalog lists")
         age_s = (seen.stopped - datetime.fromisoformat(segment.end)).total_seconds()
         if file is None and age_s < promise.floor_s:
-            found.append(
-                f"{Path(segment.path).name} is gone at an age of {age_s:.0f} s; the floor is {promise.floor_s} s"
-            )
+            found.append(f"{Path(segment.path).name} is gone before its floor, at an age of {age_s:.0f} s")
     return found
 
 
