@@ -1,4 +1,4 @@
-"""The documents that `edgectl --json` prints and the control socket serves: one class per verb, the contract of the surface.
+"""What `edgectl --json` prints and the control socket serves: one class per verb, the contract of the surface.
 
 Every document carries `"schema": "edged.<verb>/1"`; times are RFC 3339 UTC strings, units are in the names, ids are
 names and never positions. `docs/schemas/` is generated from here (`script/schemas`), and a test holds it and real
@@ -38,9 +38,15 @@ class Camera(Document):
     retained_s: float = Field(description="age of the oldest second that is still on disk")
     floor_s: int
     ceiling_s: int
-    forecast_s: float | None = Field(description="how long footage will be kept at the measured rate; null while unknown")
-    coverage_24h: float | None = Field(description="recorded share of the last 24 h in which the camera was known, 0 to 1")
-    unexplained_s: float = Field(description="seconds of the last 24 h neither recorded nor covered by a gap with a cause")
+    forecast_s: float | None = Field(
+        description="how long footage will be kept at the measured rate; null while unknown"
+    )
+    coverage_24h: float | None = Field(
+        description="recorded share of the last 24 h in which the camera was known, 0 to 1"
+    )
+    unexplained_s: float = Field(
+        description="seconds of the last 24 h neither recorded nor covered by a gap with a cause"
+    )
     gaps_24h: int
     since: str | None = Field(description="when the present state began")
 
@@ -53,7 +59,9 @@ class Volume(Document):
     total_bytes: int
     free_bytes: int
     ring_bytes: int = Field(description="what edged keeps there")
-    limit_bytes: int = Field(description="what edged may keep there: max_bytes, or the volume less its reserve and what others use")
+    limit_bytes: int = Field(
+        description="what edged may keep there: max_bytes, or the volume less its reserve and what others use"
+    )
     segments: int
 
 
@@ -151,7 +159,7 @@ class CameraRetention(Document):
     ceiling_s: int
     retained_s: float
     forecast_s: float | None
-    compliant: bool = Field(description="the floor is held, or not yet due because the camera is newer than its floor, and nothing is past the ceiling")
+    compliant: bool = Field(description="the floor is held or will be, and nothing is past the ceiling")
     segments: int
     bytes: int
     oldest: str | None

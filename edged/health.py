@@ -1,7 +1,7 @@
 """Health of a camera: what was measured in, a state with a reason out. Pure: no clock, no camera, no asyncio.
 
-States as in the surface: recording / degraded / down / disabled. Down is no frame for 10 s; degraded is frames that arrive
-at less than 0.8 of the expected rate for 30 s, or size, codec or sound that differ from what is expected.
+States as in the surface: recording / degraded / down / disabled. Down is no frame for 10 s; degraded is frames that
+arrive at less than 0.8 of the expected rate for 30 s, or size, codec or sound that differ from what is expected.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SLOW_FOR_S: Final = 30.0
 """A frame rate is judged over this long: shorter spells are what networks do."""
 SLOW_SHARE: Final = 0.8
 RATE_WINDOW_S: Final = 5.0
-"""Shortest stretch over which a frame rate or bit rate is shown: a GOP or two, so that key frames do not make it jump."""
+"""Shortest stretch over which a rate is shown: a GOP or two, so that key frames do not make it jump."""
 
 
 class CameraState(StrEnum):
@@ -107,7 +107,7 @@ def _span(samples: Sequence[Sample], window_s: float) -> tuple[Sample, Sample] |
     if not samples:
         return None
     newest = samples[-1]
-    # A session's first sample may be older than its first frame; measuring from the first frame keeps a start from looking slow.
+    # Measured from the first frame on: the wait before it must not make a start look slow.
     started = [s for s in samples if s.video_frames > 0 and newest.at_ms - s.at_ms <= window_s * 1000]
     if not started or newest.at_ms - started[0].at_ms < RATE_WINDOW_S * 1000:
         return None

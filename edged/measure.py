@@ -1,4 +1,4 @@
-"""What the catalog and the volumes say about the site, read every few seconds on a thread and then shown to whoever asks.
+"""What the catalog and the volumes say about the site, read every few seconds and shown to whoever asks.
 
 `status` is asked often and must answer at once, also while a disk hangs: it shows the last measurement.
 """

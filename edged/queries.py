@@ -21,20 +21,20 @@ Row = TypeVar("Row", Segment, Gap)
 
 def segments(store: Store, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
     """Committed segments that touch the interval, by camera and start."""
-    return _paged(store.segments, views.segment, camera, instant("from", start), instant("to", end), limit)
+    return _paged(store.segments, views.segment, camera=camera, interval=_interval(start, end), limit=limit)
 
 
 def gaps(store: Store, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
     """Gaps that touch the interval, by camera and start."""
-    return _paged(store.gaps, views.gap, camera, instant("from", start), instant("to", end), limit)
+    return _paged(store.gaps, views.gap, camera=camera, interval=_interval(start, end), limit=limit)
 
 
 def _paged(
     read: Callable[..., Sequence[Row]],
     shown: Callable[[Row], BaseModel],
+    *,
     camera: str | None,
-    start_ms: int | None,
-    end_ms: int | None,
+    interval: tuple[int | None, int | None],
     limit: int | None,
 ) -> Page:
     left = limit
@@ -44,12 +44,16 @@ def _paged(
         size = PAGE if left is None else min(PAGE, left)
         if size == 0:
             return [], None
-        rows = read(camera, start_ms, end_ms, after=cursor, limit=size)
+        rows = read(camera, *interval, after=cursor, limit=size)
         if left is not None:
             left -= len(rows)
         return [shown(row) for row in rows], rows[-1] if len(rows) == size else None
 
     return page
+
+
+def _interval(start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    return instant("from", start), instant("to", end)
 
 
 def instant(name: str, text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Between recorder and storage: what a camera's worker tells becomes facts in the catalog, and what the catalog knows becomes terms.
+"""Between recorder and storage: what a worker tells becomes facts, what the catalog knows becomes terms.
 
 `StoreKeeper` answers the runners of all cameras; it decides nothing but on which terms the next segment is recorded.
 Blocking reads of the store run on threads, its writes are awaited futures of the one writer thread.
@@ -19,7 +19,7 @@ from storage.store import Store
 log = logging.getLogger("edged.recording")
 
 VOLUME_LOOK_MS: Final = 1000
-"""How old the answer to "which volume takes the next segment" may be: the sweep keeps room for many seconds of writing."""
+"""How old the answer to "which volume is next" may be: the sweep keeps room for far longer."""
 
 
 class StoreKeeper:

@@ -1,7 +1,7 @@
 """What the centre is told and when: on change, every five minutes, and all of it at each connection.
 
-Turns an overview into payloads of `mqtt.messages` and hands them to the link, which shows the newest of each topic. Works
-without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
+Turns an overview into payloads of `mqtt.messages` and hands them to the link, which shows the newest of each topic.
+Works without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ log = logging.getLogger("edged.reporting")
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
-    "ts", "epoch", "seq", "fps", "bitrate_bps", "last_frame_age_s", "coverage_24h", "unexplained_s", "gaps_24h", "since",
-    "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes", "ring_bytes", "limit_bytes",
+    "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "coverage_24h", "unexplained_s",
+    "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes", "ring_bytes",
+    "limit_bytes",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
 
@@ -143,7 +144,7 @@ class Reporter:
     def _state(self, seen: Overview) -> Iterator[Payload]:
         for configured in seen.config.cameras:
             yield self._health(seen, views.camera(configured, seen))
-            yield self._retention(seen, views.camera_retention(configured.id, seen))
+            yield self._retention(views.camera_retention(configured.id, seen))
         for status in seen.measured.volumes:
             if status.id:
                 shown = views.volume(status).model_dump(exclude={"id"})
@@ -156,7 +157,7 @@ class Reporter:
         shown = camera.model_dump(exclude=taken)
         return messages.CameraHealth(**self._blank, camera=camera.id, since=since_ms, **shown)
 
-    def _retention(self, seen: Overview, retention: documents.CameraRetention) -> Payload:
+    def _retention(self, retention: documents.CameraRetention) -> Payload:
         return messages.CameraRetention(**self._blank, **retention.model_dump(exclude={"oldest", "newest"}))
 
     def _birth(self, seen: Overview) -> Payload:
