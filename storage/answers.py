@@ -58,8 +58,8 @@ class CameraUsage:
     segments: int
     bytes: int
     oldest: Moment | None
-    oldest_age_ms: int
-    """Low bound of the age of the oldest second on disk; 0 when there is none."""
+    oldest_age_ms: int | None
+    """Low bound of the age of the oldest second on disk."""
     newest: Moment | None
     bytes_per_day: float | None
     """At the rate of its latest segments; None while nothing was recorded."""

@@ -4,8 +4,6 @@ Imports nothing. Each error says `what` happened and, as an `action`, what a per
 on purpose by storage; an `OSError` or `sqlite3.Error` that gets out is a defect or is wrapped on the way.
 """
 
-# ruff: noqa: N818  (the leaves are named after what happened, which reads better where they are caught)
-
 from __future__ import annotations
 
 

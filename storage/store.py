@@ -87,7 +87,7 @@ class Store:
     ) -> Future[list[Segment]]:
         """A worker died or gave up a segment: adopt what it left as `.part`, as far as nobody holds its lock.
 
-        The gap that follows moves to the adopted end; where none follows, one of `cause` is made.
+        The gap that follows moves to the adopted end; a hole before a following segment becomes a gap of `cause`.
         """
         raise NotImplementedError
 

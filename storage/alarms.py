@@ -1,0 +1,51 @@
+"""Alarms (異常通報) as rows: raised, brought up to date, cleared. Inside their caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from storage.answers import AlarmRow, Severity
+
+ALARMS_MAX: Final = 1000
+"""More conditions than a site of 64 cameras has names for; a page for a person, not a history."""
+
+
+def raise_alarm(
+    connection: sqlite3.Connection, key: str, severity: Severity, text: str, action: str, now_ms: int
+) -> bool:
+    """True when the condition did not hold before. One that holds already is only brought up to date."""
+    row = connection.execute("SELECT raised FROM alarms WHERE key = ?", (key,)).fetchone()
+    if row is not None and row[0]:
+        connection.execute(
+            "UPDATE alarms SET severity = ?, text = ?, action = ? WHERE key = ?", (severity, text, action, key)
+        )
+        return False
+    connection.execute(
+        "INSERT INTO alarms (key, severity, raised, since_ms, count, text, action) VALUES (?, ?, 1, ?, 1, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET severity = excluded.severity, raised = 1, since_ms = excluded.since_ms,"
+        " cleared_ms = NULL, count = count + 1, text = excluded.text, action = excluded.action, acknowledged = 0",
+        (key, severity, now_ms, text, action),
+    )
+    return True
+
+
+def clear_alarm(connection: sqlite3.Connection, key: str, now_ms: int) -> bool:
+    """True when the condition held before."""
+    cursor = connection.execute(
+        "UPDATE alarms SET raised = 0, cleared_ms = ? WHERE key = ? AND raised = 1", (now_ms, key)
+    )
+    return cursor.rowcount > 0
+
+
+def alarms(connection: sqlite3.Connection) -> list[AlarmRow]:
+    """Raised ones first, each lot by the time it was raised, latest first."""
+    rows = connection.execute(
+        "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, acknowledged FROM alarms"
+        " ORDER BY raised DESC, since_ms DESC, key LIMIT ?",
+        (ALARMS_MAX,),
+    )
+    return [
+        AlarmRow(key, Severity(severity), bool(raised), since, cleared, count, text, action, bool(acknowledged))
+        for key, severity, raised, since, cleared, count, text, action, acknowledged in rows
+    ]

@@ -1,0 +1,243 @@
+"""The catalog (索引): what exists. Each fact is one function, run in one transaction.
+
+Functions over a connection; they decide nothing about files. Keeps S9 through `storage.gaps`, S5's states, and the
+counters that spare everybody else from adding up rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from storage.answers import Tail
+from storage.errors import NotOpen
+from storage.gaps import begin, bridge, end_gap, frontier, insert_gap, open_gap, settle
+from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
+from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
+from storage.runs import Life, Point, last_alive
+
+NOT_CONFIGURED = "the camera was not in the configuration"
+
+
+def enrol(connection: sqlite3.Connection, life: Life, camera: str, at: Moment) -> Tail:
+    """The camera is recorded from now on; what is unaccounted for since an earlier run becomes a gap."""
+    known = find_camera(connection, camera)
+    begins = Point.of(life.boot, at)
+    if known is None:
+        number: int = connection.execute(
+            "INSERT INTO cameras (id, known_since_ms, enrolled_run, next_seq, covered_boot, covered_boottime_ms,"
+            " covered_wall_ms) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?2) RETURNING number",
+            (camera, at.wall_ms, life.run, begins.boot, begins.boottime_ms),
+        ).fetchone()[0]
+        insert_gap(connection, number, begins, None, GapCause.STARTING, "")
+        return Tail(1, "")
+    if known.enrolled_run != life.run:
+        _account_for_absence(connection, life, camera, begins)
+        connection.execute("UPDATE cameras SET enrolled_run = ? WHERE number = ?", (life.run, known.number))
+    else:
+        lasting = open_gap(connection, known.number)
+        if lasting is not None and lasting.cause is GapCause.DISABLED:
+            begin(connection, known, begins, begins, GapCause.STARTING, "")
+    return tail(connection, camera)
+
+
+def _account_for_absence(connection: sqlite3.Connection, life: Life, camera: str, begins: Point) -> None:
+    """From the end of its account to the start of this run, then STARTING.
+
+    A gap that lasted when its run ended goes on to that run's last sign of life; DISABLED lasts until now, because
+    nothing that happened to the daemon changed it.
+    """
+    known = camera_row(connection, camera)
+    lasting = open_gap(connection, known.number)
+    if lasting is not None and lasting.cause is GapCause.DISABLED:
+        begin(connection, known, max(life.start, lasting.start), begins, GapCause.STARTING, "")
+        return
+    if known.enrolled_run == life.recorded_run:
+        starting, cause, detail = life.start, life.previous_end or GapCause.UNKNOWN, ""
+    else:
+        starting, cause, detail = begins, GapCause.DISABLED, NOT_CONFIGURED
+    if lasting is not None:
+        alive = min(max(last_alive(connection, known.enrolled_run), lasting.start), starting)
+        end_gap(connection, lasting, alive)
+        left = max(alive, known.covered)
+    else:
+        left = frontier(connection, known)
+    if left < starting:
+        insert_gap(connection, known.number, left, starting, cause, detail)
+    insert_gap(connection, known.number, max(left, starting), None, GapCause.STARTING, "")
+
+
+def tail(connection: sqlite3.Connection, camera: str) -> Tail:
+    """Where the camera's chain of segments ends."""
+    row = camera_row(connection, camera)
+    return Tail(row.next_seq, row.last_sha256.hex() if row.last_sha256 else "")
+
+
+def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -> None:
+    """A segment begins: its row, and the end of the gap before it."""
+    camera = camera_row(connection, opening.camera)
+    start = Point.of(life.boot, opening.start)
+    volume = connection.execute("SELECT number FROM volumes WHERE id = ?", (opening.volume,)).fetchone()
+    if volume is None:
+        raise NotOpen(f"volume {opening.volume} is not known", "configure it and start edged again")
+    if opening.seq < camera.next_seq:
+        what = f"segment {opening.seq} of {opening.camera} exists; the next is {camera.next_seq}"
+        raise NotOpen(what, "the camera's worker must be started anew")
+    lasting = open_gap(connection, camera.number)
+    if lasting is not None:
+        end_gap(connection, lasting, start)
+    elif not _in_progress(connection, camera.number):
+        bridge(connection, camera.number, camera.covered, start, GapCause.UNKNOWN, "")
+    connection.execute(
+        "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, floor_s,"
+        " ceiling_s, epoch, synced) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(camera.number, opening.seq, volume[0], life.run, life.boot),
+            *(start.boottime_ms, start.wall_ms, opening.bounds.floor_s, opening.bounds.ceiling_s),
+            *(opening.epoch, opening.synced),
+        ),
+    )
+    connection.execute("UPDATE cameras SET next_seq = ? WHERE number = ?", (opening.seq + 1, camera.number))
+
+
+def commit_segment(connection: sqlite3.Connection, closing: Closing) -> Segment:
+    """The file lies complete and synced under its final name. Told twice, it is committed once."""
+    row = segment_by_seq(connection, closing.camera, closing.seq)
+    if row is None:
+        what = f"segment {closing.seq} of {closing.camera} was never opened"
+        raise NotOpen(what, "the camera's worker must be started anew")
+    if row.state is SegmentState.COMMITTED and row.sha256 == closing.sha256:
+        return row.segment()
+    if row.state is not SegmentState.OPEN:
+        what = f"segment {closing.seq} of {closing.camera} is {row.state} already"
+        raise NotOpen(what, "the camera's worker must be started anew")
+    duration_ms = max(0, closing.end.boottime_ms - row.start.boottime_ms)
+    return complete(connection, row, duration_ms, closing.bytes, closing.sha256, closing.video_frames)
+
+
+def complete(
+    connection: sqlite3.Connection,
+    row: SegmentRow,
+    duration_ms: int,
+    size: int,
+    sha256: Sha256,
+    video_frames: int,
+    cause: GapCause = GapCause.UNKNOWN,
+    detail: str = "",
+) -> Segment:
+    """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained."""
+    connection.execute(
+        "UPDATE segments SET state = 'committed', duration_ms = ?, bytes = ?, sha256 = ?, video_frames = ?"
+        " WHERE id = ? AND state = 'open'",
+        (duration_ms, size, sha256, video_frames, row.id),
+    )
+    connection.execute(
+        "UPDATE cameras SET longest_ms = max(longest_ms, ?) WHERE number = ?", (duration_ms, row.camera_number)
+    )
+    connection.execute(
+        "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1",
+        (row.seq, sha256, row.camera_number),
+    )
+    hold(connection, row, size)
+    done = _by_id(connection, row.id)
+    settle(connection, row.camera_number, row.seq, (done.start, done.end), cause, detail)
+    return done.segment()
+
+
+def drop_without_file(connection: sqlite3.Connection, row: SegmentRow, cause: GapCause, detail: str) -> None:
+    """An open row whose file never appeared, or holds nothing: its time is covered by a gap."""
+    connection.execute("DELETE FROM segments WHERE id = ? AND state = 'open'", (row.id,))
+    settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
+
+
+def quarantine(
+    connection: sqlite3.Connection, row: SegmentRow, name: str, size: int, sha256: Sha256, cause: GapCause, detail: str
+) -> None:
+    """An open row whose file cannot be read: kept under `name` and its bounds; its time is a gap."""
+    connection.execute(
+        "UPDATE segments SET state = 'quarantined', name = ?, bytes = ?, sha256 = ?, unproven = 1"
+        " WHERE id = ? AND state = 'open'",
+        (name, size, sha256, row.id),
+    )
+    hold(connection, row, size)
+    settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
+
+
+def adopt_orphan(
+    connection: sqlite3.Connection,
+    life: Life,
+    camera: str,
+    seq: int,
+    volume: str,
+    start: Point,
+    duration_ms: int,
+    size: int,
+    sha256: Sha256,
+    bounds: Bounds,
+    epoch: int,
+    *,
+    name: str | None,
+    video_frames: int = 0,
+) -> int:
+    """A file that no row vouches for: unproven, or, under a `name`, quarantined. The account of time stays as it is."""
+    number = camera_row(connection, camera).number
+    segment_id: int = connection.execute(
+        "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
+        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name)"
+        " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?)"
+        " RETURNING id",
+        (
+            *(number, seq, volume, SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED, life.run),
+            *(start.boot, start.boottime_ms, start.wall_ms, duration_ms, size, sha256, video_frames),
+            *(bounds.floor_s, bounds.ceiling_s, epoch, name),
+        ),
+    ).fetchone()[0]
+    if name is None:
+        connection.execute(
+            "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
+            (seq + 1, duration_ms, number),
+        )
+    hold(connection, _by_id(connection, segment_id), size)
+    return segment_id
+
+
+def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:
+    """Destroying begins: from here on the segment is garbage, and nothing brings it back."""
+    connection.execute("UPDATE segments SET state = 'garbage' WHERE id = ?", (row.id,))
+
+
+def forget(connection: sqlite3.Connection, row: SegmentRow) -> None:
+    """Destroying is done: no name leads to the file any more."""
+    if connection.execute("DELETE FROM segments WHERE id = ? AND state = 'garbage'", (row.id,)).rowcount:
+        release(connection, row)
+
+
+def hold(connection: sqlite3.Connection, row: SegmentRow, size: int) -> None:
+    """Count a segment in."""
+    connection.execute(
+        "INSERT INTO holdings (volume, camera, floor_s, ceiling_s, segments, bytes) VALUES (?, ?, ?, ?, 1, ?)"
+        " ON CONFLICT DO UPDATE SET segments = segments + 1, bytes = bytes + excluded.bytes",
+        (row.volume_number, row.camera_number, row.bounds.floor_s, row.bounds.ceiling_s, size),
+    )
+
+
+def release(connection: sqlite3.Connection, row: SegmentRow) -> None:
+    """Count a segment out; the last one of its kind takes the counter along."""
+    key = (row.volume_number, row.camera_number, row.bounds.floor_s, row.bounds.ceiling_s)
+    where = " WHERE volume = ? AND camera = ? AND floor_s = ? AND ceiling_s = ?"
+    if connection.execute("DELETE FROM holdings" + where + " AND segments = 1", key).rowcount == 0:  # noqa: S608
+        connection.execute(
+            "UPDATE holdings SET segments = segments - 1, bytes = bytes - ?" + where,  # noqa: S608  (constants)
+            (row.bytes, *key),
+        )
+
+
+def _in_progress(connection: sqlite3.Connection, camera: int) -> bool:
+    row = connection.execute("SELECT 1 FROM segments WHERE camera = ? AND state = 'open' LIMIT 1", (camera,)).fetchone()
+    return row is not None
+
+
+def _by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow:
+    found = segment_by_id(connection, segment_id)
+    if found is None:
+        raise NotOpen(f"segment row {segment_id} is gone", "the camera's worker must be started anew")
+    return found

@@ -1,0 +1,109 @@
+"""錄影完整率: how much of an interval is recorded, explained, unexplained. From the catalog alone, in wall time.
+
+`claims` and `claimed_page` read, `measure` is pure. Part of S9: what neither a segment nor a gap accounts for shows
+here as unexplained, whatever the catalog believes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from storage.answers import Coverage
+from storage.gaps import JOIN_MS
+from storage.model import GapCause
+from storage.queries import PAGE_MAX
+from storage.runs import STEP_MS
+
+SEAM_MS: Final = JOIN_MS + STEP_MS
+"""A hole in wall time up to this is a seam between two segments under a clock that is being slewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What is known of one camera's time, as spans of wall time; each list by start."""
+
+    known_since_ms: int | None
+    segments: list[tuple[int, int]]
+    explained: list[tuple[int, int]]
+    unexplained: list[tuple[int, int]]
+
+
+def claimed_page(
+    connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int
+) -> tuple[list[tuple[int, int]], int | None]:
+    """Up to PAGE_MAX spans of committed segments that touch the interval, and where the next page starts.
+
+    Reads the covering index alone.
+    """
+    row = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if row is None:
+        return [], None
+    spans = connection.execute(
+        "SELECT start_wall_ms, start_wall_ms + duration_ms FROM segments WHERE camera = ? AND state = 'committed'"
+        " AND start_wall_ms >= ? AND start_wall_ms < ? ORDER BY start_wall_ms LIMIT ?",
+        (row[0], start_ms - row[1], end_ms, PAGE_MAX),
+    ).fetchall()
+    return spans, (spans[-1][0] + row[1] + 1 if len(spans) == PAGE_MAX else None)
+
+
+def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now_ms: int) -> Claims:
+    """Gaps and segments in progress; the committed segments come by `claimed_page`."""
+    row = connection.execute("SELECT number, known_since_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if row is None:
+        return Claims(None, [], [], [])
+    explained: list[tuple[int, int]] = []
+    unexplained: list[tuple[int, int]] = []
+    newest_gap_ms: int | None = None
+    for cause, begin, end in connection.execute(
+        "SELECT cause, start_wall_ms, end_wall_ms FROM gaps WHERE camera = ? AND start_wall_ms < ?"
+        " AND (end_wall_ms > ? OR end_wall_ms IS NULL) ORDER BY start_wall_ms",
+        (row[0], end_ms, start_ms),
+    ):
+        (unexplained if cause == GapCause.UNKNOWN else explained).append((begin, now_ms if end is None else end))
+        if end is None:
+            newest_gap_ms = begin
+    in_progress = [
+        (begin, now_ms if newest_gap_ms is None else newest_gap_ms)
+        for (begin,) in connection.execute(
+            "SELECT start_wall_ms FROM segments WHERE camera = ? AND state = 'open' ORDER BY seq", (row[0],)
+        )
+    ]
+    return Claims(row[1], in_progress, explained, unexplained)
+
+
+def measure(claim: Claims, committed: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:
+    """Pure: each instant counts once, as recorded before explained before unexplained."""
+    if claim.known_since_ms is None:
+        return Coverage(0, 0, 0, None, 0)
+    left, right = max(start_ms, claim.known_since_ms), end_ms
+    recorded = list(_merged(sorted([*committed, *claim.segments]), SEAM_MS))
+    covered_ms = _length(recorded, left, right)
+    with_cause = _length(_merged(sorted([*recorded, *claim.explained]), SEAM_MS), left, right)
+    return Coverage(
+        covered_ms=covered_ms,
+        explained_ms=with_cause - covered_ms,
+        unexplained_ms=max(0, right - left) - with_cause,
+        known_since_ms=claim.known_since_ms,
+        gaps=len(claim.explained) + len(claim.unexplained),
+    )
+
+
+def _merged(spans: Iterable[tuple[int, int]], seam_ms: int) -> Iterator[tuple[int, int]]:
+    """Spans by start, overlapping ones as one, seams closed."""
+    current: tuple[int, int] | None = None
+    for begin, end in spans:
+        if current is not None and begin <= current[1] + seam_ms:
+            current = (current[0], max(current[1], end))
+            continue
+        if current is not None:
+            yield current
+        current = (begin, end)
+    if current is not None:
+        yield current
+
+
+def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
+    return sum(max(0, min(end, right) - max(begin, left)) for begin, end in spans)

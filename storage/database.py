@@ -1,0 +1,243 @@
+"""edged.db: one thread writes and checkpoints, grouping what waits into one commit; readers are short and read-only.
+
+Imports sqlite3, sqlite_utils (through `storage.migrations`) and `storage.errors`. Keeps one transaction per fact: a
+function handed to `submit` is stored whole or not at all, and its future resolves only after COMMIT. A function that
+fails takes nothing of its neighbours with it; a COMMIT that fails fails its whole group, and the writer lives on.
+Two connections that write or checkpoint at once can corrupt the WAL of SQLite before 3.51.3: here one does both.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
+from storage.migrations import migrate
+
+log = logging.getLogger("edged.storage.database")
+
+T = TypeVar("T")
+Fact = Callable[[sqlite3.Connection], T]
+
+QUEUE_MAX: Final = 4096
+"""Facts that may wait: 64 cameras make about one a second, so this is an hour of a disk that stands still."""
+GROUP_MAX: Final = 256
+"""Facts in one commit: enough for a burst of all cameras, short enough (some ms) that the first does not wait long."""
+IDLE_CHECKPOINT_COMMITS: Final = 200
+"""After so many commits the writer checkpoints as soon as nothing waits: about 4 MB of WAL."""
+WAL_PAGES_MAX: Final = 4000
+"""At 16 MB of WAL the writer checkpoints inside a COMMIT, waited for or not."""
+WAL_FILE_MAX_BYTES: Final = 64 << 20
+"""A burst may have grown the WAL file beyond this: it is cut back when it is next begun anew."""
+BUSY_MS: Final = 5000
+"""Patience with a person who looks into the live file with a tool of their own."""
+FILE_MODE: Final = 0o640
+CLOSE_PATIENCE_S: Final = 30.0
+
+
+class _Job:
+    """A fact that waits for the writer."""
+
+    __slots__ = ("error", "fact", "future", "result")
+
+    def __init__(self, fact: Fact[Any], future: Future[Any]) -> None:
+        self.fact = fact
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def resolve(self) -> None:
+        """Tell whoever waits; only after COMMIT or ROLLBACK."""
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Database:
+    """The one database of a state directory. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make it and bring it up to date; DatabaseDamaged if it cannot be used."""
+        self._path = path
+        self._queue: queue.Queue[_Job | None] = queue.Queue(QUEUE_MAX)
+        self._gate = threading.Lock()
+        self._closed = False
+        self._connection = _open_for_writing(path)
+        self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def submit(self, fact: Fact[T]) -> Future[T]:
+        """Run `fact` on the writer's connection, in a transaction of its own as far as it can tell.
+
+        Never blocks. The future fails with what `fact` raised, StoreBusy, StoreClosed, WriteFailed or DatabaseDamaged.
+        """
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                future.set_exception(StoreClosed("the database is closing", "start edged again"))
+                return future
+            try:
+                self._queue.put_nowait(_Job(fact, future))
+            except queue.Full:
+                what = f"{QUEUE_MAX} facts wait to be written"
+                future.set_exception(StoreBusy(what, "check the disk that holds the state directory"))
+        return future
+
+    def read(self, query: Fact[T]) -> T:
+        """Run `query` in the caller's thread on a connection of its own that sees one moment of the database.
+
+        Keep it short, pages of at most 1000 rows: while it runs the WAL cannot begin anew.
+        """
+        try:
+            with closing(_open_for_reading(self._path)) as connection:
+                connection.execute("BEGIN")
+                return query(connection)
+        except sqlite3.DatabaseError as error:
+            raise _told(error, self._path) from error
+
+    def close(self) -> None:
+        """Write what waits, checkpoint, let go. Later facts are refused."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_PATIENCE_S)
+        self._thread.join(CLOSE_PATIENCE_S)
+        if self._thread.is_alive():
+            log.error("the database writer did not end within %d s: its disk stands still", CLOSE_PATIENCE_S)
+
+    def _write(self) -> None:
+        commits = 0
+        last = False
+        while not last:
+            group, last = self._next_group()
+            if group:
+                self._commit(group)
+                commits += 1
+            if commits >= IDLE_CHECKPOINT_COMMITS and self._queue.empty():
+                self._checkpoint()
+                commits = 0
+        try:
+            self._connection.close()
+        except sqlite3.Error as error:
+            log.warning("closing %s: %s", self._path, error)
+
+    def _next_group(self) -> tuple[list[_Job], bool]:
+        """Everything that waits, up to GROUP_MAX; True with the end of the queue."""
+        group: list[_Job] = []
+        job = self._queue.get()
+        while job is not None:
+            if job.future.set_running_or_notify_cancel():
+                group.append(job)
+            if len(group) >= GROUP_MAX:
+                return group, False
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[_Job]) -> None:
+        connection = self._connection
+        done: list[_Job] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                _run(connection, job)
+                done.append(job)
+            connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            # Disk full and I/O errors may have rolled back by themselves; what did not must not stay open.
+            told = _told(error, self._path)
+            log.error("%d facts were not stored: %s", len(group), error)  # noqa: TRY400  (the trace says nothing)
+            for job in group:
+                job.error = told
+            self._roll_back()
+        for job in group:
+            job.resolve()
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            log.warning("rolling back: %s", error)
+
+    def _checkpoint(self) -> None:
+        """Move the WAL into the database while nobody waits. Failing costs only WAL; the next one tries again."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            log.warning("checkpoint of %s: %s", self._path, error)
+
+
+def _run(connection: sqlite3.Connection, job: _Job) -> None:
+    """One fact inside the group's transaction. Raises only when the transaction itself is lost."""
+    connection.execute("SAVEPOINT fact")
+    try:
+        job.result = job.fact(connection)
+    except Exception as error:  # whatever it is, it belongs to whoever waits for this future
+        job.error = error
+        if not connection.in_transaction:  # SQLite gave up the whole transaction: disk full, I/O error, corrupt
+            if isinstance(error, sqlite3.DatabaseError):
+                raise
+            raise sqlite3.OperationalError("the transaction was lost") from error
+        connection.execute("ROLLBACK TO fact")
+    connection.execute("RELEASE fact")
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise WriteFailed(f"{path} cannot use a write-ahead log", "keep the state directory on a local disk")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_FILE_MAX_BYTES}")
+        migrate(connection)
+    except (sqlite3.DatabaseError, OSError, StoreError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, StoreError):
+            raise
+        raise _told(error, path) from error
+    return connection
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_MS / 1000,
+    )
+
+
+def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
+    """A database error in our own words, sorted by what to do about it."""
+    if isinstance(error, OSError):
+        return DatabaseDamaged(f"{path} cannot be opened ({error.strerror})", "check the owner of the state directory")
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        action = "check the disk, then put a backup of edged.db in its place"
+        return DatabaseDamaged(f"{path} is damaged ({error})", action)
+    return WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")

@@ -1,0 +1,143 @@
+"""The account of each camera's time (S9): what is not in a segment is in a gap, by construction.
+
+Functions over a connection, inside the transaction of the fact they belong to. A camera's time is a chain of claims:
+segments, whose end may still be open, and gaps, of which at most the last is open. `cameras.covered_*` is the end of
+the last claim that has one. Whenever the end of a claim becomes known, what follows is joined to it: a following gap
+is moved there, and a hole before a following segment becomes a gap.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from storage.model import GapCause
+from storage.rows import GAP_SQL, CameraRow, GapRow, gap_row
+from storage.runs import STEP_MS, Point
+
+JOIN_MS: Final = 100
+"""Ends and starts come from media time, rounded, and from two clocks: what is nearer than this is one instant."""
+
+_AFTER_SQL: Final = GAP_SQL + "WHERE g.camera = ? AND (g.boot, g.start_boottime_ms) >= (?, ?)"
+
+
+def open_gap(connection: sqlite3.Connection, camera: int) -> GapRow | None:
+    """The gap that lasts, if the camera is in one."""
+    row = connection.execute(GAP_SQL + "WHERE g.camera = ? AND g.end_boot IS NULL", (camera,)).fetchone()
+    return gap_row(row) if row else None
+
+
+def insert_gap(
+    connection: sqlite3.Connection, camera: int, start: Point, end: Point | None, cause: GapCause, detail: str
+) -> None:
+    """A gap, lasting when `end` is None."""
+    ends = (None, None, None) if end is None else (end.boot, end.wall_ms, end.boottime_ms)
+    connection.execute(
+        "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
+        " cause, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (camera, start.boot, start.wall_ms, start.boottime_ms, *ends, cause, detail),
+    )
+    if end is not None:
+        advance(connection, camera, end)
+
+
+def end_gap(connection: sqlite3.Connection, gap: GapRow, end: Point) -> None:
+    """The gap lasted until `end`. One that lasted no time at all did not happen."""
+    if end <= gap.start:
+        connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
+        return
+    connection.execute(
+        "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?",
+        (end.boot, end.boottime_ms, end.wall_ms, gap.id),
+    )
+    advance(connection, gap.camera_number, end)
+
+
+def advance(connection: sqlite3.Connection, camera: int, to: Point) -> None:
+    """Up to here the camera's time is accounted for. Never goes back."""
+    connection.execute(
+        "UPDATE cameras SET covered_boot = ?2, covered_boottime_ms = ?3, covered_wall_ms = ?4"
+        " WHERE number = ?1 AND (covered_boot, covered_boottime_ms) < (?2, ?3)",
+        (camera, to.boot, to.boottime_ms, to.wall_ms),
+    )
+
+
+def frontier(connection: sqlite3.Connection, camera: CameraRow) -> Point:
+    """Where the next claim begins at the earliest: the end of the last, or the start of the last one in progress."""
+    row = connection.execute(
+        "SELECT boot, start_boottime_ms, start_wall_ms FROM segments WHERE camera = ? AND state = 'open'"
+        " ORDER BY boot DESC, start_boottime_ms DESC LIMIT 1",
+        (camera.number,),
+    ).fetchone()
+    return max(camera.covered, Point(*row)) if row else camera.covered
+
+
+def bridge(
+    connection: sqlite3.Connection, camera: int, left: Point, right: Point, cause: GapCause, detail: str
+) -> None:
+    """Account for what lies between the end of one claim and the start of the next.
+
+    A wall clock that was set forward leaves hours that no clock on this box ever showed. They are a gap too, so that
+    whoever looks for them finds out why there is nothing.
+    """
+    if right.boot != left.boot or right.boottime_ms - left.boottime_ms > JOIN_MS:
+        if left < right:
+            insert_gap(connection, camera, left, right, cause, detail)
+        return
+    jump_ms = (right.wall_ms - left.wall_ms) - (right.boottime_ms - left.boottime_ms)
+    if jump_ms > STEP_MS:
+        at = Point(right.boot, max(left.boottime_ms, right.boottime_ms), right.wall_ms)
+        detail = f"the wall clock was set forward by {jump_ms / 1000:.1f} s; no footage was lost"
+        insert_gap(connection, camera, left, at, GapCause.CLOCK_STEP, detail)
+
+
+def begin(
+    connection: sqlite3.Connection, camera: CameraRow, at: Point | None, now: Point, cause: GapCause, detail: str
+) -> None:
+    """From `at` the camera is not recording; None: from the end of what is recorded.
+
+    With nothing in progress the gap begins where the account ends, whatever `at` says: this event is what kept the
+    time since from being recorded. With a segment in progress its end, once known, moves the gap (`settle`).
+    """
+    lasting = open_gap(connection, camera.number)
+    if lasting is not None:
+        if lasting.cause is cause:
+            return
+        turn = max(lasting.start, at or now)
+        end_gap(connection, lasting, turn)
+        insert_gap(connection, camera.number, turn, None, cause, detail)
+        return
+    start = frontier(connection, camera)
+    if at is not None and start > camera.covered:
+        start = max(start, at)
+    insert_gap(connection, camera.number, start, None, cause, detail)
+
+
+def settle(
+    connection: sqlite3.Connection, camera: int, seq: int, span: tuple[Point, Point], cause: GapCause, detail: str
+) -> None:
+    """A segment's end became known: join what follows to it. `cause` is for a hole that nothing else explains."""
+    start, end = span
+    row = connection.execute(
+        "SELECT boot, start_boottime_ms, start_wall_ms FROM segments"
+        " WHERE camera = ? AND seq > ? AND name IS NULL AND unproven = 0 ORDER BY seq LIMIT 1",
+        (camera, seq),
+    ).fetchone()
+    following = Point(*row) if row else None
+    advance(connection, camera, end)
+    for found in connection.execute(
+        _AFTER_SQL + " ORDER BY g.boot, g.start_boottime_ms", (camera, start.boot, start.boottime_ms)
+    ).fetchall():
+        gap = gap_row(found)
+        if following is not None and gap.start >= following:
+            break
+        if gap.end is not None and gap.end <= end:
+            connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
+            continue
+        connection.execute(
+            "UPDATE gaps SET boot = ?, start_boottime_ms = ?, start_wall_ms = ? WHERE id = ?",
+            (end.boot, end.boottime_ms, end.wall_ms, gap.id),
+        )
+        return
+    if following is not None:
+        bridge(connection, camera, end, following, cause, detail)

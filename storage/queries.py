@@ -1,0 +1,231 @@
+"""Questions to the catalog. Reads only, in pages of at most 1000 rows, each on an index.
+
+Functions over a read-only connection; wall clock is used for searching, never for ages (S7).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from storage.ages import age
+from storage.answers import CameraUsage
+from storage.layout import parse_segment_name
+from storage.model import Gap, Moment, Segment
+from storage.rows import GAP_SQL, SEGMENT_SQL, SegmentRow, gap_row, segment_by_seq, segment_row
+from storage.runs import Point, boots
+
+PAGE_MAX: Final = 1000
+"""A longer read would keep the WAL from beginning anew (measured: an idle one grew it to 141 MB)."""
+RATE_SEGMENTS: Final = 300
+"""The rate of a camera is that of its last so many segments: a day at the default length of 5 minutes."""
+DAY_MS: Final = 86_400_000
+_FOREVER_MS: Final = (1 << 62) - 1
+_HELD: Final = "s.state IN ('committed', 'quarantined')"
+"""Word for word as in the index segments_by_age, or SQLite does not use it."""
+
+
+def segments(
+    connection: sqlite3.Connection,
+    camera: str | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    after: Segment | None,
+    limit: int,
+) -> list[Segment]:
+    """Committed segments that touch the interval, by camera, start and id."""
+    found: list[Segment] = []
+    for number, name, longest_ms in _cameras(connection, camera):
+        if after is not None and name < after.camera:
+            continue
+        continued = after is not None and after.camera == name
+        begin = (after.start.wall_ms, after.id) if after is not None and continued else (-_FOREVER_MS, 0)
+        rows = connection.execute(
+            SEGMENT_SQL + "WHERE s.camera = ?1 AND s.state = 'committed' AND s.start_wall_ms < ?2"
+            " AND s.start_wall_ms >= ?3 AND s.start_wall_ms + s.duration_ms > ?4"
+            " AND (s.start_wall_ms, s.id) > (?5, ?6) ORDER BY s.start_wall_ms, s.id LIMIT ?7",
+            (
+                *(number, _FOREVER_MS if end_ms is None else end_ms),
+                *((-_FOREVER_MS, -_FOREVER_MS) if start_ms is None else (start_ms - longest_ms, start_ms)),
+                *(*begin, _page(limit) - len(found)),
+            ),
+        )
+        found += [segment_row(row).segment() for row in rows]
+        if len(found) >= _page(limit):
+            break
+    return found
+
+
+def gaps(
+    connection: sqlite3.Connection,
+    camera: str | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    after: Gap | None,
+    limit: int,
+) -> list[Gap]:
+    """Gaps that touch the interval, by camera, start and id; one that lasts touches all that follows."""
+    found: list[Gap] = []
+    for number, name, _ in _cameras(connection, camera):
+        if after is not None and name < after.camera:
+            continue
+        continued = after is not None and after.camera == name
+        begin = (after.start.wall_ms, after.id) if after is not None and continued else (-_FOREVER_MS, 0)
+        rows = connection.execute(
+            GAP_SQL + "WHERE g.camera = ?1 AND g.start_wall_ms < ?2 AND (g.end_wall_ms > ?3 OR g.end_wall_ms IS NULL)"
+            " AND (g.start_wall_ms, g.id) > (?4, ?5) ORDER BY g.start_wall_ms, g.id LIMIT ?6",
+            (
+                *(number, _FOREVER_MS if end_ms is None else end_ms, -_FOREVER_MS if start_ms is None else start_ms),
+                *(*begin, _page(limit) - len(found)),
+            ),
+        )
+        found += [gap_row(row).gap() for row in rows]
+        if len(found) >= _page(limit):
+            break
+    return found
+
+
+def _cameras(connection: sqlite3.Connection, camera: str | None) -> list[tuple[int, str, int]]:
+    return connection.execute(
+        "SELECT number, id, longest_ms FROM cameras WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (camera,)
+    ).fetchall()
+
+
+def _page(limit: int) -> int:
+    return max(0, min(limit, PAGE_MAX))
+
+
+def usage(connection: sqlite3.Connection, now: Point) -> list[CameraUsage]:
+    """By camera, from counters and the heads of indexes."""
+    history = boots(connection)
+    answers = []
+    for number, name, count, size in connection.execute(
+        "SELECT c.number, c.id, coalesce(sum(h.segments), 0), coalesce(sum(h.bytes), 0)"
+        " FROM cameras c LEFT JOIN holdings h ON h.camera = c.number GROUP BY c.number ORDER BY c.id"
+    ).fetchall():
+        oldest = oldest_of(connection, number)
+        old = None if oldest is None else age(history, oldest.start.boot, oldest.start.boottime_ms, *_clock(now))
+        answers.append(
+            CameraUsage(
+                camera=name,
+                segments=count,
+                bytes=size,
+                oldest=oldest.start.moment if oldest else None,
+                oldest_age_ms=old.low_ms if old else None,
+                newest=_newest_end(connection, number),
+                bytes_per_day=_bytes_per_day(connection, number),
+            )
+        )
+    return answers
+
+
+def oldest_of(connection: sqlite3.Connection, camera: int) -> SegmentRow | None:
+    """The head of all groups of equal terms, one index look-up each."""
+    heads = []
+    for group in connection.execute(
+        "SELECT volume, camera, floor_s, ceiling_s FROM holdings WHERE camera = ?", (camera,)
+    ).fetchall():
+        heads += heads_of_group(connection, group, 1)
+    committed = [row for row in heads if row.sha256 is not None]
+    return min(committed, key=lambda row: row.start, default=None)
+
+
+def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, int], limit: int) -> list[SegmentRow]:
+    """The oldest segments of one volume, camera, floor and ceiling."""
+    rows = connection.execute(
+        SEGMENT_SQL + f"WHERE s.volume = ? AND s.camera = ? AND s.floor_s = ? AND s.ceiling_s = ? AND {_HELD}"
+        " ORDER BY s.boot, s.start_boottime_ms LIMIT ?",
+        (*group, limit),
+    )
+    return [segment_row(row) for row in rows]
+
+
+def groups_of_volume(connection: sqlite3.Connection, volume: str) -> list[tuple[int, int, int, int]]:
+    """What lies on a volume, by camera and terms."""
+    return connection.execute(
+        "SELECT volume, camera, floor_s, ceiling_s FROM holdings"
+        " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
+        (volume,),
+    ).fetchall()
+
+
+def ring_of_volume(connection: sqlite3.Connection, volume: str) -> tuple[int, int]:
+    """Segments and bytes that edged keeps on a volume."""
+    count, size = connection.execute(
+        "SELECT coalesce(sum(segments), 0), coalesce(sum(bytes), 0) FROM holdings"
+        " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
+        (volume,),
+    ).fetchone()
+    return int(count), int(size)
+
+
+def next_bytes(connection: sqlite3.Connection, run: int) -> dict[str, int]:
+    """By camera recorded in this run: the bytes its next segment will probably take, after its last three."""
+    return {
+        name: max(
+            (
+                size
+                for (size,) in connection.execute(
+                    "SELECT bytes FROM segments WHERE camera = ? AND state = 'committed'"
+                    " ORDER BY start_wall_ms DESC LIMIT 3",
+                    (number,),
+                )
+            ),
+            default=0,
+        )
+        for number, name in connection.execute(
+            "SELECT number, id FROM cameras WHERE enrolled_run = ?", (run,)
+        ).fetchall()
+    }
+
+
+def segment_by_path(connection: sqlite3.Connection, path: Path) -> SegmentRow | None:
+    """The segment whose file this is, by its place on a volume."""
+    for number, root in connection.execute("SELECT number, path FROM volumes").fetchall():
+        if not path.is_relative_to(root):
+            continue
+        relative = path.relative_to(root)
+        row = connection.execute(SEGMENT_SQL + "WHERE s.volume = ? AND s.name = ?", (number, str(relative))).fetchone()
+        if row is not None:
+            return segment_row(row)
+        parsed = parse_segment_name(relative.name)
+        if parsed is not None and (found := segment_by_seq(connection, relative.parts[0], parsed[1])) is not None:
+            return found if found.path == path else None
+    return None
+
+
+def open_rows(connection: sqlite3.Connection, camera: str | None, before_run: int | None) -> list[SegmentRow]:
+    """Segments in progress: of one camera, or of all; only those that earlier runs left, where a run is given."""
+    rows = connection.execute(
+        SEGMENT_SQL + "WHERE s.state = 'open' AND (?1 IS NULL OR c.id = ?1) AND (?2 IS NULL OR s.run < ?2)"
+        " ORDER BY s.camera, s.seq LIMIT ?3",
+        (camera, before_run, PAGE_MAX),
+    )
+    return [segment_row(row) for row in rows]
+
+
+def garbage_rows(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
+    """What is on its way out of a volume."""
+    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, PAGE_MAX))
+    return [segment_row(row) for row in rows]
+
+
+def _clock(now: Point) -> tuple[int, int]:
+    return now.boot, now.boottime_ms
+
+
+def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
+    row = connection.execute(
+        SEGMENT_SQL + "WHERE s.camera = ? AND s.state = 'committed' ORDER BY s.start_wall_ms DESC LIMIT 1", (camera,)
+    ).fetchone()
+    return segment_row(row).end.moment if row else None
+
+
+def _bytes_per_day(connection: sqlite3.Connection, camera: int) -> float | None:
+    size, duration_ms = connection.execute(
+        "SELECT coalesce(sum(bytes), 0), coalesce(sum(duration_ms), 0) FROM (SELECT bytes, duration_ms FROM segments"
+        " WHERE camera = ? AND state = 'committed' ORDER BY start_wall_ms DESC LIMIT ?)",
+        (camera, RATE_SEGMENTS),
+    ).fetchone()
+    return size / duration_ms * DAY_MS if duration_ms else None

@@ -1,0 +1,172 @@
+"""Rows of the catalog as values, and the small steps that more than one fact is made of. Runs inside its caller's
+transaction; imports sqlite3 and the words of storage.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from storage.errors import UnknownCamera
+from storage.layout import segment_path
+from storage.model import Bounds, Gap, GapCause, Segment, SegmentState, Sha256
+from storage.runs import Point
+
+SEGMENT_SQL: Final = (
+    "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"
+    " s.duration_ms, s.bytes, s.sha256, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
+    " s.camera, s.volume FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
+)
+GAP_SQL: Final = (
+    "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"
+    " g.cause, g.detail, g.camera FROM gaps g JOIN cameras c ON c.number = g.camera "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A segment with what the catalog needs and nobody else."""
+
+    id: int
+    camera: str
+    seq: int
+    volume: str
+    volume_path: Path
+    state: SegmentState
+    run: int
+    start: Point
+    duration_ms: int
+    bytes: int
+    sha256: Sha256 | None
+    bounds: Bounds
+    epoch: int
+    synced: bool
+    unproven: bool
+    relative: PurePosixPath
+    """Path on the volume."""
+    camera_number: int
+    volume_number: int
+
+    @property
+    def path(self) -> Path:
+        return self.volume_path / self.relative
+
+    @property
+    def end(self) -> Point:
+        start = self.start
+        return Point(start.boot, start.boottime_ms + self.duration_ms, start.wall_ms + self.duration_ms)
+
+    def segment(self) -> Segment:
+        """What others see of it; not for open ones, which have no hash yet."""
+        if self.sha256 is None:
+            raise ValueError(f"segment {self.seq} of {self.camera} is in progress")
+        return Segment(
+            id=self.id,
+            camera=self.camera,
+            seq=self.seq,
+            volume=self.volume,
+            state=self.state,
+            path=self.path,
+            boot=self.start.boot,
+            start=self.start.moment,
+            end=self.end.moment,
+            bytes=self.bytes,
+            sha256=self.sha256,
+            bounds=self.bounds,
+            epoch=self.epoch,
+            synced=self.synced,
+            unproven=self.unproven,
+        )
+
+
+def segment_row(row: tuple[Any, ...]) -> SegmentRow:
+    """A row of SEGMENT_SQL."""
+    segment_id, camera, seq, volume, path, state, run, boot, boottime_ms, wall_ms, duration_ms, size, sha256 = row[:13]
+    floor_s, ceiling_s, epoch, synced, unproven, name, camera_number, volume_number = row[13:]
+    return SegmentRow(
+        id=segment_id,
+        camera=camera,
+        seq=seq,
+        volume=volume,
+        volume_path=Path(path),
+        state=SegmentState(state),
+        run=run,
+        start=Point(boot, boottime_ms, wall_ms),
+        duration_ms=duration_ms,
+        bytes=size,
+        sha256=sha256,
+        bounds=Bounds(floor_s, ceiling_s),
+        epoch=epoch,
+        synced=bool(synced),
+        unproven=bool(unproven),
+        relative=PurePosixPath(name) if name is not None else segment_path(camera, wall_ms, seq),
+        camera_number=camera_number,
+        volume_number=volume_number,
+    )
+
+
+def segment_by_seq(connection: sqlite3.Connection, camera: str, seq: int) -> SegmentRow | None:
+    """The segment with this number, whatever its state; None if there is none under its own name."""
+    row = connection.execute(SEGMENT_SQL + "WHERE c.id = ? AND s.seq = ? AND s.name IS NULL", (camera, seq)).fetchone()
+    return segment_row(row) if row else None
+
+
+def segment_by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow | None:
+    row = connection.execute(SEGMENT_SQL + "WHERE s.id = ?", (segment_id,)).fetchone()
+    return segment_row(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A gap with the boots of its ends."""
+
+    id: int
+    camera: str
+    start: Point
+    end: Point | None
+    cause: GapCause
+    detail: str
+    camera_number: int
+
+    def gap(self) -> Gap:
+        end = self.end.moment if self.end else None
+        return Gap(self.id, self.camera, self.start.moment, end, self.cause, self.detail)
+
+
+def gap_row(row: tuple[Any, ...]) -> GapRow:
+    """A row of GAP_SQL."""
+    gap_id, camera, boot, boottime_ms, wall_ms, end_boot, end_boottime_ms, end_wall_ms, cause, detail, number = row
+    end = None if end_boot is None else Point(end_boot, end_boottime_ms, end_wall_ms)
+    return GapRow(gap_id, camera, Point(boot, boottime_ms, wall_ms), end, GapCause(cause), detail, number)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRow:
+    number: int
+    id: str
+    enrolled_run: int
+    next_seq: int
+    last_sha256: Sha256 | None
+    covered: Point
+
+
+def find_camera(connection: sqlite3.Connection, camera: str) -> CameraRow | None:
+    row = connection.execute(
+        "SELECT number, id, enrolled_run, next_seq, last_sha256, covered_boot, covered_boottime_ms, covered_wall_ms"
+        " FROM cameras WHERE id = ?",
+        (camera,),
+    ).fetchone()
+    if row is None:
+        return None
+    number, name, enrolled_run, next_seq, last_sha256, *covered = row
+    return CameraRow(number, name, enrolled_run, next_seq, last_sha256, Point(*covered))
+
+
+def camera_row(connection: sqlite3.Connection, camera: str) -> CameraRow:
+    """Raises UnknownCamera."""
+    row = find_camera(connection, camera)
+    if row is None:
+        raise UnknownCamera(f"camera {camera!r} was never enrolled", "add it to the configuration and reload")
+    return row

@@ -1,0 +1,149 @@
+"""Facts about the box itself: boots, lives of the daemon, clock epochs, volumes it has met.
+
+Functions over a connection of the one database, each run inside the transaction of its caller. Keeps the ground that
+ages stand on (S7): boots are numbered, and how long each one ran is written down while it runs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from storage.ages import Boot
+from storage.model import GapCause, Moment
+
+STEP_MS: Final = 500
+"""A wall clock that is further off than this from where boottime says it should be was stepped."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """A moment with its boot, so that points of different boots have an order. The wall clock takes no part in it."""
+
+    boot: int
+    boottime_ms: int
+    wall_ms: int = field(compare=False)
+
+    @classmethod
+    def of(cls, boot: int, moment: Moment) -> Self:
+        return cls(boot, moment.boottime_ms, moment.wall_ms)
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.wall_ms, self.boottime_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """This run of the daemon, and what it knows of how the last one that recorded ended."""
+
+    run: int
+    boot: int
+    start: Point
+    epoch: int
+    recorded_run: int | None
+    """The last run before this one in which a camera was enrolled."""
+    previous_end: GapCause | None
+
+
+def begin_run(connection: sqlite3.Connection, boot_id: str, now: Moment, *, synced: bool) -> Life:
+    """The daemon starts: this boot, perhaps a new one, and a new run."""
+    boot = _this_boot(connection, boot_id, now)
+    epoch = _this_epoch(connection, boot, now, synced=synced)
+    recorded_run, previous_end = _previous_end(connection, boot)
+    run = connection.execute(
+        "INSERT INTO runs (boot, start_wall_ms, start_boottime_ms, alive_wall_ms, alive_boottime_ms)"
+        " VALUES (?1, ?2, ?3, ?2, ?3) RETURNING number",
+        (boot, now.wall_ms, now.boottime_ms),
+    ).fetchone()[0]
+    return Life(run, boot, Point.of(boot, now), epoch, recorded_run, previous_end)
+
+
+def heartbeat(connection: sqlite3.Connection, life: Life, now: Moment) -> None:
+    """This boot and this run lived until now."""
+    connection.execute(
+        "UPDATE runs SET alive_wall_ms = ?, alive_boottime_ms = max(alive_boottime_ms, ?) WHERE number = ?",
+        (now.wall_ms, now.boottime_ms, life.run),
+    )
+    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (now.boottime_ms, life.boot))
+
+
+def end_run(connection: sqlite3.Connection, life: Life, now: Moment) -> None:
+    """The daemon ends in order: whatever was not recording ended with it."""
+    heartbeat(connection, life, now)
+    connection.execute("UPDATE runs SET clean = 1 WHERE number = ?", (life.run,))
+
+
+def last_alive(connection: sqlite3.Connection, run: int) -> Point:
+    """The end of a run as far as it is known: its last heartbeat."""
+    return Point(
+        *connection.execute(
+            "SELECT boot, alive_boottime_ms, alive_wall_ms FROM runs WHERE number = ?", (run,)
+        ).fetchone()
+    )
+
+
+def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced: bool) -> int:
+    """From `at` wall clock and boottime run side by side in a new way."""
+    number: int = connection.execute(
+        "INSERT INTO epochs (boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?) RETURNING number",
+        (boot, at.wall_ms, at.boottime_ms, synced),
+    ).fetchone()[0]
+    return number
+
+
+def boots(connection: sqlite3.Connection) -> list[Boot]:
+    """All boots this box has counted; a few hundred in its life."""
+    rows = connection.execute("SELECT number, boot_id, ran_ms, off_low_ms, off_high_ms FROM boots ORDER BY number")
+    return [Boot(*row) for row in rows]
+
+
+def known_volumes(connection: sqlite3.Connection) -> dict[Path, str]:
+    """Every volume the database has met, by the path it was last found at."""
+    return {Path(path): volume for path, volume in connection.execute("SELECT path, id FROM volumes ORDER BY number")}
+
+
+def meet_volume(connection: sqlite3.Connection, volume: str, path: Path) -> None:
+    """The volume with this id is found at `path`."""
+    connection.execute(
+        "INSERT INTO volumes (id, path) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET path = excluded.path",
+        (volume, str(path)),
+    )
+
+
+def _this_boot(connection: sqlite3.Connection, boot_id: str, now: Moment) -> int:
+    row = connection.execute("SELECT number, boot_id, ran_ms FROM boots ORDER BY number DESC LIMIT 1").fetchone()
+    if row is not None and row[1] == boot_id and now.boottime_ms >= row[2]:
+        connection.execute("UPDATE boots SET ran_ms = ? WHERE number = ?", (now.boottime_ms, row[0]))
+        return int(row[0])
+    # Boottime that runs backwards under one boot id is a new boot too (a restored virtual machine).
+    number: int = connection.execute(
+        "INSERT INTO boots (boot_id, ran_ms) VALUES (?, ?) RETURNING number", (boot_id, now.boottime_ms)
+    ).fetchone()[0]
+    return number
+
+
+def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synced: bool) -> int:
+    """The epoch of the last run goes on if it was in this boot and the wall clock was not stepped since."""
+    row = connection.execute(
+        "SELECT (SELECT max(number) FROM epochs WHERE boot = runs.boot), boot, alive_wall_ms - alive_boottime_ms"
+        " FROM runs ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    if row is not None and row[0] is not None and row[1] == boot:
+        offset_ms = now.wall_ms - now.boottime_ms
+        if abs(offset_ms - row[2]) <= STEP_MS:
+            return int(row[0])
+    return begin_epoch(connection, boot, now, synced=synced)
+
+
+def _previous_end(connection: sqlite3.Connection, boot: int) -> tuple[int | None, GapCause | None]:
+    row = connection.execute(
+        "SELECT number, boot, clean FROM runs WHERE number = (SELECT max(enrolled_run) FROM cameras)"
+    ).fetchone()
+    if row is None:
+        return None, None
+    if row[2]:
+        return row[0], GapCause.DAEMON_STOPPED
+    return row[0], GapCause.DAEMON_CRASH if row[1] == boot else GapCause.POWER_LOSS
