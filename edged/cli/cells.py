@@ -84,13 +84,15 @@ def picture(width: int | None, height: int | None, codec: str | None) -> str:
     return " ".join(filter(None, (size, clean(codec or "")))) or "–"
 
 
-def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    """Columns two blanks apart, no lines: easy on the eyes and on cut and awk."""
+def table(*headings: str, right: tuple[str, ...] = (), folds: tuple[int, ...] = (0,)) -> Table:
+    """Columns two blanks apart, no lines: easy on the eyes and on awk. Where room is short, the columns `folds` fold."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-    for heading in headings:
-        made.add_column(heading, justify="right" if heading in right else "left", no_wrap=True, overflow="ellipsis")
+    for index, heading in enumerate(headings):
+        folding = index in folds
+        made.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            no_wrap=not folding,
+            overflow="fold" if folding else "ellipsis",
+        )
     return made
-
-
-def indented(content: str, style: str = "") -> Text:
-    return Text(f"  {clean(content)}", style=style)

@@ -28,10 +28,8 @@ def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
     )
     heading.append("  ").append_text(styled(camera.state))
     heading.append(f" since {local(camera.since, zone)}" if camera.since else "", style="not bold dim")
-    facts = table("", "")
+    facts = table("", "", folds=(1,))
     facts.show_header = False
-    facts.columns[1].no_wrap = False
-    facts.columns[1].overflow = "fold"
     if camera.reason:
         facts.add_row("reason", text(camera.reason))
     rate = f"{number(camera.fps, 1)} fps, {number(megabits(camera.bitrate_bps), 2)} Mbit/s"
@@ -56,8 +54,7 @@ def segments(document: documents.Segments, zone: ZoneInfo) -> RenderableType:
     placed = sorted(((PurePosixPath(s.path), s) for s in document.segments), key=lambda p: (p[0].parent, p[1].start))
     parts: list[RenderableType] = []
     for directory, group in groupby(placed, key=lambda p: p[0].parent):
-        made = table("Start", "Length", "Size", "File", right=("Length", "Size"))
-        made.columns[-1].overflow = "fold"
+        made = table("Start", "Length", "Size", "File", right=("Length", "Size"), folds=(3,))
         for path, segment in group:
             made.add_row(
                 local(segment.start, zone),
@@ -73,9 +70,7 @@ def segments(document: documents.Segments, zone: ZoneInfo) -> RenderableType:
 def gaps(document: documents.Gaps, zone: ZoneInfo) -> RenderableType:
     if not document.gaps:
         return Text("No gaps.")
-    made = table("Camera", "Start", "Length", "Cause", "Detail", right=("Length",))
-    made.columns[-1].no_wrap = False
-    made.columns[-1].overflow = "fold"
+    made = table("Camera", "Start", "Length", "Cause", "Detail", right=("Length",), folds=(0, 4))
     for gap in document.gaps:
         lasting = Text("lasting", style="yellow")
         length = between(gap.start, gap.end)

@@ -28,7 +28,18 @@ def answer(document: BaseModel, screen: Callable[[], RenderableType], *, as_json
     if as_json:
         show_document(document)
     else:
-        console().print(screen())
+        show(screen())
+
+
+def show(screen: RenderableType) -> None:
+    """On a terminal as it is; elsewhere without the blanks that pad lines to the width."""
+    target = console()
+    if target.is_terminal:
+        target.print(screen, crop=False)
+        return
+    with target.capture() as captured:
+        target.print(screen, crop=False)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def show_document(document: BaseModel) -> None:

@@ -24,18 +24,20 @@ EXIT_OF: Final = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 """What `status --check` ends with, as monitoring plugins do."""
 
 
-def status(document: documents.Status, tongue: Language = "en") -> RenderableType:
-    """The whole screen."""
+def status(document: documents.Status, tongue: Language = "en", *, wrap: bool = False) -> RenderableType:
+    """The whole screen. Unless it must `wrap` (to be redrawn), the verdict is one line of output, for grep and tail."""
     zone = ZoneInfo(document.timezone)
     parts: list[RenderableType] = [*_heading(document, zone, tongue), ""]
     parts += [*_cameras(document, zone, tongue), "", *_volumes(document, tongue), "", _broker(document, zone, tongue)]
-    parts += [*_alarms(document, zone, tongue), "", verdict(document.verdict, document.action, tongue)]
+    last = verdict(document.verdict, document.action, tongue, wrap=wrap)
+    parts += [*_alarms(document, zone, tongue), "", last]
     return Group(*parts)
 
 
-def verdict(verdict: documents.Verdict, action: str, tongue: Language = "en") -> Text:
+def verdict(verdict: documents.Verdict, action: str, tongue: Language = "en", *, wrap: bool = False) -> Text:
     """The last line: one word, and the first thing to do."""
-    line = Text(word(verdict.upper(), tongue), style=f"reverse {STYLES[verdict]}")
+    line = Text(word(verdict.upper(), tongue), style=f"reverse {STYLES[verdict]}", no_wrap=not wrap)
+    line.overflow = "fold" if wrap else "ignore"
     said = clean(action) or (word("all cameras are recording", tongue) if verdict == "ok" else "")
     colon = "：" if tongue == "zh_TW" else ": "
     return line.append(f"{colon}{said}" if said else "", style="not reverse")

@@ -41,7 +41,7 @@ def watch(daemon: Daemon, tongue: Language) -> int:
 def look(daemon: Daemon, tongue: Language) -> RenderableType:
     """The screen now; a daemon that is down for a moment does not end the watching."""
     try:
-        return screens.status(checked(Status, daemon.get("/v1/status")), tongue)
+        return screens.status(checked(Status, daemon.get("/v1/status")), tongue, wrap=True)
     except CallError as error:
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         return Group(

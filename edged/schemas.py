@@ -1,0 +1,42 @@
+"""JSON Schemas of everything that leaves edged as JSON, as text for docs/schemas. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from edged import documents
+from mqtt import messages
+
+DOCUMENTS: Final[tuple[type[documents.Document], ...]] = (
+    documents.Status,
+    documents.Cameras,
+    documents.Segments,
+    documents.Gaps,
+    documents.Retention,
+    documents.Explanation,
+    documents.Alarms,
+    documents.Reload,
+    documents.ConfigCheck,
+    documents.Version,
+    documents.Error,
+)
+_DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def name_of(document: type[documents.Document]) -> str:
+    """`edged.config-check/1` → `config-check`: the name of the verb, and of the file."""
+    return str(document.model_fields["schema_"].default).removeprefix("edged.").partition("/")[0]
+
+
+def rendered() -> dict[str, str]:
+    """File names below docs/schemas, and what belongs into them."""
+    files = {f"{name_of(document)}.json": _DIALECT | _schema(document) for document in DOCUMENTS}
+    files |= {f"mqtt/{name}.json": schema for name, schema in messages.schemas().items()}
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in files.items()}
+
+
+def _schema(document: type[documents.Document]) -> dict[str, Any]:
+    """As it is written, not as it may be read: `schema` is always there."""
+    schema = document.model_json_schema(by_alias=True, mode="serialization")
+    return schema | {"required": ["schema", *(name for name in schema["required"] if name != "schema")]}

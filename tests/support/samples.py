@@ -1,0 +1,227 @@
+"""One full sample of each document that edgectl prints: what the daemon of a household registration office might say."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from edged import documents
+
+LOBBY: Final[dict[str, Any]] = {
+    "id": "lobby",
+    "name": "大廳",
+    "state": "recording",
+    "reason": "",
+    "fps": 25.0,
+    "width": 1920,
+    "height": 1080,
+    "codec": "h264",
+    "audio": "aac",
+    "bitrate_bps": 4_120_000,
+    "last_frame_age_s": 0.04,
+    "retained_s": 1_051_200.0,
+    "floor_s": 2_678_400,
+    "ceiling_s": 31_536_000,
+    "forecast_s": 5_184_000.0,
+    "coverage_24h": 0.99991,
+    "unexplained_s": 0.0,
+    "gaps_24h": 1,
+    "since": "2026-03-01T00:00:05.000Z",
+}
+DOOR: Final[dict[str, Any]] = LOBBY | {
+    "id": "side-door",
+    "name": "側門",
+    "state": "down",
+    "reason": "RTSP over TCP to 10.0.0.12:554, path /stream1, user viewer: 401 Unauthorized. "
+    "Check user and password of this camera in edged.toml",
+    "fps": None,
+    "width": None,
+    "height": None,
+    "codec": None,
+    "audio": None,
+    "bitrate_bps": None,
+    "last_frame_age_s": None,
+    "forecast_s": None,
+    "coverage_24h": 0.8125,
+    "gaps_24h": 3,
+}
+VOLUME: Final[dict[str, Any]] = {
+    "id": "5d4f0f5e-0d3b-4f6a-9d55-0d6c0c2d9c11",
+    "path": "/srv/edged",
+    "state": "in-service",
+    "reason": "",
+    "total_bytes": 4_000_000_000_000,
+    "free_bytes": 2_650_000_000_000,
+    "ring_bytes": 1_234_000_000_000,
+    "limit_bytes": 2_000_000_000_000,
+    "segments": 23_456,
+}
+ALARM: Final[dict[str, Any]] = {
+    "key": "camera.down:side-door",
+    "severity": "critical",
+    "state": "raised",
+    "since": "2026-03-01T00:10:00.000Z",
+    "cleared": None,
+    "count": 2,
+    "text": "Camera side-door is not recorded: 401 Unauthorized",
+    "action": "Check user and password of this camera in edged.toml, then edgectl reload",
+}
+SEGMENT: Final[dict[str, Any]] = {
+    "camera": "lobby",
+    "seq": 1_041,
+    "start": "2026-03-01T00:05:00.120Z",
+    "end": "2026-03-01T00:10:00.160Z",
+    "path": "/srv/edged/lobby/2026-03-01/20260301T000500.120Z-1041.mp4",
+    "bytes": 154_501_233,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "state": "committed",
+    "pins": [],
+    "clock_epoch": 1,
+}
+STATUS: Final[dict[str, Any]] = {
+    "schema": "edged.status/1",
+    "verdict": "critical",
+    "action": "Camera side-door is not recorded: 401 Unauthorized. Check user and password of this camera in edged.toml",
+    "node": "wenshan-main",
+    "office": "wenshan",
+    "name": "文山區戶政事務所 所本部",
+    "version": "0.1.0",
+    "time": "2026-03-01T01:00:00.000Z",
+    "timezone": "Asia/Taipei",
+    "started": "2026-02-26T20:00:00.000Z",
+    "pid": 812,
+    "recovering": False,
+    "clock": {"synced": True, "epoch": 1, "boot_id": "d1b0a5c2-6c8e-4c55-8f2e-0f6f6f3a9b10", "uptime_s": 277_260.0},
+    "cameras": [LOBBY, DOOR],
+    "volumes": [VOLUME],
+    "broker": {
+        "configured": True,
+        "connected": True,
+        "address": "10.0.0.2:1883",
+        "protocol": "5",
+        "reason": "",
+        "since": "2026-02-26T20:00:01.000Z",
+    },
+    "alarms": [ALARM],
+}
+CAMERA_RETENTION: Final[dict[str, Any]] = {
+    "camera": "lobby",
+    "floor_s": 2_678_400,
+    "ceiling_s": 31_536_000,
+    "retained_s": 1_051_200.0,
+    "forecast_s": 5_184_000.0,
+    "compliant": True,
+    "segments": 3_504,
+    "bytes": 541_000_000_000,
+    "oldest": "2026-02-16T21:00:00.000Z",
+    "newest": "2026-03-01T00:10:00.160Z",
+}
+
+SAMPLES: Final[dict[type[documents.Document], dict[str, Any]]] = {
+    documents.Status: STATUS,
+    documents.Cameras: {"schema": "edged.cameras/1", "cameras": [LOBBY, DOOR]},
+    documents.Segments: {
+        "schema": "edged.segments/1",
+        "segments": [
+            SEGMENT,
+            SEGMENT
+            | {
+                "seq": 1_042,
+                "start": "2026-03-01T00:10:00.160Z",
+                "end": "2026-03-01T00:15:00.080Z",
+                "path": "/srv/edged/lobby/2026-03-01/20260301T001000.160Z-1042.mp4",
+            },
+        ],
+    },
+    documents.Gaps: {
+        "schema": "edged.gaps/1",
+        "gaps": [
+            {
+                "camera": "lobby",
+                "start": "2026-02-28T23:59:55.000Z",
+                "end": "2026-03-01T00:00:05.000Z",
+                "cause": "dropped",
+                "detail": "RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer: connection reset by peer",
+            },
+            {
+                "camera": "side-door",
+                "start": "2026-03-01T00:09:50.000Z",
+                "end": None,
+                "cause": "unauthorised",
+                "detail": "401 Unauthorized",
+            },
+        ],
+    },
+    documents.Retention: {
+        "schema": "edged.retention/1",
+        "retention": [CAMERA_RETENTION, CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "forecast_s": None}],
+        "volumes": [VOLUME],
+        "destroyed": 288,
+        "last_sweep": "2026-03-01T00:59:58.000Z",
+    },
+    documents.Explanation: {
+        "schema": "edged.explanation/1",
+        "segment": "lobby/1041",
+        "decision": "keep",
+        "reason": "floor",
+        "sentence": "it is 50 minutes old and must be kept for 31 days",
+    },
+    documents.Alarms: {
+        "schema": "edged.alarms/1",
+        "alarms": [
+            ALARM,
+            ALARM
+            | {
+                "key": "clock.unsynced",
+                "severity": "warning",
+                "state": "cleared",
+                "cleared": "2026-03-01T00:20:00.000Z",
+                "count": 1,
+                "text": "The clock is not in sync",
+                "action": "",
+            },
+        ],
+    },
+    documents.Reload: {
+        "schema": "edged.reload/1",
+        "added": ["garage"],
+        "removed": [],
+        "changed": ["side-door"],
+        "unchanged": ["lobby"],
+        "restart_needed": ["volumes"],
+    },
+    documents.ConfigCheck: {
+        "schema": "edged.config-check/1",
+        "ok": False,
+        "file": "/etc/edged/edged.toml",
+        "problems": [
+            {
+                "file": "/etc/edged/edged.toml",
+                "key": "cameras.lobby.usernam",
+                "problem": "is not a key that edged knows",
+                "instead": "username (did you mean that?), or leave it out",
+            }
+        ],
+        "warnings": [
+            {
+                "file": "/etc/edged/edged.toml",
+                "key": "cameras.lobby.password_file",
+                "problem": "everybody on this machine can read /etc/edged/lobby.password",
+                "instead": "chmod o= /etc/edged/lobby.password",
+            }
+        ],
+    },
+    documents.Version: {
+        "schema": "edged.version/1",
+        "version": "0.1.0",
+        "python": "3.11.2",
+        "av": "18.1.0",
+        "ffmpeg": "8.1.2",
+        "sqlite": "3.40.1",
+    },
+    documents.Error: {
+        "schema": "edged.error/1",
+        "error": "there is no camera garage",
+        "action": "known are: lobby, side-door",
+        "exit": 64,
+    },
+}
