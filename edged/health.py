@@ -70,7 +70,9 @@ class Observation:
     samples: Sequence[Sample]
     """Of the present session, oldest first, about a minute of them."""
     trouble: str
-    """Why there is no session or no picture, in words for a technician; "" when nothing is known to be wrong."""
+    """What was tried and what came back; "" when nothing is known to be wrong."""
+    check: str = ""
+    """What a technician checks first."""
     writing: bool = True
     """False while a session runs whose footage may not be written (disk full, floor protected)."""
 
@@ -84,6 +86,8 @@ class Condition:
 
     state: CameraState
     reason: str
+    check: str = ""
+    """What to check first."""
     fps: float | None = None
     bitrate_bps: int | None = None
     last_frame_age_s: float | None = None
@@ -121,18 +125,20 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
     last_ms = seen.samples[-1].last_frame_ms if seen.samples else 0
     age_s = max(0, seen.now_ms - last_ms) / 1000 if last_ms else None
     if seen.stream is None:
-        return Condition(CameraState.DOWN, seen.trouble or "connecting", last_frame_age_s=age_s)
+        return Condition(CameraState.DOWN, seen.trouble or "connecting", seen.check, last_frame_age_s=age_s)
     fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
     if age_s is None:
-        return Condition(CameraState.DOWN, seen.trouble or "connected, waiting for the first key frame")
+        return Condition(CameraState.DOWN, seen.trouble or "connected, waiting for the first key frame", seen.check)
     if age_s >= DOWN_AFTER_S:
-        reason = seen.trouble or "connected, but no picture arrives: check the camera's encoder and its network"
-        return Condition(CameraState.DOWN, reason, fps, bitrate, age_s)
+        reason = seen.trouble or "connected, but no picture arrives"
+        check = seen.check or "the camera's encoder and its network"
+        return Condition(CameraState.DOWN, reason, check, fps, bitrate, age_s)
     if not seen.writing:
-        return Condition(CameraState.DOWN, seen.trouble or "frames arrive but may not be written", fps, bitrate, age_s)
+        reason = seen.trouble or "frames arrive but may not be written"
+        return Condition(CameraState.DOWN, reason, seen.check, fps, bitrate, age_s)
     faults = [*_mismatches(seen.stream, expect), *_slow(seen.samples, expect)]
     state = CameraState.DEGRADED if faults else CameraState.RECORDING
-    return Condition(state, "; ".join(faults), fps, bitrate, age_s)
+    return Condition(state, "; ".join(faults), "the camera's settings" if faults else "", fps, bitrate, age_s)
 
 
 def _mismatches(stream: Stream, expect: Expectation) -> list[str]:
@@ -141,9 +147,9 @@ def _mismatches(stream: Stream, expect: Expectation) -> list[str]:
     if wanted != (stream.width, stream.height):
         faults.append(f"picture is {stream.width}×{stream.height}, expected {wanted[0]}×{wanted[1]}")
     if expect.audio is True and not stream.audio:
-        faults.append("no sound, expected: check the microphone and the camera's audio setting")
+        faults.append("no sound, expected")
     if expect.audio is False and stream.audio:
-        faults.append(f"sound ({stream.audio}) is sent, none expected: switch it off in the camera")
+        faults.append(f"sound ({stream.audio}) is sent, none expected")
     return faults
 
 
@@ -156,4 +162,4 @@ def _slow(samples: Sequence[Sample], expect: Expectation) -> list[str]:
     fps = frame_rate(samples)
     if fps is None or fps >= SLOW_SHARE * expect.fps:
         return []
-    return [f"fewer than the expected {expect.fps:g} images/s: check the camera's settings and its network"]
+    return [f"fewer than the expected {expect.fps:g} images/s"]

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from recorder.camera import CameraView
-
 from edged.alarms import Trouble
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
+from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState
 
 BROKER_PATIENCE_S: Final = 60.0
@@ -49,9 +48,8 @@ def _cameras(seen: Overview) -> Iterator[tuple[str, Trouble]]:
 
 
 def _words(name: str, what: str, health: Health) -> tuple[str, str]:
-    """The reason holds what was tried and came back; after "Check" stands what to do."""
-    reason, found, check = health.condition.reason.partition(". Check ")
-    return f"Camera {name} {what}: {reason}", f"Check {check}" if found else ""
+    check = health.condition.check
+    return f"Camera {name} {what}: {health.condition.reason}", f"Check {check}" if check else ""
 
 
 def _syncs(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:

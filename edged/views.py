@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from recorder.camera import CameraView
-
 from edged import documents
 from edged.config import Camera, Config
 from edged.health import CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
 from mqtt.client import LinkView
+from recorder.camera import CameraView
 from storage import model
 from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
 from storage.model import Moment
@@ -65,11 +64,15 @@ def optional_timestamp(wall_ms: int | None) -> str | None:
 
 
 def trouble_words(view: CameraView) -> str:
-    """What was tried, what came back, what to check: one sentence for a technician, "" when nothing is wrong."""
+    """What was tried and what came back, "" when nothing is wrong."""
     if view.cause is None:
         return ""
-    said = f"{view.tried}: {view.came_back}" if view.tried else view.came_back or view.cause.value
-    return f"{said}. Check {view.check}" if view.check else said
+    return f"{view.tried}: {view.came_back}" if view.tried else view.came_back or view.cause.value
+
+
+def sentence(condition: Condition) -> str:
+    """What is wrong and what to check, "" when nothing is wrong."""
+    return f"{condition.reason}. Check {condition.check}" if condition.check else condition.reason
 
 
 def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Observation:
@@ -87,6 +90,7 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Obser
         stream=stream,
         samples=samples,
         trouble=trouble_words(view),
+        check=view.check if view.cause is not None else "",
         writing=view.cause not in (model.GapCause.DISK_FULL, model.GapCause.FLOOR_PROTECT, model.GapCause.IO_ERROR),
     )
 
@@ -102,7 +106,7 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
         id=configured.id,
         name=configured.name,
         state=condition.state.value,
-        reason=condition.reason,
+        reason=sentence(condition),
         fps=None if condition.fps is None else round(condition.fps, 1),
         width=stream.width if stream else None,
         height=stream.height if stream else None,
@@ -131,7 +135,7 @@ def share(coverage: Coverage | None) -> float | None:
 
 def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
     """Age of a camera's oldest second, by running time; a measurement's few seconds are added."""
-    if usage is None or usage.oldest is None:
+    if usage is None or usage.oldest_age_ms is None:
         return 0.0
     return (usage.oldest_age_ms + seen.now.boottime_ms - seen.measured.at.boottime_ms) / 1000
 

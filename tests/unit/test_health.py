@@ -80,8 +80,9 @@ def test_sound_that_nobody_expects_is_named() -> None:
 
 
 def test_without_a_session_the_trouble_is_the_reason() -> None:
-    found = assess(observed([], stream=None, trouble="401 Unauthorized"), NOTHING_EXPECTED)
-    assert (found.state, found.reason) == (CameraState.DOWN, "401 Unauthorized")
+    seen = dataclasses.replace(observed([], stream=None, trouble="401 Unauthorized"), check="user and password")
+    found = assess(seen, NOTHING_EXPECTED)
+    assert (found.state, found.reason, found.check) == (CameraState.DOWN, "401 Unauthorized", "user and password")
 
 
 def test_a_disabled_camera_is_disabled_whatever_else_is_known() -> None:
