@@ -1,9 +1,10 @@
 """When to try the broker again, and with which version of MQTT. Pure: outcomes, seconds and a random number in.
 
 A broker that knows no MQTT 5 says "unsupported protocol version", or just closes, or (amqtt, which reads our will as
-something else) waits for bytes that never come. The first is proof, the others are hints: 3.1.1 is tried at once, and
-is kept only if the broker answers it. Boxes that lost one broker together must not come back together: every wait is a
-random part of a limit that doubles (full jitter).
+something else) waits for bytes that never come. The first is proof. The others are hints, which a broker that is being
+restarted or hangs gives too: they count only where it has not lately been heard to speak 5. Then 3.1.1 is tried at
+once, and kept only if the broker answers it. Boxes that lost one broker together must not come back together: every
+wait is a random part of a limit that doubles (full jitter).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ STABLE_S: Final = 60.0
 """A connection that held this long was a good one: the next wait is short again."""
 
 PROTOCOL_MEMORY_S: Final = 3600.0
-"""How long a broker that knew only 3.1.1 is taken at its word: brokers are upgraded. No working link is cut for it."""
+"""How long a broker is believed to know what it spoke: brokers are upgraded and replaced. No link is cut for it."""
 
 
 class Protocol(StrEnum):
@@ -51,31 +52,32 @@ class Attempts:
 
     protocol: Protocol = Protocol.V5
     failures: int = 0
-    fell_back_s: float | None = None
-    """When the broker last proved to know 3.1.1 after it had not known 5."""
+    believed_since_s: float | None = None
+    """When the broker was heard to speak `protocol`: 5 for the last time, 3.1.1 for the first, so that 5 gets its turn."""
     at_once: bool = False
     """The next attempt is the other half of this one: no wait."""
 
     def due(self, now_s: float) -> Attempts:
-        """Before an attempt: forget an old fall-back."""
-        if self.fell_back_s is None or now_s - self.fell_back_s < PROTOCOL_MEMORY_S:
+        """Before an attempt: forget what has been believed for too long."""
+        if self.believed_since_s is None or now_s - self.believed_since_s < PROTOCOL_MEMORY_S:
             return self
-        return replace(self, protocol=Protocol.V5, fell_back_s=None)
+        return replace(self, protocol=Protocol.V5, believed_since_s=None)
 
     def answered(self, now_s: float) -> Attempts:
         """The broker spoke the version that was tried."""
-        if self.protocol is Protocol.V311 and self.fell_back_s is None:
-            return replace(self, fell_back_s=now_s)
-        return self
+        if self.protocol is Protocol.V311 and self.believed_since_s is not None:
+            return self
+        return replace(self, believed_since_s=now_s)
 
     def ended(self, outcome: Outcome, now_s: float, connected_s: float) -> Attempts:
         """After an attempt that was connected for `connected_s`."""
         known = self.answered(now_s) if outcome in {Outcome.REFUSED, Outcome.LOST} else self
+        believed = known.believed_since_s is not None and outcome is not Outcome.WRONG_VERSION
         unheard = outcome in {Outcome.WRONG_VERSION, Outcome.CLOSED_UNANSWERED, Outcome.SILENT}
-        if known.protocol is Protocol.V5 and unheard:
-            return replace(known, protocol=Protocol.V311, at_once=True)
+        if known.protocol is Protocol.V5 and unheard and not believed:
+            return Attempts(Protocol.V311, known.failures, at_once=True)
         failures = 1 if connected_s >= STABLE_S else known.failures + 1
-        if known.fell_back_s is None or outcome is Outcome.WRONG_VERSION:
+        if not believed:
             return Attempts(Protocol.V5, failures)
         return replace(known, failures=failures, at_once=False)
 

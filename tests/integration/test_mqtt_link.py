@@ -32,11 +32,13 @@ HEALTH = messages.camera_health_topic(NODE, "lobby")
 class Box:
     """The daemon's part: a link, and what it greets with."""
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1", username: str = "", password: str = "") -> None:
+    def __init__(
+        self, port: int, *, host: str = "127.0.0.1", username: str = "", password: str = "", keepalive_s: int = 30
+    ) -> None:
         self.sequence = Sequence(EPOCH)
         self.greetings = 0
         self.snapshot: list[Message] = []
-        settings = BrokerSettings(host, port, username, password)
+        settings = BrokerSettings(host, port, username, password, keepalive_s)
         will = messages.will(NODE, boot=BOOT, epoch=EPOCH, ts=1)
         self.link = Link(
             settings, NODE, greeting=self.greeting, will=will, random=lambda: 0.05, now_ms=lambda: 1_700_000_000_000
@@ -185,6 +187,29 @@ async def test_newest_state_is_sent_again_to_a_broker_that_lost_its_memory(broke
             await heard(late, about(HEALTH, b"8"), "the newest health")
             await heard(late, status("online"), "online")
             assert not list(filter(about(HEALTH, b"1"), late.heard))
+
+
+async def test_a_frozen_broker_is_noticed_and_still_spoken_to_in_mqtt_5(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
+    box = Box(broker.port, keepalive_s=1)
+    async with running(box):
+        await until(lambda: box.link.view.connected and box.link.waiting == 0, "arrival")
+        broker.freeze()
+        await until(lambda: not box.link.view.connected, "the loss")
+        await until(lambda: "then nothing for" in box.link.view.reason, "silence")
+        broker.thaw()
+        await until(lambda: box.link.view.connected and box.link.waiting == 0, "the reconnection")
+        assert box.link.view.protocol == "5"
+
+
+async def test_a_message_larger_than_the_sockets_buffers_arrives_whole(broker: Broker) -> None:
+    box, large = Box(broker.port), bytes(range(256)) * 40_000
+    with Centre(broker.port) as centre:
+        async with running(box):
+            box.link.publish(Message(HEALTH, large, 1, True))
+            await heard(centre, about(HEALTH, large), "ten megabytes")
 
 
 async def test_a_removed_camera_leaves_the_broker(broker: Broker) -> None:

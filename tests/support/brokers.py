@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -48,6 +49,15 @@ class Broker:
                 return
             time.sleep(0.01)
         raise AssertionError(f"{self._command[0]} does not accept connections:\n{self._log.read_text()}")
+
+    def freeze(self) -> None:
+        """Accepts connections (the kernel does) and says nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._process is not None:

@@ -69,6 +69,22 @@ def test_a_broker_that_answers_neither_is_tried_in_turns_and_with_waits(outcome:
     assert waits == [0.0, 1.0, 0.0, 2.0]
 
 
+@pytest.mark.parametrize("hint", [Outcome.CLOSED_UNANSWERED, Outcome.SILENT])
+def test_a_broker_that_spoke_5_and_hangs_is_not_taken_for_an_old_one_within_the_hour(hint: Outcome) -> None:
+    attempts = Attempts().answered(0.0).ended(Outcome.LOST, 1000.0, 1000.0)
+    for now_s in (1100.0, 2000.0, 1000.0 + PROTOCOL_MEMORY_S - 1):
+        attempts = attempts.due(now_s).ended(hint, now_s, NEVER_CONNECTED)
+        assert attempts.protocol is Protocol.V5
+        assert not attempts.at_once
+    now_s = 1000.0 + PROTOCOL_MEMORY_S
+    assert attempts.due(now_s).ended(hint, now_s, NEVER_CONNECTED).protocol is Protocol.V311
+
+
+def test_a_broker_replaced_by_an_old_one_that_says_so_is_believed_at_once() -> None:
+    attempts = Attempts().answered(0.0).ended(Outcome.LOST, 10.0, 10.0)
+    assert attempts.ended(Outcome.WRONG_VERSION, 11.0, NEVER_CONNECTED).protocol is Protocol.V311
+
+
 def test_a_broker_that_is_merely_away_keeps_its_version() -> None:
     assert failing(3).protocol is Protocol.V5
     assert failing(3, Outcome.REFUSED).protocol is Protocol.V5
