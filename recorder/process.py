@@ -41,6 +41,8 @@ WORKER: Final = "recorder.worker:main"
 HELPER_TIMEOUT_S: Final = 10.0
 """For the forkserver to make a process or to tell of a death. Its cold start imports libav and numpy: 0.5 s here, a few
 seconds on a box that boots from a slow disk. Longer means hung: it is killed and a new one starts."""
+EXIT_CODE_TIMEOUT_S: Final = 1.0
+"""To learn how a worker ended, which is only for words."""
 HELPER_GONE: Final = 255
 """The exit code multiprocessing makes up when the forkserver died before it could tell."""
 MAX_MESSAGES_PER_S: Final = 200
@@ -49,7 +51,7 @@ SHIELDED: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 """What a terminal or `kill` sends to a whole process group: the daemon alone decides what ends."""
 
 
-class NoProcess(Exception):  # noqa: N818 - named after what happened, as in storage.errors
+class NoProcess(Exception):
     """The forkserver could not make a process; the next try may find a new forkserver."""
 
 
@@ -85,7 +87,10 @@ class Forkserver:
         One at a time, so that the time limit is of one making and not of a queue of them.
         """
         async with self._turn:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            try:
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            except OSError as error:
+                raise NoProcess(str(error)) from error
             ours.setblocking(False)
             making = self._thread.submit(self._make, theirs, name)
             try:
@@ -186,15 +191,13 @@ class WorkerProcess:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def reap(self) -> int | None:
-        """When it is over: give everything back. The exit code, or None where the helper could not tell."""
+        """When it is over: give everything back. The exit code, or None where the helper does not tell."""
         self._close()
         telling = self._forkserver.let_go(self, self._process)
-        try:
-            async with asyncio.timeout(HELPER_TIMEOUT_S):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EXIT_CODE_TIMEOUT_S):
                 return await asyncio.shield(asyncio.wrap_future(telling))
-        except TimeoutError:
-            _kill_helper()
-            return None
+        return None
 
     def abandon(self) -> None:
         """Kill it and give everything back once it is gone, without anybody waiting for that."""
