@@ -85,7 +85,7 @@ def picture(width: int | None, height: int | None, codec: str | None) -> str:
 
 
 def table(*headings: str, right: tuple[str, ...] = (), folds: tuple[int, ...] = (0,)) -> Table:
-    """Columns two blanks apart, no lines: easy on the eyes and on awk. Where room is short, the columns `folds` fold."""
+    """Columns two blanks apart, no lines: easy on the eyes and on awk. Where room is short, `folds` fold."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for index, heading in enumerate(headings):
         folding = index in folds
