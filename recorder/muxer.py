@@ -51,6 +51,23 @@ def box_for(sound_codec: str | None) -> Box | None:
     return Box.MOV if sound_codec in _MOV_SOUND else None
 
 
+def can_mux(video: VideoStream, sound: AudioStream | None) -> bool:
+    """Whether these tracks get a header together: found out once, not at every segment."""
+    memory = _Memory()
+    box = box_for(sound.codec_context.name if sound is not None else None)
+    if box is None:
+        return False
+    with av.open(memory, "w", format=box.value, options=_OPTIONS) as out:
+        out.add_stream_from_template(video, opaque=True)
+        if sound is not None:
+            out.add_stream_from_template(sound, opaque=True)
+        try:
+            out.start_encoding()
+        except av.FFmpegError:
+            return False
+    return True
+
+
 class _Memory:
     """A file object for libav, which only ever appends."""
 

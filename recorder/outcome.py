@@ -21,7 +21,7 @@ _SECRET: Final = re.compile(r"(?i)((?:pass\w*|pwd|psw|pw|token|key|auth|secret)=
 """Some cameras want their password in the path."""
 
 
-class SessionEnded(Exception):  # noqa: N818  (an end in words, not always an error)
+class SessionEnded(Exception):
     """Carries the last words of a session to whoever says them."""
 
     def __init__(self, ended: Ended) -> None:
@@ -77,31 +77,38 @@ class Probe:
     """The attempt lasted as long as the time allowed for an answer."""
 
 
-def open_failed(target: Target, error: av.FFmpegError, probe: Probe, patience_s: float) -> Ended:
-    """Words for a session that never began."""
+def open_failed(target: Target, error: av.FFmpegError, probe: Probe | None, patience_s: float) -> Ended:
+    """Words for a session that never began. `probe` is None when the device itself said no."""
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
         return _not_allowed(target, forbidden=isinstance(error, av.error.HTTPForbiddenError))
-    if isinstance(error, av.error.HTTPNotFoundError):
-        came_back = "404 Not Found: the device is there, this stream is not"
-        return target.ended(GapCause.NO_SUCH_STREAM, came_back, f"the path {target.path or '/'} of this camera's url")
     if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
         return _declined(target, error)
-    if not probe.resolves:
-        came_back = f"the name {target.host} has no address"
-        return target.ended(GapCause.UNREACHABLE, came_back, "the host name in the url, and the name server of this box")
-    if isinstance(error, av.error.ConnectionRefusedError):
-        came_back = f"connection refused: nothing listens on port {target.port}"
-        check = "the port in the url, and whether RTSP is switched on in the device"
-        return target.ended(GapCause.REFUSED, came_back, check)
-    if not probe.accepts:
-        came_back = "no answer from this address"
-        return target.ended(GapCause.UNREACHABLE, came_back, "power and network cable of the camera, its IP address")
-    if probe.timed_out or isinstance(error, av.error.TimeoutError):
+    if probe is not None and not (probe.resolves and probe.accepts):
+        return _unreachable(target, error, probe)
+    if isinstance(error, av.error.TimeoutError) or (probe is not None and probe.timed_out):
         came_back = f"the connection was accepted, then nothing for {patience_s:.0f} s"
         check = "restart the camera; if it stays so, whether this port is really its RTSP port"
         return target.ended(GapCause.STALLED, came_back, check)
     came_back = "an answer that is not RTSP, or a stream that makes no sense"
     return target.ended(GapCause.BAD_DATA, came_back, "whether this is the camera's RTSP port, and its stream settings")
+
+
+def is_answer(error: av.FFmpegError) -> bool:
+    """Whether the device itself said no: nothing else needs to be looked at."""
+    return isinstance(error, av.error.HTTPError | av.error.HTTPClientError)
+
+
+def _unreachable(target: Target, error: av.FFmpegError, probe: Probe) -> Ended:
+    if not probe.resolves:
+        came_back = f"the name {target.host} has no address"
+        return target.ended(GapCause.UNREACHABLE, came_back, "the host name in the url, this box's name server")
+    if isinstance(error, av.error.ConnectionRefusedError):
+        came_back = f"connection refused: nothing listens on port {target.port}"
+        check = "the port in the url, and whether RTSP is switched on in the device"
+        return target.ended(GapCause.REFUSED, came_back, check)
+    return target.ended(
+        GapCause.UNREACHABLE, "no answer from this address", "power and network cable of the camera, its IP address"
+    )
 
 
 def _not_allowed(target: Target, *, forbidden: bool) -> Ended:
@@ -112,6 +119,9 @@ def _not_allowed(target: Target, *, forbidden: bool) -> Ended:
 
 def _declined(target: Target, error: av.FFmpegError) -> Ended:
     """The device speaks RTSP and says no for a reason of its own."""
+    if isinstance(error, av.error.HTTPNotFoundError):
+        came_back = "404 Not Found: the device is there, this stream is not"
+        return target.ended(GapCause.NO_SUCH_STREAM, came_back, f"the path {target.path or '/'} of this camera's url")
     if isinstance(error, av.error.HTTPServerError):
         came_back = "an RTSP error 5xx: the device cannot serve this stream now"
         check = "how many viewers the device allows, and whether the stream plays in another program"

@@ -70,12 +70,10 @@ Action: TypeAlias = Begin[T] | Put[T] | End
 
 @dataclass(frozen=True, slots=True)
 class Frame(Generic[T]):
-    """A mended packet of the picture and what the bitstream says about it."""
+    """A mended packet of the picture, and whether decoding can begin with it."""
 
     packet: Mended[T]
     key: bool
-    fresh: bool
-    """Its parameter sets differ from those before: decoders must start anew."""
 
 
 @dataclass(slots=True)
@@ -134,7 +132,7 @@ class Segmenter(Generic[T]):
         actions: list[Action[T]] = []
         if frame.packet.jumped:
             self._pending = Why.JUMP
-        if self._crossing is not None and frame.key and (frame.fresh or self._pending is Why.JUMP):
+        if self._crossing is not None and frame.key and (frame.packet.fresh or self._pending is Why.JUMP):
             actions += self._cross(self._crossing)
         why = self._why(frame) if frame.key else None
         if self._crossing is not None:
@@ -181,7 +179,7 @@ class Segmenter(Generic[T]):
         if self._file is None:
             early = frame.packet.arrival_ns < self._not_before_ns
             return None if early or self._crossing is not None else Why.FIRST
-        if frame.fresh:
+        if frame.packet.fresh:
             return Why.PARAMETERS
         if self._pending is not None:
             return self._pending

@@ -23,6 +23,7 @@ SLACK_NS: Final = NS_PER_S // 2
 HOLD_MAX: Final = 32
 """Packets held back at the start until one has a dts: libav needs the reorder depth, at most 16 frames, and one."""
 FALLBACK_RATE: Final = 25
+"""Frames a second for a stream that never says how long a frame lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Raw(Generic[T]):
     duration: int
     arrival_ns: int
     payload: T
+    fresh: bool = False
+    """Its parameter sets differ from those before: decoders must start anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,16 @@ class Mended(Generic[T]):
     arrival_ns: int
     jumped: bool
     """The camera's clock jumped before this packet."""
+    fresh: bool
     payload: T
 
 
 class Mender(Generic[T]):
     """Mends one track. `media_now_ns` is the media time that was due when the packet arrived, None if unknown."""
 
-    def __init__(self, scale: Scale, frame_ticks: int) -> None:
+    def __init__(self, scale: Scale) -> None:
         self._scale = scale
-        self._frame = frame_ticks or max(1, scale.ticks(NS_PER_S // FALLBACK_RATE))
+        self._frame = max(1, scale.ticks(NS_PER_S // FALLBACK_RATE))
         self._offset = 0
         self._last: int | None = None
         self._held: list[Raw[T]] = []
@@ -122,9 +126,7 @@ class Mender(Generic[T]):
         step_ns = self._scale.ns(dts - last)
         if step_ns < -BACK_NS:
             return True
-        return (
-            media_now_ns is not None and step_ns > FORWARD_NS and self._scale.ns(dts) > media_now_ns + FORWARD_NS
-        )
+        return media_now_ns is not None and step_ns > FORWARD_NS and self._scale.ns(dts) > media_now_ns + FORWARD_NS
 
     def _settle(self, raw: Raw[T], dts: int, pts: int | None, *, jumped: bool) -> Mended[T]:
         """Strictly rising dts, pts not below it."""
@@ -138,4 +140,4 @@ class Mender(Generic[T]):
         if odd and not jumped:
             self.repaired += 1
         self._last = dts
-        return Mended(pts, dts, raw.duration or self._frame, raw.arrival_ns, jumped, raw.payload)
+        return Mended(pts, dts, raw.duration or self._frame, raw.arrival_ns, jumped, raw.fresh, raw.payload)

@@ -1,30 +1,159 @@
 """Body of a worker process: one session with one camera, from `Start` to `Ended`.
 
-May import recorder and the lean part of storage (model, layout, segmentfile), nothing else: a worker costs what stands
-here. Exits at once at EOF of its socket, ignores SIGINT and SIGTERM.
+May import recorder and the lean part of storage (model, layout, segmentfile, story, clock), nothing else: a worker
+costs what stands here. Three threads: this one hears the daemon and exits at once at EOF, one reads the camera, one
+owns the disk. Ignores SIGINT and SIGTERM: the daemon stops it. Keeps L4: nobody else is hurt when it hangs.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
 from typing import Final, NoReturn
 
-from recorder import wire
-from recorder.messages import Ended, Start
+from recorder import outcome, wire
+from recorder.disk import Committed, Writer
+from recorder.messages import Cut, Ended, Granted, Refused, Start, Stop, Terms, ToWorker
+from recorder.outcome import SessionEnded, Target
+from recorder.recording import NO_KEY_NS, SILENT_NS, Recording
+from recorder.source import connect
+from recorder.stamps import NS_PER_S
+from storage.clock import SystemClock
 from storage.model import GapCause
 
+EXIT_DONE: Final = 0
 EXIT_ORPHANED: Final = 1
-"""The daemon is gone: nobody would write rows for what we record."""
+"""The daemon is gone, or talks nonsense: nobody would write rows for what is recorded."""
+EXIT_FAULT: Final = 3
+"""A thread of ours failed; its `.part` is for recovery."""
+TICK_S: Final = 1.0
+"""How often the daemon hears counters."""
 
 
 def main(sock: socket.socket) -> NoReturn:
     """Receive `Start`, record until something ends it, say `Ended`, exit."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    start = wire.receive(sock)
-    if not isinstance(start, Start):
+    threading.excepthook = _die
+    try:
+        start = wire.receive(sock)
+        if isinstance(start, Start):
+            _Session(sock, start).run()
+    except (wire.WireError, OSError):
         os._exit(EXIT_ORPHANED)
-    wire.send(sock, Ended(cause=GapCause.UNSUPPORTED, tried=start.camera, came_back="", check=""))
-    os._exit(0)
+    except Exception as error:  # noqa: BLE001  (its text may hold a password; it is told without it)
+        _tell(error)
+        os._exit(EXIT_FAULT)
+    os._exit(EXIT_ORPHANED)
+
+
+def _tell(error: BaseException) -> None:
+    """Kind and place of an error, without its text: libav puts the URL into it, and the password with that."""
+    lines = traceback.format_tb(error.__traceback__)
+    sys.stderr.write(f"{''.join(lines)}{type(error).__name__} in a camera's worker\n")
+    sys.stderr.flush()
+
+
+def _die(what: threading.ExceptHookArgs) -> None:
+    """The end of the disk thread is the end of the worker."""
+    if isinstance(what.exc_value, BrokenPipeError | ConnectionResetError):
+        os._exit(EXIT_ORPHANED)
+    if what.exc_value is not None:
+        _tell(what.exc_value)
+    os._exit(EXIT_FAULT)
+
+
+class _Session:
+    """Everything one worker does."""
+
+    def __init__(self, sock: socket.socket, start: Start) -> None:
+        self._sock = sock
+        self._start = start
+        self._terms = start.terms
+        self._target = Target.parse(start.url, start.username)
+        self._recording: Recording | None = None
+        last = Committed(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
+        self._writer = Writer(
+            sock, camera=start.camera, sync_ms=start.sync_ms, last=last, exit_process=lambda: os._exit(EXIT_DONE)
+        )
+
+    def run(self) -> None:
+        """Hear the daemon until EOF. The disk thread exits the process when the session is over."""
+        self._thread("disk", self._writer.run)
+        self._thread("camera", self._read)
+        waiting = select.poll()
+        waiting.register(self._sock, select.POLLIN)
+        due = time.monotonic() + TICK_S
+        while True:
+            if waiting.poll(max(0.0, due - time.monotonic()) * 1000):
+                message = wire.receive(self._sock)
+                if message is None:
+                    return
+                self._hear(message)
+            if time.monotonic() >= due:
+                due = time.monotonic() + TICK_S
+                self._tick()
+
+    def _thread(self, name: str, body: Callable[[], None]) -> None:
+        threading.Thread(target=body, name=name, daemon=True).start()
+
+    def _hear(self, message: ToWorker) -> None:
+        match message:
+            case Granted() | Refused():
+                self._writer.answer(message)
+            case Stop():
+                self._end(Ended(None, self._target.tried, "", ""))
+            case Terms():
+                self._terms = message
+                if self._recording is not None:
+                    self._recording.set_terms(message)
+            case Cut():
+                if self._recording is not None:
+                    self._recording.cut()
+            case Start():
+                raise wire.WireError("a second Start")
+
+    def _tick(self) -> None:
+        recording = self._recording
+        if recording is None:
+            return
+        match recording.tick():
+            case GapCause.STALLED:
+                self._end(outcome.silent(self._target, SILENT_NS / NS_PER_S))
+            case GapCause.NO_KEYFRAME:
+                self._end(outcome.no_key_frame(self._target, NO_KEY_NS / NS_PER_S))
+        wire.offer(self._sock, recording.stats())
+
+    def _read(self) -> None:
+        """Body of the camera's thread."""
+        try:
+            self._record()
+        except SessionEnded as end:
+            self._end(end.ended)
+        except (BrokenPipeError, ConnectionResetError):
+            os._exit(EXIT_ORPHANED)
+        except Exception as error:  # noqa: BLE001  (what was recorded is still committed, and the daemon is told)
+            _tell(error)
+            self._end(outcome.fault(self._target, type(error).__name__))
+
+    def _record(self) -> None:
+        source = connect(self._start.url, self._start.username, self._start.password)
+        wire.send(self._sock, source.connected())
+        recording = Recording(self._start, source.video, source.sound, self._writer, SystemClock())
+        self._recording = recording
+        recording.set_terms(self._terms)
+        for arrival in source.packets():
+            recording.feed(arrival.packet, waited=arrival.waited)
+
+    def _end(self, ended: Ended) -> None:
+        """Once: what the camera sent is closed and written, then `ended` are the last words."""
+        if self._recording is not None:
+            self._recording.finish()
+        self._writer.finish(ended)
