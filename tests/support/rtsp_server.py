@@ -54,6 +54,7 @@ class RtspServer:
 
     def __init__(self, cameras: Sequence[Camera], folder: Path, *, auth: Literal["basic", "digest"] = "digest") -> None:
         self.cameras = {camera.id: camera for camera in cameras}
+        folder.mkdir(parents=True, exist_ok=True)
         self.log_path = folder / "sent.jsonl"
         self.errors_path = folder / "gst-server.log"
         self._auth = auth

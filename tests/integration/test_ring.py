@@ -1,0 +1,117 @@
+"""The ring turns: what is oldest makes room, nothing younger than its floor goes, nothing outlives its ceiling."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from edged import documents
+from tests.conftest import Profile
+from tests.support.configuration import Setup
+from tests.support.daemon import Daemon, moment
+from tests.support.footage import Picture
+from tests.support.rtsp_server import Camera, RtspServer
+from tests.support.scenes import recording_faults, watched
+from tests.support.waiting import let_run
+
+CAMERAS = (
+    Camera("one", Picture(width=1280, height=720, gop=25)),
+    Camera("two", Picture(width=704, height=576, gop=25, kbps=1000, footage="bikes")),
+)
+NAMES = [camera.id for camera in CAMERAS]
+LATE_S = 10.0
+"""How long after its ceiling a segment may be there: one sweep, and the length of a look."""
+
+
+class Watch:
+    """Looks again and again at what is on disk, and remembers when each file was last seen."""
+
+    def __init__(self, edged: Daemon) -> None:
+        self.edged = edged
+        self.most_bytes = 0
+        self.largest: dict[str, int] = {}
+        self.last_seen: dict[str, float] = {}
+        self.segments: dict[str, documents.Segment] = {}
+
+    def look(self) -> None:
+        self.edged.check_alive()
+        used = 0
+        for path in (*self.edged.files(), *self.edged.parts()):
+            try:
+                size = path.stat().st_size
+            except FileNotFoundError:
+                continue
+            used += size
+            camera = path.relative_to(self.edged.volume).parts[0]
+            self.largest[camera] = max(self.largest.get(camera, 0), size)
+            self.last_seen[str(path)] = time.time()
+        self.most_bytes = max(self.most_bytes, used)
+        listed = self.edged.ask("/v1/segments")
+        for segment in documents.Segments.model_validate(listed).segments:
+            self.segments[segment.path] = segment
+
+    @property
+    def destroyed(self) -> list[documents.Segment]:
+        return [segment for path, segment in self.segments.items() if not Path(path).exists()]
+
+
+def quota_bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+)MB", text)
+    assert match is not None
+    return int(match.group(1)) * 1_000_000
+
+
+def test_the_ring_turns_within_its_quota(tmp_path: Path, profile: Profile) -> None:
+    with RtspServer(CAMERAS, tmp_path / "cameras") as server:
+        setup = Setup(
+            watched(server), segment=f"{profile.ring_segment_s}s", floor=f"{profile.ring_floor_s}s",
+            max_bytes=profile.ring_quota,
+        )  # fmt: skip
+        with Daemon(tmp_path / "edged", setup) as edged:
+            edged.wait_for_states("recording", NAMES)
+            watch = Watch(edged)
+            let_run(profile.ring_s, watch.look)
+            assert watch.destroyed, "the ring never turned"
+            for segment in watch.destroyed:
+                age_s = watch.last_seen[segment.path] + 2 - moment(segment.end)  # looked at every second
+                assert age_s >= profile.ring_floor_s, f"{segment.path} was destroyed {age_s:.1f} s old"
+            assert watch.most_bytes <= quota_bytes(profile.ring_quota) + sum(watch.largest.values())
+            assert watch.most_bytes > quota_bytes(profile.ring_quota) / 2, "it makes use of the quota"
+            for name in NAMES:
+                gone = sorted(segment.seq for segment in watch.destroyed if segment.camera == name)
+                assert gone == list(range(1, len(gone) + 1)), "the oldest went first"
+            retention = documents.Retention.model_validate(edged.ctl("retention").document)
+            assert retention.destroyed >= len(watch.destroyed)
+            assert edged.stop() == 0
+            server.close()
+            edged.start()
+            edged.wait_for_states("down", NAMES)
+            assert edged.catalog_faults() == []
+            for camera in CAMERAS:
+                assert recording_faults(edged, server, camera) == []
+                assert "unknown" not in {gap.cause for gap in edged.gaps(camera.id)}
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["configured", "no longer configured"])
+def test_nothing_outlives_its_ceiling(tmp_path: Path, gone: bool) -> None:
+    """With room for everything; for a camera that left the configuration as well (S3)."""
+    ceiling_s = 15
+    with RtspServer(CAMERAS, tmp_path / "cameras") as server:
+        setup = Setup(watched(server), segment="3s", floor="4s", ceiling=f"{ceiling_s}s")
+        with Daemon(tmp_path / "edged", setup) as edged:
+            edged.wait_for_states("recording", NAMES)
+            let_run(8, edged.check_alive)
+            if gone:
+                edged.configure(Setup(watched(server, "one"), segment="3s", floor="4s", ceiling=f"{ceiling_s}s"))
+                assert edged.ctl("reload").code == 0
+            watch = Watch(edged)
+            let_run(ceiling_s + LATE_S, watch.look)
+            starts = {path: moment(segment.start) for path, segment in watch.segments.items()}
+            late = {path: seen - starts[path] for path, seen in watch.last_seen.items() if path in starts}
+            assert max(late.values()) <= ceiling_s + LATE_S
+            assert {segment.camera for segment in watch.destroyed} == {"one", "two"}
+            if gone:
+                assert not [path for path in edged.files() if "/two/" in str(path)]
