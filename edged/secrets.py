@@ -70,14 +70,15 @@ def _read(path: Path) -> tuple[bytes, int]:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable file name"
         raise SecretError(f"{path} cannot be opened: {reason}", "name a readable file") from None
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise SecretError(f"{path} is not a file", "name a file that holds the password on its only line")
-        try:
-            return file.read(MAX_SECRET_BYTES + 1) or b"", status.st_mode
-        except OSError as error:
-            raise SecretError(f"{path} cannot be read: {error.strerror}", "check the disk it lies on") from None
+        return os.read(descriptor, MAX_SECRET_BYTES + 1), status.st_mode
+    except OSError as error:
+        raise SecretError(f"{path} cannot be read: {error.strerror}", "check the disk it lies on") from None
+    finally:
+        os.close(descriptor)
 
 
 def _value(data: bytes, path: Path) -> SecretStr:
