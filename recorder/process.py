@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.context import ForkServerProcess
-from typing import Final
+from typing import Final, TypeVar
 
 from recorder import wire
 from recorder.launch import launch
@@ -36,6 +36,8 @@ from recorder.session import HungUp, Misbehaved
 from storage.model import GapCause
 
 log = logging.getLogger("edged.process")
+
+T = TypeVar("T")
 
 WORKER: Final = "recorder.worker:main"
 HELPER_TIMEOUT_S: Final = 10.0
@@ -94,8 +96,7 @@ class Forkserver:
             ours.setblocking(False)
             making = self._thread.submit(self._make, theirs, name)
             try:
-                async with asyncio.timeout(HELPER_TIMEOUT_S):
-                    process = await asyncio.shield(asyncio.wrap_future(making))
+                process = await _answer(making, HELPER_TIMEOUT_S)
                 worker = WorkerProcess(self, process, ours, wake)
             except BaseException as error:
                 ours.close()
@@ -115,9 +116,17 @@ class Forkserver:
 
     def _make(self, theirs: socket.socket, name: str) -> ForkServerProcess:
         with theirs:
-            _ensure_helper()
-            process = self._context.Process(target=launch, args=(self._worker, theirs), name=name)
-            process.start()
+            try:
+                return self._ask_helper(theirs, name)
+            except (EOFError, ConnectionError):
+                # It is dying, and was not seen to be dead: the one that follows it will do.
+                _await_end_of_helper()
+                return self._ask_helper(theirs, name)
+
+    def _ask_helper(self, theirs: socket.socket, name: str) -> ForkServerProcess:
+        _ensure_helper()
+        process = self._context.Process(target=launch, args=(self._worker, theirs), name=name)
+        process.start()
         return process
 
     def _unmake(self, making: Future[ForkServerProcess]) -> None:
@@ -195,8 +204,7 @@ class WorkerProcess:
         self._close()
         telling = self._forkserver.let_go(self, self._process)
         with suppress(TimeoutError):
-            async with asyncio.timeout(EXIT_CODE_TIMEOUT_S):
-                return await asyncio.shield(asyncio.wrap_future(telling))
+            return await _answer(telling, EXIT_CODE_TIMEOUT_S)
         return None
 
     def abandon(self) -> None:
@@ -258,6 +266,14 @@ class WorkerProcess:
             self._pidfd = None
 
 
+async def _answer(future: Future[T], timeout_s: float) -> T:
+    """What the thread answers. Who gives up waiting leaves it to finish its work."""
+    answer = asyncio.wrap_future(future)
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+    async with asyncio.timeout(timeout_s):
+        return await asyncio.shield(answer)
+
+
 def _reap(process: ForkServerProcess) -> int | None:
     process.join()
     code = process.exitcode
@@ -298,6 +314,13 @@ def _kill_helper() -> None:
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _await_end_of_helper() -> None:
+    """Without reaping it: multiprocessing must still find it dead."""
+    pid = _helper_pid()
+    if pid is not None:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def _bury_helper() -> None:

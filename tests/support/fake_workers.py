@@ -1,0 +1,242 @@
+"""Worker processes that speak `recorder.messages` and misbehave to order: the path of the camera's url says how.
+
+Preloaded in a forkserver like the real worker; imports as little. Reports come every 20 ms, so that tests with short
+limits need not wait for seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from recorder import wire
+from recorder.messages import (
+    Abandoned,
+    Closed,
+    Connected,
+    Cut,
+    Ended,
+    Granted,
+    Opening,
+    Refused,
+    Start,
+    Stats,
+    Stop,
+    Terms,
+    ToWorker,
+)
+from storage.model import GapCause
+
+REPORT_S = 0.02
+CONNECTED = Connected(video="h264", width=640, height=360, audio="", detail="")
+SHA256 = "ab" * 32
+
+
+class Session:
+    """What all of them share: the socket, the counters, the segment that is open."""
+
+    def __init__(self, sock: socket.socket, start: Start) -> None:
+        self.sock = sock
+        self.seq = start.next_seq
+        self.terms = start.terms
+        self.frames = 0
+
+    def connected(self) -> None:
+        wire.send(self.sock, CONNECTED)
+
+    def report(self, frames: int = 1) -> None:
+        self.frames += frames
+        last_ms = boottime_ms() if self.frames else 0
+        wire.send(self.sock, Stats(self.frames, self.frames * 1000, last_ms, 0, 0, 0, 0))
+
+    def open(self) -> bool:
+        """Ask for the next segment; True when it was granted."""
+        wire.send(self.sock, Opening(self.seq, time.time_ns() // 10**6, boottime_ms(), self.terms))
+        while not isinstance(answer := self.command(None), Granted | Refused):
+            pass
+        if isinstance(answer, Refused):
+            self.seq += 1
+        return isinstance(answer, Granted)
+
+    def close(self, sha256: str = SHA256) -> None:
+        ended = (time.time_ns() // 10**6, boottime_ms())
+        wire.send(self.sock, Closed(self.seq, *ended, self.frames * 1000, sha256, self.frames))
+        self.seq += 1
+
+    def end(self, cause: GapCause | None = None, came_back: str = "") -> None:
+        wire.send(self.sock, Ended(cause, "RTSP over TCP to camera", came_back, "the camera" if cause else ""))
+        os._exit(0)
+
+    def command(self, timeout_s: float | None) -> ToWorker | None:
+        """The next command within the time; ends this process at EOF."""
+        if not select.select([self.sock], [], [], timeout_s)[0]:
+            return None
+        said = wire.receive(self.sock)
+        if said is None:
+            os._exit(1)
+        if isinstance(said, Terms):
+            self.terms = said
+        return said
+
+    def until_eof(self) -> None:
+        while True:
+            self.command(None)
+
+    def record(self, reports: int | None = None) -> None:
+        """Record until told to stop, or for so many reports."""
+        granted = self.open()
+        while reports is None or reports > 0:
+            said = self.command(REPORT_S)
+            if isinstance(said, Stop):
+                if granted:
+                    self.close()
+                self.end()
+            if isinstance(said, Cut) and granted:
+                self.close()
+            if not granted or isinstance(said, Cut):
+                granted = self.open()
+            self.report()
+            reports = None if reports is None else reports - 1
+
+
+def boottime_ms() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6
+
+
+def obedient(session: Session) -> None:
+    session.connected()
+    session.record()
+
+
+def silent(session: Session) -> None:
+    session.until_eof()
+
+
+def stubborn(session: Session) -> None:
+    """Records and never ends when asked to."""
+    session.connected()
+    session.open()
+    while True:
+        session.command(REPORT_S)
+        session.report()
+
+
+def frozen(session: Session) -> None:
+    session.connected()
+    session.record(reports=3)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def crashing(session: Session) -> None:
+    session.connected()
+    session.record(reports=3)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def garbling(session: Session) -> None:
+    session.connected()
+    session.record(reports=3)
+    session.sock.send(b'{"kind":"ended","tried":"\xff')
+    session.until_eof()
+
+
+def lying(session: Session) -> None:
+    """Closes a segment with a hash that is none, and carries on."""
+    session.connected()
+    session.open()
+    session.close(sha256="no hash")
+    session.until_eof()
+
+
+def greedy(session: Session) -> None:
+    """Asks to record on terms of its own."""
+    session.connected()
+    wire.send(session.sock, Opening(session.seq, 0, 0, Terms("v", "/", 0, 1, 1, synced=True)))
+    session.until_eof()
+
+
+def flooding(session: Session) -> None:
+    session.connected()
+    while True:
+        session.report()
+
+
+def stalling(session: Session) -> None:
+    session.connected()
+    session.open()
+    session.report()
+    while not isinstance(session.command(REPORT_S), Stop):
+        session.report(frames=0)
+    session.close()
+    session.end()
+
+
+def keyless(session: Session) -> None:
+    session.connected()
+    while not isinstance(session.command(REPORT_S), Stop):
+        session.report()
+    session.end()
+
+
+def refused(session: Session) -> None:
+    session.end(GapCause.REFUSED, "connection refused\x1b[31m\nby the camera")
+
+
+def dropping(session: Session) -> None:
+    session.connected()
+    session.record(reports=3)
+    session.close()
+    session.end(GapCause.DROPPED, "connection closed by the camera")
+
+
+def leaving(session: Session) -> None:
+    os._exit(3)
+
+
+def hanging_up(session: Session) -> None:
+    session.connected()
+    session.sock.close()
+    while True:
+        signal.pause()
+
+
+def abandoning(session: Session) -> None:
+    """Its first segment meets a full disk, the next does not."""
+    session.connected()
+    session.open()
+    wire.send(session.sock, Abandoned(session.seq, GapCause.DISK_FULL, "no space left on device"))
+    session.seq += 1
+    session.record()
+
+
+def unread(session: Session) -> None:
+    """Dies with its orders unread, right after its last words."""
+    session.connected()
+    session.open()
+    session.report()
+    select.select([session.sock], [], [])
+    session.close()
+    session.end()
+
+
+BEHAVIOURS: dict[str, Callable[[Session], None]] = {
+    behaviour.__name__: behaviour
+    for behaviour in (
+        obedient, silent, stubborn, frozen, crashing, garbling, lying, greedy, flooding, stalling, keyless, refused,
+        dropping, leaving, hanging_up, abandoning, unread,
+    )
+}  # fmt: skip
+
+
+def main(sock: socket.socket) -> None:
+    """As `recorder.worker.main`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    start = wire.receive(sock)
+    if isinstance(start, Start):
+        BEHAVIOURS[start.url.rpartition("/")[2]](Session(sock, start))
+    os._exit(1)
