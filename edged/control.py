@@ -64,6 +64,7 @@ class Control:
         self._site = site
         self._path = path
         self._runner: web.AppRunner | None = None
+        self._listening = False
 
     async def start(self) -> None:
         """Listen. A socket that nobody listens on any more is replaced. Raises OSError when the path cannot be used."""
@@ -86,12 +87,15 @@ class Control:
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         await asyncio.to_thread(_remove_stale, self._path)
         await web.UnixSite(self._runner, str(self._path)).start()
+        self._listening = True
         self._path.chmod(SOCKET_MODE)
 
     async def stop(self) -> None:
         """Answer what is being asked, then close; the socket file goes."""
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._listening:
+            self._path.unlink(missing_ok=True)
 
     async def _explain(self, request: web.Request) -> web.Response:
         segment = request.query.get("segment", "")

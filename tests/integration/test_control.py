@@ -1,0 +1,123 @@
+"""The control socket: what it serves, whom it refuses, and what it says when something goes wrong."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from pydantic import BaseModel
+
+from edged import control, documents, exits
+from edged.control import Control, Page, Refusal
+
+
+class FakeSite:
+    """Three gaps, served one a page; one verb that fails."""
+
+    asked: tuple[str | None, str | None, str | None, int | None] | None = None
+
+    async def cameras(self) -> documents.Cameras:
+        return documents.Cameras(cameras=[])
+
+    async def alarms(self) -> documents.Alarms:
+        raise RuntimeError("a defect")
+
+    async def reload(self) -> documents.Reload:
+        raise Refusal("edged.toml: cameras.lobby.url: is missing", "write it", exits.CONFIG)
+
+    def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+        self.asked = (camera, start, end, limit)
+
+        def page(cursor: object | None) -> tuple[list[BaseModel], object | None]:
+            number = 0 if cursor is None else int(str(cursor))
+            row = documents.Gap(camera="lobby", start=f"{number}", end=None, cause="stalled", detail="")
+            return [row], number + 1 if number < 2 else None
+
+        return page
+
+    def __getattr__(self, name: str) -> Any:
+        async def unused() -> None:
+            raise AssertionError(name)
+
+        return unused
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[tuple[FakeSite, aiohttp.ClientSession]]:
+    site, path = FakeSite(), tmp_path / "run" / "control.sock"
+    server = Control(site, path)
+    await server.start()
+    connector = aiohttp.UnixConnector(str(path))
+    async with aiohttp.ClientSession("http://edged", connector=connector) as session:
+        yield site, session
+    await server.stop()
+    assert not path.exists()
+
+
+async def test_a_long_answer_is_one_document_made_of_pages(served: tuple[FakeSite, aiohttp.ClientSession]) -> None:
+    site, session = served
+    async with session.get("/v1/gaps", params={"camera": "lobby", "from": "x", "limit": "7"}) as answer:
+        document = documents.Gaps.model_validate_json(await answer.read())
+    assert [gap.start for gap in document.gaps] == ["0", "1", "2"]
+    assert site.asked == ("lobby", "x", None, 7)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "exit_code", "words"),
+    [
+        ("POST", "/v1/reload", 400, exits.CONFIG, "cameras.lobby.url"),
+        ("GET", "/v1/gaps?limit=many", 400, exits.USAGE, "limit=many"),
+        ("GET", "/v1/retention/explain", 400, exits.USAGE, "no segment named"),
+        ("GET", "/v1/alarms", 500, exits.FAILED, "failed to answer"),
+        ("GET", "/v1/format-everything", 404, exits.FAILED, "Not Found"),
+        ("DELETE", "/v1/segments", 405, exits.FAILED, "Method Not Allowed"),
+    ],
+)
+async def test_whatever_goes_wrong_is_one_clear_document(
+    served: tuple[FakeSite, aiohttp.ClientSession], method: str, path: str, status: int, exit_code: int, words: str
+) -> None:
+    async with served[1].request(method, path) as answer:
+        error = documents.Error.model_validate_json(await answer.read())
+    assert (answer.status, error.exit) == (status, exit_code)
+    assert words in error.error
+    assert "a defect" not in error.error
+
+
+async def test_other_accounts_are_refused(
+    served: tuple[FakeSite, aiohttp.ClientSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "peer_uid", lambda _request: 4711)
+    async with served[1].get("/v1/cameras") as answer:
+        error = documents.Error.model_validate_json(await answer.read())
+    assert (answer.status, error.exit) == (403, exits.NOT_ALLOWED)
+
+
+async def test_the_peer_is_known_by_the_kernel(served: tuple[FakeSite, aiohttp.ClientSession]) -> None:
+    async with served[1].get("/v1/cameras") as answer:
+        assert answer.status == 200
+
+
+async def test_a_socket_that_a_killed_daemon_left_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    server = Control(FakeSite(), path)
+    await server.start()
+    assert path.stat().st_mode & 0o777 == control.SOCKET_MODE
+    await server.stop()
+
+
+async def test_a_socket_in_use_and_a_file_of_that_name_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        server = Control(FakeSite(), path)
+        with pytest.raises(FileExistsError, match="in use by another program"):
+            await server.start()
+        await server.stop()
+    assert path.is_socket()
