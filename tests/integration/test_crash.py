@@ -17,7 +17,7 @@ from tests.support.daemon import Daemon, moment
 from tests.support.footage import Sound
 from tests.support.rtsp_server import RtspServer
 from tests.support.scenes import cheap, recording_faults, watched
-from tests.support.waiting import let_run, wait_until
+from tests.support.waiting import let_run
 
 MAX_LOSS_S = 2.0
 BACK_S = 15.0
@@ -92,8 +92,8 @@ def test_sigkill_of_one_worker_is_a_gap_of_that_camera_alone(tmp_path: Path) -> 
         workers = edged.workers()
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
-        wait_until(lambda: len(set(edged.workers()) - {workers[0]}) == 2, BACK_S, "another worker took its place")
-        wait_until(lambda: [gap.cause for gap in edged.gaps()].count("worker-crash") == 1, 5, "a gap says so")
+        edged.until(lambda: len(set(edged.workers()) - {workers[0]}) == 2, BACK_S, "another worker took its place")
+        edged.until(lambda: [gap.cause for gap in edged.gaps()].count("worker-crash") == 1, 5, "a gap says so")
         edged.wait_for_states("recording", names, BACK_S)
         let_run(3, edged.check_alive)
         assert edged.stop() == 0

@@ -13,7 +13,6 @@ from tests.support.daemon import Daemon
 from tests.support.fault_camera import SILENT, FaultCamera, Faults
 from tests.support.footage import SMALL
 from tests.support.rtsp import Account
-from tests.support.waiting import wait_until
 
 RIGHT = "Right!Sesame/77%&"
 WRONG = "Wrong:Tulip@88#?"
@@ -51,8 +50,8 @@ def test_no_password_anywhere(tmp_path: Path) -> None:
         with Daemon(tmp_path / "edged", setup) as edged:
             edged.wait_for_states("recording", ["digest", "basic"])
             edged.wait_for_states("down", ["locked", "silent", "missing", "absent"], 25)
-            wait_until(lambda: flaky.connections >= 2, 15, "the flaky camera is connected to again")
-            wait_until(lambda: len(edged.segments("digest")) >= 2, 15, "some segments")
+            edged.until(lambda: flaky.connections >= 2, 15, "the flaky camera is connected to again")
+            edged.until(lambda: len(edged.segments("digest")) >= 2, 15, "some segments")
             for verb in ("status", "cameras", "segments", "gaps", "retention", "alarms", "version", "reload"):
                 edged.ctl(verb)
                 edged.ctl(verb, json_=False)

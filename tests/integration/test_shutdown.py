@@ -15,7 +15,7 @@ from tests.support.fault_camera import SILENT, FaultCamera
 from tests.support.footage import SMALL
 from tests.support.rtsp_server import RtspServer
 from tests.support.scenes import cheap, recording_faults, watched
-from tests.support.waiting import let_run, wait_until
+from tests.support.waiting import let_run
 
 CAMERAS = (cheap("one"), cheap("two", codec="h265"))
 UNTIL_S = 1.0
@@ -58,7 +58,7 @@ def test_an_early_stop_is_clean_as_well(tmp_path: Path) -> None:
         FaultCamera(footage.clip(SMALL), faults=SILENT) as silent,
         Daemon(tmp_path, Setup([Watched("silent", silent.url)])) as edged,
     ):
-        wait_until(lambda: silent.connections > 0, 15, "it connects")
+        edged.until(lambda: silent.connections > 0, 15, "it connects")
         assert edged.stop() == 0
         edged.wait_for_no_process()
         assert not edged.socket.exists()

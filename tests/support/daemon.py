@@ -21,13 +21,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from edged import documents
 from tests.support import frames
 from tests.support.configuration import Setup
 from tests.support.rtsp_server import REPOSITORY
 from tests.support.waiting import wait_until
+
+T = TypeVar("T")
 
 MARK: Final = "EDGED_TEST_MARK"
 READY_S: Final = 15.0
@@ -203,16 +205,24 @@ class Daemon:
         document = self.ask("/v1/status")
         return None if document is None else documents.Status.model_validate(document)
 
+    def until(self, probe: Callable[[], T], within_s: float, what: str) -> T:
+        """Something that the daemon brings about; its death ends the waiting."""
+
+        def look() -> T:
+            self.check_alive()
+            return probe()
+
+        return wait_until(look, within_s, what)
+
     def wait_for(self, wanted: Callable[[documents.Status], object], within_s: float, what: str) -> documents.Status:
         """The first status that is as wanted."""
 
         def look() -> documents.Status | None:
-            self.check_alive()
             status = self.status()
             return status if status is not None and wanted(status) else None
 
         try:
-            found = wait_until(look, within_s, what)
+            found = self.until(look, within_s, what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{json.dumps(self.ask('/v1/cameras'), indent=1)}") from None
         if found is None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, TypeVar
+from urllib.parse import quote
 
 from tests.support import rtsp
 from tests.support.clips import Clip, Coded
@@ -86,7 +87,7 @@ class FaultCamera:
 
     @property
     def url_with_account(self) -> str:
-        login = f"{self.account.user}:{self.account.password}@" if self.account else ""
+        login = f"{quote(self.account.user)}:{quote(self.account.password, safe='')}@" if self.account else ""
         return self.url.replace("rtsp://", f"rtsp://{login}")
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Literal, Self
+from urllib.parse import quote
 
 from tests.support.footage import Picture, Sound, clip_path
 from tests.support.waiting import TooLateError
@@ -89,7 +90,9 @@ class RtspServer:
     def url(self, camera: str, *, account: bool = False) -> str:
         """Without user and password unless asked for them: edged gets those apart."""
         mount = self.cameras[camera]
-        login = f"{mount.user}:{mount.password}@" if account and mount.user else ""
+        login = (
+            f"{quote(mount.user, safe='')}:{quote(mount.password or '', safe='')}@" if account and mount.user else ""
+        )
         return f"rtsp://{login}127.0.0.1:{self.port}/{camera}"
 
     def stop_camera(self, camera: str) -> None:
