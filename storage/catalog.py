@@ -7,6 +7,7 @@ counters that spare everybody else from adding up rows.
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 
 from storage.answers import Tail
 from storage.errors import NotOpen
@@ -79,7 +80,7 @@ def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -
     volume = connection.execute("SELECT number FROM volumes WHERE id = ?", (opening.volume,)).fetchone()
     if volume is None:
         raise NotOpen(f"volume {opening.volume} is not known", "configure it and start edged again")
-    if opening.seq < camera.next_seq:
+    if segment_by_seq(connection, opening.camera, opening.seq) is not None:
         what = f"segment {opening.seq} of {opening.camera} exists; the next is {camera.next_seq}"
         raise NotOpen(what, "the camera's worker must be started anew")
     lasting = open_gap(connection, camera.number)
@@ -96,7 +97,8 @@ def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -
             *(opening.epoch, opening.synced),
         ),
     )
-    connection.execute("UPDATE cameras SET next_seq = ? WHERE number = ?", (opening.seq + 1, camera.number))
+    next_seq = max(camera.next_seq, opening.seq + 1)
+    connection.execute("UPDATE cameras SET next_seq = ? WHERE number = ?", (next_seq, camera.number))
 
 
 def commit_segment(connection: sqlite3.Connection, closing: Closing) -> Segment:
@@ -162,42 +164,48 @@ def quarantine(
     settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
 
 
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A file that no row vouches for; with a `name`, one that is set aside under it."""
+
+    camera: str
+    seq: int
+    volume: str
+    start: Point
+    bounds: Bounds
+    epoch: int
+    name: str | None = None
+
+
 def adopt_orphan(
     connection: sqlite3.Connection,
     life: Life,
-    camera: str,
-    seq: int,
-    volume: str,
-    start: Point,
-    duration_ms: int,
+    orphan: Orphan,
     size: int,
     sha256: Sha256,
-    bounds: Bounds,
-    epoch: int,
-    *,
-    name: str | None,
+    duration_ms: int = 0,
     video_frames: int = 0,
-) -> int:
-    """A file that no row vouches for: unproven, or, under a `name`, quarantined. The account of time stays as it is."""
-    number = camera_row(connection, camera).number
+) -> None:
+    """Unproven, or quarantined if it has a name of its own. The account of the camera's time stays as it is."""
+    camera = camera_row(connection, orphan.camera).number
+    start, bounds = orphan.start, orphan.bounds
+    state = SegmentState.COMMITTED if orphan.name is None else SegmentState.QUARANTINED
     segment_id: int = connection.execute(
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
         " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name)"
         " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?)"
         " RETURNING id",
         (
-            *(number, seq, volume, SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED, life.run),
-            *(start.boot, start.boottime_ms, start.wall_ms, duration_ms, size, sha256, video_frames),
-            *(bounds.floor_s, bounds.ceiling_s, epoch, name),
+            *(camera, orphan.seq, orphan.volume, state, life.run, start.boot, start.boottime_ms, start.wall_ms),
+            *(duration_ms, size, sha256, video_frames, bounds.floor_s, bounds.ceiling_s, orphan.epoch, orphan.name),
         ),
     ).fetchone()[0]
-    if name is None:
+    if orphan.name is None:
         connection.execute(
             "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
-            (seq + 1, duration_ms, number),
+            (orphan.seq + 1, duration_ms, camera),
         )
     hold(connection, _by_id(connection, segment_id), size)
-    return segment_id
 
 
 def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:

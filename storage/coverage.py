@@ -7,15 +7,25 @@ here as unexplained, whatever the catalog believes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 from storage.answers import Coverage
 from storage.gaps import JOIN_MS
 from storage.model import GapCause
 from storage.queries import PAGE_MAX
 from storage.runs import STEP_MS
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """How a question is put to the database (`storage.database.Database.read`)."""
+
+    def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T: ...
+
 
 SEAM_MS: Final = JOIN_MS + STEP_MS
 """A hole in wall time up to this is a seam between two segments under a clock that is being slewed."""
@@ -107,3 +117,15 @@ def _merged(spans: Iterable[tuple[int, int]], seam_ms: int) -> Iterator[tuple[in
 
 def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
     return sum(max(0, min(end, right) - max(begin, left)) for begin, end in spans)
+
+
+def of(read: Reader, camera: str, start_ms: int, end_ms: int, now_ms: int) -> Coverage:
+    """The coverage of an interval, read page by page; what has not happened yet is left out."""
+    end_ms = min(end_ms, now_ms)
+    claim = read(partial(claims, camera=camera, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms))
+    committed: list[tuple[int, int]] = []
+    page_start: int | None = start_ms
+    while page_start is not None:
+        page, page_start = read(partial(claimed_page, camera=camera, start_ms=page_start, end_ms=end_ms))
+        committed += page
+    return measure(claim, committed, start_ms, end_ms)

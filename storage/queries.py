@@ -6,13 +6,14 @@ Functions over a read-only connection; wall clock is used for searching, never f
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from storage.ages import age
 from storage.answers import CameraUsage
 from storage.layout import parse_segment_name
-from storage.model import Gap, Moment, Segment
+from storage.model import Bounds, Gap, Moment, Segment
 from storage.rows import GAP_SQL, SEGMENT_SQL, SegmentRow, gap_row, segment_by_seq, segment_row
 from storage.runs import Point, boots
 
@@ -209,6 +210,53 @@ def garbage_rows(connection: sqlite3.Connection, volume: str) -> list[SegmentRow
     """What is on its way out of a volume."""
     rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, PAGE_MAX))
     return [segment_row(row) for row in rows]
+
+
+def newest_starts(connection: sqlite3.Connection) -> list[tuple[str, int | None]]:
+    """Every camera, with the wall clock of its newest committed segment."""
+    return [
+        (name, row[0] if row else None)
+        for number, name, _ in _cameras(connection, None)
+        for row in connection.execute(
+            "SELECT max(start_wall_ms) FROM segments WHERE camera = ? AND state = 'committed'", (number,)
+        )
+    ]
+
+
+def vouched(
+    connection: sqlite3.Connection, camera: str, paths: Iterable[tuple[str, PurePosixPath]]
+) -> list[tuple[str, PurePosixPath]]:
+    """Which of these final paths (volume, relative) belong to a row, whatever its state."""
+    found = []
+    for volume, relative in paths:
+        parsed = parse_segment_name(relative.name)
+        row = segment_by_seq(connection, camera, parsed[1]) if parsed else None
+        if row is not None and (row.volume, row.relative) == (volume, relative):
+            found.append((volume, relative))
+    return found
+
+
+def is_free(connection: sqlite3.Connection, camera: str, seq: int) -> bool:
+    """No segment of the camera has this number."""
+    return segment_by_seq(connection, camera, seq) is None
+
+
+def newest_bounds(connection: sqlite3.Connection, camera: str) -> Bounds | None:
+    """As stamped on the camera's last segment."""
+    row = connection.execute(
+        "SELECT s.floor_s, s.ceiling_s FROM segments s JOIN cameras c ON c.number = s.camera"
+        " WHERE c.id = ? AND s.name IS NULL ORDER BY s.seq DESC LIMIT 1",
+        (camera,),
+    ).fetchone()
+    return Bounds(*row) if row else None
+
+
+def boot_that_ran(connection: sqlite3.Connection, boot_id: str, boottime_ms: int) -> int | None:
+    """The number of the boot with this id that ran until this boottime at least; None for one nobody counted."""
+    row = connection.execute(
+        "SELECT max(number) FROM boots WHERE boot_id = ? AND ran_ms >= ?", (boot_id, boottime_ms)
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
 
 
 def _clock(now: Point) -> tuple[int, int]:

@@ -2,15 +2,21 @@
 
 Facts are handed to the one writer and answered with a `concurrent.futures.Future` that resolves after COMMIT. Reads
 run on a short read-only connection in the caller's thread. `recover` and `sweep` do their file work in the caller's
-thread too, so that recording never waits for them. Keeps S1, S3, S4, S5, S9 and S10 together with its neighbours.
+thread too, `salvage` in one of its own, so that recording never waits for them. Keeps S1, S3, S4, S5, S9 and S10
+together with its neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from sqlite3 import Connection
+from typing import Final, Self, TypeVar
 
+from storage import alarms, catalog, coverage, gaps, opening, queries, runs
 from storage.answers import (
     AlarmRow,
     CameraUsage,
@@ -22,34 +28,70 @@ from storage.answers import (
     VolumeStatus,
 )
 from storage.clock import Clock
+from storage.database import Database
+from storage.errors import NotOpen, StoreClosed
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
 from storage.retention import Decision
+from storage.rows import SegmentRow, camera_row, segment_by_seq
+from storage.runs import Point
+from storage.salvage import Salvager
+from storage.sweep import Sweeper
 from storage.volume import VolumeSpec
+
+__all__ = ["AlarmRow", "CameraUsage", "Coverage", "RecoveryReport", "Severity", "Store", "SweepReport", "VolumeStatus"]
+
+T = TypeVar("T")
+
+SALVAGES_MAX: Final = 1
+"""Salvages run one after the other: they read files, and recording needs the disk more."""
 
 
 class Store:
     """One state directory and its volumes, held by one daemon."""
 
-    run: int
-    """Number of this daemon run; each start counts it up."""
-    boot: int
-    """Number of this boot as the database counts them."""
-    previous_end: GapCause | None
-    """How the last run that recorded ended: DAEMON_STOPPED, DAEMON_CRASH, POWER_LOSS; None before the first."""
+    def __init__(self, held: opening.Held, clock: Clock) -> None:
+        """Use `open`."""
+        self._held = held
+        self._clock = clock
+        self._database: Database = held.database
+        self._life = held.life
+        self._pool = held.pool
+        self._epoch = held.life.epoch
+        self._salvager = Salvager(held.database, held.life, clock)
+        self._sweeper = Sweeper(held.database, held.life, clock, held.pool)
+        self._repairing = threading.Lock()
+        self._sweeping = threading.Lock()
+        self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
+        self._closing = False
 
     @classmethod
-    def open(cls, *, state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Store:
+    def open(cls, *, state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Self:
         """Lock `state`, open the database and the volumes. Quick whatever is stored.
 
-        Raises StateLocked, StateUnusable, DatabaseDamaged, or VolumeRefused when no volume at all can be used; a
-        refused volume beside others is only away, see `volumes()`.
+        Raises StateLocked, StateUnusable, DatabaseDamaged, WriteFailed, or VolumeRefused when no volume at all can be
+        used; a refused volume beside others is only away, see `volumes()`.
         """
-        raise NotImplementedError
+        return cls(opening.hold(state, node, volumes, clock), clock)
+
+    @property
+    def run(self) -> int:
+        """Number of this daemon run; each start counts it up."""
+        return self._life.run
+
+    @property
+    def boot(self) -> int:
+        """Number of this boot as the database counts them."""
+        return self._life.boot
 
     @property
     def epoch(self) -> int:
         """The clock epoch now: steps of the wall clock over 0.5 s and boots count it up."""
-        raise NotImplementedError
+        return self._epoch
+
+    @property
+    def previous_end(self) -> GapCause | None:
+        """How the last run that recorded ended: DAEMON_STOPPED, DAEMON_CRASH, POWER_LOSS; None before the first."""
+        return self._life.previous_end
 
     def enrol(self, camera: str, at: Moment) -> Future[Tail]:
         """The camera is to be recorded from now on; its time is accounted for from `at`.
@@ -57,22 +99,22 @@ class Store:
         New: a gap STARTING begins at `at`. Known from an earlier run: what is unaccounted for becomes a gap of cause
         `previous_end` up to the start of this run, then STARTING. Known in this run: its state continues.
         """
-        raise NotImplementedError
+        return self._submit(partial(catalog.enrol, life=self._life, camera=camera, at=at))
 
     def tail(self, camera: str) -> Tail:
-        """Where the camera's chain ends now; blocking."""
-        raise NotImplementedError
+        """Where the camera's chain ends now; blocking. UnknownCamera if it was never enrolled."""
+        return self._database.read(partial(catalog.tail, camera=camera))
 
-    def open_segment(self, opening: Opening) -> Future[None]:
+    def open_segment(self, opened: Opening) -> Future[None]:
         """The `open` row, before the file exists. Ends the camera's open gap where the segment starts.
 
         What lies between the last thing known and the start becomes a gap UNKNOWN.
         """
-        raise NotImplementedError
+        return self._submit(partial(catalog.open_segment, life=self._life, opening=opened))
 
     def commit_segment(self, closing: Closing) -> Future[Segment]:
-        """The file lies complete and synced under its final name."""
-        raise NotImplementedError
+        """The file lies complete and synced under its final name. Told twice, it is committed once."""
+        return self._submit(partial(catalog.commit_segment, closing=closing))
 
     def begin_gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> Future[None]:
         """From `at` the camera is not recording, never earlier than what is recorded; None: from the end of that.
@@ -80,47 +122,91 @@ class Store:
         The cause of the open gap again: nothing happens. Another cause: that gap ends and this one begins at `at`
         (None: now).
         """
-        raise NotImplementedError
+        now = self._point(self._clock.now())
+        start = None if at is None else self._point(at)
+
+        def fact(connection: Connection) -> None:
+            gaps.begin(connection, camera_row(connection, camera), start, now, cause, detail)
+
+        return self._submit(fact)
 
     def salvage(
-        self, camera: str, cause: GapCause = GapCause.WORKER_CRASH, detail: str = ""
+        self, camera: str, *, seq: int | None = None, cause: GapCause = GapCause.WORKER_CRASH, detail: str = ""
     ) -> Future[list[Segment]]:
-        """A worker died or gave up a segment: adopt what it left as `.part`, as far as nobody holds its lock.
+        """A worker died, or (with `seq`) gave up one segment: adopt what it left, as far as nobody holds its lock.
 
         The gap that follows moves to the adopted end; a hole before a following segment becomes a gap of `cause`.
+        Without `seq` the worker must be dead: a segment that was opened and has no file yet is taken for lost.
         """
-        raise NotImplementedError
+        try:
+            return self._salvages.submit(self._salvage, camera, seq, cause, detail)
+        except RuntimeError:
+            refused: Future[list[Segment]] = Future()
+            refused.set_exception(StoreClosed("the store is closing", "what is left is adopted at the next start"))
+            return refused
 
     def recover(self) -> RecoveryReport:
         """Finish what earlier runs left open: garbage, `.part` files, renamed files without a committed row.
 
         Blocking, idempotent; run it in a thread behind running recording.
         """
-        raise NotImplementedError
+        with self._sweeping:
+            garbage = self._sweeper.finish_garbage()
+        with self._repairing:
+            volumes = self._pool.present()
+            left_open = self._database.read(partial(queries.open_rows, camera=None, before_run=self.run))
+            outcome = self._salvager.rows(left_open, volumes, self.previous_end or GapCause.UNKNOWN, "")
+            orphans = self._salvager.orphans(volumes)
+        return RecoveryReport(
+            adopted=len(outcome.adopted),
+            unproven=orphans.unproven,
+            quarantined=outcome.quarantined + orphans.quarantined,
+            without_file=outcome.without_file,
+            garbage=garbage,
+            left=(*outcome.left, *orphans.left),
+        )
 
     def sweep(self, configured: Mapping[str, Bounds]) -> SweepReport:
         """Destroy what is past its ceiling, and what is past its floor where space is needed. Blocking, own thread."""
-        raise NotImplementedError
+        with self._sweeping:
+            return self._sweeper.sweep(configured)
 
-    def explain(self, camera: str, seq: int, configured: Mapping[str, Bounds]) -> Decision:
-        """Why this segment would be kept or destroyed now: the same code that a sweep runs. Raises NotOpen if unknown."""
-        raise NotImplementedError
+    def explain(self, segment: tuple[str, int] | Path, configured: Mapping[str, Bounds]) -> Decision:
+        """Why this segment (camera and seq, or path) is kept or destroyed: the code of a sweep. NotOpen if unknown."""
+
+        def find(connection: Connection) -> SegmentRow | None:
+            if isinstance(segment, Path):
+                return queries.segment_by_path(connection, segment)
+            return segment_by_seq(connection, *segment)
+
+        row = self._database.read(find)
+        if row is None:
+            name = segment if isinstance(segment, Path) else f"{segment[0]}/{segment[1]}"
+            raise NotOpen(f"there is no segment {name}", "`edgectl segments` lists those there are")
+        return self._sweeper.explain(row, configured)
 
     def choose_volume(self) -> VolumeStatus | None:
         """Where the next segments go; None while no volume in service has room."""
-        raise NotImplementedError
+        return self._pool.choose(self._ring(), self._largest_next())
 
     def volumes(self) -> list[VolumeStatus]:
         """All configured volumes, those that are away included."""
-        raise NotImplementedError
+        return self._pool.statuses(self._ring(), self._largest_next())
 
     def heartbeat(self) -> Future[None]:
         """This boot and this run lived until now; every 10 s. Resolving proves that the writer lives."""
-        raise NotImplementedError
+        return self._submit(partial(runs.heartbeat, life=self._life, now=self._clock.now()))
 
     def clock_stepped(self, at: Moment, synced: bool) -> Future[int]:
         """The wall clock was stepped over 0.5 s: a new epoch begins; answers its number."""
-        raise NotImplementedError
+
+        def remember(done: Future[int]) -> None:
+            if done.exception() is None:
+                self._epoch = max(self._epoch, done.result())
+
+        future = self._submit(partial(runs.begin_epoch, boot=self.boot, at=at, synced=synced))
+        future.add_done_callback(remember)
+        return future
 
     def segments(
         self,
@@ -129,40 +215,74 @@ class Store:
         end_ms: int | None,
         *,
         after: Segment | None = None,
-        limit: int = 1000,
+        limit: int = queries.PAGE_MAX,
     ) -> list[Segment]:
         """Committed segments that touch the interval of wall time, by camera and start; at most 1000 a page.
 
         `after` is the last segment of the page before.
         """
-        raise NotImplementedError
+        return self._database.read(lambda db: queries.segments(db, camera, start_ms, end_ms, after, limit))
 
     def gaps(
-        self, camera: str | None, start_ms: int | None, end_ms: int | None, *, after: Gap | None = None, limit: int = 1000
+        self,
+        camera: str | None,
+        start_ms: int | None,
+        end_ms: int | None,
+        *,
+        after: Gap | None = None,
+        limit: int = queries.PAGE_MAX,
     ) -> list[Gap]:
         """Gaps that touch the interval of wall time, by camera and start; at most 1000 a page."""
-        raise NotImplementedError
+        return self._database.read(lambda db: queries.gaps(db, camera, start_ms, end_ms, after, limit))
 
     def coverage(self, camera: str, start_ms: int, end_ms: int) -> Coverage:
         """What of the interval of wall time is recorded, explained, unexplained; from the catalog alone."""
-        raise NotImplementedError
+        return coverage.of(self._database.read, camera, start_ms, end_ms, self._clock.now().wall_ms)
 
     def usage(self) -> list[CameraUsage]:
         """From counters, cheap; includes cameras that are no longer configured."""
-        raise NotImplementedError
+        now = self._point(self._clock.now())
+        return self._database.read(partial(queries.usage, now=now))
 
     def raise_alarm(self, key: str, severity: Severity, text: str, action: str) -> Future[bool]:
-        """The condition holds; True when it did not before. Raised again: text and severity are brought up to date."""
-        raise NotImplementedError
+        """The condition holds; True when it did not before. Raised again: its words are brought up to date."""
+        now_ms = self._clock.now().wall_ms
+        return self._submit(lambda db: alarms.raise_alarm(db, key, severity, text, action, now_ms))
 
     def clear_alarm(self, key: str) -> Future[bool]:
         """The condition holds no longer; True when it did before."""
-        raise NotImplementedError
+        return self._submit(partial(alarms.clear_alarm, key=key, now_ms=self._clock.now().wall_ms))
 
     def alarms(self) -> list[AlarmRow]:
         """All alarms, raised ones first, then by the time they were raised."""
-        raise NotImplementedError
+        return self._database.read(alarms.alarms)
 
-    def close(self, *, clean: bool = True) -> None:
+    def close(self, clean: bool = True) -> None:
         """End this run and let go of everything. `clean` says that recording was ended in order before."""
-        raise NotImplementedError
+        if self._closing:
+            return
+        self._closing = True
+        self._salvages.shutdown()
+        try:
+            if clean:
+                self._submit(partial(runs.end_run, life=self._life, now=self._clock.now())).result(opening.PATIENCE_S)
+        finally:
+            self._held.release()
+
+    def _submit(self, fact: Callable[[Connection], T]) -> Future[T]:
+        return self._database.submit(fact)
+
+    def _point(self, moment: Moment) -> Point:
+        return Point.of(self.boot, moment)
+
+    def _salvage(self, camera: str, seq: int | None, cause: GapCause, detail: str) -> list[Segment]:
+        with self._repairing:
+            rows = self._database.read(partial(queries.open_rows, camera=camera, before_run=None))
+            wanted = [row for row in rows if row.run == self.run and seq in (None, row.seq)]
+            return self._salvager.rows(wanted, self._pool.present(), cause, detail).adopted
+
+    def _ring(self) -> Callable[[str], tuple[int, int]]:
+        return lambda volume: self._database.read(partial(queries.ring_of_volume, volume=volume))
+
+    def _largest_next(self) -> int:
+        return max(self._database.read(partial(queries.next_bytes, run=self.run)).values(), default=0)

@@ -1,0 +1,84 @@
+"""Taking hold of a state directory: its lock, its database, its volumes, and a new run. Undone in the opposite order.
+
+Work here does not depend on what is stored: a daemon that starts records at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from storage import runs
+from storage.clock import Clock
+from storage.database import Database
+from storage.errors import StateLocked, StateUnusable
+from storage.pool import Pool
+from storage.runs import Life
+from storage.volume import VolumeSpec
+
+LOCK_NAME: Final = "edged.lock"
+DATABASE_NAME: Final = "edged.db"
+STATE_MODE: Final = 0o750
+LOCK_MODE: Final = 0o640
+PATIENCE_S: Final = 30.0
+"""How long opening and closing wait for a COMMIT before they say that the disk stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything a store holds while it is open."""
+
+    database: Database
+    pool: Pool
+    life: Life
+    _undo: ExitStack
+
+    def release(self) -> None:
+        """Let go of it: database, volumes, lock."""
+        self._undo.close()
+
+
+def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Held:
+    """Lock, open, begin a run; all of it or nothing."""
+    with ExitStack() as undo:
+        undo.callback(os.close, _lock(state))
+        database = Database(state / DATABASE_NAME)
+        undo.callback(database.close)
+        pool = Pool(volumes, node, database.read(runs.known_volumes))
+        undo.callback(pool.close)
+        for volume in pool.opened:
+            meet = partial(runs.meet_volume, volume=volume.id, path=volume.path)
+            database.submit(meet).result(PATIENCE_S)
+        begin = partial(runs.begin_run, boot_id=clock.boot_id, now=clock.now(), synced=clock.synced())
+        life = database.submit(begin).result(PATIENCE_S)
+        return Held(database, pool, life, undo.pop_all())
+
+
+def _lock(state: Path) -> int:
+    """The locked file, with our process id in it for whoever comes second."""
+    try:
+        state.mkdir(mode=STATE_MODE, parents=True, exist_ok=True)
+        fd = os.open(state / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_MODE)
+    except OSError as error:
+        what = f"the state directory {state} cannot be used ({error.strerror})"
+        raise StateUnusable(what, "give it to the user that edged runs as, or correct `state` under [paths]") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError as error:
+        pid = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        what = f"another edged (process {pid}) uses the state directory {state}"
+        raise StateLocked(what, "stop that one first, or configure another state directory") from error
+    except OSError as error:
+        os.close(fd)
+        what = f"the state directory {state} cannot be written ({error.strerror})"
+        raise StateUnusable(what, "check that its disk is healthy and has free space") from error
+    return fd

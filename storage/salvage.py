@@ -1,0 +1,296 @@
+"""Carries out what `storage.recovery` decides: cut, hash, rename, adopt; or quarantine what cannot be read.
+
+Blocking file work, in the thread of its caller; rows are changed through the one writer. Keeps S6's other half (what
+was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final, TypeVar
+
+from storage import catalog, queries
+from storage.clock import Clock
+from storage.database import Database
+from storage.durable import fsync_directory, rename_noreplace
+from storage.errors import StoreError
+from storage.layout import final_name, parse_segment_name, segment_path
+from storage.model import Bounds, GapCause, Segment, SegmentState, Sha256
+from storage.mp4 import Mp4Damaged, Mp4Summary, summary
+from storage.recovery import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.rows import SegmentRow, segment_by_id
+from storage.runs import Life, Point
+from storage.story import Story, parse_story
+from storage.volume import Volume
+
+T = TypeVar("T")
+
+QUARANTINE_SUFFIX: Final = ".quarantined"
+UNSTAMPED: Final = Bounds(0, 365 * 86_400)
+"""Bounds of a file that tells none, of a camera without a segment: a year, and a configured floor holds besides."""
+DAYS_LOOKED_INTO: Final = 2
+"""Days in whose directories files without a row are looked for; older ones belong to a check of everything."""
+HASH_BLOCK_BYTES: Final = 1 << 20
+"""Read at a time: large enough that a hard disk streams, small enough to be nothing."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a round of repairs came to."""
+
+    adopted: list[Segment] = field(default_factory=list)
+    unproven: int = 0
+    quarantined: int = 0
+    without_file: int = 0
+    left: list[str] = field(default_factory=list)
+
+
+class Salvager:
+    """Works off what was left in progress. Its owner lets one thread at a time use it."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+
+    def rows(self, rows: Sequence[SegmentRow], volumes: Mapping[str, Volume], cause: GapCause, detail: str) -> Outcome:
+        """Work off these rows in progress. `cause` is for time that was lost and that no gap explains."""
+        outcome = Outcome()
+        listing = _list({(row.volume, row.relative.parent) for row in rows}, volumes)
+        repairs = reconcile(listing, [Expected(row.id, row.volume, row.relative) for row in rows], ())
+        for row, repair in zip(rows, repairs, strict=False):  # what lies beside their files is let be
+            with _told(outcome, repair):
+                self._repair(repair, row, outcome, cause, detail)
+        return outcome
+
+    def orphans(self, volumes: Mapping[str, Volume]) -> Outcome:
+        """Adopt files of the last days that no row vouches for."""
+        outcome = Outcome()
+        today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
+        for camera, newest_wall_ms in self._database.read(queries.newest_starts):
+            days = _days(today, newest_wall_ms)
+            listing = _list({(volume, PurePosixPath(camera, day)) for volume in volumes for day in days}, volumes)
+            vouched = self._vouched(camera, listing.entries)
+            for repair in reconcile(listing, (), vouched):
+                with _told(outcome, repair):
+                    self._adopt_orphan(repair, camera, volumes[repair.volume].path, outcome)
+        return outcome
+
+    def _vouched(self, camera: str, entries: Sequence[Entry]) -> set[tuple[str, PurePosixPath]]:
+        """The final paths in a listing that have a row; asked after the listing was made."""
+        finals = sorted(
+            {(entry.volume, entry.relative.with_name(final_name(entry.relative.name))) for entry in entries}
+        )
+        pages = (finals[begin : begin + queries.PAGE_MAX] for begin in range(0, len(finals), queries.PAGE_MAX))
+        return {
+            path for page in pages for path in self._database.read(partial(queries.vouched, camera=camera, paths=page))
+        }
+
+    def _repair(self, repair: Repair, row: SegmentRow, outcome: Outcome, cause: GapCause, detail: str) -> None:
+        if repair.action is Action.LEAVE:
+            outcome.left.append(f"{row.path}: {repair.reason}")
+        elif repair.action is Action.NO_FILE:
+            self._drop(row, outcome, cause, detail)
+        else:
+            with _locked(row.volume_path / repair.relative) as file:
+                found = _summary(file)
+                if found is not None:
+                    sha256, size = _seal(file, row.volume_path, repair, found)
+                    done = self._on_open(
+                        row,
+                        lambda connection, fresh: catalog.complete(
+                            connection, fresh, found.duration_ms, size, sha256, found.video_frames, cause, detail
+                        ),
+                    )
+                    outcome.adopted += [done] if done is not None else []
+                elif _size(file) == 0:
+                    _unlink(row.volume_path / repair.relative)
+                    self._drop(row, outcome, cause, detail)
+                else:
+                    name, sha256 = _quarantine(file, row.volume_path, repair.relative)
+                    size = _size(file)
+                    self._on_open(
+                        row,
+                        lambda connection, fresh: catalog.quarantine(
+                            connection, fresh, name, size, sha256, cause, detail
+                        ),
+                    )
+                    outcome.quarantined += 1
+
+    def _drop(self, row: SegmentRow, outcome: Outcome, cause: GapCause, detail: str) -> None:
+        self._on_open(row, lambda connection, fresh: catalog.drop_without_file(connection, fresh, cause, detail))
+        outcome.without_file += 1
+
+    def _on_open(self, row: SegmentRow, change: Callable[[sqlite3.Connection, SegmentRow], T]) -> T | None:
+        """Change a row if it is still in progress: what was found about it may have been told meanwhile."""
+
+        def fact(connection: sqlite3.Connection) -> T | None:
+            fresh = segment_by_id(connection, row.id)
+            return None if fresh is None or fresh.state is not SegmentState.OPEN else change(connection, fresh)
+
+        return self._database.submit(fact).result()
+
+    def _adopt_orphan(self, repair: Repair, camera: str, root: Path, outcome: Outcome) -> None:
+        with _locked(root / repair.relative) as file:
+            found = _summary(file)
+            story = parse_story(found.comment) if found is not None and found.comment is not None else None
+            if _size(file) == 0:
+                _unlink(root / repair.relative)
+            elif found is not None and story is not None and self._is_free(story, camera, repair.relative):
+                sha256, size = _seal(file, root, repair, found)
+                self._adopt(repair, story, found, size, sha256)
+                outcome.unproven += 1
+            else:
+                name, sha256 = _quarantine(file, root, repair.relative)
+                self._adopt_unread(repair, camera, name, _size(file), sha256)
+                outcome.quarantined += 1
+
+    def _is_free(self, story: Story, camera: str, relative: PurePosixPath) -> bool:
+        """The file is the one its story tells of, and nobody else has its number."""
+        own = segment_path(camera, story.start.wall_ms, story.seq)
+        if story.camera != camera or own != relative.with_name(final_name(relative.name)):
+            return False
+        return self._database.read(partial(queries.is_free, camera=camera, seq=story.seq))
+
+    def _adopt(self, repair: Repair, story: Story, found: Mp4Summary, size: int, sha256: Sha256) -> None:
+        now = self._clock.now()
+
+        def fact(connection: sqlite3.Connection) -> None:
+            boot = queries.boot_that_ran(connection, story.boot_id, story.start.boottime_ms)
+            # Of a boot nobody counted the age is unknown: it counts from now, so that no floor is cut short.
+            start = Point(self._life.boot, max(0, now.boottime_ms - found.duration_ms), story.start.wall_ms)
+            if boot is not None:
+                start = Point.of(boot, story.start)
+            orphan = catalog.Orphan(story.camera, story.seq, repair.volume, start, story.bounds, story.epoch)
+            catalog.adopt_orphan(connection, self._life, orphan, size, sha256, found.duration_ms, found.video_frames)
+
+        self._database.submit(fact).result()
+
+    def _adopt_unread(self, repair: Repair, camera: str, name: str, size: int, sha256: Sha256) -> None:
+        wall_ms, seq = parse_segment_name(repair.relative.name) or (0, 1)
+        start = Point(self._life.boot, self._clock.now().boottime_ms, wall_ms)
+
+        def fact(connection: sqlite3.Connection) -> None:
+            bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
+            orphan = catalog.Orphan(camera, max(1, seq), repair.volume, start, bounds, self._life.epoch, name)
+            catalog.adopt_orphan(connection, self._life, orphan, size, sha256)
+
+        self._database.submit(fact).result()
+
+
+def _days(today: date, newest_wall_ms: int | None) -> set[str]:
+    days = {str(today - timedelta(days=back)) for back in range(DAYS_LOOKED_INTO)}
+    if newest_wall_ms is not None:
+        days.add(segment_path("any", newest_wall_ms, 1).parts[1])
+    return days
+
+
+def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str, Volume]) -> Listing:
+    """The names in these directories, as far as their volumes are there. One that is not there is empty."""
+    entries: list[Entry] = []
+    unreadable: set[tuple[str, PurePosixPath]] = set()
+    for volume, directory in sorted(directories):
+        if volume not in volumes:
+            continue
+        try:
+            with os.scandir(volumes[volume].path / directory) as found:
+                entries += [
+                    Entry(volume, directory / e.name, e.inode()) for e in found if e.is_file(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            continue
+        except OSError:
+            unreadable.add((volume, directory))
+    return Listing(tuple(entries), frozenset(unreadable), frozenset(volumes))
+
+
+@contextmanager
+def _told(outcome: Outcome, repair: Repair) -> Iterator[None]:
+    """What cannot be worked off now is left for the next time, and said."""
+    try:
+        yield
+    except BlockingIOError:
+        outcome.left.append(f"{repair.relative}: it is still being written")
+    except OSError as error:
+        outcome.left.append(f"{repair.relative}: {error.strerror or error}")
+    except StoreError as error:
+        outcome.left.append(f"{repair.relative}: {error.what}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """The file, ours alone; BlockingIOError while its worker lives."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield file
+
+
+def _summary(file: BinaryIO) -> Mp4Summary | None:
+    """None if there is no whole fragment in it."""
+    try:
+        found = summary(file)
+    except Mp4Damaged:
+        return None
+    return found if found.whole_bytes else None
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _sha256(file: BinaryIO) -> Sha256:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(HASH_BLOCK_BYTES):
+        digest.update(block)
+    return digest.digest()
+
+
+def _seal(file: BinaryIO, root: Path, repair: Repair, found: Mp4Summary) -> tuple[Sha256, int]:
+    """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hash and size."""
+    path = root / repair.relative
+    final = path.with_name(final_name(path.name))
+    if path != final:
+        if _size(file) > found.whole_bytes:
+            file.truncate(found.whole_bytes)
+        os.fsync(file.fileno())
+        sha256 = _sha256(file)
+        _rename(path, final)
+    else:
+        sha256 = _sha256(file)
+        if repair.second is not None:
+            (root / repair.second).unlink(missing_ok=True)
+        fsync_directory(path.parent)
+    return sha256, _size(file)
+
+
+def _quarantine(file: BinaryIO, root: Path, relative: PurePosixPath) -> tuple[str, Sha256]:
+    """Set a file aside under a name that nobody takes for a segment."""
+    name = relative.with_name(final_name(relative.name) + QUARANTINE_SUFFIX)
+    os.fsync(file.fileno())
+    _rename(root / relative, root / name)
+    return str(name), _sha256(file)
+
+
+def _rename(old: Path, new: Path) -> None:
+    directory = os.open(old.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        rename_noreplace(old.name, new.name, dir_fd=directory)
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _unlink(path: Path) -> None:
+    """An empty file holds nothing to keep."""
+    path.unlink(missing_ok=True)
+    fsync_directory(path.parent)
