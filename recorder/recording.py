@@ -33,6 +33,8 @@ SILENT_NS: Final = 10 * NS_PER_S
 """No picture for so long, although the connection stands: a camera that sends nothing but reports."""
 NO_KEY_NS: Final = 30 * NS_PER_S
 """Pictures, but no key frame for so long: longer than any sane interval between them."""
+LIVE_WAITS: Final = 2
+"""Packets that had to be waited for until we believe that what gathered while connecting is read: one may be chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,16 @@ class Recording:
     """From packets to segments."""
 
     def __init__(
-        self, start: Start, video: VideoStream, sound: AudioStream | None, writer: Writer, clock: Clock
+        self,
+        start: Start,
+        video: VideoStream,
+        sound: AudioStream | None,
+        *,
+        writer: Writer,
+        clock: Clock,
+        began: Moment,
     ) -> None:
+        """`began` is when connecting began: nothing that is recorded is from before."""
         self._start = start
         self._video = video
         self._sound = sound
@@ -70,7 +80,7 @@ class Recording:
         self._video_scale = _scale(video)
         self._sound_scale = None if sound is None else _scale(sound)
         now = clock.now()
-        self._timeline = Timeline(now)
+        self._timeline = Timeline(began)
         self._menders = {True: Mender[Coded](self._video_scale)}
         if self._sound_scale is not None:
             self._menders[False] = Mender[Coded](self._sound_scale)
@@ -84,7 +94,7 @@ class Recording:
         self._edge: tuple[int, Moment] | None = None
         self._began_ns = self._key_ns = self._frame_ns = now.boottime_ms * NS_PER_MS
         self._seen = False
-        self._frames = self._bytes = self._unmuxed = 0
+        self._frames = self._bytes = self._unmuxed = self._waits = 0
 
     def feed(self, packet: Packet[Any], *, waited: bool) -> None:
         """Take the next packet; `waited` says that it had to be waited for, i.e. nothing older is on its way."""
@@ -94,7 +104,8 @@ class Recording:
             now = self._clock.now()
             now_ns = now.boottime_ms * NS_PER_MS
             self._check_writer(now_ns)
-            if waited:
+            self._waits += waited
+            if self._waits == LIVE_WAITS:
                 self._segmenter.caught_up()
             is_video = packet.stream.index == self._video.index
             self._count(packet, now_ns, is_video=is_video)

@@ -111,7 +111,9 @@ class Segmenter(Generic[T]):
         self._pending: Why | None = None
         self._caught_up = False
         self._not_before_ns = 0
+        self._begun = False
         self.dropped = 0
+        """Packets that had no place, except those before the first key frame, with which nothing can begin."""
 
     def cut(self, why: Why = Why.ASKED) -> None:
         """Begin a new segment at the next key frame."""
@@ -140,7 +142,7 @@ class Segmenter(Generic[T]):
         elif why is not None:
             self._open_crossing(frame, why)
         elif self._file is None:
-            self.dropped += 1
+            self.dropped += self._begun
         else:
             actions += self._put_picture(self._file, frame)
         return actions + self.tick(now_ns)
@@ -212,6 +214,7 @@ class Segmenter(Generic[T]):
         origin = self._sound.ticks(crossing.at_ns) if self._sound is not None else 0
         self._file = _File(first.pts, origin, crossing.at_ns, sound, crossing.at_ns)
         self._crossing = None
+        self._begun = True
         actions.append(Begin(crossing.at_ns, sound, crossing.why, first.payload))
         for frame in crossing.frames:
             actions += self._put_picture(self._file, frame)
@@ -245,8 +248,8 @@ class Segmenter(Generic[T]):
         """Sound from before its file began, or for a file that has none, has no place any more."""
         file = self._file
         if file is None or not file.sound or self._sound_ns(packet) < file.start_ns:
-            self.dropped += 1
-            if file is not None and not file.sound and self._pending is None:
+            self.dropped += self._begun
+            if file is not None and not file.sound and self._crossing is None and self._pending is None:
                 self._pending = Why.SOUND
             return []
         origin = file.sound_origin

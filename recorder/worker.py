@@ -144,9 +144,11 @@ class _Session:
             self._end(outcome.fault(self._target, type(error).__name__))
 
     def _record(self) -> None:
+        clock = SystemClock()
+        began = clock.now()
         source = connect(self._start.url, self._start.username, self._start.password)
         wire.send(self._sock, source.connected())
-        recording = Recording(self._start, source.video, source.sound, self._writer, SystemClock())
+        recording = Recording(self._start, source.video, source.sound, writer=self._writer, clock=clock, began=began)
         self._recording = recording
         recording.set_terms(self._terms)
         for arrival in source.packets():
