@@ -53,7 +53,7 @@ class Attempts:
     protocol: Protocol = Protocol.V5
     failures: int = 0
     believed_since_s: float | None = None
-    """When the broker was heard to speak `protocol`: 5 for the last time, 3.1.1 for the first, so that 5 gets its turn."""
+    """When the broker was heard to speak `protocol`: 5 for the last time, 3.1.1 for the first (5 gets its turn)."""
     at_once: bool = False
     """The next attempt is the other half of this one: no wait."""
 

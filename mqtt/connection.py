@@ -87,7 +87,6 @@ class Connection:
         self._gone = False
         self.window = WINDOW
         """How many messages the broker takes unacknowledged."""
-        self._unacknowledged: set[int] = set()
         self._acknowledgements: list[Acknowledgement] = []
         self._client = self._make_client(node, will)
         user = f" as user {settings.username}" if settings.username else ""
@@ -146,13 +145,11 @@ class Connection:
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise self._ended()
-        if message.qos > 0:
-            self._unacknowledged.add(info.mid)
         self._watch_writable()
         return info.mid
 
     def acknowledged(self) -> list[Acknowledgement]:
-        """What was acknowledged since the last call."""
+        """What was acknowledged since the last call; a QoS 0 message counts as soon as it is written."""
         arrived, self._acknowledgements = self._acknowledgements, []
         return arrived
 
@@ -216,7 +213,7 @@ class Connection:
             if client.want_write():
                 client.loop_write()
             client.loop_misc()
-        except Exception as error:  # paho's parser raises whatever a lying broker makes it trip over
+        except Exception as error:  # paho's parser has raised all sorts of things at what brokers send (#894)
             raise ConnectionEnded(self._outcome(), reasons.unreadable(self._tried, error)) from error
         if self._gone or (self._answer is not None and self._answer.is_failure):
             raise self._ended()
@@ -275,10 +272,7 @@ class Connection:
     def _on_publish(
         self, _client: paho.Client, _user: Any, mid: int, code: ReasonCode, _properties: Properties
     ) -> None:
-        # paho also calls this for each QoS 0 message that it has written.
-        if mid in self._unacknowledged:
-            self._unacknowledged.discard(mid)
-            self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else ""))
+        self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else ""))
 
     def _on_socket_close(self, _client: paho.Client, _user: Any, sock: Any) -> None:
         self._gone = True
