@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from recorder import wire
 from recorder.messages import Ended, FromWorker, Granted, Message, Opening, Refused, Start, Terms
@@ -71,7 +71,7 @@ class Child:
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             )
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

@@ -1,0 +1,63 @@
+"""recorder.testpattern, its options, and the letters of its clock."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recorder.bitfont import GLYPH_HEIGHT, GLYPH_WIDTH, draw, render
+from recorder.testpattern import Pattern, PatternError
+
+
+def test_without_options() -> None:
+    assert Pattern.parse("test://") == Pattern(1280, 720, 25, "h264", 2.0, sound=True)
+
+
+def test_all_options() -> None:
+    url = "test://?size=640x360&fps=10&codec=h265&gop=0.5&audio=0"
+    assert Pattern.parse(url) == Pattern(640, 360, 10, "h265", 0.5, sound=False)
+    assert Pattern.parse("test://hall?audio=aac").sound
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "size=720p",
+        "size=641x360",
+        "size=32x32",
+        "size=9999x9999",
+        "fps=0",
+        "fps=61",
+        "fps=12.5",
+        "fps=",
+        "codec=mjpeg",
+        "gop=0",
+        "gop=31",
+        "gop=two",
+        "audio=maybe",
+        "colour=red",
+    ],
+)
+def test_a_wrong_option_is_named_with_what_to_write(query: str) -> None:
+    with pytest.raises(PatternError) as caught:
+        Pattern.parse(f"test://?{query}")
+    assert str(caught.value).startswith(query.partition("=")[0])
+
+
+def test_letters_differ_and_keep_their_size() -> None:
+    letters = [render(letter, 1) for letter in "0123456789-:. UTC"]
+    assert all(letter.shape == (GLYPH_HEIGHT, GLYPH_WIDTH) for letter in letters)
+    assert len({letter.tobytes() for letter in letters}) == len(letters)
+
+
+def test_text_stays_within_the_smallest_picture() -> None:
+    luma = np.full((64, 64), 100, np.uint8)
+    draw(luma, "2025-11-21 07:16:05.1 UTC", top=40, light=235, dark=16)
+    assert {16, 100, 235} == set(np.unique(luma).tolist())
+
+
+def test_text_fills_most_of_a_wide_picture() -> None:
+    luma = np.zeros((720, 1280), np.uint8)
+    draw(luma, "2025-11-21 07:16:05.1 UTC", top=240, light=235, dark=16)
+    columns = np.flatnonzero((luma == 235).any(axis=0))
+    assert columns.max() - columns.min() > 1280 * 0.6

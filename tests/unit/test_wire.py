@@ -1,0 +1,76 @@
+"""recorder.wire: what one side says the other hears, and nothing else gets through."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from recorder import wire
+from recorder.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Start, Stats, Stop, Terms
+from storage.model import GapCause
+
+TERMS = Terms("id", "/srv/edged", floor_s=1, ceiling_s=2, epoch=1, synced=False)
+START = Start("lobby", "rtsp://10.0.0.11/x", "viewer", "s3cret", "boot", 7, "ab", 300_000, 500, TERMS)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_commands_arrive_whole_and_apart(pair: tuple[socket.socket, socket.socket]) -> None:
+    for message in (START, Granted(7), Cut("clock step"), Stop(), TERMS):
+        wire.send(pair[0], message)
+    assert [wire.receive(pair[1]) for _ in range(5)] == [START, Granted(7), Cut("clock step"), Stop(), TERMS]
+
+
+def test_reports_arrive(pair: tuple[socket.socket, socket.socket]) -> None:
+    ended = Ended(GapCause.STALLED, "tried", "came back", "check")
+    wire.send(pair[1], ended)
+    assert wire.receive_report(pair[0]) == ended
+
+
+def test_the_other_sides_words_are_no_words_of_ours(pair: tuple[socket.socket, socket.socket]) -> None:
+    wire.send(pair[0], Stop())
+    with pytest.raises(wire.WireError):
+        wire.receive_report(pair[1])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"\xff", b"[]", b'{"kind":"delete"}', b'{"kind":"granted","seq":"7"}', b'{"kind":"stop","more":1}'],
+)
+def test_nonsense_is_refused_without_being_quoted(data: bytes, pair: tuple[socket.socket, socket.socket]) -> None:
+    pair[0].send(data)
+    with pytest.raises(wire.WireError) as caught:
+        wire.receive(pair[1])
+    assert str(len(data)) in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_too_long_is_not_sent() -> None:
+    with pytest.raises(wire.WireError, match=str(MAX_MESSAGE_BYTES)):
+        wire.encode(Cut("x" * MAX_MESSAGE_BYTES))
+
+
+def test_the_end_is_none(pair: tuple[socket.socket, socket.socket]) -> None:
+    wire.send(pair[0], Stop())
+    pair[0].close()
+    assert wire.receive(pair[1]) == Stop()
+    assert wire.receive(pair[1]) is None
+
+
+def test_an_offer_does_not_wait_for_who_does_not_listen(pair: tuple[socket.socket, socket.socket]) -> None:
+    stats = Stats(1, 2, 3, 4, 5, 6, 7)
+    taken = 0
+    while wire.offer(pair[1], stats):
+        taken += 1
+    assert taken > 10
+    for _ in range(taken):
+        assert wire.receive_report(pair[0]) == stats
+    assert wire.offer(pair[1], stats)
