@@ -145,6 +145,16 @@ def test_shifted_sound_is_noticed(server: RtspServer, taken: Taken, shift_ms: in
     assert "no sound" in frames.sound_faults(sent, heard, replace(files[1], sound=()), footage.clip(camera.sound))[0]
 
 
+def test_sound_that_is_lost_doubled_or_swapped_is_noticed(server: RtspServer, taken: Taken) -> None:
+    camera, files = taken
+    assert camera.sound is not None
+    clip, sound = footage.clip(camera.sound), files[1].sound
+    assert frames.compare_sound(files, clip) == []
+    for wrong in (sound[1:], (sound[0], *sound), (sound[1], sound[0], *sound[2:])):
+        assert "departs" in frames.compare_sound([files[0], replace(files[1], sound=wrong), files[2]], clip)[0]
+    assert "begin" in frames.compare_sound([replace(files[0], sound=())], clip)[0]
+
+
 def test_a_file_that_starts_late_or_without_a_key_frame_is_noticed(taken: Taken) -> None:
     _, files = taken
     late = replace(files[0], video=tuple(replace(f, pts=f.pts + 2) for f in files[0].video), sound=())

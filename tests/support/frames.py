@@ -28,6 +28,9 @@ SOUND_TOLERANCE_S: Final = 0.040
 START_TOLERANCE_S: Final = 0.0005
 """Files start at 0 but for the rounding of their time base."""
 
+HEARD_BYTES: Final = 1000
+"""So much sound is found in one place of the source only."""
+
 SHOWN: Final = 5
 """Examples in one sentence."""
 
@@ -211,8 +214,19 @@ def sound_faults(sent_video: Sequence[Sent], sent_sound: Sequence[Sent], recorde
     return faults
 
 
-def sound_bytes(recorded: Sequence[Recorded]) -> bytes:
-    return b"".join(packet.data for file in recorded for packet in file.sound)
+def compare_sound(recorded: Sequence[Recorded], source: Clip) -> list[str]:
+    """Across the segments of one unbroken stream no sound is lost, doubled or swapped: it is one piece."""
+    heard = b"".join(packet.data for file in recorded for packet in file.sound)
+    circle = b"".join(frame.data for frame in source.frames)
+    start = circle.find(heard[:HEARD_BYTES]) if heard else -1
+    if start < 0:
+        return ["the sound does not begin with anything that was sent"]
+    rounds = (start + len(heard)) // len(circle) + 1
+    expected = (circle * rounds)[start : start + len(heard)]
+    if heard == expected:
+        return []
+    at = next(i for i, (is_, should) in enumerate(zip(heard, expected, strict=True)) if is_ != should)
+    return [f"the sound departs from what was sent {at} bytes after its begin, of {len(heard)}"]
 
 
 def _positions(sent: Sequence[Sent], source: Clip) -> Any:

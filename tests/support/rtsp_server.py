@@ -59,6 +59,10 @@ class RtspServer:
         self.log_path = folder / "sent.jsonl"
         self.errors_path = folder / "gst-server.log"
         self._auth = auth
+        passwords: dict[str | None, str | None] = {}
+        for camera in cameras:  # gst-rtsp-server knows one password per user, for all mounts
+            if passwords.setdefault(camera.user, camera.password) != camera.password:
+                raise ValueError(f"{camera.id}: user {camera.user} has another password already")
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 

@@ -32,7 +32,7 @@ NAMED_S: Final = 1.5
 
 def cheap(name: str, **changes: object) -> Camera:
     """A camera that costs next to nothing, with an account of its own."""
-    return Camera(name, replace(SMALL, **changes), user="viewer", password=f"pass-of-{name}")  # type: ignore[arg-type]
+    return Camera(name, replace(SMALL, **changes), user=f"viewer-{name}", password=f"pass-of-{name}")  # type: ignore[arg-type]
 
 
 def watched(server: RtspServer, *names: str) -> list[Watched]:
@@ -56,6 +56,8 @@ def recording_faults(edged: Daemon, server: RtspServer, camera: Camera) -> list[
             faults += frames.sound_faults(sent, server.sent(camera.id, "sound"), file, footage.clip(camera.sound))
         elif file.sound_codec is not None:
             faults.append(f"{file.path.name}: sound from a camera that sends none")
+    if camera.sound and len({entry.run for entry in sent}) == 1:
+        faults += frames.compare_sound(files, footage.clip(camera.sound))
     return [f"{camera.id}: {fault}" for fault in faults]
 
 
