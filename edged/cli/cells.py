@@ -67,7 +67,7 @@ def share(part: float | None) -> str:
     """A share of one as a percentage that never rounds up to 100."""
     if part is None:
         return "–"
-    percent = int(part * 10_000) / 100
+    percent = int(part * 10_000 + 1e-6) / 100  # 0.57 is a little less than that as a float
     return "100 %" if percent >= 100 else f"{percent:.2f} %"
 
 

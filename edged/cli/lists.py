@@ -32,9 +32,10 @@ def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
     facts.show_header = False
     if camera.reason:
         facts.add_row("reason", text(camera.reason))
-    rate = f"{number(camera.fps, 1)} fps, {number(megabits(camera.bitrate_bps), 2)} Mbit/s"
-    sound = f"sound {clean(camera.audio)}" if camera.audio else "no sound"
-    facts.add_row("picture", f"{picture(camera.width, camera.height, camera.codec)}, {rate}, {sound}")
+    if camera.codec is not None:
+        rate = f"{number(camera.fps, 1)} fps, {number(megabits(camera.bitrate_bps), 2)} Mbit/s"
+        sound = f"sound {clean(camera.audio)}" if camera.audio else "no sound"
+        facts.add_row("picture", f"{picture(camera.width, camera.height, camera.codec)}, {rate}, {sound}")
     facts.add_row("last frame", "–" if camera.last_frame_age_s is None else f"{camera.last_frame_age_s:.1f} s ago")
     facts.add_row(
         "kept",
@@ -161,11 +162,10 @@ def config_check(document: documents.ConfigCheck) -> RenderableType:
                 line.append(f": {clean(problem.problem)}", style="not bold default"),
                 Padding(text(f"→ {problem.instead}"), (0, 0, 0, 2)),
             ]
-    counted = _count(len(document.problems), "problem"), _count(len(document.warnings), "warning")
-    word = Text("valid", style="green") if document.ok else Text("not valid", style="bold red")
-    return Group(
-        *parts, text(f"{document.file}: ").append_text(word).append(f" ({counted[0]}, {counted[1]})", "default")
-    )
+    last = Text(f"{clean(document.file)}: ", no_wrap=True, overflow="ignore")
+    last.append("valid" if document.ok else "not valid", style="green" if document.ok else "bold red")
+    last.append(f" ({_count(len(document.problems), 'problem')}, {_count(len(document.warnings), 'warning')})")
+    return Group(*parts, last)
 
 
 def _count(number: int, noun: str) -> str:

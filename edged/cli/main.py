@@ -54,23 +54,24 @@ def edgectl(context: click.Context, config: Path | None, socket: Path | None) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; the exit code."""
+    """Run; the exit code. Not click's own `main`, which would end with 1 where a pipe closes."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = edgectl.main(args=arguments, prog_name="edgectl", standalone_mode=False)
+        with edgectl.make_context("edgectl", list(words)) as context:
+            code = edgectl.invoke(context)
         sys.stdout.flush()
-    except click.UsageError as error:
-        error.show()
-        return exits.USAGE
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.ClickException as error:
         error.show()
-        return exits.FAILED
+        return exits.USAGE if isinstance(error, click.UsageError) else exits.FAILED
     except CallError as error:
-        return _tell(error, as_json="--json" in (sys.argv[1:] if arguments is None else arguments))
+        return _tell(error, as_json="--json" in words)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has gone (head, less): what Python still holds for it must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     return code if isinstance(code, int) else exits.OK
 

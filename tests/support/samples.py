@@ -1,4 +1,4 @@
-"""One full sample of each document that edgectl prints: what the daemon of a household registration office might say."""
+"""One full sample of each document that edgectl prints: what the daemon of a household office might say."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SEGMENT: Final[dict[str, Any]] = {
 STATUS: Final[dict[str, Any]] = {
     "schema": "edged.status/1",
     "verdict": "critical",
-    "action": "Camera side-door is not recorded: 401 Unauthorized. Check user and password of this camera in edged.toml",
+    "action": "Camera side-door is not recorded: 401 Unauthorized. Check user and password in edged.toml",
     "node": "wenshan-main",
     "office": "wenshan",
     "name": "文山區戶政事務所 所本部",
@@ -153,7 +153,10 @@ SAMPLES: Final[dict[type[documents.Document], dict[str, Any]]] = {
     },
     documents.Retention: {
         "schema": "edged.retention/1",
-        "retention": [CAMERA_RETENTION, CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "forecast_s": None}],
+        "retention": [
+            CAMERA_RETENTION,
+            CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "forecast_s": None},
+        ],
         "volumes": [VOLUME],
         "destroyed": 288,
         "last_sweep": "2026-03-01T00:59:58.000Z",

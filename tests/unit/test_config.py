@@ -349,38 +349,7 @@ def test_the_hash_is_of_what_is_effective_and_of_no_secret(folder: Path) -> None
 def test_a_configuration_cannot_be_changed(folder: Path) -> None:
     read = load(written(folder, SMALL), {})
     with pytest.raises(ValueError, match="frozen"):
-        read.site.node = "other"  # type: ignore[misc]
-
-
-def test_floors_that_cannot_fit_are_warned_of(folder: Path) -> None:
-    text = SMALL + "[[volumes]]\npath = '/nowhere'\nmax_bytes = '1GB'\n[[cameras]]\nid = 'a'\nurl = 'test://'\n"
-    found, warnings = check(written(folder, text), {})
-    assert not found
-    (warning,) = warnings
-    assert warning.key == "retention.min"
-    assert "leaves each camera 93 kbit/s" in warning.problem
-    assert check(written(folder, text.replace("1GB", "10GB")), {}) == ([], [])
-
-
-def test_unknown_room_is_not_guessed_at(folder: Path) -> None:
-    text = SMALL + "[[volumes]]\npath = '/nowhere'\n[[cameras]]\nid = 'a'\nurl = 'test://'\n"
-    assert check(written(folder, text), {}) == ([], [])
-
-
-def test_state_beside_a_volume_is_warned_of(folder: Path) -> None:
-    (folder / "v").mkdir()
-    text = (
-        SMALL
-        + f"[paths]\nstate = '{folder}/state'\n[[volumes]]\npath = '{folder}/v'\n[[cameras]]\nid = 'a'\nurl = 'test://'\n"
-    )
-    found, warnings = check(written(folder, text), {})
-    assert not found
-    assert "volumes[0].path" in [warning.key for warning in warnings]
-
-
-def test_no_camera_is_warned_of(folder: Path) -> None:
-    _, warnings = check(written(folder, SMALL + "[[volumes]]\npath = '/nowhere'\n"), {})
-    assert [warning.key for warning in warnings] == ["cameras"]
+        read.site.node = "other"
 
 
 def test_a_password_file_that_everybody_can_read_is_warned_of(folder: Path) -> None:

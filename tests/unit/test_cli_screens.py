@@ -1,0 +1,170 @@
+"""The screens of edgectl, drawn from sample documents and compared with text that was looked at.
+
+After a wanted change: `UPDATE_GOLDEN=1 pytest tests/unit/test_cli_screens.py`, then look at the difference.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+
+from edged import documents
+from edged.cli import cells, lists, screens, words
+from edged.documents import Document
+from tests.support.samples import ALARM, DOOR, LOBBY, SAMPLES, STATUS
+
+GOLDEN: Final = Path(__file__).parent / "golden"
+ZONE: Final = ZoneInfo("Asia/Taipei")
+Kind = TypeVar("Kind", bound=Document)
+
+
+def sample(kind: type[Kind], **changes: Any) -> Kind:
+    return kind.model_validate(SAMPLES[kind] | changes)
+
+
+def drawn(screen: RenderableType, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(screen, crop=False)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
+    "status": lambda: screens.status(sample(documents.Status)),
+    "status-zh_TW": lambda: screens.status(sample(documents.Status), "zh_TW"),
+    "status-well": lambda: screens.status(
+        sample(documents.Status, cameras=[LOBBY], alarms=[], verdict="ok", action=""), "zh_TW"
+    ),
+    "status-alone": lambda: screens.status(
+        sample(
+            documents.Status,
+            cameras=[],
+            alarms=[],
+            verdict="unknown",
+            action="add a camera",
+            recovering=True,
+            clock=STATUS["clock"] | {"synced": False},
+            broker=STATUS["broker"] | {"configured": False, "connected": False, "since": None},
+        )
+    ),
+    "cameras": lambda: lists.cameras(sample(documents.Cameras), ZONE),
+    "segments": lambda: lists.segments(sample(documents.Segments), ZONE),
+    "gaps": lambda: lists.gaps(sample(documents.Gaps), ZONE),
+    "retention": lambda: lists.retention(sample(documents.Retention), ZONE),
+    "explanation": lambda: lists.explanation(sample(documents.Explanation)),
+    "alarms": lambda: lists.alarms(sample(documents.Alarms), ZONE),
+    "reload": lambda: lists.reload(sample(documents.Reload)),
+    "config-check": lambda: lists.config_check(sample(documents.ConfigCheck)),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_screens_look_as_they_did(name: str) -> None:
+    path = GOLDEN / f"{name}.txt"
+    text = drawn(SCREENS[name]())
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", list(SCREENS))
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_screens_keep_to_the_width(name: str, width: int) -> None:
+    lines = drawn(SCREENS[name](), width).splitlines()
+    if name.startswith("status"):
+        lines.pop()  # the verdict stays on one line
+    assert max(map(cell_len, lines)) <= width
+
+
+def test_a_long_id_folds_and_is_never_cut() -> None:
+    name = "the-second-lobby-by-the-lift-032"
+    text = drawn(screens.status(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}])))
+    column = "".join(line.split("  ")[0] for line in text.splitlines()[4:])
+    assert column.startswith(name)
+
+
+def test_the_last_line_is_the_verdict_and_the_first_thing_to_do() -> None:
+    assert drawn(screens.status(sample(documents.Status))).splitlines()[-1] == f"CRITICAL: {STATUS['action']}"
+    assert drawn(screens.verdict("ok", "", "zh_TW")) == "正常：所有攝影機錄影中\n"
+    assert drawn(screens.verdict("warning", "do it", "zh_TW")) == "注意：do it\n"
+    assert drawn(screens.verdict("unknown", "")) == "UNKNOWN\n"
+    assert "不明" in drawn(screens.verdict("unknown", "", "zh_TW"))
+
+
+def test_many_alarms_do_not_push_the_verdict_away() -> None:
+    alarms = [ALARM | {"key": f"k:{n}", "severity": "warning", "text": f"text {n}"} for n in range(20)]
+    text = drawn(screens.status(sample(documents.Status, alarms=[*alarms, ALARM])))
+    lines = [line for line in text.splitlines() if "text " in line]
+    assert len(lines) == screens.ALARMS_SHOWN - 1, "the critical one comes first"
+    assert "+ 13 more; see edgectl alarms" in text
+
+
+def test_a_broker_that_is_away_says_why() -> None:
+    broker = STATUS["broker"] | {"connected": False, "protocol": "", "reason": "connection refused"}
+    assert "not connected to 10.0.0.2:1883 since 2026-02-27 04:00:01: connection refused" in drawn(
+        screens.status(sample(documents.Status, broker=broker)), 120
+    )
+
+
+def test_what_a_camera_says_cannot_command_the_terminal() -> None:
+    evil = DOOR | {
+        "reason": "\x1b[2J\x1b]0;owned\x07 \x9b31m[bold]not markup[/bold]",
+        "name": "\x1b[31m",
+        "codec": "\x1b",
+    }
+    for screen in (
+        screens.status(
+            sample(
+                documents.Status, cameras=[evil], name="\x1b[2J", action="\x1b[2J", alarms=[ALARM | {"text": "\x1b"}]
+            )
+        ),
+        lists.cameras(sample(documents.Cameras, cameras=[evil]), ZONE),
+    ):
+        text = drawn(screen, 300)
+        assert all(character.isprintable() or character == "\n" for character in text)
+        assert "[bold]not markup[/bold]" in text
+
+
+def test_nothing_to_list_is_said() -> None:
+    assert drawn(lists.segments(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
+    assert drawn(lists.gaps(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
+    assert drawn(lists.alarms(sample(documents.Alarms, alarms=[]), ZONE)) == "No alarms.\n"
+    assert drawn(lists.cameras(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "tongue"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_TW.UTF-8"}, "zh_TW"),
+        ({"LANG": "zh_TW.UTF-8", "TERM": "linux"}, "en"),
+        ({"LANG": "zh_TW.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "C", "LC_MESSAGES": "zh_TW"}, "zh_TW"),
+        ({"LANG": "zh_TW", "LC_ALL": ""}, "zh_TW"),
+        ({"LANG": "zh_CN.UTF-8"}, "en"),
+    ],
+)
+def test_the_language_is_the_reader_s(environ: dict[str, str], tongue: str) -> None:
+    assert words.language(environ) == tongue
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [(None, "–"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.5, "50.00 %"), (0.0, "0.00 %"), (0.57, "57.00 %")],
+)
+def test_a_share_is_never_rounded_up_to_all(part: float | None, text: str) -> None:
+    assert cells.share(part) == text
+
+
+def test_times_are_the_site_s() -> None:
+    assert cells.local("2026-03-01T00:00:05.999Z", ZONE) == "2026-03-01 08:00:05"
+    assert cells.local(None, ZONE) == ""
+    assert cells.local("soon\x1b", ZONE) == "soon "

@@ -1,0 +1,282 @@
+"""edgectl against a socket that answers: what is asked, what is printed, what it ends with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from edged import documents, exits, schemas
+from edged.cli.main import main
+from tests.support.answering import Answering, answering
+from tests.support.samples import ALARM, SAMPLES, SEGMENT, STATUS
+
+EDGECTL: Final = [sys.executable, "-c", "import sys; from edged.cli.main import main; sys.exit(main(sys.argv[1:]))"]
+VERBS: Final[dict[str, type[documents.Document]]] = {
+    "status": documents.Status,
+    "cameras": documents.Cameras,
+    "segments": documents.Segments,
+    "gaps": documents.Gaps,
+    "retention": documents.Retention,
+    "retention --explain lobby/1041": documents.Explanation,
+    "alarms": documents.Alarms,
+    "reload": documents.Reload,
+    "version": documents.Version,
+}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Answering]:
+    with answering(tmp_path / "control.sock") as stand_in:
+        yield stand_in
+
+
+def run(daemon: Answering, *arguments: str) -> int:
+    return main(["--socket", str(daemon.socket), *arguments])
+
+
+def environment(**changes: str) -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": root, "LANG": "C.UTF-8", **changes}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_prints_one_document_or_a_screen(
+    daemon: Answering, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(daemon, *verb.split(), "--json") == exits.OK
+    kind = VERBS[verb]
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == f"edged.{schemas.name_of(kind)}/1"
+    if kind is not documents.Version:
+        assert document == SAMPLES[kind]
+    assert run(daemon, *verb.split()) == exits.OK
+    screen = capsys.readouterr().out
+    assert screen.strip()
+    assert not screen.startswith("{")
+
+
+def test_the_interval_is_asked_in_utc(daemon: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--camera", "lobby", "--from", "2026-03-01 08:00", "--to", "2026-03-01T09:00:00+08:00", "--limit", "5"]
+    for verb in ("segments", "gaps"):
+        daemon.asked.clear()
+        assert run(daemon, verb, "--json", *words) == exits.OK
+        asked = [query for _, path, query in daemon.asked if path == f"/v1/{verb}"]
+        assert asked == [
+            {"camera": "lobby", "from": "2026-03-01T00:00:00.000Z", "to": "2026-03-01T01:00:00.000Z", "limit": "5"}
+        ]
+    daemon.asked.clear()
+    assert run(daemon, "segments", "--json", "--from", "-2h") == exits.OK
+    ((_, path, query),) = daemon.asked
+    assert (path, list(query)) == ("/v1/segments", ["from"]), "nothing else was needed"
+
+
+def test_reload_is_the_only_request_that_changes_anything(daemon: Answering) -> None:
+    for verb in VERBS:
+        run(daemon, *verb.split(), "--json")
+    assert [(method, path) for method, path, _ in daemon.asked if method != "GET"] == [("POST", "/v1/reload")]
+
+
+def test_a_segment_to_explain_may_be_named_by_a_relative_path(
+    daemon: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(daemon, "retention", "--explain", "lobby/x.mp4", "--json")
+    run(daemon, "retention", "--explain", "lobby/7", "--json")
+    assert [query["segment"] for _, _, query in daemon.asked] == [str(tmp_path / "lobby/x.mp4"), "lobby/7"]
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("ok", 0), ("warning", 1), ("critical", 2), ("unknown", 3)])
+def test_status_check_is_for_monitoring(
+    daemon: Answering, verdict: str, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    daemon.answers["/v1/status"] = (200, json.dumps(STATUS | {"verdict": verdict, "action": "do"}).encode())
+    assert run(daemon, "status", "--check") == code
+    assert capsys.readouterr().out == f"{verdict.upper()}: do\n"
+    assert run(daemon, "status", "--check", "--json") == code
+    assert json.loads(capsys.readouterr().out)["verdict"] == verdict
+    assert run(daemon, "status") == 0
+
+
+def test_status_speaks_the_reader_s_language(
+    daemon: Answering, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_TW.UTF-8")
+    monkeypatch.setenv("TERM", "xterm")
+    run(daemon, "status")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("異常：")
+    monkeypatch.setenv("TERM", "linux")
+    run(daemon, "status")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("CRITICAL: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["status", "--nonsense"],
+        ["status", "--watch", "--json"],
+        ["status", "--watch", "--check"],
+        ["segments", "--limit", "0"],
+        ["segments", "--limit", "many"],
+        ["segments", "--from", "banana"],
+        ["gaps", "--from", "-1h", "--to", "-2h"],
+        ["config"],
+    ],
+)
+def test_wrong_usage_is_64(daemon: Answering, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(daemon, *arguments) == exits.USAGE
+    said = capsys.readouterr()
+    assert "Usage: edgectl" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["status", "-h"], ["config", "check", "--help"]])
+def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == exits.OK
+    assert "Usage: edgectl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("code", [exits.FAILED, exits.USAGE, exits.TRY_LATER, exits.NOT_ALLOWED, exits.CONFIG])
+def test_a_refusal_ends_with_the_code_it_names(
+    daemon: Answering, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.refuse("/v1/cameras", 404, code)
+    assert run(daemon, "cameras") == code
+    said = capsys.readouterr()
+    assert said.err == "edgectl: there is no camera garage\n  → known are: lobby, side-door\n"
+    assert said.out == ""
+    assert run(daemon, "cameras", "--json") == code
+    said = capsys.readouterr()
+    assert json.loads(said.out) == SAMPLES[documents.Error] | {"exit": code}
+    assert said.err == ""
+
+
+def test_a_daemon_that_is_not_there_is_69(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "none.sock"
+    for verb in VERBS:
+        if verb != "version":
+            assert main(["--socket", str(path), *verb.split()]) == exits.UNREACHABLE
+            said = capsys.readouterr().err
+            assert f"there is no socket {path}: the daemon is not running" in said
+            assert "systemctl status edged" in said
+            assert "journalctl -u edged" in said
+
+
+def test_a_socket_that_nobody_serves_is_69(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(tmp_path / "control.sock") as stand_in:
+        pass
+    assert run(stand_in, "status") == exits.UNREACHABLE
+    assert "nobody answers at" in capsys.readouterr().err
+    assert run(stand_in, "status", "--json") == exits.UNREACHABLE
+    assert json.loads(capsys.readouterr().out)["exit"] == exits.UNREACHABLE
+
+
+def test_a_socket_that_may_not_be_opened_is_77(
+    daemon: Answering, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("edged.cli.client.socket.socket.connect", refuse)
+    assert run(daemon, "status") == exits.NOT_ALLOWED
+    assert "sudo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"error": 5}', json.dumps(ALARM).encode()])
+def test_another_program_behind_the_socket_is_told(
+    daemon: Answering, body: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for status in (200, 500):
+        daemon.answers["/v1/status"] = (status, body)
+        assert run(daemon, "status") == exits.FAILED
+        assert "of one version" in capsys.readouterr().err
+
+
+def test_an_answer_that_breaks_off_is_69(daemon: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.break_off = True
+    assert run(daemon, "status") == exits.UNREACHABLE
+    assert "broke off" in capsys.readouterr().err
+
+
+def test_the_socket_is_found_through_the_configuration(
+    daemon: Answering, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "edged.toml"
+    file.write_text(f'[paths]\nsocket = "{daemon.socket}"\n')
+    assert main(["--config", str(file), "status", "--json"]) == exits.OK
+    file.write_text("[paths\n")
+    assert main(["--config", str(file), "status"]) == exits.CONFIG
+    assert "it is not TOML" in capsys.readouterr().err
+    assert main(["--config", str(tmp_path / "none"), "status"]) == exits.CONFIG
+    assert main(["--config", str(tmp_path / "none"), "--socket", str(daemon.socket), "status"]) == exits.OK
+
+
+def test_config_check_needs_no_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "edged.toml"
+    file.write_text('[site]\nnode = "n"\noffice = "o"\nname = "N"\n[retention]\nmin = "1d"\nmax = "2d"\n')
+    assert main(["config", "check", str(file)]) == exits.OK
+    assert "valid (0 problems" in capsys.readouterr().out
+    file.write_text('[site]\nnode = "N"\n')
+    assert main(["config", "check", str(file), "--json"]) == exits.CONFIG
+    document: Any = documents.ConfigCheck.model_validate_json(capsys.readouterr().out)
+    assert [problem.key for problem in document.problems] == ["site.node", "site.office", "site.name", "retention"]
+    assert main(["--config", str(file), "config", "check"]) == exits.CONFIG
+    assert main(["config", "check", str(tmp_path / "none")]) == exits.CONFIG
+
+
+def test_a_closed_pipe_is_no_traceback(daemon: Answering) -> None:
+    many = [SEGMENT | {"seq": n} for n in range(5_000)]
+    daemon.answers["/v1/segments"] = (200, json.dumps({"schema": "edged.segments/1", "segments": many}).encode())
+    command = [*EDGECTL, "--socket", str(daemon.socket), "segments", "--json"]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(20) == 141
+
+
+def test_watch_redraws_until_interrupted(daemon: Answering) -> None:
+    command = [*EDGECTL, "--socket", str(daemon.socket), "status", "--watch"]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        verdicts = 0
+        for line in process.stdout:
+            verdicts += line.startswith(b"CRITICAL")
+            if verdicts == 2:
+                break
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == b""
+
+
+def test_an_encoding_without_chinese_is_no_traceback(daemon: Answering) -> None:
+    command = [*EDGECTL, "--socket", str(daemon.socket), "status"]
+    done = subprocess.run(
+        command, env=environment(PYTHONIOENCODING="ascii"), capture_output=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"CRITICAL" in done.stdout
+
+
+def test_version_imports_little() -> None:
+    code = "import sys; from edged.cli.main import main; main(['version']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=20, check=True
+    )
+    line, modules = done.stdout.splitlines()
+    assert line.startswith("edged ")
+    heavy = {"rich", "aiohttp", "asyncio", "paho", "msgspec", "sqlite_utils", "edged.config", "edged.cli.verbs"}
+    assert not heavy & set(modules.split())
