@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from storage import mp4
 from storage.mp4 import MAX_DURATION_MS, MAX_INDEX_BYTES, Mp4Damaged, Mp4Summary, summary
+from storage.mp4index import MAX_RUNS
 
 FPS = 25
 FRAME_MS = 1000 // FPS
@@ -233,7 +234,7 @@ OTHER_TREX = box(b"trex", ints(0, 4, 1, 999, 999, 0))
 
 
 def test_samples_are_as_moov_says_where_the_fragment_is_silent() -> None:
-    data = movie(trex=OTHER_TREX + TREX) + fragment(trun=ints(0, 10))
+    data = movie(trex=TREX + OTHER_TREX) + fragment(trun=ints(0, 10))
     assert read(data) == Mp4Summary(len(data), 400, 10, None)
 
 
@@ -247,8 +248,10 @@ def test_samples_are_as_they_say_themselves_before_all() -> None:
     trun = ints(0x100 | 0x200 | 0x400 | 0x800, 2, *(11, 60, 0, 0), *(22, 40, 0, 0))
     data = movie(trex=TREX) + fragment(trun=trun)
     assert read(data) == Mp4Summary(len(data), 33, 2, None)
-    only_bytes = movie(trex=TREX) + fragment(trun=ints(0x200, 2, 60, 41))
-    assert read(only_bytes).whole_bytes == 0, "101 bytes in an mdat of 100"
+    for trun in (ints(0x200, 2, 60, 41), ints(0x100 | 0x200, 2, *(1, 60), *(1, 41))):
+        assert read(movie(trex=TREX), fragment(trun=trun)).whole_bytes == 0, "101 bytes in an mdat of 100"
+    for flags in (0x100, 0x200, 0x400, 0x800):
+        assert read(movie(trex=TREX), fragment(trun=ints(flags, 2, 1))).whole_bytes == 0, "one entry for two samples"
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -282,8 +285,31 @@ def test_a_fragment_of_sound_only_is_whole_and_has_no_frames() -> None:
 
 def test_frames_without_bytes_are_none() -> None:
     """Or a box of eight bytes could claim four thousand million of them."""
-    start = movie(trex=box(b"trex", ints(0, 3, 1, 40, 0, 0)))
+    start = movie(trex=box(b"trex", ints(0, 3, 1, 0, 0, 0)))
     assert read(start, fragment(trun=ints(0, 2**32 - 1))) == Mp4Summary(0, 0, 0, None)
+
+
+def test_a_box_of_no_length_ends_what_is_good() -> None:
+    start = movie(trex=TREX) + fragment(trun=ints(0, 10))
+    for length in (0, 1, 7):
+        tail = struct.pack(">I4s", length, b"free") + b"\0" * 8
+        assert read(start, tail).whole_bytes == len(start)
+
+
+def test_a_trailer_without_fragments_is_no_footage() -> None:
+    trailer = box(b"mfra", box(b"mfro", ints(0, 24)))
+    start = movie(trex=TREX) + fragment(trun=ints(0, 10))
+    assert read(start, trailer).whole_bytes == len(start + trailer)
+    assert read(movie(trex=TREX), trailer).whole_bytes == 0
+
+
+@pytest.mark.parametrize(("runs", "whole"), [(MAX_RUNS, True), (MAX_RUNS + 1, False)])
+def test_a_fragment_in_countless_pieces_is_not_ours(runs: int, whole: bool) -> None:
+    head = len(box(b"moof", box(b"traf", box(b"tfhd", ints(0x10, 3, 1))))) + runs * len(box(b"trun", ints(0, 0, 0))) + 8
+    pieces = b"".join(box(b"trun", ints(0x1, 1, head + number)) for number in range(runs))
+    moof = box(b"moof", box(b"traf", box(b"tfhd", ints(0x10, 3, 1)), pieces))
+    data = movie(trex=TREX) + moof + box(b"mdat", b"\0" * runs)
+    assert read(data).whole_bytes == (len(data) if whole else 0)
 
 
 def test_pictures_outside_of_their_mdat_are_none() -> None:

@@ -190,7 +190,10 @@ def test_both_ways_leave_one_name(volume: Path, way: str) -> None:
     assert files_below(volume) == {IDENTITY_NAME, RELATIVE.name}
 
 
-def test_other_errors_of_a_rename_are_not_taken_for_a_missing_feature(tmp_path: Path) -> None:
+def test_other_errors_of_a_rename_are_not_taken_for_a_missing_feature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", lambda *_, **__: pytest.fail("tried the other way"))
     fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with pytest.raises(FileNotFoundError):
