@@ -94,7 +94,7 @@ def next_due_ms(state: State, limits: Limits) -> int | None:
         return None
     if state.phase not in _LIVE:
         return state.due_ms
-    due_ms = min(state.heard_ms + limits.silence_ms, state.frame_ms + limits.stall_ms)
+    due_ms = state.heard_ms if _stalls(state, limits) else state.heard_ms + limits.silence_ms
     return min(due_ms, state.due_ms) if state.phase is Phase.WAITING else due_ms
 
 
@@ -221,7 +221,7 @@ def _overdue(state: State, now: Moment, limits: Limits) -> Step:
     if now_ms >= state.heard_ms + limits.silence_ms:
         said = f"its recording process said nothing for {limits.silence_ms / 1000:g} s"
         return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, said, CHECK_PROCESS))
-    if now_ms >= state.frame_ms + limits.stall_ms:
+    if _stalls(state, limits):
         said = f"connected, but no picture for {limits.stall_ms / 1000:g} s"
         words = _words(state, GapCause.STALLED, said, CHECK_STREAM)
     else:
@@ -229,6 +229,11 @@ def _overdue(state: State, now: Moment, limits: Limits) -> Step:
         words = _words(state, GapCause.NO_KEYFRAME, said, CHECK_KEYFRAMES)
     stalled = _enter(replace(state, last_words=words), Phase.STALLED, now, limits.finish_ms)
     return stalled, (SendStop(),)
+
+
+def _stalls(state: State, limits: Limits) -> bool:
+    """Only a report can tell that no picture comes: without one it is the process that hangs."""
+    return state.heard_ms - state.frame_ms >= limits.stall_ms
 
 
 def _still_there(state: State, now: Moment, limits: Limits) -> Step:

@@ -44,14 +44,16 @@ class Session:
         self.seq = start.next_seq
         self.terms = start.terms
         self.frames = 0
+        self.last_frame_ms = 0
 
     def connected(self) -> None:
         wire.send(self.sock, CONNECTED)
 
     def report(self, frames: int = 1) -> None:
-        self.frames += frames
-        last_ms = boottime_ms() if self.frames else 0
-        wire.send(self.sock, Stats(self.frames, self.frames * 1000, last_ms, 0, 0, 0, 0))
+        if frames:
+            self.frames += frames
+            self.last_frame_ms = boottime_ms()
+        wire.send(self.sock, Stats(self.frames, self.frames * 1000, self.last_frame_ms, 0, 0, 0, 0))
 
     def open(self) -> bool:
         """Ask for the next segment; True when it was granted."""

@@ -1,0 +1,393 @@
+"""A camera's runner with real worker processes that misbehave to order, and a keeper that notes what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from recorder import process as process_module
+from recorder.camera import CameraRunner, CameraSettings, Phase, address
+from recorder.messages import Abandoned, Closed, Granted, Opening, Refused, Terms
+from recorder.process import Forkserver
+from recorder.session import Limits
+from storage.clock import SystemClock
+from storage.errors import WriteFailed
+from storage.model import GapCause, Moment
+from tests.support.fake_daemon import children_of
+
+PATIENCE_S = 20.0
+STOP_WITHIN_S = 8.0
+SECRET = "geheim-7781"
+TERMS = Terms("volume", "/volume", 60, 3600, 1, synced=True)
+CAMERA = "lobby"
+SOON = Limits(backoff_base_ms=20, backoff_cap_ms=50)
+"""For cameras that do well, or end by themselves: only the wait is shortened, so that a busy machine harms no test."""
+SHORT = replace(
+    SOON, connect_ms=3000, keyframe_ms=500, stall_ms=700, silence_ms=1500, finish_ms=1500, exit_ms=500, stop_ms=1000
+)
+"""For those whose trouble is a deadline."""
+IMPATIENT = replace(SHORT, connect_ms=500)
+
+
+@dataclass(slots=True)
+class Notebook:
+    """A keeper that notes the facts in their order and can be told to fail."""
+
+    facts: list[tuple[object, ...]] = field(default_factory=list)
+    failing: dict[str, Exception] = field(default_factory=dict)
+    answer: GapCause | None = None
+    """Refuse segments with this cause."""
+    next_seq: int = 1
+    failures: int = 0
+    openings: list[Opening] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, camera: str, *fact: object) -> None:
+        assert camera == CAMERA
+        if (error := self.failing.get(str(fact[0]))) is not None:
+            self.failures += 1
+            self.changed.set()
+            raise error
+        self.facts.append(fact)
+        self.changed.set()
+
+    async def terms(self, camera: str) -> Terms | GapCause:
+        self.note(camera, "terms")
+        return TERMS
+
+    async def tail(self, camera: str) -> tuple[int, str]:
+        assert camera == CAMERA
+        return self.next_seq, ""
+
+    async def open(self, camera: str, opening: Opening) -> Granted | Refused:
+        if self.answer is not None:
+            self.note(camera, "refused", opening.seq)
+            return Refused(opening.seq, self.answer)
+        self.note(camera, "open", opening.seq)
+        self.openings.append(opening)
+        self.next_seq = opening.seq + 1
+        return Granted(opening.seq)
+
+    async def close(self, camera: str, closed: Closed) -> None:
+        bytes.fromhex(closed.sha256)
+        self.note(camera, "close", closed.seq)
+
+    async def abandoned(self, camera: str, abandoned: Abandoned) -> None:
+        self.note(camera, "abandoned", abandoned.seq)
+
+    async def salvage(self, camera: str) -> None:
+        self.note(camera, "salvage")
+
+    async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
+        self.note(camera, "gap", cause, at is None, detail)
+
+    def kinds(self) -> list[object]:
+        return [fact[0] for fact in self.facts if fact[0] != "terms"]
+
+    def gaps(self) -> list[object]:
+        return [fact[1] for fact in self.facts if fact[0] == "gap"]
+
+    async def until(self, seen: Callable[[], object]) -> None:
+        """Wait for facts; looked at again whenever one is noted."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not seen():
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"not told: {self.facts[-10:]}") from None
+
+
+@pytest.fixture
+async def forkserver() -> AsyncIterator[Forkserver]:
+    server = Forkserver("tests.support.fake_workers:main")
+    server.start()
+    yield server
+    server.close()
+
+
+def runner_of(forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON) -> CameraRunner:
+    settings = CameraSettings(CAMERA, f"rtsp://camera:554/{behaviour}", "viewer", SECRET, 1000, 100)
+    return CameraRunner(settings, keeper, forkserver, SystemClock(), lambda: 0.5, limits)
+
+
+@asynccontextmanager
+async def running(
+    forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON
+) -> AsyncIterator[CameraRunner]:
+    runner = runner_of(forkserver, keeper, behaviour, limits)
+    task = asyncio.create_task(runner.run())
+    try:
+        yield runner
+    finally:
+        began_s = time.monotonic()
+        await runner.stop(None)
+        assert time.monotonic() - began_s < STOP_WITHIN_S
+        await task
+
+
+async def test_records_cuts_and_stops_in_order(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "obedient") as runner:
+        await keeper.until(lambda: ("open", 1) in keeper.facts)
+        runner.cut("test")
+        await keeper.until(lambda: ("open", 2) in keeper.facts)
+        assert runner.view.connected is not None
+        assert runner.view.connected.width == 640
+    assert keeper.facts == [("terms",), ("open", 1), ("close", 1), ("open", 2), ("close", 2)]
+    assert runner.view.phase is Phase.STOPPED
+
+
+async def test_the_view_while_recording(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "obedient") as runner:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(runner.view.samples) < 3:  # noqa: ASYNC110 - the view is looked at, by design
+                await asyncio.sleep(0.01)
+        view = runner.view
+        assert (view.phase, view.cause, view.tried, view.came_back, view.check) == (Phase.RECORDING, None, "", "", "")
+        frames = [stats.video_frames for _, stats in view.samples]
+        assert frames == sorted(frames)
+
+
+async def test_stop_with_a_cause_tells_the_gap_last(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    runner = runner_of(forkserver, keeper, "obedient")
+    task = asyncio.create_task(runner.run())
+    await keeper.until(lambda: ("open", 1) in keeper.facts)
+    await runner.stop(GapCause.RELOAD)
+    await task
+    assert keeper.facts[-2:] == [("close", 1), ("gap", GapCause.RELOAD, True, "")]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "limits", "cause", "words"),
+    [
+        ("silent", IMPATIENT, GapCause.UNREACHABLE, "nothing that could be used within 0.5 s"),
+        ("keyless", SHORT, GapCause.NO_KEYFRAME, "no key frame within 0.5 s"),
+        ("refused", SOON, GapCause.REFUSED, "connection refused [31m by the camera"),
+        ("leaving", SOON, GapCause.WORKER_CRASH, "code 3"),
+        ("greedy", SOON, GapCause.WORKER_CRASH, "not given"),
+        ("hanging_up", SHORT, GapCause.WORKER_CRASH, "its recording process hung"),
+    ],
+)
+async def test_what_never_records_says_why_and_is_tried_again(
+    forkserver: Forkserver,
+    behaviour: str,
+    limits: Limits,
+    cause: GapCause,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, behaviour, limits) as runner:
+        await keeper.until(lambda: keeper.facts.count(("terms",)) >= 3)
+        assert runner.view.cause is cause
+        assert words in runner.view.came_back
+    (gap,) = [fact for fact in keeper.facts if fact[0] == "gap"]
+    assert gap[:3] == ("gap", cause, False)
+    assert words in str(gap[3])
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert words in warnings[0].getMessage()
+    assert SECRET not in caplog.text + repr(keeper.facts) + repr(runner.view)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause", "left"),
+    [
+        ("frozen", GapCause.WORKER_CRASH, ["open", "gap", "salvage"]),
+        ("crashing", GapCause.WORKER_CRASH, ["open", "gap", "salvage"]),
+        ("garbling", GapCause.BAD_DATA, ["open", "gap", "salvage"]),
+        ("lying", GapCause.BAD_DATA, ["open", "gap", "salvage"]),
+        ("stalling", GapCause.STALLED, ["open", "close", "gap"]),
+        ("dropping", GapCause.DROPPED, ["open", "close", "gap"]),
+    ],
+)
+async def test_a_session_that_dies_leaves_a_gap_from_the_end_of_what_is_recorded(
+    forkserver: Forkserver, behaviour: str, cause: GapCause, left: list[object]
+) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, behaviour, SHORT):
+        await keeper.until(lambda: keeper.kinds().count("open") >= 2)
+        facts = [fact for fact in keeper.facts if fact[0] != "terms"]
+        assert keeper.kinds()[: len(left) + 1] == [*left, "open"]
+        assert next(fact for fact in facts if fact[0] == "gap")[:3] == ("gap", cause, True)
+
+
+async def test_a_flood_is_the_end_of_the_one_that_floods(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "flooding") as runner:
+        await keeper.until(keeper.gaps)
+        assert "messages a second" in runner.view.came_back
+
+
+async def test_a_worker_that_never_ends_is_killed_within_the_time_a_stop_may_take(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    runner = runner_of(forkserver, keeper, "stubborn", Limits())
+    task = asyncio.create_task(runner.run())
+    await keeper.until(lambda: ("open", 1) in keeper.facts)
+    began_s = time.monotonic()
+    await runner.stop(None)
+    assert time.monotonic() - began_s < STOP_WITHIN_S
+    await task
+    assert keeper.kinds() == ["open", "salvage"]
+
+
+async def test_stop_while_a_process_is_being_made(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    runner = runner_of(forkserver, keeper, "obedient")
+    task = asyncio.create_task(runner.run())
+    await keeper.until(lambda: ("terms",) in keeper.facts)
+    await runner.stop(GapCause.DISABLED)
+    await task
+    assert keeper.facts == [("terms",), ("gap", GapCause.DISABLED, False, "")]
+
+
+async def test_a_segment_refused_by_the_keeper_is_a_gap_and_the_camera_stays_connected(forkserver: Forkserver) -> None:
+    keeper = Notebook(answer=GapCause.DISK_FULL)
+    async with running(forkserver, keeper, "obedient") as runner:
+        await keeper.until(lambda: keeper.kinds().count("refused") >= 3)
+        assert runner.view.phase is Phase.HELD_BACK
+        assert runner.view.cause is GapCause.DISK_FULL
+        keeper.answer = None
+        await keeper.until(lambda: "open" in keeper.kinds())
+        assert runner.view.connected is not None
+    assert keeper.facts.count(("terms",)) == 1
+    assert keeper.gaps() == [GapCause.DISK_FULL]
+
+
+async def test_an_abandoned_segment_is_followed_by_the_next(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "abandoning"):
+        await keeper.until(lambda: ("open", 2) in keeper.facts)
+    assert keeper.kinds() == ["open", "abandoned", "gap", "open", "close"]
+    assert keeper.gaps() == [GapCause.DISK_FULL]
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), GapCause.DISK_FULL),
+        (WriteFailed("the database could not be written", "check the disk"), GapCause.IO_ERROR),
+        (ZeroDivisionError("a defect"), GapCause.IO_ERROR),
+    ],
+)
+async def test_a_keeper_that_fails_costs_segments_but_no_runner(
+    forkserver: Forkserver, error: Exception, cause: GapCause, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = Notebook(failing={"open": error})
+    async with running(forkserver, keeper, "obedient") as runner:
+        await keeper.until(keeper.gaps)
+        assert runner.view.cause is cause
+        del keeper.failing["open"]
+        await keeper.until(lambda: "open" in keeper.kinds())
+    assert keeper.facts.count(("terms",)) == 1
+    assert [r for r in caplog.records if "cannot be entered" in r.getMessage()] == [
+        r for r in caplog.records if r.levelno == logging.ERROR
+    ]
+    assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
+
+
+async def test_facts_that_cannot_be_entered_now_are_entered_later_in_their_order(forkserver: Forkserver) -> None:
+    failed = WriteFailed("the database could not be written", "check the disk")
+    keeper = Notebook(failing={"close": failed, "gap": failed, "salvage": failed})
+    async with running(forkserver, keeper, "dropping"):
+        await keeper.until(lambda: keeper.failures >= 3)
+        assert keeper.kinds() == ["open"]
+        keeper.failing = {}
+        await keeper.until(lambda: keeper.kinds().count("open") >= 2)
+    # The close came too late for the session to count as closed, hence the salvage, which then finds nothing.
+    assert keeper.kinds()[:5] == ["open", "close", "gap", "salvage", "open"]
+
+
+async def test_terms_reach_the_worker_and_its_next_segment(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "obedient") as runner:
+        await keeper.until(lambda: ("open", 1) in keeper.facts)
+        runner.set_terms(Terms("volume", "/volume", 60, 3600, 2, synced=True))
+        runner.cut("clock step")
+        await keeper.until(lambda: ("open", 2) in keeper.facts)
+    assert [opening.terms.epoch for opening in keeper.openings] == [1, 2]
+
+
+async def test_a_start_that_is_too_long_is_told_and_harms_nobody(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    settings = CameraSettings(CAMERA, "rtsp://camera/" + "x" * 70_000, "viewer", SECRET, 1000, 100)
+    runner = CameraRunner(settings, keeper, forkserver, SystemClock(), lambda: 0.5, SHORT)
+    task = asyncio.create_task(runner.run())
+    await keeper.until(keeper.gaps)
+    assert runner.view.cause is GapCause.UNSUPPORTED
+    await runner.stop(None)
+    await task
+
+
+async def test_one_flooding_camera_does_not_delay_another(forkserver: Forkserver) -> None:
+    bad, good = Notebook(), Notebook()
+    async with running(forkserver, good, "obedient") as runner, running(forkserver, bad, "flooding"):
+        await good.until(lambda: ("open", 1) in good.facts)
+        await bad.until(lambda: bad.facts.count(("terms",)) >= 3)
+        assert runner.view.phase is Phase.RECORDING
+    assert good.kinds() == ["open", "close"]
+
+
+async def test_a_runner_that_is_cancelled_leaves_no_process(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    runner = runner_of(forkserver, keeper, "stubborn")
+    task = asyncio.create_task(runner.run())
+    await keeper.until(lambda: ("open", 1) in keeper.facts)
+    task.cancel()
+    await asyncio.wait([task])
+    await nothing_but_helpers()
+
+
+async def test_thirty_starts_and_stops_leak_nothing(forkserver: Forkserver) -> None:
+    async def cycle(number: int) -> None:
+        keeper = Notebook()
+        async with running(forkserver, keeper, ("obedient", "crashing", "dropping")[number % 3]):
+            await keeper.until(lambda: ("open", 1) in keeper.facts)
+
+    await cycle(0)
+    await nothing_but_helpers()
+    before = (descriptors(), threading.active_count(), len(asyncio.all_tasks()), children_of(os.getpid()))
+    for number in range(30):
+        await cycle(number)
+    await nothing_but_helpers()
+    assert (descriptors(), threading.active_count(), len(asyncio.all_tasks()), children_of(os.getpid())) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("rtsp://10.0.0.11/stream1", "RTSP to 10.0.0.11, path /stream1"),
+        ("rtsps://u:p@[::1]:322/a?password=x", "RTSPS to [::1]:322, path /a"),
+        ("test://", "built-in test pattern"),
+    ],
+)
+def test_where_a_camera_is_looked_for_in_words(url: str, words: str) -> None:
+    assert address(url) == words
+
+
+async def nothing_but_helpers() -> None:
+    """Workers that were stopped are gone and reaped."""
+    helper = process_module._helper_pid()
+    assert helper is not None
+    async with asyncio.timeout(PATIENCE_S):
+        # Children of another process, and what a library knows: nothing to be told by.
+        while children_of(helper) or multiprocessing.active_children():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

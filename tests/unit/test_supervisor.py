@@ -1,0 +1,429 @@
+"""The machine of one camera: what it decides for each thing that can happen, and what holds whatever happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.messages import Abandoned, Connected, Ended, Stats
+from recorder.session import (
+    Action,
+    BeginGap,
+    Committed,
+    Event,
+    Exited,
+    HungUp,
+    Kill,
+    Limits,
+    Misbehaved,
+    NotSpawned,
+    Opened,
+    Phase,
+    Salvage,
+    SendStop,
+    Spawn,
+    Spawned,
+    StopAsked,
+    Tick,
+    Withheld,
+)
+from recorder.supervisor import State, begin, death, next_due_ms, sentence, step
+from storage.model import GapCause, Moment
+
+LIMITS = Limits()
+L1_MS = 15_000
+KEYFRAME_AND_CONNECT_MS = 3_000
+"""What a healthy camera takes to connect and show a key frame; L1 leaves it this much."""
+T0 = Moment(wall_ms=1_700_000_000_000, boottime_ms=50_000)
+CONNECTED = Connected(video="h264", width=1920, height=1080, audio="aac", detail="")
+ENDED_WELL = Ended(cause=None, tried="", came_back="", check="")
+
+
+def stats(frames: int) -> Stats:
+    return Stats(frames, frames * 1000, frames, 0, 0, 0, 0)
+
+
+def ended(cause: GapCause) -> Ended:
+    return Ended(cause=cause, tried="RTSP to camera", came_back="nothing good", check="the camera")
+
+
+class Camera:
+    """The machine with a clock that stands still until told to go on."""
+
+    def __init__(self, chance: float = 0.5) -> None:
+        self.now = T0
+        self.chance = chance
+        self.state, first = begin("RTSP to camera", T0)
+        self.actions: list[Action] = list(first)
+
+    def feed(self, *events: Event) -> tuple[Action, ...]:
+        """The actions that these events lead to."""
+        taken: tuple[Action, ...] = ()
+        for event in events:
+            self.state, actions = step(self.state, event, self.now, self.chance, LIMITS)
+            taken += actions
+        self.actions.extend(taken)
+        return taken
+
+    def pass_ms(self, ms: int) -> Camera:
+        self.now = self.now.plus_ms(ms)
+        return self
+
+    def at_due(self) -> tuple[Action, ...]:
+        """Let the deadline come, to the millisecond; before it nothing happens."""
+        due_ms = next_due_ms(self.state, LIMITS)
+        assert due_ms is not None
+        self.pass_ms(due_ms - 1 - self.now.boottime_ms)
+        assert self.feed(Tick()) == ()
+        self.pass_ms(1)
+        return self.feed(Tick())
+
+    def recording(self) -> Camera:
+        self.feed(Spawned(), CONNECTED, stats(1), Opened(1))
+        assert self.state.phase is Phase.RECORDING
+        return self
+
+    def record_for(self, seconds: int) -> Camera:
+        for _ in range(seconds):
+            self.pass_ms(1000).feed(stats(self.state.frame_mark[0] + 25))
+        return self
+
+
+def test_the_first_thing_is_a_process() -> None:
+    camera = Camera()
+    assert camera.actions == [Spawn()]
+    assert camera.state.phase is Phase.STARTING
+    assert camera.state.cause is GapCause.STARTING
+    assert next_due_ms(camera.state, LIMITS) is None
+
+
+def test_from_connecting_to_recording() -> None:
+    camera = Camera()
+    phases = []
+    for event in (Spawned(), CONNECTED, stats(1), Opened(1)):
+        camera.pass_ms(100).feed(event)
+        phases.append(camera.state.phase)
+    assert phases == [Phase.CONNECTING, Phase.WAITING, Phase.WAITING, Phase.RECORDING]
+    assert camera.state.cause is None
+    assert camera.state.since == camera.now
+    assert camera.actions == [Spawn()]
+
+
+def test_a_camera_that_never_answers_is_killed_and_unreachable_in_words() -> None:
+    camera = Camera()
+    camera.feed(Spawned())
+    assert camera.at_due() == (Kill(),)
+    assert camera.now.boottime_ms == T0.boottime_ms + LIMITS.connect_ms
+    (gap,) = camera.feed(Exited(-9))
+    assert gap == BeginGap(camera.now, GapCause.UNREACHABLE, sentence(camera.state.words or ENDED_WELL))
+    assert "RTSP to camera" in gap.detail
+    assert "Check that the camera has power" in gap.detail
+    # The attempt took longer than any backoff: the next begins at once.
+    assert camera.at_due() == (Spawn(),)
+
+
+def test_a_stalled_camera_is_asked_to_end_then_killed_and_the_gap_begins_where_the_recording_ends() -> None:
+    camera = Camera().recording().record_for(5)
+    for _ in range(9):
+        assert camera.pass_ms(1000).feed(stats(126), Tick()) == ()
+    assert camera.pass_ms(1000).feed(stats(126), Tick()) == (SendStop(),)
+    assert camera.state.phase is Phase.STALLED
+    assert camera.at_due() == (Kill(),)
+    gap, salvage = camera.feed(Exited(-9))
+    assert isinstance(gap, BeginGap)
+    assert (gap.at, gap.cause) == (None, GapCause.STALLED)
+    assert salvage == Salvage()
+
+
+def test_a_stalled_camera_that_closes_its_file_needs_no_salvage() -> None:
+    camera = Camera().recording()
+    for _ in range(10):
+        camera.pass_ms(1000).feed(stats(1), Tick())
+    actions = camera.feed(Committed(1), ENDED_WELL, Exited(0))
+    assert [(a.at, a.cause) for a in actions if isinstance(a, BeginGap)] == [(None, GapCause.STALLED)]
+    assert Salvage() not in actions
+
+
+@pytest.mark.parametrize("last_frames", [76, 77])
+def test_a_worker_that_is_silent_is_killed_as_crashed(last_frames: int) -> None:
+    """Whether or not its last report told of a new frame: it is the process that hangs, not the camera."""
+    camera = Camera().recording().record_for(3)
+    camera.pass_ms(1000).feed(stats(last_frames))
+    assert camera.at_due() == (Kill(),)
+    gap, salvage = camera.feed(Exited(-9))
+    assert isinstance(gap, BeginGap)
+    assert gap.cause is GapCause.WORKER_CRASH
+    assert "said nothing for 10 s" in gap.detail
+    assert salvage == Salvage()
+
+
+def test_pictures_without_a_key_frame_are_not_waited_for_for_ever() -> None:
+    camera = Camera()
+    camera.feed(Spawned(), CONNECTED)
+    camera.record_for(29)
+    assert camera.at_due() == (SendStop(),)
+    (gap,) = camera.feed(ENDED_WELL, Exited(0))
+    assert isinstance(gap, BeginGap)
+    assert gap.cause is GapCause.NO_KEYFRAME
+
+
+def test_a_worker_that_dies_by_itself_says_by_which_signal() -> None:
+    camera = Camera().recording()
+    gap, salvage = camera.feed(HungUp(), Exited(-11))
+    assert isinstance(gap, BeginGap)
+    assert gap.cause is GapCause.WORKER_CRASH
+    assert "SIGSEGV" in gap.detail
+    assert salvage == Salvage()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(None, "died"), (-9, "SIGKILL"), (-250, "signal 250"), (3, "code 3"), (0, "code 0")]
+)
+def test_how_a_process_ended_in_words(code: int | None, words: str) -> None:
+    assert words in death(code)
+
+
+def test_a_process_that_hung_up_or_said_its_last_word_and_stays_is_killed() -> None:
+    for last in (HungUp(), ENDED_WELL, ended(GapCause.DROPPED)):
+        camera = Camera().recording()
+        camera.feed(last)
+        assert camera.state.phase is Phase.ENDING
+        assert camera.at_due() == (Kill(),)
+        assert camera.at_due() == (Kill(),)
+
+
+def test_another_cause_splits_the_gap_where_it_shows_and_the_same_is_not_told_again() -> None:
+    camera = Camera()
+    camera.feed(Spawned())
+    (first,) = camera.pass_ms(500).feed(ended(GapCause.REFUSED), Exited(0))
+    assert isinstance(first, BeginGap)
+    assert (first.at, first.cause) == (camera.now, GapCause.REFUSED)
+    camera.at_due()
+    assert camera.feed(Spawned(), ended(GapCause.REFUSED), Exited(0)) == ()
+    camera.at_due()
+    (other,) = camera.feed(Spawned(), ended(GapCause.UNREACHABLE), Exited(0))
+    assert isinstance(other, BeginGap)
+    assert (other.at, other.cause) == (camera.now, GapCause.UNREACHABLE)
+    camera.at_due()
+    camera.recording()
+    assert camera.state.cause is None
+    assert camera.state.words is None
+
+
+def test_the_wait_doubles_to_its_cap_and_starts_over_after_a_minute_of_recording() -> None:
+    camera = Camera(chance=0.999999)
+    waits = []
+    for _ in range(6):
+        camera.feed(Spawned(), ended(GapCause.REFUSED), Exited(0))
+        before = camera.now.boottime_ms
+        camera.at_due()
+        waits.append(camera.now.boottime_ms - before)
+    assert waits == [1000, 2000, 4000, 8000, 10_000, 10_000]
+    camera.recording().record_for(59).feed(ended(GapCause.DROPPED), Exited(0))
+    assert camera.state.failures == 7
+    camera.at_due()
+    camera.recording().record_for(60).feed(ended(GapCause.DROPPED), Exited(0))
+    assert camera.state.failures == 1
+
+
+def test_a_wrong_password_is_tried_once_a_minute() -> None:
+    camera = Camera(chance=0.0)
+    camera.feed(Spawned())
+    camera.pass_ms(700).feed(ended(GapCause.UNAUTHORISED), Exited(0))
+    camera.at_due()
+    assert camera.now.boottime_ms == T0.boottime_ms + LIMITS.unauthorised_ms
+
+
+def test_without_terms_no_session_begins() -> None:
+    camera = Camera()
+    (gap,) = camera.feed(NotSpawned(GapCause.DISK_FULL, "no volume has room", "the disk"))
+    assert gap == BeginGap(T0, GapCause.DISK_FULL, "no volume has room. Check the disk")
+    assert camera.state.phase is Phase.BACKING_OFF
+
+
+def test_a_refused_segment_is_a_gap_from_its_first_frame_and_the_camera_stays() -> None:
+    camera = Camera().recording().record_for(10)
+    at = camera.now.plus_ms(-40)
+    assert camera.feed(Withheld(2, at, GapCause.DISK_FULL, "no volume has room")) == (
+        BeginGap(at, GapCause.DISK_FULL, "no volume has room"),
+    )
+    assert camera.state.phase is Phase.HELD_BACK
+    assert camera.feed(Committed(1), Withheld(3, camera.now, GapCause.DISK_FULL, "no volume has room")) == ()
+    camera.record_for(5)
+    assert camera.feed(Opened(4)) == ()
+    assert (camera.state.phase, camera.state.cause) == (Phase.RECORDING, None)
+
+
+def test_an_abandoned_segment_is_a_gap_unless_its_successor_is_open() -> None:
+    full = Abandoned(1, GapCause.DISK_FULL, "no space left")
+    camera = Camera().recording()
+    assert camera.feed(full) == (BeginGap(None, GapCause.DISK_FULL, "no space left"),)
+    assert camera.state.phase is Phase.HELD_BACK
+    camera = Camera().recording()
+    assert camera.feed(Opened(2), full) == ()
+    assert camera.state.phase is Phase.RECORDING
+
+
+def test_what_no_worker_says_is_its_end() -> None:
+    camera = Camera().recording()
+    assert camera.feed(Misbehaved(GapCause.BAD_DATA, "it said 7 bytes")) == (Kill(),)
+    gap, salvage = camera.feed(Exited(-9))
+    assert isinstance(gap, BeginGap)
+    assert gap.cause is GapCause.BAD_DATA
+    assert salvage == Salvage()
+
+
+def test_stop_while_recording_ends_in_order() -> None:
+    camera = Camera().recording()
+    assert camera.feed(StopAsked(None)) == (SendStop(),)
+    assert camera.feed(StopAsked(GapCause.DISABLED)) == ()
+    assert camera.feed(Committed(1), ENDED_WELL, HungUp(), Exited(0)) == ()
+    assert camera.state.phase is Phase.STOPPED
+
+
+def test_stop_with_a_cause_begins_a_gap_where_the_recording_ends() -> None:
+    camera = Camera().recording()
+    camera.feed(StopAsked(GapCause.DISABLED), Committed(1), ENDED_WELL)
+    assert camera.feed(Exited(0)) == (BeginGap(None, GapCause.DISABLED, ""),)
+
+
+@pytest.mark.parametrize("worker_dies", [True, False])
+def test_stop_takes_less_than_8_s_whatever_the_worker_does(*, worker_dies: bool) -> None:
+    camera = Camera().recording()
+    camera.feed(StopAsked(None))
+    assert camera.at_due() == (Kill(),)
+    if worker_dies:
+        assert camera.feed(Exited(-9)) == (Salvage(),)
+    else:
+        assert camera.at_due() == ()
+    assert camera.state.phase is Phase.STOPPED
+    assert camera.now.boottime_ms - T0.boottime_ms < 8000
+
+
+def test_stop_between_sessions_is_at_once() -> None:
+    camera = Camera()
+    camera.feed(Spawned(), ended(GapCause.REFUSED), Exited(0))
+    assert camera.feed(StopAsked(GapCause.RELOAD)) == (BeginGap(T0, GapCause.RELOAD, ""),)
+    assert camera.state.phase is Phase.STOPPED
+    camera = Camera()
+    assert camera.feed(StopAsked(None)) == ()
+    assert camera.state.phase is Phase.STOPPED
+
+
+def test_l1_the_longest_wait_leaves_time_to_connect() -> None:
+    assert LIMITS.backoff_cap_ms + KEYFRAME_AND_CONNECT_MS <= L1_MS
+    assert LIMITS.connect_ms + KEYFRAME_AND_CONNECT_MS <= L1_MS
+    stall_ms = LIMITS.stall_ms + LIMITS.finish_ms
+    assert stall_ms <= L1_MS
+
+
+@given(
+    hang_ms=st.integers(0, LIMITS.connect_ms),
+    failures=st.integers(0, 10_000),
+    chance=st.floats(0, 1, exclude_max=True),
+    killed=st.booleans(),
+)
+def test_l1_the_next_attempt_begins_in_time(*, hang_ms: int, failures: int, chance: float, killed: bool) -> None:
+    """However long an attempt hung, and whenever within it the fault went away: 12 s later a new one has begun."""
+    camera = Camera(chance)
+    camera.state = replace(camera.state, failures=failures)
+    camera.feed(Spawned())
+    if killed:
+        camera.at_due()
+    else:
+        camera.pass_ms(hang_ms).feed(ended(GapCause.UNREACHABLE))
+    camera.feed(Exited(0))
+    assert next_due_ms(camera.state, LIMITS) is not None
+    assert (next_due_ms(camera.state, LIMITS) or 0) - T0.boottime_ms <= LIMITS.connect_ms
+
+
+CAUSES = st.sampled_from([GapCause.DROPPED, GapCause.REFUSED, GapCause.UNAUTHORISED, GapCause.STALLED])
+SEQS = st.integers(1, 5)
+FROM_WORKER = st.one_of(
+    st.just(CONNECTED),
+    st.integers(0, 9).map(stats),
+    SEQS.map(Opened),
+    st.builds(Withheld, SEQS, st.just(T0), st.just(GapCause.DISK_FULL), st.just("full")),
+    SEQS.map(Committed),
+    st.builds(Abandoned, SEQS, st.just(GapCause.IO_ERROR), st.just("bad disk")),
+    CAUSES.map(ended),
+    st.just(ENDED_WELL),
+    st.just(Misbehaved(GapCause.BAD_DATA, "noise")),
+    st.just(HungUp()),
+)
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 20_000), st.one_of(FROM_WORKER, st.just(Tick()), st.none())), max_size=60),
+    chance=st.floats(0, 1, exclude_max=True),
+    dies=st.booleans(),
+)
+def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, *, dies: bool) -> None:
+    """Every session that ends while not recording has told a cause; never two processes; a stop always ends in 8 s.
+
+    None in `steps` stands for the end of the process.
+    """
+    camera = Camera(chance)
+    alive, spawning = False, True
+    gap: GapCause | None = GapCause.STARTING
+    for wait_ms, wanted in steps:
+        if spawning:
+            spawning, alive = False, True
+            assert Spawn() not in camera.feed(Spawned())
+        camera.pass_ms(wait_ms)
+        event = (wanted or Exited(-9)) if alive else Tick()
+        actions = camera.feed(event)
+        alive = alive and not isinstance(event, Exited)
+        if isinstance(event, Opened):
+            gap = None
+        for action in actions:
+            if isinstance(action, BeginGap):
+                assert action.cause is not gap
+                assert action.at is None or gap is not None or isinstance(event, Withheld)
+                gap = action.cause
+        assert gap is camera.state.cause
+        if not alive:
+            assert gap is not None
+        assert Spawn() not in actions or not alive
+        spawning = Spawn() in actions
+        assert spawning or next_due_ms(camera.state, LIMITS) is not None
+    finish_within_8_s(camera, alive=alive, dies=dies)
+
+
+def finish_within_8_s(camera: Camera, *, alive: bool, dies: bool) -> None:
+    asked_ms = camera.now.boottime_ms
+    actions = camera.feed(StopAsked(None))
+    while camera.state.phase is not Phase.STOPPED:
+        assert alive
+        if Kill() in actions and dies:
+            actions = camera.feed(Exited(-9))
+            continue
+        due_ms = next_due_ms(camera.state, LIMITS)
+        assert due_ms is not None
+        camera.pass_ms(max(0, due_ms - camera.now.boottime_ms))
+        actions = camera.feed(Tick())
+    assert camera.now.boottime_ms - asked_ms < 8000
+    assert camera.feed(Tick(), Exited(0), stats(1), StopAsked(None)) == ()
+
+
+def test_nothing_is_forgotten_of_a_state() -> None:
+    """A new attempt keeps the trouble and forgets the session."""
+    camera = Camera().recording()
+    camera.feed(HungUp(), Exited(-11))
+    camera.at_due()
+    kept = camera.state
+    assert kept == State(
+        address="RTSP to camera",
+        phase=Phase.STARTING,
+        since=camera.now,
+        cause=GapCause.WORKER_CRASH,
+        words=kept.words,
+        failures=1,
+        attempt_ms=camera.now.boottime_ms,
+        due_ms=camera.now.boottime_ms,
+        heard_ms=kept.heard_ms,
+        frame_ms=kept.frame_ms,
+    )
