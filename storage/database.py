@@ -8,6 +8,7 @@ Two connections that write or checkpoint at once can corrupt the WAL of SQLite b
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import queue
@@ -154,22 +155,33 @@ class Database:
 
     def _commit(self, group: list[_Job]) -> None:
         connection = self._connection
-        done: list[_Job] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in group:
-                _run(connection, job)
-                done.append(job)
+                self._run(job)
             connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             # Disk full and I/O errors may have rolled back by themselves; what did not must not stay open.
-            told = _told(error, self._path)
+            told = _told(_origin(error), self._path)
             log.error("%d facts were not stored: %s", len(group), error)  # noqa: TRY400  (the trace says nothing)
             for job in group:
                 job.error = told
             self._roll_back()
         for job in group:
             job.resolve()
+
+    def _run(self, job: _Job) -> None:
+        """One fact inside the group's transaction. Raises only when the transaction itself is lost."""
+        connection = self._connection
+        connection.execute("SAVEPOINT fact")
+        try:
+            job.result = job.fact(connection)
+        except Exception as error:  # whatever it is, it belongs to whoever waits for this future
+            job.error = _told(error, self._path) if isinstance(error, sqlite3.OperationalError) else error
+            if not connection.in_transaction:  # SQLite gave up all of it: disk full, I/O error, corrupt
+                raise sqlite3.OperationalError(f"the transaction was lost ({error})") from error
+            connection.execute("ROLLBACK TO fact")
+        connection.execute("RELEASE fact")
 
     def _roll_back(self) -> None:
         try:
@@ -184,21 +196,6 @@ class Database:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             log.warning("checkpoint of %s: %s", self._path, error)
-
-
-def _run(connection: sqlite3.Connection, job: _Job) -> None:
-    """One fact inside the group's transaction. Raises only when the transaction itself is lost."""
-    connection.execute("SAVEPOINT fact")
-    try:
-        job.result = job.fact(connection)
-    except Exception as error:  # whatever it is, it belongs to whoever waits for this future
-        job.error = error
-        if not connection.in_transaction:  # SQLite gave up the whole transaction: disk full, I/O error, corrupt
-            if isinstance(error, sqlite3.DatabaseError):
-                raise
-            raise sqlite3.OperationalError("the transaction was lost") from error
-        connection.execute("ROLLBACK TO fact")
-    connection.execute("RELEASE fact")
 
 
 def _open_for_writing(path: Path) -> sqlite3.Connection:
@@ -232,6 +229,11 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
     )
 
 
+def _origin(error: sqlite3.DatabaseError) -> sqlite3.DatabaseError:
+    """What made SQLite give up a transaction, behind our saying that it did."""
+    return error.__cause__ if isinstance(error.__cause__, sqlite3.DatabaseError) else error
+
+
 def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
     """A database error in our own words, sorted by what to do about it."""
     if isinstance(error, OSError):
@@ -240,4 +242,9 @@ def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
     if code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         action = "check the disk, then put a backup of edged.db in its place"
         return DatabaseDamaged(f"{path} is damaged ({error})", action)
-    return WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")
+    told = WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")
+    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+        told.__cause__ = OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)
+        )  # for whoever tells full from broken
+    return told

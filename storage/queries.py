@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 
 from storage.ages import age
@@ -179,21 +179,6 @@ def next_bytes(connection: sqlite3.Connection, run: int) -> dict[str, int]:
             "SELECT number, id FROM cameras WHERE enrolled_run = ?", (run,)
         ).fetchall()
     }
-
-
-def segment_by_path(connection: sqlite3.Connection, path: Path) -> SegmentRow | None:
-    """The segment whose file this is, by its place on a volume."""
-    for number, root in connection.execute("SELECT number, path FROM volumes").fetchall():
-        if not path.is_relative_to(root):
-            continue
-        relative = path.relative_to(root)
-        row = connection.execute(SEGMENT_SQL + "WHERE s.volume = ? AND s.name = ?", (number, str(relative))).fetchone()
-        if row is not None:
-            return segment_row(row)
-        parsed = parse_segment_name(relative.name)
-        if parsed is not None and (found := segment_by_seq(connection, relative.parts[0], parsed[1])) is not None:
-            return found if found.path == path else None
-    return None
 
 
 def open_rows(connection: sqlite3.Connection, camera: str | None, before_run: int | None) -> list[SegmentRow]:

@@ -76,8 +76,8 @@ CREATE TABLE segments (
     CHECK (state <> 'quarantined' OR name IS NOT NULL)
 ) STRICT;
 
--- By time, covering what coverage and rates need.
-CREATE INDEX segments_by_time ON segments (camera, start_wall_ms, duration_ms, bytes) WHERE state = 'committed';
+-- By time, covering what coverage and rates need; `state` ends it, or SQLite would look into the table for it.
+CREATE INDEX segments_by_time ON segments (camera, start_wall_ms, duration_ms, bytes, state) WHERE state = 'committed';
 -- By age within equal terms: whoever leads such a group is past its bounds first, so a sweep looks at heads only.
 CREATE INDEX segments_by_age ON segments (volume, camera, floor_s, ceiling_s, boot, start_boottime_ms)
     WHERE state IN ('committed', 'quarantined');

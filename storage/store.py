@@ -32,7 +32,7 @@ from storage.database import Database
 from storage.errors import NotOpen, StoreClosed
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
 from storage.retention import Decision
-from storage.rows import SegmentRow, camera_row, segment_by_seq
+from storage.rows import camera_row, segment_by_seq
 from storage.runs import Point
 from storage.salvage import Salvager
 from storage.sweep import Sweeper
@@ -131,7 +131,7 @@ class Store:
         return self._submit(fact)
 
     def salvage(
-        self, camera: str, *, seq: int | None = None, cause: GapCause = GapCause.WORKER_CRASH, detail: str = ""
+        self, camera: str, cause: GapCause = GapCause.WORKER_CRASH, detail: str = "", *, seq: int | None = None
     ) -> Future[list[Segment]]:
         """A worker died, or (with `seq`) gave up one segment: adopt what it left, as far as nobody holds its lock.
 
@@ -171,18 +171,11 @@ class Store:
         with self._sweeping:
             return self._sweeper.sweep(configured)
 
-    def explain(self, segment: tuple[str, int] | Path, configured: Mapping[str, Bounds]) -> Decision:
-        """Why this segment (camera and seq, or path) is kept or destroyed: the code of a sweep. NotOpen if unknown."""
-
-        def find(connection: Connection) -> SegmentRow | None:
-            if isinstance(segment, Path):
-                return queries.segment_by_path(connection, segment)
-            return segment_by_seq(connection, *segment)
-
-        row = self._database.read(find)
+    def explain(self, camera: str, seq: int, configured: Mapping[str, Bounds]) -> Decision:
+        """Why this segment would be kept or destroyed now: the code that a sweep runs. NotOpen if it is unknown."""
+        row = self._database.read(lambda db: segment_by_seq(db, camera, seq))
         if row is None:
-            name = segment if isinstance(segment, Path) else f"{segment[0]}/{segment[1]}"
-            raise NotOpen(f"there is no segment {name}", "`edgectl segments` lists those there are")
+            raise NotOpen(f"there is no segment {camera}/{seq}", "`edgectl segments` lists those there are")
         return self._sweeper.explain(row, configured)
 
     def choose_volume(self) -> VolumeStatus | None:

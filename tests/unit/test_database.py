@@ -1,0 +1,237 @@
+"""The writer groups, isolates, survives; readers see whole commits. See storage/database.py."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from pathlib import Path
+
+import pytest
+
+from storage import database as module
+from storage.database import Database
+from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
+from storage.runs import boots
+
+DEADLINE_S = 10.0
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "edged.db")
+    yield opened
+    opened.close()
+
+
+def insert(number: int) -> Callable[[sqlite3.Connection], int]:
+    def fact(connection: sqlite3.Connection) -> int:
+        connection.execute("INSERT INTO boots (number, boot_id, ran_ms) VALUES (?, 'b', 0)", (number,))
+        return number
+
+    return fact
+
+
+def numbers(database: Database) -> list[int]:
+    return [boot.number for boot in database.read(boots)]
+
+
+class Held:
+    """Holds the writer inside a fact, so that whatever is submitted meanwhile becomes one group."""
+
+    def __init__(self, database: Database) -> None:
+        self._inside = threading.Event()
+        self._release = threading.Event()
+        self.future = database.submit(self._fact)
+        assert self._inside.wait(DEADLINE_S)
+
+    def _fact(self, _: sqlite3.Connection) -> None:
+        self._inside.set()
+        assert self._release.wait(DEADLINE_S)
+
+    def let_go(self) -> None:
+        self._release.set()
+        self.future.result(DEADLINE_S)
+
+
+def test_a_future_resolves_only_after_commit(database: Database) -> None:
+    assert database.submit(insert(1)).result(DEADLINE_S) == 1
+    assert numbers(database) == [1]
+
+
+def test_what_waits_is_one_commit(database: Database) -> None:
+    commits: list[str] = []
+    database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql.startswith("COMMIT") else None)
+    held = Held(database)
+    futures = [database.submit(insert(number)) for number in range(1, 51)]
+    held.let_go()
+    wait(futures, DEADLINE_S)
+    assert numbers(database) == list(range(1, 51))
+    assert len(commits) == 2
+
+
+def test_a_failing_fact_leaves_its_neighbours_alone(database: Database) -> None:
+    def half(connection: sqlite3.Connection) -> None:
+        insert(2)(connection)
+        raise KeyError("half-way")
+
+    held = Held(database)
+    first, broken, twice, last = (database.submit(fact) for fact in (insert(1), half, insert(1), insert(3)))
+    held.let_go()
+    assert (first.result(DEADLINE_S), last.result(DEADLINE_S)) == (1, 3)
+    with pytest.raises(KeyError, match="half-way"):
+        broken.result(DEADLINE_S)
+    with pytest.raises(sqlite3.IntegrityError):
+        twice.result(DEADLINE_S)
+    assert numbers(database) == [1, 3]
+
+
+def test_a_failed_commit_fails_its_group_and_the_writer_lives_on(database: Database) -> None:
+    def fill(connection: sqlite3.Connection) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        connection.execute("INSERT INTO boots (number, boot_id, ran_ms) VALUES (9, hex(zeroblob(1000000)), 0)")
+
+    held = Held(database)
+    neighbour, broken = database.submit(insert(1)), database.submit(fill)
+    held.let_go()
+    for future in (neighbour, broken):
+        if (error := future.exception(DEADLINE_S)) is not None:
+            assert isinstance(error, WriteFailed)
+            assert isinstance(error.__cause__, OSError)
+    assert broken.exception(DEADLINE_S) is not None
+    stored = numbers(database)
+    assert (1 in stored) == (neighbour.exception() is None), "what was answered and what is stored must agree"
+    database.submit(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone()).result(DEADLINE_S)
+    assert database.submit(insert(2)).result(DEADLINE_S) == 2
+    assert 2 in numbers(database)
+
+
+class BrokenDisk:
+    """A connection whose next COMMIT fails as a disk does."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.broken = True
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, sql: str, parameters: tuple[int, ...] = ()) -> sqlite3.Cursor:
+        if sql == "COMMIT" and self.broken:
+            self.broken = False
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(sql, parameters)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def test_an_io_error_on_commit_fails_every_future_of_the_group(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_connection", BrokenDisk(database._connection))
+    futures = [database.submit(insert(1))]
+    with pytest.raises(WriteFailed, match="disk I/O error"):
+        futures[0].result(DEADLINE_S)
+    assert numbers(database) == []
+    assert database.submit(insert(1)).result(DEADLINE_S) == 1
+
+
+def test_the_queue_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(database)
+    waiting = [database.submit(insert(number)) for number in range(1, module.QUEUE_MAX + 1)]
+    refused = database.submit(insert(99_999))
+    with pytest.raises(StoreBusy):
+        refused.result(0)
+    held.let_go()
+    wait(waiting, DEADLINE_S)
+    assert len(numbers(database)) == module.QUEUE_MAX
+
+
+def test_closing_writes_what_waits_and_refuses_what_comes_later(tmp_path: Path) -> None:
+    database = Database(tmp_path / "edged.db")
+    held = Held(database)
+    waiting = database.submit(insert(1))
+    threading.Thread(target=held.let_go).start()
+    database.close()
+    assert waiting.result(0) == 1
+    with pytest.raises(StoreClosed):
+        database.submit(insert(2)).result(0)
+    assert not (tmp_path / "edged.db-wal").exists(), "the last connection leaves no WAL behind"
+
+
+def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(WriteFailed, match="readonly"):
+        database.read(insert(1))
+
+
+def test_a_reader_sees_one_moment(database: Database) -> None:
+    def both(connection: sqlite3.Connection) -> tuple[int, int]:
+        before = connection.execute("SELECT count(*) FROM boots").fetchone()[0]
+        database.submit(insert(1)).result(DEADLINE_S)
+        return before, connection.execute("SELECT count(*) FROM boots").fetchone()[0]
+
+    assert database.read(both) == (0, 0)
+
+
+def test_the_wal_stays_bounded(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_CHECKPOINT_COMMITS", 10)
+    sizes = []
+    for number in range(1, 200):
+        database.submit(insert(number)).result(DEADLINE_S)
+        sizes.append((tmp_path / "edged.db-wal").stat().st_size)
+    assert max(sizes) < 60 * 4200, "ten commits of two or three pages each, and then it begins anew"
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edged.db"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(DatabaseDamaged) as refused:
+        Database(path)
+    assert refused.value.action
+
+
+def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "edged.db"
+    Database(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE _sqlite_migrations SET name = '9999_later'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(DatabaseDamaged, match="later version"):
+        Database(path)
+
+
+def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
+    Database(tmp_path / "edged.db").close()
+    again = Database(tmp_path / "edged.db")
+    tables = again.read(lambda db: db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall())
+    strict = again.read(lambda db: db.execute("SELECT name FROM pragma_table_list WHERE strict = 1").fetchall())
+    again.close()
+    ours = {name for (name,) in tables if not name.startswith(("sqlite_", "_sqlite"))}
+    assert ours == {name for (name,) in strict}
+    assert {"segments", "gaps", "cameras", "holdings"} <= ours
+
+
+BY_TIME = "SELECT start_wall_ms, duration_ms, bytes FROM segments WHERE camera = 1 AND state = 'committed'"
+BY_AGE = "SELECT id FROM segments WHERE volume = 1 AND camera = 1 AND floor_s = 1 AND ceiling_s = 1 AND state IN "
+OLDEST = BY_AGE + "('committed', 'quarantined') ORDER BY boot, start_boottime_ms LIMIT 1"
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (BY_TIME + " AND start_wall_ms >= 1 ORDER BY start_wall_ms", "COVERING INDEX segments_by_time"),
+        (OLDEST, "INDEX segments_by_age"),
+        ("SELECT id FROM segments WHERE camera = 1 AND seq = 1 AND name IS NULL", "INDEX segments_by_seq"),
+        ("SELECT seq FROM segments WHERE camera = 1 AND state = 'open' ORDER BY seq", "INDEX segments_open"),
+        ("SELECT id FROM segments WHERE state = 'garbage' AND volume = 1", "INDEX segments_garbage"),
+    ],
+)
+def test_questions_use_their_index(database: Database, sql: str, index: str) -> None:
+    plan = database.read(lambda db: [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + sql)])
+    assert index in plan[0]
+    assert not any("B-TREE" in step for step in plan)
