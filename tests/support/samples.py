@@ -77,6 +77,13 @@ SEGMENT: Final[dict[str, Any]] = {
     "pins": [],
     "clock_epoch": 1,
 }
+GAP: Final[dict[str, Any]] = {
+    "camera": "lobby",
+    "start": "2026-02-28T23:59:55.000Z",
+    "end": "2026-03-01T00:00:05.000Z",
+    "cause": "dropped",
+    "detail": "RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer: connection reset by peer",
+}
 STATUS: Final[dict[str, Any]] = {
     "schema": "edged.status/1",
     "verdict": "critical",
@@ -135,13 +142,7 @@ SAMPLES: Final[dict[type[documents.Document], dict[str, Any]]] = {
     documents.Gaps: {
         "schema": "edged.gaps/1",
         "gaps": [
-            {
-                "camera": "lobby",
-                "start": "2026-02-28T23:59:55.000Z",
-                "end": "2026-03-01T00:00:05.000Z",
-                "cause": "dropped",
-                "detail": "RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer: connection reset by peer",
-            },
+            GAP,
             {
                 "camera": "side-door",
                 "start": "2026-03-01T00:09:50.000Z",

@@ -1,4 +1,4 @@
-"""What people can type is written down: every verb and option in docs/edgectl.md, every key in docs/configuration.md."""
+"""What people can type is written down: verbs and options in docs/edgectl.md, keys in docs/configuration.md."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 def chapter(text: str, heading: str) -> str:
     """From a heading to the next of any level."""
-    found = re.search(rf"^#+ [^\n]*{re.escape(heading)}[^\n]*\n(.*?)(?=^#|\Z)", text, re.M | re.S)
+    found = re.search(rf"^#+ [^\n]*{re.escape(heading)}[^\n]*\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"no chapter {heading}"
     return found[1]
 
@@ -74,12 +74,12 @@ def test_global_options_and_what_all_verbs_share_are_documented() -> None:
 
 def test_every_exit_code_is_documented() -> None:
     codes = {value for name, value in vars(exits).items() if name.isupper()}
-    assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", chapter(EDGECTL, "Exit codes"), re.M)}
+    assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", chapter(EDGECTL, "Exit codes"), re.MULTILINE)}
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_key_is_documented_with_its_default(table: str) -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", chapter(CONFIGURATION, f"`{table}`"), re.M))
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", chapter(CONFIGURATION, f"`{table}`"), re.MULTILINE))
     fields = {name: field for name, field in TABLES[table].model_fields.items() if not field.exclude}
     assert rows.keys() == fields.keys()
     for name, field in fields.items():
@@ -102,7 +102,7 @@ def test_inner_keys_are_documented() -> None:
 
 
 def test_the_full_example_is_valid_and_full(tmp_path: Path) -> None:
-    example = re.search(r"```toml\n(.*?)```", CONFIGURATION, re.S)
+    example = re.search(r"```toml\n(.*?)```", CONFIGURATION, re.DOTALL)
     assert example
     raw = tomllib.loads(example[1])
     for name in ("lobby.password", "mqtt.password"):
