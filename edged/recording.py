@@ -95,14 +95,14 @@ class StoreKeeper:
     async def abandoned(self, camera: str, abandoned: messages.Abandoned) -> None:
         """A segment could not be written on: adopt what is durable of it; the rest is a gap."""
         log.warning("%s: segment %d could not be written on: %s", camera, abandoned.seq, abandoned.detail)
-        await self._adopt(camera, abandoned.cause, abandoned.detail)
+        await self._adopt(camera, abandoned.cause, abandoned.detail, abandoned.seq)
 
     async def salvage(self, camera: str) -> None:
         """Adopt what a dead worker left as `.part`."""
         await self._adopt(camera, GapCause.WORKER_CRASH, "")
 
-    async def _adopt(self, camera: str, cause: GapCause, detail: str) -> None:
-        for segment in await asyncio.wrap_future(self._store.salvage(camera, cause, detail)):
+    async def _adopt(self, camera: str, cause: GapCause, detail: str, seq: int | None = None) -> None:
+        for segment in await asyncio.wrap_future(self._store.salvage(camera, cause, detail, seq=seq)):
             log.info("%s: salvaged segment %d, %d bytes", camera, segment.seq, segment.bytes)
         self.committed.set()
 
