@@ -59,6 +59,10 @@ class Start(Message, frozen=True, tag="start"):
     """A file's data is synced at least this often; with the fragment length it keeps S6."""
     terms: Terms
 
+    def __repr__(self) -> str:
+        """Whoever prints or logs it, by intent or not, sees no password."""
+        return f"Start(camera={self.camera!r}, next_seq={self.next_seq!r}, …)"
+
 
 class Granted(Message, frozen=True, tag="granted"):
     """The `open` row of this segment is committed: its file may appear."""

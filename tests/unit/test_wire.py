@@ -74,3 +74,9 @@ def test_an_offer_does_not_wait_for_who_does_not_listen(pair: tuple[socket.socke
     for _ in range(taken):
         assert wire.receive_report(pair[0]) == stats
     assert wire.offer(pair[1], stats)
+
+
+def test_a_start_never_shows_its_password() -> None:
+    assert "s3cret" not in repr(START)
+    assert "s3cret" not in f"{START!s} {[START]}"
+    assert wire.decode_command(wire.encode(START)) == START

@@ -1,0 +1,219 @@
+"""A real worker process on the test pattern: what lies on disk, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import socket
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+
+from recorder.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
+from recorder.probe import check_file
+from storage.model import GapCause
+from storage.mp4 import summary
+from storage.story import parse_story
+from tests.support.worker import DEADLINE_S, Child, make_start, make_terms, make_volume
+
+SMALL = "test://?size=320x180&fps=25&gop=0.4"
+TICK = Fraction(1, 25)
+DEAF_PORT = 1
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[Child]:
+    with Child(make_volume(tmp_path / "volume")) as made:
+        yield made
+
+
+def record(child: Child, url: str, *, segments: int, segment_ms: int = 1000) -> list[tuple[Opening, Closed, Path]]:
+    """Record until so many segments are closed, stop, and give all of them."""
+    child.send(make_start(child.volume, url, segment_ms=segment_ms))
+    while len(child.all(Closed)) < segments:
+        child.hear_until(Closed)
+    child.hear_until(Stats)
+    child.send(Stop())
+    assert child.hear_all().cause is None
+    openings, closed = child.all(Opening), child.all(Closed)
+    assert [one.seq for one in openings] == [one.seq for one in closed] == list(range(1, len(closed) + 1))
+    return [(opening, end, child.path(opening)) for opening, end in zip(openings, closed, strict=True)]
+
+
+def times(path: Path, kind: str) -> list[Fraction]:
+    """Seconds of each packet of a track, in the order shown; none without that track."""
+    with av.open(str(path)) as container:
+        streams = [stream for stream in container.streams if stream.type == kind]
+        packets = [packet for packet in container.demux(streams) if packet.size] if streams else []
+        return sorted(Fraction(packet.pts or 0) * Fraction(packet.time_base or 0) for packet in packets)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_segments_are_whole_and_follow_each_other(child: Child, codec: str) -> None:
+    segments = record(child, f"{SMALL}&codec={codec}", segments=3)
+    assert child.all(Connected) == [Connected({"h265": "hevc"}.get(codec, codec), 320, 180, "aac", "")]
+    for opening, closed, path in segments:
+        data = path.read_bytes()
+        assert (closed.bytes, closed.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+        assert check_file(path) == closed.video_frames
+        assert times(path, "video") == [TICK * index for index in range(closed.video_frames)]
+        assert 0 <= times(path, "audio")[0] < 0.05
+        assert closed.end_boottime_ms > opening.boottime_ms
+    for (_, before, _), (after, _, _) in pairwise(segments):
+        assert (after.wall_ms, after.boottime_ms) == (before.end_wall_ms, before.end_boottime_ms)
+    whole = segments[:-1]
+    for opening, closed, _ in whole:
+        assert abs(closed.end_boottime_ms - opening.boottime_ms - 40 * closed.video_frames) < 60
+    assert child.all(Stats)[-1].video_frames == sum(closed.video_frames for _, closed, _ in segments)
+    assert child.all(Stats)[-1].dropped == 0
+
+
+def test_sound_keeps_its_place_across_cuts(child: Child) -> None:
+    """Counted from the first segment's start, packets of sound lie one frame of AAC apart through all files."""
+    segments = record(child, SMALL, segments=3)
+    video_start = Fraction(0)
+    sound: list[Fraction] = []
+    for _, closed, path in segments:
+        sound += [video_start + at for at in times(path, "audio")]
+        video_start += TICK * closed.video_frames
+    frame = Fraction(1024, 48_000)
+    steps = [later - earlier for earlier, later in pairwise(sound)]
+    assert all(abs(step - frame) < Fraction(2, 1000) for step in steps), "the edit list counts whole milliseconds"
+    assert abs(sound[-1] - sound[0] - frame * (len(sound) - 1)) < Fraction(2, 1000)
+
+
+def test_every_file_tells_its_story(child: Child) -> None:
+    segments = record(child, f"{SMALL}&audio=0", segments=3)
+    previous: dict[int, str] = {0: ""}
+    for opening, closed, path in segments:
+        with path.open("rb") as file:
+            comment = summary(file).comment
+        story = parse_story(comment or "")
+        assert story is not None
+        assert (story.camera, story.seq, story.epoch) == ("lobby", opening.seq, 1)
+        assert (story.start.wall_ms, story.start.boottime_ms) == (opening.wall_ms, opening.boottime_ms)
+        assert story.previous_sha256 == previous[story.previous_seq]
+        previous[opening.seq] = closed.sha256
+    assert times(segments[0][2], "audio") == []
+
+
+def test_stop_commits_in_the_middle_of_a_segment(child: Child) -> None:
+    child.send(make_start(child.volume, SMALL, segment_ms=60_000))
+    child.hear_until(Opening)
+    child.hear_until(Stats)
+    child.send(Stop())
+    assert child.hear_all() == Ended(None, "the built-in test pattern", "", "")
+    closed = child.all(Closed)[0]
+    assert check_file(child.path(child.all(Opening)[0])) == closed.video_frames > 0
+    assert list(child.volume.rglob("*.part")) == []
+
+
+def test_new_terms_and_a_cut_hold_from_the_next_segment_on(child: Child) -> None:
+    child.send(make_start(child.volume, SMALL, segment_ms=60_000))
+    child.hear_until(Opening)
+    child.send(make_terms(child.volume, epoch=2))
+    child.send(Cut("clock step"))
+    opening = child.hear_until(Opening)
+    assert (opening.seq, opening.terms.epoch) == (2, 2)
+
+
+def test_orphaned_it_is_gone_at_once_and_what_it_leaves_can_be_cut(child: Child) -> None:
+    child.send(make_start(child.volume, SMALL, segment_ms=60_000))
+    opening = child.hear_until(Opening)
+    while child.hear_until(Stats).video_frames < 60:
+        pass
+    child.sock.close()
+    assert child.process.wait(2) == 1
+    assert frames_left(child, opening) > 0
+
+
+def test_killed_it_leaves_all_but_two_seconds(child: Child) -> None:
+    """S6, for the loss of the process."""
+    child.send(make_start(child.volume, SMALL, segment_ms=60_000))
+    opening = child.hear_until(Opening)
+    while (stats := child.hear_until(Stats)).video_frames < 80:
+        pass
+    child.process.kill()
+    child.process.wait(DEADLINE_S)
+    assert stats.video_frames - frames_left(child, opening) <= 2 * 25
+
+
+def frames_left(child: Child, opening: Opening) -> int:
+    """Cut what lies there after its last whole fragment, and play it."""
+    path = child.path(opening, part=True)
+    with path.open("r+b") as file:
+        whole = summary(file)
+        file.truncate(whole.whole_bytes)
+    assert check_file(path) == whole.video_frames
+    return whole.video_frames
+
+
+def test_signals_are_the_daemons_business(child: Child) -> None:
+    child.send(make_start(child.volume, SMALL, segment_ms=60_000))
+    child.hear_until(Opening)
+    child.process.send_signal(signal.SIGINT)
+    child.process.send_signal(signal.SIGTERM)
+    child.hear_until(Stats)
+    child.send(Stop())
+    assert child.hear_all().cause is None
+
+
+def test_refused_segments_are_asked_for_again(child: Child) -> None:
+    child.refuse = GapCause.DISK_FULL
+    child.send(make_start(child.volume, SMALL, segment_ms=60_000))
+    assert child.hear_until(Opening).seq == 1
+    child.refuse = None
+    again = child.hear_until(Opening, 15)
+    assert again.seq == 2
+    assert again.boottime_ms - child.all(Opening)[0].boottime_ms < 15_000, "L1"
+    child.send(Stop())
+    child.hear_all()
+    assert [path.name for path in child.volume.rglob("*.mp4")] == [child.path(again).name]
+    assert child.all(Closed)[0].seq == 2
+
+
+def test_a_lost_volume_abandons_the_segment_and_the_camera_stays(child: Child) -> None:
+    child.send(make_start(child.volume, SMALL, segment_ms=1_000))
+    child.hear_until(Closed)
+    identity = child.volume / ".edged-volume.json"
+    away = identity.rename(child.volume / "away")
+    assert child.hear_until(Abandoned).cause is GapCause.IO_ERROR
+    away.rename(identity)
+    child.hear_until(Closed, 15)
+    assert len(child.all(Connected)) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "cause", "words"),
+    [
+        ("test://?fps=0", GapCause.UNSUPPORTED, "fps=0: write"),
+        (f"rtsp://127.0.0.1:{DEAF_PORT}/x", GapCause.REFUSED, "connection refused"),
+        ("rtsp://nowhere.invalid/x", GapCause.UNREACHABLE, "the name nowhere.invalid has no address"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told_in_words(child: Child, url: str, cause: GapCause, words: str) -> None:
+    child.send(make_start(child.volume, url, username="viewer", password="s3cret"))
+    ended = child.hear_all()
+    assert ended.cause is cause
+    assert words in ended.came_back
+    assert ended.check
+    assert "s3cret" not in repr(child.said) + child.stderr()
+
+
+def test_nonsense_from_the_daemon_ends_it(child: Child) -> None:
+    child.sock.send(b'{"kind":"start","password":"s3cret"}')
+    assert child.process.wait(DEADLINE_S) == 1
+    assert "s3cret" not in child.stderr()
+
+
+def test_stop_does_not_wait_for_a_camera_that_does_not_answer(child: Child) -> None:
+    """Connected to a port that accepts and says nothing; a libav call cannot be cancelled."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        child.send(make_start(child.volume, f"rtsp://127.0.0.1:{port}/x"))
+        child.send(Stop())
+        assert isinstance(child.hear(2), Ended)

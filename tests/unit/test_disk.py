@@ -1,0 +1,216 @@
+"""recorder.disk: row before file, one segment after the other, bounded memory, and the reader is never kept waiting."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from recorder import wire
+from recorder.disk import Committed, Writer
+from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
+from storage.layout import PART_SUFFIX, segment_path
+from storage.model import GapCause, Moment
+from storage.segmentfile import SegmentFile
+from tests.support.worker import make_terms, make_volume
+
+M = TypeVar("M", bound=Message)
+
+WITHIN_S = 10.0
+ENDED = Ended(None, "tried", "", "")
+
+
+def at(second: int) -> Moment:
+    return Moment(1_700_000_000_000 + second * 1000, second * 1000)
+
+
+@dataclass
+class Desk:
+    """A writer in its thread, and the daemon's end of its socket."""
+
+    volume: Path
+    sync_ms: int = 500
+    queue_max_bytes: int = 1000
+    exited: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.sock, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.settimeout(WITHIN_S)
+        self.writer = Writer(
+            self.theirs,
+            camera="lobby",
+            sync_ms=self.sync_ms,
+            last=Committed(0, ""),
+            exit_process=self.exited.set,
+            queue_max_bytes=self.queue_max_bytes,
+        )
+        self.terms = make_terms(self.volume)
+        self.thread = threading.Thread(target=self.writer.run)
+        self.thread.start()
+
+    def close(self) -> None:
+        """Whatever is still open is refused, so that the thread ends."""
+        self.writer.end(at(99), 0)
+        for seq in range(1, 9):
+            self.writer.answer(Refused(seq, GapCause.DISABLED))
+        self.writer.finish(ENDED)
+        self.thread.join(WITHIN_S)
+        assert not self.thread.is_alive()
+        self.sock.close()
+        self.theirs.close()
+
+    def begin(self, seq: int) -> Path:
+        """Begin a segment; its final path."""
+        self.writer.begin(seq, at(seq), self.terms)
+        return self.volume / segment_path("lobby", at(seq).wall_ms, seq)
+
+    def hear(self, kind: type[M]) -> M:
+        message: FromWorker | None = wire.receive_report(self.sock)
+        assert isinstance(message, kind), message
+        return message
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(make_volume(tmp_path / "volume"))
+    yield made
+    made.close()
+
+
+def part(path: Path) -> Path:
+    return path.with_name(path.name + PART_SUFFIX)
+
+
+def test_row_then_file_then_hash_and_name(desk: Desk) -> None:
+    path = desk.begin(1)
+    assert desk.hear(Opening) == Opening(1, at(1).wall_ms, at(1).boottime_ms, desk.terms)
+    desk.writer.add([b"abc", b"def"])
+    assert not path.parent.exists(), "no file before its row"
+    desk.writer.answer(Granted(1))
+    desk.writer.add([b"ghi"])
+    desk.writer.end(at(5), 25)
+    closed = desk.hear(Closed)
+    assert path.read_bytes() == b"abcdefghi"
+    digest = hashlib.sha256(b"abcdefghi").hexdigest()
+    assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 25)
+    assert desk.writer.last_committed == Committed(1, digest)
+    assert not part(path).exists()
+
+
+def test_one_segment_after_the_other_and_the_last_words_last(desk: Desk) -> None:
+    for seq in (1, 2):
+        desk.begin(seq)
+        desk.writer.add([b"x" * seq])
+        desk.writer.end(at(seq + 1), seq)
+    desk.writer.finish(ENDED)
+    for seq in (1, 2):
+        assert desk.hear(Opening).seq == seq
+        desk.writer.answer(Granted(seq))
+        assert desk.hear(Closed).bytes == seq
+    assert desk.hear(Ended) == ENDED
+    assert desk.exited.wait(WITHIN_S)
+
+
+def test_refused_leaves_no_trace_and_the_next_is_asked_for(desk: Desk) -> None:
+    path = desk.begin(1)
+    desk.hear(Opening)
+    desk.writer.add([b"x"])
+    desk.writer.answer(Refused(1, GapCause.DISK_FULL))
+    assert desk.writer.is_lost(1)
+    assert desk.writer.queued_bytes == 0
+    desk.writer.end(at(2), 1)
+    desk.begin(2)
+    assert desk.hear(Opening).seq == 2
+    assert not path.parent.exists()
+
+
+def test_a_volume_that_is_not_there_abandons(desk: Desk) -> None:
+    (desk.volume / ".edged-volume.json").unlink()
+    desk.begin(1)
+    desk.hear(Opening)
+    desk.writer.answer(Granted(1))
+    abandoned = desk.hear(Abandoned)
+    assert abandoned.cause is GapCause.IO_ERROR
+    assert str(desk.volume) in abandoned.detail
+    assert desk.writer.is_lost(1)
+
+
+def test_a_full_disk_keeps_what_was_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.begin(1)
+    desk.hear(Opening)
+    synced = threading.Event()
+    monkeypatch.setattr(SegmentFile, "sync", lambda _: synced.set())
+    desk.writer.add([b"kept"])
+    desk.writer.answer(Granted(1))
+    assert synced.wait(WITHIN_S), "what is written is synced though nothing follows"
+    monkeypatch.setattr(SegmentFile, "write", no_space)
+    desk.writer.add([b"lost"])
+    assert desk.hear(Abandoned).cause is GapCause.DISK_FULL
+    assert part(path).read_bytes() == b"kept"
+    assert not path.exists()
+    desk.writer.add([b"ignored"])
+    assert desk.writer.queued_bytes == 0
+
+
+def no_space(file: SegmentFile, data: bytes) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_too_far_behind_loses_the_segment_but_not_the_reader(desk: Desk) -> None:
+    desk.begin(1)
+    desk.hear(Opening)
+    for _ in range(3):
+        desk.writer.add([b"x" * 400])
+    assert desk.writer.is_lost(1)
+    assert desk.writer.is_behind
+    assert desk.writer.queued_bytes == 0
+    desk.writer.answer(Granted(1))
+    assert desk.hear(Abandoned).cause is GapCause.IO_ERROR
+
+
+def test_a_hanging_disk_is_told_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang(file: SegmentFile, data: bytes) -> int:
+        hangs.set()
+        goes_on.wait(WITHIN_S)
+        return len(data)
+
+    monkeypatch.setattr(SegmentFile, "write", hang)
+    desk.begin(1)
+    desk.hear(Opening)
+    desk.writer.answer(Granted(1))
+    desk.writer.add([b"x"])
+    assert hangs.wait(WITHIN_S)
+    desk.writer.add([b"x" * 1001])
+    assert "behind" in desk.hear(Abandoned).detail
+    assert desk.writer.is_behind
+    goes_on.set()
+
+
+def test_the_slowest_sync_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(make_volume(tmp_path), sync_ms=1)
+    synced = threading.Event()
+
+    def sync(file: SegmentFile) -> None:
+        synced.wait(0.02)
+        synced.set()
+
+    monkeypatch.setattr(SegmentFile, "sync", sync)
+    try:
+        desk.begin(1)
+        desk.hear(Opening)
+        desk.writer.answer(Granted(1))
+        desk.writer.add([b"x"])
+        assert synced.wait(WITHIN_S)
+    finally:
+        desk.close()
+    assert desk.writer.take_slowest_sync_ms() >= 20
+    assert desk.writer.take_slowest_sync_ms() == 0
