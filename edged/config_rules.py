@@ -156,7 +156,7 @@ def _floor_and_ceiling(findings: Findings, location: Location, own: Raw, merged:
             f"a min of at most {high}, or a max of at least {low}",
         )
         return True
-    if ceiling < segment and "max" in own:
+    if ceiling < segment:
         findings.problem(
             (*location, "max"),
             f"the ceiling ({high}) is shorter than one segment ({units.format_duration(segment)})",

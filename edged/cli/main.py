@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return exits.USAGE if isinstance(error, click.UsageError) else exits.FAILED
     except CallError as error:
-        return _tell(error, as_json="--json" in words)
+        return _tell(error, words)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -76,12 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else exits.OK
 
 
-def _tell(error: CallError, *, as_json: bool) -> int:
+def _tell(error: CallError, words: Sequence[str]) -> int:
     """What happened and the first thing to do: to a person on standard error, to a program as its one document."""
     said = error.error
-    if error.exit_code == exits.UNREACHABLE:
+    if error.exit_code == exits.UNREACHABLE and not any(word.startswith("--socket") for word in words):
         said = "\n".join(filter(None, (said, unit.ask())))
-    if as_json:
+    if "--json" in words:
         from edged.documents import Error  # late: heavy, and only needed when something fails
 
         click.echo(Error(error=said, action=error.action, exit=error.exit_code).model_dump_json())

@@ -12,10 +12,11 @@ from edged import config as configuration
 from edged import documents, exits
 from edged.cli import lists, printing, screens, times
 from edged.cli.address import Address
+from edged.cli.client import CallError
 from edged.cli.options import address_given, interval_options, json_option
 from edged.cli.session import Session, checked
 from edged.cli.watch import watch as watch_status
-from edged.cli.words import language
+from edged.cli.words import Language, language
 
 
 @click.command()
@@ -31,7 +32,12 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     if watch:
         return watch_status(address.daemon(), tongue)
     session = Session(address.daemon(), as_json)
-    document = session.read(documents.Status, "/v1/status")
+    try:
+        document = session.read(documents.Status, "/v1/status")
+    except CallError as error:
+        if not check:
+            raise
+        return _unanswered(error, tongue, as_json=as_json)
     session.print(
         document,
         lambda: (
@@ -39,6 +45,15 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
         ),
     )
     return screens.EXIT_OF[document.verdict] if check else exits.OK
+
+
+def _unanswered(error: CallError, tongue: Language, *, as_json: bool) -> int:
+    """For monitoring, no answer is the verdict `unknown`, not a failure of edgectl."""
+    code = screens.EXIT_OF["unknown"]
+    known = documents.Error(error=error.error, action=error.action, exit=code)
+    said = f"{error.error}. {error.action}"
+    printing.answer(known, lambda: screens.verdict("unknown", said, tongue), as_json=as_json)
+    return code
 
 
 @click.command()

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from edged import documents, exits, schemas
+from edged.cli import screens, unit
 from edged.cli.main import main
 from tests.support.answering import Answering, answering
 from tests.support.samples import ALARM, SAMPLES, SEGMENT, STATUS
@@ -104,6 +105,43 @@ def test_status_check_is_for_monitoring(
     assert run(daemon, "status", "--check", "--json") == code
     assert json.loads(capsys.readouterr().out)["verdict"] == verdict
     assert run(daemon, "status") == 0
+
+
+def test_for_monitoring_no_answer_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--socket", str(tmp_path / "none"), "status", "--check"]
+    assert main(arguments) == screens.EXIT_OF["unknown"]
+    assert "there is no socket" in capsys.readouterr().out
+    assert main([*arguments, "--json"]) == screens.EXIT_OF["unknown"]
+    assert json.loads(capsys.readouterr().out)["exit"] == screens.EXIT_OF["unknown"]
+
+
+def test_what_systemd_knows_of_a_daemon_that_is_down() -> None:
+    failed = {
+        "LoadState": "loaded",
+        "ActiveState": "failed",
+        "SubState": "failed",
+        "Result": "exit-code",
+        "ExecMainStatus": "78",
+        "StateChangeTimestamp": "Sun 2026-03-01 08:00:00 CST",
+    }
+    assert unit.sentence(failed) == (
+        "systemd: edged.service is failed (failed) since Sun 2026-03-01 08:00:00 CST; it ended with exit-code, exit code 78"
+    )
+    stopped = failed | {"ActiveState": "inactive", "SubState": "dead", "Result": "success", "ExecMainStatus": "0"}
+    assert unit.sentence(stopped).endswith("is inactive (dead) since Sun 2026-03-01 08:00:00 CST")
+    assert unit.sentence({"LoadState": "not-found"}) == unit.sentence({}) == ""
+
+
+def test_systemd_is_asked_only_about_its_own_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edged.cli.unit.ask", lambda: "systemd: it is down")
+    monkeypatch.setattr("edged.cli.address.DEFAULT_CONFIG", tmp_path / "none.toml")
+    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
+    assert main(["status"]) == exits.UNREACHABLE
+    assert "systemd: it is down\n" in capsys.readouterr().err
+    assert main(["--socket", str(tmp_path / "none.sock"), "status"]) == exits.UNREACHABLE
+    assert "systemd: it is down" not in capsys.readouterr().err
 
 
 def test_status_speaks_the_reader_s_language(
