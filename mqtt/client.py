@@ -113,6 +113,8 @@ class Link:
             finally:
                 self._connection = None
                 connection.close()
+                if self.view.connected:  # cancelled, or a defect is on its way out
+                    self._set_view(connected=False, protocol="", reason="stopped")
             await asyncio.sleep(attempts.wait_s(self._random()))
 
     async def _converse(self, connection: Connection, protocol: Protocol) -> None:
@@ -152,8 +154,6 @@ class Link:
                 await connection.disconnect()
         except (TimeoutError, ConnectionEnded) as error:
             log.info("the broker could not be told that edged stops: %s", error or "no answer")
-        finally:
-            self._set_view(connected=False, protocol="", reason="stopped")
 
     def _note_connected(self, protocol: Protocol) -> None:
         self._told = False

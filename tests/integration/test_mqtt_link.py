@@ -487,6 +487,16 @@ async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
             assert publications == [0x33] * window  # no duplicates: QoS 1, retained, first time
 
 
+async def test_a_defect_of_ours_comes_out_and_leaves_nothing_open(broker: Broker) -> None:
+    box = Box(broker.port)
+    task = asyncio.create_task(box.link.run())
+    box.link.publish(Message(HEALTH, b"x", 3, True))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="QoS"):
+        async with asyncio.timeout(DEADLINE_S):
+            await task
+    assert not box.link.view.connected
+
+
 async def test_a_slow_line_gets_the_whole_message_and_no_stale_heartbeats() -> None:
     slow, packets = asyncio.Event(), []
     large = bytes(range(256)) * 80_000  # more than the socket buffers of both sides hold
