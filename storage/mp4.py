@@ -127,7 +127,7 @@ class _Good:
             start = self._end if fragment.start is None else fragment.start
             first = start if self._first is None else self._first
             end = start + fragment.ticks
-            if start < first or end < self._end or end - first > MAX_DURATION_MS * self._movie.timescale // 1000:
+            if end < self._end or end - first > MAX_DURATION_MS * self._movie.timescale // 1000:
                 raise Mp4Damaged("a fragment out of its time")
             self._first, self._end = first, end
         self._last.append((fragment, before))
