@@ -147,8 +147,8 @@ class Demo:
         else:
             for number in ticks:
                 if number % SCREEN_EVERY_S == 0:
-                    printing.console().print(self._screen(daemon))
-                    sys.stdout.flush()
+                    printing.console().print(look(daemon, language(os.environ)))
+                    say(f"\n{self._hint()}\n")
         if process.poll() is not None:
             raise DemoError(f"the daemon ended with exit code {process.returncode}\n{self._log_tail()}")
         if self._interrupted:
@@ -181,14 +181,15 @@ class Demo:
         return Group(look(daemon, language(os.environ)), "", Text(self._hint(), style="dim", overflow="fold"))
 
     def _hint(self) -> str:
+        """What one may do meanwhile, in another terminal."""
         newest = max((self._folder / "volume").glob("*/*/*.mp4"), key=lambda path: path.name, default=None)
-        play = f"look at it: ffplay {short(newest)}" if newest else "the first segment is being recorded"
-        messages = sum(self._heard().values())
-        config = short(self._folder / "edged.toml")
+        edgectl = f"{short(program('edgectl'))} --config {short(self._folder / 'edged.toml')}"
+        heard = self._heard()
         return (
-            f"{play}  (or mpv, vlc, a browser)\n"
-            f"ask it: {short(program('edgectl'))} --config {config} segments   (or gaps, retention, cameras)\n"
-            f"the broker heard {messages} messages on {len(self._heard())} topics · Ctrl-C ends the demo"
+            f"look at it   {f'ffplay {short(newest)}' if newest else 'the first segment is being recorded'}\n"
+            f"ask it       {edgectl} segments\n"
+            f"broker       heard {sum(heard.values())} messages on {len(heard)} topics\n"
+            f"Ctrl-C ends the demo"
         )
 
     # What came of it.

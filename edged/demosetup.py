@@ -22,14 +22,14 @@ MARK: Final = "made-by-edged-demo"
 MADE: Final = ("edged.toml", "edged.log", "broker.log", "state", "volume")
 
 CAMERAS: Final = {
-    "lobby": ("大廳 lobby", "test://?size=1280x720&fps=15"),
-    "counter": ("櫃台 counter", "test://?size=854x480&fps=10&codec=h265&audio=0"),
+    "lobby": ("大廳", "test://?size=1280x720&fps=15"),
+    "counter": ("櫃台", "test://?size=854x480&fps=10&codec=h265&audio=0"),
 }
 SEGMENT_S: Final = 10
 FLOOR_S: Final = 60
 CEILING_S: Final = 300
-QUOTA_MB: Final = 4
-"""About 100 s of these two pictures: past the floor, and one sees the ring turn within two minutes."""
+QUOTA_MB: Final = 3
+"""About 80 s of these two pictures: past the floor, and one sees the ring turn within two minutes."""
 
 CONFIGURATION: Final = """\
 # Written by `edged demo`. A real one looks the same, with rtsp:// addresses, days for minutes, and a disk for a folder.
