@@ -35,5 +35,5 @@ def sentence(known: Mapping[str, str]) -> str:
     words = f"systemd: {UNIT} is {state} ({known.get('SubState', '')}){when}"
     result, code = known.get("Result", ""), known.get("ExecMainStatus", "0")
     if result not in ("", "success") or code != "0":
-        words += f"; it ended with {result or 'no result'}, exit code {code}"
+        words += f"; it ended with {result or 'no result'}, {code}"
     return words

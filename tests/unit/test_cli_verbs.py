@@ -125,7 +125,7 @@ def test_what_systemd_knows_of_a_daemon_that_is_down() -> None:
         "StateChangeTimestamp": "Sun 2026-03-01 08:00:00 CST",
     }
     assert unit.sentence(failed) == (
-        "systemd: edged.service is failed (failed) since Sun 2026-03-01 08:00:00 CST; it ended with exit-code, exit code 78"
+        "systemd: edged.service is failed (failed) since Sun 2026-03-01 08:00:00 CST; it ended with exit-code, 78"
     )
     stopped = failed | {"ActiveState": "inactive", "SubState": "dead", "Result": "success", "ExecMainStatus": "0"}
     assert unit.sentence(stopped).endswith("is inactive (dead) since Sun 2026-03-01 08:00:00 CST")
