@@ -78,7 +78,7 @@ class Reporter:
     async def renew(self, after: Config) -> None:
         """A new configuration: another broker is connected to, what is gone is taken from the broker."""
         before, self._config = self._config, after
-        if before.mqtt != after.mqtt or before.site != after.site:
+        if before.mqtt != after.mqtt:
             overview = self._overview
             await self.stop()
             self._told.clear()
@@ -131,7 +131,8 @@ class Reporter:
         seen = self._overview()
         online = messages.Status(**self._blank, state="online", boot=seen.boot_id)
         said = (online, self._birth(seen), *self._state(seen))
-        return [messages.message(seen.config.site.node, self._stamped(seen, payload)) for payload in said]
+        node = seen.config.site.node
+        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *_gone(seen)]
 
     @property
     def _blank(self) -> messages.Stamp:
@@ -189,6 +190,14 @@ class Reporter:
             disk_free_bytes=sum(status.free_bytes for status in seen.measured.volumes),
             outbox_messages=self._link.waiting if self._link else 0,
         )
+
+
+def _gone(seen: Overview) -> Iterator[Message]:
+    """Cameras that still have footage but no configuration: one removed while the daemon was off was never forgotten."""
+    configured = {camera.id for camera in seen.config.cameras}
+    for camera in seen.measured.usage.keys() - configured:
+        yield messages.tombstone(messages.camera_health_topic(seen.config.site.node, camera))
+        yield messages.tombstone(messages.camera_retention_topic(seen.config.site.node, camera))
 
 
 def _settings(broker: Broker) -> BrokerSettings:

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from edged import alarms, clockwatch, documents, exits, fleet, health, queries, troubles, views
 from edged.config import Config, ConfigError, load
@@ -25,6 +26,9 @@ from storage.model import Bounds
 from storage.store import Store
 
 log = logging.getLogger("edged.site")
+
+UNTIL_RESTART: Final = ("site", "paths", "volumes")
+"""Tables that keep their present values over a reload: names in files, topics and locks hang on them."""
 
 
 class Site:
@@ -220,7 +224,10 @@ class Site:
                 raise Refusal(
                     str(error), "nothing was changed; correct the file and reload again", exits.CONFIG
                 ) from None
-            before, self._config = self._config, after
+            before = self._config
+            needed = [key for key in UNTIL_RESTART if getattr(before, key) != getattr(after, key)]
+            after = after.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
+            self._config = after
             change = await self._fleet.apply(fleet.settings_of(after))
             await self._reporter.renew(after)
             await self.measure()
@@ -229,7 +236,7 @@ class Site:
             removed=list(change.removed),
             changed=list(change.changed),
             unchanged=list(change.unchanged),
-            restart_needed=restart_needed(before, after),
+            restart_needed=needed,
         )
 
     async def reload_and_tell(self) -> None:
@@ -238,9 +245,3 @@ class Site:
             log.info("reloaded: %s", (await self.reload()).model_dump_json())
         except Refusal as refusal:
             log.warning("%s. %s", refusal.document.error, refusal.document.action)
-
-
-def restart_needed(before: Config, after: Config) -> list[str]:
-    """Keys that changed but take effect only at the next start."""
-    fixed = ("site", "paths", "volumes")
-    return [key for key in fixed if getattr(before, key) != getattr(after, key)]
