@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from storage.answers import Tail
 from storage.errors import NotOpen
-from storage.gaps import begin, bridge, end_gap, frontier, insert_gap, open_gap, settle
+from storage.gaps import begin, bridge, end_gap, frontier, in_progress, insert_gap, open_gap, settle
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
 from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.runs import Life, Point, last_alive
@@ -86,7 +86,7 @@ def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -
     lasting = open_gap(connection, camera.number)
     if lasting is not None:
         end_gap(connection, lasting, start)
-    elif not _in_progress(connection, camera.number):
+    elif not in_progress(connection, camera.number):
         bridge(connection, camera.number, camera.covered, start, GapCause.UNKNOWN, "")
     connection.execute(
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, floor_s,"
@@ -237,11 +237,6 @@ def release(connection: sqlite3.Connection, row: SegmentRow) -> None:
             "UPDATE holdings SET segments = segments - 1, bytes = bytes - ?" + where,  # noqa: S608  (constants)
             (row.bytes, *key),
         )
-
-
-def _in_progress(connection: sqlite3.Connection, camera: int) -> bool:
-    row = connection.execute("SELECT 1 FROM segments WHERE camera = ? AND state = 'open' LIMIT 1", (camera,)).fetchone()
-    return row is not None
 
 
 def _by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow:

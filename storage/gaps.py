@@ -18,7 +18,12 @@ from storage.runs import STEP_MS, Point
 JOIN_MS: Final = 100
 """Ends and starts come from media time, rounded, and from two clocks: what is nearer than this is one instant."""
 
-_AFTER_SQL: Final = GAP_SQL + "WHERE g.camera = ? AND (g.boot, g.start_boottime_ms) >= (?, ?)"
+_AFTER_SQL: Final = (
+    GAP_SQL + "WHERE g.camera = ? AND (g.boot, g.start_boottime_ms) >= (?, ?)"
+    " AND (g.end_boot IS NULL OR (g.end_boot, g.end_boottime_ms) > (g.boot, g.start_boottime_ms))"
+    " ORDER BY g.boot, g.start_boottime_ms"
+)
+"""Gaps that took time, from a point on. A clock that was set forward leaves one that took none, and stays where it is."""
 
 
 def open_gap(connection: sqlite3.Connection, camera: int) -> GapRow | None:
@@ -60,6 +65,12 @@ def advance(connection: sqlite3.Connection, camera: int, to: Point) -> None:
         " WHERE number = ?1 AND (covered_boot, covered_boottime_ms) < (?2, ?3)",
         (camera, to.boot, to.boottime_ms, to.wall_ms),
     )
+
+
+def in_progress(connection: sqlite3.Connection, camera: int) -> bool:
+    """A segment of the camera is open."""
+    row = connection.execute("SELECT 1 FROM segments WHERE camera = ? AND state = 'open' LIMIT 1", (camera,)).fetchone()
+    return row is not None
 
 
 def frontier(connection: sqlite3.Connection, camera: CameraRow) -> Point:
@@ -108,7 +119,7 @@ def begin(
         insert_gap(connection, camera.number, turn, None, cause, detail)
         return
     start = frontier(connection, camera)
-    if at is not None and start > camera.covered:
+    if at is not None and in_progress(connection, camera.number):
         start = max(start, at)
     insert_gap(connection, camera.number, start, None, cause, detail)
 
@@ -125,9 +136,7 @@ def settle(
     ).fetchone()
     following = Point(*row) if row else None
     advance(connection, camera, end)
-    for found in connection.execute(
-        _AFTER_SQL + " ORDER BY g.boot, g.start_boottime_ms", (camera, start.boot, start.boottime_ms)
-    ).fetchall():
+    for found in connection.execute(_AFTER_SQL, (camera, start.boot, start.boottime_ms)).fetchall():
         gap = gap_row(found)
         if following is not None and gap.start >= following:
             break

@@ -1,0 +1,147 @@
+"""A box in a test: a state directory, a volume, a clock that obeys, and cameras whose workers are played by hand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from storage.layout import segment_path
+from storage.model import Bounds, Closing, Moment, Opening, Segment
+from storage.segmentfile import SegmentFile
+from storage.store import Store
+from storage.story import Story
+from storage.volume import VolumeSpec
+from tests.support import tiny_mp4
+
+DEADLINE_S: Final = 10.0
+BOUNDS: Final = Bounds(floor_s=60, ceiling_s=300)
+WALL_MS: Final = 1_772_000_000_000
+
+
+class Clock:
+    """Moves only when told. A new boot begins at the boottime at which user space comes up."""
+
+    def __init__(self) -> None:
+        self.boots = 1
+        self.boottime_ms = 20_000
+        self.wall_ms = WALL_MS
+
+    @property
+    def boot_id(self) -> str:
+        return f"boot-{self.boots}"
+
+    def now(self) -> Moment:
+        return Moment(self.wall_ms, self.boottime_ms)
+
+    def synced(self) -> bool:
+        return True
+
+    def tick(self, ms: int) -> Moment:
+        self.boottime_ms += ms
+        self.wall_ms += ms
+        return self.now()
+
+    def step_wall(self, ms: int) -> None:
+        self.wall_ms += ms
+
+    def reboot(self, off_ms: int) -> None:
+        self.boots += 1
+        self.boottime_ms = 20_000
+        self.wall_ms += off_ms
+
+
+@dataclass
+class Recording:
+    """A segment in progress, as its worker holds it."""
+
+    opening: Opening
+    file: SegmentFile
+    fragments: int = 0
+
+    def write(self, fragments: int = 1) -> None:
+        for _ in range(fragments):
+            self.file.write(tiny_mp4.fragment(self.fragments))
+            self.fragments += 1
+
+    def close(self) -> Closing:
+        """What a worker does at the end of a segment: the file first."""
+        sealed = self.file.commit()
+        end = self.opening.start.plus_ms(self.fragments * tiny_mp4.FRAGMENT_MS)
+        frames = self.fragments * tiny_mp4.FRAGMENT_FRAMES
+        return Closing(self.opening.camera, self.opening.seq, end, sealed.bytes, sealed.sha256, frames)
+
+
+class Office:
+    """One box with one volume, whose daemon can be stopped, killed and started anew."""
+
+    def __init__(self, root: Path, max_bytes: int | None = None) -> None:
+        self.clock = Clock()
+        self.state = root / "state"
+        self.disk = root / "disk"
+        self.disk.mkdir()
+        self.specs: Sequence[VolumeSpec] = (VolumeSpec(self.disk, None, None, max_bytes),)
+        self.store = self.open()
+
+    def open(self) -> Store:
+        return Store.open(state=self.state, node="wenshan", volumes=self.specs, clock=self.clock)
+
+    def start(self) -> None:
+        self.store = self.open()
+
+    def crash(self) -> None:
+        """SIGKILL: nothing is written any more. Workers have to be killed by their own (`Recording.file.abandon`)."""
+        self.store.close(clean=False)
+
+    def enrol(self, camera: str) -> None:
+        self.store.enrol(camera, self.clock.now()).result(DEADLINE_S)
+
+    def opening(self, camera: str, *, bounds: Bounds = BOUNDS, start: Moment | None = None) -> Opening:
+        volume = self.store.choose_volume()
+        assert volume is not None
+        seq = self.store.tail(camera).next_seq
+        return Opening(camera, seq, volume.id, start or self.clock.now(), bounds, self.store.epoch, True)
+
+    def record(self, camera: str, *, bounds: Bounds = BOUNDS, start: Moment | None = None) -> Recording:
+        """A segment begins now: row, then file with its head."""
+        opening = self.opening(camera, bounds=bounds, start=start)
+        self.store.open_segment(opening).result(DEADLINE_S)
+        relative = segment_path(camera, opening.start.wall_ms, opening.seq)
+        file = SegmentFile.create(self.disk, opening.volume, relative)
+        recording = Recording(opening, file)
+        file.write(tiny_mp4.head(self.story(opening).to_json()))
+        return recording
+
+    def story(self, opening: Opening) -> Story:
+        tail = self.store.tail(opening.camera)
+        return Story(
+            camera=opening.camera,
+            seq=opening.seq,
+            start=opening.start,
+            boot_id=self.clock.boot_id,
+            epoch=opening.epoch,
+            synced=opening.synced,
+            bounds=opening.bounds,
+            previous_seq=opening.seq - 1,
+            previous_sha256=tail.previous_sha256,
+        )
+
+    def commit(self, recording: Recording) -> Segment:
+        return self.store.commit_segment(recording.close()).result(DEADLINE_S)
+
+    def segment(self, camera: str, fragments: int = 5, *, bounds: Bounds = BOUNDS) -> Segment:
+        """A whole segment, recorded while the clock moves with it."""
+        recording = self.record(camera, bounds=bounds)
+        recording.write(fragments)
+        self.clock.tick(fragments * tiny_mp4.FRAGMENT_MS)
+        return self.commit(recording)
+
+    def files(self) -> list[str]:
+        """Names on the volume, relative, without its own."""
+        return sorted(str(path.relative_to(self.disk)) for path in self.disk.rglob("*-*.mp4*") if path.is_file())
+
+
+def sha256(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()

@@ -1,0 +1,436 @@
+"""The account of a camera's time, the counters, and the questions. See storage/catalog.py, gaps.py, queries.py."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from storage import alarms, catalog, coverage, gaps, queries, runs
+from storage.answers import Severity, Tail
+from storage.errors import NotOpen, UnknownCamera
+from storage.migrations import migrate
+from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
+from storage.rows import camera_row, segment_by_seq
+from storage.runs import Life, Point
+
+WALL = 1_772_000_000_000
+BOUNDS = Bounds(60, 300)
+VOLUME = "volume-1"
+
+
+def at(second: float, wall_offset_s: float = 0) -> Moment:
+    ms = round(second * 1000)
+    return Moment(WALL + ms + round(wall_offset_s * 1000), ms)
+
+
+class Book:
+    """A catalog in memory, one fact after the other."""
+
+    def __init__(self) -> None:
+        self.db = sqlite3.connect(":memory:", isolation_level=None)
+        self.db.execute("PRAGMA foreign_keys = ON")
+        migrate(self.db)
+        runs.meet_volume(self.db, VOLUME, Path("/disk"))
+        self.life = self.start("boot-1", at(0))
+
+    def start(self, boot_id: str, now: Moment) -> Life:
+        self.life = runs.begin_run(self.db, boot_id, now, synced=True)
+        return self.life
+
+    def enrol(self, now: Moment, camera: str = "lobby") -> Tail:
+        return catalog.enrol(self.db, self.life, camera, now)
+
+    def open(self, seq: int, start: Moment, camera: str = "lobby", bounds: Bounds = BOUNDS) -> None:
+        opening = Opening(camera, seq, VOLUME, start, bounds, self.life.epoch, True)
+        catalog.open_segment(self.db, self.life, opening)
+
+    def close(self, seq: int, end: Moment, size: int = 1000, camera: str = "lobby") -> Segment:
+        return catalog.commit_segment(self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250))
+
+    def gap(self, begins: Moment | None, cause: GapCause, now: Moment, detail: str = "") -> None:
+        start = None if begins is None else Point.of(self.life.boot, begins)
+        gaps.begin(self.db, camera_row(self.db, "lobby"), start, Point.of(self.life.boot, now), cause, detail)
+
+    def gaps(self) -> list[tuple[float, float | None, str]]:
+        """Seconds since WALL, and the cause."""
+        found = queries.gaps(self.db, "lobby", None, None, None, 1000)
+        return [(_s(gap.start), None if gap.end is None else _s(gap.end), gap.cause.value) for gap in found]
+
+    def coverage(self, until: float) -> tuple[int, int, int]:
+        now_ms = WALL + round(until * 1000)
+        answer = coverage.of(lambda query: query(self.db), "lobby", WALL, now_ms, now_ms)
+        return answer.covered_ms, answer.explained_ms, answer.unexplained_ms
+
+    def counted(self) -> list[tuple[int, int]]:
+        return self.db.execute("SELECT segments, bytes FROM holdings ORDER BY floor_s").fetchall()
+
+
+def _s(moment: Moment) -> float:
+    return (moment.wall_ms - WALL) / 1000
+
+
+@pytest.fixture
+def book() -> Iterator[Book]:
+    opened = Book()
+    yield opened
+    opened.db.close()
+
+
+# --- the account of time (S9) -----------------------------------------------------------------------------------
+
+
+def test_a_new_camera_is_starting_until_its_first_segment(book: Book) -> None:
+    assert book.enrol(at(1)) == Tail(1, "")
+    assert book.gaps() == [(1, None, "starting")]
+    book.open(1, at(3))
+    assert book.gaps() == [(1, 3, "starting")]
+    assert book.coverage(10) == (7000, 2000, 0), (
+        "a segment in progress counts; before the camera was known nothing does"
+    )
+
+
+def test_segments_that_join_leave_no_gap(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(10))
+    book.open(2, at(10.04))
+    book.open(3, at(20))
+    book.close(2, at(20.03))
+    book.close(3, at(30))
+    assert book.gaps() == []
+    assert book.coverage(30) == (30_000, 0, 0)
+
+
+def test_a_hole_nobody_explains_is_unknown(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(10))
+    book.open(2, at(15))
+    assert book.gaps() == [(10, 15, "unknown")]
+    assert book.coverage(20) == (15_000, 0, 5000)
+
+
+def test_a_hole_that_shows_only_at_the_commit_is_unknown_too(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.open(2, at(15))
+    assert book.gaps() == []
+    book.close(1, at(10))
+    assert book.gaps() == [(10, 15, "unknown")]
+
+
+def test_a_gap_begins_where_the_recording_ended(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(10))
+    book.gap(at(14), GapCause.STALLED, at(14))
+    assert book.gaps() == [(10, None, "stalled")]
+    book.open(2, at(20))
+    assert book.gaps() == [(10, 20, "stalled")]
+
+
+def test_the_same_cause_again_is_the_same_gap_and_another_one_splits_it(book: Book) -> None:
+    book.enrol(at(0))
+    book.gap(at(2), GapCause.UNREACHABLE, at(2))
+    book.gap(at(5), GapCause.UNREACHABLE, at(5))
+    book.gap(None, GapCause.REFUSED, at(8))
+    assert book.gaps() == [(0, 2, "starting"), (2, 8, "unreachable"), (8, None, "refused")]
+
+
+def test_a_gap_told_before_the_last_commit_moves_to_its_end(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.gap(at(7), GapCause.DROPPED, at(7))
+    book.gap(at(12), GapCause.UNREACHABLE, at(12))
+    assert book.gaps() == [(7, 12, "dropped"), (12, None, "unreachable")]
+    book.close(1, at(9))
+    assert book.gaps() == [(9, 12, "dropped"), (12, None, "unreachable")]
+    assert book.coverage(20) == (9000, 11_000, 0)
+
+
+def test_a_gap_that_a_segment_turns_out_to_cover_did_not_happen(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.gap(at(7), GapCause.STALLED, at(8))
+    book.open(2, at(9))
+    book.close(1, at(9))
+    assert book.gaps() == []
+    assert book.coverage(12) == (12_000, 0, 0)
+
+
+def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.gap(None, GapCause.WORKER_CRASH, at(8))
+    row = segment_by_seq(book.db, "lobby", 1)
+    assert row is not None
+    catalog.complete(book.db, row, 6500, 500, b"\1" * 32, 10)
+    assert book.gaps() == [(6.5, None, "worker-crash")]
+
+
+def test_a_row_without_a_file_is_a_gap(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(10))
+    book.open(2, at(10))
+    row = segment_by_seq(book.db, "lobby", 2)
+    assert row is not None
+    book.open(3, at(30))
+    catalog.drop_without_file(book.db, row, GapCause.IO_ERROR, "disk")
+    assert book.gaps() == [(10, 30, "io-error")]
+
+
+def test_a_clock_set_forward_is_a_gap_of_its_own_and_loses_nothing(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(10))
+    book.open(2, at(10, wall_offset_s=3600))
+    assert book.gaps() == [(10, 3610, "clock-step")]
+    book.close(2, at(20, wall_offset_s=3600))
+    assert book.coverage(3620) == (20_000, 3_600_000, 0)
+
+
+def test_a_clock_set_back_makes_no_gap(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(100))
+    book.open(2, at(100, wall_offset_s=-50))
+    book.close(2, at(200, wall_offset_s=-50))
+    assert book.gaps() == []
+    assert book.coverage(150) == (150_000, 0, 0)
+
+
+# --- from one run to the next ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("clean", "boot", "cause"),
+    [(True, "boot-1", "daemon-stopped"), (False, "boot-1", "daemon-crash"), (False, "boot-2", "power-loss")],
+)
+def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: bool, boot: str, cause: str) -> None:
+    assert book.life.previous_end is None
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(10))
+    runs.heartbeat(book.db, book.life, at(11))
+    if clean:
+        runs.end_run(book.db, book.life, at(11))
+    begin = at(60) if boot == "boot-1" else Moment(WALL + 60_000, 5000)
+    book.start(boot, begin)
+    assert book.life.previous_end == cause
+    assert book.enrol(begin.plus_ms(500)) == Tail(2, (b"\1" * 32).hex())
+    assert book.gaps() == [(10, 60, cause), (60, None, "starting")]
+
+
+def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
+    book.enrol(at(0))
+    book.gap(at(2), GapCause.UNREACHABLE, at(2))
+    runs.heartbeat(book.db, book.life, at(40))
+    book.start("boot-1", at(60))
+    book.enrol(at(60))
+    assert book.gaps() == [(0, 2, "starting"), (2, 40, "unreachable"), (40, 60, "daemon-crash"), (60, None, "starting")]
+
+
+def test_what_was_in_progress_moves_the_gap_once_it_is_salvaged(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.start("boot-1", at(60))
+    book.enrol(at(60))
+    assert book.gaps() == [(0, 60, "daemon-crash"), (60, None, "starting")]
+    book.open(2, at(61))
+    row = segment_by_seq(book.db, "lobby", 1)
+    assert row is not None
+    catalog.complete(book.db, row, 9000, 500, b"\1" * 32, 10)
+    assert book.gaps() == [(9, 60, "daemon-crash"), (60, 61, "starting")]
+    assert book.coverage(70) == (18_000, 52_000, 0)
+
+
+def test_a_start_that_recorded_nothing_does_not_hide_how_the_last_recording_ended(book: Book) -> None:
+    book.enrol(at(0))
+    book.start("boot-2", Moment(WALL + 50_000, 5000))
+    book.start("boot-2", Moment(WALL + 60_000, 15_000))
+    assert book.life.previous_end is GapCause.POWER_LOSS
+
+
+def test_a_camera_that_was_not_configured_for_a_run_was_disabled(book: Book) -> None:
+    book.enrol(at(0))
+    book.enrol(at(0), "door")
+    book.open(1, at(0))
+    book.close(1, at(10))
+    book.start("boot-1", at(20))
+    book.enrol(at(20), "door")
+    book.start("boot-1", at(90))
+    book.enrol(at(95))
+    assert book.gaps() == [(10, 95, "disabled"), (95, None, "starting")]
+
+
+def test_a_disabled_camera_stays_disabled_over_a_restart(book: Book) -> None:
+    book.enrol(at(0))
+    book.gap(at(1), GapCause.DISABLED, at(1))
+    book.start("boot-1", at(50))
+    book.enrol(at(50))
+    assert book.gaps() == [(0, 1, "starting"), (1, 50, "disabled"), (50, None, "starting")]
+
+
+def test_enrolled_again_in_one_run_the_state_goes_on(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(2))
+    book.enrol(at(5))
+    assert book.gaps() == [(0, 2, "starting")]
+    book.close(1, at(6))
+    book.gap(None, GapCause.DISABLED, at(6))
+    book.enrol(at(9))
+    assert book.gaps() == [(0, 2, "starting"), (6, 9, "disabled"), (9, None, "starting")]
+
+
+def test_boottime_that_runs_backwards_is_a_new_boot(book: Book) -> None:
+    runs.heartbeat(book.db, book.life, at(100))
+    assert book.start("boot-1", at(100)).boot == 1
+    assert book.start("boot-1", at(40)).boot == 2
+    assert [boot.ran_ms for boot in runs.boots(book.db)] == [100_000, 40_000]
+
+
+def test_the_epoch_goes_on_unless_the_clock_was_stepped(book: Book) -> None:
+    runs.heartbeat(book.db, book.life, at(100))
+    assert book.start("boot-1", at(110)).epoch == 1
+    assert book.start("boot-1", at(120, wall_offset_s=0.4)).epoch == 1
+    assert book.start("boot-1", at(130, wall_offset_s=2)).epoch == 2
+    assert runs.begin_epoch(book.db, 1, at(140), synced=True) == 3
+    assert book.start("boot-2", at(150)).epoch == 4
+
+
+# --- segments and counters --------------------------------------------------------------------------------------
+
+
+def test_a_segment_is_opened_once_and_committed_once(book: Book) -> None:
+    with pytest.raises(UnknownCamera):
+        book.open(1, at(0))
+    book.enrol(at(0))
+    book.open(1, at(0))
+    with pytest.raises(NotOpen, match="exists"):
+        book.open(1, at(1))
+    with pytest.raises(NotOpen, match="never opened"):
+        book.close(2, at(5))
+    first = book.close(1, at(10))
+    assert book.close(1, at(10)) == first
+    assert book.counted() == [(1, 1000)]
+    with pytest.raises(NotOpen, match="committed already"):
+        catalog.commit_segment(book.db, Closing("lobby", 1, at(10), 1000, b"\7" * 32, 1))
+    assert (first.state, first.start, first.end) == (SegmentState.COMMITTED, at(0), at(10))
+
+
+def test_counters_follow_what_comes_and_goes(book: Book) -> None:
+    book.enrol(at(0))
+    long_kept = Bounds(600, 3000)
+    for seq, bounds in ((1, BOUNDS), (2, BOUNDS), (3, long_kept)):
+        book.open(seq, at(seq), bounds=bounds)
+        book.close(seq, at(seq + 1), size=100 * seq)
+    assert book.counted() == [(2, 300), (1, 300)]
+    assert queries.ring_of_volume(book.db, VOLUME) == (3, 600)
+    row = segment_by_seq(book.db, "lobby", 1)
+    assert row is not None
+    catalog.discard(book.db, row)
+    assert queries.ring_of_volume(book.db, VOLUME) == (3, 600), "until it is unlinked it takes its space"
+    catalog.forget(book.db, row)
+    catalog.forget(book.db, row)
+    assert book.counted() == [(1, 200), (1, 300)]
+    last = segment_by_seq(book.db, "lobby", 3)
+    assert last is not None
+    catalog.discard(book.db, last)
+    catalog.forget(book.db, last)
+    assert book.counted() == [(1, 200)]
+
+
+def test_the_tail_follows_the_chain(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.open(2, at(10))
+    book.close(2, at(20))
+    book.close(1, at(10))
+    assert catalog.tail(book.db, "lobby") == Tail(3, (b"\2" * 32).hex()), "a late commit does not turn the chain back"
+
+
+# --- questions --------------------------------------------------------------------------------------------------
+
+
+def fill(book: Book, cameras: tuple[str, ...], count: int) -> None:
+    for camera in cameras:
+        book.enrol(at(0), camera)
+        for seq in range(1, count + 1):
+            book.open(seq, at(10 * (seq - 1)), camera)
+            book.close(seq, at(10 * seq), camera=camera)
+
+
+def test_pages_join_to_the_whole_list(book: Book) -> None:
+    fill(book, ("lobby", "door"), 12)
+    whole = queries.segments(book.db, None, None, None, None, 1000)
+    assert [(one.camera, one.seq) for one in whole] == [(c, n) for c in ("door", "lobby") for n in range(1, 13)]
+    paged: list[Segment] = []
+    while page := queries.segments(book.db, None, None, None, paged[-1] if paged else None, 5):
+        assert len(page) <= 5
+        paged += page
+    assert paged == whole
+
+
+def test_gaps_come_in_pages_too(book: Book) -> None:
+    book.enrol(at(0))
+    for number in range(20):
+        cause = GapCause.STALLED if number % 2 else GapCause.DROPPED
+        book.gap(at(number + 1), cause, at(number + 1))
+    whole = queries.gaps(book.db, None, None, None, None, 1000)
+    assert len(whole) == 21
+    paged: list[Gap] = []
+    while page := queries.gaps(book.db, "lobby", None, None, paged[-1] if paged else None, 4):
+        paged += page
+    assert paged == whole
+    assert all(left.end == right.start for left, right in pairwise(whole))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"),
+    [(0, 30, [1, 2, 3]), (9, 11, [1, 2]), (10, 20, [2]), (None, 1, [1]), (29, None, [3]), (30, 99, [])],
+)
+def test_an_interval_finds_what_touches_it(
+    book: Book, start: float | None, end: float | None, found: list[int]
+) -> None:
+    fill(book, ("lobby",), 3)
+    start_ms, end_ms = (None if second is None else WALL + round(second * 1000) for second in (start, end))
+    assert [one.seq for one in queries.segments(book.db, "lobby", start_ms, end_ms, None, 1000)] == found
+
+
+def test_usage_comes_from_counters(book: Book) -> None:
+    fill(book, ("lobby",), 6)
+    book.enrol(at(0), "door")
+    door, lobby = queries.usage(book.db, Point.of(1, at(100)))
+    assert (lobby.segments, lobby.bytes, lobby.oldest, lobby.oldest_age_ms) == (6, 6000, at(0), 100_000)
+    assert (lobby.newest, lobby.bytes_per_day) == (at(60), 6000 / 60_000 * 86_400_000)
+    assert (door.segments, door.oldest, door.oldest_age_ms, door.bytes_per_day) == (0, None, None, None)
+
+
+def test_coverage_reads_in_pages(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(book, ("lobby",), 50)
+    monkeypatch.setattr(coverage, "PAGE_MAX", 7)
+    book.gap(None, GapCause.STALLED, at(500))
+    assert book.coverage(520) == (500_000, 20_000, 0)
+
+
+def test_coverage_of_a_camera_nobody_knows(book: Book) -> None:
+    assert coverage.of(lambda query: query(book.db), "attic", 0, WALL, WALL).known_since_ms is None
+
+
+def test_alarms_rise_once_and_count(book: Book) -> None:
+    assert alarms.raise_alarm(book.db, "disk.full", Severity.WARNING, "80 %", "clean", 1)
+    assert not alarms.raise_alarm(book.db, "disk.full", Severity.CRITICAL, "99 %", "hurry", 2)
+    assert not alarms.clear_alarm(book.db, "clock", 3)
+    assert alarms.clear_alarm(book.db, "disk.full", 3)
+    assert not alarms.clear_alarm(book.db, "disk.full", 4)
+    assert alarms.raise_alarm(book.db, "disk.full", Severity.WARNING, "81 %", "clean", 5)
+    alarms.raise_alarm(book.db, "clock", Severity.INFO, "not synced", "", 6)
+    assert [(one.key, one.raised, one.since_ms, one.count) for one in alarms.alarms(book.db)] == [
+        ("clock", True, 6, 1),
+        ("disk.full", True, 5, 2),
+    ]
