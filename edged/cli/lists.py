@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import PurePosixPath
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
@@ -13,6 +14,8 @@ from rich.text import Text
 from edged import documents, units
 from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
 from edged.cli.screens import volumes
+
+SHORT_GAP_S: Final = 9.95
 
 
 def cameras(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:
@@ -73,16 +76,20 @@ def gaps(document: documents.Gaps, zone: ZoneInfo) -> RenderableType:
         return Text("No gaps.")
     made = table("Camera", "Start", "Length", "Cause", "Detail", right=("Length",), folds=(0, 4))
     for gap in document.gaps:
-        lasting = Text("lasting", style="yellow")
         length = between(gap.start, gap.end)
         made.add_row(
             text(gap.camera, "bold"),
             local(gap.start, zone),
-            lasting if length is None else span(length),
+            Text("lasting", style="yellow") if length is None else _length(length),
             text(gap.cause, "bold red" if gap.cause == "unknown" else ""),
             text(gap.detail),
         )
     return made
+
+
+def _length(seconds: float) -> str:
+    """Of a gap: of the short ones, tenths of a second tell something."""
+    return f"{seconds:.1f}s" if seconds < SHORT_GAP_S else span(seconds)
 
 
 def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:

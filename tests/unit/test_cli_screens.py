@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 from edged import documents
 from edged.cli import cells, lists, screens, words
 from edged.documents import Document
-from tests.support.samples import ALARM, DOOR, LOBBY, SAMPLES, STATUS
+from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 ZONE: Final = ZoneInfo("Asia/Taipei")
@@ -131,6 +131,12 @@ def test_what_a_camera_says_cannot_command_the_terminal() -> None:
         text = drawn(screen, 300)
         assert all(character.isprintable() or character == "\n" for character in text)
         assert "[bold]not markup[/bold]" in text
+
+
+@pytest.mark.parametrize(("end", "length"), [("00:00:05.620", "0.6s"), ("00:00:15", "10s"), ("01:00:05", "1h")])
+def test_short_gaps_have_tenths(end: str, length: str) -> None:
+    gap = GAP | {"start": "2026-03-01T00:00:05.000Z", "end": f"2026-03-01T{end}Z"}
+    assert f" {length}  dropped" in drawn(lists.gaps(sample(documents.Gaps, gaps=[gap]), ZONE))
 
 
 def test_nothing_to_list_is_said() -> None:
