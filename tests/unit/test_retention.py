@@ -287,7 +287,7 @@ def run_against_model(module: ModuleType, examples: int) -> None:
 
 def test_the_plan_is_what_the_naive_model_says() -> None:
     """S1, S2, S3."""
-    run_against_model(retention, 250)
+    run_against_model(retention, 150)
 
 
 @pytest.fixture(name="planted")
