@@ -289,7 +289,7 @@ async def test_a_keeper_that_fails_costs_segments_but_no_runner(
 ) -> None:
     keeper = Notebook(failing={"open": error})
     async with running(forkserver, keeper, "obedient") as runner:
-        await keeper.until(keeper.gaps)
+        await keeper.until(lambda: keeper.gaps() and keeper.failures >= 3)
         assert runner.view.cause is cause
         del keeper.failing["open"]
         await keeper.until(lambda: "open" in keeper.kinds())
@@ -310,6 +310,17 @@ async def test_facts_that_cannot_be_entered_now_are_entered_later_in_their_order
         await keeper.until(lambda: keeper.kinds().count("open") >= 2)
     # The close came too late for the session to count as closed, hence the salvage, which then finds nothing.
     assert keeper.kinds()[:5] == ["open", "close", "gap", "salvage", "open"]
+
+
+async def test_a_fact_that_waits_needs_no_other_fact_to_be_entered(forkserver: Forkserver) -> None:
+    keeper = Notebook(failing={"close": WriteFailed("the database could not be written", "check the disk")})
+    async with running(forkserver, keeper, "overlapping") as runner:
+        await keeper.until(lambda: keeper.failures)
+        del keeper.failing["close"]
+        await keeper.until(lambda: ("close", 1) in keeper.facts)
+        assert runner.view.phase is Phase.RECORDING
+    # The first close came too late to count, hence the salvage.
+    assert keeper.kinds() == ["open", "open", "close", "close", "salvage"]
 
 
 async def test_terms_reach_the_worker_and_its_next_segment(forkserver: Forkserver) -> None:

@@ -215,6 +215,20 @@ def abandoning(session: Session) -> None:
     session.record()
 
 
+def overlapping(session: Session) -> None:
+    """Closes its first segment while the second is written, as a slow disk has it; then only records."""
+    session.connected()
+    session.open()
+    session.seq += 1
+    session.open()
+    session.seq -= 1
+    session.close()
+    while not isinstance(session.command(REPORT_S), Stop):
+        session.report()
+    session.close()
+    session.end()
+
+
 def unread(session: Session) -> None:
     """Dies with its orders unread, right after its last words."""
     session.connected()
@@ -229,7 +243,7 @@ BEHAVIOURS: dict[str, Callable[[Session], None]] = {
     behaviour.__name__: behaviour
     for behaviour in (
         obedient, silent, stubborn, frozen, crashing, garbling, lying, greedy, flooding, stalling, keyless, refused,
-        dropping, leaving, hanging_up, abandoning, unread,
+        dropping, leaving, hanging_up, abandoning, overlapping, unread,
     )
 }  # fmt: skip
 
