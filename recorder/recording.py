@@ -8,6 +8,7 @@ stopping never waits for a stalled camera. Nothing under the lock waits for disk
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,7 +92,6 @@ class Recording:
         self._parameters: Parameters | None = None
         self._muxer: Muxer | None = None
         self._seq = 0
-        self._edge: tuple[int, Moment] | None = None
         self._began_ns = self._key_ns = self._frame_ns = now.boottime_ms * NS_PER_MS
         self._seen = False
         self._frames = self._bytes = self._unmuxed = self._waits = 0
@@ -195,7 +195,7 @@ class Recording:
                     self._begin(action, now)
 
     def _begin(self, begin: Begin[Coded], now: Moment) -> None:
-        start = self._boundary(begin.at_ns, now)
+        start = self._timeline.boundary(begin.at_ns, now)
         self._seq, self._next_seq = self._next_seq, self._next_seq + 1
         last = self._writer.last_committed
         story = Story(
@@ -232,19 +232,17 @@ class Recording:
         muxer, self._muxer = self._muxer, None
         if muxer is None:
             return
-        self._writer.add(muxer.close())
-        self._writer.end(self._boundary(end.at_ns, now), muxer.video_frames)
-
-    def _boundary(self, at_ns: int, now: Moment) -> Moment:
-        """The same moment for the end of one segment and the start of the next."""
-        if self._edge is None or self._edge[0] != at_ns:
-            self._edge = (at_ns, self._timeline.boundary(at_ns, now))
-        return self._edge[1]
+        try:
+            self._writer.add(muxer.close())
+        except MuxError:  # without its trailer the file still plays: every fragment stands for itself
+            self._unmuxed += 1
+        self._writer.end(self._timeline.boundary(end.at_ns, now), muxer.video_frames)
 
     def _check_writer(self, now_ns: int) -> None:
         """Give up a file that disk or daemon does not want, and do not begin another before the disk is free."""
         if self._muxer is not None and self._writer.is_lost(self._seq):
-            self._muxer.close()
+            with suppress(MuxError):  # nobody will see this file
+                self._muxer.close()
             self._muxer = None
             self._segmenter.lose(now_ns + RETRY_NS)
         elif self._muxer is None and self._writer.is_behind:

@@ -184,6 +184,12 @@ def frames_in(path: Path) -> list[str]:
         return found
 
 
+def header_of(path: Path) -> bytes:
+    """The parameter sets in the file's header, which players believe before they have seen a picture."""
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.extradata or b""
+
+
 def shape(path: Path) -> tuple[int, int, float]:
     with av.open(str(path)) as container:
         video = container.streams.video[0]
@@ -224,6 +230,9 @@ def test_another_picture_size_in_the_same_session_begins_a_file_that_plays(tmp_p
     paths = session.finish()
     assert [shape(path) for path in paths] == [(160, 96, 0), (320, 192, 0)]
     assert [check_file(path) for path in paths] == [50, 50]
+    own = [header_of(path) for path in paths]
+    assert own[0] != own[1]
+    assert all(header[8:24] in path.read_bytes().partition(b"mdat")[2] for header, path in zip(own, paths, strict=True))
     assert [frame for path in paths for frame in frames_in(path)] == session.sent
     assert session.stats().repaired == 1
     end, _ = session.kept.ends[0]

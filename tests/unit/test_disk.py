@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import pytest
@@ -88,15 +88,26 @@ def part(path: Path) -> Path:
     return path.with_name(path.name + PART_SUFFIX)
 
 
-def test_row_then_file_then_hash_and_name(desk: Desk) -> None:
+def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    granted = threading.Event()
+    create = SegmentFile.create
+    created_after_grant = []
+
+    def watched(volume: Path, volume_id: str, relative: PurePosixPath) -> SegmentFile:
+        created_after_grant.append(granted.is_set())
+        return create(volume, volume_id, relative)
+
+    monkeypatch.setattr(SegmentFile, "create", watched)
     path = desk.begin(1)
     assert desk.hear(Opening) == Opening(1, at(1).wall_ms, at(1).boottime_ms, desk.terms)
     desk.writer.add([b"abc", b"def"])
-    assert not path.parent.exists(), "no file before its row"
-    desk.writer.answer(Granted(1))
     desk.writer.add([b"ghi"])
     desk.writer.end(at(5), 25)
+    assert not desk.exited.wait(0.05), "nothing happens before the row"
+    granted.set()
+    desk.writer.answer(Granted(1))
     closed = desk.hear(Closed)
+    assert created_after_grant == [True]
     assert path.read_bytes() == b"abcdefghi"
     digest = hashlib.sha256(b"abcdefghi").hexdigest()
     assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 25)
