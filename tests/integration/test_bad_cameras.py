@@ -61,8 +61,9 @@ def test_bad_cameras_have_their_own_reason_and_hurt_nobody(tmp_path: Path, profi
             causes = {name: {gap.cause for gap in edged.gaps(name)} for name in BAD}
             assert edged.stop() == 0
             server.close()
+            gone.go()
             edged.start()
-            edged.wait_for_states("down", NAMES)
+            edged.wait_for_states("down", [*NAMES, "gone"])
             for name, wanted in CAUSES.items():
                 assert causes[name] & wanted, (name, causes[name])
                 assert causes[name] <= wanted | {"starting"}, (name, causes[name])

@@ -65,15 +65,15 @@ def test_it_records_without_a_broker_and_finds_it_later(tmp_path: Path) -> None:
             assert status.broker.configured
             assert not status.broker.connected
             assert status.broker.reason != ""
-            wait_until(lambda: edged.segments("lobby"), 15, "segments without a broker")
+            edged.until(lambda: edged.listed("lobby"), 15, "segments without a broker")
             broker.start()
             with Centre(broker.port) as centre:
                 wait_until(lambda: complete(centre), 30, "it reports once the broker is there")
                 edged.wait_for(lambda status: status.broker.connected, 5, "the status says so")
                 broker.stop()
             edged.wait_for(lambda status: not status.broker.connected, 30, "the broker is gone")
-            before = len(edged.segments("lobby"))
-            wait_until(lambda: len(edged.segments("lobby")) > before, 15, "recording goes on")
+            before = len(edged.listed("lobby"))
+            edged.until(lambda: len(edged.listed("lobby")) > before, 15, "recording goes on")
             assert edged.stop() == 0
 
 

@@ -51,7 +51,7 @@ def test_no_password_anywhere(tmp_path: Path) -> None:
             edged.wait_for_states("recording", ["digest", "basic"])
             edged.wait_for_states("down", ["locked", "silent", "missing", "absent"], 25)
             edged.until(lambda: flaky.connections >= 2, 15, "the flaky camera is connected to again")
-            edged.until(lambda: len(edged.segments("digest")) >= 2, 15, "some segments")
+            edged.until(lambda: len(edged.listed("digest")) >= 2, 15, "some segments")
             for verb in ("status", "cameras", "segments", "gaps", "retention", "alarms", "version", "reload"):
                 edged.ctl(verb)
                 edged.ctl(verb, json_=False)

@@ -15,7 +15,7 @@ from tests.support.waiting import TooLateError, wait_until
 
 def test_catalog_and_disk_are_compared(tmp_path: Path) -> None:
     with Daemon(tmp_path, Setup([Watched("pattern", "test://")], segment="2s")) as edged:
-        edged.until(lambda: len(edged.segments()) >= 3, 20, "three segments")
+        edged.until(lambda: len(edged.listed("pattern")) >= 3, 20, "three segments")
         assert edged.stop() == 0
         edged.configure(Setup([]))
         edged.start()

@@ -245,6 +245,11 @@ class Daemon:
             raise AssertionError("the daemon does not answer")
         return next(camera for camera in status.cameras if camera.id == name)
 
+    def listed(self, camera: str) -> list[documents.Segment]:
+        """Committed ones so far, for waiting: cheap, and empty while nobody answers."""
+        document = self.ask(f"/v1/segments?camera={camera}")
+        return [] if document is None else documents.Segments.model_validate(document).segments
+
     def segments(self, camera: str | None = None) -> list[documents.Segment]:
         """Committed ones, in order, as `edgectl` lists them."""
         answer = self.ctl("segments", *(["--camera", camera] if camera else []))
