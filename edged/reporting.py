@@ -193,7 +193,7 @@ class Reporter:
 
 
 def _gone(seen: Overview) -> Iterator[Message]:
-    """Cameras that still have footage but no configuration: one removed while the daemon was off was never forgotten."""
+    """Cameras with footage but no configuration: of one removed while the daemon was off, the broker was never told."""
     configured = {camera.id for camera in seen.config.cameras}
     for camera in seen.measured.usage.keys() - configured:
         yield messages.tombstone(messages.camera_health_topic(seen.config.site.node, camera))
