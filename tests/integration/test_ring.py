@@ -95,6 +95,28 @@ def test_the_ring_turns_within_its_quota(tmp_path: Path, profile: Profile) -> No
                 assert "unknown" not in {gap.cause for gap in edged.gaps(camera.id)}
 
 
+def test_a_floor_is_held_even_if_recording_has_to_wait(tmp_path: Path) -> None:
+    """A quota that cannot hold the floor: recording stops and says so, and goes on as what is old enough makes room."""
+    floor_s, quota = 12, "3MB"
+    with RtspServer(CAMERAS, tmp_path / "cameras") as server:
+        setup = Setup(watched(server), segment="2s", floor=f"{floor_s}s", max_bytes=quota)
+        with Daemon(tmp_path / "edged", setup) as edged:
+            edged.wait_for_states("recording", NAMES)
+            watch = Watch(edged)
+            let_run(3 * floor_s, watch.look)
+            assert watch.most_bytes <= quota_bytes(quota) + sum(watch.largest.values())
+            assert watch.destroyed, "what was old enough made room"
+            for segment in watch.destroyed:
+                age_s = watch.last_seen[segment.path] + 2 - moment(segment.end)
+                assert age_s >= floor_s, f"{segment.path} was destroyed {age_s:.1f} s old"
+            causes = {gap.cause for gap in edged.gaps()}
+            assert causes & {"floor-protect", "disk-full"}
+            assert "unknown" not in causes
+            alarms = documents.Alarms.model_validate(edged.ctl("alarms").document).alarms
+            assert "critical" in {alarm.severity for alarm in alarms}
+            assert edged.stop() == 0
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["configured", "no longer configured"])
 def test_nothing_outlives_its_ceiling(tmp_path: Path, gone: bool) -> None:
     """With room for everything; for a camera that left the configuration as well (S3)."""
