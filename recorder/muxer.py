@@ -29,7 +29,7 @@ _OPTIONS: Final = {
     "frag_duration": str(FRAGMENT_US),
     "max_interleave_delta": str(INTERLEAVE_US),
 }
-_MP4_SOUND: Final = frozenset({"aac", "mp3", "mp3float", "mp2", "mp2float", "ac3", "eac3", "opus", "flac"})
+_MP4_SOUND: Final = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac"})
 _MOV_SOUND: Final = frozenset({"pcm_mulaw", "pcm_alaw", "pcm_s16be", "pcm_s16le"})
 
 
@@ -54,7 +54,7 @@ def box_for(sound_codec: str | None) -> Box | None:
 def can_mux(video: VideoStream, sound: AudioStream | None) -> bool:
     """Whether these tracks get a header together: found out once, not at every segment."""
     memory = _Memory()
-    box = box_for(sound.codec_context.name if sound is not None else None)
+    box = box_for(sound.codec_context.codec.canonical_name if sound is not None else None)
     if box is None:
         return False
     with av.open(memory, "w", format=box.value, options=_OPTIONS) as out:
@@ -93,7 +93,7 @@ class Muxer:
         comment: str,
         parameters: tuple[bytes, int, int] | None = None,
     ) -> None:
-        box = box_for(sound.codec_context.name if sound is not None else None) or Box.MP4
+        box = box_for(sound.codec_context.codec.canonical_name if sound is not None else None) or Box.MP4
         self._memory = _Memory()
         # Not through `with`: a Muxer lives until `close`, which the session calls on every way out.
         self._out: OutputContainer = av.open(

@@ -62,13 +62,15 @@ class Source:
             raise SessionEnded(outcome.unsupported_video(target, codec.name if codec else "an unknown codec"))
         self.sound, self.detail = _keepable_sound(container)
         if self.sound is not None and not can_mux(self.video, self.sound):
-            self.detail = f"sound codec {self.sound.codec_context.name} cannot be kept: recorded without sound"
+            self.detail = (
+                f"sound codec {self.sound.codec_context.codec.canonical_name} cannot be kept: recorded without sound"
+            )
             self.sound = None
 
     def connected(self) -> Connected:
         """What the daemon is told about the stream."""
         context = self.video.codec_context
-        sound = "" if self.sound is None else self.sound.codec_context.name
+        sound = "" if self.sound is None else self.sound.codec_context.codec.canonical_name
         return Connected(context.name, context.width, context.height, sound, self.detail)
 
     def close(self) -> None:
@@ -157,10 +159,11 @@ def _keepable_sound(container: InputContainer) -> tuple[AudioStream | None, str]
     codec = sound.codec_context
     if codec is None:
         return None, "sound in an unknown codec cannot be kept: recorded without sound"
-    if box_for(codec.name) is None:
-        return None, f"sound codec {codec.name} cannot be kept: recorded without sound"
-    if codec.name == "aac" and not codec.extradata:
+    name = codec.codec.canonical_name
+    if box_for(name) is None:
+        return None, f"sound codec {name} cannot be kept: recorded without sound"
+    if name == "aac" and not codec.extradata:
         return None, "AAC sound without its parameters cannot be kept: recorded without sound"
     if not codec.sample_rate:
-        return None, f"sound codec {codec.name} without a sample rate cannot be kept: recorded without sound"
+        return None, f"sound codec {name} without a sample rate cannot be kept: recorded without sound"
     return sound, ""
