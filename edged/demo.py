@@ -32,8 +32,8 @@ from edged.cli import printing
 from edged.cli.client import CallError, Daemon
 from edged.cli.watch import look
 from edged.cli.words import language
-from edged.demosetup import FOLDER, QUOTA_MB, SEGMENT_S, DemoError, configuration, emptied, promise
-from edged.documents import Segment, Segments
+from edged.demosetup import FOLDER, QUOTA_MB, RING_S, SEGMENT_S, DemoError, configuration, emptied, promise
+from edged.documents import Retention, Segment, Segments
 
 MIN_SECONDS: Final = 20
 """Nothing is recorded to the end in less: a segment lasts ten seconds, and the cameras must start."""
@@ -148,7 +148,7 @@ class Demo:
             for number in ticks:
                 if number % SCREEN_EVERY_S == 0:
                     printing.console().print(look(daemon, language(os.environ)))
-                    say(f"\n{self._hint()}\n")
+                    say(f"\n{self._hint(daemon)}\n")
         if process.poll() is not None:
             raise DemoError(f"the daemon ended with exit code {process.returncode}\n{self._log_tail()}")
         if self._interrupted:
@@ -178,9 +178,9 @@ class Demo:
                 return
 
     def _screen(self, daemon: Daemon) -> RenderableType:
-        return Group(look(daemon, language(os.environ)), "", Text(self._hint(), style="dim", overflow="fold"))
+        return Group(look(daemon, language(os.environ)), "", Text(self._hint(daemon), style="dim", overflow="fold"))
 
-    def _hint(self) -> str:
+    def _hint(self, daemon: Daemon) -> str:
         """What one may do meanwhile, in another terminal."""
         newest = max((self._folder / "volume").glob("*/*/*.mp4"), key=lambda path: path.name, default=None)
         edgectl = f"{short(program('edgectl'))} --config {short(self._folder / 'edged.toml')}"
@@ -188,6 +188,7 @@ class Demo:
         return (
             f"look at it   {f'ffplay {short(newest)}' if newest else 'the first segment is being recorded'}\n"
             f"ask it       {edgectl} segments\n"
+            f"ring         {turned(daemon)}\n"
             f"broker       heard {sum(heard.values())} messages on {len(heard)} topics\n"
             f"Ctrl-C ends the demo"
         )
@@ -253,6 +254,17 @@ def broker() -> Iterator[tuple[int, Callable[[], dict[str, int]]]]:
         raise DemoError(f"{error.name} is missing: use script/demo, or pip install 'edged[demo]'") from None
     with DemoBroker() as running:
         yield running.port, running.heard
+
+
+def turned(daemon: Daemon) -> str:
+    """Whether the ring has turned yet, in words."""
+    try:
+        gone = Retention.model_validate_json(daemon.get("/v1/retention")).destroyed
+    except CallError as error:
+        return error.error
+    if not gone:
+        return f"not full yet: after about {RING_S} s the oldest segments, past their floor, begin to make room"
+    return f"turning: {gone} of the oldest segments, past their floor, have made room"
 
 
 def log_quietly(file: Path) -> None:

@@ -29,7 +29,8 @@ SEGMENT_S: Final = 10
 FLOOR_S: Final = 60
 CEILING_S: Final = 300
 QUOTA_MB: Final = 3
-"""About 80 s of these two pictures: past the floor, and one sees the ring turn within two minutes."""
+RING_S: Final = 80
+"""What the quota holds of these two pictures, about: past the floor, and one sees the ring turn within two minutes."""
 
 CONFIGURATION: Final = """\
 # Written by `edged demo`. A real one looks the same, with rtsp:// addresses, days for minutes, and a disk for a folder.
