@@ -23,7 +23,7 @@ _AFTER_SQL: Final = (
     " AND (g.end_boot IS NULL OR (g.end_boot, g.end_boottime_ms) > (g.boot, g.start_boottime_ms))"
     " ORDER BY g.boot, g.start_boottime_ms"
 )
-"""Gaps that took time, from a point on. A clock that was set forward leaves one that took none, and stays where it is."""
+"""Gaps that took time, from a point on. A clock set forward leaves one that took none and stays where it is."""
 
 
 def open_gap(connection: sqlite3.Connection, camera: int) -> GapRow | None:

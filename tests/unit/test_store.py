@@ -1,0 +1,557 @@
+"""The store with real files: restart after a kill, recovery, the ring, volumes. See storage/store.py."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage import salvage, sweep
+from storage.answers import Severity, VolumeState
+from storage.database import Database
+from storage.errors import DatabaseDamaged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
+from storage.layout import part_path, segment_path
+from storage.model import Bounds, GapCause, Moment, SegmentState
+from storage.store import Store
+from storage.volume import VolumeSpec
+from tests.support import tiny_mp4
+from tests.support.office import DEADLINE_S, Office, Recording, sha256
+from tests.support.tiny_mp4 import FRAGMENT_MS
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    box = Office(tmp_path)
+    box.enrol("lobby")
+    yield box
+    box.store.close()
+
+
+def left_behind(office: Office, fragments: int = 3, *, torn: bool = False) -> Recording:
+    """A segment whose worker was killed in its middle."""
+    recording = office.record("lobby")
+    recording.write(fragments)
+    if torn:
+        recording.file.write(tiny_mp4.fragment(fragments)[:-7])
+    recording.file.abandon()
+    office.clock.tick(5000)
+    return recording
+
+
+def causes(office: Office) -> list[tuple[str, int]]:
+    """Gaps of the lobby: cause and length; one that lasts counts as -1."""
+    found = office.store.gaps("lobby", None, None)
+    return [(gap.cause.value, -1 if gap.end is None else gap.end.wall_ms - gap.start.wall_ms) for gap in found]
+
+
+# --- taking hold ------------------------------------------------------------------------------------------------
+
+
+def test_one_daemon_holds_a_state_directory(office: Office) -> None:
+    with pytest.raises(StateLocked, match=str(os.getpid())):
+        office.open()
+
+
+def test_what_could_not_be_held_is_let_go(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.store.close()
+    shutil.move(office.disk, tmp_path / "elsewhere")
+    with pytest.raises(VolumeRefused):
+        office.open()
+    shutil.move(tmp_path / "elsewhere", office.disk)
+    office.start()
+    assert office.store.run == 2, "a start that failed was no run"
+    office.store.close()
+
+
+def test_a_state_directory_that_is_a_file_is_said_to_be_one(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateUnusable) as refused:
+        Store.open(state=tmp_path / "file", node="wenshan", volumes=office.specs, clock=office.clock)
+    assert refused.value.action
+
+
+def test_a_damaged_database_is_refused_and_everything_let_go(office: Office) -> None:
+    office.store.close()
+    (office.state / "edged.db").write_bytes(b"\0" * 8192)
+    with pytest.raises(DatabaseDamaged):
+        office.open()
+    (office.state / "edged.db").unlink()
+    with pytest.raises(VolumeRefused, match="belongs to the box") as refused:
+        _open_as(office, "another-node")
+    assert refused.value.action
+    office.start()
+
+
+def _open_as(office: Office, node: str) -> Store:
+    return Store.open(state=office.state, node=node, volumes=office.specs, clock=office.clock)
+
+
+def test_opening_does_not_grow_with_what_is_stored(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in steps of SQLite's machine, not in time."""
+
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    original = Database.__init__
+
+    def counting(self: Database, path: Path) -> None:
+        original(self, path)
+        self._connection.set_progress_handler(count, 10)
+
+    def steps() -> int:
+        nonlocal taken
+        office.store.close()
+        with monkeypatch.context() as patched:
+            patched.setattr(Database, "__init__", counting)
+            taken = 0
+            office.start()
+            office.enrol("lobby")
+        return taken
+
+    few = steps()
+    office.store.close()
+    with closing(sqlite3.connect(office.state / "edged.db")) as db, db:
+        volume = db.execute("SELECT number FROM volumes").fetchone()[0]
+        db.executemany(
+            "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, sha256,"
+            " floor_s, ceiling_s, epoch, synced) VALUES (1, ?, ?, 'committed', 1, 1, ?, ?, zeroblob(32), 1, 2, 1, 1)",
+            ((100 + n, volume, n, n) for n in range(5000)),
+        )
+    assert few > 0
+    assert steps() <= few + 20
+
+
+# --- recording and restart --------------------------------------------------------------------------------------
+
+
+def test_segments_are_found_as_they_lie_on_disk(office: Office) -> None:
+    office.clock.tick(1000)
+    segments = [office.segment("lobby") for _ in range(3)]
+    found = office.store.segments("lobby", None, None)
+    assert found == segments
+    for segment in found:
+        assert segment.path.stat().st_size == segment.bytes
+        assert sha256(segment.path) == segment.sha256
+    assert causes(office) == [("starting", 1000)]
+    assert office.store.tail("lobby").previous_sha256 == segments[-1].sha256.hex()
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_after_a_kill_the_part_is_cut_and_adopted(office: Office, torn: bool) -> None:
+    office.segment("lobby")
+    recording = left_behind(office, torn=torn)
+    office.crash()
+    office.clock.tick(2000)
+    office.start()
+    assert office.store.previous_end is GapCause.DAEMON_CRASH
+    office.enrol("lobby")
+    after = office.segment("lobby")
+    report = office.store.recover()
+    assert (report.adopted, report.left) == (1, ())
+    _, salvaged, latest = office.store.segments("lobby", None, None)
+    assert latest == after
+    assert salvaged.seq == recording.opening.seq
+    assert salvaged.end.wall_ms - salvaged.start.wall_ms == 3 * FRAGMENT_MS
+    story = salvaged.path.read_bytes()
+    assert story.endswith(tiny_mp4.fragment(2))
+    assert (sha256(salvaged.path), len(story)) == (salvaged.sha256, salvaged.bytes)
+    assert causes(office) == [("daemon-crash", 7000 - 3 * FRAGMENT_MS)]
+    assert not any(name.endswith(".part") for name in office.files())
+    again = office.store.recover()
+    assert (again.adopted, again.unproven, again.quarantined, again.without_file) == (0, 0, 0, 0)
+
+
+def test_a_renamed_file_without_a_committed_row_is_adopted(office: Office) -> None:
+    recording = office.record("lobby")
+    recording.write(4)
+    recording.close()
+    office.crash()
+    office.start()
+    assert office.store.recover().adopted == 1
+    (segment,) = office.store.segments("lobby", None, None)
+    assert (segment.sha256, segment.unproven) == (sha256(segment.path), False)
+
+
+def test_a_commit_cut_off_between_two_names_ends_with_one(office: Office) -> None:
+    recording = office.record("lobby")
+    recording.write(4)
+    sealed = recording.close()
+    path = office.disk / segment_path("lobby", recording.opening.start.wall_ms, recording.opening.seq)
+    os.link(path, path.with_name(path.name + ".part"))
+    office.crash()
+    office.start()
+    assert office.store.recover().adopted == 1
+    assert office.files() == [str(path.relative_to(office.disk))]
+    assert office.store.segments("lobby", None, None)[0].bytes == sealed.bytes
+
+
+def test_an_open_row_without_a_file_ends_as_a_gap(office: Office) -> None:
+    office.segment("lobby")
+    office.store.open_segment(office.opening("lobby")).result(DEADLINE_S)
+    office.clock.tick(3000)
+    office.crash()
+    office.start()
+    office.enrol("lobby")
+    assert office.store.recover().without_file == 1
+    assert causes(office) == [("daemon-crash", 3000), ("starting", -1)]
+    assert len(office.store.segments("lobby", None, None)) == 1
+
+
+def test_an_empty_part_is_removed(office: Office) -> None:
+    office.store.open_segment(office.opening("lobby")).result(DEADLINE_S)
+    path = office.disk / segment_path("lobby", office.clock.wall_ms, 1)
+    path.parent.mkdir(parents=True)
+    part_path_of(path).write_bytes(b"")
+    office.crash()
+    office.start()
+    assert office.store.recover().without_file == 1
+    assert office.files() == []
+
+
+def part_path_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def test_what_cannot_be_read_is_quarantined_and_counts(office: Office) -> None:
+    recording = office.record("lobby")
+    recording.file.abandon()
+    office.crash()
+    office.start()
+    office.enrol("lobby")
+    report = office.store.recover()
+    assert (report.quarantined, report.adopted) == (1, 0)
+    (name,) = office.files()
+    assert name.endswith(".mp4.quarantined")
+    assert office.store.segments("lobby", None, None) == []
+    assert office.store.volumes()[0].segments == 1
+    assert office.store.recover().quarantined == 0
+    office.clock.tick(301_000)
+    assert office.store.sweep({}).destroyed == 1, "the ceiling holds for quarantine too (S3)"
+    assert office.files() == []
+
+
+def test_a_segment_being_written_is_never_touched(office: Office) -> None:
+    recording = office.record("lobby")
+    recording.write(2)
+    office.crash()
+    office.start()
+    office.enrol("lobby")
+    report = office.store.recover()
+    assert report.adopted == 0
+    assert "still being written" in report.left[0]
+    recording.write(1)
+    recording.file.abandon()
+    assert office.store.recover().adopted == 1
+    (segment,) = office.store.segments("lobby", None, None)
+    assert segment.end == segment.start.plus_ms(3 * FRAGMENT_MS)
+
+
+def test_recovery_does_not_look_at_this_runs_segments(office: Office) -> None:
+    running = office.record("lobby")
+    running.write(2)
+    report = office.store.recover()
+    assert (report.adopted, report.unproven, report.left) == (0, 0, ())
+    office.clock.tick(2 * FRAGMENT_MS)
+    assert office.commit(running).state is SegmentState.COMMITTED
+
+
+def test_a_part_without_a_row_is_adopted_from_its_own_story(office: Office) -> None:
+    stray = office.record("lobby")
+    stray.write(3)
+    stray.file.abandon()
+    with closing(sqlite3.connect(office.state / "edged.db")) as db, db:
+        db.execute("DELETE FROM segments")
+    report = office.store.recover()
+    assert (report.unproven, report.quarantined) == (1, 0)
+    (segment,) = office.store.segments("lobby", None, None)
+    assert segment.unproven
+    assert (segment.start, segment.bounds, segment.boot) == (stray.opening.start, stray.opening.bounds, 1)
+    assert sha256(segment.path) == segment.sha256
+
+
+def test_a_part_of_a_boot_nobody_counted_ages_from_now(office: Office) -> None:
+    stray = office.record("lobby")
+    stray.write(3)
+    stray.file.abandon()
+    with closing(sqlite3.connect(office.state / "edged.db")) as db, db:
+        db.execute("DELETE FROM segments")
+        db.execute("UPDATE boots SET boot_id = 'another'")
+    office.clock.tick(100_000)
+    assert office.store.recover().unproven == 1
+    assert office.store.explain("lobby", 1, {}).candidate.end_age.low_ms == 0
+
+
+def test_a_file_that_lies_about_itself_is_quarantined(office: Office) -> None:
+    office.segment("lobby")
+    elsewhere = office.opening("lobby", start=Moment(office.clock.wall_ms + 77, 1))
+    path = office.disk / segment_path("lobby", office.clock.wall_ms, 99)
+    path.write_bytes(tiny_mp4.segment(office.story(elsewhere).to_json(), 2))
+    damaged = office.disk / segment_path("lobby", office.clock.wall_ms + 1, 98)
+    damaged.write_bytes(b"nonsense")
+    assert office.store.recover().quarantined == 2
+    assert sum(name.endswith(".quarantined") for name in office.files()) == 2
+    assert office.store.usage()[0].segments == 3
+
+
+def test_a_volume_that_is_away_keeps_its_rows(office: Office, tmp_path: Path) -> None:
+    left_behind(office)
+    shutil.move(office.disk, tmp_path / "away")
+    office.disk.mkdir()
+    office.crash()
+    spare = tmp_path / "spare"
+    spare.mkdir()
+    office.specs = (*office.specs, VolumeSpec(spare, None, None, None))
+    office.start()
+    first, second = office.store.volumes()
+    assert (first.state, second.state) == (VolumeState.AWAY, VolumeState.IN_SERVICE)
+    assert first.reason
+    report = office.store.recover()
+    assert (report.without_file, len(report.left)) == (0, 1)
+    assert "away" in report.left[0]
+    office.crash()
+    office.disk.rmdir()
+    shutil.move(tmp_path / "away", office.disk)
+    office.start()
+    assert office.store.recover().adopted == 1
+
+
+# --- a worker dies ----------------------------------------------------------------------------------------------
+
+
+def test_what_a_dead_worker_left_is_salvaged_and_the_gap_moves(office: Office) -> None:
+    left_behind(office, torn=True)
+    office.store.begin_gap("lobby", None, GapCause.WORKER_CRASH, "signal 11").result(DEADLINE_S)
+    assert causes(office) == [("worker-crash", -1)]
+    (segment,) = office.store.salvage("lobby").result(DEADLINE_S)
+    (gap,) = office.store.gaps("lobby", None, None)
+    assert gap.start == segment.end
+    assert segment.end == segment.start.plus_ms(3 * FRAGMENT_MS)
+    assert office.store.salvage("lobby").result(DEADLINE_S) == []
+
+
+def test_one_segment_is_given_up_while_the_next_is_recorded(office: Office) -> None:
+    left_behind(office)
+    following = office.opening("lobby")
+    office.store.open_segment(following).result(DEADLINE_S)
+    (segment,) = office.store.salvage("lobby", GapCause.IO_ERROR, "EIO", seq=1).result(DEADLINE_S)
+    assert segment.seq == 1
+    assert causes(office) == [("io-error", 5000 - 3 * FRAGMENT_MS)]
+    office.clock.tick(1000)
+    assert office.store.begin_gap("lobby", None, GapCause.STALLED, "").result(DEADLINE_S) is None
+    assert office.store.gaps("lobby", None, None)[-1].start == following.start, "its row is still in progress"
+
+
+def test_a_commit_told_after_the_salvage_is_the_same_segment(office: Office) -> None:
+    recording = office.record("lobby")
+    recording.write(4)
+    closing_told = recording.close()
+    (salvaged,) = office.store.salvage("lobby").result(DEADLINE_S)
+    assert office.store.commit_segment(closing_told).result(DEADLINE_S) == salvaged
+    assert office.store.volumes()[0].segments == 1
+
+
+def test_a_closed_store_refuses(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.store.close()
+    office.store.close()
+    for future in (office.store.salvage("lobby"), office.store.heartbeat()):
+        with pytest.raises(StoreClosed):
+            future.result(DEADLINE_S)
+
+
+# --- the ring ---------------------------------------------------------------------------------------------------
+
+
+def turn(office: Office, configured: dict[str, Bounds] | None = None) -> list[int]:
+    office.store.sweep({} if configured is None else configured)
+    return [segment.seq for segment in office.store.segments("lobby", None, None)]
+
+
+def test_what_is_past_its_ceiling_goes_and_nothing_else(office: Office) -> None:
+    for _ in range(4):
+        office.segment("lobby")
+        office.clock.tick(8000)
+    assert turn(office) == [1, 2, 3, 4]
+    office.clock.tick(300_000 - 40_000 + 1000)
+    assert turn(office) == [2, 3, 4]
+    office.clock.step_wall(400 * 86_400_000)
+    assert turn(office) == [2, 3, 4], "a wall clock destroys nothing (S7)"
+    office.clock.step_wall(-800 * 86_400_000)
+    assert turn(office) == [2, 3, 4]
+    office.clock.tick(10_000)
+    assert turn(office) == [3, 4]
+    assert office.files() == [
+        str(segment.path.relative_to(office.disk)) for segment in office.store.segments("lobby", None, None)
+    ]
+    assert office.store.usage()[0].segments == 2
+
+
+def test_a_shorter_ceiling_frees_what_was_stamped_longer(office: Office) -> None:
+    office.segment("lobby")
+    office.clock.tick(100_000)
+    assert turn(office) == [1]
+    assert turn(office, {"lobby": Bounds(10, 90)}) == []
+
+
+def test_other_terms_behind_the_oldest_are_seen_too(office: Office) -> None:
+    """A group of equal terms has its own head: a long ceiling in front does not hide a short one behind it."""
+    office.segment("lobby", bounds=Bounds(60, 10_000))
+    office.segment("lobby", bounds=Bounds(0, 5))
+    office.clock.tick(6000)
+    assert turn(office) == [1]
+
+
+@pytest.fixture
+def tight(tmp_path: Path) -> Iterator[Office]:
+    """A quota of ten segments of five fragments."""
+    box = Office(tmp_path, max_bytes=10 * 1800)
+    box.enrol("lobby")
+    yield box
+    box.store.close()
+
+
+def test_space_is_freed_oldest_first_and_never_below_the_floor(tight: Office) -> None:
+    recorded = 0
+    while tight.store.choose_volume() is not None:
+        tight.segment("lobby")
+        recorded += 1
+        assert turn(tight) == list(range(1, recorded + 1)), "all younger than their floor of a minute"
+    (volume,) = tight.store.volumes()
+    assert (volume.state, volume.ring_bytes <= volume.limit_bytes) == (VolumeState.FULL, True)
+    assert tight.store.sweep({}).blocked == (volume.id,)
+    tight.clock.tick(61_000)
+    report = tight.store.sweep({})
+    assert (report.destroyed, report.blocked) == (1, ())
+    assert turn(tight) == list(range(2, recorded + 1))
+    assert tight.store.choose_volume() is not None
+
+
+def test_a_long_floor_in_front_does_not_block_a_short_one_behind(
+    tight: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "HEADS", 2)
+    tight.enrol("vault")
+    for _ in range(6):
+        tight.segment("vault", bounds=Bounds(100_000, 200_000))
+    for _ in range(10):
+        tight.segment("lobby", bounds=Bounds(1, 10_000))
+    tight.clock.tick(2000)
+    tight.store.sweep({})
+    assert len(tight.store.segments("vault", None, None)) == 6
+    assert len(tight.store.segments("lobby", None, None)) < 6
+
+
+def test_across_cameras_the_oldest_goes_first(tight: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "HEADS", 2)
+    tight.enrol("door")
+    order = [tight.segment("lobby" if number % 4 else "door") for number in range(20)]
+    tight.clock.tick(61_000)
+    tight.store.sweep({})
+    left = {(segment.camera, segment.seq) for segment in tight.store.segments(None, None, None)}
+    assert left == {(segment.camera, segment.seq) for segment in order[-len(left) :]}
+
+
+def test_a_crash_in_the_middle_of_destroying_is_finished(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.segment("lobby")
+    office.segment("lobby")
+    office.clock.tick(400_000)
+
+    def die(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sweep, "_unlink", die)
+        report = office.store.sweep({})
+    assert (report.destroyed, len(report.failed)) == (0, 1)
+    assert len(office.files()) == 2
+    office.crash()
+    office.start()
+    assert office.store.recover().garbage == 1
+    assert office.store.sweep({}).destroyed == 1
+    assert office.files() == []
+    assert office.store.volumes()[0].segments == 0
+
+
+def test_a_foreign_name_is_said_and_keeps_the_row(office: Office, tmp_path: Path) -> None:
+    segment = office.segment("lobby")
+    os.link(segment.path, tmp_path / "copy.mp4")
+    office.clock.tick(400_000)
+    report = office.store.sweep({})
+    assert report.destroyed == 0
+    assert "another name" in report.failed[0]
+    assert segment.path.exists()
+    (tmp_path / "copy.mp4").unlink()
+    assert office.store.sweep({}).destroyed == 1
+
+
+def test_the_past_days_directories_go_with_their_last_segment(office: Office) -> None:
+    office.segment("lobby")
+    (day,) = (office.disk / "lobby").iterdir()
+    office.clock.tick(3 * 86_400_000)
+    office.store.sweep({})
+    assert not day.exists()
+    assert (office.disk / "lobby").exists()
+
+
+def test_explain_says_what_the_sweep_does(office: Office) -> None:
+    office.segment("lobby")
+    assert "must be kept" in office.store.explain("lobby", 1, {}).sentence()
+    office.clock.tick(400_000)
+    assert office.store.explain("lobby", 1, {}).destroy
+    with pytest.raises(NotOpen):
+        office.store.explain("lobby", 7, {})
+
+
+# --- the rest of the facade -------------------------------------------------------------------------------------
+
+
+def test_a_clock_step_opens_an_epoch(office: Office) -> None:
+    assert office.store.epoch == 1
+    office.clock.step_wall(10_000)
+    assert office.store.clock_stepped(office.clock.now(), True).result(DEADLINE_S) == 2
+    assert office.store.epoch == 2
+    office.store.heartbeat().result(DEADLINE_S)
+    office.store.close()
+    office.start()
+    assert office.store.epoch == 2
+
+
+def test_alarms_are_rows(office: Office) -> None:
+    assert office.store.raise_alarm("camera.down:lobby", Severity.CRITICAL, "down", "look").result(DEADLINE_S)
+    assert office.store.clear_alarm("camera.down:lobby").result(DEADLINE_S)
+    (alarm,) = office.store.alarms()
+    assert (alarm.key, alarm.raised, alarm.cleared_ms) == ("camera.down:lobby", False, office.clock.wall_ms)
+
+
+def test_coverage_adds_up(office: Office) -> None:
+    begin = office.clock.wall_ms
+    office.clock.tick(1000)
+    office.segment("lobby", 5)
+    office.clock.tick(7000)
+    office.store.begin_gap("lobby", None, GapCause.STALLED, "").result(DEADLINE_S)
+    answer = office.store.coverage("lobby", begin - 50_000, office.clock.wall_ms + 50_000)
+    assert (answer.covered_ms, answer.explained_ms, answer.unexplained_ms) == (2000, 8000, 0)
+    assert (answer.known_since_ms, answer.gaps) == (begin, 2)
+
+
+def test_quarantine_of_a_taken_name_is_left(office: Office) -> None:
+    recording = office.record("lobby")
+    recording.file.abandon()
+    taken = office.disk / part_path(segment_path("lobby", recording.opening.start.wall_ms, 1))
+    taken.with_name(taken.name.removesuffix(".part") + salvage.QUARANTINE_SUFFIX).write_bytes(b"x")
+    office.crash()
+    office.start()
+    report = office.store.recover()
+    assert report.quarantined == 0
+    assert report.left
