@@ -34,7 +34,7 @@ def last_sent_ms(server: RtspServer, camera: str, recorded: list[frames.Recorded
     """When the newest frame that is on disk was sent, of those sent before the kill."""
     walls = {entry.n: entry.wall_ms for entry in server.sent(camera)}
     numbers = [frame.number for file in recorded for frame in file.video]
-    return max(walls[number] for number in numbers if number is not None and walls[number] <= before_ms)
+    return max((walls[n] for n in numbers if n is not None and walls[n] <= before_ms), default=0)
 
 
 def test_sigkill_of_the_daemon(tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from tests.support.configuration import Setup
 from tests.support.daemon import Daemon, moment
 from tests.support.footage import Picture
 from tests.support.rtsp_server import Camera, RtspServer
-from tests.support.scenes import recording_faults, watched
+from tests.support.scenes import FOUR, recording_faults, watched
 from tests.support.waiting import let_run
 
 CAMERAS = (
@@ -65,13 +65,14 @@ def quota_bytes(text: str) -> int:
 
 
 def test_the_ring_turns_within_its_quota(tmp_path: Path, profile: Profile) -> None:
-    with RtspServer(CAMERAS, tmp_path / "cameras") as server:
+    names = [camera.id for camera in FOUR]
+    with RtspServer(FOUR, tmp_path / "cameras") as server:
         setup = Setup(
             watched(server), segment=f"{profile.ring_segment_s}s", floor=f"{profile.ring_floor_s}s",
             max_bytes=profile.ring_quota,
         )  # fmt: skip
         with Daemon(tmp_path / "edged", setup) as edged:
-            edged.wait_for_states("recording", NAMES)
+            edged.wait_for_states("recording", names)
             watch = Watch(edged)
             let_run(profile.ring_s, watch.look)
             assert watch.destroyed, "the ring never turned"
@@ -80,7 +81,7 @@ def test_the_ring_turns_within_its_quota(tmp_path: Path, profile: Profile) -> No
                 assert age_s >= profile.ring_floor_s, f"{segment.path} was destroyed {age_s:.1f} s old"
             assert watch.most_bytes <= quota_bytes(profile.ring_quota) + sum(watch.largest.values())
             assert watch.most_bytes > quota_bytes(profile.ring_quota) / 2, "it makes use of the quota"
-            for name in NAMES:
+            for name in names:
                 gone = sorted(segment.seq for segment in watch.destroyed if segment.camera == name)
                 assert gone == list(range(1, len(gone) + 1)), "the oldest went first"
             retention = documents.Retention.model_validate(edged.ctl("retention").document)
@@ -88,9 +89,9 @@ def test_the_ring_turns_within_its_quota(tmp_path: Path, profile: Profile) -> No
             assert edged.stop() == 0
             server.close()
             edged.start()
-            edged.wait_for_states("down", NAMES)
+            edged.wait_for_states("down", names)
             assert edged.catalog_faults() == []
-            for camera in CAMERAS:
+            for camera in FOUR:
                 assert recording_faults(edged, server, camera) == []
                 assert "unknown" not in {gap.cause for gap in edged.gaps(camera.id)}
 
