@@ -26,8 +26,8 @@ FOUR: Final = (
 SEAM_S: Final = 0.25
 """Two segments of one unbroken stream meet within this, by the catalog: clocks are read when frames come."""
 
-NAMED_S: Final = 1.5
-"""A segment is named by the wall time of its first frame; libav probes for half a second before it hands frames out."""
+NAMED_S: Final = 0.5
+"""A segment is named by the wall time of its first frame; measured 0.07 s, and a busy box reads late."""
 
 
 def cheap(name: str, **changes: object) -> Camera:
