@@ -18,15 +18,16 @@ from tests.support import tiny_mp4
 
 DEADLINE_S: Final = 10.0
 BOUNDS: Final = Bounds(floor_s=60, ceiling_s=300)
+UP_MS: Final = 20_000
 WALL_MS: Final = 1_772_000_000_000
 
 
 class Clock:
-    """Moves only when told. A new boot begins at the boottime at which user space comes up."""
+    """Moves only when told. A boot has run for a while before the daemon comes up."""
 
     def __init__(self) -> None:
         self.boots = 1
-        self.boottime_ms = 20_000
+        self.boottime_ms = UP_MS
         self.wall_ms = WALL_MS
 
     @property
@@ -49,8 +50,8 @@ class Clock:
 
     def reboot(self, off_ms: int) -> None:
         self.boots += 1
-        self.boottime_ms = 20_000
-        self.wall_ms += off_ms
+        self.boottime_ms = UP_MS
+        self.wall_ms += off_ms + UP_MS
 
 
 @dataclass
