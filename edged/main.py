@@ -37,7 +37,7 @@ def cli(ctx: click.Context, config_path: Path, *, verbose: bool) -> None:
 @click.pass_context
 def demo(ctx: click.Context, args: Sequence[str]) -> None:
     """Record two test pattern cameras with an embedded broker: needs no file, no camera and no broker."""
-    from edged.demo import main as demo_main
+    from edged.demo.run import main as demo_main
 
     ctx.exit(demo_main(list(args)))
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from edged import config
-from edged.demochecks import File, Promise, Seen, failures, report
-from edged.demosetup import CAMERAS, MARK, DemoError, configuration, emptied, promise
+from edged.demo.checks import File, Promise, Seen, failures, report
+from edged.demo.setup import CAMERAS, MARK, DemoError, configuration, emptied, promise
 from edged.documents import Segment
 
 STOPPED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)

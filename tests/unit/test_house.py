@@ -37,7 +37,7 @@ KEPT: Final = {
     "aiohttp": {"edged"},
     "click": {"edged"},
     "rich": {"edged"},
-    "amqtt": {"edged.demobroker"},  # an extra that only the demonstration has
+    "amqtt": {"edged.demo.broker"},  # an extra that only the demonstration has
     "systemd": {"edged.notify"},
     "pytest": set(),
     "tests": set(),

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from edged.demochecks import Promise
+from edged.demo.checks import Promise
 
 FOLDER: Final = ".demo"
 MARK: Final = "made-by-edged-demo"

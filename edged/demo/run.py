@@ -2,7 +2,7 @@
 
 The daemon runs as it always does, as a process with a configuration file; the demonstration only writes that file,
 shows the status, listens to the broker, and in the end looks at what came of it. Everything lies in `.demo` below the
-current directory. Imports the command line's screen and, through demochecks, recorder.probe.
+current directory. Imports the command line's screen and, through checks, recorder.probe.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from edged import demochecks, exits
+from edged import exits
 from edged.cli import printing
 from edged.cli.client import CallError, Daemon
 from edged.cli.watch import look
 from edged.cli.words import language
-from edged.demosetup import FOLDER, QUOTA_MB, RING_S, SEGMENT_S, DemoError, configuration, emptied, promise
+from edged.demo import checks
+from edged.demo.setup import FOLDER, QUOTA_MB, RING_S, SEGMENT_S, DemoError, configuration, emptied, promise
 from edged.documents import Retention, Segment, Segments
 
 MIN_SECONDS: Final = 20
@@ -43,6 +44,7 @@ STOP_S: Final = 20.0
 SCREEN_EVERY_S: Final = 10
 """Where there is no terminal."""
 LOG_TAIL_LINES: Final = 20
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
@@ -209,9 +211,9 @@ class Demo:
         say("stopping, then looking at what was recorded …")
         code, stop_s = self._stop(process)
         stopped = datetime.now(UTC)
-        seen = demochecks.Seen(
+        seen = checks.Seen(
             listed=listed,
-            files=demochecks.look_at_files(self._folder / "volume"),
+            files=checks.look_at_files(self._folder / "volume"),
             unfinished=tuple((self._folder / "volume").rglob("*.part")),
             heard=heard,
             peak_bytes=self._peak_bytes,
@@ -219,8 +221,8 @@ class Demo:
             stop_s=stop_s,
             stopped=stopped,
         )
-        found = demochecks.failures(promise(), seen)
-        say(demochecks.report(seen, found))
+        found = checks.failures(promise(), seen)
+        say(checks.report(seen, found))
         if found:
             say(self._log_tail())
         return exits.FAILED if found else exits.OK
@@ -249,7 +251,7 @@ class Demo:
 def broker() -> Iterator[tuple[int, Callable[[], dict[str, int]]]]:
     """Its port, and what it heard so far."""
     try:
-        from edged.demobroker import DemoBroker  # noqa: PLC0415  an extra that need not be installed
+        from edged.demo.broker import DemoBroker  # noqa: PLC0415  an extra that need not be installed
     except ModuleNotFoundError as error:
         raise DemoError(f"{error.name} is missing: use script/demo, or pip install 'edged[demo]'") from None
     with DemoBroker() as running:
