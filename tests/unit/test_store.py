@@ -8,7 +8,9 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -361,6 +363,22 @@ def test_a_commit_told_after_the_salvage_is_the_same_segment(office: Office) -> 
     assert office.store.volumes()[0].segments == 1
 
 
+def test_a_commit_that_overtakes_a_salvage_is_counted_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = office.record("lobby")
+    recording.write(4)
+    told = recording.close()
+    seal = salvage._seal
+
+    def overtaken(*of: Any) -> Any:
+        office.store.commit_segment(told).result(DEADLINE_S)
+        return seal(*of)
+
+    monkeypatch.setattr(salvage, "_seal", overtaken)
+    assert office.store.salvage("lobby").result(DEADLINE_S) == []
+    assert office.store.volumes()[0].segments == 1
+    assert len(office.store.segments("lobby", None, None)) == 1
+
+
 def test_a_closed_store_refuses(tmp_path: Path) -> None:
     office = Office(tmp_path)
     office.store.close()
@@ -493,6 +511,30 @@ def test_a_foreign_name_is_said_and_keeps_the_row(office: Office, tmp_path: Path
     assert segment.path.exists()
     (tmp_path / "copy.mp4").unlink()
     assert office.store.sweep({}).destroyed == 1
+
+
+def test_a_second_name_of_our_own_goes_too(office: Office) -> None:
+    segment = office.segment("lobby")
+    os.link(segment.path, part_path_of(segment.path))
+    office.clock.tick(400_000)
+    assert office.store.sweep({}).destroyed == 1
+    assert office.files() == []
+
+
+def test_what_was_planned_is_judged_again_before_it_is_garbage(office: Office) -> None:
+    """A floor that became longer, or an age that became shorter, between plan and deed."""
+    office.segment("lobby")
+    office.clock.tick(100_000)
+    planned = [office.store.explain("lobby", 1, {"lobby": Bounds(10, 20)})]
+    assert planned[0].destroy
+    sweeper, database = office.store._sweeper, office.store._database
+
+    def discarded(configured: dict[str, Bounds]) -> list[int]:
+        fact = partial(sweeper._discard, going=planned, configured=configured)
+        return [row.seq for row in database.submit(fact).result(DEADLINE_S)]
+
+    assert discarded({"lobby": Bounds(200, 300)}) == []
+    assert discarded({"lobby": Bounds(10, 20)}) == [1]
 
 
 def test_the_past_days_directories_go_with_their_last_segment(office: Office) -> None:
