@@ -39,6 +39,8 @@ STOP_S: Final = 10.0
 KILLED_S: Final = 2.0
 """Issue 2: after SIGKILL no worker is left within this time."""
 ANSWER_S: Final = 10.0
+NO_ORPHAN: Final = ("setpriv", "--pdeathsig", "KILL")
+"""Becomes the daemon, which the kernel kills should the tests themselves be killed."""
 VIDEO_SUFFIXES: Final = (".mp4", ".mov")
 
 
@@ -102,7 +104,7 @@ class Daemon:
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", MARK: self._mark}
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(self._script), "--config", str(self.config)],
+                [*NO_ORPHAN, sys.executable, str(self._script), "--config", str(self.config)],
                 cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
