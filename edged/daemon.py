@@ -126,7 +126,7 @@ class Daemon:
         async def recover_then_sweep() -> None:
             if site.recovering:
                 report = await loop.run_in_executor(sweeper, store.recover)
-                site.recovering = False
+                site.recovering = report.again
                 if report != NOTHING_LEFT:
                     log.info("worked off what an earlier run left open: %s", report)
             site.swept(await loop.run_in_executor(sweeper, store.sweep, site.configured_bounds()))

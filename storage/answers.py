@@ -70,6 +70,7 @@ class Coverage:
     """錄影完整率: the three parts add up to the part of the interval in which the camera was known."""
 
     covered_ms: int
+    """Recorded, whether it is still on disk or was destroyed in its time."""
     explained_ms: int
     """Covered by a gap whose cause is known."""
     unexplained_ms: int
@@ -119,3 +120,5 @@ class RecoveryReport:
     garbage: int
     left: tuple[str, ...]
     """What could not be worked off this time (still locked, volume away, I/O error), each with the reason."""
+    again: bool = False
+    """Some of it is still locked by a worker that outlived its daemon for a moment: recover once more."""

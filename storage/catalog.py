@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from storage.answers import Tail
 from storage.errors import NotOpen
-from storage.gaps import begin, bridge, end_gap, frontier, in_progress, insert_gap, open_gap, settle
+from storage.gaps import begin, bridge, end_gap, frontier, in_progress, insert_gap, open_gap, remember, settle
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
 from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.runs import Life, Point, last_alive
@@ -57,9 +57,9 @@ def _account_for_absence(connection: sqlite3.Connection, life: Life, camera: str
     else:
         starting, cause, detail = begins, GapCause.DISABLED, NOT_CONFIGURED
     if lasting is not None:
-        alive = min(max(last_alive(connection, known.enrolled_run), lasting.start), starting)
-        end_gap(connection, lasting, alive)
-        left = max(alive, known.covered)
+        alive = starting if lasting.cause is cause else last_alive(connection, known.enrolled_run)
+        left = min(max(alive, lasting.start), starting)
+        end_gap(connection, lasting, left)
     else:
         left = frontier(connection, known)
     if left < starting:
@@ -217,6 +217,8 @@ def forget(connection: sqlite3.Connection, row: SegmentRow) -> None:
     """Destroying is done: no name leads to the file any more."""
     if connection.execute("DELETE FROM segments WHERE id = ? AND state = 'garbage'", (row.id,)).rowcount:
         release(connection, row)
+        if row.duration_ms > 0:
+            remember(connection, row.camera_number, row.start, row.end)
 
 
 def hold(connection: sqlite3.Connection, row: SegmentRow, size: int) -> None:

@@ -60,7 +60,7 @@ def claimed_page(
 
 
 def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now_ms: int) -> Claims:
-    """Gaps and segments in progress; the committed segments come by `claimed_page`."""
+    """Gaps, segments in progress and what was destroyed; the committed segments come by `claimed_page`."""
     row = connection.execute("SELECT number, known_since_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
     if row is None:
         return Claims(None, [], [], [])
@@ -75,13 +75,17 @@ def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: i
         (unexplained if cause == GapCause.UNKNOWN else explained).append((begin, now_ms if end is None else end))
         if end is None:
             newest_gap_ms = begin
+    past = connection.execute(
+        "SELECT start_wall_ms, end_wall_ms FROM destroyed WHERE camera = ? AND start_wall_ms < ? AND end_wall_ms > ?",
+        (row[0], end_ms, start_ms),
+    ).fetchall()
     in_progress = [
         (begin, now_ms if newest_gap_ms is None else newest_gap_ms)
         for (begin,) in connection.execute(
             "SELECT start_wall_ms FROM segments WHERE camera = ? AND state = 'open' ORDER BY seq", (row[0],)
         )
     ]
-    return Claims(row[1], in_progress, explained, unexplained)
+    return Claims(row[1], past + in_progress, explained, unexplained)
 
 
 def measure(claim: Claims, committed: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:

@@ -124,6 +124,25 @@ def begin(
     insert_gap(connection, camera.number, start, None, cause, detail)
 
 
+def remember(connection: sqlite3.Connection, camera: int, start: Point, end: Point) -> None:
+    """What was recorded here is destroyed: its time stays accounted for, as one span with what it joins."""
+    for span in connection.execute(
+        "SELECT id, start_boottime_ms, start_wall_ms, end_boottime_ms, end_wall_ms FROM destroyed"
+        " WHERE camera = ? AND boot = ? AND end_boottime_ms >= ? AND start_boottime_ms <= ?",
+        (camera, start.boot, start.boottime_ms - JOIN_MS, end.boottime_ms + JOIN_MS),
+    ).fetchall():
+        first, last = Point(start.boot, span[1], span[2]), Point(start.boot, span[3], span[4])
+        offset_ms = (first.wall_ms - first.boottime_ms) - (start.wall_ms - start.boottime_ms)
+        if abs(offset_ms) <= STEP_MS:
+            connection.execute("DELETE FROM destroyed WHERE id = ?", (span[0],))
+            start, end = min(start, first), max(end, last)
+    connection.execute(
+        "INSERT INTO destroyed (camera, boot, start_boottime_ms, start_wall_ms, end_boottime_ms, end_wall_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (camera, start.boot, start.boottime_ms, start.wall_ms, end.boottime_ms, end.wall_ms),
+    )
+
+
 def settle(
     connection: sqlite3.Connection, camera: int, seq: int, span: tuple[Point, Point], cause: GapCause, detail: str
 ) -> None:

@@ -7,7 +7,6 @@ error is never taken for space.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -30,7 +29,6 @@ class Pool:
         self._refused: dict[Path, VolumeRefused] = {}
         self._known = dict(known)
         self._blocked: frozenset[str] = frozenset()
-        self._gate = threading.Lock()
         for spec in specs:
             taken = {volume.id: path for path, volume in self._opened.items()}
             try:
@@ -50,13 +48,12 @@ class Pool:
 
     def space(self, volume: Volume) -> Space | str:
         """How much room there is now, or why nobody can tell."""
-        with self._gate:
-            try:
-                return volume.space()
-            except VolumeRefused as error:
-                return error.what
-            except OSError as error:
-                return error.strerror or str(error)
+        try:
+            return volume.space()
+        except VolumeRefused as error:
+            return error.what
+        except OSError as error:
+            return error.strerror or str(error)
 
     def present(self) -> dict[str, Volume]:
         """Volumes that are there now, by id."""

@@ -52,6 +52,8 @@ class Outcome:
     quarantined: int = 0
     without_file: int = 0
     left: list[str] = field(default_factory=list)
+    locked: bool = False
+    """Some of what was left is still being written."""
 
 
 class Salvager:
@@ -220,6 +222,7 @@ def _told(outcome: Outcome, repair: Repair) -> Iterator[None]:
         yield
     except BlockingIOError:
         outcome.left.append(f"{repair.relative}: it is still being written")
+        outcome.locked = True
     except OSError as error:
         outcome.left.append(f"{repair.relative}: {error.strerror or error}")
     except StoreError as error:

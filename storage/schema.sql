@@ -97,6 +97,19 @@ CREATE TABLE holdings (
     PRIMARY KEY (volume, camera, floor_s, ceiling_s)
 ) STRICT;
 
+-- When there was footage that was destroyed in its time, joined to spans: a hole in the catalog that is none (S9).
+CREATE TABLE destroyed (
+    id INTEGER PRIMARY KEY,
+    camera INTEGER NOT NULL REFERENCES cameras (number),
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    start_boottime_ms INTEGER NOT NULL,
+    start_wall_ms INTEGER NOT NULL,
+    end_boottime_ms INTEGER NOT NULL CHECK (end_boottime_ms >= start_boottime_ms),
+    end_wall_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX destroyed_by_end ON destroyed (camera, boot, end_boottime_ms);
+
 CREATE TABLE gaps (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),

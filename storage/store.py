@@ -164,6 +164,7 @@ class Store:
             without_file=outcome.without_file,
             garbage=garbage,
             left=(*outcome.left, *orphans.left),
+            again=outcome.locked or orphans.locked,
         )
 
     def sweep(self, configured: Mapping[str, Bounds]) -> SweepReport:

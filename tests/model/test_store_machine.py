@@ -30,6 +30,7 @@ SMALL = settings(
     max_examples=40,
     stateful_step_count=40,
     deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
@@ -271,6 +272,10 @@ class Machine(RuleBasedStateMachine):
         for row in self.look("SELECT * FROM segments WHERE camera = ? AND state IN ('open', 'committed')", camera):
             begin = (row["boot"], row["start_boottime_ms"])
             spans.append((begin, None if row["state"] == "open" else (begin[0], begin[1] + row["duration_ms"])))
+        spans += [
+            ((row["boot"], row["start_boottime_ms"]), (row["boot"], row["end_boottime_ms"]))
+            for row in self.look("SELECT * FROM destroyed WHERE camera = ?", camera)
+        ]
         for row in self.look("SELECT * FROM gaps WHERE camera = ?", camera):
             end = None if row["end_boot"] is None else (row["end_boot"], row["end_boottime_ms"])
             spans.append(((row["boot"], row["start_boottime_ms"]), end))

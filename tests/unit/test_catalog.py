@@ -235,6 +235,15 @@ def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
     assert book.gaps() == [(0, 2, "starting"), (2, 40, "unreachable"), (40, 60, "daemon-crash"), (60, None, "starting")]
 
 
+def test_a_gap_of_stopping_goes_on_to_the_next_start(book: Book) -> None:
+    book.enrol(at(0))
+    book.gap(at(2), GapCause.DAEMON_STOPPED, at(2))
+    runs.end_run(book.db, book.life, at(3))
+    book.start("boot-1", at(60))
+    book.enrol(at(60))
+    assert book.gaps() == [(0, 2, "starting"), (2, 60, "daemon-stopped"), (60, None, "starting")]
+
+
 def test_what_was_in_progress_moves_the_gap_once_it_is_salvaged(book: Book) -> None:
     book.enrol(at(0))
     book.open(1, at(0))
@@ -343,6 +352,18 @@ def test_counters_follow_what_comes_and_goes(book: Book) -> None:
     catalog.discard(book.db, last)
     catalog.forget(book.db, last)
     assert book.counted() == [(1, 200)]
+
+
+def test_what_was_destroyed_was_recorded(book: Book) -> None:
+    fill(book, ("lobby",), 6)
+    for seq in (1, 4, 2, 6, 3):
+        row = segment_by_seq(book.db, "lobby", seq)
+        assert row is not None
+        catalog.discard(book.db, row)
+        catalog.forget(book.db, row)
+        assert book.coverage(60) == (60_000, 0, 0)
+    spans = book.db.execute("SELECT start_boottime_ms, end_boottime_ms FROM destroyed ORDER BY 1").fetchall()
+    assert spans == [(0, 40_000), (50_000, 60_000)]
 
 
 def test_the_tail_follows_the_chain(book: Book) -> None:
