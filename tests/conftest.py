@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("short", max_examples=40, derandomize=True, database=None, deadline=None)
+settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ LONG: Final = Profile(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help='the full lengths of the issues\' "Done when"')
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Property tests: the same few examples each time, or many new ones."""
+    settings.load_profile("long" if config.getoption("--long") else "short")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import mp4
@@ -374,7 +374,6 @@ def test_garbage(parts: list[bytes]) -> None:
     survives(movie(trex=TREX) + b"".join(parts))
 
 
-@settings(max_examples=150)
 @given(data=st.data())
 def test_a_file_with_wounds(recordings: dict[str, Recording], data: st.DataObject) -> None:
     """Bytes changed, cut out and put in, above all in the indexes."""

@@ -176,4 +176,4 @@ class BoardAgainstABroker(RuleBasedStateMachine):
 
 
 TestBoardAgainstABroker = BoardAgainstABroker.TestCase
-TestBoardAgainstABroker.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestBoardAgainstABroker.settings = settings(stateful_step_count=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.segmenter import CROSSING_NS, Action, Begin, End, Frame, Put, Segmenter, Why
@@ -161,14 +161,12 @@ streams = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(streams, st.sampled_from([1000, 2000, 3000]))
 def test_every_stream_comes_out_whole(stream: Stream, segment_ms: int) -> None:
     files, _ = stream.play(segment_ms)
     check(stream, files)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(-900, 900), st.sampled_from([12, 25, 50]), st.sampled_from([8_000, 48_000]), st.booleans())
 def test_sound_lies_where_it_was_said_to_however_late_it_came(lag_ms: int, gop: int, rate: int, b_frames: bool) -> None:
     stream = Stream(seconds=9, gop=gop, rate=rate, lag_ms=lag_ms, b_frames=b_frames)
