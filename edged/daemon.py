@@ -28,7 +28,6 @@ from edged.reporting import Reporter
 from edged.site import Site
 from edged.tasks import Loops
 from recorder.process import Forkserver
-from storage.answers import RecoveryReport
 from storage.clock import Clock, SystemClock
 from storage.errors import StoreError
 from storage.model import Bounds
@@ -41,7 +40,6 @@ SWEEP_EVERY_S: Final = 5.0
 HEALTH_EVERY_S: Final = 1.0
 ALIVE_EVERY_S: Final = 10.0
 """How often the boot's running time is written down, and the watchdog fed when that worked."""
-NOTHING_LEFT: Final = RecoveryReport(adopted=0, unproven=0, quarantined=0, without_file=0, garbage=0, left=())
 ALIVE_PATIENCE_S: Final = 20.0
 """A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
 
@@ -127,8 +125,8 @@ class Daemon:
             if site.recovering:
                 report = await loop.run_in_executor(sweeper, store.recover)
                 site.recovering = report.again
-                if report != NOTHING_LEFT:
-                    log.info("worked off what an earlier run left open: %s", report)
+                if words := report.words():
+                    log.info("what an earlier run left open: %s", words)
             site.swept(await loop.run_in_executor(sweeper, store.sweep, site.configured_bounds()))
 
         async def alive() -> None:

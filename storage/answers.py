@@ -122,3 +122,15 @@ class RecoveryReport:
     """What could not be worked off this time (still locked, volume away, I/O error), each with the reason."""
     again: bool = False
     """Some of it is still locked by a worker that outlived its daemon for a moment: recover once more."""
+
+    def words(self) -> str:
+        """What was done, for the journal; "" when there was nothing to do."""
+        counted = {
+            "segments adopted": self.adopted,
+            "adopted unproven": self.unproven,
+            "quarantined": self.quarantined,
+            "never begun": self.without_file,
+            "destructions finished": self.garbage,
+        }
+        done = [f"{count} {what}" for what, count in counted.items() if count]
+        return "; ".join([*([", ".join(done)] if done else []), *(f"left: {why}" for why in self.left)])
