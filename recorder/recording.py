@@ -8,6 +8,7 @@ stopping never waits for a stalled camera. Nothing under the lock waits for disk
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -67,13 +68,18 @@ class Recording:
         writer: Writer,
         clock: Clock,
         began: Moment,
+        resized: Callable[[int, int], None],
     ) -> None:
-        """`began` is when connecting began: nothing that is recorded is from before."""
+        """`began` is when connecting began: nothing that is recorded is from before.
+
+        `resized` is told width and height when the camera changes its parameter sets, and must not wait.
+        """
         self._start = start
         self._video = video
         self._sound = sound
         self._writer = writer
         self._clock = clock
+        self._resized = resized
         self._lock = threading.Lock()
         self._finished = False
         self._terms = start.terms
@@ -258,6 +264,7 @@ class Recording:
             return False
         size = picture_size(self._codec, packet) or (self._video.codec_context.width, self._video.codec_context.height)
         self._parameters = Parameters(sets, *size)
+        self._resized(*size)
         return True
 
 

@@ -18,6 +18,8 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+import msgspec
+
 from recorder import outcome, wire
 from recorder.disk import Committed, Writer
 from recorder.messages import Cut, Ended, Granted, Refused, Start, Stop, Terms, ToWorker
@@ -148,7 +150,19 @@ class _Session:
         began = clock.now()
         source = connect(self._start.url, self._start.username, self._start.password)
         wire.send(self._sock, source.connected())
-        recording = Recording(self._start, source.video, source.sound, writer=self._writer, clock=clock, began=began)
+
+        def resized(width: int, height: int) -> None:
+            wire.offer(self._sock, msgspec.structs.replace(source.connected(), width=width, height=height))
+
+        recording = Recording(
+            self._start,
+            source.video,
+            source.sound,
+            writer=self._writer,
+            clock=clock,
+            began=began,
+            resized=resized,
+        )
         self._recording = recording
         recording.set_terms(self._terms)
         for arrival in source.packets():

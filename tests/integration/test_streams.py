@@ -115,6 +115,7 @@ class Session:
     segment_ms: int = 60_000
     kept: Kept = field(default_factory=Kept)
     clock: Clock = field(default_factory=Clock)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.container = av.open(io.BytesIO(self.data), "r", format=self.form)
@@ -127,6 +128,7 @@ class Session:
             writer=cast("Writer", self.kept),
             clock=self.clock,
             began=self.clock.now(),
+            resized=lambda width, height: self.sizes.append((width, height)),
         )
         self.sent: list[str] = []
 
@@ -229,6 +231,7 @@ def test_another_picture_size_in_the_same_session_begins_a_file_that_plays(tmp_p
     session.feed(session.packets())
     paths = session.finish()
     assert [shape(path) for path in paths] == [(160, 96, 0), (320, 192, 0)]
+    assert session.sizes == [(320, 192)]
     assert [check_file(path) for path in paths] == [50, 50]
     own = [header_of(path) for path in paths]
     assert own[0] != own[1]
