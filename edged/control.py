@@ -25,6 +25,8 @@ SOCKET_MODE: Final = 0o660
 PEERCRED: Final = struct.Struct("3i")
 PAGE: Final = 500
 """Rows read from the catalog at a time: short reads keep the WAL small."""
+GOODBYE_S: Final = 1.0
+"""How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 REQUEST_MAX_BYTES: Final = 64 * 1024
 
 
@@ -66,8 +68,14 @@ class Control:
         self._runner: web.AppRunner | None = None
         self._listening = False
 
-    async def start(self) -> None:
-        """Listen. A socket that nobody listens on any more is replaced. Raises OSError when the path cannot be used."""
+    async def listen(self) -> None:
+        """Listen, unless it does already. A socket that nobody listens on any more is replaced.
+
+        Raises OSError when the path cannot be used; may be called again.
+        """
+        if self._listening:
+            return
+        await self.stop()
         app = web.Application(middlewares=[guard], client_max_size=REQUEST_MAX_BYTES)
         app.add_routes(
             [
@@ -82,7 +90,7 @@ class Control:
                 web.get("/v1/gaps", self._gaps),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         await asyncio.to_thread(_remove_stale, self._path)
@@ -94,7 +102,9 @@ class Control:
         """Answer what is being asked, then close; the socket file goes."""
         if self._runner is not None:
             await self._runner.cleanup()
+            self._runner = None
         if self._listening:
+            self._listening = False
             self._path.unlink(missing_ok=True)
 
     async def _explain(self, request: web.Request) -> web.Response:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import signal
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from importlib.metadata import version
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +24,15 @@ from edged.clockwatch import LOOK_EVERY_S
 from edged.config import Config
 from edged.control import Control
 from edged.measure import MEASURE_EVERY_S
+from edged.recording import LOOK_EVERY_S as VOLUMES_EVERY_S
 from edged.recording import StoreKeeper
 from edged.reporting import Reporter
+from edged.service import Service
 from edged.site import Site
 from edged.tasks import Loops
 from recorder.process import Forkserver
 from storage.clock import Clock, SystemClock
-from storage.errors import StoreError
+from storage.errors import RetryError, StoreError
 from storage.model import Bounds
 from storage.store import Store
 
@@ -38,10 +41,14 @@ log = logging.getLogger("edged")
 SWEEP_EVERY_S: Final = 5.0
 """Footage is also swept after each commit; this is for ceilings, and for space that others take."""
 HEALTH_EVERY_S: Final = 1.0
+CONTROL_EVERY_S: Final = 30.0
+"""How often a control socket that could not be opened is tried again."""
 ALIVE_EVERY_S: Final = 10.0
-"""How often the boot's running time is written down, and the watchdog fed when that worked."""
+"""How often the boot's running time is written down, and the watchdog fed when the writer answered."""
 ALIVE_PATIENCE_S: Final = 20.0
 """A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
+STOP_LIMIT_S: Final = 9.5
+"""A stop takes at most 10 s, whatever a disk does: what is not finished by then is adopted at the next start."""
 
 
 class Daemon:
@@ -54,6 +61,7 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._site: Site
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit code."""
@@ -62,8 +70,9 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         try:
-            async with self._opened() as store:
-                await self._live(store)
+            with _deadline(self._stop):
+                async with self._opened() as store:
+                    await self._live(store)
         except StoreError as error:
             log.critical("%s. %s", error.what, error.action)
             return exits.FAILED
@@ -87,35 +96,41 @@ class Daemon:
             await asyncio.to_thread(store.close, clean=clean)
 
     async def _live(self, store: Store) -> None:
-        keeper = StoreKeeper(store, self._clock.boot_id, self._bounds, self._clock.now)
+        """Everything between the open store and its closing; what is begun is ended in the opposite order."""
+        keeper = StoreKeeper(store, self._bounds)
         cameras = fleet.Fleet(store, keeper, self._forkserver, self._clock, random.random)
         reporter = Reporter(self._config, store.run, self._clock)
-        self._site = Site(
-            self._config, self._config_path, store, keeper, cameras, reporter, self._clock, version("edged")
-        )
-        control = Control(self._site, self._config.paths.socket)
-        loops = Loops()
-        sweeper = ThreadPoolExecutor(1, "sweep")
-        try:
-            await self._site.start()
-            await control.start()
-            reporter.start(self._site.overview)
+        self._site = site = Site(self._config, store, keeper, cameras, reporter, self._clock)
+        service = Service(site, store, reporter, self._config_path)
+        control = Control(service, self._config.paths.socket)
+        loops, sweeper = Loops(), ThreadPoolExecutor(1, "sweep")
+        async with AsyncExitStack() as going:
+            going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
+            going.push_async_callback(control.stop)
+            going.push_async_callback(reporter.stop)
+            going.push_async_callback(loops.stop)
+            going.push_async_callback(cameras.stop)
+            going.callback(store.interrupt)
+            await site.start()
+            reporter.start(site.overview)
             self._start_loops(loops, store, keeper, sweeper)
-            notify.ready(f"recording {len(self._config.cameras)} cameras")
+            loops.every("control socket", CONTROL_EVERY_S, control.listen)
+            loops.every("reload", 0.0, lambda: self._reloaded(service))
+            await loops.first_round("control socket")
+            notify.ready(site.one_line())
             log.info("ready: %d cameras, state in %s", len(self._config.cameras), self._config.paths.state)
             await self._stop.wait()
-        finally:
             notify.stopping("finishing the last segments")
             log.info("stopping: finishing the last segments")
-            await cameras.stop()
-            await loops.stop()
-            await reporter.stop()
-            await control.stop()
-            await asyncio.to_thread(sweeper.shutdown, cancel_futures=True)
-            log.info("stopped")
+        log.info("stopped")
 
     def _bounds(self, camera: str) -> Bounds:
         return self._site.bounds(camera)
+
+    async def _reloaded(self, service: Service) -> None:
+        await self._reload.wait()
+        self._reload.clear()
+        await service.reload_and_tell()
 
     def _start_loops(self, loops: Loops, store: Store, keeper: StoreKeeper, sweeper: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -127,21 +142,42 @@ class Daemon:
                 site.recovering = report.again
                 if words := report.words():
                     log.info("what an earlier run left open: %s", words)
-            site.swept(await loop.run_in_executor(sweeper, store.sweep, site.configured_bounds()))
+            site.swept(await loop.run_in_executor(sweeper, store.sweep, site.configured_bounds))
 
         async def alive() -> None:
-            async with asyncio.timeout(ALIVE_PATIENCE_S):
-                await asyncio.wrap_future(store.heartbeat())
+            try:
+                async with asyncio.timeout(ALIVE_PATIENCE_S):
+                    await asyncio.wrap_future(store.heartbeat())
+            except RetryError:
+                notify.watchdog(site.one_line())  # it answered, so it lives; that it cannot write is an alarm
+                raise
             notify.watchdog(site.one_line())
 
-        async def reload() -> None:
-            await self._reload.wait()
-            self._reload.clear()
-            await site.reload_and_tell()
-
         loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
+        loops.every("volumes", VOLUMES_EVERY_S, site.watch_volumes)
         loops.every("clock watch", LOOK_EVERY_S, site.watch_clock)
         loops.every("measurement", MEASURE_EVERY_S, site.measure)
         loops.every("health", HEALTH_EVERY_S, lambda: site.judge(loops.failing))
         loops.every("database", min(ALIVE_EVERY_S, notify.watchdog_interval_s() or ALIVE_EVERY_S), alive)
-        loops.every("reload", 0.0, reload)
+
+
+@contextmanager
+def _deadline(stopping: asyncio.Event) -> Iterator[None]:
+    """From the order to stop on, the process has `STOP_LIMIT_S`: a disk that hangs must not hold it."""
+    watcher = asyncio.get_running_loop().create_task(_watch(stopping))
+    try:
+        yield
+    finally:
+        watcher.cancel()
+
+
+async def _watch(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    timer = threading.Timer(STOP_LIMIT_S, _give_up)
+    timer.daemon = True
+    timer.start()
+
+
+def _give_up() -> None:
+    log.critical("not stopped after %g s: what is left unfinished is adopted at the next start", STOP_LIMIT_S)
+    os._exit(exits.FAILED)

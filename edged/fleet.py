@@ -1,26 +1,31 @@
 """The cameras of a site while the daemon runs: one runner each, started, stopped and changed with the configuration.
 
 A reload touches only the cameras that changed; `difference` decides that, purely. A camera that is disabled or gone
-keeps its footage under floor and ceiling: only its recording ends, with a gap that says so.
+keeps its footage under floor and ceiling: only its recording ends, with a gap that says so. A runner that fails is
+told, covered by a gap and begun anew, and takes no other with it (L4).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-
-from recorder.camera import CameraRunner, CameraSettings, CameraView
+from typing import Final
 
 from edged.config import Camera, Config
 from edged.recording import StoreKeeper
+from recorder.camera import CameraRunner, CameraSettings, CameraView
 from recorder.process import Forkserver
 from storage.clock import Clock
+from storage.errors import StoreError
 from storage.model import GapCause
 from storage.store import Store
 
 log = logging.getLogger("edged.fleet")
+
+ANEW_AFTER_S: Final = 5.0
+"""After a runner failed: short enough for L1, long enough that a defect does not fill the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,18 @@ def difference(before: Mapping[str, CameraSettings], after: Mapping[str, CameraS
     )
 
 
+@dataclass(slots=True)
+class _Berth:
+    """One camera's place: what it runs with, its present runner, and the task that keeps one running."""
+
+    settings: CameraSettings
+    runner: CameraRunner | None = None
+    task: asyncio.Task[None] | None = None
+    leaving: bool = False
+
+
 class Fleet:
-    """All runners. Not thread-safe: lives on the event loop."""
+    """All runners. Lives on the event loop; `apply` and `stop` take turns."""
 
     def __init__(
         self, store: Store, keeper: StoreKeeper, forkserver: Forkserver, clock: Clock, random: Callable[[], float]
@@ -80,51 +95,110 @@ class Fleet:
         self._forkserver = forkserver
         self._clock = clock
         self._random = random
-        self._settings: dict[str, CameraSettings] = {}
-        self._runners: dict[str, CameraRunner] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._berths: dict[str, _Berth] = {}
+        self._resting: set[str] = set()
+        self._turn = asyncio.Lock()
+        self._closed = False
 
     def view(self, camera: str) -> CameraView | None:
         """What the runner of an enabled camera sees, or None when it has none."""
-        runner = self._runners.get(camera)
-        return runner.view if runner else None
+        berth = self._berths.get(camera)
+        return berth.runner.view if berth and berth.runner else None
 
-    async def apply(self, wanted: Mapping[str, CameraSettings]) -> Difference:
-        """Make the runners match; cameras that did not change lose no frame."""
-        change = difference(self._settings, wanted)
-        await asyncio.gather(
-            *(self._stop(camera, GapCause.DISABLED) for camera in change.removed),
-            *(self._stop(camera, GapCause.RELOAD) for camera in change.changed),
-        )
-        self._settings = dict(wanted)
-        for camera in (*change.added, *change.changed):
-            await self._start(wanted[camera])
+    async def apply(self, wanted: Mapping[str, CameraSettings], known: Collection[str]) -> Difference:
+        """Make the runners match. Each camera changes by itself; one that fails to is tried again by the next `apply`.
+
+        `known` are all cameras that have a place in the catalog: those not wanted rest, and their time says so.
+        """
+        async with self._turn:
+            change = difference({name: berth.settings for name, berth in self._berths.items()}, wanted)
+            if self._closed:
+                return change
+            resting = [name for name in known if name not in wanted and name not in self._berths]
+            done = await asyncio.gather(
+                *(self._end(name, GapCause.DISABLED) for name in change.removed),
+                *(self._replace(wanted[name]) for name in change.changed),
+                *(self._begin(wanted[name]) for name in change.added),
+                *(self._rest(name) for name in resting if name not in self._resting),
+                return_exceptions=True,
+            )
+        for error in done:
+            if isinstance(error, BaseException):
+                log.error("a camera could not be set up as configured", exc_info=error)
         await self.renew_terms()
         return change
 
     async def renew_terms(self) -> None:
         """Tell all workers under which terms their next segments are recorded."""
-        for camera, runner in list(self._runners.items()):
+        for camera, berth in list(self._berths.items()):
             terms = await self._keeper.terms(camera)
-            if not isinstance(terms, GapCause):
-                runner.set_terms(terms)
+            if berth.runner is not None and not isinstance(terms, GapCause):
+                berth.runner.set_terms(terms)
 
     def cut(self, reason: str) -> None:
         """Begin a new segment on every camera at its next key frame."""
-        for runner in self._runners.values():
-            runner.cut(reason)
+        for berth in self._berths.values():
+            if berth.runner is not None:
+                berth.runner.cut(reason)
 
     async def stop(self) -> None:
         """Stop all at once, with their last segments committed. Takes as long as the slowest runner's deadline."""
-        await asyncio.gather(*(self._stop(camera, None) for camera in list(self._runners)))
+        self._closed = True
+        async with self._turn:
+            ends = (self._end(camera, None) for camera in list(self._berths))
+            for error in await asyncio.gather(*ends, return_exceptions=True):
+                if isinstance(error, BaseException):
+                    log.error("a camera did not stop in order", exc_info=error)
 
-    async def _start(self, settings: CameraSettings) -> None:
+    async def _begin(self, settings: CameraSettings) -> None:
         await asyncio.wrap_future(self._store.enrol(settings.id, self._clock.now()))
-        runner = CameraRunner(settings, self._keeper, self._forkserver, self._clock, self._random)
-        self._runners[settings.id] = runner
-        self._tasks[settings.id] = asyncio.create_task(runner.run(), name=f"camera {settings.id}")
+        self._resting.discard(settings.id)
+        berth = self._berths[settings.id] = _Berth(settings)
+        berth.runner = self._runner(settings)
+        berth.task = asyncio.create_task(self._keep(berth), name=f"camera {settings.id}")
 
-    async def _stop(self, camera: str, cause: GapCause | None) -> None:
-        runner, task = self._runners.pop(camera), self._tasks.pop(camera)
-        await runner.stop(cause)
-        await task
+    async def _replace(self, settings: CameraSettings) -> None:
+        await self._end(settings.id, GapCause.RELOAD)
+        await self._begin(settings)
+
+    async def _end(self, camera: str, cause: GapCause | None) -> None:
+        berth = self._berths[camera]
+        berth.leaving = True
+        try:
+            if berth.runner is not None:
+                await berth.runner.stop(cause)
+            elif berth.task is not None:
+                berth.task.cancel()
+            if berth.task is not None:
+                await asyncio.wait([berth.task])
+        finally:
+            del self._berths[camera]
+
+    async def _rest(self, camera: str) -> None:
+        """A camera that is disabled, or no longer configured: the time from here on has that cause."""
+        now = self._clock.now()
+        await asyncio.wrap_future(self._store.enrol(camera, now))
+        await asyncio.wrap_future(self._store.begin_gap(camera, now, GapCause.DISABLED, ""))
+        self._resting.add(camera)
+
+    async def _keep(self, berth: _Berth) -> None:
+        """Run the camera's runner; one that fails is a defect, told and covered, and a new one takes its place."""
+        camera = berth.settings.id
+        while berth.runner is not None and not self._closed:
+            try:
+                await berth.runner.run()
+            except Exception as error:
+                log.exception("%s: its runner failed; a new one begins in %g s", camera, ANEW_AFTER_S)
+                berth.runner = None
+                detail = f"edged's own runner of this camera failed: {type(error).__name__}"
+                try:
+                    await self._keeper.gap(camera, None, GapCause.WORKER_CRASH, detail)
+                except StoreError as refused:
+                    log.error("%s: its gap could not be written down: %s", camera, refused)  # noqa: TRY400 - told above
+            if berth.leaving:
+                return
+            await asyncio.sleep(ANEW_AFTER_S)
+            berth.runner = self._runner(berth.settings)
+
+    def _runner(self, settings: CameraSettings) -> CameraRunner:
+        return CameraRunner(settings, self._keeper, self._forkserver, self._clock, self._random)

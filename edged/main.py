@@ -54,7 +54,7 @@ def run(config_path: Path, *, verbose: bool) -> int:
         config = load(config_path)
     except ConfigError as error:
         for problem in error.problems:
-            click.echo(f"{problem.file}: {problem.key}: {problem.problem}; write instead: {problem.instead}", err=True)
+            click.echo(str(problem), err=True)
         return exits.CONFIG
     os.umask(UMASK)
 

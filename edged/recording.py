@@ -12,29 +12,26 @@ from collections.abc import Callable
 from typing import Final
 
 from recorder import messages
-from storage.answers import VolumeStatus
+from storage.answers import VolumeState, VolumeStatus
 from storage.model import Bounds, Closing, GapCause, Moment, Opening
 from storage.store import Store
 
 log = logging.getLogger("edged.recording")
 
-VOLUME_LOOK_MS: Final = 1000
+LOOK_EVERY_S: Final = 1.0
 """How old the answer to "which volume is next" may be: the sweep keeps room for far longer."""
 
 
 class StoreKeeper:
-    """Keeps the footage of all cameras in one store (recorder.camera.Keeper)."""
+    """Keeps the footage of all cameras in one store (recorder.books.Keeper)."""
 
-    def __init__(self, store: Store, boot_id: str, bounds: Callable[[str], Bounds], now: Callable[[], Moment]) -> None:
+    def __init__(self, store: Store, bounds: Callable[[str], Bounds]) -> None:
         self._store = store
-        self._boot_id = boot_id
         self._bounds = bounds
-        self._now = now
         self._epoch = store.epoch
         self._synced = False
-        self._volume: VolumeStatus | None = None
-        self._volume_at_ms: int | None = None
-        self._looking = asyncio.Lock()
+        self._chosen: VolumeStatus | GapCause = GapCause.STARTING
+        self._volumes: dict[str, VolumeState] = {}
         self.committed = asyncio.Event()
         """Set at each commit: the sweep may have something to do."""
 
@@ -42,15 +39,22 @@ class StoreKeeper:
         """The clock epoch under which segments are opened from now on."""
         self._epoch, self._synced = epoch, synced
 
+    async def look(self) -> bool:
+        """See how the volumes are; True when the next segments go elsewhere than before."""
+        before = self._chosen
+        self._chosen, statuses = await asyncio.to_thread(lambda: (self._store.choose_volume(), self._store.volumes()))
+        self._volumes = {status.id: status.state for status in statuses}
+        return _id_of(before) != _id_of(self._chosen)
+
     async def terms(self, camera: str) -> messages.Terms | GapCause:
         """What the next segments of this camera are recorded under, or why they may not be."""
-        volume = await self._choose_volume()
-        if volume is None:
-            return GapCause.DISK_FULL
+        chosen = self._chosen
+        if isinstance(chosen, GapCause):
+            return chosen
         bounds = self._bounds(camera)
         return messages.Terms(
-            volume=volume.id,
-            volume_path=str(volume.path),
+            volume=chosen.id,
+            volume_path=str(chosen.path),
             floor_s=bounds.floor_s,
             ceiling_s=bounds.ceiling_s,
             epoch=self._epoch,
@@ -63,10 +67,10 @@ class StoreKeeper:
         return tail.next_seq, tail.previous_sha256
 
     async def open(self, camera: str, opening: messages.Opening) -> messages.Granted | messages.Refused:
-        """Write the `open` row; only then may the file appear."""
-        if await self._choose_volume() is None:
-            return messages.Refused(seq=opening.seq, cause=GapCause.DISK_FULL)
+        """Write the `open` row; only then may the file appear. Refused when its volume takes no more."""
         terms = opening.terms
+        if self._volumes.get(terms.volume) is not VolumeState.IN_SERVICE:
+            return messages.Refused(seq=opening.seq, cause=self._refusal(terms.volume))
         fact = Opening(
             camera=camera,
             seq=opening.seq,
@@ -78,6 +82,13 @@ class StoreKeeper:
         )
         await asyncio.wrap_future(self._store.open_segment(fact))
         return messages.Granted(seq=opening.seq)
+
+    def _refusal(self, volume: str) -> GapCause:
+        """Where nothing can be written, why; where another volume can, what is wrong with this one."""
+        if isinstance(self._chosen, GapCause):
+            return self._chosen
+        full = self._volumes.get(volume) is VolumeState.FULL
+        return GapCause.FLOOR_PROTECT if full else GapCause.IO_ERROR
 
     async def close(self, camera: str, closed: messages.Closed) -> None:
         """The file lies synced under its name: commit its row."""
@@ -92,28 +103,20 @@ class StoreKeeper:
         await asyncio.wrap_future(self._store.commit_segment(closing))
         self.committed.set()
 
-    async def abandoned(self, camera: str, abandoned: messages.Abandoned) -> None:
-        """A segment could not be written on: adopt what is durable of it; the rest is a gap."""
-        log.warning("%s: segment %d could not be written on: %s", camera, abandoned.seq, abandoned.detail)
-        await self._adopt(camera, abandoned.cause, abandoned.detail, abandoned.seq)
-
-    async def salvage(self, camera: str) -> None:
-        """Adopt what a dead worker left as `.part`."""
-        await self._adopt(camera, GapCause.WORKER_CRASH, "")
-
-    async def _adopt(self, camera: str, cause: GapCause, detail: str, seq: int | None = None) -> None:
-        for segment in await asyncio.wrap_future(self._store.salvage(camera, cause, detail, seq=seq)):
+    async def salvage(self, camera: str, seq: int) -> bool:
+        """Adopt what was left of a segment as `.part`. False: not possible yet."""
+        cause = GapCause.WORKER_CRASH
+        salvaged = await asyncio.wrap_future(self._store.salvage(camera, cause, "", seq=seq))
+        for segment in salvaged.segments:
             log.info("%s: salvaged segment %d, %d bytes", camera, segment.seq, segment.bytes)
-        self.committed.set()
+        if salvaged.segments:
+            self.committed.set()
+        return not salvaged.left
 
     async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
         """From `at` on (None: from the end of what is recorded) nothing is recorded, because of `cause`."""
         await asyncio.wrap_future(self._store.begin_gap(camera, at, cause, detail))
 
-    async def _choose_volume(self) -> VolumeStatus | None:
-        async with self._looking:
-            now_ms = self._now().boottime_ms
-            if self._volume_at_ms is None or now_ms - self._volume_at_ms >= VOLUME_LOOK_MS:
-                self._volume = await asyncio.to_thread(self._store.choose_volume)
-                self._volume_at_ms = now_ms
-            return self._volume
+
+def _id_of(chosen: VolumeStatus | GapCause) -> str:
+    return chosen.id if isinstance(chosen, VolumeStatus) else ""

@@ -21,11 +21,13 @@ class Loops:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
+        self._first: dict[str, asyncio.Event] = {}
         self.failing: dict[str, str] = {}
         """Loop name to the words of its last failure; empty again once a round succeeded."""
 
     def every(self, name: str, seconds: float, work: Work, wake: asyncio.Event | None = None) -> None:
         """Run `work` now and then each `seconds` after it ended, or earlier when `wake` is set."""
+        self._first[name] = asyncio.Event()
         self._tasks.append(asyncio.create_task(self._repeat(name, seconds, work, wake), name=name))
 
     async def _repeat(self, name: str, seconds: float, work: Work, wake: asyncio.Event | None) -> None:
@@ -41,7 +43,12 @@ class Loops:
                     log.exception("%s failed; it is tried again every %g s", name, RESTART_AFTER_S)
                 self.failing[name] = f"{type(error).__name__}: {error}"
                 pause = max(pause, RESTART_AFTER_S)
+            self._first[name].set()
             await pause_or(wake, pause)
+
+    async def first_round(self, name: str) -> None:
+        """Wait until this loop has done its work once, well or not."""
+        await self._first[name].wait()
 
     async def stop(self) -> None:
         """Cancel all and wait for them."""

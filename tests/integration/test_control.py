@@ -50,7 +50,7 @@ class FakeSite:
 async def served(tmp_path: Path) -> AsyncIterator[tuple[FakeSite, aiohttp.ClientSession]]:
     site, path = FakeSite(), tmp_path / "run" / "control.sock"
     server = Control(site, path)
-    await server.start()
+    await server.listen()
     connector = aiohttp.UnixConnector(str(path))
     async with aiohttp.ClientSession("http://edged", connector=connector) as session:
         yield site, session
@@ -106,7 +106,7 @@ async def test_a_socket_that_a_killed_daemon_left_is_replaced(tmp_path: Path) ->
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     server = Control(FakeSite(), path)
-    await server.start()
+    await server.listen()
     assert path.stat().st_mode & 0o777 == control.SOCKET_MODE
     await server.stop()
 
@@ -118,6 +118,6 @@ async def test_a_socket_in_use_and_a_file_of_that_name_are_left_alone(tmp_path: 
         other.listen()
         server = Control(FakeSite(), path)
         with pytest.raises(FileExistsError, match="in use by another program"):
-            await server.start()
+            await server.listen()
         await server.stop()
     assert path.is_socket()

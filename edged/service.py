@@ -1,0 +1,90 @@
+"""What the control API asks of the site and changes in it (edged.control.Site). Decides nothing but what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from edged import documents, exits, queries, versions, views
+from edged.config import ConfigError, load
+from edged.control import Page, Refusal
+from edged.reporting import Reporter
+from edged.site import Site
+from storage.store import Store
+
+log = logging.getLogger("edged.service")
+
+UNTIL_RESTART: Final = ("site", "paths", "volumes")
+"""Tables that keep their present values over a reload: names in files, topics and locks hang on them."""
+
+
+class Service:
+    """Answers in documents; reloads one at a time."""
+
+    def __init__(self, site: Site, store: Store, reporter: Reporter, config_path: Path) -> None:
+        self._site = site
+        self._store = store
+        self._reporter = reporter
+        self._config_path = config_path
+        self._reloading = asyncio.Lock()
+
+    async def status(self) -> documents.Status:
+        return views.status(self._site.overview())
+
+    async def cameras(self) -> documents.Cameras:
+        return views.cameras(self._site.overview())
+
+    async def retention(self) -> documents.Retention:
+        return views.retention(self._site.overview())
+
+    async def alarms(self) -> documents.Alarms:
+        return documents.Alarms(alarms=[views.alarm(row) for row in self._site.overview().alarms])
+
+    async def version(self) -> documents.Version:
+        return versions.versions()
+
+    async def explain(self, segment: str) -> documents.Explanation:
+        return await asyncio.to_thread(queries.explain, self._store, segment, self._site.configured_bounds())
+
+    def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+        return queries.segments(self._store, self._known(camera), start, end, limit)
+
+    def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+        return queries.gaps(self._store, self._known(camera), start, end, limit)
+
+    def _known(self, camera: str | None) -> str | None:
+        seen = self._site.overview()
+        names = {configured.id for configured in seen.config.cameras} | seen.measured.usage.keys()
+        if camera is not None and camera not in names:
+            raise Refusal(f"there is no camera {camera}", f"known are: {', '.join(sorted(names))}", exits.USAGE, 404)
+        return camera
+
+    async def reload(self) -> documents.Reload:
+        """Read the configuration again and touch only the cameras that changed. Refused whole when it has an error."""
+        async with self._reloading:
+            try:
+                wished = await asyncio.to_thread(load, self._config_path)
+            except ConfigError as error:
+                action = "nothing was changed; correct the file and reload again"
+                raise Refusal(str(error), action, exits.CONFIG) from None
+            before = self._site.config
+            after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
+            change = await self._site.man(after)
+            await self._reporter.renew(after)
+            await self._site.measure()
+        return documents.Reload(
+            added=list(change.added),
+            removed=list(change.removed),
+            changed=list(change.changed),
+            unchanged=list(change.unchanged),
+            restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
+        )
+
+    async def reload_and_tell(self) -> None:
+        """For SIGHUP: nobody waits for the answer, so the journal gets it."""
+        try:
+            log.info("reloaded: %s", (await self.reload()).model_dump_json())
+        except Refusal as refusal:
+            log.warning("%s. %s", refusal.document.error, refusal.document.action)
