@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -121,3 +122,19 @@ async def test_a_socket_in_use_and_a_file_of_that_name_are_left_alone(tmp_path: 
             await server.listen()
         await server.stop()
     assert path.is_socket()
+
+
+async def test_a_reader_that_does_not_read_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    class Endless(FakeSite):
+        def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
+            row = documents.Gap(camera="lobby", start="", end=None, cause="stalled", detail="x" * 10_000)
+            return lambda _cursor: ([row] * 100, 1)
+
+    server = Control(Endless(), tmp_path / "control.sock")
+    await server.listen()
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"))
+    writer.write(b"GET /v1/gaps HTTP/1.1\r\nHost: edged\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    async with asyncio.timeout(5):
+        await server.stop()
+    writer.close()

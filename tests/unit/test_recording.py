@@ -1,0 +1,95 @@
+"""The keeper between recorder and store: which volume the next segments go to, and what is refused."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from edged.recording import StoreKeeper
+from recorder.messages import Granted, Opening, Refused, Terms
+from storage.answers import VolumeState, VolumeStatus
+from storage.model import Bounds, GapCause
+from storage.store import Store
+
+IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
+
+
+class FakeStore:
+    """Two volumes in the states that a test gives them; the first in service is chosen."""
+
+    epoch = 7
+
+    def __init__(self, **states: VolumeState) -> None:
+        self.states = states
+        self.opened: list[str] = []
+
+    def volumes(self) -> list[VolumeStatus]:
+        return [
+            VolumeStatus(name, Path("/srv") / name, state, "", 0, 0, 0, 0, 0) for name, state in self.states.items()
+        ]
+
+    def choose_volume(self) -> VolumeStatus | GapCause:
+        usable = [status for status in self.volumes() if status.state is IN_SERVICE]
+        return usable[0] if usable else GapCause.FLOOR_PROTECT
+
+    def open_segment(self, opening: Any) -> Future[None]:
+        self.opened.append(opening.volume)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+
+def keeper_of(store: FakeStore) -> StoreKeeper:
+    return StoreKeeper(cast("Store", store), lambda _camera: Bounds(60, 300))
+
+
+def opening_on(volume: str) -> Opening:
+    terms = Terms(volume, f"/srv/{volume}", floor_s=60, ceiling_s=300, epoch=7, synced=False)
+    return Opening(seq=1, wall_ms=1_700_000_000_000, boottime_ms=5000, terms=terms)
+
+
+async def test_terms_name_the_volume_that_is_chosen_and_change_with_it() -> None:
+    store = FakeStore(a=IN_SERVICE, b=IN_SERVICE)
+    keeper = keeper_of(store)
+    assert await keeper.look()
+    assert not await keeper.look()
+    store.states["a"] = FULL
+    assert await keeper.look()
+    terms = await keeper.terms("lobby")
+    assert isinstance(terms, Terms)
+    assert (terms.volume, terms.floor_s, terms.epoch) == ("b", 60, 7)
+
+
+async def test_a_segment_is_granted_on_any_volume_in_service() -> None:
+    store = FakeStore(a=IN_SERVICE, b=IN_SERVICE)
+    keeper = keeper_of(store)
+    await keeper.look()
+    assert await keeper.open("lobby", opening_on("b")) == Granted(seq=1)
+    assert store.opened == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("state", "elsewhere", "cause"),
+    [
+        (AWAY, IN_SERVICE, GapCause.IO_ERROR),
+        (FULL, IN_SERVICE, GapCause.FLOOR_PROTECT),
+        (FULL, FULL, GapCause.FLOOR_PROTECT),
+    ],
+)
+async def test_a_segment_is_refused_on_a_volume_that_takes_no_more(
+    state: VolumeState, elsewhere: VolumeState, cause: GapCause
+) -> None:
+    store = FakeStore(a=state, b=elsewhere)
+    keeper = keeper_of(store)
+    await keeper.look()
+    assert await keeper.open("lobby", opening_on("a")) == Refused(seq=1, cause=cause)
+    assert store.opened == []
+
+
+async def test_without_a_volume_there_are_no_terms_but_a_cause() -> None:
+    keeper = keeper_of(FakeStore(a=FULL))
+    await keeper.look()
+    assert await keeper.terms("lobby") is GapCause.FLOOR_PROTECT
