@@ -39,7 +39,7 @@ class Camera(Document):
     floor_s: int
     ceiling_s: int
     forecast_s: float | None = Field(
-        description="how long footage will be kept at the measured rate; null while unknown"
+        description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
     )
     coverage_24h: float | None = Field(
         description="recorded share of the last 24 h in which the camera was known, 0 to 1"
@@ -92,7 +92,7 @@ class Alarm(Document):
     state: Literal["raised", "cleared"]
     since: str
     cleared: str | None
-    count: int = Field(description="how often it was raised while it flapped")
+    count: int = Field(description="how often it was raised since it first was, this time included")
     text: str
     action: str = Field(description="the first thing to do")
 
@@ -155,11 +155,15 @@ class Alarms(Document):
 
 class CameraRetention(Document):
     camera: str
-    floor_s: int
-    ceiling_s: int
+    floor_s: int = Field(description="of a camera that is configured no longer: as stamped on its oldest segment")
+    ceiling_s: int = Field(description="likewise")
     retained_s: float
-    forecast_s: float | None
-    compliant: bool = Field(description="the floor is held or will be, and nothing is past the ceiling")
+    forecast_s: float | None = Field(
+        description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
+    )
+    compliant: bool = Field(
+        description="nothing within the floor is gone or will be at the measured rate, and nothing is past the ceiling"
+    )
     segments: int
     bytes: int
     oldest: str | None

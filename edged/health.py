@@ -1,7 +1,8 @@
 """Health of a camera: what was measured in, a state with a reason out. Pure: no clock, no camera, no asyncio.
 
 States as in the surface: recording / degraded / down / disabled. Down is no frame for 10 s; degraded is frames that
-arrive at less than 0.8 of the expected rate for 30 s, or size, codec or sound that differ from what is expected.
+arrive at less than 0.8 of the expected rate for 30 s, or size or sound that differ from what is expected; recording is
+only what is being written.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ SLOW_FOR_S: Final = 30.0
 SLOW_SHARE: Final = 0.8
 RATE_WINDOW_S: Final = 5.0
 """Shortest stretch over which a rate is shown: a GOP or two, so that key frames do not make it jump."""
+WAITING: Final = "connected, waiting for the first key frame"
+"""Recording begins with a key frame; frames before it are none."""
 
 
 class CameraState(StrEnum):
@@ -74,7 +77,7 @@ class Observation:
     check: str = ""
     """What a technician checks first."""
     writing: bool = True
-    """False while a session runs whose footage may not be written (disk full, floor protected)."""
+    """False while nothing is recorded, whatever arrives: no key frame yet, a new process, a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +131,13 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
         return Condition(CameraState.DOWN, seen.trouble or "connecting", seen.check, last_frame_age_s=age_s)
     fps, bitrate = frame_rate(seen.samples), bit_rate(seen.samples)
     if age_s is None:
-        return Condition(CameraState.DOWN, seen.trouble or "connected, waiting for the first key frame", seen.check)
+        return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check)
     if age_s >= DOWN_AFTER_S:
         reason = seen.trouble or "connected, but no picture arrives"
         check = seen.check or "the camera's encoder and its network"
         return Condition(CameraState.DOWN, reason, check, fps, bitrate, age_s)
     if not seen.writing:
-        reason = seen.trouble or "frames arrive but may not be written"
-        return Condition(CameraState.DOWN, reason, seen.check, fps, bitrate, age_s)
+        return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check, fps, bitrate, age_s)
     faults = [*_mismatches(seen.stream, expect), *_slow(seen.samples, expect)]
     state = CameraState.DEGRADED if faults else CameraState.RECORDING
     return Condition(state, "; ".join(faults), "the camera's settings" if faults else "", fps, bitrate, age_s)

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from storage.answers import CameraUsage, Coverage, VolumeStatus
-from storage.model import Moment
+from storage.model import Bounds, Moment, Segment
 from storage.store import Store
 
 MEASURE_EVERY_S: Final = 5.0
@@ -19,29 +19,62 @@ DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """As of `at`; cameras that are no longer configured are among `usage` as long as they have footage."""
+    """As of `at`; cameras that are no longer configured are among `usage` as long as the catalog knows them."""
 
     at: Moment
     volumes: tuple[VolumeStatus, ...] = ()
     usage: dict[str, CameraUsage] = field(default_factory=dict)
     coverage: dict[str, Coverage] = field(default_factory=dict)
+    """Of the last 24 h, of the configured cameras."""
+    oldest: dict[str, Segment] = field(default_factory=dict)
+    """The oldest segment of each camera that has one: its stamped bounds still bind."""
+    short: frozenset[str] = frozenset()
+    """Cameras of which something within their configured floor was recorded and is gone."""
 
-    def forecast_s(self, camera: str) -> float | None:
-        """Seconds footage will be kept at the measured rates of all cameras, None while there is no rate.
+    def forecast_s(self, camera: str, recording: Collection[str]) -> float | None:
+        """Seconds footage of one of the `recording` cameras will last at their measured rates, None without a rate.
 
         The ring frees the oldest first whoever's it is, so space is shared by time: all cameras reach back equally far.
         """
-        rates = [usage.bytes_per_day for usage in self.usage.values() if usage.bytes_per_day]
-        if camera not in self.usage or not self.usage[camera].bytes_per_day or not self.volumes:
+        rates = {name: usage.bytes_per_day or 0.0 for name, usage in self.usage.items() if name in recording}
+        if not rates.get(camera) or not self.volumes:
             return None
-        return 86_400 * sum(volume.limit_bytes for volume in self.volumes) / sum(rates)
+        return 86_400 * sum(volume.limit_bytes for volume in self.volumes) / sum(rates.values())
 
 
-def measure(store: Store, cameras: Collection[str], now: Moment) -> Measurements:
+def measure(store: Store, configured: Mapping[str, Bounds], now: Moment) -> Measurements:
     """Read everything once. Blocks on disk: not for the event loop."""
+    usage = {usage.camera: usage for usage in store.usage()}
+    oldest = {camera: segment for camera in usage if (segment := _oldest(store, usage[camera])) is not None}
     return Measurements(
         at=now,
         volumes=tuple(store.volumes()),
-        usage={usage.camera: usage for usage in store.usage()},
-        coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in cameras},
+        usage=usage,
+        coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
+        oldest=oldest,
+        short=frozenset(
+            camera
+            for camera, bounds in configured.items()
+            if camera in usage and _is_short(store, usage[camera], bounds.floor_s * 1000, now)
+        ),
     )
+
+
+def _oldest(store: Store, usage: CameraUsage) -> Segment | None:
+    if usage.oldest is None:
+        return None
+    start_ms = usage.oldest.wall_ms
+    touching = store.segments(usage.camera, start_ms, start_ms + 1)
+    return next((segment for segment in touching if segment.start == usage.oldest), None)
+
+
+def _is_short(store: Store, usage: CameraUsage, floor_ms: int, now: Moment) -> bool:
+    """Whether what lies on disk reaches less far back than the floor although there was more.
+
+    Two witnesses: the age by running time, and what the catalog remembers of destroyed footage. A young camera, one
+    that was long unreachable, or a clock that was wrong is no shortage.
+    """
+    if usage.oldest is None or usage.oldest_age_ms is None or usage.oldest_age_ms >= floor_ms:
+        return False
+    start_ms, end_ms = now.wall_ms - floor_ms, usage.oldest.wall_ms
+    return start_ms < end_ms and store.coverage(usage.camera, start_ms, end_ms).covered_ms > 0

@@ -34,11 +34,6 @@ def ready(status: str = "") -> bool:
     return _tell("READY=1", *_status_line(status))
 
 
-def status(text: str) -> bool:
-    """One line for `systemctl status`."""
-    return _tell(*_status_line(text))
-
-
 def watchdog(status: str = "") -> bool:
     """A sign of life."""
     return _tell("WATCHDOG=1", *_status_line(status))
@@ -68,7 +63,7 @@ def _status_line(text: str) -> tuple[str, ...]:
 def _tell(*assignments: str) -> bool:
     """True if systemd took it. A deaf systemd is logged and does not stop recording: its watchdog decides."""
     address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address or not assignments:
+    if not address:
         return False
     message = "\n".join(assignments)
     try:

@@ -145,7 +145,8 @@ class Reporter:
     def _state(self, seen: Overview) -> Iterator[Payload]:
         for configured in seen.config.cameras:
             yield self._health(seen, views.camera(configured, seen))
-            yield self._retention(views.camera_retention(configured.id, seen))
+            bounds = seen.config.bounds(configured.id)
+            yield self._retention(views.camera_retention(configured.id, bounds, seen))
         for status in seen.measured.volumes:
             if status.id:
                 shown = views.volume(status).model_dump(exclude={"id"})
@@ -193,11 +194,17 @@ class Reporter:
 
 
 def _gone(seen: Overview) -> Iterator[Message]:
-    """Cameras with footage but no configuration: of one removed while the daemon was off, the broker was never told."""
-    configured = {camera.id for camera in seen.config.cameras}
+    """What the catalog knows and the configuration does not: removed while edged was off, the broker was never told.
+
+    A volume is known by the oldest footage on it, which stays in the catalog as long as nobody can destroy it.
+    """
+    node, configured = seen.config.site.node, {camera.id for camera in seen.config.cameras}
     for camera in seen.measured.usage.keys() - configured:
-        yield messages.tombstone(messages.camera_health_topic(seen.config.site.node, camera))
-        yield messages.tombstone(messages.camera_retention_topic(seen.config.site.node, camera))
+        yield messages.tombstone(messages.camera_health_topic(node, camera))
+        yield messages.tombstone(messages.camera_retention_topic(node, camera))
+    recorded_on = {segment.volume for segment in seen.measured.oldest.values()}
+    for volume in recorded_on - {status.id for status in seen.measured.volumes}:
+        yield messages.tombstone(messages.storage_topic(node, volume))
 
 
 def _settings(broker: Broker) -> BrokerSettings:

@@ -79,8 +79,8 @@ class Site:
         return await self._fleet.apply(fleet.settings_of(config), known)
 
     async def measure(self) -> None:
-        names = [camera.id for camera in self.config.cameras]
-        self._measured = await asyncio.to_thread(measure, self._store, names, self._clock.now())
+        bounds = self.configured_bounds()
+        self._measured = await asyncio.to_thread(measure, self._store, bounds, self._clock.now())
 
     async def watch_volumes(self) -> None:
         """Where the next segments go: the workers hear of it before they begin them."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from edged.alarms import Trouble
 from edged.health import DOWN_AFTER_S, CameraState
-from edged.views import Health, Overview
+from edged.views import Health, Overview, forecast_s
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState
 
@@ -48,15 +48,18 @@ def _cameras(seen: Overview) -> Iterator[tuple[str, Trouble]]:
 
 
 def _words(name: str, what: str, health: Health) -> tuple[str, str]:
-    check = health.condition.check
-    return f"Camera {name} {what}: {health.condition.reason}", f"Check {check}" if check else ""
+    return f"Camera {name} {what}: {health.condition.reason}", _action(health.condition.check)
+
+
+def _action(check: str) -> str:
+    return f"Check {check}" if check else ""
 
 
 def _syncs(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
-    for name, view in views.items():
-        if any(stats.slowest_sync_ms > SLOW_SYNC_MS for _, stats in view.samples):
-            text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage of camera {name} durable"
-            yield f"storage.slow:{name}", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
+    """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
+    if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
+        text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
+        yield "storage.slow", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
 
 
 def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -68,8 +71,8 @@ def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
             text = f"Volume {status.path} cannot be used: {status.reason}"
             yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, "Check its disk, cable and mount")
     for name in seen.health:
-        floor_s, forecast_s = seen.config.bounds(name).floor_s, seen.measured.forecast_s(name)
-        if forecast_s is not None and forecast_s < floor_s:
+        lasts_s = forecast_s(name, seen)
+        if lasts_s is not None and lasts_s < seen.config.bounds(name).floor_s:
             text = f"Camera {name} will not be kept for its floor: the volumes are too small for what is recorded"
             action = "Add space, or lower bit rates; `edgectl retention` shows the figures"
             yield f"retention.floor-at-risk:{name}", Trouble(Severity.WARNING, text, action, 60.0)
@@ -77,10 +80,8 @@ def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
 
 def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     if seen.link is not None and not seen.link.connected:
-        text, found, check = seen.link.reason.partition(". Check ")
-        action = f"Check {check}" if found else ""
-        words = f"The centre cannot be reached: {text}"
-        yield "mqtt.down", Trouble(Severity.WARNING, words, action, BROKER_PATIENCE_S)
+        text = f"The centre cannot be reached: {seen.link.reason}"
+        yield "mqtt.down", Trouble(Severity.WARNING, text, _action(seen.link.check), BROKER_PATIENCE_S)
 
 
 def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, Trouble]]:

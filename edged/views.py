@@ -13,13 +13,30 @@ from edged.health import CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
 from mqtt.client import LinkView
 from recorder.camera import CameraView
+from recorder.messages import Ended
+from recorder.supervisor import sentence
 from storage import model
 from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
-from storage.model import Moment
-from storage.retention import Decision
+from storage.model import Bounds, GapCause, Moment
+from storage.retention import Decision, effective
 
 CEILING_GRACE_S: Final = 3600
 """S3: destroying what is past its ceiling takes at most this much running time."""
+_WITHHELD: Final = {
+    GapCause.DISK_FULL: (
+        "the disk is full",
+        "what else lies on the volumes and whether one is away (`edgectl status`): free space, or add a volume",
+    ),
+    GapCause.FLOOR_PROTECT: (
+        "the volumes are full of footage that must still be kept",
+        "the size of the volumes against the floors (`edgectl retention`): add a volume, or raise max_bytes",
+    ),
+    GapCause.IO_ERROR: (
+        "the disk does not take what is written",
+        "the disk, its cable and its mount (`journalctl -k`, `smartctl -a`): replace it if it reports errors",
+    ),
+}
+"""Troubles of the box and not of the camera, which the worker cannot put into words: what it is, what to check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +80,18 @@ def optional_timestamp(wall_ms: int | None) -> str | None:
     return None if wall_ms is None else timestamp(wall_ms)
 
 
-def trouble_words(view: CameraView) -> str:
-    """What was tried and what came back, "" when nothing is wrong."""
+def trouble(view: CameraView) -> tuple[str, str]:
+    """Why it is not recorded (what was tried, what came back) and what to check; "" where there is nothing to tell."""
     if view.cause is None:
-        return ""
-    return f"{view.tried}: {view.came_back}" if view.tried else view.came_back or view.cause.value
+        return "", ""
+    what, check = _WITHHELD.get(view.cause, ("", view.check))
+    words = sentence(Ended(cause=view.cause, tried=view.tried, came_back=view.came_back, check=""))
+    return ": ".join(part for part in (what, words) if part), check
 
 
-def sentence(condition: Condition) -> str:
-    """What is wrong and what to check, "" when nothing is wrong."""
-    return f"{condition.reason}. Check {condition.check}" if condition.check else condition.reason
+def told(reason: str, check: str) -> str:
+    """What is wrong and what to check as one line for people, "" when nothing is wrong."""
+    return sentence(Ended(cause=None, tried="", came_back=reason, check=check))
 
 
 def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Observation:
@@ -84,14 +103,15 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Obser
         seen = view.connected
         stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
     samples = tuple(Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms) for at, s in view.samples)
+    reason, check = trouble(view)
     return Observation(
         now.boottime_ms,
         enabled=enabled,
         stream=stream,
         samples=samples,
-        trouble=trouble_words(view),
-        check=view.check if view.cause is not None else "",
-        writing=view.cause not in (model.GapCause.DISK_FULL, model.GapCause.FLOOR_PROTECT, model.GapCause.IO_ERROR),
+        trouble=reason,
+        check=check,
+        writing=view.cause is None,
     )
 
 
@@ -106,7 +126,7 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
         id=configured.id,
         name=configured.name,
         state=condition.state.value,
-        reason=sentence(condition),
+        reason=told(condition.reason, condition.check),
         fps=None if condition.fps is None else round(condition.fps, 1),
         width=stream.width if stream else None,
         height=stream.height if stream else None,
@@ -117,7 +137,7 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
         retained_s=retained_s(usage, seen),
         floor_s=bounds.floor_s,
         ceiling_s=bounds.ceiling_s,
-        forecast_s=seen.measured.forecast_s(configured.id),
+        forecast_s=forecast_s(configured.id, seen),
         coverage_24h=share(coverage),
         unexplained_s=coverage.unexplained_ms / 1000 if coverage else 0.0,
         gaps_24h=coverage.gaps if coverage else 0,
@@ -131,6 +151,12 @@ def share(coverage: Coverage | None) -> float | None:
         return None
     known_ms = coverage.covered_ms + coverage.explained_ms + coverage.unexplained_ms
     return round(coverage.covered_ms / known_ms, 5) if known_ms > 0 else None
+
+
+def forecast_s(camera: str, seen: Overview) -> float | None:
+    """How long footage of an enabled camera will be kept at the measured rates: never beyond its ceiling."""
+    lasts_s = seen.measured.forecast_s(camera, {c.id for c in seen.config.cameras if c.enabled})
+    return None if lasts_s is None else min(lasts_s, float(seen.config.bounds(camera).ceiling_s))
 
 
 def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
@@ -201,7 +227,7 @@ def broker(seen: Overview) -> documents.Broker:
         connected=link.connected,
         address=link.address,
         protocol=link.protocol,
-        reason=link.reason,
+        reason=f"{told(link.reason, link.check)}." if link.reason else "",
         since=optional_timestamp(link.since_ms),
     )
 
@@ -211,28 +237,34 @@ def cameras(seen: Overview) -> documents.Cameras:
 
 
 def retention(seen: Overview) -> documents.Retention:
-    """Also of cameras that are no longer configured: their footage stays under its bounds."""
-    configured = {c.id for c in seen.config.cameras}
-    known = [*(c.id for c in seen.config.cameras), *sorted(seen.measured.usage.keys() - configured)]
+    """Also of cameras that are no longer configured, as long as they have footage."""
+    configured = {c.id: seen.config.bounds(c.id) for c in seen.config.cameras}
+    left = {name: segment.bounds for name, segment in sorted(seen.measured.oldest.items()) if name not in configured}
     return documents.Retention(
-        retention=[camera_retention(name, seen) for name in known],
+        retention=[camera_retention(name, bounds, seen) for name, bounds in (configured | left).items()],
         volumes=[volume(v) for v in seen.measured.volumes],
         destroyed=seen.destroyed,
         last_sweep=optional_timestamp(seen.last_sweep_ms),
     )
 
 
-def camera_retention(name: str, seen: Overview) -> documents.CameraRetention:
-    usage = seen.measured.usage.get(name)
-    bounds = seen.config.bounds(name)
-    held_s, forecast_s = retained_s(usage, seen), seen.measured.forecast_s(name)
+def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:
+    """`bounds` are those of the configuration, or, of a camera that is not in it, those stamped on its oldest segment.
+
+    The site's bounds do not hold for a camera that is gone: what was stamped does (`storage.retention.effective`).
+    """
+    usage, oldest = seen.measured.usage.get(name), seen.measured.oldest.get(name)
+    held_s, lasts_s = retained_s(usage, seen), forecast_s(name, seen)
+    binding = effective(oldest.bounds, bounds) if oldest else bounds
+    overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
+    at_risk = lasts_s is not None and lasts_s < bounds.floor_s
     return documents.CameraRetention(
         camera=name,
         floor_s=bounds.floor_s,
         ceiling_s=bounds.ceiling_s,
         retained_s=held_s,
-        forecast_s=forecast_s,
-        compliant=held_s <= bounds.ceiling_s + CEILING_GRACE_S and (forecast_s is None or forecast_s >= bounds.floor_s),
+        forecast_s=lasts_s,
+        compliant=not (overdue or at_risk or name in seen.measured.short),
         segments=usage.segments if usage else 0,
         bytes=usage.bytes if usage else 0,
         oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),

@@ -16,7 +16,8 @@ WINDOW: Final = 20
 """Unacknowledged messages at a time; mosquitto's own default, and a few kB in flight fill no slow line for long."""
 
 MAX_TOPICS: Final = 4096
-"""Two topics for each camera and one for each volume ever configured in this run; 64 cameras are 130."""
+"""Two topics for each camera and one for each volume ever configured in this run; 64 cameras are 130.
+Beyond, the oldest gives way."""
 
 ACK_DEADLINE_S: Final = 60.0
 """With something in flight and no acknowledgement for so long, the connection is dead, whatever TCP says."""
@@ -31,8 +32,6 @@ class Board:
         self._flying: dict[int, Message] = {}
         self._window = WINDOW
         self._quiet_since_s = 0.0
-        self.dropped = 0
-        """Topics that found no room; see `MAX_TOPICS`."""
 
     @property
     def waiting(self) -> int:
@@ -44,7 +43,6 @@ class Board:
             oldest = next(iter(self._newest))
             del self._newest[oldest]
             self._owed.pop(oldest, None)
-            self.dropped += 1
         self._newest[message.topic] = message
         self._owed.setdefault(message.topic)
 

@@ -19,6 +19,7 @@ from mqtt.attempts import Attempts, Protocol
 from mqtt.board import ACK_DEADLINE_S, Board
 from mqtt.connection import BrokerSettings, Connection, ConnectionEnded
 from mqtt.messages import Message
+from mqtt.reasons import Reason
 
 __all__ = ["BrokerSettings", "Link", "LinkView"]
 
@@ -37,7 +38,9 @@ class LinkView:
     protocol: str
     """"5", "3.1.1", or "" while not connected."""
     reason: str
-    """What was tried, what came back, what to check; empty when all is well."""
+    """What was tried and what came back; empty when all is well."""
+    check: str
+    """What to check first; may be empty although there is a reason."""
     since_ms: int
     """Wall clock at which it became connected, or ceased to be."""
 
@@ -66,7 +69,7 @@ class Link:
         """The one that is accepted; None while there is none."""
         self._refused_topic = ""
         self._told = False
-        self.view = LinkView(False, settings.address, "", "not tried yet", now_ms())
+        self.view = LinkView(False, settings.address, "", "not tried yet", "", now_ms())
 
     @property
     def waiting(self) -> int:
@@ -114,7 +117,7 @@ class Link:
                 self._connection = None
                 connection.close()
                 if self.view.connected:  # cancelled, or a defect is on its way out
-                    self._set_view(connected=False, protocol="", reason="stopped")
+                    self._set_view(None, Reason("stopped", ""))
             await asyncio.sleep(attempts.wait_s(self._random()))
 
     async def _converse(self, connection: Connection, protocol: Protocol) -> None:
@@ -158,12 +161,12 @@ class Link:
     def _note_connected(self, protocol: Protocol) -> None:
         self._told = False
         self._refused_topic = ""
-        self._set_view(connected=True, protocol=protocol.value, reason="")
+        self._set_view(protocol, None)
         log.info("connected to the broker %s with MQTT %s", self._settings.address, protocol.value)
 
     def _note_ended(self, ended: ConnectionEnded, *, quietly: bool) -> None:
         """One line when an outage begins; what changes during it is for `status`."""
-        self._set_view(connected=False, protocol="", reason=ended.reason)
+        self._set_view(None, ended.reason)
         if quietly or self._told:
             log.debug("still without a broker: %s", ended.reason)
             return
@@ -176,11 +179,15 @@ class Link:
             if topic != self._refused_topic:
                 log.warning("%s", reason)
             self._refused_topic = topic
-            self._set_view(connected=True, protocol=self.view.protocol, reason=reason)
+            self._set_view(Protocol(self.view.protocol), reason)
         elif topic == self._refused_topic:
             self._refused_topic = ""
-            self._set_view(connected=True, protocol=self.view.protocol, reason="")
+            self._set_view(Protocol(self.view.protocol), None)
 
-    def _set_view(self, *, connected: bool, protocol: str, reason: str) -> None:
+    def _set_view(self, protocol: Protocol | None, reason: Reason | None) -> None:
+        """`protocol` is None while there is no connection, `reason` while all is well."""
+        connected = protocol is not None
         since_ms = self.view.since_ms if connected == self.view.connected else self._now_ms()
-        self.view = LinkView(connected, self._settings.address, protocol, reason, since_ms)
+        spoken = protocol.value if protocol else ""
+        said, check = (reason.said, reason.check) if reason else ("", "")
+        self.view = LinkView(connected, self._settings.address, spoken, said, check, since_ms)

@@ -27,6 +27,7 @@ from mqtt import reasons
 from mqtt.attempts import Outcome, Protocol
 from mqtt.board import WINDOW
 from mqtt.messages import Message
+from mqtt.reasons import Reason
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
@@ -68,8 +69,8 @@ class Acknowledgement:
 class ConnectionEnded(Exception):
     """There is no connection any more; `reason` is in words for people."""
 
-    def __init__(self, outcome: Outcome, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, outcome: Outcome, reason: Reason) -> None:
+        super().__init__(str(reason))
         self.outcome = outcome
         self.reason = reason
 

@@ -166,8 +166,12 @@ class CameraRetention(Payload):
     floor_s: int = Field(ge=0)
     ceiling_s: int = Field(ge=0)
     retained_s: float = Field(ge=0, description="age of the oldest second that is still on disk")
-    forecast_s: float | None = Field(description="how long footage will be kept at this rate; null while unknown")
-    compliant: bool = Field(description="the floor is held or not yet due, and nothing is past the ceiling")
+    forecast_s: float | None = Field(
+        description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
+    )
+    compliant: bool = Field(
+        description="nothing within the floor is gone or will be at the measured rate, and nothing is past the ceiling"
+    )
     segments: int = Field(ge=0)
     bytes: int = Field(ge=0)
 

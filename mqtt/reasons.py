@@ -8,7 +8,20 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from dataclasses import dataclass
 from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`said` is what was tried and what came back, `check` what a technician looks at first; `str()` is both."""
+
+    said: str
+    check: str
+
+    def __str__(self) -> str:
+        return f"{self.said}. Check {self.check}."
+
 
 _CHECK_LOG: Final = "the broker's own log"
 
@@ -27,7 +40,7 @@ _CHECK_BY_ANSWER: Final = {
 }
 
 
-def unreachable(tried: str, error: Exception, timeout_s: float) -> str:
+def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
     """No connection at all. `error` is what `connect` raised."""
     match error:
         case socket.gaierror():
@@ -42,59 +55,59 @@ def unreachable(tried: str, error: Exception, timeout_s: float) -> str:
             back, check = os.strerror(number).lower(), "[mqtt] host and port, and the network of this box"
         case _:
             back, check = "it is no usable address", "the spelling of [mqtt] host"
-    return _sentence(tried, back, check)
+    return _reason(tried, back, check)
 
 
-def closed_unanswered(tried: str) -> str:
-    return _sentence(
+def closed_unanswered(tried: str) -> Reason:
+    return _reason(
         tried,
         "the connection was closed without an answer",
         f"whether this is the broker's MQTT port (not its TLS or web port), and {_CHECK_LOG}",
     )
 
 
-def silent(tried: str, timeout_s: float) -> str:
+def silent(tried: str, timeout_s: float) -> Reason:
     back = f"the connection was accepted, then nothing for {timeout_s:g} s"
-    return _sentence(tried, back, "whether this is the broker's MQTT port, and whether the broker hangs")
+    return _reason(tried, back, "whether this is the broker's MQTT port, and whether the broker hangs")
 
 
-def refused(tried: str, answer: str) -> str:
+def refused(tried: str, answer: str) -> Reason:
     """The broker answered and said no; `answer` is its reason code by name."""
-    return _sentence(tried, _quoted(answer), _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
+    return _reason(tried, _quoted(answer), _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
 
 
-def closed(tried: str, answer: str) -> str:
+def closed(tried: str, answer: str) -> Reason:
     """An established connection was closed by the broker with a reason code."""
     back = f"connected, then closed by the broker: {_quoted(answer)}"
-    return _sentence(tried, back, _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
+    return _reason(tried, back, _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
 
 
-def lost(tried: str) -> str:
+def lost(tried: str) -> Reason:
     """mosquitto 2.0 also just closes when a second client of our name comes."""
     back = "connected, then the connection broke off or the broker stopped answering"
     check = "whether the broker runs, the network between it and this box, and that no second box uses this [site] node"
-    return _sentence(tried, back, check)
+    return _reason(tried, back, check)
 
 
-def unreadable(tried: str, error: Exception) -> str:
+def unreadable(tried: str, error: Exception) -> Reason:
     back = f"something that is not MQTT ({type(error).__name__})"
-    return _sentence(tried, back, "whether this is the broker's MQTT port, and the broker's version")
+    return _reason(tried, back, "whether this is the broker's MQTT port, and the broker's version")
 
 
-def stalled(tried: str, deadline_s: float) -> str:
+def stalled(tried: str, deadline_s: float) -> Reason:
     back = f"connected, but no message was acknowledged for {deadline_s:g} s"
-    return _sentence(tried, back, f"whether the broker is overloaded or its disk full, and {_CHECK_LOG}")
+    return _reason(tried, back, f"whether the broker is overloaded or its disk full, and {_CHECK_LOG}")
 
 
-def rejected(topic: str, answer: str) -> str:
+def rejected(topic: str, answer: str) -> Reason:
     """Connected, and one message was turned down."""
     check = "whether the broker's access rules let this box write its own topics"
-    return _sentence(f"to publish {topic}", _quoted(answer), check)
+    return _reason(f"to publish {topic}", _quoted(answer), check)
 
 
 def _quoted(answer: str) -> str:
     return f"“{answer}”"
 
 
-def _sentence(tried: str, back: str, check: str) -> str:
-    return f"Tried {tried}. Came back: {back}. Check {check}."
+def _reason(tried: str, back: str, check: str) -> Reason:
+    return Reason(f"Tried {tried}. Came back: {back}", check)

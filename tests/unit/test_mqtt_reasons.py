@@ -26,25 +26,25 @@ TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
     ],
 )
 def test_no_connection(error: Exception, back: str, check: str) -> None:
-    sentence = reasons.unreachable(TRIED, error, 5.0)
-    tried, _, rest = sentence.partition(" Came back: ")
-    came, _, what = rest.partition(" Check ")
+    reason = reasons.unreachable(TRIED, error, 5.0)
+    tried, _, came = reason.said.partition(" Came back: ")
     assert TRIED in tried
     assert back in came
-    assert check in what
+    assert check in reason.check
+    assert str(reason) == f"{reason.said}. Check {reason.check}."
 
 
 @pytest.mark.parametrize("answer", ["Bad user name or password", "Not authorized"])
 def test_a_wrong_password_points_to_the_configuration(answer: str) -> None:
-    assert "user and password under [mqtt]" in reasons.refused(TRIED, answer)
+    assert "user and password under [mqtt]" in reasons.refused(TRIED, answer).check
 
 
 def test_two_boxes_of_one_name_are_told_so() -> None:
-    assert "a second box" in reasons.closed(TRIED, "Session taken over")
+    assert "a second box" in reasons.closed(TRIED, "Session taken over").check
 
 
 def test_an_answer_nobody_foresaw_still_says_where_to_look() -> None:
-    assert "the broker's own log" in reasons.refused(TRIED, "Implementation specific error")
+    assert "the broker's own log" in reasons.refused(TRIED, "Implementation specific error").check
 
 
 def test_settings_do_not_show_the_password() -> None:

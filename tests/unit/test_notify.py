@@ -47,24 +47,22 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_each_thing_that_systemd_is_told(listener: Listener) -> None:
     assert notify.ready("recording 4 of 4 cameras")
     assert listener.heard() == ["READY=1", "STATUS=recording 4 of 4 cameras"]
-    assert notify.status("大廳 is down")
-    assert listener.heard() == ["STATUS=大廳 is down"]
     assert notify.watchdog()
     assert listener.heard() == ["WATCHDOG=1"]
-    assert notify.watchdog("recording 3 of 4 cameras")
-    assert listener.heard() == ["WATCHDOG=1", "STATUS=recording 3 of 4 cameras"]
+    assert notify.watchdog("大廳 is down")
+    assert listener.heard() == ["WATCHDOG=1", "STATUS=大廳 is down"]
     assert notify.stopping()
     assert listener.heard() == ["STOPPING=1"]
 
 
 def test_a_line_break_in_a_status_cannot_say_anything_else(listener: Listener) -> None:
-    assert notify.status("camera said\nMAINPID=1\r\n")
-    assert listener.heard() == ["STATUS=camera said MAINPID=1"]
+    assert notify.watchdog("camera said\nMAINPID=1\r\n")
+    assert listener.heard() == ["WATCHDOG=1", "STATUS=camera said MAINPID=1"]
 
 
 def test_a_long_status_is_cut(listener: Listener) -> None:
-    assert notify.status("長" * 5000)
-    assert listener.heard() == ["STATUS=" + "長" * notify.MAX_STATUS_CHARS]
+    assert notify.watchdog("長" * 5000)
+    assert listener.heard() == ["WATCHDOG=1", "STATUS=" + "長" * notify.MAX_STATUS_CHARS]
 
 
 def test_systemd_python_is_used_where_it_is_installed(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
