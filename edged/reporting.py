@@ -132,7 +132,7 @@ class Reporter:
         online = messages.Status(**self._blank, state="online", boot=seen.boot_id)
         said = (online, self._birth(seen), *self._state(seen))
         node = seen.config.site.node
-        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *_gone(seen)]
+        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
 
     @property
     def _blank(self) -> messages.Stamp:
@@ -193,7 +193,7 @@ class Reporter:
         )
 
 
-def _gone(seen: Overview) -> Iterator[Message]:
+def gone(seen: Overview) -> Iterator[Message]:
     """What the catalog knows and the configuration does not: removed while edged was off, the broker was never told.
 
     A volume is known by the oldest footage on it, which stays in the catalog as long as nobody can destroy it.

@@ -419,7 +419,7 @@ async def test_a_port_that_is_no_broker() -> None:
         async with running(box):
             await until(lambda: len(levels) >= 4, "four attempts")
             assert levels[:4] == [5, 4, 5, 4]
-            assert "the broker's MQTT port" in box.link.view.reason
+            assert "the broker's MQTT port" in box.link.view.check
 
 
 async def test_garbage_for_an_answer_is_survived() -> None:

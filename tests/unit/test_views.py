@@ -1,0 +1,208 @@
+"""From what is known to what people read: conditions, bounds, forecasts, alarms and what the centre is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from edged import health, reporting, troubles, views
+from edged.config import Config
+from edged.health import CameraState, Condition
+from edged.measure import Measurements
+from mqtt.client import LinkView
+from recorder.camera import CameraView
+from recorder.messages import Connected, Stats
+from recorder.session import Phase
+from storage.answers import CameraUsage, VolumeState, VolumeStatus
+from storage.model import Bounds, GapCause, Moment, Segment, SegmentState
+
+DAY_S: Final = 86_400
+NOW: Final = Moment(1_772_000_000_000, 5_000_000)
+CONFIG: Final = Config.model_validate(
+    {
+        "site": {"node": "n", "office": "o", "name": "N"},
+        "retention": {"min": "10d", "max": "20d"},
+        "cameras": [
+            {"id": "lobby", "url": "test://"},
+            {"id": "spare", "url": "test://", "enabled": False},
+        ],
+    }
+)
+GB: Final = 10**9
+VOLUME: Final = VolumeStatus("v-new", Path("/d"), VolumeState.IN_SERVICE, "", 300 * GB, 99 * GB, 0, 150 * GB, 0)
+RECORDING: Final = CameraView(
+    phase=Phase.RECORDING,
+    since=NOW,
+    cause=None,
+    tried="",
+    came_back="",
+    check="",
+    connected=Connected(video="h264", width=1920, height=1080, audio="", detail=""),
+    samples=(),
+)
+
+
+def stats(*, frame_ms: int, sync_ms: int = 1) -> Stats:
+    return Stats(500, 10**6, frame_ms, repaired=0, dropped=0, slowest_sync_ms=sync_ms, queued_bytes=0)
+
+
+def frames(**changes: Any) -> CameraView:
+    """Frames arrive; the newest came just now."""
+    samples = ((NOW.boottime_ms, stats(frame_ms=NOW.boottime_ms)),)
+    return replace(RECORDING, samples=samples, **changes)
+
+
+def assessed(view: CameraView) -> Condition:
+    return health.assess(views.observation(view, NOW, enabled=True), health.Expectation())
+
+
+def usage(camera: str, age_s: float, *, a_day: float | None = GB) -> CameraUsage:
+    return CameraUsage(camera, 1, GB, NOW.plus_ms(round(-age_s * 1000)), round(age_s * 1000), NOW, a_day)
+
+
+def segment(camera: str, bounds: Bounds, volume: str = "v-new") -> Segment:
+    return Segment(
+        id=1, camera=camera, seq=1, volume=volume, state=SegmentState.COMMITTED, path=Path("/d/x.mp4"), boot=1,
+        start=NOW, end=NOW, bytes=1, sha256=b"", bounds=bounds, epoch=1, synced=True, unproven=False,
+    )  # fmt: skip
+
+
+def overview(measured: Measurements, **changes: Any) -> views.Overview:
+    known = views.Overview(
+        config=CONFIG,
+        version="1",
+        pid=1,
+        started_ms=NOW.wall_ms,
+        started_boottime_ms=NOW.boottime_ms,
+        boot_id="b",
+        epoch=1,
+        synced=True,
+        recovering=False,
+        now=NOW,
+        measured=measured,
+        health={},
+        link=None,
+        alarms=(),
+        destroyed=0,
+        last_sweep_ms=None,
+    )
+    return replace(known, **changes)
+
+
+def held(camera: str, age_s: float, bounds: Bounds | None = None, **changes: Any) -> views.Overview:
+    """One camera with footage of this age under these stamped bounds."""
+    oldest = {camera: segment(camera, bounds or CONFIG.bounds(camera))}
+    measured = Measurements(NOW, (VOLUME,), {camera: usage(camera, age_s)}, {}, oldest)
+    return overview(replace(measured, **changes))
+
+
+@pytest.mark.parametrize("cause", [cause for cause in GapCause if cause is not GapCause.STARTING])
+def test_frames_that_are_not_recorded_are_no_recording_whatever_the_cause(cause: GapCause) -> None:
+    found = assessed(frames(cause=cause))
+    assert found.state is CameraState.DOWN
+    assert found.reason
+    assert assessed(frames()).state is CameraState.RECORDING
+
+
+def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raised_at_once() -> None:
+    found = assessed(frames(cause=GapCause.STARTING))
+    assert (found.state, found.reason) == (CameraState.DOWN, health.WAITING)
+    seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
+    (trouble,) = troubles.troubles(seen, {}, {}, None).values()
+    assert trouble.raise_after_s == health.DOWN_AFTER_S
+
+
+def test_a_camera_without_key_frames_is_down_in_the_same_words_all_the_time() -> None:
+    told: dict[str, Any] = {
+        "cause": GapCause.NO_KEYFRAME,
+        "tried": "RTSP to x",
+        "came_back": "no key frame",
+        "check": "its GOP",
+    }
+    stages = (
+        replace(RECORDING, connected=None, **told),
+        replace(RECORDING, **told),
+        replace(RECORDING, samples=((NOW.boottime_ms, stats(frame_ms=0)),), **told),
+        frames(**told),
+        replace(RECORDING, samples=((NOW.boottime_ms, stats(frame_ms=NOW.boottime_ms - 20_000)),), **told),
+    )
+    conditions = {(c.state, c.reason, c.check) for c in map(assessed, stages)}
+    assert conditions == {(CameraState.DOWN, "RTSP to x: no key frame", "its GOP")}
+
+
+@pytest.mark.parametrize("cause", [GapCause.DISK_FULL, GapCause.FLOOR_PROTECT, GapCause.IO_ERROR])
+def test_what_the_box_does_to_a_camera_says_what_to_do(cause: GapCause) -> None:
+    found = assessed(frames(cause=cause, came_back="no room"))
+    assert found.reason.endswith(": no room")
+    assert cause.value not in found.reason
+    assert found.check
+
+
+@pytest.mark.parametrize(
+    ("age_d", "stamped", "short", "compliant"),
+    [
+        (5, None, False, True),
+        (5, None, True, False),
+        (20, None, False, True),
+        (20.1, None, False, False),
+        (25, Bounds(30 * DAY_S, 40 * DAY_S), False, True),
+        (25, Bounds(DAY_S, 24 * DAY_S), False, False),
+    ],
+    ids=["young", "something is gone", "at its ceiling", "past it", "a longer floor was stamped", "stamped shorter"],
+)
+def test_compliant_looks_at_floor_and_ceiling(
+    age_d: float, stamped: Bounds | None, short: bool, compliant: bool
+) -> None:
+    seen = held("lobby", age_d * DAY_S, stamped, short=frozenset({"lobby"} if short else ()))
+    assert views.retention(seen).retention[0].compliant is compliant
+
+
+def test_a_camera_that_is_gone_is_shown_under_its_stamped_bounds_while_it_has_footage() -> None:
+    shown = {line.camera: line for line in views.retention(held("old", 40 * DAY_S, Bounds(50, 41 * DAY_S))).retention}
+    assert (shown["old"].floor_s, shown["old"].ceiling_s, shown["old"].compliant) == (50, 41 * DAY_S, True)
+    late = {line.camera: line for line in views.retention(held("old", 42 * DAY_S, Bounds(50, 41 * DAY_S))).retention}
+    assert not late["old"].compliant
+    empty = overview(Measurements(NOW, (), {"old": replace(usage("old", 0), oldest=None, segments=0)}))
+    assert [line.camera for line in views.retention(empty).retention] == ["lobby", "spare"]
+
+
+def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
+    several = {name: usage(name, 0, a_day=rate * GB) for name, rate in (("lobby", 10), ("spare", 90), ("old", 90))}
+    seen = overview(Measurements(NOW, (VOLUME,), several))
+    assert views.forecast_s("lobby", seen) == 15 * DAY_S
+    assert views.forecast_s("spare", seen) is views.forecast_s("old", seen) is None
+    assert troubles.troubles(seen, {}, {}, None) == {}, "what records no more endangers no floor"
+    little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
+    assert views.forecast_s("lobby", little) == 20 * DAY_S
+    much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
+    assert not views.retention(much).retention[0].compliant
+
+
+def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
+    slow = replace(RECORDING, samples=((NOW.boottime_ms, stats(frame_ms=1, sync_ms=700)),))
+    seen = overview(Measurements(NOW))
+    one, both = (troubles.troubles(seen, who, {}, None) for who in ({"a": slow}, {"a": slow, "b": slow}))
+    assert list(one) == ["storage.slow"]
+    assert one == both
+    assert troubles.troubles(seen, {"a": frames()}, {}, None) == {}
+
+
+def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_people() -> None:
+    link = LinkView(False, "c:1883", "", "Tried c. Came back: refused. Check mate", "the broker", NOW.wall_ms)
+    seen = overview(Measurements(NOW), link=link)
+    alarm = troubles.troubles(seen, {}, {}, None)["mqtt.down"]
+    assert (alarm.text, alarm.action) == (f"The centre cannot be reached: {link.reason}", "Check the broker")
+    assert views.broker(seen).reason == f"{link.reason}. Check the broker."
+    assert views.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
+
+
+def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
+    old = {"old": segment("old", Bounds(0, 1), "v-old"), "lobby": segment("lobby", Bounds(0, 1))}
+    measured = Measurements(NOW, (VOLUME,), {name: usage(name, 1) for name in old}, {}, old)
+    gone = list(reporting.gone(overview(measured)))
+    topics = {"cam/old/health", "cam/old/retention", "storage/v-old"}
+    assert {message.topic for message in gone} == {f"edged/v1/n/up/{topic}" for topic in topics}
+    assert all(message.retain and not message.payload for message in gone)
