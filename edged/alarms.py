@@ -12,8 +12,9 @@ from typing import Final
 
 from storage.answers import Severity
 
-CLEAR_AFTER_S: Final = 10.0
-"""A condition that comes back within this time was never gone."""
+CLEAR_AFTER_S: Final = 20.0
+"""A condition that comes back within this time was never gone: a camera that gives three seconds of picture between two
+outages of ten is one outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def step(
     for key, before in tracked.items():
         if key in troubles:
             continue
-        if before.raised and now_s - before.last_s < CLEAR_AFTER_S:
+        if now_s - before.last_s < CLEAR_AFTER_S:
             memory[key] = before
         elif before.raised:
             changes.append(Change(key, None))

@@ -126,8 +126,11 @@ class Site:
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
         unmoved = {"destroying": "; ".join(self._unmoved)} if self._unmoved else {}
-        await self._alarm(troubles.troubles(self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms))
-        self._reporter.tell(self.overview())
+        standing = troubles.troubles(self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms)
+        try:
+            await self._alarm(standing)
+        finally:
+            self._reporter.tell(self.overview())
 
     async def _alarm(self, standing: Mapping[str, alarms.Trouble]) -> None:
         tracked, changes = alarms.step(self._tracked, standing, self._clock.now().boottime_ms / 1000)

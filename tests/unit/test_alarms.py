@@ -22,11 +22,16 @@ def run(looks: list[tuple[float, dict[str, Trouble]]]) -> list[tuple[float, Chan
 
 def test_an_alarm_is_raised_once_after_its_patience_and_cleared_once() -> None:
     looks: list[tuple[float, dict[str, Trouble]]] = [(float(t), {"k": DOWN} if t < 30 else {}) for t in range(60)]
-    assert run(looks) == [(10.0, Change("k", DOWN)), (39.0, Change("k", None))]
+    assert run(looks) == [(10.0, Change("k", DOWN)), (49.0, Change("k", None))]
 
 
 def test_what_passes_within_the_patience_is_no_alarm() -> None:
-    assert run([(float(t), {"k": DOWN} if t < 9 else {}) for t in range(30)]) == []
+    assert run([(float(t), {"k": DOWN} if t < 9 else {}) for t in range(60)]) == []
+
+
+def test_what_comes_and_goes_is_raised_although_it_never_lasts() -> None:
+    told = run([(float(t), {"k": DOWN} if t % 14 < 3 else {}) for t in range(100)])
+    assert told == [(14.0, Change("k", DOWN))]
 
 
 def test_flapping_is_one_alarm() -> None:
