@@ -82,7 +82,11 @@ def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None
     except FileNotFoundError:
         findings.problem((), "there is no such file", "see docs/configuration.md for one to begin with")
     except OSError as error:
-        findings.problem((), f"cannot be read: {error.strerror}", "make it readable for the user that runs edged")
+        findings.problem(
+            (),
+            f"cannot be read: {error.strerror}",
+            "make it readable for the account that runs edged (owner root, group edged, mode 640)",
+        )
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         findings.problem((f"line {line}",), "is not UTF-8 text", "save the file as UTF-8")
@@ -114,7 +118,9 @@ def _refuse_open_passwords(findings: config_rules.Findings) -> None:
 
 def _refuse_open_password(findings: config_rules.Findings, location: tuple[int | str, ...]) -> None:
     findings.problem(
-        location, "a password does not belong in this file", 'password_file = "…", a file with mode 600 that holds it'
+        location,
+        "a password does not belong in this file",
+        'password_file = "…", a file that holds it (owner root, group edged, mode 640)',
     )
 
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import zoneinfo
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -25,6 +24,7 @@ from edged.config_types import (
     Profile,
     Reserve,
     Size,
+    SocketPath,
     Span,
     TimeZone,
     Url,
@@ -33,6 +33,7 @@ from edged.config_types import (
     identifier,
     parse_reserve,
 )
+from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from storage.model import Bounds
 from storage.volume import VolumeSpec
 
@@ -73,10 +74,8 @@ class Site(Table):
 
 
 class Paths(Table):
-    state: AbsolutePath = Field(default=Path("/var/lib/edged"), examples=['state = "/var/lib/edged"'])
-    socket: AbsolutePath = Field(
-        default=Path("/run/edged/control.sock"), examples=['socket = "/run/edged/control.sock"']
-    )
+    state: AbsolutePath = Field(default=DEFAULT_STATE, examples=['state = "/var/lib/edged"'])
+    socket: SocketPath = Field(default=DEFAULT_SOCKET, examples=['socket = "/run/edged/control.sock"'])
 
 
 class Volume(Table):
@@ -150,7 +149,7 @@ class Config(Table):
     site: Site = Field(examples=["a [site] table"])
     paths: Paths = Field(default=Paths(), examples=["a [paths] table"])
     volumes: Annotated[list[Volume], Field(min_length=1, max_length=MAX_VOLUMES)] = Field(
-        default_factory=lambda: [Volume(path=Path("/srv/edged"))], examples=["a [[volumes]] table"]
+        default_factory=lambda: [Volume(path=DEFAULT_VOLUME)], examples=["a [[volumes]] table"]
     )
     recording: Recording = Field(default=Recording(), examples=["a [recording] table"])
     retention: Retention = Field(

@@ -26,7 +26,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{where}: {self.problem}\n    instead: {self.instead}"
+        return f"{where}: {self.problem}\n  → {self.instead}"
 
 
 class ConfigError(Exception):

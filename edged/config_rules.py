@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from edged import config_model, secrets, units
 from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
+from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
 
 MIN_BYTES_PER_SECOND: Final = 32_000
 """256 kbit/s: a camera that sends less shows no face. Below it a floor cannot be held whatever the camera."""
@@ -173,8 +174,8 @@ def _volumes_apart(findings: Findings) -> None:
         if isinstance(path, str) and path.startswith("/") and "\0" not in path:
             places.append((("volumes", index, "path"), f"volumes[{index}]", Path(path).resolve()))
     if "volumes" not in findings.raw:
-        places.append((("volumes",), "the volume", Path("/srv/edged").resolve()))
-    state = _table(findings.raw, "paths").get("state", "/var/lib/edged")
+        places.append((("volumes",), "the volume", DEFAULT_VOLUME.resolve()))
+    state = _table(findings.raw, "paths").get("state", str(DEFAULT_STATE))
     if isinstance(state, str) and state.startswith("/") and "\0" not in state:
         places.append((("paths", "state"), "paths.state", Path(state).resolve()))
     for (_, name, earlier), (location, _, later) in itertools.combinations(places, 2):

@@ -5,6 +5,7 @@ Imports pydantic and edged.units. The checks never repeat an address, which may 
 
 from __future__ import annotations
 
+import os
 import re
 import zoneinfo
 from datetime import timedelta
@@ -25,6 +26,8 @@ MAX_NAME: Final = 64
 """Characters of a name that people read: a status line must hold it."""
 MAX_WORD: Final = 255
 """Characters of a user or a file name: what file systems and cameras take at most."""
+MAX_SOCKET_BYTES: Final = 107
+"""What fits into sockaddr_un (unix(7)) with its closing NUL."""
 MAX_URL: Final = 2_000
 """Characters: a message to a worker must stay small."""
 PATH_SECRET: Final = re.compile(r"(?i)(?:^|[/?&;_:=.-])(?:pass|passwd|password|pwd)=[^&/?_;]")
@@ -83,6 +86,14 @@ def _path(value: Any) -> Path:
     if ".." in value.split("/"):
         raise _refuse('must not contain ".."', "the path as it really is")
     return Path(value)
+
+
+def _socket_path(value: Path) -> Path:
+    if len(os.fsencode(value)) > MAX_SOCKET_BYTES:
+        raise _refuse(
+            f"is longer than the {MAX_SOCKET_BYTES} bytes that the name of a socket may have", "a shorter path"
+        )
+    return value
 
 
 def _printable(value: str) -> str:
@@ -185,6 +196,7 @@ def identifier(longest: int) -> AfterValidator:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Span = Annotated[Duration, AfterValidator(_whole_seconds)]
 AbsolutePath = Annotated[Path, BeforeValidator(_path)]
+SocketPath = Annotated[AbsolutePath, AfterValidator(_socket_path)]
 Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_printable)]
 Size = Annotated[int, BeforeValidator(_size)]
 Port = Annotated[int, Field(ge=1, le=65_535)]

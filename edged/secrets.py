@@ -65,7 +65,8 @@ def _read(path: Path) -> tuple[bytes, int]:
         ) from None
     except PermissionError:
         raise SecretError(
-            f"{path} may not be read by this user", f"chown the file to the user that runs edged and chmod 600 {path}"
+            f"{path} may not be read by this user",
+            f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}",
         ) from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable file name"

@@ -5,13 +5,10 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from edged import exits
 from edged.cli.client import CallError, Daemon
-
-DEFAULT_CONFIG: Final = Path("/etc/edged/edged.toml")
-DEFAULT_SOCKET: Final = Path("/run/edged/control.sock")
+from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,8 @@ class Address:
         return self.config or DEFAULT_CONFIG
 
     def daemon(self) -> Daemon:
-        return Daemon(self.socket or configured_socket(self.config))
+        """A socket that was named may be anybody's; the one that is configured is that of systemd's unit."""
+        return Daemon(self.socket or configured_socket(self.config), of_unit=self.socket is None)
 
 
 def configured_socket(config: Path | None) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Final
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,8 @@ STYLES: Final = {
     "away": "bold red",
     "unknown": "magenta",
 }
+NARROW: Final = 60
+"""Columns of a terminal below which every cell folds: else the first, which says what a line is about, has no room."""
 
 
 def clean(text: str) -> str:
@@ -86,7 +89,7 @@ def picture(width: int | None, height: int | None, codec: str | None) -> str:
 
 def table(*headings: str, right: tuple[str, ...] = (), folds: tuple[int, ...] = (0,)) -> Table:
     """Columns two blanks apart, no lines: easy on the eyes and on awk. Where room is short, `folds` fold."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    made = _Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for index, heading in enumerate(headings):
         folding = index in folds
         made.add_column(
@@ -96,3 +99,13 @@ def table(*headings: str, right: tuple[str, ...] = (), folds: tuple[int, ...] = 
             overflow="fold" if folding else "ellipsis",
         )
     return made
+
+
+class _Table(Table):
+    """Folds everything where there is little room."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if options.max_width < NARROW:
+            for column in self.columns:
+                column.no_wrap, column.overflow = False, "fold"
+        return super().__rich_console__(console, options)

@@ -16,18 +16,21 @@ from typing import Final
 from urllib.parse import urlencode
 
 from edged import exits
+from edged.cli import unit
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""
 RELOAD_TIMEOUT_S: Final = 60.0
 """A reload waits for the cameras that changed to close their segments (10 s each, side by side)."""
+LOOK_AT_UNIT: Final = "systemctl status edged, then journalctl -u edged -n 50"
+BE_ROOT: Final = "run edgectl as root or with sudo"
 
 
 class CallError(Exception):
     """No answer, or a refusal: what happened, the first thing to do, and the exit code it ends in."""
 
     def __init__(self, error: str, action: str, exit_code: int) -> None:
-        super().__init__(error)
+        super().__init__(f"{error}\n  → {action}" if action else error)
         self.error = error
         self.action = action
         self.exit_code = exit_code
@@ -46,9 +49,10 @@ class _Connection(http.client.HTTPConnection):
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """The daemon behind one socket."""
+    """The daemon behind one socket. Of the one that systemd keeps, a failure tells what systemd knows."""
 
     socket_path: Path
+    of_unit: bool = False
 
     def get(self, path: str, **query: str | int | None) -> bytes:
         """The document at `path`, as it came; parameters that are None are left out."""
@@ -81,7 +85,7 @@ class Daemon:
     def _no_connection(self, error: OSError) -> CallError:
         path = self.socket_path
         if error.errno in (errno.EACCES, errno.EPERM):
-            return CallError(f"this user may not open {path}", "run edgectl as root or with sudo", exits.NOT_ALLOWED)
+            return CallError(f"this user may not open {path}", BE_ROOT, exits.NOT_ALLOWED)
         if error.errno == errno.ENOENT:
             return self._unreachable(f"there is no socket {path}: the daemon is not running, or it uses another socket")
         if error.errno == errno.ECONNREFUSED:
@@ -89,7 +93,8 @@ class Daemon:
         return self._unreachable(f"{path} cannot be reached: {error.strerror or error}")
 
     def _unreachable(self, error: str) -> CallError:
-        return CallError(error, "systemctl status edged, then journalctl -u edged -n 50", exits.UNREACHABLE)
+        said = "\n".join(filter(None, (error, unit.ask() if self.of_unit else "")))
+        return CallError(said, LOOK_AT_UNIT, exits.UNREACHABLE)
 
 
 def _refusal(status: int, body: bytes) -> CallError:

@@ -16,9 +16,9 @@ from typing import Final
 import click
 
 from edged import exits
-from edged.cli import unit
-from edged.cli.address import DEFAULT_CONFIG, DEFAULT_SOCKET, Address
+from edged.cli.address import Address
 from edged.cli.client import CallError
+from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
 
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
@@ -78,14 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tell(error: CallError, words: Sequence[str]) -> int:
     """What happened and the first thing to do: to a person on standard error, to a program as its one document."""
-    said = error.error
-    if error.exit_code == exits.UNREACHABLE and not any(word.startswith("--socket") for word in words):
-        said = "\n".join(filter(None, (said, unit.ask())))
     if "--json" in words:
         from edged.documents import Error  # late: heavy, and only needed when something fails
 
-        click.echo(Error(error=said, action=error.action, exit=error.exit_code).model_dump_json())
+        click.echo(Error(error=error.error, action=error.action, exit=error.exit_code).model_dump_json())
     else:
-        action = f"\n  → {error.action}" if error.action else ""
-        click.echo(f"edgectl: {said}{action}", err=True)
+        click.echo(f"edgectl: {error}", err=True)
     return error.exit_code

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pydantic import BaseModel
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 
 PLAIN_WIDTH: Final = 80
 """Columns where there is no terminal: what fits a mail, a fault report and a printed page."""
@@ -34,11 +34,12 @@ def answer(document: BaseModel, screen: Callable[[], RenderableType], *, as_json
 def show(screen: RenderableType) -> None:
     """On a terminal as it is; elsewhere without the blanks that pad lines to the width."""
     target = console()
+    whole = Group(screen)  # a bare Text is joined with others, and its no_wrap lost
     if target.is_terminal:
-        target.print(screen, crop=False)
+        target.print(whole, crop=False)
         return
     with target.capture() as captured:
-        target.print(screen, crop=False)
+        target.print(whole, crop=False)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 

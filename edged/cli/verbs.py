@@ -16,7 +16,7 @@ from edged.cli.client import CallError
 from edged.cli.options import address_given, interval_options, json_option
 from edged.cli.session import Session, checked
 from edged.cli.watch import watch as watch_status
-from edged.cli.words import Language, language
+from edged.cli.words import Language, language, word
 
 
 @click.command()
@@ -35,9 +35,13 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     try:
         document = session.read(documents.Status, "/v1/status")
     except CallError as error:
-        if not check:
+        if check:
+            return _unanswered(error, tongue, as_json=as_json)
+        if as_json:
             raise
-        return _unanswered(error, tongue, as_json=as_json)
+        click.echo(f"edgectl: {error.error}", err=True)
+        printing.show(screens.verdict("unknown", word(error.action, tongue), tongue))
+        return error.exit_code
     session.print(
         document,
         lambda: (
@@ -51,7 +55,8 @@ def _unanswered(error: CallError, tongue: Language, *, as_json: bool) -> int:
     """For monitoring, no answer is the verdict `unknown`, not a failure of edgectl."""
     code = screens.EXIT_OF["unknown"]
     known = documents.Error(error=error.error, action=error.action, exit=code)
-    said = f"{error.error}. {error.action}"
+    happened = "; ".join(error.error.splitlines())
+    said = f"{happened}. {word(error.action, tongue)}"
     printing.answer(known, lambda: screens.verdict("unknown", said, tongue), as_json=as_json)
     return code
 

@@ -13,9 +13,10 @@ from rich.text import Text
 
 from edged import exits
 from edged.cli import printing, screens
+from edged.cli.cells import text
 from edged.cli.client import CallError, Daemon
 from edged.cli.session import checked
-from edged.cli.words import Language
+from edged.cli.words import Language, word
 from edged.documents import Status
 
 EVERY_S: Final = 1.0
@@ -44,6 +45,5 @@ def look(daemon: Daemon, tongue: Language) -> RenderableType:
         return screens.status(checked(Status, daemon.get("/v1/status")), tongue, wrap=True)
     except CallError as error:
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        return Group(
-            Text(now), "", Text(error.error), Text(error.action), "", screens.verdict("unknown", error.error, tongue)
-        )
+        last = screens.verdict("unknown", word(error.action, tongue), tongue, wrap=True)
+        return Group(Text(now), "", text(error.error), "", last)

@@ -18,6 +18,11 @@ WORDS: Final[Mapping[str, str]] = {
     "CRITICAL": "異常",
     "UNKNOWN": "不明",
     "all cameras are recording": "所有攝影機錄影中",
+    # without an answer
+    "systemctl status edged, then journalctl -u edged -n 50": (
+        "請先執行 systemctl status edged，再執行 journalctl -u edged -n 50"
+    ),
+    "run edgectl as root or with sudo": "請以 root 身分或 sudo 執行 edgectl",
     # the top of the screen
     "clock in sync": "已校時",
     "clock not in sync": "未校時",

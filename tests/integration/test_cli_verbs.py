@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from edged import documents, exits, schemas
-from edged.cli import screens, unit
+from edged.cli import printing, screens, unit
 from edged.cli.main import main
 from tests.support.answering import Answering, answering
 from tests.support.samples import ALARM, SAMPLES, SEGMENT, STATUS
@@ -107,10 +107,31 @@ def test_status_check_is_for_monitoring(
     assert run(daemon, "status") == 0
 
 
-def test_for_monitoring_no_answer_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("locale", "verdict"),
+    [("C.UTF-8", "UNKNOWN: systemctl status edged, then"), ("zh_TW.UTF-8", "不明：請先執行 systemctl status edged")],
+)
+def test_status_without_a_daemon_ends_in_the_verdict(
+    tmp_path: Path, locale: str, verdict: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(["--socket", str(tmp_path / "none"), "status"]) == exits.UNREACHABLE
+    said = capsys.readouterr()
+    assert said.err.startswith("edgectl: there is no socket")
+    assert said.out.splitlines()[-1].startswith(verdict)
+
+
+def test_for_monitoring_no_answer_is_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     arguments = ["--socket", str(tmp_path / "none"), "status", "--check"]
     assert main(arguments) == screens.EXIT_OF["unknown"]
-    assert "there is no socket" in capsys.readouterr().out
+    (line,) = capsys.readouterr().out.splitlines()
+    assert len(line) > printing.PLAIN_WIDTH
+    assert line.startswith("UNKNOWN: there is no socket")
+    assert line.endswith("systemctl status edged, then journalctl -u edged -n 50")
     assert main([*arguments, "--json"]) == screens.EXIT_OF["unknown"]
     assert json.loads(capsys.readouterr().out)["exit"] == screens.EXIT_OF["unknown"]
 
@@ -138,8 +159,11 @@ def test_systemd_is_asked_only_about_its_own_daemon(
     monkeypatch.setattr("edged.cli.unit.ask", lambda: "systemd: it is down")
     monkeypatch.setattr("edged.cli.address.DEFAULT_CONFIG", tmp_path / "none.toml")
     monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
-    assert main(["status"]) == exits.UNREACHABLE
-    assert "systemd: it is down\n" in capsys.readouterr().err
+    for verb in ("status", "cameras"):
+        assert main([verb]) == exits.UNREACHABLE
+        assert "systemd: it is down\n" in capsys.readouterr().err
+    assert main(["status", "--check"]) == screens.EXIT_OF["unknown"]
+    assert "; systemd: it is down. " in capsys.readouterr().out
     assert main(["--socket", str(tmp_path / "none.sock"), "status"]) == exits.UNREACHABLE
     assert "systemd: it is down" not in capsys.readouterr().err
 
@@ -204,8 +228,9 @@ def test_a_daemon_that_is_not_there_is_69(tmp_path: Path, capsys: pytest.Capture
     for verb in VERBS:
         if verb != "version":
             assert main(["--socket", str(path), *verb.split()]) == exits.UNREACHABLE
-            said = capsys.readouterr().err
-            assert f"there is no socket {path}: the daemon is not running" in said
+            captured = capsys.readouterr()
+            said = captured.err + captured.out
+            assert f"there is no socket {path}: the daemon is not running" in captured.err
             assert "systemctl status edged" in said
             assert "journalctl -u edged" in said
 
@@ -227,7 +252,7 @@ def test_a_socket_that_may_not_be_opened_is_77(
 
     monkeypatch.setattr("edged.cli.client.socket.socket.connect", refuse)
     assert run(daemon, "status") == exits.NOT_ALLOWED
-    assert "sudo" in capsys.readouterr().err
+    assert "sudo" in capsys.readouterr().out.splitlines()[-1]
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"error": 5}', json.dumps(ALARM).encode()])
@@ -237,7 +262,7 @@ def test_another_program_behind_the_socket_is_told(
     for status in (200, 500):
         daemon.answers["/v1/status"] = (status, body)
         assert run(daemon, "status") == exits.FAILED
-        assert "of one version" in capsys.readouterr().err
+        assert "of one version" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_an_answer_that_breaks_off_is_69(daemon: Answering, capsys: pytest.CaptureFixture[str]) -> None:

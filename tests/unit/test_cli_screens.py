@@ -84,6 +84,15 @@ def test_screens_keep_to_the_width(name: str, width: int) -> None:
     assert max(map(cell_len, lines)) <= width
 
 
+@pytest.mark.parametrize("name", ["status", "retention"])
+@pytest.mark.parametrize("width", [40, 59])
+def test_a_narrow_terminal_still_tells_which_camera(name: str, width: int) -> None:
+    lines = drawn(SCREENS[name](), width).splitlines()
+    assert any(line.startswith("Cam") for line in lines)
+    assert any(line.startswith("lob") for line in lines)
+    assert max(map(cell_len, lines[:-1])) <= width
+
+
 def test_a_long_id_folds_and_is_never_cut() -> None:
     name = "the-second-lobby-by-the-lift-032"
     text = drawn(screens.status(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}])))

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from edged import config, config_model
+from edged import config, config_model, defaults
 from edged.config import ConfigError, Problem, check, load
 from storage.model import Bounds
 from storage.volume import VolumeSpec
@@ -371,3 +371,21 @@ def test_every_key_has_an_example_for_messages() -> None:
     ):
         for name, field in table.model_fields.items():
             assert name == "password" or field.examples, f"{table.__name__}.{name}"
+
+
+def test_a_socket_has_a_name_that_fits_its_address(folder: Path) -> None:
+    fits = "/" + "長" * 35 + "x"
+    assert len(fits.encode()) == 107
+    assert problems(folder, f'{SMALL}[paths]\nsocket = "{fits}"\n') == {}
+    assert list(problems(folder, f'{SMALL}[paths]\nsocket = "{fits}y"\n')) == ["paths.socket"]
+
+
+def test_a_problem_is_told_without_a_key_where_there_is_none(folder: Path) -> None:
+    (problem,), _ = check(folder / "none.toml", {})
+    assert str(problem).startswith(f"{folder}/none.toml: there is no such file\n  → ")
+
+
+def test_the_defaults_of_edgectl_are_those_of_the_configuration(folder: Path) -> None:
+    read = load(written(folder, SMALL), {})
+    assert (read.paths.socket, read.paths.state) == (defaults.DEFAULT_SOCKET, defaults.DEFAULT_STATE)
+    assert [volume.path for volume in read.volumes] == [defaults.DEFAULT_VOLUME]
