@@ -9,6 +9,8 @@ from storage.answers import AlarmRow, Severity
 
 ALARMS_MAX: Final = 1000
 """More conditions than a site of 64 cameras has names for; a page for a person, not a history."""
+FLAP_MS: Final = 3_600_000
+"""A condition that comes back within an hour is flapping: the same occurrence, counted once more."""
 
 
 def raise_alarm(
@@ -22,10 +24,12 @@ def raise_alarm(
         )
         return False
     connection.execute(
-        "INSERT INTO alarms (key, severity, raised, since_ms, count, text, action) VALUES (?, ?, 1, ?, 1, ?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET severity = excluded.severity, raised = 1, since_ms = excluded.since_ms,"
-        " cleared_ms = NULL, count = count + 1, text = excluded.text, action = excluded.action, acknowledged = 0",
-        (key, severity, now_ms, text, action),
+        "INSERT INTO alarms (key, severity, raised, since_ms, count, text, action) VALUES (?1, ?2, 1, ?3, 1, ?4, ?5)"
+        " ON CONFLICT (key) DO UPDATE SET severity = excluded.severity, raised = 1, cleared_ms = NULL,"
+        " since_ms = iif(abs(excluded.since_ms - cleared_ms) <= ?6, since_ms, excluded.since_ms),"
+        " count = iif(abs(excluded.since_ms - cleared_ms) <= ?6, count + 1, 1),"
+        " text = excluded.text, action = excluded.action, acknowledged = 0",
+        (key, severity, now_ms, text, action, FLAP_MS),
     )
     return True
 

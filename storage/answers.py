@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from storage.model import Moment
+from storage.model import GapCause, Moment, Segment
 
 
 class Severity(StrEnum):
@@ -48,11 +48,17 @@ class VolumeStatus:
     limit_bytes: int
     """What edged may keep there."""
     segments: int
+    cause: GapCause | None = None
+    """Why nothing is recorded there; None while it is in service.
+
+    FLOOR_PROTECT: what edged keeps there must still be kept. DISK_FULL: others took the space. IO_ERROR: it is away, or
+    does not let its files be removed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class CameraUsage:
-    """What is on disk of one camera, configured or not."""
+    """What is on disk of one camera: of each that was ever enrolled, with footage or without."""
 
     camera: str
     segments: int
@@ -81,7 +87,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRow:
-    """異常通報: one condition. `count` says how often it was raised since it first was."""
+    """異常通報: one condition. Flapping is one occurrence: `count` says how often it was raised since `since_ms`."""
 
     key: str
     severity: Severity
@@ -105,7 +111,18 @@ class SweepReport:
     blocked: tuple[str, ...]
     """Volumes that need space while nothing on them may go."""
     failed: tuple[str, ...]
-    """Files that could not be removed, each with the reason; their rows stay garbage and are tried again."""
+    """Files that could not be removed, each with the reason; their rows stay garbage and are tried again.
+
+    The first few of each volume, and how many more there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What became of a segment that its worker did not finish."""
+
+    segments: tuple[Segment, ...]
+    left: tuple[str, ...]
+    """Why it could not be worked off yet (still locked, I/O error, volume away, stopping): ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +138,7 @@ class RecoveryReport:
     left: tuple[str, ...]
     """What could not be worked off this time (still locked, volume away, I/O error), each with the reason."""
     again: bool = False
-    """Some of it is still locked by a worker that outlived its daemon for a moment: recover once more."""
+    """Some of it is still locked by a worker that outlived its daemon for a moment, or was not come to: once more."""
 
     def words(self) -> str:
         """What was done, for the journal; "" when there was nothing to do."""

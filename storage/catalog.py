@@ -14,7 +14,7 @@ from storage.errors import NotOpen
 from storage.gaps import begin, bridge, end_gap, frontier, in_progress, insert_gap, open_gap, remember, settle
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
 from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
-from storage.runs import Life, Point, last_alive
+from storage.runs import SILENT_MS, Life, Point, last_alive
 
 NOT_CONFIGURED = "the camera was not in the configuration"
 
@@ -152,13 +152,25 @@ def drop_without_file(connection: sqlite3.Connection, row: SegmentRow, cause: Ga
 
 
 def quarantine(
-    connection: sqlite3.Connection, row: SegmentRow, name: str, size: int, sha256: Sha256, cause: GapCause, detail: str
+    connection: sqlite3.Connection,
+    row: SegmentRow,
+    now: Point,
+    name: str,
+    size: int,
+    sha256: Sha256,
+    cause: GapCause,
+    detail: str,
 ) -> None:
-    """An open row whose file cannot be read: kept under `name` and its bounds; its time is a gap."""
+    """An open row whose file cannot be read: kept under `name` and its bounds; its time is a gap.
+
+    What is in it may reach up to the last its run can have written: the floor runs from there (S1).
+    """
+    end = min(now, last_alive(connection, row.run).plus_ms(SILENT_MS))
+    duration_ms = max(0, end.boottime_ms - row.start.boottime_ms) if end.boot == row.start.boot else 0
     connection.execute(
-        "UPDATE segments SET state = 'quarantined', name = ?, bytes = ?, sha256 = ?, unproven = 1"
+        "UPDATE segments SET state = 'quarantined', name = ?, bytes = ?, sha256 = ?, duration_ms = ?, unproven = 1"
         " WHERE id = ? AND state = 'open'",
-        (name, size, sha256, row.id),
+        (name, size, sha256, duration_ms, row.id),
     )
     hold(connection, row, size)
     settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
@@ -188,6 +200,8 @@ def adopt_orphan(
 ) -> None:
     """Unproven, or quarantined if it has a name of its own. The account of the camera's time stays as it is."""
     camera = camera_row(connection, orphan.camera).number
+    if orphan.name is None and segment_by_seq(connection, orphan.camera, orphan.seq) is not None:
+        raise NotOpen(f"segment {orphan.seq} of {orphan.camera} exists", "it is looked at again at the next start")
     start, bounds = orphan.start, orphan.bounds
     state = SegmentState.COMMITTED if orphan.name is None else SegmentState.QUARANTINED
     segment_id: int = connection.execute(
@@ -217,7 +231,7 @@ def forget(connection: sqlite3.Connection, row: SegmentRow) -> None:
     """Destroying is done: no name leads to the file any more."""
     if connection.execute("DELETE FROM segments WHERE id = ? AND state = 'garbage'", (row.id,)).rowcount:
         release(connection, row)
-        if row.duration_ms > 0:
+        if row.duration_ms > 0 and not row.quarantined:
             remember(connection, row.camera_number, row.start, row.end)
 
 

@@ -6,6 +6,7 @@ nobody can set, beside the wall clock, which anybody can.
 
 from __future__ import annotations
 
+import ctypes
 import time
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,6 +17,14 @@ BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 TIMESYNC_MARK: Final = Path("/run/systemd/timesync/synchronized")
 """Touched by systemd-timesyncd at its first synchronisation since boot; /run is empty at boot."""
 NS_PER_MS: Final = 1_000_000
+STEP_MS: Final = 500
+"""A wall clock that is further off than this from where boottime says it should be was stepped; slewing stays below."""
+
+_TIMEX_BYTES: Final = 512
+"""`struct timex` is 208 bytes at most; all zero it asks and changes nothing."""
+_TIME_ERROR: Final = 5
+"""adjtimex(2): not synchronised, or not for so long that the kernel trusts it no more."""
+_adjtimex: Final = ctypes.CDLL(None).adjtimex
 
 
 class Clock(Protocol):
@@ -29,7 +38,7 @@ class Clock(Protocol):
         """This instant on both clocks."""
 
     def synced(self) -> bool:
-        """True only if the wall clock is known to have been set from a time server since boot."""
+        """True only if the wall clock is known to be synchronised with a time server."""
 
 
 class SystemClock:
@@ -52,6 +61,7 @@ class SystemClock:
     def synced(self) -> bool:
         """False also when unknown: an unsynced clock only costs credit, one taken for synced would earn it wrongly.
 
-        The mark of timesyncd and not adjtimex(2), because the unit's `ProtectClock=` forbids the latter.
+        The kernel is told by chrony, ntpd and timesyncd alike. Where a sandbox forbids asking it, timesyncd's mark.
         """
-        return TIMESYNC_MARK.exists()
+        answer = _adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+        return TIMESYNC_MARK.exists() if answer < 0 else answer != _TIME_ERROR

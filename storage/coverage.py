@@ -13,10 +13,10 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from storage.answers import Coverage
+from storage.clock import STEP_MS
 from storage.gaps import JOIN_MS
 from storage.model import GapCause
 from storage.queries import PAGE_MAX
-from storage.runs import STEP_MS
 
 T = TypeVar("T")
 
@@ -31,9 +31,26 @@ SEAM_MS: Final = JOIN_MS + STEP_MS
 """A hole in wall time up to this is a seam between two segments under a clock that is being slewed."""
 
 
+_GAPS_SQL: Final = (
+    "SELECT cause, start_wall_ms, end_wall_ms FROM gaps WHERE camera = ?1 AND end_wall_ms > ?3 AND +start_wall_ms < ?2"
+    " UNION ALL"
+    " SELECT cause, start_wall_ms, NULL FROM gaps WHERE camera = ?1 AND end_boot IS NULL AND +start_wall_ms < ?2"
+)
+"""What touches an interval, from its end on: years of gaps before it are not looked at, nor is the + to be left out."""
+_OPEN_SQL: Final = """
+    SELECT s.start_wall_ms, s.start_boottime_ms, s.run = (SELECT max(number) FROM runs),
+        (SELECT g.start_boottime_ms FROM gaps g WHERE g.camera = s.camera AND g.boot = s.boot
+            AND g.start_boottime_ms >= s.start_boottime_ms ORDER BY g.start_boottime_ms LIMIT 1),
+        (SELECT iif(f.boot = s.boot, f.start_boottime_ms, NULL) FROM segments f WHERE f.camera = s.camera
+            AND f.seq > s.seq AND f.name IS NULL AND f.unproven = 0 ORDER BY f.seq LIMIT 1)
+    FROM segments s WHERE s.camera = ? AND s.state = 'open'
+"""
+"""Open segments: where they start, whether this run opened them, the next gap and the next segment of their boot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What is known of one camera's time, as spans of wall time; each list by start."""
+    """What is known of one camera's time, as spans of wall time."""
 
     known_since_ms: int | None
     segments: list[tuple[int, int]]
@@ -66,26 +83,29 @@ def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: i
         return Claims(None, [], [], [])
     explained: list[tuple[int, int]] = []
     unexplained: list[tuple[int, int]] = []
-    newest_gap_ms: int | None = None
-    for cause, begin, end in connection.execute(
-        "SELECT cause, start_wall_ms, end_wall_ms FROM gaps WHERE camera = ? AND start_wall_ms < ?"
-        " AND (end_wall_ms > ? OR end_wall_ms IS NULL) ORDER BY start_wall_ms",
-        (row[0], end_ms, start_ms),
-    ):
+    for cause, begin, end in connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)):
         (unexplained if cause == GapCause.UNKNOWN else explained).append((begin, now_ms if end is None else end))
-        if end is None:
-            newest_gap_ms = begin
     past = connection.execute(
         "SELECT start_wall_ms, end_wall_ms FROM destroyed WHERE camera = ? AND start_wall_ms < ? AND end_wall_ms > ?",
         (row[0], end_ms, start_ms),
     ).fetchall()
-    in_progress = [
-        (begin, now_ms if newest_gap_ms is None else newest_gap_ms)
-        for (begin,) in connection.execute(
-            "SELECT start_wall_ms FROM segments WHERE camera = ? AND state = 'open' ORDER BY seq", (row[0],)
-        )
-    ]
-    return Claims(row[1], past + in_progress, explained, unexplained)
+    return Claims(row[1], past + _in_progress(connection, row[0], now_ms), explained, unexplained)
+
+
+def _in_progress(connection: sqlite3.Connection, camera: int, now_ms: int) -> list[tuple[int, int]]:
+    """Open segments, each as far as something says that it was recorded: up to the next gap or segment after it.
+
+    Until now only where none follows and this run opened it. A row may stay open for long, because its volume is away
+    or its file cannot be read: the time after it must not count as recorded on its word.
+    """
+    spans = []
+    for wall_ms, boottime_ms, in_this_run, *following_ms in connection.execute(_OPEN_SQL, (camera,)):
+        known_ms = [ms for ms in following_ms if ms is not None]
+        if known_ms:
+            spans.append((wall_ms, wall_ms + max(0, min(known_ms) - boottime_ms)))
+        elif in_this_run:
+            spans.append((wall_ms, now_ms))
+    return spans
 
 
 def measure(claim: Claims, committed: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:

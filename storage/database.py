@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 from urllib.parse import quote
 
 from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
@@ -108,7 +108,9 @@ class Database:
                 connection.execute("BEGIN")
                 return query(connection)
         except sqlite3.DatabaseError as error:
-            raise _told(error, self._path) from error
+            if _is_of_the_disk(error):
+                raise _told(error, self._path) from error
+            raise
 
     def close(self) -> None:
         """Write what waits, checkpoint, let go. Later facts are refused."""
@@ -177,7 +179,7 @@ class Database:
         try:
             job.result = job.fact(connection)
         except Exception as error:  # whatever it is, it belongs to whoever waits for this future
-            job.error = _told(error, self._path) if isinstance(error, sqlite3.OperationalError) else error
+            job.error = _told(error, self._path) if _is_of_the_disk(error) else error
             if not connection.in_transaction:  # SQLite gave up all of it: disk full, I/O error, corrupt
                 raise sqlite3.OperationalError(f"the transaction was lost ({error})") from error
             connection.execute("ROLLBACK TO fact")
@@ -232,6 +234,15 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
 def _origin(error: sqlite3.DatabaseError) -> sqlite3.DatabaseError:
     """What made SQLite give up a transaction, behind our saying that it did."""
     return error.__cause__ if isinstance(error.__cause__, sqlite3.DatabaseError) else error
+
+
+def _is_of_the_disk(error: Exception) -> TypeGuard[sqlite3.DatabaseError]:
+    """The database failed, not whoever asked it: a broken constraint or a wrong statement is a defect of ours.
+
+    SQLITE_CORRUPT and SQLITE_NOTADB come as plain DatabaseError.
+    """
+    ours = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, ours)
 
 
 def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from storage.clock import STEP_MS
 from storage.model import GapCause
 from storage.rows import GAP_SQL, CameraRow, GapRow, gap_row
-from storage.runs import STEP_MS, Point
+from storage.runs import Point
 
 JOIN_MS: Final = 100
 """Ends and starts come from media time, rounded, and from two clocks: what is nearer than this is one instant."""
@@ -68,9 +69,16 @@ def advance(connection: sqlite3.Connection, camera: int, to: Point) -> None:
 
 
 def in_progress(connection: sqlite3.Connection, camera: int) -> bool:
-    """A segment of the camera is open."""
-    row = connection.execute("SELECT 1 FROM segments WHERE camera = ? AND state = 'open' LIMIT 1", (camera,)).fetchone()
-    return row is not None
+    """The camera's last segment is open, in this run: its end, once known, joins what follows to it.
+
+    One that an earlier run left, or that could not be committed while a later one was, speaks for nothing but itself.
+    """
+    row = connection.execute(
+        "SELECT state = 'open' AND run = (SELECT max(number) FROM runs) FROM segments"
+        " WHERE camera = ? AND name IS NULL AND unproven = 0 ORDER BY seq DESC LIMIT 1",
+        (camera,),
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def frontier(connection: sqlite3.Connection, camera: CameraRow) -> Point:

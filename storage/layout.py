@@ -13,8 +13,6 @@ from pathlib import PurePosixPath
 from typing import Final
 
 IDENTITY_NAME: Final = ".edged-volume.json"
-PINS_DIR: Final = ".pins"
-LEDGER_DIR: Final = ".ledger"
 SEGMENT_SUFFIX: Final = ".mp4"
 PART_SUFFIX: Final = ".part"
 DIR_MODE: Final = 0o750

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from storage.answers import VolumeState, VolumeStatus
 from storage.errors import VolumeRefused
-from storage.retention import bytes_needed, limit_bytes
+from storage.model import GapCause
+from storage.retention import bytes_needed, limit_bytes, why_full
 from storage.volume import Space, Volume, VolumeSpec
 
 Ring = Callable[[str], tuple[int, int]]
 """Segments and bytes that edged keeps on the volume with this id."""
+
+WHY_FULL: Final[Mapping[GapCause, str]] = {
+    GapCause.FLOOR_PROTECT: "the next segments do not fit, and everything on it must still be kept",
+    GapCause.DISK_FULL: "the next segments do not fit: others have taken the space",
+    GapCause.IO_ERROR: "the next segments do not fit, and the disk does not let older ones be removed",
+}
+"""Causes of a full volume with their words, the one that is told first where volumes differ at the beginning."""
 
 
 class Pool:
@@ -28,7 +37,7 @@ class Pool:
         self._opened: dict[Path, Volume] = {}
         self._refused: dict[Path, VolumeRefused] = {}
         self._known = dict(known)
-        self._blocked: frozenset[str] = frozenset()
+        self._blocked: Mapping[str, GapCause | None] = {}
         for spec in specs:
             taken = {volume.id: path for path, volume in self._opened.items()}
             try:
@@ -59,38 +68,45 @@ class Pool:
         """Volumes that are there now, by id."""
         return {volume.id: volume for volume in self._opened.values() if isinstance(self.space(volume), Space)}
 
-    def block(self, volumes: frozenset[str]) -> None:
-        """On these nothing may go although space is needed, as the last sweep found."""
-        self._blocked = volumes
+    def block(self, volumes: Mapping[str, GapCause | None]) -> None:
+        """On these nothing goes although space is needed, as the last sweep found; with a cause where it is not that
+        everything must still be kept.
+        """
+        self._blocked = dict(volumes)
 
     def needed(self, volume: Volume, ring_bytes: int, headroom_bytes: int) -> int:
         """Bytes that have to go from a volume; 0 for one that is away, because nothing can."""
         space = self.space(volume)
         return bytes_needed(space, volume.spec, ring_bytes, headroom_bytes) if isinstance(space, Space) else 0
 
-    def statuses(self, ring: Ring, next_bytes: int) -> list[VolumeStatus]:
-        """All volumes; `next_bytes` is what the largest of the next segments will take."""
+    def statuses(self, ring: Ring, next_bytes: Sequence[int]) -> list[VolumeStatus]:
+        """All volumes; `next_bytes` is what the next segment of each camera will take."""
         return [self._status(spec, ring, next_bytes) for spec in self._specs]
 
-    def choose(self, ring: Ring, next_bytes: int) -> VolumeStatus | None:
-        """The volume in service with the most room; None when there is none."""
-        usable = [status for status in self.statuses(ring, next_bytes) if status.state is VolumeState.IN_SERVICE]
-        return max(usable, key=lambda status: status.limit_bytes - status.ring_bytes, default=None)
+    def choose(self, ring: Ring, next_bytes: Sequence[int]) -> VolumeStatus | GapCause:
+        """The volume in service with the most room, or why there is none."""
+        statuses = self.statuses(ring, next_bytes)
+        usable = [status for status in statuses if status.state is VolumeState.IN_SERVICE]
+        if usable:
+            return max(usable, key=lambda status: status.limit_bytes - status.ring_bytes)
+        causes = {status.cause for status in statuses}
+        return next((cause for cause in WHY_FULL if cause in causes), GapCause.IO_ERROR)
 
     def close(self) -> None:
         """Give the locks back."""
         for volume in self._opened.values():
             volume.close()
 
-    def _status(self, spec: VolumeSpec, ring: Ring, next_bytes: int) -> VolumeStatus:
+    def _status(self, spec: VolumeSpec, ring: Ring, next_bytes: Sequence[int]) -> VolumeStatus:
         volume = self._opened.get(spec.path)
         volume_id = volume.id if volume else self._known.get(spec.path, "")
         count, held = ring(volume_id)
         space = self._refused[spec.path].what if volume is None else self.space(volume)
         if isinstance(space, str):
-            return VolumeStatus(volume_id, spec.path, VolumeState.AWAY, space, 0, 0, held, 0, count)
+            return VolumeStatus(volume_id, spec.path, VolumeState.AWAY, space, 0, 0, held, 0, count, GapCause.IO_ERROR)
         limit = limit_bytes(space, spec, held)
-        state, reason = VolumeState.IN_SERVICE, ""
-        if volume_id in self._blocked and limit - held < next_bytes:
-            state, reason = VolumeState.FULL, "the next segments do not fit, and everything on it must still be kept"
-        return VolumeStatus(volume_id, spec.path, state, reason, space.total, space.free, held, limit, count)
+        state, reason, cause = VolumeState.IN_SERVICE, "", None
+        if volume_id in self._blocked and limit - held < max(1, *next_bytes, 0):
+            cause = self._blocked[volume_id] or why_full(space, spec, held, sum(next_bytes))
+            state, reason = VolumeState.FULL, WHY_FULL[cause]
+        return VolumeStatus(volume_id, spec.path, state, reason, space.total, space.free, held, limit, count, cause)

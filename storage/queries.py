@@ -1,6 +1,6 @@
 """Questions to the catalog. Reads only, in pages of at most 1000 rows, each on an index.
 
-Functions over a read-only connection; wall clock is used for searching, never for ages (S7).
+Functions over a read-only connection; wall clock is used for searching, never for ages or for what came last (S7).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _page(limit: int) -> int:
 
 
 def usage(connection: sqlite3.Connection, now: Point) -> list[CameraUsage]:
-    """By camera, from counters and the heads of indexes."""
+    """Each camera that was ever enrolled, from counters and the heads of indexes."""
     history = boots(connection)
     answers = []
     for number, name, count, size in connection.execute(
@@ -168,8 +168,8 @@ def next_bytes(connection: sqlite3.Connection, run: int) -> dict[str, int]:
             (
                 size
                 for (size,) in connection.execute(
-                    "SELECT bytes FROM segments WHERE camera = ? AND state = 'committed'"
-                    " ORDER BY start_wall_ms DESC LIMIT 3",
+                    "SELECT bytes FROM segments WHERE camera = ? AND name IS NULL AND state = 'committed'"
+                    " ORDER BY seq DESC LIMIT 3",
                     (number,),
                 )
             ),
@@ -181,29 +181,32 @@ def next_bytes(connection: sqlite3.Connection, run: int) -> dict[str, int]:
     }
 
 
-def open_rows(connection: sqlite3.Connection, camera: str | None, before_run: int | None) -> list[SegmentRow]:
-    """Segments in progress: of one camera, or of all; only those that earlier runs left, where a run is given."""
+def open_rows(connection: sqlite3.Connection, before_run: int) -> list[SegmentRow]:
+    """Segments in progress that earlier runs left."""
     rows = connection.execute(
-        SEGMENT_SQL + "WHERE s.state = 'open' AND (?1 IS NULL OR c.id = ?1) AND (?2 IS NULL OR s.run < ?2)"
-        " ORDER BY s.camera, s.seq LIMIT ?3",
-        (camera, before_run, PAGE_MAX),
+        SEGMENT_SQL + "WHERE s.state = 'open' AND s.run < ? ORDER BY s.camera, s.seq LIMIT ?", (before_run, PAGE_MAX)
     )
     return [segment_row(row) for row in rows]
 
 
-def garbage_rows(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
-    """What is on its way out of a volume."""
-    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, PAGE_MAX))
+def garbage_rows(connection: sqlite3.Connection, volume: str, after: int) -> list[SegmentRow]:
+    """What is on its way out of a volume, by id; `after` is the last id of the page before, 0 for the first."""
+    rows = connection.execute(
+        SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? AND s.id > ? ORDER BY s.id LIMIT ?",
+        (volume, after, PAGE_MAX),
+    )
     return [segment_row(row) for row in rows]
 
 
 def newest_starts(connection: sqlite3.Connection) -> list[tuple[str, int | None]]:
-    """Every camera, with the wall clock of its newest committed segment."""
+    """Every camera, with the wall clock of its last committed segment."""
     return [
         (name, row[0] if row else None)
         for number, name, _ in _cameras(connection, None)
         for row in connection.execute(
-            "SELECT max(start_wall_ms) FROM segments WHERE camera = ? AND state = 'committed'", (number,)
+            "SELECT max(start_wall_ms) FROM (SELECT start_wall_ms FROM segments WHERE camera = ? AND name IS NULL"
+            " AND state = 'committed' ORDER BY seq DESC LIMIT 1)",
+            (number,),
         )
     ]
 
@@ -250,7 +253,8 @@ def _clock(now: Point) -> tuple[int, int]:
 
 def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
     row = connection.execute(
-        SEGMENT_SQL + "WHERE s.camera = ? AND s.state = 'committed' ORDER BY s.start_wall_ms DESC LIMIT 1", (camera,)
+        SEGMENT_SQL + "WHERE s.camera = ? AND s.name IS NULL AND s.state = 'committed' ORDER BY s.seq DESC LIMIT 1",
+        (camera,),
     ).fetchone()
     return segment_row(row).end.moment if row else None
 
@@ -258,7 +262,7 @@ def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
 def _bytes_per_day(connection: sqlite3.Connection, camera: int) -> float | None:
     size, duration_ms = connection.execute(
         "SELECT coalesce(sum(bytes), 0), coalesce(sum(duration_ms), 0) FROM (SELECT bytes, duration_ms FROM segments"
-        " WHERE camera = ? AND state = 'committed' ORDER BY start_wall_ms DESC LIMIT ?)",
+        " WHERE camera = ? AND name IS NULL AND state = 'committed' ORDER BY seq DESC LIMIT ?)",
         (camera, RATE_SEGMENTS),
     ).fetchone()
     return size / duration_ms * DAY_MS if duration_ms else None

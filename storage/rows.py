@@ -44,6 +44,8 @@ class SegmentRow:
     epoch: int
     synced: bool
     unproven: bool
+    quarantined: bool
+    """Set aside under a name of its own, whatever became of it since."""
     relative: PurePosixPath
     """Path on the volume."""
     camera_number: int
@@ -55,8 +57,7 @@ class SegmentRow:
 
     @property
     def end(self) -> Point:
-        start = self.start
-        return Point(start.boot, start.boottime_ms + self.duration_ms, start.wall_ms + self.duration_ms)
+        return self.start.plus_ms(self.duration_ms)
 
     def segment(self) -> Segment:
         """What others see of it; not for open ones, which have no hash yet."""
@@ -101,6 +102,7 @@ def segment_row(row: tuple[Any, ...]) -> SegmentRow:
         epoch=epoch,
         synced=bool(synced),
         unproven=bool(unproven),
+        quarantined=name is not None,
         relative=PurePosixPath(name) if name is not None else segment_path(camera, wall_ms, seq),
         camera_number=camera_number,
         volume_number=volume_number,

@@ -7,15 +7,16 @@ ages stand on (S7): boots are numbered, and how long each one ran is written dow
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
 from storage.ages import Boot
+from storage.clock import STEP_MS
 from storage.model import GapCause, Moment
 
-STEP_MS: Final = 500
-"""A wall clock that is further off than this from where boottime says it should be was stepped."""
+SILENT_MS: Final = 30_000
+"""A run may have lived on for this long after its last heartbeat: they come every 10 s, and a disk may delay one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,6 +34,9 @@ class Point:
     @property
     def moment(self) -> Moment:
         return Moment(self.wall_ms, self.boottime_ms)
+
+    def plus_ms(self, delta_ms: int) -> Self:
+        return replace(self, boottime_ms=self.boottime_ms + delta_ms, wall_ms=self.wall_ms + delta_ms)
 
 
 @dataclass(frozen=True, slots=True)

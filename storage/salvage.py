@@ -1,7 +1,9 @@
 """Carries out what `storage.recovery` decides: cut, hash, rename, adopt; or quarantine what cannot be read.
 
 Blocking file work, in the thread of its caller; rows are changed through the one writer. Keeps S6's other half (what
-was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched.
+was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched: that
+lock, rows claimed by one thread at a time, and a row looked at once more when it is changed, let several threads work.
+A stop is noticed between two files and between two blocks of a hash; what was not come to is left for the next time.
 """
 
 from __future__ import annotations
@@ -11,18 +13,19 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
+from threading import Event, Lock
 from typing import BinaryIO, Final, TypeVar
 
 from storage import catalog, queries
 from storage.clock import Clock
 from storage.database import Database
 from storage.durable import fsync_directory, rename_noreplace
-from storage.errors import StoreError
+from storage.errors import FatalError, StoreError
 from storage.layout import final_name, parse_segment_name, segment_path
 from storage.model import Bounds, GapCause, Segment, SegmentState, Sha256
 from storage.mp4 import Mp4Damaged, Mp4Summary, summary
@@ -52,38 +55,62 @@ class Outcome:
     quarantined: int = 0
     without_file: int = 0
     left: list[str] = field(default_factory=list)
-    locked: bool = False
-    """Some of what was left is still being written."""
+    again: bool = False
+    """Some of what was left is still being written, or was not come to before the stop."""
 
 
 class Salvager:
-    """Works off what was left in progress. Its owner lets one thread at a time use it."""
+    """Works off what was left in progress. Thread-safe."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: Life, clock: Clock, stop: Event) -> None:
+        """Once `stop` is set everything is left as it is."""
         self._database = database
         self._life = life
         self._clock = clock
+        self._stop = stop
+        self._claiming = Lock()
+        self._claims: set[int] = set()
 
     def rows(self, rows: Sequence[SegmentRow], volumes: Mapping[str, Volume], cause: GapCause, detail: str) -> Outcome:
         """Work off these rows in progress. `cause` is for time that was lost and that no gap explains."""
         outcome = Outcome()
-        listing = _list({(row.volume, row.relative.parent) for row in rows}, volumes)
-        repairs = reconcile(listing, [Expected(row.id, row.volume, row.relative) for row in rows], ())
-        for row, repair in zip(rows, repairs, strict=False):  # what lies beside their files is let be
-            with _told(outcome, repair):
-                self._repair(repair, row, outcome, cause, detail)
+        with self._claimed(rows, outcome) as ours:
+            listing = _list({(row.volume, row.relative.parent) for row in ours}, volumes)
+            repairs = reconcile(listing, [Expected(row.id, row.volume, row.relative) for row in ours], ())
+            for row, repair in zip(ours, repairs, strict=False):  # what lies beside their files is let be
+                with self._told(outcome, repair):
+                    self._go_on()
+                    self._repair(repair, row, outcome, cause, detail)
         return outcome
+
+    @contextmanager
+    def _claimed(self, rows: Sequence[SegmentRow], outcome: Outcome) -> Iterator[list[SegmentRow]]:
+        """Those that no other thread works off: while one renames a file, another might find it under neither name."""
+        with self._claiming:
+            ours = [row for row in rows if row.id not in self._claims]
+            claims = {row.id for row in ours}
+            self._claims |= claims
+        outcome.left += [f"{row.relative}: it is being worked off already" for row in rows if row.id not in claims]
+        try:
+            yield ours
+        finally:
+            with self._claiming:
+                self._claims -= claims
 
     def orphans(self, volumes: Mapping[str, Volume]) -> Outcome:
         """Adopt files of the last days that no row vouches for."""
         outcome = Outcome()
         today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
         for camera, newest_wall_ms in self._database.read(queries.newest_starts):
+            if self._stop.is_set():
+                outcome.again = True
+                break
             days = _days(today, newest_wall_ms)
             listing = _list({(volume, PurePosixPath(camera, day)) for volume in volumes for day in days}, volumes)
             vouched = self._vouched(camera, listing.entries)
             for repair in reconcile(listing, (), vouched):
-                with _told(outcome, repair):
+                with self._told(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
+                    self._go_on()
                     self._adopt_orphan(repair, camera, volumes[repair.volume].path, outcome)
         return outcome
 
@@ -106,7 +133,7 @@ class Salvager:
             with _locked(row.volume_path / repair.relative) as file:
                 found = _summary(file)
                 if found is not None:
-                    sha256, size = _seal(file, row.volume_path, repair, found)
+                    sha256, size = self._seal(file, row.volume_path, repair, found)
                     done = self._on_open(
                         row,
                         lambda connection, fresh: catalog.complete(
@@ -118,12 +145,12 @@ class Salvager:
                     _unlink(row.volume_path / repair.relative)
                     self._drop(row, outcome, cause, detail)
                 else:
-                    name, sha256 = _quarantine(file, row.volume_path, repair.relative)
-                    size = _size(file)
+                    name, sha256 = self._set_aside(file, row.volume_path, repair.relative)
+                    size, now = _size(file), Point.of(self._life.boot, self._clock.now())
                     self._on_open(
                         row,
                         lambda connection, fresh: catalog.quarantine(
-                            connection, fresh, name, size, sha256, cause, detail
+                            connection, fresh, now, name, size, sha256, cause, detail
                         ),
                     )
                     outcome.quarantined += 1
@@ -148,11 +175,11 @@ class Salvager:
             if _size(file) == 0:
                 _unlink(root / repair.relative)
             elif found is not None and story is not None and self._is_free(story, camera, repair.relative):
-                sha256, size = _seal(file, root, repair, found)
+                sha256, size = self._seal(file, root, repair, found)
                 self._adopt(repair, story, found, size, sha256)
                 outcome.unproven += 1
             else:
-                name, sha256 = _quarantine(file, root, repair.relative)
+                name, sha256 = self._set_aside(file, root, repair.relative)
                 self._adopt_unread(repair, camera, name, _size(file), sha256)
                 outcome.quarantined += 1
 
@@ -188,6 +215,65 @@ class Salvager:
 
         self._database.submit(fact).result()
 
+    @contextmanager
+    def _told(self, outcome: Outcome, repair: Repair) -> Iterator[None]:
+        """What cannot be worked off now is left for the next time, and said. A lost database is no such case."""
+        try:
+            yield
+        except BlockingIOError:
+            outcome.left.append(f"{repair.relative}: it is still being written")
+            outcome.again = True
+        except _Stopped:
+            outcome.left.append(f"{repair.relative}: edged is stopping")
+            outcome.again = True
+        except OSError as error:
+            outcome.left.append(f"{repair.relative}: {error.strerror or error}")
+        except FatalError:
+            raise
+        except StoreError as error:
+            outcome.left.append(f"{repair.relative}: {error.what}")
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+
+    def _seal(self, file: BinaryIO, root: Path, repair: Repair, found: Mp4Summary) -> tuple[Sha256, int]:
+        """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hash and size."""
+        path = root / repair.relative
+        final = path.with_name(final_name(path.name))
+        if path != final:
+            if _size(file) > found.whole_bytes:
+                file.truncate(found.whole_bytes)
+            os.fsync(file.fileno())
+            sha256 = self._sha256(file)
+            _rename(path, final)
+        else:
+            sha256 = self._sha256(file)
+            if repair.second is not None:
+                (root / repair.second).unlink(missing_ok=True)
+            fsync_directory(path.parent)
+        return sha256, _size(file)
+
+    def _set_aside(self, file: BinaryIO, root: Path, relative: PurePosixPath) -> tuple[str, Sha256]:
+        """Give a file a name that nobody takes for a segment. Hashed before: its row must follow at once."""
+        name = relative.with_name(final_name(relative.name) + QUARANTINE_SUFFIX)
+        os.fsync(file.fileno())
+        sha256 = self._sha256(file)
+        _rename(root / relative, root / name)
+        return str(name), sha256
+
+    def _sha256(self, file: BinaryIO) -> Sha256:
+        digest = hashlib.sha256()
+        file.seek(0)
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+            self._go_on()
+        return digest.digest()
+
+
+class _Stopped(Exception):
+    """The store is told to stop; what is half done is done again at the next start."""
+
 
 def _days(today: date, newest_wall_ms: int | None) -> set[str]:
     days = {str(today - timedelta(days=back)) for back in range(DAYS_LOOKED_INTO)}
@@ -216,20 +302,6 @@ def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str
 
 
 @contextmanager
-def _told(outcome: Outcome, repair: Repair) -> Iterator[None]:
-    """What cannot be worked off now is left for the next time, and said."""
-    try:
-        yield
-    except BlockingIOError:
-        outcome.left.append(f"{repair.relative}: it is still being written")
-        outcome.locked = True
-    except OSError as error:
-        outcome.left.append(f"{repair.relative}: {error.strerror or error}")
-    except StoreError as error:
-        outcome.left.append(f"{repair.relative}: {error.what}")
-
-
-@contextmanager
 def _locked(path: Path) -> Iterator[BinaryIO]:
     """The file, ours alone; BlockingIOError while its worker lives."""
     with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
@@ -248,40 +320,6 @@ def _summary(file: BinaryIO) -> Mp4Summary | None:
 
 def _size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
-
-
-def _sha256(file: BinaryIO) -> Sha256:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(HASH_BLOCK_BYTES):
-        digest.update(block)
-    return digest.digest()
-
-
-def _seal(file: BinaryIO, root: Path, repair: Repair, found: Mp4Summary) -> tuple[Sha256, int]:
-    """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hash and size."""
-    path = root / repair.relative
-    final = path.with_name(final_name(path.name))
-    if path != final:
-        if _size(file) > found.whole_bytes:
-            file.truncate(found.whole_bytes)
-        os.fsync(file.fileno())
-        sha256 = _sha256(file)
-        _rename(path, final)
-    else:
-        sha256 = _sha256(file)
-        if repair.second is not None:
-            (root / repair.second).unlink(missing_ok=True)
-        fsync_directory(path.parent)
-    return sha256, _size(file)
-
-
-def _quarantine(file: BinaryIO, root: Path, relative: PurePosixPath) -> tuple[str, Sha256]:
-    """Set a file aside under a name that nobody takes for a segment."""
-    name = relative.with_name(final_name(relative.name) + QUARANTINE_SUFFIX)
-    os.fsync(file.fileno())
-    _rename(root / relative, root / name)
-    return str(name), _sha256(file)
 
 
 def _rename(old: Path, new: Path) -> None:

@@ -22,6 +22,7 @@ from storage.answers import (
     CameraUsage,
     Coverage,
     RecoveryReport,
+    Salvaged,
     Severity,
     SweepReport,
     Tail,
@@ -30,20 +31,30 @@ from storage.answers import (
 from storage.clock import Clock
 from storage.database import Database
 from storage.errors import NotOpen, StoreClosed
-from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
+from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.retention import Decision
 from storage.rows import camera_row, segment_by_seq
 from storage.runs import Point
 from storage.salvage import Salvager
-from storage.sweep import Sweeper
+from storage.sweep import Configured, Sweeper
 from storage.volume import VolumeSpec
 
-__all__ = ["AlarmRow", "CameraUsage", "Coverage", "RecoveryReport", "Severity", "Store", "SweepReport", "VolumeStatus"]
+__all__ = [
+    "AlarmRow",
+    "CameraUsage",
+    "Coverage",
+    "RecoveryReport",
+    "Salvaged",
+    "Severity",
+    "Store",
+    "SweepReport",
+    "VolumeStatus",
+]
 
 T = TypeVar("T")
 
-SALVAGES_MAX: Final = 1
-"""Salvages run one after the other: they read files, and recording needs the disk more."""
+SALVAGES_MAX: Final = 4
+"""Salvages at a time. They read files, and recording needs the disks more; but one that hangs must not hold up all."""
 
 
 class Store:
@@ -57,9 +68,10 @@ class Store:
         self._life = held.life
         self._pool = held.pool
         self._epoch = held.life.epoch
-        self._salvager = Salvager(held.database, held.life, clock)
-        self._sweeper = Sweeper(held.database, held.life, clock, held.pool)
-        self._repairing = threading.Lock()
+        self._stop = threading.Event()
+        self._salvager = Salvager(held.database, held.life, clock, self._stop)
+        self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._stop)
+        self._recovering = threading.Lock()
         self._sweeping = threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
         self._closing = False
@@ -130,18 +142,17 @@ class Store:
 
         return self._submit(fact)
 
-    def salvage(
-        self, camera: str, cause: GapCause = GapCause.WORKER_CRASH, detail: str = "", *, seq: int | None = None
-    ) -> Future[list[Segment]]:
-        """A worker died, or (with `seq`) gave up one segment: adopt what it left, as far as nobody holds its lock.
+    def salvage(self, camera: str, cause: GapCause, detail: str, *, seq: int) -> Future[Salvaged]:
+        """A worker died, or gave a segment up: adopt what it left of it, as far as nobody holds its lock.
 
-        The gap that follows moves to the adopted end; a hole before a following segment becomes a gap of `cause`.
-        Without `seq` the worker must be dead: a segment that was opened and has no file yet is taken for lost.
+        The gap that follows moves to the adopted end; a hole before a following segment becomes a gap of `cause`. A
+        segment that was opened and has no file is taken for lost, so its worker must not be about to make one. A
+        segment that is not open any more is no trouble: nothing is done, nothing is left.
         """
         try:
             return self._salvages.submit(self._salvage, camera, seq, cause, detail)
         except RuntimeError:
-            refused: Future[list[Segment]] = Future()
+            refused: Future[Salvaged] = Future()
             refused.set_exception(StoreClosed("the store is closing", "what is left is adopted at the next start"))
             return refused
 
@@ -152,9 +163,9 @@ class Store:
         """
         with self._sweeping:
             garbage = self._sweeper.finish_garbage()
-        with self._repairing:
+        with self._recovering:
             volumes = self._pool.present()
-            left_open = self._database.read(partial(queries.open_rows, camera=None, before_run=self.run))
+            left_open = self._database.read(partial(queries.open_rows, before_run=self.run))
             outcome = self._salvager.rows(left_open, volumes, self.previous_end or GapCause.UNKNOWN, "")
             orphans = self._salvager.orphans(volumes)
         return RecoveryReport(
@@ -164,11 +175,14 @@ class Store:
             without_file=outcome.without_file,
             garbage=garbage,
             left=(*outcome.left, *orphans.left),
-            again=outcome.locked or orphans.locked,
+            again=outcome.again or orphans.again,
         )
 
-    def sweep(self, configured: Mapping[str, Bounds]) -> SweepReport:
-        """Destroy what is past its ceiling, and what is past its floor where space is needed. Blocking, own thread."""
+    def sweep(self, configured: Configured) -> SweepReport:
+        """Destroy what is past its ceiling, and what is past its floor where space is needed. Blocking, own thread.
+
+        `configured` is asked again in each transaction that condemns, so that a floor that was raised holds at once.
+        """
         with self._sweeping:
             return self._sweeper.sweep(configured)
 
@@ -179,13 +193,24 @@ class Store:
             raise NotOpen(f"there is no segment {camera}/{seq}", "`edgectl segments` lists those there are")
         return self._sweeper.explain(row, configured)
 
-    def choose_volume(self) -> VolumeStatus | None:
-        """Where the next segments go; None while no volume in service has room."""
-        return self._pool.choose(self._ring(), self._largest_next())
+    def interrupt(self) -> None:
+        """The daemon is stopping: from now on `recover`, `sweep` and salvages end between two files or blocks.
+
+        What they did not come to is worked off at the next start.
+        """
+        self._stop.set()
+
+    def choose_volume(self) -> VolumeStatus | GapCause:
+        """Where the next segments go, or why they can go nowhere.
+
+        FLOOR_PROTECT where a volume is there and what it keeps may not go; DISK_FULL where others took the space;
+        IO_ERROR where files cannot be removed or no volume is there. Where volumes differ, the first of these.
+        """
+        return self._pool.choose(self._ring(), self._next_bytes())
 
     def volumes(self) -> list[VolumeStatus]:
         """All configured volumes, those that are away included."""
-        return self._pool.statuses(self._ring(), self._largest_next())
+        return self._pool.statuses(self._ring(), self._next_bytes())
 
     def heartbeat(self) -> Future[None]:
         """This boot and this run lived until now; every 10 s. Resolving proves that the writer lives."""
@@ -234,7 +259,7 @@ class Store:
         return coverage.of(self._database.read, camera, start_ms, end_ms, self._clock.now().wall_ms)
 
     def usage(self) -> list[CameraUsage]:
-        """From counters, cheap; includes cameras that are no longer configured."""
+        """Each camera that was ever enrolled, configured or not, with footage or without. From counters, cheap."""
         now = self._point(self._clock.now())
         return self._database.read(partial(queries.usage, now=now))
 
@@ -256,7 +281,8 @@ class Store:
         if self._closing:
             return
         self._closing = True
-        self._salvages.shutdown()
+        self.interrupt()
+        self._salvages.shutdown()  # those that wait come to nothing at once
         try:
             if clean:
                 self._submit(partial(runs.end_run, life=self._life, now=self._clock.now())).result(opening.PATIENCE_S)
@@ -269,14 +295,15 @@ class Store:
     def _point(self, moment: Moment) -> Point:
         return Point.of(self.boot, moment)
 
-    def _salvage(self, camera: str, seq: int | None, cause: GapCause, detail: str) -> list[Segment]:
-        with self._repairing:
-            rows = self._database.read(partial(queries.open_rows, camera=camera, before_run=None))
-            wanted = [row for row in rows if row.run == self.run and seq in (None, row.seq)]
-            return self._salvager.rows(wanted, self._pool.present(), cause, detail).adopted
+    def _salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> Salvaged:
+        row = self._database.read(lambda db: segment_by_seq(db, camera, seq))
+        if row is None or row.state is not SegmentState.OPEN or row.run != self.run:
+            return Salvaged((), ())
+        outcome = self._salvager.rows([row], self._pool.present(), cause, detail)
+        return Salvaged(tuple(outcome.adopted), tuple(outcome.left))
 
     def _ring(self) -> Callable[[str], tuple[int, int]]:
         return lambda volume: self._database.read(partial(queries.ring_of_volume, volume=volume))
 
-    def _largest_next(self) -> int:
-        return max(self._database.read(partial(queries.next_bytes, run=self.run)).values(), default=0)
+    def _next_bytes(self) -> list[int]:
+        return list(self._database.read(partial(queries.next_bytes, run=self.run)).values())

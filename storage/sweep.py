@@ -2,21 +2,21 @@
 
 Keeps S1 and S3 by asking the same pure code twice, when planning and again in the transaction that makes a segment
 garbage; S5 by the order of destroying: row to garbage, unlink, fsync of the directory, row gone. A crash in between
-leaves garbage rows, which the next sweep finishes. Only heads of groups of equal terms are looked at: within such a
-group whoever is oldest is past its bounds first.
+leaves garbage rows, which the next sweep finishes. A file that cannot be removed stops nothing: the others go on.
+Only heads of groups of equal terms are looked at: within such a group whoever is oldest is past its bounds first.
 """
 
 from __future__ import annotations
 
-import os
+import errno
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
+from pathlib import PurePosixPath
+from threading import Event
 from typing import Final
 
 from storage import catalog, queries
@@ -24,68 +24,106 @@ from storage.ages import Boot, age
 from storage.answers import SweepReport
 from storage.clock import Clock
 from storage.database import Database
-from storage.durable import fsync_directory
-from storage.layout import PART_SUFFIX
-from storage.model import Bounds, SegmentState
+from storage.model import Bounds, GapCause, SegmentState
 from storage.pool import Pool
-from storage.retention import Candidate, Decision, judge, plan
+from storage.retention import Candidate, Decision, Reason, judge, plan
 from storage.rows import SegmentRow, segment_by_id
 from storage.runs import Life, Point, boots
+from storage.unlink import OtherName, sync, tidy, unlink
 from storage.volume import Volume
 
 HEADS: Final = 32
 """Segments looked at of each group in a round: some rounds for a burst, one or two rows read when nothing is due."""
+GOING_MAX: Final = 32
+"""Segments destroyed in a round: what cannot be removed shows before more is condemned."""
 ROUNDS_MAX: Final = 200
 """Rounds in one sweep; what is left then waits some seconds for the next. Keeps a sweep from lasting for hours."""
+VAIN_MAX: Final = 32
+"""After so many segments in a row whose removal freed nothing, no more are condemned for their space: it would take
+the whole ring and still free nothing. Ceilings hold on."""
+BROKEN_MAX: Final = 3
+"""Files with an I/O error before a volume is left alone until the next sweep: one is a bad spot, several are a disk."""
+TOLD_MAX: Final = 8
+"""Files of a volume named as not removed, of perhaps thousands."""
 UNUSED_DAYS: Final = 2
 """A day's directory is removed when empty and this old: no worker is about to make a file in it."""
+
+Configured = Callable[[], Mapping[str, Bounds]]
+"""Bounds of the cameras that are configured now; asked in the writer's thread too, so quick and thread-safe."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What a sweep has done so far. `stuck` says that a volume does not let itself be written."""
+    """What a sweep has done on one volume so far."""
 
+    volume: Volume
     destroyed: int = 0
     freed_bytes: int = 0
     kept: Counter[str] = field(default_factory=Counter)
-    failed: list[str] = field(default_factory=list)
-    stuck: bool = False
+    told: list[str] = field(default_factory=list)
+    untold: int = 0
+    broken: int = 0
+    foreign: int = 0
+
+    @property
+    def stuck(self) -> bool:
+        """The volume does not let itself be written."""
+        return self.broken >= BROKEN_MAX
+
+    def fail(self, path: PurePosixPath, error: Exception) -> None:
+        """One file, or directory, goes not."""
+        if isinstance(error, OtherName):
+            self.foreign += 1
+        elif isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EIO):
+            self.broken += BROKEN_MAX if error.errno == errno.EROFS else 1
+        why = error.strerror if isinstance(error, OSError) else None
+        if len(self.told) < TOLD_MAX:
+            self.told.append(f"{self.volume.path / path}: {why or error}")
+        else:
+            self.untold += 1
+
+    def failed(self) -> list[str]:
+        more = f"{self.volume.path}: and {self.untold} more"
+        return [*self.told, more] if self.untold else self.told
 
 
 class Sweeper:
     """Destroys what must go or may go. Its owner lets one thread at a time use it."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool) -> None:
+    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool, stop: Event) -> None:
+        """`stop` makes every sweep end between two files."""
         self._database = database
         self._life = life
         self._clock = clock
         self._pool = pool
+        self._stop = stop
+        self._vain: Counter[str] = Counter()
 
-    def sweep(self, configured: Mapping[str, Bounds]) -> SweepReport:
+    def sweep(self, configured: Configured) -> SweepReport:
         """Over each volume that is there: what is past its ceiling, and what space is needed of."""
-        tally = _Tally()
-        blocked: set[str] = set()
+        blocked: dict[str, GapCause | None] = {}
         headroom_bytes = sum(self._database.read(partial(queries.next_bytes, run=self._life.run)).values())
-        for volume in self._pool.present().values():
-            tally.stuck = False
-            self._finish_garbage(volume, tally)
-            if self._turn(volume, configured, headroom_bytes, tally) > 0:
-                blocked.add(volume.id)
-        self._pool.block(frozenset(blocked))
+        tallies = [_Tally(volume) for volume in self._pool.present().values()]
+        for tally in tallies:
+            self._finish_garbage(tally)
+            if self._turn(tally, configured, headroom_bytes) > 0:
+                blocked[tally.volume.id] = self._hindrance(tally)
+        if not self._stop.is_set():
+            self._pool.block(blocked)
         return SweepReport(
-            destroyed=tally.destroyed,
-            freed_bytes=tally.freed_bytes,
-            kept=dict(tally.kept),
+            destroyed=sum(tally.destroyed for tally in tallies),
+            freed_bytes=sum(tally.freed_bytes for tally in tallies),
+            kept=dict(sum((tally.kept for tally in tallies), Counter())),
             blocked=tuple(sorted(blocked)),
-            failed=tuple(tally.failed),
+            failed=tuple(words for tally in tallies for words in tally.failed()),
         )
 
     def finish_garbage(self) -> int:
         """Finish what an earlier sweep began, on the volumes that are there; how many segments that was."""
-        tally = _Tally()
-        for volume in self._pool.present().values():
-            self._finish_garbage(volume, tally)
-        return tally.destroyed
+        tallies = [_Tally(volume) for volume in self._pool.present().values()]
+        for tally in tallies:
+            self._finish_garbage(tally)
+        return sum(tally.destroyed for tally in tallies)
 
     def explain(self, row: SegmentRow, configured: Mapping[str, Bounds]) -> Decision:
         """What would become of this segment now, as long as nobody needs its space."""
@@ -95,29 +133,52 @@ class Sweeper:
     def _now(self) -> Point:
         return Point.of(self._life.boot, self._clock.now())
 
-    def _finish_garbage(self, volume: Volume, tally: _Tally) -> None:
-        rows = self._database.read(partial(queries.garbage_rows, volume=volume.id))
-        self._destroy(volume, rows, tally)
+    def _finish_garbage(self, tally: _Tally) -> None:
+        """Page by page: a file that cannot be removed is tried once, and hides none behind it."""
+        after = 0
+        while not tally.stuck and not self._stop.is_set():
+            rows = self._database.read(partial(queries.garbage_rows, volume=tally.volume.id, after=after))
+            if self._destroy(rows, tally):
+                self._vain[tally.volume.id] = 0
+            if len(rows) < queries.PAGE_MAX:
+                return
+            after = rows[-1].id
 
-    def _turn(self, volume: Volume, configured: Mapping[str, Bounds], headroom_bytes: int, tally: _Tally) -> int:
-        """Free what is due on one volume; the bytes that are missing although nothing more may go."""
+    def _turn(self, tally: _Tally, configured: Configured, headroom_bytes: int) -> int:
+        """Free what is due on one volume; the bytes that are missing although nothing more goes."""
+        volume = tally.volume
         ring_bytes = self._database.read(partial(queries.ring_of_volume, volume=volume.id))[1]
         need = self._pool.needed(volume, ring_bytes, headroom_bytes)
         heads = 1 if need <= 0 else HEADS
         for _ in range(ROUNDS_MAX):
-            if tally.stuck:
-                return 0
-            decisions = self._plan(volume, configured, max(0, need), heads)
-            going = [decision for decision in decisions if decision.destroy]
+            if tally.stuck or self._stop.is_set():
+                break
+            wanted = need if self._vain[volume.id] < VAIN_MAX else 0
+            decisions = self._plan(volume, configured(), max(0, wanted), heads)
+            going = [decision for decision in decisions if decision.destroy][:GOING_MAX]
             if not going:
                 tally.kept.update(decision.reason.value for decision in decisions)
-                return max(0, need)
-            doomed = self._database.submit(partial(self._discard, going=going, configured=configured)).result()
-            before = tally.freed_bytes
-            self._destroy(volume, doomed, tally)
-            need -= tally.freed_bytes - before
+                break
+            need -= self._carry_out(going, configured, tally)
             heads = HEADS
-        return 0
+        else:
+            return 0
+        return max(0, need)
+
+    def _carry_out(self, going: Sequence[Decision], configured: Configured, tally: _Tally) -> int:
+        """Destroy these segments; the bytes that this freed."""
+        doomed = self._database.submit(partial(self._discard, going=going, configured=configured)).result()
+        gone = self._destroy(doomed, tally)
+        for_space = {decision.candidate.id for decision in going if decision.reason is Reason.SPACE}
+        vain = sum(row.id in for_space for row in doomed)
+        self._vain[tally.volume.id] = 0 if gone else self._vain[tally.volume.id] + vain
+        return sum(row.bytes for row in gone)
+
+    def _hindrance(self, tally: _Tally) -> GapCause | None:
+        """What keeps footage that may go from freeing space; None when it is only that the rest must be kept."""
+        if not tally.stuck and self._vain[tally.volume.id] < VAIN_MAX:
+            return None
+        return GapCause.DISK_FULL if tally.foreign > 0 and not tally.stuck else GapCause.IO_ERROR
 
     def _plan(self, volume: Volume, configured: Mapping[str, Bounds], need: int, heads: int) -> list[Decision]:
         """Decisions on the oldest segments of each group, oldest first.
@@ -140,59 +201,48 @@ class Sweeper:
         return plan(candidates, configured, {volume.id: need})
 
     def _discard(
-        self, connection: sqlite3.Connection, going: Sequence[Decision], configured: Mapping[str, Bounds]
+        self, connection: sqlite3.Connection, going: Sequence[Decision], configured: Configured
     ) -> list[SegmentRow]:
-        """The transaction in which segments become garbage: each is judged once more, by its row as it is now."""
-        history, now = boots(connection), self._now()
+        """The transaction in which segments become garbage: each is judged once more, by its row and bounds as they
+        are now.
+        """
+        history, now, bounds = boots(connection), self._now(), configured()
         doomed = []
         for decision in going:
             row = segment_by_id(connection, decision.candidate.id)
             if row is None or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
                 continue
-            if judge(_candidate(row, history, now), configured.get(row.camera)).may_go:
+            if judge(_candidate(row, history, now), bounds.get(row.camera)).may_go:
                 catalog.discard(connection, row)
                 doomed.append(row)
         return doomed
 
-    def _destroy(self, volume: Volume, rows: Sequence[SegmentRow], tally: _Tally) -> None:
-        """Garbage loses its names, then its rows. What fails stays garbage and is said."""
-        gone: list[SegmentRow] = []
+    def _destroy(self, rows: Sequence[SegmentRow], tally: _Tally) -> list[SegmentRow]:
+        """Garbage loses its names, then its rows; those that are gone. What fails stays garbage, and is said."""
+        volume, unnamed = tally.volume, []
         for row in rows:
+            if tally.stuck or self._stop.is_set():
+                break
             try:
-                _unlink(volume.path / row.relative)
-                gone.append(row)
-            except _OtherNameError as error:
-                tally.failed.append(str(error))
+                unlink(volume.fd, row.relative)
+                unnamed.append(row)
+            except (OtherName, OSError) as error:
+                tally.fail(row.relative, error)
+        durable = set()
+        for directory in {row.relative.parent for row in unnamed}:
+            try:
+                sync(volume.fd, directory)
+                durable.add(directory)
             except OSError as error:
-                tally.failed.append(f"{row.path}: {error.strerror or error}")
-                tally.stuck = True
-        if not gone:
-            return
-        directories = {(volume.path / row.relative).parent for row in gone}
-        try:
-            for directory in directories:
-                with suppress(FileNotFoundError):
-                    fsync_directory(directory)
-        except OSError as error:
-            tally.failed.append(f"{volume.path}: {error.strerror or error}")
-            tally.stuck = True
-            return
-        self._database.submit(partial(_forget, rows=gone)).result()
-        tally.destroyed += len(gone)
-        tally.freed_bytes += sum(row.bytes for row in gone)
-        self._tidy(directories)
-
-    def _tidy(self, directories: Iterable[Path]) -> None:
-        """Remove days that are empty and over."""
-        today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
-        for directory in directories:
-            if directory.name < str(today - timedelta(days=UNUSED_DAYS)):
-                with suppress(OSError):  # not empty, or gone: either is fine
-                    directory.rmdir()
-
-
-class _OtherNameError(Exception):
-    """The file has a name that nobody here gave it: removing ours would not destroy it."""
+                tally.fail(directory, error)
+        gone = [row for row in unnamed if row.relative.parent in durable]
+        if gone:
+            self._database.submit(partial(_forget, rows=gone)).result()
+            tally.destroyed += len(gone)
+            tally.freed_bytes += sum(row.bytes for row in gone)
+            today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
+            tidy(volume.fd, durable, today - timedelta(days=UNUSED_DAYS))
+        return gone
 
 
 def _heads(connection: sqlite3.Connection, volume: str, heads: int) -> list[list[SegmentRow]]:
@@ -218,29 +268,3 @@ def _candidate(row: SegmentRow, history: Sequence[Boot], now: Point) -> Candidat
 def _forget(connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
     for row in rows:
         catalog.forget(connection, row)
-
-
-def _unlink(path: Path) -> None:
-    """Remove every name of a segment; that it has none left is asked of the file itself."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        if os.fstat(fd).st_nlink > 1:
-            _unlink_part(fd, path)
-        if os.fstat(fd).st_nlink > 1:
-            raise _OtherNameError(f"{path} has another name, from outside edged: find it by its inode and remove it")
-        path.unlink()
-        if os.fstat(fd).st_nlink > 0:
-            raise _OtherNameError(f"{path} was given another name while it was removed")
-    finally:
-        os.close(fd)
-
-
-def _unlink_part(fd: int, path: Path) -> None:
-    """A commit that was cut off between link and unlink left a second name."""
-    part = path.with_name(path.name + PART_SUFFIX)
-    with suppress(FileNotFoundError):
-        if part.stat(follow_symlinks=False).st_ino == os.fstat(fd).st_ino:
-            part.unlink()

@@ -94,6 +94,11 @@ class Volume:
         return self._spec.path
 
     @property
+    def fd(self) -> int:
+        """Its open directory: what is done relative to it is done to this disk, whatever is mounted at the path."""
+        return self._fd
+
+    @property
     def spec(self) -> VolumeSpec:
         return self._spec
 

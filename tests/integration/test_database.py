@@ -6,10 +6,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from storage import coverage
 from storage import database as module
 from storage.database import Database
 from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
@@ -106,6 +108,23 @@ def test_a_failed_commit_fails_its_group_and_the_writer_lives_on(database: Datab
     database.submit(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone()).result(DEADLINE_S)
     assert database.submit(insert(2)).result(DEADLINE_S) == 2
     assert 2 in numbers(database)
+
+
+def test_a_damaged_file_is_fatal_and_a_defect_of_ours_is_not(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "bad.db").write_bytes(b"not a database at all" * 100)
+
+    def look(_: sqlite3.Connection) -> None:
+        """SQLITE_NOTADB, as a page that the disk spoilt: neither is an OperationalError."""
+        with closing(sqlite3.connect(tmp_path / "bad.db")) as bad:
+            bad.execute("SELECT * FROM segments")
+
+    with pytest.raises(DatabaseDamaged):
+        database.submit(look).result(DEADLINE_S)
+    with pytest.raises(DatabaseDamaged):
+        database.read(look)
+    with pytest.raises(sqlite3.ProgrammingError):
+        database.read(lambda db: db.execute("SELECT ?"))
+    assert database.submit(insert(1)).result(DEADLINE_S) == 1, "the writer lives on"
 
 
 class BrokenDisk:
@@ -218,6 +237,8 @@ def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
 
 BY_TIME = "SELECT start_wall_ms, duration_ms, bytes FROM segments WHERE camera = 1 AND state = 'committed'"
 BY_AGE = "SELECT id FROM segments WHERE volume = 1 AND camera = 1 AND floor_s = 1 AND ceiling_s = 1 AND state IN "
+LISTED = "SELECT id FROM gaps WHERE camera = 1 AND start_wall_ms < 9 AND (end_wall_ms > 1 OR end_wall_ms IS NULL)"
+LAST = "SELECT bytes FROM segments WHERE camera = 1 AND name IS NULL AND state = 'committed'"
 OLDEST = BY_AGE + "('committed', 'quarantined') ORDER BY boot, start_boottime_ms LIMIT 1"
 
 
@@ -226,6 +247,11 @@ OLDEST = BY_AGE + "('committed', 'quarantined') ORDER BY boot, start_boottime_ms
     [
         (BY_TIME + " AND start_wall_ms >= 1 ORDER BY start_wall_ms", "COVERING INDEX segments_by_time"),
         (OLDEST, "INDEX segments_by_age"),
+        (
+            LISTED + " AND (start_wall_ms, id) > (1, 1) ORDER BY start_wall_ms, id LIMIT 9",
+            "COVERING INDEX gaps_by_time",
+        ),
+        (LAST + " ORDER BY seq DESC LIMIT 3", "INDEX segments_by_seq"),
         ("SELECT id FROM segments WHERE camera = 1 AND seq = 1 AND name IS NULL", "INDEX segments_by_seq"),
         ("SELECT seq FROM segments WHERE camera = 1 AND state = 'open' ORDER BY seq", "INDEX segments_open"),
         ("SELECT id FROM segments WHERE state = 'garbage' AND volume = 1", "INDEX segments_garbage"),
@@ -235,3 +261,11 @@ def test_questions_use_their_index(database: Database, sql: str, index: str) -> 
     plan = database.read(lambda db: [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + sql)])
     assert index in plan[0]
     assert not any("B-TREE" in step for step in plan)
+
+
+def test_coverage_looks_at_no_gap_before_its_interval(database: Database) -> None:
+    plan = database.read(
+        lambda db: [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + coverage._GAPS_SQL, (1, 2, 3))]
+    )
+    used = [step for step in plan if "INDEX" in step]
+    assert ["gaps_by_end" in used[0], "gaps_open" in used[1]] == [True, True], plan

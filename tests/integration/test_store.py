@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from storage import salvage, sweep
-from storage.answers import Severity, VolumeState
+from storage.answers import Salvaged, Severity, VolumeState, VolumeStatus
 from storage.database import Database
 from storage.errors import DatabaseDamaged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
 from storage.layout import part_path, segment_path
@@ -239,7 +239,7 @@ def test_what_cannot_be_read_is_quarantined_and_counts(office: Office) -> None:
     assert office.store.volumes()[0].segments == 1
     assert office.store.recover().quarantined == 0
     office.clock.tick(301_000)
-    assert office.store.sweep({}).destroyed == 1, "the ceiling holds for quarantine too (S3)"
+    assert office.store.sweep(dict).destroyed == 1, "the ceiling holds for quarantine too (S3)"
     assert office.files() == []
 
 
@@ -337,18 +337,18 @@ def test_what_a_dead_worker_left_is_salvaged_and_the_gap_moves(office: Office) -
     left_behind(office, torn=True)
     office.store.begin_gap("lobby", None, GapCause.WORKER_CRASH, "signal 11").result(DEADLINE_S)
     assert causes(office) == [("worker-crash", -1)]
-    (segment,) = office.store.salvage("lobby").result(DEADLINE_S)
+    (segment,) = office.salvage("lobby").segments
     (gap,) = office.store.gaps("lobby", None, None)
     assert gap.start == segment.end
     assert segment.end == segment.start.plus_ms(3 * FRAGMENT_MS)
-    assert office.store.salvage("lobby").result(DEADLINE_S) == []
+    assert office.salvage("lobby") == Salvaged((), ())
 
 
 def test_one_segment_is_given_up_while_the_next_is_recorded(office: Office) -> None:
     left_behind(office)
     following = office.opening("lobby")
     office.store.open_segment(following).result(DEADLINE_S)
-    (segment,) = office.store.salvage("lobby", GapCause.IO_ERROR, "EIO", seq=1).result(DEADLINE_S)
+    (segment,) = office.store.salvage("lobby", GapCause.IO_ERROR, "EIO", seq=1).result(DEADLINE_S).segments
     assert segment.seq == 1
     assert causes(office) == [("io-error", 5000 - 3 * FRAGMENT_MS)]
     office.clock.tick(1000)
@@ -360,7 +360,7 @@ def test_a_commit_told_after_the_salvage_is_the_same_segment(office: Office) -> 
     recording = office.record("lobby")
     recording.write(4)
     closing_told = recording.close()
-    (salvaged,) = office.store.salvage("lobby").result(DEADLINE_S)
+    (salvaged,) = office.salvage("lobby").segments
     assert office.store.commit_segment(closing_told).result(DEADLINE_S) == salvaged
     assert office.store.volumes()[0].segments == 1
 
@@ -369,14 +369,14 @@ def test_a_commit_that_overtakes_a_salvage_is_counted_once(office: Office, monke
     recording = office.record("lobby")
     recording.write(4)
     told = recording.close()
-    seal = salvage._seal
+    seal = salvage.Salvager._seal
 
     def overtaken(*of: Any) -> Any:
         office.store.commit_segment(told).result(DEADLINE_S)
         return seal(*of)
 
-    monkeypatch.setattr(salvage, "_seal", overtaken)
-    assert office.store.salvage("lobby").result(DEADLINE_S) == []
+    monkeypatch.setattr(salvage.Salvager, "_seal", overtaken)
+    assert office.salvage("lobby") == Salvaged((), ())
     assert office.store.volumes()[0].segments == 1
     assert len(office.store.segments("lobby", None, None)) == 1
 
@@ -385,7 +385,7 @@ def test_a_closed_store_refuses(tmp_path: Path) -> None:
     office = Office(tmp_path)
     office.store.close()
     office.store.close()
-    for future in (office.store.salvage("lobby"), office.store.heartbeat()):
+    for future in (office.store.salvage("lobby", GapCause.WORKER_CRASH, "", seq=1), office.store.heartbeat()):
         with pytest.raises(StoreClosed):
             future.result(DEADLINE_S)
 
@@ -394,7 +394,7 @@ def test_a_closed_store_refuses(tmp_path: Path) -> None:
 
 
 def turn(office: Office, configured: dict[str, Bounds] | None = None) -> list[int]:
-    office.store.sweep({} if configured is None else configured)
+    office.store.sweep(lambda: configured or {})
     return [segment.seq for segment in office.store.segments("lobby", None, None)]
 
 
@@ -443,18 +443,18 @@ def tight(tmp_path: Path) -> Iterator[Office]:
 
 def test_space_is_freed_oldest_first_and_never_below_the_floor(tight: Office) -> None:
     recorded = 0
-    while tight.store.choose_volume() is not None:
+    while isinstance(tight.store.choose_volume(), VolumeStatus):
         tight.segment("lobby")
         recorded += 1
         assert turn(tight) == list(range(1, recorded + 1)), "all younger than their floor of a minute"
     (volume,) = tight.store.volumes()
     assert (volume.state, volume.ring_bytes <= volume.limit_bytes) == (VolumeState.FULL, True)
-    assert tight.store.sweep({}).blocked == (volume.id,)
+    assert tight.store.sweep(dict).blocked == (volume.id,)
     tight.clock.tick(61_000)
-    report = tight.store.sweep({})
+    report = tight.store.sweep(dict)
     assert (report.destroyed, report.blocked) == (1, ())
     assert turn(tight) == list(range(2, recorded + 1))
-    assert tight.store.choose_volume() is not None
+    assert isinstance(tight.store.choose_volume(), VolumeStatus)
 
 
 def test_a_long_floor_in_front_does_not_block_a_short_one_behind(
@@ -467,7 +467,7 @@ def test_a_long_floor_in_front_does_not_block_a_short_one_behind(
     for _ in range(10):
         tight.segment("lobby", bounds=Bounds(1, 10_000))
     tight.clock.tick(2000)
-    tight.store.sweep({})
+    tight.store.sweep(dict)
     assert len(tight.store.segments("vault", None, None)) == 6
     assert len(tight.store.segments("lobby", None, None)) < 6
 
@@ -477,7 +477,7 @@ def test_across_cameras_the_oldest_goes_first(tight: Office, monkeypatch: pytest
     tight.enrol("door")
     order = [tight.segment("lobby" if number % 4 else "door") for number in range(20)]
     tight.clock.tick(61_000)
-    tight.store.sweep({})
+    tight.store.sweep(dict)
     left = {(segment.camera, segment.seq) for segment in tight.store.segments(None, None, None)}
     assert left == {(segment.camera, segment.seq) for segment in order[-len(left) :]}
 
@@ -487,18 +487,17 @@ def test_a_crash_in_the_middle_of_destroying_is_finished(office: Office, monkeyp
     office.segment("lobby")
     office.clock.tick(400_000)
 
-    def die(path: Path) -> None:
+    def die(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(sweep, "_unlink", die)
-        report = office.store.sweep({})
-    assert (report.destroyed, len(report.failed)) == (0, 1)
+        broken.setattr(sweep, "unlink", die)
+        report = office.store.sweep(dict)
+    assert (report.destroyed, len(report.failed)) == (0, 2)
     assert len(office.files()) == 2
     office.crash()
     office.start()
-    assert office.store.recover().garbage == 1
-    assert office.store.sweep({}).destroyed == 1
+    assert office.store.recover().garbage == 2
     assert office.files() == []
     assert office.store.volumes()[0].segments == 0
 
@@ -507,19 +506,19 @@ def test_a_foreign_name_is_said_and_keeps_the_row(office: Office, tmp_path: Path
     segment = office.segment("lobby")
     os.link(segment.path, tmp_path / "copy.mp4")
     office.clock.tick(400_000)
-    report = office.store.sweep({})
+    report = office.store.sweep(dict)
     assert report.destroyed == 0
     assert "another name" in report.failed[0]
     assert segment.path.exists()
     (tmp_path / "copy.mp4").unlink()
-    assert office.store.sweep({}).destroyed == 1
+    assert office.store.sweep(dict).destroyed == 1
 
 
 def test_a_second_name_of_our_own_goes_too(office: Office) -> None:
     segment = office.segment("lobby")
     os.link(segment.path, part_path_of(segment.path))
     office.clock.tick(400_000)
-    assert office.store.sweep({}).destroyed == 1
+    assert office.store.sweep(dict).destroyed == 1
     assert office.files() == []
 
 
@@ -532,7 +531,7 @@ def test_what_was_planned_is_judged_again_before_it_is_garbage(office: Office) -
     sweeper, database = office.store._sweeper, office.store._database
 
     def discarded(configured: dict[str, Bounds]) -> list[int]:
-        fact = partial(sweeper._discard, going=planned, configured=configured)
+        fact = partial(sweeper._discard, going=planned, configured=lambda: configured)
         return [row.seq for row in database.submit(fact).result(DEADLINE_S)]
 
     assert discarded({"lobby": Bounds(200, 300)}) == []
@@ -543,7 +542,7 @@ def test_the_past_days_directories_go_with_their_last_segment(office: Office) ->
     office.segment("lobby")
     (day,) = (office.disk / "lobby").iterdir()
     office.clock.tick(3 * 86_400_000)
-    office.store.sweep({})
+    office.store.sweep(dict)
     assert not day.exists()
     assert (office.disk / "lobby").exists()
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from storage.answers import VolumeStatus
 from storage.gaps import JOIN_MS
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import Bounds, GapCause
@@ -102,7 +103,7 @@ class Machine(RuleBasedStateMachine):
     @rule(camera=camera_names, bounds=some_bounds)
     def begin_segment(self, camera: str, bounds: Bounds) -> None:
         lane = self.lanes[camera]
-        if len(lane.recordings) > 1 or self.office.store.choose_volume() is None:
+        if len(lane.recordings) > 1 or not isinstance(self.office.store.choose_volume(), VolumeStatus):
             return
         recording = self.office.record(camera, bounds=bounds)
         lane.recordings.append(recording)
@@ -147,12 +148,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule(camera=camera_names, torn=st.booleans(), renamed=st.booleans(), gap_first=st.booleans())
     def worker_dies(self, camera: str, torn: bool, renamed: bool, gap_first: bool) -> None:
-        if not self.lanes[camera].recordings:
+        seqs = [recording.opening.seq for recording in self.lanes[camera].recordings]
+        if not seqs:
             return
         self.kill_worker(camera, torn=torn, renamed=renamed)
         if gap_first:
             self.office.store.begin_gap(camera, None, GapCause.WORKER_CRASH, "").result(DEADLINE_S)
-        self.office.store.salvage(camera).result(DEADLINE_S)
+        for seq in seqs:
+            assert self.office.salvage(camera, seq).left == ()
         if not gap_first:
             self.office.store.begin_gap(camera, None, GapCause.WORKER_CRASH, "").result(DEADLINE_S)
 
@@ -200,7 +203,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         before = {(row["camera"], row["seq"]) for row in self.rows() if row["state"] == "committed"}
-        report = self.office.store.sweep(self.configured)
+        report = self.office.store.sweep(lambda: self.configured)
         assert report.failed == ()
         after = {(row["camera"], row["seq"]) for row in self.rows() if row["state"] == "committed"}
         for key in before - after:

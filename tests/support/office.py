@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from storage.answers import Salvaged, VolumeStatus
 from storage.layout import segment_path
-from storage.model import Bounds, Closing, Moment, Opening, Segment
+from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment
 from storage.segmentfile import SegmentFile
 from storage.store import Store
 from storage.story import Story
@@ -101,7 +102,7 @@ class Office:
 
     def opening(self, camera: str, *, bounds: Bounds = BOUNDS, start: Moment | None = None) -> Opening:
         volume = self.store.choose_volume()
-        assert volume is not None
+        assert isinstance(volume, VolumeStatus), volume
         seq = self.store.tail(camera).next_seq
         return Opening(camera, seq, volume.id, start or self.clock.now(), bounds, self.store.epoch, True)
 
@@ -114,6 +115,10 @@ class Office:
         recording = Recording(opening, file)
         file.write(tiny_mp4.head(self.story(opening).to_json()))
         return recording
+
+    def salvage(self, camera: str, seq: int = 1) -> Salvaged:
+        """What a runner asks for after its worker died."""
+        return self.store.salvage(camera, GapCause.WORKER_CRASH, "", seq=seq).result(DEADLINE_S)
 
     def story(self, opening: Opening) -> Story:
         tail = self.store.tail(opening.camera)

@@ -14,7 +14,7 @@ from storage.answers import Severity, Tail
 from storage.errors import NotOpen, UnknownCamera
 from storage.migrations import migrate
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
-from storage.rows import camera_row, segment_by_seq
+from storage.rows import camera_row, segment_by_id, segment_by_seq
 from storage.runs import Life, Point
 
 WALL = 1_772_000_000_000
@@ -204,6 +204,42 @@ def test_a_clock_set_back_makes_no_gap(book: Book) -> None:
     assert book.coverage(150) == (150_000, 0, 0)
 
 
+def test_a_row_that_stays_open_counts_only_as_far_as_something_says_it_was_recorded(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.gap(at(8), GapCause.WORKER_CRASH, at(8))
+    book.open(2, at(20))
+    book.close(2, at(30))
+    assert book.coverage(35) == (18_000, 12_000, 5000)
+    book.open(3, at(40))
+    assert book.gaps() == [(8, 20, "worker-crash"), (30, 40, "unknown")], "row 1 does not vouch for what follows row 2"
+    book.gap(at(45), GapCause.STALLED, at(45))
+    assert book.coverage(50) == (23_000, 17_000, 10_000)
+
+
+def test_a_row_that_stays_open_counts_up_to_the_segment_that_follows_it(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.open(2, at(10))
+    book.gap(None, GapCause.WORKER_CRASH, at(30))
+    assert book.gaps() == [(10, None, "worker-crash")]
+    assert book.coverage(40) == (10_000, 30_000, 0)
+
+
+def test_a_row_of_an_earlier_run_covers_no_downtime(book: Book) -> None:
+    """Its volume is away, and its camera was taken out of the configuration: no gap says when it ended."""
+    book.enrol(at(0))
+    book.open(1, at(0))
+    runs.heartbeat(book.db, book.life, at(10))
+    book.start("boot-1", at(7200))
+    assert book.coverage(7300) == (0, 0, 7_300_000)
+    book.enrol(at(7300))
+    book.open(2, at(7301))
+    book.close(2, at(7310))
+    book.open(3, at(7320))
+    assert book.gaps()[-1] == (7310, 7320, "unknown"), "it hides no hole of this run"
+
+
 # --- from one run to the next ---------------------------------------------------------------------------------
 
 
@@ -366,6 +402,41 @@ def test_what_was_destroyed_was_recorded(book: Book) -> None:
     assert spans == [(0, 40_000), (50_000, 60_000)]
 
 
+@pytest.mark.parametrize(("boot", "now", "end"), [("boot-1", 12, 12), ("boot-1", 500, 40), ("boot-2", 5, 40)])
+def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
+    book: Book, boot: str, now: float, end: float
+) -> None:
+    book.enrol(at(0))
+    book.open(1, at(4))
+    runs.heartbeat(book.db, book.life, at(10))
+    book.start(boot, at(now))
+    row = segment_by_seq(book.db, "lobby", 1)
+    assert row is not None
+    catalog.quarantine(
+        book.db, row, Point.of(book.life.boot, at(now)), "name", 7, b"\1" * 32, GapCause.WORKER_CRASH, ""
+    )
+    set_aside = segment_by_id(book.db, row.id)
+    assert set_aside is not None
+    assert set_aside.end == Point.of(1, at(end))
+    catalog.discard(book.db, set_aside)
+    catalog.forget(book.db, set_aside)
+    assert book.db.execute("SELECT count(*) FROM destroyed").fetchone() == (0,), "nobody knows that it was footage"
+
+
+def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(book: Book) -> None:
+    book.enrol(at(0))
+    for seq in range(1, 5):
+        book.open(seq, at(10 * seq))
+        book.close(seq, at(10 * seq + 10), size=9000)
+    for seq in range(5, 8):
+        book.open(seq, at(10 * seq, wall_offset_s=-86_400))
+        book.close(seq, at(10 * seq + 10, wall_offset_s=-86_400), size=500)
+    assert queries.next_bytes(book.db, book.life.run) == {"lobby": 500}
+    (lobby,) = queries.usage(book.db, Point.of(1, at(100)))
+    assert lobby.newest == at(80, wall_offset_s=-86_400)
+    assert queries.newest_starts(book.db) == [("lobby", at(70, wall_offset_s=-86_400).wall_ms)]
+
+
 def test_the_tail_follows_the_chain(book: Book) -> None:
     book.enrol(at(0))
     book.open(1, at(0))
@@ -453,5 +524,10 @@ def test_alarms_rise_once_and_count(book: Book) -> None:
     alarms.raise_alarm(book.db, "clock", Severity.INFO, "not synced", "", 6)
     assert [(one.key, one.raised, one.since_ms, one.count) for one in alarms.alarms(book.db)] == [
         ("clock", True, 6, 1),
-        ("disk.full", True, 5, 2),
-    ]
+        ("disk.full", True, 1, 2),
+    ], "flapping is one occurrence, since its first time"
+    alarms.clear_alarm(book.db, "disk.full", 7)
+    late = 8 + alarms.FLAP_MS
+    alarms.raise_alarm(book.db, "disk.full", Severity.WARNING, "81 %", "clean", late)
+    (again,) = (one for one in alarms.alarms(book.db) if one.key == "disk.full")
+    assert (again.since_ms, again.count) == (late, 1)

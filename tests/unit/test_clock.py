@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from pathlib import Path
 
@@ -25,11 +26,32 @@ def test_the_boot_has_the_kernels_name() -> None:
     assert SystemClock().boot_id == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def test_a_clock_counts_as_synchronised_only_when_that_is_known(
+@pytest.mark.parametrize(("kernel", "synced"), [(0, True), (1, True), (5, False)])
+def test_the_kernel_is_asked_whether_the_clock_is_synchronised(
+    monkeypatch: pytest.MonkeyPatch, kernel: int, synced: bool
+) -> None:
+    def adjtimex(timex: ctypes.Array[ctypes.c_char]) -> int:
+        assert not any(timex.raw), "no mode is set: nothing is changed"
+        return kernel
+
+    monkeypatch.setattr(clock, "_adjtimex", adjtimex)
+    assert SystemClock().synced() is synced
+
+
+def test_where_the_kernel_may_not_be_asked_the_mark_of_timesyncd_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = tmp_path / "synchronized"
     monkeypatch.setattr(clock, "TIMESYNC_MARK", mark)
+    monkeypatch.setattr(clock, "_adjtimex", lambda _: -1)
     assert not SystemClock().synced()
     mark.touch()
     assert SystemClock().synced()
+
+
+def test_the_real_kernel_answers_and_nothing_is_overwritten() -> None:
+    """The structure is longer than what the kernel writes, whichever kernel it is."""
+    timex = ctypes.create_string_buffer(clock._TIMEX_BYTES)
+    answer = clock._adjtimex(timex)
+    assert -1 <= answer <= 5
+    assert timex.raw[256:] == bytes(256)

@@ -14,8 +14,20 @@ from hypothesis import strategies as st
 
 from storage import retention
 from storage.ages import Age
-from storage.model import Bounds
-from storage.retention import Candidate, Decision, Reason, bytes_needed, effective, judge, limit_bytes, plan, unmet
+from storage.model import Bounds, GapCause
+from storage.retention import (
+    FILES_SPARE,
+    Candidate,
+    Decision,
+    Reason,
+    bytes_needed,
+    effective,
+    judge,
+    limit_bytes,
+    plan,
+    unmet,
+    why_full,
+)
 from storage.volume import Space, VolumeSpec
 
 DAY_S = 86_400
@@ -182,10 +194,31 @@ def test_ring_and_headroom_within_the_quota_and_free_above_the_reserve(
     assert bytes_needed(Space(1000, free, None), spec, ring, headroom) == needed
 
 
+def test_a_volume_without_spare_inodes_needs_space_and_has_none() -> None:
+    spec, many, few = VolumeSpec(Path("/srv")), Space(9000, 8000, FILES_SPARE), Space(9000, 8000, FILES_SPARE - 1)
+    assert (bytes_needed(many, spec, 500, 100), limit_bytes(many, spec, 500)) == (0, 8500)
+    assert (bytes_needed(few, spec, 500, 100), limit_bytes(few, spec, 500)) == (100, 500)
+
+
+@pytest.mark.parametrize(
+    ("free", "ring", "quota", "cause"),
+    [
+        (950, 8000, None, GapCause.FLOOR_PROTECT),
+        (900, 8000, None, GapCause.FLOOR_PROTECT),  # what is being written may dip into the reserve
+        (899, 8000, None, GapCause.DISK_FULL),
+        (1000, 99, None, GapCause.DISK_FULL),  # without any footage there would be no room either
+        (5000, 2000, 2000, GapCause.FLOOR_PROTECT),
+    ],
+)
+def test_who_is_in_the_way_is_told_by_the_reserve(free: int, ring: int, quota: int | None, cause: GapCause) -> None:
+    spec = VolumeSpec(Path("/srv"), reserve_bytes=1000, max_bytes=quota)
+    assert why_full(Space(10_000, free, None), spec, ring, 100) is cause
+
+
 @given(*[st.integers(0, 3000)] * 3, st.none() | st.integers(0, 3000), st.integers(0, 500))
 def test_what_was_needed_is_enough(free: int, ring: int, headroom: int, max_bytes: int | None, reserve: int) -> None:
     spec = VolumeSpec(Path("/srv/edged"), reserve_bytes=reserve, max_bytes=max_bytes)
-    space = Space(9000, free, 1)
+    space = Space(9000, free, FILES_SPARE)
     freed = bytes_needed(space, spec, ring, headroom)
     assert free + freed - headroom >= reserve
     assert max_bytes is None or ring - freed + headroom <= max_bytes
