@@ -67,7 +67,7 @@ def pages(rows: list[Any]) -> Page:
 
 async def asked(path: Path, site: Site, *arguments: str) -> int:
     control = Control(site, path)
-    await control.start()
+    await control.listen()
     try:
         return await asyncio.to_thread(main, ["--socket", str(path), *arguments])
     finally:
