@@ -15,8 +15,8 @@ from typing import Final
 import click
 
 from edged import exits
+from edged.defaults import DEFAULT_CONFIG
 
-DEFAULT_CONFIG: Final = Path("/etc/edged/edged.toml")
 UMASK: Final = 0o027
 """No human account reads what the daemon writes (W2): nothing for others, nothing to write for the group."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from edged import documents
 from edged.config import Camera, Config
-from edged.health import CameraState, Condition, Observation, Sample, Stream
+from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
 from mqtt.client import LinkView
 from recorder.camera import CameraView
@@ -285,7 +285,7 @@ def status(seen: Overview) -> documents.Status:
     """The whole screen, ending in a verdict."""
     lines = [camera(configured, seen) for configured in seen.config.cameras]
     standing = [alarm(row) for row in seen.alarms if row.raised]
-    verdict, action = judge(lines, standing)
+    verdict, action = judge(lines, standing, _starting(seen))
     site = seen.config.site
     return documents.Status(
         verdict=verdict,
@@ -309,13 +309,32 @@ def status(seen: Overview) -> documents.Status:
     )
 
 
-def judge(cameras: Sequence[documents.Camera], alarms: Sequence[documents.Alarm]) -> tuple[documents.Verdict, str]:
-    """One word for everything, and the first thing to do: the worst alarm speaks, then the worst camera."""
+def _starting(seen: Overview) -> list[str]:
+    patience_ms = DOWN_AFTER_S * 1000
+    return [name for name, health in seen.health.items() if seen.now.wall_ms - health.since_ms < patience_ms]
+
+
+def judge(
+    cameras: Sequence[documents.Camera], alarms: Sequence[documents.Alarm], starting: Collection[str]
+) -> tuple[documents.Verdict, str]:
+    """One word for everything, and the first thing to do.
+
+    The worst alarm speaks; among equals a cause before its symptoms (what concerns the box before what concerns one
+    camera), then the oldest. A camera that is down speaks also where its alarm could not be stored; `starting` are
+    those that have been down for so short a time that nobody is alarmed yet.
+    """
     worst: documents.Verdict
     for worst in ("critical", "warning"):
-        for standing in alarms:
-            if standing.severity == worst:
-                return worst, f"{standing.text}. {standing.action}".strip()
+        standing = sorted(
+            (a for a in alarms if a.severity == worst), key=lambda a: (a.key.startswith("camera."), a.since)
+        )
+        if standing:
+            more = f" (and {len(standing) - 1} more)" if len(standing) > 1 else ""
+            return worst, f"{standing[0].text}{more}. {standing[0].action}".strip()
+        if worst == "critical":
+            for seen in cameras:
+                if seen.state == "down" and seen.id not in starting:
+                    return "critical", f"{seen.id}: {seen.reason}"
     for state in ("down", "degraded"):
         for seen in cameras:
             if seen.state == state:
