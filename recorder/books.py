@@ -1,28 +1,32 @@
 """One camera's facts on their way to whoever keeps them: in order, never lost in silence, never the end of a runner.
 
 Imports messages and the storage model and errors. Keeps S9's second half: a fact that cannot be entered now (disk full,
-database busy) waits here and is entered later; a camera meanwhile stays connected, its segments are refused with a
-cause. What is false in itself is dropped, said once, and told to the caller, who ends the worker that said it.
+database busy, a defect of ours) waits here and is entered later; a camera meanwhile stays connected, its segments are
+refused with a cause. Only what storage calls untrue is dropped and told to the caller, who ends the worker that said
+it. Whatever is dropped is named in the log.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final, Protocol
 
-from recorder.messages import Abandoned, Closed, Granted, Opening, Refused, Terms
+from recorder.messages import Closed, Granted, Opening, Refused, Terms
 from recorder.session import NotSpawned
-from storage.errors import RetryError, StoreError
+from storage.errors import DegradeError, FatalError, RetryError, StoreError
 from storage.model import GapCause, Moment
 
 log = logging.getLogger("edged.camera")
 
 MAX_WAITING: Final = 64
-"""Facts of one camera that wait: half an hour of 5-minute segments with all their gaps. Beyond, the oldest is given up;
-its segment is adopted at the end of the session or at the next start."""
+"""Facts of one camera that wait: hours of 5-minute segments with all their gaps. Beyond, the oldest is given up; if it
+was the end of a segment, that one is salvaged."""
 CHECK_DISK: Final = "the disk and its space: `edgectl status`, `edgectl retention`"
 _NO_TERMS: Final = {
     GapCause.DISK_FULL: "no volume has room for the next segment",
@@ -41,19 +45,38 @@ class Keeper(Protocol):
         """Next segment number, and the hex hash of the last committed segment."""
 
     async def open(self, camera: str, opening: Opening) -> Granted | Refused:
-        """Write the `open` row; only then may the file appear. Ends the open gap at the segment's start."""
+        """Write the `open` row; only then may the file appear. Ends the open gap at the segment's start.
+
+        When it raises, no row was written.
+        """
 
     async def close(self, camera: str, closed: Closed) -> None:
         """The file lies complete and synced under its final name."""
 
-    async def abandoned(self, camera: str, abandoned: Abandoned) -> None:
-        """A segment could not be written on: adopt what is durable of it."""
+    async def salvage(self, camera: str, seq: int) -> bool:
+        """A segment was begun and will not be closed: adopt what is durable of it; a gap that follows moves there.
 
-    async def salvage(self, camera: str) -> None:
-        """A session ended with segments unfinished: adopt what it left. The open gap moves to the end of that."""
+        True: nothing of it is left open. False: not possible yet (locked, I/O error, volume away): ask again.
+        """
 
     async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
         """From `at` on (None: from the end of what is recorded) nothing is recorded, because of `cause`."""
+
+
+class Fate(Enum):
+    """What became of a fact."""
+
+    ENTERED = auto()
+    WAITS = auto()
+    UNTRUE = auto()
+    """It contradicts what is recorded, and was dropped."""
+
+
+@dataclass(slots=True, eq=False)
+class _Fact:
+    words: str
+    enter: Callable[[], Awaitable[None]]
+    fate: Fate = Fate.WAITS
 
 
 class Books:
@@ -62,8 +85,12 @@ class Books:
     def __init__(self, camera: str, keeper: Keeper) -> None:
         self._camera = camera
         self._keeper = keeper
-        self._waiting: deque[Callable[[], Awaitable[None]]] = deque()
+        self._waiting: deque[_Fact] = deque()
+        self._turn = asyncio.Lock()
+        """A session that begins settles beside the runner: no fact is entered twice, none is taken for another."""
         self._troubled = False
+        self._asked_in_vain = False
+        """The last session or segment that wanted to begin could not, whatever facts were entered since."""
 
     @property
     def waiting(self) -> bool:
@@ -79,63 +106,64 @@ class Books:
                 return NotSpawned(terms, _NO_TERMS.get(terms, terms.value), CHECK_DISK)
             return (terms, *await self._keeper.tail(self._camera))
         except Exception as error:  # noqa: BLE001 - whatever the keeper raises costs this camera an attempt, not its runner
+            self._asked_in_vain = True
             self._trouble(error)
             return NotSpawned(_cause(error), str(error), CHECK_DISK)
 
     async def open(self, opening: Opening) -> tuple[Granted | Refused, str]:
-        """The keeper's answer, or a refusal where it has none; and why in words."""
-        await self.settle()
+        """The keeper's answer, or a refusal where it has none; and why in words. What waits is entered first."""
         try:
-            answer = await self._keeper.open(self._camera, opening)
-        except Exception as error:  # noqa: BLE001 - as above: the segment is refused, the camera stays connected
-            self._trouble(error)
-            return Refused(seq=opening.seq, cause=_cause(error)), f"the segment could not be entered: {error}"
-        if isinstance(answer, Refused):
-            return answer, _NO_TERMS.get(answer.cause, answer.cause.value)
-        await self._settle(last_chance=True)
-        self._relief()
-        return answer, ""
-
-    async def close(self, closed: Closed) -> bool:
-        """False: not entered. It waits, or, if nothing is `waiting`, it cannot be true and was dropped."""
-        return await self._enter(lambda: self._keeper.close(self._camera, closed))
-
-    async def abandoned(self, abandoned: Abandoned) -> bool:
-        return await self._enter(lambda: self._keeper.abandoned(self._camera, abandoned))
-
-    async def salvage(self) -> bool:
-        return await self._enter(lambda: self._keeper.salvage(self._camera))
-
-    async def gap(self, at: Moment | None, cause: GapCause, detail: str) -> bool:
-        return await self._enter(lambda: self._keeper.gap(self._camera, at, cause, detail))
-
-    async def settle(self) -> bool:
-        """Enter what waits, in order. False if something was dropped because it can never be entered."""
-        return await self._settle(last_chance=False)
-
-    async def _enter(self, fact: Callable[[], Awaitable[None]]) -> bool:
-        if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
-        self._waiting.append(fact)
-        return await self.settle() and not self._waiting
-
-    async def _settle(self, *, last_chance: bool) -> bool:
-        """`last_chance`: the keeper has just taken something newer, so what it still refuses is itself at fault."""
-        sound = True
-        while self._waiting:
-            try:
-                await self._waiting[0]()
-            except (RetryError, OSError) as error:
-                self._trouble(error)
-                if not last_chance:
-                    return sound
-            except Exception as error:  # noqa: BLE001 - a fact that cannot be true (a number twice, a hash that is none)
-                self._trouble(error)
-                sound = False
-            else:
+            error = await self.settle()
+            if error is None:
+                answer = await self._keeper.open(self._camera, opening)
+                if isinstance(answer, Refused):
+                    return answer, _NO_TERMS.get(answer.cause, answer.cause.value)
+                self._asked_in_vain = False
                 self._relief()
-            self._waiting.popleft()
-        return sound
+                return answer, ""
+        except Exception as raised:  # noqa: BLE001 - as above: the segment is refused, the camera stays connected
+            self._asked_in_vain = True
+            self._trouble(raised)
+            error = raised
+        return Refused(seq=opening.seq, cause=_cause(error)), f"the segment could not be entered: {error}"
+
+    async def close(self, closed: Closed) -> Fate:
+        return await self._enter(f"segment {closed.seq}", lambda: self._keeper.close(self._camera, closed))
+
+    async def gap(self, at: Moment | None, cause: GapCause, detail: str) -> Fate:
+        return await self._enter(f"a gap ({cause})", lambda: self._keeper.gap(self._camera, at, cause, detail))
+
+    async def settle(self) -> Exception | None:
+        """Enter what waits, in order. The error, if the keeper can take nothing at all now."""
+        async with self._turn:
+            for fact in tuple(self._waiting):
+                try:
+                    await fact.enter()
+                except DegradeError as error:
+                    fact.fate = Fate.UNTRUE
+                    words = "%s: %s is dropped, because it cannot be true: %s"
+                    log.error(words, self._camera, fact.words, error)  # noqa: TRY400  (the trace says nothing)
+                except (RetryError, FatalError, OSError) as error:
+                    self._trouble(error)
+                    return error
+                except Exception as error:  # noqa: BLE001 - a defect: it waits, newer facts need not
+                    self._trouble(error)
+                    continue
+                else:
+                    fact.fate = Fate.ENTERED
+                self._waiting.remove(fact)
+                self._relief()
+        return None
+
+    async def _enter(self, words: str, enter: Callable[[], Awaitable[None]]) -> Fate:
+        fact = _Fact(words, enter)
+        async with self._turn:
+            if len(self._waiting) >= MAX_WAITING:
+                lost = self._waiting.popleft()
+                log.error("%s: %s is dropped, because %d facts wait already", self._camera, lost.words, MAX_WAITING)
+            self._waiting.append(fact)
+        await self.settle()
+        return fact.fate
 
     def _trouble(self, error: Exception) -> None:
         """Said once when it begins."""
@@ -147,7 +175,7 @@ class Books:
 
     def _relief(self) -> None:
         """Said once when it ends."""
-        if self._troubled and not self._waiting:
+        if self._troubled and not self._waiting and not self._asked_in_vain:
             self._troubled = False
             log.warning("%s: what is recorded is entered again", self._camera)
 

@@ -13,12 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from recorder import supervisor
-from recorder.books import Books, Keeper
+from recorder.account import Account
+from recorder.address import Target
+from recorder.books import Books, Fate, Keeper
+from recorder.leftovers import Leftovers
 from recorder.messages import (
     Abandoned,
     Closed,
@@ -34,6 +36,7 @@ from recorder.messages import (
     Terms,
 )
 from recorder.process import Forkserver, NoProcess, WorkerProcess
+from recorder.reports import Reports
 from recorder.session import (
     Action,
     BeginGap,
@@ -63,16 +66,16 @@ __all__ = ["CameraRunner", "CameraSettings", "CameraView", "Keeper", "Phase"]
 
 log = logging.getLogger("edged.camera")
 
-SAMPLES_MS: Final = 60_000
-"""How far back `CameraView.samples` goes: enough for a frame rate and for the 30 s of "degraded"."""
-MAX_SAMPLES: Final = 128
-"""A report a second for `SAMPLES_MS`, twice over."""
 MAX_TEXT: Final = 300
 """Characters of a worker's text that are kept: some of it comes from the camera."""
 MAX_ISSUED: Final = 16
 """Terms a worker may still use: they change with a clock step, a reload or a full volume, seldom within one segment."""
 SETTLE_S: Final = 1.0
 """How often facts that could not be entered are tried again."""
+STOP_S: Final = 7.5
+"""For a whole stop, of the 8 s it may take: what the worker left is salvaged in what it needs less."""
+NOT_ITS_OWN: Final = "its recording process told of a segment that it was not given"
+NO_SUCH_TIME: Final = "its recording process told of a time that cannot be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,31 +125,35 @@ class CameraRunner:
         self._clock = clock
         self._random = random
         self._limits = limits or Limits()
-        self._state, self._actions = supervisor.begin(address(settings.url), clock.now())
+        self._leftovers = Leftovers(settings.id, keeper)
+        tried = Target.parse(settings.url, settings.username).tried
+        self._state, self._actions = supervisor.begin(tried, clock.now())
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
         self._started = False
         self._asked: StopAsked | None = None
+        self._asked_s = 0.0
         self._birth: asyncio.Task[Spawned | NotSpawned] | None = None
         self._worker: WorkerProcess | None = None
         self._issued: deque[Terms] = deque(maxlen=MAX_ISSUED)
-        self._last_seq = 0
+        self._next_seq = 1
+        self._account = Account(clock.now())
         self._connected: Connected | None = None
-        self._samples: deque[tuple[int, Stats]] = deque(maxlen=MAX_SAMPLES)
+        self._reports = Reports()
         self._told: set[GapCause] = set()
 
     @property
     def view(self) -> CameraView:
-        words = self._state.words
+        cause, words = supervisor.trouble(self._state)
         return CameraView(
             phase=self._state.phase,
             since=self._state.since,
-            cause=self._state.cause,
+            cause=cause,
             tried=words.tried if words else "",
             came_back=words.came_back if words else "",
             check=words.check if words else "",
             connected=self._connected,
-            samples=tuple(self._samples),
+            samples=self._reports.samples,
         )
 
     async def run(self) -> None:
@@ -162,13 +169,16 @@ class CameraRunner:
                 else:
                     await self._feed(event)
                     await asyncio.sleep(0)  # a busy worker takes turns with everybody else's
+            loop = asyncio.get_running_loop()
+            await self._leftovers.finish(max(0.0, self._asked_s + STOP_S - loop.time()))
         finally:
             await self._leave()
             self._done.set()
 
     async def stop(self, cause: GapCause | None) -> None:
         """Close the last segment and end, within 8 s whatever the worker does. See `StopAsked` for `cause`."""
-        self._asked = self._asked or StopAsked(cause)
+        if self._asked is None:
+            self._asked, self._asked_s = StopAsked(cause), asyncio.get_running_loop().time()
         self._wake.set()
         if self._started:
             await self._done.wait()
@@ -182,7 +192,8 @@ class CameraRunner:
     def cut(self, reason: str) -> None:
         """Begin a new segment at the next key frame."""
         if self._worker is not None:
-            self._worker.send(Cut(reason=reason))
+            log.debug("%s: a new segment begins at the next key frame: %s", self._settings.id, reason)
+            self._worker.send(Cut())
 
     async def _next(self) -> Event | None:
         """What happened, or None. A deadline counts only when nothing is left to hear: we may have been busy."""
@@ -233,10 +244,11 @@ class CameraRunner:
                 case BeginGap():
                     await self._books.gap(action.at, action.cause, action.detail)
                 case Salvage():
-                    await self._books.salvage()
+                    self._leftovers.add(action.seqs)
 
     async def _bear(self) -> Spawned | NotSpawned:
         """A new session: terms, a process, `Start`."""
+        account = Account(self._clock.now())
         begin = await self._books.start()
         if isinstance(begin, NotSpawned):
             return begin
@@ -262,27 +274,33 @@ class CameraRunner:
             worker.send(start)
         except WireError as error:
             worker.abandon()
-            return NotSpawned(GapCause.UNSUPPORTED, str(error), "url, user and password of this camera")
+            return NotSpawned(
+                GapCause.UNSUPPORTED, str(error), "url, user and password of this camera: together they are too long"
+            )
         self._issued.clear()
         self._issued.append(terms)
-        self._last_seq = next_seq - 1
+        self._next_seq = next_seq
+        self._account = account
         self._connected = None
-        self._samples.clear()
+        self._reports = Reports()
         self._worker = worker
         return Spawned()
 
     async def _hear(self, worker: WorkerProcess, said: FromWorker | Misbehaved | HungUp) -> Event | None:
         """What a worker said, as a fact for the keeper and an event for the machine."""
+        self._account.look(self._clock.now())
         match said:
             case Opening():
                 return await self._opening(worker, said)
             case Closed():
                 return await self._closed(said)
             case Abandoned():
+                if said.seq not in self._state.unclosed:
+                    return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
                 said = msgspec.structs.replace(said, detail=_clean(said.detail))
-                await self._books.abandoned(said)
             case Stats():
-                self._sample(said)
+                if remark := self._reports.take(said, self._clock.now().boottime_ms):
+                    log.warning("%s: %s", self._settings.id, remark)
             case Connected():
                 said = msgspec.structs.replace(said, detail=_clean(said.detail))
                 self._connected = said
@@ -293,34 +311,39 @@ class CameraRunner:
                 pass
         return said
 
-    def _sample(self, stats: Stats) -> None:
-        now_ms = self._clock.now().boottime_ms
-        self._samples.append((now_ms, stats))
-        while self._samples[0][0] < now_ms - SAMPLES_MS:
-            self._samples.popleft()
-
     async def _closed(self, closed: Closed) -> Event | None:
-        if await self._books.close(closed):
-            return Committed(closed.seq)
-        if self._books.waiting:
-            return None
-        return Misbehaved(GapCause.BAD_DATA, "its recording process told of a segment what cannot be true")
+        if closed.seq not in self._state.unclosed:
+            return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
+        if not self._account.believes(Moment(closed.end_wall_ms, closed.end_boottime_ms), self._clock.now()):
+            return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
+        match await self._books.close(closed):
+            case Fate.ENTERED:
+                return Committed(closed.seq)
+            case Fate.WAITS:
+                return None
+            case Fate.UNTRUE:
+                return Misbehaved(GapCause.BAD_DATA, "its recording process told of a segment what cannot be true")
 
     async def _opening(self, worker: WorkerProcess, opening: Opening) -> Event | None:
         if self._state.killed:
             return None
-        if opening.seq <= self._last_seq or opening.terms not in self._issued:
-            return Misbehaved(GapCause.WORKER_CRASH, "its recording process asked for what it was not given")
+        if opening.seq != self._next_seq or opening.terms not in self._issued:
+            return Misbehaved(GapCause.WORKER_CRASH, NOT_ITS_OWN)
+        start = Moment(opening.wall_ms, opening.boottime_ms)
+        if not self._account.believes(start, self._clock.now()):
+            return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
+        self._next_seq += 1
         answer, why = await self._books.open(opening)
+        if isinstance(answer, Granted):
+            # Before the answer: whatever becomes of that, the row is there and is closed or salvaged.
+            await self._feed(Opened(opening.seq))
         if not worker.send(answer):
             return Misbehaved(GapCause.WORKER_CRASH, "its recording process does not hear")
-        if isinstance(answer, Granted):
-            self._last_seq = opening.seq
-            return Opened(opening.seq)
-        return Withheld(opening.seq, Moment(opening.wall_ms, opening.boottime_ms), answer.cause, why)
+        return None if isinstance(answer, Granted) else Withheld(opening.seq, start, answer.cause, why)
 
     async def _leave(self) -> None:
         """Nothing of a session outlives its runner."""
+        await self._leftovers.finish(0)
         if self._birth is not None:
             self._birth.cancel()
             await asyncio.wait([self._birth])
@@ -337,14 +360,6 @@ class CameraRunner:
         elif cause and words and cause not in self._told and self._state.phase is not Phase.STOPPED:
             self._told.add(cause)
             log.warning("%s: not recorded (%s): %s", camera, cause, supervisor.sentence(words))
-
-
-def address(url: str) -> str:
-    """Where a camera is looked for, in words without user, password or query: some cameras take secrets there."""
-    parts = urlsplit(url)
-    if parts.scheme == "test":
-        return "built-in test pattern"
-    return f"{parts.scheme.upper()} to {parts.netloc.rpartition('@')[2]}, path {parts.path or '/'}"
 
 
 def _clean(text: str) -> str:

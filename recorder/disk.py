@@ -94,6 +94,12 @@ class Writer:
         with self._changed:
             return any(segment.lost is not None for segment in self._segments)
 
+    @property
+    def last_words(self) -> Ended | None:
+        """Those that `finish` was given: they are said when everything is written."""
+        with self._changed:
+            return self._ended
+
     def take_slowest_sync_ms(self) -> int:
         """The longest fdatasync since the last time this was asked."""
         with self._changed:
@@ -179,8 +185,10 @@ class Writer:
                 said = error.strerror or type(error).__name__
                 with self._changed:
                     self._lose(segment, cause, f"{segment.terms.volume_path}: {said}")
-        if segment.lost is not None and not segment.told:
-            wire.send(self._sock, segment.lost)
+        with self._changed:
+            untold, segment.told = segment.lost if not segment.told else None, True
+        if untold is not None:
+            wire.send(self._sock, untold)
 
     def _record(self, segment: _Segment) -> None:
         """From `.part` to `Closed`, unless the segment is lost on the way."""
@@ -208,6 +216,8 @@ class Writer:
             if done:
                 return
             for piece in pieces:
+                if segment.lost is not None:  # meanwhile: its lock is let go of as soon as can be
+                    return
                 file.write(piece)
             now = time.monotonic()
             if unsynced_since is None and pieces:
@@ -237,7 +247,8 @@ class Writer:
         )
 
     def _lose(self, segment: _Segment, cause: GapCause, detail: str) -> None:
-        """With the lock held. Tells the daemon at once if it knows of the segment, because the disk may hang."""
+        """With the lock held. Tells the daemon at once if it knows of the segment, because the disk may hang; the file
+        is still locked then, so the daemon asks for it until it is free."""
         segment.lost = segment.lost or Abandoned(segment.seq, cause, detail)
         self._forget_pieces(segment)
         if segment.answered and not segment.told:

@@ -18,7 +18,7 @@ One worker is one session with its camera: it connects, records until something 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,17 @@ from storage.model import GapCause
 
 MAX_MESSAGE_BYTES: Final = 65_536
 """Largest datagram either side sends or accepts; the longest real one (`Start` with a long URL) is under 4 KiB."""
+HELD_MS: Final = 1_600
+"""S6: a power cut costs at most this, `sync_ms`, and as long as the last sync takes. What is in memory at the worst
+instant: packets that wait at a cut for sound (1 s), the fragment in the making (0.5 s), what gathers during a nap of
+the reader (0.1 s)."""
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""What a worker counts; more than that no database keeps."""
+Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+WallMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""Up to the end of the year 9999: a segment's file is named after it."""
+Sha256Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -56,7 +67,7 @@ class Start(Message, frozen=True, tag="start"):
     """Hex hash of the last committed segment, "" when there is none."""
     segment_ms: int
     sync_ms: int
-    """A file's data is synced at least this often; with the fragment length it keeps S6."""
+    """A file's data is synced at least this often; see `HELD_MS`."""
     terms: Terms
 
     def __repr__(self) -> str:
@@ -80,8 +91,6 @@ class Refused(Message, frozen=True, tag="refused"):
 class Cut(Message, frozen=True, tag="cut"):
     """Begin a new segment at the next key frame, e.g. because the wall clock was stepped."""
 
-    reason: str
-
 
 class Stop(Message, frozen=True, tag="stop"):
     """Close the segment, say `Ended`, exit."""
@@ -101,27 +110,30 @@ class Connected(Message, frozen=True, tag="connected"):
 class Opening(Message, frozen=True, tag="opening"):
     """A segment begins: its first key frame was shown at `wall_ms`, on this boot's clock `boottime_ms`."""
 
-    seq: int
-    wall_ms: int
-    boottime_ms: int
+    seq: Seq
+    wall_ms: WallMs
+    boottime_ms: Count
     terms: Terms
 
 
 class Closed(Message, frozen=True, tag="closed"):
     """The file lies complete, synced and under its final name."""
 
-    seq: int
-    end_wall_ms: int
-    end_boottime_ms: int
-    bytes: int
-    sha256: str
-    video_frames: int
+    seq: Seq
+    end_wall_ms: WallMs
+    end_boottime_ms: Count
+    bytes: Count
+    sha256: Sha256Hex
+    video_frames: Count
 
 
 class Abandoned(Message, frozen=True, tag="abandoned"):
-    """The segment could not be written on (disk); what is durable of its `.part` is for recovery."""
+    """The segment could not be written on (disk); what is durable of its `.part` is for salvage.
 
-    seq: int
+    Said at once, also while the disk hangs: the file may stay locked for a while.
+    """
+
+    seq: Seq
     cause: GapCause
     detail: str
 
@@ -129,16 +141,17 @@ class Abandoned(Message, frozen=True, tag="abandoned"):
 class Stats(Message, frozen=True, tag="stats"):
     """Since `Connected`; counters only grow. `last_frame_boottime_ms` is 0 before the first frame."""
 
-    video_frames: int
-    bytes: int
-    last_frame_boottime_ms: int
-    repaired: int
+    video_frames: Count
+    bytes: Count
+    last_frame_boottime_ms: Count
+    repaired: Count
     """Packets whose timestamps had to be mended."""
-    dropped: int
+    dropped: Count
     """Packets that could not be kept."""
-    slowest_sync_ms: int
+    slowest_sync_ms: Count
     """Longest fdatasync since the last report."""
-    queued_bytes: int
+    queued_bytes: Count
+    """Bytes that wait for the disk."""
 
 
 class Ended(Message, frozen=True, tag="ended"):
@@ -150,7 +163,7 @@ class Ended(Message, frozen=True, tag="ended"):
     came_back: str
     """"401 Unauthorized": what came back."""
     check: str
-    """"user and password of this camera in edged.toml": what to check."""
+    """"user and password of this camera": what to check, worded to follow "Check "."""
 
 
 ToWorker = Start | Terms | Granted | Refused | Cut | Stop

@@ -34,9 +34,18 @@ RETRY_NS: Final = 5 * NS_PER_S
 SILENT_NS: Final = 10 * NS_PER_S
 """No picture for so long, although the connection stands: a camera that sends nothing but reports."""
 NO_KEY_NS: Final = 30 * NS_PER_S
-"""Pictures, but no key frame for so long: longer than any sane interval between them."""
+"""Pictures, but no key frame to begin a segment with for so long: longer than any sane interval between them. While a
+segment is being written more patience costs nothing: it only gets longer, at most thrice as long as it should be."""
 LIVE_WAITS: Final = 2
 """Packets that had to be waited for until we believe that what gathered while connecting is read: one may be chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A session that has no more sense, because this did not come for so long."""
+
+    cause: GapCause
+    patience_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,7 @@ class Recording:
             for mended in self._menders[is_video].mend(raw, self._timeline.media_at(now_ns)):
                 self._pass_on(mended, now, is_video=is_video)
 
-    def tick(self) -> GapCause | None:
+    def tick(self) -> Overdue | None:
         """Once a second: let go of what waited long enough; says when the session has no more sense."""
         with self._lock:
             if self._finished:
@@ -130,9 +139,12 @@ class Recording:
             now_ns = now.boottime_ms * NS_PER_MS
             self._do(self._segmenter.tick(now_ns), now)
             if now_ns - self._frame_ns > SILENT_NS:
-                return GapCause.STALLED
-            if now_ns - self._key_ns > max(NO_KEY_NS, 2 * self._start.segment_ms * NS_PER_MS):
-                return GapCause.NO_KEYFRAME
+                return Overdue(GapCause.STALLED, SILENT_NS)
+            patience_ns = NO_KEY_NS
+            if self._muxer is not None:
+                patience_ns = max(NO_KEY_NS, 2 * self._start.segment_ms * NS_PER_MS)
+            if now_ns - self._key_ns > patience_ns:
+                return Overdue(GapCause.NO_KEYFRAME, patience_ns)
         return None
 
     def finish(self) -> None:

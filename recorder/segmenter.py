@@ -18,7 +18,8 @@ from recorder.stamps import NS_PER_S, Mended, Scale
 T = TypeVar("T")
 
 CROSSING_NS: Final = NS_PER_S
-"""How long packets wait at a cut for sound; with fragments and syncs of 0.5 s each this still keeps S6."""
+"""How long packets wait at a cut for sound: cameras send it up to 0.9 s after the picture of the same instant. Part of
+what a power cut costs (S6, `messages.HELD_MS`)."""
 SOUND_ALIVE_NS: Final = 2 * NS_PER_S
 """Sound that was last heard longer ago is not waited for."""
 WAITING_MAX: Final = 512
@@ -42,7 +43,6 @@ class Begin(Generic[T]):
 
     at_ns: int
     sound: bool
-    why: Why
     first: T
     """Payload of that key frame, whose parameter sets the file's header must hold."""
 
@@ -91,7 +91,6 @@ class _Crossing(Generic[T]):
 
     at_ns: int
     since_ns: int
-    why: Why
     sound_wanted: bool
     frames: list[Frame[T]] = field(default_factory=list)
 
@@ -193,7 +192,7 @@ class Segmenter(Generic[T]):
         now_ns = frame.packet.arrival_ns
         alive = self._heard_ns is not None and now_ns - self._heard_ns <= SOUND_ALIVE_NS
         wanted = self._sound is not None and (alive or why is Why.FIRST)
-        self._crossing = _Crossing(self._video.ns(frame.packet.pts), now_ns, why, wanted, [frame])
+        self._crossing = _Crossing(self._video.ns(frame.packet.pts), now_ns, wanted, [frame])
         self._pending = None
 
     def _is_decided(self, crossing: _Crossing[T], now_ns: int) -> bool:
@@ -215,7 +214,7 @@ class Segmenter(Generic[T]):
         self._file = _File(first.pts, origin, crossing.at_ns, sound, crossing.at_ns)
         self._crossing = None
         self._begun = True
-        actions.append(Begin(crossing.at_ns, sound, crossing.why, first.payload))
+        actions.append(Begin(crossing.at_ns, sound, first.payload))
         for frame in crossing.frames:
             actions += self._put_picture(self._file, frame)
             actions += self._flow(frame.packet.arrival_ns)

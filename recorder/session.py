@@ -25,8 +25,6 @@ class Phase(StrEnum):
     RECORDING = "recording"
     HELD_BACK = "held-back"
     """Frames arrive, but no segment may be written (disk full, floor-protect, I/O error)."""
-    STALLED = "stalled"
-    """Asked to end, because no picture comes."""
     ENDING = "ending"
     """Said its last words or was killed; the process has still to go."""
     BACKING_OFF = "backing-off"
@@ -36,18 +34,16 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """All deadlines of a session, in ms of this boot's clock. Tests shorten them; the daemon has no reason to."""
+    """All deadlines of a session, in ms of this boot's clock. Tests shorten them; the daemon has no reason to.
+
+    Whether pictures and key frames come is for the worker to watch, who sees the packets; a worker that says nothing
+    is for us.
+    """
 
     connect_ms: int = 12_000
     """To `Connected`. Slow cameras need 3 s; more than 12 s, and L1 would not hold after a hanging attempt."""
-    keyframe_ms: int = 30_000
-    """From `Connected` to the first segment: three of the longest GOPs seen on cameras (10 s)."""
-    stall_ms: int = 10_000
-    """Without a new frame: the design's bound for "down"."""
     silence_ms: int = 10_000
     """Without a report, of which one is due every second: the process hangs or was stopped."""
-    finish_ms: int = 3_000
-    """For a stalled session to close its file. What a kill would cost instead, salvage brings back."""
     exit_ms: int = 1_500
     """From the last word, or the kill, to the end of the process."""
     stop_ms: int = 5_000
@@ -82,7 +78,7 @@ class NotSpawned:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A segment's row is written and `Granted` is sent: from its start on the camera is recorded."""
+    """A segment's row is written; `Granted` is about to be sent. From its start on the camera is recorded."""
 
     seq: int
 
@@ -163,7 +159,12 @@ class BeginGap:
 
 @dataclass(frozen=True, slots=True)
 class Salvage:
-    """Tell the keeper to adopt what the session left unfinished; the open gap moves to the end of that."""
+    """These segments will not be closed: what is durable of them is to be adopted, as soon as that is possible.
+
+    A gap that follows moves to the end of that.
+    """
+
+    seqs: frozenset[int]
 
 
 Action: TypeAlias = Spawn | SendStop | Kill | BeginGap | Salvage

@@ -20,9 +20,10 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from recorder import outcome
+from recorder.address import Target
 from recorder.messages import Connected
 from recorder.muxer import box_for, can_mux
-from recorder.outcome import Probe, SessionEnded, Target
+from recorder.outcome import Probe, SessionEnded
 from recorder.testpattern import Pattern, PatternError
 
 PATIENCE_S: Final = 5.0

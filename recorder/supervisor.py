@@ -6,8 +6,7 @@ the fault is over, the longest wait (`Limits.backoff_cap_ms`, or what is left of
 camera needs to connect and show a key frame stay within 15 s.
 
     starting -> connecting -> waiting -> recording <-> held back       (stop: stopping -> ending -> stopped)
-        ^                         \\________\\____________\\__ stalled
-        |                                                      \\
+        ^                         \\________\\____________\\
     backing off <--------------------------------------------- ending (the process has still to go)
 """
 
@@ -42,13 +41,12 @@ from recorder.session import (
 from storage.model import GapCause, Moment
 
 _LIVE: Final = frozenset({Phase.WAITING, Phase.RECORDING, Phase.HELD_BACK})
-"""Phases in which frames and reports are due."""
+"""Phases in which reports are due."""
 
 
 CHECK_PROCESS: Final = "the journal of edged, memory and load of this box; if it happens again, report it"
 CHECK_CAMERA: Final = "that the camera has power and network, and its address in edged's configuration"
 CHECK_STREAM: Final = "the stream in the camera's own pages, and how many others are watching it"
-CHECK_KEYFRAMES: Final = "the key frame interval (GOP, I-frame interval) in the camera's own pages"
 
 Step: TypeAlias = tuple["State", tuple[Action, ...]]
 
@@ -70,9 +68,7 @@ class State:
     due_ms: int = 0
     """Deadline of this phase."""
     heard_ms: int = 0
-    frame_ms: int = 0
-    """When a report last told of a new frame; by our own clock, because a worker is not trusted."""
-    frame_mark: tuple[int, int] = (0, 0)
+    """When the last report came."""
     recording_ms: int | None = None
     """Since when this session records without being held back."""
     unclosed: frozenset[int] = frozenset()
@@ -92,10 +88,20 @@ def next_due_ms(state: State, limits: Limits) -> int | None:
     """When the machine wants a `Tick` at the latest, in boottime; None when only others can move it."""
     if state.phase in (Phase.STARTING, Phase.STOPPED):
         return None
-    if state.phase not in _LIVE:
-        return state.due_ms
-    due_ms = state.heard_ms if _stalls(state, limits) else state.heard_ms + limits.silence_ms
-    return min(due_ms, state.due_ms) if state.phase is Phase.WAITING else due_ms
+    return state.heard_ms + limits.silence_ms if state.phase in _LIVE else state.due_ms
+
+
+def trouble(state: State) -> tuple[GapCause | None, Ended | None]:
+    """Why the camera is not recorded at this instant, and in words; None while it is.
+
+    The gap itself is told when the process is gone; that nothing is recorded any more is known before.
+    """
+    if state.cause is not None or state.phase not in (Phase.ENDING, Phase.STOPPED):
+        return state.cause, state.words
+    if state.stop is not None:
+        return state.stop.cause or GapCause.DAEMON_STOPPED, None
+    words = state.last_words or _words(state, GapCause.WORKER_CRASH, death(None), CHECK_PROCESS)
+    return words.cause or GapCause.UNKNOWN, words
 
 
 def step(state: State, event: Event, now: Moment, chance: float, limits: Limits) -> Step:
@@ -135,10 +141,9 @@ def _message(state: State, event: Connected | Stats | Ended | Misbehaved, now: M
         case Connected():
             if state.phase is not Phase.CONNECTING:
                 return state, ()
-            waiting = _enter(state, Phase.WAITING, now, limits.keyframe_ms)
-            return replace(waiting, heard_ms=now.boottime_ms, frame_ms=now.boottime_ms), ()
+            return replace(_enter(state, Phase.WAITING, now, 0), heard_ms=now.boottime_ms), ()
         case Stats():
-            return _heard(state, event, now), ()
+            return replace(state, heard_ms=now.boottime_ms), ()
         case Ended():
             return _said_last(state, event, now, limits), ()
         case Misbehaved():
@@ -188,7 +193,6 @@ def _attempt(state: State, now: Moment) -> Step:
     fresh = replace(
         state,
         attempt_ms=now.boottime_ms,
-        frame_mark=(0, 0),
         recording_ms=None,
         unclosed=frozenset(),
         last_words=None,
@@ -205,35 +209,15 @@ def _tick(state: State, now: Moment, limits: Limits) -> Step:
         case Phase.CONNECTING:
             said = f"nothing that could be used within {limits.connect_ms / 1000:g} s"
             return _kill(state, now, limits, _words(state, GapCause.UNREACHABLE, said, CHECK_CAMERA))
-        case Phase.STALLED | Phase.STOPPING:
+        case Phase.STOPPING:
             return _kill(state, now, limits, state.last_words)
         case Phase.ENDING:
             return _still_there(state, now, limits)
         case Phase.BACKING_OFF:
             return _attempt(state, now)
         case _:
-            return _overdue(state, now, limits)
-
-
-def _overdue(state: State, now: Moment, limits: Limits) -> Step:
-    """Reports, frames or the first key frame are missing."""
-    now_ms = now.boottime_ms
-    if now_ms >= state.heard_ms + limits.silence_ms:
-        said = f"its recording process said nothing for {limits.silence_ms / 1000:g} s"
-        return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, said, CHECK_PROCESS))
-    if _stalls(state, limits):
-        said = f"connected, but no picture for {limits.stall_ms / 1000:g} s"
-        words = _words(state, GapCause.STALLED, said, CHECK_STREAM)
-    else:
-        said = f"pictures arrive, but no key frame within {limits.keyframe_ms / 1000:g} s"
-        words = _words(state, GapCause.NO_KEYFRAME, said, CHECK_KEYFRAMES)
-    stalled = _enter(replace(state, last_words=words), Phase.STALLED, now, limits.finish_ms)
-    return stalled, (SendStop(),)
-
-
-def _stalls(state: State, limits: Limits) -> bool:
-    """Only a report can tell that no picture comes: without one it is the process that hangs."""
-    return state.heard_ms - state.frame_ms >= limits.stall_ms
+            said = f"its recording process said nothing for {limits.silence_ms / 1000:g} s"
+            return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, said, CHECK_PROCESS))
 
 
 def _still_there(state: State, now: Moment, limits: Limits) -> Step:
@@ -253,12 +237,6 @@ def _kill(state: State, now: Moment, limits: Limits, words: Ended | None) -> Ste
     return _enter(killed, Phase.ENDING, now, limits.exit_ms), (Kill(),)
 
 
-def _heard(state: State, stats: Stats, now: Moment) -> State:
-    mark = (stats.video_frames, stats.last_frame_boottime_ms)
-    frame_ms = state.frame_ms if mark == state.frame_mark else now.boottime_ms
-    return replace(state, heard_ms=now.boottime_ms, frame_ms=frame_ms, frame_mark=mark)
-
-
 def _opened(state: State, event: Opened, now: Moment) -> State:
     """The keeper ended the open gap at the segment's start."""
     opened = replace(state, cause=None, words=None, unclosed=state.unclosed | {event.seq})
@@ -270,22 +248,22 @@ def _opened(state: State, event: Opened, now: Moment) -> State:
 def _withheld(state: State, event: Withheld, now: Moment) -> Step:
     """The camera stays connected and asks again with its next segment.
 
-    The gap begins where this segment would have: its predecessor may still be on its way to being committed. The row
-    may exist if the keeper failed half-way: salvage will know.
+    The gap begins where this segment would have: its predecessor may still be on its way to being committed.
     """
     said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
-    held, actions = _gap(replace(state, unclosed=state.unclosed | {event.seq}), said, event.at)
+    held, actions = _gap(state, said, event.at)
     return _hold(held, now), actions
 
 
 def _abandoned(state: State, event: Abandoned, now: Moment) -> Step:
-    """The keeper adopted what is durable of it. If its successor is open already, the keeper knows the hole as well."""
+    """Nothing more comes of it, and the worker may still hold it. With a successor open, no gap lasts."""
     left = replace(state, unclosed=state.unclosed - {event.seq})
-    if state.cause is not None or any(seq > event.seq for seq in left.unclosed):
-        return left, ()
-    said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
-    held, actions = _gap(left, said, None)
-    return _hold(held, now), actions
+    actions: tuple[Action, ...] = ()
+    if state.cause is None and not any(seq > event.seq for seq in left.unclosed):
+        said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
+        held, actions = _gap(left, said, None)
+        left = _hold(held, now)
+    return left, (*actions, Salvage(frozenset({event.seq})))
 
 
 def _hold(state: State, now: Moment) -> State:
@@ -294,7 +272,7 @@ def _hold(state: State, now: Moment) -> State:
 
 
 def _said_last(state: State, ended: Ended, now: Moment, limits: Limits) -> State:
-    """Its own words where it has some; what the machine saw where it only obeyed."""
+    """Its own words, unless it only obeyed."""
     if ended.cause is not None:
         state = replace(state, last_words=ended)
     elif state.last_words is None:
@@ -318,11 +296,11 @@ def _over(state: State, words: Ended, now: Moment, chance: float, limits: Limits
     """The session is over and its process gone: why, what was left, and when next."""
     if state.stop is not None:
         return _stopped(state, now, salvage=True)
-    stable = state.recording_ms is not None and state.frame_ms - state.recording_ms >= limits.stable_ms
+    stable = state.recording_ms is not None and state.heard_ms - state.recording_ms >= limits.stable_ms
     failures = 0 if stable else state.failures
     told, actions = _gap(state, words, _from(state, now))
     if state.unclosed:
-        actions = (*actions, Salvage())
+        actions = (*actions, Salvage(state.unclosed))
     wait_ms = limits.unauthorised_ms
     if words.cause is not GapCause.UNAUTHORISED:
         # Bounded before the power: failures are counted for days.
@@ -351,5 +329,5 @@ def _stopped(state: State, now: Moment, *, salvage: bool) -> Step:
         said = Ended(cause=state.stop.cause, tried="", came_back="", check="")
         stopped, actions = _gap(state, said, _from(state, now))
     if salvage and state.unclosed:
-        actions = (*actions, Salvage())
+        actions = (*actions, Salvage(state.unclosed))
     return _enter(replace(stopped, unclosed=frozenset()), Phase.STOPPED, now, 0), actions

@@ -60,22 +60,10 @@ def offer(sock: socket.socket, message: Message) -> bool:
     return True
 
 
-def _datagram(sock: socket.socket) -> bytes | None:
-    """None at EOF, also when the other side died with something of ours unread."""
+def receive(sock: socket.socket) -> ToWorker | None:
+    """Worker's side: the next command, or None at EOF, also when the daemon died with something of ours unread."""
     try:
         data = sock.recv(MAX_MESSAGE_BYTES + 1)
     except ConnectionResetError:
         return None
-    return data or None
-
-
-def receive(sock: socket.socket) -> ToWorker | None:
-    """Worker's side: the next command, or None at EOF."""
-    data = _datagram(sock)
-    return None if data is None else decode_command(data)
-
-
-def receive_report(sock: socket.socket) -> FromWorker | None:
-    """Daemon's side, blocking, for tests and tools: the next report, or None at EOF. The daemon reads in its loop."""
-    data = _datagram(sock)
-    return None if data is None else decode_report(data)
+    return decode_command(data) if data else None

@@ -21,10 +21,11 @@ from typing import Final, NoReturn
 import msgspec
 
 from recorder import outcome, wire
+from recorder.address import Target
 from recorder.disk import Committed, Writer
 from recorder.messages import Cut, Ended, Granted, Refused, Start, Stop, Terms, ToWorker
-from recorder.outcome import SessionEnded, Target
-from recorder.recording import NO_KEY_NS, SILENT_NS, Recording
+from recorder.outcome import SessionEnded
+from recorder.recording import Recording
 from recorder.source import connect
 from recorder.stamps import NS_PER_S
 from storage.clock import SystemClock
@@ -37,6 +38,9 @@ EXIT_FAULT: Final = 3
 """A thread of ours failed; its `.part` is for recovery."""
 TICK_S: Final = 1.0
 """How often the daemon hears counters."""
+FINISH_TICKS: Final = 3
+"""How long the disk may take with what is left when the session is over; then its cause is told and the rest is for
+salvage. Less than a stop may take (`session.Limits.stop_ms`)."""
 
 
 def main(sock: socket.socket) -> NoReturn:
@@ -81,6 +85,7 @@ class _Session:
         self._terms = start.terms
         self._target = Target.parse(start.url, start.username)
         self._recording: Recording | None = None
+        self._ticks_since_end = 0
         last = Committed(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
         self._writer = Writer(
             sock, camera=start.camera, sync_ms=start.sync_ms, last=last, exit_process=lambda: os._exit(EXIT_DONE)
@@ -123,15 +128,24 @@ class _Session:
                 raise wire.WireError("a second Start")
 
     def _tick(self) -> None:
+        self._hurry()
         recording = self._recording
         if recording is None:
             return
-        match recording.tick():
-            case GapCause.STALLED:
-                self._end(outcome.silent(self._target, SILENT_NS / NS_PER_S))
-            case GapCause.NO_KEYFRAME:
-                self._end(outcome.no_key_frame(self._target, NO_KEY_NS / NS_PER_S))
+        overdue = recording.tick()
+        if overdue is not None:
+            words = outcome.silent if overdue.cause is GapCause.STALLED else outcome.no_key_frame
+            self._end(words(self._target, overdue.patience_ns / NS_PER_S))
         wire.offer(self._sock, recording.stats())
+
+    def _hurry(self) -> None:
+        """A disk that hangs must not keep the session's cause from being told."""
+        ended = self._writer.last_words
+        if ended is not None:
+            self._ticks_since_end += 1
+            if self._ticks_since_end > FINISH_TICKS:
+                wire.offer(self._sock, ended)
+                os._exit(EXIT_DONE)
 
     def _read(self) -> None:
         """Body of the camera's thread."""

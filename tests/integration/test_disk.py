@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import socket
 import threading
@@ -13,13 +14,12 @@ from typing import TypeVar
 
 import pytest
 
-from recorder import wire
 from recorder.disk import Committed, Writer
 from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import GapCause, Moment
 from storage.segmentfile import SegmentFile
-from tests.support.worker import make_terms, make_volume
+from tests.support.worker import make_terms, make_volume, receive_report
 
 M = TypeVar("M", bound=Message)
 
@@ -72,7 +72,7 @@ class Desk:
         return self.volume / segment_path("lobby", at(seq).wall_ms, seq)
 
     def hear(self, kind: type[M]) -> M:
-        message: FromWorker | None = wire.receive_report(self.sock)
+        message: FromWorker | None = receive_report(self.sock)
         assert isinstance(message, kind), message
         return message
 
@@ -204,6 +204,35 @@ def test_a_hanging_disk_is_told_at_once(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert "behind" in desk.hear(Abandoned).detail
     assert desk.writer.is_behind
     goes_on.set()
+
+
+def test_a_lost_segment_is_let_go_of_as_soon_as_the_disk_allows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon adopts what it holds once its lock is free."""
+    hangs, goes_on = threading.Event(), threading.Event()
+    written = []
+
+    def hang(file: SegmentFile, data: bytes) -> int:
+        written.append(data)
+        hangs.set()
+        goes_on.wait(WITHIN_S)
+        return len(data)
+
+    monkeypatch.setattr(SegmentFile, "write", hang)
+    path = desk.begin(1)
+    desk.hear(Opening)
+    desk.writer.add([b"x", b"y", b"z"])
+    desk.writer.answer(Granted(1))
+    assert hangs.wait(WITHIN_S)
+    desk.writer.add([b"x" * 1001])
+    desk.hear(Abandoned)
+    with part(path).open("rb") as file:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        goes_on.set()
+        desk.begin(2)
+        desk.hear(Opening)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert written == [b"x"]
 
 
 def test_the_slowest_sync_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

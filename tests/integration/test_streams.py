@@ -18,7 +18,8 @@ from recorder.disk import Committed, Writer
 from recorder.messages import Stats, Terms
 from recorder.muxer import Box, box_for
 from recorder.probe import check_file
-from recorder.recording import RETRY_NS, Recording
+from recorder.recording import NO_KEY_NS, RETRY_NS, SILENT_NS, Overdue, Recording
+from recorder.stamps import NS_PER_S
 from storage.model import GapCause, Moment
 from tests.support.worker import make_start
 
@@ -291,14 +292,32 @@ def test_a_camera_that_falls_silent_or_sends_no_key_frames_is_told_apart(tmp_pat
     session.feed(packets[:2])
     assert session.recording.tick() is None
     session.clock.boottime_ms += 10_001
-    assert session.recording.tick() is GapCause.STALLED
+    assert session.recording.tick() == Overdue(GapCause.STALLED, SILENT_NS)
     delta = next(packet for packet in packets if not packet.is_keyframe)
     while session.clock.boottime_ms < FIRST_MS + 121_000:
         session.clock.boottime_ms += 5_000
         session.feed([delta])
-    assert session.recording.tick() is GapCause.NO_KEYFRAME
+    assert session.recording.tick() == Overdue(GapCause.NO_KEYFRAME, 2 * 60 * NS_PER_S)
     session.recording.finish()
     assert session.recording.tick() is None
+    session.close()
+
+
+def test_without_a_file_that_grows_a_key_frame_is_not_waited_for_for_long(tmp_path: Path) -> None:
+    """Whatever the length of a segment: nothing is recorded meanwhile."""
+    session = Session(coded("libx264", 2), tmp_path)
+    packets = session.packets()
+    session.feed(packets[:2])
+    session.kept.lost = True
+    delta = next(packet for packet in packets if not packet.is_keyframe)
+    while session.clock.boottime_ms < FIRST_MS + 24_000:
+        session.clock.boottime_ms += 5_000
+        session.feed([delta])
+        assert session.recording.tick() is None
+    session.clock.boottime_ms += 5_000
+    session.feed([delta])
+    assert session.recording.tick() == Overdue(GapCause.NO_KEYFRAME, NO_KEY_NS)
+    session.recording.finish()
     session.close()
 
 

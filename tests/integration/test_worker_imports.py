@@ -1,10 +1,12 @@
-"""A worker costs what it imports: 64 cameras carry it 64 times."""
+"""A process costs what it imports: 64 cameras carry a worker 64 times, and the daemon needs no libav."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+
+import av
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "sqlite_utils", "edged", "mqtt", "click", "rich"}
@@ -16,3 +18,15 @@ def test_a_worker_imports_nothing_that_it_does_not_need() -> None:
     modules = {name.partition(".")[0] for name in listed.stdout.split()}
     assert {"av", "recorder", "storage", "msgspec"} <= modules
     assert modules.isdisjoint(HEAVY), modules & HEAVY
+
+
+def test_the_daemon_does_not_load_libav_not_even_to_tell_its_version() -> None:
+    program = (
+        "import sys, edged.main, edged.daemon, recorder.process, recorder.camera; from edged.versions import versions;"
+        "told = versions(); print(told.av, told.ffmpeg, *sys.modules)"
+    )
+    listed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    av_told, ffmpeg_told, *modules = listed.stdout.split()
+    assert (av_told, ffmpeg_told) == (av.__version__, av.ffmpeg_version_info)
+    assert "edged.daemon" in modules
+    assert "av" not in modules

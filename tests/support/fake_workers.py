@@ -154,6 +154,30 @@ def lying(session: Session) -> None:
     session.until_eof()
 
 
+def anachronistic(session: Session) -> None:
+    """Its first segment began when the box did."""
+    session.connected()
+    wire.send(session.sock, Opening(session.seq, time.time_ns() // 10**6, 0, session.terms))
+    session.until_eof()
+
+
+def clairvoyant(session: Session) -> None:
+    """Closes a segment an hour from now."""
+    session.connected()
+    session.open()
+    ended = (time.time_ns() // 10**6 + 3_600_000, boottime_ms() + 3_600_000)
+    wire.send(session.sock, Closed(session.seq, *ended, 1, SHA256, 1))
+    session.until_eof()
+
+
+def meddling(session: Session) -> None:
+    """Gives up a segment that another session made."""
+    session.connected()
+    session.open()
+    wire.send(session.sock, Abandoned(session.seq + 7, GapCause.IO_ERROR, "not mine"))
+    session.until_eof()
+
+
 def greedy(session: Session) -> None:
     """Asks to record on terms of its own."""
     session.connected()
@@ -165,23 +189,6 @@ def flooding(session: Session) -> None:
     session.connected()
     while True:
         session.report()
-
-
-def stalling(session: Session) -> None:
-    session.connected()
-    session.open()
-    session.report()
-    while not isinstance(session.command(REPORT_S), Stop):
-        session.report(frames=0)
-    session.close()
-    session.end()
-
-
-def keyless(session: Session) -> None:
-    session.connected()
-    while not isinstance(session.command(REPORT_S), Stop):
-        session.report()
-    session.end()
 
 
 def refused(session: Session) -> None:
@@ -242,8 +249,8 @@ def unread(session: Session) -> None:
 BEHAVIOURS: dict[str, Callable[[Session], None]] = {
     behaviour.__name__: behaviour
     for behaviour in (
-        obedient, silent, stubborn, frozen, crashing, garbling, lying, greedy, flooding, stalling, keyless, refused,
-        dropping, leaving, hanging_up, abandoning, overlapping, unread,
+        obedient, silent, stubborn, frozen, crashing, garbling, lying, anachronistic, clairvoyant, meddling, greedy,
+        flooding, refused, dropping, leaving, hanging_up, abandoning, overlapping, unread,
     )
 }  # fmt: skip
 

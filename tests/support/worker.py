@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from recorder import wire
-from recorder.messages import Ended, FromWorker, Granted, Message, Opening, Refused, Start, Terms
+from recorder.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, Granted, Message, Opening, Refused, Start, Terms
 from storage.layout import IDENTITY_NAME, part_path, segment_path
 from storage.model import GapCause
 
@@ -49,6 +49,12 @@ def make_start(volume: Path, url: str, *, segment_ms: int = 2000, username: str 
         sync_ms=500,
         terms=make_terms(volume),
     )
+
+
+def receive_report(sock: socket.socket) -> FromWorker | None:
+    """The daemon's side, blocking: the next report, or None at EOF."""
+    data = sock.recv(MAX_MESSAGE_BYTES + 1)
+    return wire.decode_report(data) if data else None
 
 
 @dataclass
@@ -88,7 +94,7 @@ class Child:
         """The next message, None at EOF; answers an `Opening`."""
         if not select.select([self.sock], [], [], deadline_s)[0]:
             raise TimeoutError(f"nothing for {deadline_s} s after {self.said[-3:]}")
-        message = wire.receive_report(self.sock)
+        message = receive_report(self.sock)
         if message is not None:
             self.said.append(message)
         if isinstance(message, Opening) and self.answering:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import errno
+import re
+from typing import Final
 
 import av
 import pytest
 
 from recorder import outcome
+from recorder.address import Target
 from recorder.messages import Ended
-from recorder.outcome import Probe, Target
+from recorder.outcome import Probe
 from storage.model import GapCause
 
+CHECK: Final = re.compile(r"(the|that|whether|how|user|power|network)\b")
+"""How what to check begins, to be read after "Check "."""
 SECRET = "s3cret:p@ss"
 URL = "rtsp://viewer:s3cret%3Ap%40ss@10.0.0.11/stream1"
 TARGET = Target.parse(URL, "viewer")
@@ -94,6 +99,7 @@ def tell(ended: Ended) -> None:
         assert words
         assert "s3cret" not in words
         assert "rtsp://" not in words
+    assert CHECK.match(ended.check)
 
 
 def test_only_answers_of_the_device_need_no_second_look() -> None:
@@ -106,7 +112,7 @@ def test_only_answers_of_the_device_need_no_second_look() -> None:
 def test_who_gives_no_user_is_told_to_give_one() -> None:
     target = Target.parse("rtsp://10.0.0.11/a", "")
     ended = outcome.open_failed(target, failure("HTTPUnauthorizedError", 401), None, 5.0)
-    assert "give both" in ended.check
+    assert "wants both" in ended.check
 
 
 @pytest.mark.parametrize(
@@ -123,6 +129,10 @@ def test_who_gives_no_user_is_told_to_give_one() -> None:
         (
             "rtsp://10.0.0.9/live?token=s3cret&channel=1",
             "RTSP over TCP to 10.0.0.9:554, path /live?token=…&channel=1, without a user",
+        ),
+        (
+            "rtsp://u:s3cret@10.0.0.9/live/token=a/s3cret",
+            "RTSP over TCP to 10.0.0.9:554, path /live/token=…, without a user",
         ),
     ],
 )

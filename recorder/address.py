@@ -1,0 +1,55 @@
+"""A camera's address in words that anybody may read: for logs, gaps, alarms, the centre.
+
+Pure; imports the standard library only, because the daemon and every worker use it. Keeps that no secret is shown: user
+and password of a URL are left out, and what stands behind a secret word in its path or query is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+RTSP_PORTS: Final = {"rtsp": 554, "rtsps": 322}
+SECRET_IN_PATH: Final = re.compile(r"(?i)((?:pass\w*|pwd|psw|pw|token|key|auth|secret)=)[^&;]*")
+"""Some cameras want their password in the path (/user=admin_password=…). A secret may hold a slash, so it ends only at
+the next parameter. The one list of secret words: whoever refuses or hides such an address uses this."""
+
+
+def without_secrets(path: str) -> str:
+    """A path with its query, as it may be shown."""
+    return SECRET_IN_PATH.sub(r"\1…", path)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a session talks to, without a secret."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    user: str
+
+    @classmethod
+    def parse(cls, url: str, user: str) -> Target:
+        """From a camera's URL; a user or password that stands in it all the same is left out."""
+        parts = urlsplit(url)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        port = parts.port or RTSP_PORTS.get(parts.scheme, 0)
+        return cls(parts.scheme, parts.hostname or "", port, without_secrets(path), user)
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def tried(self) -> str:
+        """What was tried."""
+        if self.scheme == "test":
+            return "the built-in test pattern"
+        way = "RTSP over TLS" if self.scheme == "rtsps" else "RTSP over TCP"
+        user = f"user {self.user}" if self.user else "without a user"
+        return f"{way} to {self.address}, path {self.path or '/'}, {user}"

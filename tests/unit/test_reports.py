@@ -1,0 +1,39 @@
+"""recorder.reports: a minute of samples, and at most one remark a minute."""
+
+from __future__ import annotations
+
+from recorder.messages import Stats
+from recorder.reports import BEHIND_BYTES, MAX_SAMPLES, REMARK_MS, SAMPLES_MS, Reports
+
+
+def stats(*, repaired: int = 0, dropped: int = 0, queued: int = 0) -> Stats:
+    return Stats(1, 1, 1, repaired=repaired, dropped=dropped, slowest_sync_ms=0, queued_bytes=queued)
+
+
+def test_samples_are_those_of_the_last_minute() -> None:
+    reports = Reports()
+    for second in range(100):
+        assert reports.take(stats(), second * 1000) == ""
+    times = [at for at, _ in reports.samples]
+    assert times == list(range(99_000 - SAMPLES_MS, 100_000, 1000))
+
+
+def test_a_worker_that_reports_too_often_costs_no_memory() -> None:
+    reports = Reports()
+    for _ in range(2 * MAX_SAMPLES):
+        reports.take(stats(), 5)
+    assert len(reports.samples) == MAX_SAMPLES
+
+
+def test_what_was_mended_and_lost_is_remarked_upon_once_a_minute_and_adds_up() -> None:
+    reports = Reports()
+    assert reports.take(stats(repaired=2), 0) == "timestamps of 2 packets were mended"
+    assert reports.take(stats(repaired=3, dropped=4), REMARK_MS - 1) == ""
+    remark = reports.take(stats(repaired=3, dropped=5), REMARK_MS)
+    assert remark == "timestamps of 1 packets were mended, 5 packets could not be kept"
+    assert reports.take(stats(repaired=3, dropped=5), 3 * REMARK_MS) == ""
+
+
+def test_a_disk_that_falls_behind_is_remarked_upon_before_it_costs_a_segment() -> None:
+    assert Reports().take(stats(queued=BEHIND_BYTES), 0) == ""
+    assert Reports().take(stats(queued=20 << 20 | 1), 0) == "20 MiB wait for the disk"
