@@ -69,13 +69,13 @@ def advance(connection: sqlite3.Connection, camera: int, to: Point) -> None:
 
 
 def in_progress(connection: sqlite3.Connection, camera: int) -> bool:
-    """The camera's last segment is open, in this run: its end, once known, joins what follows to it.
+    """The camera's last segment is open: its end, once known, joins what follows to it.
 
-    One that an earlier run left, or that could not be committed while a later one was, speaks for nothing but itself.
+    One before it that is still open, because its volume is away or its file cannot be read, speaks for itself alone.
     """
     row = connection.execute(
-        "SELECT state = 'open' AND run = (SELECT max(number) FROM runs) FROM segments"
-        " WHERE camera = ? AND name IS NULL AND unproven = 0 ORDER BY seq DESC LIMIT 1",
+        "SELECT state = 'open' FROM segments WHERE camera = ? AND name IS NULL AND unproven = 0"
+        " ORDER BY seq DESC LIMIT 1",
         (camera,),
     ).fetchone()
     return bool(row and row[0])

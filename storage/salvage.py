@@ -78,8 +78,11 @@ class Salvager:
             listing = _list({(row.volume, row.relative.parent) for row in ours}, volumes)
             repairs = reconcile(listing, [Expected(row.id, row.volume, row.relative) for row in ours], ())
             for row, repair in zip(ours, repairs, strict=False):  # what lies beside their files is let be
+                if self._stop.is_set():
+                    outcome.left.append(f"{repair.relative} and what comes after it: edged is stopping")
+                    outcome.again = True
+                    break
                 with self._told(outcome, repair):
-                    self._go_on()
                     self._repair(repair, row, outcome, cause, detail)
         return outcome
 
@@ -103,15 +106,16 @@ class Salvager:
         today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
         for camera, newest_wall_ms in self._database.read(queries.newest_starts):
             if self._stop.is_set():
-                outcome.again = True
                 break
             days = _days(today, newest_wall_ms)
             listing = _list({(volume, PurePosixPath(camera, day)) for volume in volumes for day in days}, volumes)
             vouched = self._vouched(camera, listing.entries)
             for repair in reconcile(listing, (), vouched):
+                if self._stop.is_set():
+                    break
                 with self._told(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
-                    self._go_on()
                     self._adopt_orphan(repair, camera, volumes[repair.volume].path, outcome)
+        outcome.again = outcome.again or self._stop.is_set()
         return outcome
 
     def _vouched(self, camera: str, entries: Sequence[Entry]) -> set[tuple[str, PurePosixPath]]:
@@ -233,10 +237,6 @@ class Salvager:
         except StoreError as error:
             outcome.left.append(f"{repair.relative}: {error.what}")
 
-    def _go_on(self) -> None:
-        if self._stop.is_set():
-            raise _Stopped
-
     def _seal(self, file: BinaryIO, root: Path, repair: Repair, found: Mp4Summary) -> tuple[Sha256, int]:
         """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hash and size."""
         path = root / repair.relative
@@ -267,7 +267,8 @@ class Salvager:
         file.seek(0)
         while block := file.read(HASH_BLOCK_BYTES):
             digest.update(block)
-            self._go_on()
+            if self._stop.is_set():
+                raise _Stopped
         return digest.digest()
 
 

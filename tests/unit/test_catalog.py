@@ -423,7 +423,10 @@ def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
     assert book.db.execute("SELECT count(*) FROM destroyed").fetchone() == (0,), "nobody knows that it was footage"
 
 
-def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(book: Book) -> None:
+def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "RATE_SEGMENTS", 3)
     book.enrol(at(0))
     for seq in range(1, 5):
         book.open(seq, at(10 * seq))
@@ -433,7 +436,7 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(book: Book) 
         book.close(seq, at(10 * seq + 10, wall_offset_s=-86_400), size=500)
     assert queries.next_bytes(book.db, book.life.run) == {"lobby": 500}
     (lobby,) = queries.usage(book.db, Point.of(1, at(100)))
-    assert lobby.newest == at(80, wall_offset_s=-86_400)
+    assert (lobby.newest, lobby.bytes_per_day) == (at(80, wall_offset_s=-86_400), 50 * 86_400)
     assert queries.newest_starts(book.db) == [("lobby", at(70, wall_offset_s=-86_400).wall_ms)]
 
 
