@@ -196,7 +196,9 @@ def test_whether_others_or_floors_hold_the_space_is_told(
 
 
 def test_after_an_interrupt_nothing_is_begun(office: Office) -> None:
+    office.enrol("door")
     left_behind(office)
+    left_behind(office, "door")
     office.crash()
     office.start()
     office.enrol("lobby")
@@ -206,11 +208,16 @@ def test_after_an_interrupt_nothing_is_begun(office: Office) -> None:
     office.store.interrupt()
     before = office.files()
     report = office.store.recover()
-    assert (report.adopted, report.again, len(report.left)) == (0, True, 1)
+    assert (report.adopted, report.again, len(report.left)) == (0, True, 1), "told once, not for each"
     assert office.store.sweep(dict).destroyed == 0
     salvaged = office.salvage("lobby", dead.opening.seq)
     assert (salvaged.segments, "stopping" in salvaged.left[0]) == ((), True)
     assert office.files() == before
+
+
+def test_an_interrupted_look_for_files_without_a_row_is_to_be_repeated(office: Office) -> None:
+    office.store.interrupt()
+    assert office.store.recover().again
 
 
 def test_a_hash_is_left_off_at_its_next_block_and_begun_anew_later(
