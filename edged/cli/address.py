@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from edged import exits
-from edged.cli.client import CallError, Daemon
+import click
+
+from edged.cli.client import Daemon
 from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
 
 
@@ -28,15 +31,29 @@ class Address:
 
 
 def configured_socket(config: Path | None) -> Path:
-    """[paths] socket of the configuration. The default file may be absent or unreadable: its owner is the daemon."""
+    """[paths] socket of the configuration, whatever else is wrong with it: a typing error must not hide the daemon.
+
+    Where there is none to be had it is the default, with a warning, which needs none where the default file is absent
+    or its owner's, the daemon's, alone.
+    """
+    file = config or DEFAULT_CONFIG
     try:
-        with (config or DEFAULT_CONFIG).open("rb") as file:
-            paths = tomllib.load(file).get("paths", {})
-    except (OSError, ValueError) as error:
-        if config is None:
+        return _socket_in(tomllib.loads(file.read_bytes().decode("utf-8-sig")))
+    except OSError as error:
+        reason = error.strerror or "it is not a file"
+        if config is None and isinstance(error, (FileNotFoundError, PermissionError)):
             return DEFAULT_SOCKET
-        reason = error.strerror if isinstance(error, OSError) else "it is not TOML"
-        action = f"edgectl config check {config}, or name the socket: --socket PATH"
-        raise CallError(f"{config} cannot be read: {reason}", action, exits.CONFIG) from None
-    socket = paths.get("socket") if isinstance(paths, dict) else None
-    return Path(socket) if isinstance(socket, str) and socket else DEFAULT_SOCKET
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        reason = f"it is not TOML (edgectl config check {file})"
+    except ValueError as error:
+        reason = str(error)
+    click.echo(f"edgectl: {file} does not say where the socket is: {reason}; trying {DEFAULT_SOCKET}", err=True)
+    return DEFAULT_SOCKET
+
+
+def _socket_in(tables: Mapping[str, Any]) -> Path:
+    paths = tables.get("paths", {})
+    socket = paths.get("socket", str(DEFAULT_SOCKET)) if isinstance(paths, dict) else None
+    if not isinstance(socket, str) or not socket.startswith("/") or "\0" in socket:
+        raise ValueError("its paths.socket is not an absolute path")
+    return Path(socket)

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,9 @@ STYLES: Final = {
 }
 NARROW: Final = 60
 """Columns of a terminal below which every cell folds: else the first, which says what a line is about, has no room."""
+
+ONE_LINE_MIN: Final = 8
+"""Columns that a detail is left at least: a word of it."""
 
 
 def clean(text: str) -> str:
@@ -99,6 +103,21 @@ def table(*headings: str, right: tuple[str, ...] = (), folds: tuple[int, ...] = 
             overflow="fold" if folding else "ellipsis",
         )
     return made
+
+
+class OneLine:
+    """A cell that takes what room is left and ends in … where that is too little."""
+
+    def __init__(self, content: str) -> None:
+        self._text = text(content)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(ONE_LINE_MIN, self._text.cell_len), self._text.cell_len)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        cut = self._text.copy()
+        cut.truncate(options.max_width, overflow="ellipsis")
+        yield cut
 
 
 class _Table(Table):

@@ -12,7 +12,21 @@ from rich.padding import Padding
 from rich.text import Text
 
 from edged import documents, units
-from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
+from edged.cli.cells import (
+    STYLES,
+    OneLine,
+    between,
+    clean,
+    local,
+    megabits,
+    number,
+    picture,
+    share,
+    span,
+    styled,
+    table,
+    text,
+)
 from edged.cli.screens import volumes
 
 SHORT_GAP_S: Final = 9.95
@@ -51,7 +65,7 @@ def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
     return Group(heading, Padding(facts, (0, 0, 1, 2)))
 
 
-def segments(document: documents.Segments, zone: ZoneInfo) -> RenderableType:
+def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
     """By directory, so that a path fits and can be copied; oldest first."""
     if not document.segments:
         return Text("No segments.")
@@ -68,10 +82,12 @@ def segments(document: documents.Segments, zone: ZoneInfo) -> RenderableType:
             )
         parts += [Text(clean(str(directory)), style="bold", overflow="fold"), made, ""]
     total = sum(segment.bytes for segment in document.segments)
-    return Group(*parts, Text(f"{len(document.segments)} segments, {units.format_size(total)}"))
+    summary = Text(f"{len(document.segments)} segments, {units.format_size(total)}")
+    return Group(*parts, summary, *_more(len(document.segments), limit))
 
 
-def gaps(document: documents.Gaps, zone: ZoneInfo) -> RenderableType:
+def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
+    """A detail is cut at the end of its line: it may be long, and --json has it in full."""
     if not document.gaps:
         return Text("No gaps.")
     made = table("Camera", "Start", "Length", "Cause", "Detail", right=("Length",), folds=(0, 4))
@@ -82,9 +98,14 @@ def gaps(document: documents.Gaps, zone: ZoneInfo) -> RenderableType:
             local(gap.start, zone),
             Text("lasting", style="yellow") if length is None else _length(length),
             text(gap.cause, "bold red" if gap.cause == "unknown" else ""),
-            text(gap.detail),
+            OneLine(gap.detail),
         )
-    return made
+    return Group(made, *_more(len(document.gaps), limit))
+
+
+def _more(shown: int, limit: int | None) -> list[Text]:
+    """What --limit may have cut off."""
+    return [Text(f"the first {shown}; there may be more: a larger --limit, or --from")] if shown == limit else []
 
 
 def _length(seconds: float) -> str:

@@ -18,6 +18,7 @@ import click
 from edged import exits
 from edged.cli.address import Address
 from edged.cli.client import CallError
+from edged.cli.options import AS_GIVEN
 from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
 
 INTERRUPTED: Final = 130
@@ -43,10 +44,8 @@ class LateVerbs(click.Group):
 
 
 @click.group(cls=LateVerbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--config", metavar="FILE", type=click.Path(path_type=Path), help=f"Says where the socket is.  [{DEFAULT_CONFIG}]"
-)
-@click.option("--socket", metavar="PATH", type=click.Path(path_type=Path), help=f"The daemon's.  [{DEFAULT_SOCKET}]")
+@click.option("--config", metavar="FILE", type=AS_GIVEN, help=f"Says where the socket is.  [{DEFAULT_CONFIG}]")
+@click.option("--socket", metavar="PATH", type=AS_GIVEN, help=f"The daemon's.  [{DEFAULT_SOCKET}]")
 @click.pass_context
 def edgectl(context: click.Context, config: Path | None, socket: Path | None) -> None:
     """Ask a running edged how it is, what it has recorded, and what it will do."""
@@ -57,23 +56,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run; the exit code. Not click's own `main`, which would end with 1 where a pipe closes."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has gone: head, less
+        _drop_output()
+        return PIPE_CLOSED
+    except OSError as error:
+        _drop_output()
+        what = error.filename or "the output cannot be written"
+        click.echo(f"edgectl: {what}: {error.strerror or error}", err=True)
+        return exits.FAILED
+    return code
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
         with edgectl.make_context("edgectl", list(words)) as context:
             code = edgectl.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
-        return exits.USAGE if isinstance(error, click.UsageError) else exits.FAILED
+        return _refuse(error, words)
     except CallError as error:
         return _tell(error, words)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (head, less): what Python still holds for it must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
     return code if isinstance(code, int) else exits.OK
+
+
+def _drop_output() -> None:
+    """What Python still holds for standard output must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
+    """Wrong usage: click's own words to a person, a document to a program."""
+    code = exits.USAGE if isinstance(error, click.UsageError) else exits.FAILED
+    if "--json" not in words:
+        error.show()
+        return code
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "edgectl"
+    return _tell(CallError(error.format_message(), f"see {command} --help", code), words)
 
 
 def _tell(error: CallError, words: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -11,7 +12,10 @@ from edged.cli.address import Address
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_TIMES: Final = "RFC 3339, 'YYYY-MM-DD HH:MM[:SS]' in site time, or -2h"
+_TIMES: Final = "RFC 3339, 'YYYY-MM-DD [HH:MM[:SS]]' in site time, or -2h"
+
+AS_GIVEN: Final = click.Path(path_type=Path, readable=False)
+"""Whether it can be read is found out, and told in our words, when it is read."""
 
 address_given = click.make_pass_decorator(Address)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document (docs/schemas).")

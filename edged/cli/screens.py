@@ -24,7 +24,7 @@ EXIT_OF: Final = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 """What `status --check` ends with, as monitoring plugins do."""
 
 
-def status(document: documents.Status, tongue: Language = "en", *, wrap: bool = False) -> RenderableType:
+def status(document: documents.Status, tongue: Language = "en", *, wrap: bool = False) -> Group:
     """The whole screen. Unless it must `wrap` (to be redrawn), the verdict is one line of output, for grep and tail."""
     zone = ZoneInfo(document.timezone)
     parts: list[RenderableType] = [*_heading(document, zone, tongue), ""]

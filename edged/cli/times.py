@@ -1,6 +1,6 @@
-"""Times as people write them: RFC 3339, `YYYY-MM-DD HH:MM[:SS]` in the site's time, or `-2h`.
+"""Times as people write them: RFC 3339, `YYYY-MM-DD [HH:MM[:SS]]` in the site's time, or `-2h`.
 
-Pure: now and the time zone are values.
+A date alone is its beginning. Pure: now and the time zone are values.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Final
 
 from edged import units
 
-WAYS: Final = '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" (site time) or "-2h"'
-_LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?")
+WAYS: Final = '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" or "2026-03-01" (site time), or "-2h"'
+_LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?")
 _FULL: Final = re.compile(r"\d{4}-\d{2}-\d{2}[ Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 
 

@@ -13,7 +13,7 @@ from edged import documents, exits
 from edged.cli import lists, printing, screens, times
 from edged.cli.address import Address
 from edged.cli.client import CallError
-from edged.cli.options import address_given, interval_options, json_option
+from edged.cli.options import AS_GIVEN, address_given, interval_options, json_option
 from edged.cli.session import Session, checked
 from edged.cli.watch import watch as watch_status
 from edged.cli.words import Language, language, word
@@ -82,7 +82,7 @@ def segments(
     session = Session(address.daemon(), as_json)
     first, last = interval(session, start, end)
     document = session.read(documents.Segments, "/v1/segments", camera=camera, from_=first, to=last, limit=limit)
-    session.print(document, lambda: lists.segments(document, session.zone))
+    session.print(document, lambda: lists.segments(document, session.zone, limit))
 
 
 @click.command()
@@ -96,7 +96,7 @@ def gaps(
     session = Session(address.daemon(), as_json)
     first, last = interval(session, start, end)
     document = session.read(documents.Gaps, "/v1/gaps", camera=camera, from_=first, to=last, limit=limit)
-    session.print(document, lambda: lists.gaps(document, session.zone))
+    session.print(document, lambda: lists.gaps(document, session.zone, limit))
 
 
 def interval(session: Session, start: str | None, end: str | None) -> tuple[str | None, str | None]:
@@ -155,7 +155,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=AS_GIVEN, required=False)
 @json_option
 @address_given
 def check(address: Address, file: Path | None, *, as_json: bool) -> int:

@@ -7,8 +7,9 @@ import time
 from datetime import datetime
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.segment import Segment
 from rich.text import Text
 
 from edged import exits
@@ -39,11 +40,36 @@ def watch(daemon: Daemon, tongue: Language) -> int:
         return exits.OK
 
 
+class Fitted:
+    """Parts one below the other. On a screen too low for all, the last, the verdict, stays, and how much is hidden."""
+
+    def __init__(self, parts: Group, tongue: Language) -> None:
+        self._parts = parts
+        self._tongue = tongue
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        flowing = options.update(height=None)
+
+        def drawn(part: RenderableType) -> list[list[Segment]]:
+            return console.render_lines(part, flowing, pad=False)
+
+        *upper, verdict = self._parts.renderables
+        body, last = drawn(Group(*upper)), drawn(verdict)
+        if options.height is not None and len(body) + len(last) > options.height:
+            room = max(0, options.height - len(last) - 1)
+            hint = word("… {} more lines: edgectl status", self._tongue).format(len(body) - room)
+            body = body[:room] + drawn(Text(hint, style="yellow", no_wrap=True, overflow="ellipsis"))
+            body = body[: max(0, options.height - len(last))]
+        for line in body + last:
+            yield from line
+            yield Segment.line()
+
+
 def look(daemon: Daemon, tongue: Language) -> RenderableType:
     """The screen now; a daemon that is down for a moment does not end the watching."""
     try:
-        return screens.status(checked(Status, daemon.get("/v1/status")), tongue, wrap=True)
+        return Fitted(screens.status(checked(Status, daemon.get("/v1/status")), tongue, wrap=True), tongue)
     except CallError as error:
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         last = screens.verdict("unknown", word(error.action, tongue), tongue, wrap=True)
-        return Group(Text(now), "", text(error.error), "", last)
+        return Fitted(Group(Text(now), "", text(error.error), "", last), tongue)

@@ -65,6 +65,8 @@ WORDS: Final[Mapping[str, str]] = {
     "warning": "注意",
     "critical": "異常",
     "more; see": "則未列，請執行",
+    # a low screen
+    "… {} more lines: edgectl status": "… 另有 {} 行，請執行 edgectl status",
     # spans
     "d": "天",
     "h": "時",

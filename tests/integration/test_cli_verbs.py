@@ -186,7 +186,6 @@ def test_status_speaks_the_reader_s_language(
         [],
         ["nonsense"],
         ["status", "--nonsense"],
-        ["status", "--watch", "--json"],
         ["status", "--watch", "--check"],
         ["segments", "--limit", "0"],
         ["segments", "--limit", "many"],
@@ -200,6 +199,27 @@ def test_wrong_usage_is_64(daemon: Answering, arguments: list[str], capsys: pyte
     said = capsys.readouterr()
     assert "Usage: edgectl" in said.err
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "help_of"),
+    [
+        (["gaps", "--from", "tomorrow"], "edgectl gaps"),
+        (["gaps", "--limit", "x"], "edgectl gaps"),
+        (["segments", "--nonsense"], "edgectl segments"),
+        (["status", "--watch"], "edgectl status"),
+        (["nonsense"], "edgectl"),
+        (["config", "check", "a", "b"], "edgectl config check"),
+    ],
+)
+def test_to_a_program_wrong_usage_is_told_as_a_document(
+    daemon: Answering, arguments: list[str], help_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(daemon, *arguments, "--json") == exits.USAGE
+    said = capsys.readouterr()
+    document = documents.Error.model_validate_json(said.out)
+    assert (document.exit, document.action, said.err) == (exits.USAGE, f"see {help_of} --help", "")
+    assert document.error
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["status", "-h"], ["config", "check", "--help"]])
@@ -253,6 +273,9 @@ def test_a_socket_that_may_not_be_opened_is_77(
     monkeypatch.setattr("edged.cli.client.socket.socket.connect", refuse)
     assert run(daemon, "status") == exits.NOT_ALLOWED
     assert "sudo" in capsys.readouterr().out.splitlines()[-1]
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert run(daemon, "cameras") == exits.NOT_ALLOWED
+    assert f"this user may not open {daemon.socket}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"error": 5}', json.dumps(ALARM).encode()])
@@ -277,11 +300,45 @@ def test_the_socket_is_found_through_the_configuration(
     file = tmp_path / "edged.toml"
     file.write_text(f'[paths]\nsocket = "{daemon.socket}"\n')
     assert main(["--config", str(file), "status", "--json"]) == exits.OK
-    file.write_text("[paths\n")
-    assert main(["--config", str(file), "status"]) == exits.CONFIG
-    assert "it is not TOML" in capsys.readouterr().err
-    assert main(["--config", str(tmp_path / "none"), "status"]) == exits.CONFIG
+    file.write_text(f'\ufeff[paths]\nsocket = "{daemon.socket}"\n[site]\nnode = 5\n', "utf-8")
+    assert main(["--config", str(file), "status", "--json"]) == exits.OK
+    assert capsys.readouterr().err == ""
     assert main(["--config", str(tmp_path / "none"), "--socket", str(daemon.socket), "status"]) == exits.OK
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[paths\n", "it is not TOML (edgectl config check "),
+        (b"\xff", "it is not TOML"),
+        (b"paths = 5", "its paths.socket is not an absolute path"),
+        (b'[paths]\nsocket = "\\u0000"', "its paths.socket is not an absolute path"),
+        (b"[paths]\nsocket = 5", "its paths.socket is not an absolute path"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_broken_configuration_does_not_hide_the_daemon(
+    daemon: Answering,
+    tmp_path: Path,
+    content: bytes | None,
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "edged.toml"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", daemon.socket)
+    assert main(["--config", str(file), "cameras", "--json"]) == exits.OK
+    said = capsys.readouterr()
+    assert json.loads(said.out) == SAMPLES[documents.Cameras]
+    (warning,) = said.err.splitlines()
+    assert warning.startswith(f"edgectl: {file} does not say where the socket is: {reason}")
+    assert warning.endswith(f"; trying {daemon.socket}")
+    assert main(["--config", str(file), "status", "--check"]) == screens.EXIT_OF["critical"]
+    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
+    assert main(["--config", str(file), "status", "--check"]) == screens.EXIT_OF["unknown"]
 
 
 def test_config_check_needs_no_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -308,6 +365,17 @@ def test_a_closed_pipe_is_no_traceback(daemon: Answering) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(20) == 141
+
+
+@pytest.mark.parametrize("verb", [["status"], ["cameras", "--json"], ["gaps", "--limit", "x", "--json"], ["--help"]])
+def test_a_full_disk_behind_the_output_is_one_line(daemon: Answering, verb: list[str]) -> None:
+    command = [*EDGECTL, "--socket", str(daemon.socket), *verb]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False
+        )
+    assert done.stderr == "edgectl: the output cannot be written: No space left on device\n"
+    assert done.returncode == exits.FAILED
 
 
 def test_watch_redraws_until_interrupted(daemon: Answering) -> None:

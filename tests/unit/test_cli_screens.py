@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from edged import documents
-from edged.cli import cells, lists, screens, words
+from edged.cli import cells, lists, screens, watch, words
 from edged.documents import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
 
@@ -146,6 +146,43 @@ def test_what_a_camera_says_cannot_command_the_terminal() -> None:
 def test_short_gaps_have_tenths(end: str, length: str) -> None:
     gap = GAP | {"start": "2026-03-01T00:00:05.000Z", "end": f"2026-03-01T{end}Z"}
     assert f" {length}  dropped" in drawn(lists.gaps(sample(documents.Gaps, gaps=[gap]), ZONE))
+
+
+def test_what_a_limit_may_have_cut_off_is_said() -> None:
+    listed, recorded = sample(documents.Gaps), sample(documents.Segments)
+    hint = "; there may be more: a larger --limit, or --from\n"
+    for count, whole, exact, roomy in (
+        (len(listed.gaps), *(drawn(lists.gaps(listed, ZONE, n)) for n in (None, len(listed.gaps), 99))),
+        (
+            len(recorded.segments),
+            *(drawn(lists.segments(recorded, ZONE, n)) for n in (None, len(recorded.segments), 99)),
+        ),
+    ):
+        assert exact == f"{whole}the first {count}{hint}"
+        assert roomy == whole
+
+
+@pytest.mark.parametrize("tongue", list(get_args(words.Language)))
+@pytest.mark.parametrize("height", range(1, 40))
+def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tongue: words.Language) -> None:
+    cameras = [DOOR | {"id": f"camera-{n}"} for n in range(5)]
+    status = sample(documents.Status, cameras=cameras, alarms=[ALARM] * 6)
+    whole = drawn(screens.status(status, tongue, wrap=True)).splitlines()
+    console = Console(file=io.StringIO(), width=80, height=height)
+    fitted = watch.Fitted(screens.status(status, tongue, wrap=True), tongue)
+    options = console.options.update(height=height)
+    lines = ["".join(s.text for s in line).rstrip() for line in console.render_lines(fitted, options)]
+    verdict = whole[-2:]
+    assert len(lines) == height
+    if height >= len(whole):
+        assert lines[: len(whole)] == whole
+    elif height > 2:
+        assert lines[-2:] == verdict
+        assert lines[: height - 3] == whole[: height - 3]
+        assert f" {len(whole) - height + 1} " in lines[-3]
+        assert "edgectl status" in lines[-3]
+    else:
+        assert lines == verdict[:height]
 
 
 def test_nothing_to_list_is_said() -> None:

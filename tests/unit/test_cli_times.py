@@ -25,12 +25,13 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("2026-03-01 08:00", "2026-03-01T00:00:00.000Z"),
         (" 2026-03-01 08:00:30 ", "2026-03-01T00:00:30.000Z"),
         ("2026-03-01T08:00", "2026-03-01T00:00:00.000Z"),
+        ("2026-03-01", "2026-02-28T16:00:00.000Z"),
         ("-2h", "2026-02-28T23:00:00.000Z"),
         ("-1d12h", "2026-02-27T13:00:00.000Z"),
         ("-0s", "2026-03-01T01:00:00.000Z"),
     ],
 )
-def test_three_ways(text: str, utc: str) -> None:
+def test_ways(text: str, utc: str) -> None:
     assert times.rfc3339(times.parse(text, NOW, TAIPEI, end=False)) == utc
 
 
@@ -43,7 +44,6 @@ def test_three_ways(text: str, utc: str) -> None:
         "-2",
         "-",
         "2026-02-30 08:00",
-        "2026-03-01",
         "08:00",
         "2026-03-01T08:00:00+0800",
         "-9999999d",
@@ -62,6 +62,7 @@ def test_an_hour_that_came_twice_is_taken_whole() -> None:
 
 def test_only_a_local_time_needs_the_zone() -> None:
     assert times.is_local("2026-03-01 08:00")
+    assert times.is_local("2026-03-01")
     assert not times.is_local("2026-03-01T08:00:00Z")
     assert not times.is_local("-2h")
 
