@@ -6,6 +6,7 @@ read from its file here and leaves only as SecretStr; no error carries a value t
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import tomllib
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from edged import config_rules
 from edged.config_model import Broker, Camera, Config, Expect, Paths, Recording, Retention, Site, Volume
 from edged.config_problem import ConfigError, Problem, translate
+from edged.defaults import DEFAULT_CONFIG
 
 __all__ = [
     "Broker",
@@ -37,6 +39,11 @@ __all__ = [
 
 MAX_FILE_BYTES: Final = 1_048_576
 """256 cameras with every key come to about 100 kB; a larger file is the wrong file."""
+_WORD: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_KEYS: Final = re.compile(rf"\({_WORD}(?:, {_WORD})*,?\)")
+"""A tuple of keys as Python writes it."""
+_CHARACTER_NAMES: Final = {r"'\n'": "end of line", r"'\r'": "carriage return", r"'\t'": "tab", r"'\x00'": "NUL"}
+_CHARACTERS: Final = re.compile("|".join(map(re.escape, _CHARACTER_NAMES)))
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -78,9 +85,11 @@ def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None
         if len(data) > MAX_FILE_BYTES:
             findings.problem((), f"is larger than {MAX_FILE_BYTES} bytes", "the configuration of edged")
             return None
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8-sig"))  # an editor on Windows may have put a BOM
     except FileNotFoundError:
         findings.problem((), "there is no such file", "see docs/configuration.md for one to begin with")
+    except IsADirectoryError:
+        findings.problem((), "is a directory", f"the file in it, such as {path / DEFAULT_CONFIG.name}")
     except OSError as error:
         findings.problem(
             (),
@@ -96,13 +105,16 @@ def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None
         words = str(error)[: place.start()] if place else str(error)
         where = f", column {place[2]}" if place and place[2] else ""
         findings.problem(
-            (f"line {line}{where}",), f"is not TOML: {_lower(words)}", "text in quotes, one key = value a line"
+            (f"line {line}{where}",), f"is not TOML: {_plain(words)}", "text in quotes, one key = value a line"
         )
     return None
 
 
-def _lower(words: str) -> str:
-    return words[:1].lower() + words[1:]
+def _plain(words: str) -> str:
+    """tomllib's words without Python's way of writing keys and characters."""
+    keyed = _KEYS.sub(lambda keys: ".".join(ast.literal_eval(keys[0])), words)
+    plain = _CHARACTERS.sub(lambda found: _CHARACTER_NAMES[found[0]], keyed)
+    return plain[:1].lower() + plain[1:]
 
 
 def _refuse_open_passwords(findings: config_rules.Findings) -> None:

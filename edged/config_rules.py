@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -58,16 +59,36 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
         findings.warn(
             ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
         )
-    state = _existing(config.paths.state)
+    state = _nearest(config.paths.state)
     for index, volume in enumerate(config.volumes):
-        at = _existing(volume.path)
-        if volume.path.exists() and at.stat().st_dev == state.stat().st_dev:
-            findings.warn(
-                ("volumes", index, "path"),
-                f"lies on the same file system as {config.paths.state}: a full disk stops both",
-                "a file system of its own",
-            )
+        _warn_of_volume(findings, index, volume, config.paths.state, state)
     _warn_of_floors(findings, config)
+
+
+def _warn_of_volume(
+    findings: Findings, index: int, volume: config_model.Volume, state: Path, at: os.stat_result | None
+) -> None:
+    here = _status(volume.path)
+    if here is None:
+        return
+    if not stat.S_ISDIR(here.st_mode):
+        findings.warn(
+            ("volumes", index, "path"), "is not a directory: nothing can be recorded there", "the mount point of a disk"
+        )
+        return
+    if at is not None and here.st_dev == at.st_dev:
+        findings.warn(
+            ("volumes", index, "path"),
+            f"lies on the same file system as {state}: a full disk stops both",
+            "a file system of its own",
+        )
+    total = _total(volume.path)
+    if total is not None and volume.spec().reserve_of(total) >= total:
+        findings.warn(
+            ("volumes", index, "reserve"),
+            f"the disk has {units.format_size(total)} in all: nothing would ever be recorded there",
+            'a smaller one, such as reserve = "5%"',
+        )
 
 
 def _warn_of_floors(findings: Findings, config: Config) -> None:
@@ -87,18 +108,36 @@ def _warn_of_floors(findings: Findings, config: Config) -> None:
 
 def _room(volume: config_model.Volume) -> int | None:
     """How much edged may ever keep there; None while nobody can tell (the disk is not mounted yet)."""
-    if volume.max_bytes is not None:
+    total = _total(volume.path)
+    if total is None:
         return volume.max_bytes
-    if not volume.path.is_dir():
+    left = max(0, total - volume.spec().reserve_of(total))
+    return left if volume.max_bytes is None else min(volume.max_bytes, left)
+
+
+def _total(path: Path) -> int | None:
+    """Bytes of the file system of a directory; None where there is none, or this user may not look."""
+    here = _status(path)
+    if here is None or not stat.S_ISDIR(here.st_mode):
         return None
-    space = os.statvfs(volume.path)
-    total = space.f_blocks * space.f_frsize
-    return max(0, total - volume.spec().reserve_of(total))
+    try:
+        space = os.statvfs(path)
+    except OSError:
+        return None
+    return space.f_blocks * space.f_frsize
 
 
-def _existing(path: Path) -> Path:
-    """The path, or the nearest directory above it that exists."""
-    return next(place for place in (path, *path.parents) if place.exists())
+def _status(path: Path) -> os.stat_result | None:
+    """None where there is nothing, or this user may not look."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _nearest(path: Path) -> os.stat_result | None:
+    """Of the path, or of the nearest directory above it that exists."""
+    return next(filter(None, map(_status, (path, *path.parents))), None)
 
 
 def _tables(raw: Raw, key: str) -> Iterator[tuple[int, Raw]]:

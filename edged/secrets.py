@@ -86,7 +86,7 @@ def _value(data: bytes, path: Path) -> SecretStr:
     if len(data) > MAX_SECRET_BYTES:
         raise SecretError(f"{path} is longer than {MAX_SECRET_BYTES} bytes", "name a file that holds only the password")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SecretError(f"{path} is not UTF-8 text", "save the file as plain text") from None
     text = text.removesuffix("\n").removesuffix("\r")

@@ -287,6 +287,24 @@ def test_a_syntax_error_has_its_line(folder: Path) -> None:
     assert next(iter(problems(folder, "[site"))).startswith("line 1")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[mqtt]\n[mqtt]\n", "cannot declare mqtt twice"),
+        ("['a\\'.b]\n[\"a\\\\\".b]\n", "cannot declare a\\.b twice"),
+        ("a = {b = 1}\n[[a.c]]\n", "cannot mutate immutable namespace a.c"),
+        ('a = "x\n', "illegal character end of line"),
+    ],
+)
+def test_a_syntax_error_is_told_without_python(folder: Path, text: str, words: str) -> None:
+    (found,) = problems(folder, text).values()
+    assert found.problem == f"is not TOML: {words}"
+
+
+def test_a_byte_order_mark_is_no_error(folder: Path) -> None:
+    assert problems(folder, "\ufeff" + SMALL) == {}
+
+
 def test_a_file_that_is_not_there_or_not_text(folder: Path) -> None:
     (missing,), _ = check(folder / "none.toml", {})
     assert (missing.key, missing.problem) == ("", "there is no such file")
@@ -301,7 +319,8 @@ def test_a_file_in_another_encoding_is_told_with_its_line(folder: Path) -> None:
 
 def test_a_directory_and_a_huge_file_are_refused(folder: Path) -> None:
     (problem,), _ = check(folder, {})
-    assert problem.problem.startswith("cannot be read")
+    assert problem.problem == "is a directory"
+    assert problem.instead.endswith(str(folder / "edged.toml"))
     path = written(folder, "#" * (config.MAX_FILE_BYTES + 1))
     (problem,), _ = check(path, {})
     assert "is larger than" in problem.problem

@@ -23,6 +23,7 @@ def put(path: Path, data: bytes, mode: int = 0o600) -> None:
         (b"word\r\n", "word"),
         (b" w ord ", " w ord "),
         ("密碼\n".encode(), "密碼"),
+        ("密碼\n".encode("utf-8-sig"), "密碼"),
     ],
 )
 def test_one_newline_at_the_end_is_not_part_of_it(tmp_path: Path, data: bytes, secret: str) -> None:
