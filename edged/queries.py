@@ -75,7 +75,7 @@ def explain(store: Store, segment: str, configured: Mapping[str, Bounds]) -> doc
     try:
         return views.explanation(segment, store.explain(camera, seq, configured))
     except NotOpen as error:
-        raise Refusal(error.what, error.action or "`edgectl segments` lists what is there", exits.FAILED, 404) from None
+        raise Refusal(error.what, error.action or "`edgectl segments` lists what is there", exits.USAGE, 404) from None
 
 
 def _named(segment: str) -> tuple[str, int]:
