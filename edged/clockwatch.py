@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from storage.clock import STEP_MS
 from storage.model import Moment
 
-STEP_MS: Final = 500
-"""A jump of the wall clock against CLOCK_BOOTTIME between two looks that counts as a step; slewing stays below it."""
 LOOK_EVERY_S: Final = 1.0
 
 

@@ -92,7 +92,7 @@ class Alarm(Document):
     state: Literal["raised", "cleared"]
     since: str
     cleared: str | None
-    count: int = Field(description="how often it was raised since it first was, this time included")
+    count: int = Field(description="how often it was raised since then; back within an hour is the same alarm")
     text: str
     action: str = Field(description="the first thing to do")
 

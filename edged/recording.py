@@ -31,7 +31,7 @@ class StoreKeeper:
         self._epoch = store.epoch
         self._synced = False
         self._chosen: VolumeStatus | GapCause = GapCause.STARTING
-        self._volumes: dict[str, VolumeState] = {}
+        self._volumes: dict[str, VolumeStatus] = {}
         self.committed = asyncio.Event()
         """Set at each commit: the sweep may have something to do."""
 
@@ -43,7 +43,7 @@ class StoreKeeper:
         """See how the volumes are; True when the next segments go elsewhere than before."""
         before = self._chosen
         self._chosen, statuses = await asyncio.to_thread(lambda: (self._store.choose_volume(), self._store.volumes()))
-        self._volumes = {status.id: status.state for status in statuses}
+        self._volumes = {status.id: status for status in statuses}
         return _id_of(before) != _id_of(self._chosen)
 
     async def terms(self, camera: str) -> messages.Terms | GapCause:
@@ -69,7 +69,8 @@ class StoreKeeper:
     async def open(self, camera: str, opening: messages.Opening) -> messages.Granted | messages.Refused:
         """Write the `open` row; only then may the file appear. Refused when its volume takes no more."""
         terms = opening.terms
-        if self._volumes.get(terms.volume) is not VolumeState.IN_SERVICE:
+        status = self._volumes.get(terms.volume)
+        if status is None or status.state is not VolumeState.IN_SERVICE:
             return messages.Refused(seq=opening.seq, cause=self._refusal(terms.volume))
         fact = Opening(
             camera=camera,
@@ -84,11 +85,9 @@ class StoreKeeper:
         return messages.Granted(seq=opening.seq)
 
     def _refusal(self, volume: str) -> GapCause:
-        """Where nothing can be written, why; where another volume can, what is wrong with this one."""
-        if isinstance(self._chosen, GapCause):
-            return self._chosen
-        full = self._volumes.get(volume) is VolumeState.FULL
-        return GapCause.FLOOR_PROTECT if full else GapCause.IO_ERROR
+        """What is wrong with this volume; of one that is not known any more, only that it cannot be written."""
+        status = self._volumes.get(volume)
+        return (status.cause if status else None) or GapCause.IO_ERROR
 
     async def close(self, camera: str, closed: messages.Closed) -> None:
         """The file lies synced under its name: commit its row."""

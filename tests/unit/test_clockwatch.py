@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.clockwatch import STEP_MS, ClockWatch
+from edged.clockwatch import ClockWatch
+from storage.clock import STEP_MS
 from storage.model import Moment
 
 START = Moment(1_700_000_000_000, 60_000)

@@ -15,6 +15,7 @@ from storage.model import Bounds, GapCause
 from storage.store import Store
 
 IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
+CAUSES = {IN_SERVICE: None, FULL: GapCause.FLOOR_PROTECT, AWAY: GapCause.IO_ERROR}
 
 
 class FakeStore:
@@ -28,7 +29,8 @@ class FakeStore:
 
     def volumes(self) -> list[VolumeStatus]:
         return [
-            VolumeStatus(name, Path("/srv") / name, state, "", 0, 0, 0, 0, 0) for name, state in self.states.items()
+            VolumeStatus(name, Path("/srv") / name, state, "", 0, 0, 0, 0, 0, CAUSES[state])
+            for name, state in self.states.items()
         ]
 
     def choose_volume(self) -> VolumeStatus | GapCause:
