@@ -48,18 +48,18 @@ class Fitted:
         self._tongue = tongue
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        flowing = options.update(height=None)
-
         def drawn(part: RenderableType) -> list[list[Segment]]:
-            return console.render_lines(part, flowing, pad=False)
+            return console.render_lines(part, options, pad=False)
 
         *upper, verdict = self._parts.renderables
         body, last = drawn(Group(*upper)), drawn(verdict)
-        if options.height is not None and len(body) + len(last) > options.height:
-            room = max(0, options.height - len(last) - 1)
-            hint = word("… {} more lines: edgectl status", self._tongue).format(len(body) - room)
-            body = body[:room] + drawn(Text(hint, style="yellow", no_wrap=True, overflow="ellipsis"))
-            body = body[: max(0, options.height - len(last))]
+        # Not options.height, which does not get through Live.
+        over = len(body) + len(last) - console.height if console.is_alt_screen else 0
+        if over > 0:
+            shown = max(0, len(body) - over - 1)
+            hint = word("… {} more lines: edgectl status", self._tongue).format(len(body) - shown)
+            said = drawn(Text(hint, style="yellow", no_wrap=True, overflow="ellipsis"))
+            body = (body[:shown] + said)[: max(0, console.height - len(last))]
         for line in body + last:
             yield from line
             yield Segment.line()

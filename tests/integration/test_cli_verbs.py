@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +21,7 @@ from edged import documents, exits, schemas
 from edged.cli import printing, screens, unit
 from edged.cli.main import main
 from tests.support.answering import Answering, answering
-from tests.support.samples import ALARM, SAMPLES, SEGMENT, STATUS
+from tests.support.samples import ALARM, DOOR, SAMPLES, SEGMENT, STATUS
 
 EDGECTL: Final = [sys.executable, "-c", "import sys; from edged.cli.main import main; sys.exit(main(sys.argv[1:]))"]
 VERBS: Final[dict[str, type[documents.Document]]] = {
@@ -391,6 +395,32 @@ def test_watch_redraws_until_interrupted(daemon: Answering) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert process.stderr.read() == b""
+
+
+def test_watch_keeps_the_verdict_on_a_low_terminal(daemon: Answering) -> None:
+    cameras = [DOOR | {"id": f"camera-{n}"} for n in range(5)]
+    daemon.answers["/v1/status"] = (200, json.dumps(STATUS | {"cameras": cameras, "alarms": [ALARM] * 6}).encode())
+    terminal, inner = os.openpty()
+    termios.tcsetwinsize(inner, (24, 80))
+    command = [*EDGECTL, "--socket", str(daemon.socket), "status", "--watch"]
+    with (
+        os.fdopen(terminal, "rb", 0) as screen,
+        subprocess.Popen(command, env=environment(TERM="xterm"), stdin=inner, stdout=inner, stderr=inner) as process,
+    ):
+        os.close(inner)
+        seen = b""
+        deadline = time.monotonic() + 20
+        while seen.count(b"CRITICAL") < 2 and time.monotonic() < deadline:
+            if select.select([screen], [], [], 1)[0]:
+                seen += screen.read(65536)
+        process.send_signal(signal.SIGINT)
+        while select.select([screen], [], [], 1)[0] and process.poll() is None:
+            with contextlib.suppress(OSError):  # EIO: it has ended
+                screen.read(65536)
+        assert process.wait(20) == 0
+    before, _, _ = seen.partition(b"CRITICAL")
+    assert b"more lines: edgectl status" in before
+    assert seen.count(b"CRITICAL") >= 2
 
 
 def test_an_encoding_without_chinese_is_no_traceback(daemon: Answering) -> None:

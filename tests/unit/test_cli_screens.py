@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.screen import Screen
 
 from edged import documents
 from edged.cli import cells, lists, screens, watch, words
@@ -168,10 +169,11 @@ def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tong
     cameras = [DOOR | {"id": f"camera-{n}"} for n in range(5)]
     status = sample(documents.Status, cameras=cameras, alarms=[ALARM] * 6)
     whole = drawn(screens.status(status, tongue, wrap=True)).splitlines()
-    console = Console(file=io.StringIO(), width=80, height=height)
+    console = Console(file=io.StringIO(), width=80, height=height, force_terminal=True, _environ={"TERM": "xterm"})
+    console.set_alt_screen(True)
     fitted = watch.Fitted(screens.status(status, tongue, wrap=True), tongue)
-    options = console.options.update(height=height)
-    lines = ["".join(s.text for s in line).rstrip() for line in console.render_lines(fitted, options)]
+    drawn_lines = console.render_lines(Screen(Group(fitted)))
+    lines = ["".join(s.text for s in line).rstrip() for line in drawn_lines]
     verdict = whole[-2:]
     assert len(lines) == height
     if height >= len(whole):
