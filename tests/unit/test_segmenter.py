@@ -8,7 +8,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorder.messages import HELD_MS
+from recorder.muxer import FRAGMENT_US
 from recorder.segmenter import CROSSING_NS, Action, Begin, End, Frame, Put, Segmenter
+from recorder.source import NAP_S
 from recorder.stamps import NS_PER_S, Mended, Scale
 
 VIDEO = Scale(1, 90_000)
@@ -288,3 +291,7 @@ def test_the_first_segment_waits_until_what_gathered_is_read() -> None:
         assert segmenter.picture(Frame(mended, mended.payload.key)) == []
     segmenter.caught_up()
     assert len(segmenter.tick(400 * MS)) == 11
+
+
+def test_what_a_power_cut_may_find_in_memory_is_said_as_it_is() -> None:
+    assert CROSSING_NS // MS + FRAGMENT_US // 1000 + round(NAP_S * 1000) == HELD_MS
