@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-settings.register_profile("short", max_examples=40, derandomize=True, database=None, deadline=None)
+settings.register_profile("short", max_examples=30, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True)
 
 
