@@ -68,6 +68,8 @@ log = logging.getLogger("edged.camera")
 
 MAX_TEXT: Final = 300
 """Characters of a worker's text that are kept: some of it comes from the camera."""
+PROVEN_MS: Final = 10_000
+"""A camera records again when it has for so long: one that fails every few seconds must not fill the journal."""
 MAX_ISSUED: Final = 16
 """Terms a worker may still use: they change with a clock step, a reload or a full volume, seldom within one segment."""
 SETTLE_S: Final = 1.0
@@ -141,6 +143,7 @@ class CameraRunner:
         self._connected: Connected | None = None
         self._reports = Reports()
         self._told: set[GapCause] = set()
+        self._well_since_ms = 0
 
     @property
     def view(self) -> CameraView:
@@ -352,11 +355,17 @@ class CameraRunner:
             self._worker = None
 
     def _narrate(self, before: GapCause | None) -> None:
-        """Once when it starts, once for each further cause, once when it ends."""
+        """Once when it starts, once for each further cause, once when it has ended for good."""
         cause, words, camera = self._state.cause, self._state.words, self._settings.id
-        if cause is None and before is not None:
-            log.info("%s: records%s", camera, " again" if self._told else "")
-            self._told.clear()
+        if cause is None:
+            now_ms = self._clock.now().boottime_ms
+            if before is not None:
+                self._well_since_ms = now_ms
+                if not self._told:
+                    log.info("%s: records", camera)
+            elif self._told and now_ms - self._well_since_ms >= PROVEN_MS:
+                log.info("%s: records again since %d s", camera, (now_ms - self._well_since_ms) // 1000)
+                self._told.clear()
         elif cause and words and cause not in self._told and self._state.phase is not Phase.STOPPED:
             self._told.add(cause)
             log.warning("%s: not recorded (%s): %s", camera, cause, supervisor.sentence(words))

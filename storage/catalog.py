@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from storage.answers import Tail
 from storage.errors import NotOpen
-from storage.gaps import begin, bridge, end_gap, frontier, in_progress, insert_gap, open_gap, remember, settle
+from storage.gaps import begin, bridge, end_gap, frontier, in_progress, insert_gap, join, open_gap, remember, settle
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
 from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.runs import SILENT_MS, Life, Point, last_alive
@@ -149,6 +149,7 @@ def drop_without_file(connection: sqlite3.Connection, row: SegmentRow, cause: Ga
     """An open row whose file never appeared, or holds nothing: its time is covered by a gap."""
     connection.execute("DELETE FROM segments WHERE id = ? AND state = 'open'", (row.id,))
     settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
+    join(connection, row.camera_number, row.start)
 
 
 def quarantine(

@@ -132,6 +132,30 @@ def begin(
     insert_gap(connection, camera.number, start, None, cause, detail)
 
 
+def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
+    """What began here came to nothing, and parted a gap in two: of one cause they are one again.
+
+    A disk that refuses every write for a day leaves one gap, not one every few seconds (S12).
+    """
+    near = (camera, at.boot, at.boottime_ms - JOIN_MS, at.boottime_ms + JOIN_MS)
+    before = connection.execute(
+        "SELECT id, cause FROM gaps WHERE camera = ? AND end_boot = ? AND end_boottime_ms BETWEEN ? AND ?"
+        " ORDER BY start_boottime_ms DESC LIMIT 1",
+        near,
+    ).fetchone()
+    after = connection.execute(
+        "SELECT id, cause, end_boot, end_boottime_ms, end_wall_ms FROM gaps"
+        " WHERE camera = ? AND boot = ? AND start_boottime_ms BETWEEN ? AND ? ORDER BY start_boottime_ms LIMIT 1",
+        near,
+    ).fetchone()
+    if before is None or after is None or before[0] == after[0] or before[1] != after[1]:
+        return
+    connection.execute("DELETE FROM gaps WHERE id = ?", (after[0],))
+    connection.execute(
+        "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?", (*after[2:], before[0])
+    )
+
+
 def remember(connection: sqlite3.Connection, camera: int, start: Point, end: Point) -> None:
     """What was recorded here is destroyed: its time stays accounted for, as one span with what it joins."""
     for span in connection.execute(

@@ -184,6 +184,34 @@ def test_a_row_without_a_file_is_a_gap(book: Book) -> None:
     assert book.gaps() == [(10, 30, "io-error")]
 
 
+def test_a_disk_that_refuses_every_segment_leaves_one_gap(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.close(1, at(10))
+    book.gap(None, GapCause.IO_ERROR, at(10), "the disk is gone")
+    for seq in range(2, 6):
+        book.open(seq, at(5 * seq))
+        row = segment_by_seq(book.db, "lobby", seq)
+        assert row is not None
+        book.gap(None, GapCause.IO_ERROR, at(5 * seq + 1))
+        catalog.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
+    assert book.gaps() == [(10, None, "io-error")]
+    assert book.coverage(40) == (10_000, 30_000, 0)
+    book.open(6, at(40))
+    assert book.gaps() == [(10, 40, "io-error")]
+
+
+def test_a_segment_that_came_to_nothing_between_two_causes_leaves_two_gaps(book: Book) -> None:
+    book.enrol(at(0))
+    book.gap(None, GapCause.REFUSED, at(0))
+    book.open(1, at(10))
+    row = segment_by_seq(book.db, "lobby", 1)
+    assert row is not None
+    book.gap(None, GapCause.IO_ERROR, at(11))
+    catalog.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
+    assert book.gaps() == [(0, 10, "refused"), (10, None, "io-error")]
+
+
 def test_a_clock_set_forward_is_a_gap_of_its_own_and_loses_nothing(book: Book) -> None:
     book.enrol(at(0))
     book.open(1, at(0))
