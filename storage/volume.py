@@ -116,7 +116,7 @@ class Volume:
         )
 
     def verify(self) -> None:
-        """`VolumeRefused` unless the path still leads to the directory that was locked (S10)."""
+        """`VolumeRefused` unless the path still leads to the directory that was locked, and it is this volume (S10)."""
         here = os.fstat(self._fd)
         try:
             there = self.path.stat()
@@ -125,6 +125,15 @@ class Volume:
         if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
             what = "another directory has taken its place"
             raise _refused(self.path, what, "Mount the disk again, then restart edged.")
+        try:
+            told = read_identity(self._fd).get("volume")
+        except (FileNotFoundError, ValueError):
+            told = None
+        except OSError as error:
+            raise _failed(self.path, error) from error
+        if told != self._id:
+            what = f"{IDENTITY_NAME} no longer says that it is volume {self._id}"
+            raise _refused(self.path, what, "Put the file back as it was; nothing is written there without it.")
 
     def close(self) -> None:
         """Give the lock back."""

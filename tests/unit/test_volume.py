@@ -188,6 +188,20 @@ def test_a_volume_that_went_away_is_noticed(opener: Opener, replaced: bool) -> N
         volume.space()
 
 
+@pytest.mark.parametrize("content", [None, "{", '{"volume": "another"}'])
+def test_a_volume_that_lost_its_identity_is_refused_until_it_has_it_again(opener: Opener, content: str | None) -> None:
+    volume = opener()
+    identity = opener.path / IDENTITY_NAME
+    right = identity.read_text()
+    identity.unlink()
+    if content is not None:
+        identity.write_text(content)
+    with pytest.raises(VolumeRefused, match=f"no longer says that it is volume {volume.id}"):
+        volume.space()
+    identity.write_text(right)
+    assert volume.space().total > 0
+
+
 @pytest.mark.parametrize(
     ("percent", "fixed", "reserve"), [(None, None, 0), (5.0, None, 50), (None, 70, 70), (5.0, 70, 70), (10.0, 70, 100)]
 )
