@@ -7,7 +7,7 @@ where 32 bits of RTP would begin anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
@@ -118,9 +118,10 @@ class Source(Protocol):
     """What was refused or is odd, in words for people; "" if nothing."""
     losses: Losses
 
-    def readings(self) -> Iterator[Reading]:
-        """Until the stream ends, which is a `recorder.outcome.SessionEnded`. Also yields empty readings, at least one a
-        second while nothing comes, so that whoever reads can look at the time."""
+    def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
+        """Until the stream ends, which is a `recorder.outcome.SessionEnded`. While nothing comes, an empty one at least
+        every second, so that whoever reads can look at the time. `hurried` says that somebody watches live: then
+        packets must not gather."""
 
     def close(self) -> None:
         """Say goodbye if that can be done at once."""
