@@ -35,6 +35,9 @@ class Camera(Document):
     audio: str | None
     bitrate_bps: int | None
     last_frame_age_s: float | None
+    clock_offset_ms: int | None = Field(
+        description="the camera's own clock minus ours, as it last told; null while it does not tell"
+    )
     retained_s: float = Field(description="age of the oldest second that is still on disk")
     floor_s: int
     ceiling_s: int
@@ -76,6 +79,9 @@ class Segment(Document):
     state: Literal["committed"]
     pins: list[str]
     clock_epoch: int
+    camera_offset_ms: int | None = Field(
+        description="the camera's own clock minus ours while it was recorded; null where it did not tell"
+    )
 
 
 class Gap(Document):

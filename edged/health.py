@@ -39,6 +39,8 @@ class Sample:
     bytes: int
     last_frame_ms: int
     """Boottime of the newest frame, 0 before the first."""
+    clock_offset_ms: int | None = None
+    """The camera's own clock minus ours; None while it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class StoreKeeper:
             bytes=closed.bytes,
             sha256=bytes.fromhex(closed.sha256),
             video_frames=closed.video_frames,
+            camera_offset_ms=closed.camera_offset_ms,
         )
         await asyncio.wrap_future(self._store.commit_segment(closing))
         self.committed.set()

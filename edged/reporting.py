@@ -26,9 +26,9 @@ log = logging.getLogger("edged.reporting")
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
-    "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "coverage_24h", "unexplained_s",
-    "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes", "ring_bytes",
-    "limit_bytes",
+    "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
+    "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
+    "ring_bytes", "limit_bytes",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
 

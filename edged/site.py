@@ -121,7 +121,8 @@ class Site:
             before = self._health.get(camera.id)
             same = before is not None and before.condition.state is condition.state
             since_ms = before.since_ms if before is not None and same else now.wall_ms
-            self._health[camera.id] = views.Health(condition, observed.stream, since_ms)
+            offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
+            self._health[camera.id] = views.Health(condition, observed.stream, since_ms, offset_ms)
         for gone in self._health.keys() - seen.keys():
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}

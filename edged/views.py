@@ -46,6 +46,8 @@ class Health:
     condition: Condition
     stream: Stream | None
     since_ms: int
+    clock_offset_ms: int | None = None
+    """The camera's own clock minus ours, as last told in its present session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Obser
     if view.connected is not None:
         seen = view.connected
         stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
-    samples = tuple(Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms) for at, s in view.samples)
+    samples = tuple(
+        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
+    )
     reason, check = trouble(view)
     return Observation(
         now.boottime_ms,
@@ -134,6 +138,7 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
         audio=(stream.audio or None) if stream else None,
         bitrate_bps=condition.bitrate_bps,
         last_frame_age_s=condition.last_frame_age_s,
+        clock_offset_ms=health.clock_offset_ms if health else None,
         retained_s=retained_s(usage, seen),
         floor_s=bounds.floor_s,
         ceiling_s=bounds.ceiling_s,
@@ -192,6 +197,7 @@ def segment(row: model.Segment) -> documents.Segment:
         state="committed",
         pins=[],
         clock_epoch=row.epoch,
+        camera_offset_ms=row.camera_offset_ms,
     )
 
 

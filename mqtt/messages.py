@@ -149,6 +149,9 @@ class CameraHealth(Payload):
     audio: str | None = Field(description="codec of the sound; empty without sound")
     bitrate_bps: int | None
     last_frame_age_s: float | None
+    clock_offset_ms: int | None = Field(
+        description="the camera's own clock minus the box's, as it last told; null while it does not tell"
+    )
     coverage_24h: float | None = Field(
         ge=0, le=1, description="recorded share of the last 24 h in which the camera was known"
     )

@@ -36,6 +36,8 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 WallMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 """Up to the end of the year 9999: a segment's file is named after it."""
+ClockOffsetMs: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+"""The camera's own clock minus ours; one that was never set is decades behind."""
 Sha256Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
@@ -125,6 +127,8 @@ class Closed(Message, frozen=True, tag="closed"):
     bytes: Count
     sha256: Sha256Hex
     video_frames: Count
+    camera_offset_ms: ClockOffsetMs | None = None
+    """As last heard while this segment was recorded; None while the camera does not tell its clock."""
 
 
 class Abandoned(Message, frozen=True, tag="abandoned"):
@@ -152,6 +156,10 @@ class Stats(Message, frozen=True, tag="stats"):
     """Longest fdatasync since the last report."""
     queued_bytes: Count
     """Bytes that wait for the disk."""
+    lost_packets: Count = 0
+    """What the network lost: packets of the transport that never came."""
+    camera_offset_ms: ClockOffsetMs | None = None
+    """As last heard; None while the camera does not tell its clock."""
 
 
 class Ended(Message, frozen=True, tag="ended"):

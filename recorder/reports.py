@@ -22,7 +22,7 @@ class Reports:
 
     def __init__(self) -> None:
         self._samples: deque[tuple[int, Stats]] = deque(maxlen=MAX_SAMPLES)
-        self._repaired = self._dropped = 0
+        self._repaired = self._dropped = self._lost = 0
         self._remarked_ms: int | None = None
 
     @property
@@ -42,9 +42,11 @@ class Reports:
             remarks.append(f"timestamps of {stats.repaired - self._repaired} packets were mended")
         if stats.dropped > self._dropped:
             remarks.append(f"{stats.dropped - self._dropped} packets could not be kept")
+        if stats.lost_packets > self._lost:
+            remarks.append(f"{stats.lost_packets - self._lost} packets never arrived")
         if stats.queued_bytes > BEHIND_BYTES:
             remarks.append(f"{stats.queued_bytes >> 20} MiB wait for the disk")
         if remarks:
             self._remarked_ms = now_ms
-            self._repaired, self._dropped = stats.repaired, stats.dropped
+            self._repaired, self._dropped, self._lost = stats.repaired, stats.dropped, stats.lost_packets
         return ", ".join(remarks)

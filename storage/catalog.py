@@ -113,7 +113,15 @@ def commit_segment(connection: sqlite3.Connection, closing: Closing) -> Segment:
         what = f"segment {closing.seq} of {closing.camera} is {row.state} already"
         raise NotOpen(what, "the camera's worker must be started anew")
     duration_ms = max(0, closing.end.boottime_ms - row.start.boottime_ms)
-    return complete(connection, row, duration_ms, closing.bytes, closing.sha256, closing.video_frames)
+    return complete(
+        connection,
+        row,
+        duration_ms,
+        closing.bytes,
+        closing.sha256,
+        closing.video_frames,
+        camera_offset_ms=closing.camera_offset_ms,
+    )
 
 
 def complete(
@@ -125,12 +133,14 @@ def complete(
     video_frames: int,
     cause: GapCause = GapCause.UNKNOWN,
     detail: str = "",
+    *,
+    camera_offset_ms: int | None = None,
 ) -> Segment:
     """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained."""
     connection.execute(
-        "UPDATE segments SET state = 'committed', duration_ms = ?, bytes = ?, sha256 = ?, video_frames = ?"
-        " WHERE id = ? AND state = 'open'",
-        (duration_ms, size, sha256, video_frames, row.id),
+        "UPDATE segments SET state = 'committed', duration_ms = ?, bytes = ?, sha256 = ?, video_frames = ?,"
+        " camera_offset_ms = ? WHERE id = ? AND state = 'open'",
+        (duration_ms, size, sha256, video_frames, camera_offset_ms, row.id),
     )
     connection.execute(
         "UPDATE cameras SET longest_ms = max(longest_ms, ?) WHERE number = ?", (duration_ms, row.camera_number)
@@ -188,6 +198,7 @@ class Orphan:
     bounds: Bounds
     epoch: int
     name: str | None = None
+    camera_offset_ms: int | None = None
 
 
 def adopt_orphan(
@@ -207,12 +218,14 @@ def adopt_orphan(
     state = SegmentState.COMMITTED if orphan.name is None else SegmentState.QUARANTINED
     segment_id: int = connection.execute(
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
-        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name)"
-        " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?)"
+        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name,"
+        " camera_offset_ms)"
+        " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?, ?)"
         " RETURNING id",
         (
             *(camera, orphan.seq, orphan.volume, state, life.run, start.boot, start.boottime_ms, start.wall_ms),
             *(duration_ms, size, sha256, video_frames, bounds.floor_s, bounds.ceiling_s, orphan.epoch, orphan.name),
+            orphan.camera_offset_ms,
         ),
     ).fetchone()[0]
     if orphan.name is None:

@@ -1,6 +1,8 @@
-"""How edged.db came to its present form, step by step (sqlite_utils.Migrations). A released step never changes.
+"""How edged.db comes to its present form, which is `schema.sql`, from any earlier one (sqlite_utils.Migrations).
 
-Imports sqlite_utils. Each step runs in one transaction with the record that it ran.
+Imports sqlite_utils. The first step makes a new database as it is now; each later one brings what is older up to date
+and finds nothing to do in a new one. Steps only ever go forward; a released one never changes, but for the first. Each
+runs in one transaction with the record that it ran. A test holds an old database, migrated, against a new one.
 """
 
 from __future__ import annotations
@@ -21,6 +23,17 @@ MIGRATIONS = Migrations("edged")
 def _catalog(db: Database) -> None:
     for statement in statements(resources.files("storage").joinpath("schema.sql").read_text(encoding="utf-8")):
         db.execute(statement)
+
+
+@MIGRATIONS(name="0002_camera_clock")
+def _camera_clock(db: Database) -> None:
+    _add_column(db, "segments", "camera_offset_ms", "INTEGER")
+
+
+def _add_column(db: Database, table: str, column: str, kind: str) -> None:
+    """Where it is missing; all three are constants."""
+    if column not in {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})").fetchall()}:
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -99,6 +99,8 @@ class Closing:
     bytes: int
     sha256: Sha256
     video_frames: int
+    camera_offset_ms: int | None = None
+    """The camera's own clock minus ours, as last heard; None where it did not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class Segment:
     synced: bool
     unproven: bool
     """Adopted without a row that vouches for it."""
+    camera_offset_ms: int | None = None
+    """The camera's own clock minus ours while it was recorded; None where it did not tell."""
 
 
 @dataclass(frozen=True, slots=True)

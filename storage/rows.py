@@ -17,7 +17,8 @@ from storage.runs import Point
 SEGMENT_SQL: Final = (
     "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"
     " s.duration_ms, s.bytes, s.sha256, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
-    " s.camera, s.volume FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
+    " s.camera_offset_ms, s.camera, s.volume"
+    " FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 )
 GAP_SQL: Final = (
     "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"
@@ -48,6 +49,7 @@ class SegmentRow:
     """Set aside under a name of its own, whatever became of it since."""
     relative: PurePosixPath
     """Path on the volume."""
+    camera_offset_ms: int | None
     camera_number: int
     volume_number: int
 
@@ -79,13 +81,14 @@ class SegmentRow:
             epoch=self.epoch,
             synced=self.synced,
             unproven=self.unproven,
+            camera_offset_ms=self.camera_offset_ms,
         )
 
 
 def segment_row(row: tuple[Any, ...]) -> SegmentRow:
     """A row of SEGMENT_SQL."""
     segment_id, camera, seq, volume, path, state, run, boot, boottime_ms, wall_ms, duration_ms, size, sha256 = row[:13]
-    floor_s, ceiling_s, epoch, synced, unproven, name, camera_number, volume_number = row[13:]
+    floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, camera_number, volume_number = row[13:]
     return SegmentRow(
         id=segment_id,
         camera=camera,
@@ -104,6 +107,7 @@ def segment_row(row: tuple[Any, ...]) -> SegmentRow:
         unproven=bool(unproven),
         quarantined=name is not None,
         relative=PurePosixPath(name) if name is not None else segment_path(camera, wall_ms, seq),
+        camera_offset_ms=camera_offset_ms,
         camera_number=camera_number,
         volume_number=volume_number,
     )

@@ -137,11 +137,21 @@ class Salvager:
             with _locked(row.volume_path / repair.relative) as file:
                 found = _summary(file)
                 if found is not None:
+                    story = _story(found)
+                    offset_ms = None if story is None else story.camera_offset_ms
                     sha256, size = self._seal(file, row.volume_path, repair, found)
                     done = self._on_open(
                         row,
                         lambda connection, fresh: catalog.complete(
-                            connection, fresh, found.duration_ms, size, sha256, found.video_frames, cause, detail
+                            connection,
+                            fresh,
+                            found.duration_ms,
+                            size,
+                            sha256,
+                            found.video_frames,
+                            cause,
+                            detail,
+                            camera_offset_ms=offset_ms,
                         ),
                     )
                     outcome.adopted += [done] if done is not None else []
@@ -175,7 +185,7 @@ class Salvager:
     def _adopt_orphan(self, repair: Repair, camera: str, root: Path, outcome: Outcome) -> None:
         with _locked(root / repair.relative) as file:
             found = _summary(file)
-            story = parse_story(found.comment) if found is not None and found.comment is not None else None
+            story = None if found is None else _story(found)
             if _size(file) == 0:
                 _unlink(root / repair.relative)
             elif found is not None and story is not None and self._is_free(story, camera, repair.relative):
@@ -203,7 +213,15 @@ class Salvager:
             start = Point(self._life.boot, max(0, now.boottime_ms - found.duration_ms), story.start.wall_ms)
             if boot is not None:
                 start = Point.of(boot, story.start)
-            orphan = catalog.Orphan(story.camera, story.seq, repair.volume, start, story.bounds, story.epoch)
+            orphan = catalog.Orphan(
+                story.camera,
+                story.seq,
+                repair.volume,
+                start,
+                story.bounds,
+                story.epoch,
+                camera_offset_ms=story.camera_offset_ms,
+            )
             catalog.adopt_orphan(connection, self._life, orphan, size, sha256, found.duration_ms, found.video_frames)
 
         self._database.submit(fact).result()
@@ -274,6 +292,10 @@ class Salvager:
 
 class _Stopped(Exception):
     """The store is told to stop; what is half done is done again at the next start."""
+
+
+def _story(found: Mp4Summary) -> Story | None:
+    return None if found.comment is None else parse_story(found.comment)
 
 
 def _days(today: date, newest_wall_ms: int | None) -> set[str]:

@@ -1,5 +1,6 @@
--- edged.db, first migration. Times are milliseconds: *_wall_ms UTC since 1970, *_boottime_ms CLOCK_BOOTTIME of the boot
--- named beside it. Cameras and volumes go by number inside, because 20 million segments repeat them.
+-- edged.db as it is now; `storage.migrations` brings earlier ones here. Times are milliseconds: *_wall_ms UTC since
+-- 1970, *_boottime_ms CLOCK_BOOTTIME of the boot named beside it. Cameras and volumes go by number inside, because
+-- 20 million segments repeat them.
 
 CREATE TABLE boots (
     number INTEGER PRIMARY KEY,
@@ -52,6 +53,7 @@ CREATE TABLE cameras (
 ) STRICT;
 
 -- `name` is the path on the volume where it is not the one that follows from camera, start and seq (quarantine).
+-- `camera_offset_ms`: the camera's own clock minus ours, null where it did not tell.
 CREATE TABLE segments (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -72,6 +74,7 @@ CREATE TABLE segments (
     synced INTEGER NOT NULL CHECK (synced IN (0, 1)),
     unproven INTEGER NOT NULL DEFAULT 0 CHECK (unproven IN (0, 1)),
     name TEXT,
+    camera_offset_ms INTEGER,
     CHECK ((state = 'open') = (sha256 IS NULL)),
     CHECK (state <> 'quarantined' OR name IS NOT NULL)
 ) STRICT;

@@ -32,6 +32,8 @@ class Story:
     """Of the last segment committed before, 0 when there is none."""
     previous_sha256: str
     """Hex, "" when there is none."""
+    camera_offset_ms: int | None = None
+    """The camera's own clock minus ours, as heard before the segment began; None where it had not told."""
 
     def to_json(self) -> str:
         """One line of JSON with sorted keys."""
@@ -49,6 +51,7 @@ class Story:
                 "ceiling_s": self.bounds.ceiling_s,
                 "previous_seq": self.previous_seq,
                 "previous_sha256": self.previous_sha256,
+                "camera_offset_ms": self.camera_offset_ms,
             },
             sort_keys=True,
             separators=(",", ":"),
@@ -73,6 +76,7 @@ def parse_story(comment: str) -> Story | None:
             bounds=Bounds(_whole(fields["floor_s"]), _whole(fields["ceiling_s"])),
             previous_seq=_whole(fields["previous_seq"]),
             previous_sha256=_text(fields["previous_sha256"]),
+            camera_offset_ms=_offset(fields.get("camera_offset_ms")),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -87,5 +91,14 @@ def _text(value: object) -> str:
 def _whole(value: object) -> int:
     """A whole number that a database column holds."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise TypeError(value)
+    return value
+
+
+def _offset(value: object) -> int | None:
+    """Absent from files of 0.1.0."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 63) <= value < 1 << 63:
         raise TypeError(value)
     return value

@@ -28,6 +28,10 @@ STYLES: Final = {
 NARROW: Final = 60
 """Columns of a terminal below which every cell folds: else the first, which says what a line is about, has no room."""
 
+CLOCK_TOLD_S: Final = 0.5
+"""As much as our own clock may be off without a new epoch."""
+MINUTE_S: Final = 60
+
 ONE_LINE_MIN: Final = 8
 """Columns that a detail is left at least: a word of it."""
 
@@ -68,6 +72,15 @@ def span(seconds: float | None, tongue: Language = "en") -> str:
         return "–"
     words = units.approximate_duration(seconds)
     return words if tongue == "en" else "".join(word(c, tongue) for c in words)
+
+
+def against_ours(offset_ms: int) -> str:
+    """A camera's clock, in words. What its network adds is not told apart from a clock that is slow."""
+    seconds = abs(offset_ms) / 1000
+    if seconds < CLOCK_TOLD_S:
+        return "as ours"
+    by = f"{seconds:.1f} s" if seconds < MINUTE_S else span(seconds)
+    return f"{by} {'behind' if offset_ms < 0 else 'ahead of'} ours"
 
 
 def share(part: float | None) -> str:

@@ -15,6 +15,7 @@ from edged import documents, units
 from edged.cli.cells import (
     STYLES,
     OneLine,
+    against_ours,
     between,
     clean,
     local,
@@ -54,6 +55,8 @@ def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
         sound = f"sound {clean(camera.audio)}" if camera.audio else "no sound"
         facts.add_row("picture", f"{picture(camera.width, camera.height, camera.codec)}, {rate}, {sound}")
     facts.add_row("last frame", "–" if camera.last_frame_age_s is None else f"{camera.last_frame_age_s:.1f} s ago")
+    if camera.clock_offset_ms is not None:
+        facts.add_row("its clock", against_ours(camera.clock_offset_ms))
     facts.add_row(
         "kept",
         f"{span(camera.retained_s)} (floor {span(camera.floor_s)}, ceiling {span(camera.ceiling_s)}, "

@@ -23,7 +23,7 @@ from storage.model import Bounds, GapCause, Moment, SegmentState
 from storage.store import Store
 from storage.volume import VolumeSpec
 from tests.support import tiny_mp4
-from tests.support.office import DEADLINE_S, Office, Recording, sha256
+from tests.support.office import CAMERA_OFFSET_MS, DEADLINE_S, Office, Recording, sha256
 from tests.support.tiny_mp4 import FRAGMENT_MS
 
 
@@ -163,7 +163,8 @@ def test_after_a_kill_the_part_is_cut_and_adopted(office: Office, torn: bool) ->
     assert (report.adopted, report.left) == (1, ())
     _, salvaged, latest = office.store.segments("lobby", None, None)
     assert latest == after
-    assert salvaged.seq == recording.opening.seq
+    assert (salvaged.seq, salvaged.camera_offset_ms) == (recording.opening.seq, CAMERA_OFFSET_MS)
+    assert latest.camera_offset_ms is None, "its worker closed it without having heard"
     assert salvaged.end.wall_ms - salvaged.start.wall_ms == 3 * FRAGMENT_MS
     story = salvaged.path.read_bytes()
     assert story.endswith(tiny_mp4.fragment(2))
@@ -280,6 +281,7 @@ def test_a_part_without_a_row_is_adopted_from_its_own_story(office: Office) -> N
     assert (report.unproven, report.quarantined) == (1, 0)
     (segment,) = office.store.segments("lobby", None, None)
     assert segment.unproven
+    assert segment.camera_offset_ms == CAMERA_OFFSET_MS
     assert (segment.start, segment.bounds, segment.boot) == (stray.opening.start, stray.opening.bounds, 1)
     assert sha256(segment.path) == segment.sha256
 

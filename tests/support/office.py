@@ -21,6 +21,8 @@ DEADLINE_S: Final = 10.0
 BOUNDS: Final = Bounds(floor_s=60, ceiling_s=300)
 UP_MS: Final = 20_000
 WALL_MS: Final = 1_772_000_000_000
+CAMERA_OFFSET_MS: Final = -3_200
+"""What every story tells; a worker that ends in order tells another."""
 
 
 class Clock:
@@ -132,6 +134,7 @@ class Office:
             bounds=opening.bounds,
             previous_seq=opening.seq - 1,
             previous_sha256=tail.previous_sha256,
+            camera_offset_ms=CAMERA_OFFSET_MS,
         )
 
     def commit(self, recording: Recording) -> Segment:

@@ -18,6 +18,7 @@ LOBBY: Final[dict[str, Any]] = {
     "audio": "aac",
     "bitrate_bps": 4_120_000,
     "last_frame_age_s": 0.04,
+    "clock_offset_ms": -3_200,
     "retained_s": 1_051_200.0,
     "floor_s": 2_678_400,
     "ceiling_s": 31_536_000,
@@ -40,6 +41,7 @@ DOOR: Final[dict[str, Any]] = LOBBY | {
     "audio": None,
     "bitrate_bps": None,
     "last_frame_age_s": None,
+    "clock_offset_ms": None,
     "forecast_s": None,
     "coverage_24h": 0.8125,
     "gaps_24h": 3,
@@ -76,6 +78,7 @@ SEGMENT: Final[dict[str, Any]] = {
     "state": "committed",
     "pins": [],
     "clock_epoch": 1,
+    "camera_offset_ms": -3_200,
 }
 GAP: Final[dict[str, Any]] = {
     "camera": "lobby",

@@ -162,6 +162,14 @@ def test_a_gap_that_a_segment_turns_out_to_cover_did_not_happen(book: Book) -> N
     assert book.coverage(12) == (12_000, 0, 0)
 
 
+def test_a_segment_knows_what_the_camera_s_clock_said(book: Book) -> None:
+    book.enrol(at(0))
+    for seq, offset_ms in ((1, -3_200), (2, None)):
+        book.open(seq, at(10 * seq))
+        closing = Closing("lobby", seq, at(10 * seq + 10), 1000, bytes([seq]) * 32, 250, offset_ms)
+        assert catalog.commit_segment(book.db, closing).camera_offset_ms == offset_ms
+
+
 def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: Book) -> None:
     book.enrol(at(0))
     book.open(1, at(0))

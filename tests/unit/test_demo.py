@@ -27,7 +27,7 @@ def segment(camera: str, name: str, end: str = "2026-05-04T11:59:50Z") -> Segmen
     made = file(name)
     return Segment(
         camera=camera, seq=1, start="2026-05-04T11:59:40Z", end=end, path=str(made.path), bytes=made.bytes,
-        sha256=made.sha256, state="committed", pins=[], clock_epoch=1,
+        sha256=made.sha256, state="committed", pins=[], clock_epoch=1, camera_offset_ms=None,
     )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ def payloads() -> dict[str, Payload]:
             audio="",
             bitrate_bps=4_000_000,
             last_frame_age_s=0.1,
+            clock_offset_ms=-3_200,
             coverage_24h=0.5,
             unexplained_s=0.0,
             gaps_24h=2,

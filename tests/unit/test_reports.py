@@ -6,8 +6,8 @@ from recorder.messages import Stats
 from recorder.reports import BEHIND_BYTES, MAX_SAMPLES, REMARK_MS, SAMPLES_MS, Reports
 
 
-def stats(*, repaired: int = 0, dropped: int = 0, queued: int = 0) -> Stats:
-    return Stats(1, 1, 1, repaired=repaired, dropped=dropped, slowest_sync_ms=0, queued_bytes=queued)
+def stats(*, repaired: int = 0, dropped: int = 0, queued: int = 0, lost: int = 0) -> Stats:
+    return Stats(1, 1, 1, repaired=repaired, dropped=dropped, slowest_sync_ms=0, queued_bytes=queued, lost_packets=lost)
 
 
 def test_samples_are_those_of_the_last_minute() -> None:
@@ -32,6 +32,12 @@ def test_what_was_mended_and_lost_is_remarked_upon_once_a_minute_and_adds_up() -
     remark = reports.take(stats(repaired=3, dropped=5), REMARK_MS)
     assert remark == "timestamps of 1 packets were mended, 5 packets could not be kept"
     assert reports.take(stats(repaired=3, dropped=5), 3 * REMARK_MS) == ""
+
+
+def test_what_the_network_lost_is_remarked_upon() -> None:
+    reports = Reports()
+    assert reports.take(stats(lost=7), 0) == "7 packets never arrived"
+    assert reports.take(stats(lost=9), REMARK_MS) == "2 packets never arrived"
 
 
 def test_a_disk_that_falls_behind_is_remarked_upon_before_it_costs_a_segment() -> None:

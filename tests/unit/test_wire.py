@@ -67,7 +67,7 @@ def test_the_end_is_none(pair: tuple[socket.socket, socket.socket]) -> None:
 
 
 def test_an_offer_does_not_wait_for_who_does_not_listen(pair: tuple[socket.socket, socket.socket]) -> None:
-    stats = Stats(1, 2, 3, 4, 5, 6, 7)
+    stats = Stats(1, 2, 3, 4, 5, 6, 7, 8, -9)
     taken = 0
     while wire.offer(pair[1], stats):
         taken += 1

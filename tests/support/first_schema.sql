@@ -1,0 +1,145 @@
+-- edged.db, first migration. Times are milliseconds: *_wall_ms UTC since 1970, *_boottime_ms CLOCK_BOOTTIME of the boot
+-- named beside it. Cameras and volumes go by number inside, because 20 million segments repeat them.
+
+CREATE TABLE boots (
+    number INTEGER PRIMARY KEY,
+    boot_id TEXT NOT NULL,
+    ran_ms INTEGER NOT NULL CHECK (ran_ms >= 0),
+    off_low_ms INTEGER NOT NULL DEFAULT 0 CHECK (off_low_ms >= 0),
+    off_high_ms INTEGER CHECK (off_high_ms >= off_low_ms)
+) STRICT;
+
+-- One row for each life of the daemon. `alive_*` is its last heartbeat; `clean` says that it ended in order.
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    start_wall_ms INTEGER NOT NULL,
+    start_boottime_ms INTEGER NOT NULL,
+    alive_wall_ms INTEGER NOT NULL,
+    alive_boottime_ms INTEGER NOT NULL CHECK (alive_boottime_ms >= start_boottime_ms),
+    clean INTEGER NOT NULL DEFAULT 0 CHECK (clean IN (0, 1))
+) STRICT;
+
+-- Clock epochs: between two of them wall clock and boottime ran side by side.
+CREATE TABLE epochs (
+    number INTEGER PRIMARY KEY,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    wall_ms INTEGER NOT NULL,
+    boottime_ms INTEGER NOT NULL,
+    synced INTEGER NOT NULL CHECK (synced IN (0, 1))
+) STRICT;
+
+CREATE TABLE volumes (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    path TEXT NOT NULL
+) STRICT;
+
+-- `covered_*`: up to here each instant belongs to a segment or to a gap (S9). `longest_ms`: of its segments, so that a
+-- search by time knows how far before an interval it must begin.
+CREATE TABLE cameras (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    known_since_ms INTEGER NOT NULL,
+    enrolled_run INTEGER NOT NULL REFERENCES runs (number),
+    next_seq INTEGER NOT NULL CHECK (next_seq >= 1),
+    last_seq INTEGER NOT NULL DEFAULT 0 CHECK (last_seq < next_seq),
+    last_sha256 BLOB CHECK (length(last_sha256) = 32),
+    longest_ms INTEGER NOT NULL DEFAULT 0,
+    covered_boot INTEGER NOT NULL REFERENCES boots (number),
+    covered_wall_ms INTEGER NOT NULL,
+    covered_boottime_ms INTEGER NOT NULL
+) STRICT;
+
+-- `name` is the path on the volume where it is not the one that follows from camera, start and seq (quarantine).
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY,
+    camera INTEGER NOT NULL REFERENCES cameras (number),
+    seq INTEGER NOT NULL CHECK (seq >= 1),
+    volume INTEGER NOT NULL REFERENCES volumes (number),
+    state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'quarantined', 'garbage')),
+    run INTEGER NOT NULL REFERENCES runs (number),
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    start_boottime_ms INTEGER NOT NULL,
+    start_wall_ms INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL DEFAULT 0 CHECK (duration_ms >= 0),
+    bytes INTEGER NOT NULL DEFAULT 0 CHECK (bytes >= 0),
+    sha256 BLOB CHECK (length(sha256) = 32),
+    video_frames INTEGER NOT NULL DEFAULT 0 CHECK (video_frames >= 0),
+    floor_s INTEGER NOT NULL CHECK (floor_s >= 0),
+    ceiling_s INTEGER NOT NULL CHECK (ceiling_s >= floor_s),
+    epoch INTEGER NOT NULL,
+    synced INTEGER NOT NULL CHECK (synced IN (0, 1)),
+    unproven INTEGER NOT NULL DEFAULT 0 CHECK (unproven IN (0, 1)),
+    name TEXT,
+    CHECK ((state = 'open') = (sha256 IS NULL)),
+    CHECK (state <> 'quarantined' OR name IS NOT NULL)
+) STRICT;
+
+-- By time, covering what coverage and rates need; `state` ends it, or SQLite would look into the table for it.
+CREATE INDEX segments_by_time ON segments (camera, start_wall_ms, duration_ms, bytes, state) WHERE state = 'committed';
+-- By age within equal terms: whoever leads such a group is past its bounds first, so a sweep looks at heads only.
+CREATE INDEX segments_by_age ON segments (volume, camera, floor_s, ceiling_s, boot, start_boottime_ms)
+    WHERE state IN ('committed', 'quarantined');
+CREATE UNIQUE INDEX segments_by_seq ON segments (camera, seq) WHERE name IS NULL;
+CREATE UNIQUE INDEX segments_by_name ON segments (volume, name) WHERE name IS NOT NULL;
+CREATE INDEX segments_open ON segments (camera, seq) WHERE state = 'open';
+CREATE INDEX segments_garbage ON segments (volume) WHERE state = 'garbage';
+
+-- What lies on the volumes, kept in the transactions that change it; garbage counts until it is unlinked.
+CREATE TABLE holdings (
+    volume INTEGER NOT NULL REFERENCES volumes (number),
+    camera INTEGER NOT NULL REFERENCES cameras (number),
+    floor_s INTEGER NOT NULL,
+    ceiling_s INTEGER NOT NULL,
+    segments INTEGER NOT NULL CHECK (segments > 0),
+    bytes INTEGER NOT NULL CHECK (bytes >= 0),
+    PRIMARY KEY (volume, camera, floor_s, ceiling_s)
+) STRICT;
+
+-- When there was footage that was destroyed in its time, joined to spans: a hole in the catalog that is none (S9).
+CREATE TABLE destroyed (
+    id INTEGER PRIMARY KEY,
+    camera INTEGER NOT NULL REFERENCES cameras (number),
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    start_boottime_ms INTEGER NOT NULL,
+    start_wall_ms INTEGER NOT NULL,
+    end_boottime_ms INTEGER NOT NULL CHECK (end_boottime_ms >= start_boottime_ms),
+    end_wall_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX destroyed_by_end ON destroyed (camera, boot, end_boottime_ms);
+
+CREATE TABLE gaps (
+    id INTEGER PRIMARY KEY,
+    camera INTEGER NOT NULL REFERENCES cameras (number),
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    start_wall_ms INTEGER NOT NULL,
+    start_boottime_ms INTEGER NOT NULL,
+    end_boot INTEGER REFERENCES boots (number),
+    end_wall_ms INTEGER,
+    end_boottime_ms INTEGER,
+    cause TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL)),
+    CHECK (end_boot IS NULL OR (end_boot, end_boottime_ms) >= (boot, start_boottime_ms))
+) STRICT;
+
+CREATE UNIQUE INDEX gaps_open ON gaps (camera) WHERE end_boot IS NULL;
+CREATE INDEX gaps_by_end ON gaps (camera, end_wall_ms);
+-- In the order of a listing, with what decides whether a gap touches an interval: a page is read, not all and sorted.
+CREATE INDEX gaps_by_time ON gaps (camera, start_wall_ms, id, end_wall_ms);
+CREATE INDEX gaps_by_age ON gaps (camera, boot, start_boottime_ms);
+
+CREATE TABLE alarms (
+    key TEXT PRIMARY KEY,
+    severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+    raised INTEGER NOT NULL CHECK (raised IN (0, 1)),
+    since_ms INTEGER NOT NULL,
+    cleared_ms INTEGER,
+    count INTEGER NOT NULL CHECK (count >= 1),
+    text TEXT NOT NULL,
+    action TEXT NOT NULL,
+    acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
+    CHECK ((raised = 1) = (cleared_ms IS NULL))
+) STRICT;
