@@ -244,17 +244,17 @@ class Recording:
         except MuxError:
             self._unmuxed += 1
         else:
-            self._writer.add(pieces)
+            self._writer.add(self._seq, pieces)
 
     def _end(self, end: End, now: Moment) -> None:
         muxer, self._muxer = self._muxer, None
         if muxer is None:
             return
         try:
-            self._writer.add(muxer.close())
+            self._writer.add(self._seq, muxer.close())
         except MuxError:  # without its trailer the file still plays: every fragment stands for itself
             self._unmuxed += 1
-        self._writer.end(self._timeline.boundary(end.at_ns, now), muxer.video_frames)
+        self._writer.end(self._seq, self._timeline.boundary(end.at_ns, now), muxer.video_frames, None)
 
     def _check_writer(self, now_ns: int) -> None:
         """Give up a file that disk or daemon does not want, and do not begin another before the disk is free."""

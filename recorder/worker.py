@@ -22,7 +22,7 @@ import msgspec
 
 from recorder import outcome, wire
 from recorder.address import Target
-from recorder.disk import Committed, Writer
+from recorder.disk import HANDS, Committed, Writer
 from recorder.messages import Cut, Ended, Granted, Refused, Start, Stop, Terms, ToWorker
 from recorder.outcome import SessionEnded
 from recorder.recording import Recording
@@ -93,7 +93,8 @@ class _Session:
 
     def run(self) -> None:
         """Hear the daemon until EOF. The disk thread exits the process when the session is over."""
-        self._thread("disk", self._writer.run)
+        for hand in range(HANDS):
+            self._thread(f"disk {hand}", self._writer.run)
         self._thread("camera", self._read)
         waiting = select.poll()
         waiting.register(self._sock, select.POLLIN)

@@ -1,10 +1,11 @@
-"""recorder.disk: row before file, one segment after the other, bounded memory, and the reader is never kept waiting."""
+"""recorder.disk: row before file, two segments across a cut, bounded memory, and the reader is never kept waiting."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import hashlib
+import queue
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,11 +15,11 @@ from typing import TypeVar
 
 import pytest
 
-from recorder.disk import Committed, Writer
+from recorder.disk import HANDS, Committed, Writer
 from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import GapCause, Moment
-from storage.segmentfile import SegmentFile
+from storage.segmentfile import Sealed, SegmentFile
 from tests.support.worker import make_terms, make_volume, receive_report
 
 M = TypeVar("M", bound=Message)
@@ -52,17 +53,19 @@ class Desk:
             queue_max_bytes=self.queue_max_bytes,
         )
         self.terms = make_terms(self.volume)
-        self.thread = threading.Thread(target=self.writer.run)
-        self.thread.start()
+        self.threads = [threading.Thread(target=self.writer.run) for _ in range(HANDS)]
+        for thread in self.threads:
+            thread.start()
 
     def close(self) -> None:
-        """Whatever is still open is refused, so that the thread ends."""
-        self.writer.end(at(99), 0)
+        """Whatever is still open is refused, so that the threads end."""
         for seq in range(1, 9):
+            self.end(seq, at(99), 0)
             self.writer.answer(Refused(seq, GapCause.DISABLED))
         self.writer.finish(ENDED)
-        self.thread.join(WITHIN_S)
-        assert not self.thread.is_alive()
+        for thread in self.threads:
+            thread.join(WITHIN_S)
+            assert not thread.is_alive()
         self.sock.close()
         self.theirs.close()
 
@@ -70,6 +73,9 @@ class Desk:
         """Begin a segment; its final path."""
         self.writer.begin(seq, at(seq), self.terms)
         return self.volume / segment_path("lobby", at(seq).wall_ms, seq)
+
+    def end(self, seq: int, end: Moment, frames: int) -> None:
+        self.writer.end(seq, end, frames, None)
 
     def hear(self, kind: type[M]) -> M:
         message: FromWorker | None = receive_report(self.sock)
@@ -100,9 +106,9 @@ def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(SegmentFile, "create", watched)
     path = desk.begin(1)
     assert desk.hear(Opening) == Opening(1, at(1).wall_ms, at(1).boottime_ms, desk.terms)
-    desk.writer.add([b"abc", b"def"])
-    desk.writer.add([b"ghi"])
-    desk.writer.end(at(5), 25)
+    desk.writer.add(1, [b"abc", b"def"])
+    desk.writer.add(1, [b"ghi"])
+    desk.writer.end(1, at(5), 25, -40)
     assert not desk.exited.wait(0.05), "nothing happens before the row"
     granted.set()
     desk.writer.answer(Granted(1))
@@ -110,33 +116,75 @@ def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.Monkey
     assert created_after_grant == [True]
     assert path.read_bytes() == b"abcdefghi"
     digest = hashlib.sha256(b"abcdefghi").hexdigest()
-    assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 25)
+    assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 25, -40)
     assert desk.writer.last_committed == Committed(1, digest)
     assert not part(path).exists()
 
 
-def test_one_segment_after_the_other_and_the_last_words_last(desk: Desk) -> None:
-    for seq in (1, 2):
+def test_every_segment_and_the_last_words_last(desk: Desk) -> None:
+    for seq in (1, 2, 3):
         desk.begin(seq)
-        desk.writer.add([b"x" * seq])
-        desk.writer.end(at(seq + 1), seq)
+        desk.writer.add(seq, [b"x" * seq])
+        desk.end(seq, at(seq + 1), seq)
     desk.writer.finish(ENDED)
-    for seq in (1, 2):
-        assert desk.hear(Opening).seq == seq
-        desk.writer.answer(Granted(seq))
-        assert desk.hear(Closed).bytes == seq
+    assert [desk.hear(Opening).seq, desk.hear(Opening).seq] == [1, 2]
+    desk.writer.answer(Granted(1))
+    assert desk.hear(Closed).bytes == 1
+    assert desk.hear(Opening).seq == 3, "no more than two are open"
+    desk.writer.answer(Granted(3))
+    assert desk.hear(Closed).bytes == 3
+    assert desk.writer.last_committed.seq == 3
+    desk.writer.answer(Granted(2))
+    assert desk.hear(Closed).bytes == 2
+    assert desk.writer.last_committed.seq == 3, "whichever is finished first"
     assert desk.hear(Ended) == ENDED
     assert desk.exited.wait(WITHIN_S)
+
+
+def test_a_cut_keeps_the_next_segment_waiting_for_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S6: while the one before waits for its last sound, and while it is committed, the next is written and synced."""
+    synced: queue.SimpleQueue[str] = queue.SimpleQueue()
+    commits, goes_on = threading.Event(), threading.Event()
+    commit, sync = SegmentFile.commit, SegmentFile.sync
+
+    def slowly(file: SegmentFile) -> Sealed:
+        commits.set()
+        assert goes_on.wait(WITHIN_S)
+        return commit(file)
+
+    def watched(file: SegmentFile) -> None:
+        sync(file)
+        synced.put(file.path.name)
+
+    monkeypatch.setattr(SegmentFile, "commit", slowly)
+    monkeypatch.setattr(SegmentFile, "sync", watched)
+    first = desk.begin(1)
+    desk.hear(Opening)
+    desk.writer.answer(Granted(1))
+    second = desk.begin(2)
+    assert desk.hear(Opening).seq == 2, "before the first is closed"
+    desk.writer.answer(Granted(2))
+    desk.writer.add(2, [b"picture"])
+    assert synced.get(timeout=WITHIN_S) == second.name, "the first has not ended"
+    desk.writer.add(1, [b"sound"])
+    desk.end(1, at(2), 1)
+    assert commits.wait(WITHIN_S)
+    desk.writer.add(2, [b"picture"])
+    assert synced.get(timeout=WITHIN_S) == second.name, "the first is being committed"
+    goes_on.set()
+    assert desk.hear(Closed).seq == 1
+    assert first.read_bytes() == b"sound"
+    assert part(second).read_bytes() == b"picturepicture"
 
 
 def test_refused_leaves_no_trace_and_the_next_is_asked_for(desk: Desk) -> None:
     path = desk.begin(1)
     desk.hear(Opening)
-    desk.writer.add([b"x"])
+    desk.writer.add(1, [b"x"])
     desk.writer.answer(Refused(1, GapCause.DISK_FULL))
     assert desk.writer.is_lost(1)
     assert desk.writer.queued_bytes == 0
-    desk.writer.end(at(2), 1)
+    desk.end(1, at(2), 1)
     desk.begin(2)
     assert desk.hear(Opening).seq == 2
     assert not path.parent.exists()
@@ -158,15 +206,15 @@ def test_a_full_disk_keeps_what_was_written(desk: Desk, monkeypatch: pytest.Monk
     desk.hear(Opening)
     synced = threading.Event()
     monkeypatch.setattr(SegmentFile, "sync", lambda _: synced.set())
-    desk.writer.add([b"kept"])
+    desk.writer.add(1, [b"kept"])
     desk.writer.answer(Granted(1))
     assert synced.wait(WITHIN_S), "what is written is synced though nothing follows"
     monkeypatch.setattr(SegmentFile, "write", no_space)
-    desk.writer.add([b"lost"])
+    desk.writer.add(1, [b"lost"])
     assert desk.hear(Abandoned).cause is GapCause.DISK_FULL
     assert part(path).read_bytes() == b"kept"
     assert not path.exists()
-    desk.writer.add([b"ignored"])
+    desk.writer.add(1, [b"ignored"])
     assert desk.writer.queued_bytes == 0
 
 
@@ -178,19 +226,29 @@ def test_a_disk_too_far_behind_loses_the_segment_but_not_the_reader(desk: Desk) 
     desk.begin(1)
     desk.hear(Opening)
     for _ in range(3):
-        desk.writer.add([b"x" * 400])
+        desk.writer.add(1, [b"x" * 400])
     assert desk.writer.is_lost(1)
-    assert desk.writer.is_behind
     assert desk.writer.queued_bytes == 0
     desk.writer.answer(Granted(1))
     assert desk.hear(Abandoned).cause is GapCause.IO_ERROR
 
 
+def test_whichever_segment_is_furthest_behind_is_lost(desk: Desk) -> None:
+    desk.begin(1)
+    desk.writer.add(1, [b"x" * 900])
+    desk.end(1, at(2), 1)
+    desk.begin(2)
+    desk.writer.add(2, [b"x" * 200])
+    assert desk.writer.is_lost(1)
+    assert not desk.writer.is_lost(2)
+    assert desk.writer.queued_bytes == 200
+
+
 def test_a_hanging_disk_is_told_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    hangs, goes_on = threading.Event(), threading.Event()
+    hangs, goes_on = threading.Semaphore(0), threading.Event()
 
     def hang(file: SegmentFile, data: bytes) -> int:
-        hangs.set()
+        hangs.release()
         goes_on.wait(WITHIN_S)
         return len(data)
 
@@ -198,10 +256,20 @@ def test_a_hanging_disk_is_told_at_once(desk: Desk, monkeypatch: pytest.MonkeyPa
     desk.begin(1)
     desk.hear(Opening)
     desk.writer.answer(Granted(1))
-    desk.writer.add([b"x"])
-    assert hangs.wait(WITHIN_S)
-    desk.writer.add([b"x" * 1001])
+    desk.writer.add(1, [b"x"])
+    assert hangs.acquire(timeout=WITHIN_S)
+    assert desk.writer.queued_bytes == 1, "what is being written waits too"
+    desk.writer.add(1, [b"x" * 1001])
     assert "behind" in desk.hear(Abandoned).detail
+    assert desk.writer.queued_bytes == 0
+    assert not desk.writer.is_behind, "one more attempt: the disk may come back, or the daemon name another"
+    desk.begin(2)
+    desk.hear(Opening)
+    desk.writer.answer(Granted(2))
+    desk.writer.add(2, [b"x"])
+    assert hangs.acquire(timeout=WITHIN_S)
+    desk.writer.add(2, [b"x" * 1001])
+    desk.hear(Abandoned)
     assert desk.writer.is_behind
     goes_on.set()
 
@@ -220,18 +288,16 @@ def test_a_lost_segment_is_let_go_of_as_soon_as_the_disk_allows(desk: Desk, monk
     monkeypatch.setattr(SegmentFile, "write", hang)
     path = desk.begin(1)
     desk.hear(Opening)
-    desk.writer.add([b"x", b"y", b"z"])
+    desk.writer.add(1, [b"x", b"y", b"z"])
     desk.writer.answer(Granted(1))
     assert hangs.wait(WITHIN_S)
-    desk.writer.add([b"x" * 1001])
+    desk.writer.add(1, [b"x" * 1001])
     desk.hear(Abandoned)
     with part(path).open("rb") as file:
         with pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         goes_on.set()
-        desk.begin(2)
-        desk.hear(Opening)
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX)
     assert written == [b"x"]
 
 
@@ -248,7 +314,7 @@ def test_the_slowest_sync_is_told_once(tmp_path: Path, monkeypatch: pytest.Monke
         desk.begin(1)
         desk.hear(Opening)
         desk.writer.answer(Granted(1))
-        desk.writer.add([b"x"])
+        desk.writer.add(1, [b"x"])
         assert synced.wait(WITHIN_S)
     finally:
         desk.close()
