@@ -300,6 +300,7 @@ class CameraRunner:
             case Abandoned():
                 if said.seq not in self._state.unclosed:
                     return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
+                self._account.forget(said.seq)
                 said = msgspec.structs.replace(said, detail=_clean(said.detail))
             case Stats():
                 if remark := self._reports.take(said, self._clock.now().boottime_ms):
@@ -317,7 +318,7 @@ class CameraRunner:
     async def _closed(self, closed: Closed) -> Event | None:
         if closed.seq not in self._state.unclosed:
             return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
-        if not self._account.believes(Moment(closed.end_wall_ms, closed.end_boottime_ms), self._clock.now()):
+        if not self._account.ends(closed.seq, Moment(closed.end_wall_ms, closed.end_boottime_ms), self._clock.now()):
             return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
         match await self._books.close(closed):
             case Fate.ENTERED:
@@ -333,13 +334,15 @@ class CameraRunner:
         if opening.seq != self._next_seq or opening.terms not in self._issued:
             return Misbehaved(GapCause.WORKER_CRASH, NOT_ITS_OWN)
         start = Moment(opening.wall_ms, opening.boottime_ms)
-        if not self._account.believes(start, self._clock.now()):
+        if not self._account.begins(opening.seq, start, self._clock.now()):
             return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
         self._next_seq += 1
         answer, why = await self._books.open(opening)
         if isinstance(answer, Granted):
             # Before the answer: whatever becomes of that, the row is there and is closed or salvaged.
             await self._feed(Opened(opening.seq))
+        else:
+            self._account.forget(opening.seq)
         if not worker.send(answer):
             return Misbehaved(GapCause.WORKER_CRASH, "its recording process does not hear")
         return None if isinstance(answer, Granted) else Withheld(opening.seq, start, answer.cause, why)

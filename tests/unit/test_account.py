@@ -1,4 +1,4 @@
-"""recorder.account: a worker's times lie between the last one it told and now, on a wall clock that was seen."""
+"""recorder.account: starts in order, ends between start and next start, all of it within the session and seen."""
 
 from __future__ import annotations
 
@@ -6,30 +6,79 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.account import SLACK_MS, Account
+from recorder.account import AWAITED_MAX, SLACK_MS, Account
+from recorder.disk import HANDS
 from storage.model import Moment
 
 BEGAN = Moment(wall_ms=1_700_000_000_000, boottime_ms=1_000_000)
 NOW = BEGAN.plus_ms(60_000)
+offsets = st.integers(-(10**9), 10**9)
 
 
-@given(st.integers(-(10**9), 10**9))
+def at(ms: int) -> Moment:
+    return BEGAN.plus_ms(ms)
+
+
+@given(offsets)
 def test_what_is_told_lies_within_the_session(told_ms: int) -> None:
-    told = Moment(NOW.wall_ms + told_ms, NOW.boottime_ms + told_ms)
-    assert Account(BEGAN).believes(told, NOW) == (-60_000 <= told_ms <= 0)
+    assert Account(BEGAN).begins(1, NOW.plus_ms(told_ms), NOW) == (-60_000 <= told_ms <= 0)
 
 
-def test_what_is_told_never_goes_back() -> None:
+@given(offsets)
+def test_a_segment_ends_between_its_start_and_now(told_ms: int) -> None:
     account = Account(BEGAN)
-    assert account.believes(BEGAN.plus_ms(5_000), NOW)
-    assert account.believes(BEGAN.plus_ms(5_000), NOW), "one segment's end is the next one's start"
-    assert not account.believes(BEGAN.plus_ms(4_999), NOW)
+    assert account.begins(1, at(10_000), NOW)
+    assert account.ends(1, NOW.plus_ms(told_ms), NOW) == (-50_000 <= told_ms <= 0)
+
+
+@given(st.integers(0, 60_000))
+def test_a_segment_ends_no_later_than_the_next_one_starts(told_ms: int) -> None:
+    """Its end is told while the next is written, or the one after that, if the disk is slow."""
+    account = Account(BEGAN)
+    for number in (1, 2):
+        assert account.begins(number, at(10_000 * number), NOW)
+    assert account.ends(2, at(30_000), NOW)
+    assert account.begins(3, at(30_000), NOW)
+    assert account.ends(1, at(told_ms), NOW) == (10_000 <= told_ms <= 20_000)
+
+
+def test_starts_never_go_back() -> None:
+    account = Account(BEGAN)
+    assert account.begins(1, at(1_000), NOW)
+    assert not account.begins(2, at(999), NOW)
+    assert account.ends(1, at(5_000), NOW)
+    assert not account.begins(2, at(4_999), NOW)
+    assert account.begins(2, at(5_000), NOW), "one segment's end is the next one's start"
+
+
+def test_no_more_are_open_than_a_worker_has_hands() -> None:
+    assert AWAITED_MAX == HANDS
+    account = Account(BEGAN)
+    for number in range(1, AWAITED_MAX + 1):
+        assert account.begins(number, BEGAN, NOW)
+    assert not account.begins(9, BEGAN, NOW)
+    account.forget(1)
+    assert account.begins(9, BEGAN, NOW)
+
+
+def test_an_end_is_believed_once_and_of_a_segment_that_began() -> None:
+    account = Account(BEGAN)
+    assert not account.ends(1, at(1_000), NOW)
+    assert account.begins(1, at(0), NOW)
+    assert account.ends(1, at(1_000), NOW)
+    assert not account.ends(1, at(1_000), NOW)
+    assert account.begins(2, at(1_000), NOW)
+    account.forget(2)
+    assert not account.ends(2, at(2_000), NOW)
 
 
 def test_what_is_not_believed_changes_nothing() -> None:
     account = Account(BEGAN)
-    assert not account.believes(NOW.plus_ms(1), NOW)
-    assert account.believes(BEGAN, NOW)
+    assert not account.begins(1, NOW.plus_ms(1), NOW)
+    assert account.begins(1, BEGAN, NOW)
+    assert not account.ends(1, NOW.plus_ms(1), NOW)
+    assert account.begins(2, BEGAN, NOW)
+    assert account.ends(1, BEGAN, NOW)
 
 
 @pytest.mark.parametrize("step_ms", [-86_400_000, -400, 400, 86_400_000])
@@ -37,13 +86,14 @@ def test_a_wall_clock_that_was_stepped_is_no_lie_of_the_workers(step_ms: int) ->
     """Neither before nor after: the worker looked at it at an instant of its own."""
     account = Account(BEGAN)
     stepped = Moment(NOW.wall_ms + step_ms, NOW.boottime_ms)
-    assert account.believes(BEGAN.plus_ms(10), stepped)
-    assert account.believes(Moment(stepped.wall_ms - 5, stepped.boottime_ms - 5), stepped)
+    assert account.begins(1, at(10), stepped)
+    assert account.ends(1, Moment(stepped.wall_ms - 5, stepped.boottime_ms - 5), stepped)
 
 
 def test_a_wall_clock_that_nobody_saw_is_not_believed() -> None:
     account = Account(BEGAN)
     account.look(Moment(NOW.wall_ms + 5_000, NOW.boottime_ms))
-    assert account.believes(Moment(NOW.wall_ms + 5_000 + SLACK_MS, NOW.boottime_ms), NOW)
-    assert not account.believes(Moment(NOW.wall_ms + 5_001 + SLACK_MS, NOW.boottime_ms), NOW)
-    assert not account.believes(Moment(NOW.wall_ms - 1 - SLACK_MS, NOW.boottime_ms), NOW)
+    assert account.begins(1, BEGAN, NOW)
+    assert not account.ends(1, Moment(NOW.wall_ms + 5_001 + SLACK_MS, NOW.boottime_ms), NOW)
+    assert not account.ends(1, Moment(NOW.wall_ms - 1 - SLACK_MS, NOW.boottime_ms), NOW)
+    assert account.begins(2, Moment(NOW.wall_ms + 5_000 + SLACK_MS, NOW.boottime_ms), NOW)
