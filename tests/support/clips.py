@@ -18,7 +18,7 @@ from typing import Final, Literal, cast
 
 from tests.support import nal
 
-Codec = Literal["h264", "h265", "aac", "pcmu", "pcma"]
+Codec = Literal["h264", "h265", "aac", "pcmu", "pcma", "g726", "l16"]
 
 VIDEO_RATE: Final = 90_000
 

@@ -50,13 +50,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    codec: Literal["aac", "pcmu", "pcma"] = "aac"
+    codec: Literal["aac", "pcmu", "pcma", "g726", "l16"] = "aac"
     rate: int = 48_000
     channels: int = 1
     seconds: int = 20
 
     @classmethod
-    def g711(cls, codec: Literal["pcmu", "pcma"]) -> Sound:
+    def g711(cls, codec: Literal["pcmu", "pcma", "g726", "l16"]) -> Sound:
+        """Telephone sound, in packets of 20 ms."""
         return cls(codec, 8_000, 1)
 
 
@@ -126,15 +127,17 @@ def _encode_picture(wish: Picture) -> Clip:
 
 def _encode_sound(wish: Sound) -> Clip:
     """The footage's own sound under a little noise, which makes each chunk of one round different from all others."""
-    encoders: dict[Codec, str] = {"aac": "aac", "pcmu": "pcm_mulaw", "pcma": "pcm_alaw"}
+    encoders: dict[Codec, str] = {
+        "aac": "aac", "pcmu": "pcm_mulaw", "pcma": "pcm_alaw", "g726": "g726", "l16": "pcm_s16be",
+    }  # fmt: skip
     chunk = AAC_FRAME if wish.codec == "aac" else G711_CHUNK
     context: Any = av.CodecContext.create(encoders[wish.codec], "w")
     context.sample_rate = wish.rate
     context.layout = "mono" if wish.channels == 1 else "stereo"
     context.format = "fltp" if wish.codec == "aac" else "s16"
     context.time_base = Fraction(1, wish.rate)
-    if wish.codec == "aac":
-        context.bit_rate = 64_000
+    if wish.codec in {"aac", "g726"}:
+        context.bit_rate = 64_000 if wish.codec == "aac" else 32_000
     payloads: list[bytes] = []
     samples = _samples(wish)
     for at in range(0, samples.shape[0] - chunk + 1, chunk):

@@ -1,4 +1,4 @@
-"""RTSP/1.0 as text: requests, answers, who may look (Basic and Digest), and what there is to see (SDP)."""
+"""RTSP/1.0 as text, from the camera's side: requests, answers, and who may look (Basic, Digest: RFC 7616)."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import asyncio
 import base64
 import hashlib
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tests.support import nal
-from tests.support.clips import Clip
-
 REALM: Final = "camera"
-NONCE: Final = "c0ffee00c0ffee00"
 METHODS: Final = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"
 REASONS: Final = {
     200: "OK",
+    301: "Moved Permanently",
+    302: "Moved Temporarily",
+    400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     453: "Not Enough Bandwidth",
+    454: "Session Not Found",
+    455: "Method Not Valid in This State",
     461: "Unsupported Transport",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 _FIELD = re.compile(r'(\w+)="?([^",]*)"?')
 
@@ -31,87 +37,148 @@ class Request:
     method: str
     url: str
     headers: dict[str, str]
+    """Names in lower case."""
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request, skipping the RTCP that clients send in between; None when the client is gone."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """RTCP of the client, between its requests."""
+
+    channel: int
+    data: bytes
+
+
+async def read(reader: asyncio.StreamReader) -> Request | Report | None:
+    """The next thing the client says; None when it is gone."""
     try:
-        while (first := await reader.readexactly(1)) == b"$":
+        first = await reader.readexactly(1)
+        if first == b"$":
             head = await reader.readexactly(3)
-            await reader.readexactly(int.from_bytes(head[1:3], "big"))
+            return Report(head[0], await reader.readexactly(int.from_bytes(head[1:3], "big")))
         text = (first + await reader.readuntil(b"\r\n\r\n")).decode()
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     lines = text.strip().split("\r\n")
     method, url, _ = lines[0].split(" ", 2)
-    headers = dict(line.split(":", 1) for line in lines[1:])
-    return Request(method, url, {name.strip().lower(): value.strip() for name, value in headers.items()})
+    headers = {name.strip().lower(): value.strip() for name, value in (line.split(":", 1) for line in lines[1:])}
+    if length := int(headers.get("content-length", "0")):
+        await reader.readexactly(length)
+    return Request(method, url, headers)
 
 
-def answer(request: Request, status: int = 200, headers: dict[str, str] | None = None, body: str = "") -> bytes:
-    lines = [f"RTSP/1.0 {status} {REASONS[status]}", f"CSeq: {request.headers.get('cseq', '0')}"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+def answer(status: int, headers: Sequence[tuple[str, str]], body: str = "") -> bytes:
+    lines = [f"RTSP/1.0 {status} {REASONS[status]}", *(f"{name}: {value}" for name, value in headers)]
     if body:
-        lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
+        lines.append(f"Content-Length: {len(body.encode())}")
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    user: str
-    password: str
-    method: Literal["basic", "digest"] = "digest"
-
-    @property
-    def challenge(self) -> str:
-        if self.method == "basic":
-            return f'Basic realm="{REALM}"'
-        return f'Digest realm="{REALM}", nonce="{NONCE}"'
-
-    def admits(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "")
-        if self.method == "basic":
-            return given == "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        fields = dict(_FIELD.findall(given.removeprefix("Digest ")))
-        ha1 = _md5(f"{self.user}:{REALM}:{self.password}")
-        ha2 = _md5(f"{request.method}:{fields.get('uri', '')}")
-        return fields.get("username") == self.user and fields.get("response") == _md5(f"{ha1}:{NONCE}:{ha2}")
 
 
 def wanted_channel(request: Request) -> int | None:
     """The interleaved channel a SETUP asks for; None when it wants UDP."""
-    match = re.search(r"interleaved=(\d+)", request.headers.get("transport", ""))
-    return int(match.group(1)) if match else None
+    transport = request.headers.get("transport", "")
+    match = re.search(r"interleaved=(\d+)", transport)
+    return int(match.group(1)) if match and "/TCP" in transport else None
 
 
-def session_description(tracks: Sequence[Clip]) -> str:
-    lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=camera", "c=IN IP4 0.0.0.0", "t=0 0", "a=control:*"]
-    for index, clip in enumerate(tracks):
-        number = payload_type(clip, index)
-        lines.append(f"m={'video' if clip.video else 'audio'} 0 RTP/AVP {number}")
-        lines += _attributes(clip, number)
-        lines.append(f"a=control:track{index}")
-    return "\r\n".join(lines) + "\r\n"
+def wanted_ports(request: Request) -> tuple[int, int] | None:
+    """The ports (RTP, RTCP) a SETUP wants its UDP at."""
+    match = re.search(r"client_port=(\d+)(?:-(\d+))?", request.headers.get("transport", ""))
+    if match is None:
+        return None
+    return int(match.group(1)), int(match.group(2) or int(match.group(1)) + 1)
 
 
-def payload_type(clip: Clip, index: int) -> int:
-    return {"pcmu": 0, "pcma": 8}.get(clip.codec, 96 + index)
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a camera asks of whoever wants to look."""
+
+    user: str
+    password: str
+    method: Literal["basic", "digest", "both"] = "digest"
+    algorithm: Literal["", "MD5", "SHA-256"] = ""
+    """As the challenge names it; "" says nothing, which means MD5."""
+    qop: str = ""
+    """"auth" asks for the newer digest, with counters."""
+    realm: str = REALM
+    nonce: str = "c0ffee00c0ffee00"
+    nonce_uses: int = 0
+    """A nonce is stale after so many requests, and another is told; 0 is never."""
 
 
-def _attributes(clip: Clip, number: int) -> list[str]:
-    if clip.codec == "h264":
-        units = nal.split_annexb(clip.frames[0].data)
-        sets = [unit for unit in units if nal.unit_type("h264", unit) in {7, 8}]
-        sprop = ",".join(base64.b64encode(unit).decode() for unit in sets)
-        profile = sets[0][1:4].hex().upper()
-        form = f"packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={sprop}"
-        return [f"a=rtpmap:{number} H264/90000", f"a=fmtp:{number} {form}"]
-    if clip.codec == "aac":
-        form = "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3"
-        form += f";config={clip.extra.hex()}"
-        return [f"a=rtpmap:{number} mpeg4-generic/{clip.rate}/{clip.channels}", f"a=fmtp:{number} {form}"]
-    return [f"a=rtpmap:{number} {clip.codec.upper()}/{clip.rate}"]
+class Guard:
+    """One device's door: an account, the nonce of this moment, and how often that was used."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.nonce = account.nonce
+        self.nonces = 1
+        self._uses = 0
+        self._stale = False
+        self._counts: set[tuple[str, str]] = set()
+
+    def challenges(self) -> list[str]:
+        account = self.account
+        made = []
+        if account.method != "basic":
+            digest = f'Digest realm="{account.realm}", nonce="{self.nonce}"'
+            digest += f', qop="{account.qop}"' if account.qop else ""
+            digest += f", algorithm={account.algorithm}" if account.algorithm else ""
+            made.append(digest + (", stale=true" if self._stale else ""))
+        if account.method != "digest":
+            made.append(f'Basic realm="{account.realm}"')
+        return made
+
+    def admits(self, request: Request) -> bool:
+        account, given = self.account, request.headers.get("authorization", "")
+        scheme, _, rest = given.partition(" ")
+        if scheme.lower() == "basic" and account.method != "digest":
+            return rest.strip() == base64.b64encode(f"{account.user}:{account.password}".encode()).decode()
+        if scheme.lower() != "digest" or account.method == "basic":
+            return False
+        fields = dict(_FIELD.findall(rest))
+        if fields.get("nonce") != self.nonce or not self._right(request, fields):
+            return False
+        return self._fresh()
+
+    def _right(self, request: Request, fields: dict[str, str]) -> bool:
+        account, hashed = self.account, _hash(self.account.algorithm)
+        ha1 = hashed(f"{account.user}:{account.realm}:{account.password}")
+        ha2 = hashed(f"{request.method}:{fields.get('uri', '')}")
+        middle = ""
+        if account.qop:
+            count, cnonce = fields.get("nc", ""), fields.get("cnonce", "")
+            if fields.get("qop") != "auth" or not cnonce or (cnonce, count) in self._counts:
+                return False  # a counter that was used before is an answer that somebody copied
+            self._counts.add((cnonce, count))
+            middle = f"{count}:{cnonce}:auth:"
+        expected = hashed(f"{ha1}:{fields['nonce']}:{middle}{ha2}")
+        return (fields.get("username"), fields.get("uri"), fields.get("response")) == (
+            account.user, request.url, expected,
+        )  # fmt: skip
+
+    def _fresh(self) -> bool:
+        """Counts the uses of a nonce that was right, and takes another when it is worn."""
+        self._stale = False
+        self._uses += 1
+        if self.account.nonce_uses and self._uses > self.account.nonce_uses:
+            self.nonce, self._uses, self._stale = secrets.token_hex(8), 0, True
+            self.nonces += 1
+        return not self._stale
 
 
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+def _hash(algorithm: str) -> _Hash:
+    return _sha256 if algorithm == "SHA-256" else _md5
+
+
+class _Hash:
+    """From text to hex."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, text: str) -> str:
+        return hashlib.new(self._name, text.encode(), usedforsecurity=False).hexdigest()
+
+
+_md5: Final = _Hash("md5")
+_sha256: Final = _Hash("sha256")
