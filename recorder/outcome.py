@@ -1,22 +1,71 @@
 """Why a session ended, in words a technician can act on: what was tried, what came back, what to check.
 
-Imports av for its errors only. Their text is never used: it carries the URL, and with it the password. What is said
-here is made from the kind of error and from the parts of the URL that are no secret. Every `check` is worded to follow
-"Check ".
+Pure. What is said here is made from the kind of error and from the parts of the URL that are no secret, never from the
+text of an error or of the device. Every `check` is worded to follow "Check ".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
-
-import av
 
 from recorder.address import Target
 from recorder.messages import Ended
 from storage.model import GapCause
 
 CHECK_KEY_FRAMES: Final = "the key frame interval (GOP, I-frame interval) in the camera's own pages: 1 to 4 s is right"
+_NAMES: Final = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    451: "Parameter Not Understood",
+    453: "Not Enough Bandwidth",
+    454: "Session Not Found",
+    455: "Method Not Valid in This State",
+    457: "Invalid Range",
+    459: "Aggregate Operation Not Allowed",
+    460: "Only Aggregate Operation Allowed",
+    461: "Unsupported Transport",
+    462: "Destination Unreachable",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "RTSP Version Not Supported",
+    551: "Option Not Supported",
+}
+"""Of RFC 2326: what a device writes beside a status is not repeated."""
+
+
+_FULL: Final = (
+    GapCause.REFUSED,
+    "as a rule the device serves as many viewers as it can",
+    "how many sessions the device allows, and who else views it",
+)
+_DECLINED: Final = {
+    453: _FULL,
+    503: _FULL,
+    454: (
+        GapCause.DROPPED,
+        "the device has forgotten the session",
+        "whether the camera or its NVR restarted",
+    ),
+    461: (
+        GapCause.UNSUPPORTED,
+        "neither TCP nor UDP suits the device",
+        "the stream settings: RTP over TCP is right",
+    ),
+}
+_CLIENT_ERROR: Final = (
+    GapCause.NO_SUCH_STREAM,
+    "the device does not give out this stream",
+    "the path of the url, the number of sessions the device allows, its stream settings",
+)
+_SERVER_ERROR: Final = (
+    GapCause.REFUSED,
+    "the device cannot serve this stream now",
+    "how many viewers the device allows, and whether the stream plays in another program",
+)
 
 
 class SessionEnded(Exception):
@@ -27,97 +76,131 @@ class SessionEnded(Exception):
         self.ended = ended
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What was looked at after a failed attempt, because libav's error does not tell these cases apart."""
-
-    resolves: bool
-    """The host name has an address."""
-    accepts: bool
-    """A plain TCP connection is accepted."""
-    timed_out: bool
-    """The attempt lasted as long as the time allowed for an answer."""
-
-
 def _ended(target: Target, cause: GapCause, came_back: str, check: str) -> Ended:
     return Ended(cause, target.tried, came_back, check)
 
 
-def open_failed(target: Target, error: av.FFmpegError, probe: Probe | None, patience_s: float) -> Ended:
-    """Words for a session that never began. `probe` is None when the device itself said no."""
-    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-        return _not_allowed(target, forbidden=isinstance(error, av.error.HTTPForbiddenError))
-    if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
-        return _declined(target, error)
-    if probe is not None and not (probe.resolves and probe.accepts):
-        return _unreachable(target, error, probe)
-    if isinstance(error, av.error.TimeoutError) or (probe is not None and probe.timed_out):
-        came_back = f"the connection was accepted, then nothing for {patience_s:.0f} s"
-        check = "whether it answers after a restart, and whether this port is really its RTSP port"
-        return _ended(target, GapCause.STALLED, came_back, check)
-    came_back = "an answer that is not RTSP, or a stream that makes no sense"
-    return _ended(
-        target, GapCause.BAD_DATA, came_back, "whether this is the camera's RTSP port, and its stream settings"
-    )
+def unknown_name(target: Target) -> Ended:
+    came_back = f"the name {target.host} has no address"
+    return _ended(target, GapCause.UNREACHABLE, came_back, "the host name in the url and this box's name server")
 
 
-def is_answer(error: av.FFmpegError) -> bool:
-    """Whether the device itself said no: nothing else needs to be looked at."""
-    return isinstance(error, av.error.HTTPError | av.error.HTTPClientError)
+def connection_refused(target: Target) -> Ended:
+    came_back = f"connection refused: nothing listens on port {target.port}"
+    check = "the port in the url, and whether RTSP is switched on in the device"
+    return _ended(target, GapCause.REFUSED, came_back, check)
 
 
-def _unreachable(target: Target, error: av.FFmpegError, probe: Probe) -> Ended:
-    if not probe.resolves:
-        came_back = f"the name {target.host} has no address"
-        return _ended(target, GapCause.UNREACHABLE, came_back, "the host name in the url and this box's name server")
-    if isinstance(error, av.error.ConnectionRefusedError):
-        came_back = f"connection refused: nothing listens on port {target.port}"
-        check = "the port in the url, and whether RTSP is switched on in the device"
-        return _ended(target, GapCause.REFUSED, came_back, check)
-    return _ended(
-        target,
-        GapCause.UNREACHABLE,
-        "no answer from this address",
-        "power and network cable of the camera, and its IP address",
-    )
+def unreachable(target: Target) -> Ended:
+    came_back = "no answer from this address"
+    return _ended(target, GapCause.UNREACHABLE, came_back, "power and network cable of the camera, and its IP address")
 
 
-def _not_allowed(target: Target, *, forbidden: bool) -> Ended:
-    came_back = "403 Forbidden" if forbidden else "401 Unauthorized"
+def no_answer(target: Target, method: str, patience_s: float) -> Ended:
+    """The connection was accepted; a request was not answered, or not whole."""
+    came_back = f"the connection was accepted, but {method} was not answered within {patience_s:.0f} s"
+    check = "whether it answers after a restart, and whether this port is really its RTSP port"
+    return _ended(target, GapCause.STALLED, came_back, check)
+
+
+def not_rtsp(target: Target, what: str) -> Ended:
+    """What came first is something else; `what` in our words, never the device's."""
+    return _ended(target, GapCause.BAD_DATA, what, "whether this is the camera's RTSP port, and its stream settings")
+
+
+def nonsense(target: Target) -> Ended:
+    """A stream that began well."""
+    return _ended(target, GapCause.BAD_DATA, "data that makes no sense", "the camera's firmware and the network to it")
+
+
+def declined(target: Target, status: int) -> Ended:
+    """The device speaks RTSP and says no."""
+    if status in (401, 403):
+        return _not_allowed(target, status)
+    if status == 404:
+        came_back = "404 Not Found: the device is there, this stream is not"
+        return _ended(target, GapCause.NO_SUCH_STREAM, came_back, f"the path {target.path or '/'} of this camera's url")
+    other = _SERVER_ERROR if status >= 500 else _CLIENT_ERROR
+    cause, meaning, check = _DECLINED.get(status, other)
+    return _ended(target, cause, f"{_named(status)}: {meaning}", check)
+
+
+def _named(status: int) -> str:
+    """The status with its name from the standard, not the device's own words."""
+    name = _NAMES.get(status, "")
+    return f"{status} {name}" if name else f"status {status}"
+
+
+def _not_allowed(target: Target, status: int) -> Ended:
     check = (
         "user and password of this camera"
         if target.user
         else "that user and password are configured: this camera wants both"
     )
+    return _ended(target, GapCause.UNAUTHORISED, _named(status), check)
+
+
+def unknown_login(target: Target) -> Ended:
+    """401, but by none of the ways we know."""
+    came_back = "401 Unauthorized, and the device offers neither Digest (MD5, SHA-256) nor Basic to log in"
+    check = "the authentication setting of RTSP in the device's own pages: digest is right"
     return _ended(target, GapCause.UNAUTHORISED, came_back, check)
 
 
-def _declined(target: Target, error: av.FFmpegError) -> Ended:
-    """The device speaks RTSP and says no for a reason of its own."""
-    if isinstance(error, av.error.HTTPNotFoundError):
-        came_back = "404 Not Found: the device is there, this stream is not"
-        return _ended(target, GapCause.NO_SUCH_STREAM, came_back, f"the path {target.path or '/'} of this camera's url")
-    if isinstance(error, av.error.HTTPServerError):
-        came_back = "an RTSP error 5xx: the device cannot serve this stream now"
-        check = "how many viewers the device allows, and whether the stream plays in another program"
-        return _ended(target, GapCause.REFUSED, came_back, check)
-    came_back = "an RTSP error 4xx: the device does not give out this stream"
-    check = "the path of the url, the number of sessions the device allows, its stream settings"
-    return _ended(target, GapCause.NO_SUCH_STREAM, came_back, check)
+def led_astray(target: Target, why: str) -> Ended:
+    """A redirect that is not followed; `why` in our words."""
+    return _ended(target, GapCause.NO_SUCH_STREAM, why, "the url of this camera: the device names another one")
 
 
-def broke_off(target: Target, error: av.FFmpegError | None, patience_s: float) -> Ended:
-    """Words for a session that ended by itself; `error` is None when the stream simply ended."""
-    if error is None or isinstance(error, av.error.EOFError):
+def untrusted(target: Target, why: str, fingerprint: str) -> Ended:
+    """TLS: nobody vouches for the certificate. `fingerprint` is "" where it could not be had."""
+    if not fingerprint:
         return _ended(
-            target, GapCause.DROPPED, "the camera ended the stream", "whether the camera or its NVR restarted"
+            target, GapCause.UNTRUSTED, f"a certificate that is not trusted ({why})", "the camera's certificate"
         )
-    if isinstance(error, av.error.TimeoutError):
-        return silent(target, patience_s)
-    if isinstance(error, OSError):
-        came_back = "the connection broke off"
-        return _ended(target, GapCause.DROPPED, came_back, "network and power of the camera")
-    return _ended(target, GapCause.BAD_DATA, "data that makes no sense", "the camera's firmware and stream settings")
+    came_back = f"a certificate that is not trusted ({why}); its fingerprint is {fingerprint}"
+    check = f"the fingerprint in the camera's own pages; if it is this one, write {_pin(fingerprint)}"
+    return _ended(target, GapCause.UNTRUSTED, came_back, check)
+
+
+def other_certificate(target: Target, fingerprint: str) -> Ended:
+    """TLS: not the certificate that the configuration names."""
+    came_back = f"another certificate than the configured one: its fingerprint is {fingerprint}"
+    check = f"whether the camera was replaced or reset; if it was, write {_pin(fingerprint)}"
+    return _ended(target, GapCause.UNTRUSTED, came_back, check)
+
+
+def _pin(fingerprint: str) -> str:
+    return f'certificate = "{fingerprint}" for this camera in the configuration'
+
+
+def no_tls(target: Target, why: str) -> Ended:
+    """TLS did not come about; `why` is OpenSSL's word for it."""
+    came_back = f"no TLS connection ({why})"
+    check = "whether this port speaks RTSP over TLS, version 1.2 or later; RTSP without TLS is rtsp://"
+    return _ended(target, GapCause.BAD_DATA, came_back, check)
+
+
+def no_authorities(target: Target) -> Ended:
+    """The file of authorities cannot be used."""
+    came_back = "nothing was sent: the file that ca_file names cannot be read as certificates"
+    return _ended(target, GapCause.UNTRUSTED, came_back, "the file that ca_file names: PEM, readable for edged")
+
+
+def dropped(target: Target) -> Ended:
+    return _ended(target, GapCause.DROPPED, "the camera ended the stream", "whether the camera or its NVR restarted")
+
+
+def broke_off(target: Target) -> Ended:
+    return _ended(target, GapCause.DROPPED, "the connection broke off", "network and power of the camera")
+
+
+def no_media(target: Target, patience_s: float, *, udp: bool) -> Ended:
+    """PLAY was accepted, then nothing."""
+    way = " over UDP, the only way this camera knows" if udp else ""
+    came_back = f"PLAY was accepted, but nothing came for {patience_s:.0f} s{way}"
+    check = "the firewall between camera and this box" if udp else "the camera's load, and whether a restart helps"
+    return _ended(target, GapCause.STALLED, came_back, check)
 
 
 def silent(target: Target, patience_s: float) -> Ended:

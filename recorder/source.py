@@ -21,10 +21,11 @@ from av.video.stream import VideoStream
 
 from recorder import outcome
 from recorder.address import Target
-from recorder.messages import Connected
+from recorder.messages import Connected, Ended
 from recorder.muxer import box_for, can_mux
-from recorder.outcome import Probe, SessionEnded
+from recorder.outcome import SessionEnded
 from recorder.testpattern import Pattern, PatternError
+from storage.model import GapCause
 
 PATIENCE_S: Final = 5.0
 """Socket timeout of libav. It may fire as late as twice that, which is still within L1's 15 s."""
@@ -39,6 +40,18 @@ _QUICK: Final = {"probesize": "500000", "analyzeduration": "500000"}
 _PATIENT: Final = {"probesize": "20000000", "analyzeduration": "12000000"}
 """For cameras that send parameter sets only with key frames, every 10 s."""
 _VIDEO: Final = frozenset({"h264", "hevc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was looked at after a failed attempt, because libav's error does not tell these cases apart."""
+
+    resolves: bool
+    """The host name has an address."""
+    accepts: bool
+    """A plain TCP connection is accepted."""
+    timed_out: bool
+    """The attempt lasted as long as the time allowed for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +100,9 @@ class Source:
             try:
                 packet = next(packets, None)
             except av.FFmpegError as error:
-                raise SessionEnded(outcome.broke_off(self.target, error, PATIENCE_S)) from None
+                raise SessionEnded(_broke_off(self.target, error, PATIENCE_S)) from None
             if packet is None or (packet.size == 0 and packet.dts is None):
-                raise SessionEnded(outcome.broke_off(self.target, None, PATIENCE_S))
+                raise SessionEnded(_broke_off(self.target, None, PATIENCE_S))
             waited = time.monotonic() - begun > BLOCKED_S
             yield Arrival(packet, waited)
             if waited:
@@ -129,8 +142,8 @@ def _open_rtsp(target: Target, url: str, probing: dict[str, str]) -> InputContai
     except av.FFmpegError as error:
         failed = error
     timed_out = time.monotonic() - begun >= PATIENCE_S
-    probe = None if outcome.is_answer(failed) else _probe(target, timed_out=timed_out)
-    raise SessionEnded(outcome.open_failed(target, failed, probe, PATIENCE_S)) from None
+    probe = None if _is_answer(failed) else _probe(target, timed_out=timed_out)
+    raise SessionEnded(_open_failed(target, failed, probe, PATIENCE_S)) from None
 
 
 def _probe(target: Target, *, timed_out: bool) -> Probe:
@@ -168,3 +181,84 @@ def _keepable_sound(container: InputContainer) -> tuple[AudioStream | None, str]
     if not codec.sample_rate:
         return None, f"sound codec {name} without a sample rate cannot be kept: recorded without sound"
     return sound, ""
+
+
+def _ended(target: Target, cause: GapCause, came_back: str, check: str) -> Ended:
+    return Ended(cause, target.tried, came_back, check)
+
+
+def _open_failed(target: Target, error: av.FFmpegError, probe: Probe | None, patience_s: float) -> Ended:
+    """Words for a session that never began. `probe` is None when the device itself said no."""
+    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+        return _not_allowed(target, forbidden=isinstance(error, av.error.HTTPForbiddenError))
+    if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
+        return _declined(target, error)
+    if probe is not None and not (probe.resolves and probe.accepts):
+        return _unreachable(target, error, probe)
+    if isinstance(error, av.error.TimeoutError) or (probe is not None and probe.timed_out):
+        came_back = f"the connection was accepted, then nothing for {patience_s:.0f} s"
+        check = "whether it answers after a restart, and whether this port is really its RTSP port"
+        return _ended(target, GapCause.STALLED, came_back, check)
+    came_back = "an answer that is not RTSP, or a stream that makes no sense"
+    return _ended(
+        target, GapCause.BAD_DATA, came_back, "whether this is the camera's RTSP port, and its stream settings"
+    )
+
+
+def _is_answer(error: av.FFmpegError) -> bool:
+    """Whether the device itself said no: nothing else needs to be looked at."""
+    return isinstance(error, av.error.HTTPError | av.error.HTTPClientError)
+
+
+def _unreachable(target: Target, error: av.FFmpegError, probe: Probe) -> Ended:
+    if not probe.resolves:
+        came_back = f"the name {target.host} has no address"
+        return _ended(target, GapCause.UNREACHABLE, came_back, "the host name in the url and this box's name server")
+    if isinstance(error, av.error.ConnectionRefusedError):
+        came_back = f"connection refused: nothing listens on port {target.port}"
+        check = "the port in the url, and whether RTSP is switched on in the device"
+        return _ended(target, GapCause.REFUSED, came_back, check)
+    return _ended(
+        target,
+        GapCause.UNREACHABLE,
+        "no answer from this address",
+        "power and network cable of the camera, and its IP address",
+    )
+
+
+def _not_allowed(target: Target, *, forbidden: bool) -> Ended:
+    came_back = "403 Forbidden" if forbidden else "401 Unauthorized"
+    check = (
+        "user and password of this camera"
+        if target.user
+        else "that user and password are configured: this camera wants both"
+    )
+    return _ended(target, GapCause.UNAUTHORISED, came_back, check)
+
+
+def _declined(target: Target, error: av.FFmpegError) -> Ended:
+    """The device speaks RTSP and says no for a reason of its own."""
+    if isinstance(error, av.error.HTTPNotFoundError):
+        came_back = "404 Not Found: the device is there, this stream is not"
+        return _ended(target, GapCause.NO_SUCH_STREAM, came_back, f"the path {target.path or '/'} of this camera's url")
+    if isinstance(error, av.error.HTTPServerError):
+        came_back = "an RTSP error 5xx: the device cannot serve this stream now"
+        check = "how many viewers the device allows, and whether the stream plays in another program"
+        return _ended(target, GapCause.REFUSED, came_back, check)
+    came_back = "an RTSP error 4xx: the device does not give out this stream"
+    check = "the path of the url, the number of sessions the device allows, its stream settings"
+    return _ended(target, GapCause.NO_SUCH_STREAM, came_back, check)
+
+
+def _broke_off(target: Target, error: av.FFmpegError | None, patience_s: float) -> Ended:
+    """Words for a session that ended by itself; `error` is None when the stream simply ended."""
+    if error is None or isinstance(error, av.error.EOFError):
+        return _ended(
+            target, GapCause.DROPPED, "the camera ended the stream", "whether the camera or its NVR restarted"
+        )
+    if isinstance(error, av.error.TimeoutError):
+        return outcome.silent(target, patience_s)
+    if isinstance(error, OSError):
+        came_back = "the connection broke off"
+        return _ended(target, GapCause.DROPPED, came_back, "network and power of the camera")
+    return _ended(target, GapCause.BAD_DATA, "data that makes no sense", "the camera's firmware and stream settings")

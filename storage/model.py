@@ -55,6 +55,7 @@ class GapCause(StrEnum):
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
     UNAUTHORISED = "unauthorised"
+    UNTRUSTED = "untrusted"
     NO_SUCH_STREAM = "no-such-stream"
     UNSUPPORTED = "unsupported"
     STALLED = "stalled"

@@ -92,14 +92,15 @@ def best(headers: Iterable[str]) -> Challenge | None:
 
 def digest(account: Account, challenge: Challenge, method: str, uri: str, uses: int, cnonce: str) -> str:
     """The value of `Authorization`."""
-    kind, _, session = (challenge.algorithm or "MD5").upper().partition("-SESS")
-    hashed = _HASHES[kind]
+    algorithm = (challenge.algorithm or "MD5").upper()
+    hashed = _HASHES[algorithm.removesuffix("-SESS")]
+    per_session = algorithm.endswith("-SESS")
 
     def hex_of(*parts: str) -> str:
         return hashed(":".join(parts).encode())
 
     secret = hex_of(account.user, challenge.realm, account.password)
-    if (challenge.algorithm or "").upper().endswith("-SESS"):
+    if per_session:
         secret = hex_of(secret, challenge.nonce, cnonce)
     what = hex_of(method, uri)
     count = f"{uses:08x}"
@@ -117,7 +118,7 @@ def digest(account: Account, challenge: Challenge, method: str, uri: str, uses: 
         fields.append(("opaque", _quoted(challenge.opaque)))
     if challenge.qop:
         fields += [("qop", "auth"), ("nc", count)]
-    if challenge.qop or challenge.algorithm.upper().endswith("-SESS"):
+    if challenge.qop or per_session:
         fields.append(("cnonce", _quoted(cnonce)))
     return "Digest " + ", ".join(f"{name}={value}" for name, value in fields)
 

@@ -98,14 +98,12 @@ def parse(body: bytes, base: str) -> Description:
 
 
 def base_of(content_base: str, content_location: str, asked: str) -> str:
-    """What controls are relative to (RFC 2326 C.1.1): whatever the camera named that is an address, or what was asked."""
+    """What controls are relative to (RFC 2326 C.1.1): what the camera named, if it is an address, or what was asked."""
     for given in (content_base.strip(), content_location.strip()):
-        if not given:
-            continue
-        if not _SCHEME.match(given):  # "192.168.1.10:554/stream0/"
-            given = f"{asked.partition('://')[0]}://{given}"
-        if _is_address(given):
-            return given
+        # Some leave out the scheme: "192.168.1.10:554/stream0/".
+        address = given if _SCHEME.match(given) else f"{asked.partition('://')[0]}://{given}"
+        if given and _is_address(address):
+            return address
     return asked
 
 

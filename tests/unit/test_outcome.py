@@ -2,83 +2,68 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from typing import Final
 
-import av
 import pytest
 
 from recorder import outcome
 from recorder.address import Target
 from recorder.messages import Ended
-from recorder.outcome import Probe
 from storage.model import GapCause
 
 CHECK: Final = re.compile(r"(the|that|whether|how|user|power|network)\b")
 """How what to check begins, to be read after "Check "."""
-SECRET = "s3cret:p@ss"
 URL = "rtsp://viewer:s3cret%3Ap%40ss@10.0.0.11/stream1"
 TARGET = Target.parse(URL, "viewer")
-REACHED = Probe(resolves=True, accepts=True, timed_out=False)
-
-
-def failure(kind: str, code: int) -> av.FFmpegError:
-    """As PyAV raises it: the URL with the password in its text."""
-    error = getattr(av.error, kind)(code, "what libav says", URL)
-    assert isinstance(error, av.FFmpegError)
-    assert "s3cret" in str(error)
-    return error
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "probe", "cause"),
+    ("status", "cause", "words"),
     [
-        ("HTTPUnauthorizedError", 401, None, GapCause.UNAUTHORISED),
-        ("HTTPForbiddenError", 403, None, GapCause.UNAUTHORISED),
-        ("HTTPNotFoundError", 404, None, GapCause.NO_SUCH_STREAM),
-        ("HTTPOtherClientError", 454, None, GapCause.NO_SUCH_STREAM),
-        ("HTTPServerError", 503, None, GapCause.REFUSED),
-        ("ConnectionRefusedError", errno.ECONNREFUSED, Probe(True, False, False), GapCause.REFUSED),
-        ("OSError", errno.EHOSTUNREACH, Probe(True, False, False), GapCause.UNREACHABLE),
-        ("TimeoutError", errno.ETIMEDOUT, Probe(True, False, True), GapCause.UNREACHABLE),
-        ("OSError", errno.EIO, Probe(False, False, False), GapCause.UNREACHABLE),
-        ("InvalidDataError", 1, Probe(True, True, True), GapCause.STALLED),
-        ("TimeoutError", errno.ETIMEDOUT, REACHED, GapCause.STALLED),
-        ("InvalidDataError", 1, REACHED, GapCause.BAD_DATA),
+        (401, GapCause.UNAUTHORISED, "401 Unauthorized"),
+        (403, GapCause.UNAUTHORISED, "403 Forbidden"),
+        (404, GapCause.NO_SUCH_STREAM, "404 Not Found"),
+        (400, GapCause.NO_SUCH_STREAM, "400 Bad Request"),
+        (499, GapCause.NO_SUCH_STREAM, "status 499"),
+        (453, GapCause.REFUSED, "as many viewers as it can"),
+        (503, GapCause.REFUSED, "as many viewers as it can"),
+        (454, GapCause.DROPPED, "forgotten"),
+        (461, GapCause.UNSUPPORTED, "neither TCP nor UDP"),
+        (500, GapCause.REFUSED, "500 Internal Server Error"),
+        (599, GapCause.REFUSED, "status 599"),
     ],
 )
-def test_a_session_that_never_began(kind: str, code: int, probe: Probe | None, cause: GapCause) -> None:
-    ended = outcome.open_failed(TARGET, failure(kind, code), probe, 5.0)
+def test_a_device_that_says_no(status: int, cause: GapCause, words: str) -> None:
+    ended = outcome.declined(TARGET, status)
     assert ended.cause is cause
+    assert words in ended.came_back
     tell(ended)
 
 
-@pytest.mark.parametrize(
-    ("kind", "code", "cause"),
-    [
-        ("TimeoutError", errno.ETIMEDOUT, GapCause.STALLED),
-        ("ConnectionResetError", errno.ECONNRESET, GapCause.DROPPED),
-        ("OSError", errno.EIO, GapCause.DROPPED),
-        ("EOFError", 1, GapCause.DROPPED),
-        ("InvalidDataError", 1, GapCause.BAD_DATA),
-    ],
-)
-def test_a_session_that_broke_off(kind: str, code: int, cause: GapCause) -> None:
-    ended = outcome.broke_off(TARGET, failure(kind, code), 5.0)
-    assert ended.cause is cause
-    tell(ended)
-
-
-def test_a_stream_that_ended() -> None:
-    ended = outcome.broke_off(TARGET, None, 5.0)
-    assert ended.cause is GapCause.DROPPED
-    tell(ended)
+PIN = "sha256:" + "0a" * 32
 
 
 @pytest.mark.parametrize(
     ("ended", "cause"),
     [
+        (outcome.unknown_name(TARGET), GapCause.UNREACHABLE),
+        (outcome.connection_refused(TARGET), GapCause.REFUSED),
+        (outcome.unreachable(TARGET), GapCause.UNREACHABLE),
+        (outcome.no_answer(TARGET, "DESCRIBE", 5), GapCause.STALLED),
+        (outcome.not_rtsp(TARGET, "an answer in HTTP"), GapCause.BAD_DATA),
+        (outcome.nonsense(TARGET), GapCause.BAD_DATA),
+        (outcome.unknown_login(TARGET), GapCause.UNAUTHORISED),
+        (outcome.led_astray(TARGET, "a redirect too many"), GapCause.NO_SUCH_STREAM),
+        (outcome.untrusted(TARGET, "self-signed certificate", PIN), GapCause.UNTRUSTED),
+        (outcome.untrusted(TARGET, "self-signed certificate", ""), GapCause.UNTRUSTED),
+        (outcome.other_certificate(TARGET, PIN), GapCause.UNTRUSTED),
+        (outcome.no_tls(TARGET, "WRONG_VERSION_NUMBER"), GapCause.BAD_DATA),
+        (outcome.no_authorities(TARGET), GapCause.UNTRUSTED),
+        (outcome.dropped(TARGET), GapCause.DROPPED),
+        (outcome.broke_off(TARGET), GapCause.DROPPED),
+        (outcome.no_media(TARGET, 5, udp=False), GapCause.STALLED),
+        (outcome.no_media(TARGET, 5, udp=True), GapCause.STALLED),
         (outcome.silent(TARGET, 10), GapCause.STALLED),
         (outcome.no_key_frame(TARGET, 30), GapCause.NO_KEYFRAME),
         (outcome.no_video(TARGET), GapCause.UNSUPPORTED),
@@ -102,17 +87,15 @@ def tell(ended: Ended) -> None:
     assert CHECK.match(ended.check)
 
 
-def test_only_answers_of_the_device_need_no_second_look() -> None:
-    assert outcome.is_answer(failure("HTTPUnauthorizedError", 401))
-    assert outcome.is_answer(failure("HTTPServerError", 503))
-    assert not outcome.is_answer(failure("InvalidDataError", 1))
-    assert not outcome.is_answer(failure("ConnectionRefusedError", errno.ECONNREFUSED))
-
-
 def test_who_gives_no_user_is_told_to_give_one() -> None:
-    target = Target.parse("rtsp://10.0.0.11/a", "")
-    ended = outcome.open_failed(target, failure("HTTPUnauthorizedError", 401), None, 5.0)
+    ended = outcome.declined(Target.parse("rtsp://10.0.0.11/a", ""), 401)
     assert "wants both" in ended.check
+
+
+@pytest.mark.parametrize("ended", [outcome.untrusted(TARGET, "why", PIN), outcome.other_certificate(TARGET, PIN)])
+def test_a_certificate_nobody_trusts_is_named_with_what_to_write(ended: Ended) -> None:
+    assert PIN in ended.came_back
+    assert f'certificate = "{PIN}"' in ended.check
 
 
 @pytest.mark.parametrize(
