@@ -22,6 +22,9 @@ NOT_KEY: Final = 0x0101_0000
 _VIDEO_ENTRIES: Final = {Codec.H264: (b"avc1", b"avcC"), Codec.H265: (b"hvc1", b"hvcC")}
 _QUICKTIME_SOUND: Final = {Codec.PCMU: b"ulaw", Codec.PCMA: b"alaw", Codec.L16: b"twos"}
 
+_LAYOUTS: Final = {1: 0x64_0001, 2: 0x65_0002}
+"""Mono and stereo as QuickTime names them; without that, libav warns that it had to guess."""
+
 _MATRIX: Final = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000)
 """Shown as it is, neither turned nor stretched."""
 _MP4_BRANDS: Final = b"isom" + u32(0x200) + b"isomiso2iso6avc1mp41"
@@ -81,7 +84,9 @@ def _video_track(parameters: Parameters, rate: int, lead: int, *, quicktime: boo
 
 def _sound_track(sound: Sound, *, quicktime: bool) -> bytes:
     if quicktime:
-        kind, configuration = _QUICKTIME_SOUND[sound.codec], b""
+        layout = _LAYOUTS.get(sound.channels)
+        kind = _QUICKTIME_SOUND[sound.codec]
+        configuration = b"" if layout is None else full_box(b"chan", 0, 0, u32(layout, 0, 0))
     else:
         kind, configuration = b"mp4a", _esds(sound.config)
     description = box(
