@@ -131,7 +131,7 @@ class Device:
         """Whose address an url begins with; the longest path wins."""
         parts = urlsplit(url)
         asked = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
-        fitting = [c for c in self.channels if re.match(re.escape(c.path) + r"(?:[/?&]|$)", asked)]
+        fitting = [c for c in self.channels if re.match(re.escape(c.path.rstrip("/")) + r"(?:[/?&]|$)", asked)]
         return max(fitting, key=lambda channel: len(channel.path), default=None)
 
     def track_of(self, url: str, channel: Channel) -> int | None:

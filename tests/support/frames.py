@@ -43,6 +43,8 @@ class CodedFrame:
     key: bool
     pts: float
     dts: float
+    whole: str
+    """Names its bytes as they lie in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def read(path: Path) -> Recorded:
             pts, dts = _seconds(packet.pts, packet), _seconds(packet.dts, packet)
             if packet.stream.index == picture.index:
                 name = nal.digest(codec, nal.split_lengths(data))
-                video.append(CodedFrame(nal.number_of(data), name, bool(packet.is_keyframe), pts, dts))
+                video.append(CodedFrame(nal.number_of(data), name, bool(packet.is_keyframe), pts, dts, _md5(data)))
             else:
                 sound.append(SoundPacket(data, pts))
         return Recorded(
@@ -139,7 +141,7 @@ def file_faults(recorded: Recorded) -> list[str]:
 
 
 def compare_video(sent: Sequence[Sent], recorded: Sequence[Recorded]) -> list[str]:
-    """Every frame sent between the first and the last recorded key frame is there once, in order, unchanged.
+    """Every frame sent between the first key frame and the last frame recorded is there once, in order, unchanged.
 
     `recorded` in the order of the catalog. Where the camera was started anew in between, the frames of each of its
     runs are held against that run alone; what happened between two runs is for gaps to tell.
@@ -155,13 +157,15 @@ def compare_video(sent: Sequence[Sent], recorded: Sequence[Recorded]) -> list[st
     changed = [frame.number for _, frame in frames if frame.number is not None and not _same(frame, named)]
     if changed:
         faults.append(_some("frames differ from what was sent", changed))
-    faults += _missing(sent, {frame.number for _, frame in frames if frame.key}, set(numbers))
+    faults += _missing(sent, set(numbers))
     return faults
 
 
 def _same(frame: CodedFrame, named: dict[int, Sent]) -> bool:
     entry = named.get(frame.number if frame.number is not None else -1)
-    return entry is not None and entry.md5 == frame.md5 and entry.key == frame.key
+    if entry is None or entry.key != frame.key:
+        return False
+    return entry.whole == frame.whole if entry.whole else entry.md5 == frame.md5
 
 
 def _number_faults(numbers: Sequence[int]) -> list[str]:
@@ -175,13 +179,14 @@ def _number_faults(numbers: Sequence[int]) -> list[str]:
     return faults
 
 
-def _missing(sent: Sequence[Sent], keys: set[int | None], numbers: set[int]) -> list[str]:
+def _missing(sent: Sequence[Sent], numbers: set[int]) -> list[str]:
+    """Recordings begin with a key frame and go on to their last frame: between them nothing of a run may be missing."""
     faults = []
     for run in sorted({entry.run for entry in sent}):
         order = [entry.n for entry in sent if entry.run == run]
-        anchors = [index for index, number in enumerate(order) if number in keys]
-        if anchors:
-            lost = [number for number in order[anchors[0] : anchors[-1] + 1] if number not in numbers]
+        there = [index for index, number in enumerate(order) if number in numbers]
+        if there:
+            lost = [number for number in order[there[0] : there[-1] + 1] if number not in numbers]
             if lost:
                 faults.append(_some(f"frames of run {run} lost", lost))
     return faults

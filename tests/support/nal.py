@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Final, Literal
 
 VideoCodec = Literal["h264", "h265"]
@@ -81,6 +82,15 @@ def digest(codec: VideoCodec, units: list[bytes]) -> str:
         if is_slice(codec, unit) or unit_type(codec, unit) in sei:
             md5.update(len(unit).to_bytes(4, "big"))
             md5.update(unit)
+    return md5.hexdigest()
+
+
+def whole(units: Sequence[bytes]) -> str:
+    """The name of all units of a frame, as a file keeps them: each behind its length."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    for unit in units:
+        md5.update(len(unit).to_bytes(4, "big"))
+        md5.update(unit)
     return md5.hexdigest()
 
 

@@ -48,6 +48,8 @@ class Sent:
     md5: str
     bytes: int
     wall_ms: int
+    whole: str = ""
+    """Names all units of it, parameter sets and delimiters too, where the camera knows that nothing touches them."""
 
 
 class RtspServer:

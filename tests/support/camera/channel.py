@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from tests.support import nal
 from tests.support.camera.faults import HEALTHY, Faults
 from tests.support.camera.packets import RtpTrack
 from tests.support.clips import Clip, Coded
@@ -55,6 +56,7 @@ class Channel:
                 md5=coded.md5,
                 bytes=sum(map(len, coded.units)),
                 wall_ms=time.time_ns() // 1_000_000,
+                whole=nal.whole(coded.units) if clip.video else "",
             )
         )
 
