@@ -1,0 +1,90 @@
+"""Parameter sets in force: gathered from SDP and stream, by id, handed out as `Parameters` at key frames.
+
+Sets persist until one of the same kind and id replaces them (H.264 §7.4.1.2.1). What is no parameter set, or cannot be
+read, changes nothing: the picture it came with is kept all the same, and decoded with the sets before.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from recorder.codec import h264
+from recorder.codec.bits import Garbage
+from recorder.stream import Codec, Parameters
+
+SET_BYTES_MAX: Final = 4096
+"""Real ones need below 200 bytes, with scaling lists below 1000; a longer one is noise that calls itself a set."""
+
+
+class Sets(Protocol):
+    """Those of one track."""
+
+    def put(self, unit: bytes) -> None:
+        """A NAL unit that may be a parameter set."""
+
+    def at_key(self, head: bytes) -> Parameters | None:
+        """For a key frame, of which `head` is the beginning of its first slice: the same object while nothing changes.
+        None while they are not complete."""
+
+    @property
+    def known(self) -> Parameters | None:
+        """The last that were handed out, or what is complete by now."""
+
+
+class H264Sets:
+    def __init__(self) -> None:
+        self._sps: dict[int, bytes] = {}
+        self._pps: dict[int, bytes] = {}
+        self._parsed: dict[int, h264.Sps] = {}
+        self._owner: dict[int, int] = {}
+        self._made: Parameters | None = None
+        self._active = -1
+        self._fresh = True
+
+    @property
+    def known(self) -> Parameters | None:
+        if self._made is None and self._pps:
+            self._make(min(self._pps))
+        return self._made
+
+    @property
+    def progressive(self) -> bool:
+        """No set speaks of fields."""
+        return all(sps.progressive for sps in self._parsed.values())
+
+    def put(self, unit: bytes) -> None:
+        if not 4 <= len(unit) <= SET_BYTES_MAX:
+            return
+        kind = unit[0] & 0x1F
+        try:
+            if kind == h264.SPS and unit not in self._sps.values():
+                sps = h264.parse_sps(unit)
+                self._sps[sps.id], self._parsed[sps.id], self._fresh = unit, sps, True
+            elif kind == h264.PPS and unit not in self._pps.values():
+                pps_id, sps_id = h264.parse_pps(unit)
+                self._pps[pps_id], self._owner[pps_id], self._fresh = unit, sps_id, True
+        except Garbage:
+            return
+
+    def at_key(self, head: bytes) -> Parameters | None:
+        if self._fresh or len(self._sps) > 1:
+            try:
+                active = h264.slice_kind(head)[1]
+            except Garbage:
+                active = self._active
+            if self._fresh or self._owner.get(active) != self._owner.get(self._active):
+                self._make(active)
+        return self._made
+
+    def _make(self, active: int) -> None:
+        if active not in self._pps:
+            active = min(self._pps, default=-1)
+        sps = self._parsed.get(self._owner.get(active, -1))
+        if sps is None:
+            return
+        units = [self._sps[set_id] for set_id in sorted(self._sps)]
+        pps = [self._pps[set_id] for set_id in sorted(self._pps)]
+        made = Parameters(Codec.H264, (*units, *pps), h264.record(units, pps, sps), sps.width, sps.height, sps.reorder)
+        self._active, self._fresh = active, False
+        if made != self._made:
+            self._made = made

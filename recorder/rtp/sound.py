@@ -1,0 +1,209 @@
+"""Sound out of RTP payloads: AAC (RFC 3640), G.711 and L16 (RFC 3551). Standard library only, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import Final, NamedTuple, Protocol
+
+from recorder.codec.aac import AacConfig
+from recorder.codec.bits import Bits, Garbage
+from recorder.rtp.packet import Buffer
+from recorder.stream import Item, Unit
+
+AU_BYTES_MAX: Final = 64 << 10
+"""An access unit of AAC: 768 bytes for each channel by the standard, 13 bits of length in practice."""
+AUS_MAX: Final = 256
+"""Access units in a packet."""
+HELD_MAX: Final = 512
+"""Interleaved access units that wait for older ones: ten seconds."""
+_MODES: Final = {"aac-hbr": (13, 3, 3), "aac-lbr": (6, 2, 2)}
+"""Where a camera names the mode alone (RFC 3640 §3.3.5, §3.3.6)."""
+
+
+class Payloads(Protocol):
+    """Payloads of one codec."""
+
+    def take(self, buffer: Buffer, start: int, end: int, ticks: int, lost: bool, out: list[Item]) -> bool:
+        """False for what makes no sense."""
+
+
+class Samples:
+    """Payloads that are nothing but samples."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, sample_bytes: int) -> None:
+        self._bytes = sample_bytes
+        """Of all channels together."""
+
+    def take(self, buffer: Buffer, start: int, end: int, ticks: int, lost: bool, out: list[Item]) -> bool:
+        del lost
+        count, odd = divmod(end - start, self._bytes)
+        if count:
+            out.append(Unit(False, ticks, count, True, bytes(buffer[start : end - odd])))
+        return not odd
+
+
+class Aac:
+    """Access units of RFC 3640: several in a packet, one in several packets, or interleaved."""
+
+    __slots__ = (
+        "_aux_bits",
+        "_duration",
+        "_fixed",
+        "_gathered",
+        "_held",
+        "_interleaved",
+        "_lengths",
+        "_ticks",
+        "_wanted",
+    )
+
+    def __init__(self, config: AacConfig, rate: int, fmtp: Mapping[str, str]) -> None:
+        self._duration = max(1, config.frame * rate // config.rate)
+        size, index, delta = _MODES.get(fmtp.get("mode", "").strip().lower(), (0, 0, 0))
+        self._lengths = _Lengths(
+            _number(fmtp, "sizelength", size),
+            _number(fmtp, "indexlength", index),
+            _number(fmtp, "indexdeltalength", delta),
+            _number(fmtp, "ctsdeltalength"),
+            _number(fmtp, "dtsdeltalength"),
+            min(1, _number(fmtp, "randomaccessindication")) + _number(fmtp, "streamstateindication"),
+        )
+        self._aux_bits = _number(fmtp, "auxiliarydatasizelength")
+        self._fixed = _number(fmtp, "constantsize", 0, AU_BYTES_MAX)
+        self._gathered = bytearray()
+        self._wanted = 0
+        self._ticks = 0
+        self._held: list[Unit] = []
+        self._interleaved = _number(fmtp, "maxdisplacement", 0, 1 << 31) > 0
+
+    def take(self, buffer: Buffer, start: int, end: int, ticks: int, lost: bool, out: list[Item]) -> bool:
+        if lost:
+            self._wanted = 0
+        if self._interleaved:
+            self._release(ticks, out)
+        try:
+            at, headers = self._headers(buffer, start, end)
+        except Garbage:
+            self._wanted = 0
+            return False
+        if len(headers) == 1 and (self._wanted or headers[0][0] > end - at):
+            return self._fragment(buffer[at:end], headers[0][0], ticks, out)
+        self._wanted = 0
+        position = 0
+        for count, (size, skipped) in enumerate(headers):
+            if not size or size > end - at:
+                return False
+            if count:
+                position += 1 + skipped
+                if skipped:
+                    self._interleaved = True
+            self._put(
+                Unit(False, ticks + position * self._duration, self._duration, True, bytes(buffer[at : at + size])), out
+            )
+            at += size
+        return True
+
+    def _headers(self, buffer: Buffer, start: int, end: int) -> tuple[int, list[tuple[int, int]]]:
+        """Where the first access unit begins, and for each its size and how many are left out before it."""
+        lengths = self._lengths
+        at, headers = start, []
+        if any(lengths):
+            if end - start < 2:
+                raise Garbage("no AU headers")
+            bits = buffer[start] << 8 | buffer[start + 1]
+            at = start + 2 + (bits + 7 >> 3)
+            if at > end:
+                raise Garbage("AU headers beyond the packet")
+            if bits == 16 and lengths == _HIGH_RATE:
+                headers = [((buffer[start + 2] << 8 | buffer[start + 3]) >> 3, 0)]
+            else:
+                headers = lengths.read(bytes(buffer[start + 2 : at]), bits)
+        if self._aux_bits:
+            aux = Bits(bytes(buffer[at:end]))
+            at += (self._aux_bits + aux.u(self._aux_bits) + 7) >> 3
+        room = end - at
+        if lengths.size and headers:
+            return at, headers
+        size = self._fixed or room
+        count = room // size if size > 0 else 0
+        if not 0 < count <= AUS_MAX:
+            raise Garbage("no access unit")
+        return at, [(size, headers[i][1] if i < len(headers) else 0) for i in range(count)]
+
+    def _fragment(self, body: Buffer, size: int, ticks: int, out: list[Item]) -> bool:
+        """A part of an access unit; each part repeats the size of the whole."""
+        if self._wanted and (ticks != self._ticks or size != self._wanted):
+            self._wanted = 0
+        if not self._wanted:
+            self._gathered.clear()
+            self._wanted, self._ticks = size, ticks
+        self._gathered += body
+        if len(self._gathered) < size:
+            return size <= AU_BYTES_MAX
+        self._wanted = 0
+        if len(self._gathered) > size:
+            return False
+        self._put(Unit(False, ticks, self._duration, True, bytes(self._gathered)), out)
+        return True
+
+    def _put(self, unit: Unit, out: list[Item]) -> None:
+        if self._interleaved:
+            self._held.append(unit)
+        else:
+            out.append(unit)
+
+    def _release(self, ticks: int, out: list[Item]) -> None:
+        """What is interleaved waits until a packet shows that nothing older comes."""
+        held = sorted(self._held, key=itemgetter(1))
+        latest = ticks + HELD_MAX * self._duration
+        crowded = len(held) > HELD_MAX
+        self._held = []
+        for unit in held:
+            waits = ticks <= unit.pts <= latest and not crowded
+            if waits:
+                self._held.append(unit)
+            else:
+                out.append(unit)
+
+
+class _Lengths(NamedTuple):
+    """Bits of the parts of an AU header (RFC 3640 §3.2.1.1); `first`: index of the first, `delta`: of the others."""
+
+    size: int
+    first: int
+    delta: int
+    composition: int
+    decoding: int
+    others: int
+
+    def read(self, data: bytes, end: int) -> list[tuple[int, int]]:
+        bits = Bits(data)
+        found: list[tuple[int, int]] = []
+        while bits.at < end:
+            if len(found) >= AUS_MAX:
+                raise Garbage("too many AU headers")
+            begun = bits.at
+            size = bits.u(self.size)
+            skipped = bits.u(self.delta) if found else 0 * bits.u(self.first)
+            for stamp in (self.composition, self.decoding):
+                if stamp and bits.flag():
+                    bits.skip(stamp)
+            bits.skip(self.others)
+            if bits.at == begun:
+                break
+            found.append((size, skipped))
+        return found
+
+
+_HIGH_RATE: Final = _Lengths(13, 3, 3, 0, 0, 0)
+
+
+def _number(fmtp: Mapping[str, str], key: str, otherwise: int = 0, most: int = 32) -> int:
+    """A parameter that counts something; nonsense counts as not said."""
+    text = fmtp.get(key, "").strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        return otherwise
+    return min(int(text), most)

@@ -1,0 +1,168 @@
+"""Tracks: packets of a session in, coded units and the camera's clock out. Standard library only, pure; never raises
+on what the network brings.
+
+The way of a packet is the hottest of the whole recorder (hundreds a second for each camera), so that of a picture's
+fragments is kept short: one look at the header, one copy.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from recorder.codec.aac import parse_config
+from recorder.codec.bits import Garbage
+from recorder.codec.sets import H264Sets, Sets
+from recorder.rtp.h264 import H264Pictures
+from recorder.rtp.packet import HEADER_BYTES, Buffer, Header
+from recorder.rtp.pictures import UNIT_BYTES_MAX
+from recorder.rtp.reception import Reception
+from recorder.rtp.sound import Aac, Payloads, Samples
+from recorder.rtsp.sdp import Media
+from recorder.stream import Codec, Item, Losses, Sound, Video
+
+VIDEO_RATE: Final = 90_000
+"""Of every picture (RFC 6184, 7798), where a camera does not say."""
+CHANNELS_MAX: Final = 8
+"""Of sound without a configuration of its own."""
+_PLAIN: Final = {"PCMU": (Codec.PCMU, 1), "PCMA": (Codec.PCMA, 1), "L16": (Codec.L16, 2)}
+"""Codecs that are samples and nothing else, and the bytes of one."""
+
+
+class Unsupported(Exception):
+    """This track cannot be kept; the text is for people and holds no secret."""
+
+
+class VideoTrack(Reception):
+    """Pictures of one session. Not thread-safe."""
+
+    __slots__ = ("_codec", "_lead", "_pictures", "_plain", "_sets", "_together", "_unpack", "_video_made")
+
+    def __init__(self, media: Media, codec: Codec, pictures: H264Pictures, sets: Sets, losses: Losses) -> None:
+        super().__init__(media.payload_type, media.clock_rate or VIDEO_RATE, losses, video=True)
+        self._codec = codec
+        self._pictures = pictures
+        self._sets = sets
+        self._lead = HEADER_BYTES + pictures.LEAD
+        self._unpack = struct.Struct(f">HHQ{pictures.LEAD}s").unpack_from
+        self._plain = 0x8000 | media.payload_type
+        self._together = -1
+        self._video_made: Video | None = None
+
+    @property
+    def video(self) -> Video | None:
+        """None until parameter sets are known."""
+        parameters = self._sets.known
+        if parameters is None:
+            return None
+        if self._video_made is None or self._video_made.parameters is not parameters:
+            self._video_made = Video(self._codec, self._rate, parameters)
+        return self._video_made
+
+    def rtp(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> None:
+        """One RTP packet, `buffer[start:end]`; appends the pictures that it completes."""
+        lead = start + self._lead
+        if lead < end:
+            plain, sequence, together, begins = self._unpack(buffer, start)
+            pictures = self._pictures
+            if (
+                begins == pictures.middle
+                and sequence == self._next
+                and together == self._together
+                and plain == self._plain
+                and len(pictures.data) < UNIT_BYTES_MAX
+            ):
+                pictures.data += buffer[lead:end]
+                self._next = (sequence + 1) & 0xFFFF
+                return
+        self._receive(buffer, start, end, out)
+
+    def _take(self, buffer: Buffer, header: Header, ticks: int, lost: bool, out: list[Item]) -> None:
+        pictures = self._pictures
+        pictures.begin(header.timestamp, ticks, lost, out)
+        self._together = header.timestamp << 32 | header.ssrc
+        if not pictures.payload(buffer, header.start, header.end, out):
+            self.nonsense += 1
+            pictures.nonsense()
+        pictures.end(header.marker, out)
+
+    def flush(self, out: list[Item]) -> None:
+        """The stream has ended: a picture that is complete goes out, which without a marker only the next one shows."""
+        self._pictures.flush(out)
+
+
+class SoundTrack(Reception):
+    """Sound of one session. Not thread-safe."""
+
+    __slots__ = ("_payloads", "sound")
+
+    def __init__(self, media: Media, sound: Sound, payloads: Payloads, losses: Losses) -> None:
+        super().__init__(media.payload_type, sound.rate, losses, video=False)
+        self._payloads = payloads
+        self.sound: Final = sound
+
+    def rtp(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> None:
+        """One RTP packet, `buffer[start:end]`; appends the sound in it."""
+        self._receive(buffer, start, end, out)
+
+    def _take(self, buffer: Buffer, header: Header, ticks: int, lost: bool, out: list[Item]) -> None:
+        if not self._payloads.take(buffer, header.start, header.end, ticks, lost, out):
+            self.nonsense += 1
+
+    def flush(self, out: list[Item]) -> None:
+        """The stream has ended; sound waits for nothing."""
+
+
+def video_track(media: Media, losses: Losses | None = None) -> VideoTrack:
+    """Raises `Unsupported`."""
+    losses = losses if losses is not None else Losses()
+    if media.encoding == "H264":
+        if media.fmtp.get("packetization-mode", "0").strip() == "2":
+            raise Unsupported(
+                "the camera sends H.264 in interleaved order (packetization-mode 2), which cannot be kept"
+            )
+        sets = H264Sets()
+        for unit in _sprop(media.fmtp.get("sprop-parameter-sets", "")):
+            sets.put(unit)
+        return VideoTrack(media, Codec.H264, H264Pictures(sets, losses), sets, losses)
+    raise Unsupported(f"picture codec {media.encoding or 'unknown'} cannot be kept")
+
+
+def _sprop(text: str) -> Iterator[bytes]:
+    """Base64, separated by commas; what cannot be read is left out, as it may still come in the stream."""
+    for part in text.split(","):
+        word = part.strip().rstrip("=")
+        try:
+            yield base64.b64decode(word + "=" * (-len(word) % 4), validate=True).rstrip(b"\x00")
+        except (binascii.Error, ValueError):
+            continue
+
+
+def sound_track(media: Media, losses: Losses | None = None) -> SoundTrack:
+    """Raises `Unsupported`."""
+    losses = losses if losses is not None else Losses()
+    channels = media.channels or 1
+    if (plain := _PLAIN.get(media.encoding)) is not None and 0 < channels <= CHANNELS_MAX:
+        codec, sample_bytes = plain
+        sound = Sound(codec, media.clock_rate or 8000, channels)
+        return SoundTrack(media, sound, Samples(sample_bytes * channels), losses)
+    if media.encoding == "MPEG4-GENERIC":
+        config = _config(media.fmtp.get("config", ""))
+        try:
+            parsed = parse_config(config)
+        except Garbage as error:
+            raise Unsupported(f"AAC sound whose configuration cannot be read ({error}) cannot be kept") from None
+        rate = media.clock_rate or parsed.rate
+        sound = Sound(Codec.AAC, rate, parsed.channels or channels, config)
+        return SoundTrack(media, sound, Aac(parsed, rate, media.fmtp), losses)
+    raise Unsupported(f"sound codec {media.encoding or 'unknown'} cannot be kept")
+
+
+def _config(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.strip().strip('"'))
+    except ValueError:
+        return b""
