@@ -15,8 +15,11 @@ from typing import Final
 
 from edged.config import Camera, Config
 from edged.recording import StoreKeeper
-from recorder.camera import CameraRunner, CameraSettings, CameraView
+from recorder.camera import CameraRunner, CameraSettings, CameraView, Shared
+from recorder.desk import Desk
+from recorder.gate import Gate
 from recorder.messages import HELD_MS
+from recorder.narration import Chorus
 from recorder.process import Forkserver
 from storage.clock import Clock
 from storage.errors import StoreError
@@ -27,7 +30,8 @@ log = logging.getLogger("edged.fleet")
 
 ANEW_AFTER_S: Final = 5.0
 """After a runner failed: short enough for L1, long enough that a defect does not fill the journal."""
-
+STOP_S: Final = 7.5
+"""For a whole stop, of the 8 s it may take: what the workers left is salvaged in what they need less."""
 
 SYNC_ITSELF_MS: Final = 150
 """Allowed for one fdatasync; beside a heavy copy it was measured at 50 ms. Above 500 ms it is an alarm."""
@@ -97,10 +101,11 @@ class Fleet:
     ) -> None:
         self._store = store
         self._keeper = keeper
-        self._forkserver = forkserver
         self._clock = clock
-        self._random = random
+        self._shared = Shared(forkserver, Gate(clock), Chorus(), clock, random)
         self._berths: dict[str, _Berth] = {}
+        self._desks: dict[str, Desk] = {}
+        """Of all cameras that run, and of those that are gone and still owe something."""
         self._resting: set[str] = set()
         self._turn = asyncio.Lock()
         self._closed = False
@@ -149,11 +154,16 @@ class Fleet:
     async def stop(self) -> None:
         """Stop all at once, with their last segments committed. Takes as long as the slowest runner's deadline."""
         self._closed = True
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + STOP_S
         async with self._turn:
             ends = (self._end(camera, None) for camera in list(self._berths))
             for error in await asyncio.gather(*ends, return_exceptions=True):
                 if isinstance(error, BaseException):
                     log.error("a camera did not stop in order", exc_info=error)
+            left_s = max(0.0, until_s - loop.time())
+            await asyncio.gather(*(desk.finish(left_s) for desk in self._desks.values()))
+            self._desks.clear()
 
     async def _begin(self, settings: CameraSettings) -> None:
         await asyncio.wrap_future(self._store.enrol(settings.id, self._clock.now()))
@@ -178,6 +188,15 @@ class Fleet:
                 await asyncio.wait([berth.task])
         finally:
             del self._berths[camera]
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Desks of cameras that are gone stay until nothing lies on them."""
+        for camera, desk in list(self._desks.items()):
+            if camera not in self._berths:
+                desk.mind()
+                if desk.is_clear and not self._closed:
+                    del self._desks[camera]
 
     async def _rest(self, camera: str) -> None:
         """A camera that is disabled, or no longer configured: the time from here on has that cause."""
@@ -206,4 +225,6 @@ class Fleet:
             berth.runner = self._runner(berth.settings)
 
     def _runner(self, settings: CameraSettings) -> CameraRunner:
-        return CameraRunner(settings, self._keeper, self._forkserver, self._clock, self._random)
+        self._tidy()
+        desk = self._desks.setdefault(settings.id, Desk(settings.id, self._keeper))
+        return CameraRunner(settings, desk, self._shared)

@@ -117,6 +117,10 @@ class StoreKeeper:
         """From `at` on (None: from the end of what is recorded) nothing is recorded, because of `cause`."""
         await asyncio.wrap_future(self._store.begin_gap(camera, at, cause, detail))
 
+    async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
+        """The camera paused within what is recorded."""
+        await asyncio.wrap_future(self._store.note_hole(camera, start, end, GapCause.STALLED, detail))
+
 
 def _id_of(chosen: VolumeStatus | GapCause) -> str:
     return chosen.id if isinstance(chosen, VolumeStatus) else ""

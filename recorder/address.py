@@ -46,6 +46,11 @@ class Target:
         return f"{host}:{self.port}"
 
     @property
+    def device(self) -> str:
+        """What is shared by all cameras behind one address: "rtsp://10.0.0.20:554"."""
+        return f"{self.scheme}://{self.address}"
+
+    @property
     def tried(self) -> str:
         """What was tried."""
         if self.scheme == "test":

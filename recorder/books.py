@@ -62,6 +62,9 @@ class Keeper(Protocol):
     async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
         """From `at` on (None: from the end of what is recorded) nothing is recorded, because of `cause`."""
 
+    async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
+        """The camera sent nothing in between, and what came before and after is recorded."""
+
 
 class Fate(Enum):
     """What became of a fact."""
@@ -132,6 +135,16 @@ class Books:
 
     async def gap(self, at: Moment | None, cause: GapCause, detail: str) -> Fate:
         return await self._enter(f"a gap ({cause})", lambda: self._keeper.gap(self._camera, at, cause, detail))
+
+    async def hole(self, start: Moment, end: Moment, detail: str) -> Fate:
+        return await self._enter("a pause of the camera", lambda: self._keeper.hole(self._camera, start, end, detail))
+
+    async def give_up(self) -> None:
+        """The daemon stops: enter what can be entered, name what is lost."""
+        await self.settle()
+        for fact in self._waiting:
+            log.error("%s: %s is dropped, because edged stops before it could be entered", self._camera, fact.words)
+        self._waiting.clear()
 
     async def settle(self) -> Exception | None:
         """Enter what waits, in order. The error, if the keeper can take nothing at all now."""

@@ -35,6 +35,10 @@ class Leftovers:
         self._news = asyncio.Event()
         self._last_round = False
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._left
+
     def add(self, seqs: Iterable[int]) -> None:
         """These are to be salvaged; asked at once."""
         self._left.update(seqs)

@@ -27,13 +27,19 @@ class Reports:
 
     @property
     def samples(self) -> tuple[tuple[int, Stats], ...]:
-        """With the boottime of their arrival, oldest first."""
+        """With the boottime at which they were true, oldest first."""
         return tuple(self._samples)
 
     def take(self, stats: Stats, now_ms: int) -> str:
-        """Keep a report; what to remark upon, "" for nothing."""
-        self._samples.append((now_ms, stats))
-        while self._samples[0][0] < now_ms - SAMPLES_MS:
+        """Keep a report; what to remark upon, "" for nothing.
+
+        It counts for when the worker made it: after we hung, many are heard at one instant. What a worker says of time
+        is believed only where it can be.
+        """
+        last_ms = self._samples[-1][0] if self._samples else 0
+        at_ms = max(last_ms, min(stats.boottime_ms or now_ms, now_ms))
+        self._samples.append((at_ms, stats))
+        while self._samples[0][0] < at_ms - SAMPLES_MS:
             self._samples.popleft()
         if self._remarked_ms is not None and now_ms - self._remarked_ms < REMARK_MS:
             return ""

@@ -18,7 +18,7 @@ class Phase(StrEnum):
     """Where one camera's recording stands."""
 
     STARTING = "starting"
-    """Terms are asked for and a process is made."""
+    """The attempt waits for its turn (`recorder.gate`), terms are asked for and a process is made."""
     CONNECTING = "connecting"
     WAITING = "waiting"
     """Connected; no key frame yet."""
@@ -66,6 +66,9 @@ class Tick:
 class Spawned:
     """A process was made and `Start` was sent."""
 
+    admitted_ms: int | None = None
+    """When the gate let this attempt pass; None: when it asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotSpawned:
@@ -74,6 +77,7 @@ class NotSpawned:
     cause: GapCause
     detail: str
     check: str
+    admitted_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Ask for terms, make a process, send `Start`; answer with `Spawned` or `NotSpawned`."""
+    """Wait at the gate, ask for terms, make a process, send `Start`; answer with `Spawned` or `NotSpawned`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,9 @@ def _process(
     state: State, event: Spawned | NotSpawned | HungUp | Exited, now: Moment, chance: float, limits: Limits
 ) -> Step:
     """What became of the process."""
+    if isinstance(event, Spawned | NotSpawned) and event.admitted_ms is not None:
+        # The wait for the next attempt counts from here: waiting at the gate is no attempt.
+        state = replace(state, attempt_ms=event.admitted_ms)
     match event:
         case Spawned():
             return _enter(state, Phase.CONNECTING, now, limits.connect_ms), ()
@@ -223,10 +226,10 @@ def _tick(state: State, now: Moment, limits: Limits) -> Step:
 def _still_there(state: State, now: Moment, limits: Limits) -> Step:
     """Killed or fallen silent, and not gone: a process in an uninterruptible wait (a dying disk) goes when that ends.
 
-    A stop does not wait for it: the next start salvages what it holds.
+    A stop does not wait for it: what it holds is salvaged once its lock is free, at the latest by the next start.
     """
     if state.killed and state.stop is not None:
-        return _stopped(state, now, salvage=False)
+        return _stopped(state, now)
     return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, "its recording process hung", CHECK_PROCESS))
 
 
@@ -295,7 +298,7 @@ def _from(state: State, now: Moment) -> Moment | None:
 def _over(state: State, words: Ended, now: Moment, chance: float, limits: Limits) -> Step:
     """The session is over and its process gone: why, what was left, and when next."""
     if state.stop is not None:
-        return _stopped(state, now, salvage=True)
+        return _stopped(state, now)
     stable = state.recording_ms is not None and state.heard_ms - state.recording_ms >= limits.stable_ms
     failures = 0 if stable else state.failures
     told, actions = _gap(state, words, _from(state, now))
@@ -316,18 +319,18 @@ def _stop(state: State, event: StopAsked, now: Moment, limits: Limits) -> Step:
         return state, ()
     asked = replace(state, stop=event)
     if state.phase in (Phase.STARTING, Phase.BACKING_OFF):
-        return _stopped(asked, now, salvage=False)
+        return _stopped(asked, now)
     if state.phase is Phase.ENDING:
         return asked, ()
     return _enter(asked, Phase.STOPPING, now, limits.stop_ms), (SendStop(),)
 
 
-def _stopped(state: State, now: Moment, *, salvage: bool) -> Step:
+def _stopped(state: State, now: Moment) -> Step:
     stopped = state
     actions: tuple[Action, ...] = ()
     if state.stop is not None and state.stop.cause is not None:
         said = Ended(cause=state.stop.cause, tried="", came_back="", check="")
         stopped, actions = _gap(state, said, _from(state, now))
-    if salvage and state.unclosed:
+    if state.unclosed:
         actions = (*actions, Salvage(state.unclosed))
     return _enter(replace(stopped, unclosed=frozenset()), Phase.STOPPED, now, 0), actions

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -32,15 +32,16 @@ SEAM_MS: Final = JOIN_MS + STEP_MS
 
 
 _GAPS_SQL: Final = (
-    "SELECT cause, start_wall_ms, end_wall_ms FROM gaps WHERE camera = ?1 AND end_wall_ms > ?3 AND +start_wall_ms < ?2"
+    "SELECT cause, start_wall_ms, end_wall_ms, inside FROM gaps"
+    " WHERE camera = ?1 AND end_wall_ms > ?3 AND +start_wall_ms < ?2"
     " UNION ALL"
-    " SELECT cause, start_wall_ms, NULL FROM gaps WHERE camera = ?1 AND end_boot IS NULL AND +start_wall_ms < ?2"
+    " SELECT cause, start_wall_ms, NULL, 0 FROM gaps WHERE camera = ?1 AND end_boot IS NULL AND +start_wall_ms < ?2"
 )
 """What touches an interval, from its end on: years of gaps before it are not looked at, nor is the + to be left out."""
 _OPEN_SQL: Final = """
     SELECT s.start_wall_ms, s.start_boottime_ms, s.run = (SELECT max(number) FROM runs),
         (SELECT g.start_boottime_ms FROM gaps g WHERE g.camera = s.camera AND g.boot = s.boot
-            AND g.start_boottime_ms >= s.start_boottime_ms ORDER BY g.start_boottime_ms LIMIT 1),
+            AND g.start_boottime_ms >= s.start_boottime_ms AND g.inside = 0 ORDER BY g.start_boottime_ms LIMIT 1),
         (SELECT iif(f.boot = s.boot, f.start_boottime_ms, NULL) FROM segments f WHERE f.camera = s.camera
             AND f.seq > s.seq AND f.name IS NULL AND f.unproven = 0 ORDER BY f.seq LIMIT 1)
     FROM segments s WHERE s.camera = ? AND s.state = 'open'
@@ -56,6 +57,8 @@ class Claims:
     segments: list[tuple[int, int]]
     explained: list[tuple[int, int]]
     unexplained: list[tuple[int, int]]
+    holes: list[tuple[int, int]] = field(default_factory=list)
+    """Pauses within segments, which are not recorded although a segment spans them; among the explained, too."""
 
 
 def claimed_page(
@@ -83,13 +86,17 @@ def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: i
         return Claims(None, [], [], [])
     explained: list[tuple[int, int]] = []
     unexplained: list[tuple[int, int]] = []
-    for cause, begin, end in connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)):
-        (unexplained if cause == GapCause.UNKNOWN else explained).append((begin, now_ms if end is None else end))
+    holes: list[tuple[int, int]] = []
+    for cause, begin, end, inside in connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)):
+        span = (begin, now_ms if end is None else end)
+        (unexplained if cause == GapCause.UNKNOWN else explained).append(span)
+        if inside:
+            holes.append(span)
     past = connection.execute(
         "SELECT start_wall_ms, end_wall_ms FROM destroyed WHERE camera = ? AND start_wall_ms < ? AND end_wall_ms > ?",
         (row[0], end_ms, start_ms),
     ).fetchall()
-    return Claims(row[1], past + _in_progress(connection, row[0], now_ms), explained, unexplained)
+    return Claims(row[1], past + _in_progress(connection, row[0], now_ms), explained, unexplained, holes)
 
 
 def _in_progress(connection: sqlite3.Connection, camera: int, now_ms: int) -> list[tuple[int, int]]:
@@ -109,12 +116,14 @@ def _in_progress(connection: sqlite3.Connection, camera: int, now_ms: int) -> li
 
 
 def measure(claim: Claims, committed: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:
-    """Pure: each instant counts once, as recorded before explained before unexplained."""
+    """Pure: each instant counts once, as a pause before recorded before explained before unexplained."""
     if claim.known_since_ms is None:
         return Coverage(0, 0, 0, None, 0)
     left, right = max(start_ms, claim.known_since_ms), end_ms
     recorded = list(_merged(sorted([*committed, *claim.segments]), SEAM_MS))
-    covered_ms = _length(recorded, left, right)
+    paused = list(_merged(sorted(claim.holes), 0))
+    with_pauses = _length(_merged(sorted([*recorded, *paused]), 0), left, right)
+    covered_ms = with_pauses - _length(paused, left, right)
     with_cause = _length(_merged(sorted([*recorded, *claim.explained]), SEAM_MS), left, right)
     return Coverage(
         covered_ms=covered_ms,

@@ -30,6 +30,11 @@ def _camera_clock(db: Database) -> None:
     _add_column(db, "segments", "camera_offset_ms", "INTEGER")
 
 
+@MIGRATIONS(name="0003_holes")
+def _holes(db: Database) -> None:
+    _add_column(db, "gaps", "inside", "INTEGER NOT NULL DEFAULT 0 CHECK (inside IN (0, 1))")
+
+
 def _add_column(db: Database, table: str, column: str, kind: str) -> None:
     """Where it is missing; all three are constants."""
     if column not in {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})").fetchall()}:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, Self, TypeVar
 
-from storage import alarms, catalog, coverage, gaps, opening, queries, runs
+from storage import alarms, catalog, coverage, gaps, holes, opening, queries, runs
 from storage.answers import (
     AlarmRow,
     CameraUsage,
@@ -139,6 +139,15 @@ class Store:
 
         def fact(connection: Connection) -> None:
             gaps.begin(connection, camera_row(connection, camera), start, now, cause, detail)
+
+        return self._submit(fact)
+
+    def note_hole(self, camera: str, start: Moment, end: Moment, cause: GapCause, detail: str) -> Future[None]:
+        """Within what is recorded nothing came between `start` and `end`: a gap, although a segment spans it."""
+        first, last = self._point(start), self._point(end)
+
+        def fact(connection: Connection) -> None:
+            holes.note(connection, camera_row(connection, camera), first, last, cause, detail)
 
         return self._submit(fact)
 

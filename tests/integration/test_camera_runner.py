@@ -17,8 +17,11 @@ from pathlib import Path
 import pytest
 
 from recorder import process as process_module
-from recorder.camera import CameraRunner, CameraSettings, Phase
+from recorder.camera import CameraRunner, CameraSettings, Phase, Shared
+from recorder.desk import Desk
+from recorder.gate import Gate, Pace
 from recorder.messages import Closed, Granted, Opening, Refused, Terms
+from recorder.narration import Chorus
 from recorder.process import Forkserver, WorkerProcess
 from recorder.session import Limits
 from storage.clock import SystemClock
@@ -28,6 +31,7 @@ from tests.support.fake_daemon import children_of
 
 PATIENCE_S = 20.0
 STOP_WITHIN_S = 8.0
+STOP_S = 7.5
 SECRET = "geheim-7781"
 TERMS = Terms("volume", "/volume", 60, 3600, 1, synced=True)
 CAMERA = "lobby"
@@ -91,6 +95,9 @@ class Notebook:
         self.note(camera, "salvage", seq)
         return True
 
+    async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
+        self.note(camera, "hole", end.boottime_ms - start.boottime_ms, detail)
+
     async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
         self.note(camera, "gap", cause, at is None, detail)
 
@@ -119,22 +126,33 @@ async def forkserver() -> AsyncIterator[Forkserver]:
     server.close()
 
 
-def runner_of(forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON) -> CameraRunner:
+def shared(forkserver: Forkserver) -> Shared:
+    """What runners have in common; the gate lets everybody pass."""
+    clock = SystemClock()
+    pace = Pace(spacing_ms=1, scout_ms=1, refused_ms=1, denied_ms=1, overall_ms=1)
+    return Shared(forkserver, Gate(clock, pace), Chorus(), clock, lambda: 0.5)
+
+
+def runner_of(
+    forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON, desk: Desk | None = None
+) -> CameraRunner:
     settings = CameraSettings(CAMERA, f"rtsp://camera:554/token={SECRET}/{behaviour}", "viewer", SECRET, 1000, 100)
-    return CameraRunner(settings, keeper, forkserver, SystemClock(), lambda: 0.5, limits)
+    return CameraRunner(settings, desk or Desk(CAMERA, keeper), shared(forkserver), limits)
 
 
 @asynccontextmanager
 async def running(
     forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON
 ) -> AsyncIterator[CameraRunner]:
-    runner = runner_of(forkserver, keeper, behaviour, limits)
+    desk = Desk(CAMERA, keeper)
+    runner = runner_of(forkserver, keeper, behaviour, limits, desk)
     task = asyncio.create_task(runner.run())
     try:
         yield runner
     finally:
         began_s = time.monotonic()
         await runner.stop(None)
+        await desk.finish(max(0.0, STOP_S - (time.monotonic() - began_s)))
         assert time.monotonic() - began_s < STOP_WITHIN_S
         await task
 
@@ -376,7 +394,7 @@ async def test_terms_reach_the_worker_and_its_next_segment(forkserver: Forkserve
 async def test_a_start_that_is_too_long_is_told_and_harms_nobody(forkserver: Forkserver) -> None:
     keeper = Notebook()
     settings = CameraSettings(CAMERA, "rtsp://camera/" + "x" * 70_000, "viewer", SECRET, 1000, 100)
-    runner = CameraRunner(settings, keeper, forkserver, SystemClock(), lambda: 0.5, SHORT)
+    runner = CameraRunner(settings, Desk(CAMERA, keeper), shared(forkserver), SHORT)
     task = asyncio.create_task(runner.run())
     await keeper.until(keeper.gaps)
     assert runner.view.cause is GapCause.UNSUPPORTED

@@ -1,0 +1,37 @@
+"""Pauses within what is recorded: the camera sent nothing and went on, and nothing that it sent is missing.
+
+Functions over a connection. A hole is a gap like any other to whoever reads (S9), but no link of the chain of claims in
+`storage.gaps`: the segments around it go on as if it were not there, and coverage takes it out of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from storage.gaps import open_gap
+from storage.model import GapCause
+from storage.rows import CameraRow
+from storage.runs import Point
+
+
+def note(
+    connection: sqlite3.Connection, camera: CameraRow, start: Point, end: Point, cause: GapCause, detail: str
+) -> None:
+    """Nothing came between `start` and `end`. Told twice, it is noted once; what a gap says is not said again."""
+    lasting = open_gap(connection, camera.number)
+    if lasting is not None and lasting.start <= start:
+        return
+    said = connection.execute(
+        "SELECT 1 FROM gaps WHERE camera = ? AND boot = ? AND end_boot = ? AND start_boottime_ms <= ?"
+        " AND end_boottime_ms >= ?",
+        (camera.number, start.boot, end.boot, start.boottime_ms, end.boottime_ms),
+    ).fetchone()
+    if said is None and start < end:
+        connection.execute(
+            "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
+            " cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+            (
+                *(camera.number, start.boot, start.wall_ms, start.boottime_ms),
+                *(end.boot, end.wall_ms, end.boottime_ms, cause, detail),
+            ),
+        )
