@@ -22,8 +22,6 @@ SLICES: Final = frozenset({1, 2, 3, 4, 5})
 
 SIDE_MAX: Final = 16_384
 """Pixels; no camera comes near, and a number beyond it is noise."""
-SLICE_HEAD_BYTES: Final = 32
-"""Three codes of at most 33 bits each, with emulation prevention."""
 _RICH_PROFILES: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 """Profiles whose SPS tells chroma format and bit depth (§7.3.2.1.1)."""
 _PLAIN_PROFILES: Final = frozenset({66, 77, 88})
@@ -151,7 +149,7 @@ def parse_pps(unit: bytes) -> tuple[int, int]:
 
 
 def slice_kind(head: bytes) -> tuple[bool, int]:
-    """Whether a slice is intra, and the id of its PPS (§7.3.3), from its first `SLICE_HEAD_BYTES`."""
+    """Whether a slice is intra, and the id of its PPS (§7.3.3), from its beginning."""
     bits = Bits(unescaped(head[1:]))
     bits.ue()
     kind = bits.below(10, "slice type")

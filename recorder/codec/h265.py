@@ -20,7 +20,6 @@ PREFIX_SEI: Final = 39
 IRAP: Final = range(16, 24)
 SIDE_MAX: Final = 16_384
 """Pixels; no camera comes near, and a number beyond it is noise."""
-SLICE_HEAD_BYTES: Final = 32
 _CHROMA_STEP: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
 
 
@@ -205,7 +204,7 @@ def parse_pps(unit: bytes) -> Pps:
 
 
 def slice_pps(head: bytes) -> int:
-    """The id of the PPS of an IRAP picture's first slice (§7.3.6.1), from its first `SLICE_HEAD_BYTES`."""
+    """The id of the PPS of an IRAP picture's first slice (§7.3.6.1), from its beginning."""
     bits = Bits(unescaped(head[2:]))
     bits.skip(2)
     return bits.below(64, "PPS id")

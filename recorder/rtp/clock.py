@@ -17,12 +17,14 @@ HEADSTART_S: Final = 10
 class Clock:
     """Ticks of one track. 0 is where RTP-Info says that play begins, for all tracks alike, or the first packet."""
 
-    __slots__ = ("_origin", "_raw", "_reach", "ticks")
+    __slots__ = ("_origin", "_raw", "_reach", "aligned", "ticks")
 
     def __init__(self, rate: int) -> None:
         self._reach = rate * HEADSTART_S
         self._origin: int | None = None
         self._raw: int | None = None
+        self.aligned = False
+        """0 is where RTP-Info says, and the first packet was near it."""
         self.ticks = 0
         """Of the last packet."""
 
@@ -37,8 +39,9 @@ class Clock:
     def tell(self, raw: int) -> int:
         """Of a packet that is the newest."""
         if self._raw is None:
-            self._raw = self._origin if self._origin is not None else raw
-            if abs(self.at(raw)) > self._reach:
+            self._raw = raw if self._origin is None else self._origin
+            self.aligned = self._origin is not None and abs(self.at(raw)) <= self._reach
+            if not self.aligned:
                 self._raw = raw
         self.ticks = self.at(raw)
         self._raw = raw

@@ -6,9 +6,9 @@ from typing import ClassVar, Final
 
 from recorder.codec import h264
 from recorder.codec.bits import Garbage
-from recorder.codec.sets import H264Sets
+from recorder.codec.sets import SLICE_HEAD_BYTES, H264Sets
 from recorder.rtp.packet import Buffer
-from recorder.rtp.pictures import OPENS, OTHER, SLICE, SLICE_HEAD_BYTES, Pictures
+from recorder.rtp.pictures import OPENS, OTHER, SLICE, Pictures
 from recorder.stream import Item, Losses
 
 _STAP_A: Final = 24
@@ -27,7 +27,6 @@ class H264Pictures(Pictures):
     HEAD: ClassVar[int] = 1
     SETS: ClassVar[frozenset[int]] = frozenset({h264.SPS, h264.PPS})
     LEAD: ClassVar[int] = 2
-    """Bytes before a fragment: FU indicator and FU header."""
 
     def __init__(self, sets: H264Sets, losses: Losses) -> None:
         super().__init__(sets, losses)
@@ -42,7 +41,7 @@ class H264Pictures(Pictures):
         if kind == _FU_A:
             return self._fragment(buffer, start, end, out)
         if kind == _STAP_A:
-            return self._aggregate(buffer, start + 1, end, out)
+            return self.several(buffer, start + 1, end, out)
         if kind > 23:
             return False
         self.whole(buffer[start:end], out)
@@ -60,17 +59,6 @@ class H264Pictures(Pictures):
             self.whole(head + bytes(buffer[start + 2 : end]), out)
         else:
             self.fragment(head, buffer[start + 2 : end], bytes([indicator, header & 0x7F]), out)
-        return True
-
-    def _aggregate(self, buffer: Buffer, at: int, end: int, out: list[Item]) -> bool:
-        while at + 2 < end:
-            size = buffer[at] << 8 | buffer[at + 1]
-            at += 2
-            if at + size > end:
-                return False
-            if size:
-                self.whole(buffer[at : at + size], out)
-            at += size
         return True
 
     def role(self, unit: Buffer) -> tuple[int, int]:

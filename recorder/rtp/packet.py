@@ -11,6 +11,10 @@ from typing import Final, NamedTuple, TypeAlias
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 HEADER_BYTES: Final = 12
+DROPOUT_MAX: Final = 3000
+"""A larger step of the sequence numbers is another count, not loss (RFC 3550 A.1)."""
+MISORDER_MAX: Final = 100
+"""As many packets may come late or twice; a larger step back is another count (RFC 3550 A.1)."""
 _HEADER: Final = struct.Struct(">BBHII")
 
 

@@ -13,7 +13,7 @@ import struct
 from enum import Enum
 from typing import ClassVar, Final
 
-from recorder.codec.sets import Sets
+from recorder.codec.sets import SLICE_HEAD_BYTES, Sets
 from recorder.rtp.packet import Buffer
 from recorder.stream import Item, Losses, Parameters, Unit
 
@@ -26,8 +26,6 @@ NALS_MAX: Final = 2048
 PROBATION: Final = 4
 """Pictures in a row, a key frame among them, whose last packet alone bore the marker; then the marker is believed."""
 START_CODE: Final = b"\x00\x00\x01"
-SLICE_HEAD_BYTES: Final = 32
-"""Enough of a slice for its type and its PPS: three codes of at most 33 bits, with emulation prevention."""
 _LENGTH: Final = struct.Struct(">I")
 OTHER: Final = 0
 SLICE: Final = 1
@@ -56,6 +54,8 @@ class Pictures:
     """Bytes of a NAL unit's header."""
     SETS: ClassVar[frozenset[int]]
     """Types of parameter sets."""
+    LEAD: ClassVar[int]
+    """Bytes of a payload before the fragment in it."""
 
     def __init__(self, sets: Sets, losses: Losses) -> None:
         self.data = bytearray()
@@ -79,7 +79,11 @@ class Pictures:
         self._marked = self._marks = self._key_seen = False
         self._agreed = 0
 
-    # What a codec says of its NAL units.
+    # What a codec says.
+
+    def payload(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> bool:
+        """The payload of a packet. False if it is none that the codec's payload format allows."""
+        raise NotImplementedError
 
     def role(self, unit: Buffer) -> tuple[int, int]:
         """Type and role of a NAL unit, from its header."""
@@ -143,6 +147,18 @@ class Pictures:
         self._break()
 
     # NAL units.
+
+    def several(self, buffer: Buffer, at: int, end: int, out: list[Item]) -> bool:
+        """NAL units each behind 2 bytes of length, as both codecs put small ones together."""
+        while at + 2 < end:
+            size = buffer[at] << 8 | buffer[at + 1]
+            at += 2
+            if at + size > end:
+                return False
+            if size:
+                self.whole(buffer[at : at + size], out)
+            at += size
+        return True
 
     def whole(self, unit: Buffer, out: list[Item]) -> None:
         """A NAL unit in one piece."""

@@ -8,14 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from recorder.rtp.clock import Clock
-from recorder.rtp.packet import Buffer, Header, parse
+from recorder.rtp.packet import DROPOUT_MAX, MISORDER_MAX, Buffer, Header, parse
 from recorder.rtp.rtcp import NS_PER_S, Bye, Report, Stats, empty_report, wall_ns, words
 from recorder.stream import Item, Losses, SenderReport
 
-DROPOUT_MAX: Final = 3000
-"""A larger step of the sequence numbers is another count, not loss (RFC 3550 A.1)."""
-MISORDER_MAX: Final = 100
-"""As many packets may come late or twice; a larger step back is another count (RFC 3550 A.1)."""
 REPORT_REACH_S: Final = 60
 """A sender report whose RTP time is further from the packets around it speaks of another clock."""
 
@@ -54,6 +50,11 @@ class Reception:
         del ssrc, seq
         if rtptime is not None:
             self._clock.begin_at(rtptime)
+
+    @property
+    def aligned(self) -> bool:
+        """RTP-Info named a time and the packets bear it out: tracks of which this holds have their 0 in common."""
+        return self._clock.aligned
 
     def _receive(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> None:
         header = parse(buffer, start, end)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from recorder.codec.aac import parse_config
 from recorder.codec.bits import Garbage
-from recorder.codec.sets import H264Sets, Sets
+from recorder.codec.sets import H264Sets, H265Sets, Sets
 from recorder.rtp.h264 import H264Pictures
+from recorder.rtp.h265 import H265Pictures
 from recorder.rtp.packet import HEADER_BYTES, Buffer, Header
-from recorder.rtp.pictures import UNIT_BYTES_MAX
+from recorder.rtp.pictures import UNIT_BYTES_MAX, Pictures
 from recorder.rtp.reception import Reception
 from recorder.rtp.sound import Aac, Payloads, Samples
 from recorder.rtsp.sdp import Media
@@ -41,7 +42,7 @@ class VideoTrack(Reception):
 
     __slots__ = ("_codec", "_lead", "_pictures", "_plain", "_sets", "_together", "_unpack", "_video_made")
 
-    def __init__(self, media: Media, codec: Codec, pictures: H264Pictures, sets: Sets, losses: Losses) -> None:
+    def __init__(self, media: Media, codec: Codec, pictures: Pictures, sets: Sets, losses: Losses) -> None:
         super().__init__(media.payload_type, media.clock_rate or VIDEO_RATE, losses, video=True)
         self._codec = codec
         self._pictures = pictures
@@ -124,11 +125,32 @@ def video_track(media: Media, losses: Losses | None = None) -> VideoTrack:
             raise Unsupported(
                 "the camera sends H.264 in interleaved order (packetization-mode 2), which cannot be kept"
             )
-        sets = H264Sets()
-        for unit in _sprop(media.fmtp.get("sprop-parameter-sets", "")):
-            sets.put(unit)
-        return VideoTrack(media, Codec.H264, H264Pictures(sets, losses), sets, losses)
+        return _h264(media, losses)
+    if media.encoding == "H265":
+        if _counts(media.fmtp, "sprop-max-don-diff") or media.fmtp.get("tx-mode", "SRST").strip().upper() != "SRST":
+            raise Unsupported("the camera sends H.265 in interleaved order (sprop-max-don-diff), which cannot be kept")
+        return _h265(media, losses)
     raise Unsupported(f"picture codec {media.encoding or 'unknown'} cannot be kept")
+
+
+def _h264(media: Media, losses: Losses) -> VideoTrack:
+    sets = H264Sets()
+    for unit in _sprop(media.fmtp.get("sprop-parameter-sets", "")):
+        sets.put(unit)
+    return VideoTrack(media, Codec.H264, H264Pictures(sets, losses), sets, losses)
+
+
+def _h265(media: Media, losses: Losses) -> VideoTrack:
+    sets = H265Sets()
+    for key in ("sprop-vps", "sprop-sps", "sprop-pps"):
+        for unit in _sprop(media.fmtp.get(key, "")):
+            sets.put(unit)
+    return VideoTrack(media, Codec.H265, H265Pictures(sets, losses), sets, losses)
+
+
+def _counts(fmtp: Mapping[str, str], key: str) -> bool:
+    """Whether a parameter is a number above 0."""
+    return fmtp.get(key, "").strip().strip("0").isdigit()
 
 
 def _sprop(text: str) -> Iterator[bytes]:

@@ -1,0 +1,78 @@
+"""Packets of UDP put back into order by their sequence numbers. Standard library only, pure: time is a value.
+
+A packet that arrives before its turn waits until those before it have come, or will not come any more: what is given out
+is in order, and what comes later than that is left out and counted. Over TCP none of this is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from recorder.rtp.packet import DROPOUT_MAX, MISORDER_MAX
+
+WAIT_NS: Final = 100_000_000
+"""How long a gap is waited for: disorder in a building's network is below 10 ms, over radio some tens."""
+WAITING_MAX: Final = 512
+"""Packets that wait: a second of a camera at 6 Mbit/s, so that it is the time that ends the wait."""
+
+
+class Reorder:
+    """One track's packets."""
+
+    __slots__ = ("_next", "_since_ns", "_waiting", "late")
+
+    def __init__(self) -> None:
+        self._next: int | None = None
+        self._waiting: dict[int, bytes] = {}
+        self._since_ns = 0
+        self.late = 0
+        """Packets that came too late, or twice."""
+
+    def push(self, packet: bytes, now_ns: int) -> list[bytes]:
+        """A packet that has arrived; returns those whose turn it is."""
+        if len(packet) < 4:
+            return [packet]
+        sequence = packet[2] << 8 | packet[3]
+        if sequence == self._next and not self._waiting:
+            self._next = (sequence + 1) & 0xFFFF
+            return [packet]
+        if self._next is None:
+            self._next = sequence
+        ahead = (sequence - self._next) & 0xFFFF
+        if ahead >= 0x10000 - MISORDER_MAX or sequence in self._waiting:
+            self.late += 1
+            return self.overdue(now_ns)
+        if ahead >= DROPOUT_MAX:
+            ready = self._drain()
+            self._next = (sequence + 1) & 0xFFFF
+            return [*ready, packet]
+        if not self._waiting:
+            self._since_ns = now_ns
+        self._waiting[sequence] = packet
+        return [*self._in_turn(now_ns), *self.overdue(now_ns)]
+
+    def overdue(self, now_ns: int) -> list[bytes]:
+        """What has waited long enough; to be asked now and then while nothing arrives."""
+        ready: list[bytes] = []
+        while self._waiting and (now_ns - self._since_ns >= WAIT_NS or len(self._waiting) > WAITING_MAX):
+            self._next = min(self._waiting, key=self._ahead)
+            ready += self._in_turn(now_ns)
+        return ready
+
+    def _in_turn(self, now_ns: int) -> list[bytes]:
+        ready: list[bytes] = []
+        while self._next is not None and self._next in self._waiting:
+            ready.append(self._waiting.pop(self._next))
+            self._next = (self._next + 1) & 0xFFFF
+        if ready:
+            self._since_ns = now_ns
+        return ready
+
+    def _drain(self) -> list[bytes]:
+        order = sorted(self._waiting, key=self._ahead)
+        ready = [self._waiting[sequence] for sequence in order]
+        self._waiting.clear()
+        return ready
+
+    def _ahead(self, sequence: int) -> int:
+        return (sequence - (self._next or 0)) & 0xFFFF
