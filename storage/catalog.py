@@ -11,7 +11,19 @@ from dataclasses import dataclass
 
 from storage.answers import Tail
 from storage.errors import NotOpen
-from storage.gaps import begin, bridge, end_gap, frontier, in_progress, insert_gap, join, open_gap, remember, settle
+from storage.gaps import (
+    begin,
+    bridge,
+    end_gap,
+    frontier,
+    in_progress,
+    insert_gap,
+    join,
+    next_start,
+    open_gap,
+    remember,
+    settle,
+)
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
 from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.runs import SILENT_MS, Life, Point, last_alive
@@ -136,7 +148,14 @@ def complete(
     *,
     camera_offset_ms: int | None = None,
 ) -> Segment:
-    """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained."""
+    """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained.
+
+    At a cut the next segment begins before this one is complete. What was salvaged of this one may reach a little
+    further than that, with its last sound: no instant is told of twice.
+    """
+    following = next_start(connection, row.camera_number, row.seq)
+    if following is not None and following.boot == row.start.boot:
+        duration_ms = min(duration_ms, max(0, following.boottime_ms - row.start.boottime_ms))
     connection.execute(
         "UPDATE segments SET state = 'committed', duration_ms = ?, bytes = ?, sha256 = ?, video_frames = ?,"
         " camera_offset_ms = ? WHERE id = ? AND state = 'open'",

@@ -2,8 +2,9 @@
 
 Functions over a connection, inside the transaction of the fact they belong to. A camera's time is a chain of claims:
 segments, whose end may still be open, and gaps, of which at most the last is open. `cameras.covered_*` is the end of
-the last claim that has one. Whenever the end of a claim becomes known, what follows is joined to it: a following gap
-is moved there, and a hole before a following segment becomes a gap.
+the last claim that has one. Whenever the end of a claim becomes known, what follows is joined to it: a following gap is
+moved there, and a hole before a following segment becomes a gap. Pauses within a segment (`storage.holes`) are no links
+of this chain.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ JOIN_MS: Final = 100
 """Ends and starts come from media time, rounded, and from two clocks: what is nearer than this is one instant."""
 
 _AFTER_SQL: Final = (
-    GAP_SQL + "WHERE g.camera = ? AND (g.boot, g.start_boottime_ms) >= (?, ?)"
+    GAP_SQL + "WHERE g.camera = ? AND g.inside = 0 AND (g.boot, g.start_boottime_ms) >= (?, ?)"
     " AND (g.end_boot IS NULL OR (g.end_boot, g.end_boottime_ms) > (g.boot, g.start_boottime_ms))"
     " ORDER BY g.boot, g.start_boottime_ms"
 )
@@ -140,12 +141,13 @@ def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
     near = (camera, at.boot, at.boottime_ms - JOIN_MS, at.boottime_ms + JOIN_MS)
     before = connection.execute(
         "SELECT id, cause FROM gaps WHERE camera = ? AND end_boot = ? AND end_boottime_ms BETWEEN ? AND ?"
-        " ORDER BY start_boottime_ms DESC LIMIT 1",
+        " AND inside = 0 ORDER BY start_boottime_ms DESC LIMIT 1",
         near,
     ).fetchone()
     after = connection.execute(
         "SELECT id, cause, end_boot, end_boottime_ms, end_wall_ms FROM gaps"
-        " WHERE camera = ? AND boot = ? AND start_boottime_ms BETWEEN ? AND ? ORDER BY start_boottime_ms LIMIT 1",
+        " WHERE camera = ? AND boot = ? AND start_boottime_ms BETWEEN ? AND ? AND inside = 0"
+        " ORDER BY start_boottime_ms LIMIT 1",
         near,
     ).fetchone()
     if before is None or after is None or before[0] == after[0] or before[1] != after[1]:
@@ -175,17 +177,22 @@ def remember(connection: sqlite3.Connection, camera: int, start: Point, end: Poi
     )
 
 
-def settle(
-    connection: sqlite3.Connection, camera: int, seq: int, span: tuple[Point, Point], cause: GapCause, detail: str
-) -> None:
-    """A segment's end became known: join what follows to it. `cause` is for a hole that nothing else explains."""
-    start, end = span
+def next_start(connection: sqlite3.Connection, camera: int, seq: int) -> Point | None:
+    """Where the segment after this one begins, finished or not; None if there is none."""
     row = connection.execute(
         "SELECT boot, start_boottime_ms, start_wall_ms FROM segments"
         " WHERE camera = ? AND seq > ? AND name IS NULL AND unproven = 0 ORDER BY seq LIMIT 1",
         (camera, seq),
     ).fetchone()
-    following = Point(*row) if row else None
+    return Point(*row) if row else None
+
+
+def settle(
+    connection: sqlite3.Connection, camera: int, seq: int, span: tuple[Point, Point], cause: GapCause, detail: str
+) -> None:
+    """A segment's end became known: join what follows to it. `cause` is for a hole that nothing else explains."""
+    start, end = span
+    following = next_start(connection, camera, seq)
     advance(connection, camera, end)
     for found in connection.execute(_AFTER_SQL, (camera, start.boot, start.boottime_ms)).fetchall():
         gap = gap_row(found)

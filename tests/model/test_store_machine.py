@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,24 @@ some_bounds = st.sampled_from(BOUNDS)
 causes = st.sampled_from([GapCause.UNREACHABLE, GapCause.STALLED, GapCause.DROPPED])
 
 
+@dataclass(frozen=True)
+class End:
+    """How the files of a worker look that is gone."""
+
+    torn: bool
+    """The last fragment was being written."""
+    renamed: bool
+    """The older one was complete, and only its row did not hear of it."""
+    unsynced: int
+    """Fragments that did not reach the disk."""
+    late: int | None
+    """At a cut, after so many fragments that belong before it; None: anywhere."""
+
+
+lates = st.one_of(st.none(), st.integers(0, 2))
+ends = st.builds(End, torn=st.booleans(), renamed=st.booleans(), unsynced=st.integers(0, 3), late=lates)
+
+
 @dataclass
 class Footage:
     """What the model knows of one segment: in running time of the box, over all boots."""
@@ -47,7 +65,17 @@ class Footage:
     bounds: Bounds
     start_ms: int
     end_ms: int = 0
+    frames: int = 0
+    next_ms: int | None = None
+    """Where the one that follows without a pause began."""
     sha256: bytes | None = None
+
+    def is_length(self, duration_ms: int) -> bool:
+        """All that is whole, and no further than to where the next one began, if that is still known."""
+        whole_ms = self.end_ms - self.start_ms
+        if self.next_ms is None:
+            return duration_ms == whole_ms
+        return duration_ms in (whole_ms, min(whole_ms, self.next_ms - self.start_ms))
 
 
 @dataclass
@@ -100,12 +128,16 @@ class Machine(RuleBasedStateMachine):
                 lane.recordings[-1].write(fragments)
         self.tick(fragments * FRAGMENT_MS)
 
-    @rule(camera=camera_names, bounds=some_bounds)
-    def begin_segment(self, camera: str, bounds: Bounds) -> None:
+    @rule(camera=camera_names, bounds=some_bounds, late=st.integers(0, 2))
+    def begin_segment(self, camera: str, bounds: Bounds, late: int) -> None:
+        """With one in progress it is a cut: `late` fragments of that one come afterwards, and reach further."""
         lane = self.lanes[camera]
         if len(lane.recordings) > 1 or not isinstance(self.office.store.choose_volume(), VolumeStatus):
             return
         recording = self.office.record(camera, bounds=bounds)
+        if lane.recordings:
+            self.footage[camera, lane.recordings[-1].opening.seq].next_ms = self.running_ms
+            lane.recordings[-1].write(late)
         lane.recordings.append(recording)
         self.footage[camera, recording.opening.seq] = Footage(bounds, self.running_ms)
 
@@ -117,6 +149,8 @@ class Machine(RuleBasedStateMachine):
             return
         recording = lane.recordings.pop(0)
         closing_told = recording.close()
+        if lane.recordings:
+            closing_told = replace(closing_told, end=lane.recordings[0].opening.start)
         self.office.store.commit_segment(closing_told).result(DEADLINE_S)
         self.written(recording, closing_told.sha256)
         if not lane.recordings:
@@ -125,6 +159,7 @@ class Machine(RuleBasedStateMachine):
     def written(self, recording: Recording, digest: bytes | None = None) -> None:
         known = self.footage[recording.opening.camera, recording.opening.seq]
         known.end_ms = known.start_ms + recording.fragments * FRAGMENT_MS
+        known.frames = recording.fragments * FRAGMENT_FRAMES
         known.sha256 = digest
 
     @rule(camera=camera_names, cause=causes)
@@ -134,35 +169,47 @@ class Machine(RuleBasedStateMachine):
 
     # --- dying ---
 
-    def kill_worker(self, camera: str, *, torn: bool, renamed: bool) -> None:
-        """Leaves `.part` files, cut anywhere, or one that got its name and whose row did not hear of it."""
+    def into_a_cut(self, camera: str, late: int) -> None:
+        """As far as there is room for it: two segments in progress."""
+        for number in range(2):
+            if len(self.lanes[camera].recordings) <= number:
+                self.begin_segment(camera, BOUNDS[number], late)
+                self.record(2)
+
+    def kill_worker(self, camera: str, end: End) -> list[int]:
+        """Leaves `.part` files, cut anywhere, or one that got its name and whose row did not hear of it; which ones."""
+        if end.late is not None:
+            self.into_a_cut(camera, end.late)
         for number, recording in enumerate(self.lanes[camera].recordings):
-            self.written(recording)
-            if renamed and number == 0 and recording.fragments:
+            if end.renamed and number == 0 and recording.fragments:
+                self.written(recording)
                 recording.close()
                 continue
-            if torn:
+            if end.torn:
                 recording.file.write(b"\0\0\1\0moof torn")
             recording.file.abandon()
-        self.lanes[camera].recordings.clear()
-
-    @rule(camera=camera_names, torn=st.booleans(), renamed=st.booleans(), gap_first=st.booleans())
-    def worker_dies(self, camera: str, torn: bool, renamed: bool, gap_first: bool) -> None:
+            recording.lose(end.unsynced)
+            self.written(recording)
         seqs = [recording.opening.seq for recording in self.lanes[camera].recordings]
-        if not seqs:
+        self.lanes[camera].recordings.clear()
+        return seqs
+
+    @rule(camera=camera_names, end=ends, gap_first=st.booleans(), newest_first=st.booleans())
+    def worker_dies(self, camera: str, end: End, gap_first: bool, newest_first: bool) -> None:
+        if not self.lanes[camera].recordings:
             return
-        self.kill_worker(camera, torn=torn, renamed=renamed)
+        seqs = self.kill_worker(camera, end)
         if gap_first:
             self.office.store.begin_gap(camera, None, GapCause.WORKER_CRASH, "").result(DEADLINE_S)
-        for seq in seqs:
+        for seq in sorted(seqs, reverse=newest_first):
             assert self.office.salvage(camera, seq).left == ()
         if not gap_first:
             self.office.store.begin_gap(camera, None, GapCause.WORKER_CRASH, "").result(DEADLINE_S)
 
-    @rule(torn=st.booleans(), renamed=st.booleans(), reboot=st.booleans(), down_ms=st.integers(0, 5000))
-    def daemon_dies(self, torn: bool, renamed: bool, reboot: bool, down_ms: int) -> None:
+    @rule(end=ends, reboot=st.booleans(), down_ms=st.integers(0, 5000))
+    def daemon_dies(self, end: End, reboot: bool, down_ms: int) -> None:
         for camera in CAMERAS:
-            self.kill_worker(camera, torn=torn, renamed=renamed)
+            self.kill_worker(camera, end)
         self.office.crash()
         self.come_back(reboot=reboot, down_ms=down_ms)
 
@@ -209,7 +256,8 @@ class Machine(RuleBasedStateMachine):
         for key in before - after:
             known = self.footage[key]
             bounds = effective(known.bounds, self.configured[key[0]])
-            assert self.running_ms - known.end_ms >= bounds.floor_s * 1000, f"S1: {key} was younger than its floor"
+            end_ms = known.end_ms if known.next_ms is None else min(known.end_ms, known.next_ms)
+            assert self.running_ms - end_ms >= bounds.floor_s * 1000, f"S1: {key} was younger than its floor"
         for key in after:
             known = self.footage[key]
             bounds = effective(known.bounds, self.configured[key[0]])
@@ -239,8 +287,8 @@ class Machine(RuleBasedStateMachine):
             assert (path.stat().st_size, sha256(path)) == (row["bytes"], row["sha256"]), f"S4: {path}"
             known = self.footage[row["camera"], row["seq"]]
             assert known.sha256 in (None, row["sha256"])
-            assert row["duration_ms"] == known.end_ms - known.start_ms, "nothing that was whole is lost"
-            assert row["video_frames"] == row["duration_ms"] // FRAGMENT_MS * FRAGMENT_FRAMES
+            assert known.is_length(row["duration_ms"]), "nothing that was whole is lost"
+            assert row["video_frames"] == known.frames
 
     @invariant()
     def s5_files_have_their_rows(self) -> None:
@@ -253,6 +301,16 @@ class Machine(RuleBasedStateMachine):
             state = owners.get(name.removesuffix(PART_SUFFIX))
             assert state in ("open", "committed", "quarantined"), f"S5: {name} is {state}"
             assert state == "open" or not name.endswith(PART_SUFFIX)
+
+    @invariant()
+    def no_instant_is_told_of_twice(self) -> None:
+        """Two segments of a camera are open at a cut; in the reports one ends where the other begins, or before."""
+        ends: dict[tuple[int, int], tuple[int, int]] = {}
+        for row in self.look("SELECT * FROM segments WHERE name IS NULL ORDER BY camera, seq"):
+            key = (row["camera"], row["boot"])
+            before_seq, before_ms = ends.get(key, (0, 0))
+            assert row["start_boottime_ms"] >= before_ms, f"{row['seq']} begins before {before_seq} ends"
+            ends[key] = (row["seq"], row["start_boottime_ms"] + row["duration_ms"])
 
     @invariant()
     def s9_every_second_is_accounted_for(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from storage.answers import Salvaged, VolumeStatus
-from storage.layout import segment_path
+from storage.layout import PART_SUFFIX, segment_path
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment
 from storage.segmentfile import SegmentFile
 from storage.store import Store
@@ -64,11 +65,21 @@ class Recording:
     opening: Opening
     file: SegmentFile
     fragments: int = 0
+    begins: list[int] = field(default_factory=list)
+    """Of each fragment in the file."""
 
     def write(self, fragments: int = 1) -> None:
         for _ in range(fragments):
+            self.begins.append(self.file.bytes)
             self.file.write(tiny_mp4.fragment(self.fragments))
             self.fragments += 1
+
+    def lose(self, fragments: int) -> None:
+        """What was not synced when the power went; nothing is written after it."""
+        kept = max(0, self.fragments - fragments)
+        if kept < self.fragments:
+            os.truncate(self.file.path.with_name(self.file.path.name + PART_SUFFIX), self.begins[kept])
+        self.fragments = kept
 
     def close(self) -> Closing:
         """What a worker does at the end of a segment: the file first."""

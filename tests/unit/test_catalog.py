@@ -51,6 +51,16 @@ class Book:
     def close(self, seq: int, end: Moment, size: int = 1000, camera: str = "lobby") -> Segment:
         return catalog.commit_segment(self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250))
 
+    def salvage(self, seq: int, duration_ms: int, cause: GapCause) -> None:
+        row = segment_by_seq(self.db, "lobby", seq)
+        assert row is not None
+        catalog.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause)
+
+    def end(self, seq: int) -> float:
+        row = segment_by_seq(self.db, "lobby", seq)
+        assert row is not None
+        return _s(row.end.moment)
+
     def gap(self, begins: Moment | None, cause: GapCause, now: Moment, detail: str = "") -> None:
         start = None if begins is None else Point.of(self.life.boot, begins)
         gaps.begin(self.db, camera_row(self.db, "lobby"), start, Point.of(self.life.boot, now), cause, detail)
@@ -121,6 +131,38 @@ def test_a_hole_that_shows_only_at_the_commit_is_unknown_too(book: Book) -> None
     assert book.gaps() == []
     book.close(1, at(10))
     assert book.gaps() == [(10, 15, "unknown")]
+
+
+@pytest.mark.parametrize("first_to_end", [1, 2])
+def test_what_is_salvaged_of_the_segment_before_a_cut_ends_where_the_next_begins(book: Book, first_to_end: int) -> None:
+    """Its last sound may reach further than the cut, or it may lack its end; whichever of the two is complete first."""
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.open(2, at(10))
+    book.open(3, at(20))
+    if first_to_end == 2:
+        book.salvage(2, 8500, GapCause.DISK_FULL)
+    book.salvage(1, 10_400, GapCause.DISK_FULL)
+    assert book.end(1) == 10
+    if first_to_end == 1:
+        book.salvage(2, 8500, GapCause.DISK_FULL)
+    assert book.end(2) == 18.5
+    assert book.gaps() == [(18.5, 20, "disk-full")]
+    assert book.coverage(30) == (28_500, 1500, 0)
+
+
+def test_two_segments_that_a_crash_left_in_progress(book: Book) -> None:
+    """The gap of the crash begins at the end of the later one; what the earlier one lacks is a gap of its own."""
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.open(2, at(10))
+    book.start("boot-1", at(60))
+    book.enrol(at(60))
+    book.open(3, at(61))
+    assert book.coverage(61) == (10_000, 51_000, 0)
+    book.salvage(1, 9_000, GapCause.DAEMON_CRASH)
+    book.salvage(2, 2_000, GapCause.DAEMON_CRASH)
+    assert book.gaps() == [(9, 10, "daemon-crash"), (12, 60, "daemon-crash"), (60, 61, "starting")]
 
 
 def test_a_gap_begins_where_the_recording_ended(book: Book) -> None:
