@@ -135,16 +135,25 @@ class Device:
         return max(fitting, key=lambda channel: len(channel.path), default=None)
 
     def track_of(self, url: str, channel: Channel) -> int | None:
-        """Which track a SETUP means: its url ends with the control of that, or is it."""
+        """Which track a SETUP means: its url ends with the control of that, or is it. -1 is one that never plays."""
         where = self.where(self.url_of(channel))
+
+        def is_meant(wanted: str) -> bool:
+            return url == wanted or ("://" not in wanted and url.endswith("/" + wanted.removeprefix("/")))
+
         for index, clip in enumerate(channel.clips):
-            wanted = control(self.dialect, clip, index, where)
-            if url == wanted or ("://" not in wanted and url.endswith("/" + wanted.removeprefix("/"))):
+            if is_meant(control(self.dialect, clip, index, where)):
                 return index
-        return None
+        return -1 if any(is_meant(wanted.format(**where)) for wanted in self.dialect.spare) else None
 
     def where(self, url: str) -> dict[str, object]:
         return {"url": url.rstrip("/"), "host": self.host, "port": self.port}
+
+    def door(self) -> dict[str, object]:
+        return {
+            "realm": self.guard.account.realm if self.guard else "",
+            "nonce": self.guard.nonce if self.guard else "",
+        }
 
     def is_full(self, asking: Session) -> bool:
         if self.most_sessions is None:

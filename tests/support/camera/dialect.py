@@ -1,8 +1,9 @@
 """How a make of camera speaks: what it writes around the same media. `tests.support.camera.makes` has those we know.
 
 Texts are `str.format` templates. In all of them: {url} as the client asked for it, without a slash at its end;
-{host} and {port}. In those of a track: {n} counts from 0, {control} is the track's own, {pt}, {rate}, {channels},
-{ssrc}, {seq}, {rtptime}, and its parameter sets and configuration (`tests.support.camera.description`).
+{host} and {port}; in answers {realm} and {nonce} of its door. In those of a track: {n} counts from 0, {control} is the
+track's own, {pt}, {rate}, {channels}, {ssrc}, {seq}, {rtptime}, and its parameter sets and configuration
+(`tests.support.camera.description`).
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Dialect:
     """Of the picture and of the sound."""
     more: str = ""
     """Further sections: metadata, backchannels."""
+    spare: tuple[str, ...] = ()
+    """Controls of those: they can be set up, and nothing ever comes."""
     before: str = ""
     """Sections before the picture's."""
     sound_first: bool = False

@@ -43,6 +43,7 @@ DAHUA: Final = Dialect(
     },
     controls=("trackID=0", "trackID=1"),
     more=METADATA.replace("{control}", "trackID=4") + "a=recvonly\r\n",
+    spare=("trackID=4",),
     session_id="634214675641",
     transport="Transport: RTP/AVP/TCP;unicast;interleaved={channel}-{next_channel};ssrc={ssrc:08X}",
     setup=("x-Dynamic-Rate: 1",),
@@ -92,6 +93,7 @@ HIKVISION: Final = Dialect(
     },
     controls=("{url}/trackID=1" + _HIK_QUERY, "{url}/trackID=2" + _HIK_QUERY),
     more=METADATA.replace("{control}", "{url}/trackID=3" + _HIK_QUERY) + MEDIA_HEADER,
+    spare=("{url}/trackID=3" + _HIK_QUERY,),
     session="Session:        {session};timeout=60",
     session_id="708345999",
     transport='Transport: RTP/AVP/TCP;unicast;interleaved={channel}-{next_channel};ssrc={ssrc:x};mode="play"',
@@ -189,6 +191,7 @@ UBIQUITI: Final = Dialect(
     },
     numbers={"h264": 97, "aac": 96},
     controls=("trackID=2", "trackID=0"),
+    spare=("trackID=1",),
     sound_first=True,
 )  # fmt: skip
 
@@ -205,6 +208,7 @@ TPLINK: Final = Dialect(
     },
     controls=("track1", "track2"),
     more="m=application/TP-LINK 0 RTP/AVP smart/1/90000\r\na=rtpmap:95 TP-LINK/90000\r\na=control:track3\r\n",
+    spare=("track3",),
 )
 
 AXIS: Final = Dialect(

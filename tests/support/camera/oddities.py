@@ -215,6 +215,7 @@ GEOVISION: Final = Dialect(
     controls=("rtsp://{host}:{port}/media/video1/video", "rtsp://{host}:{port}/media/video1/audio"),
     more=METADATA.replace("{control}", "rtsp://{host}:{port}/media/video1/metadata")
     + "a=fmtp:107 DecoderTag=h3c-v3 RTCP=0\r\na=recvonly\r\n",
+    spare=("rtsp://{host}:{port}/media/video1/metadata",),
     rtp_info=("url={control};seq={seq};rtptime={rtptime}",) * 2,
 )
 
@@ -223,7 +224,7 @@ RUBETEK: Final = Dialect(
     path="/live",
     session_id="5657612475258969210",
     transport='Transport: RTP/AVP/TCP;unicast;interleaved={channel}-{next_channel};ssrc=0x6f7c;mode="PLAY"',
-    setup=('WWW-Authenticate: Digest realm="Rubetek IP camera device",nonce="7257f76204da0f14294c763e2fba0411"',),
+    setup=('WWW-Authenticate: Digest realm="{realm}",nonce="{nonce}"',),
 )
 
 SHORT_SSRC: Final = Dialect(

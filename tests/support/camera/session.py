@@ -131,10 +131,10 @@ class Session:
         dialect = self.device.dialect
         all_words = {
             **self.device.where(request.url), "session": dialect.session_id, "cseq": request.headers.get("cseq", "0"),
-            **words,
+            **self.device.door(), **words,
         }  # fmt: skip
         filled = [line.format(**all_words) for line in (*dialect.first, dialect.cseq, *dialect.second)]
-        filled += [line if line.startswith("WWW-") else line.format(**all_words) for line in lines]
+        filled += [line.format(**all_words) for line in lines]
         pairs = [(name, value.removeprefix(" ")) for name, _, value in (line.partition(":") for line in filled)]
         return status, rtsp.answer(status, pairs, body)
 
@@ -158,10 +158,11 @@ class Session:
             return self.worded(request, 404)
         if device.is_full(self):
             return self.worded(request, device.full_status)
-        clip, interleaved_channel = channel.clips[index], rtsp.wanted_channel(request)
+        interleaved_channel = rtsp.wanted_channel(request)
         if interleaved_channel is None if not device.udp else interleaved_channel is not None:
             return self.worded(request, 461)
         ssrc = device.ssrc + index
+        clip = channel.clips[max(index, 0)]
         rtp = RtpTrack(clip, dialect.number(clip.codec), ssrc, device.sequence, packing=dialect.packing)
         rtp.first_timestamp = channel.first_timestamp
         track = Track(rtp)
@@ -176,7 +177,8 @@ class Session:
             track.there, track.udp = (device.peer(self.writer), *ports), neighbours()
             mine = [sock.getsockname()[1] for sock in track.udp]
             words |= {"client_port": ports[0], "client_rtcp": ports[1], "server_port": mine[0], "server_rtcp": mine[1]}
-        self.tracks[index] = track
+        if index >= 0:
+            self.tracks[index] = track
         transport = dialect.udp_transport if track.udp else dialect.transport
         return self.worded(request, 200, (dialect.session, transport, *dialect.setup), words=words)
 
