@@ -10,8 +10,10 @@ One worker is one session with its camera: it connects, records until something 
     <-------------------------------  Opening                  bytes are held in memory until the answer
     Granted / Refused ------------->  .part appears            row first, file second
     <-------------------------------  Stats, every second
+    <-------------------------------  Hole                     the camera paused; nothing that was sent is missing
     <-------------------------------  Closed                   file renamed and synced, row still missing
     Terms, Cut -------------------->  from the next segment on
+    Watch, with a socket ---------->  copies of units go there, beside all this (`recorder.handout`)
     Stop -------------------------->  finishes what it has
     <-------------------------------  Closed, Ended            exit
 """
@@ -22,6 +24,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
+from recorder.handout import Kind
 from storage.model import GapCause
 
 MAX_MESSAGE_BYTES: Final = 65_536
@@ -98,6 +101,14 @@ class Stop(Message, frozen=True, tag="stop"):
     """Close the segment, say `Ended`, exit."""
 
 
+class Watch(Message, frozen=True, tag="watch"):
+    """Hand copies of units out over the socket that comes with this datagram, as long as the session lasts."""
+
+    what: Kind
+    fd: int = -1
+    """Where it is here; set on arrival (`wire.receive`), -1 if none came."""
+
+
 class Connected(Message, frozen=True, tag="connected"):
     """The stream is open; `audio` is "" without sound. Sizes in pixels."""
 
@@ -160,6 +171,17 @@ class Stats(Message, frozen=True, tag="stats"):
     """What the network lost: packets of the transport that never came."""
     camera_offset_ms: ClockOffsetMs | None = None
     """As last heard; None while the camera does not tell its clock."""
+    boottime_ms: Count = 0
+    """When these counters stood so, which may be long before the daemon has time to hear of it; 0: when it hears."""
+
+
+class Hole(Message, frozen=True, tag="hole"):
+    """The camera sent no picture in between and went on within its session (`recorder.holes`): a gap that lies inside
+    a segment, or across a cut. Told once it is over, and only while segments are written.
+    """
+
+    start_boottime_ms: Count
+    end_boottime_ms: Count
 
 
 class Ended(Message, frozen=True, tag="ended"):
@@ -174,5 +196,5 @@ class Ended(Message, frozen=True, tag="ended"):
     """"user and password of this camera": what to check, worded to follow "Check "."""
 
 
-ToWorker = Start | Terms | Granted | Refused | Cut | Stop
-FromWorker = Connected | Opening | Closed | Abandoned | Stats | Ended
+ToWorker = Start | Terms | Granted | Refused | Cut | Watch | Stop
+FromWorker = Connected | Opening | Closed | Abandoned | Hole | Stats | Ended

@@ -1,4 +1,4 @@
-"""Messages over a SOCK_SEQPACKET pair: one datagram, one JSON message.
+"""Messages over a SOCK_SEQPACKET pair: one datagram, one JSON message, and with a `Watch` one descriptor.
 
 Imports only msgspec and the messages themselves: a camera's worker pays for what stands here. A datagram that does not
 decode raises `WireError`; whoever reads it ends that worker, never the daemon (L4).
@@ -6,16 +6,21 @@ decode raises `WireError`; whoever reads it ends that worker, never the daemon (
 
 from __future__ import annotations
 
+import os
 import socket
+import struct
 from typing import Final
 
 import msgspec
 
-from recorder.messages import MAX_MESSAGE_BYTES, FromWorker, Message, ToWorker
+from recorder.messages import MAX_MESSAGE_BYTES, FromWorker, Message, ToWorker, Watch
 
 _ENCODER: Final = msgspec.json.Encoder()
 _COMMANDS: Final[msgspec.json.Decoder[ToWorker]] = msgspec.json.Decoder(ToWorker)
 _REPORTS: Final[msgspec.json.Decoder[FromWorker]] = msgspec.json.Decoder(FromWorker)
+_FD: Final = struct.Struct("i")
+_ROOM: Final = socket.CMSG_LEN(_FD.size)
+"""For one descriptor; the kernel closes what does not fit."""
 
 
 class WireError(Exception):
@@ -51,19 +56,31 @@ def send(sock: socket.socket, message: Message) -> None:
     sock.send(encode(message))
 
 
-def offer(sock: socket.socket, message: Message) -> bool:
-    """As `send`, but says False instead of waiting when the other side does not read."""
+def offer(sock: socket.socket, message: Message, fd: int | None = None) -> bool:
+    """As `send`, but says False instead of waiting when the other side does not read. A copy of `fd` goes with it."""
+    along = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.pack(fd))]
     try:
-        sock.send(encode(message), socket.MSG_DONTWAIT)
+        sock.sendmsg([encode(message)], along, socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     return True
 
 
 def receive(sock: socket.socket) -> ToWorker | None:
-    """Worker's side: the next command, or None at EOF, also when the daemon died with something of ours unread."""
+    """Worker's side: the next command, or None at EOF, also when the daemon died with something of ours unread.
+
+    A descriptor that came with it is the receiver's.
+    """
     try:
-        data = sock.recv(MAX_MESSAGE_BYTES + 1)
+        data, along, _, _ = sock.recvmsg(MAX_MESSAGE_BYTES + 1, _ROOM, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         return None
-    return decode_command(data) if data else None
+    if not data:
+        return None
+    message = decode_command(data)
+    fd = next((_FD.unpack(what)[0] for _, kind, what in along if kind == socket.SCM_RIGHTS), -1)
+    if isinstance(message, Watch):
+        return msgspec.structs.replace(message, fd=fd)
+    if fd >= 0:
+        os.close(fd)
+    return message

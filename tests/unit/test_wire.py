@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from recorder import wire
-from recorder.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Start, Stats, Stop, Terms
+from recorder.handout import Kind
+from recorder.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Start, Stats, Stop, Terms, Watch
 from storage.model import GapCause
 from tests.support.worker import receive_report
 
@@ -81,3 +83,34 @@ def test_a_start_never_shows_its_password() -> None:
     assert "s3cret" not in repr(START)
     assert "s3cret" not in f"{START!s} {[START]}"
     assert wire.decode_command(wire.encode(START)) == START
+
+
+def test_a_watch_brings_its_socket(pair: tuple[socket.socket, socket.socket]) -> None:
+    mine, given = socket.socketpair()
+    with mine, given:
+        assert wire.offer(pair[0], Watch(Kind.KEY, fd=99), given.fileno())
+    message = wire.receive(pair[1])
+    assert isinstance(message, Watch)
+    assert message.what is Kind.KEY
+    with socket.socket(fileno=message.fd) as arrived:
+        assert arrived.recv(1) == b"", "it is the other end of the one that was closed"
+        assert not arrived.get_inheritable()
+
+
+def test_a_watch_without_a_socket_and_a_socket_without_a_watch_leave_nothing_open(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    before = set(Path("/proc/self/fd").iterdir())
+    with socket.socket() as stray:
+        wire.offer(pair[0], Watch(Kind.ALL, fd=99))
+        wire.offer(pair[0], Cut(), stray.fileno())
+    assert wire.receive(pair[1]) == Watch(Kind.ALL, fd=-1)
+    assert wire.receive(pair[1]) == Cut()
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_an_offer_never_waits(pair: tuple[socket.socket, socket.socket]) -> None:
+    with socket.socket() as given:
+        while wire.offer(pair[0], Cut()):
+            pass
+        assert not wire.offer(pair[0], Watch(Kind.ALL), given.fileno())

@@ -1,0 +1,273 @@
+"""recorder.handout: who watches gets what was sent or is told what it missed; nobody waits, and memory is bounded."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+import pytest
+
+from recorder import handout
+from recorder.handout import LENGTH_BYTES, MAX_WATCHERS, Handed, Handout, Kind, Missed, Packet, SoundTrack, Tracks
+from recorder.stream import Codec, Parameters, Sound, Unit, Video
+
+PARAMETERS: Final = Parameters(Codec.H264, (b"sps", b"pps"), b"avcC", 1920, 1080, 0)
+VIDEO: Final = Video(Codec.H264, 90_000, PARAMETERS)
+SOUND: Final = Sound(Codec.AAC, 48_000, 2, b"\x11\x90")
+TRACKS: Final = Tracks(Codec.H264, 90_000, 1920, 1080, b"avcC", SoundTrack(Codec.AAC, 48_000, 2, b"\x11\x90"))
+GOP: Final = 10
+DECODER: Final[msgspec.msgpack.Decoder[Handed]] = msgspec.msgpack.Decoder(Handed)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Viewer:
+    """The other end."""
+
+    def __init__(self, hall: Handout, kind: Kind) -> None:
+        self.sock, theirs = socket.socketpair()
+        self.sock.setblocking(False)
+        self._buffer = b""
+        self.over = False
+        hall.admit(theirs, kind)
+
+    def read(self) -> list[Handed]:
+        """Whole frames that are there now."""
+        try:
+            while data := self.sock.recv(1 << 20):
+                self._buffer += data
+            self.over = True
+        except BlockingIOError:
+            pass
+        frames = []
+        while len(self._buffer) >= LENGTH_BYTES:
+            end = LENGTH_BYTES + int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+            if len(self._buffer) < end:
+                break
+            frames.append(DECODER.decode(self._buffer[LENGTH_BYTES:end]))
+            self._buffer = self._buffer[end:]
+        return frames
+
+
+class Hall:
+    """A handout, a clock, and a camera that sends a key frame every ten pictures and sound after each."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.handout = Handout(self.clock)
+        self.viewers: list[Viewer] = []
+        self.sent: list[Unit] = []
+        self.number = 0
+
+    def viewer(self, kind: Kind) -> Viewer:
+        self.viewers.append(Viewer(self.handout, kind))
+        return self.viewers[-1]
+
+    def send(self, pictures: int, size: int = 1000, video: Video = VIDEO, sound: Sound | None = SOUND) -> None:
+        for _ in range(pictures):
+            key = self.number % GOP == 0
+            picture = Unit(True, self.number * 3600, 0, key, bytes([self.number % 251]) * size, video.parameters)
+            for unit in (picture, Unit(False, self.number * 1920, 1024, True, b"sound"))[: 1 if sound is None else 2]:
+                self.sent.append(unit)
+                self.handout.pass_on(unit, video, sound)
+            self.number += 1
+
+
+def packets(units: list[Unit]) -> list[Handed]:
+    return [Packet(*unit[:5]) for unit in units]
+
+
+@pytest.fixture
+def hall() -> Iterator[Hall]:
+    opened = Hall()
+    yield opened
+    opened.handout.close()
+    for viewer in opened.viewers:
+        viewer.sock.close()
+
+
+def test_everything_from_the_next_key_frame_on_tracks_first(hall: Hall) -> None:
+    hall.send(3)
+    viewer = hall.viewer(Kind.ALL)
+    hall.send(27)
+    assert viewer.read() == [TRACKS, *packets(hall.sent[2 * GOP :])]
+
+
+def test_key_frames_alone(hall: Hall) -> None:
+    viewer = hall.viewer(Kind.KEY)
+    hall.send(25)
+    keys = [unit for unit in hall.sent if unit.video and unit.key]
+    assert viewer.read() == [TRACKS, *packets(keys)]
+
+
+def test_wanted_and_live_follow_who_watches(hall: Hall) -> None:
+    def said() -> tuple[bool, bool]:
+        return hall.handout.wanted, hall.handout.live
+
+    assert said() == (False, False)
+    key = hall.viewer(Kind.KEY)
+    assert said() == (True, False)
+    everything = hall.viewer(Kind.ALL)
+    assert said() == (True, True)
+    everything.sock.close()
+    hall.send(1)
+    assert said() == (True, False)
+    key.sock.close()
+    hall.send(GOP)
+    assert said() == (False, False)
+
+
+def test_tracks_are_told_again_when_they_change(hall: Hall) -> None:
+    viewer = hall.viewer(Kind.ALL)
+    smaller = Video(Codec.H264, 90_000, Parameters(Codec.H264, (b"sps2",), b"avcC2", 640, 360, 0))
+    hall.send(GOP)
+    hall.send(GOP, video=smaller)
+    hall.send(GOP, video=smaller)
+    hall.send(GOP, video=smaller, sound=None)
+    tracks = [frame for frame in viewer.read() if isinstance(frame, Tracks)]
+    assert [(t.width, t.record, t.sound is None) for t in tracks] == [
+        (1920, b"avcC", False),
+        (640, b"avcC2", False),
+        (640, b"avcC2", True),
+    ]
+
+
+def test_sound_that_turns_up_waits_for_the_next_key_frame(hall: Hall) -> None:
+    viewer = hall.viewer(Kind.ALL)
+    hall.send(5, sound=None)
+    hall.send(10)
+    frames = viewer.read()
+    at = frames.index(TRACKS)
+    assert not any(isinstance(frame, Packet) and not frame.video for frame in frames[:at])
+    assert frames[at + 2] == packets([unit for unit in hall.sent if not unit.video])[5]
+
+
+def test_who_is_slow_loses_up_to_the_next_key_frame_and_is_told_how_much(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handout, "MAX_WAITING_BYTES", 200_000)
+    viewer, quick = hall.viewer(Kind.ALL), hall.viewer(Kind.ALL)
+    seen: list[Handed] = []
+    while len(hall.sent) < 400:
+        hall.send(1, size=20_000)
+        seen += quick.read()
+    assert seen == [TRACKS, *packets(hall.sent)], "the quick one lost nothing"
+    slow = viewer.read()
+    while len(hall.sent) < 400 + 4 * GOP:
+        hall.send(1, size=20_000)
+        slow += viewer.read()
+    missed = [frame for frame in slow if isinstance(frame, Missed)]
+    got = [frame for frame in slow if isinstance(frame, Packet)]
+    assert missed
+    assert len(got) + sum(frame.units for frame in missed) == len(hall.sent)
+    assert sum(len(p.data) for p in got) + sum(frame.bytes for frame in missed) == sum(len(u.data) for u in hall.sent)
+    for number, frame in enumerate(slow):
+        if isinstance(frame, Missed):
+            after = next(f for f in slow[number:] if isinstance(f, Packet))
+            assert after.video
+            assert after.key
+    sent = packets(hall.sent)
+    places = [sent.index(frame) for frame in got]
+    assert places == sorted(set(places)), "in order, none twice"
+
+
+def test_a_slow_watcher_of_key_frames_gets_the_newest(hall: Hall) -> None:
+    viewer = hall.viewer(Kind.KEY)
+    hall.send(40 * GOP, size=100_000)
+    frames = viewer.read()
+    hall.send(1, size=100_000)
+    frames += viewer.read()
+    keys = [unit for unit in hall.sent if unit.video and unit.key]
+    got = [frame for frame in frames if isinstance(frame, Packet)]
+    missed = sum(frame.units for frame in frames if isinstance(frame, Missed))
+    assert got[-1:] == packets(keys[-1:])
+    assert len(got) + missed == len(keys)
+    assert missed > len(keys) // 2
+
+
+def test_memory_is_bounded_whatever_nobody_reads(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handout, "MAX_WAITING_BYTES", 300_000)
+    hall.viewer(Kind.ALL)
+    hall.viewer(Kind.KEY)
+    for _ in range(300):
+        hall.send(1, size=50_000)
+        for watcher in hall.handout._watchers:
+            assert sum(len(waiting.frame) for waiting in watcher._waiting) == watcher._waiting_bytes <= 300_000
+            assert len(watcher._begun) <= 51_000
+
+
+def test_a_unit_too_large_is_missed_and_what_hangs_on_it(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handout, "MAX_FRAME_BYTES", 5_000)
+    viewer = hall.viewer(Kind.ALL)
+    hall.send(GOP)
+    hall.send(GOP, size=6_000)
+    hall.send(GOP)
+    lost = hall.sent[2 * GOP : 4 * GOP]
+    frames = viewer.read()
+    assert Missed(2 * GOP, sum(len(unit.data) for unit in lost)) in frames
+    assert [f for f in frames if isinstance(f, Packet)] == packets(hall.sent[: 2 * GOP] + hall.sent[4 * GOP :])
+
+
+def test_one_too_many_is_refused(hall: Hall) -> None:
+    viewers = [hall.viewer(Kind.KEY) for _ in range(MAX_WATCHERS + 1)]
+    hall.send(1)
+    for viewer in viewers:
+        viewer.read()
+    assert [viewer.over for viewer in viewers] == [False] * MAX_WATCHERS + [True]
+
+
+def test_who_takes_nothing_is_let_go_and_who_has_nothing_to_take_is_not(hall: Hall) -> None:
+    stuck, idle = hall.viewer(Kind.ALL), hall.viewer(Kind.KEY)
+    hall.send(GOP * 3, size=100_000)
+    idle.read()
+    hall.handout.tick()
+    hall.clock.now_s = handout.PATIENCE_S
+    hall.handout.tick()
+    assert hall.handout.live
+    hall.clock.now_s = handout.PATIENCE_S + 1
+    idle.read()
+    hall.handout.tick()
+    assert (hall.handout.wanted, hall.handout.live) == (True, False)
+    stuck.read()
+    assert stuck.over
+    assert not idle.over
+
+
+def test_the_end_of_the_session_is_the_end_of_the_socket(hall: Hall) -> None:
+    viewer = hall.viewer(Kind.ALL)
+    hall.send(1)
+    hall.handout.close()
+    assert len(viewer.read()) == 3
+    assert viewer.over
+    assert not hall.handout.wanted
+
+
+def test_watchers_may_come_and_go_while_the_camera_is_read(hall: Hall) -> None:
+    stop = threading.Event()
+
+    def read_the_camera() -> None:
+        while not stop.is_set():
+            hall.send(1)
+
+    reader = threading.Thread(target=read_the_camera)
+    reader.start()
+    try:
+        for number in range(200):
+            viewer = Viewer(hall.handout, Kind.ALL if number % 2 else Kind.KEY)
+            while not viewer.read() and not viewer.over:
+                pass
+            viewer.sock.close()
+    finally:
+        stop.set()
+        reader.join()
+    hall.send(GOP)
+    assert not hall.handout.wanted
