@@ -28,6 +28,8 @@ class Profile:
     crashes: int
     bad_cameras_s: int
     """Bad cameras beside healthy ones."""
+    camera_faults_s: int
+    """Each fault of a camera."""
 
 
 SHORT: Final = Profile(
@@ -40,6 +42,7 @@ SHORT: Final = Profile(
     ring_segment_s=4,
     crashes=1,
     bad_cameras_s=30,
+    camera_faults_s=24,
 )
 LONG: Final = Profile(
     name="long",
@@ -51,6 +54,7 @@ LONG: Final = Profile(
     ring_segment_s=10,
     crashes=5,
     bad_cameras_s=180,
+    camera_faults_s=60,
 )
 
 
