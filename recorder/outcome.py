@@ -177,7 +177,7 @@ def _pin(fingerprint: str) -> str:
 def no_tls(target: Target, why: str) -> Ended:
     """TLS did not come about; `why` is OpenSSL's word for it."""
     came_back = f"no TLS connection ({why})"
-    check = "whether this port speaks RTSP over TLS, version 1.2 or later; RTSP without TLS is rtsp://"
+    check = "whether this port speaks RTSP over TLS, version 1.2 or later"
     return _ended(target, GapCause.BAD_DATA, came_back, check)
 
 
@@ -191,8 +191,21 @@ def dropped(target: Target) -> Ended:
     return _ended(target, GapCause.DROPPED, "the camera ended the stream", "whether the camera or its NVR restarted")
 
 
+def moved(target: Target) -> Ended:
+    came_back = "the camera ended the stream and asked to come again (REDIRECT)"
+    return _ended(target, GapCause.DROPPED, came_back, "whether the camera or its NVR restarted")
+
+
 def broke_off(target: Target) -> Ended:
     return _ended(target, GapCause.DROPPED, "the connection broke off", "network and power of the camera")
+
+
+def no_ports(target: Target) -> Ended:
+    """Ours, for UDP."""
+    came_back = "nothing: this box has no two free UDP ports next to each other"
+    return _ended(
+        target, GapCause.REFUSED, came_back, "the other programs of this box, or let the camera send over TCP"
+    )
 
 
 def no_media(target: Target, patience_s: float, *, udp: bool) -> Ended:

@@ -52,6 +52,8 @@ class Login:
     def __init__(self, account: Account, make_cnonce: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
         self._account = account
         self._make_cnonce = make_cnonce
+        self.known = True
+        """The camera's way of asking is one that we know."""
         self._challenge: Challenge | None = None
         self._uses = 0
         self._accepted = False
@@ -74,6 +76,7 @@ class Login:
     def refused(self, headers: Iterable[str]) -> bool:
         """A 401 with these `WWW-Authenticate`. Whether it is worth asking once more."""
         new = best(headers)
+        self.known = new is not None
         old, self._challenge = self._challenge, new
         if new is None or not self._account.user:
             self._challenge = None

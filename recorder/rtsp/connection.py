@@ -1,0 +1,173 @@
+"""The TCP connection to a camera, with or without TLS: blocking, each wait with an end.
+
+Imports the standard library; `ssl` only once a camera wants it (through `recorder.rtsp.tls`), because a worker pays
+for it. Every way in which a connection fails is told as a `SessionEnded`.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from recorder import outcome
+from recorder.address import Target
+from recorder.outcome import SessionEnded
+
+CONNECT_S: Final = 5.0
+"""For all addresses of a name together, and once more for TLS. Longer than any camera in a network of one's own takes;
+short enough for L1."""
+SENDING_S: Final = 5.0
+"""A camera that does not take a request of 300 bytes for so long is not there."""
+GOODBYE_S: Final = 0.3
+"""How long a camera may take to close after TEARDOWN. Closing with unread data would reset the connection, and the
+camera would lose the TEARDOWN with it and keep the session, of which it may have few."""
+MAX_UNSENT_BYTES: Final = 8_192
+"""What a camera did not take yet of our keep-alives and reports: a dozen of these. Then no more are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose certificate is good enough (rtsps). Without anything: what the system's authorities vouch for."""
+
+    certificate: str = ""
+    """"sha256:…" in lower case: this very certificate, whoever signed it."""
+    ca_file: str = ""
+    """Authorities of one's own, PEM."""
+
+
+class Connection:
+    """One open connection. Used by one thread."""
+
+    def __init__(self, target: Target, sock: socket.socket) -> None:
+        self.target = target
+        self._sock = sock
+        self._unsent = b""
+        self._patience_s = -1.0
+
+    def _wait_for(self, patience_s: float) -> None:
+        """Each change costs a system call."""
+        if patience_s != self._patience_s:
+            self._patience_s = patience_s
+            self._sock.settimeout(patience_s)
+
+    @property
+    def peer(self) -> str:
+        """The address of the other side, in numbers."""
+        return str(self._sock.getpeername()[0])
+
+    @property
+    def local(self) -> str:
+        """Our own address on this way."""
+        return str(self._sock.getsockname()[0])
+
+    @property
+    def family(self) -> int:
+        return self._sock.family
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def receive(self, room: memoryview, patience_s: float) -> int:
+        """What has come, into `room`: so many bytes, 0 if nothing came in time. Less than `room` holds: it was all."""
+        try:
+            self._wait_for(patience_s)
+            count = self._receive(room)
+        except (TimeoutError, BlockingIOError):
+            return 0
+        except OSError:
+            raise SessionEnded(outcome.broke_off(self.target)) from None
+        if not count:
+            raise SessionEnded(outcome.dropped(self.target))
+        return count
+
+    def _receive(self, room: memoryview) -> int:
+        return self._sock.recv_into(room)
+
+    def send(self, data: bytes) -> None:
+        """All of it, after what waits."""
+        try:
+            self._wait_for(SENDING_S)
+            self._sock.sendall(self._unsent + data)
+        except TimeoutError:
+            raise SessionEnded(outcome.no_answer(self.target, "a request", SENDING_S)) from None
+        except OSError:
+            raise SessionEnded(outcome.broke_off(self.target)) from None
+        self._unsent = b""
+
+    def offer(self, data: bytes) -> bool:
+        """Send without waiting. What the camera does not take now waits; False: too much does, this was left out."""
+        if len(self._unsent) + len(data) > MAX_UNSENT_BYTES:
+            return False
+        self._unsent += data
+        try:
+            self._wait_for(0)
+            sent = self._sock.send(self._unsent)
+        except OSError as error:
+            if not self._would_block(error):
+                raise SessionEnded(outcome.broke_off(self.target)) from None
+            sent = 0
+        self._unsent = self._unsent[sent:]
+        return True
+
+    def _would_block(self, error: OSError) -> bool:
+        return isinstance(error, BlockingIOError)
+
+    def close(self, last_words: bytes = b"") -> None:
+        """Say `last_words` if that can be done at once, and close. Never raises."""
+        deadline = time.monotonic() + GOODBYE_S
+        try:
+            if last_words and not self._unsent:
+                self._sock.settimeout(GOODBYE_S)
+                self._sock.sendall(last_words)
+                self._sock.shutdown(socket.SHUT_WR)
+                while (left := deadline - time.monotonic()) > 0:
+                    self._sock.settimeout(left)
+                    if not self._sock.recv(65_536):
+                        break
+        except (OSError, ValueError):
+            pass  # it is gone already, which is what was wanted
+        finally:
+            self._sock.close()
+
+
+def connect(target: Target, trust: Trust, now: Callable[[], float] = time.monotonic) -> Connection:
+    """Reach the camera; for rtsps, be sure that it is the camera before anything is said."""
+    sock = reach(target, now() + CONNECT_S, now)
+    if target.scheme != "rtsps":
+        return Connection(target, sock)
+    from recorder.rtsp import tls  # noqa: PLC0415  (ssl costs a worker 3 MB; few cameras have it)
+
+    return tls.secure(target, trust, sock, CONNECT_S)
+
+
+def reach(target: Target, deadline: float, now: Callable[[], float] = time.monotonic) -> socket.socket:
+    """A plain TCP connection to the first address of the camera that takes it."""
+    refused = False
+    for family, kind, protocol, _, address in _addresses(target):
+        left = deadline - now()
+        if left <= 0:
+            break
+        sock = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            sock.settimeout(left)
+            sock.connect(address)
+        except OSError as error:
+            refused = refused or isinstance(error, ConnectionRefusedError)
+            if sock is not None:
+                sock.close()
+        else:
+            return sock
+    raise SessionEnded(outcome.connection_refused(target) if refused else outcome.unreachable(target))
+
+
+def _addresses(target: Target) -> Sequence[tuple[Any, ...]]:
+    # As bytes, because for a text Python loads its tables for international names, which a worker would pay for.
+    host = target.host.encode() if target.host.isascii() else target.host
+    try:
+        return socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise SessionEnded(outcome.unknown_name(target)) from None

@@ -1,0 +1,111 @@
+"""Media over UDP, for cameras that know nothing else: a pair of ports for each track.
+
+Imports the standard library. Only the camera's own datagrams are taken. They are read in bursts like everything else,
+but sooner, because what a full socket buffer cannot take is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Final
+
+from recorder import outcome
+from recorder.address import Target
+from recorder.outcome import SessionEnded
+from recorder.rtsp.message import Handler
+from recorder.stream import Item
+
+RECEIVE_BYTES: Final = 2 * 1024 * 1024
+"""Asked of the kernel for pictures, which gives what its limit allows (net.core.rmem_max)."""
+DATAGRAM_BYTES: Final = 65_536
+"""The largest there is."""
+MAX_BURST: Final = 2_048
+"""Datagrams read in one look; then the rest of the worker has its turn."""
+MAX_TRIES: Final = 64
+"""To find two ports next to each other, the lower one even (RFC 3550 §11)."""
+PUNCH: Final = (bytes((0x80, 0x7F)) + bytes(10), bytes((0x80, 0xC9, 0, 1)) + bytes(4))
+"""An RTP packet without content of a type nobody uses, and an empty receiver report: sent to the camera so that a
+firewall on the way lets its answers through."""
+
+
+class Ports:
+    """Two sockets: RTP and RTCP of one track."""
+
+    def __init__(self, target: Target, local: str, family: int) -> None:
+        self.rtp, self.rtcp = _pair(target, local, family)
+        self.numbers = (self.rtp.getsockname()[1], self.rtcp.getsockname()[1])
+        self._handlers: tuple[Handler, Handler] | None = None
+        self._camera = ""
+        self._senders: frozenset[str] = frozenset()
+        self._there: tuple[int, int] | None = None
+        self._buffer = bytearray(DATAGRAM_BYTES)
+
+    def aim(self, camera: str, source: str, there: tuple[int, int] | None, handlers: tuple[Handler, Handler]) -> None:
+        """Where the camera is, where else it says it sends from, and who takes what comes from there."""
+        self._camera, self._senders = camera, frozenset((camera, source))
+        self._there, self._handlers = there, handlers
+        for sock, port, word in zip((self.rtp, self.rtcp), there or (), PUNCH, strict=False):
+            self._send(sock, port, word)
+
+    def read(self, out: list[Item]) -> int:
+        """All that is there, up to a bound: how many datagrams."""
+        if self._handlers is None:
+            return 0
+        counts = [
+            self._read(sock, handler, out) for sock, handler in zip((self.rtp, self.rtcp), self._handlers, strict=True)
+        ]
+        return sum(counts)
+
+    def _read(self, sock: socket.socket, handler: Handler, out: list[Item]) -> int:
+        buffer, receive, senders = self._buffer, sock.recvfrom_into, self._senders
+        for count in range(MAX_BURST):
+            try:
+                length, sender = receive(buffer)
+            except OSError:  # nothing more; or an ICMP error, which is told for what we sent and means nothing
+                return count
+            if sender[0] in senders:
+                handler(buffer, 0, length, out)
+        return MAX_BURST
+
+    def report(self, data: bytes) -> None:
+        """RTCP for the camera, if it has said where it listens."""
+        if self._there is not None:
+            self._send(self.rtcp, self._there[1], data)
+
+    def _send(self, sock: socket.socket, port: int, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # as good as lost on the way, which UDP is allowed to do
+            sock.sendto(data, (self._camera, port))
+
+    def close(self) -> None:
+        self.rtp.close()
+        self.rtcp.close()
+
+
+def _pair(target: Target, local: str, family: int) -> tuple[socket.socket, socket.socket]:
+    for _ in range(MAX_TRIES):
+        low = high = None
+        try:
+            low = _bound(local, 0, family)
+            port = low.getsockname()[1]
+            if port % 2 == 0:
+                high = _bound(local, port + 1, family)
+                return low, high
+        except OSError:
+            pass  # the neighbour is taken: try another pair
+        finally:
+            if high is None and low is not None:
+                low.close()
+    raise SessionEnded(outcome.no_ports(target))
+
+
+def _bound(local: str, port: int, family: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        sock.setblocking(False)
+        sock.bind((local, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,184 @@
+"""Questions and answers with a camera over one connection: CSeq, session, login, keep-alive, and what it asks of us.
+
+Imports the standard library and this room. Every question has an end, and all questions before PLAY share one: a
+camera that lets fall a byte a second holds nobody up (L4). What it sends of pictures meanwhile is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from recorder import outcome
+from recorder.address import Target
+from recorder.outcome import SessionEnded
+from recorder.rtsp import message, transport
+from recorder.rtsp.auth import Login
+from recorder.rtsp.connection import Connection
+from recorder.rtsp.message import Answer, BadData, Handler, Inbox, Message, Request
+from recorder.stream import Item
+
+ANSWER_S: Final = 5.0
+"""For one answer. Longer than any device takes that will still serve; within L1."""
+CHANNELS: Final = 256
+"""Of interleaved frames: the channel is one byte."""
+MAX_LOGINS: Final = 3
+"""Asked, asked again with a newer nonce, and once more; then it is the password."""
+MAX_KEEP_ALIVE_S: Final = 30.0
+"""Routers forget a silent connection after a minute or more."""
+MIN_KEEP_ALIVE_S: Final = 1.0
+MAX_UNANSWERED: Final = 8
+"""Keep-alives without an answer that are remembered; some cameras answer none, and send pictures all the same."""
+AGENT: Final = "edged"
+_GRANTED: Final = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"})
+"""What cameras ask to see whether we live, or tell us in passing."""
+
+
+class Dialogue:
+    """One connection. Used by one thread."""
+
+    def __init__(self, connection: Connection, login: Login, deadline: float, now: Callable[[], float]) -> None:
+        self.connection = connection
+        self.target: Target = connection.target
+        self.inbox = Inbox()
+        self.handlers: list[Handler | None] = [None] * CHANNELS
+        self.items: list[Item] = []
+        """What came of the stream while an answer was waited for."""
+        self.session = ""
+        self.session_s = transport.SESSION_S
+        self.methods: frozenset[str] = frozenset()
+        """What the camera says it knows; empty where it does not say."""
+        self.challenged = False
+        """It has asked who we are, over this connection."""
+        self._login = login
+        self._deadline = deadline
+        self._now = now
+        self._cseq = 0
+        self._keeper = ""
+        self._kept_at = now()
+        self._kept_url = ""
+        self._unanswered: list[int] = []
+        self._heard = False
+        self._denied = False
+        """It let us in no longer, but still sends."""
+
+    def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """One request and its answer, whatever its status but 401. `SessionEnded` if none comes."""
+        for _ in range(MAX_LOGINS):
+            self._cseq += 1
+            self.connection.send(self._request(method, url, headers or {}))
+            answer = self._answer(method, self._cseq)
+            self._note(answer)
+            if answer.status != 401:
+                self._login.accepted()
+                return answer
+            self.challenged = True
+            if not self._login.refused(answer.headers.all("WWW-Authenticate")):
+                break
+        if self.target.user and not self._login.known:
+            raise SessionEnded(outcome.unknown_login(self.target))
+        raise SessionEnded(outcome.declined(self.target, 401))
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str]) -> bytes:
+        given = {"User-Agent": AGENT, "Session": self.session, "Authorization": self._login.header(method, url)}
+        return message.request(method, url, self._cseq, {**given, **headers})
+
+    def _answer(self, method: str, cseq: int) -> Answer:
+        """Wait for it; of an answer without a number it is assumed that it is this one."""
+        until = min(self._deadline, self._now() + ANSWER_S)
+        waits_s = until - self._now()
+        while True:
+            heard = self.take(self.items)
+            if isinstance(heard, Answer):
+                if heard.headers.cseq in (cseq, None):
+                    return heard
+                continue
+            if isinstance(heard, Request):
+                self._reply(heard)
+                continue
+            left = until - self._now()
+            if left <= 0:
+                if self.inbox.garbage and not self._heard:
+                    raise SessionEnded(outcome.not_rtsp(self.target, "an answer that is not RTSP"))
+                raise SessionEnded(outcome.no_answer(self.target, method, max(1.0, waits_s)))
+            self.receive(left)
+
+    def receive(self, patience_s: float) -> tuple[int, bool]:
+        """What has come, into the inbox: how many bytes, and whether that was all."""
+        room = self.inbox.room()
+        try:
+            count = self.connection.receive(room, patience_s)
+        except SessionEnded:
+            if self._denied:
+                raise SessionEnded(outcome.declined(self.target, 401)) from None
+            raise
+        self.inbox.received(count)
+        return count, count < len(room)
+
+    def take(self, out: list[Item]) -> Message | None:
+        """Hand media on; the next message, or None when all is read."""
+        try:
+            heard = self.inbox.take(self.handlers, out)
+        except BadData as error:
+            ended = outcome.nonsense(self.target) if self._heard else outcome.not_rtsp(self.target, str(error))
+            raise SessionEnded(ended) from None
+        self._heard = self._heard or isinstance(heard, Answer)
+        return heard
+
+    def hear(self, out: list[Item]) -> None:
+        """While the stream plays: all that is in the inbox."""
+        while (heard := self.take(out)) is not None:
+            if isinstance(heard, Request):
+                self._reply(heard)
+            elif heard.headers.cseq in self._unanswered:
+                self._kept(heard)
+
+    def _reply(self, asked: Request) -> None:
+        if asked.method == "TEARDOWN":
+            raise SessionEnded(outcome.dropped(self.target))
+        if asked.method == "REDIRECT":
+            raise SessionEnded(outcome.moved(self.target))
+        status, reason = (200, "OK") if asked.method in _GRANTED else (501, "Not Implemented")
+        self.connection.offer(message.answer(status, reason, asked))
+
+    def _note(self, answer: Answer) -> None:
+        """Cameras that change the session's id mean it."""
+        given = transport.session(answer.headers.get("Session"))
+        if given is not None and answer.status < 300:
+            self.session, self.session_s = given.id, given.timeout_s
+
+    def keep_alive(self, url: str) -> None:
+        """If it is time for it: a request that shows that we live, by GET_PARAMETER unless the camera knows none."""
+        every_s = min(MAX_KEEP_ALIVE_S, max(MIN_KEEP_ALIVE_S, self.session_s / 2))
+        if self._now() - self._kept_at < every_s:
+            return
+        if not self._keeper:
+            self._keeper = "GET_PARAMETER" if "GET_PARAMETER" in self.methods else "OPTIONS"
+        self._kept_at = self._now()
+        self._offer(self._keeper, url)
+
+    def _offer(self, method: str, url: str) -> None:
+        self._cseq += 1
+        if self.connection.offer(self._request(method, url, {})):
+            self._unanswered = [*self._unanswered, self._cseq][-MAX_UNANSWERED:]
+            self._kept_url = url
+
+    def _kept(self, answer: Answer) -> None:
+        """The camera's answer to a keep-alive."""
+        self._unanswered.clear()
+        self._denied = answer.status == 401
+        if self._denied:
+            if self._login.refused(answer.headers.all("WWW-Authenticate")):
+                self._offer(self._keeper, self._kept_url)
+            return
+        self._note(answer)
+        self._login.accepted()
+        if answer.status == 454:
+            raise SessionEnded(outcome.declined(self.target, 454))
+        if answer.status >= 400:
+            self._keeper = "OPTIONS"
+
+    def farewell(self, url: str) -> bytes:
+        """TEARDOWN, to be sent last."""
+        self._cseq += 1
+        return self._request("TEARDOWN", url, {}) if self.session else b""

@@ -1,0 +1,277 @@
+"""The way to a stream: connect, follow where the camera sends us, describe, choose tracks, set them up, play.
+
+Imports this room and `recorder.rtp`. The account goes to the host that the configuration names, and to no other.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+from recorder import outcome
+from recorder.address import Target
+from recorder.outcome import SessionEnded
+from recorder.rtp.track import SoundTrack, Unsupported, VideoTrack, sound_track, video_track
+from recorder.rtsp import connection, sdp, transport
+from recorder.rtsp.auth import Account, Login
+from recorder.rtsp.connection import Trust
+from recorder.rtsp.datagrams import Ports
+from recorder.rtsp.dialogue import Dialogue
+from recorder.rtsp.message import Answer, Handler
+from recorder.rtsp.sdp import Description, Media
+from recorder.stream import Item, Losses
+from storage.model import GapCause
+
+OPENING_S: Final = 10.0
+"""From the first connection to the answer to PLAY, redirects included: a camera records again within 15 s (L1)."""
+MAX_REDIRECTS: Final = 3
+"""More is a circle."""
+MAX_LOCATION: Final = 2_000
+"""Characters of an address that a camera sends us to; as many as one of ours may have."""
+
+Track: TypeAlias = VideoTrack | SoundTrack
+Now: TypeAlias = Callable[[], float]
+
+
+@dataclass(slots=True)
+class Lane:
+    """One track that was set up, and the way it comes."""
+
+    track: Track
+    media: Media
+    channels: tuple[int, int] | None
+    ports: Ports | None
+
+
+@dataclass(slots=True)
+class Opened:
+    """A stream that plays."""
+
+    dialogue: Dialogue
+    control: str
+    lanes: list[Lane]
+    video: VideoTrack
+    sound: SoundTrack | None
+    detail: str
+    losses: Losses
+
+    @property
+    def ports(self) -> list[Ports]:
+        """Of UDP; empty if all comes over the connection."""
+        return [lane.ports for lane in self.lanes if lane.ports is not None]
+
+    def close(self) -> None:
+        """Say goodbye if that can be done at once."""
+        self.dialogue.connection.close(self.dialogue.farewell(self.control))
+        for ports in self.ports:
+            ports.close()
+
+
+def open_stream(url: str, account: Account, trust: Trust, now: Now = time.monotonic) -> Opened:
+    """Everything up to PLAY. `SessionEnded` says why not."""
+    deadline = now() + OPENING_S
+    dialogue, asked, answer = _find(url, account, trust, deadline, now)
+    try:
+        headers = answer.headers
+        base = sdp.base_of(headers.get("Content-Base"), headers.get("Content-Location"), asked)
+        return _Setup(dialogue, sdp.parse(answer.body, base)).run()
+    except BaseException:
+        dialogue.connection.close(dialogue.farewell(asked))
+        raise
+
+
+def _find(url: str, account: Account, trust: Trust, deadline: float, now: Now) -> tuple[Dialogue, str, Answer]:
+    """The device that describes the stream, the address that it knows it by, and its answer."""
+    home = Target.parse(url, account.user)
+    asked, target = _plain(url), home
+    for _ in range(MAX_REDIRECTS + 1):
+        known = target.host == home.host
+        try:
+            login = Login(account if known else Account("", ""))
+            dialogue, answer = _describe(asked, target, login, trust, deadline, now)
+        except SessionEnded as end:
+            if known or end.ended.cause is not GapCause.UNAUTHORISED:
+                raise
+            why = f"a redirect to {target.address}, which wants a password"
+            raise SessionEnded(outcome.led_astray(home, why)) from None
+        if 200 <= answer.status < 300:
+            return dialogue, asked, answer
+        dialogue.connection.close()
+        if not 300 <= answer.status < 400:
+            raise SessionEnded(outcome.declined(target, answer.status))
+        asked = _elsewhere(home, asked, answer)
+        target = Target.parse(asked, account.user)
+    raise SessionEnded(outcome.led_astray(home, f"more than {MAX_REDIRECTS} redirects"))
+
+
+def _describe(
+    url: str, target: Target, login: Login, trust: Trust, deadline: float, now: Now
+) -> tuple[Dialogue, Answer]:
+    """Some cameras hang up after they have asked who we are: they are called again, once."""
+    for last in (False, True):
+        dialogue = Dialogue(connection.connect(target, trust, now), login, deadline, now)
+        try:
+            public = dialogue.ask("OPTIONS", url).headers.all("Public")
+            dialogue.methods = frozenset(re.findall(r"[A-Z_]+", " ".join(public).upper()))
+            return dialogue, dialogue.ask("DESCRIBE", url, {"Accept": "application/sdp"})
+        except SessionEnded as end:
+            dialogue.connection.close()
+            if last or not dialogue.challenged or end.ended.cause is not GapCause.DROPPED:
+                raise
+        except BaseException:
+            dialogue.connection.close()
+            raise
+    raise AssertionError
+
+
+def _plain(url: str) -> str:
+    """The address as requests carry it: with a path, without user and fragment."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path or "/", fragment="").geturl()
+
+
+def _elsewhere(home: Target, asked: str, answer: Answer) -> str:
+    """The address that a redirect names."""
+    location = urljoin(asked, answer.headers.get("Location")[:MAX_LOCATION])
+    try:
+        parts = urlsplit(location)
+        sound = bool(re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not location.isprintable() or " " in location or parts.scheme not in ("rtsp", "rtsps"):
+        raise SessionEnded(outcome.led_astray(home, "a redirect without a usable address"))
+    if home.scheme == "rtsps" and parts.scheme != "rtsps":
+        raise SessionEnded(outcome.led_astray(home, "a redirect from TLS to a connection without it"))
+    return _plain(location)
+
+
+class _Setup:
+    """From a description to a stream that plays."""
+
+    def __init__(self, dialogue: Dialogue, description: Description) -> None:
+        self._dialogue = dialogue
+        self._description = description
+        self._losses = Losses()
+        self._udp = False
+        self._ports: list[Ports] = []
+
+    def run(self) -> Opened:
+        try:
+            video, media = self._picture()
+            lanes = [self._set_up(video, media)]
+            sound, lane, detail = self._sound()
+            if lane is not None:
+                lanes.append(lane)
+            control = self._description.control
+            self._play(control, lanes)
+            return Opened(self._dialogue, control, lanes, video, sound, detail, self._losses)
+        except BaseException:
+            for ports in self._ports:
+                ports.close()
+            raise
+
+    def _picture(self) -> tuple[VideoTrack, Media]:
+        """The first that can be kept."""
+        offered = [media for media in self._description.medias if media.kind == "video"]
+        for media in offered:
+            try:
+                return video_track(media, self._losses), media
+            except Unsupported:
+                continue
+        target = self._dialogue.target
+        if not offered:
+            raise SessionEnded(outcome.no_video(target))
+        encoding = offered[0].encoding
+        named = encoding if re.fullmatch(r"[A-Z0-9._-]{1,24}", encoding) else "an unknown codec"
+        raise SessionEnded(outcome.unsupported_video(target, named))
+
+    def _sound(self) -> tuple[SoundTrack | None, Lane | None, str]:
+        """The first sound that can be kept, and why there is none although the camera offers some."""
+        why = ""
+        for media in (media for media in self._description.medias if media.kind == "audio"):
+            try:
+                track = sound_track(media, self._losses)
+            except Unsupported as refusal:
+                why = why or f"{refusal}: recorded without sound"
+                continue
+            lane = self._try(track, media, 1)
+            if isinstance(lane, Lane):
+                return track, lane, ""
+            why = why or f"the camera declines its sound (status {lane}): recorded without sound"
+        return None, None, why
+
+    def _set_up(self, track: VideoTrack, media: Media) -> Lane:
+        lane = self._try(track, media, 0)
+        if lane == 461:
+            self._udp = True
+            lane = self._try(track, media, 0)
+        if isinstance(lane, Lane):
+            return lane
+        raise SessionEnded(outcome.declined(self._dialogue.target, lane))
+
+    def _try(self, track: Track, media: Media, index: int) -> Lane | int:
+        """SETUP; the status if the camera declines, 461 also if it means another way."""
+        dialogue = self._dialogue
+        ports = self._two_ports() if self._udp else None
+        if ports is None:
+            wanted = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
+        else:
+            wanted = "RTP/AVP;unicast;client_port={}-{}".format(*ports.numbers)
+        answer = dialogue.ask("SETUP", media.control, {"Transport": wanted})
+        named = answer.headers.get("Transport")
+        given = transport.transport(named)
+        if answer.status >= 300 or (named and given.udp != self._udp):
+            if ports is not None:
+                self._ports.remove(ports)
+                ports.close()
+            return answer.status if answer.status >= 300 else 461
+        if ports is None:
+            return Lane(track, media, self._interleave(given.channels, index, track), None)
+        ports.aim(dialogue.connection.peer, given.source, given.server_ports, (track.rtp, _timed(track)))
+        return Lane(track, media, None, ports)
+
+    def _two_ports(self) -> Ports:
+        ports = Ports(self._dialogue.target, self._dialogue.connection.local, self._dialogue.connection.family)
+        self._ports.append(ports)
+        return ports
+
+    def _interleave(self, given: tuple[int, int] | None, index: int, track: Track) -> tuple[int, int]:
+        """The camera's word on channels counts, unless it gives the same ones twice."""
+        handlers = self._dialogue.handlers
+        channels = given or (2 * index, 2 * index + 1)
+        if handlers[channels[0]] is not None:
+            channels = (2 * index, 2 * index + 1)
+        handlers[channels[0]], handlers[channels[1]] = track.rtp, _timed(track)
+        return channels
+
+    def _play(self, control: str, lanes: list[Lane]) -> None:
+        dialogue = self._dialogue
+        answer = dialogue.ask("PLAY", control, {"Range": "npt=0.000-"})
+        if answer.status == 457:
+            answer = dialogue.ask("PLAY", control)
+        if not 200 <= answer.status < 300:
+            raise SessionEnded(outcome.declined(dialogue.target, answer.status))
+        begun = transport.rtp_info(answer.headers.get("RTP-Info"), control)
+        for lane in lanes:
+            one = transport.beginning_of(lane.media.control, begun, alone=len(lanes) == 1)
+            if one is not None:
+                lane.track.start(None, one.rtptime, one.seq)
+
+
+def _timed(track: Track) -> Handler:
+    """RTCP is told when it came."""
+
+    def rtcp(buffer: bytearray, start: int, end: int, out: list[Item]) -> None:
+        track.rtcp(buffer, start, end, out, time.monotonic_ns())
+
+    return rtcp
+
+
+def identity() -> int:
+    """Who we are in our reports."""
+    return secrets.randbits(32)
