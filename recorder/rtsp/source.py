@@ -65,7 +65,7 @@ class RtspSource:
     def aligned(self) -> bool:
         """See `recorder.stream.Source`."""
         sound = self._opened.sound
-        return sound is not None and sound.track.aligned and self._opened.video.track.aligned
+        return sound is not None and sound.aligned and self._opened.video.aligned
 
     def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
         """See `recorder.stream.Source`."""
