@@ -1,29 +1,27 @@
-"""One session's stream on its way to segments: mends, cuts, muxes, and hands the bytes to the disk thread.
+"""One session's stream on its way to segments: mends, cuts, writes files in memory, and hands the bytes to the disk
+threads.
 
-Imports av through the muxer. `feed` belongs to the thread that reads the camera; `tick`, `finish` and the rest to the
-one that hears the daemon. A lock lets the latter close the file properly while the former is stuck in libav, so that
-stopping never waits for a stalled camera. Nothing under the lock waits for disk, network or daemon.
+`feed` belongs to the thread that reads the camera; `tick`, `finish` and the rest to the one that hears the daemon. A
+lock lets the latter close the files properly while the former waits for a camera that says nothing. Nothing under the
+lock waits for disk, network or daemon. Part of S6: what a file still holds in memory is its fragment in the making.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
-
-import av
-from av.audio.stream import AudioStream
-from av.packet import Packet
-from av.video.stream import VideoStream
+from typing import Final
 
 from recorder.disk import Writer
+from recorder.handout import Handout
+from recorder.holes import Holes, Pause
 from recorder.messages import Start, Stats, Terms
-from recorder.muxer import Muxer, MuxError
-from recorder.parameters import HEAD_BYTES, parameter_sets
-from recorder.segmenter import Action, Begin, End, Frame, Put, Segmenter
-from recorder.stamps import NS_PER_S, Mended, Mender, Raw, Scale
+from recorder.mp4.muxer import Muxer
+from recorder.segmenter import Action, Begin, End, Put, Segmenter
+from recorder.stamps import NS_PER_S, Mender, Scale, Stamp
+from recorder.stream import Item, Reading, SenderReport, Source
+from recorder.sync import Sync
 from recorder.timeline import NS_PER_MS, Timeline
 from storage.clock import Clock
 from storage.model import Bounds, GapCause, Moment
@@ -37,7 +35,10 @@ NO_KEY_NS: Final = 30 * NS_PER_S
 """Pictures, but no key frame to begin a segment with for so long: longer than any sane interval between them. While a
 segment is being written more patience costs nothing: it only gets longer, at most thrice as long as it should be."""
 LIVE_WAITS: Final = 2
-"""Packets that had to be waited for until we believe that what gathered while connecting is read: one may be chance."""
+"""Readings that had to be waited for until we believe that what gathered while connecting is read: one may be
+chance."""
+PAUSE_NS: Final = NS_PER_S // 2
+"""Nothing came for so long: what files hold in memory is written, instead of waiting for a next frame (S6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,87 +49,84 @@ class Overdue:
     patience_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """Parameter sets as they came last in the stream, and the picture size they mean."""
+@dataclass(slots=True)
+class _Open:
+    """A file that is being written."""
 
-    sets: bytes
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A packet and the parameter sets it was coded with; None while they are those of the stream's own header."""
-
-    packet: Packet[Any]
-    parameters: Parameters | None
+    seq: int
+    muxer: Muxer
+    origin: int
+    """The picture's time at its start, in ticks."""
+    end: Moment | None = None
+    """Where it ends, once that is known: the very moment where the next one starts (S9)."""
+    camera_offset_ms: int | None = None
 
 
 class Recording:
-    """From packets to segments."""
+    """From readings to segments."""
 
     def __init__(
         self,
         start: Start,
-        video: VideoStream,
-        sound: AudioStream | None,
+        source: Source,
         *,
         writer: Writer,
+        handout: Handout,
         clock: Clock,
         began: Moment,
         resized: Callable[[int, int], None],
+        paused: Callable[[Pause], None],
     ) -> None:
         """`began` is when connecting began: nothing that is recorded is from before.
 
-        `resized` is told width and height when the camera changes its parameter sets, and must not wait.
+        `resized` is told width and height when the camera changes its parameter sets, `paused` when it sent nothing
+        for a while in the middle of a recording; neither may wait.
         """
         self._start = start
-        self._video = video
-        self._sound = sound
+        self._source = source
         self._writer = writer
+        self._handout = handout
         self._clock = clock
         self._resized = resized
+        self._paused = paused
         self._lock = threading.Lock()
         self._finished = False
         self._terms = start.terms
         self._next_seq = start.next_seq
-        self._video_scale = _scale(video)
-        self._sound_scale = None if sound is None else _scale(sound)
-        now = clock.now()
+        video, sound = source.video, source.sound
+        self._video_scale = Scale(video.rate)
+        self._sound_scale = None if sound is None else Scale(sound.rate)
+        self._pictures = Mender(video.rate, video.parameters.reorder)
+        self._sounds = Mender(1 if sound is None else sound.rate, 0)
+        self._size = video.parameters.width, video.parameters.height
         self._timeline = Timeline(began)
-        self._menders = {True: Mender[Coded](self._video_scale)}
-        if self._sound_scale is not None:
-            self._menders[False] = Mender[Coded](self._sound_scale)
-        segment_ns = start.segment_ms * NS_PER_MS
-        self._segmenter: Segmenter[Coded] = Segmenter(segment_ns, self._video_scale, self._sound_scale)
-        self._codec = video.codec_context.name
-        self._sets = parameter_sets(self._codec, (video.codec_context.extradata or b"")[:HEAD_BYTES])
-        self._parameters: Parameters | None = None
-        self._muxer: Muxer | None = None
-        self._seq = 0
-        self._began_ns = self._key_ns = self._frame_ns = now.boottime_ms * NS_PER_MS
+        self._sync = Sync()
+        self._holes = Holes()
+        self._segmenter = Segmenter(start.segment_ms * NS_PER_MS, self._video_scale, self._sound_scale)
+        self._open: dict[int, _Open] = {}
+        self._current: _Open | None = None
+        self._camera_offset_ms: int | None = None
+        self._key_ns = self._frame_ns = self._heard_ns = clock.now().boottime_ms * NS_PER_MS
         self._seen = False
-        self._frames = self._bytes = self._unmuxed = self._waits = 0
+        self._frames = self._bytes = self._waits = 0
 
-    def feed(self, packet: Packet[Any], *, waited: bool) -> None:
-        """Take the next packet; `waited` says that it had to be waited for, i.e. nothing older is on its way."""
+    def feed(self, reading: Reading) -> None:
+        """Take what one look at the network brought."""
         with self._lock:
             if self._finished:
                 return
             now = self._clock.now()
             now_ns = now.boottime_ms * NS_PER_MS
             self._check_writer(now_ns)
-            self._waits += waited
-            if self._waits == LIVE_WAITS:
-                self._segmenter.caught_up()
-            is_video = packet.stream.index == self._video.index
-            self._count(packet, now_ns, is_video=is_video)
-            fresh = is_video and packet.is_keyframe and self._is_fresh(packet)
-            coded = Coded(packet, self._parameters)
-            raw = Raw(packet.pts, packet.dts, packet.duration or 0, now_ns, coded, fresh)
-            for mended in self._menders[is_video].mend(raw, self._timeline.media_at(now_ns)):
-                self._pass_on(mended, now, is_video=is_video)
+            if reading.waited and self._waits < LIVE_WAITS:
+                self._waits += 1
+                if self._waits == LIVE_WAITS:
+                    self._segmenter.caught_up()
+            if reading.items:
+                self._heard_ns = now_ns
+                self._pass_on(self._mended(reading.items, now), now)
+            else:
+                self._let_go(now, now_ns)
 
     def tick(self) -> Overdue | None:
         """Once a second: let go of what waited long enough; says when the session has no more sense."""
@@ -137,28 +135,31 @@ class Recording:
                 return None
             now = self._clock.now()
             now_ns = now.boottime_ms * NS_PER_MS
-            self._do(self._segmenter.tick(now_ns), now)
+            self._let_go(now, now_ns)
             if now_ns - self._frame_ns > SILENT_NS:
                 return Overdue(GapCause.STALLED, SILENT_NS)
             patience_ns = NO_KEY_NS
-            if self._muxer is not None:
+            if self._current is not None:
                 patience_ns = max(NO_KEY_NS, 2 * self._start.segment_ms * NS_PER_MS)
             if now_ns - self._key_ns > patience_ns:
                 return Overdue(GapCause.NO_KEYFRAME, patience_ns)
         return None
 
     def finish(self) -> None:
-        """End the file with everything that has arrived. What `feed` brings later is ignored."""
+        """End the files with everything that has arrived. What `feed` brings later is ignored."""
         with self._lock:
             if self._finished:
                 return
             self._finished = True
             now = self._clock.now()
-            self._check_writer(now.boottime_ms * NS_PER_MS)
-            for is_video, mender in self._menders.items():
-                for mended in mender.flush():
-                    self._pass_on(mended, now, is_video=is_video)
-            self._do(self._segmenter.finish(), now)
+            now_ns = now.boottime_ms * NS_PER_MS
+            self._check_writer(now_ns)
+            stamps: list[Stamp] = []
+            self._pictures.flush(now_ns, stamps, end=True)
+            self._pass_on(stamps, now)
+            actions: list[Action] = []
+            self._segmenter.finish(actions)
+            self._do(actions, now)
 
     def set_terms(self, terms: Terms) -> None:
         """From the next segment on."""
@@ -177,48 +178,157 @@ class Recording:
                 video_frames=self._frames,
                 bytes=self._bytes,
                 last_frame_boottime_ms=self._frame_ns // NS_PER_MS if self._seen else 0,
-                repaired=sum(mender.repaired for mender in self._menders.values()),
-                dropped=self._segmenter.dropped + self._unmuxed,
+                repaired=self._pictures.repaired + self._sounds.repaired,
+                dropped=self._segmenter.dropped + self._source.losses.frames,
                 slowest_sync_ms=self._writer.take_slowest_sync_ms(),
                 queued_bytes=self._writer.queued_bytes,
+                lost_packets=self._source.losses.packets,
+                camera_offset_ms=self._camera_offset_ms,
+                boottime_ms=self._clock.now().boottime_ms,
             )
 
-    def _count(self, packet: Packet[Any], now_ns: int, *, is_video: bool) -> None:
-        self._bytes += packet.size
-        if is_video:
-            self._frames += 1
-            self._frame_ns = now_ns
-            self._seen = True
-            if packet.is_keyframe:
-                self._key_ns = now_ns
+    def _mended(self, items: list[Item], now: Moment) -> list[Stamp]:
+        """What came, with times one can rely on; times of arrival are learned from it first."""
+        now_ns = now.boottime_ms * NS_PER_MS
+        media_ns, offset_ns = self._timeline.media_at(now_ns), self._sync.offset_ns
+        pictures, sounds = self._pictures, self._sounds
+        pictures.expect(media_ns)
+        sounds.expect(None if media_ns is None or offset_ns is None else media_ns - offset_ns)
+        stamps: list[Stamp] = []
+        reports = []
+        wanted = self._handout.wanted
+        for item in items:
+            if isinstance(item, SenderReport):
+                reports.append(item)
+                continue
+            self._bytes += len(item.data)
+            if item.video:
+                self._frames += 1
+                self._frame_ns = now_ns
+                if item.key:
+                    self._key_ns = now_ns
+                pictures.mend(item, now_ns, stamps)
+            else:
+                sounds.mend(item, now_ns, stamps)
+            if wanted:
+                self._handout.pass_on(item, self._source.video, self._source.sound)
+        self._seen = self._frames > 0
+        pictures.flush(now_ns, stamps)
+        self._learn(stamps, now_ns)
+        for report in reports:
+            self._report(report, now)
+        return stamps
 
-    def _pass_on(self, mended: Mended[Coded], now: Moment, *, is_video: bool) -> None:
-        scale = self._video_scale if is_video else self._sound_scale
-        if scale is not None:
-            self._timeline.feed(scale.ns(mended.pts), mended.arrival_ns)
-        if is_video:
-            frame = Frame(mended, bool(mended.payload.packet.is_keyframe))
-            self._do(self._segmenter.picture(frame), now)
-        else:
-            self._do(self._segmenter.sound(mended), now)
+    def _learn(self, stamps: list[Stamp], now_ns: int) -> None:
+        """What the arrivals say of the clocks: of each track, its latest unit says most."""
+        video = max((stamp.pts for stamp in stamps if stamp.unit.video), default=None)
+        if video is not None:
+            self._timeline.feed(self._video_scale.ns(video), now_ns)
+        if self._sync.settled or self._sound_scale is None:
+            return
+        self._sync.aligned = self._source.aligned
+        if video is not None:
+            self._sync.arrived(video=True, media_ns=self._video_scale.ns(video), arrival_ns=now_ns)
+        sound = max((stamp.pts for stamp in stamps if not stamp.unit.video), default=None)
+        if sound is not None:
+            self._sync.arrived(video=False, media_ns=self._sound_scale.ns(sound), arrival_ns=now_ns)
+        self._segmenter.shift(self._sync.offset_ns or 0)
 
-    def _do(self, actions: list[Action[Coded]], now: Moment) -> None:
+    def _report(self, report: SenderReport, now: Moment) -> None:
+        """The camera's own clock: it moves neither track's time, it only tells how they lie to each other and to us."""
+        scale = self._video_scale if report.video else self._sound_scale
+        if scale is None:
+            return
+        offset = self._pictures.offset if report.video else self._sounds.offset
+        media_ns = scale.ns(report.at + offset)
+        self._sync.report(video=report.video, media_ns=media_ns, wall_ns=report.wall_ns)
+        self._segmenter.shift(self._sync.offset_ns or 0)
+        if not report.video:
+            media_ns += self._sync.offset_ns or 0
+        wall_ns, boottime_ns = self._sync.wall_at(media_ns), self._timeline.boottime_at(media_ns)
+        if wall_ns is None or boottime_ns is None:
+            return
+        ours_ms = now.wall_ms - now.boottime_ms + boottime_ns // NS_PER_MS
+        self._camera_offset_ms = wall_ns // NS_PER_MS - ours_ms
+        if self._current is not None:
+            at = self._video_scale.ticks(media_ns) - self._current.origin
+            self._current.camera_offset_ms = self._camera_offset_ms
+            if at >= 0:
+                self._current.muxer.tell_clock(at, wall_ns)
+
+    def _pass_on(self, stamps: list[Stamp], now: Moment) -> None:
+        actions: list[Action] = []
+        picture, sound = self._segmenter.picture, self._segmenter.sound
+        for stamp in stamps:
+            if stamp.unit.video:
+                pause = self._holes.picture(self._video_scale.ns(stamp.pts), stamp.arrival_ns)
+                if pause is not None and self._current is not None:
+                    self._paused(pause)
+                picture(stamp, actions)
+            else:
+                sound(stamp, actions)
+        self._do(actions, now)
+
+    def _let_go(self, now: Moment, now_ns: int) -> None:
+        """Nothing comes, or only reports: what waits for a next unit must not wait for ever."""
+        stamps: list[Stamp] = []
+        self._pictures.flush(now_ns, stamps)
+        self._pass_on(stamps, now)
+        actions: list[Action] = []
+        self._segmenter.tick(now_ns, actions)
+        self._do(actions, now)
+        if now_ns - self._heard_ns >= PAUSE_NS:
+            for file in self._open.values():
+                self._write(file, file.muxer.flush())
+
+    def _do(self, actions: list[Action], now: Moment) -> None:
         for action in actions:
-            match action:
-                case Put():
-                    self._put(action)
-                case End():
-                    self._end(action, now)
-                case Begin():
-                    self._begin(action, now)
+            if isinstance(action, Put):
+                file = self._open.get(action.file)
+                if file is not None:
+                    unit = action.unit
+                    pieces = file.muxer.put(
+                        video=unit.video,
+                        pts=action.pts,
+                        dts=action.dts,
+                        duration=action.duration,
+                        key=unit.key,
+                        data=unit.data,
+                    )
+                    if pieces:
+                        self._writer.add(file.seq, pieces)
+            elif isinstance(action, Begin):
+                self._begin(action, now)
+            else:
+                self._end(action, now)
 
-    def _begin(self, begin: Begin[Coded], now: Moment) -> None:
+    def _begin(self, begin: Begin, now: Moment) -> None:
+        """The file before it ends at this very moment, and what it holds of pictures is complete."""
         start = self._timeline.boundary(begin.at_ns, now)
-        self._seq, self._next_seq = self._next_seq, self._next_seq + 1
+        if self._current is not None:
+            self._current.end = start
+            self._write(self._current, self._current.muxer.flush())
+        if begin.sound:
+            self._sync.settle()
+        seq, self._next_seq = self._next_seq, self._next_seq + 1
+        parameters = begin.first.unit.parameters or self._source.video.parameters
+        sound = self._source.sound if begin.sound else None
+        muxer = Muxer(parameters, self._video_scale.rate, sound, self._story(seq, start).to_json())
+        wall_ns = self._sync.wall_at(begin.at_ns)
+        if wall_ns is not None:
+            muxer.tell_clock(0, wall_ns)
+        self._current = _Open(seq, muxer, begin.first.pts, camera_offset_ms=self._camera_offset_ms)
+        self._open[begin.file] = self._current
+        self._writer.begin(seq, start, self._terms)
+        if self._size != (parameters.width, parameters.height):
+            self._size = parameters.width, parameters.height
+            self._resized(*self._size)
+
+    def _story(self, seq: int, start: Moment) -> Story:
         last = self._writer.last_committed
-        story = Story(
+        return Story(
             camera=self._start.camera,
-            seq=self._seq,
+            seq=seq,
             start=start,
             boot_id=self._start.boot_id,
             epoch=self._terms.epoch,
@@ -226,73 +336,30 @@ class Recording:
             bounds=Bounds(self._terms.floor_s, self._terms.ceiling_s),
             previous_seq=last.seq,
             previous_sha256=last.sha256,
+            camera_offset_ms=self._camera_offset_ms,
         )
-        changed = begin.first.parameters
-        header = None if changed is None else (changed.sets, changed.width, changed.height)
-        self._muxer = Muxer(self._video, self._sound if begin.sound else None, story.to_json(), header)
-        self._writer.begin(self._seq, start, self._terms)
-
-    def _put(self, put: Put[Coded]) -> None:
-        scale = self._video_scale if put.video else self._sound_scale
-        if self._muxer is None or scale is None:
-            self._unmuxed += 1
-            return
-        try:
-            pieces = self._muxer.put(
-                put.payload.packet, video=put.video, pts=put.pts, dts=put.dts, duration=put.duration, scale=scale
-            )
-        except MuxError:
-            self._unmuxed += 1
-        else:
-            self._writer.add(self._seq, pieces)
 
     def _end(self, end: End, now: Moment) -> None:
-        muxer, self._muxer = self._muxer, None
-        if muxer is None:
+        file = self._open.pop(end.file, None)
+        if file is None:
             return
-        try:
-            self._writer.add(self._seq, muxer.close())
-        except MuxError:  # without its trailer the file still plays: every fragment stands for itself
-            self._unmuxed += 1
-        self._writer.end(self._seq, self._timeline.boundary(end.at_ns, now), muxer.video_frames, None)
+        if file is self._current:
+            self._current = None
+        self._write(file, file.muxer.close())
+        moment = file.end or self._timeline.boundary(end.at_ns, now)
+        self._writer.end(file.seq, moment, file.muxer.video_frames, file.camera_offset_ms)
+
+    def _write(self, file: _Open, pieces: list[bytes]) -> None:
+        if pieces:
+            self._writer.add(file.seq, pieces)
 
     def _check_writer(self, now_ns: int) -> None:
         """Give up a file that disk or daemon does not want, and do not begin another before the disk is free."""
-        if self._muxer is not None and self._writer.is_lost(self._seq):
-            with suppress(MuxError):  # nobody will see this file
-                self._muxer.close()
-            self._muxer = None
-            self._segmenter.lose(now_ns + RETRY_NS)
-        elif self._muxer is None and self._writer.is_behind:
-            self._segmenter.lose(now_ns + RETRY_NS)
-
-    def _is_fresh(self, packet: Packet[Any]) -> bool:
-        """Whether this key frame's parameter sets differ from the last ones; remembers them."""
-        sets = parameter_sets(self._codec, bytes(memoryview(packet)[:HEAD_BYTES]))
-        if not sets or sets == self._sets:
-            return False
-        known, self._sets = self._sets, sets
-        if not known:
-            return False
-        size = picture_size(self._codec, packet) or (self._video.codec_context.width, self._video.codec_context.height)
-        self._parameters = Parameters(sets, *size)
-        self._resized(*size)
-        return True
-
-
-def picture_size(codec: str, key_frame: Packet[Any]) -> tuple[int, int] | None:
-    """Width and height of a key frame, by decoding it alone; None if it does not decode."""
-    context: Any = av.CodecContext.create(codec, "r")
-    context.thread_count = 1
-    try:
-        pictures = context.decode(av.Packet(bytes(key_frame))) + context.decode(None)
-    except av.FFmpegError:
-        return None
-    return (pictures[0].width, pictures[0].height) if pictures else None
-
-
-def _scale(stream: VideoStream | AudioStream) -> Scale:
-    base = stream.time_base
-    if base is None:
-        raise ValueError("libav opened a stream without a time base")
-    return Scale(base.numerator, base.denominator)
+        for number, file in tuple(self._open.items()):
+            if self._writer.is_lost(file.seq):
+                del self._open[number]
+                if file is self._current:
+                    self._current = None
+                self._segmenter.lose(number, now_ns + RETRY_NS)
+        if self._current is None and self._writer.is_behind:
+            self._segmenter.hold_back(now_ns + RETRY_NS)

@@ -1,29 +1,34 @@
-"""Where a segment ends and the next begins, and which packet belongs to which. Pure: packets and time are values.
+"""Where a segment ends and the next begins, and which unit belongs to which. Pure: units and time are values.
 
-Keeps S11: what goes in comes out once, in the order of its track, cut only at key frames of the video. Each segment's
-time starts at 0 at its first key frame and sound keeps its distance to the picture. Sound is routed by media time, not
-by arrival: near a cut, packets wait up to `CROSSING_NS` until it is known on which side each belongs, and whether the
-next segment will have sound at all (a track that is declared and stays empty keeps the muxer from writing anything).
+Keeps S11: what goes in comes out once, in the order of its track, cut only at key frames of the picture. Each
+segment's time starts at 0 at its first key frame. A new file begins at once at a cut (S6: nothing waits in memory for
+it); the one before stays open until sound has passed the cut, because sound is routed by media time, not by arrival.
+Only before the very first file is sound waited for, to learn whether the file has a track for it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias
 
-from recorder.stamps import NS_PER_S, Mended, Scale
-
-T = TypeVar("T")
+from recorder.stamps import NS_PER_S, Scale, Stamp
+from recorder.stream import Parameters, Unit
 
 CROSSING_NS: Final = NS_PER_S
-"""How long packets wait at a cut for sound: cameras send it up to 0.9 s after the picture of the same instant. Part of
-what a power cut costs (S6, `messages.HELD_MS`)."""
+"""How long a file that was cut stays open for its last sound, and how long the first file waits for its first: cameras
+send sound up to 0.9 s after the picture of the same instant."""
 SOUND_ALIVE_NS: Final = 2 * NS_PER_S
-"""Sound that was last heard longer ago is not waited for."""
+"""Sound that was last heard longer ago gets no track in the next file."""
+CALM_NS: Final = 30 * NS_PER_S
+"""After a cut for an oddity, the next one for a jump, a drift or sound that ended must wait so long: a camera whose
+clock makes no sense, or whose microphone comes and goes, would make a file of every key frame."""
+DRIFT_NS: Final = NS_PER_S // 10
+"""Sound that lies further from its picture than this is not left so until the next cut comes by itself: one is asked
+for. Less is not noticed by people."""
 WAITING_MAX: Final = 512
-"""Packets of sound that wait for the picture: at 1 kHz packet rate half a second, at the usual 50 Hz ten."""
+"""Units of sound that wait for the picture: at 1 kHz unit rate half a second, at the usual 50 Hz ten."""
 
 
 class Why(StrEnum):
@@ -35,67 +40,64 @@ class Why(StrEnum):
     PARAMETERS = "parameters"
     JUMP = "jump"
     SOUND = "sound"
+    SYNC = "sync"
 
 
-@dataclass(frozen=True, slots=True)
-class Begin(Generic[T]):
-    """A new file; `at_ns` is the media time of its first key frame."""
+class Begin(NamedTuple):
+    """A new file; `at_ns` is the media time of its first key frame, and where the file before it ends."""
 
+    file: int
     at_ns: int
     sound: bool
-    first: T
-    """Payload of that key frame, whose parameter sets the file's header must hold."""
+    first: Stamp
+    """That key frame, whose parameter sets the file's header must hold."""
+    why: Why
 
 
-@dataclass(frozen=True, slots=True)
-class Put(Generic[T]):
-    """A packet for the file that is open, in that file's time."""
+class Put(NamedTuple):
+    """A unit for a file that is open, in that file's time."""
 
-    video: bool
+    file: int
     pts: int
     dts: int
     duration: int
-    payload: T
+    unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """The open file is complete; `at_ns` is the media time up to which it reaches."""
+class End(NamedTuple):
+    """The file is complete; `at_ns` is the media time up to which it reaches."""
 
+    file: int
     at_ns: int
 
 
-Action: TypeAlias = Begin[T] | Put[T] | End
-
-
-@dataclass(frozen=True, slots=True)
-class Frame(Generic[T]):
-    """A mended packet of the picture, and whether decoding can begin with it."""
-
-    packet: Mended[T]
-    key: bool
+Action: TypeAlias = Begin | Put | End
 
 
 @dataclass(slots=True)
 class _File:
-    video_origin: int
+    number: int
+    parameters: Parameters | None
+    origin: int
+    """The picture's time at its start, in ticks."""
     sound_origin: int
+    """The sound's time at its start, in ticks of the sound."""
     start_ns: int
     sound: bool
-    end_ns: int
+    end: int
+    """The picture's time up to which it reaches, in ticks."""
 
 
 @dataclass(slots=True)
-class _Crossing(Generic[T]):
-    """A cut that is decided; its packets wait until sound has passed it."""
+class _Closing:
+    """A file that was cut and waits for its last sound."""
 
+    file: _File
     at_ns: int
     since_ns: int
-    sound_wanted: bool
-    frames: list[Frame[T]] = field(default_factory=list)
 
 
-class Segmenter(Generic[T]):
+class Segmenter:
     """One session with one camera. `sound` is None for a camera without any."""
 
     def __init__(self, segment_ns: int, video: Scale, sound: Scale | None) -> None:
@@ -103,16 +105,20 @@ class Segmenter(Generic[T]):
         self._video = video
         self._sound = sound
         self._file: _File | None = None
-        self._crossing: _Crossing[T] | None = None
-        self._waiting: deque[Mended[T]] = deque()
+        self._closing: _Closing | None = None
+        self._opening: list[Stamp] = []
+        self._waiting: deque[Stamp] = deque()
         self._video_ns = 0
         self._heard_ns: int | None = None
+        self._shift_ns = self._wanted_shift_ns = 0
         self._pending: Why | None = None
+        self._odd_ns: int | None = None
         self._caught_up = False
         self._not_before_ns = 0
-        self._begun = False
+        self._number = 0
+        self._first_ns = 0
         self.dropped = 0
-        """Packets that had no place, except those before the first key frame, with which nothing can begin."""
+        """Units that had no place, except those before the first key frame, with which nothing can begin."""
 
     def cut(self, why: Why = Why.ASKED) -> None:
         """Begin a new segment at the next key frame."""
@@ -122,137 +128,185 @@ class Segmenter(Generic[T]):
         """What had gathered while connecting is read: arrivals now tell the time, the first segment may begin."""
         self._caught_up = True
 
-    def lose(self, not_before_ns: int) -> None:
-        """The open file is lost; the next begins at the first key frame that arrives after `not_before_ns`."""
-        self._file = None
-        self._not_before_ns = not_before_ns
+    def shift(self, shift_ns: int) -> None:
+        """Sound's time, so much later, is the picture's time. Holds from the next cut on."""
+        self._wanted_shift_ns = shift_ns
+        if self._file is None or not self._file.sound:
+            self._shift_ns = shift_ns
 
-    def picture(self, frame: Frame[T]) -> list[Action[T]]:
-        """Take the next packet of the picture, in decoding order."""
-        now_ns = frame.packet.arrival_ns
-        actions: list[Action[T]] = []
-        if frame.packet.jumped:
-            self._pending = Why.JUMP
-        if self._crossing is not None and frame.key and (frame.packet.fresh or self._pending is Why.JUMP):
-            actions += self._cross(self._crossing)
-        why = self._why(frame) if frame.key else None
-        if self._crossing is not None:
-            self._crossing.frames.append(frame)
-        elif why is not None:
-            self._open_crossing(frame, why)
-        elif self._file is None:
-            self.dropped += self._begun
-        else:
-            actions += self._put_picture(self._file, frame)
-        return actions + self.tick(now_ns)
-
-    def sound(self, packet: Mended[T]) -> list[Action[T]]:
-        """Take the next packet of sound."""
-        self._heard_ns = packet.arrival_ns
-        if packet.jumped and self._pending is None:
-            self._pending = Why.JUMP
-        self._waiting.append(packet)
-        return self.tick(packet.arrival_ns)
-
-    def tick(self, now_ns: int) -> list[Action[T]]:
-        """Let go of what has waited long enough, also when nothing arrives any more."""
-        actions = self._flow(now_ns)
-        crossing = self._crossing
-        if crossing is not None and self._is_decided(crossing, now_ns):
-            actions += self._cross(crossing)
-            actions += self._flow(now_ns)
-        return actions
-
-    def finish(self) -> list[Action[T]]:
-        """The session ends: everything that waits is put where it belongs, and the file ends."""
-        actions: list[Action[T]] = []
-        if self._crossing is not None:
-            actions += self._cross(self._crossing)
-        while self._waiting:
-            actions += self._put_sound(self._waiting.popleft())
-        if self._file is not None:
-            actions.append(End(self._file.end_ns))
+    def lose(self, number: int, not_before_ns: int) -> None:
+        """This file is lost; the next begins at the first key frame that arrives after `not_before_ns`."""
+        if self._closing is not None and self._closing.file.number == number:
+            self._closing = None
+        if self._file is not None and self._file.number == number:
             self._file = None
-        return actions
+            self.hold_back(not_before_ns)
 
-    def _why(self, frame: Frame[T]) -> Why | None:
+    def hold_back(self, not_before_ns: int) -> None:
+        """No file begins before this."""
+        self._not_before_ns = max(self._not_before_ns, not_before_ns)
+
+    def picture(self, stamp: Stamp, out: list[Action]) -> None:
+        """Take the next unit of the picture, in decoding order."""
+        file = self._file
+        if file is None:
+            self._before(stamp, out)
+            return
+        if stamp.jumped:
+            self._jumped(stamp.arrival_ns)
+        if stamp.unit.key:
+            why = self._why(file, stamp)
+            if why is not None:
+                file = self._cut(file, stamp, why, out)
+        self._put_picture(file, stamp, out)
+        if self._waiting or self._closing is not None:
+            self._flow(stamp.arrival_ns, out)
+
+    def sound(self, stamp: Stamp, out: list[Action]) -> None:
+        """Take the next unit of sound."""
+        self._heard_ns = stamp.arrival_ns
+        if stamp.jumped:
+            self._jumped(stamp.arrival_ns)
+        self._waiting.append(stamp)
+        if self._opening:
+            self._open_if_decided(stamp.arrival_ns, out)
+        self._flow(stamp.arrival_ns, out)
+
+    def tick(self, now_ns: int, out: list[Action]) -> None:
+        """Let go of what has waited long enough, also when nothing arrives any more."""
+        if self._opening:
+            self._open_if_decided(now_ns, out)
+        self._flow(now_ns, out)
+
+    def finish(self, out: list[Action]) -> None:
+        """The session ends: everything that waits is put where it belongs, and the files end."""
+        if self._opening:
+            self._open(out)
+        while self._waiting:
+            self._put_sound(self._waiting.popleft(), out)
+        self._close(out)
+        if self._file is not None:
+            out.append(End(self._file.number, self._video.ns(self._file.end)))
+            self._file = None
+
+    def _jumped(self, now_ns: int) -> None:
+        if self._pending is None and self._is_calm(now_ns):
+            self._pending = Why.JUMP
+
+    def _is_calm(self, now_ns: int) -> bool:
+        return self._odd_ns is None or now_ns - self._odd_ns >= CALM_NS
+
+    def _is_sound_alive(self, now_ns: int) -> bool:
+        return self._heard_ns is not None and now_ns - self._heard_ns <= SOUND_ALIVE_NS
+
+    def _why(self, file: _File, stamp: Stamp) -> Why | None:
         """Whether and why a new segment begins with this key frame."""
-        if self._file is None:
-            early = frame.packet.arrival_ns < self._not_before_ns
-            return None if early or self._crossing is not None else Why.FIRST
-        if frame.packet.fresh:
+        parameters = stamp.unit.parameters
+        if parameters is not None and parameters is not file.parameters and parameters != file.parameters:
             return Why.PARAMETERS
         if self._pending is not None:
             return self._pending
-        length = self._video.ns(frame.packet.pts - self._file.video_origin)
-        slack = self._video.ns(frame.packet.duration) // 2
-        return Why.LENGTH if length + slack >= self._segment_ns else None
+        alive, calm = self._is_sound_alive(stamp.arrival_ns), self._is_calm(stamp.arrival_ns)
+        if alive != file.sound and (alive or calm):
+            return Why.SOUND
+        if file.sound and calm and abs(self._wanted_shift_ns - self._shift_ns) > DRIFT_NS:
+            return Why.SYNC
+        length_ns = self._video.ns(stamp.pts - file.origin + stamp.duration // 2)
+        return Why.LENGTH if length_ns >= self._segment_ns else None
 
-    def _open_crossing(self, frame: Frame[T], why: Why) -> None:
-        now_ns = frame.packet.arrival_ns
-        alive = self._heard_ns is not None and now_ns - self._heard_ns <= SOUND_ALIVE_NS
-        wanted = self._sound is not None and (alive or why is Why.FIRST)
-        self._crossing = _Crossing(self._video.ns(frame.packet.pts), now_ns, wanted, [frame])
+    def _before(self, stamp: Stamp, out: list[Action]) -> None:
+        """A picture while no file is open: the first one may have to wait for sound."""
+        if not self._opening and (not stamp.unit.key or stamp.arrival_ns < self._not_before_ns):
+            self.dropped += self._number > 0
+            return
+        self._opening.append(stamp)
+        self._open_if_decided(stamp.arrival_ns, out)
+
+    def _open_if_decided(self, now_ns: int, out: list[Action]) -> None:
+        known = self._caught_up and (self._sound is None or self._heard_ns is not None)
+        if self._number > 0 or known or now_ns - self._opening[0].arrival_ns >= CROSSING_NS:
+            self._open(out)
+
+    def _open(self, out: list[Action]) -> None:
+        """Begin a file with what has waited for it."""
+        stamps, self._opening = self._opening, []
+        self._put_picture(self._begin(stamps[0], Why.FIRST, out), stamps[0], out)
+        for stamp in stamps[1:]:
+            self.picture(stamp, out)
+
+    def _begin(self, stamp: Stamp, why: Why, out: list[Action]) -> _File:
+        self._number += 1
         self._pending = None
+        if why in {Why.JUMP, Why.SOUND, Why.SYNC}:
+            self._odd_ns = stamp.arrival_ns
+        self._shift_ns = self._wanted_shift_ns
+        at_ns = self._video.ns(stamp.pts)
+        if self._number == 1:
+            self._first_ns = at_ns
+        file = _File(
+            number=self._number,
+            parameters=stamp.unit.parameters,
+            origin=stamp.pts,
+            sound_origin=0 if self._sound is None else self._sound.ticks(at_ns - self._shift_ns),
+            start_ns=at_ns,
+            sound=self._is_sound_alive(stamp.arrival_ns),
+            end=stamp.pts,
+        )
+        self._file = file
+        out.append(Begin(file.number, at_ns, file.sound, stamp, why))
+        return file
 
-    def _is_decided(self, crossing: _Crossing[T], now_ns: int) -> bool:
-        if now_ns - crossing.since_ns >= CROSSING_NS:
-            return True
-        return self._caught_up and (not crossing.sound_wanted or self._sound_beyond(crossing))
+    def _cut(self, old: _File, stamp: Stamp, why: Why, out: list[Action]) -> _File:
+        """The new file begins now; the old one ends now or when its sound is complete."""
+        self._close(out)
+        alive = self._is_sound_alive(stamp.arrival_ns)
+        file = self._begin(stamp, why, out)
+        self._closing = _Closing(old, file.start_ns, stamp.arrival_ns)
+        if not (old.sound and alive):
+            self._flow(stamp.arrival_ns, out)
+            self._close(out)
+        return file
 
-    def _sound_beyond(self, crossing: _Crossing[T]) -> bool:
-        return any(self._sound_ns(packet) >= crossing.at_ns for packet in self._waiting)
+    def _close(self, out: list[Action]) -> None:
+        if self._closing is not None:
+            out.append(End(self._closing.file.number, self._closing.at_ns))
+            self._closing = None
 
-    def _cross(self, crossing: _Crossing[T]) -> list[Action[T]]:
-        """End the old file and begin the new one with what has waited."""
-        actions: list[Action[T]] = self._flow(crossing.since_ns)
-        if self._file is not None:
-            actions.append(End(crossing.at_ns))
-        first = crossing.frames[0].packet
-        sound = self._sound_beyond(crossing)
-        origin = self._sound.ticks(crossing.at_ns) if self._sound is not None else 0
-        self._file = _File(first.pts, origin, crossing.at_ns, sound, crossing.at_ns)
-        self._crossing = None
-        self._begun = True
-        actions.append(Begin(crossing.at_ns, sound, first.payload))
-        for frame in crossing.frames:
-            actions += self._put_picture(self._file, frame)
-            actions += self._flow(frame.packet.arrival_ns)
-        return actions
-
-    def _flow(self, now_ns: int) -> list[Action[T]]:
-        """Sound up to where the picture is (from there on a cut may still come), or up to the cut that is decided."""
-        actions: list[Action[T]] = []
-        while self._waiting:
-            packet = self._waiting[0]
-            if self._crossing is not None:
-                ready = self._sound_ns(packet) < self._crossing.at_ns
-            else:
-                ready = self._file is not None and self._sound_ns(packet) <= self._video_ns
-            if self._crossing is None:
-                ready = ready or now_ns - packet.arrival_ns > CROSSING_NS
-            if not ready and len(self._waiting) <= WAITING_MAX:
+    def _flow(self, now_ns: int, out: list[Action]) -> None:
+        """Sound up to where the picture is (from there on a cut may still come), or up to the cut that was made."""
+        waiting = self._waiting
+        closing = self._closing
+        while waiting:
+            stamp = waiting[0]
+            at_ns = self._sound_ns(stamp)
+            if closing is not None and at_ns >= closing.at_ns:
+                self._close(out)
+                closing = None
+            ready = closing is not None or (self._file is not None and at_ns <= self._video_ns)
+            stale = not self._opening and now_ns - stamp.arrival_ns > CROSSING_NS
+            if not (ready or stale or len(waiting) > WAITING_MAX):
                 break
-            actions += self._put_sound(self._waiting.popleft())
-        return actions
+            self._put_sound(waiting.popleft(), out)
+        if closing is not None and now_ns - closing.since_ns >= CROSSING_NS:
+            self._close(out)
 
-    def _put_picture(self, file: _File, frame: Frame[T]) -> list[Action[T]]:
-        packet = frame.packet
-        self._video_ns = self._video.ns(packet.dts)
-        file.end_ns = max(file.end_ns, self._video.ns(packet.pts + packet.duration))
-        origin = file.video_origin
-        return [Put(True, packet.pts - origin, packet.dts - origin, packet.duration, packet.payload)]
+    def _put_picture(self, file: _File, stamp: Stamp, out: list[Action]) -> None:
+        unit, pts, dts, duration, _, _ = stamp
+        self._video_ns = self._video.ns(dts)
+        file.end = max(file.end, pts + duration)
+        origin = file.origin
+        out.append(Put(file.number, pts - origin, dts - origin, duration, unit))
 
-    def _put_sound(self, packet: Mended[T]) -> list[Action[T]]:
+    def _put_sound(self, stamp: Stamp, out: list[Action]) -> None:
         """Sound from before its file began, or for a file that has none, has no place any more."""
-        file = self._file
-        if file is None or not file.sound or self._sound_ns(packet) < file.start_ns:
-            self.dropped += self._begun
-            if file is not None and not file.sound and self._crossing is None and self._pending is None:
-                self._pending = Why.SOUND
-            return []
+        at_ns = self._sound_ns(stamp)
+        closing = self._closing
+        file = closing.file if closing is not None and at_ns < closing.at_ns else self._file
+        if file is None or not file.sound or at_ns < file.start_ns:
+            self.dropped += self._number > 0 and at_ns >= self._first_ns
+            return
         origin = file.sound_origin
-        return [Put(False, packet.pts - origin, packet.dts - origin, packet.duration, packet.payload)]
+        out.append(Put(file.number, stamp.pts - origin, stamp.dts - origin, stamp.duration, stamp.unit))
 
-    def _sound_ns(self, packet: Mended[T]) -> int:
-        return 0 if self._sound is None else self._sound.ns(packet.pts)
+    def _sound_ns(self, stamp: Stamp) -> int:
+        return 0 if self._sound is None else self._sound.ns(stamp.pts) + self._shift_ns

@@ -1,143 +1,146 @@
-"""Timestamps of one track, mended until a muxer and a viewer can rely on them. Pure; counts what it had to mend.
+"""Timestamps of one track, mended until a file and a viewer can rely on them. Pure; counts what it had to mend.
 
-Afterwards dts rises strictly, pts is never below dts, both are known, and a jump of the camera's clock is gone: media
-time goes on as the arrivals say, nothing is thrown away (S11), and the packet is marked so that the segmenter cuts.
-Libav's own jumps count as the camera's: with two tracks it re-anchors its times at every RTCP sender report.
+Afterwards decoding times rise strictly, and a jump of the camera's clock is gone: media time goes on as the arrivals
+say, nothing is thrown away (S11), and the unit is marked so that the segmenter cuts. Showing times stay as the camera
+sent them, except where they contradict the stream: twice the same, or backwards where it has said that it never does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Final, Generic, TypeVar
+from typing import Final, NamedTuple
 
-T = TypeVar("T")
+from recorder.order import Order, depth_of
+from recorder.stream import Parameters, Unit
 
 NS_PER_S: Final = 1_000_000_000
 BACK_NS: Final = NS_PER_S // 2
-"""Less than this backwards is disorder, mended packet by packet; more is another clock."""
+"""Less than this backwards is disorder, mended unit by unit; more is another clock."""
 FORWARD_NS: Final = NS_PER_S
 """More than this beyond what the arrivals allow is another clock."""
+BEHIND_NS: Final = 20 * NS_PER_S
+"""Further behind the arrivals, the clock stands or runs far too slowly. A network that delays so long has long broken
+off: without a picture a session ends after 10 s."""
 SLACK_NS: Final = NS_PER_S // 2
 """After a jump the next frame is put one frame on, unless arrivals say that more than this was missed."""
-HOLD_MAX: Final = 32
-"""Packets held back at the start until one has a dts: libav needs the reorder depth, at most 16 frames, and one."""
+HOLD_MAX: Final = 12
+"""Pictures held back at the start of a session whose stream does not say how they are ordered: enough to see two
+groups of the usual three B-frames."""
+HOLD_NS: Final = 400_000_000
+"""And no longer than this, however few come."""
 FALLBACK_RATE: Final = 25
-"""Frames a second for a stream that never says how long a frame lasts."""
+"""Frames a second until it is seen how long a frame lasts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A track's time base: one tick is `num / den` seconds."""
+    """A track's time base: so many ticks a second."""
 
-    num: int
-    den: int
-
-    @property
-    def fraction(self) -> Fraction:
-        return Fraction(self.num, self.den)
+    rate: int
 
     def ns(self, ticks: int) -> int:
-        return ticks * self.num * NS_PER_S // self.den
+        return ticks * NS_PER_S // self.rate
 
     def ticks(self, ns: int) -> int:
-        return ns * self.den // (self.num * NS_PER_S)
+        return ns * self.rate // NS_PER_S
 
 
-@dataclass(frozen=True, slots=True)
-class Raw(Generic[T]):
-    """A packet as it came, in ticks."""
+class Stamp(NamedTuple):
+    """A unit with times one can rely on, in ticks of its track."""
 
-    pts: int | None
-    dts: int | None
-    duration: int
-    arrival_ns: int
-    payload: T
-    fresh: bool = False
-    """Its parameter sets differ from those before: decoders must start anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mended(Generic[T]):
-    """A packet with times one can rely on, in ticks."""
-
+    unit: Unit
     pts: int
     dts: int
     duration: int
     arrival_ns: int
     jumped: bool
-    """The camera's clock jumped before this packet."""
-    fresh: bool
-    payload: T
+    """The camera's clock jumped before this unit."""
 
 
-class Mender(Generic[T]):
-    """Mends one track. `media_now_ns` is the media time that was due when the packet arrived, None if unknown."""
+class Mender:
+    """Mends one track. `depth` as `Parameters.reorder`; 0 for sound."""
 
-    def __init__(self, scale: Scale) -> None:
-        self._scale = scale
-        self._frame = max(1, scale.ticks(NS_PER_S // FALLBACK_RATE))
-        self._offset = 0
-        self._last: int | None = None
-        self._held: list[Raw[T]] = []
+    def __init__(self, rate: int, depth: int | None) -> None:
+        self._scale = Scale(rate)
+        self._order = Order(depth)
+        self._held: list[tuple[Unit, int]] | None = [] if depth is None else None
+        self._parameters: Parameters | None = None
+        self._second = self._scale.ticks(FORWARD_NS)
+        self._back = self._scale.ticks(BACK_NS)
+        self._frame = max(1, rate // FALLBACK_RATE)
+        self._due: int | None = None
+        self._floor: int | None = None
+        self.offset = 0
+        """Ticks between the camera's own count and that which comes out: what its jumps amount to."""
         self.repaired = 0
 
-    def mend(self, raw: Raw[T], media_now_ns: int | None) -> list[Mended[T]]:
-        """The packets that are ready; at the start they are held back until the first dts is known."""
-        if raw.duration > 0:
-            self._frame = raw.duration
-        if self._last is not None:
-            return [self._next(raw, self._last, media_now_ns)]
-        self._held.append(raw)
-        if raw.dts is None and len(self._held) < HOLD_MAX:
-            return []
-        return self.flush()
+    def expect(self, media_now_ns: int | None) -> None:
+        """The media time that is due now, as the arrivals so far say; None if that is unknown."""
+        if media_now_ns is None:
+            self._due = self._floor = None
+        else:
+            self._due = self._scale.ticks(media_now_ns)
+            self._floor = self._scale.ticks(media_now_ns - BEHIND_NS)
 
-    def flush(self) -> list[Mended[T]]:
-        """What is held back, with times counted backwards from what is known by now."""
-        held, self._held = self._held, []
-        if not held:
-            return []
-        shown = [raw.pts for raw in held if raw.pts is not None]
-        first_pts = min(shown) - self._frame if shown and held[0].pts is None else (held[0].pts or 0)
-        known = held[-1].dts
-        dts = first_pts if known is None else known - (len(held) - 1) * self._frame
-        ready = []
-        for index, raw in enumerate(held):
-            pts = first_pts if index == 0 else raw.pts
-            ready.append(self._settle(raw, dts + index * self._frame, pts, jumped=False))
-        return ready
+    def mend(self, unit: Unit, arrival_ns: int, out: list[Stamp]) -> None:
+        """Appends what is ready: this unit, as a rule."""
+        if self._held is not None:
+            self._hold(self._held, unit, arrival_ns, out)
+        else:
+            out.append(self._mended(unit, arrival_ns))
 
-    def _next(self, raw: Raw[T], last: int, media_now_ns: int | None) -> Mended[T]:
-        pts = None if raw.pts is None else raw.pts + self._offset
-        dts = last + self._frame if raw.dts is None else raw.dts + self._offset
-        if raw.dts is None and pts is not None and abs(self._scale.ns(pts - dts)) > FORWARD_NS:
-            dts = pts
-        if not self._is_jump(dts, last, media_now_ns):
-            return self._settle(raw, dts, pts, jumped=False)
-        target = last + self._frame
-        if media_now_ns is not None and media_now_ns - self._scale.ns(target) > SLACK_NS:
-            target = self._scale.ticks(media_now_ns)
-        self._offset += target - dts
-        self.repaired += 1
-        return self._settle(raw, target, None if pts is None else pts + target - dts, jumped=True)
+    def flush(self, now_ns: int, out: list[Stamp], *, end: bool = False) -> None:
+        """What is held back, if it has waited long enough or this is the end."""
+        held = self._held
+        if held is None or not (end or (held and now_ns - held[0][1] >= HOLD_NS)):
+            return
+        self._held = None
+        self._order.learn(depth_of([unit.pts for unit, _ in held]))
+        out.extend(self._mended(unit, arrival_ns) for unit, arrival_ns in held)
 
-    def _is_jump(self, dts: int, last: int, media_now_ns: int | None) -> bool:
-        step_ns = self._scale.ns(dts - last)
-        if step_ns < -BACK_NS:
-            return True
-        return media_now_ns is not None and step_ns > FORWARD_NS and self._scale.ns(dts) > media_now_ns + FORWARD_NS
+    def _hold(self, held: list[tuple[Unit, int]], unit: Unit, arrival_ns: int, out: list[Stamp]) -> None:
+        held.append((unit, arrival_ns))
+        said = unit.parameters is not None and unit.parameters.reorder is not None
+        self.flush(arrival_ns, out, end=said or len(held) >= HOLD_MAX)
 
-    def _settle(self, raw: Raw[T], dts: int, pts: int | None, *, jumped: bool) -> Mended[T]:
-        """Strictly rising dts, pts not below it."""
-        odd = False
-        if self._last is not None and dts <= self._last:
-            dts = self._last + 1
-            odd = True
-        if pts is None or pts < dts:
+    def _mended(self, unit: Unit, arrival_ns: int) -> Stamp:
+        if unit.parameters is not None and unit.parameters is not self._parameters:
+            self._parameters = unit.parameters
+            self._order.declare(unit.parameters.reorder)
+        order = self._order
+        pts = unit.pts + self.offset
+        top, last = order.top, order.last
+        jumped = False
+        if top is not None and last is not None:
+            regular = 0 < pts - top <= self._second and (self._floor is None or pts >= self._floor)
+            if not regular and self._is_jump(pts, top, last):
+                pts = self._rebase(pts, top)
+                jumped = True
+        dts = order.place(pts, self._frame)
+        if dts > pts and (pts == top or (order.is_declared and order.depth == 0)):
             pts = dts
-            odd = True
-        if odd and not jumped:
             self.repaired += 1
-        self._last = dts
-        return Mended(pts, dts, raw.duration or self._frame, raw.arrival_ns, jumped, raw.fresh, raw.payload)
+        if unit.duration > 0:
+            self._frame = unit.duration
+        elif last is not None and not jumped and 1 < dts - last <= self._second:
+            self._frame = dts - last
+        return Stamp(unit, pts, dts, self._frame, arrival_ns, jumped)
+
+    def _is_jump(self, pts: int, top: int, last: int) -> bool:
+        if pts < last - self._back:
+            return True
+        if self._due is None or self._floor is None:
+            return False
+        if pts > top + self._second:
+            return pts > self._due + self._second + self._order.depth * self._frame
+        return pts < self._floor
+
+    def _rebase(self, pts: int, top: int) -> int:
+        """Where a unit after a jump lies: after all before it, or as much later as the arrivals say."""
+        target = top + (self._order.depth + 1) * self._frame
+        if self._due is not None and self._due - target > self._scale.ticks(SLACK_NS):
+            target = self._due
+        self.offset += target - pts
+        self._order.forget()
+        self.repaired += 1
+        return target

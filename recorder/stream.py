@@ -118,6 +118,10 @@ class Source(Protocol):
     """What was refused or is odd, in words for people; "" if nothing."""
     losses: Losses
 
+    @property
+    def aligned(self) -> bool:
+        """Both tracks count from the same instant, as the camera says (RTP-Info); False while nobody knows."""
+
     def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
         """Until the stream ends, which is a `recorder.outcome.SessionEnded`. While nothing comes, an empty one at least
         every second, so that whoever reads can look at the time. `hurried` says that somebody watches live: then

@@ -1,19 +1,20 @@
 """`test://`: a camera that is always there, to prove disk, link and screen before the real ones hang.
 
-Imports av and numpy. A moving picture with a running clock (UTC, so that it means the same everywhere) and a beep every
-second, encoded in real time in a thread and handed over through a pipe: to the recorder it is one more source.
+Imports av and numpy, which cost a worker more than all else: it imports this module only when such a camera starts. A
+moving picture with a running clock (UTC, so that it means the same everywhere) and a beep every second, encoded in real
+time in a thread and handed over through a queue: to the recorder it is one more `Source`.
 Options stand behind the question mark: `test://?size=1280x720&fps=25&codec=h264&gop=2&audio=1`.
 """
 
 from __future__ import annotations
 
-import os
+import queue
 import re
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from io import FileIO
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,18 +22,32 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder import outcome
+from recorder.address import Target
 from recorder.bitfont import draw
+from recorder.codec.sets import H264Sets, H265Sets, Sets
+from recorder.outcome import SessionEnded
+from recorder.stream import Codec, Item, Losses, Reading, SenderReport, Sound, Unit, Video
 
 Luma = NDArray[np.uint8]
 
+VIDEO_RATE: Final = 90_000
 SOUND_RATE: Final = 48_000
 SOUND_FRAME: Final = 1024
 LATE_MAX_S: Final = 1.0
 """Further behind, frames are left out as a camera would, instead of being sent ever later."""
+WAITING_MAX: Final = 64
+"""Frames that wait for the recorder: over a second at any rate, and then the encoder waits."""
+QUIET_S: Final = 1.0
+"""Without a frame for so long, an empty reading."""
+START_S: Final = 10.0
+"""For the encoder to make its first frame."""
 _SIZES: Final = range(64, 3841)
 _RATES: Final = range(1, 61)
 _GOPS: Final = (0.04, 30.0)
 _ENCODERS: Final = {"h264": "libx264", "h265": "libx265"}
+_CODECS: Final = {"h264": Codec.H264, "h265": Codec.H265}
+_START_CODE: Final = b"\x00\x00\x01"
 _SOUNDS: Final = {"0": False, "none": False, "1": True, "aac": True}
 _BOX: Final = 8
 """The moving box is this part of the picture's height."""
@@ -77,13 +92,6 @@ class Pattern:
                     raise PatternError(f"{key}: the test pattern knows size, fps, codec, gop and audio")
         return cls(**wish)
 
-    def start(self) -> FileIO:
-        """Begin to play; the stream (NUT) comes out of the file. It plays for as long as the file is read."""
-        reading, writing = os.pipe()
-        thread = threading.Thread(target=_play, args=(self, FileIO(writing, "w")), name="test-pattern", daemon=True)
-        thread.start()
-        return FileIO(reading, "r")
-
 
 def _size(value: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", value)
@@ -105,60 +113,123 @@ def _gop(value: str) -> float:
     return float(value)
 
 
-def _play(pattern: Pattern, file: FileIO) -> None:
-    """Body of the thread: encode in real time until nobody reads any more."""
-    options = {"flush_packets": "1"}
-    with file, av.open(file, "w", format="nut", options=options) as out:
-        encoder = _Encoder(pattern, out)
+def open_pattern(target: Target, url: str) -> Pictures:
+    """Begin to play; `SessionEnded` says which option cannot be had."""
+    try:
+        return Pictures(Pattern.parse(url))
+    except PatternError as error:
+        raise SessionEnded(outcome.bad_pattern(target, str(error))) from None
+    except (av.FFmpegError, queue.Empty) as error:
+        raise SessionEnded(outcome.fault(target, type(error).__name__)) from None
+
+
+class Pictures:
+    """The pattern as a `Source`. Plays until it is closed."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._encoder = _Encoder(pattern)
+        self._items: queue.Queue[list[Item]] = queue.Queue(WAITING_MAX)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._play, args=(pattern.fps,), name="test-pattern", daemon=True)
+        self._thread.start()
+        self._first = self._items.get(timeout=START_S)
+        parameters = self._encoder.sets.known
+        if parameters is None:
+            raise RuntimeError("the encoder's first frame has no parameter sets")
+        self.video = Video(_CODECS[pattern.codec], VIDEO_RATE, parameters)
+        self.sound = self._encoder.sound
+        self.aligned = True
+        self.detail = ""
+        self.losses = Losses()
+
+    def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
+        """A frame and its sound at a time; they never gather."""
+        del hurried
+        yield Reading(self._first, waited=True)
+        while True:
+            try:
+                items = self._items.get(timeout=QUIET_S)
+            except queue.Empty:
+                items = []
+            yield Reading(items, waited=True)
+
+    def close(self) -> None:
+        """Stop playing."""
+        self._closed.set()
+        self._thread.join()
+
+    def _play(self, fps: int) -> None:
+        """Body of the thread: encode in real time."""
         begun = time.monotonic()
         number = 0
-        while True:
-            ahead_s = begun + number / pattern.fps - time.monotonic()
+        while not self._closed.is_set():
+            ahead_s = begun + number / fps - time.monotonic()
             if ahead_s > 0:
                 time.sleep(ahead_s)
             elif ahead_s < -LATE_MAX_S:
-                number += int(-ahead_s * pattern.fps)
-            try:
-                encoder.send(number)
-            except BrokenPipeError:
-                return
+                number += int(-ahead_s * fps)
+            items = self._encoder.encode(number)
+            while items and not self._closed.is_set():
+                try:
+                    self._items.put(items, timeout=QUIET_S)
+                    break
+                except queue.Full:
+                    continue
             number += 1
 
 
 class _Encoder:
-    """Turns frame numbers into packets of picture and sound."""
+    """Turns frame numbers into units of picture and sound."""
 
-    def __init__(self, pattern: Pattern, out: av.container.OutputContainer) -> None:
+    def __init__(self, pattern: Pattern) -> None:
         self._pattern = pattern
-        self._out = out
         self._canvas = _canvas(pattern)
-        video: Any = out.add_stream(_ENCODERS[pattern.codec], rate=pattern.fps)
+        self.sets: Sets = H265Sets() if pattern.codec == "h265" else H264Sets()
+        video: Any = av.CodecContext.create(_ENCODERS[pattern.codec], "w")
         video.width, video.height, video.pix_fmt = pattern.width, pattern.height, "yuv420p"
-        context = video.codec_context
-        context.time_base = Fraction(1, pattern.fps)
-        context.gop_size = max(1, round(pattern.gop_s * pattern.fps))
-        context.thread_count = 1
-        context.options = {"preset": "ultrafast", "tune": "zerolatency"}
+        video.framerate, video.time_base = Fraction(pattern.fps), Fraction(1, pattern.fps)
+        video.gop_size = max(1, round(pattern.gop_s * pattern.fps))
+        video.thread_count = 1
+        video.options = {"preset": "ultrafast", "tune": "zerolatency"}
         if pattern.codec == "h265":
-            context.options["x265-params"] = "log-level=none:pools=1:frame-threads=1"
+            video.options = {**video.options, "x265-params": "log-level=none:pools=1:frame-threads=1:repeat-headers=1"}
+        video.open()
         self._video = video
-        self._sound: Any = None
+        self._voice: Any = None
+        self.sound: Sound | None = None
         if pattern.sound:
-            self._sound = out.add_stream("aac", rate=SOUND_RATE)
-            self._sound.codec_context.layout = "mono"
-            self._sound.codec_context.format = "fltp"
+            voice: Any = av.CodecContext.create("aac", "w")
+            voice.sample_rate, voice.layout, voice.format = SOUND_RATE, "mono", "fltp"
+            voice.time_base = Fraction(1, SOUND_RATE)
+            voice.open()
+            self._voice = voice
+            self.sound = Sound(Codec.AAC, SOUND_RATE, 1, bytes(voice.extradata or b""))
         self._tone = _tone()
         self._sounded = 0
 
-    def send(self, number: int) -> None:
-        """The picture of this number, and the sound up to it."""
-        frame = av.VideoFrame.from_ndarray(self._draw(number), format="yuv420p")
+    def encode(self, number: int) -> list[Item]:
+        """The picture of this number, and the sound up to it; with each key frame what the clock shows."""
+        items: list[Item] = []
+        now_ns = time.time_ns()
+        frame = av.VideoFrame.from_ndarray(self._draw(number, now_ns), format="yuv420p")
         frame.pts = number
         frame.time_base = Fraction(1, self._pattern.fps)
-        self._out.mux(self._video.encode(frame))
-        if self._sound is None:
-            return
-        due = number * SOUND_RATE // self._pattern.fps
+        ticks = VIDEO_RATE // self._pattern.fps
+        for packet in self._video.encode(frame):
+            units = _units(bytes(packet))
+            if packet.is_keyframe:
+                for unit in units:
+                    self.sets.put(unit)
+                items.append(SenderReport(True, number * VIDEO_RATE // self._pattern.fps, now_ns))
+            data = b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
+            parameters = self.sets.known if packet.is_keyframe else None
+            pts = (packet.pts or 0) * VIDEO_RATE // self._pattern.fps
+            items.append(Unit(True, pts, ticks, bool(packet.is_keyframe), data, parameters))
+        if self._voice is not None:
+            self._sing(number * SOUND_RATE // self._pattern.fps, items)
+        return items
+
+    def _sing(self, due: int, items: list[Item]) -> None:
         if due - self._sounded > 2 * LATE_MAX_S * SOUND_RATE:
             self._sounded = due // SOUND_FRAME * SOUND_FRAME
         while self._sounded <= due:
@@ -167,21 +238,26 @@ class _Encoder:
             sound = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
             sound.sample_rate, sound.pts = SOUND_RATE, self._sounded
             sound.time_base = Fraction(1, SOUND_RATE)
-            self._out.mux(self._sound.encode(sound))
+            packets = self._voice.encode(sound)
+            items.extend(Unit(False, packet.pts or 0, SOUND_FRAME, True, bytes(packet)) for packet in packets)
             self._sounded += SOUND_FRAME
 
-    def _draw(self, number: int) -> Luma:
+    def _draw(self, number: int, now_ns: int) -> Luma:
         pattern = self._pattern
         picture = self._canvas.copy()
         side = max(8, pattern.height // _BOX)
         left = number * max(2, pattern.width // 200) % (pattern.width - side)
         top = pattern.height - 2 * side
         picture[top : top + side, left : left + side] = 235
-        now = time.time_ns()
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now // 1_000_000_000))
-        text = f"{stamp}.{now // 100_000_000 % 10} UTC"
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now_ns // 1_000_000_000))
+        text = f"{stamp}.{now_ns // 100_000_000 % 10} UTC"
         draw(picture[: pattern.height], text, top=pattern.height // 3, light=235, dark=16)
         return picture
+
+
+def _units(stream: bytes) -> list[bytes]:
+    """NAL units of an encoder's output (Annex B): between start codes, without the zeros that belong to those."""
+    return [unit for piece in stream.split(_START_CODE) if (unit := piece.rstrip(b"\x00"))]
 
 
 def _canvas(pattern: Pattern) -> Luma:

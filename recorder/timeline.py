@@ -1,9 +1,10 @@
 """Media time of a camera to moments of this box. Pure: arrivals come in as values.
 
-A camera's clock counts at its own rate from its own zero. What we know is when packets arrived: never before they were
-made. The smallest (arrival - media time) of the last minute is therefore the best guess at the distance of the two
-clocks; delays of network and buffers only make single arrivals later. The window lets a slow drift through, and
-boundaries are only ever asked one at a time, each used as end of one segment and start of the next (S9: no holes).
+Media time is that of the picture's track. A camera's clock counts at its own rate from its own zero. What we know is
+when pictures arrived: never before they were made. The smallest (arrival - media time) of the last minute is therefore
+the best guess at the distance of the two clocks; delays of network and buffers only make single arrivals later. The
+window lets a slow drift through, and boundaries are only ever asked one at a time, each used as end of one segment and
+start of the next (S9: no holes).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ BUCKETS: Final = 6
 
 
 class Timeline:
-    """`feed` it every packet, ask it at boundaries."""
+    """`feed` it the latest picture of every look at the network, ask it at boundaries."""
 
     def __init__(self, not_before: Moment) -> None:
         self._not_before_ms = not_before.boottime_ms
@@ -28,7 +29,7 @@ class Timeline:
         self._offset_ns: int | None = None
 
     def feed(self, media_ns: int, arrival_ns: int) -> None:
-        """A packet of this media time arrived at this boottime."""
+        """A picture of this media time arrived at this boottime."""
         offset = arrival_ns - media_ns
         bucket = arrival_ns // BUCKET_NS
         if not self._smallest or self._smallest[-1][0] != bucket:
@@ -42,6 +43,10 @@ class Timeline:
     def media_at(self, boottime_ns: int) -> int | None:
         """The media time that was due at this boottime; None before the first packet."""
         return None if self._offset_ns is None else boottime_ns - self._offset_ns
+
+    def boottime_at(self, media_ns: int) -> int | None:
+        """When this media time was, in ns of this boot's clock; None before the first packet."""
+        return None if self._offset_ns is None else media_ns + self._offset_ns
 
     def boundary(self, media_ns: int, now: Moment) -> Moment:
         """When this media time was shown: not after `now`, not before the last boundary; on `now`'s wall clock."""

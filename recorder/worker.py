@@ -1,8 +1,9 @@
 """Body of a worker process: one session with one camera, from `Start` to `Ended`.
 
 May import recorder and the lean part of storage (model, layout, segmentfile, story, clock), nothing else: a worker
-costs what stands here. Three threads: this one hears the daemon and exits at once at EOF, one reads the camera, one
-owns the disk. Ignores SIGINT and SIGTERM: the daemon stops it. Keeps L4: nobody else is hurt when it hangs.
+costs what stands here, and libav only where a test pattern is encoded. Four threads: this one hears the daemon and
+exits at once at EOF, one reads the camera, two own the disk. Ignores SIGINT and SIGTERM: the daemon stops it. Keeps
+L4: nobody else is hurt when it hangs.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NoReturn
-
-import msgspec
 
 from recorder import outcome, wire
 from recorder.address import Target
 from recorder.disk import HANDS, Committed, Writer
-from recorder.messages import Cut, Ended, Granted, Refused, Start, Stop, Terms, ToWorker
+from recorder.handout import Handout
+from recorder.holes import Pause
+from recorder.messages import Connected, Cut, Ended, Granted, Hole, Refused, Start, Stop, Terms, ToWorker, Watch
 from recorder.outcome import SessionEnded
 from recorder.recording import Recording
-from recorder.source import connect
+from recorder.rtsp.source import connect
 from recorder.stamps import NS_PER_S
-from storage.clock import SystemClock
+from recorder.stream import Source
+from storage.clock import NS_PER_MS, SystemClock
 from storage.model import GapCause
 
 EXIT_DONE: Final = 0
@@ -41,6 +44,8 @@ TICK_S: Final = 1.0
 FINISH_TICKS: Final = 3
 """How long the disk may take with what is left when the session is over; then its cause is told and the rest is for
 salvage. Less than a stop may take (`session.Limits.stop_ms`)."""
+HOLES_MAX: Final = 64
+"""Pauses of a camera that wait for a daemon that does not listen: minutes of the worst camera."""
 
 
 def main(sock: socket.socket) -> NoReturn:
@@ -85,6 +90,9 @@ class _Session:
         self._terms = start.terms
         self._target = Target.parse(start.url, start.username)
         self._recording: Recording | None = None
+        self._handout = Handout()
+        self._holes: deque[Hole] = deque(maxlen=HOLES_MAX)
+        """Those that the daemon has still to hear of."""
         self._ticks_since_end = 0
         last = Committed(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
         self._writer = Writer(
@@ -125,19 +133,28 @@ class _Session:
             case Cut():
                 if self._recording is not None:
                     self._recording.cut()
+            case Watch():
+                if message.fd >= 0:
+                    self._handout.admit(socket.socket(fileno=message.fd), message.what)
             case Start():
                 raise wire.WireError("a second Start")
 
     def _tick(self) -> None:
         self._hurry()
+        self._handout.tick()
         recording = self._recording
         if recording is None:
             return
+        self._tell_holes()
         overdue = recording.tick()
         if overdue is not None:
             words = outcome.silent if overdue.cause is GapCause.STALLED else outcome.no_key_frame
             self._end(words(self._target, overdue.patience_ns / NS_PER_S))
         wire.offer(self._sock, recording.stats())
+
+    def _tell_holes(self) -> None:
+        while self._holes and wire.offer(self._sock, self._holes[0]):
+            self._holes.popleft()
 
     def _hurry(self) -> None:
         """A disk that hangs must not keep the session's cause from being told."""
@@ -163,28 +180,48 @@ class _Session:
     def _record(self) -> None:
         clock = SystemClock()
         began = clock.now()
-        source = connect(self._start.url, self._start.username, self._start.password)
-        wire.send(self._sock, source.connected())
+        source = self._connect()
 
         def resized(width: int, height: int) -> None:
-            wire.offer(self._sock, msgspec.structs.replace(source.connected(), width=width, height=height))
+            wire.offer(self._sock, _connected(source, width, height))
 
+        def paused(pause: Pause) -> None:
+            self._holes.append(Hole(pause.start_ns // NS_PER_MS, pause.end_ns // NS_PER_MS))
+
+        parameters = source.video.parameters
+        wire.send(self._sock, _connected(source, parameters.width, parameters.height))
         recording = Recording(
             self._start,
-            source.video,
-            source.sound,
+            source,
             writer=self._writer,
+            handout=self._handout,
             clock=clock,
             began=began,
             resized=resized,
+            paused=paused,
         )
         self._recording = recording
         recording.set_terms(self._terms)
-        for arrival in source.packets():
-            recording.feed(arrival.packet, waited=arrival.waited)
+        for reading in source.readings(lambda: self._handout.live):
+            recording.feed(reading)
+
+    def _connect(self) -> Source:
+        start = self._start
+        if self._target.scheme == "test":
+            from recorder.testpattern import open_pattern  # noqa: PLC0415  (libav: only who needs it pays for it)
+
+            return open_pattern(self._target, start.url)
+        return connect(start.url, start.username, start.password)
 
     def _end(self, ended: Ended) -> None:
         """Once: what the camera sent is closed and written, then `ended` are the last words."""
         if self._recording is not None:
             self._recording.finish()
+            self._tell_holes()
         self._writer.finish(ended)
+
+
+def _connected(source: Source, width: int, height: int) -> Connected:
+    """What the daemon is told about the stream."""
+    sound = "" if source.sound is None else source.sound.codec
+    return Connected(source.video.codec, width, height, sound, source.detail)

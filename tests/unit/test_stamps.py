@@ -1,121 +1,162 @@
-"""recorder.stamps: whatever a camera claims about time, a muxer can rely on what comes out, and nothing is lost."""
+"""recorder.stamps: whatever a camera claims about time, a file can rely on what comes out, and nothing is lost."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.stamps import NS_PER_S, Mended, Mender, Raw, Scale
+from recorder.stamps import BEHIND_NS, HOLD_MAX, HOLD_NS, NS_PER_S, Mender, Scale, Stamp
+from recorder.stream import Unit
+from recorder.timeline import Timeline
+from storage.model import Moment
+from tests.support.units import parameters
 
-VIDEO = Scale(1, 90_000)
+RATE = 90_000
 FRAME = 3_600
+FRAME_NS = NS_PER_S // 25
 
-stamp = st.none() | st.integers(-(1 << 33), 1 << 33) | st.integers(0, 200_000)
-
-
-def mend_all(raws: list[Raw[int]], *, arrivals_known: bool = True) -> tuple[list[Mended[int]], int]:
-    """As the recording does it for a camera whose media time 0 is boottime 0."""
-    mender: Mender[int] = Mender(VIDEO)
-    out = []
-    for raw in raws:
-        out += mender.mend(raw, raw.arrival_ns if arrivals_known else None)
-    return out + mender.flush(), mender.repaired
+stamp = st.integers(-(1 << 33), 1 << 33) | st.integers(0, 200_000)
+depth = st.none() | st.integers(0, 4)
 
 
-def raws(stamps: list[tuple[int | None, int | None]], *, start_ns: int = 0) -> list[Raw[int]]:
-    return [Raw(pts, dts, FRAME, start_ns + VIDEO.ns(index * FRAME), index) for index, (pts, dts) in enumerate(stamps)]
+def mend_all(
+    times: list[int], *, depth: int | None = 0, video: bool = True, arrivals: list[int] | None = None
+) -> tuple[list[Stamp], Mender]:
+    """As the recording does it: what is due follows from the arrivals, one frame each 40 ms if not said otherwise."""
+    mender, timeline = Mender(RATE, depth), Timeline(Moment(0, 0))
+    scale = Scale(RATE)
+    out: list[Stamp] = []
+    for index, time in enumerate(times):
+        now_ns = index * FRAME_NS if arrivals is None else arrivals[index]
+        mender.expect(timeline.media_at(now_ns))
+        known = len(out)
+        mender.mend(Unit(video, time, 0 if video else FRAME, True, str(index).encode()), now_ns, out)
+        mender.flush(now_ns, out)
+        for made in out[known:]:
+            timeline.feed(scale.ns(made.pts), now_ns)
+    mender.flush(0, out, end=True)
+    return out, mender
 
 
-@given(st.lists(st.tuples(stamp, stamp), max_size=80), st.booleans())
+def numbers(out: list[Stamp]) -> list[int]:
+    return [int(made.unit.data) for made in out]
+
+
+@given(st.lists(stamp, max_size=80), depth, st.booleans())
 def test_whatever_comes_nothing_is_lost_doubled_or_reordered(
-    stamps: list[tuple[int | None, int | None]], arrivals_known: bool
+    times: list[int], declared: int | None, video: bool
 ) -> None:
-    out, _ = mend_all(raws(stamps), arrivals_known=arrivals_known)
-    assert [mended.payload for mended in out] == list(range(len(stamps)))
+    out, _ = mend_all(times, depth=declared, video=video)
+    assert numbers(out) == list(range(len(times)))
     assert all(later.dts > earlier.dts for earlier, later in pairwise(out))
-    assert all(mended.pts >= mended.dts for mended in out)
+    assert all(made.pts >= made.dts for made in out) or declared != 0
+    assert all(made.duration > 0 for made in out)
 
 
-@given(st.lists(st.integers(1, 90_000), min_size=1, max_size=80), st.integers(0, 1 << 32))
-def test_an_orderly_stream_is_left_alone(steps: list[int], first: int) -> None:
+@given(st.lists(st.integers(1, 90_000), min_size=1, max_size=80), st.integers(0, 1 << 32), depth)
+def test_an_orderly_stream_is_left_alone(steps: list[int], first: int, declared: int | None) -> None:
     times = [first]
     for step in steps:
         times.append(times[-1] + step)
-    given_raws = [Raw(time, time, FRAME, VIDEO.ns(time), time) for time in times]
-    out, repaired = mend_all(given_raws)
-    assert [(mended.pts, mended.dts) for mended in out] == [(time, time) for time in times]
-    assert repaired == 0
-    assert not any(mended.jumped for mended in out)
+    out, mender = mend_all(times, depth=declared, arrivals=[Scale(RATE).ns(time) for time in times])
+    assert [made.pts for made in out] == times
+    assert declared or [made.dts for made in out] == times
+    assert mender.repaired == 0
+    assert not any(made.jumped for made in out)
 
 
-def test_first_key_frame_without_a_time_is_kept_one_frame_before_the_second() -> None:
-    out, repaired = mend_all(raws([(None, None), (4_026, 4_026), (7_626, 7_626)]))
-    assert [(mended.pts, mended.dts) for mended in out] == [(426, 426), (4_026, 4_026), (7_626, 7_626)]
-    assert repaired == 0
+def test_b_frames_keep_their_times_said_or_not() -> None:
+    shown = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11, 15, 13, 14]
+    for declared in (1, None):
+        out, mender = mend_all([number * FRAME for number in shown], depth=declared)
+        assert [made.pts // FRAME for made in out] == shown
+        assert [made.dts // FRAME for made in out] == [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+        assert mender.repaired == 0
 
 
-def test_reordered_start_without_times_as_rtsp_sends_it() -> None:
-    """Measured with x264, two B-frames: libav gives the first dts with the fourth packet."""
-    sent: list[tuple[int | None, int | None]] = [(None, None), (10_800, None), (3_600, None), (7_200, 3_600)]
-    out, _ = mend_all(raws([*sent, (21_600, 7_200)]))
-    assert [(m.pts, m.dts) for m in out] == [
-        (0, -7_200),
-        (10_800, -3_600),
-        (3_600, 0),
-        (7_200, 3_600),
-        (21_600, 7_200),
-    ]
-
-
-def test_a_step_back_goes_on_where_it_was_and_is_marked() -> None:
-    """The camera's NTP step of -2 s in a sender report: libav re-anchors, RTP ran on."""
-    clean = [index * FRAME for index in range(20)]
-    stepped = [time if index < 10 else time - 2 * 90_000 for index, time in enumerate(clean)]
-    out, repaired = mend_all(raws([(time, time) for time in stepped]))
-    assert [mended.dts for mended in out] == clean
-    assert [mended.payload for mended in out if mended.jumped] == [10]
-    assert repaired == 1
-
-
-def test_a_jump_far_ahead_goes_on_where_it_was() -> None:
-    clean = [index * FRAME for index in range(20)]
-    jumped = [time if index < 10 else time + (1 << 31) for index, time in enumerate(clean)]
-    out, _ = mend_all(raws([(time, time) for time in jumped]))
-    assert [mended.dts for mended in out] == clean
+@pytest.mark.parametrize("declared", [0, 2, None])
+@pytest.mark.parametrize("by", [-2 * RATE, -3_600 * RATE, 1 << 31, 1 << 32])
+def test_a_clock_that_jumps_goes_on_where_it_was_and_is_marked(declared: int | None, by: int) -> None:
+    clean = [index * FRAME for index in range(40)]
+    jumped = [time if index < 20 else time + by for index, time in enumerate(clean)]
+    out, mender = mend_all(jumped, depth=declared)
+    left_out = 0 if declared is None else declared * FRAME
+    assert [made.pts for made in out] == clean[:20] + [time + left_out for time in clean[20:]]
+    assert [int(made.unit.data) for made in out if made.jumped] == [20]
+    assert mender.repaired == 1
+    assert mender.offset == left_out - by
 
 
 def test_a_jump_after_silence_leaves_out_the_silence() -> None:
-    before = [Raw(time, time, FRAME, VIDEO.ns(time), 0) for time in (0, FRAME)]
-    restarted = Raw(0, 0, FRAME, 8 * NS_PER_S, 0)
-    out, _ = mend_all([*before, Raw(-90_000, -90_000, FRAME, 8 * NS_PER_S, 0), restarted])
-    assert out[2].dts == 8 * 90_000
+    out, _ = mend_all([0, FRAME, -RATE], arrivals=[0, FRAME_NS, 8 * NS_PER_S])
+    assert out[2].dts == 8 * RATE
     assert out[2].jumped
 
 
 def test_missed_frames_that_the_arrivals_confirm_are_no_jump() -> None:
-    times = [0, FRAME, 5 * 90_000]
-    out, repaired = mend_all([Raw(time, time, FRAME, VIDEO.ns(time), time) for time in times])
-    assert [mended.dts for mended in out] == times
-    assert repaired == 0
+    times = [0, FRAME, 5 * RATE]
+    out, mender = mend_all(times, arrivals=[Scale(RATE).ns(time) for time in times])
+    assert [made.dts for made in out] == times
+    assert mender.repaired == 0
 
 
 def test_a_small_disorder_is_mended_alone() -> None:
-    out, repaired = mend_all(raws([(0, 0), (3_600, 3_600), (3_000, 3_000), (10_800, 10_800)]))
-    assert [mended.dts for mended in out] == [0, 3_600, 3_601, 10_800]
-    assert repaired == 1
-    assert not any(mended.jumped for mended in out)
+    out, mender = mend_all([0, 3_600, 3_000, 10_800])
+    assert [(made.pts, made.dts) for made in out] == [(0, 0), (3_600, 3_600), (3_601, 3_601), (10_800, 10_800)]
+    assert mender.repaired == 1
+    assert not any(made.jumped for made in out)
 
 
-def test_pictures_in_reordered_sequence_keep_their_order() -> None:
-    sent: list[tuple[int | None, int | None]] = [(7_200, 0), (18_000, 3_600), (10_800, 7_200), (14_400, 10_800)]
-    out, repaired = mend_all(raws(sent))
-    assert [(mended.pts, mended.dts) for mended in out] == sent
-    assert repaired == 0
+def test_twice_the_same_time_is_one_tick_apart() -> None:
+    for declared in (0, None):
+        out, mender = mend_all([0, 3_600, 3_600, 7_200, 10_800], depth=declared)
+        assert [made.pts for made in out] == [0, 3_600, 3_601, 7_200, 10_800]
+        assert mender.repaired == 1
+
+
+def test_a_clock_that_stands_still_is_set_from_time_to_time() -> None:
+    count = 2 * BEHIND_NS // FRAME_NS + 20
+    out, _ = mend_all([0] * count)
+    assert len(out) == count
+    assert sum(made.jumped for made in out) == 2
+    assert Scale(RATE).ns(out[-1].pts) > 2 * BEHIND_NS
+
+
+def test_a_clock_that_runs_backwards_is_kept_up_with_the_arrivals() -> None:
+    for declared in (0, None):
+        out, _ = mend_all([-index * FRAME for index in range(500)], depth=declared)
+        behind_ns = 500 * FRAME_NS - Scale(RATE).ns(out[-1].dts)
+        assert abs(behind_ns) < 2 * NS_PER_S
+
+
+def test_pictures_are_held_back_only_while_their_order_is_unknown_and_not_for_long() -> None:
+    out: list[Stamp] = []
+    mender = Mender(RATE, None)
+    for index in range(HOLD_MAX):
+        assert out == []
+        mender.mend(Unit(True, index * FRAME, 0, True, b""), 0, out)
+    assert len(out) == HOLD_MAX
+    mender.mend(Unit(True, HOLD_MAX * FRAME, 0, True, b""), 0, out)
+    assert len(out) == HOLD_MAX + 1
+
+    slow, out = Mender(RATE, None), []
+    slow.mend(Unit(True, 0, 0, True, b""), 0, out)
+    slow.flush(HOLD_NS - 1, out)
+    assert out == []
+    slow.flush(HOLD_NS, out)
+    assert len(out) == 1
+
+
+def test_parameter_sets_that_come_with_a_key_frame_say_the_order() -> None:
+    out: list[Stamp] = []
+    mender = Mender(RATE, None)
+    mender.mend(Unit(True, 0, 0, True, b"", parameters(reorder=2)), 0, out)
+    assert [(made.pts, made.dts) for made in out] == [(0, -2 * FRAME)]
 
 
 def test_scales_count_both_ways() -> None:
-    assert VIDEO.ns(90_000) == NS_PER_S
-    assert VIDEO.ticks(NS_PER_S) == 90_000
-    assert Scale(1, 48_000).fraction.denominator == 48_000
+    assert Scale(RATE).ns(90_000) == NS_PER_S
+    assert Scale(RATE).ticks(NS_PER_S) == 90_000
