@@ -1,10 +1,11 @@
 """What of a fragmented MP4 survived: where its last whole fragment ends, and what there is up to there.
 
-Imports the standard library and `storage.mp4index`. Reads what libav writes with
+Imports the standard library and `storage.mp4index`. Reads what `recorder.mp4` writes, and what libav writes with
 `+frag_keyframe+delay_moov+default_base_moof`, as MP4 or QuickTime (G.711 needs the latter): ftyp, moov, then moof and
-mdat by turns, then mfra. Part of S6: after a power cut a `.part` is cut at `whole_bytes`, and what remains plays.
-The file may be anything, so every length is checked against what contains it, and no more than one index box is ever in
-memory. Pages are written back in any order, so the last fragments are also searched for pictures that are not there.
+mdat by turns, a prft before moof where the camera told its clock, and mfra at the end. Part of S6: after a power cut a
+`.part` is cut at `whole_bytes`, and what remains plays. The file may be anything, so every length is checked against
+what contains it, and no more than one index box is ever in memory. Pages are written back in any order, so the last
+fragments are also searched for pictures that are not there.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class _Good:
         self._bytes = 0
         self._frames = 0
         self._first: int | None = None
-        self._end = 0
+        self._start = self._end = 0
         self._last: deque[tuple[Fragment, Mp4Summary]] = deque(maxlen=CHECKED_FRAGMENTS)
         """The last fragments, each with what there was before it."""
 
@@ -127,9 +128,10 @@ class _Good:
             start = self._end if fragment.start is None else fragment.start
             first = start if self._first is None else self._first
             end = start + fragment.ticks
-            if end < self._end or end - first > MAX_DURATION_MS * self._movie.timescale // 1000:
+            # It may begin before the end of the last one: how long a frame is shown can be a guess when it is written.
+            if start < self._start or end - first > MAX_DURATION_MS * self._movie.timescale // 1000:
                 raise Mp4Damaged("a fragment out of its time")
-            self._first, self._end = first, end
+            self._first, self._start, self._end = first, start, max(self._end, end)
         self._last.append((fragment, before))
         self._frames += fragment.frames
         self._bytes = mdat.end

@@ -28,6 +28,8 @@ _TRAF_BYTES: Final = struct.calcsize(_TRAF)
 _DEFAULT_BASE_IS_MOOF: Final = 0x02_0000
 _SIGNED: Final = 1 << 24
 """Version 1: a picture may be shown before it is decoded, as the standard has it."""
+_WIDE: Final = 1 << 24
+"""Version 1: time in 64 bits."""
 _PICTURE: Final = _SIGNED | 0x1 | 0x100 | 0x200 | 0x400 | 0x800
 _PICTURE_WORDS: Final = 4
 _SOUND: Final = _SIGNED | 0x1 | 0x100 | 0x200
@@ -88,7 +90,7 @@ def _traf(track: int, start: int, flags: int, count: int, data_at: int, words: l
         f"{_TRAF}{len(words)}I",
         length, b"traf",
         16, b"tfhd", _DEFAULT_BASE_IS_MOOF, track,
-        20, b"tfdt", _SIGNED, start,
+        20, b"tfdt", _WIDE, start & U64,
         length - 44, b"trun", flags, count, data_at,
         *words,
     )  # fmt: skip

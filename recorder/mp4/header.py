@@ -20,6 +20,10 @@ NOT_KEY: Final = 0x0101_0000
 """Flags of a sample that depends on others, where decoding cannot begin."""
 
 _VIDEO_ENTRIES: Final = {Codec.H264: (b"avc1", b"avcC"), Codec.H265: (b"hvc1", b"hvcC")}
+"""Names that say "all parameter sets are here". They are: a file ends where the sets change, and what the samples
+repeat of them, because they are kept bit for bit, is the same. By the letter of ISO/IEC 14496-15 samples that hold any
+would be `avc3` and `hev1`; but QuickTime and Safari play no `hev1`, few players know `avc3`, and none minds repetition.
+"""
 _QUICKTIME_SOUND: Final = {Codec.PCMU: b"ulaw", Codec.PCMA: b"alaw", Codec.L16: b"twos"}
 
 _LAYOUTS: Final = {1: 0x64_0001, 2: 0x65_0002}

@@ -277,6 +277,17 @@ def test_a_fragment_out_of_its_time_ends_what_is_good() -> None:
     assert read(start, last).duration_ms == MAX_DURATION_MS
 
 
+def test_a_fragment_may_begin_before_the_last_one_ends() -> None:
+    """How long the last frame of a fragment is shown is a guess if it was written before the next one came."""
+    first = fragment(tfdt=box(b"tfdt", ints(0, 0)), trun=ints(0, 10))
+    for ticks, duration_ms in ((361, 761), (10, 410), (0, 400)):
+        second = fragment(tfdt=box(b"tfdt", ints(0, ticks)), trun=ints(0, 10))
+        data = movie(trex=TREX) + first + second
+        assert read(data) == Mp4Summary(len(data), duration_ms, 20, None)
+    short = fragment(tfdt=box(b"tfdt", ints(0, 10)), trun=ints(0, 1))
+    assert read(movie(trex=TREX), first, short).duration_ms == 400
+
+
 def test_a_fragment_of_sound_only_is_whole_and_has_no_frames() -> None:
     start = movie(trex=TREX) + fragment(trun=ints(0, 10))
     sound = fragment(tfhd=ints(0, 4), tfdt=box(b"tfdt", ints(0, 99)), trun=ints(0x200, 2, 50, 50))
