@@ -1,6 +1,6 @@
 """Media over UDP, for cameras that know nothing else: a pair of ports for each track.
 
-Imports the standard library. Only the camera's own datagrams are taken. They are read in bursts like everything else,
+Imports the standard library and `recorder.rtp.reorder`. Only the camera's own datagrams are taken. They are read in bursts like everything else,
 but sooner, because what a full socket buffer cannot take is lost.
 """
 
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
+from collections.abc import Iterator
 from typing import Final
 
 from recorder import outcome
 from recorder.address import Target
 from recorder.outcome import SessionEnded
+from recorder.rtp.reorder import Reorder
 from recorder.rtsp.message import Handler
 from recorder.stream import Item
 
@@ -39,7 +42,7 @@ class Ports:
         self._camera = ""
         self._senders: frozenset[str] = frozenset()
         self._there: tuple[int, int] | None = None
-        self._buffer = bytearray(DATAGRAM_BYTES)
+        self._reorder = Reorder()
 
     def aim(self, camera: str, source: str, there: tuple[int, int] | None, handlers: tuple[Handler, Handler]) -> None:
         """Where the camera is, where else it says it sends from, and who takes what comes from there."""
@@ -52,21 +55,28 @@ class Ports:
         """All that is there, up to a bound: how many datagrams."""
         if self._handlers is None:
             return 0
-        counts = [
-            self._read(sock, handler, out) for sock, handler in zip((self.rtp, self.rtcp), self._handlers, strict=True)
-        ]
-        return sum(counts)
+        rtp, rtcp = self._handlers
+        now_ns, count = time.monotonic_ns(), 0
+        for data in self._datagrams(self.rtp):
+            count += 1
+            for packet in self._reorder.push(data, now_ns):
+                rtp(packet, 0, len(packet), out)
+        for packet in self._reorder.overdue(now_ns):
+            rtp(packet, 0, len(packet), out)
+        for data in self._datagrams(self.rtcp):
+            count += 1
+            rtcp(data, 0, len(data), out)
+        return count
 
-    def _read(self, sock: socket.socket, handler: Handler, out: list[Item]) -> int:
-        buffer, receive, senders = self._buffer, sock.recvfrom_into, self._senders
-        for count in range(MAX_BURST):
+    def _datagrams(self, sock: socket.socket) -> Iterator[bytes]:
+        """Those of the camera."""
+        for _ in range(MAX_BURST):
             try:
-                length, sender = receive(buffer)
+                data, sender = sock.recvfrom(DATAGRAM_BYTES)
             except OSError:  # nothing more; or an ICMP error, which is told for what we sent and means nothing
-                return count
-            if sender[0] in senders:
-                handler(buffer, 0, length, out)
-        return MAX_BURST
+                return
+            if sender[0] in self._senders:
+                yield data
 
     def report(self, data: bytes) -> None:
         """RTCP for the camera, if it has said where it listens."""

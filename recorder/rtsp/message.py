@@ -31,7 +31,8 @@ CLEAN_FRAMES: Final = 64
 SEEN_BYTES: Final = 6
 """What tells a frame amidst garbage: its head, and the first bytes of RTP or RTCP."""
 
-Handler: TypeAlias = Callable[[bytearray, int, int, list[Item]], None]
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Handler: TypeAlias = Callable[[Buffer, int, int, list[Item]], None]
 """Takes a frame that lies at buffer[start:end], and appends what is complete. The bytes are gone afterwards."""
 Handlers: TypeAlias = Sequence[Handler | None]
 """By channel, 256 of them; None: what comes there is not wanted."""

@@ -22,7 +22,7 @@ from recorder.rtsp.auth import Account, Login
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.datagrams import Ports
 from recorder.rtsp.dialogue import Dialogue
-from recorder.rtsp.message import Answer, Handler
+from recorder.rtsp.message import Answer, Buffer, Handler
 from recorder.rtsp.sdp import Description, Media
 from recorder.stream import Item, Losses
 from storage.model import GapCause
@@ -266,7 +266,7 @@ class _Setup:
 def _timed(track: Track) -> Handler:
     """RTCP is told when it came."""
 
-    def rtcp(buffer: bytearray, start: int, end: int, out: list[Item]) -> None:
+    def rtcp(buffer: Buffer, start: int, end: int, out: list[Item]) -> None:
         track.rtcp(buffer, start, end, out, time.monotonic_ns())
 
     return rtcp
