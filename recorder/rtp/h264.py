@@ -51,11 +51,10 @@ class H264Pictures(Pictures):
         if end - start < 3:
             return False
         indicator, header = buffer[start], buffer[start + 1]
-        if not header & 0x80:
-            self.more(buffer[start + 2 : end], header & 0x40 != 0, out)
-            return True
         head = bytes([indicator & 0xE0 | header & 0x1F])
-        if header & 0x40:
+        if not header & 0x80:
+            self.more(head, buffer[start + 2 : end], header & 0x40 != 0, out)
+        elif header & 0x40:
             self.whole(head + bytes(buffer[start + 2 : end]), out)
         else:
             self.fragment(head, buffer[start + 2 : end], bytes([indicator, header & 0x7F]), out)

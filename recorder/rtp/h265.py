@@ -43,11 +43,10 @@ class H265Pictures(Pictures):
         if end - start < 4:
             return False
         first, second, header = buffer[start], buffer[start + 1], buffer[start + 2]
-        if not header & 0x80:
-            self.more(buffer[start + 3 : end], header & 0x40 != 0, out)
-            return True
         head = bytes([first & 0x81 | (header & 0x3F) << 1, second])
-        if header & 0x40:
+        if not header & 0x80:
+            self.more(head, buffer[start + 3 : end], header & 0x40 != 0, out)
+        elif header & 0x40:
             self.whole(head + bytes(buffer[start + 3 : end]), out)
         else:
             self.fragment(head, buffer[start + 3 : end], bytes([first, second, header & 0x7F]), out)

@@ -126,7 +126,9 @@ class Pictures:
         if not marker:
             return
         self._marks = True
-        if self._marker is Marker.TRUE and self._fragment_at < 0:
+        if self._fragment_at >= 0 or (self._nals and not self._slices):
+            self._marker = Marker.LIES
+        elif self._marker is Marker.TRUE:
             if self._broken:
                 self._clear()
             elif self._slices:
@@ -183,11 +185,16 @@ class Pictures:
             self.data += start
             self._fragment_at, self.middle = at, middle
 
-    def more(self, body: Buffer, last: bool, out: list[Item]) -> None:
-        """A further fragment."""
+    def more(self, head: bytes, body: Buffer, last: bool, out: list[Item]) -> None:
+        """A further fragment of the NAL unit with this header."""
+        kind, role = self.role(head)
         at = self._fragment_at
+        if at >= 0 and kind != self._nals[-1][0]:
+            self._cut_fragment()
+            at = -1
         if at < 0:
-            self._break()
+            if role == SLICE:
+                self._break()
             return
         self.data += body
         if len(self.data) > UNIT_BYTES_MAX:
@@ -272,7 +279,7 @@ class Pictures:
             self._cut_fragment()
         elif self._slices:
             tells = self._marks and self._marker is not Marker.LIES
-            whole = self._marked if tells else self._slices >= self._usual
+            whole = self._marked if tells else self._slices >= self._usual > 0
             if stamp == self._stamp or not whole:
                 self._break()
 
@@ -336,7 +343,7 @@ class Pictures:
         return b""
 
     def _note_sets(self, nals: list[tuple[int, int]], end: int) -> None:
-        if len(nals) == 1 and self._slices:
+        if not nals or (len(nals) == 1 and self._slices):
             return
         ends = [at for _, at in nals[1:]]
         for (kind, at), following in zip(nals, [*ends, end], strict=True):

@@ -1,7 +1,7 @@
 """Packets of UDP put back into order by their sequence numbers. Standard library only, pure: time is a value.
 
-A packet that arrives before its turn waits until those before it have come, or will not come any more: what is given out
-is in order, and what comes later than that is left out and counted. Over TCP none of this is needed.
+A packet that arrives before its turn waits until those before it have come, or will not come any more: what is given
+out is in order, and what comes later than that is left out and counted. Over TCP none of this is needed.
 """
 
 from __future__ import annotations
