@@ -30,6 +30,9 @@ FRAGMENT_MAX_SAMPLES: Final = 1024
 """More frames, or packets of sound, make no sense in half a second; each costs up to 16 bytes of index."""
 POINTS_MAX: Final = 1 << 16
 """Key frames that the index at the end names: two a second for nine hours, and 1.3 MiB then."""
+LEAD_MAX_S: Final = 60
+"""How long before the first picture is shown decoding may begin: the sixteen frames that H.264 allows, at a frame every
+four seconds. An earlier time is noise."""
 FALLBACK_RATE: Final = 25
 """Frames a second, for how long a lone frame is shown if nobody says."""
 
@@ -69,7 +72,7 @@ class Muxer:
         lead = self._lead
         out = []
         if lead is None:
-            lead = max(0, -dts)
+            lead = min(max(0, -dts), LEAD_MAX_S * self._rate)
             out.append(self._begin(lead))
         run = self._pictures
         times = run.times
