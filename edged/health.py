@@ -1,14 +1,14 @@
 """Health of a camera: what was measured in, a state with a reason out. Pure: no clock, no camera, no asyncio.
 
 States as in the surface: recording / degraded / down / disabled. Down is no frame for 10 s; degraded is frames that
-arrive at less than 0.8 of the expected rate for 30 s, or size or sound that differ from what is expected; recording is
-only what is being written.
+arrive at less than 0.8 of the expected rate for 30 s, or size or sound that differ from what is expected, or a stream
+that breaks off again and again (`edged.steadiness`); recording is only what is being written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +21,8 @@ RATE_WINDOW_S: Final = 5.0
 """Shortest stretch over which a rate is shown: a GOP or two, so that key frames do not make it jump."""
 WAITING: Final = "connected, waiting for the first key frame"
 """Recording begins with a key frame; frames before it are none."""
+UNSTEADY: Final = "recorded only part of the time: the stream breaks off or stops again and again"
+CHECK_STREAM: Final = "the network to the camera and its load; `edgectl gaps` says what happened each time"
 
 
 class CameraState(StrEnum):
@@ -80,6 +82,10 @@ class Observation:
     """What a technician checks first."""
     writing: bool = True
     """False while nothing is recorded, whatever arrives: no key frame yet, a new process, a full disk."""
+    recorded_ms: int | None = None
+    """Boottime of the newest picture that was recorded, in whichever session; None when that is not known."""
+    unsteady: bool = False
+    """Recorded only part of the time, these last minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,9 @@ class Condition:
     fps: float | None = None
     bitrate_bps: int | None = None
     last_frame_age_s: float | None = None
+    lost_s: float | None = None
+    """For how long nothing has been recorded; None when that is not known."""
+    unsteady: bool = False
 
 
 def frame_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> float | None:
@@ -124,9 +133,23 @@ def _span(samples: Sequence[Sample], window_s: float) -> tuple[Sample, Sample] |
 
 
 def assess(seen: Observation, expect: Expectation) -> Condition:
-    """The state of a camera. The reason is empty only for `RECORDING`."""
+    """The state of a camera. The reason is empty only for `RECORDING`.
+
+    One that comes and goes is degraded all the time, and down only when it has been gone for as long as any other.
+    """
     if not seen.enabled:
         return Condition(CameraState.DISABLED, "disabled in the configuration")
+    found = _at_this_instant(seen, expect)
+    if seen.recorded_ms is not None:
+        found = replace(found, lost_s=max(0, seen.now_ms - seen.recorded_ms) / 1000)
+    if not seen.unsteady or found.lost_s is None or found.lost_s >= DOWN_AFTER_S:
+        return found
+    also = found.reason if found.state is CameraState.DEGRADED else ""
+    reason = "; ".join(part for part in (UNSTEADY, also) if part)
+    return replace(found, state=CameraState.DEGRADED, reason=reason, check=CHECK_STREAM, unsteady=True)
+
+
+def _at_this_instant(seen: Observation, expect: Expectation) -> Condition:
     last_ms = seen.samples[-1].last_frame_ms if seen.samples else 0
     age_s = max(0, seen.now_ms - last_ms) / 1000 if last_ms else None
     if seen.stream is None:

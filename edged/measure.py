@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from edged import steadiness
+from edged.steadiness import Steadiness
 from storage.answers import CameraUsage, Coverage, VolumeStatus
 from storage.model import Bounds, Moment, Segment
 from storage.store import Store
@@ -30,6 +32,8 @@ class Measurements:
     """The oldest segment of each camera that has one: its stamped bounds still bind."""
     short: frozenset[str] = frozenset()
     """Cameras of which something within their configured floor was recorded and is gone."""
+    steadiness: dict[str, Steadiness] = field(default_factory=dict)
+    """Of the configured cameras, these last minutes."""
 
     def forecast_s(self, camera: str, recording: Collection[str]) -> float | None:
         """Seconds footage of one of the `recording` cameras will last at their measured rates, None without a rate.
@@ -52,12 +56,17 @@ def measure(store: Store, configured: Mapping[str, Bounds], now: Moment) -> Meas
         usage=usage,
         coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
         oldest=oldest,
+        steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
         short=frozenset(
             camera
             for camera, bounds in configured.items()
             if camera in usage and _is_short(store, usage[camera], bounds.floor_s * 1000, now)
         ),
     )
+
+
+def _steadiness(store: Store, camera: str, now_ms: int) -> Steadiness:
+    return steadiness.of(store.gaps(camera, now_ms - steadiness.WINDOW_MS, now_ms), now_ms)
 
 
 def _oldest(store: Store, usage: CameraUsage) -> Segment | None:

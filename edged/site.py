@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from edged import alarms, clockwatch, fleet, health, troubles, views
+from edged import alarms, clockwatch, devices, fleet, health, steadiness, troubles, views
 from edged.config import Config
 from edged.measure import Measurements, measure
 from edged.recording import StoreKeeper
@@ -52,6 +52,7 @@ class Site:
         self._measured = Measurements(self._started)
         self._health: dict[str, views.Health] = {}
         self._tracked: dict[str, alarms.Tracked] = {}
+        self._devices: dict[str, devices.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
         self._destroyed = 0
         self._last_sweep_ms: int | None = None
@@ -113,12 +114,16 @@ class Site:
         now = self._clock.now()
         seen = {camera.id: self._fleet.view(camera.id) for camera in self.config.cameras}
         for camera in self.config.cameras:
-            observed = views.observation(seen[camera.id], now, enabled=camera.enabled)
+            before = self._health.get(camera.id)
+            shaky = steadiness.is_unsteady(
+                self._measured.steadiness.get(camera.id, steadiness.STEADY),
+                before=before is not None and before.condition.unsteady,
+            )
+            observed = views.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
             expected = health.Expectation(
                 camera.expect.width, camera.expect.height, camera.expect.fps, camera.expect.audio
             )
             condition = health.assess(observed, expected)
-            before = self._health.get(camera.id)
             same = before is not None and before.condition.state is condition.state
             since_ms = before.since_ms if before is not None and same else now.wall_ms
             offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
@@ -127,7 +132,11 @@ class Site:
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
         unmoved = {"destroying": "; ".join(self._unmoved)} if self._unmoved else {}
-        standing = troubles.troubles(self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms)
+        looked_at = [devices.seen(name, view, self._health[name].condition) for name, view in running.items()]
+        self._devices = devices.step(self._devices, looked_at, now.boottime_ms)
+        standing = troubles.troubles(
+            self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms, self._devices
+        )
         try:
             await self._alarm(standing)
         finally:

@@ -5,10 +5,13 @@ Texts name no figure that changes by itself; what is measured stands in the stat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from edged import devices
 from edged.alarms import Trouble
+from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview, forecast_s
 from recorder.camera import CameraView
@@ -18,17 +21,30 @@ BROKER_PATIENCE_S: Final = 60.0
 """A broker that restarts is back by then."""
 SLOW_SYNC_MS: Final = 500
 """A sync above this endangers S6 (design §5)."""
+SIBLINGS_S: Final = 5.0
+"""Other cameras of the same device are down by then as well, if it is the device."""
 STEP_TOLD_FOR_MS: Final = 3_600_000
 """A clock step is told for an hour: long enough to be seen by whoever looks after it happened."""
 
 
 def troubles(
-    seen: Overview, views: Mapping[str, CameraView], failing: Mapping[str, str], stepped_at_ms: int | None
+    seen: Overview,
+    views: Mapping[str, CameraView],
+    failing: Mapping[str, str],
+    stepped_at_ms: int | None,
+    episodes: Mapping[str, Episode],
 ) -> dict[str, Trouble]:
-    """Key to trouble, for all that is wrong at this instant."""
+    """Key to trouble, for all that is wrong at this instant. `episodes` are the devices that are in trouble."""
+    cameras = [
+        devices.seen(name, views[name], health.condition) for name, health in seen.health.items() if name in views
+    ]
+    told = {one.camera for one in cameras if devices.is_part(one, episodes.get(one.device))}
+    shared = {device for device, count in Counter(one.device for one in cameras).items() if count > 1}
+    patient = {one.camera for one in cameras if one.device in shared}
     return dict(
         [
-            *_cameras(seen),
+            *_cameras(seen, told, patient),
+            *devices.troubles(episodes, cameras).items(),
             *_syncs(views),
             *_storage(seen),
             *_broker(seen),
@@ -38,13 +54,18 @@ def troubles(
     )
 
 
-def _cameras(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def _cameras(seen: Overview, told: Collection[str], patient: Collection[str]) -> Iterator[tuple[str, Trouble]]:
+    """What is told of their devices is left out; a camera that shares one waits whether others follow."""
     for name, health in seen.health.items():
-        if health.condition.state is CameraState.DOWN:
-            words = _words(name, "is not recorded", health)
-            yield f"camera.down:{name}", Trouble(Severity.CRITICAL, *words, DOWN_AFTER_S)
-        elif health.condition.state is CameraState.DEGRADED:
-            yield f"camera.degraded:{name}", Trouble(Severity.WARNING, *_words(name, "is degraded", health))
+        condition = health.condition
+        if name in told:
+            continue
+        if condition.state is CameraState.DOWN and (condition.lost_s is None or condition.lost_s >= DOWN_AFTER_S):
+            wait_s = DOWN_AFTER_S if condition.lost_s is None else SIBLINGS_S if name in patient else 0.0
+            yield f"camera.down:{name}", Trouble(Severity.CRITICAL, *_words(name, "is not recorded", health), wait_s)
+        elif condition.state is CameraState.DEGRADED:
+            wait_s = SIBLINGS_S if name in patient else 0.0
+            yield f"camera.degraded:{name}", Trouble(Severity.WARNING, *_words(name, "is degraded", health), wait_s)
 
 
 def _words(name: str, what: str, health: Health) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def told(reason: str, check: str) -> str:
     return sentence(Ended(cause=None, tried="", came_back=reason, check=check))
 
 
-def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Observation:
+def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady: bool = False) -> Observation:
     """What health judges, out of what a runner sees; `view` is None when no runner exists."""
     if view is None:
         return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble="")
@@ -116,6 +116,8 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool) -> Obser
         trouble=reason,
         check=check,
         writing=view.cause is None,
+        recorded_ms=view.recorded_ms,
+        unsteady=unsteady,
     )
 
 

@@ -7,7 +7,8 @@ another for longer than `Pace.place_ms`) and leaves L1 its 15 s: tests/unit/test
 
 Within a device the first to come is the first to go, except that
 - an attempt that hangs gives its place away after `place_ms`;
-- a device that serves nobody is tried by one after the other, `scout_ms` apart, until somebody gets in or is answered;
+- a device that serves nobody (attempts fail, or hang) is tried by one after the other, `scout_ms` apart, until somebody
+  gets in or is answered;
 - cameras it refused while it served others (its limit of sessions) are tried one after the other, `refused_ms` apart,
   until one of them gets in, and hold up nobody who was not refused;
 - an account that never got in is tried by one at a time, and one whose password is wrong once in `denied_ms`, however
@@ -180,9 +181,10 @@ class Queue:
     def _earliest(self, caller: Caller, now_ms: int) -> int:
         pace, device = self._pace, self._devices[caller.device]
         times = [now_ms]
-        if device.last_ms is not None:
-            times.append(device.last_ms + (pace.scout_ms if device.down else pace.spacing_ms))
         left_ms = sorted(began_ms + pace.place_ms for began_ms in device.trying.values())
+        if device.last_ms is not None:
+            hangs = bool(left_ms) and left_ms[0] <= now_ms and not device.inside
+            times.append(device.last_ms + (pace.scout_ms if device.down or hangs else pace.spacing_ms))
         if len(left_ms) >= pace.at_once:
             times.append(left_ms[-pace.at_once])
         account = device.accounts.get(caller.account) or _Account()

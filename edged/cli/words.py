@@ -39,7 +39,7 @@ WORDS: Final[Mapping[str, str]] = {
     "24 h": "完整率",
     "no cameras are configured": "未設定攝影機",
     "recording": "錄影中",
-    "degraded": "品質不符",
+    "degraded": "品質不佳",
     "down": "無畫面",
     "disabled": "停用",
     "since": "始於",

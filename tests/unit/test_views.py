@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged import health, reporting, troubles, views
+from edged import devices, health, reporting, troubles, views
 from edged.config import Config
 from edged.health import CameraState, Condition
 from edged.measure import Measurements
@@ -42,6 +42,8 @@ RECORDING: Final = CameraView(
     check="",
     connected=Connected(video="h264", width=1920, height=1080, audio="", detail=""),
     samples=(),
+    device="rtsp://10.0.0.20:554",
+    recorded_ms=NOW.boottime_ms,
 )
 
 
@@ -107,12 +109,43 @@ def test_frames_that_are_not_recorded_are_no_recording_whatever_the_cause(cause:
     assert assessed(frames()).state is CameraState.RECORDING
 
 
-def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raised_at_once() -> None:
-    found = assessed(frames(cause=GapCause.STARTING))
+@pytest.mark.parametrize(("ago_ms", "alarmed"), [(9_000, False), (10_000, True)])
+def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raised_at_once(
+    ago_ms: int, *, alarmed: bool
+) -> None:
+    view = frames(cause=GapCause.STARTING, recorded_ms=NOW.boottime_ms - ago_ms)
+    found = assessed(view)
     assert (found.state, found.reason) == (CameraState.DOWN, health.WAITING)
     seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
-    (trouble,) = troubles.troubles(seen, {}, {}, None).values()
-    assert trouble.raise_after_s == health.DOWN_AFTER_S
+    assert bool(troubles.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
+
+
+def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_flaps_is_degraded() -> None:
+    between = replace(frames(cause=GapCause.DROPPED, recorded_ms=NOW.boottime_ms - 4_000), connected=None)
+    for view, state in ((between, CameraState.DOWN), (frames(), CameraState.RECORDING)):
+        assert assessed(view).state is state
+        found = health.assess(views.observation(view, NOW, enabled=True, unsteady=True), health.Expectation())
+        assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, health.UNSTEADY, True)
+        seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
+        assert set(troubles.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
+    seen = overview(Measurements(NOW), health={"lobby": views.Health(assessed(between), None, NOW.wall_ms)})
+    assert troubles.troubles(seen, {"lobby": between}, {}, None, {}) == {}
+    gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
+    found = health.assess(views.observation(gone, NOW, enabled=True, unsteady=True), health.Expectation())
+    assert found.state is CameraState.DOWN
+
+
+def test_cameras_of_a_device_in_trouble_are_told_with_it_and_shown_each() -> None:
+    names = ("a", "b", "c")
+    view = replace(frames(cause=GapCause.UNREACHABLE, recorded_ms=0, came_back="no answer"), connected=None)
+    condition = assessed(view)
+    seen = overview(Measurements(NOW), health={name: views.Health(condition, None, NOW.wall_ms) for name in names})
+    looked_at = [devices.seen(name, view, condition) for name in names]
+    episodes = devices.step({}, looked_at, NOW.boottime_ms)
+    found = troubles.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
+    assert set(found) == {"device.fault:10.0.0.20:554"}
+    assert condition.state is CameraState.DOWN
+    assert set(troubles.troubles(seen, dict.fromkeys(names, view), {}, None, {})) == {f"camera.down:{n}" for n in names}
 
 
 def test_a_camera_without_key_frames_is_down_in_the_same_words_all_the_time() -> None:
@@ -174,7 +207,7 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     seen = overview(Measurements(NOW, (VOLUME,), several))
     assert views.forecast_s("lobby", seen) == 15 * DAY_S
     assert views.forecast_s("spare", seen) is views.forecast_s("old", seen) is None
-    assert troubles.troubles(seen, {}, {}, None) == {}, "what records no more endangers no floor"
+    assert troubles.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
     assert views.forecast_s("lobby", little) == 20 * DAY_S
     much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
@@ -184,16 +217,16 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
 def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
     slow = replace(RECORDING, samples=((NOW.boottime_ms, stats(frame_ms=1, sync_ms=700)),))
     seen = overview(Measurements(NOW))
-    one, both = (troubles.troubles(seen, who, {}, None) for who in ({"a": slow}, {"a": slow, "b": slow}))
+    one, both = (troubles.troubles(seen, who, {}, None, {}) for who in ({"a": slow}, {"a": slow, "b": slow}))
     assert list(one) == ["storage.slow"]
     assert one == both
-    assert troubles.troubles(seen, {"a": frames()}, {}, None) == {}
+    assert troubles.troubles(seen, {"a": frames()}, {}, None, {}) == {}
 
 
 def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_people() -> None:
     link = LinkView(False, "c:1883", "", "Tried c. Came back: refused. Check mate", "the broker", NOW.wall_ms)
     seen = overview(Measurements(NOW), link=link)
-    alarm = troubles.troubles(seen, {}, {}, None)["mqtt.down"]
+    alarm = troubles.troubles(seen, {}, {}, None, {})["mqtt.down"]
     assert (alarm.text, alarm.action) == (f"The centre cannot be reached: {link.reason}", "Check the broker")
     assert views.broker(seen).reason == f"{link.reason}. Check the broker."
     assert views.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
