@@ -154,14 +154,21 @@ def _without_passwords(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _complete(config: Config, findings: config_rules.Findings) -> Config:
-    """Names where none were given, passwords where they were found."""
+    """Names where none were given, passwords where they were found, paths in full."""
 
     def with_password(location: tuple[int | str, ...]) -> dict[str, Any]:
         found = findings.passwords.get(location)
         return {"password": found} if found is not None else {}
 
+    directory = Path(findings.file).absolute().parent
     cameras = [
-        camera.model_copy(update={"name": camera.name or camera.id, **with_password(("cameras", index))})
+        camera.model_copy(
+            update={
+                "name": camera.name or camera.id,
+                "ca_file": camera.ca_file and str(directory / camera.ca_file),
+                **with_password(("cameras", index)),
+            }
+        )
         for index, camera in enumerate(config.cameras)
     ]
     mqtt = config.mqtt and config.mqtt.model_copy(update=with_password(("mqtt",)))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from edged.config_types import (
     AbsolutePath,
     Duration,
+    Fingerprint,
     Host,
     Name,
     OnFull,
@@ -127,6 +128,9 @@ class Camera(Table):
     password_file: Word | None = Field(default=None, examples=['password_file = "lobby.password"'])
     password: SecretStr = Field(default=SecretStr(""), exclude=True, repr=False)
     """Filled in from password_file; the file itself may not have this key."""
+    certificate: Fingerprint | None = Field(default=None, examples=['certificate = "sha256:…"'])
+    ca_file: Word | None = Field(default=None, examples=['ca_file = "cameras.pem"'])
+    """Absolute once the configuration is complete; in the file relative to its directory, like password_file."""
     priority: Annotated[int, Field(ge=0, le=MAX_PRIORITY)] = Field(default=0, examples=["priority = 10"])
     retention: CameraRetention = Field(default=CameraRetention(), examples=['retention = { min = "92d" }'])
     expect: Expect = Field(

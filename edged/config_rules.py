@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import ssl
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> No
     _one_camera_per_id(findings)
     _floors_below_ceilings(findings)
     _volumes_apart(findings)
+    _certificates(findings, directory)
     _passwords(findings, directory, environ)
 
 
@@ -226,6 +228,40 @@ def _volumes_apart(findings: Findings) -> None:
                 f"{later} and {earlier} ({name}) lie inside each other: one would count and destroy the other's files",
                 "directories that do not contain one another",
             )
+
+
+def _certificates(findings: Findings, directory: Path) -> None:
+    for index, camera in _tables(findings.raw, "cameras"):
+        given = [key for key in ("certificate", "ca_file") if key in camera]
+        url = camera.get("url")
+        for key in given:
+            if isinstance(url, str) and not url.startswith("rtsps://"):
+                findings.problem(
+                    ("cameras", index, key),
+                    "only a camera with rtsps:// has a certificate",
+                    "an rtsps:// url, or no such key",
+                )
+        if len(given) == 2:
+            findings.problem(
+                ("cameras", index, "ca_file"),
+                "stands beside certificate: only one of them can decide",
+                "one of the two",
+            )
+        authorities = camera.get("ca_file")
+        if isinstance(authorities, str) and not _holds_certificates(directory / authorities):
+            findings.problem(
+                ("cameras", index, "ca_file"),
+                f"{units.shown(str(directory / authorities))} cannot be read as certificates",
+                "a PEM file that the account of edged may read",
+            )
+
+
+def _holds_certificates(path: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str]) -> None:

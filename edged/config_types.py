@@ -182,6 +182,14 @@ def _host(value: str) -> str:
     return value
 
 
+def _fingerprint(value: str) -> str:
+    """As `openssl x509 -fingerprint -sha256` prints it, or without colons."""
+    digits = value.strip().lower().removeprefix("sha256:").removeprefix("sha256 fingerprint=").replace(":", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise _refuse("is not the SHA-256 fingerprint of a certificate", '"sha256:" and 64 hexadecimal digits')
+    return f"sha256:{digits}"
+
+
 def identifier(longest: int) -> AfterValidator:
     """What names files, topics and rows: safe in all of them."""
 
@@ -205,5 +213,6 @@ TimeZone = Annotated[str, AfterValidator(_timezone)]
 Profile = Annotated[str, AfterValidator(_profile)]
 OnFull = Annotated[str, AfterValidator(_on_full)]
 Reserve = Annotated[str, BeforeValidator(_reserve)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 Url = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_url)]
 Host = Annotated[str, AfterValidator(_host)]

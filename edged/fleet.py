@@ -61,6 +61,8 @@ def _settings(config: Config, camera: Camera) -> CameraSettings:
         password=camera.password.get_secret_value(),
         segment_ms=round(recording.segment.total_seconds() * 1000),
         sync_ms=sync_ms(round(recording.max_loss.total_seconds() * 1000)),
+        certificate=camera.certificate or "",
+        ca_file=camera.ca_file or "",
     )
 
 

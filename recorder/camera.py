@@ -56,6 +56,10 @@ class CameraSettings:
     password: str = field(repr=False)
     segment_ms: int
     sync_ms: int
+    certificate: str = ""
+    """rtsps: the fingerprint that the camera's certificate must have, "sha256:…"."""
+    ca_file: str = ""
+    """rtsps: whose certificates are trusted, where it is not the system's authorities."""
 
     @property
     def device(self) -> str:
@@ -78,9 +82,9 @@ class CameraView:
     connected: Connected | None
     samples: tuple[tuple[int, Stats], ...]
     """Reports of this session with the boottime at which they were true, oldest first."""
-    device: str = ""
+    device: str
     """What cameras behind one address share."""
-    recorded_ms: int = 0
+    recorded_ms: int
     """Boottime of the newest picture that went into a segment, in whichever session; before the first, of the start."""
 
 
@@ -283,6 +287,8 @@ class CameraRunner:
             segment_ms=settings.segment_ms,
             sync_ms=settings.sync_ms,
             terms=terms,
+            certificate=settings.certificate,
+            ca_file=settings.ca_file,
         )
         try:
             worker = await self._shared.forkserver.spawn(f"camera {settings.id}", self._wake.set)

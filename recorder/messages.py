@@ -74,6 +74,9 @@ class Start(Message, frozen=True, tag="start"):
     sync_ms: int
     """A file's data is synced at least this often; see `HELD_MS`."""
     terms: Terms
+    certificate: str = ""
+    """rtsps: the fingerprint of the camera's certificate; "" trusts whom `ca_file`, or else the system, trusts."""
+    ca_file: str = ""
 
     def __repr__(self) -> str:
         """Whoever prints or logs it, by intent or not, sees no password."""

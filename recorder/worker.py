@@ -28,6 +28,7 @@ from recorder.holes import Pause
 from recorder.messages import Connected, Cut, Ended, Granted, Hole, Refused, Start, Stop, Terms, ToWorker, Watch
 from recorder.outcome import SessionEnded
 from recorder.recording import Recording
+from recorder.rtsp.connection import Trust
 from recorder.rtsp.source import connect
 from recorder.stamps import NS_PER_S
 from recorder.stream import Source
@@ -211,7 +212,7 @@ class _Session:
             from recorder.testpattern import open_pattern  # noqa: PLC0415  (libav: only who needs it pays for it)
 
             return open_pattern(self._target, start.url)
-        return connect(start.url, start.username, start.password)
+        return connect(start.url, start.username, start.password, Trust(start.certificate, start.ca_file))
 
     def _end(self, ended: Ended) -> None:
         """Once: what the camera sent is closed and written, then `ended` are the last words."""

@@ -1,7 +1,7 @@
 """Media over UDP, for cameras that know nothing else: a pair of ports for each track.
 
-Imports the standard library and `recorder.rtp.reorder`. Only the camera's own datagrams are taken. They are read in bursts like everything else,
-but sooner, because what a full socket buffer cannot take is lost.
+Imports the standard library and `recorder.rtp.reorder`. Only the camera's own datagrams are taken. They are read in
+bursts like everything else, but sooner, because what a full socket buffer cannot take is lost.
 """
 
 from __future__ import annotations

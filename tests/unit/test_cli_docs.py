@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from edged import config_model, exits
 from edged.cli.main import VERBS, edgectl
 from edged.config import check
+from tests.support import tls
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 EDGECTL: Final = (DOCS / "edgectl.md").read_text("utf-8")
@@ -105,7 +106,8 @@ def test_the_full_example_is_valid_and_full(tmp_path: Path) -> None:
     example = re.search(r"```toml\n(.*?)```", CONFIGURATION, re.DOTALL)
     assert example
     raw = tomllib.loads(example[1])
-    for name in ("lobby.password", "mqtt.password"):
+    (tmp_path / "cameras.pem").write_text(tls.AUTHORITY.read_text())
+    for name in ("lobby.password", "gate.password", "mqtt.password"):
         (tmp_path / name).write_text("word")
         (tmp_path / name).chmod(0o600)
     (tmp_path / "edged.toml").write_text(example[1], "utf-8")

@@ -15,8 +15,10 @@ from edged import config, config_model, defaults
 from edged.config import ConfigError, Problem, check, load
 from storage.model import Bounds
 from storage.volume import VolumeSpec
+from tests.support import tls
 
 SECRET: Final = "geheim-4711"
+PIN: Final = "sha256:" + "0a" * 32
 
 FULL: Final = """
 [site]
@@ -230,6 +232,15 @@ def test_single_mistakes(folder: Path, text: str, key: str, words: str) -> None:
         ("id = 'a'\nurl = 'test://'\nexpect = { fps = 0 }", "cameras.a.expect.fps", "must be more than 0"),
         ("id = 'a'\nurl = 'test://'\nexpect = { witdh = 640 }", "cameras.a.expect.witdh", "is not a key"),
         ("id = 'a'\nurl = 'test://'\nenabled = 'yes'", "cameras.a.enabled", "true or false"),
+        (f"id = 'a'\nurl = 'rtsp://h/x'\ncertificate = '{PIN}'", "cameras.a.certificate", "only a camera with rtsps"),
+        ("id = 'a'\nurl = 'rtsps://h/x'\ncertificate = 'sha256:0a'", "cameras.a.certificate", "is not the SHA-256"),
+        ("id = 'a'\nurl = 'rtsps://h/x'\nca_file = 'lobby.password'", "cameras.a.ca_file", "cannot be read as certif"),
+        ("id = 'a'\nurl = 'rtsps://h/x'\nca_file = 'none.pem'", "cameras.a.ca_file", "cannot be read as certificates"),
+        (
+            f"id = 'a'\nurl = 'rtsps://h/x'\ncertificate = '{PIN}'\nca_file = '{tls.AUTHORITY}'",
+            "cameras.a.ca_file",
+            "stands beside certificate",
+        ),
         ("id = 'a'\nurl = 'test://'\npriority = true", "cameras.a.priority", "a whole number"),
         ("id = 'a/b'\nurl = 'test://'", "cameras.a/b.id", "is not 1 to 32 of a-z, 0-9 and -"),
     ],
@@ -239,6 +250,16 @@ def test_mistakes_of_a_camera(folder: Path, lines: str, key: str, words: str) ->
     assert list(found) == [key]
     assert words in found[key].problem
     assert SECRET not in str(found[key])
+
+
+def test_certificates_of_cameras(folder: Path) -> None:
+    (folder / "cameras.pem").write_text(tls.AUTHORITY.read_text())
+    pinned = ":".join(["0A"] * 32)
+    text = with_camera(f"id = 'a'\nurl = 'rtsps://h/x'\ncertificate = '{pinned}'")
+    text += "\n[[cameras]]\nid = 'b'\nurl = 'rtsps://h/y'\nca_file = 'cameras.pem'"
+    first, second = load(written(folder, text)).cameras
+    assert (first.certificate, first.ca_file) == (PIN, None)
+    assert (second.certificate, second.ca_file) == (None, str(folder / "cameras.pem"))
 
 
 def test_two_cameras_of_one_id_are_named_by_position(folder: Path) -> None:
