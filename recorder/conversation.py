@@ -174,12 +174,15 @@ class Conversation:
     async def _hole(self, hole: Hole) -> Event | None:
         """Nothing for the machine: the session goes on, and so does the recording."""
         now = self._clock.now()
-        if not self._began_ms <= hole.start_boottime_ms < hole.end_boottime_ms <= now.boottime_ms:
+        if not hole.start_boottime_ms < hole.end_boottime_ms <= now.boottime_ms:
             return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
-        start, end = (now.plus_ms(ms - now.boottime_ms) for ms in (hole.start_boottime_ms, hole.end_boottime_ms))
-        lasted_s = (hole.end_boottime_ms - hole.start_boottime_ms) / 1000
-        detail = f"the camera sent no picture for {lasted_s:.1f} s and went on. Check the camera's load and network"
-        await self._books.hole(start, end, detail)
+        # What a camera had in store when we connected is older than the session: that time is told of already.
+        start_ms = max(hole.start_boottime_ms, self._began_ms)
+        lasted_ms = hole.end_boottime_ms - start_ms
+        if lasted_ms > 0:
+            start = now.plus_ms(start_ms - now.boottime_ms)
+            said = f"the camera sent no picture for {lasted_ms / 1000:.1f} s and went on"
+            await self._books.hole(start, start.plus_ms(lasted_ms), f"{said}. Check the camera's load and its network")
         return None
 
     def _put_down(self, seq: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from storage.gaps import open_gap
+from storage.gaps import in_progress, open_gap
 from storage.model import GapCause
 from storage.rows import CameraRow
 from storage.runs import Point
@@ -19,7 +19,7 @@ def note(
 ) -> None:
     """Nothing came between `start` and `end`. Told twice, it is noted once; what a gap says is not said again."""
     lasting = open_gap(connection, camera.number)
-    if lasting is not None and lasting.start <= start:
+    if lasting is not None and lasting.start <= start and not in_progress(connection, camera.number):
         return
     said = connection.execute(
         "SELECT 1 FROM gaps WHERE camera = ? AND boot = ? AND end_boot = ? AND start_boottime_ms <= ?"

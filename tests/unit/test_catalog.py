@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import alarms, catalog, coverage, gaps, queries, runs
+from storage import alarms, catalog, coverage, gaps, holes, queries, runs
 from storage.answers import Severity, Tail
 from storage.errors import NotOpen, UnknownCamera
 from storage.migrations import migrate
@@ -101,6 +101,59 @@ def test_a_new_camera_is_starting_until_its_first_segment(book: Book) -> None:
     assert book.coverage(10) == (7000, 2000, 0), (
         "a segment in progress counts; before the camera was known nothing does"
     )
+
+
+def pause(book: Book, start: Moment, end: Moment) -> None:
+    boot = book.life.boot
+    detail = "the camera sent no picture"
+    holes.note(
+        book.db, camera_row(book.db, "lobby"), Point.of(boot, start), Point.of(boot, end), GapCause.STALLED, detail
+    )
+
+
+def test_a_pause_within_a_segment_is_a_gap_and_not_recorded(book: Book) -> None:
+    """Told while its segment is open, or committed already; once however often."""
+    book.enrol(at(0))
+    book.open(1, at(0))
+    pause(book, at(3), at(9))
+    pause(book, at(3), at(9))
+    assert book.gaps() == [(3, 9, "stalled")]
+    assert book.coverage(20) == (14_000, 6_000, 0)
+    book.open(2, at(20))
+    book.close(1, at(20))
+    pause(book, at(12), at(15))
+    book.close(2, at(30))
+    assert book.gaps() == [(3, 9, "stalled"), (12, 15, "stalled")]
+    assert book.coverage(30) == (21_000, 9_000, 0)
+
+
+def test_a_pause_across_a_cut_and_one_before_the_end_of_a_session(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.open(2, at(10))
+    pause(book, at(8), at(12))
+    book.close(1, at(10))
+    book.gap(None, GapCause.DROPPED, at(20))
+    pause(book, at(15), at(19))
+    book.close(2, at(20))
+    assert book.gaps() == [(8, 12, "stalled"), (15, 19, "stalled"), (20, None, "dropped")]
+    assert book.coverage(25) == (12_000, 13_000, 0)
+    pause(book, at(21), at(24))
+    assert len(book.gaps()) == 3, "it is not recorded anyway"
+
+
+def test_a_pause_stays_when_its_segment_is_salvaged_short_or_destroyed(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    pause(book, at(3), at(9))
+    book.gap(None, GapCause.WORKER_CRASH, at(12))
+    book.salvage(1, 10_000, GapCause.WORKER_CRASH)
+    assert book.coverage(20) == (4_000, 16_000, 0)
+    row = segment_by_seq(book.db, "lobby", 1)
+    assert row is not None
+    catalog.discard(book.db, row)
+    catalog.forget(book.db, row)
+    assert book.coverage(20) == (4_000, 16_000, 0)
 
 
 def test_segments_that_join_leave_no_gap(book: Book) -> None:

@@ -164,6 +164,34 @@ def test_a_process_that_hung_up_or_said_its_last_word_and_stays_is_killed() -> N
         assert camera.at_due() == (Kill(),)
 
 
+def test_waiting_at_the_gate_is_no_attempt() -> None:
+    """The wait before the next one is counted from when this one was let in."""
+    camera = Camera(chance=0.5)
+    camera.pass_ms(30_000)
+    admitted_ms = camera.now.boottime_ms
+    camera.pass_ms(300).feed(Spawned(admitted_ms), ended(GapCause.REFUSED), Exited(0))
+    assert next_due_ms(camera.state, LIMITS) == admitted_ms + LIMITS.backoff_base_ms // 2
+
+
+def test_at_a_cut_two_segments_are_open_and_each_comes_to_its_own_end() -> None:
+    camera = Camera().recording()
+    assert camera.feed(Opened(2)) == ()
+    assert camera.feed(Committed(1)) == ()
+    assert camera.state.unclosed == {2}
+    camera.feed(Opened(3))
+    assert camera.feed(Abandoned(2, GapCause.IO_ERROR, "bad disk")) == (Salvage(frozenset({2})),)
+    assert (camera.state.phase, camera.state.cause) == (Phase.RECORDING, None), "its successor is written"
+    camera.feed(Opened(4))
+    assert camera.feed(Abandoned(4, GapCause.IO_ERROR, "bad disk")) == (
+        BeginGap(None, GapCause.IO_ERROR, "bad disk"),
+        Salvage(frozenset({4})),
+    )
+    assert camera.feed(Abandoned(3, GapCause.IO_ERROR, "bad disk")) == (Salvage(frozenset({3})),)
+    assert camera.state.phase is Phase.HELD_BACK
+    camera.feed(Opened(5), Opened(6))
+    assert camera.feed(Exited(-11))[1:] == (Salvage(frozenset({5, 6})),)
+
+
 def test_another_cause_splits_the_gap_where_it_shows_and_the_same_is_not_told_again() -> None:
     camera = Camera()
     camera.feed(Spawned())
@@ -356,6 +384,7 @@ def test_l1_the_next_attempt_begins_in_time(*, hang_ms: int, failures: int, chan
     assert (next_due_ms(camera.state, LIMITS) or 0) - T0.boottime_ms <= LIMITS.connect_ms
 
 
+UNAUTHORISED = GapCause.UNAUTHORISED
 CAUSES = st.sampled_from([GapCause.DROPPED, GapCause.REFUSED, GapCause.UNAUTHORISED, GapCause.STALLED])
 SEQS = st.integers(1, 5)
 FROM_WORKER = st.one_of(
@@ -378,34 +407,47 @@ FROM_WORKER = st.one_of(
     dies=st.booleans(),
 )
 def test_whatever_happens(steps: list[tuple[int, Event | None]], chance: float, *, dies: bool) -> None:
-    """Every session that ends while not recording has told a cause; never two processes; a stop always ends in 8 s.
+    """Every session that ends while not recording has told a cause; never two processes; a stop always ends in 8 s;
+    each segment that was opened is committed or salvaged; the next attempt comes neither too soon nor too late.
 
     None in `steps` stands for the end of the process.
     """
     camera = Camera(chance)
     alive, spawning = False, True
     gap: GapCause | None = GapCause.STARTING
+    begun_ms, unclosed = camera.now.boottime_ms, set[int]()
     for wait_ms, wanted in steps:
         if spawning:
-            spawning, alive = False, True
-            assert Spawn() not in camera.feed(Spawned())
+            spawning, alive, begun_ms, unclosed = False, True, camera.now.boottime_ms, set()
+            assert Spawn() not in camera.feed(Spawned(begun_ms))
         camera.pass_ms(wait_ms)
         event = (wanted or Exited(-9)) if alive else Tick()
         actions = camera.feed(event)
         alive = alive and not isinstance(event, Exited)
         if isinstance(event, Opened):
             gap = None
+            unclosed.add(event.seq)
+        if isinstance(event, Committed):
+            unclosed.discard(event.seq)
         for action in actions:
             if isinstance(action, BeginGap):
                 assert action.cause is not gap
                 assert action.at is None or gap is not None or isinstance(event, Withheld)
                 gap = action.cause
+            if isinstance(action, Salvage):
+                unclosed -= action.seqs
         assert gap is camera.state.cause
+        assert unclosed == camera.state.unclosed
         if not alive:
             assert gap is not None
+            assert not unclosed
         assert Spawn() not in actions or not alive
         spawning = Spawn() in actions
         assert spawning or next_due_ms(camera.state, LIMITS) is not None
+        if camera.state.phase is Phase.BACKING_OFF and isinstance(event, Exited):
+            wait = camera.state.due_ms - begun_ms
+            assert wait <= max(LIMITS.backoff_cap_ms, camera.now.boottime_ms - begun_ms) or gap is UNAUTHORISED
+            assert gap is not UNAUTHORISED or wait >= LIMITS.unauthorised_ms
     finish_within_8_s(camera, alive=alive, dies=dies)
 
 
