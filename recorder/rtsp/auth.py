@@ -19,6 +19,7 @@ _HASHES: Final[Mapping[str, Callable[[bytes], str]]] = {
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
 _SCHEME: Final = re.compile(r"(?:^|,)\s*(Digest|Basic)(?=\s|,|$)", re.IGNORECASE)
+_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _FIELD: Final = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
 MAX_CHALLENGE: Final = 4_096
 """Characters; what is behind is left out."""
@@ -133,8 +134,9 @@ def _quoted(text: str) -> str:
 
 def _challenges(header: str) -> list[Challenge]:
     """Those of one header that we know; a camera may put several into it."""
-    schemes = list(_SCHEME.finditer(header))
-    ends = [found.start() for found in schemes[1:]] + [len(header)]
+    plain = _TEXT.sub(lambda found: "_" * len(found[0]), header)  # no scheme is named inside quotes
+    schemes = list(_SCHEME.finditer(plain))
+    ends = [*(found.start() for found in schemes), len(header)][1:]
     parsed = (_challenge(one[1], header[one.end() : end]) for one, end in zip(schemes, ends, strict=True))
     return [challenge for challenge in parsed if challenge is not None]
 
