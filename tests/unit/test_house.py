@@ -29,7 +29,7 @@ ROOMS: Final = {
 """Which of our rooms each room may enter."""
 
 KEPT: Final = {
-    "av": {"recorder"},
+    "av": {"recorder.testpattern", "recorder.probe"},  # what records a camera does without
     "paho": {"mqtt"},
     "sqlite3": {"storage"},
     "sqlite_utils": {"storage"},
@@ -44,8 +44,10 @@ KEPT: Final = {
 }
 """Libraries that not everybody may import: rooms, or single modules."""
 
-LEAN: Final = {"sqlite3", "sqlite_utils", "asyncio", "pydantic", "aiohttp", "paho", "click", "rich", "watchdog"}
-"""What a camera's worker cannot afford, at several MB for each camera."""
+LEAN: Final = {
+    "sqlite3", "sqlite_utils", "asyncio", "pydantic", "aiohttp", "paho", "click", "rich", "watchdog", "av", "numpy",
+}  # fmt: skip
+"""What a camera's worker cannot afford, at several MB for each camera; the test pattern loads libav when it starts."""
 
 MAX_LINES: Final = 400
 """A module longer than this is two modules."""
@@ -179,6 +181,7 @@ def test_entry_modules_import_nothing_because_each_worker_runs_them_again() -> N
         ("mqtt.planted", "import recorder"),
         ("recorder.planted", "def late():\n    from edged.config import load"),
         ("edged.planted", "import av.container"),
+        ("recorder.planted", "def late():\n    import av"),
         ("storage.planted", "from av import open"),
         ("edged.planted", "import paho.mqtt.client as paho"),
         ("edged.planted", "def late():\n    import sqlite3"),
@@ -196,7 +199,8 @@ def test_a_planted_trespass_is_caught(name: str, source: str) -> None:
     ("name", "source"),
     [
         ("edged.planted", "from recorder import worker\nfrom mqtt.client import Link\nimport storage.model"),
-        ("recorder.planted", "import av\nimport asyncio\nfrom . import wire"),
+        ("recorder.planted", "import asyncio\nfrom . import wire"),
+        ("recorder.testpattern", "import av"),
         ("storage.planted", "import sqlite3\nimport sqlite_utils"),
         ("edged.planted", "import averages\nfrom storages import model"),
     ],
