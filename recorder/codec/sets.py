@@ -55,7 +55,7 @@ class H264Sets:
         return all(sps.progressive for sps in self._parsed.values())
 
     def put(self, unit: bytes) -> None:
-        if not 4 <= len(unit) <= SET_BYTES_MAX:
+        if not 2 <= len(unit) <= SET_BYTES_MAX:
             return
         kind = unit[0] & 0x1F
         try:
@@ -108,7 +108,7 @@ class H265Sets:
         return self._made
 
     def put(self, unit: bytes) -> None:
-        if not 4 <= len(unit) <= SET_BYTES_MAX or unit[0] & 1 or unit[1] >> 3:
+        if not 3 <= len(unit) <= SET_BYTES_MAX or unit[0] & 1 or unit[1] >> 3:
             return
         kind = unit[0] >> 1 & 0x3F
         try:

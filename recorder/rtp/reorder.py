@@ -23,7 +23,7 @@ class Reorder:
 
     def __init__(self) -> None:
         self._next: int | None = None
-        self._waiting: dict[int, bytes] = {}
+        self._waiting: dict[int, tuple[int, bytes]] = {}
         self._since_ns = 0
         self.late = 0
         """Packets that came too late, or twice."""
@@ -48,29 +48,29 @@ class Reorder:
             return [*ready, packet]
         if not self._waiting:
             self._since_ns = now_ns
-        self._waiting[sequence] = packet
-        return [*self._in_turn(now_ns), *self.overdue(now_ns)]
+        self._waiting[sequence] = (now_ns, packet)
+        return [*self._in_turn(), *self.overdue(now_ns)]
 
     def overdue(self, now_ns: int) -> list[bytes]:
         """What has waited long enough; to be asked now and then while nothing arrives."""
         ready: list[bytes] = []
         while self._waiting and (now_ns - self._since_ns >= WAIT_NS or len(self._waiting) > WAITING_MAX):
             self._next = min(self._waiting, key=self._ahead)
-            ready += self._in_turn(now_ns)
+            ready += self._in_turn()
         return ready
 
-    def _in_turn(self, now_ns: int) -> list[bytes]:
+    def _in_turn(self) -> list[bytes]:
         ready: list[bytes] = []
         while self._next is not None and self._next in self._waiting:
-            ready.append(self._waiting.pop(self._next))
+            ready.append(self._waiting.pop(self._next)[1])
             self._next = (self._next + 1) & 0xFFFF
-        if ready:
-            self._since_ns = now_ns
+        if ready and self._waiting:
+            self._since_ns = min(arrival for arrival, _ in self._waiting.values())
         return ready
 
     def _drain(self) -> list[bytes]:
         order = sorted(self._waiting, key=self._ahead)
-        ready = [self._waiting[sequence] for sequence in order]
+        ready = [self._waiting[sequence][1] for sequence in order]
         self._waiting.clear()
         return ready
 

@@ -27,6 +27,9 @@ class Payloads(Protocol):
     def take(self, buffer: Buffer, start: int, end: int, ticks: int, lost: bool, out: list[Item]) -> bool:
         """False for what makes no sense."""
 
+    def flush(self, out: list[Item]) -> None:
+        """The stream has ended: what still waits goes out."""
+
 
 class Samples:
     """Payloads that are nothing but samples."""
@@ -43,6 +46,9 @@ class Samples:
         if count:
             out.append(Unit(False, ticks, count, True, bytes(buffer[start : end - odd])))
         return not odd
+
+    def flush(self, out: list[Item]) -> None:
+        pass
 
 
 class Aac:
@@ -154,6 +160,10 @@ class Aac:
             self._held.append(unit)
         else:
             out.append(unit)
+
+    def flush(self, out: list[Item]) -> None:
+        held, self._held = self._held, []
+        out.extend(sorted(held, key=itemgetter(1)))
 
     def _release(self, ticks: int, out: list[Item]) -> None:
         """What is interleaved waits until a packet shows that nothing older comes."""

@@ -114,7 +114,8 @@ class SoundTrack(Reception):
             self.nonsense += 1
 
     def flush(self, out: list[Item]) -> None:
-        """The stream has ended; sound waits for nothing."""
+        """The stream has ended: what still waits goes out."""
+        self._payloads.flush(out)
 
 
 def video_track(media: Media, losses: Losses | None = None) -> VideoTrack:
