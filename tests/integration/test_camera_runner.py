@@ -14,13 +14,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from recorder import process as process_module
 from recorder.camera import CameraRunner, CameraSettings, Phase, Shared
 from recorder.desk import Desk
 from recorder.gate import Gate, Pace
-from recorder.messages import Closed, Granted, Opening, Refused, Terms
+from recorder.messages import Closed, Cut, Granted, Opening, Refused, Terms
 from recorder.narration import Chorus
 from recorder.process import Forkserver, WorkerProcess
 from recorder.session import Limits
@@ -229,10 +230,14 @@ async def test_what_never_records_says_why_and_is_tried_again(
     [
         ("frozen", GapCause.WORKER_CRASH, ["open", "gap", "salvage"]),
         ("crashing", GapCause.WORKER_CRASH, ["open", "gap", "salvage"]),
+        ("faulting", GapCause.WORKER_CRASH, ["open", "gap", "salvage"]),
         ("garbling", GapCause.BAD_DATA, ["open", "gap", "salvage"]),
         ("lying", GapCause.BAD_DATA, ["open", "gap", "salvage"]),
         ("clairvoyant", GapCause.BAD_DATA, ["open", "gap", "salvage"]),
         ("meddling", GapCause.BAD_DATA, ["open", "gap", "salvage"]),
+        ("repeating", GapCause.BAD_DATA, ["open", "close", "gap"]),
+        ("dreaming", GapCause.BAD_DATA, ["open", "gap", "salvage"]),
+        ("hoarding", GapCause.WORKER_CRASH, ["open", "open", "gap", "salvage", "salvage"]),
         ("dropping", GapCause.DROPPED, ["open", "close", "gap"]),
     ],
 )
@@ -241,7 +246,7 @@ async def test_a_session_that_dies_leaves_a_gap_from_the_end_of_what_is_recorded
 ) -> None:
     keeper = Notebook()
     async with running(forkserver, keeper, behaviour, SHORT):
-        await keeper.until(lambda: keeper.kinds().count("open") >= 2)
+        await keeper.until(lambda: len(keeper.kinds()) > len(left))
         facts = [fact for fact in keeper.facts if fact[0] != "terms"]
         assert keeper.kinds()[: len(left) + 1] == [*left, "open"]
         assert next(fact for fact in facts if fact[0] == "gap")[:3] == ("gap", cause, True)
@@ -448,3 +453,81 @@ async def nothing_but_helpers() -> None:
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_worker_that_reads_where_nothing_is_ends_by_sigsegv_and_the_gap_says_so(
+    forkserver: Forkserver,
+) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "faulting"):
+        await keeper.until(keeper.gaps)
+    assert "its recording process was ended by SIGSEGV" in str(next(f for f in keeper.facts if f[0] == "gap")[3])
+
+
+async def test_a_pause_is_told_as_far_as_it_lies_within_the_session(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "pausing") as runner:
+        await keeper.until(lambda: any(fact[0] == "hole" for fact in keeper.facts))
+        assert runner.view.cause is None
+    (hole,) = [fact for fact in keeper.facts if fact[0] == "hole"]
+    assert 0 < int(str(hole[1])) < 20_000
+    assert "the camera sent no picture for " in str(hole[2])
+
+
+async def test_what_a_runner_leaves_is_worked_off_by_its_desk_and_by_the_next_runner(forkserver: Forkserver) -> None:
+    """A reload replaces the runner: neither facts that wait nor segments that cannot be salvaged yet are forgotten."""
+    keeper = Notebook(failing={"close": WriteFailed("no space", "make some")})
+    keeper.hashing.clear()
+    desk = Desk(CAMERA, keeper)
+    runner = runner_of(forkserver, keeper, "crashing", desk=desk)
+    task = asyncio.create_task(runner.run())
+    await keeper.until(lambda: "gap" in keeper.kinds())
+    await runner.stop(GapCause.RELOAD)
+    await task
+    second = runner_of(forkserver, keeper, "obedient", desk=desk)
+    task = asyncio.create_task(second.run())
+    await keeper.until(lambda: len(keeper.openings) >= 2)
+    await second.stop(GapCause.DISABLED)
+    await task
+    desk.mind()
+    assert not desk.is_clear
+    assert not {"salvage", "close"} & set(keeper.kinds())
+    keeper.failing.clear()
+    keeper.hashing.set()
+    await keeper.until(lambda: {"salvage", "close"} <= set(keeper.kinds()))
+    while not desk.is_clear:  # noqa: ASYNC110  (it tells nobody)
+        await asyncio.sleep(0.01)
+    await desk.finish(0)
+
+
+async def test_terms_that_change_while_a_process_is_made_reach_it(
+    forkserver: Forkserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawn = Forkserver.spawn
+    later = msgspec.structs.replace(TERMS, floor_s=61)
+
+    async def spawn_late(server: Forkserver, name: str, wake: Callable[[], None]) -> WorkerProcess:
+        runner.set_terms(later)
+        return await spawn(server, name, wake)
+
+    monkeypatch.setattr(Forkserver, "spawn", spawn_late)
+    keeper = Notebook()
+    async with running(forkserver, keeper, "obedient") as runner:
+        await keeper.until(lambda: keeper.openings)
+        runner.cut("test")
+        await keeper.until(lambda: len(keeper.openings) >= 2)
+        assert keeper.openings[-1].terms == later
+
+
+async def test_a_worker_that_cannot_be_told_to_cut_is_replaced(
+    forkserver: Forkserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go on recording as if the clock had not been set."""
+    send = WorkerProcess.send
+    monkeypatch.setattr(WorkerProcess, "send", lambda worker, m: not isinstance(m, Cut) and send(worker, m))
+    keeper = Notebook()
+    async with running(forkserver, keeper, "obedient") as runner:
+        await keeper.until(lambda: keeper.openings)
+        runner.cut("clock step")
+        await keeper.until(keeper.gaps)
+    assert "does not hear" in str(next(f for f in keeper.facts if f[0] == "gap")[3])

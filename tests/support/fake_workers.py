@@ -6,6 +6,7 @@ limits need not wait for seconds.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import signal
@@ -21,6 +22,7 @@ from recorder.messages import (
     Cut,
     Ended,
     Granted,
+    Hole,
     Opening,
     Refused,
     Start,
@@ -236,6 +238,50 @@ def overlapping(session: Session) -> None:
     session.end()
 
 
+def hoarding(session: Session) -> None:
+    """Begins one segment after the other and closes none."""
+    session.connected()
+    for _ in range(3):
+        session.open()
+        session.seq += 1
+    session.until_eof()
+
+
+def repeating(session: Session) -> None:
+    """Closes its first segment twice."""
+    session.connected()
+    session.open()
+    session.close()
+    session.seq -= 1
+    session.close()
+    session.until_eof()
+
+
+def pausing(session: Session) -> None:
+    """Its camera paused before the session began, within it, and goes on."""
+    began_ms = boottime_ms()
+    session.connected()
+    session.open()
+    wire.send(session.sock, Hole(began_ms - 60_000, began_ms - 50_000))
+    wire.send(session.sock, Hole(began_ms - 60_000, boottime_ms()))
+    session.until_eof()
+
+
+def dreaming(session: Session) -> None:
+    """Tells of a pause that is yet to come."""
+    session.connected()
+    session.open()
+    wire.send(session.sock, Hole(boottime_ms(), boottime_ms() + 60_000))
+    session.until_eof()
+
+
+def faulting(session: Session) -> None:
+    """Reads where nothing is, as a parser fed by the network does."""
+    session.connected()
+    session.record(reports=3)
+    ctypes.string_at(0)
+
+
 def unread(session: Session) -> None:
     """Dies with its orders unread, right after its last words."""
     session.connected()
@@ -250,7 +296,8 @@ BEHAVIOURS: dict[str, Callable[[Session], None]] = {
     behaviour.__name__: behaviour
     for behaviour in (
         obedient, silent, stubborn, frozen, crashing, garbling, lying, anachronistic, clairvoyant, meddling, greedy,
-        flooding, refused, dropping, leaving, hanging_up, abandoning, overlapping, unread,
+        flooding, refused, dropping, leaving, hanging_up, abandoning, overlapping, hoarding, repeating,
+        pausing, dreaming, faulting, unread,
     )
 }  # fmt: skip
 
