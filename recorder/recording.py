@@ -39,6 +39,8 @@ LIVE_WAITS: Final = 2
 chance."""
 PAUSE_NS: Final = NS_PER_S // 2
 """Nothing came for so long: what files hold in memory is written, instead of waiting for a next frame (S6)."""
+SLOW_MS: Final = 200
+"""Pictures that last so long are written one by one: to wait for the next one would hold them back too long (S6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,8 @@ class Recording:
             else:
                 sound(stamp, actions)
         self._do(actions, now)
+        if self._pictures.frame_ms >= SLOW_MS and self._current is not None:
+            self._write(self._current, self._current.muxer.flush())
 
     def _let_go(self, now: Moment, now_ns: int) -> None:
         """Nothing comes, or only reports: what waits for a next unit must not wait for ever."""

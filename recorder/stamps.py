@@ -74,6 +74,11 @@ class Mender:
         """Ticks between the camera's own count and that which comes out: what its jumps amount to."""
         self.repaired = 0
 
+    @property
+    def frame_ms(self) -> int:
+        """How long the last unit lasts, as far as one can tell."""
+        return self._frame * 1000 // self._scale.rate
+
     def expect(self, media_now_ns: int | None) -> None:
         """The media time that is due now, as the arrivals so far say; None if that is unknown."""
         if media_now_ns is None:

@@ -1,4 +1,4 @@
-"""One session of a recording without process, disk or network: a source, a clock and a disk that do as they are told."""
+"""One session of a recording without process, disk or network: source, clock and disk do as they are told."""
 
 from __future__ import annotations
 

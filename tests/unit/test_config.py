@@ -185,7 +185,7 @@ def test_everything_wrong_is_told_at_once_with_what_to_write(folder: Path) -> No
         ),
         (SMALL + '[recording]\nsegment = "1s"', "recording.segment", "1s is outside 2s to 1h"),
         (SMALL + '[recording]\nsegment = "2h"', "recording.segment", "2h is outside 2s to 1h"),
-        (SMALL + '[recording]\nmax_loss = "500ms"', "recording.max_loss", "500ms is outside 2s to 1m"),
+        (SMALL + '[recording]\nmax_loss = "500ms"', "recording.max_loss", "500ms is outside 1s500ms to 1m"),
         (SMALL.replace('"1d"', '"1500ms"'), "retention.min", "must be whole seconds"),
         (SMALL + '[mqtt]\nhost = "mqtt://x"', "mqtt.host", "without mqtt://"),
         (SMALL + '[mqtt]\nhost = "x"\npassword = "y"', "mqtt.password", "does not belong in this file"),
