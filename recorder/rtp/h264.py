@@ -64,6 +64,23 @@ class H264Pictures(Pictures):
         kind = unit[0] & 0x1F
         return kind, _ROLES.get(kind, OTHER)
 
+    def makes_sense(self, kind: int, unit: bytes) -> bool:
+        try:
+            match kind:
+                case h264.SPS:
+                    h264.parse_sps(unit)
+                case h264.PPS:
+                    h264.parse_pps(unit)
+                case _ if kind in h264.SLICES:
+                    return unit[0] & 0x60 != 0 and h264.slice_kind(unit[:SLICE_HEAD_BYTES])[0]
+                case h264.SEI:
+                    return unit.rstrip(b"\x00")[-1:] == b"\x80"
+                case _:
+                    return kind == h264.AUD and len(unit) == 2
+        except Garbage:
+            return False
+        return True
+
     def suspicious(self, kind: int) -> bool:
         return kind in _SUSPICIOUS
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from recorder.codec import h265
+from recorder.codec.bits import Garbage
+from recorder.codec.sets import SLICE_HEAD_BYTES
 from recorder.rtp.packet import Buffer
 from recorder.rtp.pictures import OPENS, OTHER, SLICE, Pictures
 from recorder.stream import Item
@@ -58,6 +60,23 @@ class H265Pictures(Pictures):
             return kind | _ENHANCED, OTHER
         return kind, _ROLES[kind]
 
+    def makes_sense(self, kind: int, unit: bytes) -> bool:
+        try:
+            match kind:
+                case h265.VPS:
+                    h265.parse_vps(unit)
+                case h265.SPS:
+                    h265.parse_sps(unit)
+                case h265.PPS:
+                    h265.parse_pps(unit)
+                case _ if kind in h265.IRAP:
+                    h265.slice_pps(unit[:SLICE_HEAD_BYTES])
+                case _:
+                    return kind in _BESIDE and unit[1] & 7 != 0
+        except Garbage:
+            return False
+        return unit[1] & 7 != 0
+
     def suspicious(self, kind: int) -> bool:
         return kind in _OPENS or kind in h265.IRAP
 
@@ -66,5 +85,6 @@ class H265Pictures(Pictures):
         return any(kind in h265.IRAP for kind, _ in nals)
 
 
+_BESIDE: Final = frozenset({h265.AUD, h265.PREFIX_SEI, h265.PREFIX_SEI + 1})
 _ENHANCED: Final = 64
 """Added to the type of units of another layer than the base: kept, but no part of its pictures."""

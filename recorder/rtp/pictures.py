@@ -5,6 +5,9 @@ Standard library only, pure. Keeps S11: each picture comes out once, bit for bit
 The timestamp decides: units of one time are one picture. The marker bit only lets a picture out earlier, and only once
 it has proven itself, because cameras set it on every unit, on parameter sets, or never. Parameter sets and delimiters
 after a slice belong to the next picture whatever time they carry, as does all that comes without a slice.
+
+A unit whose forbidden bit is set was damaged, and who sends one sends others that cannot be told: from then on nothing
+is believed, parameter sets included, until a key frame whose units all make sense comes after a row of whole ones.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ NALS_MAX: Final = 2048
 """NAL units in a picture: the standards allow 600 slices."""
 PROBATION: Final = 4
 """Pictures in a row, a key frame among them, whose last packet alone bore the marker; then the marker is believed."""
+DOUBT_UNITS: Final = 17
+"""After a damaged NAL unit so many whole ones, less one, are wanted: of random bytes each second one is damaged."""
 START_CODE: Final = b"\x00\x00\x01"
 _LENGTH: Final = struct.Struct(">I")
 OTHER: Final = 0
@@ -45,9 +50,9 @@ class Pictures:
     """
 
     __slots__ = (
-        "_agreed", "_begun", "_broken", "_counted", "_fragment_at", "_key_seen", "_losses", "_marked", "_marker",
-        "_marks", "_mixed", "_nals", "_out_at", "_role", "_sets", "_slices", "_stamp", "_tail", "_ticks", "_usual",
-        "data", "middle",
+        "_agreed", "_begun", "_broken", "_counted", "_doubt", "_fragment_at", "_key_seen", "_losses", "_marked",
+        "_marker", "_marks", "_mixed", "_nals", "_out_at", "_role", "_sets", "_slices", "_stamp", "_tail", "_ticks",
+        "_usual", "data", "middle",
     )  # fmt: skip
 
     HEAD: ClassVar[int]
@@ -69,6 +74,7 @@ class Pictures:
         self._role = OTHER
         self._usual = 0
         self._broken = False
+        self._doubt = 0
         self._begun = False
         self._counted: int | None = None
         self._out_at: int | None = None
@@ -91,6 +97,10 @@ class Pictures:
 
     def is_key(self, nals: list[tuple[int, int]]) -> bool:
         """Whether decoding can begin with the picture of these units (type, place in `data`)."""
+        raise NotImplementedError
+
+    def makes_sense(self, kind: int, unit: bytes) -> bool:
+        """Whether a unit, of which the beginning is enough, can be one of a key frame."""
         raise NotImplementedError
 
     def suspicious(self, kind: int) -> bool:
@@ -206,6 +216,12 @@ class Pictures:
 
     def _open(self, unit: Buffer, out: list[Item]) -> int:
         """Makes room for a NAL unit that begins like `unit`: where its length will stand, or -1 if it is left out."""
+        if unit[0] & 0x80:
+            self._break()
+            self._doubt = DOUBT_UNITS
+            return -1
+        if self._doubt > 1:
+            self._doubt -= 1
         kind, role = self.role(unit)
         if role == SLICE:
             self._slice(unit[self.HEAD] & 0x80 != 0, out)
@@ -294,7 +310,8 @@ class Pictures:
         """The picture is lost; parameter sets that came with it whole count all the same."""
         if self._broken:
             return
-        self._note_sets(self._nals, len(self.data))
+        if not self._doubt:
+            self._note_sets(self._nals, len(self.data))
         self._clear()
         self._broken = True
         if self._begun and self._counted != self._stamp:
@@ -322,8 +339,15 @@ class Pictures:
             following = [(kind, at - cut) for kind, at in nals[self._tail :]]
             rest = bytes(data[cut:])
             del data[cut:], nals[self._tail :]
-        self._note_sets(nals, len(data))
         key = self.is_key(nals)
+        if self._doubt and not (self._doubt == 1 and key and self._is_sound(nals)):
+            self._losses.frames += 1
+            self._clear()
+            data += rest
+            nals += following
+            return
+        self._doubt = 0
+        self._note_sets(nals, len(data))
         parameters: Parameters | None = None
         if key:
             self._key_seen = True
@@ -341,6 +365,13 @@ class Pictures:
             if self.role(head)[1] == SLICE:
                 return head
         return b""
+
+    def _is_sound(self, nals: list[tuple[int, int]]) -> bool:
+        """Every unit makes sense."""
+        ends = [*(at for _, at in nals[1:]), len(self.data)]
+        return all(
+            self.makes_sense(kind, bytes(self.data[at + 4 : end])) for (kind, at), end in zip(nals, ends, strict=True)
+        )
 
     def _note_sets(self, nals: list[tuple[int, int]], end: int) -> None:
         if not nals or (len(nals) == 1 and self._slices):
