@@ -54,7 +54,7 @@ class Bad:
     second: Picture | None = None
     """What it shows later."""
     shows_s: float = 0.0
-    """Its fault cannot be seen before that: until then nothing is lost."""
+    """Before that its fault cannot be told from patience with it: until then there is no gap."""
 
 
 def bad(name: str, *causes: GapCause, **more: object) -> Bad:
@@ -77,7 +77,7 @@ CONNECTION: Final = (
 )
 PICTURES: Final = (
     bad("payload", *BREAKS, Cause.NO_KEYFRAME, faults=Faults(random_payload_after_s=4)),
-    bad("keyless", Cause.NO_KEYFRAME, faults=Faults(no_keys_from_s=0), records=False),
+    bad("keyless", Cause.NO_KEYFRAME, faults=Faults(no_keys_from_s=0), records=False, shows_s=40),
     bad("one-key", Cause.NO_KEYFRAME, picture=replace(TINY, gop=100_000, seconds=90), shows_s=40),
     bad("size", faults=Faults(switch_after_s=5), second=replace(TINY, width=320, height=192)),
     bad("sets", faults=Faults(switch_after_s=5), second=replace(TINY, b_frames=2)),
@@ -86,7 +86,7 @@ PICTURES: Final = (
 TIMES: Final = (
     bad("fast", faults=Faults(time=Time(factor=1.5)), sound=G711),
     bad("back", faults=Faults(time=Time(from_s=5, jump_s=-60)), sound=G711),
-    bad("reverse", *BREAKS, faults=Faults(time=Time(from_s=5, factor=-1, jump_s=100))),
+    bad("reverse", faults=Faults(time=Time(from_s=5, factor=-1, jump_s=100))),
     bad("far", faults=Faults(time=Time(from_s=5, jump_ticks=2**31)), sound=G711),
     bad("ntp-later", faults=Faults(ntp_step_after_s=5, ntp_step_s=2), sound=G711),
     bad("ntp-earlier", faults=Faults(ntp_step_after_s=5, ntp_step_s=-2), sound=G711),
@@ -226,7 +226,7 @@ def account_faults(edged: Daemon, camera: Bad, played: FaultCamera, profile: Pro
         faults.append(f"its gaps say {sorted(causes)}")
     if not expected:
         faults += [f"a gap {gap.cause}: {gap.detail}" for gap in gaps if GapCause(gap.cause) in causes]
-        faults += frames.compare_video(sent, files)
+        faults += frames.compare_video(sent, files) if camera.records else []
     # Controls: without one of its gaps, or of its segments, there is a hole
     for planted in (claim for claim in all_claims if claim.end - claim.start > accounting.SECOND_S):
         others = [claim for claim in all_claims if not planted.holds(claim)]
