@@ -248,6 +248,16 @@ def test_it_reads_as_if_libav_had_written_it(wish: Picture, heard: SoundWish | N
             assert (mine.start_time or 0) == (libavs.start_time or 0) == 0
 
 
+@pytest.mark.parametrize("heard", [AAC, MULAW, SoundWish("aac", 32_000, 2)])
+def test_the_sound_is_what_it_was_said_to_be(heard: SoundWish) -> None:
+    told = sound(heard)
+    data = file_of(PLAIN, heard, pictures(PLAIN, 1), sounds(heard, 1))
+    with av.open(io.BytesIO(data), "r") as container:
+        context = container.streams.audio[0].codec_context
+        assert (context.name, context.sample_rate, context.channels) == (told.codec, told.rate, told.channels)
+        assert (context.extradata or b"") == told.config
+
+
 # --- box by box -------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +283,9 @@ def test_dialects_and_names(wish: Picture, heard: Sound | None, brand: bytes, en
                for trak, rate in zip(traks, [RATE, heard.rate if heard else 0], strict=False))  # fmt: skip
     assert descriptions[0].endswith(parameters(wish).record)
     assert struct.unpack_from(">HH", descriptions[0], 8 + 8 + 24) == (160, 90)
+    if heard is not None:
+        channels, _, _, _, rate = struct.unpack_from(">HHHHI", descriptions[1], 8 + 8 + 16)
+        assert (channels, rate >> 16) == (heard.channels, heard.rate if heard.rate < 1 << 16 else 0)
 
 
 def test_only_key_frames_are_entrances() -> None:
@@ -408,6 +421,16 @@ def test_times_of_decoding_that_do_not_rise_move_nothing_else() -> None:
     assert [pts for _, pts in times] == [frame.pts for frame in frames]
     assert [dts for dts, _ in times[10:13]] == [frames[10].dts, frames[10].dts + 1, frames[10].dts + 2]
     assert all(before < after for (before, _), (after, _) in pairwise(times))
+
+
+def test_packets_of_sound_whose_times_do_not_rise_are_kept() -> None:
+    packets = sounds(AAC, 1)
+    stuck = [replace(packet, pts=max(0, packet.pts - 2_000) if number % 9 == 5 else packet.pts)
+             for number, packet in enumerate(packets)]  # fmt: skip
+    heard = found(file_of(PLAIN, AAC, pictures(PLAIN, 1), stuck))["audio"]
+    assert [packet.data for packet in heard] == [packet.data for packet in packets]
+    assert all(before.pts < after.pts for before, after in pairwise(heard))
+    assert all(abs(packet.pts * 48_000 - meant.pts) <= 2_000 for packet, meant in zip(heard, packets, strict=True))
 
 
 def shown(data: bytes) -> list[tuple[int, int]]:
