@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from recorder.mp4.boxes import U32, box, full_box, u16, u32, u64
+from recorder.mp4.boxes import U32, box, full_box, u16, u32
 from recorder.stream import Codec, Parameters, Sound
 
 VIDEO_ID: Final = 1
@@ -80,7 +80,7 @@ def _video_track(parameters: Parameters, rate: int, lead: int, *, quicktime: boo
         box(configuration, parameters.record),
     )
     shown = u32(parameters.width << 16 & U32, parameters.height << 16 & U32)
-    edit = box(b"edts", full_box(b"elst", 1, 0, u32(1), u64(0, lead), u16(1, 0))) if lead else b""
+    edit = box(b"edts", full_box(b"elst", 0, 0, u32(1, 0, lead), u16(1, 0))) if lead else b""
     head = full_box(b"tkhd", 0, 3, u32(0, 0, VIDEO_ID, 0, 0), bytes(8), u16(0, 0, 0, 0), _MATRIX, shown)
     media_head = full_box(b"vmhd", 0, 1, bytes(8))
     return box(b"trak", head, edit, _media(b"vide", b"Video", rate, media_head, description, quicktime=quicktime))
