@@ -18,6 +18,7 @@ from recorder.codec.bits import Garbage
 from recorder.codec.sets import H264Sets, H265Sets, Sets
 from recorder.rtp.h264 import H264Pictures
 from recorder.rtp.h265 import H265Pictures
+from recorder.rtp.latm import Latm, latm_config
 from recorder.rtp.packet import HEADER_BYTES, Buffer, Header
 from recorder.rtp.pictures import UNIT_BYTES_MAX, Pictures
 from recorder.rtp.reception import Reception
@@ -181,6 +182,14 @@ def sound_track(media: Media, losses: Losses | None = None) -> SoundTrack:
         rate = media.clock_rate or parsed.rate
         sound = Sound(Codec.AAC, rate, parsed.channels or channels, config)
         return SoundTrack(media, sound, Aac(parsed, rate, media.fmtp), losses)
+    if media.encoding == "MP4A-LATM":
+        try:
+            parsed, config, frames = latm_config(media.fmtp)
+        except Garbage as error:
+            raise Unsupported(f"AAC sound as MP4A-LATM with {error} cannot be kept") from None
+        rate = media.clock_rate or parsed.rate
+        sound = Sound(Codec.AAC, rate, parsed.channels or channels, config)
+        return SoundTrack(media, sound, Latm(parsed, rate, frames), losses)
     raise Unsupported(f"sound codec {media.encoding or 'unknown'} cannot be kept")
 
 

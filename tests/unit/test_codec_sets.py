@@ -142,6 +142,17 @@ def test_sets_are_one_object_until_they_change(name: str) -> None:
     assert sets.known is before
 
 
+def test_sets_that_changed_and_changed_back_are_the_same_object() -> None:
+    sets, head = sets_of("high"), first_slice("high")
+    before = sets.at_key(head)
+    own = nal.split_annexb(encoded("high")[0])
+    sets.put(plain_sps(0, 20, 15))
+    for unit in own:
+        sets.put(unit)
+    assert before is not None
+    assert sets.at_key(head) is before
+
+
 def test_another_size_under_the_same_id_replaces_the_old() -> None:
     sets = sets_of("main")
     old = sets.at_key(first_slice("main"))

@@ -312,3 +312,17 @@ def test_nothing_that_arrives_raises(
     for item in out:
         if isinstance(item, Unit):
             assert any(is_slice(codec, nal) for nal in split(item.data))
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_slice_lost_without_markers_takes_its_picture(missing: int) -> None:
+    """Pictures of three slices: whichever is missing, what is left of that picture is no frame."""
+    rng, line = random.Random(6), Line()
+    pictures = [[*(SETS["h264"] if not index else []), *slices("h264", rng, not index, 3, 200)] for index in range(8)]
+    packets = []
+    for index, units in enumerate(pictures):
+        made = [line.packet(unit, 3_000 * index) for unit in units]
+        packets += [packet for at, packet in enumerate(made) if (index, at) != (4, missing)]
+    track = video_track(media("h264"))
+    assert [unit.data for unit in run(track, packets)] == [lengths(p) for at, p in enumerate(pictures) if at != 4]
+    assert (track.losses.packets, track.losses.frames) == (1, 1)

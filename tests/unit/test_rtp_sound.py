@@ -191,3 +191,48 @@ def test_configurations_that_are_noise_raise_garbage_alone(data: bytes) -> None:
         parse_config(data)
     except Garbage:
         return
+
+
+def latm(config: str, **more: str) -> Media:
+    return media("MP4A-LATM", 48_000, 1, {"cpresent": "0", "config": config, **more})
+
+
+def test_latm_whole_in_parts_and_with_a_part_lost() -> None:
+    """StreamMuxConfig 40002310 3fc0: AAC LC at 48 kHz, mono, as live555 and cameras write it."""
+    line, rng = Line(97), random.Random(1)
+    units = [rng.randbytes(size) for size in (5, 255, 700, 1, 300)]
+    packets = []
+    for index, unit in enumerate(units):
+        element = b"\xff" * (len(unit) // 255) + bytes([len(unit) % 255]) + unit
+        cut = len(element) // 2 if index % 2 else len(element)
+        packets += [line.packet(part, index * 1024) for part in (element[:cut], element[cut:]) if part]
+    track = sound_track(latm("400023103fc0"))
+    assert track.sound == Sound(Codec.AAC, 48_000, 1, b"\x11\x88")
+    came = run(track, packets)
+    assert [(unit.data, unit.pts) for unit in came] == [(unit, index * 1024) for index, unit in enumerate(units)]
+    lossy = run(sound_track(latm("400023103fc0")), [*packets[:2], *packets[3:]])
+    assert [unit.data for unit in lossy] == [units[0], *units[2:]]
+
+
+@given(st.binary(max_size=20), st.lists(st.binary(max_size=60), max_size=12))
+def test_latm_that_is_noise_raises_nothing_else(config: bytes, payloads: list[bytes]) -> None:
+    for text in (config.hex(), "400023103fc0"):
+        try:
+            track = sound_track(latm(text))
+        except Unsupported:
+            continue
+        line = Line(97)
+        run(track, [line.packet(payload, index // 2 * 1024) for index, payload in enumerate(payloads)])
+    with pytest.raises(Unsupported, match="LATM"):
+        sound_track(latm("400023103fc0", cpresent="1"))
+
+
+def test_latm_whose_beginning_or_middle_is_lost_becomes_no_sound() -> None:
+    line = Line(97)
+    element = b"\x2c" + b"\x03abc" * 11
+    parts = [element[:20], element[20:32], element[32:]]
+    packets = [line.packet(part, 0) for part in parts] + [line.packet(b"\x03xyz", 1024, True)]
+    warm = Line(97, sequence=65_529).packet(b"\x01w", 2**32 - 1024, True)
+    for missing in (0, 1, 2):
+        arrived = [packet for index, packet in enumerate(packets) if index != missing]
+        assert [unit.data for unit in run(sound_track(latm("400023103fc0")), [warm, *arrived])] == [b"w", b"xyz"]
