@@ -41,6 +41,8 @@ LINGER_MS: Final = 30_000
 of their own. Twice what L1 allows."""
 REWORD_MS: Final = 15_000
 """Another cause is told when it has been the commoner one for so long: while an NVR restarts it says many things."""
+CONNECTS_S: Final = 5.0
+"""Half of what makes an alarm of it."""
 GATHER_S: Final = 3.0
 """Cameras of one device find out within this time of each other: an alarm at once would name half of them."""
 NAMED: Final = 16
@@ -68,7 +70,8 @@ class Seen:
 
     @property
     def is_unwell(self) -> bool:
-        return self.down or self.unsteady
+        """Not while it only connects: at a start all do."""
+        return self.unsteady or (self.down and self.lost_s >= CONNECTS_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,15 @@ def test_faults_of_single_channels_stay_theirs() -> None:
     assert watch.changes == []
 
 
+def test_cameras_that_only_connect_are_no_trouble_of_a_device() -> None:
+    """At a start all are down for a moment; later the names are of those that stay so."""
+    watch = Watch()
+    for second in range(5):
+        assert watch.look([out(name, GapCause.STARTING, second, "") for name in NAMES]) == {}
+    rest = [out(name, GapCause.REFUSED) for name in NAMES[30:]]
+    assert "2 of 32 cameras" in watch.look([*map(well, NAMES[:30]), *rest], 5)[KEY].text
+
+
 def test_a_full_disk_and_a_camera_alone_at_its_address_are_no_trouble_of_a_device() -> None:
     watch = Watch()
     assert watch.look([out(name, GapCause.DISK_FULL) for name in NAMES], 20) == {}

@@ -1,0 +1,99 @@
+"""Many channels behind one NVR, in the real daemon: its restart and its limit of sessions are told as one thing, and
+everybody records again within 15 s (L1)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from edged import documents
+from tests.support import footage
+from tests.support.configuration import Setup, Watched
+from tests.support.daemon import Daemon
+from tests.support.fault_camera import Channel, Device
+from tests.support.footage import SMALL
+from tests.support.waiting import let_run
+
+CHANNELS: Final = 12
+BACK_S: Final = 15.0
+TINY: Final = replace(SMALL, width=192, height=112, kbps=100, seconds=4)
+
+
+def nvr(**more: int) -> Device:
+    clip = footage.clip(TINY)
+    return Device([Channel(clip, path=f"/ch{n}") for n in range(CHANNELS)], **more)  # type: ignore[arg-type]
+
+
+def watched(device: Device) -> list[Watched]:
+    return [Watched(f"ch{n}", device.url_of(channel)) for n, channel in enumerate(device.channels)]
+
+
+def recording(status: documents.Status) -> int:
+    return sum(camera.state in ("recording", "degraded") for camera in status.cameras)
+
+
+def alarms_of(edged: Daemon) -> list[documents.Alarm]:
+    """Also those that are over."""
+    return documents.Alarms.model_validate(edged.ctl("alarms").document).alarms
+
+
+def test_a_restart_of_an_nvr_is_one_alarm_few_lines_and_15_s(tmp_path: Path) -> None:
+    with nvr() as device, Daemon(tmp_path / "edged", Setup(watched(device))) as edged:
+        edged.wait_for(lambda status: recording(status) == CHANNELS, BACK_S, "all record")
+        device.go()
+        status = edged.wait_for(lambda status: status.alarms, 30, "it is alarmed")
+        assert status.verdict == "critical"
+        assert f"cameras behind 127.0.0.1:{device.port}" in status.action
+        let_run(8, edged.check_alive)
+        before = device.connections
+        status = edged.wait_for(lambda _: True, 5, "status")
+        (alarm,) = status.alarms
+        assert alarm.key == f"device.fault:127.0.0.1:{device.port}"
+        assert alarm.text.startswith(f"All {CHANNELS} cameras behind 127.0.0.1:{device.port} are not recorded (ch0, ")
+        assert "connection refused" in alarm.text
+        assert {camera.state for camera in status.cameras} == {"down"}, "each is shown as it is"
+        device.come()
+        edged.wait_for(lambda status: recording(status) == CHANNELS, BACK_S, "all record again")
+        assert device.connections - before <= CHANNELS + 2
+        edged.wait_for(lambda status: not status.alarms, 40, "it is over")
+        assert [alarm.key for alarm in alarms_of(edged)] == [f"device.fault:127.0.0.1:{device.port}"]
+        lines = [line for line in edged.log.splitlines() if "not recorded" in line or "record again" in line]
+        assert len(lines) <= 8, "\n".join(lines)
+        assert {gap.cause for gap in edged.gaps()} <= {"starting", "dropped", "refused"}
+        assert edged.stop() == 0
+
+
+def test_a_limit_of_sessions_is_one_alarm_and_its_end_is_used_at_once(tmp_path: Path) -> None:
+    with nvr(most_sessions=8) as device, Daemon(tmp_path / "edged", Setup(watched(device))) as edged:
+        edged.wait_for(lambda status: recording(status) == 8, BACK_S, "as many as it serves")
+        status = edged.wait_for(lambda status: status.alarms, 30, "it is alarmed")
+        (alarm,) = status.alarms
+        assert alarm.key == f"device.fault:127.0.0.1:{device.port}"
+        assert f"4 of {CHANNELS} cameras behind 127.0.0.1:{device.port} are not recorded" in alarm.text
+        assert "session" in alarm.text + alarm.action
+        before = device.connections
+        let_run(5, edged.check_alive)
+        assert device.connections - before <= 7, "tried by one after the other, once a second"
+        assert recording(edged.wait_for(lambda _: True, 5, "status")) == 8
+        device.most_sessions = None
+        edged.wait_for(lambda status: recording(status) == CHANNELS, BACK_S, "all record")
+        assert {gap.cause for gap in edged.gaps()} == {"starting", "refused"}
+        assert edged.stop() == 0
+
+
+def test_a_worker_that_ends_by_sigsegv_is_a_gap_with_that_cause(tmp_path: Path) -> None:
+    with Daemon(tmp_path / "edged", Setup([Watched("pattern", "test://?size=320x180&fps=10")])) as edged:
+        edged.wait_for_states("recording", ["pattern"])
+        let_run(3, edged.check_alive)
+        (worker,) = edged.workers()
+        os.kill(worker, signal.SIGSEGV)
+        edged.until(lambda: len(edged.gaps()) == 2, 5, "a gap says so")
+        edged.wait_for_states("recording", ["pattern"], BACK_S)
+        edged.until(lambda: edged.listed("pattern"), 10, "what it had is salvaged")
+        gap = edged.gaps()[-1]
+        assert (gap.cause, "SIGSEGV" in gap.detail) == ("worker-crash", True)
+        assert {gap.cause for gap in edged.gaps()} == {"starting", "worker-crash"}
+        assert edged.stop() == 0
