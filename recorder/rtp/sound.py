@@ -18,7 +18,7 @@ AUS_MAX: Final = 256
 HELD_MAX: Final = 512
 """Interleaved access units that wait for older ones: ten seconds."""
 _MODES: Final = {"aac-hbr": (13, 3, 3), "aac-lbr": (6, 2, 2)}
-"""Where a camera names the mode alone (RFC 3640 §3.3.5, §3.3.6)."""
+"""Where a camera names the mode alone (RFC 3640 §3.3.5, §3.3.6); one that says nothing sends what all cameras send."""
 
 
 class Payloads(Protocol):
@@ -68,7 +68,9 @@ class Aac:
 
     def __init__(self, config: AacConfig, rate: int, fmtp: Mapping[str, str]) -> None:
         self._duration = max(1, config.frame * rate // config.rate)
-        size, index, delta = _MODES.get(fmtp.get("mode", "").strip().lower(), (0, 0, 0))
+        told = fmtp.keys() & {"mode", "sizelength", "constantsize"}
+        mode = fmtp.get("mode", "").strip().lower() if told else "aac-hbr"
+        size, index, delta = _MODES.get(mode, (0, 0, 0))
         self._lengths = _Lengths(
             _number(fmtp, "sizelength", size),
             _number(fmtp, "indexlength", index),
