@@ -326,3 +326,18 @@ def test_a_slice_lost_without_markers_takes_its_picture(missing: int) -> None:
     track = video_track(media("h264"))
     assert [unit.data for unit in run(track, packets)] == [lengths(p) for at, p in enumerate(pictures) if at != 4]
     assert (track.losses.packets, track.losses.frames) == (1, 1)
+
+
+def test_a_slice_lost_in_the_middle_is_seen_by_its_time_alone() -> None:
+    """A picture of more slices than those before: how many there were tells nothing, what came after the gap does."""
+    rng, line = random.Random(7), Line()
+    pictures = [
+        [*(SETS["h264"] if not at else []), *slices("h264", rng, not at, 3 if at == 4 else 1, 200)] for at in range(8)
+    ]
+    packets = []
+    for index, units in enumerate(pictures):
+        made = [line.packet(unit, 3_000 * index) for unit in units]
+        packets += [packet for at, packet in enumerate(made) if (index, at) != (4, 1)]
+    track = video_track(media("h264"))
+    assert [unit.data for unit in run(track, packets)] == [lengths(p) for at, p in enumerate(pictures) if at != 4]
+    assert track.losses.frames == 1

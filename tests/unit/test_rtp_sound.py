@@ -230,7 +230,7 @@ def test_latm_that_is_noise_raises_nothing_else(config: bytes, payloads: list[by
 def test_latm_whose_beginning_or_middle_is_lost_becomes_no_sound() -> None:
     line = Line(97)
     element = b"\x2c" + b"\x03abc" * 11
-    parts = [element[:20], element[20:32], element[32:]]
+    parts = [element[:21], element[21:34], element[34:]]  # the second begins like an element of its own
     packets = [line.packet(part, 0) for part in parts] + [line.packet(b"\x03xyz", 1024, True)]
     warm = Line(97, sequence=65_529).packet(b"\x01w", 2**32 - 1024, True)
     for missing in (0, 1, 2):
