@@ -206,12 +206,14 @@ class Machine(RuleBasedStateMachine):
         if not gap_first:
             self.office.store.begin_gap(camera, None, GapCause.WORKER_CRASH, "").result(DEADLINE_S)
 
-    @rule(end=ends, reboot=st.booleans(), down_ms=st.integers(0, 5000))
-    def daemon_dies(self, end: End, reboot: bool, down_ms: int) -> None:
+    @rule(end=ends, reboot=st.booleans(), down_ms=st.integers(0, 5000), recovers=st.booleans())
+    def daemon_dies(self, end: End, reboot: bool, down_ms: int, recovers: bool) -> None:
         for camera in CAMERAS:
             self.kill_worker(camera, end)
         self.office.crash()
         self.come_back(reboot=reboot, down_ms=down_ms)
+        if recovers:
+            self.recover()
 
     @rule(reboot=st.booleans(), down_ms=st.integers(0, 5000))
     def daemon_stops(self, reboot: bool, down_ms: int) -> None:
