@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -50,7 +50,7 @@ class Challenge:
 class Login:
     """One session's way in. A nonce that was accepted once may grow old; one that never was means a wrong password."""
 
-    def __init__(self, account: Account, make_cnonce: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
+    def __init__(self, account: Account, make_cnonce: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
         self._account = account
         self._make_cnonce = make_cnonce
         self.known = True

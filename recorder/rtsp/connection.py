@@ -138,7 +138,7 @@ def connect(target: Target, trust: Trust, now: Callable[[], float] = time.monoto
     sock = reach(target, now() + CONNECT_S, now)
     if target.scheme != "rtsps":
         return Connection(target, sock)
-    from recorder.rtsp import tls  # noqa: PLC0415  (ssl costs a worker 3 MB; few cameras have it)
+    from recorder.rtsp import tls  # noqa: PLC0415  (ssl costs a worker 1.3 MB; few cameras want it)
 
     return tls.secure(target, trust, sock, CONNECT_S)
 

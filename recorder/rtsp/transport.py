@@ -17,6 +17,8 @@ SESSION_S: Final = 60
 MAX_SESSION_S: Final = 86_400
 MAX_TRACKS: Final = 32
 """Of RTP-Info; as many as a description may have."""
+MAX_RTP_INFO: Final = 4_096
+"""Characters of RTP-Info; two tracks need 300."""
 MAX_ID: Final = 256
 """Characters of a session's id; the longest seen had 36."""
 
@@ -84,7 +86,7 @@ def _pair(text: str, highest: int) -> tuple[int, int] | None:
 
 def rtp_info(header: str, base: str) -> list[Beginning]:
     """ "url=trackID=1;seq=1;rtptime=0,url=…"; its URLs made absolute."""
-    entries = re.split(r",\s*(?=url\s*=)", header.strip(), flags=re.IGNORECASE)[:MAX_TRACKS]
+    entries = re.split(r",\s*(?=url\s*=)", header[:MAX_RTP_INFO].strip(), flags=re.IGNORECASE)[:MAX_TRACKS]
     return [_beginning(entry, base) for entry in entries if entry]
 
 
