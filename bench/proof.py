@@ -1,0 +1,70 @@
+"""Whether what was sent is what lies on disk: pictures and sound by their own bytes, in order, none missing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import av
+
+from bench import clip as clips
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Pictures, or packets of sound, by their number within the clip; None for one that was never sent."""
+
+    numbers: tuple[int | None, ...]
+    length: int
+    """How many the clip has."""
+
+    def faults(self) -> list[str]:
+        """Places where one is missing, doubled or foreign."""
+        return [
+            f"after {at}: {before} is followed by {after}"
+            for at, (before, after) in enumerate(pairwise(self.numbers))
+            if before is None or after is None or after != (before + 1) % self.length
+        ]
+
+
+class Reader:
+    """Knows each picture and each packet of sound of the clip by its bytes."""
+
+    def __init__(self, clip: clips.Clip) -> None:
+        self._pictures = {clips.name_of(picture): n for n, picture in enumerate(clip.pictures)}
+        self._sound = {packet: n for n, packet in enumerate(clip.sound)}
+
+    def read(self, path: Path) -> tuple[list[int | None], list[int | None]]:
+        """Pictures and sound, as far as the file can be read."""
+        pictures: list[int | None] = []
+        sound: list[int | None] = []
+        with suppress(av.FFmpegError, IndexError), av.open(str(path)) as container:
+            for packet in container.demux():
+                if packet.size and packet.stream.type == "video":
+                    pictures.append(self._pictures.get(clips.name_of(clips.units(bytes(packet)))))
+                elif packet.size:
+                    sound.append(self._sound.get(bytes(packet)))
+        return pictures, sound
+
+    def strips(self, paths: Sequence[Path]) -> tuple[Strip, Strip]:
+        """Files in a row."""
+        read = [self.read(path) for path in paths]
+        return (
+            Strip(tuple(n for pictures, _ in read for n in pictures), clips.PICTURES),
+            Strip(tuple(n for _, sound in read for n in sound), clips.PACKETS),
+        )
+
+
+def committed(state: Path) -> dict[str, int]:
+    """Pictures by camera, as the catalog counts them."""
+    with closing(sqlite3.connect(f"file:{state / 'edged.db'}?mode=ro", uri=True)) as db:
+        return dict(
+            db.execute(
+                "SELECT c.id, sum(s.video_frames) FROM segments s JOIN cameras c ON c.number = s.camera"
+                " WHERE s.state = 'committed' GROUP BY c.id"
+            ).fetchall()
+        )
