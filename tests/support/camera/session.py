@@ -22,6 +22,7 @@ BABBLE_BYTES: Final = 2000
 """40 kB of nonsense a second: as much as a small picture."""
 
 
+NOBODY: Final = rtsp.Guard(rtsp.Account("viewer", "nobody knows it"))
 EMPTY: Final[Mapping[str, object]] = {}
 
 
@@ -112,8 +113,8 @@ class Session:
         device, methods = self.device, self.device.dialect.methods
         if request.method == "OPTIONS" and not device.revoked:
             return self.worded(request, 200, (f"Public: {device.dialect.public}",))
-        if device.guard is not None and not (device.guard.admits(request) and not device.revoked):
-            return self.worded(request, 401, _challenges(device.guard))
+        if device.revoked or (device.guard is not None and not device.guard.admits(request)):
+            return self.worded(request, 401, _challenges(device.guard or NOBODY))
         if request.method not in methods or self.channel is None:
             return self.worded(request, 404 if request.method in methods else 405)
         asked = {"DESCRIBE": self.describe, "SETUP": self.setup, "PLAY": self.play_answer}.get(request.method)
@@ -144,8 +145,7 @@ class Session:
             status, address = faults.redirect
             return self.worded(request, status, (f"Location: {address}",))
         if faults.refuse == 401:
-            guard = self.device.guard or rtsp.Guard(rtsp.Account("viewer", "nobody knows it"))
-            return self.worded(request, 401, _challenges(guard))
+            return self.worded(request, 401, _challenges(self.device.guard or NOBODY))
         if faults.refuse:
             return self.worded(request, faults.refuse)
         body = describe(self.device.dialect, channel.clips, self.device.where(request.url))
