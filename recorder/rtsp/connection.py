@@ -19,6 +19,8 @@ from recorder.outcome import SessionEnded
 CONNECT_S: Final = 5.0
 """For all addresses of a name together, and once more for TLS. Longer than any camera in a network of one's own takes;
 short enough for L1."""
+SHORTEST_S: Final = 0.1
+"""What is left for TLS at least: without any time it could not even be said why it failed."""
 SENDING_S: Final = 5.0
 """A camera that does not take a request of 300 bytes for so long is not there."""
 GOODBYE_S: Final = 0.3
@@ -133,14 +135,14 @@ class Connection:
             self._sock.close()
 
 
-def connect(target: Target, trust: Trust, now: Callable[[], float] = time.monotonic) -> Connection:
+def connect(target: Target, trust: Trust, deadline: float, now: Callable[[], float] = time.monotonic) -> Connection:
     """Reach the camera; for rtsps, be sure that it is the camera before anything is said."""
-    sock = reach(target, now() + CONNECT_S, now)
+    sock = reach(target, min(deadline, now() + CONNECT_S), now)
     if target.scheme != "rtsps":
         return Connection(target, sock)
     from recorder.rtsp import tls  # noqa: PLC0415  (ssl costs a worker 1.3 MB; few cameras want it)
 
-    return tls.secure(target, trust, sock, CONNECT_S)
+    return tls.secure(target, trust, sock, max(SHORTEST_S, min(CONNECT_S, deadline - now())))
 
 
 def reach(target: Target, deadline: float, now: Callable[[], float] = time.monotonic) -> socket.socket:

@@ -27,8 +27,9 @@ from recorder.rtsp.sdp import Description, Media
 from recorder.stream import Item, Losses
 from storage.model import GapCause
 
-OPENING_S: Final = 10.0
-"""From the first connection to the answer to PLAY, redirects included: a camera records again within 15 s (L1)."""
+OPENING_S: Final = 8.0
+"""From the first connection to the answer to PLAY, redirects included. It ends before the supervisor's patience does
+(`session.Limits.connect_ms`), so that it is told what failed."""
 MAX_REDIRECTS: Final = 3
 """More is a circle."""
 MAX_LOCATION: Final = 2_000
@@ -114,7 +115,7 @@ def _describe(
 ) -> tuple[Dialogue, Answer]:
     """Some cameras hang up after they have asked who we are: they are called again, once."""
     for last in (False, True):
-        dialogue = Dialogue(connection.connect(target, trust, now), login, deadline, now)
+        dialogue = Dialogue(connection.connect(target, trust, deadline, now), login, deadline, now)
         try:
             public = dialogue.ask("OPTIONS", url).headers.all("Public")
             dialogue.methods = frozenset(re.findall(r"[A-Z_]+", " ".join(public).upper()))

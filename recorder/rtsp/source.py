@@ -26,8 +26,9 @@ UDP_NAP_S: Final = 0.02
 """A socket buffer of the usual limit (208 KiB, 90 datagrams) takes a key frame's burst only if it is emptied soon."""
 MEDIA_S: Final = 5.0
 """From PLAY to the first packet."""
-PICTURE_S: Final = 15.0
-"""From PLAY to known parameter sets: cameras that tell them with key frames only, every 10 s."""
+PICTURE_S: Final = 11.5
+"""From the first connection to known parameter sets. Enough for cameras that tell them only with key frames every 10 s,
+less than the supervisor's patience (`session.Limits.connect_ms`), so that it is told what was missing."""
 REPORT_S: Final = 5.0
 """Between receiver reports (RFC 3550 6.2)."""
 MAX_EARLY: Final = 16
@@ -37,14 +38,17 @@ MAX_EARLY: Final = 16
 class RtspSource:
     """An open stream; `recorder.stream.Source`."""
 
-    def __init__(self, opened: Opened, now: Now = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, opened: Opened, began: float, now: Now = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._opened = opened
         self._dialogue = opened.dialogue
         self._now = now
         self._sleep = sleep
         self._ssrc = identity()
-        self._began = self._reported = now()
-        self._silent_since = self._began
+        self._began = began
+        self._played = self._reported = now()
+        self._heard = False
         self._ports = opened.ports
         self._poll = select.poll() if self._ports else None
         for ports in self._ports:
@@ -93,9 +97,8 @@ class RtspSource:
             count, drained = self._dialogue.receive(LOOK_S)
             came = count > 0
             self._dialogue.hear(items)
-        if came:
-            self._silent_since = self._now()
-        elif self._opened.video.bye:
+        self._heard = self._heard or came
+        if not came and self._opened.video.bye:
             # Said goodbye, and meant it: nothing came since.
             raise SessionEnded(outcome.dropped(self._dialogue.target))
         return drained
@@ -129,10 +132,10 @@ class RtspSource:
         frame are of no use to anybody; what the camera says of its clock is kept."""
         while (video := self._opened.video.video) is None:
             self._kept[:] = [item for item in self._kept if isinstance(item, SenderReport)][-MAX_EARLY:]
-            waited_s = self._now() - self._began
-            if waited_s >= MEDIA_S and self._silent_since == self._began:
+            now = self._now()
+            if now - self._played >= MEDIA_S and not self._heard:
                 raise SessionEnded(outcome.no_media(self._dialogue.target, MEDIA_S, udp=bool(self._ports)))
-            if waited_s >= PICTURE_S:
+            if now - self._began >= PICTURE_S:
                 raise SessionEnded(outcome.no_picture_size(self._dialogue.target))
             if self._look(self._kept):
                 self._sleep(UDP_NAP_S)
@@ -142,9 +145,10 @@ class RtspSource:
 
 def connect(url: str, username: str, password: str, trust: Trust | None = None) -> RtspSource:
     """A camera's stream, playing; `SessionEnded` says why it cannot be had."""
+    began = time.monotonic()
     opened = open_stream(url, Account(username, password), trust or Trust())
     try:
-        return RtspSource(opened)
+        return RtspSource(opened, began)
     except BaseException:
         opened.close()
         raise

@@ -10,11 +10,15 @@ import hashlib
 import socket
 import ssl
 import time
+from typing import Final
 
 from recorder import outcome
 from recorder.address import Target
 from recorder.outcome import SessionEnded
 from recorder.rtsp.connection import Connection, Trust, reach
+
+LOOK_S: Final = 1.0
+"""For a second connection, to be able to name the certificate that was not trusted; the first took no longer."""
 
 
 class TlsConnection(Connection):
@@ -51,7 +55,7 @@ def secure(target: Target, trust: Trust, sock: socket.socket, patience_s: float)
         secured = _wrap(_context(target, trust), sock, target, patience_s)
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message.removesuffix(".")
-        raise SessionEnded(outcome.untrusted(target, why, _look(target, patience_s))) from None
+        raise SessionEnded(outcome.untrusted(target, why, _look(target))) from None
     except TimeoutError:
         raise SessionEnded(outcome.no_answer(target, "TLS", patience_s)) from None
     except ssl.SSLError as error:
@@ -97,10 +101,10 @@ def _wrap(context: ssl.SSLContext, sock: socket.socket, target: Target, patience
         raise
 
 
-def _look(target: Target, patience_s: float) -> str:
+def _look(target: Target) -> str:
     """The fingerprint of the certificate that was not trusted, for people to compare; a failed handshake hides it."""
     try:
-        secured = _wrap(_lenient(), reach(target, time.monotonic() + patience_s), target, patience_s)
+        secured = _wrap(_lenient(), reach(target, time.monotonic() + LOOK_S), target, LOOK_S)
     except (OSError, SessionEnded):
         return ""
     try:
