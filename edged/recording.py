@@ -103,10 +103,9 @@ class StoreKeeper:
         await asyncio.wrap_future(self._store.commit_segment(closing))
         self.committed.set()
 
-    async def salvage(self, camera: str, seq: int) -> bool:
+    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> bool:
         """Adopt what was left of a segment as `.part`. False: not possible yet."""
-        cause = GapCause.WORKER_CRASH
-        salvaged = await asyncio.wrap_future(self._store.salvage(camera, cause, "", seq=seq))
+        salvaged = await asyncio.wrap_future(self._store.salvage(camera, cause, detail, seq=seq))
         for segment in salvaged.segments:
             log.info("%s: salvaged segment %d, %d bytes", camera, segment.seq, segment.bytes)
         if salvaged.segments:

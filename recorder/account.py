@@ -3,8 +3,7 @@
 A worker parses what the network sends and is not trusted. A start of long ago would let fresh footage be destroyed
 (S1), an end in the future would swallow the gaps until then (S9): so a segment begins no earlier than anything told
 before, the first one after its session began; it ends between its own start and that of the next, which may have begun
-long before; nothing lies beyond now, nor on a wall clock that the daemon has not seen itself. No more are open at a
-time than a worker has hands (S12).
+long before; nothing lies beyond now, nor on a wall clock that the daemon has not seen itself.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from storage.model import Moment
 
 SLACK_MS: Final = 1_000
 """Of the wall clock, which may be stepped or slewed between the worker's look at it and ours."""
-AWAITED_MAX: Final = 2
-"""Segments that may be open at a time: the one that is recorded and the one before it (`recorder.disk.HANDS`)."""
 
 
 @dataclass(slots=True)
@@ -44,8 +41,7 @@ class Account:
 
     def begins(self, seq: int, told: Moment, now: Moment) -> bool:
         """Whether this segment can begin there; if so, nothing that begins earlier is believed from now on."""
-        possible = self._told_ms <= told.boottime_ms <= now.boottime_ms and len(self._spans) < AWAITED_MAX
-        possible = self._was_seen(told, now) and possible
+        possible = self._was_seen(told, now) and self._told_ms <= told.boottime_ms <= now.boottime_ms
         if possible:
             self._told_ms = told.boottime_ms
             for span in self._spans.values():

@@ -53,9 +53,10 @@ class Keeper(Protocol):
     async def close(self, camera: str, closed: Closed) -> None:
         """The file lies complete and synced under its final name."""
 
-    async def salvage(self, camera: str, seq: int) -> bool:
+    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> bool:
         """A segment was begun and will not be closed: adopt what is durable of it; a gap that follows moves there.
 
+        What is missing of it before the next segment is a gap of `cause`.
         True: nothing of it is left open. False: not possible yet (locked, I/O error, volume away): ask again.
         """
 

@@ -263,7 +263,7 @@ class CameraRunner:
                 case BeginGap():
                     await self._desk.books.gap(action.at, action.cause, action.detail)
                 case Salvage():
-                    self._desk.leftovers.add(action.seqs)
+                    self._desk.leftovers.add(action)
 
     async def _bear(self) -> Spawned | NotSpawned:
         """A new session: its turn at the gate, terms, a process, `Start`."""
@@ -318,5 +318,5 @@ class CameraRunner:
             self._talk.worker.abandon()
             self._hang_up(self._talk)
         if self._state.phase is not Phase.STOPPED:  # a defect of ours, or cancelled
-            self._desk.leftovers.add(self._state.unclosed)
+            self._desk.leftovers.add(Salvage(self._state.unclosed, GapCause.WORKER_CRASH, "its runner ended"))
         self._shared.chorus.leave(self._settings.id, self._device)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
 from recorder.books import Keeper
+from recorder.session import Salvage
 
 log = logging.getLogger("edged.camera")
 
@@ -29,7 +29,7 @@ class Leftovers:
         self._camera = camera
         self._keeper = keeper
         self._ask_again_s = ask_again_s
-        self._left: set[int] = set()
+        self._left: dict[int, Salvage] = {}
         self._told: set[int] = set()
         self._asking: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -39,9 +39,9 @@ class Leftovers:
     def is_empty(self) -> bool:
         return not self._left
 
-    def add(self, seqs: Iterable[int]) -> None:
+    def add(self, salvage: Salvage) -> None:
         """These are to be salvaged; asked at once."""
-        self._left.update(seqs)
+        self._left.update(dict.fromkeys(salvage.seqs, salvage))
         while len(self._left) > MAX_LEFT:
             lost = min(self._left)
             self._forget(lost)
@@ -79,8 +79,9 @@ class Leftovers:
                         await self._news.wait()
 
     async def _is_done(self, seq: int) -> bool:
+        left = self._left[seq]
         try:
-            done, why = await self._keeper.salvage(self._camera, seq), "it is not free yet"
+            done, why = await self._keeper.salvage(self._camera, seq, left.cause, left.detail), "it is not free yet"
         except Exception as error:  # noqa: BLE001 - whatever the keeper raises: it is asked again
             done, why = False, str(error) or type(error).__name__
         if not done and seq not in self._told:
@@ -89,5 +90,5 @@ class Leftovers:
         return done
 
     def _forget(self, seq: int) -> None:
-        self._left.discard(seq)
+        self._left.pop(seq, None)
         self._told.discard(seq)

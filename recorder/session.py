@@ -165,10 +165,12 @@ class BeginGap:
 class Salvage:
     """These segments will not be closed: what is durable of them is to be adopted, as soon as that is possible.
 
-    A gap that follows moves to the end of that.
+    A gap that follows moves to the end of that. What is missing before a segment that follows is a gap of `cause`.
     """
 
     seqs: frozenset[int]
+    cause: GapCause
+    detail: str
 
 
 Action: TypeAlias = Spawn | SendStop | Kill | BeginGap | Salvage

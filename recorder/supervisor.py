@@ -266,7 +266,7 @@ def _abandoned(state: State, event: Abandoned, now: Moment) -> Step:
         said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
         held, actions = _gap(left, said, None)
         left = _hold(held, now)
-    return left, (*actions, Salvage(frozenset({event.seq})))
+    return left, (*actions, Salvage(frozenset({event.seq}), event.cause, event.detail))
 
 
 def _hold(state: State, now: Moment) -> State:
@@ -303,7 +303,7 @@ def _over(state: State, words: Ended, now: Moment, chance: float, limits: Limits
     failures = 0 if stable else state.failures
     told, actions = _gap(state, words, _from(state, now))
     if state.unclosed:
-        actions = (*actions, Salvage(state.unclosed))
+        actions = (*actions, Salvage(state.unclosed, words.cause or GapCause.UNKNOWN, sentence(words)))
     wait_ms = limits.unauthorised_ms
     if words.cause is not GapCause.UNAUTHORISED:
         # Bounded before the power: failures are counted for days.
@@ -332,5 +332,6 @@ def _stopped(state: State, now: Moment) -> Step:
         said = Ended(cause=state.stop.cause, tried="", came_back="", check="")
         stopped, actions = _gap(state, said, _from(state, now))
     if state.unclosed:
-        actions = (*actions, Salvage(state.unclosed))
+        cause = stopped.cause or GapCause.DAEMON_STOPPED
+        actions = (*actions, Salvage(state.unclosed, cause, ""))
     return _enter(replace(stopped, unclosed=frozenset()), Phase.STOPPED, now, 0), actions

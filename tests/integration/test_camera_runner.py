@@ -91,7 +91,7 @@ class Notebook:
         bytes.fromhex(closed.sha256)
         self.note(camera, "close", closed.seq)
 
-    async def salvage(self, camera: str, seq: int) -> bool:
+    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> bool:
         await self.hashing.wait()
         self.note(camera, "salvage", seq)
         return True

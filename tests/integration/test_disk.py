@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pytest
 
+from recorder.conversation import MAX_OPEN
 from recorder.disk import HANDS, Committed, Writer
 from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
 from storage.layout import PART_SUFFIX, segment_path
@@ -92,6 +93,10 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def part(path: Path) -> Path:
     return path.with_name(path.name + PART_SUFFIX)
+
+
+def test_the_daemon_expects_as_many_open_segments_as_there_are_hands() -> None:
+    assert MAX_OPEN == HANDS
 
 
 def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.account import AWAITED_MAX, SLACK_MS, Account
-from recorder.disk import HANDS
+from recorder.account import SLACK_MS, Account
 from storage.model import Moment
 
 BEGAN = Moment(wall_ms=1_700_000_000_000, boottime_ms=1_000_000)
@@ -49,16 +48,6 @@ def test_starts_never_go_back() -> None:
     assert account.ends(1, at(5_000), NOW)
     assert not account.begins(2, at(4_999), NOW)
     assert account.begins(2, at(5_000), NOW), "one segment's end is the next one's start"
-
-
-def test_no_more_are_open_than_a_worker_has_hands() -> None:
-    assert AWAITED_MAX == HANDS
-    account = Account(BEGAN)
-    for number in range(1, AWAITED_MAX + 1):
-        assert account.begins(number, BEGAN, NOW)
-    assert not account.begins(9, BEGAN, NOW)
-    account.forget(1)
-    assert account.begins(9, BEGAN, NOW)
 
 
 def test_an_end_is_believed_once_and_of_a_segment_that_began() -> None:

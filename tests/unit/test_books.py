@@ -60,11 +60,14 @@ class Notebook:
     async def close(self, camera: str, closed: Closed) -> None:
         await self._note(("close", closed.seq), closed.seq)
 
-    async def salvage(self, camera: str, seq: int) -> bool:
+    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> bool:
         raise NotImplementedError
 
     async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
         await self._note(cause)
+
+    async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
+        raise NotImplementedError
 
 
 @pytest.mark.parametrize("error", LATER, ids=lambda error: type(error).__name__)

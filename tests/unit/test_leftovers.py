@@ -11,11 +11,13 @@ import pytest
 
 from recorder.leftovers import MAX_LEFT, Leftovers
 from recorder.messages import Closed, Granted, Opening, Refused, Terms
+from recorder.session import Salvage
 from storage.errors import StoreClosed
 from storage.model import GapCause, Moment
 
 PATIENCE_S = 5.0
 OFTEN_S = 0.001
+WHY = (GapCause.DISK_FULL, "no space left")
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Locked:
     hangs: asyncio.Event | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def salvage(self, camera: str, seq: int) -> bool:
+    async def salvage(self, camera: str, seq: int, cause: GapCause, detail: str) -> bool:
+        assert (cause, detail) == WHY
         self.asked.append(seq)
         self.changed.set()
         if self.hangs is not None:
@@ -61,6 +64,13 @@ class Locked:
     async def gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> None:
         raise NotImplementedError
 
+    async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
+        raise NotImplementedError
+
+
+def salvage(*seqs: int) -> Salvage:
+    return Salvage(frozenset(seqs), *WHY)
+
 
 @asynccontextmanager
 async def of(keeper: Locked, ask_again_s: float = OFTEN_S) -> AsyncIterator[Leftovers]:
@@ -76,7 +86,7 @@ async def test_what_is_locked_is_asked_for_until_it_is_free(
     caplog.set_level("INFO")
     keeper = Locked({1: 3}, error)
     async with of(keeper) as leftovers:
-        leftovers.add([1, 2])
+        leftovers.add(salvage(1, 2))
         await keeper.until_asked(5)
     assert keeper.asked == [1, 2, 1, 1, 1]
     assert len(caplog.records) == 1, "and it is said once"
@@ -85,9 +95,9 @@ async def test_what_is_locked_is_asked_for_until_it_is_free(
 async def test_what_comes_later_is_asked_for_at_once() -> None:
     keeper = Locked({1: 10**6})
     async with of(keeper, ask_again_s=1000) as leftovers:
-        leftovers.add([1])
+        leftovers.add(salvage(1))
         await keeper.until_asked(1)
-        leftovers.add([2])
+        leftovers.add(salvage(2))
         await keeper.until_asked(3)
         assert keeper.asked == [1, 1, 2]
         keeper.refusals = {}
@@ -98,13 +108,13 @@ async def test_when_nothing_is_left_nothing_runs() -> None:
     keeper = Locked()
     leftovers = Leftovers("lobby", keeper)
     tasks = asyncio.all_tasks()
-    leftovers.add([])
+    leftovers.add(salvage())
     assert asyncio.all_tasks() == tasks
-    leftovers.add([1])
+    leftovers.add(salvage(1))
     (asking,) = asyncio.all_tasks() - tasks
     await asyncio.wait([asking], timeout=PATIENCE_S)
     assert asking.done()
-    leftovers.add([2])
+    leftovers.add(salvage(2))
     await leftovers.finish(PATIENCE_S)
     assert keeper.asked == [1, 2]
 
@@ -113,7 +123,7 @@ async def test_when_nothing_is_left_nothing_runs() -> None:
 async def test_a_stop_does_not_wait_for_what_hangs(within_s: float, caplog: pytest.LogCaptureFixture) -> None:
     keeper = Locked(hangs=asyncio.Event())
     leftovers = Leftovers("lobby", keeper)
-    leftovers.add([7, 8])
+    leftovers.add(salvage(7, 8))
     await keeper.until_asked(1)
     async with asyncio.timeout(PATIENCE_S):
         await leftovers.finish(within_s)
@@ -124,7 +134,7 @@ async def test_a_stop_does_not_wait_for_what_hangs(within_s: float, caplog: pyte
 async def test_a_stop_asks_once_more_and_gives_up(caplog: pytest.LogCaptureFixture) -> None:
     keeper = Locked({1: 10**6})
     leftovers = Leftovers("lobby", keeper, ask_again_s=1000)
-    leftovers.add([1])
+    leftovers.add(salvage(1))
     await keeper.until_asked(1)
     await leftovers.finish(PATIENCE_S)
     assert keeper.asked == [1, 1]
@@ -134,7 +144,7 @@ async def test_a_stop_asks_once_more_and_gives_up(caplog: pytest.LogCaptureFixtu
 async def test_no_more_than_can_be_asked_for_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
     keeper = Locked()
     async with of(keeper) as leftovers:
-        leftovers.add(range(1, MAX_LEFT + 3))
+        leftovers.add(salvage(*range(1, MAX_LEFT + 3)))
     assert keeper.asked == list(range(3, MAX_LEFT + 3))
     assert "segment 1 stays open" in caplog.text
     assert "segment 2 stays open" in caplog.text

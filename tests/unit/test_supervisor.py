@@ -136,7 +136,7 @@ def test_a_worker_that_says_nothing_is_killed_as_crashed(*, key_frames: bool) ->
     assert isinstance(gap, BeginGap)
     assert gap.cause is GapCause.WORKER_CRASH
     assert "said nothing for 10 s" in gap.detail
-    assert salvage == ([Salvage(frozenset({1}))] if key_frames else [])
+    assert salvage == ([Salvage(frozenset({1}), gap.cause, gap.detail)] if key_frames else [])
 
 
 def test_a_worker_that_dies_by_itself_says_by_which_signal() -> None:
@@ -145,7 +145,7 @@ def test_a_worker_that_dies_by_itself_says_by_which_signal() -> None:
     assert isinstance(gap, BeginGap)
     assert gap.cause is GapCause.WORKER_CRASH
     assert "SIGSEGV" in gap.detail
-    assert salvage == Salvage(frozenset({1}))
+    assert salvage == Salvage(frozenset({1}), gap.cause, gap.detail)
 
 
 @pytest.mark.parametrize(
@@ -179,17 +179,18 @@ def test_at_a_cut_two_segments_are_open_and_each_comes_to_its_own_end() -> None:
     assert camera.feed(Committed(1)) == ()
     assert camera.state.unclosed == {2}
     camera.feed(Opened(3))
-    assert camera.feed(Abandoned(2, GapCause.IO_ERROR, "bad disk")) == (Salvage(frozenset({2})),)
+    bad = (GapCause.IO_ERROR, "bad disk")
+    assert camera.feed(Abandoned(2, *bad)) == (Salvage(frozenset({2}), *bad),)
     assert (camera.state.phase, camera.state.cause) == (Phase.RECORDING, None), "its successor is written"
     camera.feed(Opened(4))
-    assert camera.feed(Abandoned(4, GapCause.IO_ERROR, "bad disk")) == (
-        BeginGap(None, GapCause.IO_ERROR, "bad disk"),
-        Salvage(frozenset({4})),
-    )
-    assert camera.feed(Abandoned(3, GapCause.IO_ERROR, "bad disk")) == (Salvage(frozenset({3})),)
+    assert camera.feed(Abandoned(4, *bad)) == (BeginGap(None, *bad), Salvage(frozenset({4}), *bad))
+    full = (GapCause.DISK_FULL, "no space left")
+    assert camera.feed(Abandoned(3, *full)) == (Salvage(frozenset({3}), *full),)
     assert camera.state.phase is Phase.HELD_BACK
     camera.feed(Opened(5), Opened(6))
-    assert camera.feed(Exited(-11))[1:] == (Salvage(frozenset({5, 6})),)
+    gap, salvage = camera.feed(Exited(-11))
+    assert isinstance(gap, BeginGap)
+    assert salvage == Salvage(frozenset({5, 6}), GapCause.WORKER_CRASH, gap.detail)
 
 
 def test_another_cause_splits_the_gap_where_it_shows_and_the_same_is_not_told_again() -> None:
@@ -255,7 +256,8 @@ def test_a_refused_segment_is_a_gap_from_its_first_frame_and_the_camera_stays() 
 
 
 def test_an_abandoned_segment_is_a_gap_unless_its_successor_is_open_and_is_salvaged_at_once() -> None:
-    full, salvage = Abandoned(1, GapCause.DISK_FULL, "no space left"), Salvage(frozenset({1}))
+    why = (GapCause.DISK_FULL, "no space left")
+    full, salvage = Abandoned(1, *why), Salvage(frozenset({1}), *why)
     camera = Camera().recording()
     assert camera.feed(full) == (BeginGap(None, GapCause.DISK_FULL, "no space left"), salvage)
     assert camera.state.phase is Phase.HELD_BACK
@@ -318,7 +320,7 @@ def test_what_no_worker_says_is_its_end() -> None:
     gap, salvage = camera.feed(Exited(-9))
     assert isinstance(gap, BeginGap)
     assert gap.cause is GapCause.BAD_DATA
-    assert salvage == Salvage(frozenset({1}))
+    assert salvage == Salvage(frozenset({1}), gap.cause, gap.detail)
 
 
 def test_stop_while_recording_ends_in_order() -> None:
@@ -340,10 +342,8 @@ def test_stop_takes_less_than_8_s_whatever_the_worker_does(*, worker_dies: bool)
     camera = Camera().recording()
     camera.feed(StopAsked(None))
     assert camera.at_due() == (Kill(),)
-    if worker_dies:
-        assert camera.feed(Exited(-9)) == (Salvage(frozenset({1})),)
-    else:
-        assert camera.at_due() == (Salvage(frozenset({1})),)
+    left = camera.feed(Exited(-9)) if worker_dies else camera.at_due()
+    assert left == (Salvage(frozenset({1}), GapCause.DAEMON_STOPPED, ""),)
     assert camera.state.phase is Phase.STOPPED
     assert camera.now.boottime_ms - T0.boottime_ms < 8000
 
