@@ -50,7 +50,7 @@ def test_no_frame_is_lost_doubled_or_swapped(tmp_path: Path, cuts: int, profile:
     with ExitStack() as stack:
         cameras = {
             f"{kind.name}-{index}": stack.enter_context(
-                FaultCamera(footage.clip(kind.picture), footage.clip(kind.sound) if kind.sound else None)
+                FaultCamera(footage.clip(kind.picture), footage.clip(kind.sound) if kind.sound else None, signed=True)
             )
             for kind in KINDS
             for index in range(each)

@@ -222,6 +222,7 @@ class FaultCamera(Device):
         sender_reports_s: float | None = 5.0,
         first_timestamp: int = 1_000_000,
         clock_offset_s: float = 0.0,
+        signed: bool = False,
         dialect: Dialect = PLAINEST,
         tls: ssl.SSLContext | None = None,
         udp: bool = False,
@@ -235,6 +236,7 @@ class FaultCamera(Device):
             sender_reports_s=sender_reports_s,
             first_timestamp=first_timestamp,
             clock_offset_s=clock_offset_s,
+            signed=signed,
         )
         super().__init__([self.channel], account=account, dialect=dialect, tls=tls, udp=udp, host=host)
 

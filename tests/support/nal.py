@@ -19,12 +19,16 @@ VideoCodec = Literal["h264", "h265"]
 STAMP_UUID: Final = bytes.fromhex("6564676564bf4e01a5e57a3bd15c0de5")
 """Marks our SEI (user data unregistered). No two zero bytes in a row, so that it needs no emulation prevention."""
 
+SIGNED_UUID: Final = bytes.fromhex("5369676e65644ed1a0c3f0e1d2b3a495")
+"""Marks what stands for a camera's signature."""
+
 STAMP_DIGITS: Final = 10
 """ASCII digits: never zero bytes, and 10 of them outlast any test."""
 
 START_CODE: Final = b"\x00\x00\x00\x01"
 
 _START = re.compile(rb"\x00\x00\x01")
+_NEEDS_ESCAPE = re.compile(rb"\0\0(?=[\0-\3])")
 _STAMP = re.compile(re.escape(STAMP_UUID) + rb"(\d{%d})" % STAMP_DIGITS)
 
 H264_SLICES: Final = frozenset({1, 2, 3, 4, 5})
@@ -99,6 +103,15 @@ def stamp(codec: VideoCodec, number: int) -> bytes:
     payload = STAMP_UUID + b"%0*d" % (STAMP_DIGITS, number)
     header = bytes([H264_SEI]) if codec == "h264" else bytes([39 << 1, 1])
     return header + bytes([5, len(payload)]) + payload + b"\x80"
+
+
+def signature(codec: VideoCodec, number: int) -> bytes:
+    """An SEI unit as a camera that signs its pictures sends it: long, full of zeros, another one for each picture."""
+    digest = hashlib.sha512(str(number).encode()).digest()
+    payload = SIGNED_UUID + b"\0\0\0\1\0\0\3\0\0\2" + digest + bytes(20) + digest[::-1] * 3 + b"\0\0\0"
+    header = bytes([H264_SEI]) if codec == "h264" else bytes([39 << 1, 1])
+    body = bytes([5, 255, len(payload) - 255]) + payload + b"\x80"
+    return header + _NEEDS_ESCAPE.sub(b"\0\0\3", body)
 
 
 def stamped(codec: VideoCodec, units: list[bytes], number: int) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from tests.support import nal
@@ -32,6 +32,8 @@ class Channel:
     first_timestamp: int = 1_000_000
     clock_offset_s: float = 0.0
     """The camera's own clock minus ours."""
+    signed: bool = False
+    """Each picture carries a signature (SEI) of 330 bytes."""
     log: list[Sent] = field(default_factory=list)
     damaged: set[int] = field(default_factory=set)
     """Numbers of pictures of which the network took a part."""
@@ -61,9 +63,13 @@ class Channel:
         )
 
 
-def merged(tracks: list[RtpTrack], run: int, faults: Faults) -> Iterator[tuple[float, int, Coded]]:
+def merged(tracks: list[RtpTrack], channel: Channel) -> Iterator[tuple[float, int, Coded]]:
     """Frames of all tracks in the order in which they are due: (seconds, track, frame)."""
-    rounds = [_rounds(track, run, faults) for track in tracks]
+    rounds = [_rounds(track, channel.runs, channel.faults) for track in tracks]
+    if channel.signed:
+        rounds = [
+            _signed(track, frames) if track.clip.video else frames for track, frames in zip(tracks, rounds, strict=True)
+        ]
     waiting = [next(frames) for frames in rounds]
     while True:
         due = [coded.dts / track.clip.rate for coded, track in zip(waiting, tracks, strict=True)]
@@ -84,3 +90,11 @@ def _rounds(track: RtpTrack, run: int, faults: Faults) -> Iterator[Coded]:
     at = coded.dts
     for other in faults.switch_to.rounds(first + SWITCHED):
         yield Coded(other.number, at + other.pts, at + other.dts, other.key, other.units, other.md5)
+
+
+def _signed(track: RtpTrack, frames: Iterator[Coded]) -> Iterator[Coded]:
+    codec: nal.VideoCodec = "h264" if track.clip.codec == "h264" else "h265"
+    for coded in frames:
+        at = next(index for index, unit in enumerate(coded.units) if nal.is_slice(codec, unit))
+        units = (*coded.units[:at], nal.signature(codec, coded.number), *coded.units[at:])
+        yield replace(coded, units=units, md5=nal.digest(codec, list(units)))

@@ -63,7 +63,7 @@ class Player:
         run, begun, frames = channel.runs, time.monotonic(), 0
         rtps = [track.rtp for track in self.tracks]
         reported_s = float("-inf")
-        for due_s, place, coded in merged(rtps, run, channel.faults):
+        for due_s, place, coded in merged(rtps, channel):
             await asyncio.sleep(max(0.0, begun + due_s - time.monotonic()))
             faults, track = channel.faults, self.tracks[place]
             if faults.close_after_s is not None and due_s >= faults.close_after_s:
