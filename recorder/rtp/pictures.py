@@ -5,9 +5,7 @@ Standard library only, pure. Keeps S11: each picture comes out once, bit for bit
 The timestamp decides: units of one time are one picture. The marker bit only lets a picture out earlier, and only once
 it has proven itself, because cameras set it on every unit, on parameter sets, or never. Parameter sets and delimiters
 after a slice belong to the next picture whatever time they carry, as does all that comes without a slice.
-
-A unit whose forbidden bit is set was damaged, and who sends one sends others that cannot be told: from then on nothing
-is believed, parameter sets included, until a key frame whose units all make sense comes after a row of whole ones.
+What a camera sends that was damaged on its way costs its picture; see `recorder.rtp.doubt` for more of it.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from enum import Enum
 from typing import ClassVar, Final
 
 from recorder.codec.sets import SLICE_HEAD_BYTES, Sets
+from recorder.rtp.doubt import Doubt
 from recorder.rtp.packet import Buffer
 from recorder.stream import Item, Losses, Parameters, Unit
 
@@ -28,8 +27,6 @@ NALS_MAX: Final = 2048
 """NAL units in a picture: the standards allow 600 slices."""
 PROBATION: Final = 4
 """Pictures in a row, a key frame among them, whose last packet alone bore the marker; then the marker is believed."""
-DOUBT_UNITS: Final = 17
-"""After a damaged NAL unit so many whole ones, less one, are wanted: of random bytes each second one is damaged."""
 START_CODE: Final = b"\x00\x00\x01"
 _LENGTH: Final = struct.Struct(">I")
 OTHER: Final = 0
@@ -74,7 +71,7 @@ class Pictures:
         self._role = OTHER
         self._usual = 0
         self._broken = False
-        self._doubt = 0
+        self._doubt = Doubt()
         self._begun = False
         self._counted: int | None = None
         self._out_at: int | None = None
@@ -216,12 +213,11 @@ class Pictures:
 
     def _open(self, unit: Buffer, out: list[Item]) -> int:
         """Makes room for a NAL unit that begins like `unit`: where its length will stand, or -1 if it is left out."""
-        if unit[0] & 0x80:
+        damaged = unit[0] & 0x80 != 0
+        self._doubt.hear(damaged=damaged)
+        if damaged:
             self._break()
-            self._doubt = DOUBT_UNITS
             return -1
-        if self._doubt > 1:
-            self._doubt -= 1
         kind, role = self.role(unit)
         if role == SLICE:
             self._slice(unit[self.HEAD] & 0x80 != 0, out)
@@ -310,7 +306,7 @@ class Pictures:
         """The picture is lost; parameter sets that came with it whole count all the same."""
         if self._broken:
             return
-        if not self._doubt:
+        if not self._doubt.active:
             self._note_sets(self._nals, len(self.data))
         self._clear()
         self._broken = True
@@ -340,13 +336,13 @@ class Pictures:
             rest = bytes(data[cut:])
             del data[cut:], nals[self._tail :]
         key = self.is_key(nals)
-        if self._doubt and not (self._doubt == 1 and key and self._is_sound(nals)):
+        if self._doubt.active and not (self._doubt.may_end and key and self._is_sound(nals)):
             self._losses.frames += 1
             self._clear()
             data += rest
             nals += following
             return
-        self._doubt = 0
+        self._doubt.end()
         self._note_sets(nals, len(data))
         parameters: Parameters | None = None
         if key:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import pytest
 
-from recorder.rtp.pictures import DOUBT_UNITS
+from recorder.rtp.doubt import AGAIN_UNITS, WHOLE_UNITS
 from recorder.rtp.track import VideoTrack, video_track
 from recorder.rtsp.sdp import Media
 from recorder.stream import Item, Unit
@@ -30,6 +30,8 @@ KEY: Final = {"h264": b"\x65\x88\x84\x21\x10\x07", "h265": b"\x26\x01\xaf\x21\x1
 OTHER: Final = {"h264": b"\x41\x9a\x21\x10\x07", "h265": b"\x02\x01\xd0\x21\x10\x07"}
 PICTURES: Final = 900
 """A minute."""
+BEFORE_DOUBT: Final = 1
+"""Random pictures that pass until the second damaged unit comes."""
 
 
 class Camera:
@@ -63,29 +65,48 @@ def test_random_payloads_become_no_picture(codec: Codec, seed: int) -> None:
     camera.send(OTHER[codec])
     for _ in range(PICTURES):
         camera.send(chance.randbytes(40), chance.randbytes(900))
-    for _ in range(DOUBT_UNITS):
+    for _ in range(WHOLE_UNITS):
         camera.send(OTHER[codec])
     camera.send(*SETS[codec], KEY[codec])
     camera.send(OTHER[codec])
     camera.track.flush(camera.out)
     told = camera.pictures()
-    assert [unit.key for unit in told] == [True, False, True, False]
-    assert told[0].parameters is told[2].parameters, "random parameter sets count for nothing"
+    assert [unit.key for unit in (*told[:2], *told[-2:])] == [True, False, True, False]
+    assert len(told) <= 4 + BEFORE_DOUBT
+    assert told[0].parameters is told[-2].parameters, "random parameter sets count for nothing"
     assert camera.track.losses.frames > PICTURES * 0.7, "those that have no slice are no pictures"
 
 
+def damaged(codec: Codec) -> bytes:
+    return bytes([OTHER[codec][0] | 0x80]) + OTHER[codec][1:]
+
+
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-def test_a_damaged_unit_costs_what_refers_to_it(codec: Codec) -> None:
+def test_a_damaged_unit_costs_its_picture(codec: Codec) -> None:
+    camera = Camera(codec)
+    camera.send(*SETS[codec], KEY[codec])
+    for _ in range(2):
+        camera.send(damaged(codec))
+        for _ in range(AGAIN_UNITS):
+            camera.send(OTHER[codec])
+    camera.track.flush(camera.out)
+    assert len(camera.pictures()) == 1 + 2 * AGAIN_UNITS
+    assert camera.track.losses.frames == 2
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_a_second_one_soon_after_costs_what_refers_to_it(codec: Codec) -> None:
     """What follows it would not decode, and a key frame among it cannot be told from more damage."""
     camera = Camera(codec)
     camera.send(*SETS[codec], KEY[codec])
+    camera.send(damaged(codec))
     camera.send(OTHER[codec])
-    camera.send(bytes([OTHER[codec][0] | 0x80]) + OTHER[codec][1:])
+    camera.send(damaged(codec))
     camera.send(*SETS[codec], KEY[codec])
-    for _ in range(DOUBT_UNITS):
+    for _ in range(WHOLE_UNITS):
         camera.send(OTHER[codec])
     camera.send(*SETS[codec], KEY[codec])
     camera.send(OTHER[codec])
     camera.track.flush(camera.out)
     assert [unit.key for unit in camera.pictures()] == [True, False, True, False]
-    assert camera.track.losses.frames == 2 + DOUBT_UNITS
+    assert camera.track.losses.frames == 3 + WHOLE_UNITS
