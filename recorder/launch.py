@@ -1,7 +1,7 @@
 """What the forkserver runs first in each new process: the worker, by name.
 
 Imports the standard library only, because every worker pays for it; and the daemon, which only needs the name, never
-imports the worker and with it libav.
+imports the worker.
 """
 
 from __future__ import annotations

@@ -45,6 +45,9 @@ TICK_S: Final = 1.0
 FINISH_TICKS: Final = 3
 """How long the disk may take with what is left when the session is over; then its cause is told and the rest is for
 salvage. Less than a stop may take (`session.Limits.stop_ms`)."""
+GOODBYE_S: Final = 0.5
+"""For the camera to be told that its session is over, when all else is done: a device that is not told keeps it open
+for a minute, and an NVR serves only so many."""
 HOLES_MAX: Final = 64
 """Pauses of a camera that wait for a daemon that does not listen: minutes of the worst camera."""
 
@@ -91,14 +94,18 @@ class _Session:
         self._terms = start.terms
         self._target = Target.parse(start.url, start.username)
         self._recording: Recording | None = None
+        self._over = threading.Event()
+        """What the camera sends is not wanted any more."""
+        self._parted = threading.Event()
+        """The camera knows, or there is none to be told."""
+        self._parted.set()
+        self._source: Source | None = None
         self._handout = Handout()
         self._holes: deque[Hole] = deque(maxlen=HOLES_MAX)
         """Those that the daemon has still to hear of."""
         self._ticks_since_end = 0
         last = Committed(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
-        self._writer = Writer(
-            sock, camera=start.camera, sync_ms=start.sync_ms, last=last, exit_process=lambda: os._exit(EXIT_DONE)
-        )
+        self._writer = Writer(sock, camera=start.camera, sync_ms=start.sync_ms, last=last, exit_process=self._exit)
 
     def run(self) -> None:
         """Hear the daemon until EOF. The disk thread exits the process when the session is over."""
@@ -172,16 +179,20 @@ class _Session:
             self._record()
         except SessionEnded as end:
             self._end(end.ended)
-        except (BrokenPipeError, ConnectionResetError):
-            os._exit(EXIT_ORPHANED)
         except Exception as error:  # noqa: BLE001  (what was recorded is still committed, and the daemon is told)
             _tell(error)
             self._end(outcome.fault(self._target, type(error).__name__))
 
+        finally:
+            if self._source is not None:
+                self._source.close()
+            self._parted.set()
+
     def _record(self) -> None:
         clock = SystemClock()
         began = clock.now()
-        source = self._connect()
+        source = self._source = self._connect()
+        self._parted.clear()
 
         def resized(width: int, height: int) -> None:
             wire.offer(self._sock, _connected(source, width, height))
@@ -190,7 +201,7 @@ class _Session:
             self._holes.append(Hole(pause.start_ns // NS_PER_MS, pause.end_ns // NS_PER_MS))
 
         parameters = source.video.parameters
-        wire.send(self._sock, _connected(source, parameters.width, parameters.height))
+        self._say(_connected(source, parameters.width, parameters.height))
         recording = Recording(
             self._start,
             source,
@@ -204,6 +215,8 @@ class _Session:
         self._recording = recording
         recording.set_terms(self._terms)
         for reading in source.readings(lambda: self._handout.live):
+            if self._over.is_set():
+                return
             recording.feed(reading)
 
     def _connect(self) -> Source:
@@ -216,10 +229,22 @@ class _Session:
 
     def _end(self, ended: Ended) -> None:
         """Once: what the camera sent is closed and written, then `ended` are the last words."""
+        self._over.set()
         if self._recording is not None:
             self._recording.finish()
             self._tell_holes()
         self._writer.finish(ended)
+
+    def _say(self, message: Connected) -> None:
+        try:
+            wire.send(self._sock, message)
+        except (BrokenPipeError, ConnectionResetError):
+            os._exit(EXIT_ORPHANED)
+
+    def _exit(self) -> None:
+        """All is written and said."""
+        self._parted.wait(GOODBYE_S)
+        os._exit(EXIT_DONE)
 
 
 def _connected(source: Source, width: int, height: int) -> Connected:

@@ -20,6 +20,9 @@ from recorder.worker import FINISH_TICKS, TICK_S
 from storage.model import GapCause
 from storage.mp4 import summary
 from storage.story import parse_story
+from tests.support import footage
+from tests.support.fault_camera import FaultCamera
+from tests.support.footage import SMALL as SMALL_CLIP
 from tests.support.worker import DEADLINE_S, Child, make_start, make_terms, make_volume
 
 SMALL = "test://?size=320x180&fps=25&gop=0.4"
@@ -213,8 +216,19 @@ def test_nonsense_from_the_daemon_ends_it(child: Child) -> None:
     assert "s3cret" not in child.stderr()
 
 
+def test_the_camera_is_told_that_its_session_is_over(child: Child) -> None:
+    """An NVR serves only so many sessions, and keeps those open that nobody ends."""
+    with FaultCamera(footage.clip(SMALL_CLIP)) as camera:
+        child.send(make_start(child.volume, camera.url))
+        child.hear_until(Opening)
+        child.send(Stop())
+        assert child.hear_all().cause is None
+        assert camera.requests.count("TEARDOWN") == 1
+    assert check_file(child.path(child.all(Opening)[0])) == child.all(Closed)[0].video_frames > 0
+
+
 def test_stop_does_not_wait_for_a_camera_that_does_not_answer(child: Child) -> None:
-    """Connected to a port that accepts and says nothing; a libav call cannot be cancelled."""
+    """Connected to a port that accepts and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         child.send(make_start(child.volume, f"rtsp://127.0.0.1:{port}/x"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from recorder.bitfont import GLYPH_HEIGHT, GLYPH_WIDTH, draw, render
-from recorder.testpattern import Pattern, PatternError
+from recorder.stream import SenderReport, Unit
+from recorder.testpattern import Pattern, PatternError, Pictures
 
 
 def test_without_options() -> None:
@@ -42,6 +45,24 @@ def test_a_wrong_option_is_named_with_what_to_write(query: str) -> None:
     with pytest.raises(PatternError) as caught:
         Pattern.parse(f"test://?{query}")
     assert str(caught.value).startswith(query.partition("=")[0])
+
+
+@pytest.mark.parametrize(("codec", "name"), [("h264", "h264"), ("h265", "hevc")])
+def test_it_plays_as_a_camera_does_until_it_is_closed(codec: str, name: str) -> None:
+    source = Pictures(Pattern(64, 64, 60, codec, 0.04))
+    readings = source.readings(lambda: False)
+    items = [item for _ in range(4) for item in next(readings).items]
+    source.close()
+    assert "test-pattern" not in {thread.name for thread in threading.enumerate()}
+    pictures = [item for item in items if isinstance(item, Unit) and item.video]
+    assert [unit.pts for unit in pictures] == [0, 1500, 3000, 4500]
+    assert pictures[0].key
+    assert pictures[0].parameters == source.video.parameters
+    assert (source.video.codec, source.video.parameters.width) == (name, 64)
+    assert all(int.from_bytes(unit.data[:4], "big") < len(unit.data) for unit in pictures)
+    assert source.sound is not None
+    assert source.sound.config
+    assert next(item.at for item in items if isinstance(item, SenderReport)) == 0
 
 
 def test_letters_differ_and_keep_their_size() -> None:
