@@ -1,5 +1,5 @@
-"""Many channels behind one NVR, in the real daemon: its restart and its limit of sessions are told as one thing, and
-everybody records again within 15 s (L1)."""
+"""One thing told once, in the real daemon: an NVR that restarts or serves no more sessions, a camera that comes and goes, a
+worker that crashes. Everybody records again within 15 s (L1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edged import documents
 from tests.support import footage
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
-from tests.support.fault_camera import Channel, Device
+from tests.support.fault_camera import Channel, Device, FaultCamera, Faults
 from tests.support.footage import SMALL
 from tests.support.waiting import let_run
 
@@ -81,6 +81,25 @@ def test_a_limit_of_sessions_is_one_alarm_and_its_end_is_used_at_once(tmp_path: 
         device.most_sessions = None
         edged.wait_for(lambda status: recording(status) == CHANNELS, BACK_S, "all record")
         assert {gap.cause for gap in edged.gaps()} == {"starting", "refused"}
+        assert edged.stop() == 0
+
+
+def test_a_camera_that_drops_every_five_seconds_is_degraded_and_one_warning(tmp_path: Path) -> None:
+    with (
+        FaultCamera(footage.clip(TINY), faults=Faults(close_after_s=5)) as camera,
+        Daemon(tmp_path / "edged", Setup([Watched("flaps", camera.url_of(camera.channel))])) as edged,
+    ):
+        edged.wait_for(lambda status: status.alarms, 60, "it is alarmed")
+        states = set()
+        for _ in range(24):
+            let_run(0.5, edged.check_alive)
+            states.add(edged.camera("flaps").state)
+        assert states == {"degraded"}, "also in the moments between two sessions"
+        (alarm,) = alarms_of(edged)
+        assert (alarm.key, alarm.severity, alarm.count) == ("camera.degraded:flaps", "warning", 1)
+        assert len([line for line in edged.log.splitlines() if "not recorded" in line]) == 1
+        assert {gap.cause for gap in edged.gaps()} == {"starting", "dropped"}
+        assert edged.camera("flaps").unexplained_s == 0
         assert edged.stop() == 0
 
 

@@ -43,3 +43,19 @@ def test_what_the_network_lost_is_remarked_upon() -> None:
 def test_a_disk_that_falls_behind_is_remarked_upon_before_it_costs_a_segment() -> None:
     assert Reports().take(stats(queued=BEHIND_BYTES), 0) == ""
     assert Reports().take(stats(queued=20 << 20 | 1), 0) == "20 MiB wait for the disk"
+
+
+def test_reports_that_waited_while_the_daemon_hung_count_for_when_they_were_made() -> None:
+    reports = Reports()
+    for second in range(60):
+        stats = Stats(25 * second, 1, 1, 0, 0, 0, 0, boottime_ms=1_000 * second + 1)
+        reports.take(stats, 90_000 if second >= 20 else 1_000 * second + 5)
+    times = [at for at, _ in reports.samples]
+    assert times == [1_000 * second + 1 for second in range(60)]
+
+
+def test_what_a_worker_says_of_time_is_believed_only_where_it_can_be() -> None:
+    reports = Reports()
+    for told_ms in (5_000, 0, 9_000_000, 100):
+        reports.take(Stats(1, 1, 1, 0, 0, 0, 0, boottime_ms=told_ms), 10_000)
+    assert [at for at, _ in reports.samples] == [5_000, 10_000, 10_000, 10_000]
