@@ -1,5 +1,7 @@
-"""One thing told once, in the real daemon: an NVR that restarts or serves no more sessions, a camera that comes and goes, a
-worker that crashes. Everybody records again within 15 s (L1)."""
+"""One thing told once, in the real daemon: an NVR that restarts or is full, a camera that comes and goes, a crash.
+
+Everybody records again within 15 s (L1).
+"""
 
 from __future__ import annotations
 
