@@ -216,6 +216,13 @@ def no_media(target: Target, patience_s: float, *, udp: bool) -> Ended:
     return _ended(target, GapCause.STALLED, came_back, check)
 
 
+def overdue(target: Target, cause: GapCause, patience_s: float) -> Ended:
+    """Of a session that stands, what was waited for did not come."""
+    if cause is GapCause.BAD_DATA:
+        return nonsense(target)
+    return (silent if cause is GapCause.STALLED else no_key_frame)(target, patience_s)
+
+
 def silent(target: Target, patience_s: float) -> Ended:
     """The connection stands, but no picture comes."""
     came_back = f"the connection stands, but no picture came for {patience_s:.0f} s"

@@ -31,6 +31,8 @@ RETRY_NS: Final = 5 * NS_PER_S
 """After a segment was refused or lost: how long until the next is tried. Within L1's 15 s, and no hail of requests."""
 SILENT_NS: Final = 10 * NS_PER_S
 """No picture for so long, although the connection stands: a camera that sends nothing but reports."""
+SPOILT: Final = 10
+"""Pictures spoilt since the last good one, over which it is not silence that went before but nonsense."""
 NO_KEY_NS: Final = 30 * NS_PER_S
 """Pictures, but no key frame to begin a segment with for so long: longer than any sane interval between them. While a
 segment is being written more patience costs nothing: it only gets longer, at most thrice as long as it should be."""
@@ -110,6 +112,7 @@ class Recording:
         self._camera_offset_ms: int | None = None
         self._key_ns = self._frame_ns = self._heard_ns = clock.now().boottime_ms * NS_PER_MS
         self._seen = False
+        self._spoilt = 0
         self._frames = self._bytes = self._waits = 0
 
     def feed(self, reading: Reading) -> None:
@@ -139,7 +142,8 @@ class Recording:
             now_ns = now.boottime_ms * NS_PER_MS
             self._let_go(now, now_ns)
             if now_ns - self._frame_ns > SILENT_NS:
-                return Overdue(GapCause.STALLED, SILENT_NS)
+                spoilt = self._source.losses.frames > self._spoilt + SPOILT
+                return Overdue(GapCause.BAD_DATA if spoilt else GapCause.STALLED, SILENT_NS)
             patience_ns = NO_KEY_NS
             if self._current is not None:
                 patience_ns = max(NO_KEY_NS, 2 * self._start.segment_ms * NS_PER_MS)
@@ -206,7 +210,7 @@ class Recording:
             self._bytes += len(item.data)
             if item.video:
                 self._frames += 1
-                self._frame_ns = now_ns
+                self._frame_ns, self._spoilt = now_ns, self._source.losses.frames
                 if item.key:
                     self._key_ns = now_ns
                 pictures.mend(item, now_ns, stamps)

@@ -33,7 +33,6 @@ from recorder.rtsp.source import connect
 from recorder.stamps import NS_PER_S
 from recorder.stream import Source
 from storage.clock import NS_PER_MS, SystemClock
-from storage.model import GapCause
 
 EXIT_DONE: Final = 0
 EXIT_ORPHANED: Final = 1
@@ -156,8 +155,7 @@ class _Session:
         self._tell_holes()
         overdue = recording.tick()
         if overdue is not None:
-            words = outcome.silent if overdue.cause is GapCause.STALLED else outcome.no_key_frame
-            self._end(words(self._target, overdue.patience_ns / NS_PER_S))
+            self._end(outcome.overdue(self._target, overdue.cause, overdue.patience_ns / NS_PER_S))
         wire.offer(self._sock, recording.stats())
 
     def _tell_holes(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from recorder.codec.sets import H264Sets, H265Sets, Sets
 from recorder.probe import check_file
-from recorder.recording import NO_KEY_NS, RETRY_NS, SILENT_NS, Overdue
+from recorder.recording import NO_KEY_NS, RETRY_NS, SILENT_NS, SPOILT, Overdue
 from recorder.stamps import NS_PER_S
 from recorder.stream import Codec, Sound, Unit, Video
 from storage.model import GapCause
@@ -246,6 +246,8 @@ def test_a_camera_that_falls_silent_or_sends_no_key_frames_is_told_apart(tmp_pat
     assert session.recording.tick() is None
     session.clock.boottime_ms += 10_001
     assert session.recording.tick() == Overdue(GapCause.STALLED, SILENT_NS)
+    session.source.losses.frames += SPOILT + 1
+    assert session.recording.tick() == Overdue(GapCause.BAD_DATA, SILENT_NS), "something came, and it was no picture"
     delta = next(unit for unit in session.footage.units if not unit.key)
     while session.clock.boottime_ms < FIRST_MS + 121_000:
         session.clock.boottime_ms += 5_000
