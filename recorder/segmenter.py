@@ -90,7 +90,7 @@ class _File:
 
 @dataclass(slots=True)
 class _Closing:
-    """A file that was cut and waits for its last sound."""
+    """A file that was cut and waits for its last sound: whatever comes goes there, until sound has passed the cut."""
 
     file: _File
     at_ns: int
@@ -300,8 +300,7 @@ class Segmenter:
     def _put_sound(self, stamp: Stamp, out: list[Action]) -> None:
         """Sound from before its file began, or for a file that has none, has no place any more."""
         at_ns = self._sound_ns(stamp)
-        closing = self._closing
-        file = closing.file if closing is not None and at_ns < closing.at_ns else self._file
+        file = self._file if self._closing is None else self._closing.file
         if file is None or not file.sound or at_ns < file.start_ns:
             self.dropped += self._number > 0 and at_ns >= self._first_ns
             return

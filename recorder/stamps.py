@@ -28,6 +28,8 @@ HOLD_MAX: Final = 12
 groups of the usual three B-frames."""
 HOLD_NS: Final = 400_000_000
 """And no longer than this, however few come."""
+GROUP: Final = 8
+"""Frames that a picture may be ahead of its decoding where pictures are reordered: the longest usual group."""
 FALLBACK_RATE: Final = 25
 """Frames a second until it is seen how long a frame lasts."""
 
@@ -137,7 +139,8 @@ class Mender:
         if self._due is None or self._floor is None:
             return False
         if pts > top + self._second:
-            return pts > self._due + self._second + self._order.depth * self._frame
+            ahead = GROUP * self._frame if self._order.depth else 0
+            return pts > self._due + self._second + ahead
         return pts < self._floor
 
     def _rebase(self, pts: int, top: int) -> int:

@@ -106,6 +106,8 @@ class Camera:
     """From this frame on, its wall clock is so many seconds off."""
     changed_at: int = 100_000
     """From the first key frame after this one on, it has other parameter sets."""
+    silent: tuple[int, int] = (0, 0)
+    """From this frame to that one, its sound pauses; its clock goes on."""
     sound_lag_ms: int = 0
     sound_from: int = 0
     sound_to: int = 100_000
@@ -118,7 +120,7 @@ class Camera:
         for index in range(self.seconds * FPS):
             at_ms = index * 1000 // FPS
             yield at_ms, self._picture(index)
-            if self.sound_from <= index < self.sound_to:
+            if self.sound_from <= index < self.sound_to and not self.silent[0] <= index < self.silent[1]:
                 yield max(0, at_ms + self.sound_lag_ms), self._sound(index)
             if self.report_ms and at_ms % self.report_ms == 0:
                 yield at_ms, SenderReport(True, self._off(self.jumps, index) + index * FRAME, self.wall_ns(index))
@@ -221,7 +223,7 @@ def test_whatever_a_camera_says_of_time_each_frame_is_kept_once_and_in_order(
 @given(
     st.sampled_from([10, 25]),
     st.sampled_from([-300, 0, 40, 600]),
-    st.integers(-80_000, 1 << 32),
+    st.integers(-400_000, 1 << 32),
     st.lists(st.tuples(st.integers(0, 299), st.sampled_from([-3_600, -2, 2])), max_size=2).map(tuple),
 )
 def test_all_sound_of_an_honest_camera_lies_beside_its_picture(
@@ -255,6 +257,43 @@ def test_reports_bring_sound_to_its_picture_however_late_it_arrives() -> None:
     assert abs(offsets[0]) <= NAP_MS
     assert offsets[-1] is not None
     assert abs(offsets[-1] + 3_600_000) <= NAP_MS
+
+
+@pytest.mark.parametrize("zero", [-400_000, 0, 1 << 31])
+def test_sound_that_pauses_has_not_jumped(zero: int) -> None:
+    camera = Camera(sound_zero=zero, silent=(110, 190))
+    session = camera.record(segment_ms=60_000)
+    check(camera, session)
+    assert session.recording.stats().repaired == 0
+    by_ear = [(pts, int(data)) for file in FILES[:1] for video, pts, _, data in file.puts if not video]
+    assert {pts - number * SOUND_FRAME for pts, number in by_ear} == {0}
+
+
+@pytest.mark.parametrize("jump", [-(1 << 31), -180_000, 450_000])
+def test_sound_stays_beside_a_picture_whose_clock_jumps(jump: int) -> None:
+    """What the reports say is of the clock that jumped, too."""
+    camera = Camera(seconds=30, jumps=((130, jump),))
+    session = camera.record(segment_ms=5_000)
+    check(camera, session)
+    assert [file.puts[0][3] for file in FILES] == [b"0", b"125", b"150", b"275", b"400", b"525", b"650"]
+    for file in FILES:
+        first = int(file.puts[0][3])
+        assert {pts - (int(data) - first) * SOUND_FRAME for video, pts, _, data in file.puts if not video} == {0}
+        assert all(wall_ns - camera.wall_ns(first) == pts * NS_PER_S // 90_000 for pts, wall_ns in file.clocks)
+
+
+def test_the_clock_of_a_camera_that_reports_by_its_sound_alone() -> None:
+    camera = Camera(sound_zero=555_555, steps=((0, 7),))
+    FILES.clear()
+    session = Session(MadeSource(Video(Codec.H264, 90_000, SETS[0]), Sound(Codec.PCMU, SOUND_RATE, 1)), 3_000)
+    for at_ms, item in camera.items():
+        session.clock.boottime_ms = FIRST_MS + at_ms
+        if not (isinstance(item, SenderReport) and item.video):
+            session.feed(item)
+    session.recording.finish()
+    offset_ms = session.segments[-1].camera_offset_ms
+    assert offset_ms is not None
+    assert abs(offset_ms - 7_000) <= NAP_MS
 
 
 def test_each_file_is_told_the_cameras_clock() -> None:
@@ -294,6 +333,37 @@ def test_a_file_that_is_lost_is_not_written_on_and_the_next_one_follows() -> Non
     assert FILES[0].numbers(video=True)[-1] == 99
     assert FILES[1].numbers(video=True)[0] == (4_000 + RETRY_NS // MS) // 40
     assert [segment.end is None for segment in session.segments] == [True, False]
+
+
+def test_no_file_begins_while_the_disk_has_let_go_of_none_that_is_lost() -> None:
+    camera = Camera(seconds=20)
+    FILES.clear()
+    session = Session(MadeSource(Video(Codec.H264, 90_000, camera.sets(SETS[0]))), 60_000)
+    session.kept.is_behind = True
+    for at_ms, item in camera.items():
+        session.clock.boottime_ms = FIRST_MS + at_ms
+        session.kept.is_behind = at_ms < 4_000
+        if isinstance(item, Unit) and item.video:
+            session.feed(item)
+    assert FILES[0].numbers(video=True)[0] == 225, "the first key frame 5 s after it was free"
+
+
+def test_where_a_file_ends_is_settled_when_the_next_begins() -> None:
+    """Though by the time it is closed another minute of arrivals says otherwise (S9)."""
+    FILES.clear()
+    session = Session(MadeSource(Video(Codec.H264, 90_000, SETS[0]), Sound(Codec.PCMU, SOUND_RATE, 1), aligned=True))
+    for at_ms in range(0, 62_000, 40):
+        late_ms = 0 if at_ms < 5_000 else 300
+        key = at_ms in {0, 59_600}
+        session.clock.boottime_ms = FIRST_MS + at_ms + late_ms
+        if at_ms == 59_000:
+            session.recording.cut()
+        session.feed(Unit(True, at_ms * 90, 0, key, b"0", SETS[0] if key else None))
+        if at_ms >= 600:
+            session.feed(Unit(False, (at_ms - 600) * 8, SOUND_FRAME, True, b"0"))
+    session.recording.finish()
+    before, after = session.segments
+    assert before.end == after.start == Moment(WALL_MS + FIRST_MS + 59_600, FIRST_MS + 59_600)
 
 
 def test_what_waits_for_a_next_picture_is_written_when_none_comes() -> None:

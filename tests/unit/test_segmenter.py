@@ -417,6 +417,17 @@ def test_the_first_segment_waits_until_what_had_gathered_is_read() -> None:
     assert len(actions) == 11
 
 
+def test_sound_that_is_early_waits_as_long_as_the_first_segment_does() -> None:
+    stream = Stream(seconds=4, gop=50, rate=8_000, lag_ms=-900)
+    segmenter = Segmenter(2000 * MS, VIDEO, stream.sound)
+    actions: list[Action] = []
+    for stamp in stream.arrivals():
+        (segmenter.picture if stamp.unit.video else segmenter.sound)(stamp, actions)
+    segmenter.finish(actions)
+    sounds = [number(put.unit) for file in files_of(actions) for put in file.of(video=False)]
+    assert sounds == [number(stamp.unit) for stamp in stream.sounds()]
+
+
 def test_sound_without_pictures_does_not_pile_up() -> None:
     stream = Stream(seconds=60, gop=25, rate=8_000)
     segmenter = stream.segmenter(2000)

@@ -103,6 +103,15 @@ def test_missed_frames_that_the_arrivals_confirm_are_no_jump() -> None:
     assert mender.repaired == 0
 
 
+def test_a_picture_that_is_shown_after_many_others_has_not_jumped() -> None:
+    """At 4 frames a second three B-frames span a second."""
+    shown = [0, 1, 2, 6, 3, 4, 5, 10, 7, 8, 9, 14, 11, 12, 13]
+    quarter = NS_PER_S // 4
+    out, mender = mend_all([n * RATE // 4 for n in shown], depth=1, arrivals=[n * quarter for n in range(len(shown))])
+    assert [made.pts * 4 // RATE for made in out] == shown
+    assert mender.repaired == 0
+
+
 def test_a_small_disorder_is_mended_alone() -> None:
     out, mender = mend_all([0, 3_600, 3_000, 10_800])
     assert [(made.pts, made.dts) for made in out] == [(0, 0), (3_600, 3_600), (3_601, 3_601), (10_800, 10_800)]
