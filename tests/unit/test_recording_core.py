@@ -294,6 +294,19 @@ def test_the_clock_of_a_camera_that_reports_by_its_sound_alone() -> None:
     offset_ms = session.segments[-1].camera_offset_ms
     assert offset_ms is not None
     assert abs(offset_ms - 7_000) <= NAP_MS
+    assert FILES[-1].clocks
+    assert all(0 <= pts <= 4 * 90_000 for pts, _ in FILES[-1].clocks)
+
+
+def test_a_session_that_ends_while_its_order_is_unknown_keeps_what_it_had() -> None:
+    FILES.clear()
+    camera = Camera(said=False)
+    session = Session(MadeSource(Video(Codec.H264, 90_000, camera.sets(SETS[0]))))
+    units = [item for _, item in camera.items() if isinstance(item, Unit) and item.video]
+    session.feed(*units[:5])
+    assert FILES == []
+    session.recording.finish()
+    assert FILES[0].numbers(video=True) == [0, 1, 2, 3, 4]
 
 
 def test_each_file_is_told_the_cameras_clock() -> None:
