@@ -12,11 +12,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from recorder import supervisor
+from recorder import supervisor, watching
 from recorder.address import Target
 from recorder.conversation import Conversation
 from recorder.desk import SETTLE_S, Desk
 from recorder.gate import Caller, Gate, Pass
+from recorder.handout import Kind
 from recorder.messages import Connected, Opening, Start, Stats, Stop, Terms
 from recorder.narration import Chorus, Narration
 from recorder.process import Forkserver, NoProcess
@@ -36,6 +37,7 @@ from recorder.session import (
     StopAsked,
     Tick,
 )
+from recorder.watching import Watching
 from recorder.wire import WireError
 from storage.clock import Clock
 from storage.model import GapCause, Moment
@@ -185,6 +187,10 @@ class CameraRunner:
             log.debug("%s: a new segment begins at the next key frame: %s", self._settings.id, reason)
             self._talk.cut()
             self._wake.set()
+
+    def watch(self, what: Kind) -> Watching:
+        """Copies of what the camera sends, as long as its present session lasts; over at once while there is none."""
+        return Watching(None) if self._talk is None else watching.watch(self._talk.worker, what)
 
     async def _next(self) -> Event | None:
         """What happened, or None. A deadline counts only when nothing is left to hear: we may have been busy."""

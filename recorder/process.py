@@ -186,10 +186,10 @@ class WorkerProcess:
         except wire.WireError as error:
             return Misbehaved(GapCause.BAD_DATA, f"its process was damaged by what the camera sent: it said {error}")
 
-    def send(self, message: ToWorker) -> bool:
+    def send(self, message: ToWorker, fd: int | None = None) -> bool:
         """False: it does not read what it is told. One that is gone is no failure; `take` will tell."""
         try:
-            return wire.offer(self._sock, message)
+            return wire.offer(self._sock, message, fd)
         except (BrokenPipeError, ConnectionResetError):
             return True
 

@@ -147,7 +147,10 @@ class _Session:
                 raise wire.WireError("a second Start")
 
     def _tick(self) -> None:
-        self._hurry()
+        ended = self._writer.last_words
+        if ended is not None:  # nothing is reported any more: these are to be the last words
+            self._hurry(ended)
+            return
         self._handout.tick()
         recording = self._recording
         if recording is None:
@@ -162,14 +165,12 @@ class _Session:
         while self._holes and wire.offer(self._sock, self._holes[0]):
             self._holes.popleft()
 
-    def _hurry(self) -> None:
+    def _hurry(self, ended: Ended) -> None:
         """A disk that hangs must not keep the session's cause from being told."""
-        ended = self._writer.last_words
-        if ended is not None:
-            self._ticks_since_end += 1
-            if self._ticks_since_end > FINISH_TICKS:
-                wire.offer(self._sock, ended)
-                os._exit(EXIT_DONE)
+        self._ticks_since_end += 1
+        if self._ticks_since_end > FINISH_TICKS:
+            wire.offer(self._sock, ended)
+            os._exit(EXIT_DONE)
 
     def _read(self) -> None:
         """Body of the camera's thread."""

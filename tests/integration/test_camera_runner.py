@@ -21,6 +21,7 @@ from recorder import process as process_module
 from recorder.camera import CameraRunner, CameraSettings, Phase, Shared
 from recorder.desk import Desk
 from recorder.gate import Gate, Pace
+from recorder.handout import Kind, Packet, Tracks
 from recorder.messages import Closed, Cut, Granted, Opening, Refused, Terms
 from recorder.narration import Chorus
 from recorder.process import Forkserver, WorkerProcess
@@ -414,6 +415,22 @@ async def test_one_flooding_camera_does_not_delay_another(forkserver: Forkserver
         await bad.until(lambda: bad.facts.count(("terms",)) >= 3)
         assert runner.view.phase is Phase.RECORDING
     assert good.kinds() == ["open", "close"]
+
+
+async def test_who_watches_a_camera_sees_it_until_its_session_ends(forkserver: Forkserver) -> None:
+    keeper = Notebook()
+    async with running(forkserver, keeper, "handing_out") as runner:
+        assert [handed async for handed in runner.watch(Kind.ALL)] == [], "there is no session yet"
+        await keeper.until(lambda: ("open", 1) in keeper.facts)
+        with runner.watch(Kind.KEY) as watching:
+            assert isinstance(await anext(watching), Tracks)
+            packet = await anext(watching)
+            assert isinstance(packet, Packet)
+            assert packet.key
+            await runner.stop(None)
+            async with asyncio.timeout(PATIENCE_S):
+                assert all([isinstance(handed, Packet) async for handed in watching])
+    assert keeper.kinds() == ["open", "close"]
 
 
 async def test_a_runner_that_is_cancelled_leaves_no_process(forkserver: Forkserver) -> None:

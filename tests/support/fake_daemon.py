@@ -11,10 +11,11 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder.messages import Ended, FromWorker, Granted, Opening, Start, Stop, Terms
+from recorder.messages import Ended, FromWorker, Granted, Opening, Start, Stats, Stop, Terms
 from recorder.process import Forkserver, WorkerProcess
 from recorder.session import HungUp, Misbehaved
 
@@ -29,9 +30,9 @@ class Child:
         self.said: list[FromWorker | Misbehaved | HungUp] = []
         self.worker: WorkerProcess
 
-    async def born(self, forkserver: Forkserver) -> Child:
+    async def born(self, forkserver: Forkserver, behaviour: str = "obedient") -> Child:
         self.worker = await forkserver.spawn("fake", self.wake.set)
-        self.worker.send(Start("cam", "fake://x/obedient", "", "", "boot", 1, "", 1000, 100, TERMS))
+        self.worker.send(Start("cam", f"fake://x/{behaviour}", "", "", "boot", 1, "", 1000, 100, TERMS))
         return self
 
     async def until(self, kind: type[FromWorker]) -> None:
@@ -46,6 +47,18 @@ class Child:
             self.said.append(said)
             if isinstance(said, Opening):
                 self.worker.send(Granted(said.seq))
+
+    async def until_reports(self, more: int) -> None:
+        """Hear so many more of its reports."""
+        for _ in range(more):
+            self.said.clear()
+            await self.until(Stats)
+
+    async def end_when(self, done: Callable[[], bool]) -> int | None:
+        """Hear its reports until it is time to end it."""
+        while not done():
+            await self.until_reports(1)
+        return await self.end()
 
     async def end(self) -> int | None:
         self.worker.send(Stop())

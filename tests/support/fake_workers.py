@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from recorder import wire
+from recorder.handout import Handout, Kind
 from recorder.messages import (
     Abandoned,
     Closed,
@@ -30,7 +31,9 @@ from recorder.messages import (
     Stop,
     Terms,
     ToWorker,
+    Watch,
 )
+from recorder.stream import Codec, Parameters, Unit, Video
 from storage.model import GapCause
 
 REPORT_S = 0.02
@@ -292,12 +295,43 @@ def unread(session: Session) -> None:
     session.end()
 
 
+def handing_out(session: Session) -> None:
+    """One picture each 20 ms, every tenth a key frame, to whoever watches."""
+    session.connected()
+    granted, handout, number = session.open(), Handout(), 0
+    parameters = Parameters(Codec.H264, (b"sps", b"pps"), b"avcC", 640, 360, 0)
+    while True:
+        said = session.command(REPORT_S)
+        if isinstance(said, Watch):
+            handout.admit(socket.socket(fileno=said.fd), said.what)
+        if isinstance(said, Stop):
+            if granted:
+                session.close()
+            session.end()
+        unit = Unit(True, number * 1800, 0, number % 10 == 0, number.to_bytes(4, "big") * 500, parameters)
+        handout.pass_on(unit, Video(Codec.H264, 90_000, parameters), None)
+        number += 1
+        session.report()
+
+
+def blathering(session: Session) -> None:
+    """Hands out what is no message: its length may be one, or not."""
+    session.connected()
+    while True:
+        said = session.command(None)
+        if isinstance(said, Watch):
+            with socket.socket(fileno=said.fd) as watcher:
+                watcher.sendall((5).to_bytes(4, "big") + b"hello" if said.what is Kind.KEY else b"\xff" * 8)
+                while watcher.recv(1):
+                    pass
+
+
 BEHAVIOURS: dict[str, Callable[[Session], None]] = {
     behaviour.__name__: behaviour
     for behaviour in (
         obedient, silent, stubborn, frozen, crashing, garbling, lying, anachronistic, clairvoyant, meddling, greedy,
         flooding, refused, dropping, leaving, hanging_up, abandoning, overlapping, hoarding, repeating,
-        pausing, dreaming, faulting, unread,
+        pausing, dreaming, faulting, unread, handing_out, blathering,
     )
 }  # fmt: skip
 
