@@ -33,7 +33,7 @@ ANEW_AFTER_S: Final = 5.0
 STOP_S: Final = 7.5
 """For a whole stop, of the 8 s it may take: what the workers left is salvaged in what they need less."""
 
-SYNC_ITSELF_MS: Final = 700
+SYNC_ITSELF_MS: Final = 600
 """Allowed for one fdatasync; beside a heavy copy it was measured at 50 ms, and above 500 ms it is an alarm."""
 
 

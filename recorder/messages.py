@@ -29,10 +29,10 @@ from storage.model import GapCause
 
 MAX_MESSAGE_BYTES: Final = 65_536
 """Largest datagram either side sends or accepts; the longest real one (`Start` with a long URL) is under 4 KiB."""
-HELD_MS: Final = 800
+HELD_MS: Final = 900
 """S6: a power cut costs at most this, `sync_ms`, and as long as the last sync takes. What is in memory at the worst
 instant: the fragment in the making (0.5 s), a picture that is not followed by another yet (0.2 s: those of slower
-cameras are written at once), what gathers during a nap of the reader (0.1 s). The first second of a session apart,
+cameras are written at once), what gathers during a nap of the reader (0.2 s). The first second of a session apart,
 while it is not known yet whether there will be sound."""
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
