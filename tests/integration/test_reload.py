@@ -1,0 +1,190 @@
+"""A reload touches the cameras that changed and no other; cameras that start and stop cost nothing that stays (S12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from edged import documents
+from tests.support import footage, frames
+from tests.support.configuration import Setup, Watched
+from tests.support.daemon import Daemon, moment
+from tests.support.fault_camera import FaultCamera
+from tests.support.footage import SMALL, Sound
+from tests.support.resources import Held, held
+from tests.support.scenes import seam_faults
+from tests.support.waiting import let_run, wait_until
+
+SEGMENT: Final = "2s"
+BETWEEN_S: Final = 5.0
+"""Two cuts between one reload and the next."""
+GONE_S: Final = 15.0
+"""For a camera that was disabled to have ended its last segment, and for what served it to be gone."""
+OFFSET_S: Final = 3.2
+WARM_UP: Final = 5
+"""Cycles after which nothing is done for the first time any more."""
+GROWN_KB: Final = 3 << 10
+"""What a process may grow by beyond what it has freed; a leak of 16 KiB a cycle shows in 200."""
+
+
+def cheap_camera() -> FaultCamera:
+    return FaultCamera(footage.clip(SMALL), footage.clip(Sound()), sender_reports_s=1, clock_offset_s=-OFFSET_S)
+
+
+def reload(edged: Daemon, cameras: dict[str, str], *, disabled: str = "", floor: str = "1m") -> documents.Reload:
+    """Write the configuration, reload it as a person would, and tell what that touched."""
+    edged.configure(setup(cameras, disabled=disabled, floor=floor))
+    answer = edged.ctl("reload")
+    assert answer.code == 0, answer.stderr
+    return documents.Reload.model_validate(answer.document)
+
+
+def setup(cameras: dict[str, str], *, disabled: str = "", floor: str = "1m") -> Setup:
+    watched = [Watched(name, url, more="enabled = false" if name == disabled else "") for name, url in cameras.items()]
+    return Setup(watched, segment=SEGMENT, floor=floor)
+
+
+def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        sources = {name: stack.enter_context(cheap_camera()) for name in ("a", "b", "moves", "moved", "goes", "comes")}
+        urls = {name: source.url for name, source in sources.items()}
+        first = {name: urls[name] for name in ("a", "b", "moves", "goes")}
+        second = {"a": urls["a"], "b": urls["b"], "moves": urls["moved"], "comes": urls["comes"]}
+        edged = stack.enter_context(Daemon(tmp_path / "edged", setup(first)))
+        edged.wait_for_states("recording", first)
+        let_run(BETWEEN_S, edged.check_alive)
+
+        change = reload(edged, second)
+        assert (change.added, change.removed, change.changed) == (["comes"], ["goes"], ["moves"])
+        assert change.unchanged == ["a", "b"]
+        edged.wait_for_states("recording", second)
+        let_run(BETWEEN_S, edged.check_alive)
+
+        change = reload(edged, second, floor="2m")
+        assert change.unchanged == sorted(second), "bounds are told to a worker that goes on"
+        change = reload(edged, second, disabled="comes", floor="2m")
+        assert (change.removed, change.unchanged) == (["comes"], ["a", "b", "moves"])
+        edged.wait_for_states("disabled", ["comes"])
+        let_run(BETWEEN_S, edged.check_alive)
+
+        edged.config.write_text("[site]\nnode = 7\n")
+        assert edged.ctl("reload").code != 0
+        let_run(1, edged.check_alive)
+        shown = edged.camera("a")
+        assert edged.stop() == 0
+        for source in sources.values():
+            source.go()
+        edged.configure(setup(second, disabled="comes"))
+        edged.start()
+        edged.wait_for_states("down", ["a", "b", "moves"])
+
+        faults = edged.catalog_faults()
+        causes = {name: [gap.cause for gap in edged.gaps(name)][:3] for name in (*second, "goes")}
+        for name in ("a", "b"):
+            segments = edged.segments(name)
+            files = edged.recorded(name)
+            faults += frames.compare_video(sources[name].sent(), files) + seam_faults(segments)
+            faults += frames.compare_sound(files, footage.clip(Sound()))
+            assert len(segments) > 6
+            assert sources[name].requests.count("PLAY") == 1, "its session was not touched"
+            assert causes[name][:2] == ["starting", "daemon-stopped"], "no gap but before and after"
+        assert faults == []
+        assert causes["moves"][:2] == ["starting", "reload"]
+        assert causes["goes"][:2] == ["starting", "disabled"]
+        assert causes["comes"][:2] == ["starting", "disabled"]
+        told = [segment.camera_offset_ms for segment in edged.segments("a")]
+        assert all(offset is not None and abs(offset + OFFSET_S * 1000) < 500 for offset in told[1:]), told
+        assert shown.clock_offset_ms is not None
+        assert abs(shown.clock_offset_ms + OFFSET_S * 1000) < 500
+
+
+def test_a_camera_that_moves_loses_only_the_time_of_connecting(tmp_path: Path) -> None:
+    """What is recorded of it before and after is whole, and the gap between says `reload` and ends with it."""
+    with cheap_camera() as here, cheap_camera() as there, ExitStack() as stack:
+        edged = stack.enter_context(Daemon(tmp_path / "edged", setup({"a": here.url})))
+        edged.wait_for_states("recording", ["a"])
+        let_run(2, edged.check_alive)
+        assert reload(edged, {"a": there.url}).changed == ["a"]
+        wait_until(lambda: there.sessions() == 1, GONE_S, "it is recorded at its new address")
+        edged.wait_for_states("recording", ["a"])
+        let_run(2, edged.check_alive)
+        assert here.sessions() == 0
+        assert edged.stop() == 0
+        edged.start()
+        edged.wait_for_states("recording", ["a"])
+        (gap,) = [gap for gap in edged.gaps("a") if gap.cause == "reload"]
+        assert gap.end is not None
+        assert moment(gap.end) - moment(gap.start) < GONE_S
+        segments = edged.segments("a")
+        assert any(segment.end == gap.start for segment in segments)
+        assert any(segment.start == gap.end for segment in segments)
+        before = [frames.read(Path(s.path)) for s in segments if s.end <= gap.start]
+        after = [frames.read(Path(s.path)) for s in segments if s.start >= gap.end]
+        assert frames.compare_video(here.sent(), before) == []
+        session = [entry for entry in there.sent() if entry.run == there.sent()[0].run]
+        numbers = {entry.n for entry in session}
+        of_session = [file for file in after if any(frame.number in numbers for frame in file.video)]
+        assert frames.compare_video(session, of_session) == []
+
+
+@pytest.fixture
+def cycles(request: pytest.FixtureRequest) -> int:
+    return 200 if request.config.getoption("--long") else 10
+
+
+@contextmanager
+def no_more_than_before(edged: Daemon, cycles: int) -> Iterator[None]:
+    """Whatever happens inside: afterwards daemon and forkserver hold what they held, and nobody else is left."""
+    before = holdings(edged)
+    yield
+    wait_until(lambda: len(edged.processes()) <= len(before), GONE_S, "all workers are gone")
+    wait_until(
+        lambda: [h.descriptors for h in holdings(edged).values()] <= [h.descriptors for h in before.values()],
+        GONE_S,
+        "descriptors are given back",
+    )
+    after = holdings(edged)
+    assert after.keys() == before.keys(), "the same processes, no other"
+    for pid, now in after.items():
+        assert now.threads <= before[pid].threads
+        grown_kb = now.resident_kb - before[pid].resident_kb
+        assert grown_kb < GROWN_KB, f"{grown_kb} KiB in {cycles} cycles"
+
+
+def holdings(edged: Daemon) -> dict[int, Held]:
+    """Of the daemon and its helpers, by process."""
+    return {pid: held(pid) for pid in sorted(edged.processes())}
+
+
+def test_starting_and_stopping_leaks_nothing(tmp_path: Path, cycles: int) -> None:
+    """Two cameras at a time: one whose session is ended in order, one that is refused and tried again and again."""
+    with cheap_camera() as camera, FaultCamera(footage.clip(SMALL)) as closed, ExitStack() as stack:
+        closed.go()
+        cameras = {"a": camera.url, "b": closed.url}
+        nothing = Setup([Watched(name, url, more="enabled = false") for name, url in cameras.items()], segment=SEGMENT)
+        edged = stack.enter_context(Daemon(tmp_path / "edged", nothing))
+        edged.wait_for_states("disabled", cameras)
+
+        def cycle() -> None:
+            edged.configure(setup(cameras))
+            assert edged.ctl("reload").code == 0
+            edged.wait_for_states("recording", ["a"])
+            edged.configure(nothing)
+            assert edged.ctl("reload").code == 0
+            edged.wait_for_states("disabled", cameras)
+
+        for _ in range(WARM_UP):
+            cycle()
+        wait_until(lambda: not edged.workers(), GONE_S, "all workers are gone")
+        with no_more_than_before(edged, cycles):
+            for _ in range(cycles):
+                cycle()
+        assert camera.requests.count("PLAY") == WARM_UP + cycles
+        assert len(edged.segments("a")) >= WARM_UP + cycles
+        assert {gap.cause for gap in edged.gaps("a")} <= {"starting", "disabled"}
+        assert edged.stop() == 0
+        edged.wait_for_no_process()
