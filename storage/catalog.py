@@ -26,7 +26,7 @@ from storage.gaps import (
 )
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
 from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
-from storage.runs import SILENT_MS, Life, Point, last_alive
+from storage.runs import SILENT_MS, Life, Point, last_alive, next_run
 
 NOT_CONFIGURED = "the camera was not in the configuration"
 
@@ -146,16 +146,18 @@ def complete(
     cause: GapCause = GapCause.UNKNOWN,
     detail: str = "",
     *,
+    now: Point | None = None,
     camera_offset_ms: int | None = None,
 ) -> Segment:
     """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained.
 
-    At a cut the next segment begins before this one is complete. What was salvaged of this one may reach a little
-    further than that, with its last sound: no instant is told of twice.
+    At a cut the next segment begins before this one is complete. What was salvaged of this one may reach further than
+    that, with its last sound, or than its run and `now`, if the camera's clock runs too fast: no instant is told of
+    twice, and none that has not been.
     """
-    following = next_start(connection, row.camera_number, row.seq)
-    if following is not None and following.boot == row.start.boot:
-        duration_ms = min(duration_ms, max(0, following.boottime_ms - row.start.boottime_ms))
+    for limit in (next_start(connection, row.camera_number, row.seq), next_run(connection, row.run), now):
+        if limit is not None and limit.boot == row.start.boot:
+            duration_ms = min(duration_ms, max(0, limit.boottime_ms - row.start.boottime_ms))
     connection.execute(
         "UPDATE segments SET state = 'committed', duration_ms = ?, bytes = ?, sha256 = ?, video_frames = ?,"
         " camera_offset_ms = ? WHERE id = ? AND state = 'open'",

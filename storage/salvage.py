@@ -140,6 +140,7 @@ class Salvager:
                     story = _story(found)
                     offset_ms = None if story is None else story.camera_offset_ms
                     sha256, size = self._seal(file, row.volume_path, repair, found)
+                    now = Point.of(self._life.boot, self._clock.now())
                     done = self._on_open(
                         row,
                         lambda connection, fresh: catalog.complete(
@@ -151,6 +152,7 @@ class Salvager:
                             found.video_frames,
                             cause,
                             detail,
+                            now=now,
                             camera_offset_ms=offset_ms,
                         ),
                     )

@@ -51,10 +51,11 @@ class Book:
     def close(self, seq: int, end: Moment, size: int = 1000, camera: str = "lobby") -> Segment:
         return catalog.commit_segment(self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250))
 
-    def salvage(self, seq: int, duration_ms: int, cause: GapCause) -> None:
+    def salvage(self, seq: int, duration_ms: int, cause: GapCause, now: Moment | None = None) -> None:
         row = segment_by_seq(self.db, "lobby", seq)
         assert row is not None
-        catalog.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause)
+        until = None if now is None else Point.of(self.life.boot, now)
+        catalog.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause, now=until)
 
     def end(self, seq: int) -> float:
         row = segment_by_seq(self.db, "lobby", seq)
@@ -273,6 +274,29 @@ def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: B
     assert row is not None
     catalog.complete(book.db, row, 6500, 500, b"\1" * 32, 10)
     assert book.gaps() == [(6.5, None, "worker-crash")]
+
+
+def test_a_camera_whose_clock_runs_too_fast_leaves_no_footage_from_the_future(book: Book) -> None:
+    """Killed at 100 s, when its file says 150 s: what comes after `now` is not recorded yet."""
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.gap(None, GapCause.WORKER_CRASH, at(100))
+    book.salvage(1, 150_000, GapCause.WORKER_CRASH, at(101))
+    assert book.end(1) == 101
+    book.open(2, at(110))
+    assert book.gaps() == [(101, 110, "worker-crash")]
+    assert book.coverage(120) == (111_000, 9_000, 0)
+
+
+def test_nor_does_it_reach_into_the_next_run(book: Book) -> None:
+    book.enrol(at(0))
+    book.open(1, at(0))
+    book.start("boot-1", at(110))
+    book.enrol(at(110))
+    book.open(2, at(115))
+    book.salvage(1, 150_000, GapCause.DAEMON_CRASH, at(120))
+    assert book.end(1) == 110
+    assert book.gaps() == [(110, 115, "starting")]
 
 
 def test_a_row_without_a_file_is_a_gap(book: Book) -> None:
