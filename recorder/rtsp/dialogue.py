@@ -22,6 +22,8 @@ ANSWER_S: Final = 5.0
 """For one answer. Longer than any device takes that will still serve; within L1."""
 CHANNELS: Final = 256
 """Of interleaved frames: the channel is one byte."""
+MAX_MEANWHILE_BYTES: Final = 16 * 1024 * 1024
+"""What may come while one answer is waited for: 5 s at 25 Mbit/s. A camera that plays must not fill memory (S12)."""
 MAX_LOGINS: Final = 3
 """Asked, asked again with a newer nonce, and once more; then it is the password."""
 MAX_KEEP_ALIVE_S: Final = 30.0
@@ -87,6 +89,7 @@ class Dialogue:
         """Wait for it; of an answer without a number it is assumed that it is this one."""
         until = min(self._deadline, self._now() + ANSWER_S)
         waits_s = until - self._now()
+        meanwhile = 0
         while True:
             heard = self.take(self.items)
             if isinstance(heard, Answer):
@@ -101,7 +104,9 @@ class Dialogue:
                 if self.inbox.garbage and not self._heard:
                     raise SessionEnded(outcome.not_rtsp(self.target, "an answer that is not RTSP"))
                 raise SessionEnded(outcome.no_answer(self.target, method, max(1.0, waits_s)))
-            self.receive(left)
+            meanwhile += self.receive(left)[0]
+            if meanwhile > MAX_MEANWHILE_BYTES:
+                raise SessionEnded(outcome.nonsense(self.target))
 
     def receive(self, patience_s: float) -> tuple[int, bool]:
         """What has come, into the inbox: how many bytes, and whether that was all."""
@@ -142,10 +147,10 @@ class Dialogue:
         self.connection.offer(message.answer(status, reason, asked))
 
     def _note(self, answer: Answer) -> None:
-        """Cameras that change the session's id mean it."""
+        """Cameras that change the session's id mean it. How long it lives, most say only once."""
         given = transport.session(answer.headers.get("Session"))
         if given is not None and answer.status < 300:
-            self.session, self.session_s = given.id, given.timeout_s
+            self.session, self.session_s = given.id, given.timeout_s or self.session_s
 
     def keep_alive(self, url: str) -> None:
         """If it is time for it: a request that shows that we live, by GET_PARAMETER unless the camera knows none."""

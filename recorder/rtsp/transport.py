@@ -26,7 +26,8 @@ MAX_ID: Final = 256
 @dataclass(frozen=True, slots=True)
 class Session:
     id: str
-    timeout_s: int
+    timeout_s: int | None
+    """None where it is not said: most makes say it once, with the first SETUP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def session(header: str) -> Session | None:
         return None
     found = re.search(r"timeout\s*=\s*\"?(\d{1,9})", rest, re.IGNORECASE | re.ASCII)
     timeout_s = int(found[1]) if found else 0
-    return Session(name, min(timeout_s, MAX_SESSION_S) or SESSION_S)
+    return Session(name, min(timeout_s, MAX_SESSION_S) or None)
 
 
 def transport(header: str) -> Transport:

@@ -3,70 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from typing import Any, cast
 
 import pytest
 
 from recorder import outcome
-from recorder.address import Target
 from recorder.outcome import SessionEnded
-from recorder.rtsp.auth import Account, Login
-from recorder.rtsp.connection import Connection
-from recorder.rtsp.dialogue import ANSWER_S, Dialogue
+from recorder.rtsp.dialogue import ANSWER_S, MAX_MEANWHILE_BYTES, Dialogue
 from storage.model import GapCause
-
-URL = "rtsp://10.0.0.11/x"
-TARGET = Target.parse(URL, "viewer")
-SECRET = "s3cret-p4ss"
-
-
-class Wire:
-    """What a connection does, as told: bytes, or None for silence of as long as is waited, or the end."""
-
-    def __init__(self, *said: bytes | SessionEnded | None) -> None:
-        self.target = TARGET
-        self.said = deque(said)
-        self.sent: list[str] = []
-        self.now = 100.0
-        self.takes = True
-
-    def receive(self, room: memoryview, patience_s: float) -> int:
-        data = self.said.popleft() if self.said else None
-        if data is None:
-            self.now += patience_s
-            return 0
-        if isinstance(data, SessionEnded):
-            raise data
-        self.now += 0.01
-        room[: len(data)] = data
-        return len(data)
-
-    def send(self, data: bytes) -> None:
-        self.sent.append(data.decode())
-
-    def offer(self, data: bytes) -> bool:
-        if self.takes:
-            self.sent.append(data.decode())
-        return self.takes
-
-    @property
-    def methods(self) -> list[str]:
-        return [text.split(" ", 1)[0] for text in self.sent]
+from tests.support import scripted
+from tests.support.scripted import DIGEST, SECRET, TARGET, URL, Wire, answer
 
 
 def dialogue(wire: Wire, *, user: str = "viewer", deadline: float = 1000.0) -> Dialogue:
-    login = Login(Account(user, SECRET), lambda: "c")
-    made = Dialogue(cast("Connection", cast("Any", wire)), login, deadline, lambda: wire.now)
+    """One that tells of pictures on channel 0 how long they are."""
+    made = scripted.dialogue(wire, user=user, deadline=deadline)
     made.handlers[0] = lambda _buffer, start, end, out: out.append(cast("Any", end - start))
     return made
-
-
-def answer(cseq: int | str, status: int = 200, *lines: str) -> bytes:
-    return "\r\n".join([f"RTSP/1.0 {status} X", f"CSeq: {cseq}", *lines, "", ""]).encode()
-
-
-DIGEST = 'WWW-Authenticate: Digest realm="r", nonce="{}"'
 
 
 def cause_of(caught: pytest.ExceptionInfo[SessionEnded]) -> GapCause | None:
@@ -106,6 +59,16 @@ def test_a_session_s_new_name_counts() -> None:
     assert (talk.session, talk.session_s) == ("b", 7)
     assert "Session: a" in wire.sent[1]
     assert "Session: b" in wire.sent[2]
+
+
+def test_a_camera_that_plays_instead_of_answering_does_not_fill_memory() -> None:
+    picture = b"$\x00\xff\xff" + bytes(65_535)
+    wire = Wire(*[picture] * (2 * MAX_MEANWHILE_BYTES // len(picture)))
+    talk = dialogue(wire)
+    with pytest.raises(SessionEnded) as caught:
+        talk.ask("PLAY", URL)
+    assert cause_of(caught) is GapCause.BAD_DATA
+    assert len(talk.items) <= MAX_MEANWHILE_BYTES // len(picture) + 1
 
 
 def test_pictures_that_come_before_the_answer_are_kept() -> None:
@@ -222,6 +185,15 @@ def test_we_show_that_we_live_in_time(timeout_s: int, count: int) -> None:
     live(wire, talk, 121)
     assert wire.methods.count("GET_PARAMETER") == pytest.approx(count, abs=2)
     assert all("Session: 77" in text and "Authorization: Digest" in text for text in wire.sent)
+
+
+def test_how_long_a_session_lives_is_said_once() -> None:
+    wire = Wire(answer(1, 200, "Session: 77;timeout=10"), answer(2, 200, "Session: 77"))
+    talk = dialogue(wire)
+    talk.ask("SETUP", URL)
+    talk.ask("PLAY", URL)
+    live(wire, talk, 11)
+    assert wire.methods.count("OPTIONS") == 2
 
 
 def test_a_camera_that_knows_no_get_parameter_is_asked_for_options() -> None:

@@ -15,12 +15,12 @@ BASE = "rtsp://10.0.0.11/live/"
 @pytest.mark.parametrize(
     ("header", "session"),
     [
-        ("1234", Session("1234", 60)),
+        ("1234", Session("1234", None)),
         ("1234;timeout=20", Session("1234", 20)),
         ("9a90de54; timeout=120", Session("9a90de54", 120)),
         (" 1234 ;Timeout = 5;x", Session("1234", 5)),
-        ("1234;timeout=0", Session("1234", 60)),
-        ("1234;timeout=soon", Session("1234", 60)),
+        ("1234;timeout=0", Session("1234", None)),
+        ("1234;timeout=soon", Session("1234", None)),
         ("1234;timeout=999999999", Session("1234", transport.MAX_SESSION_S)),
         ("", None),
         (";timeout=60", None),
