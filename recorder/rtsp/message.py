@@ -198,8 +198,9 @@ class Inbox:
         """Skip garbage up to what looks like a frame that is wanted, or like an answer. False: more must come first."""
         while True:
             dollar = self._buffer.find(b"$", self._at, self._end)
-            text = self._buffer.find(b"RTSP/1.", self._at, self._end)
-            if text >= 0 and not 0 <= dollar < text:
+            # No further than the dollar: garbage may be full of them, and must not be searched through for each.
+            text = self._buffer.find(b"RTSP/1.", self._at, dollar if dollar >= 0 else self._end)
+            if text >= 0:
                 self._skip(text - self._at)
                 break
             if dollar < 0:

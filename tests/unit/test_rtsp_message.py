@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+import time
 from typing import Final
 
 import pytest
@@ -140,6 +141,13 @@ def test_garbage_has_a_bound() -> None:
     reader.feed(b"\xa5" * message.MAX_GARBAGE_BYTES)
     with pytest.raises(BadData):
         reader.feed(b"\xa5" * 1000)
+
+
+def test_garbage_that_looks_like_beginnings_costs_no_more_than_other() -> None:
+    began = time.process_time()
+    with pytest.raises(BadData):
+        read(b"Z" + b"$\x09" * 60_000)
+    assert time.process_time() - began < 1  # 0.02 s; searched through for each of them it was 2.4 s
 
 
 def test_garbage_is_forgiven_when_the_stream_is_sound_again() -> None:
