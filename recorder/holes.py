@@ -51,11 +51,13 @@ class Holes:
         self._behind = (0, 0)
         """The smallest lag since then, and when it last became smaller."""
 
-    def picture(self, media_ns: int, arrival_ns: int) -> Pause | None:
-        """The pause that this picture shows, or proves, to have been."""
+    def picture(self, media_ns: int, arrival_ns: int, *, jumped: bool = False) -> Pause | None:
+        """The pause that this picture shows, or proves, to have been. `jumped`: the camera's clock did, before it."""
         last_ns, last_arrival_ns = self._media_ns, self._arrival_ns
         self._arrival_ns = arrival_ns
         lag_ns = arrival_ns - media_ns
+        if jumped:
+            return self._across(media_ns, lag_ns, Pause(last_arrival_ns, arrival_ns))
         if last_ns is None:
             self._media_ns, self._lag_ns = media_ns, lag_ns
             return None
@@ -73,6 +75,16 @@ class Holes:
             self._steps.append(step_ns)
             self._media_ns = media_ns
         return found or self._resolve(lag_ns, arrival_ns)
+
+    def _across(self, media_ns: int, lag_ns: int, waited: Pause) -> Pause | None:
+        """Before a jump and after it the times are of two clocks: only that nothing arrived tells of a pause."""
+        found, self._doubt = self._doubt, None
+        if self._steps:
+            usual_ns = median_low(self._steps)
+            if waited.end_ns - waited.start_ns > max(PAUSE_NS, USUAL * usual_ns):
+                found = Pause(waited.start_ns + usual_ns, waited.end_ns)
+        self._media_ns, self._lag_ns = media_ns, lag_ns
+        return found
 
     def _resolve(self, lag_ns: int, arrival_ns: int) -> Pause | None:
         """What was held back has come, or never will: then the camera's clock stood while it paused."""

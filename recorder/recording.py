@@ -267,7 +267,7 @@ class Recording:
         picture, sound = self._segmenter.picture, self._segmenter.sound
         for stamp in stamps:
             if stamp.unit.video:
-                pause = self._holes.picture(self._video_scale.ns(stamp.pts), stamp.arrival_ns)
+                pause = self._holes.picture(self._video_scale.ns(stamp.pts), stamp.arrival_ns, jumped=stamp.jumped)
                 if pause is not None and self._current is not None:
                     self._paused(pause)
                 picture(stamp, actions)

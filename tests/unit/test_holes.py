@@ -36,6 +36,23 @@ def test_a_camera_whose_clock_stood_while_it_paused_is_told_once_that_is_certain
     assert told([*steady(0, 10_000), *after[:100]]) == []
 
 
+def test_a_leap_of_media_time_that_makes_good_for_a_slow_clock_is_no_pause() -> None:
+    """A clock that stands or crawls is put right by a jump of 20 s now and then, while pictures come all the time."""
+    holes = Holes()
+    for n in range(3_000):
+        media_ms = n * FRAME_MS // 2 + n // 1_000 * 20_000
+        assert holes.picture(media_ms * MS, (n * FRAME_MS + LAG_MS) * MS, jumped=n in {1_000, 2_000}) is None
+
+
+def test_a_clock_that_jumps_in_a_pause_makes_it_neither_longer_nor_shorter() -> None:
+    holes = Holes()
+    assert all(holes.picture(media * MS, arrival * MS) is None for media, arrival in steady(0, 10_000))
+    end_ms = 16_000 + LAG_MS
+    assert holes.picture(90_000 * MS, end_ms * MS, jumped=True) == Pause((10_000 + LAG_MS) * MS, end_ms * MS)
+    later = [(90_000 + ms, end_ms + ms) for ms in range(FRAME_MS, 20_000, FRAME_MS)]
+    assert all(holes.picture(media * MS, arrival * MS) is None for media, arrival in later)
+
+
 def test_what_the_network_held_back_is_no_pause() -> None:
     late = [(media, max(arrival, 16_000 + LAG_MS)) for media, arrival in steady(10_000, 30_000)]
     assert told([*steady(0, 10_000), *late]) == []
