@@ -3,13 +3,15 @@
 Media time is that of the picture's track. A camera's clock counts at its own rate from its own zero. What we know is
 when pictures arrived: never before they were made. The smallest (arrival - media time) of the last minute is therefore
 the best guess at the distance of the two clocks; delays of network and buffers only make single arrivals later. The
-window lets a slow drift through, and boundaries are only ever asked one at a time, each used as end of one segment and
-start of the next (S9: no holes).
+window lets a slow drift through, and where arrivals fall behind steadily, because the camera's clock is far too slow,
+only the newest count. Boundaries are only ever asked one at a time, each used as end of one segment and start of the
+next (S9: no holes).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from typing import Final
 
 from storage.model import Moment
@@ -18,6 +20,9 @@ NS_PER_MS: Final = 1_000_000
 BUCKET_NS: Final = 10_000_000_000
 BUCKETS: Final = 6
 """One minute: at 100 ppm, a poor crystal, a boundary is then 6 ms late; congestion longer than that shifts it."""
+CRAWL_NS: Final = 20_000_000
+"""Arrivals that fall behind by more than this in each of the last buckets, 0.2 %, are of a clock that is too slow: no
+crystal is so poor, and a network that jams comes to rest."""
 
 
 class Timeline:
@@ -38,7 +43,13 @@ class Timeline:
             self._smallest[-1] = (bucket, offset)
         else:
             return
-        self._offset_ns = min(smallest for _, smallest in self._smallest)
+        self._offset_ns = self._best()
+
+    def _best(self) -> int:
+        """The last bucket is still being filled: only the others tell whether the clock crawls."""
+        smallest = [offset for _, offset in self._smallest]
+        crawls = all(after - before > CRAWL_NS for before, after in pairwise(smallest[:-1]))
+        return min(smallest[-2:]) if crawls and len(smallest) == BUCKETS else min(smallest)
 
     def media_at(self, boottime_ns: int) -> int | None:
         """The media time that was due at this boottime; None before the first packet."""

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.timeline import NS_PER_MS, Timeline
+from recorder.timeline import BUCKET_NS, NS_PER_MS, Timeline
 from storage.model import Moment
 
 SECOND = 1_000_000_000
@@ -64,6 +64,26 @@ def test_a_slow_drift_is_followed_at_every_boundary() -> None:
             if second % 300 == 299:
                 boundary = timeline.boundary(media_ns, moment(second * 1000 + 100))
                 assert abs(boundary.boottime_ms - second * 1000) < 40, (ppm, second)
+
+
+def test_a_clock_that_is_far_too_slow_is_followed_too() -> None:
+    for percent in (50, 67, 95):
+        timeline = Timeline(moment(0))
+        for second in range(600):
+            timeline.feed(second * SECOND * percent // 100, second * SECOND)
+            if second % 100 == 99:
+                boundary = timeline.boundary(second * SECOND * percent // 100, moment(second * 1000))
+                late_ms = second * 1000 - boundary.boottime_ms
+                assert 0 <= late_ms <= (100 - percent) * 2 * BUCKET_NS // NS_PER_MS // 100, (percent, second)
+
+
+def test_a_network_that_jams_for_a_while_moves_no_boundary() -> None:
+    timeline = Timeline(moment(0))
+    for second in range(600):
+        jam_ns = second % 100 * 10 * NS_PER_MS if second % 100 < 45 else 0
+        timeline.feed(second * SECOND, second * SECOND + jam_ns)
+        if second >= 100:
+            assert timeline.boundary(second * SECOND, moment(second * 1000 + 900)) == moment(second * 1000)
 
 
 @given(st.lists(st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 40)), max_size=40))
