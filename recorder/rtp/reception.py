@@ -64,6 +64,9 @@ class Reception:
         lost = False
         if header.ssrc != self._ssrc or header.sequence != self._next:
             if self._ssrc is None:
+                if header.payload_type != self._payload_type:
+                    self.nonsense += 1  # of another track on the same channel: its count is not ours
+                    return
                 self._stats.begin(header.sequence)
             else:
                 gap = (header.sequence - self._next) & 0xFFFF
@@ -81,6 +84,9 @@ class Reception:
 
     def _stray(self, header: Header, packet: bytes, out: list[Item]) -> None:
         """A packet of another count or sender. It waits for the one that follows it: then the camera has begun anew."""
+        if header.payload_type != self._payload_type:
+            self.nonsense += 1
+            return
         held, self._strange = self._strange, (header.ssrc, (header.sequence + 1) & 0xFFFF, packet)
         if held is None or held[:2] != (header.ssrc, header.sequence):
             self.nonsense += held is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -32,6 +33,7 @@ CHANNELS_MAX: Final = 8
 """Of sound without a configuration of its own."""
 _PLAIN: Final = {"PCMU": (Codec.PCMU, 1), "PCMA": (Codec.PCMA, 1), "L16": (Codec.L16, 2)}
 """Codecs that are samples and nothing else, and the bytes of one."""
+_NAME: Final = re.compile(r"[A-Z0-9._+-]{1,24}")
 
 
 class Unsupported(Exception):
@@ -119,6 +121,11 @@ class SoundTrack(Reception):
         self._payloads.flush(out)
 
 
+def named(media: Media) -> str:
+    """A codec by its name, if it is one that may be repeated."""
+    return media.encoding if _NAME.fullmatch(media.encoding) else "unknown"
+
+
 def video_track(media: Media, losses: Losses | None = None) -> VideoTrack:
     """Raises `Unsupported`."""
     losses = losses if losses is not None else Losses()
@@ -132,7 +139,7 @@ def video_track(media: Media, losses: Losses | None = None) -> VideoTrack:
         if _counts(media.fmtp, "sprop-max-don-diff") or media.fmtp.get("tx-mode", "SRST").strip().upper() != "SRST":
             raise Unsupported("the camera sends H.265 in interleaved order (sprop-max-don-diff), which cannot be kept")
         return _h265(media, losses)
-    raise Unsupported(f"picture codec {media.encoding or 'unknown'} cannot be kept")
+    raise Unsupported(f"picture codec {named(media)} cannot be kept")
 
 
 def _h264(media: Media, losses: Losses) -> VideoTrack:
@@ -168,8 +175,8 @@ def _sprop(text: str) -> Iterator[bytes]:
 def sound_track(media: Media, losses: Losses | None = None) -> SoundTrack:
     """Raises `Unsupported`."""
     losses = losses if losses is not None else Losses()
-    channels = media.channels or 1
-    if (plain := _PLAIN.get(media.encoding)) is not None and 0 < channels <= CHANNELS_MAX:
+    channels = min(media.channels or 1, CHANNELS_MAX)
+    if (plain := _PLAIN.get(media.encoding)) is not None and media.channels <= CHANNELS_MAX:
         codec, sample_bytes = plain
         sound = Sound(codec, media.clock_rate or 8000, channels)
         return SoundTrack(media, sound, Samples(sample_bytes * channels), losses)
@@ -190,7 +197,7 @@ def sound_track(media: Media, losses: Losses | None = None) -> SoundTrack:
         rate = media.clock_rate or parsed.rate
         sound = Sound(Codec.AAC, rate, parsed.channels or channels, config)
         return SoundTrack(media, sound, Latm(parsed, rate, frames), losses)
-    raise Unsupported(f"sound codec {media.encoding or 'unknown'} cannot be kept")
+    raise Unsupported(f"sound codec {named(media)} cannot be kept")
 
 
 def _config(text: str) -> bytes:

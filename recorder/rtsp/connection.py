@@ -148,14 +148,16 @@ def connect(target: Target, trust: Trust, deadline: float, now: Callable[[], flo
 def reach(target: Target, deadline: float, now: Callable[[], float] = time.monotonic) -> socket.socket:
     """A plain TCP connection to the first address of the camera that takes it."""
     refused = False
-    for family, kind, protocol, _, address in _addresses(target):
+    addresses = _addresses(target)
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         left = deadline - now()
         if left <= 0:
             break
         sock = None
         try:
             sock = socket.socket(family, kind, protocol)
-            sock.settimeout(left)
+            # One that is dead (IPv6 of a name, as a rule) leaves the others their time.
+            sock.settimeout(left / (len(addresses) - tried))
             sock.connect(address)
         except OSError as error:
             refused = refused or isinstance(error, ConnectionRefusedError)

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from recorder import outcome
 from recorder.address import Target
 from recorder.outcome import SessionEnded
-from recorder.rtp.track import SoundTrack, Unsupported, VideoTrack, sound_track, video_track
+from recorder.rtp.track import SoundTrack, Unsupported, VideoTrack, named, sound_track, video_track
 from recorder.rtsp import connection, sdp, transport
 from recorder.rtsp.auth import Account, Login
 from recorder.rtsp.connection import Trust
@@ -138,12 +138,12 @@ def _plain(url: str) -> str:
 
 def _elsewhere(home: Target, asked: str, answer: Answer) -> str:
     """The address that a redirect names."""
-    location = urljoin(asked, answer.headers.get("Location")[:MAX_LOCATION])
     try:
+        location = urljoin(asked, answer.headers.get("Location")[:MAX_LOCATION])
         parts = urlsplit(location)
-        sound = bool(re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", parts.hostname or "")) and parts.port != 0
+        sound = bool(re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9._:-]{0,252}", parts.hostname or "")) and parts.port != 0
     except ValueError:
-        sound = False
+        raise SessionEnded(outcome.led_astray(home, "a redirect without a usable address")) from None
     if not sound or not location.isprintable() or " " in location or parts.scheme not in ("rtsp", "rtsps"):
         raise SessionEnded(outcome.led_astray(home, "a redirect without a usable address"))
     if home.scheme == "rtsps" and parts.scheme != "rtsps":
@@ -160,6 +160,8 @@ class _Setup:
         self._losses = Losses()
         self._udp = False
         self._ports: list[Ports] = []
+        self._taken: set[int] = set()
+        """Channels of RTP."""
 
     def run(self) -> Opened:
         try:
@@ -187,9 +189,8 @@ class _Setup:
         target = self._dialogue.target
         if not offered:
             raise SessionEnded(outcome.no_video(target))
-        encoding = offered[0].encoding
-        named = encoding if re.fullmatch(r"[A-Z0-9._-]{1,24}", encoding) else "an unknown codec"
-        raise SessionEnded(outcome.unsupported_video(target, named))
+        name = named(offered[0])
+        raise SessionEnded(outcome.unsupported_video(target, "an unknown codec" if name == "unknown" else name))
 
     def _sound(self) -> tuple[SoundTrack | None, Lane | None, str]:
         """The first sound that can be kept, and why there is none although the camera offers some."""
@@ -208,7 +209,7 @@ class _Setup:
 
     def _set_up(self, track: VideoTrack, media: Media) -> Lane:
         lane = self._try(track, media, 0)
-        if lane == 461:
+        if lane == 461 and self._dialogue.target.scheme != "rtsps":  # UDP would carry in the clear what TLS is to hide
             self._udp = True
             lane = self._try(track, media, 0)
         if isinstance(lane, Lane):
@@ -224,9 +225,9 @@ class _Setup:
         else:
             wanted = "RTP/AVP;unicast;client_port={}-{}".format(*ports.numbers)
         answer = dialogue.ask("SETUP", media.control, {"Transport": wanted})
-        named = answer.headers.get("Transport")
-        given = transport.transport(named)
-        if answer.status >= 300 or (named and given.udp != self._udp):
+        said = answer.headers.get("Transport")
+        given = transport.transport(said)
+        if answer.status >= 300 or (said and given.udp != self._udp):
             if ports is not None:
                 self._ports.remove(ports)
                 ports.close()
@@ -242,12 +243,16 @@ class _Setup:
         return ports
 
     def _interleave(self, given: tuple[int, int] | None, index: int, track: Track) -> tuple[int, int]:
-        """The camera's word on channels counts, unless it gives the same ones twice."""
+        """The camera's word on channels counts, unless it gives the same ones twice. What is set up first stays: no
+        sound takes the picture's channel, whatever the camera says."""
         handlers = self._dialogue.handlers
-        channels = given or (2 * index, 2 * index + 1)
-        if handlers[channels[0]] is not None:
-            channels = (2 * index, 2 * index + 1)
-        handlers[channels[0]], handlers[channels[1]] = track.rtp, _timed(track)
+        wanted = (2 * index, 2 * index + 1)
+        channels = given if given is not None and given[0] not in self._taken else wanted
+        if channels[0] not in self._taken:
+            self._taken.add(channels[0])
+            handlers[channels[0]] = track.rtp
+        if channels[1] not in self._taken:
+            handlers[channels[1]] = _timed(track)
         return channels
 
     def _play(self, control: str, lanes: list[Lane]) -> None:

@@ -81,7 +81,14 @@ class RtspSource:
             self._kept = []
         while True:
             items: list[Item] = []
-            drained = self._look(items)
+            try:
+                drained = self._look(items)
+            except SessionEnded:
+                # What came before the end is kept.
+                for lane in self._opened.lanes:
+                    lane.track.flush(items)
+                yield Reading(items, waited=False)
+                raise
             yield Reading(items, drained)
             self._upkeep()
             if drained and not hurried():

@@ -193,6 +193,18 @@ def test_configurations_that_are_noise_raise_garbage_alone(data: bytes) -> None:
         return
 
 
+@pytest.mark.parametrize("name", ["\x1b[31MRED", "X" * 60_000, "G726 OR\tSO", ""])
+def test_what_a_camera_calls_its_sound_is_not_repeated_unseen(name: str) -> None:
+    with pytest.raises(Unsupported) as caught:
+        sound_track(media(name))
+    assert str(caught.value) == "sound codec unknown cannot be kept"
+
+
+def test_no_more_channels_than_can_be() -> None:
+    by_element = "1000" + "00" * 20
+    assert sound_track(media("MPEG4-GENERIC", 16_000, 9_999_999, {"config": by_element})).sound.channels == 8
+
+
 def latm(config: str, **more: str) -> Media:
     return media("MP4A-LATM", 48_000, 1, {"cpresent": "0", "config": config, **more})
 
