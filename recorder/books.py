@@ -105,14 +105,16 @@ class Books:
         """What a session needs to begin: terms, next number, hash of the last segment."""
         await self.settle()
         try:
+            next_seq, sha256 = await self._keeper.tail(self._camera)
+            # The terms last: the runner is told of those that change from then on.
             terms = await self._keeper.terms(self._camera)
-            if isinstance(terms, GapCause):
-                return NotSpawned(terms, _NO_TERMS.get(terms, terms.value), CHECK_DISK)
-            return (terms, *await self._keeper.tail(self._camera))
         except Exception as error:  # noqa: BLE001 - whatever the keeper raises costs this camera an attempt, not its runner
             self._asked_in_vain = True
             self._trouble(error)
             return NotSpawned(_cause(error), str(error), CHECK_DISK)
+        if isinstance(terms, GapCause):
+            return NotSpawned(terms, _NO_TERMS.get(terms, terms.value), CHECK_DISK)
+        return terms, next_seq, sha256
 
     async def open(self, opening: Opening) -> tuple[Granted | Refused, str]:
         """The keeper's answer, or a refusal where it has none; and why in words. What waits is entered first."""

@@ -11,6 +11,7 @@ import pytest
 
 from recorder.books import MAX_WAITING, Books, Fate
 from recorder.messages import Closed, Granted, Opening, Refused, Terms
+from recorder.session import NotSpawned
 from storage.errors import DatabaseDamaged, NotOpen, UnknownCamera, WriteFailed
 from storage.model import GapCause, Moment
 
@@ -68,6 +69,23 @@ class Notebook:
 
     async def hole(self, camera: str, start: Moment, end: Moment, detail: str) -> None:
         raise NotImplementedError
+
+
+async def test_a_session_begins_on_the_terms_of_now_not_of_when_the_catalog_was_asked() -> None:
+    """Of what changes later the runner hears; until here nobody listens."""
+    full: list[Terms | GapCause] = [TERMS, GapCause.FLOOR_PROTECT]
+
+    class Changing(Notebook):
+        async def terms(self, camera: str) -> Terms | GapCause:
+            return full[0]
+
+        async def tail(self, camera: str) -> tuple[int, str]:
+            del full[0]
+            return 1, ""
+
+    begun = await Books("lobby", Changing()).start()
+    assert isinstance(begun, NotSpawned)
+    assert begun.cause is GapCause.FLOOR_PROTECT
 
 
 @pytest.mark.parametrize("error", LATER, ids=lambda error: type(error).__name__)
