@@ -102,6 +102,8 @@ class _Session:
         self._handout = Handout()
         self._holes: deque[Hole] = deque(maxlen=HOLES_MAX)
         """Those that the daemon has still to hear of."""
+        self._telling = threading.Lock()
+        """For them: the camera's thread and that which hears the daemon tell them. Nothing waits in it."""
         self._ticks_since_end = 0
         last = Committed(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
         self._writer = Writer(sock, camera=start.camera, sync_ms=start.sync_ms, last=last, exit_process=self._exit)
@@ -162,8 +164,9 @@ class _Session:
         wire.offer(self._sock, recording.stats())
 
     def _tell_holes(self) -> None:
-        while self._holes and wire.offer(self._sock, self._holes[0]):
-            self._holes.popleft()
+        with self._telling:
+            while self._holes and wire.offer(self._sock, self._holes[0]):
+                self._holes.popleft()
 
     def _hurry(self, ended: Ended) -> None:
         """A disk that hangs must not keep the session's cause from being told."""
@@ -197,7 +200,8 @@ class _Session:
             wire.offer(self._sock, _connected(source, width, height))
 
         def paused(pause: Pause) -> None:
-            self._holes.append(Hole(pause.start_ns // NS_PER_MS, pause.end_ns // NS_PER_MS))
+            with self._telling:
+                self._holes.append(Hole(pause.start_ns // NS_PER_MS, pause.end_ns // NS_PER_MS))
 
         parameters = source.video.parameters
         self._say(_connected(source, parameters.width, parameters.height))
