@@ -230,7 +230,7 @@ class Recording:
         video = max((stamp.pts for stamp in stamps if stamp.unit.video), default=None)
         if video is not None:
             self._timeline.feed(self._video_scale.ns(video), now_ns)
-        if self._sync.settled or self._sound_scale is None:
+        if self._sound_scale is None:
             return
         self._sync.aligned = self._source.aligned
         if video is not None:

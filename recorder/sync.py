@@ -2,9 +2,11 @@
 
 The picture's clock is the master and is never touched. Each track counts from a zero of its own, so the sound needs an
 offset: first as the units arrive, then, as soon as both tracks' RTCP sender reports agree with themselves, exactly.
-Each report says where its track stood at an instant of the camera's wall clock. Cameras set that clock while RTP runs
-on, and the two tracks report at different instants: therefore a step seen on either track makes all earlier reports
-void, and nothing is believed until both have confirmed the new time. A step so changes neither track's time (S11).
+Without reports the arrivals go on to count, for what they change: two clocks of a camera drift apart in a session of
+days. Each report says where its track stood at an instant of the camera's wall clock. Cameras set that clock while RTP
+runs on, and the two tracks report at different instants: therefore a step seen on either track makes all earlier
+reports void, and nothing is believed until both have confirmed the new time. A step so changes neither track's time
+(S11).
 """
 
 from __future__ import annotations
@@ -27,6 +29,12 @@ ALIGNED_NS: Final = NS_PER_S
 SANE_NS: Final = 20 * NS_PER_S
 """Reports that move the sound further than this are of a camera whose tracks have different clocks."""
 
+WATCHED_NS: Final = 60 * NS_PER_S
+"""Of arrivals over so long the smallest delays are compared with those before: jitter and jams are shorter."""
+DRIFT_NS: Final = NS_PER_S // 5
+"""Where they have moved against each other by more, the tracks' clocks drift; with poor crystals after half an hour.
+More than `segmenter.DRIFT_NS`, so that it asks for a cut."""
+
 
 class Sync:
     """`arrived` until `settle`, `report` always; `offset_ns` added to the sound's time gives the picture's."""
@@ -36,28 +44,30 @@ class Sync:
         """None until it is known."""
         self.aligned = False
         """The camera says that both tracks count from the same instant."""
-        self._fixed = False
+        self._fixed = self._reported = False
         self._delays: dict[bool, int] = {}
+        """The smallest: until it is settled of all, afterwards of this `WATCHED_NS`."""
+        self._since_ns: int | None = None
+        self._usual: int | None = None
+        """How much later than the picture's the sound's smallest delay was."""
         self._walls: dict[bool, deque[int]] = {True: deque(maxlen=KEPT), False: deque(maxlen=KEPT)}
-
-    @property
-    def settled(self) -> bool:
-        """Arrivals say no more: only reports can."""
-        return self._fixed
 
     def settle(self) -> None:
         """The first file with sound has begun."""
-        self._fixed = True
+        if not self._fixed:
+            self._fixed = True
+            self._delays.clear()
 
     def arrived(self, *, video: bool, media_ns: int, arrival_ns: int) -> None:
         """A unit of this time of its own track arrived: the smallest delay tells most."""
-        if self._fixed:
-            return
         delay = arrival_ns - media_ns
+        if self._fixed:
+            self._follow(arrival_ns)
         known = self._delays.get(video)
         if known is None or delay < known:
             self._delays[video] = delay
-            self._guess()
+            if not self._fixed:
+                self._guess()
 
     def report(self, *, video: bool, media_ns: int, wall_ns: int) -> None:
         """When this track stood at `media_ns`, the camera's clock showed `wall_ns`."""
@@ -74,6 +84,7 @@ class Sync:
         measured = self._measured()
         if self.offset_ns is not None and abs(measured - self.offset_ns) <= SANE_NS:
             self.offset_ns = measured
+            self._reported = True
 
     def wall_at(self, media_ns: int) -> int | None:
         """What the camera's clock showed at this time of the picture; None while it tells none, or nonsense."""
@@ -87,6 +98,23 @@ class Sync:
 
     def _measured(self) -> int:
         return _middle(self._walls[False]) - _middle(self._walls[True])
+
+    def _follow(self, arrival_ns: int) -> None:
+        """At the end of each `WATCHED_NS`: what the delays of both tracks say of their clocks."""
+        if self._since_ns is None:
+            self._since_ns = arrival_ns
+        if arrival_ns - self._since_ns < WATCHED_NS:
+            return
+        self._since_ns = arrival_ns
+        delays, self._delays = self._delays, {}
+        if len(delays) < len(self._walls) or self._reported or self.offset_ns is None:
+            return
+        later = delays[False] - delays[True]
+        if self._usual is None:
+            self._usual = later
+        elif abs(later - self._usual) > DRIFT_NS:
+            self.offset_ns += later - self._usual
+            self._usual = later
 
     def _guess(self) -> None:
         if len(self._delays) < len(self._walls):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.stamps import NS_PER_S
-from recorder.sync import NEAR_NS, STEP_NS, Sync
+from recorder.sync import DRIFT_NS, NEAR_NS, STEP_NS, Sync
 
 MS = 1_000_000
 WALL_NS = 1_700_000_000 * NS_PER_S
@@ -50,6 +50,37 @@ def test_a_camera_that_says_where_both_tracks_begin_is_believed_if_that_can_be(l
     sync.arrived(video=True, media_ns=0, arrival_ns=NS_PER_S)
     sync.arrived(video=False, media_ns=0, arrival_ns=NS_PER_S + late_ms * MS)
     assert sync.offset_ns == offset_ms * MS
+
+
+def drifting(sync: Sync, ppm: int, *, hours: int = 10) -> int:
+    """How far the sound lies off in the end, in ns; its clock runs so much too slowly, and each unit jitters."""
+    jitter = random.Random(ppm)
+    off_ns = 0
+    for at in range(0, hours * 3_600 * NS_PER_S, NS_PER_S):
+        off_ns = at * ppm // 1_000_000
+        sync.arrived(video=True, media_ns=at, arrival_ns=at + jitter.randrange(80) * MS)
+        sync.arrived(video=False, media_ns=at - OFFSET_NS - off_ns, arrival_ns=at + jitter.randrange(300) * MS)
+        if at == 10 * NS_PER_S:
+            sync.settle()
+    assert sync.offset_ns is not None
+    return sync.offset_ns - OFFSET_NS - off_ns
+
+
+@pytest.mark.parametrize("ppm", [-200, 0, 200])
+def test_without_reports_sound_does_not_drift_away_from_its_picture(ppm: int) -> None:
+    """In ten hours it would by 7 s, which is more than a file waits for its last sound (S11)."""
+    assert abs(drifting(Sync(), ppm)) <= DRIFT_NS + 60 * MS
+
+
+def test_reports_hold_whatever_the_arrivals_say() -> None:
+    sync = Sync()
+    sync.arrived(video=True, media_ns=0, arrival_ns=0)
+    sync.arrived(video=False, media_ns=-OFFSET_NS, arrival_ns=0)
+    for second in (1, 6):
+        report(sync, video=True, at_ns=second * NS_PER_S)
+        report(sync, video=False, at_ns=second * NS_PER_S)
+    drifting(sync, 200, hours=1)
+    assert sync.offset_ns == OFFSET_NS
 
 
 def test_reports_say_it_exactly_once_each_track_has_confirmed() -> None:
