@@ -58,7 +58,10 @@ class Connection:
     @property
     def peer(self) -> str:
         """The address of the other side, in numbers."""
-        return str(self._sock.getpeername()[0])
+        try:
+            return str(self._sock.getpeername()[0])
+        except OSError:
+            raise SessionEnded(outcome.broke_off(self.target)) from None
 
     @property
     def local(self) -> str:

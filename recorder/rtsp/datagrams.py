@@ -30,6 +30,9 @@ MAX_TRIES: Final = 64
 PUNCH: Final = (bytes((0x80, 0x7F)) + bytes(10), bytes((0x80, 0xC9, 0, 1)) + bytes(4))
 """An RTP packet without content of a type nobody uses, and an empty receiver report: sent to the camera so that a
 firewall on the way lets its answers through."""
+_REPORTS: Final = frozenset(bytes([kind]) for kind in range(200, 205))
+"""Second bytes of RTCP, which some send over the port of RTP (RFC 5761); as packets they would be of types 72 to 76,
+which are kept free for this."""
 
 
 class Ports:
@@ -59,6 +62,9 @@ class Ports:
         now_ns, count = time.monotonic_ns(), 0
         for data in self._datagrams(self.rtp):
             count += 1
+            if data[1:2] in _REPORTS:  # by its length it would be taken for a packet of another count
+                rtcp(data, 0, len(data), out)
+                continue
             for packet in self._reorder.push(data, now_ns):
                 rtp(packet, 0, len(packet), out)
         for packet in self._reorder.overdue(now_ns):

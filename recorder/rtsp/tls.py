@@ -53,6 +53,7 @@ def secure(target: Target, trust: Trust, sock: socket.socket, patience_s: float)
     """TLS over a fresh connection, and the other side's certificate checked."""
     try:
         secured = _wrap(_context(target, trust), sock, target, patience_s)
+        seen = fingerprint(secured)
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message.removesuffix(".")
         raise SessionEnded(outcome.untrusted(target, why, _look(target))) from None
@@ -62,8 +63,7 @@ def secure(target: Target, trust: Trust, sock: socket.socket, patience_s: float)
         raise SessionEnded(outcome.no_tls(target, error.reason or "the connection was closed")) from None
     except OSError:
         raise SessionEnded(outcome.no_tls(target, "the connection was closed")) from None
-    if trust.certificate and fingerprint(secured) != trust.certificate:
-        seen = fingerprint(secured)
+    if trust.certificate and seen != trust.certificate:
         secured.close()
         raise SessionEnded(outcome.other_certificate(target, seen))
     return TlsConnection(target, secured)

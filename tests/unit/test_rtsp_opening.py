@@ -144,3 +144,11 @@ def test_a_dead_address_of_a_name_leaves_time_for_the_others(monkeypatch: pytest
     reached = reach(TARGET, 104.0, lambda: next(now))
     assert cast("Any", reached).address == "alive"
     assert patience == [2.0, 2.0]
+
+
+def test_a_camera_that_is_gone_before_one_asks_where_it_is() -> None:
+    with socket.socket() as lonely:
+        link = connection.Connection(TARGET, lonely)
+        with pytest.raises(SessionEnded) as caught:
+            _ = link.peer
+    assert caught.value.ended.cause is GapCause.DROPPED
