@@ -204,6 +204,8 @@ class Segmenter:
         parameters = stamp.unit.parameters
         if parameters is not None and parameters is not file.parameters and parameters != file.parameters:
             return Why.PARAMETERS
+        if self._closing is not None:
+            return None  # its last sound would have no place: what need not be now is at the next key frame
         if self._pending is not None:
             return self._pending
         alive, calm = self._is_sound_alive(stamp.arrival_ns), self._is_calm(stamp.arrival_ns)

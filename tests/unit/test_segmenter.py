@@ -283,6 +283,16 @@ def test_asked_for_cuts_come_with_the_next_key_frame() -> None:
     assert files[1].begin.why is Why.ASKED
 
 
+def test_a_cut_that_is_asked_for_right_after_another_waits_for_the_last_sound_of_the_file_before() -> None:
+    """Nothing but other parameter sets is so urgent that sound must be lost for it (S11)."""
+    stream = Stream(seconds=6, gop=5, rate=8000, lag_ms=900, cuts=frozenset({51}))
+    files, segmenter = stream.play()
+    assert [number(file.puts[0].unit) for file in files[:3]] == [0, 50, 75]
+    kept = [number(put.unit) for file in files for put in file.of(video=False)]
+    assert kept == list(range(len(stream.sounds())))
+    assert segmenter.dropped == 0
+
+
 def test_other_parameters_begin_a_segment() -> None:
     files, _ = Stream(seconds=6, gop=25, fresh=frozenset({75})).play(segment_ms=60_000)
     assert [number(file.puts[0].unit) for file in files] == [0, 75]
