@@ -26,6 +26,7 @@ class H264Pictures(Pictures):
 
     HEAD: ClassVar[int] = 1
     SETS: ClassVar[frozenset[int]] = frozenset({h264.SPS, h264.PPS})
+    ENDS: ClassVar[frozenset[int]] = frozenset({10, 11})
     LEAD: ClassVar[int] = 2
 
     def __init__(self, sets: H264Sets, losses: Losses) -> None:

@@ -25,6 +25,7 @@ class H265Pictures(Pictures):
 
     HEAD: ClassVar[int] = 2
     SETS: ClassVar[frozenset[int]] = frozenset({h265.VPS, h265.SPS, h265.PPS})
+    ENDS: ClassVar[frozenset[int]] = frozenset({36, 37})
     LEAD: ClassVar[int] = 3
 
     def payload(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> bool:

@@ -56,6 +56,8 @@ class Pictures:
     """Bytes of a NAL unit's header."""
     SETS: ClassVar[frozenset[int]]
     """Types of parameter sets."""
+    ENDS: ClassVar[frozenset[int]]
+    """Types of units that are a header and nothing else: end of a sequence, end of the stream."""
     LEAD: ClassVar[int]
     """Bytes of a payload before the fragment in it."""
 
@@ -173,7 +175,7 @@ class Pictures:
         """A NAL unit in one piece."""
         if self._fragment_at >= 0:
             self._cut_fragment()
-        if len(unit) <= self.HEAD:
+        if len(unit) <= self.HEAD and (len(unit) < self.HEAD or self.role(unit)[0] not in self.ENDS):
             self._break()
         elif not unit[0] and not unit[1] and (start := bytes(unit[:5]).find(START_CODE)) >= 0:
             self._unmix(bytes(unit[start:]), out)

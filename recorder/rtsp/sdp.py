@@ -158,7 +158,7 @@ def _media(section: _Section, base: str) -> Media | None:
     if named:
         encoding, rate, channels = _mapped(named, encoding, rate)
     # The only form there is counts, even if it carries the number of another ("a=fmtp:62" for payload type 98).
-    form = next((value for number, value in forms if number == payload_type), forms[0][1] if len(forms) == 1 else "")
+    form = ";".join(value for number, value in forms if number == payload_type or len(forms) == 1)
     control = join(base, section.first("control"))
     return Media(section.kind, payload_type, encoding, rate, channels, _parameters(form), control)
 

@@ -207,6 +207,20 @@ def test_two_pictures_of_one_time_are_two() -> None:
     assert [unit.data for unit in run(video_track(media("h264")), packets)] == [lengths(units) for units in pictures]
 
 
+@pytest.mark.parametrize(
+    ("codec", "end"), [("h264", b"\x0a"), ("h264", b"\x0b"), ("h265", b"\x48\1"), ("h265", b"\x4a\1")]
+)
+def test_the_end_of_a_sequence_is_a_header_alone_and_kept(codec: Codec, end: bytes) -> None:
+    rng, line = random.Random(5), Line()
+    sent = [[*picture(codec, rng, index % 4 == 0, 2), end] for index in range(12)]
+    packing = Packing(codec, 1400, rng, aggregate=0.5)
+    packets = [line.picture(packing, units, index * 3600, "last") for index, units in enumerate(sent)]
+    track = video_track(media(codec))
+    units = run(track, [packet for one in packets for packet in one])
+    assert [unit.data for unit in units] == [lengths(one) for one in sent]
+    assert track.losses.frames == 0
+
+
 def test_nothing_but_supplements_is_no_frame_but_is_not_lost_either() -> None:
     line = Line()
     sei = b"\x06signature of the last second"

@@ -95,6 +95,8 @@ def test_the_only_form_counts_whatever_its_number() -> None:
 def test_of_several_forms_only_its_own_counts() -> None:
     (media,) = medias("m=video 0 RTP/AVP 98\na=fmtp:62 a=1\na=fmtp:98 a=2\na=fmtp:98 a=3")
     assert media.fmtp == {"a": "2"}
+    (media,) = medias("m=video 0 RTP/AVP 98\na=fmtp:98 a=1;\na=fmtp:97 b=0\na=fmtp:98 b=2")
+    assert media.fmtp == {"a": "1", "b": "2"}
     (media,) = medias("m=video 0 RTP/AVP 98\na=fmtp:62 a=1\na=fmtp:63 a=2\na=fmtp")
     assert media.fmtp == {}
 
