@@ -31,6 +31,9 @@ MAX_KEEP_ALIVE_S: Final = 30.0
 MIN_KEEP_ALIVE_S: Final = 1.0
 MAX_UNANSWERED: Final = 8
 """Keep-alives without an answer that are remembered; some cameras answer none, and send pictures all the same."""
+FORGOTTEN_S: Final = 2.0
+"""After 454 to a keep-alive: some firmware answers so to a method it does not know, and sends on. Only if no picture
+comes any more for so long, the session is over."""
 AGENT: Final = "edged"
 _GRANTED: Final = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE"})
 """What cameras ask to see whether we live, or tell us in passing."""
@@ -61,8 +64,10 @@ class Dialogue:
         self._kept_url = ""
         self._unanswered: list[int] = []
         self._heard = False
-        self._denied = False
-        """It let us in no longer, but still sends."""
+        self._refusal = 0
+        """The status by which it knew us no longer, although it still sends; 0: it knows us."""
+        self._forgotten: tuple[float, int] | None = None
+        """It said 454 then, after so many frames."""
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         """One request and its answer, whatever its status but 401. `SessionEnded` if none comes."""
@@ -114,8 +119,8 @@ class Dialogue:
         try:
             count = self.connection.receive(room, patience_s)
         except SessionEnded:
-            if self._denied:
-                raise SessionEnded(outcome.declined(self.target, 401)) from None
+            if self._refusal:
+                raise SessionEnded(outcome.declined(self.target, self._refusal)) from None
             raise
         self.inbox.received(count)
         return count, count < len(room)
@@ -154,6 +159,10 @@ class Dialogue:
 
     def keep_alive(self, url: str) -> None:
         """If it is time for it: a request that shows that we live, by GET_PARAMETER unless the camera knows none."""
+        if self._forgotten is not None and self._now() - self._forgotten[0] >= FORGOTTEN_S:
+            if self.inbox.frames == self._forgotten[1]:
+                raise SessionEnded(outcome.declined(self.target, 454))
+            self._forgotten = None
         every_s = min(MAX_KEEP_ALIVE_S, max(MIN_KEEP_ALIVE_S, self.session_s / 2))
         if self._now() - self._kept_at < every_s:
             return
@@ -171,15 +180,15 @@ class Dialogue:
     def _kept(self, answer: Answer) -> None:
         """The camera's answer to a keep-alive."""
         self._unanswered.clear()
-        self._denied = answer.status == 401
-        if self._denied:
+        self._refusal = answer.status if answer.status in (401, 454) else 0
+        if answer.status == 401:
             if self._login.refused(answer.headers.all("WWW-Authenticate")):
                 self._offer(self._keeper, self._kept_url)
             return
         self._note(answer)
         self._login.accepted()
         if answer.status == 454:
-            raise SessionEnded(outcome.declined(self.target, 454))
+            self._forgotten = self._now(), self.inbox.frames
         if answer.status >= 400:
             self._keeper = "OPTIONS"
 

@@ -218,8 +218,24 @@ def test_a_nonce_that_grew_old_is_renewed_at_once() -> None:
 def test_a_forgotten_session_is_over() -> None:
     wire, talk = playing(*[None] * 61, answer(3, 454))
     with pytest.raises(SessionEnded) as caught:
-        live(wire, talk, 32)
+        live(wire, talk, 34)
     assert cause_of(caught) is GapCause.DROPPED
+    assert "forgotten" in caught.value.ended.came_back
+
+
+def test_a_camera_that_says_so_and_sends_on_is_asked_by_another_method() -> None:
+    """Thingino's firmware answers 454 to GET_PARAMETER."""
+    picture = b"$\x00\x00\x0c\x80" + bytes(11)
+    quiet: list[bytes | SessionEnded | None] = [None] * 61
+    wire, talk = playing(*quiet, answer(3, 454), *[picture, None] * 63, answer(4), *quiet)
+    live(wire, talk, 90)
+    assert wire.methods[:2] == ["GET_PARAMETER", "OPTIONS"]
+
+
+def test_a_camera_that_says_so_and_hangs_up_meant_it() -> None:
+    wire, talk = playing(*[None] * 61, answer(3, 454), SessionEnded(outcome.broke_off(TARGET)))
+    with pytest.raises(SessionEnded) as caught:
+        live(wire, talk, 34)
     assert "forgotten" in caught.value.ended.came_back
 
 
