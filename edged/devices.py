@@ -47,6 +47,8 @@ GATHER_S: Final = 3.0
 """Cameras of one device find out within this time of each other: an alarm at once would name half of them."""
 NAMED: Final = 16
 """Cameras that are named in a text; the screens show each of them."""
+_SAID: Final = frozenset({GapCause.REFUSED, GapCause.UNTRUSTED, GapCause.BAD_DATA})
+"""What to check is then said best by the session itself: it knows which limit, port or certificate."""
 _CHECKS: Final = {
     GapCause.UNREACHABLE: "power and network of this device, and its address in edged's configuration",
     GapCause.UNAUTHORISED: "the account's password and rights, on the device and in edged's configuration",
@@ -151,7 +153,7 @@ def _worded(episode: Episode, members: Sequence[Seen], now_ms: int) -> Episode:
         if now_ms - episode.rival_since_ms < REWORD_MS:
             return episode
     voice = spoken[commonest]
-    check = voice.check if commonest is GapCause.REFUSED else ""
+    check = voice.check if commonest in _SAID else ""
     check = check or _CHECKS.get(commonest or GapCause.UNKNOWN, CHECK)
     return replace(episode, cause=commonest, came_back=voice.came_back, check=check, rival=None)
 

@@ -39,7 +39,7 @@ _NAMES: Final = {
 
 _FULL: Final = (
     GapCause.REFUSED,
-    "as a rule the device serves as many viewers as it can",
+    "most often the device already serves as many viewers as it can",
     "how many sessions the device allows, and who else views it",
 )
 _DECLINED: Final = {
@@ -100,6 +100,13 @@ def no_answer(target: Target, method: str, patience_s: float) -> Ended:
     """The connection was accepted; a request was not answered, or not whole."""
     came_back = f"the connection was accepted, but {method} was not answered within {patience_s:.0f} s"
     check = "whether it answers after a restart, and whether this port is really its RTSP port"
+    return _ended(target, GapCause.STALLED, came_back, check)
+
+
+def no_tls_answer(target: Target, patience_s: float) -> Ended:
+    """The connection was accepted; the other side waits for something else, as a port without TLS does."""
+    came_back = f"the connection was accepted, but TLS was not answered within {patience_s:.0f} s"
+    check = "whether this port speaks RTSP over TLS: the url of one that does not begins with rtsp://"
     return _ended(target, GapCause.STALLED, came_back, check)
 
 
@@ -189,6 +196,13 @@ def no_authorities(target: Target) -> Ended:
 
 def dropped(target: Target) -> Ended:
     return _ended(target, GapCause.DROPPED, "the camera ended the stream", "whether the camera or its NVR restarted")
+
+
+def hung_up(target: Target) -> Ended:
+    """Closed before the first answer: a port that wants TLS, a device with too many guests, one that restarts."""
+    tls = "whether the device wants rtsps:// there, " if target.scheme == "rtsp" else ""
+    check = f"the port in the url, {tls}whether the device restarts, and how many viewers it allows"
+    return _ended(target, GapCause.DROPPED, "the connection was closed without an answer", check)
 
 
 def moved(target: Target) -> Ended:

@@ -11,6 +11,7 @@ from typing import Final
 
 from recorder import outcome
 from recorder.address import Target
+from recorder.messages import Ended
 from recorder.outcome import SessionEnded
 from recorder.rtsp import message, transport
 from recorder.rtsp.auth import Login
@@ -121,9 +122,17 @@ class Dialogue:
         except SessionEnded:
             if self._refusal:
                 raise SessionEnded(outcome.declined(self.target, self._refusal)) from None
+            if not self._heard:
+                raise SessionEnded(self._unheard()) from None
             raise
         self.inbox.received(count)
         return count, count < len(room)
+
+    def _unheard(self) -> Ended:
+        """It is over, and nothing came that was an answer."""
+        if self.inbox.garbage:
+            return outcome.not_rtsp(self.target, "an answer that is not RTSP")
+        return outcome.hung_up(self.target)
 
     def take(self, out: list[Item]) -> Message | None:
         """Hand media on; the next message, or None when all is read."""

@@ -58,7 +58,7 @@ def secure(target: Target, trust: Trust, sock: socket.socket, patience_s: float)
         why = error.verify_message.removesuffix(".")
         raise SessionEnded(outcome.untrusted(target, why, _look(target))) from None
     except TimeoutError:
-        raise SessionEnded(outcome.no_answer(target, "TLS", patience_s)) from None
+        raise SessionEnded(outcome.no_tls_answer(target, patience_s)) from None
     except ssl.SSLError as error:
         raise SessionEnded(outcome.no_tls(target, error.reason or "the connection was closed")) from None
     except OSError:

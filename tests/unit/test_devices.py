@@ -83,6 +83,12 @@ def test_the_alarm_names_the_cameras_what_came_back_and_what_to_check() -> None:
     assert trouble.action == "Check power and network of this device, and its address in edged's configuration"
 
 
+def test_a_certificate_that_nobody_trusts_is_one_alarm_that_says_what_to_write() -> None:
+    pin = 'the fingerprint; if it is this one, write certificate = "sha256:5c"'
+    cameras = [out(name, GapCause.UNTRUSTED, words="a certificate", check=pin) for name in NAMES]
+    assert Watch().look(cameras)[KEY].action == f"Check {pin}"
+
+
 def test_a_limit_of_sessions_is_one_alarm_while_the_others_are_recorded() -> None:
     watch = Watch()
     words = "453 Not Enough Bandwidth: the device allows no more sessions"

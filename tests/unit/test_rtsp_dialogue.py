@@ -120,6 +120,27 @@ def test_garbage_instead_of_an_answer_is_told() -> None:
     assert cause_of(caught) is GapCause.BAD_DATA
 
 
+def test_a_camera_that_hangs_up_before_it_says_anything_is_told_from_one_that_leaves() -> None:
+    """As a port does that wants TLS: nothing has ended that had begun."""
+    for gone in (outcome.dropped(TARGET), outcome.broke_off(TARGET)):
+        with pytest.raises(SessionEnded) as caught:
+            dialogue(Wire(SessionEnded(gone))).ask("OPTIONS", URL)
+        assert cause_of(caught) is GapCause.DROPPED
+        assert "without an answer" in caught.value.ended.came_back
+        assert "rtsps://" in caught.value.ended.check
+    talk = dialogue(Wire(answer(1), SessionEnded(outcome.dropped(TARGET))))
+    talk.ask("OPTIONS", URL)
+    with pytest.raises(SessionEnded) as caught:
+        talk.ask("DESCRIBE", URL)
+    assert "ended the stream" in caught.value.ended.came_back
+
+
+def test_garbage_and_then_the_end_is_garbage() -> None:
+    with pytest.raises(SessionEnded) as caught:
+        dialogue(Wire(b"<html>no</html>", SessionEnded(outcome.dropped(TARGET)))).ask("OPTIONS", URL)
+    assert cause_of(caught) is GapCause.BAD_DATA
+
+
 # Who we are
 
 
