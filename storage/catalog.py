@@ -26,7 +26,7 @@ from storage.gaps import (
 )
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
 from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
-from storage.runs import SILENT_MS, Life, Point, last_alive, next_run
+from storage.runs import SILENT_MS, Life, Point, last_alive
 
 NOT_CONFIGURED = "the camera was not in the configuration"
 
@@ -152,10 +152,10 @@ def complete(
     """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained.
 
     At a cut the next segment begins before this one is complete. What was salvaged of this one may reach further than
-    that, with its last sound, or than its run and `now`, if the camera's clock runs too fast: no instant is told of
-    twice, and none that has not been.
+    that, with its last sound, or than `now`, if the camera's clock runs too fast: no instant is told of twice, and none
+    that has not been.
     """
-    for limit in (next_start(connection, row.camera_number, row.seq), next_run(connection, row.run), now):
+    for limit in (next_start(connection, row.camera_number, row.seq), now):
         if limit is not None and limit.boot == row.start.boot:
             duration_ms = min(duration_ms, max(0, limit.boottime_ms - row.start.boottime_ms))
     connection.execute(

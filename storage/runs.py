@@ -89,14 +89,6 @@ def last_alive(connection: sqlite3.Connection, run: int) -> Point:
     )
 
 
-def next_run(connection: sqlite3.Connection, run: int) -> Point | None:
-    """Where the run after this one began; None for the last. Nothing of this one is from later."""
-    row = connection.execute(
-        "SELECT boot, start_boottime_ms, start_wall_ms FROM runs WHERE number > ? ORDER BY number LIMIT 1", (run,)
-    ).fetchone()
-    return Point(*row) if row else None
-
-
 def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced: bool) -> int:
     """From `at` wall clock and boottime run side by side in a new way."""
     number: int = connection.execute(

@@ -255,6 +255,7 @@ def test_a_segment_being_written_is_never_touched(office: Office) -> None:
     assert "still being written" in report.left[0]
     assert report.again
     recording.write(1)
+    office.clock.tick(3 * FRAGMENT_MS)
     recording.file.abandon()
     report = office.store.recover()
     assert (report.adopted, report.again) == (1, False)

@@ -288,17 +288,6 @@ def test_a_camera_whose_clock_runs_too_fast_leaves_no_footage_from_the_future(bo
     assert book.coverage(120) == (111_000, 9_000, 0)
 
 
-def test_nor_does_it_reach_into_the_next_run(book: Book) -> None:
-    book.enrol(at(0))
-    book.open(1, at(0))
-    book.start("boot-1", at(110))
-    book.enrol(at(110))
-    book.open(2, at(115))
-    book.salvage(1, 150_000, GapCause.DAEMON_CRASH, at(120))
-    assert book.end(1) == 110
-    assert book.gaps() == [(110, 115, "starting")]
-
-
 def test_a_row_without_a_file_is_a_gap(book: Book) -> None:
     book.enrol(at(0))
     book.open(1, at(0))
