@@ -21,6 +21,9 @@ CROSSING_NS: Final = NS_PER_S
 send sound up to 0.9 s after the picture of the same instant."""
 SOUND_ALIVE_NS: Final = 2 * NS_PER_S
 """Sound that was last heard longer ago gets no track in the next file."""
+CHANGES: Final = 4
+"""Cuts for other parameter sets within `CALM_NS`. A camera that alternates between two of them gets no file for each
+key frame: what it sends lies in the file in any case, and most decoders follow it."""
 CALM_NS: Final = 30 * NS_PER_S
 """After a cut for an oddity, the next one for a jump, a drift or sound that ended must wait so long: a camera whose
 clock makes no sense, or whose microphone comes and goes, would make a file of every key frame."""
@@ -113,6 +116,7 @@ class Segmenter:
         self._shift_ns = self._wanted_shift_ns = 0
         self._pending: Why | None = None
         self._odd_ns: int | None = None
+        self._changes: deque[int] = deque(maxlen=CHANGES)
         self._caught_up = False
         self._not_before_ns = 0
         self._number = 0
@@ -203,7 +207,9 @@ class Segmenter:
         """Whether and why a new segment begins with this key frame."""
         parameters = stamp.unit.parameters
         if parameters is not None and parameters is not file.parameters and parameters != file.parameters:
-            return Why.PARAMETERS
+            changes = self._changes
+            if len(changes) < CHANGES or stamp.arrival_ns - changes[0] >= CALM_NS:
+                return Why.PARAMETERS
         if self._closing is not None:
             return None  # its last sound would have no place: what need not be now is at the next key frame
         if self._pending is not None:
@@ -241,6 +247,8 @@ class Segmenter:
         self._pending = None
         if why in {Why.JUMP, Why.SOUND, Why.SYNC}:
             self._odd_ns = stamp.arrival_ns
+        elif why is Why.PARAMETERS:
+            self._changes.append(stamp.arrival_ns)
         self._shift_ns = self._wanted_shift_ns
         at_ns = self._video.ns(stamp.pts)
         if self._number == 1:

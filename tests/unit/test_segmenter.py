@@ -9,7 +9,19 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.segmenter import CALM_NS, CROSSING_NS, DRIFT_NS, WAITING_MAX, Action, Begin, End, Put, Segmenter, Why
+from recorder.segmenter import (
+    CALM_NS,
+    CHANGES,
+    CROSSING_NS,
+    DRIFT_NS,
+    WAITING_MAX,
+    Action,
+    Begin,
+    End,
+    Put,
+    Segmenter,
+    Why,
+)
 from recorder.stamps import NS_PER_S, Scale, Stamp
 from recorder.stream import Unit
 from tests.support.units import parameters
@@ -297,6 +309,18 @@ def test_other_parameters_begin_a_segment() -> None:
     files, _ = Stream(seconds=6, gop=25, fresh=frozenset({75})).play(segment_ms=60_000)
     assert [number(file.puts[0].unit) for file in files] == [0, 75]
     assert [file.begin.first.unit.parameters for file in files] == [PLAIN, OTHER]
+
+
+def test_a_camera_that_alternates_between_parameters_does_not_get_a_file_for_each_key_frame() -> None:
+    stream = Stream(seconds=62, gop=25, fresh=frozenset(range(25, 62 * FPS, 25)))
+    files, _ = stream.play(segment_ms=600_000)
+    pictures = [number(put.unit) for file in files for put in file.of(video=True)]
+    assert pictures == list(range(62 * FPS))
+    cuts_s = [file.begin.at_ns // NS_PER_S for file in files]
+    assert cuts_s == [0, 1, 2, 3, 4, 31, 32, 33, 34, 61]
+    assert all(
+        late - early >= CALM_NS // NS_PER_S for early, late in zip(cuts_s[1:], cuts_s[1 + CHANGES :], strict=False)
+    )
 
 
 def test_a_jump_begins_a_segment_and_loses_nothing() -> None:
