@@ -318,8 +318,6 @@ def test_a_camera_that_alternates_between_parameters_does_not_get_a_file_for_eac
     assert pictures == list(range(62 * FPS))
     cuts_s = [file.begin.at_ns // NS_PER_S for file in files]
     assert cuts_s == [0, 1, 2, 3, 4, 31, 32, 33, 34, 61]
-        late - early >= CALM_NS // NS_PER_S for early, late in zip(cuts_s[1:], cuts_s[1 + CHANGES :], strict=False)
-    )
 
 
 def test_a_jump_begins_a_segment_and_loses_nothing() -> None:
