@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from recorder.segmenter import (
     CALM_NS,
-    CHANGES,
     CROSSING_NS,
     DRIFT_NS,
     WAITING_MAX,
