@@ -43,6 +43,7 @@ class Sample:
     """Boottime of the newest frame, 0 before the first."""
     clock_offset_ms: int | None = None
     """The camera's own clock minus ours; None while it does not tell."""
+    sound_units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def _at_this_instant(seen: Observation, expect: Expectation) -> Condition:
         return Condition(CameraState.DOWN, reason, check, fps, bitrate, age_s)
     if not seen.writing:
         return Condition(CameraState.DOWN, seen.trouble or WAITING, seen.check, fps, bitrate, age_s)
-    faults = [*_mismatches(seen.stream, expect), *_slow(seen.samples, expect)]
+    faults = [*_mismatches(seen.stream, expect), *_mute(seen, expect), *_slow(seen.samples, expect)]
     state = CameraState.DEGRADED if faults else CameraState.RECORDING
     return Condition(state, "; ".join(faults), "the camera's settings" if faults else "", fps, bitrate, age_s)
 
@@ -174,17 +175,32 @@ def _mismatches(stream: Stream, expect: Expectation) -> list[str]:
     if wanted != (stream.width, stream.height):
         faults.append(f"picture is {stream.width}×{stream.height}, expected {wanted[0]}×{wanted[1]}")
     if expect.audio is True and not stream.audio:
-        faults.append("no sound, expected")
+        faults.append("no sound, though it is expected")
     if expect.audio is False and stream.audio:
         faults.append(f"sound ({stream.audio}) is sent, none expected")
     return faults
 
 
+def _mute(seen: Observation, expect: Expectation) -> list[str]:
+    """Promised and expected, but for a long time none has come."""
+    if not expect.audio or seen.stream is None or not seen.stream.audio:
+        return []
+    pair = _long_span(seen.samples)
+    if pair is None or pair[1].sound_units > pair[0].sound_units:
+        return []
+    return ["the camera promises sound and sends none, though it is expected"]
+
+
+def _long_span(samples: Sequence[Sample]) -> tuple[Sample, Sample] | None:
+    """Long enough to judge."""
+    pair = _span(samples, SLOW_FOR_S)
+    return None if pair is None or pair[1].at_ms - pair[0].at_ms < 0.9 * SLOW_FOR_S * 1000 else pair
+
+
 def _slow(samples: Sequence[Sample], expect: Expectation) -> list[str]:
     if expect.fps is None:
         return []
-    pair = _span(samples, SLOW_FOR_S)
-    if pair is None or pair[1].at_ms - pair[0].at_ms < 0.9 * SLOW_FOR_S * 1000:
+    if _long_span(samples) is None:
         return []
     fps = frame_rate(samples)
     if fps is None or fps >= SLOW_SHARE * expect.fps:

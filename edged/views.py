@@ -105,7 +105,8 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady
         seen = view.connected
         stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
     samples = tuple(
-        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
+        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms, s.sound_units)
+        for at, s in view.samples
     )
     reason, check = trouble(view)
     return Observation(

@@ -175,6 +175,8 @@ class Stats(Message, frozen=True, tag="stats"):
     """What the network lost: packets of the transport that never came."""
     camera_offset_ms: ClockOffsetMs | None = None
     """As last heard; None while the camera does not tell its clock."""
+    sound_units: Count = 0
+    """Pieces of sound that came: a camera may promise sound and send none."""
     boottime_ms: Count = 0
     """When these counters stood so, which may be long before the daemon has time to hear of it; 0: when it hears."""
 

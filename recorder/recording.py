@@ -113,7 +113,7 @@ class Recording:
         self._key_ns = self._frame_ns = self._heard_ns = clock.now().boottime_ms * NS_PER_MS
         self._seen = False
         self._spoilt = 0
-        self._frames = self._bytes = self._waits = 0
+        self._frames = self._sound_units = self._bytes = self._waits = 0
 
     def feed(self, reading: Reading) -> None:
         """Take what one look at the network brought."""
@@ -190,6 +190,7 @@ class Recording:
                 queued_bytes=self._writer.queued_bytes,
                 lost_packets=self._source.losses.packets,
                 camera_offset_ms=self._camera_offset_ms,
+                sound_units=self._sound_units,
                 boottime_ms=self._clock.now().boottime_ms,
             )
 
@@ -215,6 +216,7 @@ class Recording:
                     self._key_ns = now_ns
                 pictures.mend(item, now_ns, stamps)
             else:
+                self._sound_units += 1
                 sounds.mend(item, now_ns, stamps)
             if wanted:
                 self._handout.pass_on(item, self._source.video, self._source.sound)
