@@ -23,6 +23,8 @@ SLOW_SYNC_MS: Final = 500
 """A sync above this endangers S6 (design §5)."""
 SIBLINGS_S: Final = 5.0
 """Other cameras of the same device are down by then as well, if it is the device."""
+FORECAST_PATIENCE_S: Final = 60.0
+"""Rates of the first minute are no forecast."""
 STEP_TOLD_FOR_MS: Final = 3_600_000
 """A clock step is told for an hour: long enough to be seen by whoever looks after it happened."""
 
@@ -91,12 +93,16 @@ def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         elif status.state is VolumeState.AWAY:
             text = f"Volume {status.path} cannot be used: {status.reason}"
             yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, "Check its disk, cable and mount")
-    for name in seen.health:
-        lasts_s = forecast_s(name, seen)
-        if lasts_s is not None and lasts_s < seen.config.bounds(name).floor_s:
-            text = f"Camera {name} will not be kept for its floor: the volumes are too small for what is recorded"
-            action = "Add space, or lower bit rates; `edgectl retention` shows the figures"
-            yield f"retention.floor-at-risk:{name}", Trouble(Severity.WARNING, text, action, 60.0)
+    if any(_falls_short(name, seen) for name in seen.health):
+        text = "Footage will not be kept for its floor: the volumes are too small for what is recorded"
+        action = "Add space, or lower bit rates; `edgectl retention` shows the figures of each camera"
+        yield "retention.floor-at-risk", Trouble(Severity.WARNING, text, action, FORECAST_PATIENCE_S)
+
+
+def _falls_short(camera: str, seen: Overview) -> bool:
+    """One alarm for all: they share the volumes, and it is these that are too small."""
+    lasts_s = forecast_s(camera, seen)
+    return lasts_s is not None and lasts_s < seen.config.bounds(camera).floor_s
 
 
 def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:

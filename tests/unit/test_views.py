@@ -208,6 +208,10 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     assert views.forecast_s("lobby", seen) == 15 * DAY_S
     assert views.forecast_s("spare", seen) is views.forecast_s("old", seen) is None
     assert troubles.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
+    crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
+    unwell = dict.fromkeys(("lobby", "spare"), views.Health(Condition(CameraState.RECORDING, ""), None, 0))
+    full = replace(overview(Measurements(NOW, (VOLUME,), several)), config=crowd, health=unwell)
+    assert set(troubles.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
     assert views.forecast_s("lobby", little) == 20 * DAY_S
     much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
