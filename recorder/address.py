@@ -16,6 +16,14 @@ SECRET_IN_PATH: Final = re.compile(r"(?i)((?:pass\w*|pwd|psw|pw|token|key|auth|s
 """Some cameras want their password in the path (/user=admin_password=…). A secret may hold a slash, so it ends only at
 the next parameter. The one list of secret words: whoever refuses or hides such an address uses this."""
 
+_TRIED: Final = re.compile(r"RTSP over (?:TCP|TLS) to \S+, path \S+, (?:user [^:]*|without a user): ")
+"""How a sentence begins that says what was tried (`Target.tried`)."""
+
+
+def without_tried(sentence: str) -> str:
+    """What came back and what to check: for lists, in which all lines of a camera would begin alike."""
+    return _TRIED.sub("", sentence, count=1) if sentence.startswith("RTSP over ") else sentence
+
 
 def without_secrets(path: str) -> str:
     """A path with its query, as it may be shown."""

@@ -29,6 +29,7 @@ from edged.cli.cells import (
     text,
 )
 from edged.cli.screens import volumes
+from recorder.address import without_tried
 
 SHORT_GAP_S: Final = 9.95
 
@@ -90,7 +91,7 @@ def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = N
 
 
 def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
-    """A detail is cut at the end of its line: it may be long, and --json has it in full."""
+    """A detail says what came back, and is cut at the end of its line: --json has it in full, with what was tried."""
     if not document.gaps:
         return Text("No gaps.")
     made = table("Camera", "Start", "Length", "Cause", "Detail", right=("Length",), folds=(0, 4))
@@ -101,7 +102,7 @@ def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> 
             local(gap.start, zone),
             Text("lasting", style="yellow") if length is None else _length(length),
             text(gap.cause, "bold red" if gap.cause == "unknown" else ""),
-            OneLine(gap.detail),
+            OneLine(without_tried(gap.detail)),
         )
     return Group(made, *_more(len(document.gaps), limit))
 
@@ -168,8 +169,8 @@ def reload(document: documents.Reload) -> RenderableType:
         for word, names in (
             ("added", document.added),
             ("removed", document.removed),
-            ("changed", document.changed),
-            ("unchanged", document.unchanged),
+            ("restarted", document.changed),
+            ("unbroken", document.unchanged),
         )
         if names
     ] or ["nothing to record before or after"]

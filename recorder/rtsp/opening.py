@@ -199,7 +199,7 @@ class _Setup:
             try:
                 track = sound_track(media, self._losses)
             except Unsupported as refusal:
-                why = why or f"{refusal}: recorded without sound"
+                why = why or f"{refusal}: recorded without sound; AAC and G.711 can be kept"
                 continue
             lane = self._try(track, media, 1)
             if isinstance(lane, Lane):

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from recorder import outcome
-from recorder.address import Target
+from recorder.address import Target, without_tried
 from recorder.messages import Ended
 from storage.model import GapCause
 
@@ -124,3 +124,11 @@ def test_a_certificate_nobody_trusts_is_named_with_what_to_write(ended: Ended) -
 )
 def test_what_was_tried_is_told_without_secrets(url: str, tried: str) -> None:
     assert Target.parse(url, "").tried == tried
+
+
+@pytest.mark.parametrize("url", ["rtsps://nvr.example/ch1", "rtsp://[fd00::11]:8554/x?a=1,user:b", "rtsp://10.0.0.11"])
+@pytest.mark.parametrize("user", ["", "viewer", "hall, east"])
+def test_a_list_says_what_came_back_and_not_what_was_tried(url: str, user: str) -> None:
+    said = "404 Not Found: no user viewer: here. Check it"
+    assert without_tried(f"{Target.parse(url, user).tried}: {said}") == said
+    assert without_tried(said) == said
