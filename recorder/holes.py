@@ -8,7 +8,6 @@ delays is no pause: what it held back comes in the end, and the camera's own tim
 from __future__ import annotations
 
 from collections import deque
-from statistics import median_low
 from typing import Final, NamedTuple
 
 NS_PER_S: Final = 1_000_000_000
@@ -65,7 +64,7 @@ class Holes:
         self._lag_ns = min(lag_ns, self._lag_ns + max(0, wait_ns) // DRIFT)
         found = None
         if (step_ns > PAUSE_NS or wait_ns > PAUSE_NS) and self._steps:
-            usual_ns = median_low(self._steps)
+            usual_ns = sorted(self._steps)[(len(self._steps) - 1) // 2]
             if step_ns > max(PAUSE_NS, USUAL * usual_ns):
                 found = Pause(last_ns + usual_ns + self._lag_ns, media_ns + self._lag_ns)
             elif wait_ns > max(PAUSE_NS, USUAL * usual_ns):
@@ -80,7 +79,7 @@ class Holes:
         """Before a jump and after it the times are of two clocks: only that nothing arrived tells of a pause."""
         found, self._doubt = self._doubt, None
         if self._steps:
-            usual_ns = median_low(self._steps)
+            usual_ns = sorted(self._steps)[(len(self._steps) - 1) // 2]
             if waited.end_ns - waited.start_ns > max(PAUSE_NS, USUAL * usual_ns):
                 found = Pause(waited.start_ns + usual_ns, waited.end_ns)
         self._media_ns, self._lag_ns = media_ns, lag_ns
