@@ -72,4 +72,4 @@ def step(
 
 
 def _differs(before: Trouble, now: Trouble) -> bool:
-    return (before.severity, before.text) != (now.severity, now.text)
+    return (before.severity, before.text, before.action) != (now.severity, now.text, now.action)

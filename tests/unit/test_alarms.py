@@ -45,6 +45,13 @@ def test_new_words_update_a_standing_alarm() -> None:
     assert told == [(10.0, Change("k", DOWN)), (11.0, Change("k", worse, again=True))]
 
 
+def test_better_advice_updates_an_alarm_that_an_earlier_run_left() -> None:
+    wiser = Trouble(DOWN.severity, DOWN.text, "check its fuse", raise_after_s=10)
+    memory, changes = step({"k": Tracked(DOWN, 0, 0, raised=True)}, {"k": wiser}, 1)
+    assert changes == [Change("k", wiser, again=True)]
+    assert step(memory, {"k": wiser}, 2)[1] == []
+
+
 @given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=60))
 def test_raise_and_clear_alternate_and_nothing_is_cleared_early(looks: list[tuple[float, bool]]) -> None:
     now_s, memory, standing, last_seen_s = 0.0, {}, False, 0.0  # type: float, dict[str, Tracked], bool, float

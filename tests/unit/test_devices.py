@@ -139,7 +139,7 @@ def test_a_channel_that_stays_out_after_its_nvr_is_back_becomes_its_own_trouble(
     watch.look(cameras, 3)
     assert not watch.told(left)
     watch.look(cameras, 30)
-    assert watch.heard() == [(KEY, True), (KEY, False)]
+    assert watch.heard() == [(KEY, True), (KEY, True), (KEY, False)], "raised, reworded for what is left of it, over"
 
 
 def test_another_cause_is_told_when_it_lasts() -> None:
