@@ -178,7 +178,7 @@ def other_certificate(target: Target, fingerprint: str) -> Ended:
 
 
 def _pin(fingerprint: str) -> str:
-    return f'certificate = "{fingerprint}" for this camera in the configuration'
+    return f'certificate = "{fingerprint}" beside url in the configuration'
 
 
 def no_tls(target: Target, why: str) -> Ended:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from edged import config_model, exits
 from edged.cli.main import VERBS, edgectl
 from edged.config import check
+from storage.model import GapCause
 from tests.support import tls
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -71,6 +72,11 @@ def test_global_options_and_what_all_verbs_share_are_documented() -> None:
     assert "`--json`" in EDGECTL
     for _, command in commands():
         assert any("--json" in parameter.opts for parameter in command.params)
+
+
+def test_every_cause_of_a_gap_is_documented() -> None:
+    told = re.findall(r"^\| `([a-z-]+)` \|", chapter(EDGECTL, "`edgectl gaps`"), re.MULTILINE)
+    assert told == [cause.value for cause in GapCause]
 
 
 def test_every_exit_code_is_documented() -> None:
