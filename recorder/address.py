@@ -19,10 +19,17 @@ the next parameter. The one list of secret words: whoever refuses or hides such 
 _TRIED: Final = re.compile(r"RTSP over (?:TCP|TLS) to \S+, path \S+, (?:user [^:]*|without a user): ")
 """How a sentence begins that says what was tried (`Target.tried`)."""
 
+_PATH_TRIED: Final = re.compile(r"^(RTSP over (?:TCP|TLS) to \S+), path \S+(?=, (?:user |without a user))")
+
 
 def without_tried(sentence: str) -> str:
     """What came back and what to check: for lists, in which all lines of a camera would begin alike."""
     return _TRIED.sub("", sentence, count=1) if sentence.startswith("RTSP over ") else sentence
+
+
+def without_path(sentence: str) -> str:
+    """For what several channels of one device have in common."""
+    return _PATH_TRIED.sub(r"\1", sentence, count=1)
 
 
 def without_secrets(path: str) -> str:

@@ -16,9 +16,12 @@ from rich.text import Text
 from edged import documents, units
 from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
 from edged.cli.words import Language, word
+from recorder.address import without_path
 
 ALARMS_SHOWN: Final = 8
 """More would push the verdict off the screen; `edgectl alarms` has them all."""
+TOGETHER_S: Final = 60
+"""Cameras that stopped within this time of each other did so together; of others `edgectl cameras` says since when."""
 _SEVERITIES: Final = ("critical", "warning", "info")
 EXIT_OF: Final = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 """What `status --check` ends with, as monitoring plugins do."""
@@ -72,7 +75,7 @@ def _cameras(document: documents.Status, zone: ZoneInfo, tongue: Language) -> li
             span(camera.floor_s, tongue),
             share(camera.coverage_24h),
         )
-    return [made, *(_reason(camera, zone, tongue) for camera in document.cameras if camera.reason)]
+    return [made, *_reasons(document.cameras, zone, tongue)]
 
 
 def _title(camera: documents.Camera) -> Text:
@@ -80,11 +83,25 @@ def _title(camera: documents.Camera) -> Text:
     return title if camera.name == camera.id else title.append(f" {clean(camera.name)}", style="not bold")
 
 
-def _reason(camera: documents.Camera, zone: ZoneInfo, tongue: Language) -> RenderableType:
-    line = Text(clean(camera.id), style="bold").append(" ").append_text(styled(camera.state, tongue))
-    if camera.since:
-        line.append(f" {word('since', tongue)} {local(camera.since, zone)}", style="dim")
-    return Padding(line.append(f": {clean(camera.reason)}"), (0, 0, 0, 2))
+def _reasons(cameras: list[documents.Camera], zone: ZoneInfo, tongue: Language) -> list[RenderableType]:
+    """What several cameras have in common, as the channels of an NVR that is away, is said once."""
+    alike: dict[tuple[str, str], list[documents.Camera]] = {}
+    for camera in cameras:
+        if camera.reason:
+            alike.setdefault((camera.state, without_path(camera.reason)), []).append(camera)
+    return [
+        _reason(those, those[0].reason if len(those) == 1 else common, zone, tongue)
+        for (_, common), those in alike.items()
+    ]
+
+
+def _reason(cameras: list[documents.Camera], reason: str, zone: ZoneInfo, tongue: Language) -> RenderableType:
+    names = ", ".join(clean(camera.id) for camera in cameras)
+    line = Text(names, style="bold").append(" ").append_text(styled(cameras[0].state, tongue))
+    moments = sorted(camera.since for camera in cameras if camera.since)
+    if moments and (between(moments[0], moments[-1]) or 0) <= TOGETHER_S:
+        line.append(f" {word('since', tongue)} {local(moments[0], zone)}", style="not bold dim")
+    return Padding(line.append(f": {clean(reason)}"), (0, 0, 0, 2))
 
 
 def volumes(listed: list[documents.Volume], tongue: Language = "en") -> Table:

@@ -117,6 +117,22 @@ def test_many_alarms_do_not_push_the_verdict_away() -> None:
     assert "+ 13 more; see edgectl alarms" in text
 
 
+def test_what_the_channels_of_one_nvr_have_in_common_is_said_once() -> None:
+    tried = "RTSP over TCP to 10.0.0.20:554, path /ch{}, user viewer: 453 Not Enough Bandwidth"
+    others = [
+        DOOR | {"id": f"ch{n}", "reason": tried.format(n), "since": f"2026-03-01T00:0{9 - n}:00Z"} for n in (1, 2)
+    ]
+    text = drawn(screens.status(sample(documents.Status, cameras=[LOBBY, *others, DOOR])), 200)
+    assert (
+        "ch1, ch2 down since 2026-03-01 08:07:00: RTSP over TCP to 10.0.0.20:554, user viewer: 453 Not Enough Bandwidth"
+    ) in text
+    assert text.count("453 Not") == 1
+    later = [others[0], others[1] | {"since": "2026-03-01T00:30:00Z"}]
+    assert "ch1, ch2 down: RTSP" in drawn(screens.status(sample(documents.Status, cameras=later)), 200)
+    alone = drawn(screens.status(sample(documents.Status, cameras=others[:1])), 200)
+    assert "path /ch1, user viewer" in alone
+
+
 def test_a_broker_that_is_away_says_why() -> None:
     broker = STATUS["broker"] | {"connected": False, "protocol": "", "reason": "connection refused"}
     assert "not connected to 10.0.0.2:1883 since 2026-02-27 04:00:01: connection refused" in drawn(
