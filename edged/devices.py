@@ -91,6 +91,9 @@ class Episode:
     check: str = ""
     rival: GapCause | None = None
     rival_since_ms: int = 0
+    out: frozenset[str] = frozenset()
+    """Those of them that were unwell at the last look, and since when these were the same ones."""
+    out_since_ms: int = 0
 
 
 def seen(camera: str, view: CameraView, condition: Condition) -> Seen:
@@ -124,13 +127,24 @@ def _look(known: Episode | None, members: Sequence[Seen], now_ms: int) -> Episod
     ]
     if len(alike) > 1:
         names = frozenset(one.camera for one in alike)
-        if known is None:
-            known = Episode(names, now_ms, whole)
-        else:
-            known = replace(known, cameras=known.cameras | names, matched_ms=now_ms, whole=known.whole or whole)
+        known = (
+            Episode(names, now_ms, whole) if known is None else _continued(known, members, names, now_ms, whole=whole)
+        )
     elif known is None or now_ms - known.matched_ms > LINGER_MS:
         return None
     return _worded(known, [one for one in members if is_part(one, known)], now_ms)
+
+
+def _continued(known: Episode, members: Sequence[Seen], alike: frozenset[str], now_ms: int, *, whole: bool) -> Episode:
+    """Whoever came back stays named until nothing has changed for a while: a limit of sessions may last for ever, and
+    that all were out when it began is then no longer true.
+    """
+    out = alike | {one.camera for one in members if is_part(one, known)}
+    if out != known.out:
+        known = replace(known, out=out, out_since_ms=now_ms)
+    if now_ms - known.out_since_ms >= LINGER_MS:
+        return replace(known, cameras=out, matched_ms=now_ms, whole=whole)
+    return replace(known, cameras=known.cameras | out, matched_ms=now_ms, whole=known.whole or whole)
 
 
 def is_part(one: Seen, episode: Episode | None) -> bool:

@@ -129,6 +129,19 @@ def test_a_full_disk_and_a_camera_alone_at_its_address_are_no_trouble_of_a_devic
     assert watch.look(alone, 20) == {}
 
 
+def test_an_nvr_that_came_back_to_its_limit_of_sessions_is_not_said_to_serve_nobody() -> None:
+    """It was away, all were out; since then it serves as many as it can, and that lasts."""
+    watch = Watch()
+    watch.look([out(name, GapCause.UNREACHABLE) for name in NAMES], 20)
+    limited = [*map(well, NAMES[:30]), *(out(name, GapCause.REFUSED, words="453") for name in NAMES[30:])]
+    assert watch.look(limited, LINGER_MS // 1000)[KEY].text.startswith("All 32 cameras"), "it may still be starting"
+    assert watch.look(limited, 5)[KEY].text.startswith(
+        "2 of 32 cameras behind 10.0.0.20:554 are not recorded (ch31, ch32)"
+    )
+    watch.look(limited, 60)
+    assert len(watch.changes) <= 3, "raised, another cause, the rest: each once"
+
+
 def test_a_channel_that_stays_out_after_its_nvr_is_back_becomes_its_own_trouble() -> None:
     watch = Watch()
     watch.look([out(name, GapCause.UNREACHABLE) for name in NAMES], 20)
