@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -30,6 +31,10 @@ class Clock:
         return self.now_s
 
 
+LOOKS: Final = 64
+"""In one reading: more than may ever wait for a watcher, and an end where a thread sends as fast as it can."""
+
+
 class Viewer:
     """The other end."""
 
@@ -42,12 +47,14 @@ class Viewer:
 
     def read(self) -> list[Handed]:
         """Whole frames that are there now."""
-        try:
-            while data := self.sock.recv(1 << 20):
-                self._buffer += data
-            self.over = True
-        except BlockingIOError:
-            pass
+        came = []
+        with suppress(BlockingIOError):
+            for _ in range(LOOKS):
+                came.append(self.sock.recv(1 << 20))
+                if not came[-1]:
+                    self.over = True
+                    break
+        self._buffer += b"".join(came)
         frames = []
         while len(self._buffer) >= LENGTH_BYTES:
             end = LENGTH_BYTES + int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
