@@ -10,7 +10,8 @@ import av
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
-    "av", "numpy", "sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "sqlite_utils", "edged", "mqtt", "click", "rich",
+    "av", "numpy", "sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "sqlite_utils", "edged", "mqtt", "click",
+    "rich",
 }  # fmt: skip
 
 
