@@ -231,12 +231,10 @@ class Writer:
             file.abandon()
 
     def _fill(self, file: SegmentFile, segment: _Segment) -> None:
-        """Write what comes until the segment has ended or is lost; nothing stays unsynced longer than `sync_ms`."""
-        unsynced_since: float | None = None
+        """Write what comes until the segment has ended or is lost; synced at once, but not oftener than `sync_ms`."""
+        unsynced, due = False, 0.0
         while True:
-            wait_s = None
-            if unsynced_since is not None:
-                wait_s = max(0.0, unsynced_since + self._sync_s - time.monotonic())
+            wait_s = max(0.0, due - time.monotonic()) if unsynced else None
             with self._lock:
                 segment.news.wait_for(lambda: segment.pieces or segment.end or segment.lost, wait_s)
                 batch = _batch(segment)
@@ -248,19 +246,19 @@ class Writer:
                     return
                 file.write(piece)
             self._written(segment, batch)
-            now = time.monotonic()
-            if unsynced_since is None and batch:
-                unsynced_since = now
-            if unsynced_since is not None and now >= unsynced_since + self._sync_s:
-                unsynced_since = None
-                self._sync(file)
+            unsynced = unsynced or bool(batch)
+            if unsynced and time.monotonic() >= due:
+                due = self._sync(file) + self._sync_s
+                unsynced = False
 
-    def _sync(self, file: SegmentFile) -> None:
+    def _sync(self, file: SegmentFile) -> float:
+        """When it began."""
         begun = time.monotonic()
         file.sync()
         took = time.monotonic() - begun
         with self._lock:
             self._slowest_sync_s = max(self._slowest_sync_s, took)
+        return begun
 
     def _commit(self, file: SegmentFile, segment: _Segment) -> None:
         if segment.end is None:

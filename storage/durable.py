@@ -1,4 +1,4 @@
-"""The two steps by which a name becomes durable: a rename that never replaces, and the fsync of a directory.
+"""What the standard library lacks for files that last: a rename that never replaces, space that is laid out ahead.
 
 Imports the standard library only, because a camera's worker uses it (through `storage.segmentfile`). Keeps S6 and S4:
 what has been committed is still there after a power cut, and no file ever takes another one's name.
@@ -16,9 +16,15 @@ _RENAME_NOREPLACE: Final = 1
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS})
 """What file systems and kernels without RENAME_NOREPLACE answer (NFS, some FUSE)."""
 
-_renameat2: Final = ctypes.CDLL(None, use_errno=True).renameat2
+_KEEP_SIZE: Final = 1
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_renameat2: Final = _libc.renameat2
 _renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
 _renameat2.restype = ctypes.c_int
+_fallocate: Final = _libc.fallocate64
+_fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+_fallocate.restype = ctypes.c_int
 
 
 def rename_noreplace(old: str, new: str, *, dir_fd: int) -> None:
@@ -37,6 +43,14 @@ def rename_noreplace(old: str, new: str, *, dir_fd: int) -> None:
         raise OSError(code, os.strerror(code), old, None, new)
     os.link(old, new, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
     os.unlink(old, dir_fd=dir_fd)
+
+
+def preallocate(fd: int, at: int, length: int) -> bool:
+    """Lay out space behind a file's end, whose size stays as it is. False where that cannot be had: nothing is lost.
+
+    What is not used goes with `os.ftruncate` to the file's own size.
+    """
+    return bool(_fallocate(fd, _KEEP_SIZE, at, length) == 0)
 
 
 def fsync_directory(path: Path) -> None:

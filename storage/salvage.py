@@ -262,8 +262,7 @@ class Salvager:
         path = root / repair.relative
         final = path.with_name(final_name(path.name))
         if path != final:
-            if _size(file) > found.whole_bytes:
-                file.truncate(found.whole_bytes)
+            file.truncate(found.whole_bytes)  # and the space that was laid out behind it
             os.fsync(file.fileno())
             sha256 = self._sha256(file)
             _rename(path, final)
@@ -277,6 +276,7 @@ class Salvager:
     def _set_aside(self, file: BinaryIO, root: Path, relative: PurePosixPath) -> tuple[str, Sha256]:
         """Give a file a name that nobody takes for a segment. Hashed before: its row must follow at once."""
         name = relative.with_name(final_name(relative.name) + QUARANTINE_SUFFIX)
+        file.truncate(_size(file))  # the space that was laid out behind it
         os.fsync(file.fileno())
         sha256 = self._sha256(file)
         _rename(root / relative, root / name)

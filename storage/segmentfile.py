@@ -18,11 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from storage.durable import rename_noreplace
+from storage.durable import preallocate, rename_noreplace
 from storage.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
 
 IDENTITY_MAX_BYTES: Final = 4096
 """An identity file has about 150; whatever is longer is not one."""
+LAY_OUT_BYTES: Final = 4 << 20
+"""Space is laid out ahead of what is written, so that a sync need not find some. Measured with 32 cameras on a hard
+disk (bench/README.md): half the journal's commits, and the slowest sync takes 0.5 s instead of 0.85 s. 4, 8 and 16 MiB
+do the same."""
+SCARCE_BYTES: Final = 1 << 30
+"""With less than this free on the disk nothing is laid out: whoever is first must not take what others need."""
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -54,6 +60,7 @@ class SegmentFile:
         self._path = path
         self._hash = hashlib.sha256()
         self._bytes = 0
+        self._laid_out = 0
         self._named = False
         self._broken: OSError | None = None
 
@@ -99,6 +106,7 @@ class SegmentFile:
         rest = memoryview(data).cast("B")
         length = len(rest)
         try:
+            self._lay_out(length)
             while rest:
                 written = os.write(self._fd, rest)
                 self._hash.update(rest[:written])
@@ -108,6 +116,16 @@ class SegmentFile:
             self._broken = error
             raise
         return length
+
+    def _lay_out(self, length: int) -> None:
+        """Space for what is written next. Asked for once a step, whether it was to be had or not."""
+        if self._bytes + length <= self._laid_out:
+            return
+        step = -(-length // LAY_OUT_BYTES) * LAY_OUT_BYTES
+        disk = os.fstatvfs(self._fd)
+        if disk.f_bavail * disk.f_frsize > SCARCE_BYTES:
+            preallocate(self._fd, self._bytes, step)
+        self._laid_out = self._bytes + step
 
     def sync(self) -> None:
         """Make what was written so far survive a power cut, the first time also the name it is found by."""
@@ -128,6 +146,7 @@ class SegmentFile:
         an `OSError` the file still has to be abandoned; it lies under one of its two names, whole.
         """
         self._refuse_broken()
+        os.ftruncate(self._fd, self._bytes)  # what was laid out and not used
         os.fsync(self._fd)
         rename_noreplace(part_path(PurePosixPath(self._path)).name, self._path.name, dir_fd=self._directory_fd)
         os.fsync(self._directory_fd)

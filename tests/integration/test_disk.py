@@ -173,6 +173,7 @@ def test_a_cut_keeps_the_next_segment_waiting_for_nothing(desk: Desk, monkeypatc
     assert synced.get(timeout=WITHIN_S) == second.name, "the first has not ended"
     desk.writer.add(1, [b"sound"])
     desk.end(1, at(2), 1)
+    assert synced.get(timeout=WITHIN_S) == first.name
     assert commits.wait(WITHIN_S)
     desk.writer.add(2, [b"picture"])
     assert synced.get(timeout=WITHIN_S) == second.name, "the first is being committed"

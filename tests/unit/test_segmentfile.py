@@ -8,18 +8,20 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from storage import durable
+from storage import durable, segmentfile
 from storage.layout import IDENTITY_NAME, segment_path
-from storage.segmentfile import IDENTITY_MAX_BYTES, SegmentFile, WrongVolumeError
+from storage.segmentfile import IDENTITY_MAX_BYTES, LAY_OUT_BYTES, SegmentFile, WrongVolumeError
 
 VOLUME = "6e1f7d0e-0000-4000-8000-000000000001"
 RELATIVE = segment_path("lobby", 1_700_000_000_000, 7)
@@ -283,6 +285,41 @@ def test_a_short_write_is_finished(volume: Path, monkeypatch: pytest.MonkeyPatch
     sealed = file.commit()
     assert sealed.path.read_bytes() == b"0123456789"
     assert sealed.sha256 == hashlib.sha256(b"0123456789").digest()
+
+
+def blocks(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+def test_space_is_laid_out_ahead_and_what_is_left_of_it_is_given_back(volume: Path) -> None:
+    file = SegmentFile.create(volume, VOLUME, RELATIVE)
+    file.write(b"x" * 100)
+    if not durable.preallocate(file._fd, 0, 1) or shutil.disk_usage(volume).free < segmentfile.SCARCE_BYTES:
+        pytest.skip("this disk does not lay out space")
+    assert blocks(part_of(file.path)) >= LAY_OUT_BYTES
+    assert part_of(file.path).stat().st_size == 100
+    file.write(b"x" * LAY_OUT_BYTES)
+    assert blocks(part_of(file.path)) >= LAY_OUT_BYTES + 100
+    sealed = file.commit()
+    assert sealed.path.stat().st_size == sealed.bytes == LAY_OUT_BYTES + 100
+    assert blocks(sealed.path) < sealed.bytes + 65_536
+
+
+@pytest.mark.parametrize("free", [0, 1 << 40])
+def test_space_that_is_not_to_be_had_costs_nothing(volume: Path, monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    asked = []
+
+    def refuse(fd: int, at: int, length: int) -> bool:
+        asked.append((at, length))
+        return False
+
+    monkeypatch.setattr(segmentfile, "preallocate", refuse)
+    monkeypatch.setattr(os, "fstatvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1))
+    file = SegmentFile.create(volume, VOLUME, RELATIVE)
+    for _ in range(2):
+        file.write(b"x" * (LAY_OUT_BYTES // 2 + 1))
+    assert asked == ([(0, LAY_OUT_BYTES), (LAY_OUT_BYTES // 2 + 1, LAY_OUT_BYTES)] if free else [])
+    assert file.commit().bytes == 2 * (LAY_OUT_BYTES // 2 + 1)
 
 
 def test_a_full_disk_ends_the_file_but_keeps_what_is_there(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
