@@ -31,7 +31,7 @@ class Clock:
         return self.now_s
 
 
-LOOKS: Final = 64
+LOOKS: Final = 40
 """In one reading: more than may ever wait for a watcher, and an end where a thread sends as fast as it can."""
 
 
@@ -268,7 +268,7 @@ def test_watchers_may_come_and_go_while_the_camera_is_read(hall: Hall) -> None:
     reader = threading.Thread(target=read_the_camera)
     reader.start()
     try:
-        for number in range(200):
+        for number in range(40):
             viewer = Viewer(hall.handout, Kind.ALL if number % 2 else Kind.KEY)
             while not viewer.read() and not viewer.over:
                 pass
