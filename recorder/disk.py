@@ -248,17 +248,16 @@ class Writer:
             self._written(segment, batch)
             unsynced = unsynced or bool(batch)
             if unsynced and time.monotonic() >= due:
-                due = self._sync(file) + self._sync_s
+                due = max(due + self._sync_s, time.monotonic())  # one slow sync delays no later one
+                self._sync(file)
                 unsynced = False
 
-    def _sync(self, file: SegmentFile) -> float:
-        """When it began."""
+    def _sync(self, file: SegmentFile) -> None:
         begun = time.monotonic()
         file.sync()
         took = time.monotonic() - begun
         with self._lock:
             self._slowest_sync_s = max(self._slowest_sync_s, took)
-        return begun
 
     def _commit(self, file: SegmentFile, segment: _Segment) -> None:
         if segment.end is None:
