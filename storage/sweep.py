@@ -12,6 +12,7 @@ import errno
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -224,14 +225,16 @@ class Sweeper:
             if tally.stuck or self._stop.is_set():
                 break
             try:
-                unlink(volume.fd, row.relative)
+                with volume.held() as fd:
+                    unlink(fd, row.relative)
                 unnamed.append(row)
             except (OtherName, OSError) as error:
                 tally.fail(row.relative, error)
         durable = set()
         for directory in {row.relative.parent for row in unnamed}:
             try:
-                sync(volume.fd, directory)
+                with volume.held() as fd:
+                    sync(fd, directory)
                 durable.add(directory)
             except OSError as error:
                 tally.fail(directory, error)
@@ -241,7 +244,8 @@ class Sweeper:
             tally.destroyed += len(gone)
             tally.freed_bytes += sum(row.bytes for row in gone)
             today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
-            tidy(volume.fd, durable, today - timedelta(days=UNUSED_DAYS))
+            with suppress(OSError), volume.held() as fd:  # gone meanwhile: there is a next time
+                tidy(fd, durable, today - timedelta(days=UNUSED_DAYS))
         return gone
 
 

@@ -6,11 +6,14 @@ does not is refused, even if empty, because it may be a mount point without its 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -54,13 +57,19 @@ class Space:
 
 
 class Volume:
-    """An identified, locked volume. Its open directory keeps the disk from being unmounted under it."""
+    """An identified, locked volume. Its open directory keeps the disk from being unmounted under it.
+
+    Thread-safe: `close` waits for nobody, and whoever works in the directory keeps it open until he is done.
+    """
 
     def __init__(self, fd: int, spec: VolumeSpec, volume_id: str) -> None:
         """Use `open`."""
         self._fd = fd
         self._spec = spec
         self._id = volume_id
+        self._lock = threading.Lock()
+        self._users = 0
+        self._closed = False
 
     @classmethod
     def open(cls, spec: VolumeSpec, *, node: str, known: Mapping[Path, str], taken: Mapping[str, Path]) -> Self:
@@ -93,10 +102,22 @@ class Volume:
     def path(self) -> Path:
         return self._spec.path
 
-    @property
-    def fd(self) -> int:
-        """Its open directory: what is done relative to it is done to this disk, whatever is mounted at the path."""
-        return self._fd
+    @contextmanager
+    def held(self) -> Iterator[int]:
+        """Its open directory: what is done relative to it is done to this disk, whatever is mounted at the path.
+
+        `OSError` once it is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), str(self.path))
+            self._users += 1
+        try:
+            yield self._fd
+        finally:
+            with self._lock:
+                self._users -= 1
+                self._let_go()
 
     @property
     def spec(self) -> VolumeSpec:
@@ -106,7 +127,8 @@ class Volume:
         """Measured now. `VolumeRefused` rather than a guess: an error is not infinite space, and not none."""
         self.verify()
         try:
-            stat = os.fstatvfs(self._fd)
+            with self.held() as fd:
+                stat = os.fstatvfs(fd)
         except OSError as error:
             raise _failed(self.path, error) from error
         return Space(
@@ -117,18 +139,14 @@ class Volume:
 
     def verify(self) -> None:
         """`VolumeRefused` unless the path still leads to the directory that was locked, and it is this volume (S10)."""
-        here = os.fstat(self._fd)
+        told = None
         try:
-            there = self.path.stat()
-        except OSError as error:
-            raise _failed(self.path, error) from error
-        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-            what = "another directory has taken its place"
-            raise _refused(self.path, what, "Mount the disk again, then restart edged.")
-        try:
-            told = read_identity(self._fd).get("volume")
-        except (FileNotFoundError, ValueError):
-            told = None
+            with self.held() as fd:
+                here, there = os.fstat(fd), self.path.stat()
+                if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+                    raise _refused(self.path, "another directory has taken its place", "Mount the disk again.")
+                with suppress(FileNotFoundError, ValueError):
+                    told = read_identity(fd).get("volume")
         except OSError as error:
             raise _failed(self.path, error) from error
         if told != self._id:
@@ -136,8 +154,14 @@ class Volume:
             raise _refused(self.path, what, "Put the file back as it was; nothing is written there without it.")
 
     def close(self) -> None:
-        """Give the lock back."""
-        if self._fd >= 0:
+        """Give the lock back, and the disk, as soon as nobody works in it."""
+        with self._lock:
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """With the lock held."""
+        if self._closed and self._users == 0 and self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
 
