@@ -1,0 +1,98 @@
+"""Real file systems that fill up, die and vanish: small ext4 images behind loop devices. Root only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+SHUTDOWN: Final = 0x8004587D
+"""EXT4_IOC_SHUTDOWN, `_IOR('X', 125, u32)`."""
+WITHOUT_LOG: Final = 2
+"""What was not synced is lost, as with a power cut; from now on everything fails."""
+SIZE_BYTES: Final = 256 << 20
+
+
+def may_mount() -> bool:
+    """Loop devices and mounts need root and a kernel that has them."""
+    return os.geteuid() == 0 and Path("/dev/loop-control").exists()
+
+
+class Ext4:
+    """Context manager: an ext4 of its own, mounted on `path`."""
+
+    def __init__(self, path: Path, size_bytes: int = SIZE_BYTES) -> None:
+        self.path = path
+        self._image = path.with_name(path.name + ".img")
+        self._size_bytes = size_bytes
+        self._device = ""
+
+    def __enter__(self) -> Self:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self._image.open("wb") as image:
+            image.truncate(self._size_bytes)
+        self._device = _run("losetup", "--find", "--show", str(self._image))
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^metadata_csum_seed", self._device)
+        self.mount()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        subprocess.run(["umount", "-l", str(self.path)], check=False, capture_output=True)
+        subprocess.run(["losetup", "-d", self._device], check=False, capture_output=True)
+        self._image.unlink()
+
+    def mount(self) -> None:
+        _run("mount", "-o", "noatime", self._device, str(self.path))
+
+    def vanish(self) -> None:
+        """Nothing is at its path any more; who has files open keeps them."""
+        _run("umount", "-l", str(self.path))
+
+    def mend(self) -> None:
+        """What a technician does with a file system that died."""
+        done = subprocess.run(["fsck.ext4", "-p", self._device], check=False, capture_output=True, text=True)
+        if done.returncode not in (0, 1):
+            raise AssertionError(f"fsck: {done.stdout}{done.stderr}")
+        self.mount()
+
+    @property
+    def is_held(self) -> bool:
+        """Somebody still keeps the file system, though it is not mounted any more: mounted again it is as dead."""
+        return Path("/sys/fs/ext4", Path(self._device).name).exists()
+
+    def die(self) -> None:
+        """In an instant: what was not synced is lost, reads and writes fail."""
+        directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.ioctl(directory, SHUTDOWN, struct.pack("<I", WITHOUT_LOG))
+        finally:
+            os.close(directory)
+
+    def refuse_writes(self) -> None:
+        """Read-only from now on, as ext4 does when it finds an error."""
+        _run("mount", "-o", "remount,abort", str(self.path))
+
+    def fill(self) -> Path:
+        """A file of somebody else's takes all there is."""
+        ballast = self.path / "somebody-elses"
+        with ballast.open("wb") as file:
+            free = os.statvfs(self.path).f_bavail * os.statvfs(self.path).f_frsize
+            os.posix_fallocate(file.fileno(), 0, max(4096, free - 8192))
+            block = bytes(4096)
+            try:
+                while True:
+                    file.write(block)
+                    file.flush()
+            except OSError:
+                return ballast
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: {done.stderr}")
+    return done.stdout.strip()
