@@ -26,6 +26,8 @@ class Profile:
     ring_floor_s: int
     ring_segment_s: int
     crashes: int
+    kills: int
+    """SIGKILL of a worker, or now and then of the daemon, at random moments."""
     bad_cameras_s: int
     """Bad cameras beside healthy ones."""
     camera_faults_s: int
@@ -41,6 +43,7 @@ SHORT: Final = Profile(
     ring_floor_s=10,
     ring_segment_s=4,
     crashes=1,
+    kills=6,
     bad_cameras_s=30,
     camera_faults_s=24,
 )
@@ -53,6 +56,7 @@ LONG: Final = Profile(
     ring_floor_s=60,
     ring_segment_s=10,
     crashes=5,
+    kills=200,
     bad_cameras_s=180,
     camera_faults_s=60,
 )

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Profile
-from tests.support import frames
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon, moment
 from tests.support.footage import Sound
 from tests.support.rtsp_server import RtspServer
-from tests.support.scenes import cheap, recording_faults, watched
+from tests.support.scenes import cheap, lost_s, recording_faults, watched
 from tests.support.waiting import let_run
 
 MAX_LOSS_S = 2.0
@@ -28,13 +27,6 @@ CAMERAS = (
     cheap("long-gop", gop=75),
 )
 NAMES = [camera.id for camera in CAMERAS]
-
-
-def last_sent_ms(server: RtspServer, camera: str, recorded: list[frames.Recorded], before_ms: float) -> float:
-    """When the newest frame that is on disk was sent, of those sent before the kill."""
-    walls = {entry.n: entry.wall_ms for entry in server.sent(camera)}
-    numbers = [frame.number for file in recorded for frame in file.video]
-    return max((walls[n] for n in numbers if n is not None and walls[n] <= before_ms), default=0)
 
 
 def test_sigkill_of_the_daemon(tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +55,8 @@ def test_sigkill_of_the_daemon(tmp_path: Path, profile: Profile, capsys: pytest.
         for camera in CAMERAS:
             assert recording_faults(edged, server, camera) == []
             recorded = edged.recorded(camera.id)
-            losses = [(kill - last_sent_ms(server, camera.id, recorded, kill)) / 1000 for kill in kills_ms]
+            sent = server.sent(camera.id)
+            losses = [lost_s(sent, recorded, kill) for kill in kills_ms]
             with capsys.disabled():
                 print(f" {camera.id}: lost {', '.join(f'{loss:.2f} s' for loss in losses)}", end="")  # noqa: T201
             assert max(losses) <= MAX_LOSS_S

@@ -57,7 +57,8 @@ class Answer:
 class Daemon:
     """Context manager that starts it; leaving kills what is left of it. `start` again after any end."""
 
-    def __init__(self, folder: Path, setup: Setup) -> None:
+    def __init__(self, folder: Path, setup: Setup, *, sabotage: str = "") -> None:
+        """`sabotage` is Python that the daemon and each of its workers runs first: a planted bug that must show."""
         self.folder = folder
         self.config = folder / "edged.toml"
         self.state = folder / "state"
@@ -72,7 +73,8 @@ class Daemon:
             place.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._script = folder / "edged"
         self._script.write_text(
-            "import sys\nfrom edged.entry import daemon\nif __name__ == '__main__':\n    sys.exit(daemon())\n"
+            f"{sabotage}import sys\nfrom edged.entry import daemon\n"
+            "if __name__ == '__main__':\n    sys.exit(daemon())\n"
         )
         self.configure(setup)
 
@@ -158,6 +160,16 @@ class Daemon:
         """Processes of cameras: grandchildren of the daemon, behind the forkserver."""
         parents = {pid: _parent(pid) for pid in self.processes()}
         return sorted(pid for pid, parent in parents.items() if parents.get(parent) == self.pid)
+
+    def worker_of(self, camera: str) -> int | None:
+        """The process that writes this camera's newest segment; None while nobody does."""
+        for pid in self.processes():
+            for link in Path(f"/proc/{pid}/fd").glob("*"):
+                with contextlib.suppress(OSError):
+                    target = Path(os.readlink(link))  # noqa: PTH115  (of an open file, not of a path)
+                    if target.suffix == ".part" and target.is_relative_to(self.volume / camera):
+                        return pid
+        return None
 
     def wait_for_no_process(self, within_s: float = KILLED_S) -> None:
         wait_until(lambda: not self.processes(), within_s, "no process of the daemon is left")

@@ -13,7 +13,7 @@ from tests.support import footage, frames
 from tests.support.configuration import Watched
 from tests.support.daemon import Daemon, moment
 from tests.support.footage import SMALL, Picture, Sound
-from tests.support.rtsp_server import Camera, RtspServer
+from tests.support.rtsp_server import Camera, RtspServer, Sent
 
 FOUR: Final = (
     Camera("lobby", Picture(), Sound(), sound_delay_ms=300, user="viewer", password="Geheim-7%k/ü:1"),
@@ -59,6 +59,14 @@ def recording_faults(edged: Daemon, server: RtspServer, camera: Camera) -> list[
     if camera.sound and len({entry.run for entry in sent}) == 1:
         faults += frames.compare_sound(files, footage.clip(camera.sound))
     return [f"{camera.id}: {fault}" for fault in faults]
+
+
+def lost_s(sent: Sequence[Sent], recorded: Sequence[frames.Recorded], ended_ms: float) -> float:
+    """How long before something ended the newest picture was sent that is on disk."""
+    walls = {entry.n: entry.wall_ms for entry in sent}
+    numbers = (frame.number for file in recorded for frame in file.video)
+    kept_ms = (walls[number] for number in numbers if number is not None and walls[number] <= ended_ms)
+    return (ended_ms - max(kept_ms, default=0)) / 1000
 
 
 def naming_faults(server: RtspServer, camera: Camera, segments: Sequence[documents.Segment]) -> list[str]:
