@@ -163,7 +163,7 @@ class Daemon:
 
     def worker_of(self, camera: str) -> int | None:
         """The process that writes this camera's newest segment; None while nobody does."""
-        for pid in self.processes():
+        for pid in self.workers():  # the daemon itself opens what it salvages
             for link in Path(f"/proc/{pid}/fd").glob("*"):
                 with contextlib.suppress(OSError):
                     target = Path(os.readlink(link))  # noqa: PTH115  (of an open file, not of a path)
