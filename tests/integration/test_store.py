@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -18,7 +19,7 @@ from storage import salvage, sweep
 from storage.answers import Salvaged, Severity, VolumeState, VolumeStatus
 from storage.database import Database
 from storage.errors import DatabaseDamaged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
-from storage.layout import part_path, segment_path
+from storage.layout import IDENTITY_NAME, part_path, segment_path
 from storage.model import Bounds, GapCause, Moment, SegmentState
 from storage.store import Store
 from storage.volume import VolumeSpec
@@ -331,6 +332,36 @@ def test_a_volume_that_is_away_keeps_its_rows(office: Office, tmp_path: Path) ->
     shutil.move(tmp_path / "away", office.disk)
     office.start()
     assert office.store.recover().adopted == 1
+
+
+def test_a_volume_that_comes_back_is_taken_back_without_a_restart(office: Office, tmp_path: Path) -> None:
+    """Another mount of the same disk, as after a repair; meanwhile nobody holds it, or it could not be repaired."""
+    office.enrol("lobby")
+    office.segment("lobby")
+    away = tmp_path / "away"
+    shutil.move(office.disk, away)
+    office.disk.mkdir()
+    (status,) = office.store.volumes()
+    assert (status.state, status.segments) == (VolumeState.AWAY, 1)
+    assert office.store.choose_volume() is GapCause.IO_ERROR
+    assert list(office.disk.iterdir()) == [], "S10: it is not begun anew"
+    assert not [fd for fd in Path("/proc/self/fd").iterdir() if os.path.realpath(fd) == str(away)]
+    office.disk.rmdir()
+    shutil.copytree(away, office.disk)
+    (status,) = office.store.volumes()
+    assert (status.state, status.segments) == (VolumeState.IN_SERVICE, 1)
+    office.segment("lobby")
+
+
+def test_another_disk_in_its_place_is_not_taken_for_it(office: Office, tmp_path: Path) -> None:
+    shutil.move(office.disk, tmp_path / "away")
+    office.disk.mkdir()
+    identity = {"schema": "edged.volume/1", "volume": "another", "node": "wenshan"}
+    (office.disk / IDENTITY_NAME).write_text(json.dumps(identity))
+    for _ in range(2):
+        (status,) = office.store.volumes()
+        assert status.state is VolumeState.AWAY
+    assert "this is volume another" in status.reason
 
 
 # --- a worker dies ----------------------------------------------------------------------------------------------
