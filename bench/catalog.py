@@ -20,10 +20,11 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
-from storage import catalog, opening
+from storage import opening
+from storage.catalog import facts
 from storage.model import Bounds, Closing, Moment, Opening
 from storage.store import Store
-from storage.volume import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 
 SEGMENT_MS: Final = 300_000
 HOUR_MS: Final = 3_600_000
@@ -57,18 +58,18 @@ class Clock:
 def fill(held: opening.Held, cameras: list[str], each: int, bounds: Bounds) -> None:
     """All cameras side by side, as they record."""
     volume, begin = held.pool.opened[0].id, Moment(WALL_MS, 0)
-    facts: list[Callable[[Connection], object]]
-    facts = [partial(catalog.enrol, life=held.life, camera=camera, at=begin) for camera in cameras]
+    todo: list[Callable[[Connection], object]]
+    todo = [partial(facts.enrol, life=held.life, camera=camera, at=begin) for camera in cameras]
     for seq in range(1, each + 1):
         start = begin.plus_ms((seq - 1) * SEGMENT_MS)
         for camera in cameras:
             opened = Opening(camera, seq, volume, start, bounds, 1, True)
             closed = Closing(camera, seq, start.plus_ms(SEGMENT_MS), BYTES, seq.to_bytes(32, "big"), 7500)
-            facts.append(partial(catalog.open_segment, life=held.life, opening=opened))
-            facts.append(partial(catalog.commit_segment, closing=closed))
-        if len(facts) > CHUNK or seq == each:
-            held.database.submit(partial(all_of, facts=facts)).result()
-            facts.clear()
+            todo.append(partial(facts.open_segment, life=held.life, opening=opened))
+            todo.append(partial(facts.commit_segment, closing=closed))
+        if len(todo) > CHUNK or seq == each:
+            held.database.submit(partial(all_of, facts=todo)).result()
+            todo.clear()
 
 
 def all_of(connection: Connection, facts: list[Callable[[Connection], object]]) -> None:

@@ -36,7 +36,7 @@ from edged.config_types import (
 )
 from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from storage.model import Bounds
-from storage.volume import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 
 MAX_NODE: Final = 64
 """Characters; also the MQTT client id, of which every broker in use takes as many."""

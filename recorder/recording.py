@@ -24,8 +24,8 @@ from recorder.stream import Item, Reading, SenderReport, Source
 from recorder.sync import Sync
 from recorder.timeline import NS_PER_MS, Timeline
 from storage.clock import Clock
+from storage.files.story import Story
 from storage.model import Bounds, GapCause, Moment
-from storage.story import Story
 
 RETRY_NS: Final = 5 * NS_PER_S
 """After a segment was refused or lost: how long until the next is tried. Within L1's 15 s, and no hail of requests."""

@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from storage import runs
+from storage.catalog import runs
+from storage.catalog.database import Database
+from storage.catalog.runs import Life
 from storage.clock import Clock
-from storage.database import Database
 from storage.errors import StateLocked, StateUnusable
-from storage.pool import Pool
-from storage.runs import Life
-from storage.volume import VolumeSpec
+from storage.volumes.pool import Pool
+from storage.volumes.volume import VolumeSpec
 
 LOCK_NAME: Final = "edged.lock"
 DATABASE_NAME: Final = "edged.db"

@@ -1,4 +1,4 @@
-"""What an unclean stop left, and what to do about it. `reconcile` is pure; `storage.salvage` carries its repairs out.
+"""What an unclean stop left, and what to do about it. `reconcile` is pure; `storage.repair.salvage` carries it out.
 
 Keeps S5 and S9: each file found in the directories that were looked into belongs to a row or gets one, and each row in
 progress ends as a segment or as a gap. Work follows the rows in progress, never the rows stored.

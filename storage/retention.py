@@ -1,6 +1,6 @@
 """Which segments go and why: floors, ceilings, space.
 
-Pure; imports `storage.ages`, `storage.model` and the values of `storage.volume`.
+Pure; imports `storage.ages`, `storage.model` and the values of `storage.volumes.volume`.
 
 Keeps S1 (the floor runs from a segment's end and is measured with the low bound of its age), S2 (a pin holds whatever
 the rest says), S3 (what is past its ceiling goes, wanted or not), S14 (a stamped floor is never shortened). When they
@@ -16,7 +16,7 @@ from typing import Final
 
 from storage.ages import Age
 from storage.model import Bounds, GapCause
-from storage.volume import Space, VolumeSpec
+from storage.volumes.volume import Space, VolumeSpec
 
 _MS_PER_S: Final = 1000
 FILES_SPARE: Final = 256

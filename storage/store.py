@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, Self, TypeVar
 
-from storage import alarms, catalog, coverage, gaps, holes, opening, queries, runs
+from storage import opening
 from storage.answers import (
     AlarmRow,
     CameraUsage,
@@ -28,16 +28,17 @@ from storage.answers import (
     Tail,
     VolumeStatus,
 )
+from storage.catalog import alarms, coverage, facts, gaps, holes, queries, runs
+from storage.catalog.database import Database
+from storage.catalog.rows import camera_row, segment_by_seq
+from storage.catalog.runs import Point
 from storage.clock import Clock
-from storage.database import Database
 from storage.errors import NotOpen, StoreClosed
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
+from storage.repair.salvage import Salvager
 from storage.retention import Decision
-from storage.rows import camera_row, segment_by_seq
-from storage.runs import Point
-from storage.salvage import Salvager
-from storage.sweep import Configured, Sweeper
-from storage.volume import VolumeSpec
+from storage.ring.sweep import Configured, Sweeper
+from storage.volumes.volume import VolumeSpec
 
 __all__ = [
     "AlarmRow",
@@ -111,22 +112,22 @@ class Store:
         New: a gap STARTING begins at `at`. Known from an earlier run: what is unaccounted for becomes a gap of cause
         `previous_end` up to the start of this run, then STARTING. Known in this run: its state continues.
         """
-        return self._submit(partial(catalog.enrol, life=self._life, camera=camera, at=at))
+        return self._submit(partial(facts.enrol, life=self._life, camera=camera, at=at))
 
     def tail(self, camera: str) -> Tail:
         """Where the camera's chain ends now; blocking. UnknownCamera if it was never enrolled."""
-        return self._database.read(partial(catalog.tail, camera=camera))
+        return self._database.read(partial(facts.tail, camera=camera))
 
     def open_segment(self, opened: Opening) -> Future[None]:
         """The `open` row, before the file exists. Ends the camera's open gap where the segment starts.
 
         What lies between the last thing known and the start becomes a gap UNKNOWN.
         """
-        return self._submit(partial(catalog.open_segment, life=self._life, opening=opened))
+        return self._submit(partial(facts.open_segment, life=self._life, opening=opened))
 
     def commit_segment(self, closing: Closing) -> Future[Segment]:
         """The file lies complete and synced under its final name. Told twice, it is committed once."""
-        return self._submit(partial(catalog.commit_segment, closing=closing))
+        return self._submit(partial(facts.commit_segment, closing=closing))
 
     def begin_gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> Future[None]:
         """From `at` the camera is not recording, never earlier than what is recorded; None: from the end of that.

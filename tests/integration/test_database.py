@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import coverage
-from storage import database as module
-from storage.database import Database
+from storage.catalog import coverage
+from storage.catalog import database as module
+from storage.catalog.database import Database
+from storage.catalog.runs import boots
 from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
-from storage.runs import boots
 
 DEADLINE_S = 10.0
 

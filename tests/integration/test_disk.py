@@ -18,9 +18,9 @@ import pytest
 from recorder.conversation import MAX_OPEN
 from recorder.disk import HANDS, Committed, Writer
 from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
+from storage.files.segmentfile import Sealed, SegmentFile
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import GapCause, Moment
-from storage.segmentfile import Sealed, SegmentFile
 from tests.support.worker import make_terms, make_volume, receive_report
 
 M = TypeVar("M", bound=Message)

@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-from storage import salvage, sweep
 from storage.answers import Salvaged, Severity, VolumeState, VolumeStatus
-from storage.database import Database
+from storage.catalog.database import Database
 from storage.errors import DatabaseDamaged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
 from storage.layout import IDENTITY_NAME, part_path, segment_path
 from storage.model import Bounds, GapCause, Moment, SegmentState
+from storage.repair import salvage
+from storage.ring import sweep
 from storage.store import Store
-from storage.volume import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from tests.support import tiny_mp4
 from tests.support.office import CAMERA_OFFSET_MS, DEADLINE_S, Office, Recording, sha256
 from tests.support.tiny_mp4 import FRAGMENT_MS

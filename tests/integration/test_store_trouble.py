@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from storage import salvage, sweep
 from storage.answers import Salvaged, VolumeStatus
 from storage.errors import DatabaseDamaged
+from storage.files.unlink import unlink as unlink_really
 from storage.model import Bounds, GapCause
-from storage.unlink import unlink as unlink_really
-from storage.volume import Space, Volume, VolumeSpec
+from storage.repair import salvage
+from storage.ring import sweep
+from storage.volumes.volume import Space, Volume, VolumeSpec
 from tests.support.office import DEADLINE_S, Office, Recording
 
 MANY = 60
@@ -234,7 +235,7 @@ def test_a_hash_is_left_off_at_its_next_block_and_begun_anew_later(
                 office.store.interrupt()
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.salvage.hashlib.sha256", Digest)
+        patched.setattr("storage.repair.salvage.hashlib.sha256", Digest)
         assert office.salvage("lobby", dead.opening.seq).left
     assert len(blocks) == 3, "no block was read after the stop"
     office.crash()

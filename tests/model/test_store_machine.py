@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from storage.answers import VolumeStatus
-from storage.gaps import JOIN_MS
+from storage.catalog.gaps import JOIN_MS
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import Bounds, GapCause
 from storage.retention import effective

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from storage.answers import Salvaged, VolumeStatus
+from storage.files.segmentfile import SegmentFile
+from storage.files.story import Story
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment
-from storage.segmentfile import SegmentFile
 from storage.store import Store
-from storage.story import Story
-from storage.volume import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from tests.support import tiny_mp4
 
 DEADLINE_S: Final = 10.0

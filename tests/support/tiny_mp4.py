@@ -1,4 +1,4 @@
-"""Segments of a few hundred bytes, as a worker would leave them, without libav. storage.mp4 reads them all the same."""
+"""Segments of a few hundred bytes, as a worker would leave them, without libav."""
 
 from __future__ import annotations
 

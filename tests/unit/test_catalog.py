@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from storage import alarms, catalog, coverage, gaps, holes, queries, runs
 from storage.answers import Severity, Tail
+from storage.catalog import alarms, coverage, facts, gaps, holes, queries, runs
+from storage.catalog.migrations import migrate
+from storage.catalog.rows import camera_row, segment_by_id, segment_by_seq
+from storage.catalog.runs import Life, Point
 from storage.errors import NotOpen, UnknownCamera
-from storage.migrations import migrate
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
-from storage.rows import camera_row, segment_by_id, segment_by_seq
-from storage.runs import Life, Point
 
 WALL = 1_772_000_000_000
 BOUNDS = Bounds(60, 300)
@@ -42,20 +42,20 @@ class Book:
         return self.life
 
     def enrol(self, now: Moment, camera: str = "lobby") -> Tail:
-        return catalog.enrol(self.db, self.life, camera, now)
+        return facts.enrol(self.db, self.life, camera, now)
 
     def open(self, seq: int, start: Moment, camera: str = "lobby", bounds: Bounds = BOUNDS) -> None:
         opening = Opening(camera, seq, VOLUME, start, bounds, self.life.epoch, True)
-        catalog.open_segment(self.db, self.life, opening)
+        facts.open_segment(self.db, self.life, opening)
 
     def close(self, seq: int, end: Moment, size: int = 1000, camera: str = "lobby") -> Segment:
-        return catalog.commit_segment(self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250))
+        return facts.commit_segment(self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250))
 
     def salvage(self, seq: int, duration_ms: int, cause: GapCause, now: Moment | None = None) -> None:
         row = segment_by_seq(self.db, "lobby", seq)
         assert row is not None
         until = None if now is None else Point.of(self.life.boot, now)
-        catalog.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause, now=until)
+        facts.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause, now=until)
 
     def end(self, seq: int) -> float:
         row = segment_by_seq(self.db, "lobby", seq)
@@ -152,8 +152,8 @@ def test_a_pause_stays_when_its_segment_is_salvaged_short_or_destroyed(book: Boo
     assert book.coverage(20) == (4_000, 16_000, 0)
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    catalog.discard(book.db, row)
-    catalog.forget(book.db, row)
+    facts.discard(book.db, row)
+    facts.forget(book.db, row)
     assert book.coverage(20) == (4_000, 16_000, 0)
 
 
@@ -263,7 +263,7 @@ def test_a_segment_knows_what_the_camera_s_clock_said(book: Book) -> None:
     for seq, offset_ms in ((1, -3_200), (2, None)):
         book.open(seq, at(10 * seq))
         closing = Closing("lobby", seq, at(10 * seq + 10), 1000, bytes([seq]) * 32, 250, offset_ms)
-        assert catalog.commit_segment(book.db, closing).camera_offset_ms == offset_ms
+        assert facts.commit_segment(book.db, closing).camera_offset_ms == offset_ms
 
 
 def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: Book) -> None:
@@ -272,7 +272,7 @@ def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: B
     book.gap(None, GapCause.WORKER_CRASH, at(8))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    catalog.complete(book.db, row, 6500, 500, b"\1" * 32, 10)
+    facts.complete(book.db, row, 6500, 500, b"\1" * 32, 10)
     assert book.gaps() == [(6.5, None, "worker-crash")]
 
 
@@ -296,7 +296,7 @@ def test_a_row_without_a_file_is_a_gap(book: Book) -> None:
     row = segment_by_seq(book.db, "lobby", 2)
     assert row is not None
     book.open(3, at(30))
-    catalog.drop_without_file(book.db, row, GapCause.IO_ERROR, "disk")
+    facts.drop_without_file(book.db, row, GapCause.IO_ERROR, "disk")
     assert book.gaps() == [(10, 30, "io-error")]
 
 
@@ -310,7 +310,7 @@ def test_a_disk_that_refuses_every_segment_leaves_one_gap(book: Book) -> None:
         row = segment_by_seq(book.db, "lobby", seq)
         assert row is not None
         book.gap(None, GapCause.IO_ERROR, at(5 * seq + 1))
-        catalog.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
+        facts.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
     assert book.gaps() == [(10, None, "io-error")]
     assert book.coverage(40) == (10_000, 30_000, 0)
     book.open(6, at(40))
@@ -324,7 +324,7 @@ def test_a_segment_that_came_to_nothing_between_two_causes_leaves_two_gaps(book:
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
     book.gap(None, GapCause.IO_ERROR, at(11))
-    catalog.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
+    facts.drop_without_file(book.db, row, GapCause.WORKER_CRASH, "")
     assert book.gaps() == [(0, 10, "refused"), (10, None, "io-error")]
 
 
@@ -433,7 +433,7 @@ def test_what_was_in_progress_moves_the_gap_once_it_is_salvaged(book: Book) -> N
     book.open(2, at(61))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    catalog.complete(book.db, row, 9000, 500, b"\1" * 32, 10)
+    facts.complete(book.db, row, 9000, 500, b"\1" * 32, 10)
     assert book.gaps() == [(9, 60, "daemon-crash"), (60, 61, "starting")]
     assert book.coverage(70) == (18_000, 52_000, 0)
 
@@ -508,7 +508,7 @@ def test_a_segment_is_opened_once_and_committed_once(book: Book) -> None:
     assert book.close(1, at(10)) == first
     assert book.counted() == [(1, 1000)]
     with pytest.raises(NotOpen, match="committed already"):
-        catalog.commit_segment(book.db, Closing("lobby", 1, at(10), 1000, b"\7" * 32, 1))
+        facts.commit_segment(book.db, Closing("lobby", 1, at(10), 1000, b"\7" * 32, 1))
     assert (first.state, first.start, first.end) == (SegmentState.COMMITTED, at(0), at(10))
 
 
@@ -522,15 +522,15 @@ def test_counters_follow_what_comes_and_goes(book: Book) -> None:
     assert queries.ring_of_volume(book.db, VOLUME) == (3, 600)
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    catalog.discard(book.db, row)
+    facts.discard(book.db, row)
     assert queries.ring_of_volume(book.db, VOLUME) == (3, 600), "until it is unlinked it takes its space"
-    catalog.forget(book.db, row)
-    catalog.forget(book.db, row)
+    facts.forget(book.db, row)
+    facts.forget(book.db, row)
     assert book.counted() == [(1, 200), (1, 300)]
     last = segment_by_seq(book.db, "lobby", 3)
     assert last is not None
-    catalog.discard(book.db, last)
-    catalog.forget(book.db, last)
+    facts.discard(book.db, last)
+    facts.forget(book.db, last)
     assert book.counted() == [(1, 200)]
 
 
@@ -539,8 +539,8 @@ def test_what_was_destroyed_was_recorded(book: Book) -> None:
     for seq in (1, 4, 2, 6, 3):
         row = segment_by_seq(book.db, "lobby", seq)
         assert row is not None
-        catalog.discard(book.db, row)
-        catalog.forget(book.db, row)
+        facts.discard(book.db, row)
+        facts.forget(book.db, row)
         assert book.coverage(60) == (60_000, 0, 0)
     spans = book.db.execute("SELECT start_boottime_ms, end_boottime_ms FROM destroyed ORDER BY 1").fetchall()
     assert spans == [(0, 40_000), (50_000, 60_000)]
@@ -556,14 +556,12 @@ def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
     book.start(boot, at(now))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    catalog.quarantine(
-        book.db, row, Point.of(book.life.boot, at(now)), "name", 7, b"\1" * 32, GapCause.WORKER_CRASH, ""
-    )
+    facts.quarantine(book.db, row, Point.of(book.life.boot, at(now)), "name", 7, b"\1" * 32, GapCause.WORKER_CRASH, "")
     set_aside = segment_by_id(book.db, row.id)
     assert set_aside is not None
     assert set_aside.end == Point.of(1, at(end))
-    catalog.discard(book.db, set_aside)
-    catalog.forget(book.db, set_aside)
+    facts.discard(book.db, set_aside)
+    facts.forget(book.db, set_aside)
     assert book.db.execute("SELECT count(*) FROM destroyed").fetchone() == (0,), "nobody knows that it was footage"
 
 
@@ -590,7 +588,7 @@ def test_the_tail_follows_the_chain(book: Book) -> None:
     book.open(2, at(10))
     book.close(2, at(20))
     book.close(1, at(10))
-    assert catalog.tail(book.db, "lobby") == Tail(3, (b"\2" * 32).hex()), "a late commit does not turn the chain back"
+    assert facts.tail(book.db, "lobby") == Tail(3, (b"\2" * 32).hex()), "a late commit does not turn the chain back"
 
 
 # --- questions --------------------------------------------------------------------------------------------------

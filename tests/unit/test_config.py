@@ -14,7 +14,7 @@ import pytest
 from edged import config, config_model, defaults
 from edged.config import ConfigError, Problem, check, load
 from storage.model import Bounds
-from storage.volume import VolumeSpec
+from storage.volumes.volume import VolumeSpec
 from tests.support import tls
 
 SECRET: Final = "geheim-4711"

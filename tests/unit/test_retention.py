@@ -28,7 +28,7 @@ from storage.retention import (
     unmet,
     why_full,
 )
-from storage.volume import Space, VolumeSpec
+from storage.volumes.volume import Space, VolumeSpec
 
 DAY_S = 86_400
 DAY_MS = DAY_S * 1000

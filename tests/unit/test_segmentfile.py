@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from storage import durable, segmentfile
+from storage.files import durable, segmentfile
+from storage.files.segmentfile import IDENTITY_MAX_BYTES, LAY_OUT_BYTES, SegmentFile, WrongVolumeError
 from storage.layout import IDENTITY_NAME, segment_path
-from storage.segmentfile import IDENTITY_MAX_BYTES, LAY_OUT_BYTES, SegmentFile, WrongVolumeError
 
 VOLUME = "6e1f7d0e-0000-4000-8000-000000000001"
 RELATIVE = segment_path("lobby", 1_700_000_000_000, 7)
@@ -377,6 +377,6 @@ def test_abandoning_on_a_dead_disk_lets_go_and_says_so(volume: Path, monkeypatch
 
 def test_a_worker_can_afford_it() -> None:
     """What a worker imports stays free of databases, event loops and web servers."""
-    code = "import sys, storage.segmentfile; print(*sys.modules)"
+    code = "import sys, storage.files.segmentfile; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "av", "numpy"} & set(loaded)

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from storage.durable import fsync_directory
 from storage.errors import VolumeRefused
+from storage.files.durable import fsync_directory
+from storage.files.segmentfile import SegmentFile
 from storage.layout import IDENTITY_NAME
-from storage.segmentfile import SegmentFile
-from storage.volume import Volume, VolumeSpec
+from storage.volumes.volume import Volume, VolumeSpec
 
 
 class Opener:

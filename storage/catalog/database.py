@@ -1,7 +1,7 @@
 """edged.db: one thread writes and checkpoints, grouping what waits into one commit; readers are short and read-only.
 
-Imports sqlite3, sqlite_utils (through `storage.migrations`) and `storage.errors`. Keeps one transaction per fact: a
-function handed to `submit` is stored whole or not at all, and its future resolves only after COMMIT. A function that
+Imports sqlite3, sqlite_utils (through `storage.catalog.migrations`), `storage.errors`. Keeps one transaction per fact:
+a function handed to `submit` is stored whole or not at all, and its future resolves only after COMMIT. A function that
 fails takes nothing of its neighbours with it; a COMMIT that fails fails its whole group, and the writer lives on.
 Two connections that write or checkpoint at once can corrupt the WAL of SQLite before 3.51.3: here one does both.
 """
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Final, TypeGuard, TypeVar
 from urllib.parse import quote
 
+from storage.catalog.migrations import migrate
 from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
-from storage.migrations import migrate
 
-log = logging.getLogger("edged.storage.database")
+log = logging.getLogger("edged.storage.catalog.database")
 
 T = TypeVar("T")
 Fact = Callable[[sqlite3.Connection], T]

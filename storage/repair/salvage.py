@@ -21,19 +21,19 @@ from pathlib import Path, PurePosixPath
 from threading import Event, Lock
 from typing import BinaryIO, Final, TypeVar
 
-from storage import catalog, queries
+from storage.catalog import facts, queries
+from storage.catalog.database import Database
+from storage.catalog.rows import SegmentRow, segment_by_id
+from storage.catalog.runs import Life, Point
 from storage.clock import Clock
-from storage.database import Database
-from storage.durable import fsync_directory, rename_noreplace
 from storage.errors import FatalError, StoreError
+from storage.files.durable import fsync_directory, rename_noreplace
+from storage.files.mp4 import Mp4Damaged, Mp4Summary, summary
+from storage.files.story import Story, parse_story
 from storage.layout import final_name, parse_segment_name, segment_path
 from storage.model import Bounds, GapCause, Segment, SegmentState, Sha256
-from storage.mp4 import Mp4Damaged, Mp4Summary, summary
 from storage.recovery import Action, Entry, Expected, Listing, Repair, reconcile
-from storage.rows import SegmentRow, segment_by_id
-from storage.runs import Life, Point
-from storage.story import Story, parse_story
-from storage.volume import Volume
+from storage.volumes.volume import Volume
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ class Salvager:
                     now = Point.of(self._life.boot, self._clock.now())
                     done = self._on_open(
                         row,
-                        lambda connection, fresh: catalog.complete(
+                        lambda connection, fresh: facts.complete(
                             connection,
                             fresh,
                             found.duration_ms,
@@ -165,14 +165,14 @@ class Salvager:
                     size, now = _size(file), Point.of(self._life.boot, self._clock.now())
                     self._on_open(
                         row,
-                        lambda connection, fresh: catalog.quarantine(
+                        lambda connection, fresh: facts.quarantine(
                             connection, fresh, now, name, size, sha256, cause, detail
                         ),
                     )
                     outcome.quarantined += 1
 
     def _drop(self, row: SegmentRow, outcome: Outcome, cause: GapCause, detail: str) -> None:
-        self._on_open(row, lambda connection, fresh: catalog.drop_without_file(connection, fresh, cause, detail))
+        self._on_open(row, lambda connection, fresh: facts.drop_without_file(connection, fresh, cause, detail))
         outcome.without_file += 1
 
     def _on_open(self, row: SegmentRow, change: Callable[[sqlite3.Connection, SegmentRow], T]) -> T | None:
@@ -215,7 +215,7 @@ class Salvager:
             start = Point(self._life.boot, max(0, now.boottime_ms - found.duration_ms), story.start.wall_ms)
             if boot is not None:
                 start = Point.of(boot, story.start)
-            orphan = catalog.Orphan(
+            orphan = facts.Orphan(
                 story.camera,
                 story.seq,
                 repair.volume,
@@ -224,7 +224,7 @@ class Salvager:
                 story.epoch,
                 camera_offset_ms=story.camera_offset_ms,
             )
-            catalog.adopt_orphan(connection, self._life, orphan, size, sha256, found.duration_ms, found.video_frames)
+            facts.adopt_orphan(connection, self._life, orphan, size, sha256, found.duration_ms, found.video_frames)
 
         self._database.submit(fact).result()
 
@@ -234,8 +234,8 @@ class Salvager:
 
         def fact(connection: sqlite3.Connection) -> None:
             bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
-            orphan = catalog.Orphan(camera, max(1, seq), repair.volume, start, bounds, self._life.epoch, name)
-            catalog.adopt_orphan(connection, self._life, orphan, size, sha256)
+            orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, self._life.epoch, name)
+            facts.adopt_orphan(connection, self._life, orphan, size, sha256)
 
         self._database.submit(fact).result()
 

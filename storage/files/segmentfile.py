@@ -1,6 +1,6 @@
 """One segment's file while it is written: never below an unmounted mount point, never over another file.
 
-Imports the standard library and `storage.layout`, `storage.durable`: the disk thread of every camera's
+Imports the standard library and `storage.layout`, `storage.files.durable`: the disk thread of every camera's
 worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by its identity file, and
 everything below is reached through the directory that was checked), S6 (what was synced is found again under its
 `.part` name) and its part of S4 (the hash is of the bytes that reached the file, counted as they went).
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from storage.durable import preallocate, rename_noreplace
+from storage.files.durable import preallocate, rename_noreplace
 from storage.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
 
 IDENTITY_MAX_BYTES: Final = 4096

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from storage.durable import rename_noreplace
 from storage.errors import VolumeRefused
+from storage.files.durable import rename_noreplace
+from storage.files.segmentfile import read_identity
 from storage.layout import FILE_MODE, IDENTITY_NAME
-from storage.segmentfile import read_identity
 
 IDENTITY_SCHEMA: Final = "edged.volume/1"
 _UNFINISHED: Final = IDENTITY_NAME + ".new"

@@ -20,18 +20,18 @@ from pathlib import PurePosixPath
 from threading import Event
 from typing import Final
 
-from storage import catalog, queries
 from storage.ages import Boot, age
 from storage.answers import SweepReport
+from storage.catalog import facts, queries
+from storage.catalog.database import Database
+from storage.catalog.rows import SegmentRow, segment_by_id
+from storage.catalog.runs import Life, Point, boots
 from storage.clock import Clock
-from storage.database import Database
+from storage.files.unlink import OtherName, sync, tidy, unlink
 from storage.model import Bounds, GapCause, SegmentState
-from storage.pool import Pool
 from storage.retention import Candidate, Decision, Reason, judge, plan
-from storage.rows import SegmentRow, segment_by_id
-from storage.runs import Life, Point, boots
-from storage.unlink import OtherName, sync, tidy, unlink
-from storage.volume import Volume
+from storage.volumes.pool import Pool
+from storage.volumes.volume import Volume
 
 HEADS: Final = 32
 """Segments looked at of each group in a round: some rounds for a burst, one or two rows read when nothing is due."""
@@ -214,7 +214,7 @@ class Sweeper:
             if row is None or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
                 continue
             if judge(_candidate(row, history, now), bounds.get(row.camera)).may_go:
-                catalog.discard(connection, row)
+                facts.discard(connection, row)
                 doomed.append(row)
         return doomed
 
@@ -271,4 +271,4 @@ def _candidate(row: SegmentRow, history: Sequence[Boot], now: Point) -> Candidat
 
 def _forget(connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
     for row in rows:
-        catalog.forget(connection, row)
+        facts.forget(connection, row)

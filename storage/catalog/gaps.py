@@ -3,8 +3,8 @@
 Functions over a connection, inside the transaction of the fact they belong to. A camera's time is a chain of claims:
 segments, whose end may still be open, and gaps, of which at most the last is open. `cameras.covered_*` is the end of
 the last claim that has one. Whenever the end of a claim becomes known, what follows is joined to it: a following gap is
-moved there, and a hole before a following segment becomes a gap. Pauses within a segment (`storage.holes`) are no links
-of this chain.
+moved there, and a hole before a following segment becomes a gap. Pauses within a segment (`storage.catalog.holes`) are
+no links of this chain.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from storage.catalog.rows import GAP_SQL, CameraRow, GapRow, gap_row
+from storage.catalog.runs import Point
 from storage.clock import STEP_MS
 from storage.model import GapCause
-from storage.rows import GAP_SQL, CameraRow, GapRow, gap_row
-from storage.runs import Point
 
 JOIN_MS: Final = 100
 """Ends and starts come from media time, rounded, and from two clocks: what is nearer than this is one instant."""

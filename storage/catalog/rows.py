@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from storage.catalog.runs import Point
 from storage.errors import UnknownCamera
 from storage.layout import segment_path
 from storage.model import Bounds, Gap, GapCause, Segment, SegmentState, Sha256
-from storage.runs import Point
 
 SEGMENT_SQL: Final = (
     "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"

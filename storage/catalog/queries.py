@@ -12,10 +12,10 @@ from typing import Final
 
 from storage.ages import age
 from storage.answers import CameraUsage
+from storage.catalog.rows import GAP_SQL, SEGMENT_SQL, SegmentRow, gap_row, segment_by_seq, segment_row
+from storage.catalog.runs import Point, boots
 from storage.layout import parse_segment_name
 from storage.model import Bounds, Gap, Moment, Segment
-from storage.rows import GAP_SQL, SEGMENT_SQL, SegmentRow, gap_row, segment_by_seq, segment_row
-from storage.runs import Point, boots
 
 PAGE_MAX: Final = 1000
 """A longer read would keep the WAL from beginning anew (measured: an idle one grew it to 141 MB)."""

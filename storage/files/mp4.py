@@ -1,6 +1,6 @@
 """What of a fragmented MP4 survived: where its last whole fragment ends, and what there is up to there.
 
-Imports the standard library and `storage.mp4index`. Reads what `recorder.mp4` writes, and what libav writes with
+Imports the standard library and `storage.files.mp4index`. Reads what `recorder.mp4` writes, and what libav writes with
 `+frag_keyframe+delay_moov+default_base_moof`, as MP4 or QuickTime (G.711 needs the latter): ftyp, moov, then moof and
 mdat by turns, a prft before moof where the camera told its clock, and mfra at the end. Part of S6: after a power cut a
 `.part` is cut at `whole_bytes`, and what remains plays. The file may be anything, so every length is checked against
@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from storage.mp4index import Fragment, Movie, Mp4Damaged, check_trailer, read_fragment, read_movie, u32, u64
+from storage.files.mp4index import Fragment, Movie, Mp4Damaged, check_trailer, read_fragment, read_movie, u32, u64
 
 __all__ = ["Mp4Damaged", "Mp4Summary", "summary"]
 

@@ -1,17 +1,17 @@
 """Pauses within what is recorded: the camera sent nothing and went on, and nothing that it sent is missing.
 
 Functions over a connection. A hole is a gap like any other to whoever reads (S9), but no link of the chain of claims in
-`storage.gaps`: the segments around it go on as if it were not there, and coverage takes it out of them.
+`storage.catalog.gaps`: the segments around it go on as if it were not there, and coverage takes it out of them.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-from storage.gaps import in_progress, open_gap
+from storage.catalog.gaps import in_progress, open_gap
+from storage.catalog.rows import CameraRow
+from storage.catalog.runs import Point
 from storage.model import GapCause
-from storage.rows import CameraRow
-from storage.runs import Point
 
 
 def note(

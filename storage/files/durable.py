@@ -1,6 +1,6 @@
 """What the standard library lacks for files that last: a rename that never replaces, space that is laid out ahead.
 
-Imports the standard library only, because a camera's worker uses it (through `storage.segmentfile`). Keeps S6 and S4:
+Imports the standard library only, because a camera's worker uses it (`storage.files.segmentfile`). Keeps S6 and S4:
 what has been committed is still there after a power cut, and no file ever takes another one's name.
 """
 

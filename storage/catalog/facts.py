@@ -1,6 +1,6 @@
 """The catalog (索引): what exists. Each fact is one function, run in one transaction.
 
-Functions over a connection; they decide nothing about files. Keeps S9 through `storage.gaps`, S5's states, and the
+Functions over a connection; they decide nothing about files. Keeps S9 (`storage.catalog.gaps`), S5's states, and the
 counters that spare everybody else from adding up rows.
 """
 
@@ -10,8 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from storage.answers import Tail
-from storage.errors import NotOpen
-from storage.gaps import (
+from storage.catalog.gaps import (
     begin,
     bridge,
     end_gap,
@@ -24,9 +23,10 @@ from storage.gaps import (
     remember,
     settle,
 )
+from storage.catalog.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
+from storage.catalog.runs import SILENT_MS, Life, Point, last_alive
+from storage.errors import NotOpen
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
-from storage.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
-from storage.runs import SILENT_MS, Life, Point, last_alive
 
 NOT_CONFIGURED = "the camera was not in the configuration"
 

@@ -1,9 +1,9 @@
 """The volumes of this box as one pool: which are there, how full they are, where the next segments go.
 
-Blocking and thread-safe; imports `storage.volume` and `storage.retention`. Keeps S10: what is not the volume that was
-configured is away, and nothing is written to it. A file system that does not answer makes its volume away, too; an
-error is never taken for space. What is away is let go of, so that it can be unmounted, mended and mounted, and taken
-back as soon as it is there again under its old path.
+Blocking and thread-safe; imports `storage.volumes.volume` and `storage.retention`. Keeps S10: what is not the volume
+that was configured is away, and nothing is written to it. A file system that does not answer makes its volume away,
+too; an error is never taken for space. What is away is let go of, so that it can be unmounted, mended and mounted, and
+taken back as soon as it is there again under its old path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from storage.answers import VolumeState, VolumeStatus
 from storage.errors import VolumeRefused
 from storage.model import GapCause
 from storage.retention import bytes_needed, limit_bytes, why_full
-from storage.volume import Space, Volume, VolumeSpec
+from storage.volumes.volume import Space, Volume, VolumeSpec
 
 Ring = Callable[[str], tuple[int, int]]
 """Segments and bytes that edged keeps on the volume with this id."""

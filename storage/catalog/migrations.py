@@ -21,7 +21,7 @@ MIGRATIONS = Migrations("edged")
 
 @MIGRATIONS(name="0001_catalog")
 def _catalog(db: Database) -> None:
-    for statement in statements(resources.files("storage").joinpath("schema.sql").read_text(encoding="utf-8")):
+    for statement in statements(resources.files("storage.catalog").joinpath("schema.sql").read_text(encoding="utf-8")):
         db.execute(statement)
 
 

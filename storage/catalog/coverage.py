@@ -13,16 +13,16 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from storage.answers import Coverage
+from storage.catalog.gaps import JOIN_MS
+from storage.catalog.queries import PAGE_MAX
 from storage.clock import STEP_MS
-from storage.gaps import JOIN_MS
 from storage.model import GapCause
-from storage.queries import PAGE_MAX
 
 T = TypeVar("T")
 
 
 class Reader(Protocol):
-    """How a question is put to the database (`storage.database.Database.read`)."""
+    """How a question is put to the database (`storage.catalog.database.Database.read`)."""
 
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T: ...
 

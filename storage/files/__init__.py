@@ -1,0 +1,1 @@
+"""Segment files: how they are written, what they say, how they are removed. Lean where a worker carries it."""
