@@ -7,39 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
-import struct
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from aiohttp import web
 from pydantic import BaseModel
 
-from edged import documents, exits
+from edged import exits
+from edged.api.base import Handler, Refusal, answer, check_caller
+from edged.documents import site as documents
 
 log = logging.getLogger("edged.control")
 
 SOCKET_MODE: Final = 0o660
-PEERCRED: Final = struct.Struct("3i")
 PAGE: Final = 500
 """Rows read from the catalog at a time: short reads keep the WAL small."""
 GOODBYE_S: Final = 1.0
 """How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 REQUEST_MAX_BYTES: Final = 64 * 1024
 
-
-class Refusal(Exception):
-    """A request that cannot be answered: what is wrong, what to do, and the exit code `edgectl` ends with."""
-
-    def __init__(self, error: str, action: str, exit_code: int, status: int = 400) -> None:
-        super().__init__(error)
-        self.document = documents.Error(error=error, action=action, exit=exit_code)
-        self.status = status
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
 """Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
@@ -62,8 +50,10 @@ class Site(Protocol):
 class Control:
     """The server on its socket."""
 
-    def __init__(self, site: Site, path: Path) -> None:
+    def __init__(self, site: Site, path: Path, more: Sequence[web.RouteDef] = ()) -> None:
+        """`more` are the routes of `edged.api`."""
         self._site = site
+        self._more = more
         self._path = path
         self._runner: web.AppRunner | None = None
         self._listening = False
@@ -88,6 +78,7 @@ class Control:
                 web.get("/v1/retention/explain", self._explain),
                 web.get("/v1/segments", self._segments),
                 web.get("/v1/gaps", self._gaps),
+                *self._more,
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
@@ -111,7 +102,7 @@ class Control:
         segment = request.query.get("segment", "")
         if not segment:
             raise Refusal("no segment named", "name it by path or as CAMERA/SEQ", exits.USAGE)
-        return _json(await self._site.explain(segment))
+        return answer(await self._site.explain(segment))
 
     async def _segments(self, request: web.Request) -> web.StreamResponse:
         return await _stream(request, "edged.segments/1", "segments", self._site.segments(*_interval(request)))
@@ -122,13 +113,9 @@ class Control:
 
 def _document(method: str, path: str, read: Callable[[], Awaitable[BaseModel]]) -> web.RouteDef:
     async def handler(_request: web.Request) -> web.Response:
-        return _json(await read())
+        return answer(await read())
 
     return web.route(method, path, handler)
-
-
-def _json(document: BaseModel, status: int = 200) -> web.Response:
-    return web.Response(text=document.model_dump_json(), content_type="application/json", status=status)
 
 
 def _interval(request: web.Request) -> tuple[str | None, str | None, str | None, int | None]:
@@ -162,38 +149,21 @@ def _joined(rows: Iterable[BaseModel]) -> bytes:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Who may call, and one clear error for whatever goes wrong."""
     try:
-        _check_caller(request)
+        check_caller(request)
         return await handler(request)
     except Refusal as refusal:
-        return _json(refusal.document, refusal.status)
+        return answer(refusal.document, refusal.status)
     except web.HTTPException as error:
         known = documents.Error(error=f"{request.method} {request.path}: {error.reason}", action="", exit=exits.FAILED)
-        return _json(known, error.status)
+        return answer(known, error.status)
     except ConnectionError:
         raise  # the caller went away: nobody is left to answer
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
-        answer = documents.Error(
+        known = documents.Error(
             error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exits.FAILED
         )
-        return _json(answer, 500)
-
-
-def _check_caller(request: web.Request) -> None:
-    uid = peer_uid(request)
-    if uid not in (0, os.geteuid()):
-        raise Refusal(
-            f"uid {uid} may not ask this daemon", "run edgectl as root or with sudo", exits.NOT_ALLOWED, status=403
-        )
-
-
-def peer_uid(request: web.Request) -> int:
-    """The caller's uid as the kernel knows it."""
-    connection = request.transport.get_extra_info("socket") if request.transport else None
-    if connection is None:
-        raise ConnectionResetError("the caller went away")
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size)
-    return int(PEERCRED.unpack(raw)[1])
+        return answer(known, 500)
 
 
 def _remove_stale(path: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from edged import documents, exits, views
-from edged.control import PAGE, Page, Refusal
+from edged import exits, views
+from edged.api.base import Refusal
+from edged.control import PAGE, Page
+from edged.documents import site as documents
 from storage.errors import NotOpen
 from storage.layout import parse_segment_name
 from storage.model import Bounds, Gap, Segment

@@ -12,8 +12,9 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from edged import documents, views
+from edged import views
 from edged.config import Broker, Config
+from edged.documents import site as documents
 from edged.versions import versions
 from edged.views import Overview
 from mqtt import messages

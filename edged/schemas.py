@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged import documents
+from edged.documents import site as documents
+from edged.documents.base import Document
 from mqtt import messages
 
-DOCUMENTS: Final[tuple[type[documents.Document], ...]] = (
+DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Status,
     documents.Cameras,
     documents.Segments,
@@ -24,7 +25,7 @@ DOCUMENTS: Final[tuple[type[documents.Document], ...]] = (
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
-def name_of(document: type[documents.Document]) -> str:
+def name_of(document: type[Document]) -> str:
     """`edged.config-check/1` → `config-check`: the name of the verb, and of the file."""
     return str(document.model_fields["schema_"].default).removeprefix("edged.").partition("/")[0]
 
@@ -36,7 +37,7 @@ def rendered() -> dict[str, str]:
     return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in files.items()}
 
 
-def _schema(document: type[documents.Document]) -> dict[str, Any]:
+def _schema(document: type[Document]) -> dict[str, Any]:
     """As it is written, not as it may be read: `schema` is always there."""
     schema = document.model_json_schema(by_alias=True, mode="serialization")
     return schema | {"required": ["schema", *(name for name in schema["required"] if name != "schema")]}

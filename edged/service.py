@@ -7,9 +7,11 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from edged import documents, exits, queries, versions, views
+from edged import exits, queries, versions, views
+from edged.api.base import Refusal
 from edged.config import ConfigError, load
-from edged.control import Page, Refusal
+from edged.control import Page
+from edged.documents import site as documents
 from edged.reporting import Reporter
 from edged.site import Site
 from storage.store import Store

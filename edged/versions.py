@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from edged import documents
+from edged.documents import site as documents
 from recorder.versions import av_version, ffmpeg_version
 from storage.versions import sqlite_version
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from edged import documents
 from edged.config import Camera, Config
+from edged.documents import site as documents
 from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
 from mqtt.client import LinkView

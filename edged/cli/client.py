@@ -10,9 +10,10 @@ import errno
 import http.client
 import json
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from edged import exits
@@ -22,6 +23,8 @@ ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""
 RELOAD_TIMEOUT_S: Final = 60.0
 """A reload waits for the cameras that changed to close their segments (10 s each, side by side)."""
+FOLLOW_TIMEOUT_S: Final = 600.0
+"""Between two words about long work: one large file on a slow disk."""
 LOOK_AT_UNIT: Final = "systemctl status edged, then journalctl -u edged -n 50"
 BE_ROOT: Final = "run edgectl as root or with sudo"
 
@@ -59,15 +62,41 @@ class Daemon:
         given = {key.rstrip("_"): value for key, value in query.items() if value is not None}
         return self._call("GET", f"{path}?{urlencode(given)}" if given else path, ANSWER_TIMEOUT_S)
 
-    def post(self, path: str) -> bytes:
-        return self._call("POST", path, RELOAD_TIMEOUT_S)
+    def post(self, path: str, body: bytes = b"") -> bytes:
+        return self._call("POST", path, RELOAD_TIMEOUT_S, body)
 
-    def _call(self, method: str, target: str, timeout_s: float) -> bytes:
+    def follow(self, path: str, body: bytes, progress: Callable[[dict[str, Any]], None]) -> bytes:
+        """Long work (`edged.api.base.follow`): its document, once it is done; `progress` hears how far it is."""
+        connection = _Connection(self.socket_path, FOLLOW_TIMEOUT_S)
+        try:
+            connection.request("POST", path, body)
+            response = connection.getresponse()
+            if response.status >= http.client.BAD_REQUEST:
+                raise _refusal(response.status, response.read())
+            for line in response:
+                told = json.loads(line)
+                if "progress" in told:
+                    progress(told["progress"])
+                elif "error" in told:
+                    raise _refusal(response.status, json.dumps(told["error"]).encode())
+                else:
+                    return json.dumps(told["document"]).encode()
+        except TimeoutError:
+            raise self._unreachable(f"the daemon at {self.socket_path} stopped answering") from None
+        except (http.client.HTTPException, ValueError):
+            raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
+        except OSError as error:
+            raise self._no_connection(error) from None
+        finally:
+            connection.close()
+        raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer")
+
+    def _call(self, method: str, target: str, timeout_s: float, body: bytes = b"") -> bytes:
         connection = _Connection(self.socket_path, timeout_s)
         try:
-            connection.request(method, target)
+            connection.request(method, target, body or None)
             response = connection.getresponse()
-            body = response.read()
+            answer = response.read()
         except TimeoutError:
             raise self._unreachable(
                 f"the daemon at {self.socket_path} did not answer within {timeout_s:.0f} s"
@@ -79,8 +108,8 @@ class Daemon:
         finally:
             connection.close()
         if response.status >= http.client.BAD_REQUEST:
-            raise _refusal(response.status, body)
-        return body
+            raise _refusal(response.status, answer)
+        return answer
 
     def _no_connection(self, error: OSError) -> CallError:
         path = self.socket_path

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import documents, units
+from edged import units
 from edged.cli.cells import (
     STYLES,
     OneLine,
@@ -29,6 +29,7 @@ from edged.cli.cells import (
     text,
 )
 from edged.cli.screens import volumes
+from edged.documents import site as documents
 from recorder.address import without_tried
 
 SHORT_GAP_S: Final = 9.95

@@ -26,7 +26,18 @@ PIPE_CLOSED: Final = 141
 """128 and the signal's number, as shells report SIGINT and SIGPIPE."""
 
 
-VERBS: Final = ("status", "cameras", "segments", "gaps", "retention", "alarms", "config", "reload", "version")
+VERBS: Final = {
+    "status": "verbs",
+    "cameras": "verbs",
+    "segments": "verbs",
+    "gaps": "verbs",
+    "retention": "verbs",
+    "alarms": "verbs",
+    "config": "verbs",
+    "reload": "verbs",
+    "version": "version",
+}
+"""Each verb and the module of this package that has it, under its own name."""
 
 
 class LateVerbs(click.Group):
@@ -38,7 +49,7 @@ class LateVerbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module("edged.cli.version" if cmd_name == "version" else "edged.cli.verbs")
+        module = importlib.import_module(f"edged.cli.{VERBS[cmd_name]}")
         found = getattr(module, cmd_name)
         return found if isinstance(found, click.Command) else None
 
@@ -103,7 +114,7 @@ def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
 def _tell(error: CallError, words: Sequence[str]) -> int:
     """What happened and the first thing to do: to a person on standard error, to a program as its one document."""
     if "--json" in words:
-        from edged.documents import Error  # late: heavy, and only needed when something fails
+        from edged.documents.site import Error  # late: heavy, and only needed when something fails
 
         click.echo(Error(error=error.error, action=error.action, exit=error.exit_code).model_dump_json())
     else:

@@ -13,9 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edged import documents, units
+from edged import units
 from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
 from edged.cli.words import Language, word
+from edged.documents import site as documents
 from recorder.address import without_path
 
 ALARMS_SHOWN: Final = 8

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 from rich.console import RenderableType
 
-from edged import documents, exits
+from edged import exits
 from edged.cli import printing
 from edged.cli.client import CallError, Daemon
+from edged.documents import site as documents
 
 Doc = TypeVar("Doc", bound=BaseModel)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edged import config as configuration
-from edged import documents, exits
+from edged import exits
 from edged.cli import lists, printing, screens, times
 from edged.cli.address import Address
 from edged.cli.client import CallError
@@ -17,6 +17,7 @@ from edged.cli.options import AS_GIVEN, address_given, interval_options, json_op
 from edged.cli.session import Session, checked
 from edged.cli.watch import watch as watch_status
 from edged.cli.words import Language, language, word
+from edged.documents import site as documents
 
 
 @click.command()

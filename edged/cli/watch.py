@@ -18,7 +18,7 @@ from edged.cli.cells import text
 from edged.cli.client import CallError, Daemon
 from edged.cli.session import checked
 from edged.cli.words import Language, word
-from edged.documents import Status
+from edged.documents.site import Status
 
 EVERY_S: Final = 1.0
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from edged.documents import Segment
+from edged.documents.site import Segment
 from recorder.probe import UnplayableError, check_file
 
 STOP_LIMIT_S: Final = 10.0

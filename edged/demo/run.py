@@ -34,7 +34,7 @@ from edged.cli.watch import look
 from edged.cli.words import language
 from edged.demo import checks
 from edged.demo.setup import FOLDER, QUOTA_MB, RING_S, SEGMENT_S, DemoError, configuration, emptied, promise
-from edged.documents import Retention, Segment, Segments
+from edged.documents.site import Retention, Segment, Segments
 
 MIN_SECONDS: Final = 20
 """Nothing is recorded to the end in less: a segment lasts ten seconds, and the cameras must start."""

@@ -7,6 +7,7 @@ runs in one transaction with the record that it ran. A test holds an old databas
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +22,7 @@ MIGRATIONS = Migrations("edged")
 
 @MIGRATIONS(name="0001_catalog")
 def _catalog(db: Database) -> None:
-    for statement in statements(resources.files("storage.catalog").joinpath("schema.sql").read_text(encoding="utf-8")):
+    for statement in _schema():
         db.execute(statement)
 
 
@@ -33,6 +34,28 @@ def _camera_clock(db: Database) -> None:
 @MIGRATIONS(name="0003_holes")
 def _holes(db: Database) -> None:
     _add_column(db, "gaps", "inside", "INTEGER NOT NULL DEFAULT 0 CHECK (inside IN (0, 1))")
+
+
+@MIGRATIONS(name="0004_promises")
+def _promises(db: Database) -> None:
+    _add_column(db, "segments", "pins", "INTEGER NOT NULL DEFAULT 0 CHECK (pins >= 0)")
+    _add_column(db, "volumes", "retired", "INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))")
+    _add_column(db, "volumes", "mirrored", "INTEGER NOT NULL DEFAULT 0")
+    db.execute("DROP INDEX IF EXISTS segments_by_age")
+    _create(db, "segments_by_age", "segments_pinned", "leaves")
+
+
+def _create(db: Database, *names: str) -> None:
+    """Tables and indexes as the schema has them, where they are missing."""
+    present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}
+    for statement in _schema():
+        found = re.search(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)", statement)
+        if found and found[1] in names and found[1] not in present:
+            db.execute(statement)
+
+
+def _schema() -> list[str]:
+    return list(statements(resources.files("storage.catalog").joinpath("schema.sql").read_text(encoding="utf-8")))
 
 
 def _add_column(db: Database, table: str, column: str, kind: str) -> None:

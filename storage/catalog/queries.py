@@ -23,7 +23,7 @@ RATE_SEGMENTS: Final = 300
 """The rate of a camera is that of its last so many segments: a day at the default length of 5 minutes."""
 DAY_MS: Final = 86_400_000
 _FOREVER_MS: Final = (1 << 62) - 1
-_HELD: Final = "s.state IN ('committed', 'quarantined')"
+_HELD: Final = "s.state IN ('committed', 'quarantined') AND s.pins = 0"
 """Word for word as in the index segments_by_age, or SQLite does not use it."""
 
 

@@ -30,10 +30,13 @@ CREATE TABLE epochs (
     synced INTEGER NOT NULL CHECK (synced IN (0, 1))
 ) STRICT;
 
+-- `retired`: takes no more footage, and stays governed. `mirrored`: the last leaf that its mirror has.
 CREATE TABLE volumes (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
-    path TEXT NOT NULL
+    path TEXT NOT NULL,
+    retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1)),
+    mirrored INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- `covered_*`: up to here each instant belongs to a segment or to a gap (S9). `longest_ms`: of its segments, so that a
@@ -53,7 +56,7 @@ CREATE TABLE cameras (
 ) STRICT;
 
 -- `name` is the path on the volume where it is not the one that follows from camera, start and seq (quarantine).
--- `camera_offset_ms`: the camera's own clock minus ours, null where it did not tell.
+-- `camera_offset_ms`: the camera's own clock minus ours, null where it did not tell. `pins`: how many hold it (S2).
 CREATE TABLE segments (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -75,6 +78,7 @@ CREATE TABLE segments (
     unproven INTEGER NOT NULL DEFAULT 0 CHECK (unproven IN (0, 1)),
     name TEXT,
     camera_offset_ms INTEGER,
+    pins INTEGER NOT NULL DEFAULT 0 CHECK (pins >= 0),
     CHECK ((state = 'open') = (sha256 IS NULL)),
     CHECK (state <> 'quarantined' OR name IS NOT NULL)
 ) STRICT;
@@ -82,8 +86,10 @@ CREATE TABLE segments (
 -- By time, covering what coverage and rates need; `state` ends it, or SQLite would look into the table for it.
 CREATE INDEX segments_by_time ON segments (camera, start_wall_ms, duration_ms, bytes, state) WHERE state = 'committed';
 -- By age within equal terms: whoever leads such a group is past its bounds first, so a sweep looks at heads only.
+-- What is pinned is not in it: it would stand before what may go.
 CREATE INDEX segments_by_age ON segments (volume, camera, floor_s, ceiling_s, boot, start_boottime_ms)
-    WHERE state IN ('committed', 'quarantined');
+    WHERE state IN ('committed', 'quarantined') AND pins = 0;
+CREATE INDEX segments_pinned ON segments (volume, camera) WHERE pins > 0;
 CREATE UNIQUE INDEX segments_by_seq ON segments (camera, seq) WHERE name IS NULL;
 CREATE UNIQUE INDEX segments_by_name ON segments (volume, name) WHERE name IS NOT NULL;
 CREATE INDEX segments_open ON segments (camera, seq) WHERE state = 'open';
@@ -147,4 +153,12 @@ CREATE TABLE alarms (
     action TEXT NOT NULL,
     acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
     CHECK ((raised = 1) = (cleared_ms IS NULL))
+) STRICT;
+
+-- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger).
+CREATE TABLE leaves (
+    number INTEGER PRIMARY KEY,
+    wall_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL
 ) STRICT;

@@ -16,7 +16,7 @@ from typing import Final
 import av.error
 import pytest
 
-from edged import documents
+from edged.documents import site as documents
 from storage.model import GapCause
 from tests.conftest import Profile
 from tests.support import accounting, footage, frames

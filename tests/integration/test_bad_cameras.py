@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edged import documents
+from edged.documents import site as documents
 from tests.conftest import Profile
 from tests.support import footage
 from tests.support.brokers import free_port

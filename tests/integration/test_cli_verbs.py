@@ -17,14 +17,16 @@ from typing import Any, Final
 
 import pytest
 
-from edged import documents, exits, schemas
+from edged import exits, schemas
 from edged.cli import printing, screens, unit
 from edged.cli.main import main
+from edged.documents import site as documents
+from edged.documents.base import Document
 from tests.support.answering import Answering, answering
 from tests.support.samples import ALARM, DOOR, SAMPLES, SEGMENT, STATUS
 
 EDGECTL: Final = [sys.executable, "-c", "import sys; from edged.cli.main import main; sys.exit(main(sys.argv[1:]))"]
-VERBS: Final[dict[str, type[documents.Document]]] = {
+VERBS: Final[dict[str, type[Document]]] = {
     "status": documents.Status,
     "cameras": documents.Cameras,
     "segments": documents.Segments,

@@ -12,8 +12,11 @@ import aiohttp
 import pytest
 from pydantic import BaseModel
 
-from edged import control, documents, exits
-from edged.control import Control, Page, Refusal
+from edged import exits
+from edged.api import base
+from edged.api.base import Refusal
+from edged.control import Control, Page
+from edged.documents import site as documents
 
 
 class FakeSite:
@@ -91,7 +94,7 @@ async def test_whatever_goes_wrong_is_one_clear_document(
 async def test_other_accounts_are_refused(
     served: tuple[FakeSite, aiohttp.ClientSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "peer_uid", lambda _request: 4711)
+    monkeypatch.setattr(base, "caller", lambda _request: base.Caller(4711, None))
     async with served[1].get("/v1/cameras") as answer:
         error = documents.Error.model_validate_json(await answer.read())
     assert (answer.status, error.exit) == (403, exits.NOT_ALLOWED)

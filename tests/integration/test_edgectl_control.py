@@ -9,12 +9,15 @@ from typing import Any, TypeVar
 
 import pytest
 
-from edged import documents, exits
+from edged import exits
+from edged.api.base import Refusal
 from edged.cli.main import main
-from edged.control import Control, Page, Refusal
+from edged.control import Control, Page
+from edged.documents import site as documents
+from edged.documents.base import Document
 from tests.support.samples import ALARM, GAP, SAMPLES, SEGMENT
 
-Kind = TypeVar("Kind", bound=documents.Document)
+Kind = TypeVar("Kind", bound=Document)
 
 
 def sample(kind: type[Kind]) -> Kind:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edged import documents
+from edged.documents import site as documents
 from tests.support import footage
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon

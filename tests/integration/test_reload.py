@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from edged import documents
+from edged.documents import site as documents
 from tests.support import footage, frames
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon, moment

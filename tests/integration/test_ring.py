@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from edged import documents
+from edged.documents import site as documents
 from tests.conftest import Profile
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon, moment

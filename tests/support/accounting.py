@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from edged import documents
+from edged.documents import site as documents
 from tests.support.daemon import moment
 from tests.support.rtsp_server import Sent
 

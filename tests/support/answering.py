@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from edged import documents
+from edged.documents import site as documents
+from edged.documents.base import Document
 from tests.support.samples import SAMPLES
 
-PATHS: Final[dict[type[documents.Document], str]] = {
+PATHS: Final[dict[type[Document], str]] = {
     documents.Status: "/v1/status",
     documents.Cameras: "/v1/cameras",
     documents.Segments: "/v1/segments",

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from edged import documents
+from edged.documents import site as documents
 from tests.support import frames
 from tests.support.configuration import Setup
 from tests.support.rtsp_server import REPOSITORY

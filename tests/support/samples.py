@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged import documents
+from edged.documents import site as documents
+from edged.documents.base import Document
 
 LOBBY: Final[dict[str, Any]] = {
     "id": "lobby",
@@ -126,7 +127,7 @@ CAMERA_RETENTION: Final[dict[str, Any]] = {
     "newest": "2026-03-01T00:10:00.160Z",
 }
 
-SAMPLES: Final[dict[type[documents.Document], dict[str, Any]]] = {
+SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     documents.Status: STATUS,
     documents.Cameras: {"schema": "edged.cameras/1", "cameras": [LOBBY, DOOR]},
     documents.Segments: {

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from edged import documents
+from edged.documents import site as documents
 from tests.support import footage, frames
 from tests.support.configuration import Watched
 from tests.support.daemon import Daemon, moment

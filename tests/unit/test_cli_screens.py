@@ -17,9 +17,9 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.screen import Screen
 
-from edged import documents
 from edged.cli import cells, lists, screens, watch, words
-from edged.documents import Document
+from edged.documents import site as documents
+from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
 
 GOLDEN: Final = Path(__file__).parent / "golden"

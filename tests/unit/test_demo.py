@@ -13,7 +13,7 @@ import pytest
 from edged import config
 from edged.demo.checks import File, Promise, Seen, failures, report
 from edged.demo.setup import CAMERAS, MARK, DemoError, configuration, emptied, promise
-from edged.documents import Segment
+from edged.documents.site import Segment
 
 STOPPED = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 PROMISE = Promise(cameras=("lobby", "counter"), quota_bytes=1000, floor_s=60, topics=("up/status", "up/storage/"))

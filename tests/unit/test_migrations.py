@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -44,7 +45,11 @@ def first() -> Iterator[sqlite3.Connection]:
 def form(db: sqlite3.Connection) -> dict[str, str]:
     """Every table and index, but for how its text is broken into lines."""
     rows = db.execute("SELECT name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    return {name: " ".join(sql.split()) for name, table, sql in rows if not table.startswith("_sqlite")}
+    return {
+        name: re.sub(r" (?=[,)])", "", " ".join(sql.split()))
+        for name, table, sql in rows
+        if not table.startswith("_sqlite")
+    }
 
 
 def test_migrated_equals_new(first: sqlite3.Connection) -> None:

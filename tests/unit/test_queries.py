@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from edged import exits, queries
-from edged.control import Refusal
+from edged.api.base import Refusal
 from storage.errors import NotOpen
 from storage.store import Store
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,9 +12,12 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from edged import documents, schemas
+from edged import documents as package
+from edged import schemas
+from edged.documents.base import Document
 from tests.support.samples import SAMPLES
 
+MODULES: Final = [importlib.import_module(f"edged.documents.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "schemas"
 
 
@@ -28,14 +33,15 @@ def test_the_committed_schemas_are_those_of_the_code() -> None:
 def test_every_document_has_a_schema_and_a_sample() -> None:
     defined = {
         kind
-        for kind in vars(documents).values()
-        if isinstance(kind, type) and issubclass(kind, documents.Document) and "schema_" in kind.model_fields
+        for module in MODULES
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Document) and "schema_" in kind.model_fields
     }
     assert defined == set(schemas.DOCUMENTS) == set(SAMPLES)
 
 
 @pytest.mark.parametrize("kind", schemas.DOCUMENTS, ids=schemas.name_of)
-def test_a_sample_is_valid_and_reads_back(kind: type[documents.Document]) -> None:
+def test_a_sample_is_valid_and_reads_back(kind: type[Document]) -> None:
     validator = jsonschema.Draft202012Validator(committed(f"{schemas.name_of(kind)}.json"))
     written = json.loads(kind.model_validate(SAMPLES[kind]).model_dump_json())
     assert written == SAMPLES[kind]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edged import documents
+from edged.documents import site as documents
 from edged.views import judge
 
 

@@ -2,21 +2,17 @@
 
 Every document carries `"schema": "edged.<verb>/1"`; times are RFC 3339 UTC strings, units are in the names, ids are
 names and never positions. `docs/schemas/` is generated from here (`script/schemas`), and a test holds it and real
-output against these classes. Imports pydantic and nothing of ours.
+output against these classes. Imports pydantic and nothing of ours. What concerns one topic alone has a module of its
+own: pins, volumes, checks, boots.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Document(BaseModel):
-    """Closed and unchangeable: a field that is not named here is a defect."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
-
+from edged.documents.base import Document
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]

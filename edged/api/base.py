@@ -1,0 +1,160 @@
+"""What every part of the control API shares: refusals, who calls, documents and long work as answers.
+
+Imports aiohttp and edged.documents. A call that takes long answers with lines of JSON (`follow`): `{"progress": …}` as
+often as there is some, at last `{"document": …}` or `{"error": …}`, so that whoever waits sees that it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import pwd
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from edged import exits
+from edged.documents import site as documents
+from edged.documents.base import Document
+
+log = logging.getLogger("edged.control")
+
+PEERCRED: Final = struct.Struct("3i")
+NO_LOGIN: Final = 2**32 - 1
+"""What /proc/PID/loginuid says of a process that no login began."""
+PROGRESS_EVERY_S: Final = 0.5
+"""Whoever waits is told at most so often."""
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+class Refusal(Exception):
+    """A request that cannot be answered: what is wrong, what to do, and the exit code `edgectl` ends with."""
+
+    def __init__(self, error: str, action: str, exit_code: int, status: int = 400) -> None:
+        super().__init__(error)
+        self.document = documents.Error(error=error, action=action, exit=exit_code)
+        self.status = status
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the kernel knows it. Not taken from anything the caller says."""
+
+    uid: int
+    login: int | None
+    """The account that logged in, whatever it has become since by sudo; None where no login began the process."""
+
+    @property
+    def person(self) -> int:
+        """Two people are two of these: who logged in, or, without a login, the account itself."""
+        return self.uid if self.login is None else self.login
+
+    @property
+    def name(self) -> str:
+        """Of the person's account, for people; its number where it has no name."""
+        try:
+            return pwd.getpwuid(self.person).pw_name
+        except KeyError:
+            return f"uid {self.person}"
+
+
+def caller(request: web.Request) -> Caller:
+    """Raises ConnectionResetError when nobody is there any more."""
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    if connection is None:
+        raise ConnectionResetError("the caller went away")
+    pid, uid, _gid = PEERCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size))
+    return Caller(uid, _login(pid))
+
+
+def _login(pid: int) -> int | None:
+    try:
+        number = int(Path(f"/proc/{pid}/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return None if number == NO_LOGIN else number
+
+
+def check_caller(request: web.Request) -> None:
+    """Until roles can be configured, only root and the daemon's own account may call."""
+    uid = caller(request).uid
+    if uid not in (0, os.geteuid()):
+        raise Refusal(
+            f"uid {uid} may not ask this daemon", "run edgectl as root or with sudo", exits.NOT_ALLOWED, status=403
+        )
+
+
+def answer(document: BaseModel, status: int = 200) -> web.Response:
+    return web.Response(text=document.model_dump_json(), content_type="application/json", status=status)
+
+
+async def asked(request: web.Request, model: type[Asked]) -> Asked:
+    """The body as one of our classes; Refusal, naming the first field that is wrong."""
+    try:
+        return model.model_validate_json(await request.text())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise Refusal(f"{where}: {first['msg']}", "edgectl and edged must be of one version", exits.USAGE) from None
+
+
+Progress = Callable[[dict[str, Any]], None]
+"""Called by blocking work, from its thread, as often as it likes."""
+
+
+async def follow(request: web.Request, work: Callable[[Progress, threading.Event], Document]) -> web.StreamResponse:
+    """Run blocking work on a thread of its own; the event is set when nobody waits for it any more."""
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    loop, newest, gone = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any]](1), threading.Event()
+
+    def offer(told: dict[str, Any]) -> None:
+        if newest.full():
+            newest.get_nowait()
+        newest.put_nowait(told)
+
+    def progress(told: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(offer, dict(told))
+
+    task = asyncio.ensure_future(asyncio.to_thread(work, progress, gone))
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=PROGRESS_EVERY_S)
+            if not newest.empty():
+                await _line(response, {"progress": newest.get_nowait()})
+        await _line(response, _end(task))
+        await response.write_eof()
+    finally:
+        gone.set()
+        await asyncio.wait([task])
+    return response
+
+
+def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
+    try:
+        return {"document": task.result().model_dump(mode="json", by_alias=True)}
+    except Refusal as refusal:
+        return {"error": refusal.document.model_dump(mode="json", by_alias=True)}
+    except Exception:
+        log.exception("a long call failed")
+        known = documents.Error(
+            error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exits.FAILED
+        )
+        return {"error": known.model_dump(mode="json", by_alias=True)}
+
+
+async def _line(response: web.StreamResponse, content: dict[str, Any]) -> None:
+    await response.write(json.dumps(content).encode() + b"\n")

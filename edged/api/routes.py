@@ -1,0 +1,27 @@
+"""All calls of `edged.api` in one list, and what they may use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from edged.site import Site
+from storage.clock import Clock
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What calls may use."""
+
+    site: Site
+    store: Store
+    clock: Clock
+
+
+def routes(parts: Parts) -> Sequence[web.RouteDef]:
+    """All of them."""
+    del parts
+    return []
