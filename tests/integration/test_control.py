@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from edged import exits
 from edged.api import base
 from edged.api.base import Refusal
-from edged.control import Control, Page
+from edged.control import SOCKET_MODE, Control, Page
 from edged.documents import site as documents
 
 
@@ -111,7 +111,7 @@ async def test_a_socket_that_a_killed_daemon_left_is_replaced(tmp_path: Path) ->
         left.bind(str(path))
     server = Control(FakeSite(), path)
     await server.listen()
-    assert path.stat().st_mode & 0o777 == control.SOCKET_MODE
+    assert path.stat().st_mode & 0o777 == SOCKET_MODE
     await server.stop()
 
 
