@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+T = TypeVar("T")
 
 
 class Step(StrEnum):
@@ -50,6 +56,14 @@ class Step(StrEnum):
     """The sidecar is gone, durably; links are still there."""
     RELEASE_UNLINKED = "release.unlinked"
     """The links are gone, too."""
+    START_RUN = "start.run"
+    """One transaction: a new run. Nothing is recorded yet, and nothing of the last one is worked off."""
+    SALVAGE_CUT = "salvage.cut"
+    """What is not whole of a `.part` is cut off, durably."""
+    SALVAGE_NAMED = "salvage.named"
+    """Its final name, or the one it is set aside under, is durable; the row is still open, or there is none."""
+    SALVAGE_DONE = "salvage.done"
+    """One transaction: the row of what was adopted or set aside, or the row without a file is gone."""
 
 
 _listener: Callable[[Step], None] | None = None
@@ -59,6 +73,13 @@ def reach(step: Step) -> None:
     """Say that this step has just taken effect."""
     if _listener is not None:
         _listener(step)
+
+
+def reach_after(step: Step, fact: Future[T]) -> Future[T]:
+    """`reach` it as soon as this fact is stored, before anybody has heard of it."""
+    if _listener is not None:
+        fact.add_done_callback(lambda done: None if done.cancelled() or done.exception() else reach(step))
+    return fact
 
 
 def arm(listener: Callable[[Step], None] | None) -> None:

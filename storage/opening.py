@@ -19,6 +19,7 @@ from storage.catalog.database import Database
 from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import StateLocked, StateUnusable
+from storage.failpoints import Step, reach
 from storage.volumes.pool import Pool
 from storage.volumes.volume import VolumeSpec
 
@@ -57,6 +58,7 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) ->
             database.submit(meet).result(PATIENCE_S)
         begin = partial(runs.begin_run, boot_id=clock.boot_id, now=clock.now(), synced=clock.synced())
         life = database.submit(begin).result(PATIENCE_S)
+        reach(Step.START_RUN)
         return Held(database, pool, life, undo.pop_all())
 
 

@@ -34,6 +34,7 @@ from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
 from storage.clock import Clock
 from storage.errors import NotOpen, StoreClosed
+from storage.failpoints import Step, reach_after
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.repair.salvage import Salvager
 from storage.retention import Decision
@@ -123,11 +124,11 @@ class Store:
 
         What lies between the last thing known and the start becomes a gap UNKNOWN.
         """
-        return self._submit(partial(facts.open_segment, life=self._life, opening=opened))
+        return reach_after(Step.COMMIT_ROW, self._submit(partial(facts.open_segment, life=self._life, opening=opened)))
 
     def commit_segment(self, closing: Closing) -> Future[Segment]:
         """The file lies complete and synced under its final name. Told twice, it is committed once."""
-        return self._submit(partial(facts.commit_segment, closing=closing))
+        return reach_after(Step.COMMIT_DONE, self._submit(partial(facts.commit_segment, closing=closing)))
 
     def begin_gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> Future[None]:
         """From `at` the camera is not recording, never earlier than what is recorded; None: from the end of that.

@@ -1,9 +1,9 @@
 """One segment's file while it is written: never below an unmounted mount point, never over another file.
 
-Imports the standard library and `storage.layout`, `storage.files.durable`: the disk thread of every camera's
-worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by its identity file, and
-everything below is reached through the directory that was checked), S6 (what was synced is found again under its
-`.part` name) and its part of S4 (the hash is of the bytes that reached the file, counted as they went).
+Imports the standard library and `storage.layout`, `storage.failpoints`, `storage.files.durable`: the disk thread of
+every camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by its
+identity file, and everything below is reached through the directory that was checked), S6 (what was synced is found
+again under its `.part` name) and its part of S4 (the hash is of the bytes that reached the file, counted as they went).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from storage.failpoints import Step, reach
 from storage.files.durable import preallocate, rename_noreplace
 from storage.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
 
@@ -88,6 +89,7 @@ class SegmentFile:
         except BaseException:
             file._close()
             raise
+        reach(Step.COMMIT_PART)
         return file
 
     @property
@@ -148,8 +150,11 @@ class SegmentFile:
         self._refuse_broken()
         os.ftruncate(self._fd, self._bytes)  # what was laid out and not used
         os.fsync(self._fd)
+        reach(Step.COMMIT_SYNCED)
         rename_noreplace(part_path(PurePosixPath(self._path)).name, self._path.name, dir_fd=self._directory_fd)
+        reach(Step.COMMIT_RENAMED)
         os.fsync(self._directory_fd)
+        reach(Step.COMMIT_NAMED)
         self._close()
         return Sealed(self._path, self._bytes, self._hash.digest())
 

@@ -27,6 +27,7 @@ from storage.catalog.rows import SegmentRow, segment_by_id
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.errors import FatalError, StoreError
+from storage.failpoints import Step, reach, reach_after
 from storage.files.durable import fsync_directory, rename_noreplace
 from storage.files.mp4 import Mp4Damaged, Mp4Summary, summary
 from storage.files.story import Story, parse_story
@@ -182,7 +183,7 @@ class Salvager:
             fresh = segment_by_id(connection, row.id)
             return None if fresh is None or fresh.state is not SegmentState.OPEN else change(connection, fresh)
 
-        return self._database.submit(fact).result()
+        return reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
     def _adopt_orphan(self, repair: Repair, camera: str, root: Path, outcome: Outcome) -> None:
         with _locked(root / repair.relative) as file:
@@ -226,7 +227,7 @@ class Salvager:
             )
             facts.adopt_orphan(connection, self._life, orphan, size, sha256, found.duration_ms, found.video_frames)
 
-        self._database.submit(fact).result()
+        reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
     def _adopt_unread(self, repair: Repair, camera: str, name: str, size: int, sha256: Sha256) -> None:
         wall_ms, seq = parse_segment_name(repair.relative.name) or (0, 1)
@@ -237,7 +238,7 @@ class Salvager:
             orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, self._life.epoch, name)
             facts.adopt_orphan(connection, self._life, orphan, size, sha256)
 
-        self._database.submit(fact).result()
+        reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
     @contextmanager
     def _told(self, outcome: Outcome, repair: Repair) -> Iterator[None]:
@@ -264,6 +265,7 @@ class Salvager:
         if path != final:
             file.truncate(found.whole_bytes)  # and the space that was laid out behind it
             os.fsync(file.fileno())
+            reach(Step.SALVAGE_CUT)
             sha256 = self._sha256(file)
             _rename(path, final)
         else:
@@ -352,6 +354,7 @@ def _rename(old: Path, new: Path) -> None:
     try:
         rename_noreplace(old.name, new.name, dir_fd=directory)
         os.fsync(directory)
+        reach(Step.SALVAGE_NAMED)
     finally:
         os.close(directory)
 
