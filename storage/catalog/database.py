@@ -11,17 +11,17 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeGuard, TypeVar
 from urllib.parse import quote
 
 from storage.catalog.migrations import migrate
+from storage.catalog.waiting import Full, Line
 from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
 
 log = logging.getLogger("edged.storage.catalog.database")
@@ -70,7 +70,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open or make it and bring it up to date; DatabaseDamaged if it cannot be used."""
         self._path = path
-        self._queue: queue.Queue[_Job | None] = queue.Queue(QUEUE_MAX)
+        self._waiting: Line[_Job] = Line(QUEUE_MAX)
         self._gate = threading.Lock()
         self._closed = False
         self._connection = _open_for_writing(path)
@@ -81,9 +81,10 @@ class Database:
     def path(self) -> Path:
         return self._path
 
-    def submit(self, fact: Fact[T]) -> Future[T]:
+    def submit(self, fact: Fact[T], *, yielding: bool = False) -> Future[T]:
         """Run `fact` on the writer's connection, in a transaction of its own as far as it can tell.
 
+        A `yielding` one waits until nothing else does and is committed alone: what destroys delays no commit (L4).
         Never blocks. The future fails with what `fact` raised, StoreBusy, StoreClosed, WriteFailed or DatabaseDamaged.
         """
         future: Future[T] = Future()
@@ -92,8 +93,8 @@ class Database:
                 future.set_exception(StoreClosed("the database is closing", "start edged again"))
                 return future
             try:
-                self._queue.put_nowait(_Job(fact, future))
-            except queue.Full:
+                self._waiting.put(_Job(fact, future), yielding=yielding)
+            except Full:
                 what = f"{QUEUE_MAX} facts wait to be written"
                 future.set_exception(StoreBusy(what, "check the disk that holds the state directory"))
         return future
@@ -118,42 +119,25 @@ class Database:
             if self._closed:
                 return
             self._closed = True
-        with suppress(queue.Full):
-            self._queue.put(None, timeout=CLOSE_PATIENCE_S)
+        self._waiting.end()
         self._thread.join(CLOSE_PATIENCE_S)
         if self._thread.is_alive():
             log.error("the database writer did not end within %d s: its disk stands still", CLOSE_PATIENCE_S)
 
     def _write(self) -> None:
         commits = 0
-        last = False
-        while not last:
-            group, last = self._next_group()
+        while jobs := self._waiting.take(GROUP_MAX):
+            group = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             if group:
                 self._commit(group)
                 commits += 1
-            if commits >= IDLE_CHECKPOINT_COMMITS and self._queue.empty():
+            if commits >= IDLE_CHECKPOINT_COMMITS and self._waiting.empty:
                 self._checkpoint()
                 commits = 0
         try:
             self._connection.close()
         except sqlite3.Error as error:
             log.warning("closing %s: %s", self._path, error)
-
-    def _next_group(self) -> tuple[list[_Job], bool]:
-        """Everything that waits, up to GROUP_MAX; True with the end of the queue."""
-        group: list[_Job] = []
-        job = self._queue.get()
-        while job is not None:
-            if job.future.set_running_or_notify_cancel():
-                group.append(job)
-            if len(group) >= GROUP_MAX:
-                return group, False
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                return group, False
-        return group, True
 
     def _commit(self, group: list[_Job]) -> None:
         connection = self._connection

@@ -239,7 +239,7 @@ BY_TIME = "SELECT start_wall_ms, duration_ms, bytes FROM segments WHERE camera =
 BY_AGE = "SELECT id FROM segments WHERE volume = 1 AND camera = 1 AND floor_s = 1 AND ceiling_s = 1 AND state IN "
 LISTED = "SELECT id FROM gaps WHERE camera = 1 AND start_wall_ms < 9 AND (end_wall_ms > 1 OR end_wall_ms IS NULL)"
 LAST = "SELECT bytes FROM segments WHERE camera = 1 AND name IS NULL AND state = 'committed'"
-OLDEST = BY_AGE + "('committed', 'quarantined') ORDER BY boot, start_boottime_ms LIMIT 1"
+OLDEST = BY_AGE + "('committed', 'quarantined') AND pins = 0 ORDER BY boot, start_boottime_ms LIMIT 1"
 
 
 @pytest.mark.parametrize(
@@ -269,3 +269,28 @@ def test_coverage_looks_at_no_gap_before_its_interval(database: Database) -> Non
     )
     used = [step for step in plan if "INDEX" in step]
     assert ["gaps_by_end" in used[0], "gaps_open" in used[1]] == [True, True], plan
+
+
+def test_what_yields_waits_for_all_others_and_goes_alone(database: Database) -> None:
+    """L4: whoever destroys stands behind whoever commits, also one that comes later."""
+    held, order = Held(database), list[str]()
+
+    def noted(name: str) -> Callable[[sqlite3.Connection], None]:
+        return lambda _: order.append(name)
+
+    sweeping = [database.submit(noted(f"sweep {n}"), yielding=True) for n in range(2)]
+    recording = [database.submit(noted(f"commit {n}")) for n in range(3)]
+    recording.append(database.submit(lambda _: sweeping.append(database.submit(noted("late"), yielding=True))))
+    held.let_go()
+    wait([*sweeping, *recording], DEADLINE_S)
+    wait(sweeping, DEADLINE_S)
+    assert order == ["commit 0", "commit 1", "commit 2", "sweep 0", "sweep 1", "late"]
+
+
+def test_a_closing_database_writes_what_yields_too(tmp_path: Path) -> None:
+    opened = Database(tmp_path / "edged.db")
+    held = Held(opened)
+    waiting = opened.submit(insert(7), yielding=True)
+    held.let_go()
+    opened.close()
+    assert waiting.result(0) == 7
