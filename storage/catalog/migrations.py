@@ -45,6 +45,11 @@ def _promises(db: Database) -> None:
     _create(db, "segments_by_age", "segments_pinned", "leaves")
 
 
+@MIGRATIONS(name="0006_ring")
+def _ring(db: Database) -> None:
+    _create(db, "condemned", "terms", "terms_by_camera", "breaches")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -106,6 +106,43 @@ CREATE TABLE holdings (
     PRIMARY KEY (volume, camera, floor_s, ceiling_s)
 ) STRICT;
 
+-- Why a segment that is garbage had to go: what its tombstone will say. As many rows as there is garbage.
+CREATE TABLE condemned (
+    segment INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+    rule TEXT NOT NULL CHECK (rule IN ('ceiling', 'space', 'overwrite')),
+    floor_s INTEGER NOT NULL,
+    ceiling_s INTEGER NOT NULL,
+    age_ms INTEGER NOT NULL
+) STRICT;
+
+-- Floor and ceiling of a camera as configured from a point on; both null: configured no longer. A shortened ceiling
+-- waits (storage.ring.bounds), also over restarts.
+CREATE TABLE terms (
+    id INTEGER PRIMARY KEY,
+    camera INTEGER NOT NULL REFERENCES cameras (number),
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    floor_s INTEGER CHECK (floor_s >= 0),
+    ceiling_s INTEGER CHECK (ceiling_s >= floor_s),
+    CHECK ((floor_s IS NULL) = (ceiling_s IS NULL))
+) STRICT;
+
+CREATE INDEX terms_by_camera ON terms (camera, boot, boottime_ms);
+
+-- Footage destroyed below its floor because nothing else could go (`on_full = "overwrite"`): since when it goes on, when
+-- it last happened, and to how many segments.
+CREATE TABLE breaches (
+    camera INTEGER PRIMARY KEY REFERENCES cameras (number),
+    since_boot INTEGER NOT NULL REFERENCES boots (number),
+    since_boottime_ms INTEGER NOT NULL,
+    since_wall_ms INTEGER NOT NULL,
+    last_boot INTEGER NOT NULL REFERENCES boots (number),
+    last_boottime_ms INTEGER NOT NULL,
+    last_wall_ms INTEGER NOT NULL,
+    segments INTEGER NOT NULL CHECK (segments >= 1)
+) STRICT;
+
 -- When there was footage that was destroyed in its time, joined to spans: a hole in the catalog that is none (S9).
 CREATE TABLE destroyed (
     id INTEGER PRIMARY KEY,
