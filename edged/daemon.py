@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from edged import exits, fleet, notify
+from edged.acts import Acts
 from edged.api.routes import Parts, routes
 from edged.clockwatch import LOOK_EVERY_S
 from edged.config import Config
@@ -103,7 +104,7 @@ class Daemon:
         reporter = Reporter(self._config, store.run, self._clock)
         self._site = site = Site(self._config, store, keeper, cameras, reporter, self._clock)
         service = Service(site, store, reporter, self._config_path)
-        control = Control(service, self._config.paths.socket, routes(Parts(site, store, self._clock)))
+        control = Control(service, self._config.paths.socket, routes(Parts(site, store, self._clock, Acts(store))))
         loops, sweeper = Loops(), ThreadPoolExecutor(1, "sweep")
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)

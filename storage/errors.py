@@ -62,3 +62,15 @@ class StateUnusable(FatalError):
 
 class DatabaseDamaged(FatalError):
     """edged.db is not a database that this version can use."""
+
+
+class OrderRefused(DegradeError):
+    """What a person asked for cannot be done as it was asked."""
+
+
+class UnknownId(OrderRefused):
+    """Nothing has this id, or not any more."""
+
+
+class SamePerson(OrderRefused):
+    """It takes two persons, and this is the first one again."""

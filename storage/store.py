@@ -17,6 +17,7 @@ from sqlite3 import Connection
 from typing import Final, Self, TypeVar
 
 from storage import opening
+from storage.acts import Acts
 from storage.answers import (
     AlarmRow,
     CameraUsage,
@@ -71,6 +72,7 @@ class Store:
         self._pool = held.pool
         self._epoch = held.life.epoch
         self._stop = threading.Event()
+        self._acts = Acts(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._stop)
         self._recovering = threading.Lock()
@@ -106,6 +108,11 @@ class Store:
     def previous_end(self) -> GapCause | None:
         """How the last run that recorded ended: DAEMON_STOPPED, DAEMON_CRASH, POWER_LOSS; None before the first."""
         return self._life.previous_end
+
+    @property
+    def acts(self) -> Acts:
+        """What waits for a second person."""
+        return self._acts
 
     def enrol(self, camera: str, at: Moment) -> Future[Tail]:
         """The camera is to be recorded from now on; its time is accounted for from `at`.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from edged.acts import Acts
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -19,6 +20,7 @@ class Parts:
     site: Site
     store: Store
     clock: Clock
+    acts: Acts
 
 
 def routes(parts: Parts) -> Sequence[web.RouteDef]:

@@ -50,6 +50,12 @@ def _ring(db: Database) -> None:
     _create(db, "condemned", "terms", "terms_by_camera", "breaches")
 
 
+@MIGRATIONS(name="0008_pins")
+def _pins(db: Database) -> None:
+    _create(db, "pins", "pins_live", "pin_cameras", "pin_cameras_of", "pin_volumes", "acts")
+    _create(db, "pinned", "pinned_by_pin", "pinned_unlinked")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

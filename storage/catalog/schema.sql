@@ -192,6 +192,75 @@ CREATE TABLE alarms (
     CHECK ((raised = 1) = (cleared_ms IS NULL))
 ) STRICT;
 
+-- 證據保存: what is kept out of the ring (storage.pins). It lasts `span_ms` of running time from when it was placed.
+-- `version` counts its changes. Rows of pins that have ended stay: they tell who kept what, and why no longer.
+CREATE TABLE pins (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('provisional', 'approved', 'released', 'lapsed')),
+    version INTEGER NOT NULL DEFAULT 1,
+    first_wall_ms INTEGER NOT NULL,
+    last_wall_ms INTEGER NOT NULL CHECK (last_wall_ms > first_wall_ms),
+    ground TEXT NOT NULL CHECK (ground IN ('law', 'investigation', 'internal')),
+    reference TEXT NOT NULL,
+    case_name TEXT NOT NULL,
+    placer_uid INTEGER NOT NULL,
+    placer TEXT NOT NULL,
+    approver TEXT NOT NULL,
+    approved_by TEXT,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    span_ms INTEGER NOT NULL CHECK (span_ms > 0),
+    adopted INTEGER NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1)),
+    ended_wall_ms INTEGER,
+    ended_by TEXT,
+    ended_reason TEXT,
+    CHECK ((state IN ('released', 'lapsed')) = (ended_wall_ms IS NOT NULL))
+) STRICT;
+
+CREATE INDEX pins_live ON pins (number) WHERE state IN ('provisional', 'approved');
+
+CREATE TABLE pin_cameras (
+    camera INTEGER NOT NULL REFERENCES cameras (number),
+    pin INTEGER NOT NULL REFERENCES pins (number),
+    PRIMARY KEY (camera, pin)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pin_cameras_of ON pin_cameras (pin);
+
+-- Each volume that has something of a pin, and which version its sidecar tells of; 0: it has none yet. The rows of a pin
+-- that has ended go when its sidecar and links are gone.
+CREATE TABLE pin_volumes (
+    pin INTEGER NOT NULL REFERENCES pins (number),
+    volume INTEGER NOT NULL REFERENCES volumes (number),
+    version INTEGER NOT NULL,
+    PRIMARY KEY (pin, volume)
+) STRICT, WITHOUT ROWID;
+
+-- What holds what; `segments.pins` counts these rows, in the same transaction. They last as long as the link may.
+CREATE TABLE pinned (
+    segment INTEGER NOT NULL REFERENCES segments (id),
+    pin INTEGER NOT NULL REFERENCES pins (number),
+    linked INTEGER NOT NULL CHECK (linked IN (0, 1)),
+    PRIMARY KEY (segment, pin)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pinned_by_pin ON pinned (pin, segment);
+CREATE INDEX pinned_unlinked ON pinned (pin, segment) WHERE linked = 0;
+
+-- What one person asked for and another has not approved yet (storage.acts).
+CREATE TABLE acts (
+    id TEXT PRIMARY KEY,
+    verb TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    asker_uid INTEGER NOT NULL,
+    asker TEXT NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL
+) STRICT;
+
 -- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger).
 CREATE TABLE leaves (
     number INTEGER PRIMARY KEY,

@@ -1,0 +1,92 @@
+"""Acts of two persons: one asks, another approves, and only then it is done. What waits is kept in the database.
+
+Blocking and thread-safe. What an act does and that it waits no longer are one transaction, so that none is done twice
+and none is lost between the two. Waiting is counted in running time (S7): no clock makes an act older than it is.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from storage.catalog import acts as table
+from storage.catalog.acts import Act, Arguments, Person
+from storage.catalog.database import Database
+from storage.catalog.runs import Life, Point
+from storage.clock import Clock
+from storage.errors import OrderRefused, SamePerson, UnknownId
+
+__all__ = ["WAITS_MS", "Act", "Acts", "Arguments", "Deed", "Person", "short_id"]
+
+WAITS_MS: Final = 72 * 3_600_000
+"""A weekend: whoever is to approve may be away for so long. After it one asks again."""
+WAITING_MAX: Final = 100
+"""More at a time nobody reads."""
+ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Of what people type: nothing that looks like something else (0 O, 1 I L, U V)."""
+
+Deed: TypeAlias = Callable[[sqlite3.Connection], None]
+"""What an act does, as a fact. Raises OrderRefused where it cannot be done any more: then the act goes on waiting."""
+
+
+def short_id(length: int) -> str:
+    """Random letters and digits for an id that is typed."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+class Acts:
+    """What waits for a second person."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+
+    def ask(self, verb: str, arguments: Arguments, asker: Person) -> Act:
+        """From now on it waits. OrderRefused where too many do."""
+
+        def fact(connection: sqlite3.Connection) -> Act:
+            now = self._now()
+            waiting = table.waiting(connection, now, WAITS_MS)
+            table.keep_only(connection, waiting)
+            if len(waiting) >= WAITING_MAX:
+                raise OrderRefused(f"{WAITING_MAX} acts wait for a second person", "see `edgectl approve`")
+            act = Act(f"A-{short_id(5)}", verb, arguments, asker, now, WAITS_MS)
+            table.insert(connection, act)
+            return act
+
+        return self._database.submit(fact).result()
+
+    def waiting(self) -> list[Act]:
+        """The oldest first."""
+        return self._database.read(lambda db: table.waiting(db, self._now(), WAITS_MS))
+
+    def find(self, act_id: str) -> Act:
+        """One that waits; UnknownId."""
+        return self._database.read(lambda db: _find(db, act_id, self._now()))
+
+    def approve(self, act_id: str, approver: Person, deed: Callable[[Act], Deed]) -> Act:
+        """Do it, if this is another person than the one who asked: one transaction. UnknownId, SamePerson."""
+
+        def fact(connection: sqlite3.Connection) -> Act:
+            act = _find(connection, act_id, self._now())
+            if act.asker.uid == approver.uid:
+                what = f"{act.id} was asked for by {approver.name}: it takes a second person"
+                raise SamePerson(what, f"let somebody else log in and run: edgectl approve {act.id}")
+            deed(act)(connection)
+            table.delete(connection, act.id)
+            return act
+
+        return self._database.submit(fact).result()
+
+    def _now(self) -> Point:
+        return Point.of(self._life.boot, self._clock.now())
+
+
+def _find(connection: sqlite3.Connection, act_id: str, now: Point) -> Act:
+    for act in table.waiting(connection, now, WAITS_MS):
+        if act.id == act_id:
+            return act
+    raise UnknownId(f"no act {act_id} waits for approval", "see `edgectl approve`; after 72 h one asks again")
