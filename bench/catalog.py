@@ -54,6 +54,12 @@ class Clock:
     def synced(self) -> bool:
         return True
 
+    def lead_us(self) -> int:
+        return 0
+
+    def rtc_offset_ms(self) -> int | None:
+        return None
+
 
 def fill(held: opening.Held, cameras: list[str], each: int, bounds: Bounds) -> None:
     """All cameras side by side, as they record."""

@@ -1,13 +1,48 @@
 """How old something is, counted in running time, with a low and a high bound. Pure; imports the standard library only.
 
-Keeps S7: no wall clock comes in here. A box that was off has aged too, but only as far as the power-off time is proven;
-what is not proven counts for the high bound and not for the low one, and destroying needs the low one.
+Keeps S7: no wall clock comes in here. Running time is what two clocks say that nobody can set: CLOCK_BOOTTIME, which
+is slewed and counts a box that sleeps, and CLOCK_MONOTONIC_RAW, which does neither. The low bound advances with the
+slower of them, the high one with the faster. A box that was off has aged too, but only as far as the power-off time is
+proven; what is not proven counts for the high bound and not for the low one, and destroying needs the low one.
+
+`History` is made once and asked often: O(number of boots) to make, O(log n) for each age.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import attrgetter
+from typing import Final
+
+US_PER_MS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How far, up to some instant of a boot, the two clocks have drifted apart from boottime. Both only ever grow."""
+
+    lag_us: int = 0
+    """The slower clock has told so much less than boottime."""
+    gain_us: int = 0
+    """The faster clock has told so much more than boottime."""
+
+    def after(self, lead_change_us: int) -> Pace:
+        """When MONOTONIC_RAW has moved on by so much more than boottime (less: negative)."""
+        return Pace(self.lag_us + max(0, -lead_change_us), self.gain_us + max(0, lead_change_us))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The pace at one instant of a boot."""
+
+    boottime_ms: int
+    pace: Pace
+
+
+START: Final = Mark(0, Pace())
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +54,20 @@ class Boot:
     ran_ms: int
     """CLOCK_BOOTTIME when it was last seen to run; it may have run on for a little."""
     off_low_ms: int
-    """How long the box was off before this boot, at the least: 0 unless it is proven."""
+    """From the last `ran_ms` of the boot before until this one began, at the least: 0 unless it is proven."""
     off_high_ms: int | None
-    """The same at the most, counted from the last `ran_ms` of the boot before; None when nobody knows."""
+    """The same at the most; None when nobody knows."""
+    pace: Pace = START.pace
+    """At `ran_ms`."""
+    lead_us: int | None = None
+    """MONOTONIC_RAW minus BOOTTIME at `ran_ms`; None where nobody looked."""
+    marks: tuple[Mark, ...] = ()
+    """By boottime; not each change, so an instant has at least the pace of the mark before it."""
+
+    def pace_before(self, boottime_ms: int) -> Pace:
+        """A pace that the clocks had already reached at this instant: never more than the true one."""
+        index = bisect_right(self.marks, boottime_ms, key=attrgetter("boottime_ms"))
+        return self.marks[index - 1].pace if index else START.pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +78,89 @@ class Age:
     high_ms: int | None
 
 
+class History:
+    """All boots up to an instant, `now`, from which ages are told.
+
+    Boots may come in any order and may lack some: time of which nothing is known adds nothing to the low bound and
+    takes away the high one. The row of the present boot tells how far the clocks had drifted apart when it was last
+    looked at; `now_lead_us` is their difference now, so that what happened since (a box that slept) counts at once.
+    """
+
+    def __init__(
+        self, boots: Sequence[Boot], now_boot: int, now_boottime_ms: int, now_lead_us: int | None = None
+    ) -> None:
+        self._now_boot = now_boot
+        self._now_ms = now_boottime_ms
+        self._by_number = {boot.number: boot for boot in boots if boot.number <= now_boot}
+        self._pace = self._pace_now(now_lead_us)
+        self._numbers = sorted(self._by_number)
+        past = [self._by_number[number] for number in self._numbers if number < now_boot]
+        known = [self._by_number[number] for number in self._numbers]
+        # Sums over all boots before the one with this index in `_numbers`.
+        self._ran_low = [0, *accumulate(max(0, boot.ran_ms - _up(boot.pace.lag_us)) for boot in past)]
+        self._ran_high = [0, *accumulate(boot.ran_ms + _up(boot.pace.gain_us) for boot in past)]
+        self._off_low = [0, *accumulate(boot.off_low_ms for boot in known)]
+        self._off_high = [0, *accumulate(boot.off_high_ms or 0 for boot in known)]
+        self._unknown = [0, *accumulate(int(boot.off_high_ms is None) for boot in known)]
+
+    def age(self, boot: int, boottime_ms: int) -> Age:
+        """The age, now, of what happened at `boottime_ms` of boot number `boot`."""
+        if boot > self._now_boot:
+            return Age(0, None)
+        if boot == self._now_boot:
+            return self._within(boottime_ms)
+        recorded = self._by_number.get(boot)
+        first = bisect_right(self._numbers, boot)  # the boot after it
+        last = len(self._numbers)
+        next_off_low = self._off_low[first + 1] - self._off_low[first] if self._follows(first, boot) else 0
+        # Power-off is counted from the last heartbeat: what was recorded after it has lived through a part of it only.
+        rest_low, rest_high = (-next_off_low, 0) if recorded is None else _rest(recorded, boottime_ms)
+        low = max(0, rest_low + next_off_low) + self._off_low[last] - self._off_low[first] - next_off_low
+        high = rest_high + self._off_high[last] - self._off_high[first]
+        past = len(self._ran_low) - 1
+        begin = min(first, past)
+        low += self._ran_low[past] - self._ran_low[begin] + max(0, self._now_ms - _up(self._pace.lag_us))
+        high += self._ran_high[past] - self._ran_high[begin] + self._now_ms + _up(self._pace.gain_us)
+        lacking = recorded is None or last - first != self._now_boot - boot
+        unknown = lacking or self._unknown[last] > self._unknown[first]
+        return Age(low, None if unknown else high)
+
+    def _within(self, boottime_ms: int) -> Age:
+        elapsed = max(0, self._now_ms - boottime_ms)
+        present = self._by_number.get(self._now_boot)
+        before = present.pace_before(boottime_ms) if present else START.pace
+        low = elapsed - _up(self._pace.lag_us - before.lag_us)
+        return Age(max(0, low), elapsed + _up(self._pace.gain_us - before.gain_us))
+
+    def _follows(self, index: int, boot: int) -> bool:
+        return index < len(self._numbers) and self._numbers[index] == boot + 1
+
+    def _pace_now(self, lead_us: int | None) -> Pace:
+        present = self._by_number.get(self._now_boot)
+        if present is None:
+            return START.pace
+        if present.lead_us is None or lead_us is None:
+            return present.pace
+        return present.pace.after(lead_us - present.lead_us)
+
+
 def age(
     boots: Sequence[Boot], recorded_boot: int, recorded_boottime_ms: int, now_boot: int, now_boottime_ms: int
 ) -> Age:
-    """The age, now, of what happened at `recorded_boottime_ms` of boot number `recorded_boot`.
+    """One age; whoever asks for many makes a `History`."""
+    return History(boots, now_boot, now_boottime_ms).age(recorded_boot, recorded_boottime_ms)
 
-    Boots may come in any order and may lack some: time of which nothing is known adds nothing to the low bound and
-    takes away the high one. The row of the present boot gives only its power-off time; how long it has run is `now`.
-    """
-    if recorded_boot == now_boot:
-        elapsed = max(0, now_boottime_ms - recorded_boottime_ms)
-        return Age(elapsed, elapsed)
-    if recorded_boot > now_boot:
-        return Age(0, None)
-    by_number = {boot.number: boot for boot in boots if recorded_boot <= boot.number <= now_boot}
-    low, high = now_boottime_ms, now_boottime_ms
-    unknown = len(by_number) != now_boot - recorded_boot + 1
-    for number, boot in by_number.items():
-        if number == recorded_boot:
-            ran = max(0, boot.ran_ms - recorded_boottime_ms)
-            off_low, off_high = 0, 0
-        else:
-            ran = boot.ran_ms if number < now_boot else 0
-            off_low = boot.off_low_ms
-            off_high = boot.off_high_ms if boot.off_high_ms is not None else 0
-            unknown = unknown or boot.off_high_ms is None
-        low += ran + off_low
-        high += ran + off_high
-    return Age(low, None if unknown else high)
+
+def _rest(boot: Boot, boottime_ms: int) -> tuple[int, int]:
+    """How long a boot that is over ran on after an instant: low (negative: it was seen last before it) and high."""
+    before = boot.pace_before(boottime_ms)
+    rest = boot.ran_ms - boottime_ms
+    if rest <= 0:
+        return rest, 0
+    low = rest - _up(boot.pace.lag_us - before.lag_us)
+    return max(0, low), rest + _up(boot.pace.gain_us - before.gain_us)
+
+
+def _up(us: int) -> int:
+    """Whole milliseconds, rounded so that low bounds are never too large and high ones never too small."""
+    return -(-us // US_PER_MS)

@@ -33,6 +33,11 @@ class Clock:
         self.boots = 1
         self.boottime_ms = UP_MS
         self.wall_ms = WALL_MS
+        self.is_synced = True
+        self.lead_ms = 0
+        """How far MONOTONIC_RAW is ahead of boottime: slewing and sleeping move it."""
+        self.rtc_ms: int | None = None
+        """What the hardware clock says, where there is one; it moves with time, also while the box is off."""
 
     @property
     def boot_id(self) -> str:
@@ -42,12 +47,24 @@ class Clock:
         return Moment(self.wall_ms, self.boottime_ms)
 
     def synced(self) -> bool:
-        return True
+        return self.is_synced
+
+    def lead_us(self) -> int:
+        return self.lead_ms * 1000
+
+    def rtc_offset_ms(self) -> int | None:
+        return None if self.rtc_ms is None else self.rtc_ms - self.boottime_ms
 
     def tick(self, ms: int) -> Moment:
         self.boottime_ms += ms
         self.wall_ms += ms
+        self._tick_rtc(ms)
         return self.now()
+
+    def sleep(self, ms: int) -> None:
+        """The box is suspended: MONOTONIC_RAW stands still."""
+        self.tick(ms)
+        self.lead_ms -= ms
 
     def step_wall(self, ms: int) -> None:
         self.wall_ms += ms
@@ -56,6 +73,12 @@ class Clock:
         self.boots += 1
         self.boottime_ms = UP_MS
         self.wall_ms += off_ms + UP_MS
+        self.lead_ms = 0
+        self._tick_rtc(off_ms + UP_MS)
+
+    def _tick_rtc(self, ms: int) -> None:
+        if self.rtc_ms is not None:
+            self.rtc_ms += ms
 
 
 @dataclass

@@ -80,6 +80,12 @@ class ToldClock:
     def synced(self) -> bool:
         return True
 
+    def lead_us(self) -> int:
+        return 0
+
+    def rtc_offset_ms(self) -> int | None:
+        return None
+
 
 @dataclass
 class MadeSource:
