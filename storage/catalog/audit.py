@@ -1,0 +1,177 @@
+"""Questions of `fsck` and the tamper watch: what the catalog says of names, and whether it agrees with itself.
+
+Functions over a read-only connection, in pages of at most 1000 rows, but for `recount` and `unsound`, which say why.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from storage.catalog.queries import PAGE_MAX
+from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
+from storage.layout import final_name, parse_segment_name
+
+UNSOUND_MAX = 20
+"""Faults of the file that are named: the first says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row with the number of pins that hold it."""
+
+    row: SegmentRow
+    pins: int
+
+
+def rows_after(
+    connection: sqlite3.Connection, after: int, limit: int = PAGE_MAX, camera: str | None = None
+) -> tuple[list[Claimed], int | None]:
+    """Segments by id, whatever their state; and the last id looked at, None at the end. Of one camera: fewer."""
+    ids = connection.execute(
+        "SELECT id, pins, camera FROM segments WHERE id > ? ORDER BY id LIMIT ?", (after, min(limit, PAGE_MAX))
+    ).fetchall()
+    if not ids:
+        return [], None
+    rows = {
+        row.id: row
+        for row in map(
+            segment_row, connection.execute(SEGMENT_SQL + "WHERE s.id > ? AND s.id <= ?", (after, ids[-1][0]))
+        )
+    }
+    found = [Claimed(rows[number], pins) for number, pins, _ in ids if number in rows]
+    return [one for one in found if camera is None or one.row.camera == camera], ids[-1][0]
+
+
+def claimed(connection: sqlite3.Connection, segment: int) -> Claimed | None:
+    """One row, as it is now."""
+    row = connection.execute(SEGMENT_SQL + "WHERE s.id = ?", (segment,)).fetchone()
+    if row is None:
+        return None
+    return Claimed(segment_row(row), _pins(connection, segment))
+
+
+def claims_of(
+    connection: sqlite3.Connection, volume: str, paths: Iterable[PurePosixPath]
+) -> dict[PurePosixPath, Claimed]:
+    """The rows of these names on a volume: complete, in progress or set aside, each under the name it was asked by."""
+    found = {}
+    for relative in paths:
+        row = _row_of(connection, volume, relative)
+        if row is not None:
+            found[relative] = Claimed(row, _pins(connection, row.id))
+    return found
+
+
+def _row_of(connection: sqlite3.Connection, volume: str, relative: PurePosixPath) -> SegmentRow | None:
+    final = relative.with_name(final_name(relative.name))
+    parsed = parse_segment_name(final.name)
+    row = segment_by_seq(connection, relative.parts[0], parsed[1]) if parsed else None
+    if row is not None and (row.volume, row.relative) == (volume, final):
+        return row
+    aside = connection.execute(
+        SEGMENT_SQL + "WHERE s.volume = (SELECT number FROM volumes WHERE id = ?) AND s.name = ?",  # noqa: S608
+        (volume, str(relative)),
+    ).fetchone()
+    return segment_row(aside) if aside else None
+
+
+def rows_of_day(connection: sqlite3.Connection, volume: str, directory: PurePosixPath) -> list[Claimed]:
+    """Committed segments whose files lie in a camera's directory of one day."""
+    rows = connection.execute(
+        SEGMENT_SQL + "WHERE c.id = ? AND s.state = 'committed' AND s.start_wall_ms >= unixepoch(?) * 1000"
+        " AND s.start_wall_ms < (unixepoch(?) + 86400) * 1000 LIMIT ?",
+        (directory.parts[0], directory.name, directory.name, PAGE_MAX),
+    ).fetchall()
+    found = [row for row in map(segment_row, rows) if row.volume == volume and row.relative.parent == directory]
+    return [Claimed(row, _pins(connection, row.id)) for row in found]
+
+
+def _pins(connection: sqlite3.Connection, segment: int) -> int:
+    return int(connection.execute("SELECT pins FROM segments WHERE id = ?", (segment,)).fetchone()[0])
+
+
+def size_of_ring(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Segments and bytes on all volumes, from the counters."""
+    count, size = connection.execute(
+        "SELECT coalesce(sum(segments), 0), coalesce(sum(bytes), 0) FROM holdings"
+    ).fetchone()
+    return int(count), int(size)
+
+
+def groups(connection: sqlite3.Connection) -> list[tuple[int, int, int, int]]:
+    """What is counted: volume, camera, floor, ceiling."""
+    return connection.execute(
+        "SELECT volume, camera, floor_s, ceiling_s FROM holdings"
+        " UNION SELECT volume, camera, floor_s, ceiling_s FROM segments WHERE state = 'garbage' OR pins > 0"
+        " ORDER BY 1, 2, 3, 4"
+    ).fetchall()
+
+
+def recount(
+    connection: sqlite3.Connection, group: tuple[int, int, int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Segments and bytes of a group as counted and as they are.
+
+    In one moment of the database, however long it takes, because both change all the time: of 300,000 segments, a
+    camera's share of 20 million, half a second in which the WAL cannot begin anew.
+    """
+    where = "volume = ? AND camera = ? AND floor_s = ? AND ceiling_s = ?"
+    counted = connection.execute(f"SELECT segments, bytes FROM holdings WHERE {where}", group).fetchone()  # noqa: S608
+    real = connection.execute(
+        "SELECT coalesce(sum(n), 0), coalesce(sum(size), 0) FROM ("  # noqa: S608  (constants)
+        f" SELECT count(*) AS n, sum(bytes) AS size FROM segments WHERE {where}"
+        " AND state IN ('committed', 'quarantined') AND pins = 0"
+        f" UNION ALL SELECT count(*), sum(bytes) FROM segments WHERE {where} AND pins > 0 AND state <> 'open'"
+        f" UNION ALL SELECT count(*), sum(bytes) FROM segments WHERE {where} AND pins = 0 AND state = 'garbage')",
+        (*group, *group, *group),
+    ).fetchone()
+    return (tuple(counted) if counted else (0, 0)), tuple(real)
+
+
+def name_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> str:
+    """For people."""
+    camera, volume = connection.execute(
+        "SELECT (SELECT id FROM cameras WHERE number = ?), (SELECT path FROM volumes WHERE number = ?)",
+        (group[1], group[0]),
+    ).fetchone()
+    return f"{camera} on {volume}, floor {group[2]} s, ceiling {group[3]} s"
+
+
+def cameras(connection: sqlite3.Connection) -> list[tuple[str, int, int]]:
+    """Each camera with the wall clock of its first enrolment, and up to where its time is accounted for."""
+    return connection.execute("SELECT id, known_since_ms, covered_wall_ms FROM cameras ORDER BY id").fetchall()
+
+
+def volumes_with_footage(connection: sqlite3.Connection) -> dict[str, str]:
+    """Paths of the volumes on which something should lie, by id."""
+    return dict(
+        connection.execute(
+            "SELECT id, path FROM volumes v WHERE EXISTS (SELECT 1 FROM holdings WHERE volume = v.number) ORDER BY id"
+        ).fetchall()
+    )
+
+
+def hole_in_leaves(connection: sqlite3.Connection, after: int) -> tuple[int | None, int | None]:
+    """Of one page of leaves: the number that is missing first, and the last number read (None at the end)."""
+    expected = after + 1
+    numbers = [
+        row[0]
+        for row in connection.execute(
+            "SELECT number FROM leaves WHERE number > ? ORDER BY number LIMIT ?", (after, PAGE_MAX)
+        )
+    ]
+    for number in numbers:
+        if number != expected:
+            return expected, number
+        expected += 1
+    return None, numbers[-1] if numbers else None
+
+
+def unsound(connection: sqlite3.Connection, *, thorough: bool) -> list[str]:
+    """What SQLite finds wrong with its file. It reads all of it in one go, which it cannot do in parts."""
+    pragma = "integrity_check" if thorough else "quick_check"
+    found = [str(row[0]) for row in connection.execute(f"PRAGMA {pragma}({UNSOUND_MAX})")]
+    return [] if found == ["ok"] else found
