@@ -1,0 +1,163 @@
+"""S4, S5, S9 and the counters, done over again from outside: what a state directory says against what its volumes hold.
+
+Nothing of the product's own arithmetic is used, but for where a file should lie. Answers are sentences: none means that
+nothing is wrong. `at_any_instant` holds whenever nobody runs, be it right after a crash; `at_rest` holds once what was
+left open has been worked off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from storage.layout import PART_SUFFIX, segment_path
+from storage.opening import DATABASE_NAME
+
+JOIN_MS: Final = 150
+"""Two claims of one camera meet within this: they come from media time and from two clocks."""
+Row = Mapping[str, Any]
+Spot = tuple[int, int]
+"""Boot and boottime, which have an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A state directory, and where its volumes lie now, by id."""
+
+    state: Path
+    volumes: Mapping[str, Path]
+
+    def look(self, sql: str, *values: object) -> list[Row]:
+        """Rows of the database, which must not be changing."""
+        with closing(sqlite3.connect(f"file:{self.state / DATABASE_NAME}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(sql, values)]
+
+    def segments(self) -> list[Row]:
+        return self.look(
+            "SELECT s.*, c.id AS camera_id, v.id AS volume_id FROM segments s JOIN cameras c ON c.number = s.camera"
+            " JOIN volumes v ON v.number = s.volume ORDER BY c.id, s.seq"
+        )
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Volume and relative name of whatever looks like footage, in progress or set aside included."""
+        for volume, root in self.volumes.items():
+            for path in sorted(root.glob("*/????-??-??/*-*.mp4*")):
+                yield volume, str(path.relative_to(root))
+
+
+def at_any_instant(box: Box) -> list[str]:
+    """Committed rows have their files, files have their rows, the database is sound."""
+    rows = box.segments()
+    return [*_database(box), *_files_of_rows(box, rows), *_rows_of_files(box, rows, strict=False)]
+
+
+def at_rest(box: Box, *, run: int | None = None) -> list[str]:
+    """… and nothing of an earlier run than `run` (None: of any) is in progress or on its way out."""
+    rows = box.segments()
+    left = [row for row in rows if row["state"] == "garbage" or (row["state"] == "open" and row["run"] != run)]
+    return [
+        *_database(box),
+        *_files_of_rows(box, rows),
+        *_rows_of_files(box, rows, strict=True),
+        *(f"S5: {name_of(row)} is still {row['state']}" for row in left),
+        *_overlaps(rows),
+        *_unaccounted(box),
+    ]
+
+
+def name_of(row: Row) -> str:
+    """Where its file lies on its volume once it is complete."""
+    return str(row["name"] or segment_path(row["camera_id"], row["start_wall_ms"], row["seq"]))
+
+
+def _database(box: Box) -> Iterator[str]:
+    """Sound by SQLite's own check, and counters as one counts them."""
+    yield from (f"database: {row['integrity_check']}" for row in box.look("PRAGMA integrity_check") if row != _OK)
+    yield from (f"database: broken reference {row}" for row in box.look("PRAGMA foreign_key_check"))
+    counted = box.look("SELECT coalesce(sum(segments), 0) AS n, coalesce(sum(bytes), 0) AS size FROM holdings")
+    held = box.look("SELECT count(*) AS n, coalesce(sum(bytes), 0) AS size FROM segments WHERE state <> 'open'")
+    if counted != held:
+        yield f"counters say {counted}, the rows {held}"
+
+
+_OK: Final = {"integrity_check": "ok"}
+
+
+def _files_of_rows(box: Box, rows: list[Row]) -> Iterator[str]:
+    for row in rows:
+        root = box.volumes.get(row["volume_id"])
+        if row["state"] not in ("committed", "quarantined") or root is None:
+            continue
+        path = root / name_of(row)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            yield f"S4: {path}: {error.strerror}"
+            continue
+        if len(data) != row["bytes"]:
+            yield f"S4: {path} has {len(data)} bytes, its row says {row['bytes']}"
+        elif hashlib.sha256(data).digest() != row["sha256"]:
+            yield f"S4: {path} is not what its row says, by its SHA-256"
+
+
+def _rows_of_files(box: Box, rows: list[Row], *, strict: bool) -> Iterator[str]:
+    """S5. Not `strict`: what is garbage or open may have its file under any of its names."""
+    owners = {(row["volume_id"], name_of(row)): row["state"] for row in rows}
+    for volume, name in box.files():
+        state = owners.get((volume, name.removesuffix(PART_SUFFIX)))
+        if name.endswith(PART_SUFFIX):
+            fits = state == "open"
+        else:
+            fits = state in ("committed", "quarantined") or (not strict and state is not None)
+        if not fits:
+            yield f"S5: {name} lies there, and its row is {state or 'missing'}"
+
+
+def _overlaps(rows: list[Row]) -> Iterator[str]:
+    """No instant is told of twice."""
+    reached: dict[tuple[int, int], tuple[str, int]] = {}
+    for row in rows:
+        if row["name"] is not None or row["unproven"]:
+            continue
+        key = (row["camera"], row["boot"])
+        before, end_ms = reached.get(key, ("", 0))
+        if row["start_boottime_ms"] < end_ms:
+            yield f"S11: {name_of(row)} begins {end_ms - row['start_boottime_ms']} ms before {before} ends"
+        reached[key] = (name_of(row), row["start_boottime_ms"] + row["duration_ms"])
+
+
+def _unaccounted(box: Box) -> Iterator[str]:
+    """S9: every moment between the first claim of a camera and its last is claimed, and nothing is `unknown`."""
+    for camera in box.look("SELECT * FROM cameras"):
+        spans = sorted(_claims(box, camera["number"]), key=lambda span: (span[0], span[1] or _EVER))
+        reached = spans[0][0] if spans else (0, 0)
+        for begin, end in spans:
+            near = begin[0] == reached[0] and begin[1] <= reached[1] + JOIN_MS
+            if begin > reached and not near:
+                yield f"S9: {camera['id']}: nobody claims what lies between {reached} and {begin}"
+            reached = max(reached, end or _EVER)
+    for row in box.look(
+        "SELECT c.id, g.detail FROM gaps g JOIN cameras c ON c.number = g.camera WHERE cause = 'unknown'"
+    ):
+        yield f"S9: {row['id']}: a gap that nobody explains {row['detail']}"
+
+
+_EVER: Final[Spot] = (1 << 62, 0)
+
+
+def _claims(box: Box, camera: int) -> Iterator[tuple[Spot, Spot | None]]:
+    """What was recorded, what was destroyed in its time, what was missed."""
+    for row in box.look("SELECT * FROM segments WHERE camera = ? AND name IS NULL", camera):
+        begin = (row["boot"], row["start_boottime_ms"])
+        yield begin, None if row["state"] == "open" else (begin[0], begin[1] + row["duration_ms"])
+    for row in box.look("SELECT * FROM destroyed WHERE camera = ?", camera):
+        yield (row["boot"], row["start_boottime_ms"]), (row["boot"], row["end_boottime_ms"])
+    for row in box.look("SELECT * FROM gaps WHERE camera = ?", camera):
+        end = None if row["end_boot"] is None else (row["end_boot"], row["end_boottime_ms"])
+        yield (row["boot"], row["start_boottime_ms"]), end
