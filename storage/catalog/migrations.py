@@ -56,6 +56,17 @@ def _pins(db: Database) -> None:
     _create(db, "pinned", "pinned_by_pin", "pinned_unlinked")
 
 
+@MIGRATIONS(name="0009_mirror")
+def _mirror(db: Database) -> None:
+    _add_column(db, "volumes", "reconciled", "INTEGER NOT NULL DEFAULT 1 CHECK (reconciled IN (0, 1))")
+    _create(db, "rebuilds")
+
+
+@MIGRATIONS(name="0010_findings")
+def _findings(db: Database) -> None:
+    _create(db, "findings", "findings_standing", "rescan")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -30,13 +30,15 @@ CREATE TABLE epochs (
     synced INTEGER NOT NULL CHECK (synced IN (0, 1))
 ) STRICT;
 
--- `retired`: takes no more footage, and stays governed. `mirrored`: the last leaf that its mirror has.
+-- `retired`: takes no more footage, and stays governed. `mirrored`: the last leaf that its mirror has. `reconciled`: what
+-- lies there is known to this database; until then nothing there is destroyed (storage.repair.rebuild).
 CREATE TABLE volumes (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     path TEXT NOT NULL,
     retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1)),
-    mirrored INTEGER NOT NULL DEFAULT 0
+    mirrored INTEGER NOT NULL DEFAULT 0,
+    reconciled INTEGER NOT NULL DEFAULT 1 CHECK (reconciled IN (0, 1))
 ) STRICT;
 
 -- `covered_*`: up to here each instant belongs to a segment or to a gap (S9). `longest_ms`: of its segments, so that a
@@ -261,10 +263,52 @@ CREATE TABLE acts (
     wall_ms INTEGER NOT NULL
 ) STRICT;
 
+-- Files that differ from what is recorded of them (S4); `end` says how that ceased. No reference to the segment: it goes
+-- in its time.
+CREATE TABLE findings (
+    id INTEGER PRIMARY KEY,
+    volume INTEGER NOT NULL REFERENCES volumes (number),
+    path TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    segment INTEGER,
+    found_ms INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    settled_ms INTEGER,
+    end TEXT,
+    CHECK ((settled_ms IS NULL) = (end IS NULL))
+) STRICT;
+
+CREATE UNIQUE INDEX findings_standing ON findings (volume, path, kind) WHERE settled_ms IS NULL;
+
+-- How far the rescan of the ring is (storage.repair.rescan).
+CREATE TABLE rescan (
+    number INTEGER PRIMARY KEY CHECK (number = 1),
+    began_ms INTEGER NOT NULL,
+    before_ms INTEGER NOT NULL,
+    segment INTEGER NOT NULL,
+    directory TEXT NOT NULL,
+    done INTEGER NOT NULL CHECK (done IN (0, 1))
+) STRICT;
+
 -- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger).
 CREATE TABLE leaves (
     number INTEGER PRIMARY KEY,
     wall_ms INTEGER NOT NULL,
     kind TEXT NOT NULL,
     body TEXT NOT NULL
+) STRICT;
+
+-- Each time the database was lost and begun anew. `aside`: where the damaged one lies, if there was one. `leaf`: the
+-- first number entered since. `read`: the leaves on the volumes have been read. `end_*`: everything was gone through.
+CREATE TABLE rebuilds (
+    number INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL,
+    aside TEXT,
+    leaf INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    read INTEGER NOT NULL DEFAULT 0 CHECK (read IN (0, 1)),
+    end_boot INTEGER REFERENCES boots (number),
+    end_boottime_ms INTEGER,
+    end_wall_ms INTEGER,
+    CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL))
 ) STRICT;
