@@ -4,13 +4,14 @@ Pure; imports `storage.ages`, `storage.model` and the values of `storage.volumes
 
 Keeps S1 (the floor runs from a segment's end and is measured with the low bound of its age), S2 (a pin holds whatever
 the rest says), S3 (what is past its ceiling goes, wanted or not), S14 (a stamped floor is never shortened). When they
-collide: pins and floors before ceilings. Space is freed only when needed, oldest first, from what is past its floor.
+collide: pins and floors before ceilings. Space is freed only when needed, oldest first, from what is past its floor;
+where `on_full = "overwrite"` allows it and nothing else may go, also from what is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -32,6 +33,17 @@ class Reason(StrEnum):
     NOT_NEEDED = "not-needed"
     SPACE = "space"
     CEILING = "ceiling"
+    OVERWRITE = "overwrite"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the site has configured of retention."""
+
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    """Of the cameras that are configured."""
+    overwrite: bool = False
+    """Where nothing may go, the oldest go below their floor: the one exception from S1, each a breach that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,10 @@ _SENTENCES: Final = {
     ),
     Reason.NOT_NEEDED: "{segment} stays: it ended {end} ago, past its floor of {floor}, but its space is not needed.",
     Reason.SPACE: "{segment} goes: its space is needed, and it ended {end} ago, past its floor of {floor}.",
+    Reason.OVERWRITE: (
+        '{segment} goes below its floor: its space is needed, nothing else may go, and on_full is "overwrite". It '
+        "ended {end} ago and was to be kept for {floor}."
+    ),
     Reason.CEILING: "{segment} goes: it began {start} ago and may be kept for no more than {ceiling}.",
 }
 
@@ -161,22 +177,45 @@ def judge(candidate: Candidate, configured: Bounds | None) -> Decision:
     return Decision(candidate, False, Reason.NOT_NEEDED, bounds)
 
 
-def plan(candidates: Sequence[Candidate], configured: Mapping[str, Bounds], need: Mapping[str, int]) -> list[Decision]:
+def plan(
+    candidates: Sequence[Candidate],
+    configured: Mapping[str, Bounds],
+    need: Mapping[str, int],
+    *,
+    overwrite: bool = False,
+) -> list[Decision]:
     """One decision for each candidate, in the order given, which must be oldest first.
 
-    `configured` are the bounds of the cameras that are configured, `need` the bytes to be freed on each volume
-    (`bytes_needed`). What goes for its ceiling counts towards the need, wherever it stands in the order, so that
-    nothing is destroyed for space that a ceiling frees anyway.
+    `configured` are the bounds that hold for cameras that are configured (`storage.ring.bounds`), `need` the bytes to
+    be freed on each volume (`bytes_needed`). What goes for its ceiling counts towards the need, wherever it stands in
+    the order, so that nothing is destroyed for space that a ceiling frees anyway; and nothing goes below its floor
+    where something past it would do.
     """
     decisions = [judge(candidate, configured.get(candidate.camera)) for candidate in candidates]
     missing = unmet(decisions, need)
-    for position, decision in enumerate(decisions):
-        volume = decision.candidate.volume
-        if decision.destroy or not decision.may_go or missing.get(volume, 0) <= 0:
-            continue
-        decisions[position] = replace(decision, destroy=True, reason=Reason.SPACE)
-        missing[volume] -= decision.candidate.bytes
+    _free(decisions, missing, Reason.SPACE)
+    if overwrite:
+        _free(decisions, missing, Reason.OVERWRITE)
     return decisions
+
+
+def _free(decisions: list[Decision], missing: dict[str, int], reason: Reason) -> None:
+    """The oldest of those that this reason may take go, until nothing is missing."""
+    for position, decision in enumerate(decisions):
+        candidate = decision.candidate
+        takes = decision.may_go if reason is Reason.SPACE else not candidate.pinned
+        if decision.destroy or not takes or missing.get(candidate.volume, 0) <= 0:
+            continue
+        decisions[position] = replace(decision, destroy=True, reason=reason)
+        missing[candidate.volume] -= candidate.bytes
+
+
+def still_due(decision: Decision, now: Candidate, configured: Bounds | None, *, overwrite: bool) -> bool:
+    """Asked in the transaction that condemns: does the reason for which it was to go hold, as things are now?"""
+    again = judge(now, configured)
+    if decision.reason is Reason.CEILING:
+        return again.destroy
+    return again.may_go or (overwrite and decision.reason is Reason.OVERWRITE and not now.pinned)
 
 
 def unmet(decisions: Iterable[Decision], need: Mapping[str, int]) -> dict[str, int]:

@@ -22,9 +22,9 @@ from storage.retention import (
     Reason,
     bytes_needed,
     effective,
-    judge,
     limit_bytes,
     plan,
+    still_due,
     unmet,
     why_full,
 )
@@ -259,7 +259,9 @@ def rings(draw: st.DrawFn) -> tuple[list[Candidate], dict[str, Bounds], dict[str
     return candidates, {"lobby": draw(bounds()), "counter": draw(bounds())}, need
 
 
-def naive(ring: Sequence[Candidate], configured: Mapping[str, Bounds], need: Mapping[str, int]) -> set[int]:
+def naive(
+    ring: Sequence[Candidate], configured: Mapping[str, Bounds], need: Mapping[str, int], *, overwrite: bool = False
+) -> set[int]:
     """Who goes, as slowly and literally as the design says it."""
 
     def floor_and_ceiling(c: Candidate) -> tuple[int, int]:
@@ -269,12 +271,30 @@ def naive(ring: Sequence[Candidate], configured: Mapping[str, Bounds], need: Map
 
     free_to_go = [c for c in ring if not c.pinned and not c.end_age.low_ms < floor_and_ceiling(c)[0] * 1000]
     gone = {c.id for c in free_to_go if not c.start_age.low_ms < floor_and_ceiling(c)[1] * 1000}
+    below = [c for c in ring if overwrite and not c.pinned]
     for volume, wanted in need.items():
-        for c in free_to_go:
+        for c in [*free_to_go, *below]:
             freed = sum(x.bytes for x in ring if x.id in gone and x.volume == volume)
             if c.volume == volume and c.id not in gone and freed < wanted:
                 gone.add(c.id)
     return gone
+
+
+def check_overwrite(
+    module: ModuleType, ring: list[Candidate], configured: dict[str, Bounds], need: dict[str, int]
+) -> None:
+    """The same, and below the floor what is oldest, only where all that may go goes."""
+    decisions = module.plan(ring, configured, need, overwrite=True)
+    assert {d.candidate.id for d in decisions if d.destroy} == naive(ring, configured, need, overwrite=True)
+    spared = {(d.candidate.volume) for d in decisions if d.may_go and not d.destroy}
+    for decision in decisions:
+        assert not (decision.destroy and decision.candidate.pinned), "S2"
+        if decision.reason == "overwrite":
+            assert not decision.may_go
+            assert decision.candidate.volume not in spared
+            assert "goes below its floor" in decision.sentence()
+    for volume in unmet(decisions, need):
+        assert all(d.destroy or d.candidate.pinned for d in decisions if d.candidate.volume == volume)
 
 
 def check(module: ModuleType, ring: list[Candidate], configured: dict[str, Bounds], need: dict[str, int]) -> None:
@@ -314,6 +334,7 @@ def run_against_model(module: ModuleType, examples: int) -> None:
     @given(rings())
     def compare(case: tuple[list[Candidate], dict[str, Bounds], dict[str, int]]) -> None:
         check(module, *case)
+        check_overwrite(module, *case)
 
     compare()
 
@@ -346,8 +367,11 @@ def plant(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
         ("and self.candidate.end_age.low_ms >=", "and self.candidate.end_age.low_ms + 1 >="),
         ("and self.candidate.end_age.low_ms >=", "and self.candidate.start_age.low_ms >="),
         ("not self.candidate.pinned and", "True and"),
+        ("else not candidate.pinned", "else True"),
+        ("    if overwrite:\n", "    if True:\n"),
+        ("decision.may_go if reason is Reason.SPACE else", "False if reason is Reason.SPACE else"),
         ("if candidate.pinned:", "if False:"),
-        ("missing.get(volume, 0) <= 0", "missing.get(volume, -1) < 0"),
+        ("missing.get(candidate.volume, 0) <= 0", "missing.get(candidate.volume, -1) < 0"),
         ("missing = unmet(decisions, need)", "missing = dict(need)"),
         ("max(stamped.floor_s, configured.floor_s)", "configured.floor_s"),
     ],
@@ -359,7 +383,32 @@ def test_a_planted_bug_is_caught(planted: ModuleType) -> None:
         run_against_model(planted, 2000)
 
 
-def test_the_recheck_before_destroying_sees_a_pin_that_came_late() -> None:
-    c = candidate(400 * DAY_MS)
-    assert judge(c, MONTH).may_go
-    assert not judge(candidate(400 * DAY_MS, pinned=True), MONTH).may_go
+def test_overwriting_takes_the_oldest_below_its_floor_and_says_so() -> None:
+    ring = [candidate(3 * DAY_MS, id=1), candidate(2 * DAY_MS, id=2)]
+    (first, second) = plan(ring, {"lobby": MONTH}, {"a": 100}, overwrite=True)
+    assert (first.reason, second.reason) == (Reason.OVERWRITE, Reason.UNDER_FLOOR)
+    assert first.sentence() == (
+        "segment 812 of lobby goes below its floor: its space is needed, nothing else may go, and on_full is "
+        '"overwrite". It ended 3 d ago and was to be kept for 31 d.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "now", "configured", "overwrite", "goes"),
+    [
+        (Reason.CEILING, candidate(400 * DAY_MS), MONTH, False, True),
+        (Reason.CEILING, candidate(400 * DAY_MS, pinned=True), MONTH, False, False),
+        (Reason.CEILING, candidate(100 * DAY_MS), MONTH, True, False),  # the ceiling was taken back
+        (Reason.SPACE, candidate(100 * DAY_MS), MONTH, False, True),
+        (Reason.SPACE, candidate(400 * DAY_MS, pinned=True), MONTH, True, False),
+        (Reason.SPACE, candidate(100 * DAY_MS), Bounds(200 * DAY_S, 365 * DAY_S), True, False),  # a raised floor
+        (Reason.OVERWRITE, candidate(DAY_MS), MONTH, True, True),
+        (Reason.OVERWRITE, candidate(DAY_MS), MONTH, False, False),
+        (Reason.OVERWRITE, candidate(DAY_MS, pinned=True), MONTH, True, False),
+    ],
+)
+def test_the_recheck_before_destroying_asks_for_the_reason_again(
+    reason: Reason, now: Candidate, configured: Bounds, overwrite: bool, goes: bool
+) -> None:
+    decided = Decision(now, True, reason, MONTH)
+    assert still_due(decided, now, configured, overwrite=overwrite) is goes
