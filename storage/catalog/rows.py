@@ -17,7 +17,7 @@ from storage.model import Bounds, Gap, GapCause, Segment, SegmentState, Sha256
 SEGMENT_SQL: Final = (
     "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"
     " s.duration_ms, s.bytes, s.sha256, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
-    " s.camera_offset_ms, s.camera, s.volume"
+    " s.camera_offset_ms, s.camera, s.volume, s.pins"
     " FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 )
 GAP_SQL: Final = (
@@ -52,6 +52,8 @@ class SegmentRow:
     camera_offset_ms: int | None
     camera_number: int
     volume_number: int
+    pins: int
+    """How many hold it (S2)."""
 
     @property
     def path(self) -> Path:
@@ -88,7 +90,7 @@ class SegmentRow:
 def segment_row(row: tuple[Any, ...]) -> SegmentRow:
     """A row of SEGMENT_SQL."""
     segment_id, camera, seq, volume, path, state, run, boot, boottime_ms, wall_ms, duration_ms, size, sha256 = row[:13]
-    floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, camera_number, volume_number = row[13:]
+    floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, camera_number, volume_number, pins = row[13:]
     return SegmentRow(
         id=segment_id,
         camera=camera,
@@ -110,6 +112,7 @@ def segment_row(row: tuple[Any, ...]) -> SegmentRow:
         camera_offset_ms=camera_offset_ms,
         camera_number=camera_number,
         volume_number=volume_number,
+        pins=pins,
     )
 
 

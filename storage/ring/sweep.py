@@ -266,6 +266,7 @@ def _candidate(row: SegmentRow, history: Sequence[Boot], now: Point) -> Candidat
         stamped=row.bounds,
         start_age=age(history, start.boot, start.boottime_ms, now.boot, now.boottime_ms),
         end_age=age(history, end.boot, end.boottime_ms, now.boot, now.boottime_ms),
+        pinned=row.pins > 0,
     )
 
 
