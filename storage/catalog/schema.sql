@@ -203,6 +203,7 @@ CREATE TABLE pins (
     version INTEGER NOT NULL DEFAULT 1,
     first_wall_ms INTEGER NOT NULL,
     last_wall_ms INTEGER NOT NULL CHECK (last_wall_ms > first_wall_ms),
+    cameras TEXT NOT NULL,
     ground TEXT NOT NULL CHECK (ground IN ('law', 'investigation', 'internal')),
     reference TEXT NOT NULL,
     case_name TEXT NOT NULL,
@@ -223,6 +224,7 @@ CREATE TABLE pins (
 
 CREATE INDEX pins_live ON pins (number) WHERE state IN ('provisional', 'approved');
 
+-- Of pins that last: whose footage is pinned as soon as it is committed.
 CREATE TABLE pin_cameras (
     camera INTEGER NOT NULL REFERENCES cameras (number),
     pin INTEGER NOT NULL REFERENCES pins (number),
