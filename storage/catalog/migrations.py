@@ -45,6 +45,21 @@ def _promises(db: Database) -> None:
     _create(db, "segments_by_age", "segments_pinned", "leaves")
 
 
+@MIGRATIONS(name="0005_time")
+def _time(db: Database) -> None:
+    _add_column(db, "boots", "off_word", "TEXT NOT NULL DEFAULT 'unproven'")
+    _add_column(db, "boots", "attested_ms", "INTEGER")
+    _add_column(db, "boots", "began_ms", "INTEGER NOT NULL DEFAULT 0")
+    _add_column(db, "boots", "lead_us", "INTEGER")
+    _add_column(db, "boots", "lag_us", "INTEGER NOT NULL DEFAULT 0 CHECK (lag_us >= 0)")
+    _add_column(db, "boots", "gain_us", "INTEGER NOT NULL DEFAULT 0 CHECK (gain_us >= 0)")
+    for column in ("offset_last_ms", "offset_most_ms", "synced_first_ms", "synced_last_ms"):
+        _add_column(db, "boots", column, "INTEGER")
+    for column in ("synced_least_ms", "synced_most_ms", "rtc_first_ms", "rtc_last_ms"):
+        _add_column(db, "boots", column, "INTEGER")
+    _create(db, "paces", "attestations")
+
+
 @MIGRATIONS(name="0006_ring")
 def _ring(db: Database) -> None:
     _create(db, "condemned", "terms", "terms_by_camera", "breaches")

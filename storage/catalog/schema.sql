@@ -2,12 +2,51 @@
 -- 1970, *_boottime_ms CLOCK_BOOTTIME of the boot named beside it. Cameras and volumes go by number inside, because
 -- 20 million segments repeat them.
 
+-- What a boot has seen of its clocks, by its last heartbeat, from which `storage.credit` tells how long the box was off
+-- before it. `began_ms`: 0, but for a boot that came of boottime running backwards. `lead_us`: MONOTONIC_RAW minus
+-- BOOTTIME; `lag_us`, `gain_us`: what the slower and the faster of them have told less and more (`storage.ages`).
+-- `synced_first_ms`, `synced_last_ms`: boottime at which the wall clock was known to be synchronised. `offset_*`,
+-- `synced_least_ms`, `synced_most_ms`, `rtc_*`: a clock minus boottime.
 CREATE TABLE boots (
     number INTEGER PRIMARY KEY,
     boot_id TEXT NOT NULL,
     ran_ms INTEGER NOT NULL CHECK (ran_ms >= 0),
     off_low_ms INTEGER NOT NULL DEFAULT 0 CHECK (off_low_ms >= 0),
-    off_high_ms INTEGER CHECK (off_high_ms >= off_low_ms)
+    off_high_ms INTEGER CHECK (off_high_ms >= off_low_ms),
+    off_word TEXT NOT NULL DEFAULT 'unproven',
+    attested_ms INTEGER,
+    began_ms INTEGER NOT NULL DEFAULT 0,
+    lead_us INTEGER,
+    lag_us INTEGER NOT NULL DEFAULT 0 CHECK (lag_us >= 0),
+    gain_us INTEGER NOT NULL DEFAULT 0 CHECK (gain_us >= 0),
+    offset_last_ms INTEGER,
+    offset_most_ms INTEGER,
+    synced_first_ms INTEGER,
+    synced_last_ms INTEGER,
+    synced_least_ms INTEGER,
+    synced_most_ms INTEGER,
+    rtc_first_ms INTEGER,
+    rtc_last_ms INTEGER
+) STRICT;
+
+-- How far the clocks of a boot had drifted apart, written when that has changed (`storage.catalog.boots`).
+CREATE TABLE paces (
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    lag_us INTEGER NOT NULL,
+    gain_us INTEGER NOT NULL,
+    PRIMARY KEY (boot, boottime_ms)
+) STRICT, WITHOUT ROWID;
+
+-- Two people say how long the box was off at the least. Names and reason live here only, so that they can be erased.
+CREATE TABLE attestations (
+    id INTEGER PRIMARY KEY,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    off_ms INTEGER NOT NULL CHECK (off_ms > 0),
+    wall_ms INTEGER NOT NULL,
+    asked_by TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    reason TEXT NOT NULL
 ) STRICT;
 
 -- One row for each life of the daemon. `alive_*` is its last heartbeat; `clean` says that it ended in order.
