@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -51,6 +52,21 @@ class Clock(Protocol):
 
     def rtc_offset_ms(self) -> int | None:
         """The hardware clock minus CLOCK_BOOTTIME, as last read; None where there is none or it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that the clocks say at one instant."""
+
+    now: Moment
+    synced: bool = False
+    lead_us: int = 0
+    rtc_offset_ms: int | None = None
+
+
+def read(clock: Clock) -> Reading:
+    """Read them all; cheap."""
+    return Reading(clock.now(), clock.synced(), clock.lead_us(), clock.rtc_offset_ms())
 
 
 class SystemClock:

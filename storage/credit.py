@@ -1,0 +1,114 @@
+"""How long the box was off before a boot: at the least, at the most, and on whose word. Pure; standard library only.
+
+Keeps S7 where wall clocks do come in: what they say is believed only where it cannot destroy too early. The low bound
+takes the least that any witness says, and nothing without a clock that was synchronised both before and after; the high
+one takes the most. Power-off is counted from the last heartbeat of the boot before, so what ran on after it is in here
+and in nothing else, until this boot's boottime began (for a boot that came of boottime running backwards: until then).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+DAY_MS: Final = 86_400_000
+WEEK_MS: Final = 7 * DAY_MS
+"""More than this no clock proves, only two people (design §4)."""
+SYNC_SLACK_MS: Final = 1000
+"""Two synchronised readings, each wrong by at most STEP_MS."""
+RTC_SLACK_MS: Final = 2000
+"""A hardware clock tells whole seconds, read twice; and it may have been read a moment beside boottime."""
+RTC_DRIFT_PPM: Final = 500
+"""Five times what a bad crystal does: it may have counted too little while the box was off."""
+
+
+class Word(StrEnum):
+    """Who says how long the box was off at the least."""
+
+    NOBODY = "unproven"
+    SYNC = "sync"
+    """Clocks synchronised before and after; there is no hardware clock to ask."""
+    SYNC_AND_RTC = "sync+rtc"
+    """The hardware clock agrees to as much as is credited."""
+    PEOPLE = "attested"
+    """Two people, as far as the high bound allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What a boot saw of its clocks; each offset is a clock minus boottime. None: never."""
+
+    began_ms: int
+    """Boottime where it began: 0, but for one that came of boottime running backwards."""
+    ran_ms: int
+    offset_last_ms: int | None = None
+    """Of the wall clock at the last heartbeat, synchronised or not."""
+    offset_most_ms: int | None = None
+    """The greatest of the wall clock at any heartbeat, synchronised or not."""
+    synced_least_ms: int | None = None
+    """The least and the greatest while it was known to be synchronised: more than one where a first one was wrong."""
+    synced_most_ms: int | None = None
+    rtc_first_ms: int | None = None
+    rtc_last_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """How long the box was off."""
+
+    low_ms: int
+    high_ms: int | None
+    word: Word
+
+
+def off(before: Witness, this: Witness, attested_ms: int | None) -> Off:
+    """Between these two boots. Never more than before for what `this` sees later of a synchronised clock: a first
+    synchronisation that proves wrong makes the low bound smaller, and none makes it larger.
+    """
+    synced = _between(before, before.synced_most_ms, this, this.synced_least_ms)
+    rtc = _between(before, before.rtc_last_ms, this, this.rtc_first_ms)
+    low, word = _credited(synced, rtc)
+    high = _claimed(before, this, rtc)
+    if attested_ms is not None:
+        agreed = attested_ms if high is None else min(attested_ms, high)
+        if agreed > low:
+            low, word = agreed, Word.PEOPLE
+    return Off(low, None if high is None else max(low, high), word)
+
+
+def _between(before: Witness, last_offset_ms: int | None, this: Witness, first_offset_ms: int | None) -> int | None:
+    """By one clock, from the last heartbeat of `before` to the beginning of `this`."""
+    if last_offset_ms is None or first_offset_ms is None:
+        return None
+    return first_offset_ms + this.began_ms - last_offset_ms - before.ran_ms
+
+
+def _credited(synced_ms: int | None, rtc_ms: int | None) -> tuple[int, Word]:
+    if synced_ms is None:
+        return 0, Word.NOBODY
+    low_ms = min(synced_ms - SYNC_SLACK_MS, WEEK_MS)
+    if rtc_ms is not None:
+        low_ms = min(low_ms, rtc_ms - RTC_SLACK_MS)
+    if low_ms <= 0:
+        return 0, Word.NOBODY
+    return low_ms, Word.SYNC if rtc_ms is None else Word.SYNC_AND_RTC
+
+
+def _claimed(before: Witness, this: Witness, rtc_ms: int | None) -> int | None:
+    """The most that any clock says. A wall clock that nobody set is no witness of its own: without a hardware clock a
+    box comes up where it went down, as if it had not been off at all.
+    """
+    synced_ms = _between(before, before.synced_least_ms, this, this.synced_most_ms)
+    claims = []
+    if synced_ms is not None:
+        claims.append(synced_ms + SYNC_SLACK_MS)
+    if rtc_ms is not None:
+        claims.append(rtc_ms + RTC_SLACK_MS + max(0, rtc_ms) * RTC_DRIFT_PPM // 1_000_000)
+    if not claims:
+        return None
+    wall_ms = _between(before, before.offset_last_ms, this, this.offset_most_ms)
+    if wall_ms is not None:
+        claims.append(wall_ms + SYNC_SLACK_MS)
+    most_ms = max(claims)
+    return most_ms if most_ms >= 0 else None
