@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from storage.answers import Tail
+from storage.catalog import leaves
 from storage.catalog.gaps import (
     begin,
     bridge,
@@ -172,6 +173,7 @@ def complete(
     )
     hold(connection, row, size)
     done = _by_id(connection, row.id)
+    leaves.segment(connection, done, None if now is None else now.wall_ms)
     settle(connection, row.camera_number, row.seq, (done.start, done.end), cause, detail)
     return done.segment()
 
@@ -205,6 +207,7 @@ def quarantine(
         (name, size, sha256, duration_ms, row.id),
     )
     hold(connection, row, size)
+    leaves.segment(connection, _by_id(connection, row.id), now.wall_ms)
     settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
 
 
@@ -254,7 +257,9 @@ def adopt_orphan(
             "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
             (orphan.seq + 1, duration_ms, camera),
         )
-    hold(connection, _by_id(connection, segment_id), size)
+    adopted = _by_id(connection, segment_id)
+    hold(connection, adopted, size)
+    leaves.segment(connection, adopted)
 
 
 def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from storage.catalog import leaves
 from storage.catalog.rows import GAP_SQL, CameraRow, GapRow, gap_row
 from storage.catalog.runs import Point
 from storage.clock import STEP_MS
@@ -39,24 +40,40 @@ def insert_gap(
 ) -> None:
     """A gap, lasting when `end` is None."""
     ends = (None, None, None) if end is None else (end.boot, end.wall_ms, end.boottime_ms)
-    connection.execute(
+    number: int = connection.execute(
         "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-        " cause, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " cause, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (camera, start.boot, start.wall_ms, start.boottime_ms, *ends, cause, detail),
-    )
+    ).fetchone()[0]
+    if end is not None or cause is GapCause.UNKNOWN:
+        _tell(connection, number)
     if end is not None:
         advance(connection, camera, end)
+
+
+def _tell(connection: sqlite3.Connection, number: int, was: Point | None = None) -> None:
+    """Enter the gap as it is now."""
+    row = connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone()
+    leaves.gap(connection, gap_row(row), was=was)
+
+
+def _remove(connection: sqlite3.Connection, gap: GapRow) -> None:
+    """It is no gap after all. One that lasted had no leaf yet, unless nobody knew why."""
+    connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
+    if gap.end is not None or gap.cause is GapCause.UNKNOWN:
+        leaves.gap(connection, gap, gone=True)
 
 
 def end_gap(connection: sqlite3.Connection, gap: GapRow, end: Point) -> None:
     """The gap lasted until `end`. One that lasted no time at all did not happen."""
     if end <= gap.start:
-        connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
+        _remove(connection, gap)
         return
     connection.execute(
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?",
         (end.boot, end.boottime_ms, end.wall_ms, gap.id),
     )
+    _tell(connection, gap.id)
     advance(connection, gap.camera_number, end)
 
 
@@ -140,22 +157,30 @@ def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
     """
     near = (camera, at.boot, at.boottime_ms - JOIN_MS, at.boottime_ms + JOIN_MS)
     before = connection.execute(
-        "SELECT id, cause FROM gaps WHERE camera = ? AND end_boot = ? AND end_boottime_ms BETWEEN ? AND ?"
-        " AND inside = 0 ORDER BY start_boottime_ms DESC LIMIT 1",
+        GAP_SQL + "WHERE g.camera = ? AND g.end_boot = ? AND g.end_boottime_ms BETWEEN ? AND ?"
+        " AND g.inside = 0 ORDER BY g.start_boottime_ms DESC LIMIT 1",
         near,
     ).fetchone()
     after = connection.execute(
-        "SELECT id, cause, end_boot, end_boottime_ms, end_wall_ms FROM gaps"
-        " WHERE camera = ? AND boot = ? AND start_boottime_ms BETWEEN ? AND ? AND inside = 0"
-        " ORDER BY start_boottime_ms LIMIT 1",
+        GAP_SQL + "WHERE g.camera = ? AND g.boot = ? AND g.start_boottime_ms BETWEEN ? AND ? AND g.inside = 0"
+        " ORDER BY g.start_boottime_ms LIMIT 1",
         near,
     ).fetchone()
-    if before is None or after is None or before[0] == after[0] or before[1] != after[1]:
+    if before is None or after is None:
         return
-    connection.execute("DELETE FROM gaps WHERE id = ?", (after[0],))
+    first, second = gap_row(before), gap_row(after)
+    if first.id == second.id or first.cause is not second.cause:
+        return
+    end = second.end
+    ends = (None, None, None) if end is None else (end.boot, end.boottime_ms, end.wall_ms)
+    if end is None:  # it lasts again
+        leaves.gap(connection, first, gone=True)
+    _remove(connection, second)
     connection.execute(
-        "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?", (*after[2:], before[0])
+        "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?", (*ends, first.id)
     )
+    if end is not None:
+        _tell(connection, first.id)
 
 
 def remember(connection: sqlite3.Connection, camera: int, start: Point, end: Point) -> None:
@@ -199,12 +224,14 @@ def settle(
         if following is not None and gap.start >= following:
             break
         if gap.end is not None and gap.end <= end:
-            connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
+            _remove(connection, gap)
             continue
         connection.execute(
             "UPDATE gaps SET boot = ?, start_boottime_ms = ?, start_wall_ms = ? WHERE id = ?",
             (end.boot, end.boottime_ms, end.wall_ms, gap.id),
         )
+        if gap.end is not None and gap.start != end:
+            _tell(connection, gap.id, was=gap.start)
         return
     if following is not None:
         bridge(connection, camera, end, following, cause, detail)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from storage.catalog import leaves
 from storage.catalog.gaps import in_progress, open_gap
-from storage.catalog.rows import CameraRow
+from storage.catalog.rows import GAP_SQL, CameraRow, gap_row
 from storage.catalog.runs import Point
 from storage.model import GapCause
 
@@ -27,11 +28,13 @@ def note(
         (camera.number, start.boot, end.boot, start.boottime_ms, end.boottime_ms),
     ).fetchone()
     if said is None and start < end:
-        connection.execute(
+        number = connection.execute(
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-            " cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+            " cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
             (
                 *(camera.number, start.boot, start.wall_ms, start.boottime_ms),
                 *(end.boot, end.wall_ms, end.boottime_ms, cause, detail),
             ),
-        )
+        ).fetchone()[0]
+        noted = connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone()
+        leaves.gap(connection, gap_row(noted), inside=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from storage.ages import Boot
+from storage.catalog.ledger import Leaf, enter
 from storage.clock import STEP_MS
 from storage.model import GapCause, Moment
 
@@ -62,6 +63,7 @@ def begin_run(connection: sqlite3.Connection, boot_id: str, now: Moment, *, sync
         " VALUES (?1, ?2, ?3, ?2, ?3) RETURNING number",
         (boot, now.wall_ms, now.boottime_ms),
     ).fetchone()[0]
+    enter(connection, Leaf.RUN, now.wall_ms, {"run": run, "boot": boot, "boottime_ms": now.boottime_ms, "end": False})
     return Life(run, boot, Point.of(boot, now), epoch, recorded_run, previous_end)
 
 
@@ -78,6 +80,8 @@ def end_run(connection: sqlite3.Connection, life: Life, now: Moment) -> None:
     """The daemon ends in order: whatever was not recording ended with it."""
     heartbeat(connection, life, now)
     connection.execute("UPDATE runs SET clean = 1 WHERE number = ?", (life.run,))
+    told = {"run": life.run, "boot": life.boot, "boottime_ms": now.boottime_ms, "end": True}
+    enter(connection, Leaf.RUN, now.wall_ms, told)
 
 
 def last_alive(connection: sqlite3.Connection, run: int) -> Point:
@@ -126,6 +130,7 @@ def _this_boot(connection: sqlite3.Connection, boot_id: str, now: Moment) -> int
     number: int = connection.execute(
         "INSERT INTO boots (boot_id, ran_ms) VALUES (?, ?) RETURNING number", (boot_id, now.boottime_ms)
     ).fetchone()[0]
+    enter(connection, Leaf.BOOT, now.wall_ms, {"boot": number, "id": boot_id, "boottime_ms": now.boottime_ms})
     return number
 
 
