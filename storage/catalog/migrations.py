@@ -65,6 +65,13 @@ def _ring(db: Database) -> None:
     _create(db, "condemned", "terms", "terms_by_camera", "breaches")
 
 
+@MIGRATIONS(name="0007_volumes")
+def _volumes(db: Database) -> None:
+    _add_column(db, "volumes", "mount", "TEXT NOT NULL DEFAULT ''")
+    _add_column(db, "volumes", "away", "INTEGER NOT NULL DEFAULT 0 CHECK (away IN (0, 1))")
+    _add_column(db, "volumes", "lost", "TEXT")
+
+
 @MIGRATIONS(name="0008_pins")
 def _pins(db: Database) -> None:
     _create(db, "pins", "pins_live", "pin_cameras", "pin_cameras_of", "pin_volumes", "acts")

@@ -71,13 +71,18 @@ CREATE TABLE epochs (
 
 -- `retired`: takes no more footage, and stays governed. `mirrored`: the last leaf that its mirror has. `reconciled`: what
 -- lies there is known to this database; until then nothing there is destroyed (storage.repair.rebuild).
+-- `mount`: the mount point that it was last found on. `away`: as its last leaf tells. `lost`: gone for good, and what
+-- with it (storage.catalog.volumes.Loss, JSON); null for all others.
 CREATE TABLE volumes (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     path TEXT NOT NULL,
     retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1)),
     mirrored INTEGER NOT NULL DEFAULT 0,
-    reconciled INTEGER NOT NULL DEFAULT 1 CHECK (reconciled IN (0, 1))
+    reconciled INTEGER NOT NULL DEFAULT 1 CHECK (reconciled IN (0, 1)),
+    mount TEXT NOT NULL DEFAULT '',
+    away INTEGER NOT NULL DEFAULT 0 CHECK (away IN (0, 1)),
+    lost TEXT
 ) STRICT;
 
 -- `covered_*`: up to here each instant belongs to a segment or to a gap (S9). `longest_ms`: of its segments, so that a
