@@ -32,6 +32,10 @@ class Profile:
     """Bad cameras beside healthy ones."""
     camera_faults_s: int
     """Each fault of a camera."""
+    cut_prefixes: int | None
+    """Power cuts after so many flushes; None: after every single write."""
+    cut_subsets: int
+    """Power cuts that leave a random part of what was not flushed."""
 
 
 SHORT: Final = Profile(
@@ -46,6 +50,8 @@ SHORT: Final = Profile(
     kills=6,
     bad_cameras_s=30,
     camera_faults_s=24,
+    cut_prefixes=100,
+    cut_subsets=100,
 )
 LONG: Final = Profile(
     name="long",
@@ -59,6 +65,8 @@ LONG: Final = Profile(
     kills=200,
     bad_cameras_s=180,
     camera_faults_s=60,
+    cut_prefixes=None,
+    cut_subsets=3000,
 )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.loops import mount, umount
+from tests.support.loops import mount, unmounting
 
 NAME: Final = "disk"
 MAX_WRITE: Final = 1 << 20
@@ -132,7 +132,7 @@ def served(below: Path, size: int, serve: Callable[[Server], None]) -> Iterator[
             os._exit(1)
     os.close(fuse)
     try:
-        yield below / NAME
+        with unmounting(below):
+            yield below / NAME
     finally:
-        umount(below)
         os.waitpid(pid, 0)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 SET_FD, CLR_FD, SET_DIRECT_IO, GET_FREE = 0x4C00, 0x4C01, 0x4C08, 0x4C82
-NODEV_NOATIME: Final = 1 << 10
-UMOUNT_TRIES: Final = 3
+NOATIME: Final = 1 << 10
+_DETACH: Final = 2
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -24,13 +24,18 @@ def mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "
         raise OSError(ctypes.get_errno(), f"mount {source}: {os.strerror(ctypes.get_errno())}", str(target))
 
 
-def umount(target: Path) -> None:
-    """umount2(2); what is still busy is detached, and told."""
-    if _libc.umount2(bytes(target), 0) == 0:
-        return
-    why = ctypes.get_errno()
-    _libc.umount2(bytes(target), 2)
-    raise OSError(why, f"umount: {os.strerror(why)}", str(target))
+@contextmanager
+def unmounting(target: Path) -> Iterator[Path]:
+    """umount2(2) at the end. What is still busy is detached; told, unless there is worse to tell."""
+    try:
+        yield target
+    except BaseException:
+        _libc.umount2(bytes(target), _DETACH)
+        raise
+    if _libc.umount2(bytes(target), 0) != 0:
+        why = ctypes.get_errno()
+        _libc.umount2(bytes(target), _DETACH)
+        raise OSError(why, f"umount: {os.strerror(why)}", str(target))
 
 
 @contextmanager
@@ -73,8 +78,6 @@ def _attach(backing: int) -> tuple[str, int]:
 def mounted(file: Path, target: Path, kind: str = "ext4", *, direct: bool = False) -> Iterator[Path]:
     """The file system in a file."""
     with attached(file, direct=direct) as device:
-        mount(device, target, kind, NODEV_NOATIME)
-        try:
+        mount(device, target, kind, NOATIME)
+        with unmounting(target):
             yield target
-        finally:
-            umount(target)

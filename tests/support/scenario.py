@@ -1,0 +1,295 @@
+"""A day at a box in a nutshell, played by hand on the real storage, and what was answered while it went on.
+
+Everything is told to `Told` at the moment at which somebody may rely on it: a segment that was committed, fragments
+that were synced, what a sweep may take and what it has taken. Whatever befalls the disks, `broken` says afterwards
+which of these answers no longer holds. The hands behave as a worker and its runner do: what fails is given up and
+salvaged, or asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from storage.errors import StoreError
+from storage.model import GapCause, Segment
+from storage.volumes.volume import VolumeSpec
+from tests.support.office import BOUNDS, DEADLINE_S, Clock, Office, Recording
+from tests.support.promises import Box
+from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
+
+T = TypeVar("T")
+Key = tuple[str, int]
+"""Camera and number of a segment."""
+
+CAMERAS: Final = ("lobby", "stairs")
+FRAME_MS: Final = FRAGMENT_MS // FRAGMENT_FRAMES
+TRIES: Final = 3
+"""A fact that was not stored is told again."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What somebody may rely on."""
+
+    committed: dict[Key, Segment] = field(default_factory=dict)
+    written: dict[Key, int] = field(default_factory=dict)
+    """Frames that reached the file."""
+    synced: dict[Key, int] = field(default_factory=dict)
+    """Frames that a power cut must leave."""
+    may_go: set[Key] = field(default_factory=set)
+    gone: set[Key] = field(default_factory=set)
+
+    def lost_ms(self, box: Box) -> int:
+        """The most of any one segment that was written and is not there any more."""
+        found = {(row["camera_id"], row["seq"]): row["video_frames"] for row in box.segments()}
+        lost = [frames - found.get(key, 0) for key, frames in self.written.items() if key not in self.may_go]
+        return max(lost, default=0) * FRAME_MS
+
+
+class Event(Protocol):
+    """Something that was answered."""
+
+    def tell(self, told: Told) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    segment: Segment
+
+    def tell(self, told: Told) -> None:
+        told.committed[self.segment.camera, self.segment.seq] = self.segment
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    key: Key
+    frames: int
+    synced: bool
+
+    def tell(self, told: Told) -> None:
+        told.written[self.key] = self.frames
+        if self.synced:
+            told.synced[self.key] = self.frames
+
+
+@dataclass(frozen=True, slots=True)
+class MayGo:
+    """A sweep begins, and these are past their floor."""
+
+    keys: frozenset[Key]
+
+    def tell(self, told: Told) -> None:
+        told.may_go |= self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A sweep has ended, and these are destroyed for good."""
+
+    keys: frozenset[Key]
+
+    def tell(self, told: Told) -> None:
+        told.gone |= self.keys
+
+
+def fold(events: list[Event]) -> Told:
+    told = Told()
+    for event in events:
+        event.tell(told)
+    return told
+
+
+def broken(told: Told, box: Box) -> list[str]:
+    """Which answers no longer hold, with what was left open worked off."""
+    rows = {(row["camera_id"], row["seq"]): row for row in box.segments() if row["name"] is None}
+    faults = []
+    for key, segment in told.committed.items():
+        row = rows.get(key)
+        if row is None or row["state"] != "committed":
+            if key not in told.may_go:
+                faults.append(f"S6: {key} was committed, and now it is {row['state'] if row else 'not there'}")
+        elif (row["bytes"], row["sha256"]) != (segment.bytes, segment.sha256):
+            faults.append(f"S4: {key} was committed with another size or hash")
+    for key, frames in told.synced.items():
+        row = rows.get(key)
+        found = row["video_frames"] if row is not None and row["state"] == "committed" else 0
+        if found < frames and key not in told.may_go:
+            faults.append(f"S6: {key} had {frames} frames synced, and has {found}")
+    back = told.gone & rows.keys()
+    return [*faults, *(f"S5: {key} was destroyed, and is {rows[key]['state']} again" for key in back)]
+
+
+class OfficeAt(Office):
+    """An office whose state and volume lie where they are told to."""
+
+    def __init__(self, state: Path, disk: Path, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.state = state
+        self.disk = disk
+        self.disk.mkdir(exist_ok=True)
+        self.specs = (VolumeSpec(self.disk, None, None, None),)
+        self.store = self.open()
+
+    def box(self) -> Box:
+        """What is looked at from outside."""
+        return Box(self.state, {status.id: status.path for status in self.store.volumes()})
+
+
+def key_of(recording: Recording) -> Key:
+    return recording.opening.camera, recording.opening.seq
+
+
+class Hands:
+    """A worker and a runner for each camera. `note` hears of each answer at once; `trouble` is what did not work."""
+
+    def __init__(self, office: Office, note: Callable[[Event], None]) -> None:
+        self.office = office
+        self.note = note
+        self.trouble: list[Exception] = []
+        self._given_up: set[Key] = set()
+
+    def ask(self, act: Callable[[], T]) -> T | None:
+        """Again, if it failed; None if it always does."""
+        for _ in range(TRIES):
+            try:
+                return act()
+            except (StoreError, OSError) as error:
+                self.trouble.append(error)
+        return None
+
+    def enrol(self) -> None:
+        for camera in CAMERAS:
+            self.ask(lambda camera=camera: self.office.enrol(camera))  # type: ignore[misc]
+
+    def begin(self, camera: str) -> Recording | None:
+        """A row, then a file with its head."""
+        try:
+            return self.office.record(camera)
+        except (StoreError, OSError) as error:
+            self.trouble.append(error)
+            tail = self.ask(lambda: self.office.store.tail(camera))
+            if tail is not None:
+                self.salvage(camera, tail.next_seq - 1)
+            return None
+
+    def write(self, recording: Recording | None, fragments: int = 1, *, sync: bool = True, late: bool = False) -> None:
+        """Fragments, synced or not. `late`: the next segment has begun. What cannot be written is given up."""
+        if recording is None or key_of(recording) in self._given_up:
+            return
+        key = key_of(recording)
+        try:
+            recording.write(fragments)
+            self.note(Written(key, recording.fragments * FRAGMENT_FRAMES, synced=False))
+            if sync:
+                recording.file.sync()
+                self.note(Written(key, recording.fragments * FRAGMENT_FRAMES, synced=True))
+        except OSError as error:
+            self.give_up(recording, error)
+        self.office.clock.tick(0 if late else fragments * FRAGMENT_MS)
+
+    def commit(self, recording: Recording | None) -> None:
+        """The file, then its row."""
+        if recording is None or key_of(recording) in self._given_up:
+            return
+        try:
+            closing = recording.close()
+        except OSError as error:
+            self.give_up(recording, error)
+            return
+        segment = self.ask(lambda: self.office.store.commit_segment(closing).result(DEADLINE_S))
+        if segment is not None:
+            self.note(Committed(segment))
+
+    def give_up(self, recording: Recording, error: OSError | None = None) -> None:
+        """Its worker lets go of it, dying or not, and what there is of it is salvaged."""
+        if error is not None:
+            self.trouble.append(error)
+        self._given_up.add(key_of(recording))
+        recording.file.abandon()
+        self.salvage(*key_of(recording))
+
+    def salvage(self, camera: str, seq: int) -> None:
+        salvaged = self.ask(lambda: self.office.salvage(camera, seq))
+        for segment in salvaged.segments if salvaged else ():
+            self.note(Committed(segment))
+        if salvaged is not None and salvaged.left:
+            self.trouble.append(OSError(*salvaged.left))
+
+    def pause(self) -> None:
+        """Nothing comes for a while."""
+        for camera in CAMERAS:
+            self.ask(lambda camera=camera: self.office.store.begin_gap(camera, None, GapCause.DROPPED, "").result(1))  # type: ignore[misc]
+
+    def sweep(self) -> None:
+        """What is past its ceiling goes."""
+        now_ms = self.office.clock.boottime_ms
+        ours = self.ask(lambda: self.office.store.segments(None, None, None)) or []
+        past = [one for one in ours if now_ms - one.end.boottime_ms >= BOUNDS.floor_s * 1000]
+        self.note(MayGo(frozenset((one.camera, one.seq) for one in past)))
+        report = self.ask(lambda: self.office.store.sweep(lambda: dict.fromkeys(CAMERAS, BOUNDS)))
+        if report is None:
+            return
+        self.trouble += [OSError(words) for words in report.failed]
+        left = self.ask(lambda: self.office.store.segments(None, None, None))
+        if left is not None and not report.failed:
+            there = {(one.camera, one.seq) for one in left}
+            self.note(Gone(frozenset((one.camera, one.seq) for one in past) - there))
+
+    def crash(self) -> None:
+        """SIGKILL, and up again at once, with new files before the old ones are looked after."""
+        self.office.store.close(clean=False)
+        self.start()
+
+    def start(self) -> None:
+        self.ask(self.office.start)
+        self.enrol()
+
+    def recover(self) -> None:
+        report = self.ask(self.office.store.recover)
+        self.trouble += [OSError(words) for words in (report.left if report else ())]
+
+
+def play(hands: Hands) -> None:
+    """Two cameras, cuts, a worker that dies, the ring turning, a daemon that is killed; nothing is left in progress."""
+    office, (first, second) = hands.office, CAMERAS
+    hands.enrol()
+    for camera in CAMERAS:
+        recording = hands.begin(camera)
+        for _ in range(2):
+            hands.write(recording, 2)
+            following = hands.begin(camera)  # a cut: the old one is closed a moment later
+            hands.write(recording, sync=False, late=True)
+            hands.commit(recording)
+            recording = following
+        hands.write(recording)
+        hands.commit(recording)
+    hands.ask(lambda: office.store.heartbeat().result(DEADLINE_S))
+    dying = hands.begin(second)
+    hands.write(dying, 2)
+    hands.write(dying, sync=False)
+    if dying is not None:
+        hands.give_up(dying)
+    hands.pause()
+    office.clock.tick(BOUNDS.ceiling_s * 1000)
+    hands.ask(lambda: office.store.heartbeat().result(DEADLINE_S))
+    recording = hands.begin(first)
+    hands.write(recording, 2)
+    hands.sweep()
+    hands.commit(recording)
+    left = [hands.begin(camera) for camera in CAMERAS]
+    for one in left:
+        hands.write(one, 2)
+        hands.write(one, sync=False)
+    for one in left:
+        if one is not None:
+            one.file.abandon()  # killed with its daemon
+    hands.crash()
+    recordings = [hands.begin(camera) for camera in CAMERAS]
+    hands.recover()
+    for recording in recordings:
+        hands.write(recording, 2)
+        hands.commit(recording)
+    hands.pause()
