@@ -64,6 +64,13 @@ class Boot:
     marks: tuple[Mark, ...] = ()
     """By boottime; not each change, so an instant has at least the pace of the mark before it."""
 
+    began_ms: int = 0
+    """Boottime where it began: 0, but for a boot that came of boottime running backwards."""
+
+    @property
+    def length_ms(self) -> int:
+        return self.ran_ms - self.began_ms
+
     def pace_before(self, boottime_ms: int) -> Pace:
         """A pace that the clocks had already reached at this instant: never more than the true one."""
         index = bisect_right(self.marks, boottime_ms, key=attrgetter("boottime_ms"))
@@ -93,12 +100,14 @@ class History:
         self._now_ms = now_boottime_ms
         self._by_number = {boot.number: boot for boot in boots if boot.number <= now_boot}
         self._pace = self._pace_now(now_lead_us)
+        present = self._by_number.get(now_boot)
+        self._length_ms = now_boottime_ms - (present.began_ms if present else 0)
         self._numbers = sorted(self._by_number)
         past = [self._by_number[number] for number in self._numbers if number < now_boot]
         known = [self._by_number[number] for number in self._numbers]
         # Sums over all boots before the one with this index in `_numbers`.
-        self._ran_low = [0, *accumulate(max(0, boot.ran_ms - _up(boot.pace.lag_us)) for boot in past)]
-        self._ran_high = [0, *accumulate(boot.ran_ms + _up(boot.pace.gain_us) for boot in past)]
+        self._ran_low = [0, *accumulate(max(0, boot.length_ms - _up(boot.pace.lag_us)) for boot in past)]
+        self._ran_high = [0, *accumulate(boot.length_ms + _up(boot.pace.gain_us) for boot in past)]
         self._off_low = [0, *accumulate(boot.off_low_ms for boot in known)]
         self._off_high = [0, *accumulate(boot.off_high_ms or 0 for boot in known)]
         self._unknown = [0, *accumulate(int(boot.off_high_ms is None) for boot in known)]
@@ -119,8 +128,8 @@ class History:
         high = rest_high + self._off_high[last] - self._off_high[first]
         past = len(self._ran_low) - 1
         begin = min(first, past)
-        low += self._ran_low[past] - self._ran_low[begin] + max(0, self._now_ms - _up(self._pace.lag_us))
-        high += self._ran_high[past] - self._ran_high[begin] + self._now_ms + _up(self._pace.gain_us)
+        low += self._ran_low[past] - self._ran_low[begin] + max(0, self._length_ms - _up(self._pace.lag_us))
+        high += self._ran_high[past] - self._ran_high[begin] + self._length_ms + _up(self._pace.gain_us)
         lacking = recorded is None or last - first != self._now_boot - boot
         unknown = lacking or self._unknown[last] > self._unknown[first]
         return Age(low, None if unknown else high)

@@ -17,9 +17,10 @@ from typing import Final
 from storage.catalog import runs
 from storage.catalog.database import Database
 from storage.catalog.runs import Life
-from storage.clock import Clock
+from storage.clock import Clock, read
 from storage.errors import StateLocked, StateUnusable
 from storage.failpoints import Step, reach
+from storage.ring.ballast import Ballast
 from storage.volumes.pool import Pool
 from storage.volumes.volume import VolumeSpec
 
@@ -38,6 +39,7 @@ class Held:
     database: Database
     pool: Pool
     life: Life
+    ballast: Ballast
     _undo: ExitStack
 
     def release(self) -> None:
@@ -49,17 +51,18 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) ->
     """Lock, open, begin a run; all of it or nothing."""
     with ExitStack() as undo:
         undo.callback(os.close, _lock(state))
-        database = Database(state / DATABASE_NAME)
+        ballast = Ballast(state)
+        database = Database(state / DATABASE_NAME, ballast.give)
         undo.callback(database.close)
         pool = Pool(volumes, node, database.read(runs.known_volumes))
         undo.callback(pool.close)
         for volume in pool.opened:
             meet = partial(runs.meet_volume, volume=volume.id, path=volume.path)
             database.submit(meet).result(PATIENCE_S)
-        begin = partial(runs.begin_run, boot_id=clock.boot_id, now=clock.now(), synced=clock.synced())
+        begin = partial(runs.begin_run, boot_id=clock.boot_id, reading=read(clock))
         life = database.submit(begin).result(PATIENCE_S)
         reach(Step.START_RUN)
-        return Held(database, pool, life, undo.pop_all())
+        return Held(database, pool, life, ballast, undo.pop_all())
 
 
 def _lock(state: Path) -> int:
@@ -73,7 +76,8 @@ def _lock(state: Path) -> int:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        with suppress_full():
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     except BlockingIOError as error:
         pid = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(fd)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from sqlite3 import Connection
 from typing import Final, Self, TypeVar
 
@@ -33,12 +33,15 @@ from storage.catalog import alarms, coverage, facts, gaps, holes, queries, runs
 from storage.catalog.database import Database
 from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
-from storage.clock import Clock
+from storage.clock import Clock, read
 from storage.errors import NotOpen, StoreClosed
 from storage.failpoints import Step, reach_after
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
+from storage.repair.checks import Checks
 from storage.repair.salvage import Salvager
 from storage.retention import Decision
+from storage.ring.ballast import Ballast
+from storage.ring.door import Door
 from storage.ring.sweep import Configured, Sweeper
 from storage.volumes.volume import VolumeSpec
 
@@ -74,7 +77,9 @@ class Store:
         self._stop = threading.Event()
         self._acts = Acts(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
-        self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._stop)
+        self._checks = Checks(held.database, held.life, clock, held.pool.present, self._adopt, self._stop)
+        self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
+        self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, self._stop)
         self._recovering = threading.Lock()
         self._sweeping = threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
@@ -108,6 +113,11 @@ class Store:
     def previous_end(self) -> GapCause | None:
         """How the last run that recorded ended: DAEMON_STOPPED, DAEMON_CRASH, POWER_LOSS; None before the first."""
         return self._life.previous_end
+
+    @property
+    def checks(self) -> Checks:
+        """Whether files are what the catalog says: fsck, tamper watch, findings."""
+        return self._checks
 
     @property
     def acts(self) -> Acts:
@@ -202,7 +212,9 @@ class Store:
         `configured` is asked again in each transaction that condemns, so that a floor that was raised holds at once.
         """
         with self._sweeping:
-            return self._sweeper.sweep(configured)
+            report = self._sweeper.sweep(configured)
+            self._held.ballast.tend()
+            return report
 
     def explain(self, camera: str, seq: int, configured: Mapping[str, Bounds]) -> Decision:
         """Why this segment would be kept or destroyed now: the code that a sweep runs. NotOpen if it is unknown."""
@@ -218,21 +230,31 @@ class Store:
         """
         self._stop.set()
 
+    @property
+    def door(self) -> Door:
+        """Who begins another segment, and where."""
+        return self._door
+
+    @property
+    def ballast(self) -> Ballast:
+        """What is given up when the database finds no space."""
+        return self._held.ballast
+
     def choose_volume(self) -> VolumeStatus | GapCause:
         """Where the next segments go, or why they can go nowhere.
 
         FLOOR_PROTECT where a volume is there and what it keeps may not go; DISK_FULL where others took the space;
         IO_ERROR where files cannot be removed or no volume is there. Where volumes differ, the first of these.
         """
-        return self._pool.choose(self._ring(), self._next_bytes())
+        return self._door.choose()
 
     def volumes(self) -> list[VolumeStatus]:
         """All configured volumes, those that are away included."""
-        return self._pool.statuses(self._ring(), self._next_bytes())
+        return self._door.statuses()
 
     def heartbeat(self) -> Future[None]:
         """This boot and this run lived until now; every 10 s. Resolving proves that the writer lives."""
-        return self._submit(partial(runs.heartbeat, life=self._life, now=self._clock.now()))
+        return self._submit(partial(runs.heartbeat, life=self._life, reading=read(self._clock)))
 
     def clock_stepped(self, at: Moment, synced: bool) -> Future[int]:
         """The wall clock was stepped over 0.5 s: a new epoch begins; answers its number."""
@@ -303,7 +325,9 @@ class Store:
         self._salvages.shutdown()  # those that wait come to nothing at once
         try:
             if clean:
-                self._submit(partial(runs.end_run, life=self._life, now=self._clock.now())).result(opening.PATIENCE_S)
+                self._submit(partial(runs.end_run, life=self._life, reading=read(self._clock))).result(
+                    opening.PATIENCE_S
+                )
         finally:
             self._held.release()
 
@@ -320,8 +344,8 @@ class Store:
         outcome = self._salvager.rows([row], self._pool.present(), cause, detail)
         return Salvaged(tuple(outcome.adopted), tuple(outcome.left))
 
-    def _ring(self) -> Callable[[str], tuple[int, int]]:
-        return lambda volume: self._database.read(partial(queries.ring_of_volume, volume=volume))
+    def _adopt(self, volume: str, day: PurePosixPath) -> None:
+        """What was put into a directory of one day by nobody knows whom is governed from now on."""
+        with self._recovering:
+            self._salvager.orphans_in(volume, day, self._pool.present())
 
-    def _next_bytes(self) -> list[int]:
-        return list(self._database.read(partial(queries.next_bytes, run=self.run)).values())

@@ -12,8 +12,9 @@ from typing import Final
 
 from storage.ages import age
 from storage.answers import CameraUsage
+from storage.catalog.boots import boots
 from storage.catalog.rows import GAP_SQL, SEGMENT_SQL, SegmentRow, gap_row, segment_by_seq, segment_row
-from storage.catalog.runs import Point, boots
+from storage.catalog.runs import Point
 from storage.layout import parse_segment_name
 from storage.model import Bounds, Gap, Moment, Segment
 
@@ -142,15 +143,6 @@ def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, i
     return [segment_row(row) for row in rows]
 
 
-def groups_of_volume(connection: sqlite3.Connection, volume: str) -> list[tuple[int, int, int, int]]:
-    """What lies on a volume, by camera and terms."""
-    return connection.execute(
-        "SELECT volume, camera, floor_s, ceiling_s FROM holdings"
-        " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
-        (volume,),
-    ).fetchall()
-
-
 def ring_of_volume(connection: sqlite3.Connection, volume: str) -> tuple[int, int]:
     """Segments and bytes that edged keeps on a volume."""
     count, size = connection.execute(
@@ -161,26 +153,6 @@ def ring_of_volume(connection: sqlite3.Connection, volume: str) -> tuple[int, in
     return int(count), int(size)
 
 
-def next_bytes(connection: sqlite3.Connection, run: int) -> dict[str, int]:
-    """By camera recorded in this run: the bytes its next segment will probably take, after its last three."""
-    return {
-        name: max(
-            (
-                size
-                for (size,) in connection.execute(
-                    "SELECT bytes FROM segments WHERE camera = ? AND name IS NULL AND state = 'committed'"
-                    " ORDER BY seq DESC LIMIT 3",
-                    (number,),
-                )
-            ),
-            default=0,
-        )
-        for number, name in connection.execute(
-            "SELECT number, id FROM cameras WHERE enrolled_run = ?", (run,)
-        ).fetchall()
-    }
-
-
 def open_rows(connection: sqlite3.Connection, before_run: int) -> list[SegmentRow]:
     """Segments in progress that earlier runs left."""
     rows = connection.execute(
@@ -189,11 +161,11 @@ def open_rows(connection: sqlite3.Connection, before_run: int) -> list[SegmentRo
     return [segment_row(row) for row in rows]
 
 
-def garbage_rows(connection: sqlite3.Connection, volume: str, after: int) -> list[SegmentRow]:
+def garbage_rows(connection: sqlite3.Connection, volume: str, after: int, limit: int = PAGE_MAX) -> list[SegmentRow]:
     """What is on its way out of a volume, by id; `after` is the last id of the page before, 0 for the first."""
     rows = connection.execute(
         SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? AND s.id > ? ORDER BY s.id LIMIT ?",
-        (volume, after, PAGE_MAX),
+        (volume, after, min(limit, PAGE_MAX)),
     )
     return [segment_row(row) for row in rows]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
-from storage.ages import Boot
+from storage.catalog import boots
 from storage.catalog.ledger import Leaf, enter
-from storage.clock import STEP_MS
+from storage.clock import STEP_MS, Reading
 from storage.model import GapCause, Moment
 
 SILENT_MS: Final = 30_000
@@ -53,10 +53,11 @@ class Life:
     previous_end: GapCause | None
 
 
-def begin_run(connection: sqlite3.Connection, boot_id: str, now: Moment, *, synced: bool) -> Life:
+def begin_run(connection: sqlite3.Connection, boot_id: str, reading: Reading) -> Life:
     """The daemon starts: this boot, perhaps a new one, and a new run."""
-    boot = _this_boot(connection, boot_id, now)
-    epoch = _this_epoch(connection, boot, now, synced=synced)
+    now = reading.now
+    boot = boots.this_boot(connection, boot_id, reading)
+    epoch = _this_epoch(connection, boot, now, synced=reading.synced)
     recorded_run, previous_end = _previous_end(connection, boot)
     run = connection.execute(
         "INSERT INTO runs (boot, start_wall_ms, start_boottime_ms, alive_wall_ms, alive_boottime_ms)"
@@ -67,18 +68,20 @@ def begin_run(connection: sqlite3.Connection, boot_id: str, now: Moment, *, sync
     return Life(run, boot, Point.of(boot, now), epoch, recorded_run, previous_end)
 
 
-def heartbeat(connection: sqlite3.Connection, life: Life, now: Moment) -> None:
+def heartbeat(connection: sqlite3.Connection, life: Life, reading: Reading) -> None:
     """This boot and this run lived until now."""
+    now = reading.now
     connection.execute(
         "UPDATE runs SET alive_wall_ms = ?, alive_boottime_ms = max(alive_boottime_ms, ?) WHERE number = ?",
         (now.wall_ms, now.boottime_ms, life.run),
     )
-    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (now.boottime_ms, life.boot))
+    boots.learn(connection, life.boot, reading)
 
 
-def end_run(connection: sqlite3.Connection, life: Life, now: Moment) -> None:
+def end_run(connection: sqlite3.Connection, life: Life, reading: Reading) -> None:
     """The daemon ends in order: whatever was not recording ended with it."""
-    heartbeat(connection, life, now)
+    now = reading.now
+    heartbeat(connection, life, reading)
     connection.execute("UPDATE runs SET clean = 1 WHERE number = ?", (life.run,))
     told = {"run": life.run, "boot": life.boot, "boottime_ms": now.boottime_ms, "end": True}
     enter(connection, Leaf.RUN, now.wall_ms, told)
@@ -94,18 +97,18 @@ def last_alive(connection: sqlite3.Connection, run: int) -> Point:
 
 
 def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced: bool) -> int:
-    """From `at` wall clock and boottime run side by side in a new way."""
+    """From `at` wall clock and boottime run side by side in a new way; within a boot the wall clock was stepped."""
+    before = connection.execute(
+        "SELECT wall_ms - boottime_ms FROM epochs WHERE boot = ? ORDER BY number DESC LIMIT 1", (boot,)
+    ).fetchone()
     number: int = connection.execute(
         "INSERT INTO epochs (boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?) RETURNING number",
         (boot, at.wall_ms, at.boottime_ms, synced),
     ).fetchone()[0]
+    if before is not None:
+        by_ms = at.wall_ms - at.boottime_ms - before[0]
+        enter(connection, Leaf.CLOCK, at.wall_ms, {"what": "step", "boot": boot, "epoch": number, "by_ms": by_ms})
     return number
-
-
-def boots(connection: sqlite3.Connection) -> list[Boot]:
-    """All boots this box has counted; a few hundred in its life."""
-    rows = connection.execute("SELECT number, boot_id, ran_ms, off_low_ms, off_high_ms FROM boots ORDER BY number")
-    return [Boot(*row) for row in rows]
 
 
 def known_volumes(connection: sqlite3.Connection) -> dict[Path, str]:
@@ -119,19 +122,6 @@ def meet_volume(connection: sqlite3.Connection, volume: str, path: Path) -> None
         "INSERT INTO volumes (id, path) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET path = excluded.path",
         (volume, str(path)),
     )
-
-
-def _this_boot(connection: sqlite3.Connection, boot_id: str, now: Moment) -> int:
-    row = connection.execute("SELECT number, boot_id, ran_ms FROM boots ORDER BY number DESC LIMIT 1").fetchone()
-    if row is not None and row[1] == boot_id and now.boottime_ms >= row[2]:
-        connection.execute("UPDATE boots SET ran_ms = ? WHERE number = ?", (now.boottime_ms, row[0]))
-        return int(row[0])
-    # Boottime that runs backwards under one boot id is a new boot too (a restored virtual machine).
-    number: int = connection.execute(
-        "INSERT INTO boots (boot_id, ran_ms) VALUES (?, ?) RETURNING number", (boot_id, now.boottime_ms)
-    ).fetchone()[0]
-    enter(connection, Leaf.BOOT, now.wall_ms, {"boot": number, "id": boot_id, "boottime_ms": now.boottime_ms})
-    return number
 
 
 def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synced: bool) -> int:

@@ -13,8 +13,8 @@ import pytest
 
 from storage.catalog import coverage
 from storage.catalog import database as module
+from storage.catalog.boots import boots
 from storage.catalog.database import Database
-from storage.catalog.runs import boots
 from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
 
 DEADLINE_S = 10.0

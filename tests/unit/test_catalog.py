@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from storage.answers import Severity, Tail
-from storage.catalog import alarms, coverage, facts, gaps, holes, queries, runs
+from storage.catalog import alarms, boots, coverage, facts, gaps, holes, queries, runs
 from storage.catalog.migrations import migrate
 from storage.catalog.rows import camera_row, segment_by_id, segment_by_seq
 from storage.catalog.runs import Life, Point
+from storage.clock import Reading
 from storage.errors import NotOpen, UnknownCamera
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 
@@ -38,7 +39,7 @@ class Book:
         self.life = self.start("boot-1", at(0))
 
     def start(self, boot_id: str, now: Moment) -> Life:
-        self.life = runs.begin_run(self.db, boot_id, now, synced=True)
+        self.life = runs.begin_run(self.db, boot_id, Reading(now, synced=True))
         return self.life
 
     def enrol(self, now: Moment, camera: str = "lobby") -> Tail:
@@ -374,7 +375,7 @@ def test_a_row_of_an_earlier_run_covers_no_downtime(book: Book) -> None:
     """Its volume is away, and its camera was taken out of the configuration: no gap says when it ended."""
     book.enrol(at(0))
     book.open(1, at(0))
-    runs.heartbeat(book.db, book.life, at(10))
+    runs.heartbeat(book.db, book.life, Reading(at(10)))
     book.start("boot-1", at(7200))
     assert book.coverage(7300) == (0, 0, 7_300_000)
     book.enrol(at(7300))
@@ -396,9 +397,9 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
     book.enrol(at(0))
     book.open(1, at(0))
     book.close(1, at(10))
-    runs.heartbeat(book.db, book.life, at(11))
+    runs.heartbeat(book.db, book.life, Reading(at(11)))
     if clean:
-        runs.end_run(book.db, book.life, at(11))
+        runs.end_run(book.db, book.life, Reading(at(11)))
     begin = at(60) if boot == "boot-1" else Moment(WALL + 60_000, 5000)
     book.start(boot, begin)
     assert book.life.previous_end == cause
@@ -409,7 +410,7 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
 def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.UNREACHABLE, at(2))
-    runs.heartbeat(book.db, book.life, at(40))
+    runs.heartbeat(book.db, book.life, Reading(at(40)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 40, "unreachable"), (40, 60, "daemon-crash"), (60, None, "starting")]
@@ -418,7 +419,7 @@ def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
 def test_a_gap_of_stopping_goes_on_to_the_next_start(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.DAEMON_STOPPED, at(2))
-    runs.end_run(book.db, book.life, at(3))
+    runs.end_run(book.db, book.life, Reading(at(3)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 60, "daemon-stopped"), (60, None, "starting")]
@@ -477,14 +478,14 @@ def test_enrolled_again_in_one_run_the_state_goes_on(book: Book) -> None:
 
 
 def test_boottime_that_runs_backwards_is_a_new_boot(book: Book) -> None:
-    runs.heartbeat(book.db, book.life, at(100))
+    runs.heartbeat(book.db, book.life, Reading(at(100)))
     assert book.start("boot-1", at(100)).boot == 1
     assert book.start("boot-1", at(40)).boot == 2
-    assert [boot.ran_ms for boot in runs.boots(book.db)] == [100_000, 40_000]
+    assert [boot.ran_ms for boot in boots.boots(book.db)] == [100_000, 40_000]
 
 
 def test_the_epoch_goes_on_unless_the_clock_was_stepped(book: Book) -> None:
-    runs.heartbeat(book.db, book.life, at(100))
+    runs.heartbeat(book.db, book.life, Reading(at(100)))
     assert book.start("boot-1", at(110)).epoch == 1
     assert book.start("boot-1", at(120, wall_offset_s=0.4)).epoch == 1
     assert book.start("boot-1", at(130, wall_offset_s=2)).epoch == 2
@@ -552,7 +553,7 @@ def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
 ) -> None:
     book.enrol(at(0))
     book.open(1, at(4))
-    runs.heartbeat(book.db, book.life, at(10))
+    runs.heartbeat(book.db, book.life, Reading(at(10)))
     book.start(boot, at(now))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
