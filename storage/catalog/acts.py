@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from storage.ages import age
-from storage.catalog.runs import Point, boots
+from storage.catalog.boots import boots
+from storage.catalog.runs import Point
 
 Arguments: TypeAlias = Mapping[str, "str | int"]
 
