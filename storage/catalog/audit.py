@@ -20,10 +20,15 @@ UNSOUND_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row with the number of pins that hold it."""
+    """A row with the pins that hold it."""
 
     row: SegmentRow
     pins: int
+    """As its row counts them."""
+    held: int = 0
+    """As they are."""
+    linked: int = 0
+    """As far as they have linked its file."""
 
 
 def rows_after(
@@ -31,7 +36,7 @@ def rows_after(
 ) -> tuple[list[Claimed], int | None]:
     """Segments by id, whatever their state; and the last id looked at, None at the end. Of one camera: fewer."""
     ids = connection.execute(
-        "SELECT id, pins, camera FROM segments WHERE id > ? ORDER BY id LIMIT ?", (after, min(limit, PAGE_MAX))
+        "SELECT id, pins FROM segments WHERE id > ? ORDER BY id LIMIT ?", (after, min(limit, PAGE_MAX))
     ).fetchall()
     if not ids:
         return [], None
@@ -41,7 +46,14 @@ def rows_after(
             segment_row, connection.execute(SEGMENT_SQL + "WHERE s.id > ? AND s.id <= ?", (after, ids[-1][0]))
         )
     }
-    found = [Claimed(rows[number], pins) for number, pins, _ in ids if number in rows]
+    held = {
+        segment: counts
+        for segment, *counts in connection.execute(
+            "SELECT segment, count(*), sum(linked) FROM pinned WHERE segment > ? AND segment <= ? GROUP BY segment",
+            (after, ids[-1][0]),
+        )
+    }
+    found = [Claimed(rows[number], pins, *held.get(number, (0, 0))) for number, pins in ids if number in rows]
     return [one for one in found if camera is None or one.row.camera == camera], ids[-1][0]
 
 
@@ -50,7 +62,7 @@ def claimed(connection: sqlite3.Connection, segment: int) -> Claimed | None:
     row = connection.execute(SEGMENT_SQL + "WHERE s.id = ?", (segment,)).fetchone()
     if row is None:
         return None
-    return Claimed(segment_row(row), _pins(connection, segment))
+    return _with_pins(connection, segment_row(row))
 
 
 def claims_of(
@@ -61,7 +73,7 @@ def claims_of(
     for relative in paths:
         row = _row_of(connection, volume, relative)
         if row is not None:
-            found[relative] = Claimed(row, _pins(connection, row.id))
+            found[relative] = _with_pins(connection, row)
     return found
 
 
@@ -86,11 +98,16 @@ def rows_of_day(connection: sqlite3.Connection, volume: str, directory: PurePosi
         (directory.parts[0], directory.name, directory.name, PAGE_MAX),
     ).fetchall()
     found = [row for row in map(segment_row, rows) if row.volume == volume and row.relative.parent == directory]
-    return [Claimed(row, _pins(connection, row.id)) for row in found]
+    return [_with_pins(connection, row) for row in found]
 
 
-def _pins(connection: sqlite3.Connection, segment: int) -> int:
-    return int(connection.execute("SELECT pins FROM segments WHERE id = ?", (segment,)).fetchone()[0])
+def _with_pins(connection: sqlite3.Connection, row: SegmentRow) -> Claimed:
+    counts = connection.execute(
+        "SELECT pins, (SELECT count(*) FROM pinned WHERE segment = id),"
+        " (SELECT count(*) FROM pinned WHERE segment = id AND linked = 1) FROM segments WHERE id = ?",
+        (row.id,),
+    ).fetchone()
+    return Claimed(row, *counts)
 
 
 def size_of_ring(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -125,6 +125,9 @@ class Row:
     state: SegmentState
     bytes: int
     pins: int
+    """How many pins hold it: so many more names may lead to its file."""
+    linked: int
+    """How many of these have linked it: so many more must."""
 
     @property
     def settled(self) -> bool:
@@ -141,7 +144,7 @@ def of_row(row: Row, seen: Seen | None, uid: int) -> list[Kind]:
     if not seen.regular:
         return [Kind.STRANGE]
     wrong = [Kind.SIZE] if seen.size != row.bytes else []
-    if seen.links != 1 + row.pins:
+    if not 1 + row.linked <= seen.links <= 1 + row.pins:
         wrong.append(Kind.LINK)
     return wrong + ([Kind.MODE] if is_loose(seen, uid) else [])
 

@@ -15,16 +15,15 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.ages import Boot, age
+from storage.ages import History
 from storage.catalog import audit, coverage
 from storage.catalog.coverage import Reader
 from storage.catalog.queries import PAGE_MAX
-from storage.catalog.runs import Point, boots
 from storage.files.segmentfile import read_identity
 from storage.layout import IDENTITY_NAME
 from storage.model import Bounds, SegmentState
-from storage.repair.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, Row, is_loose
-from storage.repair.look import Disk, Looker, Pace, Stopped, fault, look_at, names, unpaced
+from storage.repair.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, is_loose
+from storage.repair.look import Disk, Looker, Pace, Stopped, fault, look_at, names, row_of, unpaced
 from storage.retention import effective
 
 FAULTS_MAX: Final = 1000
@@ -85,7 +84,10 @@ class Site:
 
     read: Reader
     disks: Mapping[str, Disk]
-    now: Point
+    now_ms: int
+    """Wall clock."""
+    history: Callable[[], History]
+    """From which ages are told now; made anew as a long run goes on."""
     uid: int
     configured: Mapping[str, Bounds]
     live: bool = False
@@ -188,7 +190,7 @@ class Fsck:
         for camera, since_ms, until_ms in self._site.read(audit.cameras):
             if self._scope.camera not in (None, camera):
                 continue
-            found = coverage.of(self._site.read, camera, since_ms, until_ms, self._site.now.wall_ms)
+            found = coverage.of(self._site.read, camera, since_ms, until_ms, self._site.now_ms)
             self._breathe()
             if found.unexplained_ms >= UNEXPLAINED_MS:
                 what = f"{found.unexplained_ms / 1000:.1f} s are neither recorded nor explained"
@@ -216,10 +218,10 @@ class Fsck:
 
     def _rows(self) -> None:
         after: int | None = 0
-        history = self._site.read(boots)
         while after is not None:
             began = time.monotonic()
             claims, after = self._site.read(partial(audit.rows_after, after=after, camera=self._scope.camera))
+            history = self._site.history()
             for claim in claims:
                 if self._scope.volume not in (None, claim.row.volume, str(claim.row.volume_path)):
                     continue
@@ -243,19 +245,22 @@ class Fsck:
         if kinds:
             self._suspect(disk, claim.row.relative)
 
-    def _terms(self, claim: audit.Claimed, history: Sequence[Boot]) -> None:
+    def _terms(self, claim: audit.Claimed, history: History) -> None:
         """S1 and S3, by the low bound of the age."""
-        row, now = claim.row, self._site.now
+        row = claim.row
         where = str(row.relative)
+        if claim.pins != claim.held or (claim.pins and row.state is SegmentState.GARBAGE):
+            what = f"segment {row.seq} of {row.camera} ({row.state}) counts {claim.pins} pins, {claim.held} hold it"
+            self._report.add(Fault(Kind.PIN, row.volume, where, what, "stop edged, then `edgectl rebuild`", row.id))
         bounds = effective(row.bounds, self._site.configured.get(row.camera))
         if row.state is SegmentState.GARBAGE:
-            end = age(history, row.end.boot, row.end.boottime_ms, now.boot, now.boottime_ms)
+            end = history.age(row.end.boot, row.end.boottime_ms)
             if end.high_ms is not None and end.high_ms < row.bounds.floor_s * 1000:
                 what = f"segment {row.seq} of {row.camera} is being destroyed before its floor"
                 action = 'only `on_full = "overwrite"` may do that, and leaves a leaf: see `edgectl alarms`'
                 self._report.add(Fault(Kind.FLOOR, row.volume, where, what, action, row.id))
-        elif Row(row.state, 0, 0).settled and claim.pins == 0 and row.volume in self._site.disks:
-            start = age(history, row.start.boot, row.start.boottime_ms, now.boot, now.boottime_ms)
+        elif row_of(claim).settled and claim.pins == 0 and row.volume in self._site.disks:
+            start = history.age(row.start.boot, row.start.boottime_ms)
             down_ms = max(0, (start.high_ms or start.low_ms) - start.low_ms)
             late_ms = start.low_ms - bounds.ceiling_s * 1000 - LATE_MS - down_ms // LATE_SHARE
             if self._site.live and late_ms > 0:

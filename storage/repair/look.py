@@ -92,7 +92,7 @@ class Looker:
 
     def kinds(self, disk: Disk, relative: PurePosixPath, claim: Claimed | None, seen: Seen | None) -> list[Kind]:
         """What is wrong but for the content."""
-        row = None if claim is None else Row(claim.row.state, claim.row.bytes, claim.pins)
+        row = None if claim is None else row_of(claim)
         if row is not None and row.settled and not relative.name.endswith(PART_SUFFIX):
             return self._explained(disk, row, seen, of_row(row, seen, self._uid))
         if seen is None:
@@ -104,7 +104,7 @@ class Looker:
 
     def content(self, disk: Disk, relative: PurePosixPath, claim: Claimed) -> list[Kind]:
         """CONTENT or UNREADABLE, if it is; of a settled row only."""
-        if claim.row.sha256 is None or not Row(claim.row.state, 0, 0).settled or relative.name.endswith(PART_SUFFIX):
+        if claim.row.sha256 is None or not row_of(claim).settled or relative.name.endswith(PART_SUFFIX):
             return []
         try:
             same = self._sha256(disk, relative) == claim.row.sha256
@@ -120,10 +120,11 @@ class Looker:
         """Names under `.pins` are ours; one that is on its way, or whose pin was never placed, is no stranger's."""
         if Kind.LINK not in kinds or seen is None:
             return kinds
-        ours = 1 + pinned_names(disk, seen.inode)
-        if seen.links >= 1 + row.pins and seen.links == ours:
+        if seen.links < 1 + row.linked:
+            return [Kind.PIN if kind is Kind.LINK else kind for kind in kinds]
+        if seen.links == 1 + pinned_names(disk, seen.inode):
             return [kind for kind in kinds if kind is not Kind.LINK]
-        return [Kind.PIN if kind is Kind.LINK and seen.links < 1 + row.pins else kind for kind in kinds]
+        return kinds
 
     def _claim(self, disk: Disk, relative: PurePosixPath) -> Claimed | None:
         if len(relative.parts) != 3:
@@ -145,6 +146,11 @@ class Looker:
             with suppress(OSError):
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # others need the memory more
         return digest.digest()
+
+
+def row_of(claim: Claimed) -> Row:
+    """A row as it is compared."""
+    return Row(claim.row.state, claim.row.bytes, claim.pins, claim.linked)
 
 
 def fault(disk: Disk, relative: PurePosixPath, kind: Kind, claim: Claimed | None) -> Fault:

@@ -109,15 +109,31 @@ class Salvager:
             if self._stop.is_set():
                 break
             days = _days(today, newest_wall_ms)
-            listing = _list({(volume, PurePosixPath(camera, day)) for volume in volumes for day in days}, volumes)
-            vouched = self._vouched(camera, listing.entries)
-            for repair in reconcile(listing, (), vouched):
-                if self._stop.is_set():
-                    break
-                with self._told(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
-                    self._adopt_orphan(repair, camera, volumes[repair.volume].path, outcome)
+            directories = {(volume, PurePosixPath(camera, day)) for volume in volumes for day in days}
+            self._orphans_of(camera, directories, volumes, outcome)
         outcome.again = outcome.again or self._stop.is_set()
         return outcome
+
+    def orphans_in(self, volume: str, day: PurePosixPath, volumes: Mapping[str, Volume]) -> Outcome:
+        """Adopt what lies in a camera's directory of one day without a row."""
+        outcome = Outcome()
+        self._orphans_of(day.parts[0], {(volume, day)}, volumes, outcome)
+        return outcome
+
+    def _orphans_of(
+        self,
+        camera: str,
+        directories: Iterable[tuple[str, PurePosixPath]],
+        volumes: Mapping[str, Volume],
+        outcome: Outcome,
+    ) -> None:
+        listing = _list(directories, volumes)
+        vouched = self._vouched(camera, listing.entries)
+        for repair in reconcile(listing, (), vouched):
+            if self._stop.is_set():
+                break
+            with self._told(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
+                self._adopt_orphan(repair, camera, volumes[repair.volume].path, outcome)
 
     def _vouched(self, camera: str, entries: Sequence[Entry]) -> set[tuple[str, PurePosixPath]]:
         """The final paths in a listing that have a row; asked after the listing was made."""

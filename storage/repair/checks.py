@@ -1,0 +1,246 @@
+"""The desk of all who look at files (`Store.checks`): tamper watch, rescan, fsck, and what they found.
+
+Blocking and thread-safe; one look at a time but for `fsck`, which has a run of its own. Keeps S4's second half: what
+differs becomes a finding, a leaf and, through `tampered`, an alarm, and ceases to be one when the file is as it was.
+Reading a file's content is paced: recording needs the disks more.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from storage.catalog import audit, boots, findings
+from storage.catalog.database import Database
+from storage.catalog.findings import End, Finding, Rescan, Tampered
+from storage.catalog.runs import Life
+from storage.clock import Clock
+from storage.errors import StoreBusy
+from storage.files.idle import become_idle
+from storage.model import Bounds
+from storage.repair.compare import FOUND, QUARANTINE_SUFFIX, Fault, Kind, is_segment
+from storage.repair.fsck import Fsck, Report, Scope, Site
+from storage.repair.look import Disk, Looker, Stopped, look_at, names
+from storage.repair.rescan import Round
+from storage.repair.tamper import Look, Touched, how_closely
+
+PAUSE_SHARE: Final = 2.0
+"""After each stretch of work on a disk so many times as long is waited: at most a third of the disk is ours."""
+PAUSE_MAX_S: Final = 5.0
+"""A read that took very long was not all our doing."""
+PASS_PAUSE_MS: Final = 3_600_000
+"""A small ring is not looked at without end: once an hour is enough."""
+REVIEWED: Final = 100
+"""Standing findings looked at again in a round."""
+
+
+Adopt = Callable[[str, PurePosixPath], object]
+"""Take what lies in a directory of a volume without a row into the catalog, unproven or quarantined."""
+
+
+class Checks:
+    """See the module."""
+
+    def __init__(
+        self,
+        database: Database,
+        life: Life,
+        clock: Clock,
+        pool: Callable[[], Mapping[str, Any]],
+        adopt: Adopt,
+        stop: threading.Event,
+    ) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._present = pool
+        self._adopt = adopt
+        self._stop = stop
+        self._looker = Looker(database.read, os.geteuid(), self._pause)
+        self._looking = threading.Lock()
+        self._checking = threading.Lock()
+        self._reviewed = 0
+        self._round_s: float | None = None
+        self._passed_ms: int | None = None
+        """Boottime at the end of the last pass of this run."""
+
+    def examine(self, touched: Sequence[Touched]) -> int:
+        """Look at what something happened to; how many findings that made. What does not belong there is adopted."""
+        new = 0
+        with self._idle():
+            disks = self._present()
+            for one in touched:
+                disk = disks.get(one.volume)
+                look = how_closely(one.relative, one.what, directory=one.directory)
+                if disk is None or look is Look.NONE:
+                    continue
+                with _lenient():
+                    if look is Look.CAMERA:
+                        new += sum(self._day(disk, day) for day, _ in names(disk, one.relative))
+                    elif look is Look.DAY:
+                        new += self._day(disk, one.relative)
+                    new += self._name(disk, one.relative, deep=look is Look.DEEP)
+        return new
+
+    def _day(self, disk: Disk, day: PurePosixPath) -> int:
+        """Everything in a directory, and everything that should be."""
+        should = {
+            claim.row.relative
+            for claim in self._database.read(partial(audit.rows_of_day, volume=disk.id, directory=day))
+        }
+        there = {relative for relative, _ in names(disk, day)}
+        return sum(self._name(disk, relative, deep=False) for relative in sorted(should | there))
+
+    def _name(self, disk: Disk, relative: PurePosixPath, *, deep: bool) -> int:
+        faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
+        if any(fault.kind in (Kind.APPEARED, Kind.STRANGE) for fault in faults):
+            self._database.submit(lambda _: None).result()  # its row may be on its way to the writer
+            faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
+        new = self.enter(faults)
+        if any(fault.kind is Kind.APPEARED for fault in faults) and is_segment(relative.name):
+            self._adopt(disk.id, relative.parent)
+        kinds = {fault.kind for fault in faults}
+        for finding in self._database.read(partial(findings.standing_at, volume=disk.id, path=relative)):
+            if finding.kind not in kinds:
+                self._review(disk, finding)
+        return new
+
+    def enter(self, faults: Sequence[Fault]) -> int:
+        """Make findings of these, as far as they are of files; how many are new."""
+        now_ms = self._clock.now().wall_ms
+        new = 0
+        for fault in faults:
+            if fault.kind in FOUND:
+                finding = Finding(0, fault.volume, PurePosixPath(fault.where), fault.kind, fault.segment, now_ms)
+                new += self._database.submit(partial(findings.found, finding=finding)).result()
+        return new
+
+    def rescan(self) -> bool:
+        """One round; True while a pass is under way. Standing findings are looked at again, too."""
+        with self._idle():
+            now = self._clock.now()
+            at = self._database.read(findings.rescan)
+            if at.done and self._passed_ms is not None and now.boottime_ms - self._passed_ms < PASS_PAUSE_MS:
+                self.review()
+                return False
+            if at.done:
+                at = Rescan(now.wall_ms, at.began_ms, 0, "", done=False)
+            since_s = 0.0 if self._round_s is None else time.monotonic() - self._round_s
+            self._round_s = time.monotonic()
+            disks = self._present()
+            judge = Round(self._database.read, self._looker, disks, self._judge)
+            at = judge.go(at, since_s, self._pause)
+            self._database.submit(partial(findings.remember_rescan, to=at)).result()
+            if at.done:
+                self._passed_ms = now.boottime_ms
+            self.review()
+        return not at.done
+
+    def again(self) -> None:
+        """Something may have been overlooked: the next pass begins as soon as this one is done."""
+        self._passed_ms = None
+
+    def _judge(self, disk: Disk, relative: PurePosixPath, deep: bool) -> None:
+        with _lenient():
+            self._name(disk, relative, deep=deep)
+
+    def review(self) -> None:
+        """Some of the standing findings, in turn: is it as it was again, or has its time come?"""
+        disks = self._present()
+        page = self._database.read(partial(findings.standing, after=self._reviewed, limit=REVIEWED))
+        self._reviewed = page[-1].id if len(page) == REVIEWED else 0
+        for finding in page:
+            disk = disks.get(finding.volume)
+            if disk is not None:
+                with _lenient():
+                    self._review(disk, finding)
+
+    def _review(self, disk: Disk, finding: Finding) -> None:
+        end = self._end_of(disk, finding)
+        if end is not None:
+            now_ms = self._clock.now().wall_ms
+            self._database.submit(partial(findings.settle, finding=finding, end=end, now_ms=now_ms)).result()
+
+    def _end_of(self, disk: Disk, finding: Finding) -> End | None:
+        """None while it stands. What did not belong there does not belong there because it was taken in."""
+        if finding.kind in (Kind.APPEARED, Kind.STRANGE):
+            aside = finding.path.with_name(finding.path.name + QUARANTINE_SUFFIX)
+            return None if look_at(disk, finding.path) or look_at(disk, aside) else End.AGREES
+        if finding.segment is not None:
+            claim = self._database.read(partial(audit.claimed, segment=finding.segment))
+            if claim is None:
+                return End.DESTROYED
+        deep = finding.kind in (Kind.CONTENT, Kind.UNREADABLE)
+        kinds = {fault.kind for fault in self._looker.look(disk, finding.path, deep=deep)}
+        return None if finding.kind in kinds or kinds & {Kind.MISSING, Kind.SIZE} else End.AGREES
+
+    def tampered(self) -> list[Tampered]:
+        """Volumes with findings, for the alarms; cheap."""
+        return self._database.read(findings.tampered)
+
+    def fsck(
+        self,
+        scope: Scope,
+        configured: Mapping[str, Bounds],
+        progress: Callable[[Mapping[str, Any]], None],
+        gone: threading.Event,
+    ) -> Report:
+        """Everything, at that level; findings are entered. StoreBusy while another one runs, Stopped when `gone`."""
+        if not self._checking.acquire(blocking=False):
+            raise StoreBusy("another fsck is running", "wait for it to end")
+        try:
+            become_idle()
+
+            def wait(seconds: float) -> None:
+                if self._stop.is_set() or gone.wait(seconds):
+                    raise Stopped
+
+            history = partial(boots.history, boot=self._life.boot, clock=self._clock)
+            site = Site(
+                self._database.read,
+                self._present(),
+                self._clock.now().wall_ms,
+                lambda: self._database.read(history),
+                os.geteuid(),
+                configured,
+                live=True,
+            )
+            report = Fsck(site, scope, pace=lambda s: wait(pause_after(s)), progress=progress, wait=wait).run()
+            self.enter(report.faults)
+            return report
+        finally:
+            self._checking.release()
+
+    @contextmanager
+    def _idle(self) -> Iterator[None]:
+        """One look at a time; a stop ends it between two blocks, and it is done again later."""
+        with self._looking:
+            become_idle()
+            try:
+                yield
+            except Stopped:
+                return
+
+    def _pause(self, worked_s: float) -> None:
+        if self._stop.wait(pause_after(worked_s)):
+            raise Stopped
+
+
+def pause_after(worked_s: float) -> float:
+    """How long to wait after so much work on a disk."""
+    return min(PAUSE_MAX_S, worked_s * PAUSE_SHARE)
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """A file that cannot be looked at now is looked at by the next rescan; a volume that is away says so itself."""
+    try:
+        yield
+    except OSError:
+        return

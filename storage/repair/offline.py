@@ -1,0 +1,117 @@
+"""The files of a store whose daemon is down, held and read, never written. Blocking.
+
+Takes the lock of the state directory, so that no daemon starts meanwhile, and that of each volume that is found where
+the database last met it. Whoever calls must be the owner of the state directory (`edged.cli.owner`): SQLite makes files
+beside a database even to read it, and the daemon could not use those of somebody else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from storage.ages import History
+from storage.catalog import boots
+from storage.catalog.audit import volumes_with_footage
+from storage.clock import Clock
+from storage.errors import DatabaseDamaged, StateLocked, StateUnusable
+from storage.files.segmentfile import read_identity
+from storage.model import Bounds
+from storage.opening import DATABASE_NAME, LOCK_NAME
+from storage.repair.fsck import Site
+
+T = TypeVar("T")
+
+START_ONCE: Final = "start edged once, which puts it in order"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The database, for reading only."""
+
+    path: Path
+
+    def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
+        try:
+            with closing(sqlite3.connect(f"file:{quote(str(self.path))}?mode=ro", uri=True)) as connection:
+                connection.isolation_level = None
+                connection.execute("BEGIN")
+                return query(connection)
+        except sqlite3.OperationalError as error:
+            if "no such" in str(error):
+                raise DatabaseDamaged(f"{self.path} is of an earlier version ({error})", START_ONCE) from error
+            raise StateUnusable(f"{self.path} cannot be read ({error})", START_ONCE) from error
+        except sqlite3.DatabaseError as error:
+            raise DatabaseDamaged(f"{self.path} is damaged ({error})", START_ONCE) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A volume as its open directory."""
+
+    id: str
+    path: Path
+    fd: int
+
+    @contextmanager
+    def held(self) -> Iterator[int]:
+        yield self.fd
+
+
+@contextmanager
+def opened(state: Path, clock: Clock, configured: Mapping[str, Bounds]) -> Iterator[Site]:
+    """Everything there is to check. StateLocked while a daemon runs, StateUnusable, DatabaseDamaged."""
+    with ExitStack() as undo:
+        undo.callback(os.close, _locked(state))
+        read = Reading(state / DATABASE_NAME)
+        disks: dict[str, Held] = {}
+        for volume, path in read(volumes_with_footage).items():
+            fd = _volume(Path(path), volume)
+            if fd is not None:
+                undo.callback(os.close, fd)
+                disks[volume] = Held(volume, Path(path), fd)
+
+        def history() -> History:
+            known = read(boots.boots)
+            now, last = clock.now(), known[-1] if known else None
+            number = 1 if last is None else last.number + (last.boot_id != clock.boot_id)
+            return History(known, number, now.boottime_ms, clock.lead_us())
+
+        yield Site(read, disks, clock.now().wall_ms, history, os.geteuid(), configured)
+
+
+def _locked(state: Path) -> int:
+    try:
+        fd = os.open(state / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        what = f"{state} is no state directory of edged ({error.strerror})"
+        raise StateUnusable(what, "name the configuration that edged runs with: --config FILE") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise StateLocked(f"edged uses {state}", "ask it: leave out --socket, or stop it first") from error
+    return fd
+
+
+def _volume(path: Path, volume: str) -> int | None:
+    """Its directory, locked; None when it is not there, or is another one."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if read_identity(fd).get("volume") == volume:
+            return fd
+    except (OSError, ValueError):
+        pass
+    os.close(fd)
+    return None

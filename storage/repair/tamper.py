@@ -1,0 +1,74 @@
+"""What an event on a volume may mean, and how closely to look. Pure; imports `storage.layout` and `compare`.
+
+Nobody keeps a list of the daemon's own doings: what happens to a file is judged, a moment later, by what the catalog
+says of its name (`storage.repair.look`). Here it is only told what needs no look at all, and what needs to be read:
+a commit is a rename from `.part`, and the file that a worker has just hashed is not hashed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from pathlib import PurePosixPath
+
+from storage.layout import PART_SUFFIX
+from storage.repair.compare import OUR_NAMES, is_day
+
+
+class Touch(StrEnum):
+    """What the kernel told of a name."""
+
+    WRITTEN = "written"
+    CLOSED = "closed"
+    """By somebody who could have written."""
+    NAMED = "named"
+    """Made, or moved to here."""
+    COMPLETED = "completed"
+    """Moved to here from the same name in progress: what a commit does."""
+    GONE = "gone"
+    """Removed, or moved away."""
+
+
+class Look(IntEnum):
+    """How closely."""
+
+    NONE = 0
+    SHALLOW = 1
+    """Is it there, how large, whose."""
+    DEEP = 2
+    """And its content."""
+    DAY = 3
+    """It is a directory of a day: everything in it, and everything that should be."""
+    CAMERA = 4
+    """It is a camera's directory: each of its days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A name on a volume and all that happened to it since it was last looked at."""
+
+    volume: str
+    relative: PurePosixPath
+    what: frozenset[Touch]
+    directory: bool = False
+
+    def and_then(self, what: Touch) -> Touched:
+        return Touched(self.volume, self.relative, self.what | {what}, self.directory)
+
+
+def how_closely(relative: PurePosixPath, what: Collection[Touch], *, directory: bool) -> Look:
+    """Which look an event is worth."""
+    depth = len(relative.parts)
+    if relative.parts[0] in OUR_NAMES:
+        return Look.NONE  # the volume's identity is looked at each second; pins and mirror are checked as a whole
+    if directory:
+        days = {1: Look.CAMERA, 2: Look.DAY if is_day(relative.name) else Look.SHALLOW}
+        return days.get(depth, Look.SHALLOW)
+    if relative.name.endswith(PART_SUFFIX):
+        return Look.SHALLOW if Touch.NAMED in what else Look.NONE
+    if Touch.WRITTEN in what:
+        return Look.DEEP
+    if Touch.COMPLETED in what:
+        return Look.SHALLOW
+    return Look.DEEP if {Touch.CLOSED, Touch.NAMED} & set(what) else Look.SHALLOW
