@@ -147,10 +147,10 @@ class Fleet:
             if berth.runner is not None and not isinstance(terms, GapCause):
                 berth.runner.set_terms(terms)
 
-    def cut(self, reason: str) -> None:
-        """Begin a new segment on every camera at its next key frame."""
-        for berth in self._berths.values():
-            if berth.runner is not None:
+    def cut(self, reason: str, cameras: Collection[str] | None = None) -> None:
+        """Begin a new segment on these cameras, or on all, at the next key frame."""
+        for camera, berth in self._berths.items():
+            if berth.runner is not None and (cameras is None or camera in cameras):
                 berth.runner.cut(reason)
 
     async def stop(self) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from recorder import messages
-from storage.answers import VolumeState, VolumeStatus
+from storage.answers import Outlook, VolumeStatus
 from storage.model import Bounds, Closing, GapCause, Moment, Opening
 from storage.store import Store
 
@@ -25,13 +25,16 @@ LOOK_EVERY_S: Final = 1.0
 class StoreKeeper:
     """Keeps the footage of all cameras in one store (recorder.books.Keeper)."""
 
-    def __init__(self, store: Store, bounds: Callable[[str], Bounds]) -> None:
+    def __init__(
+        self, store: Store, bounds: Callable[[str], Bounds], priorities: Callable[[], Mapping[str, int]]
+    ) -> None:
+        """`priorities` of the cameras that are to be recorded: the smallest stops first when nothing fits any more."""
         self._store = store
         self._bounds = bounds
+        self._priorities = priorities
         self._epoch = store.epoch
         self._synced = False
-        self._chosen: VolumeStatus | GapCause = GapCause.STARTING
-        self._volumes: dict[str, VolumeStatus] = {}
+        self._seen = Outlook(GapCause.STARTING, (), frozenset(), {}, frozenset(), tight=False)
         self.committed = asyncio.Event()
         """Set at each commit: the sweep may have something to do."""
 
@@ -40,15 +43,29 @@ class StoreKeeper:
         self._epoch, self._synced = epoch, synced
 
     async def look(self) -> bool:
-        """See how the volumes are; True when the next segments go elsewhere than before."""
-        before = self._chosen
-        self._chosen, statuses = await asyncio.to_thread(lambda: (self._store.choose_volume(), self._store.volumes()))
-        self._volumes = {status.id: status for status in statuses}
-        return _id_of(before) != _id_of(self._chosen)
+        """See how the volumes are; True when next segments go elsewhere than before, or may begin again."""
+        before = self._seen
+        self._seen = seen = await asyncio.to_thread(self._store.door.look, self._priorities())
+        self._tell(before, seen)
+        if seen.tight:
+            self.committed.set()
+        return _id_of(before.chosen) != _id_of(seen.chosen) or bool(before.stopped.keys() - seen.stopped.keys())
+
+    @property
+    def to_cut(self) -> frozenset[str]:
+        """Cameras whose segments in progress must end at once: the disk has no room even for what is begun."""
+        return self._seen.at_once
+
+    def _tell(self, before: Outlook, seen: Outlook) -> None:
+        if stops := sorted(seen.stopped.keys() - before.stopped.keys()):
+            causes = ", ".join(sorted({seen.stopped[camera].value for camera in stops}))
+            log.warning("no room (%s): these cameras begin no further segment: %s", causes, ", ".join(stops))
+        if starts := sorted(before.stopped.keys() - seen.stopped.keys()):
+            log.info("there is room again for %s", ", ".join(starts))
 
     async def terms(self, camera: str) -> messages.Terms | GapCause:
         """What the next segments of this camera are recorded under, or why they may not be."""
-        chosen = self._chosen
+        chosen = self._seen.stopped.get(camera, self._seen.chosen)
         if isinstance(chosen, GapCause):
             return chosen
         bounds = self._bounds(camera)
@@ -67,10 +84,11 @@ class StoreKeeper:
         return tail.next_seq, tail.previous_sha256
 
     async def open(self, camera: str, opening: messages.Opening) -> messages.Granted | messages.Refused:
-        """Write the `open` row; only then may the file appear. Refused when its volume takes no more."""
+        """Write the `open` row; only then may the file appear. Refused when its volume, or nobody, takes it."""
         terms = opening.terms
-        status = self._volumes.get(terms.volume)
-        if status is None or status.state is not VolumeState.IN_SERVICE:
+        if (stopped := self._seen.stopped.get(camera)) is not None:
+            return messages.Refused(seq=opening.seq, cause=stopped)
+        if terms.volume not in self._seen.takes:
             return messages.Refused(seq=opening.seq, cause=self._refusal(terms.volume))
         fact = Opening(
             camera=camera,
@@ -86,7 +104,7 @@ class StoreKeeper:
 
     def _refusal(self, volume: str) -> GapCause:
         """What is wrong with this volume; of one that is not known any more, only that it cannot be written."""
-        status = self._volumes.get(volume)
+        status = next((status for status in self._seen.volumes if status.id == volume), None)
         return (status.cause if status else None) or GapCause.IO_ERROR
 
     async def close(self, camera: str, closed: messages.Closed) -> None:

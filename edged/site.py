@@ -87,6 +87,7 @@ class Site:
         """Where the next segments go: the workers hear of it before they begin them."""
         if await self._keeper.look():
             await self._fleet.renew_terms()
+        self._fleet.cut("no room for what is begun", self._keeper.to_cut)
 
     async def watch_clock(self) -> None:
         """A step of the wall clock opens an epoch and cuts segments; a change of synchronisation only new terms."""
@@ -170,6 +171,10 @@ class Site:
 
     def bounds(self, camera: str) -> Bounds:
         return self.config.bounds(camera)
+
+    def priorities(self) -> dict[str, int]:
+        """Of the cameras that are to be recorded."""
+        return {camera.id: camera.priority for camera in self.config.cameras if camera.enabled}
 
     def configured_bounds(self) -> dict[str, Bounds]:
         """Asked from the sweep's thread, too: a configuration is never changed, only replaced."""

@@ -49,11 +49,35 @@ class VolumeStatus:
     """What edged may keep there."""
     segments: int
     cause: GapCause | None = None
-    """Why nothing is recorded there; None while it is in service.
+    """Why the next segments do not fit there, or none is written; None while there is room or it can be made.
 
     FLOOR_PROTECT: what edged keeps there must still be kept. DISK_FULL: others took the space. IO_ERROR: it is away, or
     does not let its files be removed.
     """
+    others_bytes: int = 0
+    """What is neither footage nor free on its file system: others' files, and what the file system keeps for itself."""
+    reserve_bytes: int = 0
+    """What edged leaves free."""
+    device: int | None = None
+    """Volumes of one file system have it in common, and all its room; None where that is not known."""
+    stopped: tuple[str, ...] = ()
+    """Cameras that are not recorded because it is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Where the next segments go, and who has to wait with his."""
+
+    chosen: VolumeStatus | GapCause
+    volumes: tuple[VolumeStatus, ...]
+    takes: frozenset[str]
+    """Ids of the volumes on which segments may begin."""
+    stopped: Mapping[str, GapCause]
+    """Cameras that begin no further segment."""
+    at_once: frozenset[str]
+    """Of those, whose segments in progress must end now."""
+    tight: bool
+    """Room has to be made on some volume: a sweep should not wait."""
 
 
 @dataclass(frozen=True, slots=True)

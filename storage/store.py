@@ -42,6 +42,7 @@ from storage.repair.salvage import Salvager
 from storage.retention import Decision
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
+from storage.ring.ring import Ring
 from storage.ring.sweep import Configured, Sweeper
 from storage.volumes.volume import VolumeSpec
 
@@ -80,6 +81,7 @@ class Store:
         self._checks = Checks(held.database, held.life, clock, held.pool.present, self._adopt, self._stop)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, self._stop)
+        self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering = threading.Lock()
         self._sweeping = threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
@@ -216,12 +218,10 @@ class Store:
             self._held.ballast.tend()
             return report
 
-    def explain(self, camera: str, seq: int, configured: Mapping[str, Bounds]) -> Decision:
-        """Why this segment would be kept or destroyed now: the code that a sweep runs. NotOpen if it is unknown."""
-        row = self._database.read(lambda db: segment_by_seq(db, camera, seq))
-        if row is None:
-            raise NotOpen(f"there is no segment {camera}/{seq}", "`edgectl segments` lists those there are")
-        return self._sweeper.explain(row, configured)
+    @property
+    def ring(self) -> Ring:
+        """Why a segment stays or goes and when; ceilings that wait, floors that were broken."""
+        return self._ring_desk
 
     def interrupt(self) -> None:
         """The daemon is stopping: from now on `recover`, `sweep` and salvages end between two files or blocks.

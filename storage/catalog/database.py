@@ -67,13 +67,17 @@ class _Job:
 class Database:
     """The one database of a state directory. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make it and bring it up to date; DatabaseDamaged if it cannot be used."""
+    def __init__(self, path: Path, relief: Callable[[], bool] = lambda: False) -> None:
+        """Open or make it and bring it up to date; DatabaseDamaged if it cannot be used.
+
+        `relief` is asked when the disk took no write: True when it made room, so that it is tried once more.
+        """
         self._path = path
+        self._relief = relief
         self._waiting: Line[_Job] = Line(QUEUE_MAX)
         self._gate = threading.Lock()
         self._closed = False
-        self._connection = _open_for_writing(path)
+        self._connection = _opened(path, relief)
         self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
         self._thread.start()
 
@@ -140,7 +144,18 @@ class Database:
             log.warning("closing %s: %s", self._path, error)
 
     def _commit(self, group: list[_Job]) -> None:
+        while (failed := self._attempt(group)) is not None:
+            if not self._relief():
+                log.error("%d facts were not stored: %s", len(group), failed)
+                break
+        for job in group:
+            job.resolve()
+
+    def _attempt(self, group: list[_Job]) -> Exception | None:
+        """All of the group in one transaction; what failed where nothing of it is stored."""
         connection = self._connection
+        for job in group:
+            job.result = job.error = None
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job in group:
@@ -149,12 +164,11 @@ class Database:
         except sqlite3.DatabaseError as error:
             # Disk full and I/O errors may have rolled back by themselves; what did not must not stay open.
             told = _told(_origin(error), self._path)
-            log.error("%d facts were not stored: %s", len(group), error)  # noqa: TRY400  (the trace says nothing)
             for job in group:
                 job.error = told
             self._roll_back()
-        for job in group:
-            job.resolve()
+            return error
+        return None
 
     def _run(self, job: _Job) -> None:
         """One fact inside the group's transaction. Raises only when the transaction itself is lost."""
@@ -164,7 +178,7 @@ class Database:
             job.result = job.fact(connection)
         except Exception as error:  # whatever it is, it belongs to whoever waits for this future
             job.error = _told(error, self._path) if _is_of_the_disk(error) else error
-            if not connection.in_transaction:  # SQLite gave up all of it: disk full, I/O error, corrupt
+            if not connection.in_transaction or _is_full(error):  # SQLite gave up all of it, or will with the next
                 raise sqlite3.OperationalError(f"the transaction was lost ({error})") from error
             connection.execute("ROLLBACK TO fact")
         connection.execute("RELEASE fact")
@@ -182,6 +196,15 @@ class Database:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             log.warning("checkpoint of %s: %s", self._path, error)
+
+
+def _opened(path: Path, relief: Callable[[], bool]) -> sqlite3.Connection:
+    while True:
+        try:
+            return _open_for_writing(path)
+        except WriteFailed:
+            if not relief():
+                raise
 
 
 def _open_for_writing(path: Path) -> sqlite3.Connection:
@@ -229,6 +252,10 @@ def _is_of_the_disk(error: Exception) -> TypeGuard[sqlite3.DatabaseError]:
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, ours)
 
 
+def _is_full(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
     """A database error in our own words, sorted by what to do about it."""
     if isinstance(error, OSError):
@@ -238,7 +265,7 @@ def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
         action = "check the disk, then put a backup of edged.db in its place"
         return DatabaseDamaged(f"{path} is damaged ({error})", action)
     told = WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")
-    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+    if _is_full(error):
         told.__cause__ = OSError(
             errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)
         )  # for whoever tells full from broken

@@ -126,8 +126,16 @@ class Pool:
         except (VolumeRefused, OSError):
             return 0
 
+    def spaces(self) -> dict[str, tuple[VolumeSpec, Space]]:
+        """How the volumes that are there are configured, and what room they have now, by id."""
+        looked = ((spec, *self._look(spec)) for spec in self._specs)
+        return {volume.id: (spec, space) for spec, volume, space in looked if volume and isinstance(space, Space)}
+
     def statuses(self, ring: Ring, next_bytes: Sequence[int]) -> list[VolumeStatus]:
-        """All volumes; `next_bytes` is what the next segment of each camera will take."""
+        """All volumes; `next_bytes` is what the next segment of each camera will take, the most important one first.
+
+        Full is a volume without room even for that one; who else has to wait is for `storage.ring.admission`.
+        """
         return [self._status(spec, ring, next_bytes) for spec in self._specs]
 
     def choose(self, ring: Ring, next_bytes: Sequence[int]) -> VolumeStatus | GapCause:
@@ -154,10 +162,15 @@ class Pool:
             return VolumeStatus(volume_id, spec.path, VolumeState.AWAY, space, 0, 0, held, 0, count, GapCause.IO_ERROR)
         limit = limit_bytes(space, spec, held)
         state, reason, cause = VolumeState.IN_SERVICE, "", None
-        if volume_id in self._blocked and limit - held < max(1, *next_bytes, 0):
+        if volume_id in self._blocked:
             cause = self._blocked[volume_id] or why_full(space, spec, held, sum(next_bytes))
+        if cause is not None and limit - held < max(1, *next_bytes[:1]):
             state, reason = VolumeState.FULL, WHY_FULL[cause]
-        return VolumeStatus(volume_id, spec.path, state, reason, space.total, space.free, held, limit, count, cause)
+        return VolumeStatus(
+            *(volume_id, spec.path, state, reason, space.total, space.free, held, limit, count, cause),
+            reserve_bytes=spec.reserve_of(space.total),
+            device=space.device,
+        )
 
 
 def _refusal(spec: VolumeSpec, error: VolumeRefused | OSError) -> VolumeRefused:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.answers import Severity, Tail
-from storage.catalog import alarms, boots, coverage, facts, gaps, holes, queries, runs
+from storage.catalog import alarms, boots, coverage, facts, gaps, holes, pace, queries, runs
 from storage.catalog.migrations import migrate
 from storage.catalog.rows import camera_row, segment_by_id, segment_by_seq
 from storage.catalog.runs import Life, Point
@@ -577,7 +577,7 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
     for seq in range(5, 8):
         book.open(seq, at(10 * seq, wall_offset_s=-86_400))
         book.close(seq, at(10 * seq + 10, wall_offset_s=-86_400), size=500)
-    assert queries.next_bytes(book.db, book.life.run) == {"lobby": 500}
+    assert pace.paces(book.db, book.life.run) == [pace.Pace("lobby", 500, 10_000, ())]
     (lobby,) = queries.usage(book.db, Point.of(1, at(100)))
     assert (lobby.newest, lobby.bytes_per_day) == (at(80, wall_offset_s=-86_400), 50 * 86_400)
     assert queries.newest_starts(book.db) == [("lobby", at(70, wall_offset_s=-86_400).wall_ms)]

@@ -1,0 +1,74 @@
+"""How fast the cameras fill the volumes: questions to the catalog. Reads only, each on an index, in short pages.
+
+Counted in segments and their lengths, never by the wall clock (S7), so that neither a step nor an outage shows in it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Final
+
+LIKE_THE_LAST: Final = 3
+"""The next segment of a camera will be like the largest of so many before it: one alone may have been cut short."""
+WINDOW_SEGMENTS: Final = 300
+"""A rate is that of so many segments in a row: a day at the usual length of 5 minutes, so that night and day are both
+in it. A page, too."""
+WINDOWS: Final = 7
+"""A week of them: how a trend is told from a noisy day."""
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A camera that records in this run."""
+
+    camera: str
+    bytes: int
+    """What its next segment will probably take; 0 before its first."""
+    usual_ms: int
+    """How long that will last."""
+    begun: tuple[tuple[str, int], ...]
+    """Of its segments in progress: the volume, and the boottime of their start."""
+
+
+def paces(connection: sqlite3.Connection, run: int) -> list[Pace]:
+    """By camera recorded in this run, after its last few segments."""
+    found = []
+    for number, name in connection.execute(
+        "SELECT number, id FROM cameras WHERE enrolled_run = ? ORDER BY id", (run,)
+    ).fetchall():
+        last = connection.execute(
+            "SELECT bytes, duration_ms FROM segments WHERE camera = ? AND name IS NULL AND state = 'committed'"
+            " ORDER BY seq DESC LIMIT ?",
+            (number, LIKE_THE_LAST),
+        ).fetchall()
+        begun = connection.execute(
+            "SELECT v.id, s.start_boottime_ms FROM segments s JOIN volumes v ON v.number = s.volume"
+            " WHERE s.camera = ? AND s.state = 'open' AND s.run = ? ORDER BY s.seq",
+            (number, run),
+        ).fetchall()
+        size, usual_ms = max(last, default=(0, 0))
+        found.append(Pace(name, size, usual_ms, tuple(begun)))
+    return found
+
+
+def windows(connection: sqlite3.Connection, camera: str) -> list[float]:
+    """Bytes a day of one camera over its last windows, the newest first; without those in which nothing was recorded.
+
+    Some thousand rows: for now and then, not for every look.
+    """
+    row = connection.execute("SELECT number, last_seq FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if row is None:
+        return []
+    rates = []
+    for back in range(WINDOWS):
+        last = row[1] - back * WINDOW_SEGMENTS
+        size, duration_ms = connection.execute(
+            "SELECT coalesce(sum(bytes), 0), coalesce(sum(duration_ms), 0) FROM segments WHERE camera = ?"
+            " AND name IS NULL AND state = 'committed' AND seq > ? AND seq <= ?",
+            (row[0], last - WINDOW_SEGMENTS, last),
+        ).fetchone()
+        if duration_ms:
+            rates.append(size / duration_ms * DAY_MS)
+    return rates
