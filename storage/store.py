@@ -9,7 +9,7 @@ together with its neighbours.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -34,12 +34,11 @@ from storage.catalog.database import Database
 from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
 from storage.clock import Clock, read
-from storage.errors import NotOpen, StoreClosed
+from storage.errors import StoreClosed
 from storage.failpoints import Step, reach_after
-from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
+from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.repair.checks import Checks
 from storage.repair.salvage import Salvager
-from storage.retention import Decision
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
 from storage.ring.ring import Ring

@@ -62,7 +62,7 @@ def _time(db: Database) -> None:
 
 @MIGRATIONS(name="0006_ring")
 def _ring(db: Database) -> None:
-    _create(db, "condemned", "terms", "terms_by_camera", "breaches")
+    _create(db, "condemned", "terms", "terms_by_camera", "breaches", "leaves_destroyed")
 
 
 @MIGRATIONS(name="0007_volumes")

@@ -343,6 +343,9 @@ CREATE TABLE leaves (
     kind TEXT NOT NULL,
     body TEXT NOT NULL
 ) STRICT;
+-- What became of a segment that is gone: asked by people who hold a list of them.
+CREATE INDEX leaves_destroyed ON leaves (json_extract(body, '$.camera'), json_extract(body, '$.seq'))
+    WHERE kind = 'destroyed';
 
 -- Each time the database was lost and begun anew. `aside`: where the damaged one lies, if there was one. `leaf`: the
 -- first number entered since. `read`: the leaves on the volumes have been read. `end_*`: everything was gone through.

@@ -102,11 +102,6 @@ def in_force(
     return {camera: standing(histories.get(camera, ()), bounds, age_ms) for camera, bounds in configured.items()}
 
 
-def plain(standings: Mapping[str, Standing]) -> dict[str, Bounds]:
-    """Only what holds now, as `storage.retention.plan` wants it."""
-    return {camera: one.bounds for camera, one in standings.items() if one.bounds is not None}
-
-
 def changes(histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bounds]) -> dict[str, Bounds | None]:
     """What is configured otherwise than last written down. A camera that never was configured has nothing to lose."""
     told = {camera: history[-1].bounds for camera, history in histories.items() if history}

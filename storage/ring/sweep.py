@@ -1,9 +1,10 @@
 """Carries out what `storage.retention` decides: the ring turns. Blocking, in a thread of its own, in nobody's way.
 
-Keeps S1 and S3 by asking the same pure code twice, when planning and again in the transaction that makes a segment
-garbage; S5 by the order of destroying: row to garbage, unlink, fsync of the directory, row gone. A crash in between
-leaves garbage rows, which the next sweep finishes. A file that cannot be removed stops nothing: the others go on.
-Only heads of groups of equal terms are looked at: within such a group whoever is oldest is past its bounds first.
+Keeps S1, S2 and S3 by asking the same pure code twice, when planning and again in the transaction that makes a segment
+garbage; S5 by the order of destroying: row to garbage, unlink, fsync of the directory, row gone and tombstone entered.
+A crash in between leaves garbage rows, which the next sweep finishes. A file that cannot be removed stops nothing: the
+others go on. First what is past its ceiling, then what space is needed of, then, where `on_full = "overwrite"` allows
+it and nothing else may go, what is below its floor. Its facts yield to those of recording (L4).
 """
 
 from __future__ import annotations
@@ -11,34 +12,38 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import PurePosixPath
 from threading import Event
 from typing import Final
 
-from storage.ages import Boot, age
 from storage.answers import SweepReport
-from storage.catalog import facts, queries
+from storage.catalog import destroying, queries, terms
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segment_by_id
-from storage.catalog.runs import Life, Point, boots
+from storage.catalog.runs import Life
 from storage.clock import Clock
+from storage.failpoints import Step, reach
 from storage.files.unlink import OtherName, sync, tidy, unlink
-from storage.model import Bounds, GapCause, SegmentState
-from storage.retention import Candidate, Decision, Reason, judge, plan
+from storage.model import GapCause, SegmentState
+from storage.retention import Decision, Policy, Reason, effective, plan, still_due
+from storage.ring.bounds import changes
+from storage.ring.heads import Head, Heads, candidate
+from storage.ring.present import Present, present
 from storage.volumes.pool import Pool
 from storage.volumes.volume import Volume
 
-HEADS: Final = 32
-"""Segments looked at of each group in a round: some rounds for a burst, one or two rows read when nothing is due."""
-GOING_MAX: Final = 32
-"""Segments destroyed in a round: what cannot be removed shows before more is condemned."""
-ROUNDS_MAX: Final = 200
-"""Rounds in one sweep; what is left then waits some seconds for the next. Keeps a sweep from lasting for hours."""
+SLICE: Final = 32
+"""Segments condemned in one transaction, and buried in one: some ms, for which a commit may have to wait (L4); and what
+cannot be removed shows before more is condemned."""
+SWEEP_MAX: Final = 51_200
+"""Segments that go in one sweep of a volume; what is left then waits some seconds for the next. Keeps a sweep from
+lasting for hours while other volumes wait."""
 VAIN_MAX: Final = 32
 """After so many segments in a row whose removal freed nothing, no more are condemned for their space: it would take
 the whole ring and still free nothing. Ceilings hold on."""
@@ -49,8 +54,8 @@ TOLD_MAX: Final = 8
 UNUSED_DAYS: Final = 2
 """A day's directory is removed when empty and this old: no worker is about to make a file in it."""
 
-Configured = Callable[[], Mapping[str, Bounds]]
-"""Bounds of the cameras that are configured now; asked in the writer's thread too, so quick and thread-safe."""
+Configured = Callable[[], Policy]
+"""What is configured now; asked in the writer's thread too, so quick and thread-safe."""
 
 
 @dataclass(slots=True)
@@ -91,19 +96,23 @@ class _Tally:
 class Sweeper:
     """Destroys what must go or may go. Its owner lets one thread at a time use it."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool, stop: Event) -> None:
-        """`stop` makes every sweep end between two files."""
+    def __init__(
+        self, database: Database, life: Life, clock: Clock, pool: Pool, headroom: Callable[[], int], stop: Event
+    ) -> None:
+        """`headroom` says how many bytes each volume should have to spare; `stop` ends a sweep between two files."""
         self._database = database
         self._life = life
         self._clock = clock
         self._pool = pool
+        self._headroom = headroom
         self._stop = stop
         self._vain: Counter[str] = Counter()
 
     def sweep(self, configured: Configured) -> SweepReport:
         """Over each volume that is there: what is past its ceiling, and what space is needed of."""
+        self._write_down(configured)
         blocked: dict[str, GapCause | None] = {}
-        headroom_bytes = sum(self._database.read(partial(queries.next_bytes, run=self._life.run)).values())
+        headroom_bytes = self._headroom()
         tallies = [_Tally(volume) for volume in self._pool.present().values()]
         for tally in tallies:
             self._finish_garbage(tally)
@@ -126,52 +135,68 @@ class Sweeper:
             self._finish_garbage(tally)
         return sum(tally.destroyed for tally in tallies)
 
-    def explain(self, row: SegmentRow, configured: Mapping[str, Bounds]) -> Decision:
-        """What would become of this segment now, as long as nobody needs its space."""
-        candidate = _candidate(row, self._database.read(boots), self._now())
-        return judge(candidate, configured.get(row.camera))
+    def _write_down(self, configured: Configured) -> None:
+        """Bounds that changed hold from now on; one that was made shorter while we were away waits from now on, too."""
+        bounds = configured().bounds
+        if changes(self._database.read(terms.histories), bounds):
 
-    def _now(self) -> Point:
-        return Point.of(self._life.boot, self._clock.now())
+            def fact(connection: sqlite3.Connection) -> None:
+                as_is = self._present(connection, Policy(bounds))
+                terms.write_down(connection, bounds, as_is.now, as_is.low_age_ms)
+
+            self._database.submit(fact).result()
 
     def _finish_garbage(self, tally: _Tally) -> None:
         """Page by page: a file that cannot be removed is tried once, and hides none behind it."""
         after = 0
         while not tally.stuck and not self._stop.is_set():
-            rows = self._database.read(partial(queries.garbage_rows, volume=tally.volume.id, after=after))
+            rows = self._database.read(partial(queries.garbage_rows, volume=tally.volume.id, after=after, limit=SLICE))
             if self._destroy(rows, tally):
                 self._vain[tally.volume.id] = 0
-            if len(rows) < queries.PAGE_MAX:
+            if len(rows) < SLICE:
                 return
             after = rows[-1].id
 
     def _turn(self, tally: _Tally, configured: Configured, headroom_bytes: int) -> int:
         """Free what is due on one volume; the bytes that are missing although nothing more goes."""
-        volume = tally.volume
+        volume, policy = tally.volume, configured()
+        heads = self._heads(volume, policy)
+        tally.kept.update(head.decision.reason.value for head in heads.oldest if not head.decision.destroy)
+        for overdue in slices(heads.each(lambda decision: decision.destroy)):
+            if self._is_over(tally):
+                break
+            self._carry_out([head.decision for head in overdue], configured, tally)
         ring_bytes = self._database.read(partial(queries.ring_of_volume, volume=volume.id))[1]
         need = self._pool.needed(volume, ring_bytes, headroom_bytes)
-        heads = 1 if need <= 0 else HEADS
-        for _ in range(ROUNDS_MAX):
-            if tally.stuck or self._stop.is_set():
+        for overwrite in (False, True) if policy.overwrite else (False,):
+            if need > 0 and not self._is_over(tally):
+                need -= self._free(need, configured, tally, overwrite=overwrite)
+        return 0 if tally.destroyed >= SWEEP_MAX else max(0, need)
+
+    def _free(self, need: int, configured: Configured, tally: _Tally, *, overwrite: bool) -> int:
+        """Destroy the oldest that may go, or of all, as far as it is needed; the bytes that this freed."""
+        volume, freed = tally.volume, 0
+        heads = self._heads(volume, configured())
+        wanted = (lambda _: True) if overwrite else (lambda decision: decision.may_go)
+        for some in slices(heads.merged(wanted)):
+            if freed >= need or self._is_over(tally) or self._vain[volume.id] >= VAIN_MAX:
                 break
-            wanted = need if self._vain[volume.id] < VAIN_MAX else 0
-            decisions = self._plan(volume, configured(), max(0, wanted), heads)
-            going = [decision for decision in decisions if decision.destroy][:GOING_MAX]
-            if not going:
-                tally.kept.update(decision.reason.value for decision in decisions)
-                break
-            need -= self._carry_out(going, configured, tally)
-            heads = HEADS
-        else:
-            return 0
-        return max(0, need)
+            candidates = [head.decision.candidate for head in some]
+            decisions = plan(candidates, heads.configured, {volume.id: need - freed}, overwrite=overwrite)
+            freed += self._carry_out([decision for decision in decisions if decision.destroy], configured, tally)
+        return freed
+
+    def _is_over(self, tally: _Tally) -> bool:
+        return tally.stuck or self._stop.is_set() or tally.destroyed >= SWEEP_MAX
 
     def _carry_out(self, going: Sequence[Decision], configured: Configured, tally: _Tally) -> int:
         """Destroy these segments; the bytes that this freed."""
-        doomed = self._database.submit(partial(self._discard, going=going, configured=configured)).result()
+        condemn = partial(self._condemn, going=going, configured=configured)
+        doomed = self._database.submit(condemn, yielding=True).result()
+        reach(Step.DESTROY_CONDEMNED)
         gone = self._destroy(doomed, tally)
-        for_space = {decision.candidate.id for decision in going if decision.reason is Reason.SPACE}
-        vain = sum(row.id in for_space for row in doomed)
+        for_ceiling = {decision.candidate.id for decision in going if decision.reason is Reason.CEILING}
+        vain = sum(row.id not in for_ceiling for row in doomed)
         self._vain[tally.volume.id] = 0 if gone else self._vain[tally.volume.id] + vain
         return sum(row.bytes for row in gone)
 
@@ -181,40 +206,33 @@ class Sweeper:
             return None
         return GapCause.DISK_FULL if tally.foreign > 0 and not tally.stuck else GapCause.IO_ERROR
 
-    def _plan(self, volume: Volume, configured: Mapping[str, Bounds], need: int, heads: int) -> list[Decision]:
-        """Decisions on the oldest segments of each group, oldest first.
+    def _heads(self, volume: Volume, policy: Policy) -> Heads:
+        """As of now. While they are used they only grow older, and the transaction that condemns looks again."""
+        as_is = self._database.read(partial(self._present, policy=policy))
+        return Heads(self._database, volume.id, as_is.ages, as_is.bounds)
 
-        Where space is needed, nobody newer is looked at than the last head of a group that has more which may go:
-        those come first.
-        """
-        groups = self._database.read(partial(_heads, volume=volume.id, heads=heads))
-        history, now = self._database.read(boots), self._now()
-        found: list[tuple[Point, Candidate]] = []
-        horizon: Point | None = None
-        for rows in groups:
-            candidates = [_candidate(row, history, now) for row in rows]
-            found += zip((row.start for row in rows), candidates, strict=True)
-            more = len(rows) == heads and judge(candidates[-1], configured.get(rows[-1].camera)).may_go
-            if need > 0 and more and (horizon is None or rows[-1].start < horizon):
-                horizon = rows[-1].start
-        found.sort(key=lambda one: one[0])
-        candidates = [candidate for start, candidate in found if horizon is None or start <= horizon]
-        return plan(candidates, configured, {volume.id: need})
+    def _present(self, connection: sqlite3.Connection, policy: Policy) -> Present:
+        return present(connection, self._life.boot, self._clock, policy)
 
-    def _discard(
+    def _condemn(
         self, connection: sqlite3.Connection, going: Sequence[Decision], configured: Configured
     ) -> list[SegmentRow]:
-        """The transaction in which segments become garbage: each is judged once more, by its row and bounds as they
-        are now.
+        """The transaction in which segments become garbage: each is judged once more, by its row, its pins and the
+        bounds as they are now.
         """
-        history, now, bounds = boots(connection), self._now(), configured()
+        policy = configured()
+        as_is = self._present(connection, policy)
+        bounds = as_is.bounds
         doomed = []
         for decision in going:
             row = segment_by_id(connection, decision.candidate.id)
             if row is None or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
                 continue
-            if judge(_candidate(row, history, now), bounds.get(row.camera)).may_go:
-                facts.discard(connection, row)
+            now, binding = candidate(row, as_is.ages), bounds.get(row.camera)
+            if still_due(decision, now, binding, overwrite=policy.overwrite):
+                age = now.start_age if decision.reason is Reason.CEILING else now.end_age
+                stood = effective(row.bounds, binding)
+                destroying.condemn(connection, row, decision.reason.value, stood, age.low_ms)
                 doomed.append(row)
         return doomed
 
@@ -228,6 +246,7 @@ class Sweeper:
                 with volume.held() as fd:
                     unlink(fd, row.relative)
                 unnamed.append(row)
+                reach(Step.DESTROY_UNLINKED)
             except (OtherName, OSError) as error:
                 tally.fail(row.relative, error)
         durable = set()
@@ -240,7 +259,9 @@ class Sweeper:
                 tally.fail(directory, error)
         gone = [row for row in unnamed if row.relative.parent in durable]
         if gone:
-            self._database.submit(partial(_forget, rows=gone)).result()
+            reach(Step.DESTROY_SYNCED)
+            self._database.submit(partial(self._bury, rows=gone), yielding=True).result()
+            reach(Step.DESTROY_DONE)
             tally.destroyed += len(gone)
             tally.freed_bytes += sum(row.bytes for row in gone)
             today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
@@ -248,28 +269,12 @@ class Sweeper:
                 tidy(fd, durable, today - timedelta(days=UNUSED_DAYS))
         return gone
 
-
-def _heads(connection: sqlite3.Connection, volume: str, heads: int) -> list[list[SegmentRow]]:
-    groups = (queries.heads_of_group(connection, g, heads) for g in queries.groups_of_volume(connection, volume))
-    return [rows for rows in groups if rows]
-
-
-def _candidate(row: SegmentRow, history: Sequence[Boot], now: Point) -> Candidate:
-    """A row as retention sees it: bounds and ages."""
-    start, end = row.start, row.end
-    return Candidate(
-        id=row.id,
-        camera=row.camera,
-        seq=row.seq,
-        volume=row.volume,
-        bytes=row.bytes,
-        stamped=row.bounds,
-        start_age=age(history, start.boot, start.boottime_ms, now.boot, now.boottime_ms),
-        end_age=age(history, end.boot, end.boottime_ms, now.boot, now.boottime_ms),
-        pinned=row.pins > 0,
-    )
+    def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
+        as_is = self._present(connection, Policy())
+        for row in rows:
+            destroying.bury(connection, row, as_is.now, as_is.ages)
 
 
-def _forget(connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
-    for row in rows:
-        facts.forget(connection, row)
+def slices(heads: Iterator[Head]) -> Iterator[list[Head]]:
+    while some := list(islice(heads, SLICE)):
+        yield some

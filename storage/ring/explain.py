@@ -1,0 +1,86 @@
+"""Why a segment stays or goes, and when, as values. Pure; imports retention and the words of storage.
+
+The same `judge` and the same bounds as the sweep's. Durations are running time from now: how long the box has to run on
+until something happens; a box that is off does not age, unless that is proven (`storage.ages`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from storage.catalog.destroying import Tombstone
+from storage.model import Bounds
+from storage.retention import Candidate, Decision, effective
+from storage.ring.bounds import Later
+
+
+class Fate(StrEnum):
+    """What became of it so far."""
+
+    OPEN = "recording"
+    KEPT = "committed"
+    SET_ASIDE = "quarantined"
+    GARBAGE = "garbage"
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """In running time from now."""
+
+    earliest_ms: int
+    """From then on it goes if its space is needed."""
+    latest_ms: int
+    """Then it goes, unless a pin holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One segment. `decision` and `span` are None for what is garbage or gone."""
+
+    camera: str
+    seq: int
+    fate: Fate
+    decision: Decision | None = None
+    span: Span | None = None
+    pins: tuple[str, ...] = ()
+    away: bool = False
+    """Its volume is not there: nothing on it goes until it is back."""
+    overwrite: bool = False
+    """It may go below its floor where nothing else may."""
+    shortened: tuple[Later, ...] = ()
+    """Ceilings that wait and will make a difference to it."""
+    rule: str | None = None
+    """For which it was condemned."""
+    stone: Tombstone | None = None
+
+
+def span(candidate: Candidate, configured: Bounds | None, later: Sequence[Later]) -> Span:
+    """When it may go and when it must, if nothing is changed. One in progress ends now, as far as anybody knows."""
+    now = effective(candidate.stamped, configured)
+    earliest_ms = max(0, now.floor_s * 1000 - candidate.end_age.low_ms)
+    latest_ms = _due_ms(candidate, now.ceiling_s)
+    for one, bounds in zip(later, _coming(candidate, configured, later), strict=True):
+        latest_ms = min(latest_ms, max(one.left_ms, _due_ms(candidate, bounds.ceiling_s)))
+    return Span(earliest_ms, max(earliest_ms, latest_ms))
+
+
+def _due_ms(candidate: Candidate, ceiling_s: int) -> int:
+    return max(0, ceiling_s * 1000 - candidate.start_age.low_ms)
+
+
+def _coming(candidate: Candidate, configured: Bounds | None, later: Sequence[Later]) -> list[Bounds]:
+    floor_s = configured.floor_s if configured else 0
+    return [effective(candidate.stamped, Bounds(floor_s, one.ceiling_s)) for one in later]
+
+
+def shortened(candidate: Candidate, configured: Bounds | None, later: Sequence[Later]) -> tuple[Later, ...]:
+    """Of the ceilings that wait those that will hold for this segment, each with what it then comes to."""
+    before_s, told = effective(candidate.stamped, configured).ceiling_s, []
+    for one, bounds in zip(later, _coming(candidate, configured, later), strict=True):
+        if bounds.ceiling_s < before_s:
+            told.append(Later(one.left_ms, bounds.ceiling_s))
+            before_s = bounds.ceiling_s
+    return tuple(told)

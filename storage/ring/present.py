@@ -1,0 +1,45 @@
+"""What holds at this instant: ages, and the bounds of each camera. One answer for everybody who asks.
+
+Functions over a connection. The sweep asks when it plans and again in the transaction that condemns; `retention
+--explain`, the documents and the alarms ask here as well, so that what people are told is what will be done.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from storage.ages import History
+from storage.catalog import destroying, terms
+from storage.catalog.runs import Point
+from storage.clock import Clock
+from storage.model import Bounds
+from storage.retention import Policy
+from storage.ring.bounds import Standing, in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """As of `now`."""
+
+    now: Point
+    ages: History
+    standings: Mapping[str, Standing]
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """Of the cameras that are configured, as `storage.retention` wants them."""
+        return {camera: one.bounds for camera, one in self.standings.items() if one.bounds is not None}
+
+    @property
+    def low_age_ms(self) -> Callable[[Point], int]:
+        """Since a point, at the least."""
+        return lambda point: self.ages.age(point.boot, point.boottime_ms).low_ms
+
+
+def present(connection: sqlite3.Connection, boot: int, clock: Clock, policy: Policy) -> Present:
+    """Under what is configured now."""
+    now = Point.of(boot, clock.now())
+    bare = Present(now, destroying.history(connection, now, clock.lead_us()), {})
+    return Present(now, bare.ages, in_force(terms.histories(connection), policy.bounds, bare.low_age_ms))

@@ -1,0 +1,107 @@
+"""What is asked of the ring: why a segment stays or goes and when, which ceilings wait, whose floors were broken.
+
+Reads only. Imports the catalog, the volumes that are there and the pure modules of this room; what it tells comes from
+the same functions as what the sweep does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from storage.catalog import destroying, facts, pins
+from storage.catalog.database import Database
+from storage.catalog.destroying import Breach
+from storage.catalog.rows import SegmentRow
+from storage.catalog.runs import Life
+from storage.clock import Clock
+from storage.errors import NotOpen
+from storage.model import Bounds, SegmentState
+from storage.retention import Policy, judge
+from storage.ring.bounds import Standing, Waiting, waiting
+from storage.ring.explain import Explained, Fate, shortened, span
+from storage.ring.heads import candidate
+from storage.ring.present import present
+from storage.volumes.pool import Pool
+
+_FATES: Final = {
+    SegmentState.OPEN: Fate.OPEN,
+    SegmentState.COMMITTED: Fate.KEPT,
+    SegmentState.QUARANTINED: Fate.SET_ASIDE,
+}
+_NOTHING: Final = Standing(None)
+
+
+@dataclass(frozen=True, slots=True)
+class RingView:
+    """What is to be told of the ring as a whole."""
+
+    bounds: dict[str, Bounds] = field(default_factory=dict)
+    """Of each configured camera as they hold now; a ceiling that was shortened may still wait."""
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    breaches: tuple[Breach, ...] = ()
+
+
+class Ring:
+    """See the module. Blocking, thread-safe."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool) -> None:
+        self._database = database
+        self._boot = life.boot
+        self._clock = clock
+        self._pool = pool
+
+    def view(self, policy: Policy) -> RingView:
+        """As of now."""
+        return self._database.read(partial(self._view, policy=policy))
+
+    def explain(self, camera: str, seq: int, policy: Policy) -> Explained:
+        """Why this segment stays or goes, and when. NotOpen if there never was such a one."""
+        row = self._database.read(partial(destroying.any_by_seq, camera=camera, seq=seq))
+        if row is None:
+            return self._database.read(partial(_gone, camera=camera, seq=seq))
+        away = row.volume not in self._pool.present()
+        return self._database.read(partial(self._explain, row=row, policy=policy, away=away))
+
+    def _view(self, connection: sqlite3.Connection, policy: Policy) -> RingView:
+        as_is = present(connection, self._boot, self._clock, policy)
+        longest = destroying.longest_stamped(connection)
+        waits = {camera: waiting(one, longest.get(camera)) for camera, one in as_is.standings.items()}
+        return RingView(
+            bounds=as_is.bounds,
+            waiting={camera: one for camera, one in waits.items() if one is not None},
+            breaches=tuple(destroying.breaches(connection, as_is.ages)),
+        )
+
+    def _explain(self, connection: sqlite3.Connection, row: SegmentRow, policy: Policy, *, away: bool) -> Explained:
+        if row.state is SegmentState.GARBAGE:
+            rule = destroying.condemned(connection, row.id)
+            return Explained(row.camera, row.seq, Fate.GARBAGE, away=away, rule=rule)
+        as_is = present(connection, self._boot, self._clock, policy)
+        one = as_is.standings.get(row.camera, _NOTHING)
+        judged = candidate(row, as_is.ages)
+        if row.state is SegmentState.OPEN:  # it goes on: its end is now
+            judged = candidate(row, as_is.ages, end=as_is.now)
+        return Explained(
+            row.camera,
+            row.seq,
+            _FATES[row.state],
+            decision=judge(judged, one.bounds),
+            span=span(judged, one.bounds, one.later),
+            pins=tuple(pins.ids_of(connection, [row.id]).get(row.id, ())),
+            away=away,
+            overwrite=policy.overwrite,
+            shortened=shortened(judged, one.bounds, one.later),
+        )
+
+
+def _gone(connection: sqlite3.Connection, camera: str, seq: int) -> Explained:
+    stone = destroying.tombstone(connection, camera, seq)
+    if stone is not None:
+        return Explained(camera, seq, Fate.DESTROYED, rule=stone.rule, stone=stone)
+    if 0 < seq < facts.tail(connection, camera).next_seq:
+        what = f"segment {camera}/{seq} is not there, and no leaf says that it was destroyed"
+        raise NotOpen(what, "it never held a picture, or went before edged wrote tombstones; see `edgectl gaps`")
+    raise NotOpen(f"there is no segment {camera}/{seq}", "`edgectl segments` lists those there are")
