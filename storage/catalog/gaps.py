@@ -57,7 +57,7 @@ def _tell(connection: sqlite3.Connection, number: int, was: Point | None = None)
     leaves.gap(connection, gap_row(row), was=was)
 
 
-def _remove(connection: sqlite3.Connection, gap: GapRow) -> None:
+def remove(connection: sqlite3.Connection, gap: GapRow) -> None:
     """It is no gap after all. One that lasted had no leaf yet, unless nobody knew why."""
     connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
     if gap.end is not None or gap.cause is GapCause.UNKNOWN:
@@ -67,7 +67,7 @@ def _remove(connection: sqlite3.Connection, gap: GapRow) -> None:
 def end_gap(connection: sqlite3.Connection, gap: GapRow, end: Point) -> None:
     """The gap lasted until `end`. One that lasted no time at all did not happen."""
     if end <= gap.start:
-        _remove(connection, gap)
+        remove(connection, gap)
         return
     connection.execute(
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?",
@@ -175,7 +175,7 @@ def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
     ends = (None, None, None) if end is None else (end.boot, end.boottime_ms, end.wall_ms)
     if end is None:  # it lasts again
         leaves.gap(connection, first, gone=True)
-    _remove(connection, second)
+    remove(connection, second)
     connection.execute(
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?", (*ends, first.id)
     )
@@ -224,7 +224,7 @@ def settle(
         if following is not None and gap.start >= following:
             break
         if gap.end is not None and gap.end <= end:
-            _remove(connection, gap)
+            remove(connection, gap)
             continue
         connection.execute(
             "UPDATE gaps SET boot = ?, start_boottime_ms = ?, start_wall_ms = ? WHERE id = ?",

@@ -1,0 +1,81 @@
+"""A leaf as a line of the mirror: `{"n":…,"t":…,"k":…,"b":{…}}`, JSON, one to a line. Pure.
+
+Part of S13. What cannot have been written by us is no line: a torn end, a spot that the disk spoilt. Kinds that this
+version does not know are carried along.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from storage.catalog.ledger import Entry
+
+NUMBER_MAX: Final = 1 << 62
+"""Far above any leaf; what is above it would not fit into the database when a margin is added."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS: Final = 253_402_300_799_999
+SUFFIX: Final = ".jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line says."""
+
+    number: int
+    wall_ms: int
+    kind: str
+    body: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The body as the ledger has it: canonical JSON."""
+        return json.dumps(self.body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def render(entry: Entry) -> bytes:
+    """A leaf as its line. The body is carried as it is."""
+    return f'{{"n":{entry.number},"t":{entry.wall_ms},"k":"{entry.kind}","b":{entry.body}}}\n'.encode()
+
+
+def parse(data: bytes) -> Line | None:
+    """None for what `render` cannot have written."""
+    try:
+        fields = json.loads(data)
+        number, wall_ms, kind, body = fields["n"], fields["t"], fields["k"], fields["b"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (number, wall_ms))
+    if not whole or not isinstance(kind, str) or not isinstance(body, dict) or not 0 < number < NUMBER_MAX:
+        return None
+    return Line(number, wall_ms, kind, body)
+
+
+def file_name(wall_ms: int) -> str:
+    """The day's file that a leaf belongs into, by the wall clock, which only names it (S7)."""
+    at = _EPOCH + timedelta(milliseconds=min(max(wall_ms, 0), _LAST_MS))
+    return f"{at.year:04}-{at.month:02}-{at.day:02}{SUFFIX}"
+
+
+def rising(lines: Iterable[Line]) -> Iterator[Line]:
+    """Of one volume: each number once. After a crash the last lines may have been written a second time."""
+    last = 0
+    for line in lines:
+        if line.number > last:
+            last = line.number
+            yield line
+
+
+def merged(sources: Iterable[Iterable[Line]]) -> Iterator[Line]:
+    """Of all volumes, by number, each leaf once. Two that differ under one number are both told."""
+    seen: list[Line] = []
+    for line in heapq.merge(*(rising(source) for source in sources), key=lambda line: line.number):
+        if seen and seen[0].number != line.number:
+            seen.clear()
+        if line not in seen:
+            seen.append(line)
+            yield line

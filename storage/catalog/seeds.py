@@ -1,0 +1,94 @@
+"""What leaves from after a head add to it, before the first run of a new database: numbers, boots, how far accounts go.
+
+Functions over a connection, in the transaction that plants the head (`storage.catalog.heads`). Rows of segments come
+later, behind running recording (`storage.catalog.restore`). Part of S13, and of S7: boots keep their numbers.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from storage.catalog import gaps
+from storage.catalog.ledger import Leaf
+from storage.catalog.lines import Line
+from storage.catalog.restore import camera_number, count_boot, place
+
+
+def remember(connection: sqlite3.Connection, line: Line) -> None:
+    """What a leaf from after the head adds to it. Leaves of kinds that add nothing are passed over."""
+    body = line.body
+    if line.kind == Leaf.BOOT:
+        count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"]))
+    elif line.kind == Leaf.RUN:
+        _remember_run(connection, body, line.wall_ms)
+    elif line.kind == Leaf.SEGMENT:
+        _remember_segment(connection, body)
+    elif line.kind == Leaf.GAP and body.get("end") is not None and not body.get("inside"):
+        _remember_gap(connection, body)
+    elif line.kind == Leaf.BOUNDS:
+        _remember_terms(connection, body)
+
+
+def _remember_run(connection: sqlite3.Connection, body: Mapping[str, Any], wall_ms: int) -> None:
+    known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (body["boot"],)).fetchone()
+    if known is None:
+        return
+    at_ms = body["boottime_ms"]
+    connection.execute(
+        "INSERT INTO runs (number, boot, start_wall_ms, start_boottime_ms, alive_wall_ms, alive_boottime_ms, clean)"
+        " VALUES (?1, ?2, ?3, ?4, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET clean = excluded.clean,"
+        " alive_boottime_ms = max(alive_boottime_ms, excluded.alive_boottime_ms),"
+        " alive_wall_ms = excluded.alive_wall_ms",
+        (body["run"], body["boot"], wall_ms, at_ms, bool(body["end"])),
+    )
+    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (at_ms, body["boot"]))
+
+
+def _remember_segment(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    start = place(body["start"])
+    end = start.point.plus_ms(int(body["duration_ms"]))
+    if not count_boot(connection, start.boot, start.boot_id, end.boottime_ms):
+        return
+    number = camera_number(connection, body["camera"], start.point)
+    seq, sha256 = int(body["seq"]), bytes.fromhex(body["sha256"])
+    connection.execute(
+        "INSERT OR IGNORE INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, ?)",
+        (body["epoch"], start.boot, start.wall_ms, start.boottime_ms, bool(body["synced"])),
+    )
+    connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (seq + 1, number))
+    connection.execute(
+        "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1", (seq, sha256, number)
+    )
+    connection.execute(
+        "UPDATE runs SET alive_boottime_ms = max(alive_boottime_ms, ?1), alive_wall_ms = ?2"
+        " WHERE number = (SELECT max(number) FROM runs) AND boot = ?3 AND alive_boottime_ms < ?1",
+        (end.boottime_ms, end.wall_ms, end.boot),
+    )
+    connection.execute("DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL", (number,))
+    gaps.advance(connection, number, end)
+
+
+def _remember_gap(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    start, end = place(body["start"]), place(body["end"])
+    if not count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
+        return
+    number = camera_number(connection, body["camera"], start.point)
+    connection.execute(
+        "DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL AND (boot, start_boottime_ms) < (?, ?)",
+        (number, end.boot, end.boottime_ms),
+    )
+    gaps.advance(connection, number, end.point)
+
+
+def _remember_terms(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    at = place(body["at"])
+    if count_boot(connection, at.boot, at.boot_id, at.boottime_ms):
+        connection.execute(
+            "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(camera_number(connection, body["camera"], at.point), at.boot, at.boottime_ms, at.wall_ms),
+                *(body["floor_s"], body["ceiling_s"]),
+            ),
+        )

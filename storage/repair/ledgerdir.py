@@ -1,0 +1,177 @@
+"""The ledger's directory on a volume, `.ledger`: its days' files and the head, read and written so that it lasts.
+
+Blocking; imports `storage.catalog.lines` and the standard library. Everything is reached through an open directory of
+the volume, so that nothing lands below an unmounted mount point (S10). Part of S13.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+from storage.catalog.lines import Line, merged, parse
+from storage.layout import DIR_MODE, FILE_MODE
+
+NAME: Final = ".ledger"
+HEAD: Final = "head.json"
+HEAD_MAX_BYTES: Final = 16 << 20
+"""64 cameras and 5000 boots make 1 MB; what is longer was not written by us."""
+LINE_MAX_BYTES: Final = 64 << 10
+"""A leaf has 400 bytes, one that lists much some thousand."""
+TAIL_BYTES: Final = 64 << 10
+"""Read at a time when a file is read from its end."""
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def opened(volume_fd: int, *, make: bool = False) -> Iterator[int]:
+    """The directory; made, durably, where it is missing and wanted. FileNotFoundError otherwise."""
+    try:
+        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
+    except FileNotFoundError:
+        if not make:
+            raise
+        with suppress(FileExistsError):
+            os.mkdir(NAME, DIR_MODE, dir_fd=volume_fd)
+        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
+        os.fsync(volume_fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def days(fd: int) -> list[str]:
+    """Names of the days' files."""
+    return sorted(name for name in os.listdir(fd) if _DAY.fullmatch(name))
+
+
+def append(fd: int, name: str, data: bytes) -> None:
+    """Durable when this returns; begins on a line of its own, whatever a crash left."""
+    new = False
+    try:
+        file = os.open(name, _APPEND & ~os.O_CREAT, dir_fd=fd)
+    except FileNotFoundError:
+        file, new = os.open(name, _APPEND, FILE_MODE, dir_fd=fd), True
+    try:
+        size = os.fstat(file).st_size
+        if size and os.pread(file, 1, size - 1) != b"\n":
+            data = b"\n" + data
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fdatasync(file)
+    finally:
+        os.close(file)
+    if new:
+        os.fsync(fd)
+
+
+def write_head(fd: int, head: dict[str, Any]) -> None:
+    """Replace the head, durably, all or nothing."""
+    new = HEAD + ".new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
+        json.dump(head, file, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(new, HEAD, src_dir_fd=fd, dst_dir_fd=fd)
+    os.fsync(fd)
+
+
+def read_head(fd: int, name: str = HEAD) -> dict[str, Any] | None:
+    """None where there is none that can be read."""
+    try:
+        with _reading(fd, name) as file:
+            text = file.read(HEAD_MAX_BYTES + 1)
+        head = json.loads(text) if len(text) <= HEAD_MAX_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return head if isinstance(head, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A day's file with the first and the last number in it."""
+
+    name: str
+    first: int
+    last: int
+
+
+def spans(fd: int) -> list[Span]:
+    """Of all files that hold a line."""
+    found = []
+    for name in days(fd):
+        first = next(iter(_lines(fd, name)), None)
+        last = next(backwards(fd, name), None)
+        if first is not None and last is not None:
+            found.append(Span(name, first.number, max(first.number, last.number)))
+    return found
+
+
+def chapters(found: Iterable[Span]) -> Iterator[list[str]]:
+    """Files in the order of their numbers; those that overlap, because the wall clock was set back, together. Pure."""
+    together: list[str] = []
+    reach = 0
+    for span in sorted(found, key=lambda span: (span.first, span.name)):
+        if together and span.first > reach:
+            yield together
+            together = []
+        together.append(span.name)
+        reach = max(reach, span.last)
+    if together:
+        yield together
+
+
+def lines(fd: int, after: int = 0) -> Iterator[Line]:
+    """All lines of a volume by number, but for files that end before `after`."""
+    for names in chapters(span for span in spans(fd) if span.last > after):
+        yield from merged([_lines(fd, name) for name in names])
+
+
+def last_number(fd: int) -> int:
+    """Of the last leaf that is here; 0: none. A file's last line, not its newest name: clocks are set back."""
+    return max((line.number for name in days(fd) for line in _first(backwards(fd, name))), default=0)
+
+
+def backwards(fd: int, name: str) -> Iterator[Line]:
+    """A file's lines from its end."""
+    with _reading(fd, name) as file:
+        end = os.fstat(file.fileno()).st_size
+        rest = b""
+        while end > 0:
+            begin = max(0, end - TAIL_BYTES)
+            file.seek(begin)
+            block = file.read(end - begin) + rest
+            rest, *whole = block.split(b"\n")
+            yield from _parsed(reversed(whole))
+            end = begin
+            if len(rest) > LINE_MAX_BYTES:
+                rest = b""
+        yield from _parsed([rest])
+
+
+def _first(found: Iterator[Line]) -> list[Line]:
+    return [line for line in (next(found, None),) if line is not None]
+
+
+def _lines(fd: int, name: str) -> Iterator[Line]:
+    with closing(_reading(fd, name)) as file:
+        while data := file.readline(LINE_MAX_BYTES):
+            yield from _parsed([data])
+
+
+def _parsed(found: Iterable[bytes]) -> Iterator[Line]:
+    return (line for line in map(parse, found) if line is not None)
+
+
+def _reading(fd: int, name: str) -> BinaryIO:
+    return os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd), "rb")
