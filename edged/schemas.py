@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from edged.documents import checks
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -21,6 +22,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.ConfigCheck,
     documents.Version,
     documents.Error,
+    checks.Fsck,
 )
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

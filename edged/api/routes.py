@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from edged.acts import Acts
+from edged.api import checks
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -25,5 +26,4 @@ class Parts:
 
 def routes(parts: Parts) -> Sequence[web.RouteDef]:
     """All of them."""
-    del parts
-    return []
+    return [*checks.routes(parts.site, parts.store)]

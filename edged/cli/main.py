@@ -33,6 +33,7 @@ VERBS: Final = {
     "gaps": "verbs",
     "retention": "verbs",
     "alarms": "verbs",
+    "fsck": "fsck",
     "config": "verbs",
     "reload": "verbs",
     "version": "version",

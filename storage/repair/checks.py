@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import audit, boots, findings
+from storage.catalog import audit, boots, findings, runs
 from storage.catalog.database import Database
 from storage.catalog.findings import End, Finding, Rescan, Tampered
 from storage.catalog.runs import Life
@@ -183,6 +183,10 @@ class Checks:
     def tampered(self) -> list[Tampered]:
         """Volumes with findings, for the alarms; cheap."""
         return self._database.read(findings.tampered)
+
+    def paths(self) -> dict[str, Path]:
+        """Where each volume is, by id, away or not."""
+        return {volume: path for path, volume in self._database.read(runs.known_volumes).items()}
 
     def fsck(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from edged.documents import checks
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -127,7 +128,29 @@ CAMERA_RETENTION: Final[dict[str, Any]] = {
     "newest": "2026-03-01T00:10:00.160Z",
 }
 
+FSCK: Final[dict[str, Any]] = {
+    "schema": "edged.fsck/1",
+    "level": "hash",
+    "daemon": True,
+    "clean": False,
+    "findings": [
+        {
+            "promise": "S4",
+            "kind": "content",
+            "what": "segment 1041 of lobby: its content is not what was recorded (SHA-256)",
+            "where": "/srv/edged/lobby/2026-03-01/20260301T000500.080Z-1041.mp4",
+            "action": "find out who changed it; check the disk",
+        }
+    ],
+    "more": 0,
+    "segments": 23_456,
+    "files": 23_458,
+    "bytes": 1_234_000_000_000,
+    "took_s": 41_233.5,
+}
+
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
+    checks.Fsck: FSCK,
     documents.Status: STATUS,
     documents.Cameras: {"schema": "edged.cameras/1", "cameras": [LOBBY, DOOR]},
     documents.Segments: {

@@ -1,0 +1,50 @@
+"""The call behind `edgectl fsck`: long work, on a thread of its own that gives way to recording."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from aiohttp import web
+
+from edged import checks, exits
+from edged.api.base import Progress, Refusal, asked, follow
+from edged.documents import checks as documents
+from edged.site import Site
+from storage.errors import StoreBusy
+from storage.repair.look import Stopped
+from storage.store import Store
+
+
+def routes(site: Site, store: Store) -> Sequence[web.RouteDef]:
+    async def fsck(request: web.Request) -> web.StreamResponse:
+        wanted = await asked(request, documents.FsckAsked)
+        known = await asyncio.to_thread(store.usage)
+        if wanted.camera is not None and wanted.camera not in {usage.camera for usage in known}:
+            raise Refusal(f"there is no camera {wanted.camera}", "`edgectl cameras` lists them", exits.USAGE)
+        return await follow(request, partial(_fsck, site, store, wanted))
+
+    return [web.post("/v1/fsck", fsck)]
+
+
+def _fsck(
+    site: Site, store: Store, wanted: documents.FsckAsked, progress: Progress, gone: threading.Event
+) -> documents.Fsck:
+    """A thread of its own, because it makes itself idle for good."""
+
+    def run() -> documents.Fsck:
+        report = store.checks.fsck(
+            checks.scope(wanted), site.configured_bounds(), lambda told: progress(dict(told)), gone
+        )
+        return checks.document(report, wanted, store.checks.paths(), daemon=True)
+
+    try:
+        with ThreadPoolExecutor(1, "fsck") as own:
+            return own.submit(run).result()
+    except StoreBusy as busy:
+        raise Refusal(busy.what, busy.action, exits.TRY_LATER) from None
+    except Stopped:
+        raise Refusal("edged is stopping", "check again once it runs", exits.TRY_LATER) from None

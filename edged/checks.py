@@ -1,0 +1,40 @@
+"""From what a check found to the document that people and programs get. Pure; used by the daemon and by `edgectl` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from edged.documents import checks as documents
+from storage.repair.compare import Fault
+from storage.repair.fsck import Level, Report, Scope
+
+
+def scope(asked: documents.FsckAsked) -> Scope:
+    return Scope(Level[asked.level.upper()], asked.camera, asked.volume)
+
+
+def document(
+    report: Report, asked: documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
+) -> documents.Fsck:
+    """Paths become absolute; by promise, then by place."""
+    found = sorted((_finding(fault, volumes) for fault in report.faults), key=lambda one: (one.promise, one.where))
+    return documents.Fsck(
+        level=asked.level,
+        daemon=daemon,
+        clean=not found and report.more == 0,
+        findings=found,
+        more=report.more,
+        segments=report.segments,
+        files=report.files,
+        bytes=report.read_bytes,
+        took_s=round(report.took_s, 3),
+    )
+
+
+def _finding(fault: Fault, volumes: Mapping[str, Path]) -> documents.Finding:
+    root = volumes.get(fault.volume)
+    where = fault.where if root is None else str(root / fault.where)
+    return documents.Finding(
+        promise=fault.kind.promise, kind=fault.kind.value, what=fault.what, where=where, action=fault.action
+    )

@@ -1,0 +1,142 @@
+"""`edgectl fsck`: asks the daemon, or looks itself where there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import click
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from edged import checks, exits, units
+from edged.cli import printing
+from edged.cli.address import Address
+from edged.cli.cells import STYLES, clean, span, text
+from edged.cli.client import CallError
+from edged.cli.options import address_given, json_option
+from edged.cli.session import checked
+from edged.documents import checks as documents
+
+SHOWN_EVERY_S: Final = 0.2
+"""A line of progress changes so often at most."""
+
+
+@click.command()
+@click.option(
+    "--level",
+    type=click.Choice(["presence", "size", "hash"]),
+    default="size",
+    show_default=True,
+    help="How closely each file is looked at.",
+)
+@click.option("--camera", metavar="ID", help="Only this camera's footage.")
+@click.option("--volume", metavar="ID", help="Only this volume: its id, or its path.")
+@json_option
+@address_given
+def fsck(address: Address, *, level: documents.Level, camera: str | None, volume: str | None, as_json: bool) -> int:
+    """Check every promise that can be checked by looking; ends with 1 if one is broken."""
+    wanted = documents.FsckAsked(level=level, camera=camera, volume=volume)
+    show = Bar() if sys.stderr.isatty() else _nothing
+    try:
+        body = address.daemon().follow("/v1/fsck", wanted.model_dump_json().encode(), show)
+        document = checked(documents.Fsck, body)
+    except CallError as error:
+        if error.exit_code != exits.UNREACHABLE:
+            raise
+        document = alone(address, wanted, error, show)
+    finally:
+        if isinstance(show, Bar):
+            show.end()
+    printing.answer(document, lambda: screen(document), as_json=as_json)
+    return exits.OK if document.clean else exits.FAILED
+
+
+def alone(
+    address: Address, wanted: documents.FsckAsked, why: CallError, show: Callable[[dict[str, Any]], None]
+) -> documents.Fsck:
+    """The daemon is down: its files, as its own account."""
+    from edged import config as configuration
+    from edged.cli.owner import become_owner
+    from storage.clock import SystemClock
+    from storage.errors import StateLocked, StoreError
+    from storage.repair import offline
+    from storage.repair.fsck import Fsck
+
+    try:
+        config = configuration.load(address.config_file)
+    except configuration.ConfigError as error:
+        first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
+        raise CallError(first, "edgectl config check", exits.CONFIG) from None
+    become_owner(config.paths.state)
+    os.umask(0o027)
+    bounds = {camera.id: config.bounds(camera.id) for camera in config.cameras}
+    try:
+        with offline.opened(config.paths.state, SystemClock(), bounds) as site:
+            report = Fsck(site, checks.scope(wanted), progress=lambda told: show(dict(told))).run()
+            volumes = {volume: disk.path for volume, disk in site.disks.items()}
+    except StateLocked as error:  # it runs, and its socket does not answer
+        raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
+    except StoreError as error:
+        raise CallError(error.what, error.action, exits.FAILED) from None
+    return checks.document(report, wanted, volumes, daemon=False)
+
+
+def screen(document: documents.Fsck) -> RenderableType:
+    """By promise; ends in one line."""
+    parts: list[RenderableType] = []
+    for one in document.findings:
+        line = Text(f"{one.promise} {one.kind}", style=STYLES["critical"])
+        line.append(f" {clean(one.where)}", style="not bold default")
+        parts += [line, Padding(text(one.what), (0, 0, 0, 2)), Padding(text(f"→ {one.action}"), (0, 0, 0, 2))]
+    if document.more:
+        parts.append(Text(f"and {document.more} more"))
+    looked = f"{document.segments} segments, {document.files} names"
+    read = f", {units.format_size(document.bytes)} read" if document.level == "hash" else ""
+    broken = len(document.findings) + document.more
+    verdict = "clean" if document.clean else f"{broken} findings"
+    last = Text(verdict, style="green" if document.clean else "bold red")
+    last.append(f": {looked}{read}, in {span(document.took_s)}, level {document.level}", style="not bold default")
+    if not document.daemon:
+        last.append("; the daemon is down", style="not bold default")
+    return Group(*parts, last)
+
+
+def _nothing(_told: Mapping[str, Any]) -> None:
+    """Nobody looks."""
+
+
+class Bar:
+    """One line on the terminal's standard error: how far, how fast, how long still."""
+
+    def __init__(self) -> None:
+        self._shown_s = 0.0
+
+    def __call__(self, told: Mapping[str, Any]) -> None:
+        now_s = time.monotonic()
+        if now_s - self._shown_s >= SHOWN_EVERY_S:
+            self._shown_s = now_s
+            sys.stderr.write(f"\r\x1b[K{line(told)}")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._shown_s:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def line(told: Mapping[str, Any]) -> str:
+    """Progress in words; what is left is told once a part is done."""
+    done, of, elapsed_s = int(told["done"]), int(told["of"]), float(told["elapsed_s"])
+    read, of_bytes = int(told["bytes"]), int(told["of_bytes"])
+    parts = [f"{clean(str(told['stage']))}: {done} of {of}"]
+    if read and elapsed_s > 0:
+        parts.append(f"{units.format_size(read)}, {units.format_size(int(read / elapsed_s))}/s")
+    share = read / of_bytes if of_bytes else done / of if of else 0.0
+    if 0 < share <= 1 and elapsed_s >= 1:
+        parts.append(f"{span(elapsed_s / share - elapsed_s)} left")
+    return ", ".join(parts)
