@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
@@ -10,11 +11,12 @@ import pytest
 
 from edged.recording import StoreKeeper
 from recorder.messages import Granted, Opening, Refused, Terms
-from storage.answers import VolumeState, VolumeStatus
+from storage.answers import Outlook, VolumeState, VolumeStatus
 from storage.model import Bounds, GapCause
 from storage.store import Store
 
 IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
+PRIORITIES = {"lobby": 5, "door": 0}
 CAUSES = {IN_SERVICE: None, FULL: GapCause.FLOOR_PROTECT, AWAY: GapCause.IO_ERROR}
 
 
@@ -26,6 +28,9 @@ class FakeStore:
     def __init__(self, **states: VolumeState) -> None:
         self.states = states
         self.opened: list[str] = []
+        self.stopped: frozenset[str] = frozenset()
+        self.at_once: frozenset[str] = frozenset()
+        self.tight = False
 
     def volumes(self) -> list[VolumeStatus]:
         return [
@@ -33,9 +38,21 @@ class FakeStore:
             for name, state in self.states.items()
         ]
 
-    def choose_volume(self) -> VolumeStatus | GapCause:
+    @property
+    def door(self) -> FakeStore:
+        return self
+
+    def look(self, priorities: Mapping[str, int]) -> Outlook:
+        assert priorities == PRIORITIES
         usable = [status for status in self.volumes() if status.state is IN_SERVICE]
-        return usable[0] if usable else GapCause.FLOOR_PROTECT
+        return Outlook(
+            chosen=usable[0] if usable else GapCause.FLOOR_PROTECT,
+            volumes=tuple(self.volumes()),
+            takes=frozenset(status.id for status in usable),
+            stopped=dict.fromkeys(self.stopped, GapCause.FLOOR_PROTECT),
+            at_once=self.at_once,
+            tight=self.tight,
+        )
 
     def open_segment(self, opening: Any) -> Future[None]:
         self.opened.append(opening.volume)
@@ -45,7 +62,7 @@ class FakeStore:
 
 
 def keeper_of(store: FakeStore) -> StoreKeeper:
-    return StoreKeeper(cast("Store", store), lambda _camera: Bounds(60, 300))
+    return StoreKeeper(cast("Store", store), lambda _camera: Bounds(60, 300), lambda: PRIORITIES)
 
 
 def opening_on(volume: str) -> Opening:
@@ -95,3 +112,28 @@ async def test_without_a_volume_there_are_no_terms_but_a_cause() -> None:
     keeper = keeper_of(FakeStore(a=FULL))
     await keeper.look()
     assert await keeper.terms("lobby") is GapCause.FLOOR_PROTECT
+
+
+async def test_a_camera_that_is_stopped_begins_nothing_and_hears_of_it_when_it_may() -> None:
+    store = FakeStore(a=IN_SERVICE)
+    store.stopped = frozenset({"door"})
+    keeper = keeper_of(store)
+    await keeper.look()
+    assert await keeper.terms("door") is GapCause.FLOOR_PROTECT
+    assert await keeper.open("door", opening_on("a")) == Refused(seq=1, cause=GapCause.FLOOR_PROTECT)
+    assert isinstance(await keeper.terms("lobby"), Terms)
+    assert await keeper.open("lobby", opening_on("a")) == Granted(seq=1)
+    assert not await keeper.look()
+    store.stopped = frozenset()
+    assert await keeper.look(), "its worker has to be told the terms again"
+    assert isinstance(await keeper.terms("door"), Terms)
+
+
+async def test_a_tight_disk_wakes_the_sweep_and_what_must_end_at_once_is_named() -> None:
+    store = FakeStore(a=IN_SERVICE)
+    keeper = keeper_of(store)
+    await keeper.look()
+    assert (keeper.committed.is_set(), keeper.to_cut) == (False, frozenset())
+    store.tight, store.stopped, store.at_once = True, frozenset({"door"}), frozenset({"door"})
+    await keeper.look()
+    assert (keeper.committed.is_set(), keeper.to_cut) == (True, {"door"})
