@@ -17,6 +17,8 @@ WEEK_MS: Final = 7 * DAY_MS
 """More than this no clock proves, only two people (design §4)."""
 SYNC_SLACK_MS: Final = 1000
 """Two synchronised readings, each wrong by at most STEP_MS."""
+DRIFT_PPM: Final = 500
+"""What boottime may be off by where nothing synchronises it: a bad crystal, or a time daemon that still slews."""
 RTC_SLACK_MS: Final = 2000
 """A hardware clock tells whole seconds, read twice; and it may have been read a moment beside boottime."""
 RTC_DRIFT_PPM: Final = 500
@@ -46,6 +48,9 @@ class Witness:
     """Of the wall clock at the last heartbeat, synchronised or not."""
     offset_most_ms: int | None = None
     """The greatest of the wall clock at any heartbeat, synchronised or not."""
+    synced_first_ms: int | None = None
+    """Boottime at which the wall clock was known to be synchronised first and last."""
+    synced_last_ms: int | None = None
     synced_least_ms: int | None = None
     """The least and the greatest while it was known to be synchronised: more than one where a first one was wrong."""
     synced_most_ms: int | None = None
@@ -66,9 +71,8 @@ def off(before: Witness, this: Witness, attested_ms: int | None) -> Off:
     """Between these two boots. Never more than before for what `this` sees later of a synchronised clock: a first
     synchronisation that proves wrong makes the low bound smaller, and none makes it larger.
     """
-    synced = _between(before, before.synced_most_ms, this, this.synced_least_ms)
     rtc = _between(before, before.rtc_last_ms, this, this.rtc_first_ms)
-    low, word = _credited(synced, rtc)
+    low, word = _credited(before, this, rtc)
     high = _claimed(before, this, rtc)
     if attested_ms is not None:
         agreed = attested_ms if high is None else min(attested_ms, high)
@@ -84,10 +88,19 @@ def _between(before: Witness, last_offset_ms: int | None, this: Witness, first_o
     return first_offset_ms + this.began_ms - last_offset_ms - before.ran_ms
 
 
-def _credited(synced_ms: int | None, rtc_ms: int | None) -> tuple[int, Word]:
+def _slack_ms(before: Witness, this: Witness) -> int:
+    """What the difference of two synchronised readings may be wrong by: boottime carries them to both ends."""
+    alone_ms = 0
+    if before.synced_last_ms is not None and this.synced_first_ms is not None:
+        alone_ms = before.ran_ms - before.synced_last_ms + this.synced_first_ms - this.began_ms
+    return SYNC_SLACK_MS + alone_ms * DRIFT_PPM // 1_000_000
+
+
+def _credited(before: Witness, this: Witness, rtc_ms: int | None) -> tuple[int, Word]:
+    synced_ms = _between(before, before.synced_most_ms, this, this.synced_least_ms)
     if synced_ms is None:
         return 0, Word.NOBODY
-    low_ms = min(synced_ms - SYNC_SLACK_MS, WEEK_MS)
+    low_ms = min(synced_ms - _slack_ms(before, this), WEEK_MS)
     if rtc_ms is not None:
         low_ms = min(low_ms, rtc_ms - RTC_SLACK_MS)
     if low_ms <= 0:
@@ -102,7 +115,7 @@ def _claimed(before: Witness, this: Witness, rtc_ms: int | None) -> int | None:
     synced_ms = _between(before, before.synced_least_ms, this, this.synced_most_ms)
     claims = []
     if synced_ms is not None:
-        claims.append(synced_ms + SYNC_SLACK_MS)
+        claims.append(synced_ms + _slack_ms(before, this))
     if rtc_ms is not None:
         claims.append(rtc_ms + RTC_SLACK_MS + max(0, rtc_ms) * RTC_DRIFT_PPM // 1_000_000)
     if not claims:

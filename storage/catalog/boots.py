@@ -29,8 +29,8 @@ ATTESTED_MAX_MS: Final = 3650 * DAY_MS
 """Where no clock sets a bound: a slip of the pen is stopped, a box in a cellar for years is not."""
 
 _ROWS_SQL: Final = (
-    "SELECT number, off_word, attested_ms, synced_first_ms, began_ms, ran_ms, offset_last_ms, offset_most_ms,"
-    " synced_least_ms, synced_most_ms, rtc_first_ms, rtc_last_ms FROM boots "
+    "SELECT number, off_word, attested_ms, began_ms, ran_ms, offset_last_ms, offset_most_ms,"
+    " synced_first_ms, synced_last_ms, synced_least_ms, synced_most_ms, rtc_first_ms, rtc_last_ms FROM boots "
 )
 
 
@@ -42,8 +42,6 @@ class BootRow:
     word: Word
     witness: Witness
     attested_ms: int | None
-    synced_first_ms: int | None
-    """Boottime at which its wall clock was known to be synchronised first; None: never."""
 
 
 def history(connection: sqlite3.Connection, boot: int, clock: Clock) -> History:
@@ -75,8 +73,8 @@ def rows(connection: sqlite3.Connection) -> list[BootRow]:
     by_number = {boot.number: boot for boot in boots(connection)}
     found = connection.execute(_ROWS_SQL + "ORDER BY number")
     return [
-        BootRow(by_number[number], Word(word), Witness(*witness), attested_ms, synced_ms)
-        for number, word, attested_ms, synced_ms, *witness in found
+        BootRow(by_number[number], Word(word), Witness(*witness), attested_ms)
+        for number, word, attested_ms, *witness in found
     ]
 
 
@@ -220,7 +218,7 @@ def _mark(connection: sqlite3.Connection, boot: int, now: Mark) -> None:
 def _witnesses(connection: sqlite3.Connection, boot: int) -> tuple[Witness, Witness] | None:
     """What the boot before and this one have seen; None for the first."""
     last = connection.execute(_ROWS_SQL + "WHERE number <= ? ORDER BY number DESC LIMIT 2", (boot,))
-    found = [Witness(*row[4:]) for row in last]
+    found = [Witness(*row[3:]) for row in last]
     return None if len(found) < 2 else (found[1], found[0])
 
 
