@@ -11,8 +11,10 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from storage.ages import History
 from storage.catalog import acts as table
 from storage.catalog.acts import Act, Arguments, Person
+from storage.catalog.boots import history
 from storage.catalog.database import Database
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
@@ -48,8 +50,8 @@ class Acts:
         """From now on it waits. OrderRefused where too many do."""
 
         def fact(connection: sqlite3.Connection) -> Act:
-            now = self._now()
-            waiting = table.waiting(connection, now, WAITS_MS)
+            now = Point.of(self._life.boot, self._clock.now())
+            waiting = table.waiting(connection, self._ages(connection), WAITS_MS)
             table.keep_only(connection, waiting)
             if len(waiting) >= WAITING_MAX:
                 raise OrderRefused(f"{WAITING_MAX} acts wait for a second person", "see `edgectl approve`")
@@ -61,17 +63,17 @@ class Acts:
 
     def waiting(self) -> list[Act]:
         """The oldest first."""
-        return self._database.read(lambda db: table.waiting(db, self._now(), WAITS_MS))
+        return self._database.read(lambda db: table.waiting(db, self._ages(db), WAITS_MS))
 
     def find(self, act_id: str) -> Act:
         """One that waits; UnknownId."""
-        return self._database.read(lambda db: _find(db, act_id, self._now()))
+        return self._database.read(lambda db: _find(db, act_id, self._ages(db)))
 
     def approve(self, act_id: str, approver: Person, deed: Callable[[Act], Deed]) -> Act:
         """Do it, if this is another person than the one who asked: one transaction. UnknownId, SamePerson."""
 
         def fact(connection: sqlite3.Connection) -> Act:
-            act = _find(connection, act_id, self._now())
+            act = _find(connection, act_id, self._ages(connection))
             if act.asker.uid == approver.uid:
                 what = f"{act.id} was asked for by {approver.name}: it takes a second person"
                 raise SamePerson(what, f"let somebody else log in and run: edgectl approve {act.id}")
@@ -81,12 +83,12 @@ class Acts:
 
         return self._database.submit(fact).result()
 
-    def _now(self) -> Point:
-        return Point.of(self._life.boot, self._clock.now())
+    def _ages(self, connection: sqlite3.Connection) -> History:
+        return history(connection, self._life.boot, self._clock)
 
 
-def _find(connection: sqlite3.Connection, act_id: str, now: Point) -> Act:
-    for act in table.waiting(connection, now, WAITS_MS):
+def _find(connection: sqlite3.Connection, act_id: str, ages: History) -> Act:
+    for act in table.waiting(connection, ages, WAITS_MS):
         if act.id == act_id:
             return act
     raise UnknownId(f"no act {act_id} waits for approval", "see `edgectl approve`; after 72 h one asks again")

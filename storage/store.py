@@ -37,6 +37,8 @@ from storage.clock import Clock, read
 from storage.errors import StoreClosed
 from storage.failpoints import Step, reach_after
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
+from storage.pins.desk import Pins
+from storage.pins.placing import Box
 from storage.repair.checks import Checks
 from storage.repair.salvage import Salvager
 from storage.ring.ballast import Ballast
@@ -79,7 +81,11 @@ class Store:
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._checks = Checks(held.database, held.life, clock, held.pool.present, self._adopt, self._stop)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
-        self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, self._stop)
+        box = Box(held.pool.present, self.volumes, self.usage)
+        self._pins = Pins(held.database, held.life, clock, box)
+        self._sweeper = Sweeper(
+            held.database, held.life, clock, held.pool, self._door.headroom, self._pins.ready, self._stop
+        )
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering = threading.Lock()
         self._sweeping = threading.Lock()
@@ -121,6 +127,11 @@ class Store:
         return self._checks
 
     @property
+    def pins(self) -> Pins:
+        """證據保存: what is kept out of the ring."""
+        return self._pins
+
+    @property
     def acts(self) -> Acts:
         """What waits for a second person."""
         return self._acts
@@ -146,7 +157,7 @@ class Store:
 
     def commit_segment(self, closing: Closing) -> Future[Segment]:
         """The file lies complete and synced under its final name. Told twice, it is committed once."""
-        return reach_after(Step.COMMIT_DONE, self._submit(partial(facts.commit_segment, closing=closing)))
+        return self._pins.committing(closing, partial(self._commit, closing))
 
     def begin_gap(self, camera: str, at: Moment | None, cause: GapCause, detail: str) -> Future[None]:
         """From `at` the camera is not recording, never earlier than what is recorded; None: from the end of that.
@@ -214,6 +225,7 @@ class Store:
         """
         with self._sweeping:
             report = self._sweeper.sweep(configured)
+            self._pins.tend(lambda: self._ring_desk.view(configured()).bounds)
             self._held.ballast.tend()
             return report
 
@@ -321,6 +333,7 @@ class Store:
             return
         self._closing = True
         self.interrupt()
+        self._pins.close()
         self._salvages.shutdown()  # those that wait come to nothing at once
         try:
             if clean:
@@ -329,6 +342,10 @@ class Store:
                 )
         finally:
             self._held.release()
+
+    def _commit(self, closing: Closing, linked: Sequence[int]) -> Future[Segment]:
+        fact = partial(facts.commit_segment, closing=closing, linked=linked)
+        return reach_after(Step.COMMIT_DONE, self._submit(fact))
 
     def _submit(self, fact: Callable[[Connection], T]) -> Future[T]:
         return self._database.submit(fact)
@@ -347,4 +364,3 @@ class Store:
         """What was put into a directory of one day by nobody knows whom is governed from now on."""
         with self._recovering:
             self._salvager.orphans_in(volume, day, self._pool.present())
-

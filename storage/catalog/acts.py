@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from storage.ages import age
-from storage.catalog.boots import boots
+from storage.ages import History
 from storage.catalog.runs import Point
 
 Arguments: TypeAlias = Mapping[str, "str | int"]
@@ -46,15 +45,14 @@ def insert(connection: sqlite3.Connection, act: Act) -> None:
     )
 
 
-def waiting(connection: sqlite3.Connection, now: Point, waits_ms: int) -> list[Act]:
+def waiting(connection: sqlite3.Connection, ages: History, waits_ms: int) -> list[Act]:
     """Those that have not waited for too long, the oldest first."""
-    history = boots(connection)
     found = []
     for act_id, verb, arguments, uid, name, *at in connection.execute(
         "SELECT id, verb, arguments, asker_uid, asker, boot, boottime_ms, wall_ms FROM acts ORDER BY boot, boottime_ms"
     ).fetchall():
         asked = Point(*at)
-        left_ms = waits_ms - age(history, asked.boot, asked.boottime_ms, now.boot, now.boottime_ms).low_ms
+        left_ms = waits_ms - ages.age(asked.boot, asked.boottime_ms).low_ms
         if left_ms > 0:
             found.append(Act(act_id, verb, json.loads(arguments), Person(uid, name), asked, left_ms))
     return found

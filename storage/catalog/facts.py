@@ -7,10 +7,11 @@ counters that spare everybody else from adding up rows.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.answers import Tail
-from storage.catalog import leaves
+from storage.catalog import leaves, pins
 from storage.catalog.gaps import (
     begin,
     bridge,
@@ -114,8 +115,11 @@ def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -
     connection.execute("UPDATE cameras SET next_seq = ? WHERE number = ?", (next_seq, camera.number))
 
 
-def commit_segment(connection: sqlite3.Connection, closing: Closing) -> Segment:
-    """The file lies complete and synced under its final name. Told twice, it is committed once."""
+def commit_segment(connection: sqlite3.Connection, closing: Closing, linked: Sequence[int] = ()) -> Segment:
+    """The file lies complete and synced under its final name. Told twice, it is committed once.
+
+    `linked` are the numbers of the pins in which it has its link.
+    """
     row = segment_by_seq(connection, closing.camera, closing.seq)
     if row is None:
         what = f"segment {closing.seq} of {closing.camera} was never opened"
@@ -134,6 +138,7 @@ def commit_segment(connection: sqlite3.Connection, closing: Closing) -> Segment:
         closing.sha256,
         closing.video_frames,
         camera_offset_ms=closing.camera_offset_ms,
+        linked=linked,
     )
 
 
@@ -149,6 +154,7 @@ def complete(
     *,
     now: Point | None = None,
     camera_offset_ms: int | None = None,
+    linked: Sequence[int] = (),
 ) -> Segment:
     """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained.
 
@@ -173,6 +179,7 @@ def complete(
     )
     hold(connection, row, size)
     done = _by_id(connection, row.id)
+    pins.match(connection, done, linked)
     leaves.segment(connection, done, None if now is None else now.wall_ms)
     settle(connection, row.camera_number, row.seq, (done.start, done.end), cause, detail)
     return done.segment()
@@ -207,7 +214,9 @@ def quarantine(
         (name, size, sha256, duration_ms, row.id),
     )
     hold(connection, row, size)
-    leaves.segment(connection, _by_id(connection, row.id), now.wall_ms)
+    kept = _by_id(connection, row.id)
+    pins.match(connection, kept)
+    leaves.segment(connection, kept, now.wall_ms)
     settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
 
 
@@ -259,6 +268,7 @@ def adopt_orphan(
         )
     adopted = _by_id(connection, segment_id)
     hold(connection, adopted, size)
+    pins.match(connection, adopted)
     leaves.segment(connection, adopted)
 
 

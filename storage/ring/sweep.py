@@ -97,14 +97,24 @@ class Sweeper:
     """Destroys what must go or may go. Its owner lets one thread at a time use it."""
 
     def __init__(
-        self, database: Database, life: Life, clock: Clock, pool: Pool, headroom: Callable[[], int], stop: Event
+        self,
+        database: Database,
+        life: Life,
+        clock: Clock,
+        pool: Pool,
+        headroom: Callable[[], int],
+        ready: Callable[[Volume], bool],
+        stop: Event,
     ) -> None:
-        """`headroom` says how many bytes each volume should have to spare; `stop` ends a sweep between two files."""
+        """`headroom` says how many bytes each volume should have to spare, `ready` whether its pins have been read
+        (S2); `stop` ends a sweep between two files.
+        """
         self._database = database
         self._life = life
         self._clock = clock
         self._pool = pool
         self._headroom = headroom
+        self._ready = ready
         self._stop = stop
         self._vain: Counter[str] = Counter()
 
@@ -113,7 +123,7 @@ class Sweeper:
         self._write_down(configured)
         blocked: dict[str, GapCause | None] = {}
         headroom_bytes = self._headroom()
-        tallies = [_Tally(volume) for volume in self._pool.present().values()]
+        tallies = [_Tally(volume) for volume in self._pool.present().values() if self._ready(volume)]
         for tally in tallies:
             self._finish_garbage(tally)
             if self._turn(tally, configured, headroom_bytes) > 0:
@@ -130,7 +140,7 @@ class Sweeper:
 
     def finish_garbage(self) -> int:
         """Finish what an earlier sweep began, on the volumes that are there; how many segments that was."""
-        tallies = [_Tally(volume) for volume in self._pool.present().values()]
+        tallies = [_Tally(volume) for volume in self._pool.present().values() if self._ready(volume)]
         for tally in tallies:
             self._finish_garbage(tally)
         return sum(tally.destroyed for tally in tallies)

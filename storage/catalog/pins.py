@@ -1,0 +1,366 @@
+"""Pins in the catalog: who keeps what, and which segments that are. Functions over a connection; decides no limit.
+
+Keeps S2: `segments.pins` counts the rows of `pinned`, changed in the same transaction, and a sweep sees only segments
+of none. A segment that is committed, adopted or set aside is matched with the pins of its camera in that transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from storage.catalog.acts import Person
+from storage.catalog.ledger import Leaf, Value, enter
+from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.catalog.runs import Point
+from storage.pins.sidecar import Sidecar
+from storage.pins.words import Ground, Interval, Order, Pin, PinState
+
+ALL: Final = -2
+"""As a limit: none (one more than was asked for is read, and SQLite takes -1 for no limit)."""
+PAGE_MAX: Final = 1000
+"""Rows read or changed at a time: a long transaction holds up recording, a long read the WAL."""
+
+_PIN_SQL: Final = (
+    "SELECT number, id, state, version, cameras, first_wall_ms, last_wall_ms, ground, reference, case_name, approver,"
+    " span_ms, placer_uid, placer, approved_by, boot, boottime_ms, wall_ms, adopted, ended_wall_ms, ended_by,"
+    " ended_reason FROM pins "
+)
+_LASTS: Final = "state IN ('provisional', 'approved')"
+"""Word for word as in the index pins_live."""
+_TOUCHES: Final = " s.start_wall_ms < :last AND (s.start_wall_ms + s.duration_ms > :first OR s.start_wall_ms >= :first)"
+"""`storage.pins.words.Interval.touches`."""
+
+
+def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adopted: bool) -> Pin:
+    """A pin begins; it holds nothing yet."""
+    order = told.order
+    connection.execute(
+        "INSERT INTO pins (id, state, version, first_wall_ms, last_wall_ms, cameras, ground, reference, case_name,"
+        " placer_uid, placer, approver, approved_by, boot, boottime_ms, wall_ms, span_ms, adopted)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(told.id, told.state, told.version, order.interval.first_ms, order.interval.last_ms),
+            *(json.dumps(list(order.cameras)), order.ground, order.reference, order.case),
+            *(told.placer.uid, told.placer.name, order.approver, told.approved_by),
+            *(placed.boot, placed.boottime_ms, placed.wall_ms, order.span_ms, adopted),
+        ),
+    )
+    pin = _required(connection, told.id)
+    connection.executemany(
+        "INSERT INTO pin_cameras (camera, pin) SELECT number, ? FROM cameras WHERE id = ?",
+        [(pin.number, camera) for camera in order.cameras],
+    )
+    return pin
+
+
+def renew(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
+    """A sidecar tells of a later version than the row: the database is older than the volume."""
+    connection.execute(
+        "UPDATE pins SET state = ?, version = ?, span_ms = ?, approved_by = ? WHERE number = ?",
+        (told.state, told.version, told.order.span_ms, told.approved_by, pin.number),
+    )
+
+
+def find(connection: sqlite3.Connection, pin_id: str) -> Pin | None:
+    row = connection.execute(_PIN_SQL + "WHERE id = ?", (pin_id,)).fetchone()
+    return _pin(row) if row else None
+
+
+def lasting(connection: sqlite3.Connection) -> list[Pin]:
+    return [_pin(row) for row in connection.execute(_PIN_SQL + f"WHERE {_LASTS} ORDER BY number")]
+
+
+def ended(connection: sqlite3.Connection, limit: int) -> list[Pin]:
+    """The last ones first."""
+    rows = connection.execute(
+        _PIN_SQL + f"WHERE NOT {_LASTS} ORDER BY ended_wall_ms DESC, number DESC LIMIT ?", (limit,)
+    )
+    return [_pin(row) for row in rows]
+
+
+def lasting_of(connection: sqlite3.Connection, camera: str) -> list[Pin]:
+    """Those that hold what is committed of this camera now."""
+    where = "WHERE number IN (SELECT pin FROM pin_cameras WHERE camera = (SELECT number FROM cameras WHERE id = ?))"
+    return [_pin(row) for row in connection.execute(_PIN_SQL + where + " ORDER BY number", (camera,))]
+
+
+def cameras(connection: sqlite3.Connection) -> set[str]:
+    """Cameras of pins that last."""
+    return {
+        name
+        for (name,) in connection.execute(
+            "SELECT id FROM cameras WHERE number IN (SELECT camera FROM pin_cameras)"
+        ).fetchall()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of one camera in an interval."""
+
+    camera: str
+    rows: tuple[SegmentRow, ...]
+    """Committed and quarantined, at most one more than was asked for."""
+    garbage: SegmentRow | None
+    """One that is being destroyed."""
+    recording: bool
+    """Something is in progress that began before the interval ends."""
+
+
+def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> Found | None:
+    """None for a camera that nobody knows."""
+    known = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if known is None:
+        return None
+    given = {"camera": known[0], "longest": known[1], "limit": limit + 1} | _given(interval)
+    rows = connection.execute(
+        SEGMENT_SQL + f"WHERE s.id IN ({_HELD_IN}) ORDER BY s.boot, s.start_boottime_ms", given
+    ).fetchall()
+    garbage = connection.execute(
+        SEGMENT_SQL + f"WHERE s.state = 'garbage' AND s.camera = :camera AND {_TOUCHES} LIMIT 1", given
+    ).fetchone()
+    in_progress = connection.execute(
+        "SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND s.start_wall_ms < :last", given
+    ).fetchone()
+    return Found(
+        camera,
+        tuple(segment_row(row) for row in rows),
+        segment_row(garbage) if garbage else None,
+        in_progress is not None,
+    )
+
+
+_HELD_IN: Final = (
+    "SELECT s.id FROM segments s WHERE s.camera = :camera AND s.state = 'committed'"  # noqa: S608
+    f" AND s.start_wall_ms >= :first - :longest AND {_TOUCHES}"
+    " UNION ALL SELECT s.id FROM segments s WHERE s.camera = :camera AND s.name IS NOT NULL"
+    f" AND s.state = 'quarantined' AND {_TOUCHES} LIMIT :limit"
+)
+"""Committed ones by their time; those that are set aside are few, and looked at all."""
+
+
+def hold(connection: sqlite3.Connection, pin: Pin, rows: Iterable[SegmentRow], linked: Collection[int]) -> int:
+    """The pin holds these; how many of them it did not hold before."""
+    count = 0
+    for row in rows:
+        count += _hold(connection, pin.number, row.id, row.volume_number, linked=row.id in linked)
+    return count
+
+
+def match(connection: sqlite3.Connection, row: SegmentRow, linked: Collection[int] = ()) -> None:
+    """A segment has come to be (committed or set aside): the pins of its camera that it touches hold it.
+
+    `linked`: numbers of pins in which it has its link already.
+    """
+    candidates = connection.execute(
+        "SELECT p.number, p.first_wall_ms, p.last_wall_ms FROM pin_cameras c JOIN pins p ON p.number = c.pin"
+        " WHERE c.camera = ?",
+        (row.camera_number,),
+    ).fetchall()
+    for number, first_ms, last_ms in candidates:
+        if Interval(first_ms, last_ms).touches(row.start.wall_ms, row.duration_ms):
+            _hold(connection, number, row.id, row.volume_number, linked=number in linked)
+
+
+def _hold(connection: sqlite3.Connection, pin: int, segment: int, volume: int, *, linked: bool) -> int:
+    added = connection.execute(
+        "INSERT INTO pinned (segment, pin, linked) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (segment, pin, linked)
+    ).rowcount
+    if added:
+        connection.execute("UPDATE segments SET pins = pins + 1 WHERE id = ?", (segment,))
+        touch_volume(connection, pin, volume)
+    return added
+
+
+def touch_volume(connection: sqlite3.Connection, pin: int, volume: int) -> None:
+    """The pin has, or may have, something there."""
+    connection.execute(
+        "INSERT INTO pin_volumes (pin, volume, version) VALUES (?, ?, 0) ON CONFLICT DO NOTHING", (pin, volume)
+    )
+
+
+def let_go(connection: sqlite3.Connection, pin: int, segments: Sequence[int]) -> None:
+    """The pin holds these no longer: their links are gone."""
+    for segment in segments:
+        if connection.execute("DELETE FROM pinned WHERE segment = ? AND pin = ?", (segment, pin)).rowcount:
+            connection.execute("UPDATE segments SET pins = pins - 1 WHERE id = ?", (segment,))
+
+
+def leave_volume(connection: sqlite3.Connection, pin: int, volume: str) -> None:
+    """Sidecar and links are gone from there."""
+    connection.execute(
+        "DELETE FROM pin_volumes WHERE pin = ? AND volume = (SELECT number FROM volumes WHERE id = ?)", (pin, volume)
+    )
+
+
+def approve(connection: sqlite3.Connection, pin: Pin, by: Person) -> None:
+    connection.execute(
+        "UPDATE pins SET state = 'approved', approved_by = ?, version = version + 1 WHERE number = ?",
+        (by.name, pin.number),
+    )
+
+
+def extend(connection: sqlite3.Connection, pin: Pin, span_ms: int) -> None:
+    connection.execute("UPDATE pins SET span_ms = ?, version = version + 1 WHERE number = ?", (span_ms, pin.number))
+
+
+def end(
+    connection: sqlite3.Connection, pin: Pin, state: PinState, wall_ms: int, by: str | None, reason: str | None
+) -> None:
+    """Released or lapsed. What it holds goes on to be held until its links are gone."""
+    connection.execute(
+        "UPDATE pins SET state = ?, version = version + 1, ended_wall_ms = ?, ended_by = ?, ended_reason = ?"
+        " WHERE number = ?",
+        (state, wall_ms, by, reason, pin.number),
+    )
+    connection.execute("DELETE FROM pin_cameras WHERE pin = ?", (pin.number,))
+
+
+def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **more: Value) -> None:
+    """Its leaf: what became of it, without anything that tells of people."""
+    order = pin.order
+    body: dict[str, Value] = {
+        "what": what,
+        "pin": pin.id,
+        "cameras": list(order.cameras),
+        "from": order.interval.first_ms,
+        "to": order.interval.last_ms,
+        "ground": order.ground.value,
+        "span_ms": order.span_ms,
+        **more,
+    }
+    enter(connection, Leaf.PIN, wall_ms, body)
+
+
+def totals(connection: sqlite3.Connection, pin: int) -> tuple[int, int, tuple[str, ...]]:
+    """Segments, bytes and volumes of a pin."""
+    count, size = connection.execute(
+        "SELECT count(*), coalesce(sum(s.bytes), 0) FROM pinned p JOIN segments s ON s.id = p.segment WHERE p.pin = ?",
+        (pin,),
+    ).fetchone()
+    volumes = connection.execute(
+        "SELECT v.id FROM pin_volumes p JOIN volumes v ON v.number = p.volume WHERE p.pin = ? ORDER BY v.id", (pin,)
+    ).fetchall()
+    return int(count), int(size), tuple(name for (name,) in volumes)
+
+
+def pinned_bytes(connection: sqlite3.Connection) -> dict[str, int]:
+    """By volume: what is pinned, each segment once."""
+    return dict(
+        connection.execute(
+            "SELECT v.id, sum(s.bytes) FROM segments s JOIN volumes v ON v.number = s.volume"
+            " WHERE s.pins > 0 GROUP BY v.id"
+        ).fetchall()
+    )
+
+
+def ids_of(connection: sqlite3.Connection, segments: Sequence[int]) -> dict[int, list[str]]:
+    """By segment, the ids of the pins that last and hold it; at most a page of segments at a time."""
+    marks = ",".join("?" * len(segments))
+    found: dict[int, list[str]] = {}
+    for segment, pin_id in connection.execute(
+        f"SELECT d.segment, p.id FROM pinned d JOIN pins p ON p.number = d.pin"  # noqa: S608  (question marks)
+        f" WHERE d.segment IN ({marks}) AND p.{_LASTS} ORDER BY p.id",
+        tuple(segments),
+    ):
+        found.setdefault(segment, []).append(pin_id)
+    return found
+
+
+def held(
+    connection: sqlite3.Connection, pin: int, volume: str, after: int, *, unlinked: bool = False
+) -> list[SegmentRow]:
+    """What a pin holds on a volume, a page by id; `unlinked`: only what has no link yet."""
+    which = " AND d.linked = 0" if unlinked else ""
+    rows = connection.execute(
+        SEGMENT_SQL + "JOIN pinned d ON d.segment = s.id"
+        f" WHERE d.pin = ? AND d.segment > ? AND v.id = ?{which} ORDER BY d.segment LIMIT ?",
+        (pin, after, volume, PAGE_MAX),
+    )
+    return [segment_row(row) for row in rows]
+
+
+def mark(connection: sqlite3.Connection, pin: int, segments: Iterable[int], *, linked: bool) -> None:
+    """Whether these have their links."""
+    connection.executemany(
+        "UPDATE pinned SET linked = ? WHERE segment = ? AND pin = ?", [(linked, segment, pin) for segment in segments]
+    )
+
+
+def mark_volume(connection: sqlite3.Connection, pin: int, volume: str, version: int) -> None:
+    """Which version the sidecar there tells of."""
+    connection.execute(
+        "INSERT INTO pin_volumes (pin, volume, version) SELECT ?1, number, ?3 FROM volumes WHERE id = ?2"
+        " ON CONFLICT DO UPDATE SET version = excluded.version",
+        (pin, volume, version),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A pin that has something to be done on a volume."""
+
+    pin: Pin
+    stale: bool
+    """The sidecar there does not tell what the row does."""
+
+
+def undone(connection: sqlite3.Connection, volume: str) -> list[Undone]:
+    """Sidecars to be written, links to be made, pins that have ended to be cleared away."""
+    rows = connection.execute(
+        "SELECT p.id, v.version FROM pin_volumes v JOIN pins p ON p.number = v.pin"  # noqa: S608
+        " WHERE v.volume = (SELECT number FROM volumes WHERE id = ?) AND (v.version <> p.version"
+        " OR EXISTS (SELECT 1 FROM pinned d WHERE d.pin = p.number AND d.linked = 0)"
+        f" OR NOT p.{_LASTS}) ORDER BY p.number",
+        (volume,),
+    ).fetchall()
+    found = [(_required(connection, pin_id), version) for pin_id, version in rows]
+    return [Undone(pin, pin.version != version) for pin, version in found]
+
+
+def internal_only(connection: sqlite3.Connection, after: tuple[int, int]) -> list[tuple[Pin, SegmentRow]]:
+    """A page of what is held by internal pins that last and by no other ground, by pin and segment."""
+    rows = connection.execute(
+        "SELECT d.pin, p.id, d.segment FROM pinned d JOIN pins p ON p.number = d.pin"  # noqa: S608
+        f" WHERE p.ground = 'internal' AND p.{_LASTS} AND (d.pin, d.segment) > (?, ?)"
+        " AND NOT EXISTS (SELECT 1 FROM pinned o JOIN pins q ON q.number = o.pin"
+        f" WHERE o.segment = d.segment AND q.ground <> 'internal' AND q.{_LASTS})"
+        " ORDER BY d.pin, d.segment LIMIT ?",
+        (*after, PAGE_MAX),
+    ).fetchall()
+    pins = {pin_id: _required(connection, pin_id) for _, pin_id, _ in rows}
+    found = []
+    for _, pin_id, segment in rows:
+        row = connection.execute(SEGMENT_SQL + "WHERE s.id = ?", (segment,)).fetchone()
+        found.append((pins[pin_id], segment_row(row)))
+    return found
+
+
+def boot_id(connection: sqlite3.Connection, boot: int) -> str:
+    """The kernel's name of a boot."""
+    return str(connection.execute("SELECT boot_id FROM boots WHERE number = ?", (boot,)).fetchone()[0])
+
+
+def _given(interval: Interval) -> dict[str, int]:
+    return {"first": interval.first_ms, "last": interval.last_ms}
+
+
+def _required(connection: sqlite3.Connection, pin_id: str) -> Pin:
+    return _pin(connection.execute(_PIN_SQL + "WHERE id = ?", (pin_id,)).fetchone())
+
+
+def _pin(row: tuple[Any, ...]) -> Pin:
+    """A row of _PIN_SQL."""
+    number, pin_id, state, version, names, first_ms, last_ms, ground, reference, case, approver, span_ms = row[:12]
+    placer_uid, placer, approved_by, boot, boottime_ms, wall_ms, adopted, ended_ms, ended_by, ended_reason = row[12:]
+    order = Order(
+        tuple(json.loads(names)), Interval(first_ms, last_ms), Ground(ground), reference, case, approver, span_ms
+    )
+    return Pin(
+        *(number, pin_id, PinState(state), version, order, Person(placer_uid, placer), approved_by),
+        *(Point(boot, boottime_ms, wall_ms), bool(adopted), ended_ms, ended_by, ended_reason),
+    )

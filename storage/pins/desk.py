@@ -1,0 +1,334 @@
+"""證據保存: the one place where footage is kept out of the ring. Blocking and thread-safe.
+
+Keeps S2: what is pinned is pinned in the catalog (no sweep sees it), on the disk (a hard link), and beside the footage
+(a sidecar, from which a lost row comes back). Nothing is destroyed on a volume before its pins were read (`ready`).
+Pins end by running time, of which the low bound counts (S7).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from sqlite3 import Connection
+from typing import Final, TypeVar
+
+from storage.acts import Deed
+from storage.ages import History
+from storage.catalog import pins
+from storage.catalog.acts import Person
+from storage.catalog.boots import history
+from storage.catalog.database import Database
+from storage.catalog.rows import SegmentRow, segment_by_seq
+from storage.catalog.runs import Life
+from storage.clock import Clock
+from storage.errors import OrderRefused, SamePerson, StoreError, UnknownId
+from storage.failpoints import Step, reach
+from storage.model import Bounds, Closing
+from storage.pins import rules
+from storage.pins.filing import Filing
+from storage.pins.placing import Box, Placer
+from storage.pins.words import Cost, Limits, Order, Pin, PinState, Standing
+from storage.retention import effective
+from storage.volumes.volume import Volume
+
+log = logging.getLogger("edged.pins")
+
+T = TypeVar("T")
+
+LINKING_MAX: Final = 4
+"""Commits that wait for their links at a time. Where a disk is so slow that more would, they are committed without, and
+linked a little later: recording never waits, and the row protects."""
+ENDED_SHOWN: Final = 1_000
+"""Pins that have ended in one listing."""
+CEILINGS_EVERY_MS: Final = 60_000
+"""How often internal pins are looked through for what has reached its ceiling; S3 gives an hour."""
+
+
+class Pins:
+    """All pins of a box."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock, box: Box) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._box = box
+        self._files = Filing(database, life, clock)
+        self._placer = Placer(database, life, clock, self._files, box)
+        self._filing = threading.Lock()
+        """Whoever places, reads or clears away. A sweep waits for it, a commit never does."""
+        self._taken_in: dict[str, Volume] = {}
+        self._covered = database.read(pins.cameras)
+        self._ceilings_at_ms: int | None = None
+        self._linkers = ThreadPoolExecutor(LINKING_MAX, "pin-links")
+        self._slots = threading.BoundedSemaphore(LINKING_MAX)
+
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """By pin: what cannot be read, written or removed on a volume."""
+        return dict(self._files.troubles)
+
+    # --- for people ---------------------------------------------------------------------------------------------
+
+    def cost(self, order: Order, limits: Limits) -> Cost:
+        """What a pin would hold and take; OrderRefused where it may not be placed."""
+        return self._placer.cost(order, limits)[0]
+
+    def place(self, order: Order, placer: Person, limits: Limits) -> tuple[Standing, Cost]:
+        """Placed, when this returns: provisional until another person approves it."""
+        with self._filing:
+            for volume in self._box.present().values():
+                self._take_in(volume)
+            try:
+                pin, cost = self._placer.place(order, placer, limits)
+            finally:
+                self._covered = self._database.read(pins.cameras)
+            self._work_off()
+        return self._standing([pin])[0], cost
+
+    def approve(self, pin_id: str, approver: Person) -> Standing:
+        """By another person than the placer: from now on it lasts as long as it was placed for."""
+
+        def fact(connection: Connection) -> Pin:
+            pin = self._lasting(connection, pin_id)
+            if pin.state is PinState.APPROVED:
+                raise OrderRefused(f"{pin.id} is approved already, by {pin.approved_by}", "")
+            if pin.placer.uid == approver.uid:
+                what = f"{pin.id} was placed by {approver.name}: it takes a second person"
+                raise SamePerson(what, f"let somebody else log in and run: edgectl pin approve {pin.id}")
+            pins.approve(connection, pin, approver)
+            pins.note(connection, "approved", pin, self._clock.now().wall_ms)
+            return self._lasting(connection, pin_id)
+
+        pin = self._database.submit(fact).result()
+        self._tidy()
+        return self._standing([pin])[0]
+
+    def extending(self, pin_id: str, span_ms: int, limits: Limits) -> Deed:
+        """As a deed of two persons: it lasts so long, counted from when it was placed."""
+
+        def fact(connection: Connection) -> None:
+            pin = self._lasting(connection, pin_id)
+            rules.check_span(span_ms, limits)
+            if span_ms <= pin.order.span_ms:
+                raise OrderRefused(f"{pin.id} lasts longer than that already", "to end it earlier, release it")
+            pins.extend(connection, pin, span_ms)
+            pins.note(connection, "extended", self._lasting(connection, pin_id), self._clock.now().wall_ms)
+
+        return fact
+
+    def releasing(self, pin_id: str, asker: str, reason: str) -> Deed:
+        """As a deed of two persons: it ends now."""
+
+        def fact(connection: Connection) -> None:
+            pin, now_ms = self._lasting(connection, pin_id), self._clock.now().wall_ms
+            pins.end(connection, pin, PinState.RELEASED, now_ms, asker, reason)
+            pins.note(connection, "released", pin, now_ms)
+
+        return fact
+
+    def follow_up(self) -> None:
+        """After a deed: the disks hear of it. What does not come to it is made up behind the next sweep."""
+        reach(Step.RELEASE_DONE)
+        self._tidy()
+
+    def find(self, pin_id: str) -> Standing:
+        """One that lasts; UnknownId."""
+        return self._standing([self._database.read(lambda db: self._lasting(db, pin_id))])[0]
+
+    def standing(self) -> list[Standing]:
+        """Those that last, as they are now."""
+        return self._standing(self._database.read(pins.lasting))
+
+    def ended(self) -> list[Standing]:
+        """The last ones that have ended, the latest first."""
+        return self._standing(self._database.read(partial(pins.ended, limit=ENDED_SHOWN)))
+
+    def ids_of(self, segments: Sequence[int]) -> dict[int, list[str]]:
+        """By segment: the pins that hold it. At most 1000 segments at a time."""
+        return self._database.read(partial(pins.ids_of, segments=segments)) if self._covered else {}
+
+    # --- for the ring -------------------------------------------------------------------------------------------
+
+    def ready(self, volume: Volume) -> bool:
+        """Whether something may be destroyed there: its pins have been read since it came, or are read now."""
+        with self._filing:
+            return self._take_in(volume)
+
+    def tend(self, bounds: Callable[[], Mapping[str, Bounds]]) -> None:
+        """Behind each sweep: what is over ends, what has come back is read, what is undone on the disks is done.
+
+        `bounds` are those in force of the cameras that are configured.
+        """
+        with self._filing:
+            for volume in self._box.present().values():
+                self._take_in(volume)
+            self._lapse()
+            self._yield_to_ceilings(bounds)
+            self._work_off()
+
+    # --- for the recorder ---------------------------------------------------------------------------------------
+
+    def committing(self, closing: Closing, commit: Callable[[Sequence[int]], Future[T]]) -> Future[T]:
+        """Links in the pins that cover a segment, then its commit; `commit` is told the numbers of these pins.
+
+        At once, and on no other thread, where no pin covers its camera.
+        """
+        if closing.camera not in self._covered or not self._slots.acquire(blocking=False):
+            return commit(())
+        done: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                linked = self._link(closing)
+            except Exception as error:  # noqa: BLE001 - whatever keeps it from a link must not keep it from its commit
+                log.warning("%s, segment %d gets its link later: %s", closing.camera, closing.seq, error)
+                linked = []
+            finally:
+                self._slots.release()
+            commit(linked).add_done_callback(partial(_hand_on, done))
+
+        try:
+            self._linkers.submit(work)
+        except RuntimeError:  # closing
+            self._slots.release()
+            return commit(())
+        return done
+
+    def close(self) -> None:
+        """Commits that wait for their links are let through."""
+        self._linkers.shutdown()
+
+    def _link(self, closing: Closing) -> list[int]:
+        row = self._database.read(lambda db: segment_by_seq(db, closing.camera, closing.seq))
+        volume = self._taken_in.get(row.volume) if row is not None else None
+        if row is None or volume is None:
+            return []
+        duration_ms = max(0, closing.end.boottime_ms - row.start.boottime_ms)
+        linked = []
+        for pin in self._database.read(partial(pins.lasting_of, camera=closing.camera)):
+            if pin.order.interval.touches(row.start.wall_ms, duration_ms):
+                try:
+                    self._files.link(volume, pin.id, [row])
+                    self._files.sync(volume, pin.id)
+                except FileNotFoundError:
+                    continue  # the pin has nothing on this volume yet: its sidecar comes first
+                linked.append(pin.number)
+        reach(Step.COMMIT_LINKED)
+        return linked
+
+    # --- with the lock held -------------------------------------------------------------------------------------
+
+    def _take_in(self, volume: Volume) -> bool:
+        if self._taken_in.get(volume.id) is volume:
+            return True
+        try:
+            self._files.take_in(volume)
+            self._files.work_off(volume)
+        except OSError as error:
+            log.warning("nothing is destroyed on %s until its pins can be read: %s", volume.path, error)
+            return False
+        self._covered = self._database.read(pins.cameras)
+        self._taken_in[volume.id] = volume
+        return True
+
+    def _tidy(self) -> None:
+        with self._filing:
+            self._work_off()
+        self._covered = self._database.read(pins.cameras)
+
+    def _work_off(self) -> None:
+        for volume in self._box.present().values():
+            if self._taken_in.get(volume.id) is volume:
+                try:
+                    self._files.work_off(volume)
+                except StoreError as error:
+                    log.warning("pins on %s are seen to later: %s", volume.path, error)
+
+    def _lapse(self) -> None:
+        over = [standing.pin for standing in self.standing() if standing.left_ms <= 0]
+        for pin in over:
+            log.warning("pin %s has ended: %s", pin.id, _why(pin))
+            self._database.submit(partial(self._end, pin_id=pin.id)).result()
+            reach(Step.RELEASE_DONE)
+        if over:
+            self._covered = self._database.read(pins.cameras)
+
+    def _end(self, connection: Connection, pin_id: str) -> None:
+        """The transaction in which a pin lapses: it may have been approved or extended meanwhile."""
+        pin = pins.find(connection, pin_id)
+        if pin is None or not pin.state.lasts or self._left_ms(connection, pin) > 0:
+            return
+        now_ms = self._clock.now().wall_ms
+        pins.end(connection, pin, PinState.LAPSED, now_ms, None, _why(pin))
+        pins.note(connection, "lapsed", pin, now_ms)
+
+    def _yield_to_ceilings(self, bounds: Callable[[], Mapping[str, Bounds]]) -> None:
+        """What only internal pins hold and has reached its ceiling is let go of."""
+        now_ms = self._clock.now().boottime_ms
+        if self._ceilings_at_ms is not None and now_ms - self._ceilings_at_ms < CEILINGS_EVERY_MS:
+            return
+        present, ages, in_force, after = self._box.present(), self._database.read(self._history), bounds(), (0, 0)
+        while page := self._database.read(partial(pins.internal_only, after=after)):
+            after = (page[-1][0].number, page[-1][1].id)
+            going: dict[tuple[Volume, Pin], list[SegmentRow]] = {}
+            for pin, row in page:
+                ceiling_ms = effective(row.bounds, in_force.get(row.camera)).ceiling_s * 1000
+                old_ms = ages.age(row.start.boot, row.start.boottime_ms).low_ms
+                held = rules.protects(pin.order.ground, past_ceiling=old_ms >= ceiling_ms)
+                if not held and row.volume in present:
+                    going.setdefault((present[row.volume], pin), []).append(row)
+            for (volume, pin), rows in going.items():
+                try:
+                    self._files.let_go(volume, pin, rows)
+                except OSError as error:
+                    log.warning("pin %s goes on to hold what is past its ceiling: %s", pin.id, error)
+        self._ceilings_at_ms = now_ms
+
+    # --- how it stands ------------------------------------------------------------------------------------------
+
+    def _history(self, connection: Connection) -> History:
+        return history(connection, self._life.boot, self._clock)
+
+    def _lasting(self, connection: Connection, pin_id: str) -> Pin:
+        pin = pins.find(connection, pin_id)
+        if pin is None:
+            raise UnknownId(f"there is no pin {pin_id}", "`edgectl pin list` shows those there are")
+        if not pin.state.lasts:
+            raise UnknownId(f"pin {pin.id} has ended: it was {pin.state}", "`edgectl pin list --ended` tells of it")
+        return pin
+
+    def _left_ms(self, connection: Connection, pin: Pin) -> int:
+        return _left_ms(pin, self._history(connection))
+
+    def _standing(self, found: Sequence[Pin]) -> list[Standing]:
+        def query(connection: Connection) -> list[Standing]:
+            now_ms, ages = self._clock.now().wall_ms, self._history(connection)
+            answers = []
+            for pin in found:
+                left_ms = _left_ms(pin, ages)
+                answers.append(Standing(pin, left_ms, now_ms + left_ms, *pins.totals(connection, pin.number)))
+            return answers
+
+        return self._database.read(query) if found else []
+
+
+def _left_ms(pin: Pin, ages: History) -> int:
+    age = ages.age(pin.placed.boot, pin.placed.boottime_ms)
+    return rules.left_ms(pin.state, pin.order.span_ms, age.low_ms)
+
+
+def _why(pin: Pin) -> str:
+    if pin.state is PinState.PROVISIONAL and pin.order.span_ms > rules.PROVISIONAL_MS:
+        return "nobody approved it in time"
+    return "its time was over"
+
+
+def _hand_on(done: Future[T], committed: Future[T]) -> None:
+    error = committed.exception()
+    if error is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(committed.result())

@@ -1,0 +1,236 @@
+"""What pins have on the volumes, kept as the rows say: sidecars, links. Blocking; by one thread at a time.
+
+Keeps S2 over a lost or older database: a sidecar without a row becomes a row before anything is destroyed on its
+volume. Nothing here is decided but by rows and sidecars; what fails on one pin is told and tried again, and stops no
+other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from sqlite3 import Connection
+from typing import Final
+
+from storage.catalog import pins, queries
+from storage.catalog.database import Database
+from storage.catalog.rows import SegmentRow, segment_by_seq
+from storage.catalog.runs import Life, Point
+from storage.clock import Clock
+from storage.failpoints import Step, reach
+from storage.model import SegmentState
+from storage.pins import links, sidecar
+from storage.pins.sidecar import Sidecar
+from storage.pins.words import Pin
+from storage.volumes.volume import Volume
+
+log = logging.getLogger("edged.pins")
+
+CONDEMNED_LOOKED_AT: Final = 200
+"""Links without a row of theirs that are looked up in one read."""
+
+
+class Filing:
+    """See the module."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self.troubles: dict[str, str] = {}
+        """By pin: what of it cannot be read, written or removed on a volume; without those that are well again."""
+
+    # --- placing and approving ----------------------------------------------------------------------------------
+
+    def write(self, volume: Volume, pin_id: str, told: Sidecar) -> None:
+        """Its sidecar, durable."""
+        with volume.held() as fd:
+            links.write_sidecar(fd, pin_id, sidecar.to_json(told).encode())
+
+    def link(self, volume: Volume, pin_id: str, rows: Iterable[SegmentRow]) -> None:
+        """One more name for each; not durable before `sync`."""
+        with volume.held() as fd:
+            for row in rows:
+                links.link(fd, pin_id, row.relative)
+
+    def sync(self, volume: Volume, pin_id: str) -> None:
+        with volume.held() as fd:
+            links.sync(fd, pin_id)
+
+    def withdraw(self, volume: Volume, pin_id: str) -> None:
+        """What was put there for a pin that does not come to be."""
+        with volume.held() as fd:
+            links.remove_sidecar(fd, pin_id)
+            links.remove_links(fd, pin_id)
+
+    # --- a volume comes -----------------------------------------------------------------------------------------
+
+    def take_in(self, volume: Volume) -> None:
+        """Read every pin that lies there; from now on their rows protect. OSError: nobody knows what must be kept."""
+        with volume.held() as fd:
+            found = [(pin_id, links.read_sidecar(fd, pin_id, sidecar.MAX_BYTES)) for pin_id in links.pin_ids(fd)]
+        for pin_id, content in found:
+            told = self._understood(volume, pin_id, content)
+            pin = self._database.read(partial(pins.find, pin_id=pin_id))
+            if pin is None and content is None:
+                self.withdraw(volume, pin_id)  # of a pin that was released, its sidecar went first
+                continue
+            if pin is None and told is None:
+                continue  # its links hold what they hold until a person looks
+            pin = self._database.submit(partial(self._reconcile, pin_id=pin_id, told=told, volume=volume.id)).result()
+            if pin.state.lasts:
+                self._compare(volume, pin)
+
+    def _understood(self, volume: Volume, pin_id: str, content: bytes | None) -> Sidecar | None:
+        if content is None:
+            return None
+        try:
+            return sidecar.parse(content, pin_id)
+        except ValueError as error:
+            path = volume.path / links.PINS_NAME / pin_id / links.SIDECAR_NAME
+            log.error("%s cannot be understood (%s); its links are left as they are", path, error)  # noqa: TRY400
+            self.troubles[pin_id] = f"{path} cannot be understood: {error}"
+            return None
+
+    def _reconcile(self, connection: Connection, pin_id: str, told: Sidecar | None, volume: str) -> Pin:
+        """A row for what has none, the later version for what has an earlier one."""
+        pin = pins.find(connection, pin_id)
+        if pin is None:
+            if told is None:
+                raise ValueError(f"{pin_id} has neither row nor sidecar")
+            pin = self._adopt(connection, told)
+        elif told is not None and pin.state.lasts and told.version > pin.version:
+            pins.renew(connection, pin, told)
+        pins.mark_volume(connection, pin.number, volume, told.version if told is not None else 0)
+        return pins.find(connection, pin_id) or pin
+
+    def _adopt(self, connection: Connection, told: Sidecar) -> Pin:
+        """Its placing was cut off, or the database is older than the volume: nobody can tell, so it protects.
+
+        One that was never answered is provisional and lapses unless somebody approves it. Of a boot that nobody
+        counted its age is not known, and counts from now.
+        """
+        now = self._clock.now()
+        boot = queries.boot_that_ran(connection, told.boot_id, told.boottime_ms)
+        placed = Point(boot, told.boottime_ms, told.wall_ms) if boot is not None else Point.of(self._life.boot, now)
+        pin = pins.insert(connection, told, placed, adopted=True)
+        count = 0
+        for camera in told.order.cameras:
+            found = pins.found_in(connection, camera, told.order.interval, pins.ALL)
+            count += pins.hold(connection, pin, found.rows if found else (), ())
+        pins.note(connection, "adopted", pin, now.wall_ms, segments=count)
+        log.warning("pin %s was found on a volume without a row: it holds %d segments again", pin.id, count)
+        return pin
+
+    def _compare(self, volume: Volume, pin: Pin) -> None:
+        """Links that the rows believe in and that are not there are made anew; what is on its way out loses its own."""
+        with volume.held() as fd:
+            present = links.link_names(fd, pin.id)
+        after, named = 0, set[str]()
+        while rows := self._database.read(partial(pins.held, pin=pin.number, volume=volume.id, after=after)):
+            after = rows[-1].id
+            names = {row.id: links.link_name(row.relative) for row in rows}
+            named |= set(names.values())
+            for linked in (True, False):
+                ids = [number for number, name in names.items() if (name in present) is linked]
+                self._database.submit(
+                    partial(pins.mark, pin=pin.number, segments=ids, linked=linked), yielding=True
+                ).result()
+        condemned = self._condemned(sorted(present - named))
+        if condemned:
+            with volume.held() as fd:
+                links.unlink(fd, pin.id, condemned)
+
+    def _condemned(self, names: Sequence[str]) -> list[str]:
+        """Links of segments that were garbage before the pin could hold them: it was never answered."""
+        found: list[str] = []
+        for begin in range(0, len(names), CONDEMNED_LOOKED_AT):
+            page = names[begin : begin + CONDEMNED_LOOKED_AT]
+            found += self._database.read(partial(_of_garbage, names=page))
+        return found
+
+    # --- as the rows say ----------------------------------------------------------------------------------------
+
+    def work_off(self, volume: Volume) -> None:
+        """Write, link and clear away what is undone on a volume."""
+        for undone in self._database.read(partial(pins.undone, volume=volume.id)):
+            pin = undone.pin
+            try:
+                if not pin.state.lasts:
+                    self.clear(volume, pin)
+                    self.troubles.pop(pin.id, None)
+                    continue
+                if undone.stale:
+                    boot_id = self._database.read(partial(pins.boot_id, boot=pin.placed.boot))
+                    self.write(volume, pin.id, sidecar.of_pin(pin, boot_id))
+                    self._database.submit(
+                        partial(pins.mark_volume, pin=pin.number, volume=volume.id, version=pin.version)
+                    ).result()
+                self.link_missing(volume, pin)
+                self.troubles.pop(pin.id, None)
+            except OSError as error:
+                words = f"{volume.path / links.PINS_NAME / pin.id}: {error.strerror or error}"
+                if self.troubles.get(pin.id) != words:
+                    log.error("pin %s is not filed as it should be: %s", pin.id, words)  # noqa: TRY400
+                self.troubles[pin.id] = words
+
+    def link_missing(self, volume: Volume, pin: Pin) -> None:
+        """Each segment that the pin holds there has its link. The first OSError is raised once the others are done."""
+        after, failed = 0, None
+        ask = partial(pins.held, pin=pin.number, volume=volume.id, unlinked=True)
+        while rows := self._database.read(partial(ask, after=after)):
+            after, done = rows[-1].id, []
+            with volume.held() as fd:
+                for row in rows:
+                    try:
+                        links.link(fd, pin.id, row.relative)
+                        done.append(row.id)
+                    except OSError as error:
+                        failed = failed or error
+                if done:
+                    links.sync(fd, pin.id)
+            self._database.submit(partial(pins.mark, pin=pin.number, segments=done, linked=True)).result()
+        if failed is not None:
+            raise failed
+
+    def clear(self, volume: Volume, pin: Pin) -> None:
+        """A pin that has ended leaves a volume: sidecar, links, then its hold on the segments."""
+        with volume.held() as fd:
+            links.remove_sidecar(fd, pin.id)
+            reach(Step.RELEASE_SIDECAR)
+            links.remove_links(fd, pin.id)
+        reach(Step.RELEASE_UNLINKED)
+        self._forget(volume.id, pin)
+        self._database.submit(partial(pins.leave_volume, pin=pin.number, volume=volume.id)).result()
+
+    def let_go(self, volume: Volume, pin: Pin, rows: Sequence[SegmentRow]) -> None:
+        """The pin holds these no longer, although it lasts."""
+        with volume.held() as fd:
+            links.unlink(fd, pin.id, [links.link_name(row.relative) for row in rows])
+        ids = [row.id for row in rows]
+        self._database.submit(partial(pins.let_go, pin=pin.number, segments=ids), yielding=True).result()
+
+    def _forget(self, volume: str, pin: Pin) -> None:
+        while rows := self._database.read(partial(pins.held, pin=pin.number, volume=volume, after=0)):
+            ids = [row.id for row in rows]
+            self._database.submit(partial(pins.let_go, pin=pin.number, segments=ids), yielding=True).result()
+
+
+def _of_garbage(connection: Connection, names: Sequence[str]) -> list[str]:
+    found = []
+    for name in names:
+        parsed = links.segment_of(name)
+        row = segment_by_seq(connection, *parsed) if parsed else None
+        if row is not None and row.state is SegmentState.GARBAGE:
+            found.append(name)
+    return found
+
+
+def by_volume(rows: Iterable[SegmentRow], present: Mapping[str, Volume]) -> dict[str, list[SegmentRow]]:
+    """Rows of volumes that are there."""
+    found: dict[str, list[SegmentRow]] = {}
+    for row in rows:
+        if row.volume in present:
+            found.setdefault(row.volume, []).append(row)
+    return found

@@ -1,0 +1,102 @@
+"""What a pin may, how long it lasts, what it costs. Pure: values in, values or a refusal out.
+
+Keeps S2's other half: what was not allowed is refused before anything is placed; and S7: a pin ends by running time,
+of which the low bound counts, so that no clock ends one early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from storage.errors import OrderRefused
+from storage.pins.words import Cost, Ground, Limits, Order, PinState
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+PROVISIONAL_MS: Final = 72 * HOUR_MS
+"""How long a pin holds without a second person's approval: a weekend."""
+AHEAD_MAX_MS: Final = DAY_MS
+"""How far an interval may reach into the future: to keep what is happening now, not to set up a second recorder."""
+SEGMENTS_MAX: Final = 10_000
+"""Of one pin: 34 days of one camera, or 13 h of 64, at 5 minutes. They are pinned in one transaction, and recording
+waits for it; whoever needs more places several."""
+LASTING_MAX: Final = 1_000
+"""Pins at a time: each is looked at every few seconds."""
+TEXT_MAX: Final = 200
+"""Characters of a case, a reference or a name."""
+
+
+def lasts_ms(state: PinState, span_ms: int) -> int:
+    """How long, from when it was placed: a provisional one waits for its approval only so long."""
+    if not state.lasts:
+        return 0
+    return min(span_ms, PROVISIONAL_MS) if state is PinState.PROVISIONAL else span_ms
+
+
+def left_ms(state: PinState, span_ms: int, age_low_ms: int) -> int:
+    """What is left of it; 0: it is over."""
+    return max(0, lasts_ms(state, span_ms) - age_low_ms)
+
+
+def protects(ground: Ground, *, past_ceiling: bool) -> bool:
+    """Whether a pin that lasts holds this segment."""
+    return ground.crosses_ceiling or not past_ceiling
+
+
+def check_order(order: Order, limits: Limits, now_wall_ms: int) -> None:
+    """OrderRefused for what no footage could make right."""
+    if not order.cameras:
+        raise OrderRefused("no camera is named", "name one with --camera")
+    if order.interval.first_ms >= order.interval.last_ms:
+        raise OrderRefused("the interval is empty", "--from must be earlier than --to")
+    if order.interval.last_ms > now_wall_ms + AHEAD_MAX_MS:
+        raise OrderRefused("the interval ends more than 24 h from now", "end it earlier, and place another one then")
+    if order.ground.crosses_ceiling and not order.reference:
+        what = "article" if order.ground is Ground.LAW else "letter number"
+        raise OrderRefused(f"ground {order.ground} needs its {what}", f"write it as --ground '{order.ground}: {what}'")
+    for name, text in (("case", order.case), ("approver", order.approver)):
+        if not text:
+            raise OrderRefused(f"the {name} is not named", f"name it with --{name}")
+    for name, text in (("case", order.case), ("approver", order.approver), ("reference", order.reference)):
+        if len(text) > TEXT_MAX or not text.isprintable():
+            raise OrderRefused(f"the {name} is not one line of at most {TEXT_MAX} characters", "write it shorter")
+    check_span(order.span_ms, limits)
+
+
+def check_span(span_ms: int, limits: Limits, age_low_ms: int = 0) -> None:
+    """How long a pin may last, counted from when it was placed, extensions included."""
+    if span_ms <= age_low_ms:
+        raise OrderRefused("it would end before it begins", "choose a later --until")
+    if span_ms > limits.max_ms:
+        what = f"it would last {span_ms / DAY_MS:.1f} days from its placing, and at most {limits.max_ms / DAY_MS:g} are"
+        raise OrderRefused(f"{what} allowed", "choose an earlier --until; [pins] max in edged.toml sets the limit")
+
+
+def check_cost(cost: Cost, limits: Limits) -> None:
+    """No pin of too many segments, and no volume pinned full."""
+    if cost.segments > SEGMENTS_MAX:
+        what = f"{cost.segments} segments are more than the {SEGMENTS_MAX} that one pin may hold"
+        raise OrderRefused(what, "place several pins, of fewer cameras or shorter intervals")
+    for volume in cost.volumes:
+        allowed = int(volume.limit_bytes * limits.share_percent / 100)
+        if volume.limit_bytes and volume.new_bytes and volume.pinned_bytes + volume.new_bytes > allowed:
+            what = (
+                f"volume {volume.path} would hold {_size(volume.pinned_bytes + volume.new_bytes)} of pinned footage, "
+                f"{_size(volume.pinned_bytes)} of it pinned already; {limits.share_percent:g} % of its "
+                f"{_size(volume.limit_bytes)} may be pinned, which is {_size(allowed)}"
+            )
+            raise OrderRefused(what, "pin less, or release what is needed no longer (edgectl pin list)")
+
+
+def headroom_ms(new_bytes: int, bytes_per_day: Iterable[float | None]) -> int | None:
+    """How long all cameras could have recorded into the space that is taken."""
+    a_day = sum(rate or 0.0 for rate in bytes_per_day)
+    return int(new_bytes / a_day * DAY_MS) if a_day > 0 else None
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"
