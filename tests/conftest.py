@@ -36,6 +36,8 @@ class Profile:
     """Power cuts after so many flushes; None: after every single write."""
     cut_subsets: int
     """Power cuts that leave a random part of what was not flushed."""
+    failpoint_times: tuple[int, ...]
+    """At which time that each step is reached it is the last."""
 
 
 SHORT: Final = Profile(
@@ -52,6 +54,7 @@ SHORT: Final = Profile(
     camera_faults_s=24,
     cut_prefixes=100,
     cut_subsets=100,
+    failpoint_times=(1,),
 )
 LONG: Final = Profile(
     name="long",
@@ -67,6 +70,7 @@ LONG: Final = Profile(
     camera_faults_s=60,
     cut_prefixes=None,
     cut_subsets=3000,
+    failpoint_times=(1, 2, 5),
 )
 
 

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from storage import failpoints
 from storage.failpoints import Step, reach, reach_after
+from tests.support.steps import calls, named, product
 
-ROOT: Final = Path(__file__).parents[2]
-ROOMS: Final = ("edged", "recorder", "storage", "mqtt")
-REACHES: Final = frozenset({"reach", "reach_after"})
 AWAITED: Final = frozenset(
     step for step in Step.__members__ if step.startswith(("DESTROY_", "PIN_", "RELEASE_", "COMMIT_LINKED"))
 )
 """Steps whose protocol is still being built. Must be empty before a release."""
-
-
-def calls(source: str) -> Iterator[ast.expr]:
-    """The first argument of every call that reaches a step, where they are `storage.failpoints`' own."""
-    if "from storage.failpoints import" not in source:
-        return
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REACHES:
-            yield node.args[0]
-
-
-def named(argument: ast.expr) -> str | None:
-    """`COMMIT_ROW` of `Step.COMMIT_ROW`; None for what is no plain name of a step."""
-    is_name = isinstance(argument, ast.Attribute) and ast.unparse(argument.value) == "Step"
-    return argument.attr if is_name and isinstance(argument, ast.Attribute) else None
-
-
-def product() -> Iterator[tuple[Path, str]]:
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            if path != ROOT / "storage" / "failpoints.py":
-                yield path, path.read_text(encoding="utf-8")
 
 
 def test_every_step_is_reached_somewhere_and_by_its_name() -> None:
