@@ -24,7 +24,7 @@ def document(
         daemon=daemon,
         clean=not found and report.more == 0,
         findings=found,
-        more=report.more,
+        unlisted=report.more,
         segments=report.segments,
         files=report.files,
         bytes=report.read_bytes,

@@ -93,11 +93,11 @@ def screen(document: documents.Fsck) -> RenderableType:
         line = Text(f"{one.promise} {one.kind}", style=STYLES["critical"])
         line.append(f" {clean(one.where)}", style="not bold default")
         parts += [line, Padding(text(one.what), (0, 0, 0, 2)), Padding(text(f"→ {one.action}"), (0, 0, 0, 2))]
-    if document.more:
-        parts.append(Text(f"and {document.more} more"))
+    if document.unlisted:
+        parts.append(Text(f"and {document.unlisted} more"))
     looked = f"{document.segments} segments, {document.files} names"
     read = f", {units.format_size(document.bytes)} read" if document.level == "hash" else ""
-    broken = len(document.findings) + document.more
+    broken = len(document.findings) + document.unlisted
     verdict = "clean" if document.clean else f"{broken} findings"
     last = Text(verdict, style="green" if document.clean else "bold red")
     last.append(f": {looked}{read}, in {span(document.took_s)}, level {document.level}", style="not bold default")

@@ -25,7 +25,7 @@ class Fsck(Document):
     daemon: bool = Field(description="asked a running daemon; false: looked at the files of one that is down")
     clean: bool
     findings: list[Finding]
-    more: int = Field(description="findings beyond those that are listed")
+    unlisted: int = Field(description="findings beyond those that are listed")
     segments: int = Field(description="rows of the catalog that were looked at")
     files: int = Field(description="names on volumes that were looked at")
     bytes: int = Field(description="read, at level hash")

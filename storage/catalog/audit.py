@@ -118,13 +118,19 @@ def size_of_ring(connection: sqlite3.Connection) -> tuple[int, int]:
     return int(count), int(size)
 
 
-def groups(connection: sqlite3.Connection) -> list[tuple[int, int, int, int]]:
-    """What is counted: volume, camera, floor, ceiling."""
-    return connection.execute(
-        "SELECT volume, camera, floor_s, ceiling_s FROM holdings"
-        " UNION SELECT volume, camera, floor_s, ceiling_s FROM segments WHERE state = 'garbage' OR pins > 0"
-        " ORDER BY 1, 2, 3, 4"
-    ).fetchall()
+def next_group(connection: sqlite3.Connection, after: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+    """The group (volume, camera, floor, ceiling) behind that one, of those that are counted or should be."""
+    key = "volume, camera, floor_s, ceiling_s"
+    found = [
+        connection.execute(f"{select} AND ({key}) > (?, ?, ?, ?) ORDER BY {key} LIMIT 1", after).fetchone()
+        for select in (
+            f"SELECT {key} FROM holdings WHERE 1",  # noqa: S608  (constants)
+            f"SELECT {key} FROM segments WHERE state IN ('committed', 'quarantined') AND pins = 0",  # noqa: S608
+            f"SELECT {key} FROM segments WHERE pins > 0 AND state <> 'open'",  # noqa: S608
+            f"SELECT {key} FROM segments WHERE pins = 0 AND state = 'garbage'",  # noqa: S608
+        )
+    ]
+    return min((group for group in found if group is not None), default=None)
 
 
 def recount(

@@ -177,7 +177,9 @@ class Fsck:
             after = last
 
     def _counters(self) -> Iterator[Fault]:
-        for group in self._site.read(audit.groups):
+        group = (0, 0, 0, 0)
+        while following := self._site.read(partial(audit.next_group, after=group)):
+            group = following
             counted, real = self._site.read(partial(audit.recount, group=group))
             self._breathe()
             if counted != real:

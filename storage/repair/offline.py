@@ -38,9 +38,15 @@ class Reading:
 
     path: Path
 
+    @property
+    def _mode(self) -> str:
+        """After a clean stop there is no WAL: then not even a file beside it is made."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        return "mode=ro" if wal.exists() and wal.stat().st_size else "immutable=1"
+
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
         try:
-            with closing(sqlite3.connect(f"file:{quote(str(self.path))}?mode=ro", uri=True)) as connection:
+            with closing(sqlite3.connect(f"file:{quote(str(self.path))}?{self._mode}", uri=True)) as connection:
                 connection.isolation_level = None
                 connection.execute("BEGIN")
                 return query(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import checks
+from edged.documents import checks, ring
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -142,7 +142,7 @@ FSCK: Final[dict[str, Any]] = {
             "action": "find out who changed it; check the disk",
         }
     ],
-    "more": 0,
+    "unlisted": 0,
     "segments": 23_456,
     "files": 23_458,
     "bytes": 1_234_000_000_000,
@@ -188,13 +188,38 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "volumes": [VOLUME],
         "destroyed": 288,
         "last_sweep": "2026-03-01T00:59:58.000Z",
+        "waiting": [
+            {
+                "camera": "old-gate",
+                "old_s": 31_536_000,
+                "new_s": 7_776_000,
+                "left_s": 72_000.0,
+                "holds": "2026-03-01T21:00:00.000Z",
+            },
+        ],
+        "broken": [
+            {
+                "camera": "lobby",
+                "since": "2026-02-28T12:00:00.000Z",
+                "last": "2026-03-01T00:50:00.000Z",
+                "segments": 12,
+            },
+        ],
     },
-    documents.Explanation: {
+    ring.Explanation: {
         "schema": "edged.explanation/1",
         "segment": "lobby/1041",
+        "state": "committed",
         "decision": "keep",
-        "reason": "floor",
-        "sentence": "it is 50 minutes old and must be kept for 31 days",
+        "reason": "under-floor",
+        "sentence": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d. It may go in "
+        "30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the box runs on) at the latest.",
+        "pins": [],
+        "earliest_s": 2_675_400.0,
+        "earliest": "2026-04-01T00:10:00.160Z",
+        "latest_s": 31_532_700.0,
+        "latest": "2027-03-01T00:05:00.120Z",
+        "volume_away": False,
     },
     documents.Alarms: {
         "schema": "edged.alarms/1",
