@@ -22,6 +22,10 @@ class VolumeState(StrEnum):
     """Nothing may go and the next segments do not fit."""
     AWAY = "away"
     """Not there, or not the volume that was configured: nothing is written below its path (S10)."""
+    RETIRED = "retired"
+    """Takes no new footage, or is not configured any more; what it holds stays governed."""
+    LOST = "lost"
+    """Gone for good, and replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class VolumeStatus:
     """Volumes of one file system have it in common, and all its room; None where that is not known."""
     stopped: tuple[str, ...] = ()
     """Cameras that are not recorded because it is full."""
+    has_turn: bool = True
+    """It takes the next segments, and room is made for them there; of all, while no volume takes any."""
 
 
 @dataclass(frozen=True, slots=True)

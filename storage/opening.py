@@ -17,10 +17,12 @@ from typing import Final
 from storage.catalog import runs
 from storage.catalog.database import Database
 from storage.catalog.runs import Life
+from storage.catalog.volumes import known as known_volumes
 from storage.clock import Clock, read
 from storage.errors import StateLocked, StateUnusable
 from storage.failpoints import Step, reach
 from storage.ring.ballast import Ballast
+from storage.volumes.disks import arrival
 from storage.volumes.pool import Pool
 from storage.volumes.volume import VolumeSpec
 
@@ -54,11 +56,10 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) ->
         ballast = Ballast(state)
         database = Database(state / DATABASE_NAME, ballast.give)
         undo.callback(database.close)
-        pool = Pool(volumes, node, database.read(runs.known_volumes))
+        pool = Pool(volumes, node, database.read(known_volumes))
         undo.callback(pool.close)
         for volume in pool.opened:
-            meet = partial(runs.meet_volume, volume=volume.id, path=volume.path)
-            database.submit(meet).result(PATIENCE_S)
+            database.submit(arrival(volume, clock)).result(PATIENCE_S)
         begin = partial(runs.begin_run, boot_id=clock.boot_id, reading=read(clock))
         life = database.submit(begin).result(PATIENCE_S)
         reach(Step.START_RUN)

@@ -45,6 +45,7 @@ from storage.ring.ballast import Ballast
 from storage.ring.door import Door
 from storage.ring.ring import Ring
 from storage.ring.sweep import Configured, Sweeper
+from storage.volumes.disks import Disks
 from storage.volumes.volume import VolumeSpec
 
 __all__ = [
@@ -83,6 +84,7 @@ class Store:
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
         box = Box(held.pool.present, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box)
+        self._disks = Disks(held.database, held.pool, held.life, clock)
         self._sweeper = Sweeper(
             held.database, held.life, clock, held.pool, self._door.headroom, self._pins.ready, self._stop
         )
@@ -120,6 +122,11 @@ class Store:
     def previous_end(self) -> GapCause | None:
         """How the last run that recorded ended: DAEMON_STOPPED, DAEMON_CRASH, POWER_LOSS; None before the first."""
         return self._life.previous_end
+
+    @property
+    def disks(self) -> Disks:
+        """What people do with volumes."""
+        return self._disks
 
     @property
     def checks(self) -> Checks:
@@ -224,7 +231,11 @@ class Store:
         `configured` is asked again in each transaction that condemns, so that a floor that was raised holds at once.
         """
         with self._sweeping:
+            self._disks.refresh()
+            self._sweeper.rank(configured)
+            self._door.choose()
             report = self._sweeper.sweep(configured)
+            self._disks.forget_overdue(configured())
             self._pins.tend(lambda: self._ring_desk.view(configured()).bounds)
             self._held.ballast.tend()
             return report

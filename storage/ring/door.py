@@ -29,6 +29,8 @@ from storage.volumes.volume import Space, VolumeSpec
 STILL_SHARE: Final = 20
 """A segment in progress needs a twentieth of its size at the least: it ends with a key frame, and that may be late."""
 _SERVING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.FULL})
+_TAKING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.RETIRED})
+"""Retired since its last cut: a worker that has not heard of it yet begins one more, rather than lose it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Door:
             return Outlook(
                 chosen=chosen,
                 volumes=tuple(self._shown(statuses, spaces, begun)),
-                takes=frozenset(status.id for status in statuses if status.state is VolumeState.IN_SERVICE),
+                takes=frozenset(status.id for status in statuses if status.state in _TAKING),
                 stopped=dict.fromkeys(self._ruling.stopped, cause or GapCause.FLOOR_PROTECT),
                 at_once=self._ruling.at_once,
                 tight=any(self._is_tight(status, spaces, headroom_bytes) for status in statuses),
@@ -155,6 +157,8 @@ class Door:
     ) -> bool:
         """The sweep has to make room there, and has not found out yet whether it can."""
         if status.id not in spaces or status.state is not VolumeState.IN_SERVICE or status.cause is not None:
+            return False
+        if not status.has_turn:  # room is made only where the next segments go
             return False
         spec, space = spaces[status.id]
         return bytes_needed(space, spec, status.ring_bytes, headroom_bytes) > 0

@@ -138,6 +138,17 @@ class Sweeper:
             failed=tuple(words for tally in tallies for words in tally.failed()),
         )
 
+    def rank(self, configured: Configured) -> None:
+        """Tell the pool where the oldest footage lies that may go: of several full volumes that one has its turn."""
+        volumes, policy = self._pool.present().values(), configured()
+        if len(volumes) > 1:
+            self._pool.rank({volume.id: self._eldest_ms(volume, policy) for volume in volumes})
+
+    def _eldest_ms(self, volume: Volume, policy: Policy) -> int | None:
+        heads = [head.decision for head in self._heads(volume, policy).oldest]
+        going = (decision for decision in heads if decision.may_go or policy.overwrite)
+        return max((decision.candidate.end_age.low_ms for decision in going), default=None)
+
     def finish_garbage(self) -> int:
         """Finish what an earlier sweep began, on the volumes that are there; how many segments that was."""
         tallies = [_Tally(volume) for volume in self._pool.present().values() if self._ready(volume)]

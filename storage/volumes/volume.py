@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import threading
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-from storage.errors import VolumeRefused
-from storage.files.durable import rename_noreplace
 from storage.files.segmentfile import read_identity
-from storage.layout import FILE_MODE, IDENTITY_NAME
-
-IDENTITY_SCHEMA: Final = "edged.volume/1"
-_UNFINISHED: Final = IDENTITY_NAME + ".new"
-"""An identity that a power cut kept from its name; no more than nothing."""
-_MADE_BY_MKFS: Final = frozenset({"lost+found", _UNFINISHED})
-"""A file system fresh from mkfs.ext4 counts as empty."""
+from storage.layout import IDENTITY_NAME
+from storage.volumes.founding import IDENTITY_SCHEMA, check_apart, failed, found, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +45,10 @@ class Space:
     """f_bavail: what root keeps for itself is not ours."""
     files_free: int | None
     """None where the file system has no fixed number of inodes."""
+    used: int = 0
+    """By files of whoever, and by the file system itself; what root keeps free is not used."""
+    device: int | None = None
+    """Volumes of one file system have it in common, and all its room; None where that is not known."""
 
 
 class Volume:
@@ -72,8 +67,16 @@ class Volume:
         self._closed = False
 
     @classmethod
-    def open(cls, spec: VolumeSpec, *, node: str, known: Mapping[Path, str], taken: Mapping[str, Path]) -> Self:
-        """Identify and lock; initialise it if it is an empty directory that the database does not know.
+    def open(
+        cls,
+        spec: VolumeSpec,
+        *,
+        node: str,
+        known: Mapping[Path, str],
+        taken: Mapping[str, Path],
+        may_found: bool = True,
+    ) -> Self:
+        """Identify and lock; make it a volume if it `may_found` an empty directory that the database does not know.
 
         `known` is every volume of the database by path, `taken` those opened before this one by id.
         `VolumeRefused` with words for a technician, whatever is the matter.
@@ -81,14 +84,19 @@ class Volume:
         try:
             fd = os.open(spec.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise _failed(spec.path, error) from error
+            raise failed(spec.path, error) from error
         try:
-            _lock(fd, spec.path)
+            _refuse_read_only(fd, spec.path)
+            _lock(fd, spec.path, taken)
+            others = {*known, *taken.values()} - {spec.path}
             volume_id = _identify(fd, spec.path, node, known)
+            if volume_id is None:
+                volume_id = _begin(fd, spec.path, node, others, may_found=may_found)
             _refuse_double(spec.path, volume_id, taken)
+            check_apart(spec.path, taken.values())
         except OSError as error:
             os.close(fd)
-            raise _failed(spec.path, error) from error
+            raise failed(spec.path, error) from error
         except BaseException:
             os.close(fd)
             raise
@@ -123,18 +131,25 @@ class Volume:
     def spec(self) -> VolumeSpec:
         return self._spec
 
+    def configure(self, spec: VolumeSpec) -> None:
+        """Reserve and limit as they are from now on; the path stays."""
+        self._spec = replace(spec, path=self.path)
+
     def space(self) -> Space:
         """Measured now. `VolumeRefused` rather than a guess: an error is not infinite space, and not none."""
         self.verify()
         try:
             with self.held() as fd:
-                stat = os.fstatvfs(fd)
+                stat, device = os.fstatvfs(fd), os.fstat(fd).st_dev
+                _refuse_read_only(fd, self.path)
         except OSError as error:
-            raise _failed(self.path, error) from error
+            raise failed(self.path, error) from error
         return Space(
             total=stat.f_blocks * stat.f_frsize,
             free=stat.f_bavail * stat.f_frsize,
             files_free=stat.f_favail if stat.f_files else None,
+            used=(stat.f_blocks - stat.f_bfree) * stat.f_frsize,
+            device=device,
         )
 
     def verify(self) -> None:
@@ -144,14 +159,14 @@ class Volume:
             with self.held() as fd:
                 here, there = os.fstat(fd), self.path.stat()
                 if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-                    raise _refused(self.path, "another directory has taken its place", "Mount the disk again.")
+                    raise refused(self.path, "another directory has taken its place", "Mount the disk again.")
                 with suppress(FileNotFoundError, ValueError):
                     told = read_identity(fd).get("volume")
         except OSError as error:
-            raise _failed(self.path, error) from error
+            raise failed(self.path, error) from error
         if told != self._id:
             what = f"{IDENTITY_NAME} no longer says that it is volume {self._id}"
-            raise _refused(self.path, what, "Put the file back as it was; nothing is written there without it.")
+            raise refused(self.path, what, "Put the file back as it was; nothing is written there without it.")
 
     def close(self) -> None:
         """Give the lock back, and the disk, as soon as nobody works in it."""
@@ -166,69 +181,69 @@ class Volume:
             os.close(fd)
 
 
-def _refused(path: Path, what: str, action: str) -> VolumeRefused:
-    return VolumeRefused(f"volume {path}: {what}", action)
+def _refuse_read_only(fd: int, path: Path) -> None:
+    if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
+        raise failed(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
 
 
-def _failed(path: Path, error: OSError) -> VolumeRefused:
-    """What the kernel says, with what a technician looks at first."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return _refused(path, "there is no such directory", "Create it, and mount the disk there if it has one.")
-    if isinstance(error, PermissionError):
-        return _refused(path, "it may not be used", "Give the directory to the user that edged runs as.")
-    return _refused(path, f"the disk says: {error.strerror}", "Check the disk, its cable and `dmesg`.")
-
-
-def _lock(fd: int, path: Path) -> None:
+def _lock(fd: int, path: Path, taken: Mapping[str, Path]) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        here = os.fstat(fd)
+        for other in taken.values():
+            with suppress(OSError):
+                there = other.stat()
+                if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
+                    what = f"it is the same directory as {other}"
+                    raise refused(path, what, "Take one of the two out of the configuration.") from error
         what = "another edged, or another entry of this configuration, is using it"
-        raise _refused(path, what, "Stop the other one, or take the entry out.") from error
+        raise refused(path, what, "Stop the other one, or take the entry out.") from error
 
 
 def _refuse_double(path: Path, volume_id: str, taken: Mapping[str, Path]) -> None:
     if volume_id in taken:
         what = f"it says that it is volume {volume_id}, and so does {taken[volume_id]}"
-        raise _refused(path, what, "One is a copy of the other: take the copy out of the configuration.")
+        raise refused(path, what, "One is a copy of the other: take the copy out of the configuration.")
 
 
-def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str:
+def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str | None:
+    """The id of the volume that is here; None in a directory that has none and of which the database knows nothing."""
     expected = known.get(path)
     try:
         identity = read_identity(fd)
     except FileNotFoundError as error:
         if expected is not None:
             what = f"volume {expected} belongs here, but there is no {IDENTITY_NAME}"
-            raise _refused(path, what, "Its disk is probably not mounted: mount it.") from error
-        return _initialise(fd, path, node)
+            action = (
+                f"Its disk is probably not mounted: mount it. If it is gone for good: edgectl volume replace {path}"
+            )
+            raise refused(path, what, action) from error
+        return None
     except ValueError as error:
         what = f"{IDENTITY_NAME} cannot be read ({error})"
-        raise _refused(path, what, "Check the disk; restore the file from a backup.") from error
+        raise refused(path, what, "Check the disk; restore the file from a backup.") from error
     volume_id = identity.get("volume", "")
     if identity.get("schema") != IDENTITY_SCHEMA or not volume_id:
         what = f"{IDENTITY_NAME} is not of the form {IDENTITY_SCHEMA}"
-        raise _refused(path, what, "It was written by another version of edged: use that one.")
+        raise refused(path, what, "It was written by another version of edged: use that one.")
     if identity.get("node") != node:
         what = f"it belongs to the box {identity.get('node')!r}, and this one is {node!r}"
-        raise _refused(path, what, "Mount this box's own disk, or correct `node` under [site].")
+        raise refused(path, what, "Mount this box's own disk, or correct `node` under [site].")
     if expected not in (None, volume_id):
+        home = next((str(place) for place, known_id in known.items() if known_id == volume_id), None)
         what = f"volume {expected} belongs here, but this is volume {volume_id}"
-        raise _refused(path, what, "The wrong disk is mounted: mount the right one.")
+        if home is not None and home != str(path):
+            raise refused(
+                path,
+                f"{what}, which belongs at {home}",
+                "Mount each disk where it belongs, or under a new path that you write into the configuration.",
+            )
+        raise refused(path, what, "The wrong disk is mounted: mount the right one.")
     return volume_id
 
 
-def _initialise(fd: int, path: Path, node: str) -> str:
-    if set(os.listdir(fd)) - _MADE_BY_MKFS:
-        what = f"it is not empty and has no {IDENTITY_NAME}"
-        raise _refused(path, what, "A new volume begins in an empty directory: choose one.")
-    volume_id = str(uuid.uuid4())
-    identity = {"schema": IDENTITY_SCHEMA, "volume": volume_id, "node": node}
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(_UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
-        json.dump(identity, file)
-        file.flush()
-        os.fsync(file.fileno())
-    rename_noreplace(_UNFINISHED, IDENTITY_NAME, dir_fd=fd)
-    os.fsync(fd)
-    return volume_id
+def _begin(fd: int, path: Path, node: str, others: Iterable[Path], *, may_found: bool) -> str:
+    if not may_found:
+        raise refused(path, f"it has no {IDENTITY_NAME}", f"A new volume is made by: edgectl volume init {path}")
+    return found(fd, path, node, others)

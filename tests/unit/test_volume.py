@@ -160,7 +160,7 @@ def test_reserved_blocks_are_not_ours_and_no_inode_limit_is_none(
 ) -> None:
     volume = opener()
     real = os.statvfs(opener.path)
-    fields = {"f_blocks": 1000, "f_frsize": 4096, "f_bfree": 500, "f_bavail": 400, "f_files": 0, "f_favail": 0}
+    fields = {"f_flag": 0, "f_blocks": 1000, "f_frsize": 4096, "f_bfree": 500, "f_bavail": 400, "f_files": 0, "f_favail": 0}
     fake = type("Statvfs", (), {**{name: getattr(real, name) for name in ("f_bsize",)}, **fields})()
     monkeypatch.setattr(os, "fstatvfs", lambda _: fake)
     space = volume.space()

@@ -1,0 +1,187 @@
+"""The volumes as the database knows them: met, come, gone, retired, lost. Each fact with its leaf, in one transaction.
+
+Functions over a connection. Keeps S10 (which volume belongs at which path) and the memory of what a dead disk took
+with it (`Loss`), which is told until it would have been destroyed anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from storage.catalog.ledger import Leaf, enter
+from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
+
+PAGE: Final = 1000
+"""Rows read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a volume took with it that is gone for good."""
+
+    segments: int
+    """All that the catalog has of it."""
+    below_floor: int
+    """Of these, what had to be kept."""
+    pinned: int
+    """Of these, what was held as evidence. The copies of a pin lie beside the segment, so they are gone, too."""
+    first_wall_ms: int | None
+    """Where what had to be kept begins and ends, by the wall clock."""
+    last_wall_ms: int | None
+
+    @property
+    def harmless(self) -> bool:
+        """Nothing that had to be kept is gone."""
+        return self.below_floor == 0 and self.pinned == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A row of volumes."""
+
+    id: str
+    path: Path
+    """Where it was last found."""
+    mount: str
+    """The mount point on which that was."""
+    retired: bool
+    away: bool
+    """As its last leaf tells."""
+    loss: Loss | None
+    """None for all that are not gone for good."""
+    empty: bool
+    """The catalog has nothing there, in whatever state."""
+
+    @property
+    def belongs(self) -> bool:
+        """Its path is its own: without it, nothing else may be there (S10)."""
+        return self.loss is None and not (self.retired and self.empty)
+
+
+def known(connection: sqlite3.Connection) -> list[Known]:
+    """Every volume the database has met, in that order; a handful in the life of a box."""
+    rows = connection.execute(
+        "SELECT id, path, mount, retired, away, lost, NOT EXISTS (SELECT 1 FROM holdings h WHERE h.volume = v.number)"
+        " AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.state = 'open' AND s.volume = v.number)"
+        " FROM volumes v ORDER BY number"
+    )
+    return [
+        Known(volume, Path(path), mount, bool(retired), bool(away), _loss(lost), bool(empty))
+        for volume, path, mount, retired, away, lost, empty in rows
+    ]
+
+
+def _loss(text: str | None) -> Loss | None:
+    return None if text is None else Loss(**json.loads(text))
+
+
+def come(connection: sqlite3.Connection, volume: str, path: Path, mount: str, wall_ms: int) -> None:
+    """The volume with this id is found at `path`; a leaf where that is news. One that was lost is found again."""
+    row = connection.execute("SELECT path, away, lost FROM volumes WHERE id = ?", (volume,)).fetchone()
+    connection.execute(
+        "INSERT INTO volumes (id, path, mount) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " path = excluded.path, mount = excluded.mount, away = 0, lost = NULL",
+        (volume, str(path), mount),
+    )
+    if row is None:
+        _tell(connection, "met", volume, path, wall_ms)
+    elif row[2] is not None:
+        _tell(connection, "found-again", volume, path, wall_ms)
+    elif row[1]:
+        _tell(connection, "come", volume, path, wall_ms)
+    elif row[0] != str(path):
+        _tell(connection, "moved", volume, path, wall_ms)
+
+
+def gone(connection: sqlite3.Connection, volume: str, wall_ms: int) -> None:
+    """The volume is away; a leaf unless the last one says so."""
+    row = connection.execute(
+        "UPDATE volumes SET away = 1 WHERE id = ? AND away = 0 AND lost IS NULL RETURNING path", (volume,)
+    ).fetchone()
+    if row is not None:
+        _tell(connection, "gone", volume, Path(row[0]), wall_ms)
+
+
+def retire(connection: sqlite3.Connection, volume: str, wall_ms: int, *, retired: bool) -> bool:
+    """From now on it takes no new footage, or does again. False where that is so already."""
+    row = connection.execute(
+        "UPDATE volumes SET retired = ?1 WHERE id = ?2 AND retired <> ?1 RETURNING path", (retired, volume)
+    ).fetchone()
+    if row is not None:
+        _tell(connection, "retired" if retired else "restored", volume, Path(row[0]), wall_ms)
+    return row is not None
+
+
+def lose(connection: sqlite3.Connection, volume: str, loss: Loss, wall_ms: int) -> bool:
+    """It is gone for good; its rows stay until they are past their ceilings. False where that is so already."""
+    text = json.dumps(asdict(loss))
+    row = connection.execute(
+        "UPDATE volumes SET lost = ?, away = 1 WHERE id = ? AND lost IS NULL RETURNING path", (text, volume)
+    ).fetchone()
+    if row is not None:
+        body = {"event": "lost", "volume": volume, "path": row[0], **asdict(loss)}
+        enter(connection, Leaf.VOLUME, wall_ms, body)
+    return row is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Segments of equal terms on one volume."""
+
+    key: tuple[int, int, int, int]
+    floor_s: int
+    segments: int
+
+
+def groups(connection: sqlite3.Connection, volume: str) -> list[Holding]:
+    """What lies on a volume, by terms."""
+    rows = connection.execute(
+        "SELECT volume, camera, floor_s, ceiling_s, segments FROM holdings"
+        " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
+        (volume,),
+    )
+    return [Holding((number, camera, floor, ceiling), floor, count) for number, camera, floor, ceiling, count in rows]
+
+
+def open_rows(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
+    """Segments in progress there; two for each camera at the most."""
+    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'open' AND v.id = ? LIMIT ?", (volume, PAGE))
+    return [segment_row(row) for row in rows]
+
+
+def garbage(connection: sqlite3.Connection, volume: str, limit: int) -> list[SegmentRow]:
+    """Some of what is on its way out there."""
+    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, limit))
+    return [segment_row(row) for row in rows]
+
+
+def pinned(connection: sqlite3.Connection, volume: str) -> int:
+    """Segments there that are held as evidence."""
+    row = connection.execute(
+        "SELECT count(*) FROM segments WHERE volume = (SELECT number FROM volumes WHERE id = ?) AND pins > 0", (volume,)
+    ).fetchone()
+    return int(row[0])
+
+
+def newest_of_group(
+    connection: sqlite3.Connection, group: tuple[int, int, int, int], before: tuple[int, int] | None
+) -> list[tuple[int, int, int, int]]:
+    """Boot, start (boottime and wall) and length of the segments of a group, newest first, a page at a time.
+
+    `before` is boot and start of the last one of the page before.
+    """
+    return connection.execute(
+        "SELECT s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms FROM segments s WHERE s.volume = ?1"
+        " AND s.camera = ?2 AND s.floor_s = ?3 AND s.ceiling_s = ?4 AND s.state IN ('committed', 'quarantined')"
+        " AND s.pins = 0 AND (s.boot, s.start_boottime_ms) < (?5, ?6)"
+        " ORDER BY s.boot DESC, s.start_boottime_ms DESC LIMIT ?7",
+        (*group, *((1 << 62, 0) if before is None else before), PAGE),
+    ).fetchall()
+
+
+def _tell(connection: sqlite3.Connection, event: str, volume: str, path: Path, wall_ms: int) -> None:
+    enter(connection, Leaf.VOLUME, wall_ms, {"event": event, "volume": volume, "path": str(path)})
