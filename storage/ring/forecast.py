@@ -1,0 +1,173 @@
+"""How long footage will be kept, and when floors will be in the way of recording. Pure; standard library only.
+
+Nothing is decided here and nothing destroyed: people are told early enough to add a disk. All volumes are taken as
+one, because the ring frees the oldest first wherever it lies. What is on disk is taken to be spread evenly over the
+time since its oldest second, as it is where cameras record without a break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+DAY_S: Final = 86_400
+TREND_WINDOWS: Final = 4
+"""A trend is not believed before so many windows (days) lie side by side: of three, chance makes one too often."""
+TREND_FIT: Final = 0.5
+"""Nor unless it explains half of how much the windows differ: a weekend is no trend."""
+HALVINGS: Final = 60
+"""How often the span in question is halved: to a fraction of a second of a hundred years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one camera puts on the volumes, and what it has there."""
+
+    camera: str
+    a_day: float
+    """Bytes; 0 for one that does not record."""
+    floor_s: int
+    ceiling_s: int
+    held_bytes: int = 0
+    """On disk and not pinned."""
+    held_s: float = 0.0
+    """Age of the oldest second of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A volume in service."""
+
+    limit_bytes: int
+    """What edged may keep there, if it had the file system to itself."""
+    ring_bytes: int
+    free_bytes: int
+    """Of its file system, above the reserve."""
+    device: int | None = None
+    """Shelves of one file system share its room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """In running time from now on; None for what will not come about."""
+
+    spans_s: Mapping[str, float]
+    """How long each recording camera's footage is kept once the ring turns: never beyond its ceiling."""
+    full_in_s: float | None
+    """Until the volumes are full and the ring turns."""
+    at_risk_in_s: float | None
+    """Until space could only be freed by breaking a floor, so that recording would stop."""
+    floors_bytes: float
+    """What all floors ask for at the present rates."""
+
+
+def forecast(loads: Sequence[Load], room_bytes: int, pinned_bytes: int) -> Forecast:
+    """`room_bytes` is what edged may keep in all (`room`); pinned footage takes of it and never comes back."""
+    left = max(0, room_bytes - pinned_bytes)
+    return Forecast(
+        spans_s=_spans(loads, left),
+        full_in_s=_full_in_s(loads, left),
+        at_risk_in_s=_at_risk_in_s(loads, left),
+        floors_bytes=sum(load.a_day * load.floor_s / DAY_S for load in loads),
+    )
+
+
+def room(shelves: Iterable[Shelf]) -> int:
+    """What edged may keep on all of them; the room of one file system is counted once."""
+    alone = 0
+    shared: dict[int, list[Shelf]] = {}
+    for shelf in shelves:
+        if shelf.device is None:
+            alone += shelf.limit_bytes
+        else:
+            shared.setdefault(shelf.device, []).append(shelf)
+    return alone + sum(_shared(together) for together in shared.values())
+
+
+def _shared(shelves: Sequence[Shelf]) -> int:
+    ring = sum(shelf.ring_bytes for shelf in shelves)
+    each = sum(max(0, shelf.limit_bytes - shelf.ring_bytes) for shelf in shelves)
+    over = sum(min(0, shelf.limit_bytes - shelf.ring_bytes) for shelf in shelves)
+    return max(0, ring + over + min(each, max(0, *(shelf.free_bytes for shelf in shelves))))
+
+
+def expected(windows: Sequence[float]) -> float:
+    """Bytes a day to count with, from those of the last windows, newest first: as now, and as much more as it grew.
+
+    A trend goes on for as long again as it was seen, and no longer. What shrinks is not counted on.
+    """
+    if not windows:
+        return 0.0
+    count, now = len(windows), windows[0]
+    if count < TREND_WINDOWS:
+        return now
+    middle, mean = (count - 1) / 2, sum(windows) / count
+    spread = sum((at - middle) ** 2 for at in range(count))
+    slope = sum((middle - at) * (rate - mean) for at, rate in enumerate(windows)) / spread
+    differ = sum((rate - mean) ** 2 for rate in windows)
+    if slope <= 0 or slope * slope * spread < TREND_FIT * differ:
+        return now
+    return now + slope * (count - 1)
+
+
+def _spans(loads: Sequence[Load], left: int) -> dict[str, float]:
+    """All cameras reach back equally far, but for floors that ask for more and ceilings that allow less.
+
+    Where the floors do not fit, the longest give way: recording stops before they are reached.
+    """
+    live = [load for load in loads if load.a_day > 0]
+    floors = sum(load.a_day * load.floor_s / DAY_S for load in live)
+    fits = floors <= left
+
+    def held(load: Load, reach_s: float) -> float:
+        return min(load.ceiling_s, max(load.floor_s, reach_s)) if fits else min(load.floor_s, reach_s)
+
+    longest_s = max((load.ceiling_s if fits else load.floor_s for load in live), default=0)
+    reach_s = _largest(longest_s, lambda s: sum(load.a_day * held(load, s) / DAY_S for load in live) <= left)
+    return {load.camera: held(load, reach_s) for load in live}
+
+
+def _largest(longest_s: float, fits: Callable[[float], bool]) -> float:
+    if fits(longest_s):
+        return longest_s
+    low, high = 0.0, float(longest_s)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def _full_in_s(loads: Sequence[Load], left: int) -> float | None:
+    """None where ceilings free what is needed before."""
+    a_day = sum(load.a_day for load in loads)
+    missing = left - sum(load.held_bytes for load in loads)
+    if missing <= 0:
+        return 0.0
+    at_ceilings = sum(load.a_day * load.ceiling_s / DAY_S for load in loads)
+    return None if a_day <= 0 or at_ceilings <= left else missing / a_day * DAY_S
+
+
+def _at_risk_in_s(loads: Sequence[Load], left: int) -> float | None:
+    """The first moment at which what must be kept is more than what fits; it moves in straight lines between turns."""
+    turns = {0.0}
+    for load in loads:
+        turns |= {float(load.floor_s), max(0.0, load.floor_s - _reach_s(load))}
+    before_s, before = 0.0, 0.0
+    for turn_s in sorted(turns):
+        kept = sum(_protected(load, turn_s) for load in loads)
+        if kept > left:
+            rise = kept - before
+            return before_s if rise <= 0 else before_s + (turn_s - before_s) * max(0.0, left - before) / rise
+        before_s, before = turn_s, kept
+    return None
+
+
+def _reach_s(load: Load) -> float:
+    return max(1.0, load.held_s)
+
+
+def _protected(load: Load, in_s: float) -> float:
+    """Bytes that lie under the floor then: of what is there now, and of what is recorded until then."""
+    young = min(1.0, max(0.0, (load.floor_s - in_s) / _reach_s(load)))
+    return load.held_bytes * young + load.a_day * min(in_s, load.floor_s) / DAY_S
