@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ages import Age, Boot, age
+from storage import ages
+from storage.ages import Age, Boot, Mark, Pace, age
 
 HOUR = 3_600_000
 
@@ -60,6 +62,43 @@ def test_a_boot_without_a_row_adds_nothing_and_bounds_nothing(missing: int) -> N
 
 def test_what_was_recorded_in_a_boot_to_come_is_of_no_proven_age() -> None:
     assert age([boot(1, 10)], 2, 0, 1, 5_000) == Age(0, None)
+
+
+def test_what_was_recorded_after_the_last_heartbeat_has_lived_through_a_part_of_the_power_off() -> None:
+    """Off is counted from the last heartbeat: 3 of its 10 s were before this was recorded."""
+    assert age([boot(1, 4_000), boot(2, 0, 10_000, 12_000)], 1, 7_000, 2, 1_000) == Age(8_000, 13_000)
+
+
+def test_low_goes_with_the_slower_and_high_with_the_faster_clock() -> None:
+    slewed = Boot(1, "boot-1", 100_000, 0, 0, Pace(3_000_000, 1_000_000), 0, (Mark(50_000, Pace(2_000_000, 0)),))
+    history = ages.History([slewed, boot(2, 0, 0, 0)], 2, 1_000)
+    assert history.age(1, 60_000) == Age(40_000 - 1_000 + 1_000, 40_000 + 1_000 + 1_000)
+    assert history.age(1, 50_000) == Age(50_000 - 1_000 + 1_000, 50_000 + 1_000 + 1_000)
+    assert history.age(1, 49_999) == Age(50_001 - 3_000 + 1_000, 50_001 + 1_000 + 1_000)
+
+
+def test_a_box_that_slept_since_the_last_heartbeat_is_no_older_for_certain() -> None:
+    """MONOTONIC_RAW stood still, and ages are asked for before anybody has written that down."""
+    now = Boot(1, "boot-1", 10_000, 0, None, lead_us=0)
+    assert ages.History([now], 1, 10_000 + HOUR, -HOUR * 1000).age(1, 9_000) == Age(1_000, 1_000 + HOUR)
+    assert ages.History([now], 1, 10_000 + HOUR, 0).age(1, 9_000) == Age(1_000 + HOUR, 1_000 + HOUR)
+
+
+def test_a_boot_that_came_of_boottime_running_backwards_ran_from_there() -> None:
+    restored = Boot(2, "boot-1", 9_000, 0, 0, began_ms=4_000)
+    assert age([boot(1, 10_000), restored], 1, 8_000, 2, 9_000) == Age(2_000 + 5_000, 2_000 + 5_000)
+    assert age([boot(1, 10_000), restored, boot(3, 0, 0, 0)], 1, 8_000, 3, 1_000).low_ms == 2_000 + 5_000 + 1_000
+
+
+def test_a_history_of_years_is_asked_in_no_time() -> None:
+    """A sweep asks for thousands of ages."""
+    marks = tuple(Mark(n * 1000, Pace(n * 1000, 0)) for n in range(4_000))
+    boots = [Boot(n, "b", 10_000_000, 0, 0, Pace(4_000_000, 0), 0, marks) for n in range(1, 500)]
+    history = ages.History(boots, 499, 10_000_000)
+    began = time.process_time()
+    for n in range(20_000):
+        history.age(1 + n % 499, n)
+    assert time.process_time() - began < 2  # 0.06 s
 
 
 @dataclass(frozen=True)
