@@ -36,6 +36,7 @@ from edged.config_types import (
 )
 from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from storage.model import Bounds
+from storage.retention import Policy
 from storage.volumes.volume import VolumeSpec
 
 MAX_NODE: Final = 64
@@ -171,6 +172,11 @@ class Config(Table):
         floor = self.retention.min if own.min is None else own.min
         ceiling = self.retention.max if own.max is None else own.max
         return Bounds(floor // timedelta(seconds=1), ceiling // timedelta(seconds=1))
+
+    def policy(self) -> Policy:
+        """What the sweep has to know."""
+        bounds = {camera.id: self.bounds(camera.id) for camera in self.cameras}
+        return Policy(bounds, overwrite=self.retention.on_full == "overwrite")
 
     def volume_specs(self) -> list[VolumeSpec]:
         """The volumes as storage wants to know them."""

@@ -119,13 +119,8 @@ def _profile(value: str) -> str:
 
 
 def _on_full(value: str) -> str:
-    if value == "overwrite":
-        raise _refuse(
-            "overwriting footage that is younger than its floor is not built into this version",
-            '"stop", and a shorter min, or a larger disk',
-        )
-    if value != "stop":
-        raise _refuse(f"{units.shown(value)} is not a way to deal with a full disk", '"stop"')
+    if value not in ("stop", "overwrite"):
+        raise _refuse(f"{units.shown(value)} is not a way to deal with a full disk", '"stop" or "overwrite"')
     return value
 
 

@@ -147,7 +147,7 @@ class Daemon:
                 site.recovering = report.again
                 if words := report.words():
                     log.info("what an earlier run left open: %s", words)
-            site.swept(await loop.run_in_executor(sweeper, store.sweep, site.configured_bounds))
+            site.swept(await loop.run_in_executor(sweeper, store.sweep, site.policy))
 
         async def alive() -> None:
             try:

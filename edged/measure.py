@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from edged import steadiness
 from edged.steadiness import Steadiness
 from storage.answers import CameraUsage, Coverage, VolumeStatus
-from storage.model import Bounds, Moment, Segment
+from storage.model import Moment, Segment
+from storage.retention import Policy
+from storage.ring.ring import RingView
 from storage.store import Store
 
 MEASURE_EVERY_S: Final = 5.0
@@ -30,6 +32,8 @@ class Measurements:
     """Of the last 24 h, of the configured cameras."""
     oldest: dict[str, Segment] = field(default_factory=dict)
     """The oldest segment of each camera that has one: its stamped bounds still bind."""
+    ring: RingView = field(default_factory=RingView)
+    """Bounds as they hold now, ceilings that wait, floors that were broken."""
     short: frozenset[str] = frozenset()
     """Cameras of which something within their configured floor was recorded and is gone."""
     steadiness: dict[str, Steadiness] = field(default_factory=dict)
@@ -46,14 +50,16 @@ class Measurements:
         return 86_400 * sum(volume.limit_bytes for volume in self.volumes) / sum(rates.values())
 
 
-def measure(store: Store, configured: Mapping[str, Bounds], now: Moment) -> Measurements:
+def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
     """Read everything once. Blocks on disk: not for the event loop."""
+    configured = policy.bounds
     usage = {usage.camera: usage for usage in store.usage()}
     oldest = {camera: segment for camera in usage if (segment := _oldest(store, usage[camera])) is not None}
     return Measurements(
         at=now,
         volumes=tuple(store.volumes()),
         usage=usage,
+        ring=store.ring.view(policy),
         coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
         oldest=oldest,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},

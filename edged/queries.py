@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from edged import exits, views
 from edged.api.base import Refusal
 from edged.control import PAGE, Page
-from edged.documents import site as documents
-from storage.errors import NotOpen
+from edged.documents.ring import Explanation
+from edged.explaining import explanation
+from storage.errors import NotOpen, UnknownCamera
 from storage.layout import parse_segment_name
-from storage.model import Bounds, Gap, Segment
+from storage.model import Gap, Segment
+from storage.retention import Policy
 from storage.store import Store
 
 Row = TypeVar("Row", Segment, Gap)
@@ -71,12 +74,12 @@ def instant(name: str, text: str | None) -> int | None:
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
 
-def explain(store: Store, segment: str, configured: Mapping[str, Bounds]) -> documents.Explanation:
-    """Why this segment would be kept or destroyed now; named by path or as CAMERA/SEQ."""
+def explain(store: Store, segment: str, policy: Policy, now_ms: int, zone: ZoneInfo) -> Explanation:
+    """Why this segment stays or goes, and when; named by path or as CAMERA/SEQ."""
     camera, seq = _named(segment)
     try:
-        return views.explanation(segment, store.explain(camera, seq, configured))
-    except NotOpen as error:
+        return explanation(segment, store.ring.explain(camera, seq, policy), now_ms, zone)
+    except (NotOpen, UnknownCamera) as error:
         raise Refusal(error.what, error.action or "`edgectl segments` lists what is there", exits.USAGE, 404) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import checks
+from edged.documents import checks, ring
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -16,7 +16,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Segments,
     documents.Gaps,
     documents.Retention,
-    documents.Explanation,
+    ring.Explanation,
     documents.Alarms,
     documents.Reload,
     documents.ConfigCheck,

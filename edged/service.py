@@ -12,6 +12,7 @@ from edged.api.base import Refusal
 from edged.config import ConfigError, load
 from edged.control import Page
 from edged.documents import site as documents
+from edged.documents.ring import Explanation
 from edged.reporting import Reporter
 from edged.site import Site
 from storage.store import Store
@@ -47,8 +48,10 @@ class Service:
     async def version(self) -> documents.Version:
         return versions.versions()
 
-    async def explain(self, segment: str) -> documents.Explanation:
-        return await asyncio.to_thread(queries.explain, self._store, segment, self._site.configured_bounds())
+    async def explain(self, segment: str) -> Explanation:
+        site = self._site
+        now_ms, zone = site.overview().now.wall_ms, site.config.site.zone
+        return await asyncio.to_thread(queries.explain, self._store, segment, site.policy(), now_ms, zone)
 
     def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
         return queries.segments(self._store, self._known(camera), start, end, limit)

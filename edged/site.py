@@ -21,6 +21,7 @@ from edged.reporting import Reporter
 from storage.answers import AlarmRow, SweepReport
 from storage.clock import Clock
 from storage.model import Bounds
+from storage.retention import Policy
 from storage.store import Store
 
 log = logging.getLogger("edged.site")
@@ -80,8 +81,8 @@ class Site:
         return await self._fleet.apply(fleet.settings_of(config), known)
 
     async def measure(self) -> None:
-        bounds = self.configured_bounds()
-        self._measured = await asyncio.to_thread(measure, self._store, bounds, self._clock.now())
+        policy = self.policy()
+        self._measured = await asyncio.to_thread(measure, self._store, policy, self._clock.now())
 
     async def watch_volumes(self) -> None:
         """Where the next segments go: the workers hear of it before they begin them."""
@@ -176,10 +177,9 @@ class Site:
         """Of the cameras that are to be recorded."""
         return {camera.id: camera.priority for camera in self.config.cameras if camera.enabled}
 
-    def configured_bounds(self) -> dict[str, Bounds]:
-        """Asked from the sweep's thread, too: a configuration is never changed, only replaced."""
-        config = self.config
-        return {camera.id: config.bounds(camera.id) for camera in config.cameras}
+    def policy(self) -> Policy:
+        """Asked from the sweep's and the writer's thread, too: a configuration is never changed, only replaced."""
+        return self.config.policy()
 
     def overview(self) -> views.Overview:
         """Everything known now; cheap."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from edged import devices
 from edged.alarms import Trouble
+from edged.conditions import ring
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview, forecast_s
@@ -51,6 +52,7 @@ def troubles(
             *_storage(seen),
             *_broker(seen),
             *_clock(seen, stepped_at_ms),
+            *ring.troubles(seen),
             *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
         ]
     )

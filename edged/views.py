@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from edged.config import Camera, Config
+from edged.documents import ring as ring_documents
 from edged.documents import site as documents
 from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
@@ -17,8 +18,10 @@ from recorder.messages import Ended
 from recorder.supervisor import sentence
 from storage import model
 from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
+from storage.catalog.destroying import Breach
 from storage.model import Bounds, GapCause, Moment
-from storage.retention import Decision, effective
+from storage.retention import effective
+from storage.ring.bounds import Waiting
 
 CEILING_GRACE_S: Final = 3600
 """S3: destroying what is past its ceiling takes at most this much running time."""
@@ -254,7 +257,24 @@ def retention(seen: Overview) -> documents.Retention:
         volumes=[volume(v) for v in seen.measured.volumes],
         destroyed=seen.destroyed,
         last_sweep=optional_timestamp(seen.last_sweep_ms),
+        waiting=[_waiting(camera, one, seen) for camera, one in seen.measured.ring.waiting.items()],
+        broken=[_broken(one) for one in seen.measured.ring.breaches],
     )
+
+
+def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.ShortenedCeiling:
+    return ring_documents.ShortenedCeiling(
+        camera=camera,
+        old_s=one.old_s,
+        new_s=one.new_s,
+        left_s=one.left_ms / 1000,
+        holds=timestamp(seen.measured.at.wall_ms + one.left_ms),
+    )
+
+
+def _broken(one: Breach) -> ring_documents.BrokenFloor:
+    since, last = timestamp(one.since.wall_ms), timestamp(one.last.wall_ms)
+    return ring_documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
 
 
 def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:
@@ -264,7 +284,8 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
     """
     usage, oldest = seen.measured.usage.get(name), seen.measured.oldest.get(name)
     held_s, lasts_s = retained_s(usage, seen), forecast_s(name, seen)
-    binding = effective(oldest.bounds, bounds) if oldest else bounds
+    in_force = seen.measured.ring.bounds.get(name, bounds)
+    binding = effective(oldest.bounds, in_force) if oldest else bounds
     overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
     at_risk = lasts_s is not None and lasts_s < bounds.floor_s
     return documents.CameraRetention(
@@ -278,15 +299,6 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
         bytes=usage.bytes if usage else 0,
         oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),
         newest=optional_timestamp(usage.newest.wall_ms if usage and usage.newest else None),
-    )
-
-
-def explanation(name: str, decision: Decision) -> documents.Explanation:
-    return documents.Explanation(
-        segment=name,
-        decision="destroy" if decision.destroy else "keep",
-        reason=decision.reason.value,
-        sentence=decision.sentence(),
     )
 
 

@@ -79,11 +79,11 @@ class Decision:
         """The decision in plain English, for a person who asks why."""
         return _SENTENCES[self.reason].format(
             segment=f"segment {self.candidate.seq} of {self.candidate.camera}",
-            start=_span(self.candidate.start_age.low_ms),
-            start_high=_span(self.candidate.start_age.high_ms or 0),
-            end=_span(self.candidate.end_age.low_ms),
-            floor=_span(self.bounds.floor_s * _MS_PER_S),
-            ceiling=_span(self.bounds.ceiling_s * _MS_PER_S),
+            start=in_words(self.candidate.start_age.low_ms),
+            start_high=in_words(self.candidate.start_age.high_ms or 0),
+            end=in_words(self.candidate.end_age.low_ms),
+            floor=in_words(self.bounds.floor_s * _MS_PER_S),
+            ceiling=in_words(self.bounds.ceiling_s * _MS_PER_S),
         )
 
 
@@ -230,7 +230,7 @@ def unmet(decisions: Iterable[Decision], need: Mapping[str, int]) -> dict[str, i
 _SPAN_UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
 
-def _span(ms: int) -> str:
+def in_words(ms: int) -> str:
     """A duration in its two largest units, rounded down: `31 d 4 h`, `5 min`, `0 s`."""
     parts: list[str] = []
     for unit_ms, unit in _SPAN_UNITS:

@@ -37,7 +37,7 @@ def _fsck(
 
     def run() -> documents.Fsck:
         report = store.checks.fsck(
-            checks.scope(wanted), site.configured_bounds(), lambda told: progress(dict(told)), gone
+            checks.scope(wanted), store.ring.view(site.policy()).bounds, lambda told: progress(dict(told)), gone
         )
         return checks.document(report, wanted, store.checks.paths(), daemon=True)
 

@@ -29,6 +29,7 @@ from edged.cli.cells import (
     text,
 )
 from edged.cli.screens import volumes
+from edged.documents import ring
 from edged.documents import site as documents
 from recorder.address import without_tried
 
@@ -132,13 +133,33 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
             units.format_size(line.bytes),
             Text("yes", style="green") if line.compliant else Text("no", style="bold red"),
         )
+    notes = [
+        text(
+            f"{line.camera}: the ceiling was shortened from {span(line.old_s)} to {span(line.new_s)}; that holds from "
+            f"{local(line.holds, zone)} on, if the box runs on",
+            "yellow",
+        )
+        for line in document.waiting
+    ]
+    notes += [
+        text(
+            f"{line.camera}: {line.segments} segments destroyed below the floor since {local(line.since, zone)}",
+            "bold red",
+        )
+        for line in document.broken
+    ]
     swept = f", last sweep {local(document.last_sweep, zone)}" if document.last_sweep else ""
     return Group(
-        made, "", volumes(document.volumes), "", f"{document.destroyed} segments destroyed since the start{swept}"
+        made,
+        *notes,
+        "",
+        volumes(document.volumes),
+        "",
+        f"{document.destroyed} segments destroyed since the start{swept}",
     )
 
 
-def explanation(document: documents.Explanation) -> RenderableType:
+def explanation(document: ring.Explanation) -> RenderableType:
     line = Text(document.decision, style="bold" if document.decision == "keep" else "bold yellow")
     return Group(
         text(document.segment), line.append(f" ({clean(document.reason)}): {clean(document.sentence)}", "not bold")

@@ -17,6 +17,7 @@ from edged.cli.options import AS_GIVEN, address_given, interval_options, json_op
 from edged.cli.session import Session, checked
 from edged.cli.watch import watch as watch_status
 from edged.cli.words import Language, language, word
+from edged.documents import ring
 from edged.documents import site as documents
 
 
@@ -123,7 +124,7 @@ def retention(address: Address, *, explain: str | None, as_json: bool) -> None:
     session = Session(address.daemon(), as_json)
     if explain is not None:
         named = str(Path(explain).absolute()) if explain.endswith(".mp4") else explain
-        explained = session.read(documents.Explanation, "/v1/retention/explain", segment=named)
+        explained = session.read(ring.Explanation, "/v1/retention/explain", segment=named)
         session.print(explained, lambda: lists.explanation(explained))
         return
     document = session.read(documents.Retention, "/v1/retention")

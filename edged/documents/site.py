@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from edged.documents.base import Document
+from edged.documents.ring import BrokenFloor, ShortenedCeiling
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
@@ -178,14 +179,8 @@ class Retention(Document):
     volumes: list[Volume]
     destroyed: int = Field(description="segments destroyed since the daemon started")
     last_sweep: str | None
-
-
-class Explanation(Document):
-    schema_: Literal["edged.explanation/1"] = Field(default="edged.explanation/1", alias="schema")
-    segment: str
-    decision: Literal["keep", "destroy"]
-    reason: str
-    sentence: str
+    waiting: list[ShortenedCeiling] = Field(description="ceilings that were shortened and do not hold yet")
+    broken: list[BrokenFloor] = Field(description='floors that on_full = "overwrite" broke, until a day without')
 
 
 class Reload(Document):

@@ -20,6 +20,7 @@ import pytest
 from edged import exits, schemas
 from edged.cli import printing, screens, unit
 from edged.cli.main import main
+from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.answering import Answering, answering
@@ -32,7 +33,7 @@ VERBS: Final[dict[str, type[Document]]] = {
     "segments": documents.Segments,
     "gaps": documents.Gaps,
     "retention": documents.Retention,
-    "retention --explain lobby/1041": documents.Explanation,
+    "retention --explain lobby/1041": ring.Explanation,
     "alarms": documents.Alarms,
     "reload": documents.Reload,
     "version": documents.Version,

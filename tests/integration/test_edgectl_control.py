@@ -13,6 +13,7 @@ from edged import exits
 from edged.api.base import Refusal
 from edged.cli.main import main
 from edged.control import Control, Page
+from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, GAP, SAMPLES, SEGMENT
@@ -39,7 +40,7 @@ class Site:
     async def retention(self) -> documents.Retention:
         return sample(documents.Retention)
 
-    async def explain(self, segment: str) -> documents.Explanation:
+    async def explain(self, segment: str) -> ring.Explanation:
         raise Refusal(f"there is no segment {segment}", "list them", exits.FAILED, 404)
 
     async def alarms(self) -> documents.Alarms:

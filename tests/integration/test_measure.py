@@ -9,6 +9,7 @@ import pytest
 
 from edged.measure import measure
 from storage.model import Bounds
+from storage.retention import Policy
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 LONG = Bounds(floor_s=3600, ceiling_s=7200)
@@ -26,27 +27,27 @@ def test_footage_destroyed_within_the_floor_is_a_shortage(office: Office) -> Non
     for _ in range(3):
         office.segment("lobby")
     configured = {"lobby": LONG}
-    assert measure(office.store, configured, office.clock.now()).short == frozenset(), "young is not short"
+    assert measure(office.store, Policy(configured), office.clock.now()).short == frozenset(), "young is not short"
     office.clock.tick(BOUNDS.ceiling_s * 1000)
     last = office.segment("lobby")
-    report = office.store.sweep(lambda: {"lobby": BOUNDS})
+    report = office.store.sweep(lambda: Policy({"lobby": BOUNDS}))
     assert report.destroyed == 3
-    found = measure(office.store, configured, office.clock.now())
+    found = measure(office.store, Policy(configured), office.clock.now())
     assert found.short == {"lobby"}, "the configured floor asks for more than the one before did"
     assert found.oldest["lobby"] == last
-    assert measure(office.store, {"lobby": BOUNDS}, office.clock.now()).short == frozenset()
+    assert measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now()).short == frozenset()
     office.clock.tick(LONG.floor_s * 1000)
-    assert measure(office.store, configured, office.clock.now()).short == frozenset(), "long enough ago"
+    assert measure(office.store, Policy(configured), office.clock.now()).short == frozenset(), "long enough ago"
 
 
 def test_a_camera_that_sent_nothing_for_long_is_not_short(office: Office) -> None:
     office.enrol("lobby")
     office.clock.tick(2 * LONG.floor_s * 1000)
     office.segment("lobby")
-    assert measure(office.store, {"lobby": LONG}, office.clock.now()).short == frozenset()
+    assert measure(office.store, Policy({"lobby": LONG}), office.clock.now()).short == frozenset()
 
 
 def test_a_camera_without_footage_has_no_oldest(office: Office) -> None:
     office.store.enrol("lobby", office.clock.now()).result(DEADLINE_S)
-    found = measure(office.store, {}, office.clock.now())
+    found = measure(office.store, Policy(), office.clock.now())
     assert (list(found.usage), found.oldest, found.coverage) == (["lobby"], {}, {})

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ from storage.errors import DatabaseDamaged, NotOpen, StateLocked, StateUnusable,
 from storage.layout import IDENTITY_NAME, part_path, segment_path
 from storage.model import Bounds, GapCause, Moment, SegmentState
 from storage.repair import salvage
+from storage.retention import Policy, Reason
+from storage.ring import heads as ring_heads
 from storage.ring import sweep
+from storage.ring.bounds import WAIT_MS
+from storage.ring.explain import Fate, Span
 from storage.store import Store
 from storage.volumes.volume import VolumeSpec
 from tests.support import tiny_mp4
@@ -109,8 +114,8 @@ def test_opening_does_not_grow_with_what_is_stored(office: Office, monkeypatch: 
 
     original = Database.__init__
 
-    def counting(self: Database, path: Path) -> None:
-        original(self, path)
+    def counting(self: Database, *given: Any) -> None:
+        original(self, *given)
         self._connection.set_progress_handler(count, 10)
 
     def steps() -> int:
@@ -242,7 +247,7 @@ def test_what_cannot_be_read_is_quarantined_and_counts(office: Office) -> None:
     assert office.store.volumes()[0].segments == 1
     assert office.store.recover().quarantined == 0
     office.clock.tick(301_000)
-    assert office.store.sweep(dict).destroyed == 1, "the ceiling holds for quarantine too (S3)"
+    assert office.store.sweep(Policy).destroyed == 1, "the ceiling holds for quarantine too (S3)"
     assert office.files() == []
 
 
@@ -298,7 +303,9 @@ def test_a_part_of_a_boot_nobody_counted_ages_from_now(office: Office) -> None:
         db.execute("UPDATE boots SET boot_id = 'another'")
     office.clock.tick(100_000)
     assert office.store.recover().unproven == 1
-    assert office.store.explain("lobby", 1, {}).candidate.end_age.low_ms == 0
+    explained = office.store.ring.explain("lobby", 1, Policy())
+    assert explained.decision is not None
+    assert explained.decision.candidate.end_age.low_ms == 0
 
 
 def test_a_file_that_lies_about_itself_is_quarantined(office: Office) -> None:
@@ -429,7 +436,7 @@ def test_a_closed_store_refuses(tmp_path: Path) -> None:
 
 
 def turn(office: Office, configured: dict[str, Bounds] | None = None) -> list[int]:
-    office.store.sweep(lambda: configured or {})
+    office.store.sweep(lambda: Policy(configured or {}))
     return [segment.seq for segment in office.store.segments("lobby", None, None)]
 
 
@@ -452,11 +459,18 @@ def test_what_is_past_its_ceiling_goes_and_nothing_else(office: Office) -> None:
     assert office.store.usage()[0].segments == 2
 
 
-def test_a_shorter_ceiling_frees_what_was_stamped_longer(office: Office) -> None:
-    office.segment("lobby")
-    office.clock.tick(100_000)
-    assert turn(office) == [1]
-    assert turn(office, {"lobby": Bounds(10, 90)}) == []
+def test_a_shorter_ceiling_waits_a_day_and_then_frees_what_was_stamped_longer(office: Office) -> None:
+    long, short = Bounds(60, 200_000), Bounds(60, 90)
+    office.segment("lobby", bounds=long)
+    assert turn(office, {"lobby": long}) == [1]
+    office.clock.tick(WAIT_MS)
+    assert turn(office, {"lobby": short}) == [1]
+    office.clock.tick(WAIT_MS - 1)
+    office.crash()
+    office.start()
+    assert turn(office, {"lobby": short}) == [1], "the wait outlives a restart"
+    office.clock.tick(1)
+    assert turn(office, {"lobby": short}) == []
 
 
 def test_other_terms_behind_the_oldest_are_seen_too(office: Office) -> None:
@@ -484,9 +498,9 @@ def test_space_is_freed_oldest_first_and_never_below_the_floor(tight: Office) ->
         assert turn(tight) == list(range(1, recorded + 1)), "all younger than their floor of a minute"
     (volume,) = tight.store.volumes()
     assert (volume.state, volume.ring_bytes <= volume.limit_bytes) == (VolumeState.FULL, True)
-    assert tight.store.sweep(dict).blocked == (volume.id,)
+    assert tight.store.sweep(Policy).blocked == (volume.id,)
     tight.clock.tick(61_000)
-    report = tight.store.sweep(dict)
+    report = tight.store.sweep(Policy)
     assert (report.destroyed, report.blocked) == (1, ())
     assert turn(tight) == list(range(2, recorded + 1))
     assert isinstance(tight.store.choose_volume(), VolumeStatus)
@@ -495,24 +509,28 @@ def test_space_is_freed_oldest_first_and_never_below_the_floor(tight: Office) ->
 def test_a_long_floor_in_front_does_not_block_a_short_one_behind(
     tight: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "HEADS", 2)
+    monkeypatch.setattr(sweep, "SLICE", 2)
+    monkeypatch.setattr(ring_heads, "FIRST_PAGE", 1)
+    monkeypatch.setattr(ring_heads, "PAGE_MAX", 2)
     tight.enrol("vault")
     for _ in range(6):
         tight.segment("vault", bounds=Bounds(100_000, 200_000))
     for _ in range(10):
         tight.segment("lobby", bounds=Bounds(1, 10_000))
     tight.clock.tick(2000)
-    tight.store.sweep(dict)
+    tight.store.sweep(Policy)
     assert len(tight.store.segments("vault", None, None)) == 6
     assert len(tight.store.segments("lobby", None, None)) < 6
 
 
 def test_across_cameras_the_oldest_goes_first(tight: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "HEADS", 2)
+    monkeypatch.setattr(sweep, "SLICE", 2)
+    monkeypatch.setattr(ring_heads, "FIRST_PAGE", 1)
+    monkeypatch.setattr(ring_heads, "PAGE_MAX", 2)
     tight.enrol("door")
     order = [tight.segment("lobby" if number % 4 else "door") for number in range(20)]
     tight.clock.tick(61_000)
-    tight.store.sweep(dict)
+    tight.store.sweep(Policy)
     left = {(segment.camera, segment.seq) for segment in tight.store.segments(None, None, None)}
     assert left == {(segment.camera, segment.seq) for segment in order[-len(left) :]}
 
@@ -527,7 +545,7 @@ def test_a_crash_in_the_middle_of_destroying_is_finished(office: Office, monkeyp
 
     with monkeypatch.context() as broken:
         broken.setattr(sweep, "unlink", die)
-        report = office.store.sweep(dict)
+        report = office.store.sweep(Policy)
     assert (report.destroyed, len(report.failed)) == (0, 2)
     assert len(office.files()) == 2
     office.crash()
@@ -541,19 +559,19 @@ def test_a_foreign_name_is_said_and_keeps_the_row(office: Office, tmp_path: Path
     segment = office.segment("lobby")
     os.link(segment.path, tmp_path / "copy.mp4")
     office.clock.tick(400_000)
-    report = office.store.sweep(dict)
+    report = office.store.sweep(Policy)
     assert report.destroyed == 0
     assert "another name" in report.failed[0]
     assert segment.path.exists()
     (tmp_path / "copy.mp4").unlink()
-    assert office.store.sweep(dict).destroyed == 1
+    assert office.store.sweep(Policy).destroyed == 1
 
 
 def test_a_second_name_of_our_own_goes_too(office: Office) -> None:
     segment = office.segment("lobby")
     os.link(segment.path, part_path_of(segment.path))
     office.clock.tick(400_000)
-    assert office.store.sweep(dict).destroyed == 1
+    assert office.store.sweep(Policy).destroyed == 1
     assert office.files() == []
 
 
@@ -561,12 +579,14 @@ def test_what_was_planned_is_judged_again_before_it_is_garbage(office: Office) -
     """A floor that became longer, or an age that became shorter, between plan and deed."""
     office.segment("lobby")
     office.clock.tick(100_000)
-    planned = [office.store.explain("lobby", 1, {"lobby": Bounds(10, 20)})]
-    assert planned[0].destroy
+    decision = office.store.ring.explain("lobby", 1, Policy({"lobby": Bounds(10, 20)})).decision
+    assert decision is not None
+    assert decision.may_go
+    planned = [replace(decision, destroy=True, reason=Reason.SPACE)]
     sweeper, database = office.store._sweeper, office.store._database
 
     def discarded(configured: dict[str, Bounds]) -> list[int]:
-        fact = partial(sweeper._discard, going=planned, configured=lambda: configured)
+        fact = partial(sweeper._condemn, going=planned, configured=lambda: Policy(configured))
         return [row.seq for row in database.submit(fact).result(DEADLINE_S)]
 
     assert discarded({"lobby": Bounds(200, 300)}) == []
@@ -577,18 +597,26 @@ def test_the_past_days_directories_go_with_their_last_segment(office: Office) ->
     office.segment("lobby")
     (day,) = (office.disk / "lobby").iterdir()
     office.clock.tick(3 * 86_400_000)
-    office.store.sweep(dict)
+    office.store.sweep(Policy)
     assert not day.exists()
     assert (office.disk / "lobby").exists()
 
 
 def test_explain_says_what_the_sweep_does(office: Office) -> None:
     office.segment("lobby")
-    assert "must be kept" in office.store.explain("lobby", 1, {}).sentence()
-    office.clock.tick(400_000)
-    assert office.store.explain("lobby", 1, {}).destroy
+    young = office.store.ring.explain("lobby", 1, Policy())
+    assert young.decision is not None
+    assert "must be kept" in young.decision.sentence()
+    assert young.span == Span(earliest_ms=60_000, latest_ms=298_000)
+    office.clock.tick(298_000)
+    old = office.store.ring.explain("lobby", 1, Policy())
+    assert old.decision is not None
+    assert old.decision.destroy
+    office.store.sweep(Policy)
+    gone = office.store.ring.explain("lobby", 1, Policy())
+    assert (gone.fate, gone.rule, gone.decision) == (Fate.DESTROYED, "ceiling", None)
     with pytest.raises(NotOpen):
-        office.store.explain("lobby", 7, {})
+        office.store.ring.explain("lobby", 7, Policy())
 
 
 # --- the rest of the facade -------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from storage.errors import DatabaseDamaged
 from storage.files.unlink import unlink as unlink_really
 from storage.model import Bounds, GapCause
 from storage.repair import salvage
+from storage.retention import Policy
 from storage.ring import sweep
 from storage.volumes.volume import Space, Volume, VolumeSpec
 from tests.support.office import DEADLINE_S, Office, Recording
@@ -75,11 +76,11 @@ def test_one_file_that_cannot_be_removed_holds_up_no_other(
     with monkeypatch.context() as patched:
         unlink, _ = refusing(code, lambda seq: seq == 2)
         patched.setattr(sweep, "unlink", unlink)
-        first, second = office.store.sweep(dict), office.store.sweep(dict)
+        first, second = office.store.sweep(Policy), office.store.sweep(Policy)
     assert (first.destroyed, len(first.failed)) == (4, 1)
     assert second.failed == first.failed, "told in the same words, so that they can be told once"
     assert states(office) == {"garbage": 1}
-    assert office.store.sweep(dict).destroyed == 1
+    assert office.store.sweep(Policy).destroyed == 1
 
 
 @pytest.mark.parametrize(("code", "tries"), [(errno.EROFS, 1), (errno.EIO, sweep.BROKEN_MAX)])
@@ -91,7 +92,7 @@ def test_a_disk_that_does_not_let_itself_be_written_is_left_alone(
     office.clock.tick(400_000)
     unlink, asked = refusing(code, lambda _: True)
     monkeypatch.setattr(sweep, "unlink", unlink)
-    report = office.store.sweep(dict)
+    report = office.store.sweep(Policy)
     assert (len(asked), report.destroyed, len(report.failed)) == (tries, 0, tries)
 
 
@@ -101,7 +102,7 @@ def test_of_thousands_of_failures_a_few_are_told(office: Office, monkeypatch: py
     office.clock.tick(400_000)
     unlink, _ = refusing(errno.EPERM, lambda _: True)
     monkeypatch.setattr(sweep, "unlink", unlink)
-    failed = office.store.sweep(dict).failed
+    failed = office.store.sweep(Policy).failed
     assert len(failed) == sweep.TOLD_MAX + 1
     assert failed[-1].endswith("and 4 more")
 
@@ -125,13 +126,13 @@ def test_what_frees_nothing_does_not_cost_the_whole_ring(
     with monkeypatch.context() as patched:
         if not foreign:
             patched.setattr(sweep, "unlink", refusing(errno.EACCES, lambda _: True)[0])
-        reports = [office.store.sweep(dict) for _ in range(5)]
+        reports = [office.store.sweep(Policy) for _ in range(5)]
     vain = states(office)["garbage"]
-    assert vain <= sweep.VAIN_MAX + sweep.GOING_MAX
+    assert vain <= sweep.VAIN_MAX + sweep.SLICE
     assert reports[-1].blocked
     assert office.store.choose_volume() is (GapCause.DISK_FULL if foreign else GapCause.IO_ERROR)
     shutil.rmtree(tmp_path / "backup")
-    assert office.store.sweep(dict).destroyed > vain, "once something goes again, so does the rest"
+    assert office.store.sweep(Policy).destroyed > vain, "once something goes again, so does the rest"
     assert isinstance(office.store.choose_volume(), VolumeStatus)
     office.store.close()
 
@@ -140,7 +141,7 @@ def test_a_floor_that_is_raised_in_the_middle_of_a_sweep_holds_at_once(office: O
     office.segment("lobby", bounds=Bounds(1, 300))
     office.clock.tick(10_000)
     planned_under = iter([Bounds(1, 5)])
-    report = office.store.sweep(lambda: {"lobby": next(planned_under, Bounds(60, 300))})
+    report = office.store.sweep(lambda: Policy({"lobby": next(planned_under, Bounds(60, 300))}))
     assert (report.destroyed, len(office.files())) == (0, 1)
 
 
@@ -160,7 +161,7 @@ def test_a_disk_taken_away_in_the_middle_of_a_sweep_keeps_no_file_without_a_row(
         real(volume, relative)
 
     monkeypatch.setattr(sweep, "unlink", unlink)
-    report = office.store.sweep(dict)
+    report = office.store.sweep(Policy)
     assert report.destroyed == 4
     assert not list(away.rglob("*.mp4"))
 
@@ -186,7 +187,7 @@ def test_whether_others_or_floors_hold_the_space_is_told(
     office.enrol("lobby")
     office.segment("lobby", 9)
     monkeypatch.setattr(Volume, "space", lambda _: Space(total=10_000_000, free=free, files_free=None))
-    office.store.sweep(dict)
+    office.store.sweep(Policy)
     assert office.store.choose_volume() is cause
     (status,) = office.store.volumes()
     assert (status.cause, bool(status.reason)) == (cause, True)
@@ -210,7 +211,7 @@ def test_after_an_interrupt_nothing_is_begun(office: Office) -> None:
     before = office.files()
     report = office.store.recover()
     assert (report.adopted, report.again, len(report.left)) == (0, True, 1), "told once, not for each"
-    assert office.store.sweep(dict).destroyed == 0
+    assert office.store.sweep(Policy).destroyed == 0
     salvaged = office.salvage("lobby", dead.opening.seq)
     assert (salvaged.segments, "stopping" in salvaged.left[0]) == ((), True)
     assert office.files() == before
@@ -256,9 +257,9 @@ def test_a_stop_in_the_middle_of_a_sweep_leaves_garbage_for_the_next_start(
         office.store.interrupt()
 
     monkeypatch.setattr(sweep, "unlink", refusing(errno.EPERM, lambda _: True)[0])
-    office.store.sweep(dict)
+    office.store.sweep(Policy)
     monkeypatch.setattr(sweep, "unlink", unlink)
-    assert office.store.sweep(dict).destroyed == 1
+    assert office.store.sweep(Policy).destroyed == 1
     office.crash()
     office.start()
     monkeypatch.setattr(sweep, "unlink", unlink_really)

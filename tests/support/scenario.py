@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from storage.errors import StoreError
 from storage.model import GapCause, Segment
+from storage.retention import Policy
 from storage.volumes.volume import VolumeSpec
 from tests.support.office import BOUNDS, DEADLINE_S, Clock, Office, Recording
 from tests.support.promises import Box
@@ -162,16 +164,17 @@ class Hands:
 
     def enrol(self) -> None:
         for camera in CAMERAS:
-            self.ask(lambda camera=camera: self.office.enrol(camera))  # type: ignore[misc]
+            self.ask(partial(self.office.enrol, camera))
 
     def begin(self, camera: str) -> Recording | None:
         """A row, then a file with its head."""
         try:
             return self.office.record(camera)
-        except (StoreError, OSError) as error:
+        except (StoreError, OSError, AssertionError) as error:  # no volume is there
             self.trouble.append(error)
+            self.miss(camera, GapCause.IO_ERROR)
             tail = self.ask(lambda: self.office.store.tail(camera))
-            if tail is not None:
+            if tail is not None and tail.next_seq > 1:
                 self.salvage(camera, tail.next_seq - 1)
             return None
 
@@ -209,6 +212,7 @@ class Hands:
             self.trouble.append(error)
         self._given_up.add(key_of(recording))
         recording.file.abandon()
+        self.miss(recording.opening.camera, GapCause.IO_ERROR)
         self.salvage(*key_of(recording))
 
     def salvage(self, camera: str, seq: int) -> None:
@@ -221,7 +225,11 @@ class Hands:
     def pause(self) -> None:
         """Nothing comes for a while."""
         for camera in CAMERAS:
-            self.ask(lambda camera=camera: self.office.store.begin_gap(camera, None, GapCause.DROPPED, "").result(1))  # type: ignore[misc]
+            self.miss(camera, GapCause.DROPPED)
+
+    def miss(self, camera: str, cause: GapCause) -> None:
+        """From the end of what is recorded the camera is not."""
+        self.ask(lambda: self.office.store.begin_gap(camera, None, cause, "").result(DEADLINE_S))
 
     def sweep(self) -> None:
         """What is past its ceiling goes."""
@@ -229,7 +237,7 @@ class Hands:
         ours = self.ask(lambda: self.office.store.segments(None, None, None)) or []
         past = [one for one in ours if now_ms - one.end.boottime_ms >= BOUNDS.floor_s * 1000]
         self.note(MayGo(frozenset((one.camera, one.seq) for one in past)))
-        report = self.ask(lambda: self.office.store.sweep(lambda: dict.fromkeys(CAMERAS, BOUNDS)))
+        report = self.ask(lambda: self.office.store.sweep(lambda: Policy(dict.fromkeys(CAMERAS, BOUNDS))))
         if report is None:
             return
         self.trouble += [OSError(words) for words in report.failed]

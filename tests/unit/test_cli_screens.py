@@ -18,6 +18,7 @@ from rich.console import Console, Group, RenderableType
 from rich.screen import Screen
 
 from edged.cli import cells, lists, screens, watch, words
+from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
@@ -60,7 +61,7 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "segments": lambda: lists.segments(sample(documents.Segments), ZONE),
     "gaps": lambda: lists.gaps(sample(documents.Gaps), ZONE),
     "retention": lambda: lists.retention(sample(documents.Retention), ZONE),
-    "explanation": lambda: lists.explanation(sample(documents.Explanation)),
+    "explanation": lambda: lists.explanation(sample(ring.Explanation)),
     "alarms": lambda: lists.alarms(sample(documents.Alarms), ZONE),
     "reload": lambda: lists.reload(sample(documents.Reload)),
     "config-check": lambda: lists.config_check(sample(documents.ConfigCheck)),

@@ -136,7 +136,7 @@ def test_everything_wrong_is_told_at_once_with_what_to_write(folder: Path) -> No
         .replace('segment = "5m"', "segment = 300")
         .replace('reserve = "5%"', 'reserve = "95%"')
         .replace('"2TB"', '"2tb"')
-        .replace('on_full = "stop"', 'on_full = "overwrite"')
+        .replace('on_full = "stop"', 'on_full = "delete"')
         .replace("priority = 10", 'priority = "high"')
         .replace('min = "92d"', 'min = "3M"')
         .replace("port = 1884", "port = 70000")
@@ -152,10 +152,7 @@ def test_everything_wrong_is_told_at_once_with_what_to_write(folder: Path) -> No
         "volumes[0].max_bytes": ("\"2tb\" has the unknown unit 'tb'", '"2TB"'),
         "volumes[1].path": ("must be an absolute path in quotes", 'path = "/srv/edged"'),
         "recording.segment": ("must be a duration in quotes, with a unit", 'segment = "5m"'),
-        "retention.on_full": (
-            "overwriting footage that is younger than its floor is not built into this version",
-            '"stop", and a shorter min, or a larger disk',
-        ),
+        "retention.on_full": ('"delete" is not a way to deal with a full disk', '"stop" or "overwrite"'),
         "cameras.lobby.priority": ("must be a whole number, without quotes", "priority = 10"),
         "cameras.lobby.retention.min": (
             "\"3M\" has the unknown unit 'M'",

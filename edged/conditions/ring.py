@@ -1,0 +1,44 @@
+"""Ceilings that were shortened and wait, floors that were broken: as alarms. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from edged import units
+from edged.alarms import Trouble
+from edged.views import Overview
+from storage.answers import Severity
+
+ROUND_MS: Final = 300_000
+"""When a ceiling begins to hold is told to five minutes: clocks are slewed, and an alarm's words stay what they are."""
+
+
+def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Key to trouble."""
+    zone = seen.config.site.zone
+    for camera, waits in seen.measured.ring.waiting.items():
+        old, new = (units.format_duration(timedelta(seconds=s)) for s in (waits.old_s, waits.new_s))
+        from_ms = -(-(seen.measured.at.wall_ms + waits.left_ms) // ROUND_MS) * ROUND_MS
+        text = (
+            f"The ceiling of camera {camera} was shortened from {old} to {new}: what is older is destroyed from "
+            f"{site_time(from_ms, zone)} on, and nothing brings it back"
+        )
+        action = f'If that is a mistake, write max = "{old}" for it again and run `edgectl reload` before then'
+        yield f"retention.ceiling-shortened:{camera}", Trouble(Severity.WARNING, text, action)
+    breaches = seen.measured.ring.breaches
+    if breaches:
+        since_ms = min(one.since.wall_ms for one in breaches)
+        text = (
+            f"Footage younger than its floor has been destroyed since {site_time(since_ms, zone)}, because the volumes "
+            f'are full and on_full is "overwrite": {", ".join(one.camera for one in breaches)}'
+        )
+        action = "Add space or lower what is recorded; `edgectl retention` says how many segments it has cost"
+        yield "retention.floor-broken", Trouble(Severity.CRITICAL, text, action)
+
+
+def site_time(wall_ms: int, zone: ZoneInfo) -> str:
+    """As a clock on the wall of the office shows it."""
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
