@@ -1,4 +1,4 @@
-"""From what a check found to the document that people and programs get. Pure; used by the daemon and by `edgectl` alone."""
+"""From what a check found to the document that people and programs get. Pure; daemon and `edgectl` both use it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from edged import exits, fleet, notify
+from edged import exits, fleet, notify, tamperwatch
 from edged.acts import Acts
 from edged.api.routes import Parts, routes
 from edged.clockwatch import LOOK_EVERY_S
@@ -32,8 +32,9 @@ from edged.reporting import Reporter
 from edged.service import Service
 from edged.site import Site
 from edged.tasks import Loops
+from edged.timesync import HostClock
 from recorder.process import Forkserver
-from storage.clock import Clock, SystemClock
+from storage.clock import Clock
 from storage.errors import RetryError, StoreError
 from storage.model import Bounds
 from storage.store import Store
@@ -60,7 +61,7 @@ class Daemon:
         self._config = config
         self._config_path = config_path
         self._forkserver = forkserver
-        self._clock = clock or SystemClock()
+        self._clock = clock or HostClock()
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._site: Site
@@ -106,8 +107,10 @@ class Daemon:
         service = Service(site, store, reporter, self._config_path)
         control = Control(service, self._config.paths.socket, routes(Parts(site, store, self._clock, Acts(store))))
         loops, sweeper = Loops(), ThreadPoolExecutor(1, "sweep")
+        tamper = tamperwatch.TamperWatch(site, store)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
+            going.push_async_callback(tamper.close)
             going.push_async_callback(control.stop)
             going.push_async_callback(reporter.stop)
             going.push_async_callback(loops.stop)
@@ -116,6 +119,8 @@ class Daemon:
             await site.start()
             reporter.start(site.overview)
             self._start_loops(loops, store, keeper, sweeper)
+            loops.every("tamper watch", tamperwatch.LOOK_EVERY_S, tamper.watch)
+            loops.every("rescan", tamperwatch.RESCAN_EVERY_S, tamper.rescan)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
             loops.every("reload", 0.0, lambda: self._reloaded(service))
             await loops.first_round("control socket")

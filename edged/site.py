@@ -19,6 +19,7 @@ from edged.measure import Measurements, measure
 from edged.recording import StoreKeeper
 from edged.reporting import Reporter
 from storage.answers import AlarmRow, SweepReport
+from storage.catalog.findings import Tampered
 from storage.clock import Clock
 from storage.model import Bounds
 from storage.retention import Policy
@@ -59,6 +60,7 @@ class Site:
         self._last_sweep_ms: int | None = None
         self._unmoved: tuple[str, ...] = ()
         self.recovering = True
+        self.tampered: tuple[Tampered, ...] = ()
 
     async def start(self) -> None:
         """Recording first; then the alarms that an earlier run left standing are taken over."""
@@ -200,6 +202,7 @@ class Site:
             alarms=self._alarms,
             destroyed=self._destroyed,
             last_sweep_ms=self._last_sweep_ms,
+            tampered=self.tampered,
         )
 
     def one_line(self) -> str:

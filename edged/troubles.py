@@ -11,7 +11,7 @@ from typing import Final
 
 from edged import devices
 from edged.alarms import Trouble
-from edged.conditions import ring
+from edged.conditions import ring, tamper
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview, forecast_s
@@ -50,6 +50,7 @@ def troubles(
             *devices.troubles(episodes, cameras).items(),
             *_syncs(views),
             *_storage(seen),
+            *tamper.troubles(seen.tampered),
             *_broker(seen),
             *_clock(seen, stepped_at_ms),
             *ring.troubles(seen),

@@ -19,6 +19,7 @@ from recorder.supervisor import sentence
 from storage import model
 from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
 from storage.catalog.destroying import Breach
+from storage.catalog.findings import Tampered
 from storage.model import Bounds, GapCause, Moment
 from storage.retention import effective
 from storage.ring.bounds import Waiting
@@ -73,6 +74,8 @@ class Overview:
     alarms: Sequence[AlarmRow]
     destroyed: int
     last_sweep_ms: int | None
+    tampered: Sequence[Tampered] = ()
+    """Volumes with files that are not as they were left."""
 
 
 def timestamp(wall_ms: int) -> str:

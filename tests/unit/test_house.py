@@ -39,6 +39,7 @@ KEPT: Final = {
     "rich": {"edged"},
     "amqtt": {"edged.demo.broker"},  # an extra that only the demonstration has
     "systemd": {"edged.notify"},
+    "watchdog": {"edged.fswatch"},
     "pytest": set(),
     "tests": set(),
 }
@@ -187,6 +188,7 @@ def test_entry_modules_import_nothing_because_each_worker_runs_them_again() -> N
         ("edged.planted", "def late():\n    import sqlite3"),
         ("recorder.planted", "from sqlite_utils import Database"),
         ("storage.planted", "import asyncio"),
+        ("edged.planted", "from watchdog.observers import Observer"),
         ("edged.planted", "from amqtt.broker import Broker"),
         ("edged.planted", "from tests.support import footage"),
     ],
