@@ -54,6 +54,12 @@ class Clock(Protocol):
         """The hardware clock minus CLOCK_BOOTTIME, as last read; None where there is none or it cannot be read."""
 
 
+def kernel_synced() -> bool | None:
+    """What the kernel says, whom chrony, ntpd and timesyncd tell alike; None where a sandbox forbids asking it."""
+    answer = _adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    return None if answer < 0 else answer != _TIME_ERROR
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All that the clocks say at one instant."""
@@ -91,8 +97,8 @@ class SystemClock:
 
         The kernel is told by chrony, ntpd and timesyncd alike. Where a sandbox forbids asking it, timesyncd's mark.
         """
-        answer = _adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
-        return TIMESYNC_MARK.exists() if answer < 0 else answer != _TIME_ERROR
+        told = kernel_synced()
+        return TIMESYNC_MARK.exists() if told is None else told
 
     def lead_us(self) -> int:
         """The tightest of a few readings: what comes between the two clocks would count as drift, and add up."""
