@@ -64,6 +64,10 @@ class DatabaseDamaged(FatalError):
     """edged.db is not a database that this version can use."""
 
 
+class DatabaseCorrupt(DatabaseDamaged):
+    """edged.db is broken, and no version can use it: it is set aside and made anew from the volumes (S13)."""
+
+
 class OrderRefused(DegradeError):
     """What a person asked for cannot be done as it was asked."""
 

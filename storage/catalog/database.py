@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from storage.catalog.migrations import migrate
 from storage.catalog.waiting import Full, Line
-from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
+from storage.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
 
 log = logging.getLogger("edged.storage.catalog.database")
 
@@ -42,6 +42,10 @@ WAL_FILE_MAX_BYTES: Final = 64 << 20
 BUSY_MS: Final = 5000
 """Patience with a person who looks into the live file with a tool of their own."""
 FILE_MODE: Final = 0o640
+_UNREADABLE: Final = frozenset(
+    {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+)
+"""Extended codes of a page that the disk does not give back."""
 CLOSE_PATIENCE_S: Final = 30.0
 
 
@@ -74,6 +78,8 @@ class Database:
         """
         self._path = path
         self._relief = relief
+        self.on_damage: Callable[[DatabaseCorrupt], None] = lambda error: None  # noqa: ARG005
+        """Hears, in whatever thread meets it, that the database turned out to be broken."""
         self._waiting: Line[_Job] = Line(QUEUE_MAX)
         self._gate = threading.Lock()
         self._closed = False
@@ -114,8 +120,14 @@ class Database:
                 return query(connection)
         except sqlite3.DatabaseError as error:
             if _is_of_the_disk(error):
-                raise _told(error, self._path) from error
+                raise self._tell(error) from error
             raise
+
+    def _tell(self, error: sqlite3.DatabaseError) -> StoreError:
+        told = _told(error, self._path)
+        if isinstance(told, DatabaseCorrupt):
+            self.on_damage(told)
+        return told
 
     def close(self) -> None:
         """Write what waits, checkpoint, let go. Later facts are refused."""
@@ -163,7 +175,7 @@ class Database:
             connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             # Disk full and I/O errors may have rolled back by themselves; what did not must not stay open.
-            told = _told(_origin(error), self._path)
+            told = self._tell(_origin(error))
             for job in group:
                 job.error = told
             self._roll_back()
@@ -177,7 +189,7 @@ class Database:
         try:
             job.result = job.fact(connection)
         except Exception as error:  # whatever it is, it belongs to whoever waits for this future
-            job.error = _told(error, self._path) if _is_of_the_disk(error) else error
+            job.error = self._tell(error) if _is_of_the_disk(error) else error
             if not connection.in_transaction or _is_full(error):  # SQLite gave up all of it, or will with the next
                 raise sqlite3.OperationalError(f"the transaction was lost ({error})") from error
             connection.execute("ROLLBACK TO fact")
@@ -256,14 +268,23 @@ def _is_full(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
+def _is_broken(error: sqlite3.DatabaseError, code: int | None) -> bool:
+    """What the file holds is not what was written, or its disk does not give it back."""
+    if code is None:  # Python's own: text that is none
+        return "decode" in str(error)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or code in _UNREADABLE
+
+
 def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
     """A database error in our own words, sorted by what to do about it."""
     if isinstance(error, OSError):
         return DatabaseDamaged(f"{path} cannot be opened ({error.strerror})", "check the owner of the state directory")
     code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        action = "check the disk, then put a backup of edged.db in its place"
-        return DatabaseDamaged(f"{path} is damaged ({error})", action)
+    if _is_broken(error, code):
+        action = (
+            "at the next start it is set aside and made anew from the volumes; check the disk of the state directory"
+        )
+        return DatabaseCorrupt(f"{path} is damaged ({error})", action)
     told = WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")
     if _is_full(error):
         told.__cause__ = OSError(

@@ -80,7 +80,8 @@ def _pins(db: Database) -> None:
 
 @MIGRATIONS(name="0009_mirror")
 def _mirror(db: Database) -> None:
-    _add_column(db, "volumes", "reconciled", "INTEGER NOT NULL DEFAULT 1 CHECK (reconciled IN (0, 1))")
+    _add_column(db, "volumes", "reconciled", "INTEGER NOT NULL DEFAULT 0 CHECK (reconciled IN (0, 1))")
+    db.execute("UPDATE volumes SET reconciled = 1")
     _create(db, "rebuilds")
 
 

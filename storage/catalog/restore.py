@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from storage.catalog import facts, gaps
+from storage.catalog import facts, gaps, pins
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -113,11 +113,15 @@ def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
             return Applied.KNOWN
     apply_kind = _APPLY.get(line.kind)
     if apply_kind is not None:
+        connection.execute("SAVEPOINT leaf")
         try:
             apply_kind(connection, line.body, now)
         except (KeyError, TypeError, ValueError, sqlite3.IntegrityError) as error:
             log.warning("leaf %d (%s) cannot be applied: %r", line.number, line.kind, error)
+            connection.execute("ROLLBACK TO leaf")
             return Applied.UNREAD
+        finally:
+            connection.execute("RELEASE leaf")
     return Applied.DONE if entered else Applied.CLASH
 
 
@@ -148,6 +152,7 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
         return
     made = segment_row(connection.execute(SEGMENT_SQL + "WHERE s.id = ?", row).fetchone())
     facts.hold(connection, made, size)
+    pins.match(connection, made)
     if name is None:
         connection.execute(
             "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
@@ -180,6 +185,7 @@ def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], no
     if row is not None:
         if row.volume != body["volume"] or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
             return
+        connection.execute("DELETE FROM pinned WHERE segment = ?", (row.id,))
         connection.execute("DELETE FROM segments WHERE id = ?", (row.id,))
         facts.release(connection, row)
     duration_ms = int(body["duration_ms"])

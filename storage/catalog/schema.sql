@@ -82,7 +82,7 @@ CREATE TABLE volumes (
     mount TEXT NOT NULL DEFAULT '',
     away INTEGER NOT NULL DEFAULT 0 CHECK (away IN (0, 1)),
     lost TEXT,
-    reconciled INTEGER NOT NULL DEFAULT 1 CHECK (reconciled IN (0, 1))
+    reconciled INTEGER NOT NULL DEFAULT 0 CHECK (reconciled IN (0, 1))
 ) STRICT;
 
 -- `covered_*`: up to here each instant belongs to a segment or to a gap (S9). `longest_ms`: of its segments, so that a

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Any, BinaryIO, Final
 
-from storage.catalog.lines import Line, merged, parse
+from storage.catalog.lines import Line, file_name, merged, parse
 from storage.layout import DIR_MODE, FILE_MODE
 
 NAME: Final = ".ledger"
@@ -25,6 +26,10 @@ LINE_MAX_BYTES: Final = 64 << 10
 """A leaf has 400 bytes, one that lists much some thousand."""
 TAIL_BYTES: Final = 64 << 10
 """Read at a time when a file is read from its end."""
+NEWEST: Final = 2
+"""Files looked into for the last leaf: around midnight two are written."""
+TAIL_MAX: Final = 200_000
+"""Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -74,15 +79,15 @@ def append(fd: int, name: str, data: bytes) -> None:
         os.fsync(fd)
 
 
-def write_head(fd: int, head: dict[str, Any]) -> None:
+def write_head(fd: int, head: dict[str, Any], name: str = HEAD) -> None:
     """Replace the head, durably, all or nothing."""
-    new = HEAD + ".new"
+    new = name + ".new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
         json.dump(head, file, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         file.flush()
         os.fsync(file.fileno())
-    os.rename(new, HEAD, src_dir_fd=fd, dst_dir_fd=fd)
+    os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
     os.fsync(fd)
 
 
@@ -137,9 +142,42 @@ def lines(fd: int, after: int = 0) -> Iterator[Line]:
         yield from merged([_lines(fd, name) for name in names])
 
 
+def last_line(fd: int) -> int:
+    """Number of the last leaf that lies here; 0: none."""
+    newest = _newest(fd, read_head(fd) or {})
+    return max((line.number for name in newest for line in _first(backwards(fd, name))), default=0)
+
+
 def last_number(fd: int) -> int:
-    """Of the last leaf that is here; 0: none. A file's last line, not its newest name: clocks are set back."""
-    return max((line.number for name in days(fd) for line in _first(backwards(fd, name))), default=0)
+    """Of the last leaf that is known of here: its line, or the head, where a line has not followed."""
+    last = (read_head(fd) or {}).get("leaf", 0)
+    return max(last if isinstance(last, int) else 0, last_line(fd))
+
+
+def tail(fd: int, after: int) -> list[Line]:
+    """The lines after a number, in order; at most TAIL_MAX of a file, the last ones."""
+    found: dict[int, Line] = {}
+    for name in _newest(fd, read_head(fd) or {}):
+        newer = takewhile(lambda line: line.number > after, backwards(fd, name))
+        found |= {line.number: line for line in islice(newer, TAIL_MAX)}
+    return [found[number] for number in sorted(found)]
+
+
+def last_place(fd: int, name: str) -> tuple[int, int] | None:
+    """Boot and boottime of the last line in a file that tells of a place in time."""
+    for line in backwards(fd, name):
+        fields = line.body.get("start", line.body)
+        if isinstance(fields, dict) and isinstance(fields.get("boot"), int):
+            return fields["boot"], int(fields.get("boottime_ms", 0))
+    return None
+
+
+def _newest(fd: int, head: dict[str, Any]) -> list[str]:
+    """The days' files that may end with the last leaf: clocks are set back, but seldom while nobody writes a head."""
+    names = days(fd)
+    wall_ms = head.get("wall_ms")
+    of_head = [file_name(wall_ms)] if isinstance(wall_ms, int) else []
+    return sorted({*names[-NEWEST:], *(name for name in of_head if name in names)})
 
 
 def backwards(fd: int, name: str) -> Iterator[Line]:

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from threading import Event, Lock
 from typing import BinaryIO, Final, TypeVar
 
-from storage.catalog import facts, queries
+from storage.catalog import audit, facts, queries
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segment_by_id
 from storage.catalog.runs import Life, Point
@@ -119,6 +119,21 @@ class Salvager:
         outcome = Outcome()
         self._orphans_of(day.parts[0], {(volume, day)}, volumes, outcome)
         return outcome
+
+    def set_aside_in(self, volume: str, day: PurePosixPath, volumes: Mapping[str, Volume]) -> int:
+        """Files of one day that were set aside once and that no row knows any more get one; how many."""
+        entries = _list({(volume, day)}, volumes).entries
+        aside = [entry.relative for entry in entries if entry.relative.name.endswith(QUARANTINE_SUFFIX)]
+        known = self._database.read(partial(audit.claims_of, volume=volume, paths=aside)) if aside else {}
+        count = 0
+        for relative in aside:
+            if relative not in known and not self._stop.is_set():
+                with _locked(volumes[volume].path / relative) as file:
+                    sha256, size = self._sha256(file), _size(file)
+                named = Repair(Action.ORPHAN, volume, relative.with_name(relative.name.removesuffix(QUARANTINE_SUFFIX)))
+                self._adopt_unread(named, day.parts[0], str(relative), size, sha256)
+                count += 1
+        return count
 
     def _orphans_of(
         self,

@@ -1,0 +1,121 @@
+"""What the mirror asks of the catalog and writes into it. Functions over a connection; reads are short."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from storage.catalog import heads
+from storage.catalog.ledger import Leaf
+from storage.catalog.runs import Point
+
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the mirror of one volume lacks."""
+
+    mirrored: int
+    """The last leaf that it is known to have."""
+    retired: bool
+    reconciled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A database that was lost and begun anew."""
+
+    number: int
+    reason: str
+    aside: str | None
+    leaf: int
+    """The first number entered since."""
+    wall_ms: int
+    read: bool
+    """The leaves on the volumes were read."""
+    end: tuple[int, int, int] | None
+    """Boot, boottime and wall clock at which everything had been gone through."""
+
+
+def wanted(connection: sqlite3.Connection) -> dict[str, Wanted]:
+    """By volume."""
+    rows = connection.execute("SELECT id, mirrored, retired, reconciled FROM volumes").fetchall()
+    return {volume: Wanted(last, bool(retired), bool(known)) for volume, last, retired, known in rows}
+
+
+def mirrored(connection: sqlite3.Connection, last: Mapping[str, int]) -> None:
+    """Up to here the mirrors have everything. Told late: what is told twice, a reader takes once."""
+    connection.executemany("UPDATE volumes SET mirrored = ?2 WHERE id = ?1 AND mirrored < ?2", list(last.items()))
+
+
+def last_rebuild(connection: sqlite3.Connection) -> Rebuild | None:
+    """The last time that the database was begun anew."""
+    row = connection.execute(
+        "SELECT number, reason, aside, leaf, wall_ms, read, end_boot, end_boottime_ms, end_wall_ms FROM rebuilds"
+        " ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    number, reason, aside, leaf, wall_ms, read, *end = row
+    over = None if end[0] is None else (end[0], end[1], end[2])
+    return Rebuild(number, reason, aside, leaf, wall_ms, bool(read), over)
+
+
+def longest_ceiling_s(connection: sqlite3.Connection) -> int:
+    """Of all that is stored; 0: nothing is."""
+    return int(connection.execute("SELECT coalesce(max(ceiling_s), 0) FROM holdings").fetchone()[0])
+
+
+def set_reconciled(connection: sqlite3.Connection, volume: str, *, known: bool) -> None:
+    """What lies on the volume is known to this database, or not yet: then nothing there is destroyed."""
+    connection.execute("UPDATE volumes SET reconciled = ? WHERE id = ?", (known, volume))
+
+
+def leaves_read(connection: sqlite3.Connection) -> None:
+    """The leaves on the volumes have been read back."""
+    connection.execute("UPDATE rebuilds SET read = 1")
+
+
+def rebuilt(connection: sqlite3.Connection, at: Point) -> None:
+    """Everything that is there has been gone through."""
+    connection.execute(
+        "UPDATE rebuilds SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE end_boot IS NULL",
+        (at.boot, at.boottime_ms, at.wall_ms),
+    )
+
+
+def leap(connection: sqlite3.Connection, beyond: int, wall_ms: int) -> None:
+    """A volume comes whose leaves go further than ours: from now on ours have numbers that it cannot have."""
+    last = heads.last_leaf(connection)
+    if beyond > last:
+        body = json.dumps({"known": last, "reason": "a volume came that knows more"}, separators=(",", ":"))
+        connection.execute(
+            "INSERT INTO leaves (number, wall_ms, kind, body) VALUES (?, ?, ?, ?)",
+            (beyond + heads.LEAF_MARGIN, wall_ms, Leaf.REBUILT, body),
+        )
+
+
+def days_of(connection: sqlite3.Connection, camera: str) -> set[str]:
+    """Days in whose directories segments of a camera should lie: one step of an index for each day."""
+    found: set[str] = set()
+    at = -1
+    while True:
+        row = connection.execute(
+            "SELECT s.start_wall_ms, date(s.start_wall_ms / 1000, 'unixepoch') FROM segments s"
+            " WHERE s.camera = (SELECT number FROM cameras WHERE id = ?) AND s.state = 'committed'"
+            " AND s.start_wall_ms > ? ORDER BY s.start_wall_ms LIMIT 1",
+            (camera, at),
+        ).fetchone()
+        if row is None:
+            return found
+        found.add(row[1])
+        at = (row[0] // DAY_MS + 1) * DAY_MS - 1
+
+
+def cameras(connection: sqlite3.Connection) -> list[str]:
+    """Every camera that is known."""
+    return [camera for (camera,) in connection.execute("SELECT id FROM cameras ORDER BY id")]

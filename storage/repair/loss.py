@@ -1,0 +1,305 @@
+"""A database that is lost: seen at the start, set aside, and a new one begun from the heads on the volumes.
+
+Blocking, and quick whatever is stored: recording begins at once, rows come back behind it (`storage.repair.rebuild`).
+What is broken, absent although the volumes tell of one, or older than they are (a backup that was put back, a WAL that
+is gone) is all one case: nothing in it is needed, because the volumes have it all (S13). What is on an unmounted disk
+is known from the others, or from the head's copy beside the database (S10). Decides by `verdict`, which is pure.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from storage.catalog import heads, runs
+from storage.catalog.boots import boots
+from storage.catalog.database import Database
+from storage.catalog.heads import Seen
+from storage.catalog.lines import Line
+from storage.clock import Clock
+from storage.errors import DatabaseCorrupt, WriteFailed
+from storage.files.durable import fsync_directory
+from storage.files.segmentfile import read_identity
+from storage.layout import final_name, parse_segment_name, segment_path
+from storage.repair import ledgerdir
+from storage.repair.compare import OUR_NAMES
+from storage.repair.mirror import STATE_HEAD
+from storage.volumes.volume import VolumeSpec
+
+log = logging.getLogger("edged.storage.repair.loss")
+
+MARK: Final = ".suspect"
+"""Behind the database's name: the daemon met damage in it, and ended so that it is begun anew."""
+ASIDE: Final = ".damaged-"
+KEPT_MAX: Final = 3
+"""Damaged ones that are kept, the newest: a disk that spoils one after the other must not be filled with them."""
+MARK_BYTES: Final = 4096
+PATIENCE_S: Final = 60.0
+_WITH: Final = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is told of a database by one volume that is there, or by the state directory (`volume` is "")."""
+
+    volume: str
+    head: Mapping[str, Any]
+    last: int
+    """Number of the last leaf it knows of."""
+    tail: Callable[[int], Sequence[Line]]
+    """Its leaves after a number."""
+    seen: Mapping[str, Seen]
+    """What the names of its files say, by camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The database as it was found: `last` leaf, None where it cannot be told."""
+
+    blank: bool
+    last: int
+    broken: str | None = None
+
+
+def verdict(state: State, ledgers: Sequence[Ledger]) -> str | None:
+    """Why the database has to be begun anew, in words for an alarm; None: it is what it should be. Pure."""
+    known = max((ledger.last for ledger in ledgers), default=0)
+    footage = any(ledger.seen for ledger in ledgers)
+    if state.broken is not None:
+        return state.broken
+    if state.blank:
+        return "it was gone" if known or footage else None
+    if state.last < known:
+        return f"it is older than the volumes: it ends with leaf {state.last}, and they know leaf {known}"
+    return None
+
+
+def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, relief: Callable[[], bool]) -> Database:
+    """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken."""
+    suspect = _marked(path)
+    database, state = None, State(blank=False, last=0, broken=suspect)
+    if suspect is None:
+        database, state = _inspected(path, relief)
+    cursory = not state.blank and state.broken is None
+    ledgers = _ledgers(path.parent, node, specs, names=not cursory)
+    reason = verdict(state, ledgers)
+    if database is not None and reason is None:
+        return database
+    reason = reason or "it cannot be used"
+    aside = None
+    if not state.blank:
+        if database is not None:
+            database.close()
+            database = None
+        if cursory:
+            ledgers = _ledgers(path.parent, node, specs, names=True)
+        aside = set_aside(path, clock.now().wall_ms)
+    log.critical("%s is begun anew from the volumes: %s%s", path, reason, f"; it lies in {aside}" if aside else "")
+    database = database or Database(path, relief)
+    _plant(database, reason, aside, ledgers, clock)
+    with suppress(FileNotFoundError):
+        path.with_name(path.name + MARK).unlink()
+    return database
+
+
+def suspect(path: Path, error: DatabaseCorrupt) -> bool:
+    """Leave word for the next start that the database is broken; False where even that cannot be written."""
+    try:
+        mark = path.with_name(path.name + MARK)
+        mark.write_text(error.what[:MARK_BYTES], encoding="utf-8")
+        fsync_directory(path.parent)
+    except OSError as failed:
+        log.error("%s cannot be written: %s", path.parent, failed.strerror)  # noqa: TRY400  (the trace says nothing)
+        return False
+    return True
+
+
+def set_aside(path: Path, wall_ms: int) -> Path | None:
+    """Give a database another name; where it lies then, None if there was none. Of earlier ones the newest stay."""
+    stamp = segment_path("any", wall_ms, 1).name.partition("-")[0]  # the one way in which an instant is a name
+    aside, count = path.with_name(f"{path.name}{ASIDE}{stamp}"), 1
+    while aside.exists():
+        count += 1
+        aside = path.with_name(f"{path.name}{ASIDE}{stamp}-{count}")
+    found = path.exists()
+    for suffix in reversed(_WITH):  # the WAL first: a database that is left without it is older, and seen to be
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    earlier = sorted(
+        (p for p in path.parent.glob(f"{path.name}{ASIDE}*") if not p.name.endswith(("-wal", "-shm"))),
+        key=lambda p: p.stat().st_mtime_ns,
+    )
+    for old in [p for p in earlier if p != aside][: max(0, len(earlier) - KEPT_MAX)]:
+        for suffix in _WITH:
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
+    fsync_directory(path.parent)
+    return aside if found else None
+
+
+def _marked(path: Path) -> str | None:
+    try:
+        words = path.with_name(path.name + MARK).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return words[:MARK_BYTES].strip() or f"{path} was found to be damaged"
+
+
+def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None, State]:
+    """Opened, and looked into as far as every start needs it; what lies deeper shows when it is met."""
+    database = None
+    try:
+        database = Database(path, relief)
+        blank, last = database.read(_look)
+        _check_length(database, path)
+    except DatabaseCorrupt as error:
+        _close(database)
+        return None, State(blank=False, last=0, broken=error.what)
+    except WriteFailed as error:
+        code = getattr(error.__cause__, "sqlite_errorcode", None)
+        if code != sqlite3.SQLITE_ERROR:  # not a statement that its tables do not understand
+            _close(database)
+            raise
+        _close(database)
+        return None, State(blank=False, last=0, broken=error.what)
+    except (ValueError, TypeError, sqlite3.Error) as error:
+        _close(database)
+        return None, State(blank=False, last=0, broken=f"{path} is damaged ({error})")
+    return database, State(blank, last)
+
+
+def _close(database: Database | None) -> None:
+    if database is not None:
+        database.close()
+
+
+def _look(connection: sqlite3.Connection) -> tuple[bool, int]:
+    boots(connection)
+    runs.known_volumes(connection)
+    connection.execute("SELECT * FROM cameras").fetchall()
+    connection.execute("SELECT * FROM runs ORDER BY number DESC LIMIT 1").fetchall()
+    return heads.is_blank(connection), heads.last_leaf(connection)
+
+
+def _check_length(database: Database, path: Path) -> None:
+    """A file that ends before its last page was cut off, unless the rest still lies in the WAL."""
+    for attempt in range(2):
+        pages, page_bytes = database.read(_pages)
+        if path.stat().st_size >= pages * page_bytes:
+            return
+        if attempt == 0:
+            database.submit(lambda _: None).result(PATIENCE_S)
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:  # nobody else writes yet
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    raise DatabaseCorrupt(f"{path} is cut off", "")
+
+
+def _pages(connection: sqlite3.Connection) -> tuple[int, int]:
+    count, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return count, size
+
+
+def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool) -> list[Ledger]:
+    """Of the volumes that are there and belong to this box, and of the state directory. Reads only."""
+    found = []
+    fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        head = ledgerdir.read_head(fd, STATE_HEAD)
+    finally:
+        os.close(fd)
+    if head is not None and head.get("node") == node and isinstance(head.get("leaf"), int):
+        found.append(Ledger("", head, head["leaf"], lambda _: (), {}))
+    for spec in specs:
+        with suppress(OSError, ValueError):
+            found += _of_volume(spec.path, node, names=names)
+    return found
+
+
+def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        identity = read_identity(fd)
+        if identity.get("node") != node:
+            return []
+        seen = _names(path) if names else {}
+        try:
+            with ledgerdir.opened(fd) as at:
+                head, last = ledgerdir.read_head(at) or {}, ledgerdir.last_number(at)
+        except FileNotFoundError:
+            head, last = {}, 0
+    finally:
+        os.close(fd)
+    if head.get("node") not in (None, node):
+        head = {}
+    return [Ledger(identity.get("volume", ""), head, last, partial(_tail, path), seen)]
+
+
+def _tail(path: Path, after: int) -> Sequence[Line]:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with ledgerdir.opened(fd) as at:
+            return ledgerdir.tail(at, after)
+    except FileNotFoundError:
+        return ()
+    finally:
+        os.close(fd)
+
+
+def _names(path: Path) -> dict[str, Seen]:
+    """By camera, from the names in its first and its last directory: numbers that are in use."""
+    found = {}
+    for camera in sorted(path.iterdir()):
+        if camera.name in OUR_NAMES or camera.is_symlink() or not camera.is_dir():
+            continue
+        days = sorted(day for day in camera.iterdir() if day.is_dir())
+        ends = [parse_segment_name(final_name(f.name)) for day in {*days[:1], *days[-2:]} for f in day.iterdir()]
+        known = [end for end in ends if end is not None]
+        if known:
+            starts = [start for start, _ in known]
+            found[camera.name] = Seen(max(seq for _, seq in known), min(starts), max(starts))
+    return found
+
+
+def _plant(database: Database, reason: str, aside: Path | None, ledgers: Sequence[Ledger], clock: Clock) -> None:
+    """The new database begins with what is needed at once; what cannot be used of a head is done without."""
+    volumes = [ledger for ledger in ledgers if ledger.volume]
+    known = max((ledger.last for ledger in ledgers), default=0)
+    furthest = max((ledger.last for ledger in volumes), default=0)
+    current = [ledger.volume for ledger in volumes if ledger.last == furthest]
+    head = max((ledger.head for ledger in ledgers), key=_leaf, default={})
+    tails = [ledger.tail(_leaf(head)) for ledger in volumes if ledger.volume in current[:1]]
+    seen = merged_names([ledger.seen for ledger in volumes])
+
+    def plant(connection: sqlite3.Connection, whole: bool) -> None:
+        heads.plant(connection, head if whole else {}, tails[0] if tails and whole else (), seen)
+        told = None if aside is None else str(aside)
+        heads.begin(connection, reason, told, known, clock.now().wall_ms, current)
+
+    try:
+        database.submit(partial(plant, whole=True)).result(PATIENCE_S)
+    except (sqlite3.Error, KeyError, TypeError, ValueError, AttributeError):
+        log.exception("the head of the lost database cannot be used: ages begin anew, so that no floor is cut short")
+        database.submit(partial(plant, whole=False)).result(PATIENCE_S)
+
+
+def _leaf(head: Mapping[str, Any]) -> int:
+    leaf = head.get("leaf")
+    return leaf if isinstance(leaf, int) and head.get("schema") == heads.SCHEMA else 0
+
+
+def merged_names(several: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
+    """What the names on all volumes say together. Pure."""
+    found: dict[str, Seen] = {}
+    for one in several:
+        for camera, seen in one.items():
+            other = found.get(camera, seen)
+            found[camera] = Seen(
+                max(seen.seq, other.seq), min(seen.first_ms, other.first_ms), max(seen.last_ms, other.last_ms)
+            )
+    return found

@@ -1,0 +1,199 @@
+"""The ledger's mirror on each volume: the leaves as they are made, and beside them what a new database needs at once.
+
+One thread, blocking, behind everything: it reads what was committed and never delays a commit. A volume that was away
+catches up, paced. On a crash the last lines may be written a second time; a reader takes each number once. Keeps S13:
+a lost database is made anew from here (`storage.repair.rebuild`). Day files are bounded (S12): one goes when its last
+leaf is older, in running time (S7), than the longest ceiling and KEEP_S besides; until then it may be needed. A camera
+makes 105,120 segments of 5 minutes in a year and as many tombstones: about 90 MB.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from storage.ages import History
+from storage.catalog import heads, ledger, mirroring
+from storage.catalog.boots import boots
+from storage.catalog.database import Database
+from storage.catalog.lines import file_name, render
+from storage.catalog.runs import Life
+from storage.clock import Clock
+from storage.errors import StoreError
+from storage.repair import ledgerdir
+
+log = logging.getLogger("edged.storage.repair.mirror")
+
+ROUND_S: Final = 1.0
+"""At most so much is lost with the database besides what is in progress; a sync of each volume in each round."""
+PAGE: Final = 1000
+"""Leaves read and written at a time."""
+PACE_S: Final = 0.05
+"""Between two pages of a volume that catches up: recording comes first."""
+HEAD_EVERY_MS: Final = 600_000
+"""How old a head may be: what changed since is read from the leaves."""
+KEEP_S: Final = 400 * 86_400
+"""Beyond the longest ceiling: power-off time that was never credited, a pin that crosses it, a year's audit."""
+PRUNE_EVERY_MS: Final = 86_400_000
+PATIENCE_S: Final = 30.0
+STATE_HEAD: Final = "edged.head.json"
+"""The head's copy beside the database: it knows the volumes also while none of them is mounted (S10)."""
+
+
+class Disk(Protocol):
+    """A volume that is there."""
+
+    @property
+    def path(self) -> Path: ...
+    def held(self) -> AbstractContextManager[int]: ...
+
+
+class Mirror:
+    """See the module. `start` begins the thread; `round` may be called by its owner instead."""
+
+    def __init__(
+        self,
+        database: Database,
+        life: Life,
+        clock: Clock,
+        node: str,
+        present: Callable[[], Mapping[str, Disk]],
+    ) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._node = node
+        self._present = present
+        self._at: dict[str, int] = {}
+        """The last leaf that each volume has."""
+        self._told: set[str] = set()
+        """What keeps a volume from being written: said once."""
+        self._headed_ms: int | None = None
+        self._pruned_ms: int | None = None
+        self._turn = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, *, last_round: bool) -> None:
+        """End the thread; with a last round when the store closes in order."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE_S)
+        if last_round and not self._thread.is_alive():
+            self._headed_ms = None
+            self.round()
+
+    def _run(self) -> None:
+        while not self._stop.wait(ROUND_S):
+            self.round()
+
+    def round(self) -> None:
+        """Bring every volume that is there up to date, and its head if that is due."""
+        with self._turn:
+            try:
+                self._round()
+            except StoreError as error:
+                self._say("", f"the leaves cannot be read: {error.what}")
+
+    def _round(self) -> None:
+        now_ms = self._clock.now().boottime_ms
+        wanted = self._database.read(mirroring.wanted)
+        rebuild = self._database.read(mirroring.last_rebuild)
+        disks = {
+            volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
+        }
+        due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS
+        head = self._head() if due else None  # before the leaves: what it tells of is then among them
+        for volume, disk in disks.items():
+            with self._noted(volume, disk):
+                last = self._last(volume, disk, wanted[volume])
+                if rebuild is None or rebuild.read or last >= rebuild.leaf - 1:
+                    self._bring_up(volume, disk, last)
+                # else it lacks leaves that are only being read back: they come first
+        if head is not None:
+            self._headed_ms = now_ms
+            self._write_heads(head, {volume: disk for volume, disk in disks.items() if wanted[volume].reconciled})
+        over = rebuild is None or rebuild.end is not None
+        if over and (self._pruned_ms is None or now_ms - self._pruned_ms >= PRUNE_EVERY_MS):
+            self._pruned_ms = now_ms
+            self._prune(disks)
+
+    def _head(self) -> dict[str, Any]:
+        gather = partial(heads.gather, node=self._node, wall_ms=self._clock.now().wall_ms)
+        return self._database.read(gather)
+
+    def _last(self, volume: str, disk: Disk, wanted: mirroring.Wanted) -> int:
+        """The last leaf it has: what it ends with itself, at first contact."""
+        if volume not in self._at:
+            there = 0
+            with suppress(FileNotFoundError), disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
+                there = ledgerdir.last_line(ledger_fd)
+            self._at[volume] = max(wanted.mirrored, there)
+        return self._at[volume]
+
+    def _bring_up(self, volume: str, disk: Disk, last: int) -> None:
+        while True:
+            page = self._database.read(partial(ledger.leaves, after=last, limit=PAGE))
+            if not page:
+                return
+            with disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
+                for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
+                    ledgerdir.append(ledger_fd, name, b"".join(map(render, entries)))
+            last = self._at[volume] = page[-1].number
+            if len(page) < PAGE or self._stop.wait(PACE_S):
+                return
+
+    def _write_heads(self, head: dict[str, Any], disks: Mapping[str, Disk]) -> None:
+        """To each volume whose contents are known, and beside the database."""
+        for volume, disk in disks.items():
+            with self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
+                ledgerdir.write_head(ledger_fd, head)
+        state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            ledgerdir.write_head(state, head, STATE_HEAD)
+        except OSError as error:
+            self._say("state", f"{self._database.path.parent / STATE_HEAD}: {error.strerror}")
+        finally:
+            os.close(state)
+        if self._at:
+            self._database.submit(partial(mirroring.mirrored, last=dict(self._at)), yielding=True).result(PATIENCE_S)
+
+    def _prune(self, disks: Mapping[str, Disk]) -> None:
+        """Days whose last leaf nobody can need any more."""
+        now, keep_ms = self._clock.now(), 1000 * (KEEP_S + self._database.read(mirroring.longest_ceiling_s))
+        age = History(self._database.read(boots), self._life.boot, now.boottime_ms)
+        for volume, disk in disks.items():
+            with suppress(FileNotFoundError), self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd) as at:
+                for name in ledgerdir.days(at):
+                    place = ledgerdir.last_place(at, name)
+                    if place is None or age.age(*place).low_ms <= keep_ms:
+                        break
+                    os.unlink(name, dir_fd=at)
+
+    @contextmanager
+    def _noted(self, volume: str, disk: Disk) -> Iterator[None]:
+        """A volume that cannot be written is tried again in the next round, and said once."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            self._at.pop(volume, None)
+            self._say(volume, f"{disk.path}: the ledger's mirror cannot be written ({error.strerror or error})")
+        else:
+            self._told.discard(volume)
+
+    def _say(self, key: str, words: str) -> None:
+        if key not in self._told:
+            self._told.add(key)
+            log.warning("%s; it is tried again", words)

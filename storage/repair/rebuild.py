@@ -1,0 +1,301 @@
+"""What lies on the volumes becomes known to the database again: leaves first, then the files that lack them.
+
+Blocking, in a thread of its own behind running recording; paced, restartable: each leaf is applied once, each directory
+is compared as it is. Until it has been through a volume, nothing there is destroyed (`ready`): its pins and its
+tombstones are not known. A row whose file is missing stays, and is a finding (S4): that a file is not there is no
+reason to forget it. A volume that is away keeps its rows; once back it is gone through. Keeps S13, S1, S5, S9.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import PurePosixPath
+from sqlite3 import Connection
+from typing import Any, Final
+
+from storage.catalog import audit, carving, mirroring, restore
+from storage.catalog.database import Database
+from storage.catalog.lines import Line, merged
+from storage.catalog.restore import Applied, Now
+from storage.catalog.runs import Life, Point
+from storage.clock import Clock
+from storage.repair import ledgerdir
+from storage.repair.compare import OUR_NAMES, Fault, Kind
+from storage.repair.salvage import Salvager
+from storage.volumes.volume import Volume
+
+log = logging.getLogger("edged.storage.repair.rebuild")
+
+PAGE: Final = 256
+"""Leaves in one transaction: 20 ms, which no commit of recording waits for longer than."""
+REST: Final = 1.0
+"""Rests for as long as it worked: recording needs disk and processor more."""
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+Progress = Callable[[dict[str, Any]], None]
+Present = Callable[[], Mapping[str, Volume]]
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What one round came to."""
+
+    leaves: int = 0
+    """Put back into the ledger."""
+    clashes: int = 0
+    """Their numbers are taken by other leaves; what they tell of was taken in."""
+    unread: int = 0
+    directories: int = 0
+    adopted: int = 0
+    """Files that no leaf told of."""
+    quarantined: int = 0
+    missing: int = 0
+    """Rows without their file, or with one of another size: findings."""
+    gaps: int = 0
+    """Gaps that turned out to be recorded, wholly or in part."""
+    volumes: tuple[str, ...] = ()
+    """Gone through."""
+    left: tuple[str, ...] = ()
+    again: bool = False
+    """Not come to the end: edged is stopping, or files are still being written."""
+
+
+class Rebuilder:
+    """See the module. One round at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        life: Life,
+        clock: Clock,
+        present: Present,
+        salvager: Salvager,
+        note: Callable[[Sequence[Fault]], int],
+        stop: threading.Event,
+        rest: float = REST,
+    ) -> None:
+        """`note` makes findings of what differs; `stop` ends a round between two pages or directories."""
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._present = present
+        self._salvager = salvager
+        self._note = note
+        self._stop = stop
+        self._rest = rest
+        self._turn = threading.Lock()
+        self._done: set[str] = set()
+        """Volumes that are known to be reconciled; they stay so while this database lives."""
+
+    # --- for the ring and for checks ---
+
+    def ready(self, volume: str) -> bool:
+        """What lies there is known: tombstones, rows, and with them pins."""
+        if volume in self._done:
+            return True
+        wanted = self._database.read(mirroring.wanted).get(volume)
+        if wanted is not None and wanted.reconciled:
+            self._done.add(volume)
+            return True
+        return False
+
+    def known(self) -> dict[str, Volume]:
+        """Volumes that are there and have been gone through."""
+        return {volume: disk for volume, disk in self._present().items() if self.ready(volume)}
+
+    def waiting(self) -> list[str]:
+        """Volumes that are there and have to be gone through."""
+        return sorted(volume for volume in self._present() if not self.ready(volume))
+
+    def last(self) -> mirroring.Rebuild | None:
+        """The last time that the database was begun anew."""
+        return self._database.read(mirroring.last_rebuild)
+
+    # --- the work ---
+
+    def round(self, progress: Progress | None = None, *, everything: bool = False) -> RebuildReport:
+        """Go through the volumes that are not known; with `everything`, through all that are there."""
+        with self._turn:
+            told = progress or (lambda _: None)
+            disks = {volume: disk for volume, disk in self._present().items() if everything or not self.ready(volume)}
+            if not disks:
+                self._finish(disks)
+                return RebuildReport()
+            count: Counter[str] = Counter()
+            left: list[str] = []
+            through = []
+            if self._read_leaves(disks, count, left, told):
+                for volume, disk in disks.items():
+                    if self._walk(disk, count, left, told):
+                        through.append(volume)
+                self._carve(count)
+                for volume in through:
+                    self._submit(partial(mirroring.set_reconciled, volume=volume, known=True))
+                self._finish(disks)
+            return RebuildReport(
+                leaves=count[Applied.DONE],
+                clashes=count[Applied.CLASH],
+                unread=count[Applied.UNREAD],
+                directories=count["directories"],
+                adopted=count["adopted"],
+                quarantined=count["quarantined"],
+                missing=count["missing"],
+                gaps=count["gaps"],
+                volumes=tuple(sorted(through)),
+                left=tuple(left),
+                again=self._stop.is_set() or len(through) < len(disks),
+            )
+
+    def settle_bare(self, disks: Iterable[Volume]) -> None:
+        """Of a new volume everything is known: there is nothing on it."""
+        for disk in disks:
+            if not self.ready(disk.id):
+                with suppress(OSError), disk.held() as fd, os.scandir(fd) as entries:
+                    if all(entry.name in OUR_NAMES for entry in entries) and not _has_ledger(fd):
+                        self._submit(partial(mirroring.set_reconciled, volume=disk.id, known=True))
+
+    def _read_leaves(
+        self, disks: Mapping[str, Volume], count: Counter[str], left: list[str], progress: Progress
+    ) -> bool:
+        """The leaves of these volumes, merged by number; False when it did not come to the end."""
+        with ExitStack() as held:
+            sources, beyond = [], 0
+            for disk in disks.values():
+                try:
+                    fd = held.enter_context(ledgerdir.opened(held.enter_context(disk.held())))
+                    beyond = max(beyond, ledgerdir.last_number(fd))
+                    sources.append(ledgerdir.lines(fd))
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    left.append(f"{disk.path}: its ledger cannot be read ({error.strerror or error})")
+            self._submit(partial(mirroring.leap, beyond=beyond, wall_ms=self._clock.now().wall_ms))
+            lines = merged(sources)
+            while page := list(islice(lines, PAGE)):
+                begun = time.monotonic()
+                count.update(self._submit(partial(_apply, lines=page, now=self._now())))
+                count["lines"] += len(page)
+                progress({"phase": "leaves", "done": count["lines"], "at": page[-1].number, "of": beyond})
+                if self._stop.wait((time.monotonic() - begun) * self._rest):
+                    return False
+        self._submit(mirroring.leaves_read)
+        return True
+
+    def _walk(self, disk: Volume, count: Counter[str], left: list[str], progress: Progress) -> bool:
+        """Each directory of a day against the rows that should lie there; False when it did not come to the end."""
+        cameras = self._cameras(disk)
+        for position, (camera, days) in enumerate(sorted(cameras.items())):
+            self._submit(partial(_make_known, camera=camera, life=self._life))
+            wanted = self._database.read(partial(mirroring.days_of, camera=camera))
+            for day in sorted(days | wanted):
+                begun = time.monotonic()
+                try:
+                    clear = self._day(disk, PurePosixPath(camera, day), count, left)
+                except OSError as error:
+                    left.append(f"{disk.path / camera / day}: {error.strerror or error}")
+                    return False
+                count["directories"] += 1
+                progress({"phase": "files", "volume": str(disk.path), "at": position, "of": len(cameras), "day": day})
+                if self._stop.wait((time.monotonic() - begun) * self._rest):
+                    return False
+                if not clear:
+                    count["again"] += 1
+        return True
+
+    def _cameras(self, disk: Volume) -> dict[str, set[str]]:
+        """Directories of cameras on a volume with those of their days, and cameras that have rows."""
+        found: dict[str, set[str]] = {camera: set() for camera in self._database.read(mirroring.cameras)}
+        with disk.held() as fd, os.scandir(fd) as entries:
+            names = [e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name not in OUR_NAMES]
+        for name in names:
+            with os.scandir(disk.path / name) as days:
+                own = {d.name for d in days if d.is_dir(follow_symlinks=False) and _DAY.fullmatch(d.name)}
+            if own or name in found:
+                found.setdefault(name, set()).update(own)
+        return found
+
+    def _day(self, disk: Volume, day: PurePosixPath, count: Counter[str], left: list[str]) -> bool:
+        """One directory: what is missing or of another size is a finding, what has no row gets one."""
+        rows = {
+            claim.row.relative.name: claim.row
+            for claim in self._database.read(partial(audit.rows_of_day, volume=disk.id, directory=day))
+        }
+        sizes: dict[str, int] = {}
+        with suppress(FileNotFoundError), os.scandir(disk.path / day) as entries:
+            sizes = {e.name: e.stat(follow_symlinks=False).st_size for e in entries if e.is_file(follow_symlinks=False)}
+        disk.verify()
+        faults = [
+            Fault(kind, disk.id, str(day / name), what, "", rows[name].id)
+            for name, kind, what in differences({name: row.bytes for name, row in rows.items()}, sizes)
+        ]
+        if faults:
+            count["missing"] += len(faults)
+            self._note(faults)
+        if all(name in rows for name in sizes):
+            return True
+        volumes = {disk.id: disk}
+        outcome = self._salvager.orphans_in(disk.id, day, volumes)
+        count["adopted"] += outcome.unproven
+        count["quarantined"] += outcome.quarantined + self._salvager.set_aside_in(disk.id, day, volumes)
+        left += outcome.left
+        return not outcome.again
+
+    def _carve(self, count: Counter[str]) -> None:
+        """Gaps that the loss left, where there is footage after all."""
+        after = 0
+        while page := self._database.read(partial(carving.ended_gaps, after=after, limit=PAGE)):
+            for gap in page:
+                recorded = self._database.read(partial(carving.recorded_within, gap=gap))
+                if recorded:
+                    self._submit(partial(carving.carve, gap=gap, recorded=recorded))
+                    count["gaps"] += 1
+            after = page[-1].id
+            if self._stop.is_set():
+                return
+
+    def _finish(self, disks: Mapping[str, Volume]) -> None:
+        """The rebuild is over once everything that is there is known."""
+        rebuild = self.last()
+        if rebuild is not None and rebuild.end is None and all(self.ready(volume) for volume in disks):
+            self._submit(mirroring.leaves_read)
+            self._submit(partial(mirroring.rebuilt, at=self._now().at))
+
+    def _now(self) -> Now:
+        return Now(self._life, Point.of(self._life.boot, self._clock.now()))
+
+    def _submit(self, fact: Callable[[Connection], Any]) -> Any:
+        """Behind whatever recording has to say."""
+        return self._database.submit(fact, yielding=True).result()
+
+
+def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[tuple[str, Kind, str]]:
+    """Names whose file is missing or of another size than its row says. Pure."""
+    for name, size in sorted(rows.items()):
+        if name not in files:
+            yield name, Kind.MISSING, "there is no such file, and nothing tells that it was destroyed"
+        elif files[name] != size:
+            yield name, Kind.SIZE, f"it has {files[name]} bytes, and had {size}"
+
+
+def _apply(connection: Connection, lines: Sequence[Line], now: Now) -> Counter[str]:
+    return Counter(restore.apply(connection, line, now) for line in lines)
+
+
+def _make_known(connection: Connection, camera: str, life: Life) -> None:
+    restore.camera_number(connection, camera, life.start)
+
+
+def _has_ledger(fd: int) -> bool:
+    with suppress(FileNotFoundError), ledgerdir.opened(fd) as ledger_fd:
+        return bool(ledgerdir.days(ledger_fd)) or ledgerdir.read_head(ledger_fd) is not None
+    return False
