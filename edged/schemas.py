@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import checks, ring
+from edged.documents import boots, checks, pins, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -23,6 +23,18 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Version,
     documents.Error,
     checks.Fsck,
+    boots.Boots,
+    boots.Attest,
+    pins.PinAdd,
+    pins.PinList,
+    pins.PinApprove,
+    pins.PinExtend,
+    pins.PinRelease,
+    pins.Approve,
+    volumes.VolumeList,
+    volumes.VolumeInit,
+    volumes.VolumeRetire,
+    volumes.VolumeReplace,
 )
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

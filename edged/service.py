@@ -15,11 +15,12 @@ from edged.documents import site as documents
 from edged.documents.ring import Explanation
 from edged.reporting import Reporter
 from edged.site import Site
+from storage.errors import VolumeRefused
 from storage.store import Store
 
 log = logging.getLogger("edged.service")
 
-UNTIL_RESTART: Final = ("site", "paths", "volumes")
+UNTIL_RESTART: Final = ("site", "paths")
 """Tables that keep their present values over a reload: names in files, topics and locks hang on them."""
 
 
@@ -76,7 +77,13 @@ class Service:
                 raise Refusal(str(error), action, exits.CONFIG) from None
             before = self._site.config
             after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
+            try:
+                warnings = await asyncio.to_thread(self._store.disks.configure, after.volume_specs())
+            except VolumeRefused as refused:
+                action = f"nothing was changed. {refused.action}"
+                raise Refusal(f"no volume could be used: {refused.what}", action, exits.CONFIG) from None
             change = await self._site.man(after)
+            await self._site.watch_volumes()
             await self._reporter.renew(after)
             await self._site.measure()
         return documents.Reload(
@@ -85,6 +92,7 @@ class Service:
             changed=list(change.changed),
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
+            warnings=warnings,
         )
 
     async def reload_and_tell(self) -> None:

@@ -11,10 +11,10 @@ from typing import Final
 
 from edged import devices
 from edged.alarms import Trouble
-from edged.conditions import ring, tamper
+from edged.conditions import pins, ring, room, tamper, volumes
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
-from edged.views import Health, Overview, forecast_s
+from edged.views import Health, Overview
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState
 
@@ -24,8 +24,6 @@ SLOW_SYNC_MS: Final = 500
 """A sync above this endangers S6 (design §5)."""
 SIBLINGS_S: Final = 5.0
 """Other cameras of the same device are down by then as well, if it is the device."""
-FORECAST_PATIENCE_S: Final = 60.0
-"""Rates of the first minute are no forecast."""
 STEP_TOLD_FOR_MS: Final = 3_600_000
 """A clock step is told for an hour: long enough to be seen by whoever looks after it happened."""
 
@@ -42,6 +40,7 @@ def troubles(
         devices.seen(name, views[name], health.condition) for name, health in seen.health.items() if name in views
     ]
     told = {one.camera for one in cameras if devices.is_part(one, episodes.get(one.device))}
+    told |= room.withheld(seen, views)
     shared = {device for device, count in Counter(one.device for one in cameras).items() if count > 1}
     patient = {one.camera for one in cameras if one.device in shared}
     return dict(
@@ -54,6 +53,9 @@ def troubles(
             *_broker(seen),
             *_clock(seen, stepped_at_ms),
             *ring.troubles(seen),
+            *pins.troubles(seen),
+            *room.troubles(seen),
+            *volumes.troubles(seen),
             *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
         ]
     )
@@ -90,22 +92,9 @@ def _syncs(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
 
 def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     for status in seen.measured.volumes:
-        if status.state is VolumeState.FULL:
-            text = f"Volume {status.path} is full and nothing on it may be destroyed yet: {status.reason}"
-            yield f"storage.full:{status.id}", Trouble(Severity.CRITICAL, text, "Add space or lower what is recorded")
-        elif status.state is VolumeState.AWAY:
+        if status.state is VolumeState.AWAY:
             text = f"Volume {status.path} cannot be used: {status.reason}"
             yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, "Check its disk, cable and mount")
-    if any(_falls_short(name, seen) for name in seen.health):
-        text = "Footage will not be kept for its floor: the volumes are too small for what is recorded"
-        action = "Add space, or lower bit rates; `edgectl retention` shows the figures of each camera"
-        yield "retention.floor-at-risk", Trouble(Severity.WARNING, text, action, FORECAST_PATIENCE_S)
-
-
-def _falls_short(camera: str, seen: Overview) -> bool:
-    """One alarm for all: they share the volumes, and it is these that are too small."""
-    lasts_s = forecast_s(camera, seen)
-    return lasts_s is not None and lasts_s < seen.config.bounds(camera).floor_s
 
 
 def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:

@@ -169,8 +169,13 @@ class CameraRetention(Payload):
     floor_s: int = Field(ge=0)
     ceiling_s: int = Field(ge=0)
     retained_s: float = Field(ge=0, description="age of the oldest second that is still on disk")
+    covered_s: float = Field(ge=0, description="seconds recorded and on disk within the floor's span, pins left out")
     forecast_s: float | None = Field(
         description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
+    )
+    full_in_s: float | None = Field(description="until the volumes are full; null where ceilings make room before")
+    floor_at_risk_in_s: float | None = Field(
+        description="until room could only be made below a floor, and recording stops; null where that is not foreseen"
     )
     compliant: bool = Field(
         description="nothing within the floor is gone or will be at the measured rate, and nothing is past the ceiling"
@@ -187,13 +192,18 @@ class Storage(Payload):
 
     volume: str = Field(description="id of the volume, from its .edged-volume.json")
     path: str
-    state: Literal["in-service", "full", "away", "retired"]
+    state: Literal["in-service", "full", "away", "retired", "lost"]
     reason: str
     total_bytes: int = Field(ge=0)
     free_bytes: int = Field(ge=0)
     ring_bytes: int = Field(ge=0, description="what edged keeps there")
     limit_bytes: int = Field(ge=0, description="what edged may keep there")
+    others_bytes: int = Field(ge=0, description="neither footage nor free: others' files, and the file system's own")
     segments: int = Field(ge=0)
+    full_in_s: float | None = Field(description="until the volumes are full; null where ceilings make room before")
+    floor_at_risk_in_s: float | None = Field(
+        description="until room could only be made below a floor, and recording stops; null where that is not foreseen"
+    )
 
     def topic(self, node: str) -> str:
         return storage_topic(node, self.volume)

@@ -21,6 +21,7 @@ from storage.catalog.volumes import known as known_volumes
 from storage.clock import Clock, read
 from storage.errors import StateLocked, StateUnusable
 from storage.failpoints import Step, reach
+from storage.repair import loss
 from storage.ring.ballast import Ballast
 from storage.volumes.disks import arrival
 from storage.volumes.pool import Pool
@@ -52,9 +53,9 @@ class Held:
 def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Held:
     """Lock, open, begin a run; all of it or nothing."""
     with ExitStack() as undo:
-        undo.callback(os.close, _lock(state))
+        undo.callback(os.close, lock(state))
         ballast = Ballast(state)
-        database = Database(state / DATABASE_NAME, ballast.give)
+        database = loss.begin(state / DATABASE_NAME, node, volumes, clock, ballast.give)
         undo.callback(database.close)
         pool = Pool(volumes, node, database.read(known_volumes))
         undo.callback(pool.close)
@@ -66,7 +67,7 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) ->
         return Held(database, pool, life, ballast, undo.pop_all())
 
 
-def _lock(state: Path) -> int:
+def lock(state: Path) -> int:
     """The locked file, with our process id in it for whoever comes second."""
     try:
         state.mkdir(mode=STATE_MODE, parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from edged.acts import Acts
-from edged.api import checks
+from edged.api import acts, boots, checks, pins, volumes
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -26,4 +26,10 @@ class Parts:
 
 def routes(parts: Parts) -> Sequence[web.RouteDef]:
     """All of them."""
-    return [*checks.routes(parts.site, parts.store)]
+    return [
+        *checks.routes(parts.site, parts.store),
+        *volumes.routes(parts.site, parts.store),
+        *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
+        *acts.routes(parts.acts, parts.clock),
+        *boots.routes(parts.store, parts.acts),
+    ]

@@ -23,6 +23,7 @@ STYLES: Final = {
     "down": "bold red",
     "critical": "bold red",
     "away": "bold red",
+    "lost": "bold red",
     "unknown": "magenta",
 }
 NARROW: Final = 60

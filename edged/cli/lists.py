@@ -200,6 +200,7 @@ def reload(document: documents.Reload) -> RenderableType:
     if document.restart_needed:
         keys = ", ".join(map(clean, document.restart_needed))
         parts.append(Text(f"takes effect at the next start of edged: {keys}", style="yellow"))
+    parts += [text(warning, "yellow") for warning in document.warnings]
     return Group(*parts)
 
 

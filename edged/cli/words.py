@@ -53,6 +53,7 @@ WORDS: Final[Mapping[str, str]] = {
     "full": "已滿",
     "away": "離線",
     "retired": "已退役",
+    "lost": "已失",
     # broker
     "Centre": "中央管理端",
     "not configured": "未設定",

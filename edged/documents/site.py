@@ -54,7 +54,7 @@ class Camera(Document):
 class Volume(Document):
     id: str
     path: str
-    state: Literal["in-service", "full", "away", "retired"]
+    state: Literal["in-service", "full", "away", "retired", "lost"]
     reason: str
     total_bytes: int
     free_bytes: int
@@ -62,7 +62,16 @@ class Volume(Document):
     limit_bytes: int = Field(
         description="what edged may keep there: max_bytes, or the volume less its reserve and what others use"
     )
+    others_bytes: int = Field(
+        description="neither footage nor free: others' files, and what the file system keeps for itself"
+    )
     segments: int
+    full_in_s: float | None = Field(
+        description="until the volumes in service are full, and the oldest footage makes room; null where ceilings do"
+    )
+    floor_at_risk_in_s: float | None = Field(
+        description="until room could only be made below a floor, and recording stops; null where that is not foreseen"
+    )
 
 
 class Segment(Document):
@@ -160,9 +169,16 @@ class CameraRetention(Document):
     camera: str
     floor_s: int = Field(description="of a camera that is configured no longer: as stamped on its oldest segment")
     ceiling_s: int = Field(description="likewise")
-    retained_s: float
+    retained_s: float = Field(description="age of the oldest second that is still on disk")
+    covered_s: float = Field(
+        description="seconds recorded and on disk within the floor's span; what only a pin keeps is left out"
+    )
     forecast_s: float | None = Field(
         description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
+    )
+    full_in_s: float | None = Field(description="until the volumes are full; null where ceilings make room before")
+    floor_at_risk_in_s: float | None = Field(
+        description="until room could only be made below a floor, and recording stops; null where that is not foreseen"
     )
     compliant: bool = Field(
         description="nothing within the floor is gone or will be at the measured rate, and nothing is past the ceiling"
@@ -190,6 +206,7 @@ class Reload(Document):
     changed: list[str]
     unchanged: list[str]
     restart_needed: list[str] = Field(description="keys that changed but take effect only after a restart")
+    warnings: list[str] = Field(description="volumes that cannot be used, or were left out")
 
 
 class ConfigProblem(Document):

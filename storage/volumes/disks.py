@@ -87,8 +87,8 @@ class Disks:
     def init(self, spec: VolumeSpec) -> str:
         """The empty directory becomes a volume; its id. `VolumeRefused` with what is in the way."""
         with self._acting:
-            self._refuse_known(spec.path)
-            _refuse_unfit(spec)
+            refuse_known(spec.path, self._rack.known)
+            refuse_unfit(spec, {one.path for one in self._rack.known if one.belongs} | self._rack.paths)
             return self._begin(spec)
 
     def retire(self, name: str) -> Known:
@@ -196,21 +196,6 @@ class Disks:
         log.info("volume %s is %s from now on", spec.path, volume.id)
         return volume.id
 
-    def _refuse_known(self, path: Path) -> None:
-        """Already a volume, here or as the database knows."""
-        told = whose(path)
-        mine = next((one for one in self._rack.known if told and one.id == told.get("volume")), None)
-        if mine is not None and mine.retired:
-            what = f"it is volume {mine.id}, which is retired"
-            raise refused(path, what, f"To use it again: edgectl volume retire {mine.id} --undo")
-        if told is not None:
-            what = f"it is volume {told.get('volume')} of the box {told.get('node')!r} already"
-            raise refused(path, what, "If it is this box's own, write it into the configuration, and reload.")
-        one = self._rack.at(path)
-        if one is not None and one.belongs:
-            what = f"volume {one.id} belongs here, but there is no {IDENTITY_NAME}"
-            raise refused(path, what, f"Mount its disk. If it is gone for good: edgectl volume replace {path}")
-
     def _refuse_place(self, one: Known, spec: VolumeSpec) -> None:
         """Where another disk should be by now: not empty, or still without one."""
         told = whose(spec.path)
@@ -221,7 +206,7 @@ class Disks:
             what = f"the old volume lay on {one.mount}, and nothing is mounted there"
             raise refused(spec.path, what, "Mount the new disk there first; or use another path for it.")
         others = {known.path for known in self._rack.known if known.belongs} - {spec.path}
-        _refuse_unfit(spec, others)
+        refuse_unfit(spec, others)
 
     def _count(self, volume: str) -> Loss:
         """What is lost with a volume, page by page: of each group the newest, until they are past their floor."""
@@ -260,7 +245,23 @@ def whose(path: Path) -> dict[str, str] | None:
         raise refused(path, what, "Check the disk; restore the file from a backup.") from error
 
 
-def _refuse_unfit(spec: VolumeSpec, others: Collection[Path] = ()) -> None:
+def refuse_known(path: Path, known: Sequence[Known]) -> None:
+    """`VolumeRefused` where there is a volume already, or one belongs, as the database knows."""
+    told = whose(path)
+    mine = next((one for one in known if told and one.id == told.get("volume")), None)
+    if mine is not None and mine.retired:
+        what = f"it is volume {mine.id}, which is retired"
+        raise refused(path, what, f"To use it again: edgectl volume retire {mine.id} --undo")
+    if told is not None:
+        what = f"it is volume {told.get('volume')} of the box {told.get('node')!r} already"
+        raise refused(path, what, "If it is this box's own, write it into the configuration, and reload.")
+    home = next((one for one in known if one.path == path and one.belongs), None)
+    if home is not None:
+        what = f"volume {home.id} belongs here, but there is no {IDENTITY_NAME}"
+        raise refused(path, what, f"Mount its disk. If it is gone for good: edgectl volume replace {path}")
+
+
+def refuse_unfit(spec: VolumeSpec, others: Collection[Path] = ()) -> None:
     """Checked before anything is changed: what founding would refuse, and too little room."""
     try:
         fd = os.open(spec.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -127,7 +127,7 @@ class Pool:
         state, reason, cause = VolumeState.IN_SERVICE, "", None
         limit = limit_bytes(space, spec, held)
         if volume is not None and not self.rack.is_served(volume):
-            state, reason, limit = VolumeState.RETIRED, RETIRED if known and known.retired else LEFT_OUT, held
+            state, reason, limit = VolumeState.RETIRED, RETIRED if known and known.retired else LEFT_OUT, 0
         elif volume_id in self._blocked or self._gives_nothing(volume_id, limit - held, next_bytes):
             cause = self._blocked.get(volume_id) or why_full(space, spec, held, sum(next_bytes))
         if cause is not None and limit - held < max(1, *next_bytes[:1]):
@@ -146,10 +146,9 @@ class Pool:
 
     def _lost(self, known: Known, ring: Ring) -> VolumeStatus:
         count, held = ring(known.id)
-        reason = loss_in_words(known.loss) if known.loss else ""
-        return VolumeStatus(
-            known.id, known.path, VolumeState.LOST, reason, 0, 0, held, 0, count, GapCause.IO_ERROR, has_turn=False
-        )
+        reason, harmless = ("", True) if known.loss is None else (loss_in_words(known.loss), known.loss.harmless)
+        cause = None if harmless else GapCause.IO_ERROR
+        return VolumeStatus(known.id, known.path, VolumeState.LOST, reason, 0, 0, held, 0, count, cause, has_turn=False)
 
 
 def loss_in_words(loss: Loss) -> str:

@@ -53,6 +53,11 @@ class Rack:
         return self._specs
 
     @property
+    def paths(self) -> set[Path]:
+        """Where volumes are configured."""
+        return {spec.path for spec in self._specs}
+
+    @property
     def known(self) -> list[Known]:
         """All that the database has met."""
         with self._changing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import checks, ring
+from edged.documents import checks, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -57,7 +57,10 @@ VOLUME: Final[dict[str, Any]] = {
     "free_bytes": 2_650_000_000_000,
     "ring_bytes": 1_234_000_000_000,
     "limit_bytes": 2_000_000_000_000,
+    "others_bytes": 61_000_000_000,
     "segments": 23_456,
+    "full_in_s": 1_555_200.0,
+    "floor_at_risk_in_s": None,
 }
 ALARM: Final[dict[str, Any]] = {
     "key": "camera.down:side-door",
@@ -120,7 +123,10 @@ CAMERA_RETENTION: Final[dict[str, Any]] = {
     "floor_s": 2_678_400,
     "ceiling_s": 31_536_000,
     "retained_s": 1_051_200.0,
+    "covered_s": 1_051_080.0,
     "forecast_s": 5_184_000.0,
+    "full_in_s": 1_555_200.0,
+    "floor_at_risk_in_s": None,
     "compliant": True,
     "segments": 3_504,
     "bytes": 541_000_000_000,
@@ -150,6 +156,47 @@ FSCK: Final[dict[str, Any]] = {
 }
 
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
+    volumes.VolumeList: {
+        "schema": "edged.volume-list/1",
+        "volumes": [
+            VOLUME | {"takes_next": True},
+            VOLUME
+            | {
+                "id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                "path": "/srv/old",
+                "state": "retired",
+                "reason": "it is retired: nothing new is recorded there",
+                "limit_bytes": 0,
+                "takes_next": False,
+            },
+        ],
+    },
+    volumes.VolumeInit: {
+        "schema": "edged.volume-init/1",
+        "volume": VOLUME["id"],
+        "path": "/srv/edged",
+        "configured": False,
+        "next": "write it into the configuration as a [[volumes]] table, then: edgectl reload",
+    },
+    volumes.VolumeRetire: {
+        "schema": "edged.volume-retire/1",
+        "volume": VOLUME["id"],
+        "path": "/srv/edged",
+        "retired": True,
+        "empty": False,
+        "next": "leave the disk in place",
+    },
+    volumes.VolumeReplace: {
+        "schema": "edged.volume-replace/1",
+        "lost": VOLUME["id"],
+        "by": "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "path": "/srv/edged",
+        "segments": 23_456,
+        "below_floor": 8_928,
+        "pinned": 0,
+        "first": "2026-02-01T00:00:05.000Z",
+        "last": "2026-03-01T00:00:05.000Z",
+    },
     checks.Fsck: FSCK,
     documents.Status: STATUS,
     documents.Cameras: {"schema": "edged.cameras/1", "cameras": [LOBBY, DOOR]},
@@ -243,7 +290,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "removed": [],
         "changed": ["side-door"],
         "unchanged": ["lobby"],
-        "restart_needed": ["volumes"],
+        "restart_needed": ["paths"],
+        "warnings": ["volume /srv/new: there is no such directory. Create it, and mount the disk there if it has one."],
     },
     documents.ConfigCheck: {
         "schema": "edged.config-check/1",

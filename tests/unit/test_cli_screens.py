@@ -17,8 +17,8 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.screen import Screen
 
-from edged.cli import cells, lists, screens, watch, words
-from edged.documents import ring
+from edged.cli import cells, lists, screens, volume, watch, words
+from edged.documents import ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
@@ -64,6 +64,8 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "explanation": lambda: lists.explanation(sample(ring.Explanation)),
     "alarms": lambda: lists.alarms(sample(documents.Alarms), ZONE),
     "reload": lambda: lists.reload(sample(documents.Reload)),
+    "volume-list": lambda: volume.listing(sample(volumes.VolumeList)),
+    "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace)),
     "config-check": lambda: lists.config_check(sample(documents.ConfigCheck)),
 }
 

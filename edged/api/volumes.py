@@ -1,0 +1,93 @@
+"""The calls behind `edgectl volume`: each an act of `storage.volumes.disks` on a thread, then a look at the result.
+
+Whoever acts is named in the journal with his reason, which the ledger does not hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from aiohttp import web
+
+from edged import exits, volumes
+from edged.api.base import Refusal, answer, asked, caller
+from edged.documents import volumes as documents
+from edged.site import Site
+from storage.answers import VolumeStatus
+from storage.errors import RetryError, StoreError, UnknownId
+from storage.store import Store
+
+log = logging.getLogger("edged.volumes")
+
+T = TypeVar("T")
+
+
+def routes(site: Site, store: Store) -> Sequence[web.RouteDef]:
+    async def listing(request: web.Request) -> web.Response:
+        del request
+        chosen, statuses = await asyncio.to_thread(lambda: (store.choose_volume(), store.volumes()))
+        return answer(volumes.listed(statuses, chosen.id if isinstance(chosen, VolumeStatus) else None))
+
+    async def init(request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.InitAsked)
+        path = absolute(wanted.path)
+        spec = volumes.spec_of(site.config, path)
+        volume = await act(lambda: store.disks.init(spec or volumes.default_spec(path)))
+        log.info("volume init %s by %s: %s", path, caller(request).name, volume)
+        await look(site)
+        return answer(volumes.begun(volume, path, configured=spec is not None, daemon=True))
+
+    async def retire(request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.RetireAsked)
+        change = store.disks.restore if wanted.undo else store.disks.retire
+        one = await act(lambda: change(wanted.volume))
+        log.info("volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name)
+        await look(site)
+        return answer(volumes.retired(one))
+
+    async def replace(request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.ReplaceAsked)
+        path = absolute(wanted.path)
+        spec = volumes.spec_of(site.config, path)
+        log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason)
+        done = await act(lambda: store.disks.replace(path, spec))
+        await look(site)
+        return answer(volumes.replaced(done, path))
+
+    return [
+        web.get("/v1/volumes", listing),
+        web.post("/v1/volumes/init", init),
+        web.post("/v1/volumes/retire", retire),
+        web.post("/v1/volumes/replace", replace),
+    ]
+
+
+async def look(site: Site) -> None:
+    """Workers hear at once where their next segments go."""
+    await site.watch_volumes()
+    await site.measure()
+
+
+async def act(work: Callable[[], T]) -> T:
+    """On a thread; what storage refuses becomes the answer."""
+    try:
+        return await asyncio.to_thread(work)
+    except StoreError as error:
+        raise refusal(error) from None
+
+
+def refusal(error: StoreError) -> Refusal:
+    """What storage says, with the exit code that goes with it."""
+    if isinstance(error, UnknownId):
+        return Refusal(error.what, error.action, exits.USAGE, 404)
+    return Refusal(error.what, error.action, exits.TRY_LATER if isinstance(error, RetryError) else exits.FAILED)
+
+
+def absolute(text: str) -> Path:
+    if not text.startswith("/") or "\0" in text:
+        raise Refusal(f"{text!r} is no absolute path", "name the directory from the root: /srv/…", exits.USAGE)
+    return Path(text)

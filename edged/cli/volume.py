@@ -1,0 +1,148 @@
+"""`edgectl volume`: the disks for footage (錄影硬碟)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from edged import exits, units
+from edged.cli import printing
+from edged.cli.address import Address
+from edged.cli.cells import clean, styled, table, text
+from edged.cli.client import CallError
+from edged.cli.options import address_given, json_option
+from edged.cli.session import Session, checked
+from edged.documents import volumes as documents
+from edged.documents.base import Document
+
+Doc = TypeVar("Doc", bound=Document)
+
+
+@click.group()
+def volume() -> None:
+    """The disks for footage (錄影硬碟)."""
+
+
+@volume.command("list")
+@json_option
+@address_given
+def list_(address: Address, *, as_json: bool) -> None:
+    """Each volume, how full it is, and which one takes the next segments."""
+    session = Session(address.daemon(), as_json)
+    document = session.read(documents.VolumeList, "/v1/volumes")
+    session.print(document, lambda: listing(document))
+
+
+@volume.command()
+@click.argument("path")
+@json_option
+@address_given
+def init(address: Address, path: str, *, as_json: bool) -> None:
+    """Make the empty directory PATH a volume of this box."""
+    wanted = documents.InitAsked(path=str(Path(path).absolute()))
+    try:
+        document = ask(address, "init", wanted, documents.VolumeInit)
+    except CallError as error:
+        if error.exit_code != exits.UNREACHABLE:
+            raise
+        document = alone(address, Path(wanted.path), error)
+    used = "It is used from now on." if document.configured and not document.next else ""
+    words = f"{clean(document.path)} is volume {document.volume}. {used}".strip()
+    printing.answer(document, lambda: said(words, document.next), as_json=as_json)
+
+
+@volume.command()
+@click.argument("name", metavar="VOLUME")
+@click.option("--undo", is_flag=True, help="Use a retired one again.")
+@json_option
+@address_given
+def retire(address: Address, name: str, *, undo: bool, as_json: bool) -> None:
+    """Record nothing new on VOLUME (its id, or its path); what it holds is kept as long as it must be."""
+    wanted = documents.RetireAsked(volume=str(Path(name).absolute()) if "/" in name else name, undo=undo)
+    document = ask(address, "retire", wanted, documents.VolumeRetire)
+    state = "takes no more footage" if document.retired else "is used again"
+    printing.answer(document, lambda: said(f"{clean(document.path)} {state}.", document.next), as_json=as_json)
+
+
+@volume.command()
+@click.argument("path")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; it goes into the journal.")
+@json_option
+@address_given
+def replace(address: Address, path: str, *, reason: str, as_json: bool) -> None:
+    """The disk that belongs at PATH is gone for good: the empty one that is mounted there takes its place."""
+    wanted = documents.ReplaceAsked(path=str(Path(path).absolute()), reason=reason)
+    document = ask(address, "replace", wanted, documents.VolumeReplace)
+    printing.answer(document, lambda: loss(document), as_json=as_json)
+
+
+def ask(address: Address, verb: str, wanted: Document, model: type[Doc]) -> Doc:
+    return checked(model, address.daemon().post(f"/v1/volumes/{verb}", wanted.model_dump_json().encode()))
+
+
+def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
+    """The daemon is down: as its own account, so that it can use what is made."""
+    from edged import config as configuration
+    from edged import volumes
+    from edged.cli.owner import become_owner
+    from storage.errors import StateLocked, StoreError
+    from storage.volumes.alone import init_alone
+
+    try:
+        config = configuration.load(address.config_file)
+    except configuration.ConfigError as error:
+        first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
+        raise CallError(first, "edgectl config check", exits.CONFIG) from None
+    become_owner(config.paths.state)
+    spec = volumes.spec_of(config, path)
+    others = [one.path for one in config.volumes]
+    try:
+        made = init_alone(config.paths.state, config.site.node, spec or volumes.default_spec(path), others)
+    except StateLocked as error:  # it runs, and its socket does not answer
+        raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
+    except StoreError as error:
+        raise CallError(error.what, error.action, exits.FAILED) from None
+    return volumes.begun(made, path, configured=spec is not None, daemon=False)
+
+
+def said(words: str, step: str) -> RenderableType:
+    parts: list[RenderableType] = [Text(words)]
+    if step:
+        parts.append(Padding(text(f"→ {step}"), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def listing(document: documents.VolumeList) -> RenderableType:
+    """A table, and below it whatever is to be said of a volume."""
+    numbers = ("Segments", "Used", "Limit", "Free")
+    made = table("Volume", "State", "Next", *numbers, "Id", right=numbers, folds=(0, 7))
+    for one in document.volumes:
+        made.add_row(
+            text(one.path),
+            styled(one.state),
+            Text("←", style="bold green") if one.takes_next else Text(""),
+            str(one.segments),
+            *(units.format_size(size) for size in (one.ring_bytes, one.limit_bytes, one.free_bytes)),
+            text(one.id),
+        )
+    reasons = [
+        Padding(text(f"{one.path}: {one.reason}", "yellow"), (0, 0, 0, 2)) for one in document.volumes if one.reason
+    ]
+    return Group(made, *reasons)
+
+
+def loss(document: documents.VolumeReplace) -> RenderableType:
+    parts = [f"{clean(document.path)}: volume {document.lost} is gone for good, with {document.segments} segments."]
+    if document.below_floor:
+        between = f", recorded between {document.first} and {document.last}" if document.first else ""
+        parts.append(f"{document.below_floor} of them had to be kept{between}.")
+    if document.pinned:
+        parts.append(f"{document.pinned} of them were held as evidence.")
+    if document.by:
+        parts.append(f"Volume {document.by} takes its place from now on.")
+    return Group(*(Text(part) for part in parts))

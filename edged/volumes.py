@@ -1,0 +1,67 @@
+"""Volumes as people hear of them: what storage says of the disks, as documents. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from edged import views
+from edged.config import Config
+from edged.config_model import DEFAULT_RESERVE_PERCENT
+from edged.documents import volumes as documents
+from storage.answers import VolumeStatus
+from storage.catalog.volumes import Known
+from storage.volumes.disks import Replaced
+from storage.volumes.volume import VolumeSpec
+
+WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
+START: Final = "start edged, which uses it from then on"
+TAKE_OUT: Final = "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out"
+WAIT: Final = "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time"
+
+
+def spec_of(config: Config, path: Path) -> VolumeSpec | None:
+    """As configured; None where it is not."""
+    return next((spec for spec in config.volume_specs() if spec.path == path), None)
+
+
+def default_spec(path: Path) -> VolumeSpec:
+    """For one that is not configured yet."""
+    return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
+
+
+def listed(statuses: Sequence[VolumeStatus], takes_next: str | None) -> documents.VolumeList:
+    return documents.VolumeList(
+        volumes=[
+            documents.Listed(**views.volume(status).model_dump(), takes_next=status.id == takes_next)
+            for status in statuses
+        ]
+    )
+
+
+def begun(volume: str, path: Path, *, configured: bool, daemon: bool) -> documents.VolumeInit:
+    step = (START if not daemon else "") if configured else WRITE_DOWN
+    return documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
+
+
+def retired(one: Known) -> documents.VolumeRetire:
+    step = "" if not one.retired else TAKE_OUT if one.empty else WAIT
+    return documents.VolumeRetire(volume=one.id, path=str(one.path), retired=one.retired, empty=one.empty, next=step)
+
+
+def replaced(done: Replaced, path: Path) -> documents.VolumeReplace:
+    first, last = (
+        None if wall_ms is None else views.timestamp(wall_ms)
+        for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
+    )
+    return documents.VolumeReplace(
+        lost=done.lost,
+        by=done.by,
+        path=str(path),
+        segments=done.loss.segments,
+        below_floor=done.loss.below_floor,
+        pinned=done.loss.pinned,
+        first=first,
+        last=last,
+    )
