@@ -118,9 +118,9 @@ def said(words: str, step: str) -> RenderableType:
 
 
 def listing(document: documents.VolumeList) -> RenderableType:
-    """A table, and below it whatever is to be said of a volume."""
+    """A table, and below it the ids, with whatever is to be said of one."""
     numbers = ("Segments", "Used", "Limit", "Free")
-    made = table("Volume", "State", "Next", *numbers, "Id", right=numbers, folds=(0, 7))
+    made = table("Volume", "State", "Next", *numbers, right=numbers)
     for one in document.volumes:
         made.add_row(
             text(one.path),
@@ -128,12 +128,15 @@ def listing(document: documents.VolumeList) -> RenderableType:
             Text("←", style="bold green") if one.takes_next else Text(""),
             str(one.segments),
             *(units.format_size(size) for size in (one.ring_bytes, one.limit_bytes, one.free_bytes)),
-            text(one.id),
         )
-    reasons = [
-        Padding(text(f"{one.path}: {one.reason}", "yellow"), (0, 0, 0, 2)) for one in document.volumes if one.reason
-    ]
-    return Group(made, *reasons)
+    return Group(made, *(_about(one) for one in document.volumes))
+
+
+def _about(one: documents.Listed) -> RenderableType:
+    line = Text(f"{clean(one.path)}: {clean(one.id) or 'no volume'}", style="dim")
+    if one.reason:
+        line.append(f"; {clean(one.reason)}", style="not dim yellow")
+    return Padding(line, (0, 0, 0, 2))
 
 
 def loss(document: documents.VolumeReplace) -> RenderableType:
