@@ -29,6 +29,7 @@ from storage.answers import (
     Tail,
     VolumeStatus,
 )
+from storage.boots import Boots
 from storage.catalog import alarms, coverage, facts, gaps, holes, queries, runs
 from storage.catalog.database import Database
 from storage.catalog.rows import camera_row, segment_by_seq
@@ -43,6 +44,7 @@ from storage.repair.checks import Checks
 from storage.repair.salvage import Salvager
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
+from storage.ring.pacer import Pacer
 from storage.ring.ring import Ring
 from storage.ring.sweep import Configured, Sweeper
 from storage.volumes.disks import Disks
@@ -80,19 +82,23 @@ class Store:
         self._stop = threading.Event()
         self._acts = Acts(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
-        self._checks = Checks(held.database, held.life, clock, held.pool.present, self._adopt, self._stop)
+        self._books = Books(held, clock, self._salvager, self._enter_faults, self._stop)
+        self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._stop)
+        self._pacer = Pacer(held.database, clock)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
         box = Box(held.pool.present, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box)
+        self._boots = Boots(held.database, clock)
         self._disks = Disks(held.database, held.pool, held.life, clock)
         self._sweeper = Sweeper(
-            held.database, held.life, clock, held.pool, self._door.headroom, self._pins.ready, self._stop
+            held.database, held.life, clock, held.pool, self._door.headroom, self._may_destroy, self._stop
         )
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering = threading.Lock()
         self._sweeping = threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
         self._closing = False
+        self._books.start()
 
     @classmethod
     def open(cls, *, state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Self:
@@ -124,6 +130,11 @@ class Store:
         return self._life.previous_end
 
     @property
+    def boots(self) -> Boots:
+        """How long the box ran and was off, and what people say of it."""
+        return self._boots
+
+    @property
     def disks(self) -> Disks:
         """What people do with volumes."""
         return self._disks
@@ -137,6 +148,11 @@ class Store:
     def pins(self) -> Pins:
         """證據保存: what is kept out of the ring."""
         return self._pins
+
+    @property
+    def books(self) -> Books:
+        """The ledger's mirror on the volumes, and the database made anew from it."""
+        return self._books
 
     @property
     def acts(self) -> Acts:
@@ -214,7 +230,7 @@ class Store:
             volumes = self._pool.present()
             left_open = self._database.read(partial(queries.open_rows, before_run=self.run))
             outcome = self._salvager.rows(left_open, volumes, self.previous_end or GapCause.UNKNOWN, "")
-            orphans = self._salvager.orphans(volumes)
+            orphans = self._salvager.orphans(self._books.known())  # of others the leaves are read first
         return RecoveryReport(
             adopted=len(outcome.adopted),
             unproven=orphans.unproven,
@@ -256,6 +272,11 @@ class Store:
     def door(self) -> Door:
         """Who begins another segment, and where."""
         return self._door
+
+    @property
+    def pacer(self) -> Pacer:
+        """What a forecast rests on."""
+        return self._pacer
 
     @property
     def ballast(self) -> Ballast:
@@ -351,8 +372,15 @@ class Store:
                 self._submit(partial(runs.end_run, life=self._life, reading=read(self._clock))).result(
                     opening.PATIENCE_S
                 )
+            self._books.stop(last_round=clean)
         finally:
             self._held.release()
+
+    def _may_destroy(self, volume: Volume) -> bool:
+        return self._books.ready(volume.id) and self._pins.ready(volume)
+
+    def _enter_faults(self, faults: Sequence[Fault]) -> int:
+        return self._checks.enter(faults)
 
     def _commit(self, closing: Closing, linked: Sequence[int]) -> Future[Segment]:
         fact = partial(facts.commit_segment, closing=closing, linked=linked)

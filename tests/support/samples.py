@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import checks, ring, volumes
+from edged.documents import boots, checks, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -155,7 +155,48 @@ FSCK: Final[dict[str, Any]] = {
     "took_s": 41_233.5,
 }
 
+BOOT: Final[dict[str, Any]] = {
+    "number": 1,
+    "boot_id": "3f0cbf6e-50f6-4e0c-9d3e-3a4d4f9a6c11",
+    "ran_s": 1_051_200.0,
+    "drift_s": 12.8,
+    "off_low_s": 0.0,
+    "off_high_s": None,
+    "word": "unproven",
+    "attested_s": None,
+    "synced_after_s": 41.0,
+    "rtc": True,
+    "missing": "",
+}
+
+BOOTS: Final[dict[str, Any]] = {
+    "schema": "edged.boots/1",
+    "boots": [
+        BOOT,
+        BOOT
+        | {
+            "number": 2,
+            "boot_id": "ad7c1c3a-8d3b-4a5f-9a6e-0f8e5c7d2b34",
+            "ran_s": 86_400.0,
+            "drift_s": 1.1,
+            "off_low_s": 604_800.0,
+            "off_high_s": 788_460.0,
+            "word": "sync+rtc",
+            "missing": "clocks prove no more than 7 days; two people can attest it: edgectl boots attest 2 --off-for … "
+            "--reason …",
+        },
+    ],
+}
+
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
+    boots.Boots: BOOTS,
+    boots.Attest: {
+        "schema": "edged.boots-attest/1",
+        "act": "A-7KQ2M",
+        "sentence": "the box was off for at least 9d3h before boot 2 (moved to the new office); footage recorded before "
+        "is that much older for certain, and is destroyed that much earlier",
+        "action": "a second person types: edgectl approve A-7KQ2M",
+    },
     volumes.VolumeList: {
         "schema": "edged.volume-list/1",
         "volumes": [

@@ -1,0 +1,57 @@
+"""The calls behind `edgectl boots`: a list, and what one person asks to have attested by a second one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+
+from edged import bootviews, exits, units
+from edged.acts import Acts, Kind
+from edged.api.base import Refusal, answer, asked, caller
+from edged.documents import boots as documents
+from storage.acts import Act, Arguments, Deed, Person
+from storage.errors import OrderRefused, UnknownId
+from storage.store import Store
+
+ATTEST: Final = "boots attest"
+
+
+def routes(store: Store, acts: Acts) -> Sequence[web.RouteDef]:
+    acts.register(ATTEST, Kind(sentence, lambda act, approver: deed(store, act, approver)))
+
+    async def listed(_request: web.Request) -> web.Response:
+        return answer(bootviews.document(await asyncio.to_thread(store.boots.all)))
+
+    async def attest(request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.AttestAsked)
+        arguments: Arguments = wanted.model_dump()
+        try:
+            await asyncio.to_thread(store.boots.check, wanted.boot, wanted.off_ms)
+            act = await asyncio.to_thread(acts.ask, ATTEST, arguments, caller(request))
+        except UnknownId as error:
+            raise Refusal(error.what, error.action, exits.USAGE, 404) from None
+        except OrderRefused as error:
+            raise Refusal(error.what, error.action, exits.FAILED) from None
+        action = f"a second person types: edgectl approve {act.id}"
+        return answer(documents.Attest(act=act.id, sentence=sentence(arguments), action=action))
+
+    return [web.get("/v1/boots", listed), web.post("/v1/boots/attest", attest)]
+
+
+def sentence(arguments: Arguments) -> str:
+    """As the second person reads it. What is destroyed because of it comes back by nothing."""
+    off = units.format_duration(timedelta(milliseconds=int(arguments["off_ms"])))
+    return (
+        f"the box was off for at least {off} before boot {arguments['boot']} ({arguments['reason']}); "
+        "footage recorded before is that much older for certain, and is destroyed that much earlier"
+    )
+
+
+def deed(store: Store, act: Act, approver: Person) -> Deed:
+    """What approving it does."""
+    wanted = documents.AttestAsked.model_validate(dict(act.arguments))
+    return store.boots.attest(wanted.boot, wanted.off_ms, wanted.reason, act.asker.name, approver.name)
