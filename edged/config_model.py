@@ -24,6 +24,7 @@ from edged.config_types import (
     Port,
     Profile,
     Reserve,
+    Share,
     Size,
     SocketPath,
     Span,
@@ -33,9 +34,11 @@ from edged.config_types import (
     between,
     identifier,
     parse_reserve,
+    parse_share,
 )
 from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from storage.model import Bounds
+from storage.pins.words import Limits
 from storage.retention import Policy
 from storage.volumes.volume import VolumeSpec
 
@@ -54,6 +57,10 @@ MAX_LOSS_MAX: Final = timedelta(minutes=1)
 """More than a minute lost at a power cut is no longer a recorder."""
 DEFAULT_RESERVE_PERCENT: Final = 5.0
 """A file system fuller than that slows down and fragments."""
+PIN_MIN: Final = timedelta(hours=1)
+"""Shorter than that nobody could approve it."""
+PIN_MAX: Final = timedelta(days=3650)
+"""Ten years: longer than any file is kept."""
 MAX_CAMERAS: Final = 256
 """Far above what one box can write; bounds what a pasted file can start."""
 MAX_VOLUMES: Final = 64
@@ -105,6 +112,20 @@ class Retention(Table):
     min: Span = Field(examples=['min = "31d"'])
     max: Span = Field(examples=['max = "365d"'])
     on_full: OnFull = Field(default="stop", examples=['on_full = "stop"'])
+
+
+class Pins(Table):
+    """What one may keep out of the ring."""
+
+    default: Annotated[Span, between(PIN_MIN, PIN_MAX)] = Field(
+        default=timedelta(days=30), examples=['default = "30d"']
+    )
+    max: Annotated[Span, between(PIN_MIN, PIN_MAX)] = Field(default=timedelta(days=180), examples=['max = "180d"'])
+    share: Share = Field(default="30%", examples=['share = "30%"'])
+
+    def limits(self) -> Limits:
+        """As storage wants to know them."""
+        return Limits(self.max // timedelta(milliseconds=1), parse_share(self.share))
 
 
 class CameraRetention(Table):
@@ -161,6 +182,7 @@ class Config(Table):
     retention: Retention = Field(
         examples=['a [retention] table with min = "31d" and max = "365d", as your rules demand']
     )
+    pins: Pins = Field(default=Pins(), examples=["a [pins] table"])
     cameras: Annotated[list[Camera], Field(max_length=MAX_CAMERAS)] = Field(
         default_factory=list, examples=["a [[cameras]] table for each camera"]
     )

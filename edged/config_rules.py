@@ -26,6 +26,9 @@ from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
 MIN_BYTES_PER_SECOND: Final = 32_000
 """256 kbit/s: a camera that sends less shows no face. Below it a floor cannot be held whatever the camera."""
 
+PINS: Final = config_model.Pins()
+"""What holds where the file says nothing."""
+
 Raw = Mapping[str, Any]
 
 
@@ -50,6 +53,7 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> No
     """Every rule that needs no complete configuration."""
     _one_camera_per_id(findings)
     _floors_below_ceilings(findings)
+    _pins_within_bounds(findings)
     _volumes_apart(findings)
     _certificates(findings, directory)
     _passwords(findings, directory, environ)
@@ -206,6 +210,19 @@ def _floor_and_ceiling(findings: Findings, location: Location, own: Raw, merged:
         )
         return True
     return False
+
+
+def _pins_within_bounds(findings: Findings) -> None:
+    table = _table(findings.raw, "pins")
+    default = _duration(table.get("default")) or PINS.default
+    most = _duration(table.get("max")) or PINS.max
+    if default > most:
+        low, high = units.format_duration(most), units.format_duration(default)
+        findings.problem(
+            ("pins", "default" if "default" in table else "max"),
+            f"a pin would last {high} unless it is said otherwise, and may last {low} at most",
+            f"a default of at most {low}, or a max of at least {high}",
+        )
 
 
 def _volumes_apart(findings: Findings) -> None:

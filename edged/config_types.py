@@ -143,6 +143,21 @@ def _reserve(value: Any) -> str:
     return value
 
 
+def parse_share(text: str) -> float:
+    """ "30%" → 30.0."""
+    number = text.strip().removesuffix("%").strip()
+    if not text.strip().endswith("%") or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", number) or float(number) > 100:
+        raise _refuse(f"{units.shown(text)} is not a percentage", 'a share of each volume, such as "30%"')
+    return float(number)
+
+
+def _share(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _refuse('must be in quotes: a percentage, such as "30%"')
+    parse_share(value)
+    return value
+
+
 def _url(value: str) -> str:
     """Checks without ever repeating the address: it may hold a password by mistake."""
     if not value.isprintable() or " " in value:
@@ -207,6 +222,7 @@ Word = Annotated[str, Field(max_length=MAX_WORD), AfterValidator(_printable)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Profile = Annotated[str, AfterValidator(_profile)]
 OnFull = Annotated[str, AfterValidator(_on_full)]
+Share = Annotated[str, BeforeValidator(_share)]
 Reserve = Annotated[str, BeforeValidator(_reserve)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 Url = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_url)]

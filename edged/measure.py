@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +13,9 @@ from edged import steadiness
 from edged.steadiness import Steadiness
 from storage.answers import CameraUsage, Coverage, VolumeStatus
 from storage.model import Moment, Segment
+from storage.pins.words import Standing
 from storage.retention import Policy
+from storage.ring.pacer import Paces
 from storage.ring.ring import RingView
 from storage.store import Store
 
@@ -36,18 +38,19 @@ class Measurements:
     """Bounds as they hold now, ceilings that wait, floors that were broken."""
     short: frozenset[str] = frozenset()
     """Cameras of which something within their configured floor was recorded and is gone."""
+    pins: tuple[Standing, ...] = ()
+    """Those that last."""
+    pin_troubles: Mapping[str, str] = field(default_factory=dict)
+    """By pin: what of it is not on the disk as it should be."""
     steadiness: dict[str, Steadiness] = field(default_factory=dict)
     """Of the configured cameras, these last minutes."""
 
-    def forecast_s(self, camera: str, recording: Collection[str]) -> float | None:
-        """Seconds footage of one of the `recording` cameras will last at their measured rates, None without a rate.
-
-        The ring frees the oldest first whoever's it is, so space is shared by time: all cameras reach back equally far.
-        """
-        rates = {name: usage.bytes_per_day or 0.0 for name, usage in self.usage.items() if name in recording}
-        if not rates.get(camera) or not self.volumes:
-            return None
-        return 86_400 * sum(volume.limit_bytes for volume in self.volumes) / sum(rates.values())
+    paces: Paces = field(default_factory=Paces)
+    """Rates over the last days, and what is pinned."""
+    covered_ms: dict[str, int] = field(default_factory=dict)
+    """Of the configured cameras: what is recorded and on disk within the floor's span, pins left out."""
+    ballast_owed: bool = False
+    """What lets a full disk be cleared is not all there."""
 
 
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
@@ -62,7 +65,18 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         ring=store.ring.view(policy),
         coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
         oldest=oldest,
+        pins=tuple(store.pins.standing()),
+        pin_troubles=store.pins.troubles,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
+        paces=store.pacer.look(usage),
+        covered_ms={
+            camera: store.pacer.recorded_ms(
+                camera, max(begin.wall_ms, now.wall_ms - bounds.floor_s * 1000), now.wall_ms
+            )
+            for camera, bounds in configured.items()
+            if camera in usage and (begin := usage[camera].oldest) is not None
+        },
+        ballast_owed=store.ballast.owed > 0,
         short=frozenset(
             camera
             for camera, bounds in configured.items()

@@ -26,17 +26,28 @@ Row = TypeVar("Row", Segment, Gap)
 
 def segments(store: Store, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
     """Committed segments that touch the interval, by camera and start."""
-    return _paged(store.segments, views.segment, camera=camera, interval=_interval(start, end), limit=limit)
+
+    def shown(rows: Sequence[Segment]) -> list[BaseModel]:
+        pins = store.pins.ids_of([row.id for row in rows])
+        return [views.segment(row, pins.get(row.id, ())) for row in rows]
+
+    return _paged(store.segments, shown, camera=camera, interval=_interval(start, end), limit=limit)
 
 
 def gaps(store: Store, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
     """Gaps that touch the interval, by camera and start."""
-    return _paged(store.gaps, views.gap, camera=camera, interval=_interval(start, end), limit=limit)
+    return _paged(
+        store.gaps,
+        lambda rows: [views.gap(row) for row in rows],
+        camera=camera,
+        interval=_interval(start, end),
+        limit=limit,
+    )
 
 
 def _paged(
     read: Callable[..., Sequence[Row]],
-    shown: Callable[[Row], BaseModel],
+    shown: Callable[[Sequence[Row]], list[BaseModel]],
     *,
     camera: str | None,
     interval: tuple[int | None, int | None],
@@ -52,7 +63,7 @@ def _paged(
         rows = read(camera, *interval, after=cursor, limit=size)
         if left is not None:
             left -= len(rows)
-        return [shown(row) for row in rows], rows[-1] if len(rows) == size else None
+        return shown(rows), rows[-1] if len(rows) == size else None
 
     return page
 

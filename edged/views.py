@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from edged.config import Camera, Config
 from edged.documents import ring as ring_documents
 from edged.documents import site as documents
+from edged.foresight import UNFORESEEN, Foresight
 from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
 from mqtt.client import LinkView
@@ -17,7 +18,7 @@ from recorder.camera import CameraView
 from recorder.messages import Ended
 from recorder.supervisor import sentence
 from storage import model
-from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeStatus
+from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
 from storage.catalog.destroying import Breach
 from storage.catalog.findings import Tampered
 from storage.model import Bounds, GapCause, Moment
@@ -74,6 +75,7 @@ class Overview:
     alarms: Sequence[AlarmRow]
     destroyed: int
     last_sweep_ms: int | None
+    foresight: Foresight = field(default_factory=Foresight)
     tampered: Sequence[Tampered] = ()
     """Volumes with files that are not as they were left."""
 
@@ -169,8 +171,7 @@ def share(coverage: Coverage | None) -> float | None:
 
 def forecast_s(camera: str, seen: Overview) -> float | None:
     """How long footage of an enabled camera will be kept at the measured rates: never beyond its ceiling."""
-    lasts_s = seen.measured.forecast_s(camera, {c.id for c in seen.config.cameras if c.enabled})
-    return None if lasts_s is None else min(lasts_s, float(seen.config.bounds(camera).ceiling_s))
+    return seen.foresight.spans_s.get(camera)
 
 
 def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
@@ -180,7 +181,9 @@ def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
     return (usage.oldest_age_ms + seen.now.boottime_ms - seen.measured.at.boottime_ms) / 1000
 
 
-def volume(status: VolumeStatus) -> documents.Volume:
+def volume(status: VolumeStatus, foresight: Foresight = UNFORESEEN) -> documents.Volume:
+    """Volumes are filled together: they are full at the same time."""
+    serves = status.state in (VolumeState.IN_SERVICE, VolumeState.FULL)
     return documents.Volume(
         id=status.id,
         path=str(status.path),
@@ -190,11 +193,14 @@ def volume(status: VolumeStatus) -> documents.Volume:
         free_bytes=status.free_bytes,
         ring_bytes=status.ring_bytes,
         limit_bytes=status.limit_bytes,
+        others_bytes=status.others_bytes,
         segments=status.segments,
+        full_in_s=foresight.full_in_s if serves else None,
+        floor_at_risk_in_s=foresight.at_risk_in_s if serves else None,
     )
 
 
-def segment(row: model.Segment) -> documents.Segment:
+def segment(row: model.Segment, pins: Sequence[str] = ()) -> documents.Segment:
     return documents.Segment(
         camera=row.camera,
         seq=row.seq,
@@ -204,7 +210,7 @@ def segment(row: model.Segment) -> documents.Segment:
         bytes=row.bytes,
         sha256=row.sha256.hex(),
         state="committed",
-        pins=[],
+        pins=list(pins),
         clock_epoch=row.epoch,
         camera_offset_ms=row.camera_offset_ms,
     )
@@ -257,7 +263,7 @@ def retention(seen: Overview) -> documents.Retention:
     left = {name: segment.bounds for name, segment in sorted(seen.measured.oldest.items()) if name not in configured}
     return documents.Retention(
         retention=[camera_retention(name, bounds, seen) for name, bounds in (configured | left).items()],
-        volumes=[volume(v) for v in seen.measured.volumes],
+        volumes=[volume(v, seen.foresight) for v in seen.measured.volumes],
         destroyed=seen.destroyed,
         last_sweep=optional_timestamp(seen.last_sweep_ms),
         waiting=[_waiting(camera, one, seen) for camera, one in seen.measured.ring.waiting.items()],
@@ -296,7 +302,10 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
         floor_s=bounds.floor_s,
         ceiling_s=bounds.ceiling_s,
         retained_s=held_s,
+        covered_s=seen.measured.covered_ms.get(name, 0) / 1000,
         forecast_s=lasts_s,
+        full_in_s=seen.foresight.full_in_s if lasts_s is not None else None,
+        floor_at_risk_in_s=seen.foresight.at_risk_in_s if lasts_s is not None and bounds.floor_s else None,
         compliant=not (overdue or at_risk or name in seen.measured.short),
         segments=usage.segments if usage else 0,
         bytes=usage.bytes if usage else 0,
@@ -327,7 +336,7 @@ def status(seen: Overview) -> documents.Status:
             synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
         ),
         cameras=lines,
-        volumes=[volume(v) for v in seen.measured.volumes],
+        volumes=[volume(v, seen.foresight) for v in seen.measured.volumes],
         broker=broker(seen),
         alarms=standing,
     )

@@ -106,15 +106,22 @@ class Pins:
         self._tidy()
         return self._standing([pin])[0]
 
+    def check_extension(self, pin_id: str, span_ms: int, limits: Limits) -> None:
+        """Whether it could be extended so far; OrderRefused."""
+        self._database.read(lambda db: self._extensible(db, pin_id, span_ms, limits))
+
+    def _extensible(self, connection: Connection, pin_id: str, span_ms: int, limits: Limits) -> Pin:
+        pin = self._lasting(connection, pin_id)
+        rules.check_span(span_ms, limits)
+        if span_ms <= pin.order.span_ms:
+            raise OrderRefused(f"{pin.id} lasts longer than that already", "to end it earlier, release it")
+        return pin
+
     def extending(self, pin_id: str, span_ms: int, limits: Limits) -> Deed:
         """As a deed of two persons: it lasts so long, counted from when it was placed."""
 
         def fact(connection: Connection) -> None:
-            pin = self._lasting(connection, pin_id)
-            rules.check_span(span_ms, limits)
-            if span_ms <= pin.order.span_ms:
-                raise OrderRefused(f"{pin.id} lasts longer than that already", "to end it earlier, release it")
-            pins.extend(connection, pin, span_ms)
+            pins.extend(connection, self._extensible(connection, pin_id, span_ms, limits), span_ms)
             pins.note(connection, "extended", self._lasting(connection, pin_id), self._clock.now().wall_ms)
 
         return fact
@@ -308,16 +315,19 @@ class Pins:
             now_ms, ages = self._clock.now().wall_ms, self._history(connection)
             answers = []
             for pin in found:
-                left_ms = _left_ms(pin, ages)
-                answers.append(Standing(pin, left_ms, now_ms + left_ms, *pins.totals(connection, pin.number)))
+                age_ms, left_ms = _age_ms(pin, ages), _left_ms(pin, ages)
+                answers.append(Standing(pin, age_ms, left_ms, now_ms + left_ms, *pins.totals(connection, pin.number)))
             return answers
 
         return self._database.read(query) if found else []
 
 
+def _age_ms(pin: Pin, ages: History) -> int:
+    return ages.age(pin.placed.boot, pin.placed.boottime_ms).low_ms
+
+
 def _left_ms(pin: Pin, ages: History) -> int:
-    age = ages.age(pin.placed.boot, pin.placed.boottime_ms)
-    return rules.left_ms(pin.state, pin.order.span_ms, age.low_ms)
+    return rules.left_ms(pin.state, pin.order.span_ms, _age_ms(pin, ages))
 
 
 def _why(pin: Pin) -> str:

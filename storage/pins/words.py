@@ -91,6 +91,8 @@ class Standing:
     """A pin as it is now."""
 
     pin: Pin
+    age_ms: int
+    """Running time since it was placed, at the least."""
     left_ms: int
     """Running time until it ends, or lapses for want of an approval, at the least; 0 when it has ended."""
     until_ms: int

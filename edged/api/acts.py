@@ -1,0 +1,47 @@
+"""The calls behind `edgectl approve`: what waits for a second person, and doing it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from edged.acts import Acts
+from edged.api.base import answer, caller
+from edged.api.orders import carried_out
+from edged.documents import pins as documents
+from edged.views import timestamp
+from storage.acts import Act
+from storage.clock import Clock
+
+
+def routes(acts: Acts, clock: Clock) -> Sequence[web.RouteDef]:
+    async def waiting(_request: web.Request) -> web.Response:
+        return answer(documents.Approve(done=None, acts=await asyncio.to_thread(listed, acts, clock)))
+
+    async def approve(request: web.Request) -> web.Response:
+        who, act_id = caller(request), request.match_info["act"]
+
+        def work() -> documents.Approve:
+            act = acts.approve(act_id, who)
+            return documents.Approve(done=document(acts, act, clock), acts=listed(acts, clock))
+
+        return answer(await carried_out(work))
+
+    return [web.get("/v1/acts", waiting), web.post("/v1/acts/{act}/approve", approve)]
+
+
+def listed(acts: Acts, clock: Clock) -> list[documents.Act]:
+    return [document(acts, act, clock) for act in acts.waiting()]
+
+
+def document(acts: Acts, act: Act, clock: Clock) -> documents.Act:
+    return documents.Act(
+        id=act.id,
+        verb=act.verb,
+        sentence=acts.sentence(act),
+        asked_by=act.asker.name,
+        asked=timestamp(act.asked.wall_ms),
+        until=timestamp(clock.now().wall_ms + act.left_ms),
+    )

@@ -1,0 +1,27 @@
+"""Carrying out what a person ordered: on a thread, with what may be wrong with it as one refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from edged import exits
+from edged.api.base import Refusal
+from storage.errors import OrderRefused, RetryError, SamePerson, UnknownId
+
+T = TypeVar("T")
+
+
+async def carried_out(work: Callable[[], T]) -> T:
+    """What `work` answers; Refusal with the words of whatever refused it."""
+    try:
+        return await asyncio.to_thread(work)
+    except UnknownId as error:
+        raise Refusal(error.what, error.action, exits.USAGE, status=404) from None
+    except SamePerson as error:
+        raise Refusal(error.what, error.action, exits.NOT_ALLOWED, status=403) from None
+    except OrderRefused as error:
+        raise Refusal(error.what, error.action, exits.FAILED, status=409) from None
+    except RetryError as error:
+        raise Refusal(error.what, error.action, exits.TRY_LATER, status=503) from None

@@ -1,0 +1,204 @@
+"""The calls behind `edgectl pin`: add, list, approve; extending and releasing are acts of two persons."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+
+from edged import units
+from edged.acts import Acts, Kind, person
+from edged.api import acts as act_calls
+from edged.api.base import answer, asked, caller
+from edged.api.orders import carried_out
+from edged.config_model import Config
+from edged.documents import pins as documents
+from edged.queries import instant
+from edged.views import optional_timestamp, timestamp
+from storage.acts import Act, Arguments, Deed, Person
+from storage.clock import Clock
+from storage.errors import OrderRefused
+from storage.pins.rules import TEXT_MAX
+from storage.pins.words import Cost, Ground, Interval, Order, Standing
+from storage.store import Store
+
+EXTEND: Final = "pin-extend"
+RELEASE: Final = "pin-release"
+MS: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """All of them; `config` is what holds now."""
+
+    store: Store
+    acts: Acts
+    clock: Clock
+    config: Callable[[], Config]
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        pins = self.store.pins
+        self.acts.register(EXTEND, Kind(_extending, self._extend, lambda _: pins.follow_up()))
+        self.acts.register(RELEASE, Kind(_releasing, self._release, lambda _: pins.follow_up()))
+        return [
+            web.get("/v1/pins", self.listed),
+            web.post("/v1/pins", self.add),
+            web.post("/v1/pins/{pin}/approve", self.approve),
+            web.post("/v1/pins/{pin}/extend", self.extend),
+            web.post("/v1/pins/{pin}/release", self.release),
+        ]
+
+    async def listed(self, request: web.Request) -> web.Response:
+        read = self.store.pins.ended if "ended" in request.query else self.store.pins.standing
+        found = await asyncio.to_thread(read)
+        return answer(documents.PinList(pins=[document(one) for one in found]))
+
+    async def add(self, request: web.Request) -> web.Response:
+        wanted, who = await asked(request, documents.PinAddAsked), caller(request)
+        order, limits, pins = self._order(wanted), self.config().pins.limits(), self.store.pins
+
+        def work() -> documents.PinAdd:
+            if wanted.dry_run:
+                return documents.PinAdd(pin=None, cost=_cost(pins.cost(order, limits)))
+            standing, cost = pins.place(order, person(who), limits)
+            return documents.PinAdd(pin=document(standing), cost=_cost(cost))
+
+        return answer(await carried_out(work))
+
+    async def approve(self, request: web.Request) -> web.Response:
+        who, pin_id = person(caller(request)), request.match_info["pin"]
+        standing = await carried_out(lambda: self.store.pins.approve(pin_id, who))
+        return answer(documents.PinApprove(pin=document(standing)))
+
+    async def extend(self, request: web.Request) -> web.Response:
+        wanted, who, pin_id = await asked(request, documents.PinExtendAsked), caller(request), request.match_info["pin"]
+        until_ms = _ms("until", wanted.until)
+
+        def work() -> Act:
+            standing = self.store.pins.find(pin_id)
+            span_ms = _span_until(standing, until_ms, self.clock.now().wall_ms)
+            self.store.pins.check_extension(pin_id, span_ms, self.config().pins.limits())
+            arguments: Arguments = {"pin": pin_id, "span_ms": span_ms, "reason": _reason(wanted.reason)}
+            return self.acts.ask(EXTEND, arguments, who)
+
+        act = await carried_out(work)
+        return answer(documents.PinExtend(act=act_calls.document(self.acts, act, self.clock)))
+
+    async def release(self, request: web.Request) -> web.Response:
+        wanted, who = await asked(request, documents.PinReleaseAsked), caller(request)
+        pin_id = request.match_info["pin"]
+
+        def work() -> Act:
+            self.store.pins.find(pin_id)
+            return self.acts.ask(RELEASE, {"pin": pin_id, "reason": _reason(wanted.reason)}, who)
+
+        act = await carried_out(work)
+        return answer(documents.PinRelease(act=act_calls.document(self.acts, act, self.clock)))
+
+    def _order(self, wanted: documents.PinAddAsked) -> Order:
+        until_ms = None if wanted.until is None else _ms("until", wanted.until)
+        span_ms = self.config().pins.default // MS if until_ms is None else until_ms - self.clock.now().wall_ms
+        return Order(
+            cameras=tuple(dict.fromkeys(wanted.cameras)),
+            interval=Interval(_ms("from", wanted.start), _ms("to", wanted.end)),
+            ground=Ground(wanted.ground),
+            reference=wanted.reference,
+            case=wanted.case,
+            approver=wanted.approver,
+            span_ms=span_ms,
+        )
+
+    def _extend(self, act: Act, _second: Person) -> Deed:
+        span_ms = int(act.arguments["span_ms"])
+        return self.store.pins.extending(str(act.arguments["pin"]), span_ms, self.config().pins.limits())
+
+    def _release(self, act: Act, second: Person) -> Deed:
+        by = f"{act.asker.name}, {second.name}"
+        return self.store.pins.releasing(str(act.arguments["pin"]), by, str(act.arguments["reason"]))
+
+
+def _extending(arguments: Arguments) -> str:
+    days = units.format_duration(timedelta(hours=round(int(arguments["span_ms"]) / 3_600_000)))
+    return f"extend pin {arguments['pin']} to {days} from its placing: {arguments['reason']}"
+
+
+def _releasing(arguments: Arguments) -> str:
+    return f"release pin {arguments['pin']}, whose footage is then destroyed in its time: {arguments['reason']}"
+
+
+def _span_until(standing: Standing, until_ms: int, now_ms: int) -> int:
+    """From its placing to `until`, in running time: what has passed of it, and what is to come."""
+    return standing.age_ms + until_ms - now_ms
+
+
+def _ms(name: str, text: str) -> int:
+    return instant(name, text) or 0
+
+
+def _reason(text: str) -> str:
+    if not text.strip() or len(text) > TEXT_MAX or not text.isprintable():
+        raise OrderRefused(f"the reason is not one line of 1 to {TEXT_MAX} characters", "say why in a few words")
+    return text
+
+
+def document(standing: Standing) -> documents.Pin:
+    """As programs and screens get it."""
+    pin, order = standing.pin, standing.pin.order
+    return documents.Pin(
+        id=pin.id,
+        state=pin.state.value,
+        cameras=list(order.cameras),
+        start=timestamp(order.interval.first_ms),
+        end=timestamp(order.interval.last_ms),
+        case=order.case,
+        ground=order.ground.value,
+        reference=order.reference,
+        placer=pin.placer.name,
+        approver=order.approver,
+        approved_by=pin.approved_by,
+        placed=timestamp(pin.placed.wall_ms),
+        until=timestamp(standing.until_ms) if pin.state.lasts else None,
+        left_s=standing.left_ms / 1000,
+        span_s=order.span_ms / 1000,
+        segments=standing.segments,
+        bytes=standing.bytes,
+        volumes=list(standing.volumes),
+        adopted=pin.adopted,
+        ended=optional_timestamp(pin.ended_ms),
+        ended_by=pin.ended_by,
+        reason=pin.ended_reason,
+    )
+
+
+def _cost(cost: Cost) -> documents.Cost:
+    return documents.Cost(
+        segments=cost.segments,
+        bytes=cost.bytes,
+        new_bytes=cost.new_bytes,
+        headroom_s=None if cost.headroom_ms is None else cost.headroom_ms / 1000,
+        cameras=[
+            documents.CameraCost(
+                camera=one.camera,
+                start=optional_timestamp(one.first_ms),
+                end=optional_timestamp(one.last_ms),
+                segments=one.segments,
+                bytes=one.bytes,
+                coming_bytes=one.coming_bytes,
+            )
+            for one in cost.cameras
+        ],
+        volumes=[
+            documents.VolumeCost(
+                volume=one.volume,
+                path=str(one.path),
+                new_bytes=one.new_bytes,
+                pinned_bytes=one.pinned_bytes,
+                limit_bytes=one.limit_bytes,
+            )
+            for one in cost.volumes
+        ],
+    )

@@ -1,0 +1,53 @@
+"""Pins that end soon, wait for their approval, were found without a row or cannot be filed: as alarms. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from edged.alarms import Trouble
+from edged.views import Overview
+from storage.answers import Severity
+from storage.pins.rules import DAY_MS, HOUR_MS
+from storage.pins.words import PinState, Standing
+
+ENDING: Final = (
+    (DAY_MS, Severity.CRITICAL, "a day"),
+    (3 * DAY_MS, Severity.WARNING, "three days"),
+    (14 * DAY_MS, Severity.INFO, "two weeks"),
+)
+"""An approved pin: who needs it longer has time to ask, and somebody to approve."""
+UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR_MS, Severity.WARNING, "a day"))
+"""A provisional one."""
+
+
+def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Key to trouble."""
+    for standing in seen.measured.pins:
+        yield from _of(standing)
+    for pin_id, words in seen.measured.pin_troubles.items():
+        text = f"Pin {pin_id} is not on the disk as it should be: {words}"
+        yield f"pin.unfiled:{pin_id}", Trouble(Severity.WARNING, text, "Check the disk; edged goes on trying")
+
+
+def _of(standing: Standing) -> Iterator[tuple[str, Trouble]]:
+    pin = standing.pin
+    waits = pin.state is PinState.PROVISIONAL
+    if waits and pin.adopted:
+        text = (
+            f"Pin {pin.id} was found on a volume and nobody knows whether its placing was ever finished; it protects "
+            "its footage until it lapses"
+        )
+        action = f"If it is wanted: edgectl pin approve {pin.id}; if not, let it lapse"
+        yield f"pin.adopted:{pin.id}", Trouble(Severity.WARNING, text, action)
+    for left_ms, severity, words in UNAPPROVED if waits else ENDING:
+        if standing.left_ms <= left_ms:
+            if waits:
+                text = f"Pin {pin.id} lapses in less than {words}: nobody has approved it"
+                action = f"Another person than {pin.placer.name}: edgectl pin approve {pin.id}"
+                yield f"pin.unapproved:{pin.id}", Trouble(severity, text, action)
+            else:
+                text = f"Pin {pin.id} ends in less than {words}; its footage is then destroyed in its time"
+                action = f"If it is needed longer: edgectl pin extend {pin.id} --until … --reason …"
+                yield f"pin.ending:{pin.id}", Trouble(severity, text, action)
+            return

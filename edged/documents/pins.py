@@ -1,0 +1,128 @@
+"""What is kept out of the ring (證據保存), what it costs, and acts that wait for a second person."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edged.documents.base import Document
+
+
+class Pin(Document):
+    id: str
+    state: Literal["provisional", "approved", "released", "lapsed"]
+    cameras: list[str]
+    start: str = Field(description="of the interval that was asked for; what is held is rounded outward to segments")
+    end: str
+    case: str
+    ground: Literal["law", "investigation", "internal"]
+    reference: str = Field(description="article of the law, or number of the letter; empty for internal")
+    placer: str
+    approver: str = Field(description="who was named as answering for it")
+    approved_by: str | None = Field(description="the second person, who approved it")
+    placed: str
+    until: str | None = Field(
+        description="when it ends, or lapses without an approval, if the box runs on: it is counted in running time"
+    )
+    left_s: float = Field(description="running time until then")
+    span_s: float = Field(description="how long it lasts from its placing once it is approved, in running time")
+    segments: int
+    bytes: int
+    volumes: list[str]
+    adopted: bool = Field(description="found on a volume without a row, after a crash or with an older database")
+    ended: str | None
+    ended_by: str | None
+    reason: str | None = Field(description="why it ended")
+
+
+class CameraCost(Document):
+    camera: str
+    start: str | None = Field(description="of the first segment that it will hold; null: nothing is recorded yet")
+    end: str | None
+    segments: int
+    bytes: int
+    coming_bytes: int = Field(description="what is still to be recorded, at the measured rate")
+
+
+class VolumeCost(Document):
+    volume: str
+    path: str
+    new_bytes: int
+    pinned_bytes: int = Field(description="pinned there already")
+    limit_bytes: int = Field(description="what edged may keep there; 0 while it is away")
+
+
+class Cost(Document):
+    segments: int
+    bytes: int
+    new_bytes: int = Field(description="not held by another pin already, and what is still to be recorded")
+    headroom_s: float | None = Field(description="how long all cameras could have recorded into it; null: no rate yet")
+    cameras: list[CameraCost]
+    volumes: list[VolumeCost]
+
+
+class Act(Document):
+    id: str
+    verb: str
+    sentence: str
+    asked_by: str
+    asked: str
+    until: str = Field(description="after that one has to ask again; counted in running time")
+
+
+class PinAdd(Document):
+    schema_: Literal["edged.pin-add/1"] = Field(default="edged.pin-add/1", alias="schema")
+    pin: Pin | None = Field(description="null: with --dry-run, nothing was pinned")
+    cost: Cost
+
+
+class PinList(Document):
+    schema_: Literal["edged.pin-list/1"] = Field(default="edged.pin-list/1", alias="schema")
+    pins: list[Pin]
+
+
+class PinApprove(Document):
+    schema_: Literal["edged.pin-approve/1"] = Field(default="edged.pin-approve/1", alias="schema")
+    pin: Pin
+
+
+class PinExtend(Document):
+    schema_: Literal["edged.pin-extend/1"] = Field(default="edged.pin-extend/1", alias="schema")
+    act: Act
+
+
+class PinRelease(Document):
+    schema_: Literal["edged.pin-release/1"] = Field(default="edged.pin-release/1", alias="schema")
+    act: Act
+
+
+class Approve(Document):
+    schema_: Literal["edged.approve/1"] = Field(default="edged.approve/1", alias="schema")
+    done: Act | None = Field(description="what was done just now")
+    acts: list[Act] = Field(description="what waits for a second person")
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PinAddAsked(_Asked):
+    cameras: list[str]
+    start: str
+    end: str
+    case: str
+    ground: Literal["law", "investigation", "internal"]
+    reference: str
+    approver: str
+    until: str | None
+    dry_run: bool
+
+
+class PinExtendAsked(_Asked):
+    until: str
+    reason: str
+
+
+class PinReleaseAsked(_Asked):
+    reason: str
