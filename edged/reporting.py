@@ -29,7 +29,7 @@ HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
     "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
     "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
-    "ring_bytes", "limit_bytes",
+    "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "full_in_s", "floor_at_risk_in_s",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
 
@@ -150,7 +150,7 @@ class Reporter:
             yield self._retention(views.camera_retention(configured.id, bounds, seen))
         for status in seen.measured.volumes:
             if status.id:
-                shown = views.volume(status).model_dump(exclude={"id"})
+                shown = views.volume(status, seen.foresight).model_dump(exclude={"id"})
                 yield messages.Storage(**self._blank, volume=status.id, **shown)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:

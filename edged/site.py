@@ -13,8 +13,9 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from edged import alarms, clockwatch, devices, fleet, health, steadiness, troubles, views
+from edged import alarms, clockwatch, devices, fleet, health, steadiness, troubles, units, views
 from edged.config import Config
+from edged.foresight import Foresight, foretell
 from edged.measure import Measurements, measure
 from edged.recording import StoreKeeper
 from edged.reporting import Reporter
@@ -52,6 +53,7 @@ class Site:
         self._stepped_at_ms: int | None = None
         self._synced = False
         self._measured = Measurements(self._started)
+        self._foresight = Foresight()
         self._health: dict[str, views.Health] = {}
         self._tracked: dict[str, alarms.Tracked] = {}
         self._devices: dict[str, devices.Episode] = {}
@@ -68,12 +70,23 @@ class Site:
         await self._keeper.look()
         await self.man(self.config)
         await self.measure()
+        self._tell_of_floors()
         self._alarms = tuple(await asyncio.to_thread(self._store.alarms))
         now_s = self._started.boottime_ms / 1000
         for row in self._alarms:
             if row.raised:
                 trouble = alarms.Trouble(row.severity, row.text, row.action)
                 self._tracked[row.key] = alarms.Tracked(trouble, now_s, now_s, raised=True)
+
+    def _tell_of_floors(self) -> None:
+        """At each start, with the numbers; the alarm names none, because they change."""
+        seen = self._foresight
+        if not seen.fits:
+            asked, there = units.format_size(round(seen.floors_bytes)), units.format_size(seen.room_bytes)
+            words = (
+                "the floors do not fit the volumes: at the rates recorded so far they ask for %s, there is room for %s"
+            )
+            log.warning(words, asked, there)
 
     async def man(self, config: Config) -> fleet.Difference:
         """From now on this configuration holds; its cameras run, all others known to the catalog rest."""
@@ -85,6 +98,7 @@ class Site:
     async def measure(self) -> None:
         policy = self.policy()
         self._measured = await asyncio.to_thread(measure, self._store, policy, self._clock.now())
+        self._foresight = foretell(self.config, self._measured)
 
     async def watch_volumes(self) -> None:
         """Where the next segments go: the workers hear of it before they begin them."""
@@ -202,6 +216,7 @@ class Site:
             alarms=self._alarms,
             destroyed=self._destroyed,
             last_sweep_ms=self._last_sweep_ms,
+            foresight=self._foresight,
             tampered=self.tampered,
         )
 

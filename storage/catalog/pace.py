@@ -18,6 +18,15 @@ WINDOWS: Final = 7
 """A week of them: how a trend is told from a noisy day."""
 DAY_MS: Final = 86_400_000
 
+_GAPS_SQL: Final = (
+    "WITH one AS (SELECT number FROM cameras WHERE id = ?1)"
+    " SELECT max(start_wall_ms, ?2) AS begin, min(end_wall_ms, ?3) FROM gaps, one"
+    " WHERE camera = one.number AND end_wall_ms > ?2 AND +start_wall_ms < ?3"
+    " UNION ALL SELECT max(start_wall_ms, ?2), ?3 FROM gaps, one"
+    " WHERE camera = one.number AND end_boot IS NULL AND +start_wall_ms < ?3 ORDER BY begin"
+)
+"""From the interval on, as in `storage.catalog.coverage`: years of gaps before it are not looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -72,3 +81,26 @@ def windows(connection: sqlite3.Connection, camera: str) -> list[float]:
         if duration_ms:
             rates.append(size / duration_ms * DAY_MS)
     return rates
+
+
+def pinned_bytes(connection: sqlite3.Connection) -> dict[str, int]:
+    """By camera, of those that have any: what a pin keeps until it is released. Reads all that is pinned."""
+    return dict(
+        connection.execute(
+            "SELECT c.id, sum(s.bytes) FROM segments s JOIN cameras c ON c.number = s.camera WHERE s.pins > 0"
+            " GROUP BY s.camera"
+        ).fetchall()
+    )
+
+
+def gaps_ms(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int) -> int:
+    """How much of an interval of wall time no segment covers: the account is complete, so this is told by the gaps.
+
+    Gaps may lie inside each other (a pause within what is recorded), so overlaps count once.
+    """
+    spans = connection.execute(_GAPS_SQL, (camera, start_ms, end_ms))
+    missing_ms, reached_ms = 0, start_ms
+    for begin, end in spans:
+        missing_ms += max(0, end - max(begin, reached_ms))
+        reached_ms = max(reached_ms, end)
+    return missing_ms

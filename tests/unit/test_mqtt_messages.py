@@ -77,7 +77,10 @@ def payloads() -> dict[str, Payload]:
             floor_s=60,
             ceiling_s=300,
             retained_s=59.5,
+            covered_s=58.0,
             forecast_s=None,
+            full_in_s=86_400.0,
+            floor_at_risk_in_s=None,
             compliant=True,
             segments=6,
             bytes=1,
@@ -92,7 +95,10 @@ def payloads() -> dict[str, Payload]:
             free_bytes=2,
             ring_bytes=1,
             limit_bytes=2,
+            others_bytes=0,
             segments=6,
+            full_in_s=86_400.0,
+            floor_at_risk_in_s=None,
         ),
     }
 

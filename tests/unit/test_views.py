@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged import devices, health, reporting, troubles, views
+from edged import devices, foresight, health, reporting, troubles, views
 from edged.config import Config
 from edged.health import CameraState, Condition
 from edged.measure import Measurements
@@ -90,6 +90,7 @@ def overview(measured: Measurements, **changes: Any) -> views.Overview:
         alarms=(),
         destroyed=0,
         last_sweep_ms=None,
+        foresight=foresight.foretell(changes.get("config", CONFIG), measured),
     )
     return replace(known, **changes)
 
@@ -210,7 +211,7 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     assert troubles.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
     unwell = dict.fromkeys(("lobby", "spare"), views.Health(Condition(CameraState.RECORDING, ""), None, 0))
-    full = replace(overview(Measurements(NOW, (VOLUME,), several)), config=crowd, health=unwell)
+    full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
     assert set(troubles.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
     assert views.forecast_s("lobby", little) == 20 * DAY_S

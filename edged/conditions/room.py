@@ -1,0 +1,72 @@
+"""Volumes that are full, floors that will not be met, the ballast that is gone: as alarms. Pure.
+
+Texts name no figure that changes by itself; `edgectl retention` shows those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from edged.alarms import Trouble
+from edged.foresight import CRITICAL_S, WARN_S
+from edged.views import Overview
+from recorder.camera import CameraView
+from storage.answers import Severity, VolumeState, VolumeStatus
+from storage.model import GapCause
+
+PATIENCE_S: Final = 60.0
+"""Rates of the first minute are no forecast."""
+NAMED: Final = 16
+"""Cameras that are named in a text; the screens show each of them."""
+OF_THE_BOX: Final = frozenset({GapCause.DISK_FULL, GapCause.FLOOR_PROTECT, GapCause.IO_ERROR})
+"""Why cameras are not recorded through no fault of theirs."""
+_FIGURES: Final = "`edgectl retention` shows the figures"
+
+
+def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Key to trouble."""
+    for status in seen.measured.volumes:
+        if status.state is VolumeState.FULL:
+            yield f"storage.full:{status.id}", _full(status)
+    if seen.measured.ballast_owed:
+        text = "The ballast that lets a full disk be cleared is given up, or not laid out yet"
+        action = "Free space on the disk of the state directory: it is refilled by itself"
+        yield "storage.ballast", Trouble(Severity.WARNING, text, action, PATIENCE_S)
+    yield from _floors(seen)
+
+
+def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
+    """Cameras whose trouble is that of a volume, which has an alarm of its own: told once, not once for each."""
+    if not any(status.state in (VolumeState.FULL, VolumeState.AWAY) for status in seen.measured.volumes):
+        return set()
+    return {name for name, view in views.items() if view.cause in OF_THE_BOX}
+
+
+def _full(status: VolumeStatus) -> Trouble:
+    named = ", ".join(status.stopped[:NAMED])
+    more = f" and {len(status.stopped) - NAMED} more" if len(status.stopped) > NAMED else ""
+    who = f". Not recorded until there is room: {named}{more}" if status.stopped else ""
+    text = f"Volume {status.path} is full and nothing on it may be destroyed yet: {status.reason}{who}"
+    return Trouble(Severity.CRITICAL, text, "Add space or lower what is recorded")
+
+
+def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """One alarm for all cameras: they share the volumes, and it is these that are too small."""
+    foresight = seen.foresight
+    in_s = foresight.at_risk_in_s
+    if in_s is not None and in_s <= WARN_S:
+        severity = Severity.CRITICAL if in_s <= CRITICAL_S else Severity.WARNING
+        within = "three days" if in_s <= CRITICAL_S else "two weeks"
+        text = (
+            f"Floors will not be met: within {within} the volumes are full of footage that must still be kept, and "
+            "recording stops"
+        )
+        if foresight.others:
+            text += f". It would not, were it not for what others keep on {', '.join(foresight.others)}"
+        action = f"Add space, or lower bit rates; {_FIGURES}"
+        yield "retention.floor-at-risk", Trouble(severity, text, action, PATIENCE_S)
+    elif not foresight.fits:
+        text = "The floors do not fit the volumes: at the present rates they ask for more than there is room for"
+        action = f"Add space, lower bit rates or shorten floors before the volumes are full; {_FIGURES}"
+        yield "retention.floors-do-not-fit", Trouble(Severity.WARNING, text, action, PATIENCE_S)
