@@ -36,6 +36,8 @@ VERBS: Final = {
     "volume": "volume",
     "fsck": "fsck",
     "boots": "boots",
+    "pin": "pin",
+    "approve": "approve",
     "config": "verbs",
     "reload": "verbs",
     "version": "version",

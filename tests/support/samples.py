@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, ring, volumes
+from edged.documents import boots, checks, pins, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -187,6 +187,71 @@ BOOTS: Final[dict[str, Any]] = {
         },
     ],
 }
+PIN: Final[dict[str, Any]] = {
+    "id": "P-20260301-7F3K",
+    "state": "approved",
+    "cameras": ["lobby", "side-door"],
+    "start": "2026-03-01T00:05:00.000Z",
+    "end": "2026-03-01T00:35:00.000Z",
+    "case": "115-0042",
+    "ground": "investigation",
+    "reference": "北市警刑字第1150042號",
+    "placer": "chen",
+    "approver": "王主任",
+    "approved_by": "lin",
+    "placed": "2026-03-01T00:50:00.000Z",
+    "until": "2026-03-31T00:50:00.000Z",
+    "left_s": 2_592_000.0,
+    "span_s": 2_592_000.0,
+    "segments": 14,
+    "bytes": 2_163_000_000,
+    "volumes": ["5d4f0f5e-0d3b-4f6a-9d55-0d6c0c2d9c11"],
+    "adopted": False,
+    "ended": None,
+    "ended_by": None,
+    "reason": None,
+}
+PIN_COST: Final[dict[str, Any]] = {
+    "segments": 14,
+    "bytes": 2_163_000_000,
+    "new_bytes": 2_163_000_000,
+    "headroom_s": 2_160.5,
+    "cameras": [
+        {
+            "camera": "lobby",
+            "start": "2026-03-01T00:05:00.120Z",
+            "end": "2026-03-01T00:40:00.080Z",
+            "segments": 7,
+            "bytes": 1_081_500_000,
+            "coming_bytes": 0,
+        },
+        {
+            "camera": "side-door",
+            "start": None,
+            "end": None,
+            "segments": 0,
+            "bytes": 0,
+            "coming_bytes": 1_081_500_000,
+        },
+    ],
+    "volumes": [
+        {
+            "volume": "5d4f0f5e-0d3b-4f6a-9d55-0d6c0c2d9c11",
+            "path": "/srv/edged",
+            "new_bytes": 2_163_000_000,
+            "pinned_bytes": 30_000_000_000,
+            "limit_bytes": 2_000_000_000_000,
+        }
+    ],
+}
+ACT: Final[dict[str, Any]] = {
+    "id": "A-7F3K2",
+    "verb": "pin-release",
+    "sentence": "release pin P-20260301-7F3K, whose footage is then destroyed in its time: the case is closed",
+    "asked_by": "chen",
+    "asked": "2026-03-20T01:00:00.000Z",
+    "until": "2026-03-23T01:00:00.000Z",
+}
 
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     boots.Boots: BOOTS,
@@ -363,6 +428,29 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "ffmpeg": "8.1.2",
         "sqlite": "3.40.1",
     },
+    pins.PinAdd: {"schema": "edged.pin-add/1", "pin": PIN, "cost": PIN_COST},
+    pins.PinList: {
+        "schema": "edged.pin-list/1",
+        "pins": [
+            PIN,
+            PIN
+            | {
+                "id": "P-20260120-2QXB",
+                "state": "released",
+                "ground": "internal",
+                "reference": "",
+                "until": None,
+                "left_s": 0.0,
+                "ended": "2026-02-02T03:00:00.000Z",
+                "ended_by": "chen, lin",
+                "reason": "it was somebody else",
+            },
+        ],
+    },
+    pins.PinApprove: {"schema": "edged.pin-approve/1", "pin": PIN},
+    pins.PinExtend: {"schema": "edged.pin-extend/1", "act": ACT | {"verb": "pin-extend"}},
+    pins.PinRelease: {"schema": "edged.pin-release/1", "act": ACT},
+    pins.Approve: {"schema": "edged.approve/1", "done": ACT, "acts": [ACT | {"id": "A-9QWEX"}]},
     documents.Error: {
         "schema": "edged.error/1",
         "error": "there is no camera garage",

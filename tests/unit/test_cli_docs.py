@@ -28,6 +28,7 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "[[volumes]]": config_model.Volume,
     "[recording]": config_model.Recording,
     "[retention]": config_model.Retention,
+    "[pins]": config_model.Pins,
     "[[cameras]]": config_model.Camera,
     "[mqtt]": config_model.Broker,
 }

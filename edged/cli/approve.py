@@ -1,0 +1,55 @@
+"""`edgectl approve`: acts of two persons, of which this is the second."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from edged import units
+from edged.cli.address import Address
+from edged.cli.cells import clean, local, table, text
+from edged.cli.options import address_given, json_option
+from edged.cli.session import Session, checked
+from edged.documents import pins as documents
+
+
+@click.command()
+@click.argument("id", metavar="[ID]", required=False)
+@json_option
+@address_given
+def approve(address: Address, *, id: str | None, as_json: bool) -> None:  # noqa: A002 - what the person types
+    """Do what another person asked for; without ID, show what waits."""
+    session = Session(address.daemon(), as_json)
+    if id is None:
+        document = session.read(documents.Approve, "/v1/acts")
+    else:
+        word = id.strip().upper()
+        if not word.replace("-", "").isalnum() or not word.isascii():
+            raise click.UsageError(f"{units.shown(id)} is no act: edgectl approve")
+        document = checked(documents.Approve, session.daemon.post(f"/v1/acts/{word}/approve"))
+    session.print(document, lambda: screen(document, session))
+
+
+def screen(document: documents.Approve, session: Session) -> RenderableType:
+    done = [Text(f"Done: {clean(document.done.sentence)}")] if document.done is not None else []
+    if not document.acts:
+        return Group(*done, *([] if done else [Text("Nothing waits for a second person.")]))
+    waiting = table("Act", "What", "Asked by", "Asked", "Waits until", folds=(1,))
+    for act in document.acts:
+        waiting.add_row(
+            text(act.id, "bold"),
+            text(act.sentence),
+            text(act.asked_by),
+            local(act.asked, session.zone),
+            local(act.until, session.zone),
+        )
+    return Group(*done, waiting)
+
+
+def next_step(act: documents.Act) -> Text:
+    """What the first person is told."""
+    return Text(
+        f"{act.id} waits: {clean(act.sentence)}.\n"
+        f"Now another person than {clean(act.asked_by)}: edgectl approve {act.id}"
+    )
