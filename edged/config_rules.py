@@ -7,9 +7,7 @@ hide the others: what cannot be read is skipped here, because the model has alre
 from __future__ import annotations
 
 import itertools
-import os
 import ssl
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,13 +16,10 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from edged import config_model, secrets, units
+from edged import config_model, config_room, secrets, units
 from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
-
-MIN_BYTES_PER_SECOND: Final = 32_000
-"""256 kbit/s: a camera that sends less shows no face. Below it a floor cannot be held whatever the camera."""
 
 PINS: Final = config_model.Pins()
 """What holds where the file says nothing."""
@@ -65,85 +60,7 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
         findings.warn(
             ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
         )
-    state = _nearest(config.paths.state)
-    for index, volume in enumerate(config.volumes):
-        _warn_of_volume(findings, index, volume, config.paths.state, state)
-    _warn_of_floors(findings, config)
-
-
-def _warn_of_volume(
-    findings: Findings, index: int, volume: config_model.Volume, state: Path, at: os.stat_result | None
-) -> None:
-    here = _status(volume.path)
-    if here is None:
-        return
-    if not stat.S_ISDIR(here.st_mode):
-        findings.warn(
-            ("volumes", index, "path"), "is not a directory: nothing can be recorded there", "the mount point of a disk"
-        )
-        return
-    if at is not None and here.st_dev == at.st_dev:
-        findings.warn(
-            ("volumes", index, "path"),
-            f"lies on the same file system as {state}: a full disk stops both",
-            "a file system of its own",
-        )
-    total = _total(volume.path)
-    if total is not None and volume.spec().reserve_of(total) >= total:
-        findings.warn(
-            ("volumes", index, "reserve"),
-            f"the disk has {units.format_size(total)} in all: nothing would ever be recorded there",
-            'a smaller one, such as reserve = "5%"',
-        )
-
-
-def _warn_of_floors(findings: Findings, config: Config) -> None:
-    rooms = [_room(volume) for volume in config.volumes]
-    floors_s = sum(config.bounds(camera.id).floor_s for camera in config.cameras if camera.enabled)
-    if None in rooms or not floors_s:
-        return
-    total = sum(room or 0 for room in rooms)
-    if total / floors_s < MIN_BYTES_PER_SECOND:
-        findings.warn(
-            ("retention", "min"),
-            f"the volumes have room for {units.format_size(total)}, which leaves each camera "
-            f"{total / floors_s * 8 / 1000:.0f} kbit/s to hold its floor",
-            "a larger max_bytes or disk, a shorter min, or fewer cameras",
-        )
-
-
-def _room(volume: config_model.Volume) -> int | None:
-    """How much edged may ever keep there; None while nobody can tell (the disk is not mounted yet)."""
-    total = _total(volume.path)
-    if total is None:
-        return volume.max_bytes
-    left = max(0, total - volume.spec().reserve_of(total))
-    return left if volume.max_bytes is None else min(volume.max_bytes, left)
-
-
-def _total(path: Path) -> int | None:
-    """Bytes of the file system of a directory; None where there is none, or this user may not look."""
-    here = _status(path)
-    if here is None or not stat.S_ISDIR(here.st_mode):
-        return None
-    try:
-        space = os.statvfs(path)
-    except OSError:
-        return None
-    return space.f_blocks * space.f_frsize
-
-
-def _status(path: Path) -> os.stat_result | None:
-    """None where there is nothing, or this user may not look."""
-    try:
-        return path.stat()
-    except OSError:
-        return None
-
-
-def _nearest(path: Path) -> os.stat_result | None:
-    """Of the path, or of the nearest directory above it that exists."""
-    return next(filter(None, map(_status, (path, *path.parents))), None)
+    config_room.warn_of_volumes(findings.warn, config)
 
 
 def _tables(raw: Raw, key: str) -> Iterator[tuple[int, Raw]]:

@@ -32,8 +32,31 @@ def test_floors_that_cannot_fit_are_warned_of(tmp_path: Path) -> None:
     assert not found
     (warning,) = warnings
     assert warning.key == "retention.min"
-    assert "leaves each camera 93 kbit/s" in warning.problem
-    assert checked(tmp_path, text.replace("1GB", "10GB")) == ([], [])
+    assert "ask for 21.6 GB, at an assumed 2 Mbit/s a camera" in warning.problem
+    assert "room for 1.00 GB" in warning.problem
+    assert checked(tmp_path, text.replace("1GB", "22GB")) == ([], [])
+
+
+def test_what_is_expected_of_a_camera_says_what_it_will_take(tmp_path: Path) -> None:
+    text = SMALL + "[[volumes]]\npath = '/nowhere'\nmax_bytes = '40GB'\n"
+    for name, expect in (("a", "width = 1920, height = 1080, fps = 25"), ("b", "fps = 5"), ("c", "audio = true")):
+        text += f"[[cameras]]\nid = '{name}'\nurl = 'test://'\nexpect = {{ {expect} }}\n"
+    (warning,) = checked(tmp_path, text)[1]
+    assert "ask for 75.3 GB, at an assumed 0.8 to 4.1 Mbit/s a camera" in warning.problem
+    assert checked(tmp_path, text.replace("40GB", "76GB")) == ([], [])
+
+
+def test_two_volumes_of_one_disk_have_its_room_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk_of(30_000_000_000, monkeypatch)
+    (tmp_path / "v").mkdir()
+    (tmp_path / "w").mkdir()
+    text = SMALL + "".join(f"[[cameras]]\nid = '{name}'\nurl = 'test://'\n" for name in "ab")
+    text += "".join(f"[[volumes]]\npath = '{tmp_path}/{name}'\nreserve = '0%'\n" for name in "vw")
+    (warning,) = [warning for warning in checked(tmp_path, text)[1] if warning.key == "retention.min"]
+    assert "room for 30.0 GB" in warning.problem
+    capped = text.replace("reserve", "max_bytes = '10GB'\nreserve")
+    (warning,) = [warning for warning in checked(tmp_path, capped)[1] if warning.key == "retention.min"]
+    assert "room for 20.0 GB" in warning.problem
 
 
 def test_unknown_room_is_not_guessed_at(tmp_path: Path) -> None:
@@ -64,12 +87,12 @@ def volume(folder: Path, path: Path, **keys: str) -> tuple[list[Problem], list[P
 
 def disk_of(total_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     space = SimpleNamespace(f_blocks=total_bytes // 4096, f_frsize=4096)
-    monkeypatch.setattr("edged.config_rules.os.statvfs", lambda _: space)
+    monkeypatch.setattr("edged.config_room.os.statvfs", lambda _: space)
 
 
 def test_room_is_what_the_disk_has_even_with_max_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk_of(10_000_000_000, monkeypatch)
-    found, warnings = volume(tmp_path, tmp_path, max_bytes="2TB", reserve="9GB")
+    disk_of(100_000_000_000, monkeypatch)
+    found, warnings = volume(tmp_path, tmp_path, max_bytes="2TB", reserve="99GB")
     assert not found
     (floor,) = [warning for warning in warnings if warning.key == "retention.min"]
     assert "room for 1.00 GB" in floor.problem
@@ -96,5 +119,5 @@ def test_a_place_that_may_not_be_looked_at_is_not_guessed_at(tmp_path: Path, mon
     def refuse(path: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("edged.config_rules.Path.stat", refuse)
+    monkeypatch.setattr("edged.config_room.Path.stat", refuse)
     assert volume(tmp_path, tmp_path / "v") == ([], [])
