@@ -12,6 +12,7 @@ from typing import Final
 from edged import steadiness
 from edged.steadiness import Steadiness
 from storage.answers import CameraUsage, Coverage, VolumeStatus
+from storage.boots import Doubt
 from storage.model import Moment, Segment
 from storage.pins.words import Standing
 from storage.retention import Policy
@@ -42,6 +43,8 @@ class Measurements:
     """Those that last."""
     pin_troubles: Mapping[str, str] = field(default_factory=dict)
     """By pin: what of it is not on the disk as it should be."""
+    doubts: tuple[Doubt, ...] = ()
+    """Boots before which the box may have been off for longer than is proven."""
     steadiness: dict[str, Steadiness] = field(default_factory=dict)
     """Of the configured cameras, these last minutes."""
 
@@ -65,6 +68,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         ring=store.ring.view(policy),
         coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
         oldest=oldest,
+        doubts=store.boots.doubts(),
         pins=tuple(store.pins.standing()),
         pin_troubles=store.pins.troubles,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},

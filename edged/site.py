@@ -23,7 +23,7 @@ from storage.answers import AlarmRow, SweepReport
 from storage.catalog.findings import Tampered
 from storage.clock import Clock
 from storage.model import Bounds
-from storage.retention import Policy
+from storage.retention import Policy, Reason
 from storage.store import Store
 
 log = logging.getLogger("edged.site")
@@ -60,6 +60,7 @@ class Site:
         self._alarms: tuple[AlarmRow, ...] = ()
         self._destroyed = 0
         self._last_sweep_ms: int | None = None
+        self._ceiling_unproven = False
         self._unmoved: tuple[str, ...] = ()
         self.recovering = True
         self.tampered: tuple[Tampered, ...] = ()
@@ -181,6 +182,7 @@ class Site:
         """Remember what a sweep did, for whoever asks; what could not be removed is told once."""
         self._destroyed += report.destroyed
         self._last_sweep_ms = self._clock.now().wall_ms
+        self._ceiling_unproven = report.kept.get(Reason.CEILING_UNPROVEN, 0) > 0
         for words in report.failed:
             if words not in self._unmoved:
                 log.error("footage past its time could not be removed: %s", words)
@@ -216,6 +218,7 @@ class Site:
             alarms=self._alarms,
             destroyed=self._destroyed,
             last_sweep_ms=self._last_sweep_ms,
+            ceiling_unproven=self._ceiling_unproven,
             foresight=self._foresight,
             tampered=self.tampered,
         )

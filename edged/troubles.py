@@ -11,7 +11,7 @@ from typing import Final
 
 from edged import devices
 from edged.alarms import Trouble
-from edged.conditions import pins, ring, room, tamper, volumes
+from edged.conditions import pins, ring, room, tamper, time, volumes
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
@@ -53,6 +53,7 @@ def troubles(
             *_broker(seen),
             *_clock(seen, stepped_at_ms),
             *ring.troubles(seen),
+            *time.troubles(seen),
             *pins.troubles(seen),
             *room.troubles(seen),
             *volumes.troubles(seen),

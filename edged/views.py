@@ -76,6 +76,8 @@ class Overview:
     destroyed: int
     last_sweep_ms: int | None
     foresight: Foresight = field(default_factory=Foresight)
+    ceiling_unproven: bool = False
+    """The last sweep met footage that may be past its ceiling, and kept it."""
     tampered: Sequence[Tampered] = ()
     """Volumes with files that are not as they were left."""
 

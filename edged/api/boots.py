@@ -9,12 +9,12 @@ from typing import Final
 
 from aiohttp import web
 
-from edged import bootviews, exits, units
+from edged import bootviews, units
 from edged.acts import Acts, Kind
-from edged.api.base import Refusal, answer, asked, caller
+from edged.api.base import answer, asked, caller
+from edged.api.orders import carried_out
 from edged.documents import boots as documents
 from storage.acts import Act, Arguments, Deed, Person
-from storage.errors import OrderRefused, UnknownId
 from storage.store import Store
 
 ATTEST: Final = "boots attest"
@@ -29,13 +29,13 @@ def routes(store: Store, acts: Acts) -> Sequence[web.RouteDef]:
     async def attest(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.AttestAsked)
         arguments: Arguments = wanted.model_dump()
-        try:
-            await asyncio.to_thread(store.boots.check, wanted.boot, wanted.off_ms)
-            act = await asyncio.to_thread(acts.ask, ATTEST, arguments, caller(request))
-        except UnknownId as error:
-            raise Refusal(error.what, error.action, exits.USAGE, 404) from None
-        except OrderRefused as error:
-            raise Refusal(error.what, error.action, exits.FAILED) from None
+        who = caller(request)
+
+        def work() -> Act:
+            store.boots.check(wanted.boot, wanted.off_ms)
+            return acts.ask(ATTEST, arguments, who)
+
+        act = await carried_out(work)
         action = f"a second person types: edgectl approve {act.id}"
         return answer(documents.Attest(act=act.id, sentence=sentence(arguments), action=action))
 

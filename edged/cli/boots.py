@@ -23,13 +23,14 @@ SAME_S = 60.0
 @click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
-def boots(context: click.Context, *, as_json: bool) -> None:
+@address_given
+def boots(address: Address, context: click.Context, *, as_json: bool) -> None:
     """Each boot of the box, how long it was off before, and on whose word."""
     if context.invoked_subcommand is not None:
         if as_json:
             raise click.UsageError(f"write it as: edgectl boots {context.invoked_subcommand} --json")
         return
-    session = Session(context.find_object(Address).daemon(), as_json)
+    session = Session(address.daemon(), as_json)
     document = session.read(documents.Boots, "/v1/boots")
     session.print(document, lambda: screen(document))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.ages import age
+from storage.ages import History
 from storage.answers import CameraUsage
 from storage.catalog.boots import boots
 from storage.catalog.rows import GAP_SQL, SEGMENT_SQL, SegmentRow, gap_row, segment_by_seq, segment_row
@@ -98,16 +98,16 @@ def _page(limit: int) -> int:
     return max(0, min(limit, PAGE_MAX))
 
 
-def usage(connection: sqlite3.Connection, now: Point) -> list[CameraUsage]:
+def usage(connection: sqlite3.Connection, now: Point, lead_us: int | None = None) -> list[CameraUsage]:
     """Each camera that was ever enrolled, from counters and the heads of indexes."""
-    history = boots(connection)
+    history = History(boots(connection), now.boot, now.boottime_ms, lead_us)
     answers = []
     for number, name, count, size in connection.execute(
         "SELECT c.number, c.id, coalesce(sum(h.segments), 0), coalesce(sum(h.bytes), 0)"
         " FROM cameras c LEFT JOIN holdings h ON h.camera = c.number GROUP BY c.number ORDER BY c.id"
     ).fetchall():
         oldest = oldest_of(connection, number)
-        old = None if oldest is None else age(history, oldest.start.boot, oldest.start.boottime_ms, *_clock(now))
+        old = None if oldest is None else history.age(oldest.start.boot, oldest.start.boottime_ms)
         answers.append(
             CameraUsage(
                 camera=name,
@@ -217,10 +217,6 @@ def boot_that_ran(connection: sqlite3.Connection, boot_id: str, boottime_ms: int
         "SELECT max(number) FROM boots WHERE boot_id = ? AND ran_ms >= ?", (boot_id, boottime_ms)
     ).fetchone()
     return None if row[0] is None else int(row[0])
-
-
-def _clock(now: Point) -> tuple[int, int]:
-    return now.boot, now.boottime_ms
 
 
 def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
