@@ -43,6 +43,7 @@ class Held:
     pool: Pool
     life: Life
     ballast: Ballast
+    node: str
     _undo: ExitStack
 
     def release(self) -> None:
@@ -64,7 +65,7 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) ->
         begin = partial(runs.begin_run, boot_id=clock.boot_id, reading=read(clock))
         life = database.submit(begin).result(PATIENCE_S)
         reach(Step.START_RUN)
-        return Held(database, pool, life, ballast, undo.pop_all())
+        return Held(database, pool, life, ballast, node, undo.pop_all())
 
 
 def lock(state: Path) -> int:

@@ -40,7 +40,9 @@ from storage.failpoints import Step, reach_after
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.pins.desk import Pins
 from storage.pins.placing import Box
+from storage.repair.books import Books
 from storage.repair.checks import Checks
+from storage.repair.compare import Fault
 from storage.repair.salvage import Salvager
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
@@ -48,7 +50,7 @@ from storage.ring.pacer import Pacer
 from storage.ring.ring import Ring
 from storage.ring.sweep import Configured, Sweeper
 from storage.volumes.disks import Disks
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.volume import Volume, VolumeSpec
 
 __all__ = [
     "AlarmRow",
@@ -344,7 +346,7 @@ class Store:
     def usage(self) -> list[CameraUsage]:
         """Each camera that was ever enrolled, configured or not, with footage or without. From counters, cheap."""
         now = self._point(self._clock.now())
-        return self._database.read(partial(queries.usage, now=now))
+        return self._database.read(partial(queries.usage, now=now, lead_us=self._clock.lead_us()))
 
     def raise_alarm(self, key: str, severity: Severity, text: str, action: str) -> Future[bool]:
         """The condition holds; True when it did not before. Raised again: its words are brought up to date."""

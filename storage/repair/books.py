@@ -1,0 +1,78 @@
+"""The desk of mirror and rebuild: what the store and the daemon ask of them. Blocking, thread-safe, decides nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from storage.catalog import mirroring
+from storage.clock import Clock
+from storage.errors import DatabaseCorrupt
+from storage.opening import Held
+from storage.repair import loss
+from storage.repair.compare import Fault
+from storage.repair.mirror import Mirror
+from storage.repair.rebuild import Progress, Rebuilder, RebuildReport
+from storage.repair.salvage import Salvager
+from storage.volumes.volume import Volume
+
+
+class Books:
+    """Of one store."""
+
+    def __init__(
+        self,
+        held: Held,
+        clock: Clock,
+        salvager: Salvager,
+        note: Callable[[Sequence[Fault]], int],
+        stop: threading.Event,
+    ) -> None:
+        self._database = held.database
+        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present)
+        self._rebuilder = Rebuilder(held.database, held.life, clock, held.pool.present, salvager, note, stop)
+        self._rebuilder.settle_bare(held.pool.opened)
+        self._broken = threading.Lock()
+        self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
+        self._database.on_damage = self._damaged
+
+    def start(self) -> None:
+        """Mirror from now on."""
+        self._mirror.start()
+
+    def stop(self, *, last_round: bool) -> None:
+        """With a last round where the store closes in order."""
+        self._mirror.stop(last_round=last_round)
+
+    def mirror_now(self) -> None:
+        """Not in the next second, but now."""
+        self._mirror.round()
+
+    def ready(self, volume: str) -> bool:
+        """What lies on the volume is known: before that nothing there is destroyed (S13)."""
+        return self._rebuilder.ready(volume)
+
+    def known(self) -> dict[str, Volume]:
+        """Volumes that are there and of which everything is known."""
+        return self._rebuilder.known()
+
+    def waiting(self) -> list[str]:
+        """Volumes that are there and have to be gone through."""
+        return self._rebuilder.waiting()
+
+    def last_rebuild(self) -> mirroring.Rebuild | None:
+        """The last time that the database was begun anew."""
+        return self._rebuilder.last()
+
+    def rebuild(self, progress: Progress | None = None, *, everything: bool = False) -> RebuildReport:
+        """Go through volumes that are not known, or through all. Own thread; ends early when edged stops."""
+        return self._rebuilder.round(progress, everything=everything)
+
+    def when_damaged(self, whom: Callable[[DatabaseCorrupt], Any]) -> None:
+        """`whom` hears, in any thread and once, that the database is broken and that the next start makes it anew."""
+        self._whom = whom
+
+    def _damaged(self, error: DatabaseCorrupt) -> None:
+        if self._broken.acquire(blocking=False) and loss.suspect(self._database.path, error):
+            self._whom(error)
