@@ -24,13 +24,13 @@ UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble."""
     for standing in seen.measured.pins:
-        yield from _of(standing)
+        yield from of(standing)
     for pin_id, words in seen.measured.pin_troubles.items():
         text = f"Pin {pin_id} is not on the disk as it should be: {words}"
         yield f"pin.unfiled:{pin_id}", Trouble(Severity.WARNING, text, "Check the disk; edged goes on trying")
 
 
-def _of(standing: Standing) -> Iterator[tuple[str, Trouble]]:
+def of(standing: Standing) -> Iterator[tuple[str, Trouble]]:
     pin = standing.pin
     waits = pin.state is PinState.PROVISIONAL
     if waits and pin.adopted:
