@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from storage.catalog.ledger import Leaf
 from storage.catalog.queries import PAGE_MAX
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
 from storage.layout import final_name, parse_segment_name
 
 UNSOUND_MAX = 20
 """Faults of the file that are named: the first says what to do."""
+_MUST = "p.linked = 1 AND n.state IN ('provisional', 'approved')"
+"""A pin that ended takes its links away before its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Claimed:
     held: int = 0
     """As they are."""
     linked: int = 0
-    """As far as they have linked its file."""
+    """As far as they last and have linked its file."""
 
 
 def rows_after(
@@ -49,7 +52,8 @@ def rows_after(
     held = {
         segment: counts
         for segment, *counts in connection.execute(
-            "SELECT segment, count(*), sum(linked) FROM pinned WHERE segment > ? AND segment <= ? GROUP BY segment",
+            f"SELECT p.segment, count(*), sum({_MUST}) FROM pinned p JOIN pins n ON n.number = p.pin"  # noqa: S608
+            " WHERE p.segment > ? AND p.segment <= ? GROUP BY p.segment",
             (after, ids[-1][0]),
         )
     }
@@ -103,11 +107,20 @@ def rows_of_day(connection: sqlite3.Connection, volume: str, directory: PurePosi
 
 def _with_pins(connection: sqlite3.Connection, row: SegmentRow) -> Claimed:
     counts = connection.execute(
-        "SELECT pins, (SELECT count(*) FROM pinned WHERE segment = id),"
-        " (SELECT count(*) FROM pinned WHERE segment = id AND linked = 1) FROM segments WHERE id = ?",
+        "SELECT s.pins, count(p.pin), coalesce(sum("  # noqa: S608  (constants)
+        f"{_MUST}), 0) FROM segments s LEFT JOIN pinned p ON p.segment = s.id LEFT JOIN pins n ON n.number = p.pin"
+        " WHERE s.id = ? GROUP BY s.id",
         (row.id,),
     ).fetchone()
     return Claimed(row, *counts)
+
+
+def sidecars(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Volume and pin of each sidecar that must lie on a volume."""
+    return connection.execute(
+        "SELECT v.id, n.id FROM pin_volumes p JOIN pins n ON n.number = p.pin JOIN volumes v ON v.number = p.volume"
+        " WHERE p.version > 0 AND n.state IN ('provisional', 'approved') ORDER BY v.id, n.id"
+    ).fetchall()
 
 
 def size_of_ring(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -180,17 +193,14 @@ def volumes_with_footage(connection: sqlite3.Connection) -> dict[str, str]:
 def hole_in_leaves(connection: sqlite3.Connection, after: int) -> tuple[int | None, int | None]:
     """Of one page of leaves: the number that is missing first, and the last number read (None at the end)."""
     expected = after + 1
-    numbers = [
-        row[0]
-        for row in connection.execute(
-            "SELECT number FROM leaves WHERE number > ? ORDER BY number LIMIT ?", (after, PAGE_MAX)
-        )
-    ]
-    for number in numbers:
-        if number != expected:
+    found = connection.execute(
+        "SELECT number, kind FROM leaves WHERE number > ? ORDER BY number LIMIT ?", (after, PAGE_MAX)
+    ).fetchall()
+    for number, kind in found:
+        if number != expected and kind != Leaf.REBUILT:  # which leaves room for what could not be read
             return expected, number
-        expected += 1
-    return None, numbers[-1] if numbers else None
+        expected = number + 1
+    return None, found[-1][0] if found else None
 
 
 def unsound(connection: sqlite3.Connection, *, thorough: bool) -> list[str]:

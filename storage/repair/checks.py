@@ -24,11 +24,12 @@ from storage.clock import Clock
 from storage.errors import StoreBusy
 from storage.files.idle import become_idle
 from storage.model import Bounds
+from storage.repair import copies
 from storage.repair.compare import FOUND, QUARANTINE_SUFFIX, Fault, Kind, is_segment
 from storage.repair.fsck import Fsck, Report, Scope, Site
 from storage.repair.look import Disk, Looker, Stopped, look_at, names
 from storage.repair.rescan import Round
-from storage.repair.tamper import Look, Touched, how_closely
+from storage.repair.tamper import Look, Touched, aim, how_closely
 
 PAUSE_SHARE: Final = 2.0
 """After each stretch of work on a disk so many times as long is waited: at most a third of the disk is ours."""
@@ -77,15 +78,16 @@ class Checks:
             disks = self._present()
             for one in touched:
                 disk = disks.get(one.volume)
-                look = how_closely(one.relative, one.what, directory=one.directory)
+                relative = aim(one.relative)
+                look = how_closely(relative, one.what, directory=one.directory)
                 if disk is None or look is Look.NONE:
                     continue
                 with _lenient():
                     if look is Look.CAMERA:
-                        new += sum(self._day(disk, day) for day, _ in names(disk, one.relative))
+                        new += sum(self._day(disk, day) for day, _ in names(disk, relative))
                     elif look is Look.DAY:
-                        new += self._day(disk, one.relative)
-                    new += self._name(disk, one.relative, deep=look is Look.DEEP)
+                        new += self._day(disk, relative)
+                    new += self._name(disk, relative, deep=look is Look.DEEP)
         return new
 
     def _day(self, disk: Disk, day: PurePosixPath) -> int:
@@ -99,8 +101,8 @@ class Checks:
 
     def _name(self, disk: Disk, relative: PurePosixPath, *, deep: bool) -> int:
         faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
-        if any(fault.kind in (Kind.APPEARED, Kind.STRANGE) for fault in faults):
-            self._database.submit(lambda _: None).result()  # its row may be on its way to the writer
+        if any(fault.kind in (Kind.APPEARED, Kind.STRANGE, Kind.PIN) for fault in faults):
+            self._database.submit(_nothing, yielding=True).result()  # its row may be on its way to the writer
             faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
         new = self.enter(faults)
         if any(fault.kind is Kind.APPEARED for fault in faults) and is_segment(relative.name):
@@ -214,6 +216,7 @@ class Checks:
                 os.geteuid(),
                 configured,
                 live=True,
+                more=(copies.sidecars, copies.mirrors),
             )
             report = Fsck(site, scope, pace=lambda s: wait(pause_after(s)), progress=progress, wait=wait).run()
             self.enter(report.faults)
@@ -234,6 +237,10 @@ class Checks:
     def _pause(self, worked_s: float) -> None:
         if self._stop.wait(pause_after(worked_s)):
             raise Stopped
+
+
+def _nothing(_connection: object) -> None:
+    """A fact that waits its turn and is none."""
 
 
 def pause_after(worked_s: float) -> float:

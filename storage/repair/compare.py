@@ -26,7 +26,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Kind(StrEnum):
-    """What can be wrong. The first eight are of a file."""
+    """What can be wrong. The first nine are of a file."""
 
     MISSING = "missing"
     SIZE = "size"
@@ -38,8 +38,9 @@ class Kind(StrEnum):
     MODE = "mode"
     LINK = "link"
     UNREADABLE = "unreadable"
-    IDENTITY = "identity"
     PIN = "pin"
+    """It lacks a link that should hold it, or is miscounted."""
+    IDENTITY = "identity"
     COUNTER = "counter"
     FLOOR = "floor"
     CEILING = "ceiling"
@@ -76,7 +77,7 @@ _PROMISES: Final = {
 
 
 FOUND: Final = frozenset(
-    {Kind.MISSING, Kind.SIZE, Kind.CONTENT, Kind.APPEARED, Kind.STRANGE, Kind.LINK, Kind.UNREADABLE}
+    {Kind.MISSING, Kind.SIZE, Kind.CONTENT, Kind.APPEARED, Kind.STRANGE, Kind.LINK, Kind.UNREADABLE, Kind.PIN}
 )
 """What becomes a finding with leaf and alarm; of the rest only `fsck` tells."""
 

@@ -92,8 +92,8 @@ class Site:
     configured: Mapping[str, Bounds]
     live: bool = False
     """Rows and files may change meanwhile."""
-    more: Sequence[Callable[[Site], Iterator[Fault]]] = ()
-    """Checks of other rooms: pins, mirror."""
+    more: Sequence[Callable[[Site, Level, Pace], Iterator[Fault]]] = ()
+    """Checks of what lies beside the footage (`storage.repair.copies`)."""
 
 
 Progress = Callable[[Mapping[str, Any]], None]
@@ -130,7 +130,7 @@ class Fsck:
             for check in (self._database, self._leaves, self._counters):
                 self._take(check())
             for more in self._site.more:
-                self._take(more(self._site))
+                self._take(more(self._site, self._scope.level, self._pace))
         self._take(self._chains())
         self._take(self._volumes())
         self._rows()

@@ -25,6 +25,7 @@ from storage.errors import DatabaseDamaged, StateLocked, StateUnusable
 from storage.files.segmentfile import read_identity
 from storage.model import Bounds
 from storage.opening import DATABASE_NAME, LOCK_NAME
+from storage.repair import copies
 from storage.repair.fsck import Site
 
 T = TypeVar("T")
@@ -90,7 +91,8 @@ def opened(state: Path, clock: Clock, configured: Mapping[str, Bounds]) -> Itera
             number = 1 if last is None else last.number + (last.boot_id != clock.boot_id)
             return History(known, number, now.boottime_ms, clock.lead_us())
 
-        yield Site(read, disks, clock.now().wall_ms, history, os.geteuid(), configured)
+        more = (copies.sidecars, copies.mirrors)
+        yield Site(read, disks, clock.now().wall_ms, history, os.geteuid(), configured, more=more)
 
 
 def _locked(state: Path) -> int:

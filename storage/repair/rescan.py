@@ -30,8 +30,8 @@ ROWS_MAX: Final = 5000
 """Looked at in a round at the most: 20 million rows in 12 h, 10 s a round."""
 DIRECTORIES: Final = 16
 """Of days, in a round: 64 cameras × 365 days in 4 h."""
-SLACK_MS: Final = 60_000
-"""A file is closed, synced and renamed after its last picture; what changed later than this is read."""
+SLACK_MS: Final = 5_000
+"""A file is synced and renamed so soon after its last picture; what changed later than this is read once."""
 
 Judge = Callable[[Disk, PurePosixPath, bool], None]
 """Looks at a name that seems wrong, its content too where asked, and enters what it finds."""

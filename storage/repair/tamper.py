@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import PurePosixPath
 
-from storage.layout import PART_SUFFIX
-from storage.repair.compare import OUR_NAMES, is_day
+from storage.layout import PART_SUFFIX, parse_segment_name, segment_path
+from storage.repair.compare import OUR_NAMES, PINS_NAME, QUARANTINE_SUFFIX, is_day
 
 
 class Touch(StrEnum):
@@ -57,11 +57,22 @@ class Touched:
         return Touched(self.volume, self.relative, self.what | {what}, self.directory)
 
 
+def aim(relative: PurePosixPath) -> PurePosixPath:
+    """The name to look at: of a pin's link, the segment that it holds."""
+    if relative.parts[0] != PINS_NAME or len(relative.parts) != 3:
+        return relative
+    camera, _, name = relative.name.partition("_")
+    parsed = parse_segment_name(name.removesuffix(QUARANTINE_SUFFIX))
+    if not camera or parsed is None:
+        return relative
+    return segment_path(camera, *parsed).with_name(name)
+
+
 def how_closely(relative: PurePosixPath, what: Collection[Touch], *, directory: bool) -> Look:
     """Which look an event is worth."""
     depth = len(relative.parts)
     if relative.parts[0] in OUR_NAMES:
-        return Look.NONE  # the volume's identity is looked at each second; pins and mirror are checked as a whole
+        return Look.NONE  # the volume's identity is looked at each second, mirror and sidecars by fsck
     if directory:
         days = {1: Look.CAMERA, 2: Look.DAY if is_day(relative.name) else Look.SHALLOW}
         return days.get(depth, Look.SHALLOW)

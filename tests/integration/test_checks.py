@@ -152,6 +152,19 @@ def test_a_catalog_that_contradicts_itself_is_found(office: Office, sql: str, fo
     assert found in kinds(office, Level.SIZE)
 
 
+def test_a_mirror_that_was_changed(office: Office) -> None:
+    office.segment("lobby")
+    office.store.close()
+    (mirror,) = (office.disk / ".ledger").glob("*.jsonl")
+    with offline.opened(office.state, office.clock, {}) as site:
+        assert Fsck(site, Scope(Level.HASH)).run().faults == []
+    text = mirror.read_text()
+    mirror.write_text(text.replace('"seq":1', '"seq":2', 1))
+    assert mirror.read_text() != text
+    with offline.opened(office.state, office.clock, {}) as site:
+        assert [fault.kind for fault in Fsck(site, Scope(Level.HASH)).run().faults] == [Kind.MIRROR]
+
+
 def test_past_its_ceiling_and_still_there(office: Office) -> None:
     office.segment("lobby")
     office.clock.tick((300 + 3600) * 1000 - 3000)

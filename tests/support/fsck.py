@@ -1,0 +1,25 @@
+"""The end of every run: the same `edgectl fsck --level hash` that users get, with the daemon up or down."""
+
+from __future__ import annotations
+
+from edged import exits
+from edged.documents.checks import Fsck
+from tests.support.daemon import Daemon
+
+
+def fsck(edged: Daemon, *options: str) -> Fsck:
+    """What it finds."""
+    answer = edged.ctl("fsck", "--level", "hash", *options)
+    if answer.code not in (exits.OK, exits.FAILED) or answer.document is None:
+        raise AssertionError(f"edgectl fsck ended with {answer.code}: {answer.stdout}{answer.stderr}")
+    document = Fsck.model_validate(answer.document)
+    if document.clean != (answer.code == exits.OK):
+        raise AssertionError(f"edgectl fsck ended with {answer.code} and says clean={document.clean}")
+    return document
+
+
+def fsck_clean(edged: Daemon) -> None:
+    """No promise is broken."""
+    found = [f"{one.promise} {one.kind} {one.where}: {one.what}" for one in fsck(edged).findings]
+    if found:
+        raise AssertionError("fsck: " + "\n".join(found))
