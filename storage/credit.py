@@ -15,8 +15,9 @@ from typing import Final
 DAY_MS: Final = 86_400_000
 WEEK_MS: Final = 7 * DAY_MS
 """More than this no clock proves, only two people (design §4)."""
-SYNC_SLACK_MS: Final = 1000
-"""Two synchronised readings, each wrong by at most STEP_MS."""
+SYNC_SLACK_MS: Final = 32_000
+"""Two synchronised readings: the kernel calls a clock synchronised until it may be wrong by 16 s (hours after the last
+word from a server)."""
 DRIFT_PPM: Final = 500
 """What boottime may be off by where nothing synchronises it: a bad crystal, or a time daemon that still slews."""
 RTC_SLACK_MS: Final = 2000

@@ -39,7 +39,7 @@ DAY: Final = 24 * HOUR
 YEARS: Final = st.integers(-3 * 365 * DAY, 3 * 365 * DAY)
 SPANS: Final = st.integers(1, 40 * DAY) | st.integers(1, HOUR)
 PPM: Final = st.integers(-DRIFT_PPM, DRIFT_PPM)
-SYNC_ERROR: Final = st.integers(-500, 500)
+SYNC_ERROR: Final = st.integers(-16_000, 16_000)
 ROUNDING_MS: Final = 3
 """Clocks are read in whole milliseconds, two at a time."""
 
@@ -60,7 +60,7 @@ class Recorded:
 
 @dataclass
 class Box:
-    """The clocks of a box, all driven by true time. A time daemon keeps the wall clock within half a second."""
+    """The clocks of a box, all driven by true time. A time daemon keeps the wall clock within 16 s."""
 
     rtc: bool
     true_us: int = BEGAN_MS * 1000
