@@ -158,6 +158,7 @@ def fill_by_sql(folder: Path, size: Size) -> None:
         db.execute("UPDATE holdings SET segments = ?1, bytes = ?1 * ?2", (size.each, BYTES))
         db.execute(_CAMERAS, {"each": size.each, "ms": SEGMENT_MS, "wall": WALL_MS})
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    subprocess.run(["/usr/bin/sync", "-f", str(folder)], check=True)  # or the first to commit would pay for it
 
 
 _LIKE: Final = """

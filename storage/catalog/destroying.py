@@ -15,7 +15,7 @@ from storage.catalog import facts, leaves
 from storage.catalog.boots import boots
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.queries import PAGE_MAX
-from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
 from storage.catalog.runs import Point
 from storage.model import Bounds
 
@@ -67,7 +67,6 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
         "volume": row.volume,
         "start": leaves.point(connection, row.start),
         "duration_ms": row.duration_ms,
-        "end_wall_ms": row.end.wall_ms,
         "bytes": row.bytes,
         "sha256": row.sha256.hex() if row.sha256 else "",
     }
@@ -156,8 +155,11 @@ def condemned(connection: sqlite3.Connection, segment: int) -> str | None:
 
 def any_by_seq(connection: sqlite3.Connection, camera: str, seq: int) -> SegmentRow | None:
     """The segment with this number, or the file of that number that is set aside."""
+    found = segment_by_seq(connection, camera, seq)
+    if found is not None:
+        return found
     row = connection.execute(
-        SEGMENT_SQL + "WHERE c.id = ? AND s.seq = ? ORDER BY s.name IS NOT NULL LIMIT 1", (camera, seq)
+        SEGMENT_SQL + "WHERE s.name IS NOT NULL AND c.id = ? AND s.seq = ? LIMIT 1", (camera, seq)
     ).fetchone()
     return None if row is None else segment_row(row)
 
