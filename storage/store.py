@@ -91,7 +91,7 @@ class Store:
         box = Box(held.pool.present, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box)
         self._boots = Boots(held.database, clock)
-        self._disks = Disks(held.database, held.pool, held.life, clock)
+        self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle)
         self._sweeper = Sweeper(
             held.database, held.life, clock, held.pool, self._door.headroom, self._may_destroy, self._stop
         )

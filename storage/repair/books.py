@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from storage.catalog import mirroring
@@ -32,7 +32,7 @@ class Books:
         self._database = held.database
         self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present)
         self._rebuilder = Rebuilder(held.database, held.life, clock, held.pool.present, salvager, note, stop)
-        self._rebuilder.settle_bare(held.pool.opened)
+        self.settle(held.pool.opened)
         self._broken = threading.Lock()
         self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
         self._database.on_damage = self._damaged
@@ -44,6 +44,10 @@ class Books:
     def stop(self, *, last_round: bool) -> None:
         """With a last round where the store closes in order."""
         self._mirror.stop(last_round=last_round)
+
+    def settle(self, volumes: Iterable[Volume]) -> None:
+        """Those of them that are new and bare need not be gone through."""
+        self._rebuilder.settle_bare(volumes)
 
     def mirror_now(self) -> None:
         """Not in the next second, but now."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,11 +67,15 @@ def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
 class Disks:
     """The volumes of one store."""
 
-    def __init__(self, database: Database, pool: Pool, life: Life, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, pool: Pool, life: Life, clock: Clock, settle: Callable[[Iterable[Volume]], None]
+    ) -> None:
+        """`settle` hears of volumes that may be new: of those it is known at once that nothing lies there."""
         self._database = database
         self._rack = pool.rack
         self._life = life
         self._clock = clock
+        self._settle = settle
         self._acting = threading.Lock()
         """One act at a time: what it looked at must still be so when it is done."""
         self._rack.tell = self._told
@@ -138,6 +142,7 @@ class Disks:
         with self._acting:
             self._rack.configure(specs)
             self._enter(_nothing).result(PATIENCE_S)  # those that came are entered
+            self._settle(self._rack.opened)
             self.refresh()
             opened = {volume.path: volume.id for volume in self._rack.opened}
             paths = {spec.path for spec in specs}
@@ -190,6 +195,7 @@ class Disks:
         volume = self._rack.open(spec)
         try:
             self._enter(arrival(volume, self._clock)).result(PATIENCE_S)
+            self._settle([volume])
         finally:
             if volume not in self._rack.opened:
                 volume.close()

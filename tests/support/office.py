@@ -147,10 +147,13 @@ class Office:
         opening = self.opening(camera, bounds=bounds, start=start)
         self.store.open_segment(opening).result(DEADLINE_S)
         relative = segment_path(camera, opening.start.wall_ms, opening.seq)
-        file = SegmentFile.create(self.disk, opening.volume, relative)
+        file = SegmentFile.create(self.path_of(opening.volume), opening.volume, relative)
         recording = Recording(opening, file)
         file.write(tiny_mp4.head(self.story(opening).to_json()))
         return recording
+
+    def path_of(self, volume: str) -> Path:
+        return next(status.path for status in self.store.volumes() if status.id == volume)
 
     def salvage(self, camera: str, seq: int = 1) -> Salvaged:
         """What a runner asks for after its worker died."""
