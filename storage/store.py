@@ -109,7 +109,12 @@ class Store:
         Raises StateLocked, StateUnusable, DatabaseDamaged, WriteFailed, or VolumeRefused when no volume at all can be
         used; a refused volume beside others is only away, see `volumes()`.
         """
-        return cls(opening.hold(state, node, volumes, clock), clock)
+        held = opening.hold(state, node, volumes, clock)
+        try:
+            return cls(held, clock)
+        except BaseException:
+            held.release()
+            raise
 
     @property
     def run(self) -> int:

@@ -143,6 +143,7 @@ class Salvager:
         outcome: Outcome,
     ) -> None:
         listing = _list(directories, volumes)
+        outcome.left += [f"{directory}: it cannot be read" for _, directory in sorted(listing.unreadable)]
         vouched = self._vouched(camera, listing.entries)
         for repair in reconcile(listing, (), vouched):
             if self._stop.is_set():
