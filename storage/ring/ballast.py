@@ -47,8 +47,14 @@ class Ballast:
 
     @property
     def owed(self) -> int:
-        """Bytes that it lacks; 0 before it was laid out for the first time in this run."""
-        return max(0, self._wanted() - self._size()) if self._tended else 0
+        """Bytes that it lacks; 0 as long as it was never laid out."""
+        size = self._size()
+        return max(0, self._wanted() - size) if self._tended or size else 0
+
+    @property
+    def needs(self) -> int:
+        """Bytes that must be free before it is refilled."""
+        return SPARE_TIMES * self.owed
 
     def bytes_on(self, device: int | None) -> int:
         """What it and the rest of the state directory hold of this file system."""
@@ -66,7 +72,7 @@ class Ballast:
         """
         with self._turn:
             size = self._size()
-            if size == 0 or self._free() > self._piece():
+            if size == 0 or self._free() >= self._piece() // 2:
                 return False
             left = max(0, size - self._piece())
             try:

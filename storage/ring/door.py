@@ -90,7 +90,7 @@ class Door:
     def headroom(self) -> int:
         """Bytes that each volume should have to spare, for the sweep."""
         applicants = _applicants(*self._paces(), self._priorities)
-        return demand(applicants, anybody_stopped=bool(self._ruling.stopped)) + self._ballast.owed
+        return demand(applicants, anybody_stopped=bool(self._ruling.stopped)) + self._ballast.needs
 
     def _paces(self) -> tuple[list[Pace], dict[str, list[_Begun]]]:
         """All cameras of this run, and what each has in progress."""

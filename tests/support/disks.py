@@ -25,8 +25,10 @@ def may_mount() -> bool:
 class Ext4:
     """Context manager: an ext4 of its own, mounted on `path`."""
 
-    def __init__(self, path: Path, size_bytes: int = SIZE_BYTES) -> None:
+    def __init__(self, path: Path, size_bytes: int = SIZE_BYTES, *, inodes: int | None = None) -> None:
+        """`inodes` is how many files it may hold; None: as many as mkfs thinks."""
         self.path = path
+        self._inodes = [] if inodes is None else ["-N", str(inodes)]
         self._image = path.with_name(path.name + ".img")
         self._size_bytes = size_bytes
         self._device = ""
@@ -36,7 +38,7 @@ class Ext4:
         with self._image.open("wb") as image:
             image.truncate(self._size_bytes)
         self._device = _run("losetup", "--find", "--show", str(self._image))
-        _run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^metadata_csum_seed", self._device)
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^metadata_csum_seed", *self._inodes, self._device)
         self.mount()
         return self
 
@@ -75,6 +77,17 @@ class Ext4:
     def refuse_writes(self) -> None:
         """Read-only from now on, as ext4 does when it finds an error."""
         _run("mount", "-o", "remount,abort", str(self.path))
+
+    def fill_with_files(self) -> list[Path]:
+        """Empty files of somebody else's take all inodes there are."""
+        made: list[Path] = []
+        (self.path / "many").mkdir()
+        try:
+            while True:
+                made.append(self.path / "many" / str(len(made)))
+                made[-1].touch()
+        except OSError:
+            return made[:-1]
 
     def fill(self) -> Path:
         """A file of somebody else's takes all there is."""
