@@ -1,0 +1,278 @@
+"""Destroying on real files: a crash after each step, tombstones, overwriting, waiting ceilings, why and when."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import failpoints
+from storage.answers import VolumeStatus
+from storage.catalog.destroying import BREACH_TOLD_MS
+from storage.failpoints import Step
+from storage.model import Bounds
+from storage.retention import Candidate, Decision, Policy, judge
+from storage.ring import heads as ring_heads
+from storage.ring import sweep
+from storage.ring.bounds import WAIT_MS, Waiting
+from storage.ring.explain import Fate
+from tests.support.office import BOUNDS, DEADLINE_S, Office
+
+DESTROYING = (Step.DESTROY_CONDEMNED, Step.DESTROY_UNLINKED, Step.DESTROY_SYNCED, Step.DESTROY_DONE)
+
+
+class PlugPulled(Exception):
+    """The daemon dies here."""
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    box = Office(tmp_path)
+    box.enrol("lobby")
+    yield box
+    failpoints.arm(None)
+    box.store.close()
+
+
+@pytest.fixture
+def tight(tmp_path: Path) -> Iterator[Office]:
+    """A quota of ten segments of five fragments."""
+    box = Office(tmp_path, max_bytes=10 * 1800)
+    box.enrol("lobby")
+    yield box
+    box.store.close()
+
+
+def rows(office: Office, sql: str, *values: object) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(f"file:{office.state}/edged.db?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        return [dict(row) for row in db.execute(sql, values)]
+
+
+def tombstones(office: Office) -> list[dict[str, Any]]:
+    return [json.loads(row["body"]) for row in rows(office, "SELECT body FROM leaves WHERE kind = 'destroyed'")]
+
+
+def seqs(office: Office) -> list[int]:
+    return [segment.seq for segment in office.store.segments("lobby", None, None)]
+
+
+# --- the protocol -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", DESTROYING)
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_crash_after_any_step_is_finished_with_one_tombstone_for_each(
+    office: Office, step: Step, nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "SLICE", 2)
+    segments = [office.segment("lobby") for _ in range(4)]
+    office.clock.tick(400_000)
+    kept = office.segment("lobby")
+    reached: list[Step] = []
+
+    def die(here: Step) -> None:
+        reached.append(here)
+        if reached.count(step) == nth and here is step:
+            raise PlugPulled
+
+    failpoints.arm(die)
+    with pytest.raises(PlugPulled):
+        office.store.sweep(Policy)
+    failpoints.arm(None)
+    office.crash()
+    files = {int(name.rpartition("-")[2].removesuffix(".mp4")) for name in office.files()}
+    for row in rows(office, "SELECT seq, state FROM segments"):
+        assert row["state"] == "garbage" or row["seq"] in files, "S4: no committed row without its file"
+    assert files <= {row["seq"] for row in rows(office, "SELECT seq FROM segments")}, "S5: no file without a row"
+    office.start()
+    office.enrol("lobby")
+    garbage = len(rows(office, "SELECT 1 FROM segments WHERE state = 'garbage'"))
+    assert office.store.recover().garbage == garbage
+    office.store.sweep(Policy)
+    assert seqs(office) == [kept.seq]
+    assert [path for path in (segment.path for segment in segments) if path.exists()] == []
+    assert sorted(stone["seq"] for stone in tombstones(office)) == [1, 2, 3, 4]
+    assert {(stone["rule"], stone["floor_s"], stone["ceiling_s"]) for stone in tombstones(office)} == {
+        ("ceiling", BOUNDS.floor_s, BOUNDS.ceiling_s)
+    }
+    assert rows(office, "SELECT * FROM condemned") == []
+
+
+def test_a_tombstone_tells_what_went_and_why(office: Office) -> None:
+    segment = office.segment("lobby")
+    office.clock.tick(400_000)
+    office.store.sweep(Policy)
+    (stone,) = tombstones(office)
+    start = {"boot": 1, "boottime_ms": segment.start.boottime_ms, "id": "boot-1", "wall_ms": segment.start.wall_ms}
+    assert stone == {
+        "camera": "lobby",
+        "seq": 1,
+        "volume": segment.volume,
+        "start": start,
+        "duration_ms": 2000,
+        "bytes": segment.bytes,
+        "sha256": segment.sha256.hex(),
+        "rule": "ceiling",
+        "floor_s": 60,
+        "ceiling_s": 300,
+        "age_ms": 402_000,
+    }
+
+
+def test_a_pin_that_came_after_the_plan_holds(office: Office) -> None:
+    """S2: the transaction that condemns looks again."""
+    office.segment("lobby")
+    office.clock.tick(400_000)
+    database, sweeper = office.store._database, office.store._sweeper
+    decision = office.store.ring.explain("lobby", 1, Policy()).decision
+    assert decision is not None
+    assert decision.destroy
+    database.submit(lambda db: db.execute("UPDATE segments SET pins = 1")).result(DEADLINE_S)
+    condemned = database.submit(lambda db: sweeper._condemn(db, [decision], Policy)).result(DEADLINE_S)
+    assert condemned == []
+    assert office.store.sweep(Policy).destroyed == 0
+
+
+def test_a_floor_off_by_one_is_caught(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: with a judge that is a millisecond too early, what S1 forbids happens, and is seen."""
+
+    def early(candidate: Candidate, configured: Bounds | None) -> Decision:
+        aged = candidate.end_age.low_ms + 1, candidate.start_age.low_ms + 1
+        older = Candidate(
+            **{name: getattr(candidate, name) for name in Candidate.__slots__ if name not in ("end_age", "start_age")},
+            start_age=type(candidate.start_age)(aged[1], None),
+            end_age=type(candidate.end_age)(aged[0], None),
+        )
+        return judge(older, configured)
+
+    exact = Bounds(300, 300)
+    office.segment("lobby", bounds=exact)
+    office.clock.tick(299_999)
+    assert office.store.sweep(Policy).destroyed == 0
+    for module in (ring_heads, __import__("storage.retention", fromlist=["judge"])):
+        monkeypatch.setattr(module, "judge", early)
+    assert office.store.sweep(Policy).destroyed == 1
+    (stone,) = tombstones(office)
+    floors = [stone["age_ms"] - stone["duration_ms"] >= stone["floor_s"] * 1000 for stone in tombstones(office)]
+    assert floors == [False], "the tombstone gives it away"
+    assert stone["rule"] == "ceiling"
+
+
+# --- overwriting ------------------------------------------------------------------------------------------------
+
+
+def fill(office: Office) -> int:
+    """As far as there is room."""
+    recorded = 0
+    while isinstance(office.store.choose_volume(), VolumeStatus):
+        office.segment("lobby")
+        office.store.sweep(Policy)
+        recorded += 1
+    return recorded
+
+
+def test_overwriting_takes_the_oldest_and_tells_each_breach(tight: Office) -> None:
+    recorded = fill(tight)
+    policy = Policy({"lobby": BOUNDS}, overwrite=True)
+    tight.clock.tick(30_000)
+    report = tight.store.sweep(lambda: policy)
+    assert (report.destroyed, report.blocked) == (1, ())
+    assert seqs(tight) == list(range(2, recorded + 1))
+    assert isinstance(tight.store.choose_volume(), VolumeStatus)
+    (stone,) = tombstones(tight)
+    assert stone["rule"] == "overwrite"
+    assert stone["age_ms"] < stone["floor_s"] * 1000
+    (breach,) = tight.store.ring.view(policy).breaches
+    assert (breach.camera, breach.segments, breach.since) == ("lobby", 1, breach.last)
+    for _ in range(3):
+        tight.segment("lobby")
+        tight.store.sweep(lambda: policy)
+    (later,) = tight.store.ring.view(policy).breaches
+    assert (later.since, later.segments > 1, later.last > breach.last) == (breach.since, True, True)
+    tight.store.close()
+    tight.start()
+    assert tight.store.ring.view(policy).breaches == (later,), "it outlives a restart"
+    tight.clock.tick(BREACH_TOLD_MS)
+    assert tight.store.ring.view(policy).breaches == ()
+
+
+def test_what_is_past_its_floor_goes_before_what_is_not_and_pins_stay(tight: Office) -> None:
+    pinned = tight.segment("lobby", bounds=Bounds(0, 10_000))
+    tight.store._database.submit(lambda db: db.execute("UPDATE segments SET pins = 1")).result(DEADLINE_S)
+    floor = tight.segment("lobby", bounds=Bounds(5000, 10_000))
+    free = [tight.segment("lobby", bounds=Bounds(0, 10_000)) for _ in range(3)]
+    fill(tight)
+    overwrite = Policy(overwrite=True)
+    younger = [segment.path for segment in free]
+    for _ in range(30):
+        tight.store.sweep(lambda: overwrite)
+        assert floor.path.exists() or not any(path.exists() for path in younger)
+        tight.segment("lobby", bounds=Bounds(5000, 10_000))
+    assert not floor.path.exists(), "with nothing else left it was its turn"
+    assert pinned.path.exists(), "S2 holds whatever on_full says"
+    assert {stone["seq"] for stone in tombstones(tight) if stone["rule"] == "overwrite"} >= {floor.seq}
+
+
+def test_without_overwrite_nothing_below_its_floor_goes(tight: Office) -> None:
+    fill(tight)
+    before = seqs(tight)
+    assert tight.store.sweep(lambda: Policy({"lobby": BOUNDS})).blocked
+    assert seqs(tight) == before
+    assert tombstones(tight) == []
+
+
+# --- ceilings that wait, why and when ----------------------------------------------------------------------------
+
+
+def test_a_shortened_ceiling_is_told_until_it_holds_or_is_taken_back(office: Office) -> None:
+    long, short = Policy({"lobby": Bounds(60, 900_000)}), Policy({"lobby": Bounds(60, 600)})
+    office.segment("lobby", bounds=Bounds(60, 900_000))
+    office.store.sweep(lambda: long)
+    office.clock.tick(WAIT_MS)
+    assert office.store.ring.view(long).waiting == {}
+    office.store.sweep(lambda: short)
+    assert office.store.ring.view(short).waiting == {"lobby": Waiting(900_000, 600, WAIT_MS)}
+    office.clock.tick(1000)
+    explained = office.store.ring.explain("lobby", 1, short)
+    assert explained.span is not None
+    assert explained.span.latest_ms == WAIT_MS - 1000
+    assert [later.ceiling_s for later in explained.shortened] == [600]
+    office.store.sweep(lambda: long)
+    assert office.store.ring.view(long).waiting == {}, "changing back cancels"
+    told = [json.loads(row["body"]) for row in rows(office, "SELECT body FROM leaves WHERE kind = 'bounds'")]
+    assert [leaf["ceiling_s"] for leaf in told] == [900_000, 600, 900_000]
+    office.store.sweep(Policy)
+    assert json.loads(rows(office, "SELECT body FROM leaves WHERE kind = 'bounds'")[-1]["body"])["floor_s"] is None
+
+
+def test_lapsed_terms_are_forgotten(office: Office) -> None:
+    for ceiling_s in range(100, 130):
+        office.store.sweep(lambda ceiling_s=ceiling_s: Policy({"lobby": Bounds(60, ceiling_s)}))
+        office.clock.tick(WAIT_MS // 2)
+    assert len(rows(office, "SELECT * FROM terms")) <= 4
+
+
+def test_what_is_open_garbage_and_gone_is_explained(office: Office, tmp_path: Path) -> None:
+    running = office.record("lobby")
+    running.write(2)
+    office.clock.tick(800)
+    one = office.store.ring.explain("lobby", 1, Policy())
+    assert (one.fate, one.span and one.span.earliest_ms) == (Fate.OPEN, 60_000)
+    segment = office.commit(running)
+    os.link(segment.path, tmp_path / "copy.mp4")
+    office.clock.tick(400_000)
+    office.store.sweep(Policy)
+    stuck = office.store.ring.explain("lobby", 1, Policy())
+    assert (stuck.fate, stuck.rule) == (Fate.GARBAGE, "ceiling")
+    (tmp_path / "copy.mp4").unlink()
+    office.store.sweep(Policy)
+    gone = office.store.ring.explain("lobby", 1, Policy())
+    assert gone.stone is not None
+    assert (gone.fate, gone.rule, gone.stone.ceiling_s) == (Fate.DESTROYED, "ceiling", 300)
