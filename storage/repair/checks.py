@@ -68,6 +68,7 @@ class Checks:
         self._checking = threading.Lock()
         self._reviewed = 0
         self._round_s: float | None = None
+        self._began_here = False
         self._passed_ms: int | None = None
         """Boottime at the end of the last pass of this run."""
 
@@ -133,20 +134,21 @@ class Checks:
                 return False
             if at.done:
                 at = Rescan(now.wall_ms, at.began_ms, 0, "", done=False)
+                self._began_here = True
             since_s = 0.0 if self._round_s is None else time.monotonic() - self._round_s
             self._round_s = time.monotonic()
             disks = self._present()
             judge = Round(self._database.read, self._looker, disks, self._judge)
             at = judge.go(at, since_s, self._pause)
             self._database.submit(partial(findings.remember_rescan, to=at)).result()
-            if at.done:
+            if at.done and self._began_here:  # one that an earlier run began has not seen what happened since
                 self._passed_ms = now.boottime_ms
             self.review()
         return not at.done
 
     def again(self) -> None:
-        """Something may have been overlooked: the next pass begins as soon as this one is done."""
-        self._passed_ms = None
+        """Something may have been overlooked: another pass begins as soon as this one is done."""
+        self._passed_ms, self._began_here = None, False
 
     def _judge(self, disk: Disk, relative: PurePosixPath, deep: bool) -> None:
         with _lenient():

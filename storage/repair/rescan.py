@@ -63,14 +63,14 @@ class Round:
         left = share(total, since_s)
         while not at.directory and left > 0:
             began = time.monotonic()
-            claims, last = self._read(partial(audit.rows_after, after=at.segment, limit=min(left, PAGE_MAX)))
+            asked = min(left, PAGE_MAX)
+            claims, last = self._read(partial(audit.rows_after, after=at.segment, limit=asked))
             for claim in claims:
                 self._row(claim, at.before_ms)
             pause(time.monotonic() - began)
-            if last is None:
+            at, left = replace(at, segment=at.segment if last is None else last), left - asked
+            if len(claims) < asked:  # what is recorded from here on is watched
                 at = replace(at, directory="/")
-            else:
-                at, left = replace(at, segment=last), left - PAGE_MAX if left > PAGE_MAX else 0
         if not at.directory:
             return at
         for number, (name, disk, day) in enumerate(self._days(at.directory)):
