@@ -35,6 +35,7 @@ from storage.retention import Decision, Policy, Reason, effective, plan, still_d
 from storage.ring.bounds import changes
 from storage.ring.heads import Head, Heads, candidate
 from storage.ring.present import Present, present
+from storage.ring.pruner import Pruner
 from storage.volumes.pool import Pool
 from storage.volumes.volume import Volume
 
@@ -117,6 +118,7 @@ class Sweeper:
         self._ready = ready
         self._stop = stop
         self._vain: Counter[str] = Counter()
+        self._pruner = Pruner(database, life, clock, stop)
 
     def sweep(self, configured: Configured) -> SweepReport:
         """Over each volume that is there: what is past its ceiling, and what space is needed of."""
@@ -130,6 +132,7 @@ class Sweeper:
                 blocked[tally.volume.id] = self._hindrance(tally)
         if not self._stop.is_set():
             self._pool.block(blocked)
+            self._pruner.tend(configured())
         return SweepReport(
             destroyed=sum(tally.destroyed for tally in tallies),
             freed_bytes=sum(tally.freed_bytes for tally in tallies),

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ import pytest
 
 from storage import failpoints
 from storage.answers import VolumeStatus
+from storage.catalog import pruning
 from storage.catalog.destroying import BREACH_TOLD_MS
 from storage.failpoints import Step
-from storage.model import Bounds
+from storage.model import Bounds, GapCause
 from storage.retention import Candidate, Decision, Policy, judge
 from storage.ring import heads as ring_heads
-from storage.ring import sweep
+from storage.ring import pruner, sweep
 from storage.ring.bounds import WAIT_MS, Waiting
 from storage.ring.explain import Fate
 from tests.support.office import BOUNDS, DEADLINE_S, Office
@@ -254,7 +256,7 @@ def test_a_shortened_ceiling_is_told_until_it_holds_or_is_taken_back(office: Off
 
 def test_lapsed_terms_are_forgotten(office: Office) -> None:
     for ceiling_s in range(100, 130):
-        office.store.sweep(lambda ceiling_s=ceiling_s: Policy({"lobby": Bounds(60, ceiling_s)}))
+        office.store.sweep(partial(Policy, {"lobby": Bounds(60, ceiling_s)}))
         office.clock.tick(WAIT_MS // 2)
     assert len(rows(office, "SELECT * FROM terms")) <= 4
 
@@ -276,3 +278,49 @@ def test_what_is_open_garbage_and_gone_is_explained(office: Office, tmp_path: Pa
     gone = office.store.ring.explain("lobby", 1, Policy())
     assert gone.stone is not None
     assert (gone.fate, gone.rule, gone.stone.ceiling_s) == (Fate.DESTROYED, "ceiling", 300)
+
+
+# --- what nobody needs any more -----------------------------------------------------------------------------------
+
+
+def stutter(office: Office, gaps: int) -> None:
+    for number in range(gaps):
+        office.clock.tick(1000)
+        cause = (GapCause.DROPPED, GapCause.STALLED)[number % 2]
+        office.store.begin_gap("lobby", office.clock.now(), cause, "").result(DEADLINE_S)
+
+
+def test_the_account_is_cut_a_year_and_a_month_behind_the_ceiling(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S12; and what is still told adds up (S9)."""
+    monkeypatch.setattr(pruning, "PAGE_MAX", 3)
+    policy = Policy({"lobby": BOUNDS})
+    office.segment("lobby")
+    stutter(office, 20)
+    many = len(rows(office, "SELECT 1 FROM gaps"))
+    office.clock.tick(pruning.KEEP_MS + 300_000 - 10_000)
+    cut = office.clock.wall_ms - pruning.KEEP_MS - 300_000
+    office.store.sweep(lambda: policy)
+    left = rows(office, "SELECT end_wall_ms FROM gaps WHERE end_wall_ms IS NOT NULL")
+    assert 0 < len(left) < many
+    assert all(row["end_wall_ms"] > cut for row in left)
+    assert rows(office, "SELECT * FROM destroyed") == []
+    answer = office.store.coverage("lobby", 0, office.clock.wall_ms)
+    assert (answer.unexplained_ms, answer.covered_ms) == (0, 0)
+    assert answer.known_since_ms is not None
+    assert answer.explained_ms == office.clock.wall_ms - answer.known_since_ms
+    office.clock.tick(pruner.EVERY_MS)
+    office.store.sweep(lambda: policy)
+    assert rows(office, "SELECT end_wall_ms FROM gaps WHERE end_wall_ms IS NOT NULL") == []
+
+
+def test_a_wall_clock_that_was_wrong_takes_away_no_account(office: Office) -> None:
+    office.clock.step_wall(2 * pruning.KEEP_MS)
+    stutter(office, 4)
+    office.clock.step_wall(-2 * pruning.KEEP_MS)
+    office.clock.tick(pruning.KEEP_MS + 400_000)
+    office.store.sweep(lambda: Policy({"lobby": BOUNDS}))
+    known = office.store.coverage("lobby", 0, office.clock.wall_ms).known_since_ms
+    assert known is not None
+    assert known <= office.clock.wall_ms - pruning.KEEP_MS
