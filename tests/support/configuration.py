@@ -30,13 +30,18 @@ class Setup:
     max_bytes: str = "4GB"
     mqtt_port: int | None = None
     node: str = "test-node"
+    volumes: Sequence[Path] = ()
+    """Where there are several, or one that is not the daemon's own."""
 
     def toml(self, *, state: Path, socket: Path, volume: Path) -> str:
         """JSON strings are TOML strings."""
         lines = [
             f'[site]\nnode = {json.dumps(self.node)}\noffice = "test"\nname = "測試"\ntimezone = "Asia/Taipei"',
             f"[paths]\nstate = {json.dumps(str(state))}\nsocket = {json.dumps(str(socket))}",
-            f'[[volumes]]\npath = {json.dumps(str(volume))}\nreserve = "1%"\nmax_bytes = {json.dumps(self.max_bytes)}',
+            *(
+                f'[[volumes]]\npath = {json.dumps(str(path))}\nreserve = "1%"\nmax_bytes = {json.dumps(self.max_bytes)}'
+                for path in self.volumes or [volume]
+            ),
             f'[recording]\nsegment = {json.dumps(self.segment)}\nmax_loss = "2s"',
             f"[retention]\nmin = {json.dumps(self.floor)}\nmax = {json.dumps(self.ceiling)}",
         ]

@@ -47,6 +47,11 @@ class Ext4:
         subprocess.run(["losetup", "-d", self._device], check=False, capture_output=True)
         self._image.unlink()
 
+    @property
+    def device(self) -> str:
+        """The loop device below it."""
+        return self._device
+
     def mount(self) -> None:
         _run("mount", "-o", "noatime", self._device, str(self.path))
 

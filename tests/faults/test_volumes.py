@@ -1,0 +1,271 @@
+"""Disks that are retired, replaced, added and moved below the real daemon, and real mounts of every kind. Root only.
+
+Real ext4 file systems. Whatever is done with the disks, the cameras record on: no gap but the beginning's, and segments
+meet where they were cut (S9, S11).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import pytest
+
+from edged.documents import site, volumes
+from storage.errors import VolumeRefused
+from storage.layout import IDENTITY_NAME
+from storage.volumes.pool import Pool
+from storage.volumes.volume import Volume, VolumeSpec
+from tests.support.configuration import Setup, Watched
+from tests.support.daemon import Daemon
+from tests.support.disks import Ext4, may_mount
+from tests.support.scenes import seam_faults
+
+pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")
+
+NAMES: Final = ("one", "two")
+CAMERAS: Final = tuple(Watched(name, f"test://{name}?size=160x120&fps=10&gop=1") for name in NAMES)
+MOVED_S: Final = 20.0
+"""Two cuts of 3 s, on a busy box."""
+DISK_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True)
+class Site:
+    edged: Daemon
+    first: Ext4
+    second: Ext4
+    third: Ext4
+
+    def setup(self, *disks: Ext4) -> None:
+        self.edged.configure(Setup(CAMERAS, segment="3s", volumes=[disk.path for disk in disks], max_bytes="40MB"))
+
+    def reload(self, *disks: Ext4) -> site.Reload:
+        self.setup(*disks)
+        answer = self.edged.ctl("reload")
+        assert answer.code == 0, answer.stderr
+        return site.Reload.model_validate(answer.document)
+
+    def listed(self) -> dict[str, volumes.Listed]:
+        """By name of the mount point; of two at one the later one is the lost one."""
+        answer = self.edged.ctl("volume", "list")
+        assert answer.code == 0, answer.stderr
+        found = volumes.VolumeList.model_validate(answer.document).volumes
+        return {f"{Path(one.path).name} {one.state}": one for one in found}
+
+    def records_on(self, disk: Ext4) -> None:
+        """Every camera has begun and committed a segment there since now."""
+        before = {name: len(self.edged.listed(name)) for name in NAMES}
+        self.edged.until(
+            lambda: all(
+                len(self.edged.listed(name)) >= before[name] + 2
+                and Path(self.edged.listed(name)[-1].path).is_relative_to(disk.path)
+                for name in NAMES
+            ),
+            MOVED_S,
+            f"segments are committed on {disk.path.name}",
+        )
+
+    def unbroken(self, *, causes: frozenset[str] = frozenset()) -> None:
+        for name in NAMES:
+            assert {gap.cause for gap in self.edged.gaps(name)} <= {"starting"} | causes
+            assert self.edged.camera(name).unexplained_s == 0
+            if not causes:
+                assert seam_faults(self.edged.segments(name)) == []
+
+    def alarms(self) -> dict[str, str]:
+        answer = self.edged.ask("/v1/alarms")
+        found = site.Alarms.model_validate(answer).alarms
+        return {one.key.partition(":")[0]: one.text for one in found if one.state == "raised"}
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Site]:
+    with ExitStack() as held:
+        disks = [held.enter_context(Ext4(tmp_path / name, DISK_BYTES)) for name in ("first", "second", "third")]
+        setup = Setup(CAMERAS, segment="3s", volumes=[disk.path for disk in disks[:2]], max_bytes="40MB")
+        edged = held.enter_context(Daemon(tmp_path / "edged", setup))
+        edged.wait_for_states("recording", NAMES)
+        made = Site(edged, *disks)
+        made.records_on(disks[0])
+        yield made
+
+
+def test_retired_added_and_left_out_without_a_frame_lost(box: Site) -> None:
+    workers = box.edged.workers()
+    answer = box.edged.ctl("volume", "retire", str(box.first.path))
+    assert answer.code == 0, answer.stderr
+    done = volumes.VolumeRetire.model_validate(answer.document)
+    assert (done.retired, done.empty) == (True, False)
+    box.records_on(box.second)
+    assert "first retired" in box.listed()
+    assert box.edged.ctl("volume", "retire", str(box.second.path)).code == 1, "recording would stop"
+    assert box.reload(box.third, box.second).warnings == []
+    assert box.edged.ctl("volume", "retire", str(box.second.path)).code == 0
+    box.records_on(box.third)
+    listed = box.listed()
+    assert listed.keys() == {"first retired", "second retired", "third in-service"}
+    assert listed["third in-service"].takes_next
+    assert listed["first retired"].segments > 0, "what was left out is looked after"
+    assert box.edged.ctl("volume", "retire", "--undo", listed["second retired"].id).code == 0
+    assert "second in-service" in box.listed()
+    assert box.edged.workers() == workers
+    box.unbroken()
+
+
+def test_a_dead_disk_is_replaced_under_recording(box: Site) -> None:
+    path = box.first.path
+    old = json.loads((path / IDENTITY_NAME).read_text())["volume"]
+    assert box.edged.ctl("volume", "replace", str(path), "--reason", "it is old").code == 1, "it is there"
+    box.first.die()
+    box.records_on(box.second)
+    box.first.vanish()
+    refused = box.edged.ctl("volume", "replace", str(path), "--reason", "it clicked")
+    assert (refused.code, "nothing is mounted there" in refused.document["error"]) == (1, True)
+    assert list(path.iterdir()) == [], "S10"
+    box.edged.until(lambda: not box.first.is_held, MOVED_S, "nobody holds the dead file system any more")
+    box.third.vanish()
+    new = box.third
+    subprocess.run(["mount", "-o", "noatime", new.device, str(path)], check=True)
+    answer = box.edged.ctl("volume", "replace", str(path), "--reason", "it clicked")
+    assert answer.code == 0, answer.stderr
+    done = volumes.VolumeReplace.model_validate(answer.document)
+    assert (done.lost, done.segments > 0, done.below_floor) == (old, True, done.segments)
+    assert done.by == json.loads((path / IDENTITY_NAME).read_text())["volume"]
+    assert {"first in-service", "first lost", "second in-service"} == box.listed().keys()
+    box.edged.until(lambda: "storage.lost" in box.alarms(), MOVED_S, "what is lost is an alarm")
+    assert "had to be kept" in box.alarms()["storage.lost"]
+    assert box.edged.ctl("volume", "retire", str(box.second.path)).code == 0
+    box.edged.until(
+        lambda: any(Path(one.path).is_relative_to(path) for one in box.edged.listed("one")[-1:]),
+        MOVED_S,
+        "segments are committed on the new disk",
+    )
+    assert "it clicked" in box.edged.log
+    box.unbroken(causes=frozenset({"io-error"}))
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_a_disk_that_is_mounted_elsewhere_is_followed_by_a_reload(box: Site) -> None:
+    """mount --move works under an open directory; the reload names its new place."""
+    before = box.listed()["first in-service"]
+    new = box.first.path.with_name("elsewhere")
+    new.mkdir()
+    subprocess.run(["mount", "--bind", str(box.first.path), str(new)], check=True)
+    try:
+        box.edged.configure(Setup(CAMERAS, segment="3s", volumes=[new, box.second.path], max_bytes="40MB"))
+        assert box.edged.ctl("reload").code == 0
+        box.edged.until(lambda: "elsewhere in-service" in box.listed(), MOVED_S, "the disk is followed")
+        after = box.listed()["elsewhere in-service"]
+        assert (after.id, after.segments >= before.segments) == (before.id, True)
+        box.edged.until(
+            lambda: str(new) in box.edged.listed("one")[-1].path, MOVED_S, "segments are told by their new path"
+        )
+        box.unbroken()
+    finally:
+        assert box.edged.stop() == 0
+        subprocess.run(["umount", "-l", str(new)], check=True)
+
+
+def test_init_with_the_daemon_down_leaves_what_the_daemon_can_use() -> None:
+    """Root types it; the files belong to whom the state directory belongs, who must be able to get there."""
+    with TemporaryDirectory(prefix="edged-") as root:
+        edged, disk, uid = (
+            Daemon(Path(root, "edged"), Setup([], volumes=[Path(root, "disk")])),
+            Path(root, "disk"),
+            65_534,
+        )
+        disk.mkdir()
+        for place in (Path(root), edged.folder):
+            place.chmod(0o755)
+        for place in (disk, edged.state):
+            os.chown(place, uid, uid)
+        answer = edged.ctl("volume", "init", str(disk))
+        assert answer.code == 0, answer.stderr
+        done = volumes.VolumeInit.model_validate(answer.document)
+        assert (done.configured, done.next.startswith("start edged")) == (True, True)
+        identity = disk / IDENTITY_NAME
+        assert (identity.stat().st_uid, json.loads(identity.read_text())["volume"]) == (uid, done.volume)
+        assert edged.ctl("volume", "init", str(disk)).code == 1
+
+
+# --- real mounts -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Ext4]:
+    with Ext4(tmp_path / "disk", DISK_BYTES) as made:
+        yield made
+
+
+def opened(path: Path, others: dict[str, Path]) -> Volume:
+    return Volume.open(VolumeSpec(path), node="wenshan", known={}, taken=others)
+
+
+def test_the_same_disk_by_another_way_is_no_other_volume(disk: Ext4, tmp_path: Path) -> None:
+    inner, bound, again, link = disk.path / "edged", tmp_path / "bound", tmp_path / "again", tmp_path / "link"
+    for place in (inner, bound, again):
+        place.mkdir()
+    volume = opened(inner, {})
+    taken = {volume.id: inner}
+    (inner / "deeper").mkdir()
+    link.symlink_to(inner / "deeper")
+    subprocess.run(["mount", "--bind", str(inner / "deeper"), str(bound)], check=True)
+    subprocess.run(["mount", disk.device, str(again)], check=True)
+    try:
+        for path in (inner / "deeper", link, bound, again / "edged" / "deeper", disk.path, again):
+            with pytest.raises(VolumeRefused, match=r"not empty|lies inside the volume"):
+                opened(path, taken)
+        for path in (link, bound, again / "edged" / "deeper"):
+            with pytest.raises(VolumeRefused, match="lies inside the volume"):
+                opened(path, taken)
+        with pytest.raises(VolumeRefused, match=f"it is the same directory as {inner}"):
+            opened(again / "edged", taken)
+        assert list((inner / "deeper").iterdir()) == []
+    finally:
+        volume.close()
+        subprocess.run(["umount", str(bound), str(again)], check=True)
+
+
+def test_read_only_is_refused_noticed_and_taken_back(disk: Ext4) -> None:
+    empty = disk.path / "empty"
+    empty.mkdir()
+    remount = ["mount", "-o", "remount,ro", str(disk.path)]
+    subprocess.run(remount, check=True)
+    with pytest.raises(VolumeRefused, match="mounted read-only"):
+        opened(empty, {})
+    subprocess.run(["mount", "-o", "remount,rw", str(disk.path)], check=True)
+    pool = Pool([VolumeSpec(empty)], "wenshan", [])
+    try:
+        assert len(pool.present()) == 1
+        subprocess.run(remount, check=True)
+        assert pool.present() == {}
+        assert "mounted read-only" in pool.statuses(lambda _: (0, 0), [])[0].reason
+        subprocess.run(["mount", "-o", "remount,rw", str(disk.path)], check=True)
+        assert len(pool.present()) == 1, "without a restart"
+    finally:
+        pool.close()
+
+
+@pytest.mark.skipif(which("mkfs.vfat") is None, reason="dosfstools are not installed")
+def test_a_file_system_without_hard_links_is_refused(tmp_path: Path) -> None:
+    image, path = tmp_path / "fat.img", tmp_path / "fat"
+    path.mkdir()
+    image.write_bytes(b"")
+    os.truncate(image, 16 << 20)
+    subprocess.run(["mkfs.vfat", str(image)], check=True, capture_output=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(path)], check=True)
+    try:
+        with pytest.raises(VolumeRefused, match="its file system is vfat"):
+            opened(path, {})
+        assert list(path.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
