@@ -42,7 +42,6 @@ from storage.pins.desk import Pins
 from storage.pins.placing import Box
 from storage.repair.books import Books
 from storage.repair.checks import Checks
-from storage.repair.compare import Fault
 from storage.repair.salvage import Salvager
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
@@ -50,7 +49,7 @@ from storage.ring.pacer import Pacer
 from storage.ring.ring import Ring
 from storage.ring.sweep import Configured, Sweeper
 from storage.volumes.disks import Disks
-from storage.volumes.volume import Volume, VolumeSpec
+from storage.volumes.volume import VolumeSpec
 
 __all__ = [
     "AlarmRow",
@@ -84,17 +83,16 @@ class Store:
         self._stop = threading.Event()
         self._acts = Acts(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
-        self._books = Books(held, clock, self._salvager, self._enter_faults, self._stop)
+        self._books = Books(held, clock, self._salvager, lambda faults: self._checks.enter(faults), self._stop)
         self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._stop)
         self._pacer = Pacer(held.database, clock)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
-        box = Box(held.pool.present, self.volumes, self.usage)
+        box = Box(self._books.known, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box)
         self._boots = Boots(held.database, clock)
         self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle)
-        self._sweeper = Sweeper(
-            held.database, held.life, clock, held.pool, self._door.headroom, self._may_destroy, self._stop
-        )
+        ready = self._books.gate(self._pins.ready)
+        self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering = threading.Lock()
         self._sweeping = threading.Lock()
@@ -382,12 +380,6 @@ class Store:
             self._books.stop(last_round=clean)
         finally:
             self._held.release()
-
-    def _may_destroy(self, volume: Volume) -> bool:
-        return self._books.ready(volume.id) and self._pins.ready(volume)
-
-    def _enter_faults(self, faults: Sequence[Fault]) -> int:
-        return self._checks.enter(faults)
 
     def _commit(self, closing: Closing, linked: Sequence[int]) -> Future[Segment]:
         fact = partial(facts.commit_segment, closing=closing, linked=linked)

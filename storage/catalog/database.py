@@ -78,7 +78,7 @@ class Database:
         """
         self._path = path
         self._relief = relief
-        self.on_damage: Callable[[DatabaseCorrupt], None] = lambda error: None  # noqa: ARG005
+        self.on_damage: Callable[[DatabaseCorrupt], object] = lambda error: None  # noqa: ARG005
         """Hears, in whatever thread meets it, that the database turned out to be broken."""
         self._waiting: Line[_Job] = Line(QUEUE_MAX)
         self._gate = threading.Lock()

@@ -57,6 +57,10 @@ class Books:
         """What lies on the volume is known: before that nothing there is destroyed (S13)."""
         return self._rebuilder.ready(volume)
 
+    def gate(self, ready: Callable[[Volume], bool]) -> Callable[[Volume], bool]:
+        """On which volumes something may be destroyed: what lies there is known, and `ready` says so, too."""
+        return lambda volume: self.ready(volume.id) and ready(volume)
+
     def known(self) -> dict[str, Volume]:
         """Volumes that are there and of which everything is known."""
         return self._rebuilder.known()

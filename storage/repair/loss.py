@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from storage.catalog import heads, runs
+from storage.catalog import heads, volumes
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
 from storage.catalog.heads import Seen
@@ -91,6 +91,7 @@ def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, reli
     ledgers = _ledgers(path.parent, node, specs, names=not cursory)
     reason = verdict(state, ledgers)
     if database is not None and reason is None:
+        database.on_damage = partial(suspect, path)
         return database
     reason = reason or "it cannot be used"
     aside = None
@@ -103,6 +104,7 @@ def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, reli
         aside = set_aside(path, clock.now().wall_ms)
     log.critical("%s is begun anew from the volumes: %s%s", path, reason, f"; it lies in {aside}" if aside else "")
     database = database or Database(path, relief)
+    database.on_damage = partial(suspect, path)
     _plant(database, reason, aside, ledgers, clock)
     with suppress(FileNotFoundError):
         path.with_name(path.name + MARK).unlink()
@@ -181,7 +183,7 @@ def _close(database: Database | None) -> None:
 
 def _look(connection: sqlite3.Connection) -> tuple[bool, int]:
     boots(connection)
-    runs.known_volumes(connection)
+    volumes.known(connection)
     connection.execute("SELECT * FROM cameras").fetchall()
     connection.execute("SELECT * FROM runs ORDER BY number DESC LIMIT 1").fetchall()
     return heads.is_blank(connection), heads.last_leaf(connection)
@@ -268,13 +270,13 @@ def _names(path: Path) -> dict[str, Seen]:
 
 def _plant(database: Database, reason: str, aside: Path | None, ledgers: Sequence[Ledger], clock: Clock) -> None:
     """The new database begins with what is needed at once; what cannot be used of a head is done without."""
-    volumes = [ledger for ledger in ledgers if ledger.volume]
+    disks = [ledger for ledger in ledgers if ledger.volume]
     known = max((ledger.last for ledger in ledgers), default=0)
-    furthest = max((ledger.last for ledger in volumes), default=0)
-    current = [ledger.volume for ledger in volumes if ledger.last == furthest]
+    furthest = max((ledger.last for ledger in disks), default=0)
+    current = [ledger.volume for ledger in disks if ledger.last == furthest]
     head = max((ledger.head for ledger in ledgers), key=_leaf, default={})
-    tails = [ledger.tail(_leaf(head)) for ledger in volumes if ledger.volume in current[:1]]
-    seen = merged_names([ledger.seen for ledger in volumes])
+    tails = [ledger.tail(_leaf(head)) for ledger in disks if ledger.volume in current[:1]]
+    seen = merged_names([ledger.seen for ledger in disks])
 
     def plant(connection: sqlite3.Connection, whole: bool) -> None:
         heads.plant(connection, head if whole else {}, tails[0] if tails and whole else (), seen)

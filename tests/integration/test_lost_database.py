@@ -1,0 +1,381 @@
+"""A database that is lost in any way is made anew from the volumes, behind running recording (S13).
+
+Each test loses it and then holds the catalog against the one before: segments, gaps, tombstones, boots, ages.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.errors import DatabaseCorrupt, StoreError
+from storage.model import Bounds, GapCause
+from storage.repair import ledgerdir
+from storage.ring.sweep import Policy
+from tests.support.office import DEADLINE_S, Office
+
+FLOOR = Bounds(floor_s=60, ceiling_s=300)
+PAGE_BYTES = 4096
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    opened = Office(tmp_path)
+    yield opened
+    opened.store.close(clean=False)
+
+
+def live(office: Office) -> None:
+    """Two cameras, three boots, gaps with causes, a hole, some footage destroyed in its time, a quarantined file."""
+    for camera in ("door", "lobby"):
+        office.enrol(camera)
+        office.clock.tick(1000)
+    for _ in range(3):
+        office.segment("door")
+        office.segment("lobby", bounds=Bounds(0, 400))
+    office.store.begin_gap("door", office.clock.now(), GapCause.UNREACHABLE, "no answer").result(DEADLINE_S)
+    office.clock.tick(5000)
+    office.segment("door")
+    office.store.begin_gap("lobby", None, GapCause.STALLED, "").result(DEADLINE_S)
+    office.store.close()
+    office.clock.reboot(3_600_000)
+    office.start()
+    for camera in ("door", "lobby"):
+        office.enrol(camera)
+        office.clock.tick(2000)
+        office.segment(camera)
+    office.store.heartbeat().result(DEADLINE_S)
+    office.clock.tick(310_000)
+    office.store.sweep(lambda: Policy({"door": FLOOR, "lobby": FLOOR}))
+    for camera in ("door", "lobby"):
+        office.store.begin_gap(camera, None, GapCause.STALLED, "").result(DEADLINE_S)
+        office.segment(camera)
+    broken = office.record("lobby")
+    broken.file.write(b"nothing that anybody could read")
+    broken.file.abandon()
+    office.clock.tick(2000)
+    office.salvage("lobby", broken.opening.seq)
+    office.segment("door")
+
+
+def catalog(office: Office) -> dict[str, Any]:
+    """What people see of it, and what ages and coverage stand on; numbers of rows mean nothing."""
+    with closing(sqlite3.connect(office.state / "edged.db")) as db:
+        ask = lambda sql: sorted(db.execute(sql).fetchall(), key=repr)  # noqa: E731
+        return {
+            "segments": ask(
+                "SELECT c.id, s.seq, v.id, s.state, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms,"
+                " s.bytes, s.sha256, s.video_frames, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
+                " s.camera_offset_ms FROM segments s JOIN cameras c ON c.number = s.camera"
+                " JOIN volumes v ON v.number = s.volume"
+            ),
+            "gaps": ask(
+                "SELECT c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms,"
+                " g.end_wall_ms, g.cause, g.detail, g.inside FROM gaps g JOIN cameras c ON c.number = g.camera"
+                " WHERE g.end_boot IS NOT NULL"
+            ),
+            "destroyed": ask(
+                "SELECT c.id, d.boot, d.start_boottime_ms, d.start_wall_ms, d.end_boottime_ms FROM destroyed d"
+                " JOIN cameras c ON c.number = d.camera"
+            ),
+            "boots": ask("SELECT number, boot_id FROM boots"),
+            "holdings": ask(
+                "SELECT c.id, v.id, h.floor_s, h.ceiling_s, h.segments, h.bytes FROM holdings h"
+                " JOIN cameras c ON c.number = h.camera JOIN volumes v ON v.number = h.volume"
+            ),
+            "longest": ask("SELECT id, longest_ms FROM cameras"),
+        }
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(random.Random(1).randbytes(path.stat().st_size))
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2 // PAGE_BYTES * PAGE_BYTES)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def gone(path: Path) -> None:
+    for one in path.parent.glob("edged.db*"):
+        one.unlink()
+
+
+def no_header(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(100))
+
+
+LOSSES: list[Callable[[Path], None]] = [garbage, cut, empty, gone, no_header]
+
+
+@pytest.mark.parametrize("lose", LOSSES, ids=lambda lose: lose.__name__)
+@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
+def test_a_lost_database_is_as_it_was(office: Office, lose: Callable[[Path], None], clean: bool) -> None:
+    live(office)
+    office.store.books.mirror_now()
+    office.store.close(clean=clean)
+    before = catalog(office)
+    lose(office.state / "edged.db")
+    office.start()
+    records_at_once(office)
+    rebuilt(office)
+    assert_as_before(before, catalog(office))
+    assert_told(office)
+
+
+def records_at_once(office: Office) -> None:
+    """Before anything was rebuilt, and with numbers that nobody had."""
+    for camera in ("door", "lobby"):
+        office.enrol(camera)
+        made = office.segment(camera)
+        assert made.seq > 1000
+    office.store.sweep(lambda: Policy({"door": Bounds(0, 1), "lobby": Bounds(0, 1)}))
+
+
+def rebuilt(office: Office) -> None:
+    report = office.store.books.rebuild()
+    assert (report.again, report.left, report.missing, report.unread, report.clashes) == (False, (), 0, 0, 0), report
+    assert office.store.books.waiting() == []
+
+
+def assert_as_before(before: dict[str, Any], after: dict[str, Any]) -> None:
+    old = {(row[0], row[1]) for row in before["segments"]}
+    assert [row for row in after["segments"] if (row[0], row[1]) in old] == before["segments"]
+    assert all(row[1] > 1000 for row in after["segments"] if (row[0], row[1]) not in old), "nothing but what is new"
+    missing = [gap for gap in before["gaps"] if gap not in after["gaps"]]
+    assert missing == []
+    assert len(after["gaps"]) <= len(before["gaps"]) + 4, "the pause, and the start"
+    assert after["destroyed"] == before["destroyed"]
+    assert after["boots"][: len(before["boots"])] == before["boots"]
+    assert after["longest"] == before["longest"]
+
+
+def assert_told(office: Office) -> None:
+    rebuild = office.store.books.last_rebuild()
+    assert rebuild is not None
+    assert rebuild.end is not None
+    assert rebuild.aside is None or Path(rebuild.aside).exists()
+
+
+def test_nothing_is_destroyed_before_the_volume_is_known(office: Office) -> None:
+    live(office)
+    office.store.close()
+    gone(office.state / "edged.db")
+    office.clock.tick(10_000_000)
+    office.start()
+    files = office.files()
+    policy = Policy({"door": Bounds(0, 1), "lobby": Bounds(0, 1)})
+    assert office.store.sweep(lambda: policy).destroyed == 0
+    assert office.files() == files
+    rebuilt(office)
+    assert office.store.sweep(lambda: policy).destroyed > 0, "past their ceilings, and nothing protects them any more"
+
+
+def test_ages_go_on_and_without_the_boots_they_begin_anew(office: Office) -> None:
+    live(office)
+    office.store.close()
+    office.clock.reboot(3_600_000)
+    held = {usage.camera: usage.oldest_age_ms for usage in _usage(office)}
+    gone(office.state / "edged.db")
+    after = {usage.camera: usage.oldest_age_ms for usage in _usage(office)}
+    assert all((after[camera] or 0) >= (held[camera] or 0) > 0 for camera in held)
+    for ledger in office.disk.glob(".ledger/*"):
+        ledger.unlink()
+    gone(office.state / "edged.db")
+    (office.state / "edged.head.json").unlink()
+    anew = {usage.camera: usage.oldest_age_ms for usage in _usage(office)}
+    assert all((anew[camera] or 0) < (held[camera] or 0) for camera in held), "counted anew"
+
+
+def _usage(office: Office) -> list[Any]:
+    office.start()
+    office.store.books.rebuild()
+    found = office.store.usage()
+    office.store.close()
+    return found
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_pages_that_a_disk_spoilt(office: Office, seed: int) -> None:
+    """Found at the start or when they are met; then the next start makes it anew."""
+    live(office)
+    office.store.close()
+    before = catalog(office)
+    path, chance = office.state / "edged.db", random.Random(seed)
+    pages = path.stat().st_size // PAGE_BYTES
+    with path.open("r+b") as file:
+        for page in chance.sample(range(pages), 1 + seed % 3):
+            file.seek(page * PAGE_BYTES)
+            file.write(chance.randbytes(PAGE_BYTES))
+    for _ in range(3):
+        try:
+            office.start()
+            for camera in ("door", "lobby"):
+                office.enrol(camera)
+            office.store.books.rebuild(everything=True)
+            catalog_is_readable(office)
+            break
+        except DatabaseCorrupt:
+            assert (office.state / "edged.db.suspect").exists(), "word is left for the next start"
+            office.store.close(clean=False)
+    assert_as_before(before, catalog(office))
+
+
+def catalog_is_readable(office: Office) -> None:
+    """Every page of it."""
+    office.store._database.read(lambda db: db.execute("PRAGMA integrity_check").fetchall())
+    found = office.store._database.read(lambda db: db.execute("PRAGMA integrity_check").fetchone())
+    if found != ("ok",):
+        error = DatabaseCorrupt("integrity_check finds it broken", "")
+        office.store.books._damaged(error)
+        raise error
+
+
+def test_an_older_copy_is_not_believed(office: Office) -> None:
+    live(office)
+    office.store.close()
+    copy = office.state / "backup"
+    shutil.copy(office.state / "edged.db", copy)
+    office.start()
+    for camera in ("door", "lobby"):
+        office.enrol(camera)
+        office.segment(camera)
+    office.store.close()
+    before = catalog(office)
+    shutil.copy(copy, office.state / "edged.db")
+    office.start()
+    rebuild = office.store.books.last_rebuild()
+    assert rebuild is not None
+    assert "older" in rebuild.reason
+    records_at_once(office)
+    rebuilt(office)
+    assert_as_before(before, catalog(office))
+
+
+def test_a_lost_wal_is_an_older_database(office: Office) -> None:
+    live(office)
+    for _ in range(3):
+        office.segment("door")
+    office.store.books.mirror_now()
+    taken = office.state.with_name("taken")
+    shutil.copytree(office.state, taken)  # as a power cut would leave it
+    office.crash()
+    before = catalog(office)
+    for one in office.state.glob("edged.db*"):
+        one.unlink()
+    shutil.copy(taken / "edged.db", office.state / "edged.db")
+    office.start()
+    records_at_once(office)
+    rebuilt(office)
+    assert_as_before(before, catalog(office))
+
+
+def test_what_was_in_progress_is_salvaged(office: Office) -> None:
+    office.enrol("door")
+    office.segment("door")
+    recording = office.record("door")
+    recording.write(4)
+    office.clock.tick(4000)
+    recording.file.abandon()
+    office.store.books.mirror_now()
+    office.crash()
+    gone(office.state / "edged.db")
+    office.start()
+    office.enrol("door")
+    report = office.store.books.rebuild()
+    assert (report.adopted, report.quarantined) == (1, 0)
+    listed = office.store.segments("door", None, None)
+    assert [segment.seq for segment in listed] == [1, 2]
+    assert listed[1].boot == office.store.boot, "its boot is known, so its age is"
+    gaps = [gap for gap in office.store.gaps("door", None, None) if gap.end and gap.cause is GapCause.DAEMON_CRASH]
+    assert [gap.start for gap in gaps] == [listed[1].end], "what was recorded is no gap"
+
+
+def test_a_rebuild_that_breaks_off_goes_on(office: Office) -> None:
+    live(office)
+    office.store.close()
+    before = catalog(office)
+    gone(office.state / "edged.db")
+    for pages in range(3):
+        office.start()
+        seen: list[int] = []
+
+        def stop(told: dict[str, Any], after: int = pages, seen: list[int] = seen) -> None:
+            seen.append(1)
+            if len(seen) > after:
+                office.store.interrupt()
+
+        office.store.books.rebuild(stop)
+        office.crash()
+    office.start()
+    for camera in ("door", "lobby"):
+        office.enrol(camera)
+    assert not office.store.books.rebuild().again
+    assert_as_before(before, catalog(office))
+
+
+def test_a_row_whose_file_is_gone_stays_and_is_a_finding(office: Office) -> None:
+    live(office)
+    kept = office.store.segments("door", None, None)[-1]
+    office.store.close()
+    kept.path.unlink()
+    gone(office.state / "edged.db")
+    office.start()
+    assert office.store.books.rebuild().missing == 1
+    assert [segment.seq for segment in office.store.segments("door", None, None)][-1] == kept.seq
+
+
+def test_files_without_a_leaf_are_opened(office: Office) -> None:
+    live(office)
+    before = [(s.camera, s.seq, s.sha256, s.bytes) for s in office.store.segments(None, None, None)]
+    office.store.close()
+    gone(office.state / "edged.db")
+    (office.state / "edged.head.json").unlink()
+    shutil.rmtree(office.disk / ".ledger")
+    office.start()
+    report = office.store.books.rebuild()
+    assert report.adopted == len(before)
+    assert report.quarantined == 1
+    after = office.store.segments(None, None, None)
+    assert [(s.camera, s.seq, s.sha256, s.bytes) for s in after] == before
+    assert all(segment.unproven for segment in after)
+
+
+def test_an_unmounted_disk_is_known_from_the_head_beside_the_database(office: Office) -> None:
+    live(office)
+    office.store.close()
+    gone(office.state / "edged.db")
+    office.disk.rename(office.disk.with_name("unmounted"))
+    office.disk.mkdir()
+    with pytest.raises(StoreError, match="belongs here"):
+        office.open()
+    assert list(office.disk.iterdir()) == [], "nothing is written below a mount point without its disk"
+
+
+def test_the_mirror_begins_on_a_line_of_its_own_after_a_torn_one(office: Office) -> None:
+    live(office)
+    office.store.close()
+    (newest,) = sorted((office.disk / ".ledger").glob("*.jsonl"))[-1:]
+    with newest.open("ab") as file:
+        file.write(b'{"n":99999,"t":1,"k":"seg')
+    office.start()
+    office.enrol("door")
+    office.segment("door")
+    office.store.close()
+    fd = os.open(office.disk, os.O_RDONLY)
+    with ledgerdir.opened(fd) as at:
+        numbers = [line.number for line in ledgerdir.lines(at)]
+    os.close(fd)
+    assert numbers == list(range(1, len(numbers) + 1))
