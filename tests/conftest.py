@@ -38,6 +38,8 @@ class Profile:
     """Power cuts that leave a random part of what was not flushed."""
     failpoint_times: tuple[int, ...]
     """At which time that each step is reached it is the last."""
+    io_fault_each: int
+    """Of so many calls to kernel and database one fails."""
 
 
 SHORT: Final = Profile(
@@ -52,9 +54,10 @@ SHORT: Final = Profile(
     kills=6,
     bad_cameras_s=30,
     camera_faults_s=24,
-    cut_prefixes=100,
-    cut_subsets=100,
+    cut_prefixes=70,
+    cut_subsets=70,
     failpoint_times=(1,),
+    io_fault_each=29,
 )
 LONG: Final = Profile(
     name="long",
@@ -71,6 +74,7 @@ LONG: Final = Profile(
     cut_prefixes=None,
     cut_subsets=3000,
     failpoint_times=(1, 2, 5),
+    io_fault_each=1,
 )
 
 

@@ -68,6 +68,7 @@ def at_rest(box: Box, *, run: int | None = None) -> list[str]:
         *(f"S5: {name_of(row)} is still {row['state']}" for row in left),
         *_overlaps(rows),
         *_unaccounted(box),
+        *_pins(box),
     ]
 
 
@@ -161,3 +162,37 @@ def _claims(box: Box, camera: int) -> Iterator[tuple[Spot, Spot | None]]:
     for row in box.look("SELECT * FROM gaps WHERE camera = ?", camera):
         end = None if row["end_boot"] is None else (row["end_boot"], row["end_boottime_ms"])
         yield (row["boot"], row["start_boottime_ms"]), end
+
+
+def _pins(box: Box) -> Iterator[str]:
+    """S2: on the disk, beside the footage and in the catalog the same is pinned, and nothing by half."""
+    counted = {row["id"]: row["pins"] for row in box.look("SELECT id, pins FROM segments WHERE pins > 0")}
+    held = {row["segment"]: row["n"] for row in box.look("SELECT segment, count(*) AS n FROM pinned GROUP BY segment")}
+    if counted != held:
+        yield f"S2: counters of pins say {counted}, the rows {held}"
+    wanted: dict[tuple[str, str], set[int]] = {}
+    for row in box.look(
+        "SELECT p.id AS pin, v.id AS volume FROM pin_volumes d JOIN pins p ON p.number = d.pin"
+        " JOIN volumes v ON v.number = d.volume"
+    ):
+        wanted[row["volume"], row["pin"]] = set()
+    for row in box.look(
+        f"SELECT p.id AS pin, s.*, c.id AS camera_id, v.id AS volume_id FROM pinned d {_OF_PINNED}"  # noqa: S608
+    ):
+        root = box.volumes.get(row["volume_id"])
+        if root is not None:
+            wanted.setdefault((row["volume_id"], row["pin"]), set()).add((root / name_of(row)).stat().st_ino)
+    found = {}
+    for volume, root in box.volumes.items():
+        for place in (root / ".pins").glob("*"):
+            if not (place / "pin.json").is_file():
+                yield f"S2: {place} has no sidecar"
+            found[volume, place.name] = {path.stat().st_ino for path in place.glob("*.mp4*")}
+    if found != wanted:
+        yield f"S2: links on the disk {found}, in the catalog {wanted}"
+
+
+_OF_PINNED: Final = (
+    "JOIN pins p ON p.number = d.pin JOIN segments s ON s.id = d.segment JOIN cameras c ON c.number = s.camera"
+    " JOIN volumes v ON v.number = s.volume"
+)

@@ -14,11 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from storage.catalog.acts import Person
 from storage.errors import StoreError
+from storage.files.segmentfile import SegmentFile
+from storage.layout import segment_path
 from storage.model import GapCause, Segment
+from storage.pins.rules import DAY_MS
+from storage.pins.words import Ground, Interval, Limits, Order
 from storage.retention import Policy
 from storage.volumes.volume import VolumeSpec
-from tests.support.office import BOUNDS, DEADLINE_S, Clock, Office, Recording
+from tests.support import tiny_mp4
+from tests.support.office import BOUNDS, DEADLINE_S, WALL_MS, Clock, Office, Recording
 from tests.support.promises import Box
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 
@@ -27,6 +33,9 @@ Key = tuple[str, int]
 """Camera and number of a segment."""
 
 CAMERAS: Final = ("lobby", "stairs")
+PLACER: Final = Person(1001, "chen")
+APPROVER: Final = Person(1002, "lin")
+LIMITS: Final = Limits(180 * DAY_MS, 100.0)
 FRAME_MS: Final = FRAGMENT_MS // FRAGMENT_FRAMES
 TRIES: Final = 3
 """A fact that was not stored is told again."""
@@ -43,6 +52,15 @@ class Told:
     """Frames that a power cut must leave."""
     may_go: set[Key] = field(default_factory=set)
     gone: set[Key] = field(default_factory=set)
+    pinned: dict[str, frozenset[Key]] = field(default_factory=dict)
+    releasing: set[str] = field(default_factory=set)
+    released: set[str] = field(default_factory=set)
+    wall_ms: int = WALL_MS
+    """What everybody's clock says."""
+
+    def held(self) -> set[Key]:
+        """What a pin keeps, for sure."""
+        return {key for pin, keys in self.pinned.items() if pin not in self.releasing for key in keys}
 
     def lost_ms(self, box: Box) -> int:
         """The most of any one segment that was written and is not there any more."""
@@ -97,6 +115,43 @@ class Gone:
         told.gone |= self.keys
 
 
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    pin: str
+    keys: frozenset[Key]
+
+    def tell(self, told: Told) -> None:
+        told.pinned[self.pin] = self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class Releasing:
+    """Asked for and about to be approved."""
+
+    pin: str
+
+    def tell(self, told: Told) -> None:
+        told.releasing.add(self.pin)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    pin: str
+
+    def tell(self, told: Told) -> None:
+        told.released.add(self.pin)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time has passed."""
+
+    wall_ms: int
+
+    def tell(self, told: Told) -> None:
+        told.wall_ms = self.wall_ms
+
+
 def fold(events: list[Event]) -> Told:
     told = Told()
     for event in events:
@@ -120,6 +175,11 @@ def broken(told: Told, box: Box) -> list[str]:
         found = row["video_frames"] if row is not None and row["state"] == "committed" else 0
         if found < frames and key not in told.may_go:
             faults.append(f"S6: {key} had {frames} frames synced, and has {found}")
+    lasting = {row["id"] for row in box.look("SELECT id FROM pins WHERE state IN ('provisional', 'approved')")}
+    faults += [f"S2: pin {pin} was answered, and is lost" for pin in told.pinned.keys() - told.releasing - lasting]
+    faults += [f"S2: pin {pin} was released, and lasts" for pin in told.released & lasting]
+    unheld = {key for key in told.held() if key in rows and not rows[key]["pins"]}
+    faults += [f"S2: {key} is pinned, and its row does not say so" for key in unheld]
     back = told.gone & rows.keys()
     return [*faults, *(f"S5: {key} was destroyed, and is {rows[key]['state']} again" for key in back)]
 
@@ -152,6 +212,8 @@ class Hands:
         self.note = note
         self.trouble: list[Exception] = []
         self._given_up: set[Key] = set()
+        self._files: list[SegmentFile] = []
+        self.held: set[Key] = set()
 
     def ask(self, act: Callable[[], T]) -> T | None:
         """Again, if it failed; None if it always does."""
@@ -162,6 +224,9 @@ class Hands:
                 self.trouble.append(error)
         return None
 
+    def tick(self, ms: int) -> None:
+        self.note(Ticked(self.office.clock.tick(ms).wall_ms))
+
     def enrol(self) -> None:
         for camera in CAMERAS:
             self.ask(partial(self.office.enrol, camera))
@@ -169,7 +234,7 @@ class Hands:
     def begin(self, camera: str) -> Recording | None:
         """A row, then a file with its head."""
         try:
-            return self.office.record(camera)
+            return self._record(camera)
         except (StoreError, OSError, AssertionError) as error:  # no volume is there
             self.trouble.append(error)
             self.miss(camera, GapCause.IO_ERROR)
@@ -177,6 +242,24 @@ class Hands:
             if tail is not None and tail.next_seq > 1:
                 self.salvage(camera, tail.next_seq - 1)
             return None
+
+    def _record(self, camera: str) -> Recording:
+        office, opening = self.office, self.office.opening(camera)
+        office.store.open_segment(opening).result(DEADLINE_S)
+        relative = segment_path(camera, opening.start.wall_ms, opening.seq)
+        file = SegmentFile.create(office.disk, opening.volume, relative)
+        self._files.append(file)
+        try:
+            file.write(tiny_mp4.head(office.story(opening).to_json()))
+        except BaseException:
+            file.abandon()
+            raise
+        return Recording(opening, file)
+
+    def die(self) -> None:
+        """Whoever writes is gone."""
+        for file in self._files:
+            file.abandon()
 
     def write(self, recording: Recording | None, fragments: int = 1, *, sync: bool = True, late: bool = False) -> None:
         """Fragments, synced or not. `late`: the next segment has begun. What cannot be written is given up."""
@@ -191,7 +274,8 @@ class Hands:
                 self.note(Written(key, recording.fragments * FRAGMENT_FRAMES, synced=True))
         except OSError as error:
             self.give_up(recording, error)
-        self.office.clock.tick(0 if late else fragments * FRAGMENT_MS)
+        if not late:
+            self.tick(fragments * FRAGMENT_MS)
 
     def commit(self, recording: Recording | None) -> None:
         """The file, then its row."""
@@ -233,9 +317,13 @@ class Hands:
 
     def sweep(self) -> None:
         """What is past its ceiling goes."""
-        now_ms = self.office.clock.boottime_ms
+        now_ms = self.office.clock.wall_ms  # it is never stepped here
         ours = self.ask(lambda: self.office.store.segments(None, None, None)) or []
-        past = [one for one in ours if now_ms - one.end.boottime_ms >= BOUNDS.floor_s * 1000]
+        past = [
+            one
+            for one in ours
+            if now_ms - one.end.wall_ms >= BOUNDS.floor_s * 1000 and (one.camera, one.seq) not in self.held
+        ]
         self.note(MayGo(frozenset((one.camera, one.seq) for one in past)))
         report = self.ask(lambda: self.office.store.sweep(lambda: Policy(dict.fromkeys(CAMERAS, BOUNDS))))
         if report is None:
@@ -246,8 +334,44 @@ class Hands:
             there = {(one.camera, one.seq) for one in left}
             self.note(Gone(frozenset((one.camera, one.seq) for one in past) - there))
 
+    def pin(self, camera: str) -> str | None:
+        """All that is there of a camera, as evidence; its id, once that is answered."""
+        ours = self.ask(lambda: self.office.store.segments(camera, None, None))
+        if not ours:
+            return None
+        interval = Interval(ours[0].start.wall_ms + 1, ours[-1].end.wall_ms - 1)
+        order = Order((camera,), interval, Ground.LAW, "刑事訴訟法 133", "115-0042", "主任", 30 * DAY_MS)
+        placed = self.ask(lambda: self.office.store.pins.place(order, PLACER, LIMITS))
+        if placed is None:
+            return None
+        keys = frozenset((one.camera, one.seq) for one in ours)
+        self.held |= keys
+        self.note(Pinned(placed[0].pin.id, keys))
+        return placed[0].pin.id
+
+    def release(self, pin: str | None) -> None:
+        """By two persons."""
+        if pin is None:
+            return
+        store = self.office.store
+
+        def deed() -> None:
+            act = store.acts.ask("pin-release", {"pin": pin}, PLACER)
+            store.acts.approve(act.id, APPROVER, lambda act: store.pins.releasing(pin, act.asker.name, "closed"))
+            store.pins.follow_up()
+
+        self.note(Releasing(pin))
+        self.held.clear()
+        try:
+            deed()
+        except (StoreError, OSError) as error:
+            self.trouble.append(error)
+            return
+        self.note(Released(pin))
+
     def crash(self) -> None:
         """SIGKILL, and up again at once, with new files before the old ones are looked after."""
+        self.die()
         self.office.store.close(clean=False)
         self.start()
 
@@ -281,7 +405,8 @@ def play(hands: Hands) -> None:
     if dying is not None:
         hands.give_up(dying)
     hands.pause()
-    office.clock.tick(BOUNDS.ceiling_s * 1000)
+    pin = hands.pin(first)
+    hands.tick(BOUNDS.ceiling_s * 1000)
     hands.ask(lambda: office.store.heartbeat().result(DEADLINE_S))
     recording = hands.begin(first)
     hands.write(recording, 2)
@@ -291,9 +416,6 @@ def play(hands: Hands) -> None:
     for one in left:
         hands.write(one, 2)
         hands.write(one, sync=False)
-    for one in left:
-        if one is not None:
-            one.file.abandon()  # killed with its daemon
     hands.crash()
     recordings = [hands.begin(camera) for camera in CAMERAS]
     hands.recover()
@@ -301,3 +423,5 @@ def play(hands: Hands) -> None:
         hands.write(recording, 2)
         hands.commit(recording)
     hands.pause()
+    hands.release(pin)
+    hands.sweep()

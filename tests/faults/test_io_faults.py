@@ -1,0 +1,201 @@
+"""EIO and ENOSPC at every call in turn: to the kernel and to SQLite, once or lasting, on a broken or on a full disk.
+
+The scenario of `tests.support.scenario` is played once to count the calls that the storage makes, then again for each
+of them with the fault there. Hands go on as worker and runner do. Afterwards, with the disks well again: nothing that
+was answered is lost, nothing is destroyed twice or half, all is picked up (S4, S5, S6, S9), and the error was told.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from storage.errors import StoreError
+from storage.files.segmentfile import SegmentFile
+from tests.conftest import Profile
+from tests.support import promises
+from tests.support.disks import may_mount
+from tests.support.iofaults import Failing, Plan, faulty
+from tests.support.loops import mount, unmounting
+from tests.support.office import Clock
+from tests.support.scenario import Event, Hands, OfficeAt, broken, fold, play
+
+EXAMPLES: Final = 5
+SILENT: Final = {
+    "fallocate": "space laid out ahead is an offer; without it, it is found when it is needed",
+    "rmdir of storage.files.unlink": "an empty directory of an earlier day is let be",
+}
+"""Calls whose failure nobody needs to hear of."""
+FREE_BYTES: Final = 4096
+"""Steps in which a file system is given more and more room."""
+ROOM_BYTES: Final = 1 << 20
+"""The scenario takes less."""
+SIZE_BYTES: Final = 8 << 20
+"""With it there is room again afterwards, whatever was left."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Of all faults tried."""
+
+    faults: int = 0
+    violations: list[str] = field(default_factory=list)
+    untold: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return f"{self.faults} faults, {len(self.violations)} violations"
+
+
+@dataclass(slots=True)
+class Played:
+    """A scenario as it went, and what was heard of the trouble it met."""
+
+    events: list[Event]
+    heard: bool
+    clock: Clock
+
+
+class _Ears(logging.Handler):
+    """Somebody is told of it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard = True
+
+
+def played(root: Path, plan: Plan) -> Played:
+    """The scenario with the plan's fault; at its end the daemon is killed."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    clock, events, ears = Clock(), list[Event](), _Ears()
+    logger = logging.getLogger("edged")
+    logger.addHandler(ears)
+    try:
+        with faulty(plan):
+            try:
+                office = OfficeAt(root / "state", root / "volume", clock)
+            except (StoreError, OSError):
+                return Played(events, True, clock)
+            hands = Hands(office, events.append)
+            play(hands)
+            hands.die()
+            with suppress(StoreError):
+                hands.office.store.close(clean=False)
+        return Played(events, bool(hands.trouble) or ears.heard, clock)
+    finally:
+        logger.removeHandler(ears)
+
+
+def afterwards(root: Path, scene: Played) -> list[str]:
+    """With the disks well again: what does not hold of what was answered."""
+    office = OfficeAt(root / "state", root / "volume", scene.clock)
+    try:
+        hands = Hands(office, lambda event: event.tell(told))
+        told = fold(scene.events)
+        hands.enrol()
+        hands.recover()
+        again = office.store.recover()
+        hands.held = told.held()
+        hands.sweep()
+        box = office.box()
+        faults = [f"recovery: {error}" for error in hands.trouble]
+        if (again.adopted, again.unproven, again.quarantined, again.without_file, again.garbage) != (0,) * 5:
+            faults.append(f"a second recovery found more to do: {again}")
+        return [*faults, *promises.at_rest(box), *broken(told, box)]
+    finally:
+        office.store.close()
+
+
+def tried(root: Path, plan: Plan, verdict: Verdict) -> None:
+    """One fault."""
+    scene = played(root, plan)
+    if not plan.failed:
+        return
+    verdict.faults += 1
+    where = f"{plan.way.name} at call {plan.at} ({plan.failed[0]}{', and all after it' if plan.lasting else ''})"
+    if not scene.heard:
+        verdict.untold[plan.failed[0]] += 1
+    try:
+        verdict.violations += [f"{where}: {fault}" for fault in afterwards(root, scene)]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the daemon would not start
+        verdict.violations.append(f"{where}: it does not start again: {error!r}")
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from-there-on"])
+@pytest.mark.parametrize("way", list(Failing), ids=lambda way: way.name.lower())
+def test_a_fault_at_every_call(
+    way: Failing, lasting: bool, tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counted = Plan()
+    assert not played(tmp_path / "box", counted).heard
+    verdict = Verdict()
+    for at in range(0, len(counted.calls), profile.io_fault_each):
+        tried(tmp_path / "box", Plan(at, way, lasting), verdict)
+    with capsys.disabled():
+        print(f" {len(counted.calls)} calls, {verdict}", end="")  # noqa: T201
+    assert verdict.violations == [], "\n".join(verdict.violations[:EXAMPLES])
+    assert {name: count for name, count in verdict.untold.items() if name not in SILENT} == {}
+
+
+def test_a_sync_that_fails_unheard_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proof: who goes on after a failed sync has committed what is not on the disk."""
+    commit = SegmentFile.commit
+
+    def careless(file: SegmentFile) -> object:
+        real = os.fsync
+
+        def deaf(fd: int) -> None:
+            with suppress(OSError):
+                real(fd)
+
+        with monkeypatch.context() as planted:
+            planted.setattr("storage.files.segmentfile.os.fsync", deaf)
+            return commit(file)
+
+    counted = Plan()
+    played(tmp_path / "box", counted)
+    syncs = [number for number, name in enumerate(counted.calls) if name == "fsync of storage.files.segmentfile"]
+    monkeypatch.setattr(SegmentFile, "commit", careless)
+    verdict = Verdict()
+    for at in syncs:
+        tried(tmp_path / "box", Plan(at), verdict)
+    assert any("S4" in violation for violation in verdict.violations), str(verdict)
+
+
+@contextmanager
+def tmpfs(path: Path, size_bytes: int) -> Iterator[Path]:
+    path.mkdir()
+    mount("edged-small", path, "tmpfs", options=f"size={size_bytes}")
+    with unmounting(path):
+        yield path
+
+
+@pytest.mark.skipif(not may_mount(), reason="mounting needs root")
+def test_a_disk_that_is_really_full(tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
+    """With room for a page more each time: state and volume fill up wherever they happen to be."""
+    verdict = Verdict()
+    with tmpfs(tmp_path / "small", SIZE_BYTES) as disk:
+        for free in range(0, ROOM_BYTES, FREE_BYTES * profile.io_fault_each):
+            ballast = disk / "somebody-elses"
+            shutil.rmtree(disk / "box", ignore_errors=True)
+            ballast.write_bytes(bytes(SIZE_BYTES - free))
+            scene = played(disk / "box", Plan())
+            ballast.unlink()
+            verdict.faults += scene.heard
+            verdict.violations += [f"{free} bytes free: {fault}" for fault in afterwards(disk / "box", scene)]
+    with capsys.disabled():
+        print(f" {verdict}", end="")  # noqa: T201
+    assert verdict.faults > 1
+    assert verdict.violations == [], "\n".join(verdict.violations[:EXAMPLES])
