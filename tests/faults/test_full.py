@@ -1,0 +1,164 @@
+"""A volume filled to the last byte by somebody else, below the real daemon, on a real ext4.
+
+What may go goes and recording goes on. Where nothing may go, cameras stop in order of their priority, one alarm names
+them, and they start again by themselves when space returns. Every gap has its cause, every file is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from edged.documents import site as documents
+from edged.health import DOWN_AFTER_S
+from storage.ring.ballast import NAME
+from tests.support.configuration import Setup
+from tests.support.daemon import Daemon, moment
+from tests.support.disks import Ext4, may_mount
+from tests.support.footage import Picture
+from tests.support.rtsp_server import Camera, RtspServer
+from tests.support.scenes import watched
+from tests.support.waiting import let_run
+
+pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")
+
+PRIORITIES: Final = {"gate": 9, "lobby": 5, "yard": 0}
+"""The highest first, which is also how long each is to be kept on."""
+NAMES: Final = tuple(PRIORITIES)
+CAMERAS: Final = tuple(
+    Camera(name, Picture(width=704, height=576, gop=25, kbps=1000, footage="bikes")) for name in NAMES
+)
+DISK_BYTES: Final = 96 << 20
+"""A hundredth of it is the reserve, which a few seconds of footage are more than."""
+NOTICED_S: Final = 25.0
+"""A look at the disks each second, a sweep each five, a segment of two, a key frame each second; and a busy box."""
+BACK_S: Final = 25.0
+"""L1's 15 s and as long as the daemon needs to look."""
+OF_THE_BOX: Final = {"floor-protect", "disk-full"}
+
+
+@dataclass(frozen=True)
+class Office:
+    disk: Ext4
+    edged: Daemon
+
+    def committed(self, name: str) -> int:
+        """The number of the newest segment: the ring turns, and what is listed may grow shorter."""
+        return max((segment.seq for segment in self.edged.listed(name)), default=0)
+
+    def goes_on(self, names: Sequence[str] = NAMES) -> None:
+        """Each of these commits two more segments."""
+        before = {name: self.committed(name) for name in names}
+        self.edged.until(
+            lambda: all(self.committed(name) >= before[name] + 2 for name in names), BACK_S, f"{names} record on"
+        )
+
+    def alarms(self) -> dict[str, documents.Alarm]:
+        told = documents.Alarms.model_validate(self.edged.ask("/v1/alarms")).alarms
+        return {alarm.key: alarm for alarm in told if alarm.state == "raised"}
+
+    def full(self) -> documents.Alarm | None:
+        return next((alarm for key, alarm in self.alarms().items() if key.startswith("storage.full:")), None)
+
+    def stopped_since(self) -> dict[str, float]:
+        """By camera: when the first gap of a full volume began."""
+        starts: dict[str, float] = {}
+        for gap in self.edged.gaps():
+            if gap.cause in OF_THE_BOX:
+                starts.setdefault(gap.camera, moment(gap.start))
+        return starts
+
+
+def setup_of(server: RtspServer, floor: str, max_bytes: str) -> Setup:
+    cameras = [replace(camera, more=f"priority = {PRIORITIES[camera.id]}") for camera in watched(server)]
+    return Setup(cameras, segment="2s", floor=floor, ceiling="2h", max_bytes=max_bytes)
+
+
+@contextmanager
+def office(
+    folder: Path, *, floor: str = "1h", max_bytes: str = "1GB", sabotage: str = "", together: bool = False
+) -> Iterator[Office]:
+    """`together`: the state directory lies on the disk of the volume, too."""
+    place = folder / "edged" / ("" if together else "volume")
+    with (
+        Ext4(place, DISK_BYTES) as disk,
+        RtspServer(CAMERAS, folder / "cameras") as server,
+        Daemon(folder / "edged", setup_of(server, floor, max_bytes), sabotage=sabotage) as edged,
+    ):
+        edged.wait_for_states("recording", NAMES)
+        made = Office(disk, edged)
+        edged.until(lambda: min(map(made.committed, NAMES)) >= 3, 30, "segments are committed")
+        yield made
+
+
+def all_is_accounted_for(found: Office) -> None:
+    edged = found.edged
+    assert {gap.cause for gap in edged.gaps()} <= {"starting", *OF_THE_BOX}
+    assert all(edged.camera(name).unexplained_s == 0 for name in NAMES)
+    assert edged.stop() == 0
+    assert edged.parts() == []
+
+
+def test_what_may_go_goes_and_recording_goes_on(tmp_path: Path) -> None:
+    with office(tmp_path, floor="4s") as found:
+        let_run(6, found.edged.check_alive)  # some of it is past its floor
+        workers, files = found.edged.workers(), len(found.edged.files())
+        found.disk.fill()
+        found.edged.until(lambda: len(found.edged.files()) < files, NOTICED_S, "room is made")
+        found.goes_on()
+        assert found.edged.workers() == workers, "the cameras stayed connected"
+        assert "camera.down" not in str(list(found.alarms()))
+        all_is_accounted_for(found)
+
+
+def test_where_nothing_may_go_all_stop_and_start_again_when_space_returns(tmp_path: Path) -> None:
+    with office(tmp_path) as found:
+        edged, workers = found.edged, found.edged.workers()
+        stranger = found.disk.fill()
+        edged.until(lambda: set(found.stopped_since()) == set(NAMES), NOTICED_S, "all have stopped")
+        alarm = edged.until(found.full, NOTICED_S, "the alarm")
+        assert alarm is not None
+        edged.until(lambda: "gate, lobby, yard" in getattr(found.full(), "text", ""), NOTICED_S, "it names them")
+        let_run(DOWN_AFTER_S + 1, edged.check_alive)
+        assert alarm.severity == "critical"
+        assert [key for key in found.alarms() if key.startswith("camera.")] == [], "one alarm, not one for each camera"
+        stranger.unlink()
+        edged.wait_for_states("recording", NAMES, BACK_S)
+        found.goes_on()
+        assert edged.workers() == workers, "the cameras stayed connected"
+        edged.wait_for(lambda status: status.volumes[0].state == "in-service", BACK_S, "the volume is in service")
+        all_is_accounted_for(found)
+
+
+def test_the_smallest_priority_stops_first_and_the_highest_starts_first(tmp_path: Path) -> None:
+    """A limit that is reached slowly: there is room for some of them for a while."""
+    with office(tmp_path, max_bytes="7MB") as found:
+        edged = found.edged
+        edged.until(lambda: set(found.stopped_since()) == set(NAMES), 60, "all have stopped")
+        since = found.stopped_since()
+        assert sorted(since, key=lambda name: since[name]) == ["yard", "lobby", "gate"]
+        assert {gap.cause for gap in edged.gaps() if gap.cause in OF_THE_BOX} == {"floor-protect"}
+        edged.configure(replace(edged.setup, max_bytes="60MB"))
+        assert edged.ctl("reload").code == 0
+        edged.wait_for_states("recording", NAMES, BACK_S)
+        found.goes_on()
+        all_is_accounted_for(found)
+
+
+@pytest.mark.parametrize("ballast", [True, False])
+def test_with_the_catalog_on_the_same_disk(tmp_path: Path, *, ballast: bool) -> None:
+    """Without the ballast nothing ever goes: the negative control."""
+    sabotage = "" if ballast else "from storage.ring.ballast import Ballast\nBallast.give = lambda _: False\n"
+    with office(tmp_path, floor="4s", sabotage=sabotage, together=True) as found:
+        edged = found.edged
+        edged.until((edged.state / NAME).exists, 15, "the ballast is laid out")
+        found.disk.fill()
+        if not ballast:
+            return
+        found.goes_on()
+        all_is_accounted_for(found)
