@@ -20,13 +20,13 @@ class OtherName(Exception):
     """The file has a name that nobody here gave it: removing ours would neither destroy it nor free its space."""
 
 
-def unlink(volume: int, relative: PurePosixPath) -> None:
-    """Remove every name of a segment; that it has none left is asked of the file itself."""
+def unlink(volume: int, relative: PurePosixPath) -> bool:
+    """Remove every name of a segment; that it has none left is asked of the file itself. False: it was not there."""
     name = str(relative)
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=volume)
     except FileNotFoundError:
-        return
+        return False
     try:
         if os.fstat(fd).st_nlink > 1:
             _unlink_part(volume, fd, str(part_path(relative)))
@@ -37,6 +37,7 @@ def unlink(volume: int, relative: PurePosixPath) -> None:
             raise OtherName("it was given another name while it was removed")
     finally:
         os.close(fd)
+    return True
 
 
 def _unlink_part(volume: int, fd: int, part: str) -> None:

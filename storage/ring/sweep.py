@@ -23,7 +23,7 @@ from threading import Event
 from typing import Final
 
 from storage.answers import SweepReport
-from storage.catalog import destroying, queries, terms
+from storage.catalog import destroying, findings, queries, terms
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segment_by_id
 from storage.catalog.runs import Life
@@ -31,6 +31,7 @@ from storage.clock import Clock
 from storage.failpoints import Step, reach
 from storage.files.unlink import OtherName, sync, tidy, unlink
 from storage.model import GapCause, SegmentState
+from storage.repair.compare import Kind
 from storage.retention import Decision, Policy, Reason, effective, plan, still_due
 from storage.ring.bounds import changes
 from storage.ring.heads import Head, Heads, candidate
@@ -175,7 +176,7 @@ class Sweeper:
         after = 0
         while not tally.stuck and not self._stop.is_set():
             rows = self._database.read(partial(queries.garbage_rows, volume=tally.volume.id, after=after, limit=SLICE))
-            if self._destroy(rows, tally):
+            if self._destroy(rows, tally, fresh=False):
                 self._vain[tally.volume.id] = 0
             if len(rows) < SLICE:
                 return
@@ -218,7 +219,7 @@ class Sweeper:
         condemn = partial(self._condemn, going=going, configured=configured)
         doomed = self._database.submit(condemn, yielding=True).result()
         reach(Step.DESTROY_CONDEMNED)
-        gone = self._destroy(doomed, tally)
+        gone = self._destroy(doomed, tally, fresh=True)
         for_ceiling = {decision.candidate.id for decision in going if decision.reason is Reason.CEILING}
         vain = sum(row.id not in for_ceiling for row in doomed)
         self._vain[tally.volume.id] = 0 if gone else self._vain[tally.volume.id] + vain
@@ -260,16 +261,21 @@ class Sweeper:
                 doomed.append(row)
         return doomed
 
-    def _destroy(self, rows: Sequence[SegmentRow], tally: _Tally) -> list[SegmentRow]:
-        """Garbage loses its names, then its rows; those that are gone. What fails stays garbage, and is said."""
-        volume, unnamed = tally.volume, []
+    def _destroy(self, rows: Sequence[SegmentRow], tally: _Tally, *, fresh: bool) -> list[SegmentRow]:
+        """Garbage loses its names, then its rows; those that are gone. What fails stays garbage, and is said.
+
+        `fresh`: condemned just now, so a file that is not there vanished without us (S4), which is a finding.
+        """
+        volume, unnamed, vanished = tally.volume, [], list[SegmentRow]()
         for row in rows:
             if tally.stuck or self._stop.is_set():
                 break
             try:
                 with volume.held() as fd:
-                    unlink(fd, row.relative)
+                    there = unlink(fd, row.relative)
                 unnamed.append(row)
+                if fresh and not there:
+                    vanished.append(row)
                 reach(Step.DESTROY_UNLINKED)
             except (OtherName, OSError) as error:
                 tally.fail(row.relative, error)
@@ -281,6 +287,8 @@ class Sweeper:
                 durable.add(directory)
             except OSError as error:
                 tally.fail(directory, error)
+        if vanished:
+            self._database.submit(partial(self._miss, rows=vanished)).result()
         gone = [row for row in unnamed if row.relative.parent in durable]
         if gone:
             reach(Step.DESTROY_SYNCED)
@@ -292,6 +300,11 @@ class Sweeper:
             with suppress(OSError), volume.held() as fd:  # gone meanwhile: there is a next time
                 tidy(fd, durable, today - timedelta(days=UNUSED_DAYS))
         return gone
+
+    def _miss(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
+        now_ms = self._clock.now().wall_ms
+        for row in rows:
+            findings.found(connection, findings.Finding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms))
 
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())

@@ -296,6 +296,15 @@ def test_a_finding_ends_with_its_segment(office: Office) -> None:
     assert '"state":"destroyed"' in leaves(office)[-1]
 
 
+def test_a_file_that_vanished_before_its_time_came_is_found_when_it_comes(office: Office) -> None:
+    path = office.segment("lobby").path
+    path.unlink()
+    office.clock.tick(400_000)
+    assert office.store.sweep(no_policy).destroyed == 1
+    assert told(office) == [(path.name, "missing")]
+    assert '"state":"differs"' in leaves(office)[-1]
+
+
 def test_a_day_that_vanishes_names_its_files(office: Office) -> None:
     first = office.segment("lobby").path
     for _ in range(4):
