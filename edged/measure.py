@@ -13,6 +13,7 @@ from edged import steadiness
 from edged.steadiness import Steadiness
 from storage.answers import CameraUsage, Coverage, VolumeStatus
 from storage.boots import Doubt
+from storage.catalog.mirroring import Rebuild
 from storage.model import Moment, Segment
 from storage.pins.words import Standing
 from storage.retention import Policy
@@ -52,6 +53,8 @@ class Measurements:
     """Rates over the last days, and what is pinned."""
     covered_ms: dict[str, int] = field(default_factory=dict)
     """Of the configured cameras: what is recorded and on disk within the floor's span, pins left out."""
+    rebuild: Rebuild | None = None
+    """The last time that the database was lost, until a day after it was made anew."""
     ballast_owed: bool = False
     """What lets a full disk be cleared is not all there."""
 
@@ -80,6 +83,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
             for camera, bounds in configured.items()
             if camera in usage and (begin := usage[camera].oldest) is not None
         },
+        rebuild=store.books.recent_rebuild(DAY_MS),
         ballast_owed=store.ballast.owed > 0,
         short=frozenset(
             camera

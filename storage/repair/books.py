@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from storage.ages import History
 from storage.catalog import mirroring
+from storage.catalog.boots import boots
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt
 from storage.opening import Held
@@ -30,6 +32,8 @@ class Books:
         stop: threading.Event,
     ) -> None:
         self._database = held.database
+        self._life = held.life
+        self._clock = clock
         self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present)
         self._rebuilder = Rebuilder(held.database, held.life, clock, held.pool.present, salvager, note, stop)
         self.settle(held.pool.opened)
@@ -72,6 +76,14 @@ class Books:
     def last_rebuild(self) -> mirroring.Rebuild | None:
         """The last time that the database was begun anew."""
         return self._rebuilder.last()
+
+    def recent_rebuild(self, within_ms: int) -> mirroring.Rebuild | None:
+        """One that is under way, or was over less than so long ago, in running time."""
+        rebuild = self._rebuilder.last()
+        if rebuild is None or rebuild.end is None:
+            return rebuild
+        history = History(self._database.read(boots), self._life.boot, self._clock.now().boottime_ms)
+        return rebuild if history.age(*rebuild.end[:2]).low_ms < within_ms else None
 
     def rebuild(self, progress: Progress | None = None, *, everything: bool = False) -> RebuildReport:
         """Go through volumes that are not known, or through all. Own thread; ends early when edged stops."""

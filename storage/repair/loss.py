@@ -83,9 +83,9 @@ def verdict(state: State, ledgers: Sequence[Ledger]) -> str | None:
 
 def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, relief: Callable[[], bool]) -> Database:
     """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken."""
-    suspect = _marked(path)
-    database, state = None, State(blank=False, last=0, broken=suspect)
-    if suspect is None:
+    mark = _marked(path)
+    database, state = None, State(blank=False, last=0, broken=mark)
+    if mark is None:
         database, state = _inspected(path, relief)
     cursory = not state.blank and state.broken is None
     ledgers = _ledgers(path.parent, node, specs, names=not cursory)
