@@ -36,6 +36,8 @@ DAYS_WATCHED: Final = 14
 """Of each camera on each volume, the latest: what is asked for most, and a week longer than a holiday."""
 PLACE_EVERY_S: Final = 600.0
 """New directories are seen as they come; this is for volumes whose watches came to nothing."""
+ROOTS_EVERY_S: Final = 10.0
+"""How soon a volume that came back is watched again; what happens on it until then is the rescan's."""
 LOOKED_AT: Final = 500
 """Names in one go: the thread is then free for a round of the rescan."""
 
@@ -48,7 +50,7 @@ class TamperWatch:
         self._store = store
         self._thread = ThreadPoolExecutor(1, "tamper")
         self._watches: Watches | None = None
-        self._placed_s = float("-inf")
+        self._placed_s = self._rooted_s = float("-inf")
         self._roots: dict[str, tuple[int, int]] = {}
         self._short = False
 
@@ -59,8 +61,7 @@ class TamperWatch:
         watches = self._watches
         if watches is None:
             return
-        due = time.monotonic() - self._placed_s >= PLACE_EVERY_S
-        if watches.board.directories_changed() or due or await self._run(self._roots_changed):
+        if await self._is_due(watches) or watches.board.directories_changed():
             await self._run(lambda: self._place(watches))
         if watches.board.was_lost():
             log.warning("too much happened on the volumes at once: what was overlooked is found by the next rescan")
@@ -69,6 +70,19 @@ class TamperWatch:
             return
         if touched := watches.board.take(time.monotonic() - SETTLE_S, LOOKED_AT):
             await self._tell(await self._run(lambda: self._store.checks.examine(touched)))
+
+    async def _is_due(self, watches: Watches) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._placed_s >= PLACE_EVERY_S:
+            return True
+        if now_s - self._rooted_s < ROOTS_EVERY_S:
+            return False
+        self._rooted_s, known = now_s, bool(self._roots)
+        changed = await self._run(self._roots_changed)
+        if changed and known:  # a watch may still be on what was mounted there before
+            await self._run(lambda: watches.place({}))
+            self._store.checks.again()
+        return changed
 
     async def rescan(self) -> None:
         """One round; nothing while what an unclean stop left is worked off."""
