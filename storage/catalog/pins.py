@@ -19,8 +19,6 @@ from storage.catalog.runs import Point
 from storage.pins.sidecar import Sidecar
 from storage.pins.words import Ground, Interval, Order, Pin, PinState
 
-ALL: Final = -2
-"""As a limit: none (one more than was asked for is read, and SQLite takes -1 for no limit)."""
 PAGE_MAX: Final = 1000
 """Rows read or changed at a time: a long transaction holds up recording, a long read the WAL."""
 
@@ -49,12 +47,7 @@ def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adop
             *(placed.boot, placed.boottime_ms, placed.wall_ms, order.span_ms, adopted),
         ),
     )
-    pin = _required(connection, told.id)
-    connection.executemany(
-        "INSERT INTO pin_cameras (camera, pin) SELECT number, ? FROM cameras WHERE id = ?",
-        [(pin.number, camera) for camera in order.cameras],
-    )
-    return pin
+    return _required(connection, told.id)
 
 
 def renew(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
@@ -105,8 +98,6 @@ class Found:
     camera: str
     rows: tuple[SegmentRow, ...]
     """Committed and quarantined, at most one more than was asked for."""
-    garbage: SegmentRow | None
-    """One that is being destroyed."""
     recording: bool
     """Something is in progress that began before the interval ends."""
 
@@ -120,16 +111,12 @@ def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, li
     rows = connection.execute(
         SEGMENT_SQL + f"WHERE s.id IN ({_HELD_IN}) ORDER BY s.boot, s.start_boottime_ms", given
     ).fetchall()
-    garbage = connection.execute(
-        SEGMENT_SQL + f"WHERE s.state = 'garbage' AND s.camera = :camera AND {_TOUCHES} LIMIT 1", given
-    ).fetchone()
     in_progress = connection.execute(
         "SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND s.start_wall_ms < :last", given
     ).fetchone()
     return Found(
         camera,
         tuple(segment_row(row) for row in rows),
-        segment_row(garbage) if garbage else None,
         in_progress is not None,
     )
 
@@ -143,12 +130,55 @@ _HELD_IN: Final = (
 """Committed ones by their time; those that are set aside are few, and looked at all."""
 
 
-def hold(connection: sqlite3.Connection, pin: Pin, rows: Iterable[SegmentRow], linked: Collection[int]) -> int:
-    """The pin holds these; how many of them it did not hold before."""
-    count = 0
-    for row in rows:
-        count += _hold(connection, pin.number, row.id, row.volume_number, linked=row.id in linked)
-    return count
+def hold(connection: sqlite3.Connection, pin: Pin) -> int:
+    """The pin holds all that there is of its cameras in its interval; how many segments that are. Done twice, once.
+
+    Statements over many rows, because recording waits for them; links are told of afterwards (`mark`).
+    """
+    connection.executemany(
+        "INSERT INTO pin_cameras (camera, pin) SELECT number, ? FROM cameras WHERE id = ? ON CONFLICT DO NOTHING",
+        [(pin.number, camera) for camera in pin.order.cameras],
+    )
+    for number, longest_ms in connection.execute(
+        "SELECT number, longest_ms FROM cameras WHERE number IN (SELECT camera FROM pin_cameras WHERE pin = ?)",
+        (pin.number,),
+    ).fetchall():
+        given = {"camera": number, "longest": longest_ms, "pin": pin.number, "limit": -1} | _given(pin.order.interval)
+        connection.execute(
+            f"INSERT INTO pinned (segment, pin, linked) SELECT id, :pin, 0 FROM ({_HELD_IN})"  # noqa: S608
+            " WHERE true ON CONFLICT DO NOTHING",
+            given,
+        )
+    mine = "IN (SELECT segment FROM pinned WHERE pin = ?)"
+    connection.execute(
+        "UPDATE segments SET pins = (SELECT count(*) FROM pinned WHERE segment = segments.id)"  # noqa: S608
+        f" WHERE id {mine} AND pins <> (SELECT count(*) FROM pinned WHERE segment = segments.id)",
+        (pin.number,),
+    )
+    connection.execute(
+        f"INSERT INTO pin_volumes (pin, volume, version) SELECT ?, volume, 0 FROM segments WHERE id {mine}"  # noqa: S608
+        " GROUP BY volume ON CONFLICT DO NOTHING",
+        (pin.number, pin.number),
+    )
+    return int(connection.execute("SELECT count(*) FROM pinned WHERE pin = ?", (pin.number,)).fetchone()[0])
+
+
+def is_whole(connection: sqlite3.Connection, pin: Pin) -> bool:
+    """All of its cameras are known, so that whatever comes to be of them is matched."""
+    count = connection.execute("SELECT count(*) FROM pin_cameras WHERE pin = ?", (pin.number,)).fetchone()[0]
+    return bool(count == len(pin.order.cameras))
+
+
+def garbage_in(connection: sqlite3.Connection, order: Order) -> SegmentRow | None:
+    """Something of what is ordered that is being destroyed."""
+    for camera in order.cameras:
+        row = connection.execute(
+            SEGMENT_SQL + f"WHERE s.state = 'garbage' AND c.id = :camera AND {_TOUCHES} LIMIT 1",
+            {"camera": camera} | _given(order.interval),
+        ).fetchone()
+        if row is not None:
+            return segment_row(row)
+    return None
 
 
 def match(connection: sqlite3.Connection, row: SegmentRow, linked: Collection[int] = ()) -> None:

@@ -58,6 +58,13 @@ class Filing:
         with volume.held() as fd:
             links.sync(fd, pin_id)
 
+    def mark_linked(self, pin: Pin, rows: Sequence[SegmentRow]) -> None:
+        """Remember that these have their links."""
+        for begin in range(0, len(rows), pins.PAGE_MAX):
+            ids = [row.id for row in rows[begin : begin + pins.PAGE_MAX]]
+            marked = partial(pins.mark, pin=pin.number, segments=ids, linked=True)
+            self._database.submit(marked, yielding=True).result()
+
     def withdraw(self, volume: Volume, pin_id: str) -> None:
         """What was put there for a pin that does not come to be."""
         with volume.held() as fd:
@@ -100,8 +107,11 @@ class Filing:
             if told is None:
                 raise ValueError(f"{pin_id} has neither row nor sidecar")
             pin = self._adopt(connection, told)
-        elif told is not None and pin.state.lasts and told.version > pin.version:
-            pins.renew(connection, pin, told)
+        elif told is not None and pin.state.lasts:
+            if told.version > pin.version:
+                pins.renew(connection, pin, told)
+            if not pins.is_whole(connection, pin):  # adopted before all of its cameras were known
+                pins.hold(connection, pin)
         pins.mark_volume(connection, pin.number, volume, told.version if told is not None else 0)
         return pins.find(connection, pin_id) or pin
 
@@ -115,10 +125,7 @@ class Filing:
         boot = queries.boot_that_ran(connection, told.boot_id, told.boottime_ms)
         placed = Point(boot, told.boottime_ms, told.wall_ms) if boot is not None else Point.of(self._life.boot, now)
         pin = pins.insert(connection, told, placed, adopted=True)
-        count = 0
-        for camera in told.order.cameras:
-            found = pins.found_in(connection, camera, told.order.interval, pins.ALL)
-            count += pins.hold(connection, pin, found.rows if found else (), ())
+        count = pins.hold(connection, pin)
         pins.note(connection, "adopted", pin, now.wall_ms, segments=count)
         log.warning("pin %s was found on a volume without a row: it holds %d segments again", pin.id, count)
         return pin
@@ -132,11 +139,10 @@ class Filing:
             after = rows[-1].id
             names = {row.id: links.link_name(row.relative) for row in rows}
             named |= set(names.values())
-            for linked in (True, False):
-                ids = [number for number, name in names.items() if (name in present) is linked]
-                self._database.submit(
-                    partial(pins.mark, pin=pin.number, segments=ids, linked=linked), yielding=True
-                ).result()
+            lost = [number for number, name in names.items() if name not in present]
+            if lost:
+                marked = partial(pins.mark, pin=pin.number, segments=lost, linked=False)
+                self._database.submit(marked, yielding=True).result()
         condemned = self._condemned(sorted(present - named))
         if condemned:
             with volume.held() as fd:

@@ -42,6 +42,7 @@ class Box:
     """What placing asks of the rest of the store."""
 
     present: Callable[[], Mapping[str, Volume]]
+    """Volumes that are there and of whose footage the catalog knows."""
     statuses: Callable[[], Sequence[VolumeStatus]]
     usage: Callable[[], Sequence[CameraUsage]]
 
@@ -62,6 +63,7 @@ class Placer:
         usage = {known.camera: known for known in self._box.usage()}
         rows: list[SegmentRow] = []
         cameras = []
+        self._database.read(partial(_refuse_garbage, order=order))
         for camera in order.cameras:
             found = self._found(camera, order)
             rows += found.rows
@@ -86,7 +88,6 @@ class Placer:
         )
         if found is None:
             raise OrderRefused(f"there is no camera {camera}", "`edgectl cameras` lists them")
-        _refuse_garbage(found)
         comes = order.interval.last_ms > self._clock.now().wall_ms
         if not found.rows and not found.recording and not comes:
             what = f"camera {camera} has no footage in this interval"
@@ -134,11 +135,8 @@ class Placer:
         filed = {present[volume]: found for volume, found in by_volume(rows, present).items()}
         try:
             self._file(told, filed)
-            linked = {row.id for found in filed.values() for row in found}
             ids = [volume.id for volume in filed]
-            pin = self._database.submit(
-                partial(self._enter, told=told, placed=now, linked=linked, filed=ids), yielding=True
-            ).result()
+            pin = self._database.submit(partial(self._enter, told=told, placed=now, filed=ids), yielding=True).result()
         except Exception as error:
             self._withdraw(told.id, filed)
             if isinstance(error, OSError):
@@ -148,6 +146,8 @@ class Placer:
                 ) from error
             raise
         reach(Step.PIN_DONE)
+        for found in filed.values():
+            self._filing.mark_linked(pin, found)
         return pin, cost
 
     def _file(self, told: Sidecar, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
@@ -166,19 +166,13 @@ class Placer:
             with suppress(OSError):  # then it is adopted when the volume is read again, and lapses
                 self._filing.withdraw(volume, pin_id)
 
-    def _enter(
-        self, connection: Connection, told: Sidecar, placed: Point, linked: set[int], filed: Sequence[str]
-    ) -> Pin:
+    def _enter(self, connection: Connection, told: Sidecar, placed: Point, filed: Sequence[str]) -> Pin:
         """The transaction: looked up once more, because sweeps and commits went on meanwhile."""
         if len(pins.lasting(connection)) >= rules.LASTING_MAX:
             raise OrderRefused(f"{rules.LASTING_MAX} pins last already", "release what is needed no longer")
         pin = pins.insert(connection, told, placed, adopted=False)
-        count = 0
-        for camera in told.order.cameras:
-            found = pins.found_in(connection, camera, told.order.interval, rules.SEGMENTS_MAX)
-            if found is not None:
-                _refuse_garbage(found)
-                count += pins.hold(connection, pin, found.rows, linked)
+        _refuse_garbage(connection, told.order)
+        count = pins.hold(connection, pin)
         for volume in filed:
             pins.mark_volume(connection, pin.number, volume, told.version)
         pins.note(connection, "placed", pin, placed.wall_ms, segments=count)
@@ -192,7 +186,8 @@ class Placer:
                 return pin_id
 
 
-def _refuse_garbage(found: pins.Found) -> None:
-    if found.garbage is not None:
-        what = f"{found.garbage.path} is being destroyed: its time was over before it was pinned"
+def _refuse_garbage(connection: Connection, order: Order) -> None:
+    garbage = pins.garbage_in(connection, order)
+    if garbage is not None:
+        what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
         raise OrderRefused(what, "choose an interval that does not touch it")
