@@ -1,5 +1,7 @@
 """SIGKILL at every named step of every protocol, in the process that does it and all others with it.
 
+In-process first: a child plays the scenario of `tests.support.scenario` and dies at the n-th time that a step is
+reached; its parent takes over what it left. Then for real.
 The real daemon with test pictures records into a ring that turns; a listener planted in each of its processes kills
 the whole group as soon as the armed step is reached. What lies there is looked at as it lies; started again it records
 within L1's 15 s, loses nothing that was committed and at most 2 s of what was being recorded, and leaves nothing half.
@@ -7,8 +9,15 @@ within L1's 15 s, loses nothing that was committed and at most 2 s of what was b
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import pickle
+import shutil
+import signal
 import time
+import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,13 +27,15 @@ from typing import Final
 import pytest
 
 from edged.documents import site as documents
-from storage.failpoints import Step
+from storage.failpoints import Step, arm
 from storage.layout import IDENTITY_NAME
 from tests.conftest import Profile
 from tests.support import promises
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon, moment
+from tests.support.office import Clock
 from tests.support.promises import Box
+from tests.support.scenario import Event, Hands, OfficeAt, Told, broken, fold, play
 from tests.support.steps import reached
 from tests.support.waiting import wait_until
 
@@ -39,6 +50,8 @@ NAMES: Final = ("one", "two")
 PATTERN: Final = "test://?size=160x96&fps=10&gop=0.5"
 AT_START: Final = ("start.", "salvage.")
 """Protocols that a daemon goes through only after one that did not end in order."""
+BY_PEOPLE: Final = ("pin.", "release.", "commit.linked")
+"""Protocols that somebody has to begin: for those, the storage dies in a child of its own."""
 LISTENER: Final = """
 import os, signal, time
 from storage import failpoints
@@ -161,7 +174,7 @@ def ring(folder: Path, planted: str = "") -> Iterator[Ring]:
 
 
 def test_sigkill_at_every_step(tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
-    kills = [(step, times) for times in profile.failpoint_times for step in reached()]
+    kills = [(step, times) for times in profile.failpoint_times for step in reached() if not step.startswith(BY_PEOPLE)]
     with ring(tmp_path / "edged") as turning:
         for step, times in kills:
             turning.kill_at(step, times)
@@ -170,6 +183,94 @@ def test_sigkill_at_every_step(tmp_path: Path, profile: Profile, capsys: pytest.
     with capsys.disabled():
         print(f" {len(kills)} kills, worst loss {max(turning.losses_s):.2f} s", end="")  # noqa: T201
     assert max(turning.losses_s) <= MAX_LOSS_S
+
+
+@dataclass
+class Notes:
+    """What a child that is about to die was answered: it writes, its parent reads."""
+
+    path: Path
+
+    def tell(self, event: Event) -> None:
+        with self.path.open("ab", buffering=0) as file:
+            file.write(base64.b64encode(pickle.dumps(event)) + b"\n")
+
+    def told(self) -> Told:
+        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        return fold([pickle.loads(base64.b64decode(line)) for line in lines])  # noqa: S301  (our own child's)
+
+
+def perform(root: Path, notes: Notes, step: Step | None, time_: int) -> Counter[Step]:
+    """The scenario in a child; the steps it reached. It dies at the `time_`-th time of this one."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        seen = Counter[Step]()
+
+        def pull(at: Step) -> None:
+            seen[at] += 1
+            os.write(writer, f"{at}\n".encode())
+            if at == step and seen[at] == time_:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            arm(pull)
+            office = OfficeAt(root / "state", root / "volume")
+            play(Hands(office, notes.tell))
+            office.store.close()
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - a child of pytest's must not become a second pytest
+            traceback.print_exc()
+            os._exit(1)
+    os.close(writer)
+    with os.fdopen(reader) as lines:
+        found = Counter(Step(line.strip()) for line in lines)
+    os.waitpid(child, 0)
+    return found
+
+
+def take_over(root: Path, told: Told) -> list[str]:
+    """What the next start finds, and makes of it."""
+    clock = Clock()
+    clock.tick(told.wall_ms - clock.wall_ms)
+    office = OfficeAt(root / "state", root / "volume", clock)
+    try:
+        box = office.box()
+        faults = promises.at_any_instant(box)
+        hands = Hands(office, lambda event: event.tell(told))
+        hands.enrol()
+        fresh = hands.begin("lobby")
+        hands.write(fresh)
+        hands.recover()
+        again = office.store.recover()
+        hands.commit(fresh)
+        hands.pause()
+        hands.held = told.held()
+        hands.sweep()
+        if (again.adopted, again.unproven, again.quarantined, again.without_file, again.garbage) != (0,) * 5:
+            faults.append(f"a second recovery found more to do: {again}")
+        faults += [f"recovery: {error!r}" for error in hands.trouble]
+        return faults + promises.at_rest(box) + broken(told, box)
+    finally:
+        office.store.close()
+
+
+def test_death_of_the_storage_at_every_step(
+    tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = perform(tmp_path / "whole", Notes(tmp_path / "whole.notes"), None, 0)
+    assert set(times) == set(reached()), "the scenario goes through every step there is"
+    violations, kills = [], 0
+    for step, count in sorted(times.items()):
+        for time_ in sorted({1, count} if profile.failpoint_times == (1,) else range(1, count + 1)):
+            kills += 1
+            root, notes = tmp_path / f"{step}-{time_}", Notes(tmp_path / f"{step}-{time_}.notes")
+            perform(root, notes, step, time_)
+            violations += [f"{step}, time {time_}: {fault}" for fault in take_over(root, notes.told())]
+            shutil.rmtree(root)
+    with capsys.disabled():
+        print(f" {kills} kills, {len(violations)} violations", end="")  # noqa: T201
+    assert violations == [], "\n".join(violations[:5])
 
 
 def test_a_row_before_its_file_shows(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ class OfficeAt(Office):
         self.clock = clock or Clock()
         self.state = state
         self.disk = disk
-        self.disk.mkdir(exist_ok=True)
+        self.disk.mkdir(parents=True, exist_ok=True)
         self.specs = (VolumeSpec(self.disk, None, None, None),)
         self.store = self.open()
 
