@@ -24,6 +24,8 @@ RATE_SEGMENTS: Final = 300
 """The rate of a camera is that of its last so many segments: a day at the default length of 5 minutes."""
 DAY_MS: Final = 86_400_000
 _FOREVER_MS: Final = (1 << 62) - 1
+_THERE: Final = "volume NOT IN (SELECT number FROM volumes WHERE lost IS NOT NULL)"
+"""What went with a volume that is gone for good is not kept, though its rows are."""
 _HELD: Final = "s.state IN ('committed', 'quarantined') AND s.pins = 0"
 """Word for word as in the index segments_by_age, or SQLite does not use it."""
 
@@ -103,8 +105,9 @@ def usage(connection: sqlite3.Connection, now: Point, lead_us: int | None = None
     history = History(boots(connection), now.boot, now.boottime_ms, lead_us)
     answers = []
     for number, name, count, size in connection.execute(
-        "SELECT c.number, c.id, coalesce(sum(h.segments), 0), coalesce(sum(h.bytes), 0)"
-        " FROM cameras c LEFT JOIN holdings h ON h.camera = c.number GROUP BY c.number ORDER BY c.id"
+        "SELECT c.number, c.id, coalesce(sum(h.segments), 0), coalesce(sum(h.bytes), 0)"  # noqa: S608  (constants)
+        " FROM cameras c LEFT JOIN holdings h ON h.camera = c.number"
+        f" AND h.{_THERE} GROUP BY c.number ORDER BY c.id"
     ).fetchall():
         oldest = oldest_of(connection, number)
         old = None if oldest is None else history.age(oldest.start.boot, oldest.start.boottime_ms)
@@ -126,7 +129,8 @@ def oldest_of(connection: sqlite3.Connection, camera: int) -> SegmentRow | None:
     """The head of all groups of equal terms, one index look-up each."""
     heads = []
     for group in connection.execute(
-        "SELECT volume, camera, floor_s, ceiling_s FROM holdings WHERE camera = ?", (camera,)
+        f"SELECT volume, camera, floor_s, ceiling_s FROM holdings WHERE camera = ? AND {_THERE}",  # noqa: S608
+        (camera,),
     ).fetchall():
         heads += heads_of_group(connection, group, 1)
     committed = [row for row in heads if row.sha256 is not None]

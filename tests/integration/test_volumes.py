@@ -20,7 +20,7 @@ from storage.retention import Policy
 from storage.volumes import mounts
 from storage.volumes.alone import init_alone
 from storage.volumes.volume import VolumeSpec
-from tests.support.office import BOUNDS, Office
+from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 IN_SERVICE, AWAY, RETIRED, LOST = VolumeState.IN_SERVICE, VolumeState.AWAY, VolumeState.RETIRED, VolumeState.LOST
 DAY_S = 86_400
@@ -60,6 +60,7 @@ class Box(Office):
 
     def events(self) -> list[tuple[str, str]]:
         """What the ledger tells of volumes: what happened, and where."""
+        self.store.heartbeat().result(DEADLINE_S)  # behind whatever waits to be entered
         found = self.store._database.read(lambda db: leaves(db, 0, 1000))
         bodies: list[dict[str, Any]] = [json.loads(leaf.body) for leaf in found if leaf.kind is Leaf.VOLUME]
         return [(body["event"], Path(body["path"]).name) for body in bodies]
@@ -346,6 +347,8 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     assert (done.lost, done.by) == (old, box.id_at(box.disk))
     assert (done.loss.segments, done.loss.below_floor, done.loss.pinned) == (4, 3, 0)
     assert (done.loss.first_wall_ms, done.loss.last_wall_ms) == (kept[0].start.wall_ms, kept[-1].end.wall_ms)
+    (usage,) = box.store.usage()
+    assert (usage.segments, usage.oldest) == (0, None), "what is lost is not kept"
     statuses = box.store.volumes()
     assert [status.state for status in statuses] == [IN_SERVICE, IN_SERVICE, LOST]
     assert statuses[-1].reason == "it is gone for good with 4 segments; 3 of them had to be kept"
