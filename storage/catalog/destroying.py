@@ -55,10 +55,11 @@ def condemn(connection: sqlite3.Connection, row: SegmentRow, rule: str, bounds: 
 def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: History) -> None:
     """No name leads to the file any more: the row goes, a leaf stays, all in one transaction. Told twice, once."""
     why = connection.execute(
-        "SELECT rule, floor_s, ceiling_s, age_ms FROM condemned WHERE segment = ?", (row.id,)
+        "SELECT k.rule, k.floor_s, k.ceiling_s, k.age_ms FROM segments s LEFT JOIN condemned k ON k.segment = s.id"
+        " WHERE s.id = ? AND s.state = 'garbage'",
+        (row.id,),
     ).fetchone()
-    garbage = connection.execute("SELECT 1 FROM segments WHERE id = ? AND state = 'garbage'", (row.id,)).fetchone()
-    if garbage is None:
+    if why is None:
         return
     facts.forget(connection, row)
     body: dict[str, Value] = {
@@ -72,7 +73,7 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
     }
     if row.quarantined:
         body["name"] = str(row.relative)
-    if why is not None:  # None: it was condemned before tombstones said why
+    if why[0] is not None:  # None: it was condemned before tombstones said why
         body |= dict(zip(("rule", "floor_s", "ceiling_s", "age_ms"), why, strict=True))
         if why[0] == OVERWRITE:
             _breach(connection, row.camera_number, now, age)

@@ -298,11 +298,9 @@ def release(connection: sqlite3.Connection, row: SegmentRow) -> None:
     """Count a segment out; the last one of its kind takes the counter along."""
     key = (row.volume_number, row.camera_number, row.bounds.floor_s, row.bounds.ceiling_s)
     where = " WHERE volume = ? AND camera = ? AND floor_s = ? AND ceiling_s = ?"
-    if connection.execute("DELETE FROM holdings" + where + " AND segments = 1", key).rowcount == 0:  # noqa: S608
-        connection.execute(
-            "UPDATE holdings SET segments = segments - 1, bytes = bytes - ?" + where,  # noqa: S608  (constants)
-            (row.bytes, *key),
-        )
+    fewer = "UPDATE holdings SET segments = segments - 1, bytes = bytes - ?" + where + " AND segments > 1"  # noqa: S608
+    if connection.execute(fewer, (row.bytes, *key)).rowcount == 0:
+        connection.execute("DELETE FROM holdings" + where, key)  # noqa: S608  (constants)
 
 
 def _by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow:

@@ -185,6 +185,7 @@ def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
 
 def remember(connection: sqlite3.Connection, camera: int, start: Point, end: Point) -> None:
     """What was recorded here is destroyed: its time stays accounted for, as one span with what it joins."""
+    joined: list[int] = []
     for span in connection.execute(
         "SELECT id, start_boottime_ms, start_wall_ms, end_boottime_ms, end_wall_ms FROM destroyed"
         " WHERE camera = ? AND boot = ? AND end_boottime_ms >= ? AND start_boottime_ms <= ?",
@@ -193,13 +194,22 @@ def remember(connection: sqlite3.Connection, camera: int, start: Point, end: Poi
         first, last = Point(start.boot, span[1], span[2]), Point(start.boot, span[3], span[4])
         offset_ms = (first.wall_ms - first.boottime_ms) - (start.wall_ms - start.boottime_ms)
         if abs(offset_ms) <= STEP_MS:
-            connection.execute("DELETE FROM destroyed WHERE id = ?", (span[0],))
+            joined.append(span[0])
             start, end = min(start, first), max(end, last)
+    ends = (start.boottime_ms, start.wall_ms, end.boottime_ms, end.wall_ms)
+    if not joined:
+        connection.execute(
+            "INSERT INTO destroyed (camera, boot, start_boottime_ms, start_wall_ms, end_boottime_ms, end_wall_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (camera, start.boot, *ends),
+        )
+        return
     connection.execute(
-        "INSERT INTO destroyed (camera, boot, start_boottime_ms, start_wall_ms, end_boottime_ms, end_wall_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (camera, start.boot, start.boottime_ms, start.wall_ms, end.boottime_ms, end.wall_ms),
+        "UPDATE destroyed SET start_boottime_ms = ?, start_wall_ms = ?, end_boottime_ms = ?, end_wall_ms = ?"
+        " WHERE id = ?",
+        (*ends, joined[0]),
     )
+    connection.executemany("DELETE FROM destroyed WHERE id = ?", [(number,) for number in joined[1:]])
 
 
 def next_start(connection: sqlite3.Connection, camera: int, seq: int) -> Point | None:
