@@ -18,7 +18,8 @@ def document(
     report: Report, asked: documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
 ) -> documents.Fsck:
     """Paths become absolute; by promise, then by place."""
-    found = sorted((_finding(fault, volumes) for fault in report.faults), key=lambda one: (one.promise, one.where))
+    faults = sorted(report.faults, key=lambda fault: (int(fault.kind.promise[1:]), fault.volume, fault.where))
+    found = [_finding(fault, volumes) for fault in faults]
     return documents.Fsck(
         level=asked.level,
         daemon=daemon,

@@ -98,7 +98,7 @@ def screen(document: documents.Fsck) -> RenderableType:
     looked = f"{document.segments} segments, {document.files} names"
     read = f", {units.format_size(document.bytes)} read" if document.level == "hash" else ""
     broken = len(document.findings) + document.unlisted
-    verdict = "clean" if document.clean else f"{broken} findings"
+    verdict = "clean" if document.clean else f"{broken} finding{'s' if broken > 1 else ''}"
     last = Text(verdict, style="green" if document.clean else "bold red")
     last.append(f": {looked}{read}, in {span(document.took_s)}, level {document.level}", style="not bold default")
     if not document.daemon:

@@ -1,0 +1,83 @@
+"""What `edgectl fsck` shows: findings, the last line, progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from edged import checks
+from edged.cli.fsck import line, screen
+from edged.documents.checks import Fsck, FsckAsked
+from storage.repair.compare import Fault, Kind
+from storage.repair.fsck import Level, Report, Scope
+from tests.support.samples import FSCK
+
+
+def drawn(document: Fsck) -> str:
+    console = Console(width=100, record=True, color_system=None, file=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(screen(document))
+    return captured.get()
+
+
+def test_each_finding_says_promise_place_and_what_to_do() -> None:
+    text = drawn(Fsck.model_validate(FSCK))
+    for words in ("S4 content", "20260301T000500.080Z-1041.mp4", "→ find out who changed it", "1 finding:"):
+        assert words in text
+    assert text.rstrip().endswith("level hash")
+
+
+def test_all_is_well_in_one_line() -> None:
+    plain: dict[str, Any] = FSCK | {"clean": True, "findings": [], "daemon": False, "level": "size"}
+    text = drawn(Fsck.model_validate(plain))
+    assert text.startswith("clean: 23456 segments")
+    assert "the daemon is down" in text
+    assert "read" not in text
+
+
+def test_what_is_not_listed_is_counted() -> None:
+    text = drawn(Fsck.model_validate(FSCK | {"unlisted": 7}))
+    assert "and 7 more" in text
+    assert "8 findings" in text
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"stage": "files", "done": 50, "of": 100, "bytes": 0, "of_bytes": 0, "elapsed_s": 0.1}, "files: 50 of 100"),
+        (
+            {"stage": "files", "done": 50, "of": 100, "bytes": 0, "of_bytes": 0, "elapsed_s": 10.0},
+            "files: 50 of 100, 10s left",
+        ),
+        (
+            {"stage": "files", "done": 1, "of": 9, "bytes": 10**9, "of_bytes": 4 * 10**9, "elapsed_s": 10.0},
+            "files: 1 of 9, 1.00 GB, 100 MB/s, 30s left",
+        ),
+        ({"stage": "files", "done": 0, "of": 0, "bytes": 0, "of_bytes": 0, "elapsed_s": 10.0}, "files: 0 of 0"),
+    ],
+)
+def test_progress(told: dict[str, Any], expected: str) -> None:
+    assert line(told) == expected
+
+
+def test_a_report_becomes_a_document_in_order() -> None:
+    report = Report()
+    report.add(Fault(Kind.CONTENT, "v", "b.mp4", "what", "do"))
+    report.add(Fault(Kind.FLOOR, "v", "a.mp4", "what", "do"))
+    report.add(Fault(Kind.DATABASE, "", "edged.db", "what", "do"))
+    document = checks.document(report, FsckAsked(), {"v": Path("/srv/edged")}, daemon=True)
+    assert [(one.promise, one.where) for one in document.findings] == [
+        ("S1", "/srv/edged/a.mp4"),
+        ("S4", "/srv/edged/b.mp4"),
+        ("S13", "edged.db"),
+    ]
+    assert not document.clean
+
+
+def test_what_is_asked_becomes_a_scope() -> None:
+    assert checks.scope(FsckAsked(level="hash", camera="lobby")) == Scope(Level.HASH, "lobby", None)
+    assert Scope(Level.SIZE).whole
+    assert not Scope(Level.SIZE, volume="v").whole
