@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Final
@@ -148,6 +149,7 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
         )
         for line in document.broken
     ]
+    notes += [text(f"At the present rates {what} in {span(in_s)}.", style) for what, in_s, style in _coming(document)]
     swept = f", last sweep {local(document.last_sweep, zone)}" if document.last_sweep else ""
     return Group(
         made,
@@ -157,6 +159,18 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
         "",
         f"{document.destroyed} segments destroyed since the start{swept}",
     )
+
+
+def _coming(document: documents.Retention) -> Iterator[tuple[str, float, str]]:
+    """What lies ahead; volumes are filled together."""
+    for volume in document.volumes:
+        if volume.floor_at_risk_in_s is not None:
+            yield "floors will stop recording", volume.floor_at_risk_in_s, "bold yellow"
+            return
+    for volume in document.volumes:
+        if volume.full_in_s:
+            yield "the volumes will be full", volume.full_in_s, ""
+            return
 
 
 def explanation(document: ring.Explanation) -> RenderableType:

@@ -1,0 +1,146 @@
+"""What is foretold of a site, and what people are told of full volumes and floors that are in the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from edged import foresight, troubles, views
+from edged.alarms import Trouble
+from edged.conditions import room
+from edged.foresight import CRITICAL_S, WARN_S, foretell
+from edged.health import CameraState, Condition
+from edged.measure import Measurements
+from storage.answers import CameraUsage, Severity, VolumeState, VolumeStatus
+from storage.model import Bounds, GapCause
+from storage.ring.pacer import Paces
+from tests.unit.test_views import CONFIG, DAY_S, GB, NOW, VOLUME, frames, overview, segment, usage
+
+WHOLE: Final = replace(VOLUME, limit_bytes=100 * GB, free_bytes=100 * GB, total_bytes=100 * GB)
+"""The floor is 10 days, the ceiling 20; only `lobby` records."""
+
+
+def measured(a_day: float, held_d: float = 0, *volumes: VolumeStatus, **changes: Any) -> Measurements:
+    """`lobby` at this rate, which has recorded for so many days."""
+    held = round(a_day * held_d)
+    shelves = volumes or (replace(WHOLE, ring_bytes=held, free_bytes=WHOLE.total_bytes - held),)
+    lobby = replace(usage("lobby", held_d * DAY_S, a_day=a_day), bytes=held)
+    return Measurements(NOW, shelves, {"lobby": lobby, **changes.pop("usage", {})}, **changes)
+
+
+def standing(found: Measurements, **changes: Any) -> dict[str, Trouble]:
+    return dict(room.troubles(overview(found, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("a_day_gb", "held_d", "key", "severity"),
+    [
+        (9, 0, None, None),
+        (11, 0, "retention.floor-at-risk", Severity.WARNING),
+        (11, 7, "retention.floor-at-risk", Severity.CRITICAL),
+        (40, 0, "retention.floor-at-risk", Severity.CRITICAL),
+    ],
+    ids=["fits", "in nine days", "in two", "in two and a half, from nothing"],
+)
+def test_floors_in_the_way_are_told_in_time(
+    a_day_gb: float, held_d: float, key: str | None, severity: Severity | None
+) -> None:
+    found = standing(measured(a_day_gb * GB, held_d))
+    assert {name: trouble.severity for name, trouble in found.items()} == ({key: severity} if key else {})
+
+
+def test_a_young_ring_on_a_disk_that_is_too_small_is_only_told_that_it_is() -> None:
+    """20 days fit, 31 must be kept, 2 are there: nothing happens for 18 days."""
+    patient = CONFIG.model_copy(
+        update={"retention": CONFIG.retention.model_copy(update={"min": timedelta(days=31), "max": timedelta(days=60)})}
+    )
+    young = measured(5 * GB, 2)
+    assert foretell(patient, young).at_risk_in_s == pytest.approx(18 * DAY_S)
+    assert set(standing(young, config=patient)) == {"retention.floors-do-not-fit"}
+    older = measured(5 * GB, 7)
+    assert set(standing(older, config=patient)) == {"retention.floor-at-risk"}
+
+
+def test_the_words_stay_while_figures_move() -> None:
+    words = {standing(measured(11 * GB, days / 10))["retention.floor-at-risk"].text for days in range(50)}
+    assert len(words) == 1
+
+
+def test_pins_take_room_and_trends_go_on() -> None:
+    assert standing(measured(9 * GB)) == {}
+    assert set(standing(measured(9 * GB, paces=Paces(pinned={"lobby": 20 * GB})))) == {"retention.floor-at-risk"}
+    week = [9.0 * GB - step * GB / 2 for step in range(7)]
+    assert set(standing(measured(9 * GB, paces=Paces({"lobby": week})))) == {"retention.floor-at-risk"}
+
+
+def test_others_are_named_where_it_is_for_them_that_floors_are_at_risk() -> None:
+    taken = replace(WHOLE, free_bytes=60 * GB, limit_bytes=60 * GB, others_bytes=40 * GB)
+    found = standing(measured(9 * GB, 0, taken))["retention.floor-at-risk"]
+    assert f"what others keep on {taken.path}" in found.text
+    assert foretell(CONFIG, measured(11 * GB, 0, taken)).others == (), "it would be too small without them, too"
+    own = replace(WHOLE, limit_bytes=60 * GB, others_bytes=40 * GB, free_bytes=99 * GB)
+    assert foretell(CONFIG, measured(9 * GB, 0, own)).others == (), "it is max_bytes that is in the way"
+
+
+def test_two_volumes_of_one_disk_are_no_two_disks() -> None:
+    two = replace(WHOLE, device=7), replace(WHOLE, id="v-2", device=7)
+    assert foretell(CONFIG, measured(9 * GB, 0, *two)).room_bytes == 100 * GB
+    apart = replace(WHOLE, device=7), replace(WHOLE, id="v-2", device=8)
+    assert foretell(CONFIG, measured(9 * GB, 0, *apart)).room_bytes == 200 * GB
+
+
+def test_volumes_that_take_no_more_are_no_room() -> None:
+    away = replace(WHOLE, id="v-2", state=VolumeState.AWAY)
+    assert foretell(CONFIG, measured(9 * GB, 0, WHOLE, away)).room_bytes == 100 * GB
+    assert foretell(CONFIG, measured(9 * GB, 0, away)) == foresight.UNFORESEEN
+
+
+def test_what_a_camera_that_is_gone_left_is_in_the_way_as_long_as_it_was_stamped() -> None:
+    gone = CameraUsage("gone", 1, 50 * GB, NOW, 5 * DAY_S * 1000, NOW, 10 * GB)
+    shelf = replace(WHOLE, ring_bytes=50 * GB, free_bytes=50 * GB)
+    found = measured(
+        10 * GB, 0, shelf, usage={"gone": gone}, oldest={"gone": segment("gone", Bounds(60 * DAY_S, 90 * DAY_S))}
+    )
+    told = foretell(CONFIG, found)
+    assert told.at_risk_in_s == pytest.approx(5 * DAY_S)
+    assert set(told.spans_s) == {"lobby"}
+
+
+def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_own() -> None:
+    full = replace(
+        WHOLE, state=VolumeState.FULL, reason="why", cause=GapCause.FLOOR_PROTECT, stopped=("lobby", "spare")
+    )
+    found = measured(GB, 0, full)
+    down = views.Health(Condition(CameraState.DOWN, "no room", lost_s=60.0), None, NOW.wall_ms)
+    seen = overview(found, health={"lobby": down})
+    for cause, keys in (
+        (GapCause.FLOOR_PROTECT, {"storage.full:v-new"}),
+        (GapCause.IO_ERROR, {"storage.full:v-new"}),
+        (GapCause.UNREACHABLE, {"storage.full:v-new", "camera.down:lobby"}),
+    ):
+        told = troubles.troubles(seen, {"lobby": frames(cause=cause, recorded_ms=0)}, {}, None, {})
+        assert set(told) == keys
+    alarm = standing(found)["storage.full:v-new"]
+    assert (alarm.severity, alarm.text.endswith("Not recorded until there is room: lobby, spare")) == (
+        Severity.CRITICAL,
+        True,
+    )
+    many = replace(full, stopped=tuple(f"cam-{number:02}" for number in range(20)))
+    assert standing(measured(GB, 0, many))["storage.full:v-new"].text.endswith("cam-15 and 4 more")
+    alone = overview(measured(GB), health={"lobby": down})
+    told = troubles.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
+    assert set(told) == {"camera.down:lobby"}, "no volume has an alarm that would tell of it"
+
+
+def test_a_ballast_that_is_gone_is_told() -> None:
+    assert set(standing(measured(GB, ballast_owed=True))) == {"storage.ballast"}
+
+
+def test_the_bounds_of_the_two_alarms() -> None:
+    seen = overview(measured(GB))
+    for in_s, severity in ((WARN_S + 1, None), (WARN_S, Severity.WARNING), (CRITICAL_S, Severity.CRITICAL)):
+        found = dict(room.troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
+        assert [trouble.severity for trouble in found.values()] == ([severity] if severity else [])
