@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import boots, checks, pins, ring, volumes
+from edged.documents import boots, checks, pins, rebuild, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -23,6 +23,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Version,
     documents.Error,
     checks.Fsck,
+    rebuild.Rebuild,
     boots.Boots,
     boots.Attest,
     pins.PinAdd,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,16 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) ->
         life = database.submit(begin).result(PATIENCE_S)
         reach(Step.START_RUN)
         return Held(database, pool, life, ballast, node, undo.pop_all())
+
+
+@contextmanager
+def locked(state: Path) -> Iterator[None]:
+    """Nobody else uses the state directory meanwhile. StateLocked while a daemon runs."""
+    fd = lock(state)
+    try:
+        yield
+    finally:
+        os.close(fd)
 
 
 def lock(state: Path) -> int:

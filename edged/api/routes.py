@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from edged.acts import Acts
-from edged.api import acts, boots, checks, pins, volumes
+from edged.api import acts, boots, checks, pins, rebuild, volumes
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -29,6 +29,7 @@ def routes(parts: Parts) -> Sequence[web.RouteDef]:
     return [
         *checks.routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
+        *rebuild.routes(parts.store),
         *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
         *acts.routes(parts.acts, parts.clock),
         *boots.routes(parts.store, parts.acts),

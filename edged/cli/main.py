@@ -38,6 +38,7 @@ VERBS: Final = {
     "boots": "boots",
     "pin": "pin",
     "approve": "approve",
+    "rebuild": "rebuild",
     "config": "verbs",
     "reload": "verbs",
     "version": "version",

@@ -85,9 +85,11 @@ class Books:
         history = History(self._database.read(boots), self._life.boot, self._clock.now().boottime_ms)
         return rebuild if history.age(*rebuild.end[:2]).low_ms < within_ms else None
 
-    def rebuild(self, progress: Progress | None = None, *, everything: bool = False) -> RebuildReport:
+    def rebuild(
+        self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True
+    ) -> RebuildReport:
         """Go through volumes that are not known, or through all. Own thread; ends early when edged stops."""
-        return self._rebuilder.round(progress, everything=everything)
+        return self._rebuilder.round(progress, everything=everything, paced=paced)
 
     def when_damaged(self, whom: Callable[[DatabaseCorrupt], Any]) -> None:
         """`whom` hears, in any thread and once, that the database is broken and that the next start makes it anew."""

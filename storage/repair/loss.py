@@ -83,9 +83,9 @@ def verdict(state: State, ledgers: Sequence[Ledger]) -> str | None:
 
 def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, relief: Callable[[], bool]) -> Database:
     """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken."""
-    mark = _marked(path)
-    database, state = None, State(blank=False, last=0, broken=mark)
-    if mark is None:
+    marked = _marked(path)
+    database, state = None, State(blank=False, last=0, broken=marked)
+    if marked is None:
         database, state = _inspected(path, relief)
     cursory = not state.blank and state.broken is None
     ledgers = _ledgers(path.parent, node, specs, names=not cursory)
@@ -114,13 +114,17 @@ def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, reli
 def suspect(path: Path, error: DatabaseCorrupt) -> bool:
     """Leave word for the next start that the database is broken; False where even that cannot be written."""
     try:
-        mark = path.with_name(path.name + MARK)
-        mark.write_text(error.what[:MARK_BYTES], encoding="utf-8")
-        fsync_directory(path.parent)
+        mark(path, error.what)
     except OSError as failed:
         log.error("%s cannot be written: %s", path.parent, failed.strerror)  # noqa: TRY400  (the trace says nothing)
         return False
     return True
+
+
+def mark(path: Path, why: str) -> None:
+    """The next start begins anew, because of `why`."""
+    path.with_name(path.name + MARK).write_text(why[:MARK_BYTES], encoding="utf-8")
+    fsync_directory(path.parent)
 
 
 def set_aside(path: Path, wall_ms: int) -> Path | None:

@@ -82,7 +82,6 @@ class Rebuilder:
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
         stop: threading.Event,
-        rest: float = REST,
     ) -> None:
         """`note` makes findings of what differs; `stop` ends a round between two pages or directories."""
         self._database = database
@@ -92,7 +91,7 @@ class Rebuilder:
         self._salvager = salvager
         self._note = note
         self._stop = stop
-        self._rest = rest
+        self._rest = REST
         self._turn = threading.Lock()
         self._done: set[str] = set()
         """Volumes that are known to be reconciled; they stay so while this database lives."""
@@ -123,9 +122,10 @@ class Rebuilder:
 
     # --- the work ---
 
-    def round(self, progress: Progress | None = None, *, everything: bool = False) -> RebuildReport:
+    def round(self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True) -> RebuildReport:
         """Go through the volumes that are not known; with `everything`, through all that are there."""
         with self._turn:
+            self._rest = REST if paced else 0.0
             told = progress or (lambda _: None)
             disks = {volume: disk for volume, disk in self._present().items() if everything or not self.ready(volume)}
             if not disks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, pins, ring, volumes
+from edged.documents import boots, checks, pins, rebuild, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -153,6 +153,24 @@ FSCK: Final[dict[str, Any]] = {
     "files": 23_458,
     "bytes": 1_234_000_000_000,
     "took_s": 41_233.5,
+}
+
+REBUILD: Final[dict[str, Any]] = {
+    "schema": "edged.rebuild/1",
+    "daemon": True,
+    "complete": False,
+    "volumes": ["5d4f0f5e-0d3b-4f6a-9d55-0d6c0c2d9c11"],
+    "leaves": 46_912,
+    "clashes": 0,
+    "unread": 0,
+    "directories": 186,
+    "adopted": 2,
+    "quarantined": 0,
+    "missing": 1,
+    "gaps": 2,
+    "left": ["/srv/edged/lobby/2026-03-01/20260301T000500.080Z-1041.mp4.part: it is still being written"],
+    "aside": "/var/lib/edged/edged.db.damaged-20260301T001000.000Z",
+    "took_s": 74.25,
 }
 
 BOOT: Final[dict[str, Any]] = {
@@ -304,6 +322,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "last": "2026-03-01T00:00:05.000Z",
     },
     checks.Fsck: FSCK,
+    rebuild.Rebuild: REBUILD,
     documents.Status: STATUS,
     documents.Cameras: {"schema": "edged.cameras/1", "cameras": [LOBBY, DOOR]},
     documents.Segments: {

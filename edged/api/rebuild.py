@@ -1,0 +1,31 @@
+"""The call behind `edgectl rebuild`: all volumes that are there, compared with the catalog behind running recording."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from aiohttp import web
+
+from edged import rebuild_report
+from edged.api.base import Progress, asked, follow
+from edged.documents.rebuild import Rebuild, RebuildAsked
+from storage.store import Store
+
+
+def routes(store: Store) -> Sequence[web.RouteDef]:
+    async def rebuild(request: web.Request) -> web.StreamResponse:
+        await asked(request, RebuildAsked)
+        return await follow(request, partial(_rebuild, store))
+
+    return [web.post("/v1/rebuild", rebuild)]
+
+
+def _rebuild(store: Store, progress: Progress, _gone: threading.Event) -> Rebuild:
+    """Goes on when nobody waits any more: what was begun is worth finishing."""
+    begun_s = time.monotonic()
+    report = store.books.rebuild(progress, everything=True)
+    last = store.books.last_rebuild()
+    return rebuild_report.document(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)

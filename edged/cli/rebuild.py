@@ -1,0 +1,136 @@
+"""`edgectl rebuild`: the catalog from the volumes; asks the daemon, or does it alone where there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from edged import exits, rebuild_report
+from edged.cli import printing
+from edged.cli.address import Address
+from edged.cli.cells import clean, span
+from edged.cli.client import CallError
+from edged.cli.options import address_given, json_option
+from edged.cli.session import checked
+from edged.documents.rebuild import Rebuild, RebuildAsked
+
+UMASK: Final = 0o027
+_PHASES: Final = {"leaves": "leaves of the ledger", "files": "directories"}
+
+
+@click.command()
+@click.option("--fresh", is_flag=True, help="Set the present database aside first. Only while edged is stopped.")
+@json_option
+@address_given
+def rebuild(address: Address, *, fresh: bool, as_json: bool) -> int:
+    """Make the catalog anew from what lies on the volumes; recording goes on, no footage changes."""
+    bar = Bar()
+    try:
+        try:
+            if fresh:
+                document = alone(address, None, bar.show, fresh=True)
+            else:
+                body = address.daemon().follow("/v1/rebuild", RebuildAsked().model_dump_json().encode(), bar.show)
+                document = checked(Rebuild, body)
+        except CallError as error:
+            if fresh or error.exit_code != exits.UNREACHABLE:
+                raise
+            document = alone(address, error, bar.show, fresh=False)
+    finally:
+        bar.end()
+    printing.answer(document, lambda: screen(document), as_json=as_json)
+    return exits.OK if document.complete else exits.FAILED
+
+
+def alone(
+    address: Address, why: CallError | None, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
+) -> Rebuild:
+    """The daemon is down: its files, as its own account, under its lock."""
+    from edged import config as configuration
+    from edged.cli.owner import become_owner
+    from storage.errors import StateLocked, StoreError
+
+    try:
+        config = configuration.load(address.config_file)
+    except configuration.ConfigError as error:
+        first = [why.error] if why else []
+        words = "\n".join([*first, "; ".join(str(problem) for problem in error.problems)])
+        raise CallError(words, "edgectl config check", exits.CONFIG) from None
+    become_owner(config.paths.state)
+    os.umask(UMASK)
+    try:
+        return _made_anew(config.paths.state, config.site.node, config.volume_specs(), show, fresh=fresh)
+    except StateLocked as error:
+        said = f"{why.error}\n{error.what}" if why else error.what
+        action = why.action if why else "stop it first: systemctl stop edged"
+        raise CallError(said, action, exits.UNREACHABLE if why else exits.TRY_LATER) from None
+    except StoreError as error:
+        raise CallError(error.what, error.action, exits.FAILED) from None
+
+
+def _made_anew(
+    state: Path, node: str, volumes: Any, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
+) -> Rebuild:
+    from storage.clock import SystemClock
+    from storage.repair.afresh import made_anew
+
+    begun_s = time.monotonic()
+    report, aside = made_anew(state, node, volumes, SystemClock(), show, fresh=fresh)
+    return rebuild_report.document(report, aside, time.monotonic() - begun_s, daemon=False)
+
+
+def screen(document: Rebuild) -> RenderableType:
+    """What came back, and what did not."""
+    counted = {
+        "leaves put back": document.leaves,
+        "directories compared": document.directories,
+        "files adopted": document.adopted,
+        "set aside": document.quarantined,
+        "files missing": document.missing,
+        "gaps that were recorded": document.gaps,
+        "leaves not understood": document.unread,
+    }
+    said = Text(", ".join(f"{count} {what}" for what, count in counted.items() if count) or "nothing was missing")
+    for why in document.left:
+        said.append(f"\nleft: {clean(why)}", style="yellow")
+    if document.aside:
+        said.append(f"\nThe earlier database lies in {clean(document.aside)}")
+    verdict = "complete" if document.complete else "not complete"
+    said.append(f"\n{verdict}", style="green" if document.complete else "bold red")
+    said.append(f": {len(document.volumes)} volumes, in {span(document.took_s)}", style="not bold default")
+    return said
+
+
+class Bar:
+    """How far it is, on a terminal's standard error; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._phase = ""
+        self._task: Any = None
+
+    def show(self, told: Mapping[str, Any]) -> None:
+        if not sys.stderr.isatty():
+            return
+        if self._progress is None:
+            columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress.start()
+        phase, at, of = str(told["phase"]), int(told["at"]), max(1, int(told["of"]))
+        if phase != self._phase:
+            self._phase = phase
+            self._task = self._progress.add_task(_PHASES.get(phase, clean(phase)), total=of)
+        self._progress.update(self._task, completed=min(at, of), total=of)
+
+    def end(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()

@@ -1,0 +1,42 @@
+"""The rebuild while no daemon runs: under its lock, with its volumes, and without recording to give way to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from storage import opening
+from storage.clock import Clock
+from storage.repair import loss
+from storage.repair.rebuild import RebuildReport
+from storage.store import Store
+from storage.volumes.volume import VolumeSpec
+
+log = logging.getLogger("edged.storage.repair.afresh")
+
+
+def made_anew(
+    state: Path,
+    node: str,
+    volumes: Sequence[VolumeSpec],
+    clock: Clock,
+    progress: Callable[[Mapping[str, Any]], None],
+    *,
+    fresh: bool,
+) -> tuple[RebuildReport, str | None]:
+    """Everything that is there, and where the earlier database lies. With `fresh` the present one is set aside.
+
+    StateLocked while a daemon runs. A crash at any moment leaves what the next start, or the next call, goes on with.
+    """
+    if fresh:
+        with opening.locked(state):
+            loss.mark(state / opening.DATABASE_NAME, "a person had it set aside (edgectl rebuild --fresh)")
+    store = Store.open(state=state, node=node, volumes=volumes, clock=clock)
+    try:
+        report = store.books.rebuild(progress, everything=True, paced=False)
+        last = store.books.last_rebuild()
+        return report, last.aside if last is not None else None
+    finally:
+        store.close()
