@@ -1,0 +1,53 @@
+"""With the daemon down edgectl works on its files as the daemon's own account: root leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from edged import exits
+from tests.support.configuration import Setup, Watched
+from tests.support.office import Office
+from tests.support.rtsp_server import REPOSITORY
+
+NOBODY: Final = 65534
+READ_BEFORE: Final = "encodings.ascii, encodings.idna, encodings.unicode_escape, rich._unicode_data"
+"""Here Python itself may lie where only root reads; on a box the account of the daemon reads its own."""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+@pytest.mark.parametrize("clean_stop", [True, False])
+def test_fsck_by_root(tmp_path: Path, *, clean_stop: bool) -> None:
+    office = Office(tmp_path)
+    office.enrol("lobby")
+    segment = office.segment("lobby")
+    office.store.close(clean=clean_stop)
+    config = tmp_path / "edged.toml"
+    setup = Setup([Watched("lobby", "test://")], node="wenshan")
+    config.write_text(setup.toml(state=office.state, socket=tmp_path / "none.sock", volume=office.disk))
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    for path in (office.state, office.disk, *office.state.rglob("*"), *office.disk.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    assert fsck(config) == (exits.OK, [])
+    segment.path.unlink()
+    assert fsck(config) == (exits.FAILED, ["missing"])
+    assert {path.stat().st_uid for path in office.state.rglob("*")} == {NOBODY}
+
+
+def fsck(config: Path) -> tuple[int, list[str]]:
+    code = f"import sys, {READ_BEFORE}; from edged.entry import ctl; sys.exit(ctl())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--config", str(config), "fsck", "--level", "hash", "--json"],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert document.get("daemon") is False, (document, done.stderr)
+    return done.returncode, [finding["kind"] for finding in document["findings"]]
