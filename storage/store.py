@@ -42,6 +42,7 @@ from storage.pins.desk import Pins
 from storage.pins.placing import Box
 from storage.repair.books import Books
 from storage.repair.checks import Checks
+from storage.repair.compare import Fault
 from storage.repair.salvage import Salvager
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
@@ -83,13 +84,13 @@ class Store:
         self._stop = threading.Event()
         self._acts = Acts(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
-        self._books = Books(held, clock, self._salvager, lambda faults: self._checks.enter(faults), self._stop)
+        self._books = Books(held, clock, self._salvager, self._found, self._stop)
         self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._stop)
         self._pacer = Pacer(held.database, clock)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
         box = Box(self._books.known, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box)
-        self._boots = Boots(held.database, clock)
+        self.boots: Final = Boots(held.database, clock)
         self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle)
         ready = self._books.gate(self._pins.ready)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
@@ -133,11 +134,6 @@ class Store:
     def previous_end(self) -> GapCause | None:
         """How the last run that recorded ended: DAEMON_STOPPED, DAEMON_CRASH, POWER_LOSS; None before the first."""
         return self._life.previous_end
-
-    @property
-    def boots(self) -> Boots:
-        """How long the box ran and was off, and what people say of it."""
-        return self._boots
 
     @property
     def disks(self) -> Disks:
@@ -236,15 +232,7 @@ class Store:
             left_open = self._database.read(partial(queries.open_rows, before_run=self.run))
             outcome = self._salvager.rows(left_open, volumes, self.previous_end or GapCause.UNKNOWN, "")
             orphans = self._salvager.orphans(self._books.known())  # of others the leaves are read first
-        return RecoveryReport(
-            adopted=len(outcome.adopted),
-            unproven=orphans.unproven,
-            quarantined=outcome.quarantined + orphans.quarantined,
-            without_file=outcome.without_file,
-            garbage=garbage,
-            left=(*outcome.left, *orphans.left),
-            again=outcome.again or orphans.again,
-        )
+        return outcome.report(orphans, garbage)
 
     def sweep(self, configured: Configured) -> SweepReport:
         """Destroy what is past its ceiling, and what is past its floor where space is needed. Blocking, own thread.
@@ -380,6 +368,9 @@ class Store:
             self._books.stop(last_round=clean)
         finally:
             self._held.release()
+
+    def _found(self, faults: Sequence[Fault]) -> int:
+        return self._checks.enter(faults)
 
     def _commit(self, closing: Closing, linked: Sequence[int]) -> Future[Segment]:
         fact = partial(facts.commit_segment, closing=closing, linked=linked)
