@@ -14,7 +14,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -32,8 +31,9 @@ from storage.files.durable import fsync_directory, rename_noreplace
 from storage.files.mp4 import Mp4Damaged, Mp4Summary, summary
 from storage.files.story import Story, parse_story
 from storage.layout import final_name, parse_segment_name, segment_path
-from storage.model import Bounds, GapCause, Segment, SegmentState, Sha256
+from storage.model import Bounds, GapCause, SegmentState, Sha256
 from storage.recovery import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.repair.outcome import Outcome
 from storage.volumes.volume import Volume
 
 T = TypeVar("T")
@@ -45,19 +45,6 @@ DAYS_LOOKED_INTO: Final = 2
 """Days in whose directories files without a row are looked for; older ones belong to a check of everything."""
 HASH_BLOCK_BYTES: Final = 1 << 20
 """Read at a time: large enough that a hard disk streams, small enough to be nothing."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a round of repairs came to."""
-
-    adopted: list[Segment] = field(default_factory=list)
-    unproven: int = 0
-    quarantined: int = 0
-    without_file: int = 0
-    left: list[str] = field(default_factory=list)
-    again: bool = False
-    """Some of what was left is still being written, or was not come to before the stop."""
 
 
 class Salvager:
