@@ -185,9 +185,15 @@ def volumes_with_footage(connection: sqlite3.Connection) -> dict[str, str]:
     """Paths of the volumes on which something should lie, by id."""
     return dict(
         connection.execute(
-            "SELECT id, path FROM volumes v WHERE EXISTS (SELECT 1 FROM holdings WHERE volume = v.number) ORDER BY id"
+            "SELECT id, path FROM volumes v WHERE lost IS NULL"
+            " AND EXISTS (SELECT 1 FROM holdings WHERE volume = v.number) ORDER BY id"
         ).fetchall()
     )
+
+
+def unreconciled(connection: sqlite3.Connection) -> set[str]:
+    """Volumes of which a database that was begun anew does not know yet what lies there."""
+    return {volume for (volume,) in connection.execute("SELECT id FROM volumes WHERE reconciled = 0")}
 
 
 def hole_in_leaves(connection: sqlite3.Connection, after: int) -> tuple[int | None, int | None]:

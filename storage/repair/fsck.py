@@ -146,8 +146,13 @@ class Fsck:
             self._report.add(found)
 
     def _disks(self) -> list[Disk]:
-        wanted = self._scope.volume
-        return [disk for volume, disk in self._site.disks.items() if wanted in (None, volume, str(disk.path))]
+        """Those asked for, as far as it is known what lies there."""
+        wanted, unknown = self._scope.volume, self._site.read(audit.unreconciled)
+        return [
+            disk
+            for volume, disk in self._site.disks.items()
+            if wanted in (None, volume, str(disk.path)) and volume not in unknown
+        ]
 
     def _on_disk(self, disk: Disk, work: Callable[[], None]) -> None:
         """A disk that fails is told once, and let be."""
@@ -201,6 +206,10 @@ class Fsck:
 
     def _volumes(self) -> Iterator[Fault]:
         """S10: each volume that should hold footage is there, and is who it should be."""
+        for volume in sorted(self._site.read(audit.unreconciled) & self._site.disks.keys()):
+            what = "what lies there is not known yet: the database is being made anew"
+            path = str(self._site.disks[volume].path)
+            yield Fault(Kind.DATABASE, volume, path, what, "check again once that is done: see `edgectl alarms`")
         for volume, path in self._site.read(audit.volumes_with_footage).items():
             if self._scope.volume not in (None, volume, path):
                 continue
