@@ -14,6 +14,7 @@ from tests.conftest import Profile
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon, moment
 from tests.support.footage import Sound
+from tests.support.fsck import fsck_clean
 from tests.support.rtsp_server import RtspServer
 from tests.support.scenes import cheap, lost_s, recording_faults, watched
 from tests.support.waiting import let_run
@@ -52,6 +53,7 @@ def test_sigkill_of_the_daemon(tmp_path: Path, profile: Profile, capsys: pytest.
         edged.start()
         edged.wait_for_states("down", NAMES)
         assert edged.catalog_faults() == []
+        fsck_clean(edged)
         for camera in CAMERAS:
             assert recording_faults(edged, server, camera) == []
             recorded = edged.recorded(camera.id)
@@ -94,6 +96,7 @@ def test_sigkill_of_one_worker_is_a_gap_of_that_camera_alone(tmp_path: Path) -> 
         edged.start()
         edged.wait_for_states("down", names)
         assert edged.catalog_faults() == []
+        fsck_clean(edged)
         runs = {name: {entry.run for entry in server.sent(name)} for name in names}
         assert sorted(len(run) for run in runs.values()) == [1, 2], "only one camera was connected to again"
         for camera in CAMERAS[:2]:

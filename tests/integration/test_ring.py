@@ -11,6 +11,7 @@ from tests.conftest import Profile
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon, moment
 from tests.support.footage import Picture
+from tests.support.fsck import fsck_clean
 from tests.support.rtsp_server import Camera, RtspServer
 from tests.support.scenes import FOUR, recording_faults, watched
 from tests.support.waiting import let_run
@@ -89,6 +90,7 @@ def test_the_ring_turns_within_its_quota(tmp_path: Path, profile: Profile) -> No
             edged.start()
             edged.wait_for_states("down", names)
             assert edged.catalog_faults() == []
+            fsck_clean(edged)
             for camera in FOUR:
                 assert recording_faults(edged, server, camera) == []
                 assert "unknown" not in {gap.cause for gap in edged.gaps(camera.id)}
