@@ -1,0 +1,106 @@
+"""The real daemon loses its database: while it is down, and while it runs. Recording goes on, everything comes back."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from edged.documents.rebuild import Rebuild
+from tests.support.configuration import Setup, Watched
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
+
+BACK_S = 15.0
+"""L1."""
+NAMES = ("pattern", "second")
+SETUP = Setup([Watched("pattern", "test://?size=320x180&fps=10"), Watched("second", "test://")], segment="2s")
+
+
+def spoil(state: Path) -> None:
+    """Every page, the WAL's as well: nothing of it can be read any more."""
+    for one in state.glob("edged.db*"):
+        if one.name in ("edged.db", "edged.db-wal"):
+            with one.open("r+b") as file:
+                file.write(random.Random(7).randbytes(one.stat().st_size))
+
+
+def enough(edged: Daemon) -> list[tuple[str, int, str]]:
+    """Some segments of each camera, as people see them."""
+    for name in NAMES:
+        edged.until(lambda name=name: len(edged.listed(name)) >= 3, BACK_S + 10, f"segments of {name}")  # type: ignore[misc]
+    return sorted((s.camera, s.seq, s.sha256) for name in NAMES for s in edged.listed(name))
+
+
+def comes_back(edged: Daemon, before: list[tuple[str, int, str]]) -> None:
+    def there() -> bool:
+        listed = {(s.camera, s.seq, s.sha256) for name in NAMES for s in edged.listed(name)}
+        return listed >= set(before)
+
+    edged.until(there, BACK_S + 15, "everything that was there is there again")
+
+
+def test_garbage_while_it_is_down(tmp_path: Path) -> None:
+    with Daemon(tmp_path, SETUP) as edged:
+        before = enough(edged)
+        edged.sigkill()
+        edged.wait_for_no_process()
+        spoil(edged.state)
+        edged.start()
+        edged.wait_for_states("recording", NAMES, BACK_S)
+        comes_back(edged, before)
+        status = edged.wait_for(
+            lambda status: any(a.key == "database.rebuilt" for a in status.alarms), BACK_S, "the alarm"
+        )
+        (alarm,) = [a for a in status.alarms if a.key == "database.rebuilt"]
+        (aside,) = [p for p in edged.state.glob("edged.db.damaged-*") if p.name[-1] == "Z"]
+        assert str(aside) in alarm.text
+        answer = edged.ctl("rebuild")
+        assert answer.code == 0, answer
+        document = Rebuild.model_validate(answer.document)
+        assert (document.leaves, document.missing, document.daemon) == (0, 0, True)
+        assert edged.stop() == 0
+
+
+def test_garbage_while_it_runs(tmp_path: Path) -> None:
+    """It ends by itself with a failure, so that systemd starts it anew; nothing that was committed is lost."""
+    with Daemon(tmp_path, SETUP) as edged:
+        before = enough(edged)
+        wait_until(lambda: mirrored(edged, before), 5, "the mirror has them")
+        spoil(edged.state)
+        process = edged._process
+        assert process is not None
+        assert process.wait(BACK_S) == 1, edged.log
+        assert (edged.state / "edged.db.suspect").exists()
+        edged._process = None
+        edged.wait_for_no_process()
+        edged.start()
+        edged.wait_for_states("recording", NAMES, BACK_S)
+        comes_back(edged, before)
+        assert not (edged.state / "edged.db.suspect").exists()
+        assert edged.stop() == 0
+
+
+def mirrored(edged: Daemon, before: list[tuple[str, int, str]]) -> bool:
+    text = "".join(day.read_text() for day in (edged.volume / ".ledger").glob("*.jsonl"))
+    return all(sha256 in text for _, _, sha256 in before)
+
+
+def test_edgectl_rebuild_while_it_is_down(tmp_path: Path) -> None:
+    with Daemon(tmp_path, SETUP) as edged:
+        before = enough(edged)
+        refused = edged.ctl("rebuild", "--fresh")
+        assert refused.code == 75, refused
+        assert edged.stop() == 0
+        answer = edged.ctl("rebuild", "--fresh")
+        assert answer.code == 0, answer
+        document = Rebuild.model_validate(answer.document)
+        assert document.complete
+        assert not document.daemon
+        assert document.leaves > len(before)
+        assert (document.adopted, document.missing) == (0, 0)
+        assert document.aside is not None
+        assert Path(document.aside).stat().st_uid == os.stat(edged.state).st_uid  # noqa: PTH116
+        edged.start()
+        edged.wait_for_states("recording", NAMES, BACK_S)
+        comes_back(edged, before)
