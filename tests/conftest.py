@@ -36,6 +36,8 @@ class Profile:
     """Power cuts after so many flushes; None: after every single write."""
     cut_subsets: int
     """Power cuts that leave a random part of what was not flushed."""
+    live_cuts: int
+    """Power cuts under the real daemon."""
     failpoint_times: tuple[int, ...]
     """At which time that each step is reached it is the last."""
     io_fault_each: int
@@ -56,6 +58,7 @@ SHORT: Final = Profile(
     camera_faults_s=24,
     cut_prefixes=70,
     cut_subsets=70,
+    live_cuts=10,
     failpoint_times=(1,),
     io_fault_each=29,
 )
@@ -73,6 +76,7 @@ LONG: Final = Profile(
     camera_faults_s=60,
     cut_prefixes=None,
     cut_subsets=3000,
+    live_cuts=200,
     failpoint_times=(1, 2, 5),
     io_fault_each=1,
 )

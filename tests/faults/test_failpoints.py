@@ -250,9 +250,10 @@ def take_over(root: Path, told: Told) -> list[str]:
         if (again.adopted, again.unproven, again.quarantined, again.without_file, again.garbage) != (0,) * 5:
             faults.append(f"a second recovery found more to do: {again}")
         faults += [f"recovery: {error!r}" for error in hands.trouble]
-        return faults + promises.at_rest(box) + broken(told, box)
+        faults += promises.at_rest(box) + broken(told, box)
     finally:
         office.store.close()
+    return faults + promises.fsck(box, clock)
 
 
 def test_death_of_the_storage_at_every_step(

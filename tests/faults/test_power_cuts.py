@@ -144,10 +144,10 @@ def take_over(film: Film, cut: Cut, files: Sequence[Path], verdict: Verdict) -> 
             faults += [f"recovery: {error}" for error in hands.trouble]
             faults += promises.at_rest(box) + broken(told, box)
             verdict.lost_ms = max(verdict.lost_ms, told.lost_ms(box))
+            office.store.close(clean=False)
+            return faults + promises.fsck(box, clock)
         except Exception as error:  # noqa: BLE001 - as above
             return [f"recovery broke off: {error!r}"]
-        else:
-            return faults
         finally:
             office.store.close(clean=False)
 

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from storage.clock import Clock
 from storage.layout import PART_SUFFIX, segment_path
 from storage.opening import DATABASE_NAME
+from storage.repair import offline
+from storage.repair.fsck import Fsck, Level, Scope
 
 JOIN_MS: Final = 150
 """Two claims of one camera meet within this: they come from media time and from two clocks."""
@@ -70,6 +73,13 @@ def at_rest(box: Box, *, run: int | None = None) -> list[str]:
         *_unaccounted(box),
         *_pins(box),
     ]
+
+
+def fsck(box: Box, clock: Clock) -> list[str]:
+    """The same check that users get, to the last byte, with nobody running."""
+    with offline.opened(box.state, clock, {}) as site:
+        found = Fsck(site, Scope(Level.HASH)).run().faults
+    return [f"fsck: {fault}" for fault in found]
 
 
 def name_of(row: Row) -> str:
