@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final, Self
 
 from storage.catalog import boots
@@ -109,19 +108,6 @@ def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced
         by_ms = at.wall_ms - at.boottime_ms - before[0]
         enter(connection, Leaf.CLOCK, at.wall_ms, {"what": "step", "boot": boot, "epoch": number, "by_ms": by_ms})
     return number
-
-
-def known_volumes(connection: sqlite3.Connection) -> dict[Path, str]:
-    """Every volume the database has met, by the path it was last found at."""
-    return {Path(path): volume for path, volume in connection.execute("SELECT path, id FROM volumes ORDER BY number")}
-
-
-def meet_volume(connection: sqlite3.Connection, volume: str, path: Path) -> None:
-    """The volume with this id is found at `path`."""
-    connection.execute(
-        "INSERT INTO volumes (id, path) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET path = excluded.path",
-        (volume, str(path)),
-    )
 
 
 def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synced: bool) -> int:

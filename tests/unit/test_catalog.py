@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.answers import Severity, Tail
-from storage.catalog import alarms, boots, coverage, facts, gaps, holes, pace, queries, runs
+from storage.catalog import alarms, boots, coverage, facts, gaps, holes, pace, queries, runs, volumes
 from storage.catalog.migrations import migrate
 from storage.catalog.rows import camera_row, segment_by_id, segment_by_seq
 from storage.catalog.runs import Life, Point
@@ -35,7 +35,7 @@ class Book:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         self.db.execute("PRAGMA foreign_keys = ON")
         migrate(self.db)
-        runs.meet_volume(self.db, VOLUME, Path("/disk"))
+        volumes.come(self.db, VOLUME, Path("/disk"), "", 0)
         self.life = self.start("boot-1", at(0))
 
     def start(self, boot_id: str, now: Moment) -> Life:
