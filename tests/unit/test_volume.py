@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -160,7 +161,15 @@ def test_reserved_blocks_are_not_ours_and_no_inode_limit_is_none(
 ) -> None:
     volume = opener()
     real = os.statvfs(opener.path)
-    fields = {"f_flag": 0, "f_blocks": 1000, "f_frsize": 4096, "f_bfree": 500, "f_bavail": 400, "f_files": 0, "f_favail": 0}
+    fields = {
+        "f_flag": 0,
+        "f_blocks": 1000,
+        "f_frsize": 4096,
+        "f_bfree": 500,
+        "f_bavail": 400,
+        "f_files": 0,
+        "f_favail": 0,
+    }
     fake = type("Statvfs", (), {**{name: getattr(real, name) for name in ("f_bsize",)}, **fields})()
     monkeypatch.setattr(os, "fstatvfs", lambda _: fake)
     space = volume.space()
@@ -213,3 +222,36 @@ def test_syncing_a_directory_that_is_gone_is_an_error(tmp_path: Path) -> None:
     fsync_directory(tmp_path)
     with pytest.raises(FileNotFoundError):
         fsync_directory(tmp_path / "gone")
+
+
+def test_what_an_interrupted_attempt_left_counts_as_empty_and_goes(opener: Opener) -> None:
+    for name in ("probe", "probe-link", "probe-moved"):
+        (opener.path / f"{IDENTITY_NAME}.{name}").write_text("edged")
+    opener.once()
+    assert [entry.name for entry in opener.path.iterdir()] == [IDENTITY_NAME]
+
+
+@pytest.mark.parametrize(("call", "code"), [("link", errno.EPERM), ("fsync", errno.EINVAL)])
+def test_a_file_system_that_lacks_what_is_needed_is_refused_as_it_was(
+    opener: Opener, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, call, fail)
+    opener.refused("lacks what is needed")
+    assert not any(opener.path.iterdir())
+
+
+def test_a_look_makes_nothing_a_volume(opener: Opener) -> None:
+    spec = VolumeSpec(opener.path)
+    with pytest.raises(VolumeRefused, match="edgectl volume init"):
+        Volume.open(spec, node="wenshan-main", known={}, taken={}, may_found=False)
+    assert not any(opener.path.iterdir())
+
+
+def test_another_path_to_an_open_volume_is_named(opener: Opener, tmp_path: Path) -> None:
+    volume, link = opener(), tmp_path / "link"
+    link.symlink_to(opener.path)
+    opener.taken = {volume.id: opener.path}
+    opener.refused(f"it is the same directory as {opener.path}", path=link)
