@@ -8,9 +8,10 @@ twice and what comes late is credited where it belongs (S7).
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from storage.ages import US_PER_MS, Boot, History, Mark, Pace
 from storage.catalog.ledger import Leaf, Value, enter
@@ -148,6 +149,17 @@ def credit(connection: sqlite3.Connection, boot: int, wall_ms: int) -> None:
     body: dict[str, Value] = {"what": "credit", "boot": boot, "word": found.word.value}
     body |= {"off_low_ms": found.low_ms, "off_high_ms": found.high_ms}
     enter(connection, Leaf.CLOCK, wall_ms, body)
+
+
+def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """A leaf tells again what was credited or attested: so it was in a database that was lost."""
+    if body.get("what") == "credit":
+        connection.execute(
+            "UPDATE boots SET off_low_ms = ?, off_high_ms = ?, off_word = ? WHERE number = ?",
+            (body["off_low_ms"], body["off_high_ms"], Word(body["word"]), body["boot"]),
+        )
+    elif body.get("what") == "attested":
+        connection.execute("UPDATE boots SET attested_ms = ? WHERE number = ?", (body["off_ms"], body["boot"]))
 
 
 def check_attested(connection: sqlite3.Connection, boot: int, off_ms: int) -> Off:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from storage.catalog import gaps
+from storage.catalog import boots, gaps
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.restore import camera_number, count_boot, place
@@ -20,7 +20,9 @@ def remember(connection: sqlite3.Connection, line: Line) -> None:
     """What a leaf from after the head adds to it. Leaves of kinds that add nothing are passed over."""
     body = line.body
     if line.kind == Leaf.BOOT:
-        count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"]))
+        _remember_boot(connection, body)
+    elif line.kind == Leaf.CLOCK:
+        boots.remember(connection, body)
     elif line.kind == Leaf.RUN:
         _remember_run(connection, body, line.wall_ms)
     elif line.kind == Leaf.SEGMENT:
@@ -29,6 +31,12 @@ def remember(connection: sqlite3.Connection, line: Line) -> None:
         _remember_gap(connection, body)
     elif line.kind == Leaf.BOUNDS:
         _remember_terms(connection, body)
+
+
+def _remember_boot(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
+        began_ms = int(body.get("began_ms", 0))
+        connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
 
 
 def _remember_run(connection: sqlite3.Connection, body: Mapping[str, Any], wall_ms: int) -> None:

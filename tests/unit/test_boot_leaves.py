@@ -1,0 +1,53 @@
+"""What leaves of the clock say is enough to know again how long the box was off (S13)."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Final
+
+from storage.catalog import boots, ledger, seeds
+from storage.catalog.ledger import Leaf
+from storage.catalog.lines import parse, render
+from storage.catalog.migrations import migrate
+from storage.clock import Reading
+from storage.model import Moment
+
+HOUR: Final = 3_600_000
+WALL: Final = 1_772_000_000_000
+
+
+def known(db: sqlite3.Connection) -> list[tuple[object, ...]]:
+    sql = "SELECT number, boot_id, began_ms, off_low_ms, off_high_ms, off_word, attested_ms FROM boots ORDER BY number"
+    return db.execute(sql).fetchall()
+
+
+def database() -> sqlite3.Connection:
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(made)
+    return made
+
+
+def test_boots_come_back_from_their_leaves() -> None:
+    """One credited, one attested, one that came of boottime running backwards."""
+    with closing(database()) as db, closing(database()) as new:
+        boots.this_boot(db, "a", Reading(Moment(WALL, HOUR), synced=True))
+        boots.this_boot(db, "b", Reading(Moment(WALL + 9 * HOUR, HOUR), synced=True))
+        boots.this_boot(db, "c", Reading(Moment(WALL + 20 * HOUR, 2 * HOUR)))
+        boots.attest(db, 3, 5 * HOUR, "it was", "a", "b", WALL)
+        boots.this_boot(db, "c", Reading(Moment(WALL + 20 * HOUR, HOUR)))
+        assert [row[2] for row in known(db)] == [0, 0, 0, HOUR]
+        for entry in ledger.leaves(db, 0, 100):
+            line = parse(render(entry))
+            assert line is not None
+            seeds.remember(new, line)
+        assert known(new) == known(db)
+
+
+def test_a_step_of_the_wall_clock_says_nothing_of_power_off() -> None:
+    with closing(database()) as db:
+        boots.this_boot(db, "a", Reading(Moment(WALL, HOUR), synced=True))
+        before = known(db)
+        boots.remember(db, {"what": "step", "boot": 1, "epoch": 2, "by_ms": 9 * HOUR})
+        assert known(db) == before
+        assert [entry.kind for entry in ledger.leaves(db, 0, 100)] == [Leaf.BOOT]
