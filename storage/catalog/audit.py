@@ -185,8 +185,8 @@ def volumes_with_footage(connection: sqlite3.Connection) -> dict[str, str]:
     """Paths of the volumes on which something should lie, by id."""
     return dict(
         connection.execute(
-            "SELECT id, path FROM volumes v WHERE lost IS NULL"
-            " AND EXISTS (SELECT 1 FROM holdings WHERE volume = v.number) ORDER BY id"
+            "SELECT id, path FROM volumes v WHERE lost IS NULL AND (reconciled = 0"
+            " OR EXISTS (SELECT 1 FROM holdings WHERE volume = v.number)) ORDER BY id"
         ).fetchall()
     )
 

@@ -76,7 +76,7 @@ class Checks:
         """Look at what something happened to; how many findings that made. What does not belong there is adopted."""
         new = 0
         with self._idle():
-            disks = self._disks()
+            disks = self._present()
             for one in touched:
                 disk = disks.get(one.volume)
                 relative = aim(one.relative)
@@ -137,7 +137,7 @@ class Checks:
                 self._began_here = True
             since_s = 0.0 if self._round_s is None else time.monotonic() - self._round_s
             self._round_s = time.monotonic()
-            disks = self._disks()
+            disks = self._present()
             judge = Round(self._database.read, self._looker, disks, self._judge)
             at = judge.go(at, since_s, self._pause)
             self._database.submit(partial(findings.remember_rescan, to=at)).result()
@@ -145,11 +145,6 @@ class Checks:
                 self._passed_ms = now.boottime_ms
             self.review()
         return not at.done
-
-    def _disks(self) -> dict[str, Disk]:
-        """Volumes of which is known what lies there: the others are being gone through (`storage.repair.rebuild`)."""
-        unknown = self._database.read(audit.unreconciled)
-        return {volume: disk for volume, disk in self._present().items() if volume not in unknown}
 
     def again(self) -> None:
         """Something may have been overlooked: another pass begins as soon as this one is done."""
@@ -161,7 +156,7 @@ class Checks:
 
     def review(self) -> None:
         """Some of the standing findings, in turn: is it as it was again, or has its time come?"""
-        disks = self._disks()
+        disks = self._present()
         page = self._database.read(partial(findings.standing, after=self._reviewed, limit=REVIEWED))
         self._reviewed = page[-1].id if len(page) == REVIEWED else 0
         for finding in page:

@@ -206,14 +206,15 @@ class Fsck:
 
     def _volumes(self) -> Iterator[Fault]:
         """S10: each volume that should hold footage is there, and is who it should be."""
-        for volume in sorted(self._site.read(audit.unreconciled) & self._site.disks.keys()):
-            what = "what lies there is not known yet: the database is being made anew"
-            path = str(self._site.disks[volume].path)
-            yield Fault(Kind.DATABASE, volume, path, what, "check again once that is done: see `edgectl alarms`")
+        unknown = self._site.read(audit.unreconciled)
         for volume, path in self._site.read(audit.volumes_with_footage).items():
             if self._scope.volume not in (None, volume, path):
                 continue
             disk = self._site.disks.get(volume)
+            if volume in unknown:
+                what = "what lies there is not known yet: the database is being made anew"
+                yield Fault(Kind.DATABASE, volume, path, what, "check again once that is done: see `edgectl alarms`")
+                continue
             if disk is None:
                 what = f"volume {volume} is not there: nothing on it was looked at"
                 yield Fault(Kind.IDENTITY, volume, path, what, "mount its disk, and check again")

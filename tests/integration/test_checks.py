@@ -305,6 +305,19 @@ def test_a_file_that_vanished_before_its_time_came_is_found_when_it_comes(office
     assert '"state":"differs"' in leaves(office)[-1]
 
 
+def test_a_volume_that_is_being_gone_through_after_a_loss_is_left_alone(office: Office) -> None:
+    """Everything on it would seem planted."""
+    path = office.segment("lobby").path
+    with closing(sqlite3.connect(office.state / "edged.db")) as db:
+        db.execute("UPDATE volumes SET reconciled = 0")
+        db.commit()
+    planted = path.with_name(PLANTED)
+    planted.write_bytes(b"?")
+    assert touch(office, planted, Touch.NAMED) == 0
+    assert scan(office) == []
+    assert "S13 database" in kinds(office, Level.SIZE)
+
+
 def test_a_day_that_vanishes_names_its_files(office: Office) -> None:
     first = office.segment("lobby").path
     for _ in range(4):
