@@ -19,7 +19,8 @@ import pytest
 from storage.errors import DatabaseCorrupt, StoreError
 from storage.model import Bounds, GapCause
 from storage.repair import ledgerdir
-from storage.ring.sweep import Policy
+from storage.retention import Policy
+from storage.volumes.volume import VolumeSpec
 from tests.support.office import DEADLINE_S, Office
 
 FLOOR = Bounds(floor_s=60, ceiling_s=300)
@@ -69,7 +70,10 @@ def live(office: Office) -> None:
 def catalog(office: Office) -> dict[str, Any]:
     """What people see of it, and what ages and coverage stand on; numbers of rows mean nothing."""
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
-        ask = lambda sql: sorted(db.execute(sql).fetchall(), key=repr)  # noqa: E731
+
+        def ask(sql: str) -> list[Any]:
+            return sorted(db.execute(sql).fetchall(), key=repr)
+
         return {
             "segments": ask(
                 "SELECT c.id, s.seq, v.id, s.state, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms,"
@@ -364,6 +368,64 @@ def test_an_unmounted_disk_is_known_from_the_head_beside_the_database(office: Of
     assert list(office.disk.iterdir()) == [], "nothing is written below a mount point without its disk"
 
 
+def test_a_volume_that_was_away_catches_up_and_nothing_is_told_twice(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    second = tmp_path / "second"
+    second.mkdir()
+    office.store.close()
+    office.specs = (*office.specs, VolumeSpec(second))
+    office.start()
+    office.enrol("door")
+    office.store.books.mirror_now()
+    second.rename(tmp_path / "away")
+    live_a_little(office)
+    office.store.books.mirror_now()
+    (tmp_path / "away").rename(second)
+    live_a_little(office)
+    office.store.close()
+    assert numbers_on(second) == numbers_on(office.disk) == list(range(1, len(numbers_on(second)) + 1))
+
+
+def live_a_little(office: Office) -> None:
+    office.store.begin_gap("door", None, GapCause.STALLED, "").result(DEADLINE_S)
+    office.clock.tick(1000)
+    office.store.begin_gap("door", office.clock.now(), GapCause.DROPPED, "").result(DEADLINE_S)
+
+
+def numbers_on(disk: Path) -> list[int]:
+    fd = os.open(disk, os.O_RDONLY)
+    try:
+        with ledgerdir.opened(fd) as at:
+            return [line.number for line in ledgerdir.lines(at)]
+    finally:
+        os.close(fd)
+
+
+def test_a_volume_that_is_away_prunes_nothing_and_is_gone_through_when_it_is_back(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    live(office)
+    office.store.close()
+    second = tmp_path / "second"
+    second.mkdir()
+    office.specs = (*office.specs, VolumeSpec(second))
+    office.start()
+    office.store.books.mirror_now()
+    before = catalog(office)
+    office.store.close()
+    gone(office.state / "edged.db")
+    office.disk.rename(tmp_path / "away")
+    office.start()
+    office.store.books.rebuild()
+    rows = [(row[0], row[1]) for row in catalog(office)["segments"]]
+    assert rows == [(row[0], row[1]) for row in before["segments"]], "known from the other volume's leaves"
+    (tmp_path / "away").rename(office.disk)
+    assert len(office.store.books.waiting()) == 1
+    report = office.store.books.rebuild()
+    assert (len(report.volumes), report.missing, report.adopted) == (1, 0, 0)
+    assert_as_before(before, catalog(office))
+    office.store.close()
+
+
 def test_the_mirror_begins_on_a_line_of_its_own_after_a_torn_one(office: Office) -> None:
     live(office)
     office.store.close()
@@ -374,8 +436,5 @@ def test_the_mirror_begins_on_a_line_of_its_own_after_a_torn_one(office: Office)
     office.enrol("door")
     office.segment("door")
     office.store.close()
-    fd = os.open(office.disk, os.O_RDONLY)
-    with ledgerdir.opened(fd) as at:
-        numbers = [line.number for line in ledgerdir.lines(at)]
-    os.close(fd)
+    numbers = numbers_on(office.disk)
     assert numbers == list(range(1, len(numbers) + 1))

@@ -1,0 +1,133 @@
+"""Lines of the mirror, their order and their merging; when a database counts as lost. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.catalog.heads import Seen
+from storage.catalog.ledger import Entry, Leaf
+from storage.catalog.lines import Line, file_name, merged, parse, render, rising
+from storage.repair.compare import Kind
+from storage.repair.ledgerdir import Span, chapters
+from storage.repair.loss import Ledger, State, merged_names, verdict
+from storage.repair.rebuild import differences
+
+
+def line(number: int, what: str = "") -> Line:
+    return Line(number, 0, "segment", {"what": what})
+
+
+def test_a_leaf_as_its_line() -> None:
+    entry = Entry(7, 1_772_000_000_000, Leaf.GAP, '{"camera":"大廳"}')
+    assert render(entry) == '{"n":7,"t":1772000000000,"k":"gap","b":{"camera":"大廳"}}\n'.encode()
+    read = parse(render(entry))
+    assert read == Line(7, 1_772_000_000_000, "gap", {"camera": "大廳"})
+    assert read.text == entry.body
+
+
+bodies = st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.booleans(), st.none()))
+
+
+@given(st.integers(1, 1 << 61), st.integers(-(1 << 62), 1 << 62), bodies, st.data())
+def test_what_is_written_is_read_and_what_is_torn_is_no_line(
+    number: int, wall_ms: int, body: dict[str, object], data: st.DataObject
+) -> None:
+    text = Line(number, wall_ms, "segment", dict(body)).text
+    written = render(Entry(number, wall_ms, Leaf.SEGMENT, text))
+    assert b"\n" not in written[:-1]
+    read = parse(written)
+    assert read is not None
+    assert (read.number, read.wall_ms, read.text) == (number, wall_ms, text)
+    cut = data.draw(st.integers(0, len(written) - 2))
+    assert parse(written[:cut]) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "7", '{"n":true,"t":1,"k":"gap","b":{}}', '{"n":0,"t":1,"k":"gap","b":{}}', '{"n":1,"t":1,"k":1,"b":{}}',
+     '{"n":1,"t":1,"k":"gap","b":[]}', '{"n":99999999999999999999,"t":1,"k":"gap","b":{}}', "[" * 100_000],
+)  # fmt: skip
+def test_what_nobody_of_us_wrote_is_no_line(text: str) -> None:
+    assert parse(text.encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("wall_ms", "name"),
+    [(0, "1970-01-01.jsonl"), (-5, "1970-01-01.jsonl"), (1_772_000_000_000, "2026-02-25.jsonl"),
+     (1 << 60, "9999-12-31.jsonl")],
+)  # fmt: skip
+def test_no_clock_keeps_a_leaf_from_its_file(wall_ms: int, name: str) -> None:
+    assert file_name(wall_ms) == name
+
+
+def test_what_was_written_twice_is_read_once() -> None:
+    assert [one.number for one in rising(map(line, [1, 2, 3, 2, 3, 4, 4, 5]))] == [1, 2, 3, 4, 5]
+
+
+@given(st.lists(st.sets(st.integers(1, 60)), max_size=4))
+def test_volumes_are_merged_by_number(volumes: list[set[int]]) -> None:
+    found = [one.number for one in merged([map(line, sorted(numbers)) for numbers in volumes])]
+    assert found == sorted(set().union(*volumes))
+
+
+def test_two_leaves_of_one_number_are_both_told() -> None:
+    found = list(merged([[line(1, "a"), line(2, "b")], [line(1, "c"), line(2, "b")]]))
+    assert [(one.number, one.body["what"]) for one in found] == [(1, "a"), (1, "c"), (2, "b")]
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 9)), max_size=8))
+def test_files_come_in_the_order_of_their_numbers(given_spans: list[tuple[int, int]]) -> None:
+    spans = [Span(f"{index}", first, first + more) for index, (first, more) in enumerate(given_spans)]
+    found = list(chapters(spans))
+    assert sorted(name for names in found for name in names) == sorted(span.name for span in spans)
+    reach = 0
+    for names in found:
+        chapter = [spans[int(name)] for name in names]
+        assert min(span.first for span in chapter) > reach
+        reach = max(span.last for span in chapter)
+
+
+def test_a_clock_set_back_makes_one_chapter_of_two_files() -> None:
+    assert list(chapters([Span("2028", 100, 200), Span("2026", 1, 300), Span("2027", 301, 302)])) == [
+        ["2026", "2028"],
+        ["2027"],
+    ]
+
+
+def ledger(last: int, seen: Sequence[str] = ()) -> Ledger:
+    return Ledger("v", {}, last, lambda _: (), {camera: Seen(1, 0, 0) for camera in seen})
+
+
+@pytest.mark.parametrize(
+    ("state", "ledgers", "words"),
+    [
+        (State(blank=True, last=0), [], None),
+        (State(blank=True, last=0), [ledger(0)], None),
+        (State(blank=True, last=0), [ledger(0, ["door"])], "gone"),
+        (State(blank=True, last=0), [ledger(5)], "gone"),
+        (State(blank=False, last=9), [ledger(9), ledger(3)], None),
+        (State(blank=False, last=9), [], None),
+        (State(blank=False, last=9), [ledger(3), ledger(10)], "older"),
+        (State(blank=False, last=0, broken="it is cut off"), [], "cut off"),
+    ],
+)
+def test_when_a_database_is_begun_anew(state: State, ledgers: list[Ledger], words: str | None) -> None:
+    reason = verdict(state, ledgers)
+    assert (reason is None) == (words is None)
+    assert words is None or words in str(reason)
+
+
+def test_names_on_all_volumes_count() -> None:
+    assert merged_names([{"a": Seen(5, 10, 20)}, {"a": Seen(9, 5, 15), "b": Seen(1, 1, 1)}]) == {
+        "a": Seen(9, 5, 20),
+        "b": Seen(1, 1, 1),
+    }
+
+
+def test_what_differs_is_named() -> None:
+    found = list(differences({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": 4}))
+    assert [(name, kind) for name, kind, _ in found] == [("b", Kind.SIZE), ("c", Kind.MISSING)]
