@@ -21,6 +21,7 @@ NAMED: Final = 16
 """Cameras that are named in a text; the screens show each of them."""
 OF_THE_BOX: Final = frozenset({GapCause.DISK_FULL, GapCause.FLOOR_PROTECT, GapCause.IO_ERROR})
 """Why cameras are not recorded through no fault of theirs."""
+_OF_VOLUMES: Final = ("storage.full:", "storage.away:")
 _FIGURES: Final = "`edgectl retention` shows the figures"
 
 
@@ -38,7 +39,9 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
 
 def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
     """Cameras whose trouble is that of a volume, which has an alarm of its own: told once, not once for each."""
-    if not any(status.state in (VolumeState.FULL, VolumeState.AWAY) for status in seen.measured.volumes):
+    states = {status.state for status in seen.measured.volumes}
+    standing = any(row.raised and row.key.startswith(_OF_VOLUMES) for row in seen.alarms)
+    if not standing and not states & {VolumeState.FULL, VolumeState.AWAY}:
         return set()
     return {name for name, view in views.items() if view.cause in OF_THE_BOX}
 

@@ -77,13 +77,13 @@ def rule(rooms: Sequence[Room], applicants: Collection[Applicant], stopped: Coll
 
 
 def demand(applicants: Collection[Applicant], *, anybody_stopped: bool) -> int:
-    """Bytes that a volume should have to spare, beside what the segments in progress have written already.
+    """Bytes that a volume should have to spare: for the segments in progress, and for the next ones.
 
-    With somebody stopped it is what lets all of them start again: the ring would else never free more than the others
-    need.
+    So that it shows while there is still room for some of them that there is none for all. With somebody stopped it is
+    what lets all of them start again: the ring would else never free more than the others need.
     """
     one_each = sum(one.bytes for one in applicants)
-    return one_each * (1 + START_SEGMENTS) if anybody_stopped else one_each
+    return one_each * (1 + (START_SEGMENTS if anybody_stopped else 1))
 
 
 def _fitting(rooms: Sequence[Room], queue: Sequence[Applicant], segments: int) -> int:

@@ -62,8 +62,10 @@ class Office:
         told = documents.Alarms.model_validate(self.edged.ask("/v1/alarms")).alarms
         return {alarm.key: alarm for alarm in told if alarm.state == "raised"}
 
-    def full(self) -> documents.Alarm | None:
-        return next((alarm for key, alarm in self.alarms().items() if key.startswith("storage.full:")), None)
+    def full_naming(self, cameras: str) -> documents.Alarm | None:
+        """The alarm of the full volume, once it names all of these."""
+        told = (alarm for key, alarm in self.alarms().items() if key.startswith("storage.full:"))
+        return next((alarm for alarm in told if cameras in alarm.text), None)
 
     def stopped_since(self) -> dict[str, float]:
         """By camera: when the first gap of a full volume began."""
@@ -105,40 +107,23 @@ def all_is_accounted_for(found: Office) -> None:
 
 
 def test_what_may_go_goes_and_recording_goes_on(tmp_path: Path) -> None:
-    with office(tmp_path, floor="4s") as found:
-        let_run(6, found.edged.check_alive)  # some of it is past its floor
-        workers, files = found.edged.workers(), len(found.edged.files())
+    """With the catalog on the same disk: what happens without the ballast is in tests/integration/test_ballast.py."""
+    with office(tmp_path, floor="4s", together=True) as found:
+        edged = found.edged
+        edged.until((edged.state / NAME).exists, 15, "the ballast is laid out")
+        workers, oldest = edged.workers(), edged.files()[0]
         found.disk.fill()
-        found.edged.until(lambda: len(found.edged.files()) < files, NOTICED_S, "room is made")
-        found.goes_on()
-        assert found.edged.workers() == workers, "the cameras stayed connected"
-        assert "camera.down" not in str(list(found.alarms()))
-        all_is_accounted_for(found)
-
-
-def test_where_nothing_may_go_all_stop_and_start_again_when_space_returns(tmp_path: Path) -> None:
-    with office(tmp_path) as found:
-        edged, workers = found.edged, found.edged.workers()
-        stranger = found.disk.fill()
-        edged.until(lambda: set(found.stopped_since()) == set(NAMES), NOTICED_S, "all have stopped")
-        alarm = edged.until(found.full, NOTICED_S, "the alarm")
-        assert alarm is not None
-        edged.until(lambda: "gate, lobby, yard" in getattr(found.full(), "text", ""), NOTICED_S, "it names them")
-        let_run(DOWN_AFTER_S + 1, edged.check_alive)
-        assert alarm.severity == "critical"
-        assert [key for key in found.alarms() if key.startswith("camera.")] == [], "one alarm, not one for each camera"
-        stranger.unlink()
-        edged.wait_for_states("recording", NAMES, BACK_S)
+        edged.until(lambda: not oldest.exists(), NOTICED_S, "room is made")
         found.goes_on()
         assert edged.workers() == workers, "the cameras stayed connected"
-        edged.wait_for(lambda status: status.volumes[0].state == "in-service", BACK_S, "the volume is in service")
+        assert [key for key in found.alarms() if key.startswith("camera.")] == []
         all_is_accounted_for(found)
 
 
-def test_the_smallest_priority_stops_first_and_the_highest_starts_first(tmp_path: Path) -> None:
-    """A limit that is reached slowly: there is room for some of them for a while."""
-    with office(tmp_path, max_bytes="7MB") as found:
-        edged = found.edged
+def test_where_nothing_may_go_they_stop_by_priority_and_start_again_when_space_returns(tmp_path: Path) -> None:
+    """A limit that is reached slowly leaves room for some of them for a while; a stranger takes all of it at once."""
+    with office(tmp_path, max_bytes="5MB") as found:
+        edged, workers = found.edged, found.edged.workers()
         edged.until(lambda: set(found.stopped_since()) == set(NAMES), 60, "all have stopped")
         since = found.stopped_since()
         assert sorted(since, key=lambda name: since[name]) == ["yard", "lobby", "gate"]
@@ -147,18 +132,15 @@ def test_the_smallest_priority_stops_first_and_the_highest_starts_first(tmp_path
         assert edged.ctl("reload").code == 0
         edged.wait_for_states("recording", NAMES, BACK_S)
         found.goes_on()
-        all_is_accounted_for(found)
-
-
-@pytest.mark.parametrize("ballast", [True, False])
-def test_with_the_catalog_on_the_same_disk(tmp_path: Path, *, ballast: bool) -> None:
-    """Without the ballast nothing ever goes: the negative control."""
-    sabotage = "" if ballast else "from storage.ring.ballast import Ballast\nBallast.give = lambda _: False\n"
-    with office(tmp_path, floor="4s", sabotage=sabotage, together=True) as found:
-        edged = found.edged
-        edged.until((edged.state / NAME).exists, 15, "the ballast is laid out")
-        found.disk.fill()
-        if not ballast:
-            return
+        stranger = found.disk.fill()
+        alarm = edged.until(lambda: found.full_naming("gate, lobby, yard"), NOTICED_S, "an alarm that names them")
+        assert alarm is not None
+        assert alarm.severity == "critical"
+        let_run(DOWN_AFTER_S + 1, edged.check_alive)
+        assert [key for key in found.alarms() if key.startswith("camera.")] == [], "one alarm, not one for each camera"
+        stranger.unlink()
+        edged.wait_for_states("recording", NAMES, BACK_S)
         found.goes_on()
+        assert edged.workers() == workers, "the cameras stayed connected"
+        edged.wait_for(lambda status: status.volumes[0].state == "in-service", BACK_S, "the volume is in service")
         all_is_accounted_for(found)
