@@ -78,6 +78,8 @@ class Disks:
         self._settle = settle
         self._acting = threading.Lock()
         """One act at a time: what it looked at must still be so when it is done."""
+        self._refreshing = threading.Lock()
+        """What was read first must not be told last: a volume would seem in service that was just retired."""
         self._rack.tell = self._told
         present = {volume.id for volume in self._rack.opened}
         for one in self._rack.known:
@@ -86,7 +88,8 @@ class Disks:
 
     def refresh(self) -> None:
         """What is retired and empty is let go of. Quick; asked at each sweep."""
-        self._rack.know(self._database.read(volumes.known))
+        with self._refreshing:
+            self._rack.know(self._database.read(volumes.known))
 
     def init(self, spec: VolumeSpec) -> str:
         """The empty directory becomes a volume; its id. `VolumeRefused` with what is in the way."""

@@ -61,10 +61,8 @@ class Pool:
         """On these nothing goes although space is needed, as the last sweep found; with a cause where it is not that
         everything must still be kept. Such a cause is remembered of volumes that nothing was asked of this time.
         """
-        asked = (volume for volume in self.rack.opened if self._has_turn(volume.id))
-        hindered = {volume_id: cause for volume_id, cause in self._blocked.items() if cause is not None}
-        for volume in asked:
-            hindered.pop(volume.id, None)
+        waiting = {volume.id for volume in self.rack.opened if not self._has_turn(volume.id)}
+        hindered = {one: cause for one, cause in self._blocked.items() if cause is not None and one in waiting}
         self._blocked = {**hindered, **volumes}
 
     def rank(self, oldest_ms: Mapping[str, int | None]) -> None:
