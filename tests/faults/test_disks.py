@@ -20,6 +20,7 @@ from tests.support import frames
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon
 from tests.support.disks import Ext4, may_mount
+from tests.support.fsck import fsck_clean
 from tests.support.rtsp_server import RtspServer
 from tests.support.scenes import cheap, watched
 from tests.support.waiting import let_run
@@ -121,6 +122,7 @@ def test_a_bad_disk_costs_its_time_and_nothing_else(
     edged.wait_for_states("down", NAMES)
     edged.wait_for(lambda status: not status.recovering, 15, "what was in progress is adopted")
     assert edged.catalog_faults() == []
+    fsck_clean(edged)
     assert all(found <= causes | {"daemon-stopped", "unreachable", "refused"} for found in office.gaps().values())
     for name in NAMES:
         files = edged.recorded(name)

@@ -192,7 +192,7 @@ def test_what_changes_meanwhile_is_no_fault(office: Office, monkeypatch: pytest.
     """It is destroyed between the look and the telling; told without a second look it would be a fault."""
     path = office.segment("lobby").path
     away = path.rename(path.with_name("away"))
-    again, suspected = Fsck._again, []
+    again, suspected = Fsck._again, list[tuple[str, PurePosixPath]]()
 
     def destroyed_meanwhile(self: Fsck) -> None:
         suspected.extend(self._suspects)
