@@ -43,6 +43,9 @@ from storage.volumes.volume import Volume
 SLICE: Final = 32
 """Segments condemned in one transaction, and buried in one: some ms, for which a commit may have to wait (L4); and what
 cannot be removed shows before more is condemned."""
+SLICE_MAX: Final = 128
+"""As long as all of a slice goes, the next is twice as large, up to this: where 64 cameras go side by side, each has a
+page of its own in each index, and a slice of 32 would write ten pages for each row."""
 SWEEP_MAX: Final = 51_200
 """Segments that go in one sweep of a volume; what is left then waits some seconds for the next. Keeps a sweep from
 lasting for hours while other volumes wait."""
@@ -72,6 +75,8 @@ class _Tally:
     untold: int = 0
     broken: int = 0
     foreign: int = 0
+    slice: int = SLICE
+    """How many to condemn at once."""
 
     @property
     def stuck(self) -> bool:
@@ -187,7 +192,7 @@ class Sweeper:
         volume, policy = tally.volume, configured()
         heads = self._heads(volume, policy)
         tally.kept.update(head.decision.reason.value for head in heads.oldest if not head.decision.destroy)
-        for overdue in slices(heads.each(lambda decision: decision.destroy)):
+        for overdue in slices(heads.each(lambda decision: decision.destroy), tally):
             if self._is_over(tally):
                 break
             self._carry_out([head.decision for head in overdue], configured, tally)
@@ -203,7 +208,7 @@ class Sweeper:
         volume, freed = tally.volume, 0
         heads = self._heads(volume, configured())
         wanted = (lambda _: True) if overwrite else (lambda decision: decision.may_go)
-        for some in slices(heads.merged(wanted)):
+        for some in slices(heads.merged(wanted), tally):
             if freed >= need or self._is_over(tally) or self._vain[volume.id] >= VAIN_MAX:
                 break
             candidates = [head.decision.candidate for head in some]
@@ -223,6 +228,7 @@ class Sweeper:
         for_ceiling = {decision.candidate.id for decision in going if decision.reason is Reason.CEILING}
         vain = sum(row.id not in for_ceiling for row in doomed)
         self._vain[tally.volume.id] = 0 if gone else self._vain[tally.volume.id] + vain
+        tally.slice = min(2 * tally.slice, SLICE_MAX) if len(gone) == len(going) else SLICE
         return sum(row.bytes for row in gone)
 
     def _hindrance(self, tally: _Tally) -> GapCause | None:
@@ -312,6 +318,7 @@ class Sweeper:
             destroying.bury(connection, row, as_is.now, as_is.ages)
 
 
-def slices(heads: Iterator[Head]) -> Iterator[list[Head]]:
-    while some := list(islice(heads, SLICE)):
+def slices(heads: Iterator[Head], tally: _Tally) -> Iterator[list[Head]]:
+    """As large as the tally says at the time."""
+    while some := list(islice(heads, tally.slice)):
         yield some
