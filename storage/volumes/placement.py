@@ -36,13 +36,15 @@ class Option:
     """Age (low bound) of the oldest footage on it that may go; None where none may, or nobody has looked."""
 
 
-def place(options: Sequence[Option], filling: str | None, next_bytes: int) -> str | None:
+def place(options: Sequence[Option], filling: str | None, next_bytes: int, headroom_bytes: int = 0) -> str | None:
     """The volume that takes the next segments, `next_bytes` in all; None only if there is no option.
 
-    `filling` takes them at present. `options` are in the order of the configuration.
+    `filling` takes them at present. `options` are in the order of the configuration. The sweep keeps
+    `headroom_bytes` free: with less than that footage has to go, and that is when it is asked whose.
     """
     here = next((option for option in options if option.id == filling), None)
-    roomy = [option for option in options if option.room_bytes >= MARGIN * max(1, next_bytes)]
+    wanted = max(MARGIN * max(1, next_bytes), headroom_bytes)
+    roomy = [option for option in options if option.room_bytes >= wanted]
     if roomy:
         return here.id if here in roomy and here is not None else roomy[0].id
     giving = [(option.oldest_ms, option) for option in options if option.oldest_ms is not None]

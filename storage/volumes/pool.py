@@ -41,6 +41,7 @@ class Pool:
         self._blocked: Mapping[str, GapCause | None] = {}
         self._oldest: Mapping[str, int | None] = {}
         self._filling: str | None = None
+        self._headroom_bytes = 0
 
     @property
     def opened(self) -> list[Volume]:
@@ -73,6 +74,7 @@ class Pool:
         """Bytes that have to go from a volume; 0 for one that is away, because nothing can, and for one that takes no
         more footage. Where others take the next segments, only what is above its limit.
         """
+        self._headroom_bytes = headroom_bytes
         if not self.rack.is_served(volume):
             return 0
         try:
@@ -99,7 +101,7 @@ class Pool:
             Option(status.id, status.limit_bytes - status.ring_bytes, self._oldest.get(status.id))
             for status in usable.values()
         ]
-        self._filling = place(options, self._filling, sum(next_bytes))
+        self._filling = place(options, self._filling, sum(next_bytes), self._headroom_bytes)
         if self._filling is not None:
             return usable[self._filling]
         causes = {status.cause for status in statuses if status.state is not VolumeState.LOST}

@@ -55,6 +55,11 @@ def test_who_is_next(given_: Sequence[tuple[str, int, int | None]], filling: str
     assert place(options(*given_), filling, 10) == chosen
 
 
+def test_less_than_the_headroom_is_the_time_to_ask_whose_footage_goes() -> None:
+    full = options(("a", 49, 2 * DAY_MS), ("b", 49, 9 * DAY_MS))
+    assert (place(full, "a", 10), place(full, "a", 10, 49), place(full, "a", 10, 50)) == ("a", "a", "b")
+
+
 def test_patience_is_a_day_or_an_eighth_of_a_small_ring() -> None:
     assert (patience_ms(80 * DAY_MS), patience_ms(8 * DAY_MS), patience_ms(8 * HOUR_MS)) == (DAY_MS, DAY_MS, HOUR_MS)
 
