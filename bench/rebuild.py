@@ -116,7 +116,7 @@ def from_leaves(folder: Path, segments: int) -> None:
     begun = time.perf_counter()
     store = open_store(folder)
     opened = time.perf_counter() - begun
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), time.process_time()
     applied = 0
 
     def told(progress: dict[str, object]) -> None:
@@ -127,9 +127,10 @@ def from_leaves(folder: Path, segments: int) -> None:
                 store.interrupt()  # files there are none
 
     store.books.rebuild(told, everything=True, paced=False)
-    took = time.perf_counter() - begun
+    took, busy = time.perf_counter() - begun, time.process_time() - busy
     store.close()
-    print(f"from leaves: {applied} in {took:.1f} s, {applied / took:.0f}/s; open for recording after {opened:.2f} s")
+    print(f"from leaves: {applied} in {took:.1f} s, {applied / took:.0f}/s, {applied / busy:.0f} per processor second")
+    print(f"open for recording after {opened:.2f} s, without a head")
     print(f"a line: {written / numbers:.0f} bytes; a camera-year: {written / numbers * 2 * 105_120 / 1e6:.0f} MB")
 
 
