@@ -75,7 +75,7 @@ class _Tally:
     untold: int = 0
     broken: int = 0
     foreign: int = 0
-    slice: int = SLICE
+    slice: int = field(default_factory=lambda: SLICE)
     """How many to condemn at once."""
 
     @property
