@@ -18,6 +18,7 @@ from tests.support.configuration import Setup
 from tests.support.daemon import Daemon
 from tests.support.disks import Ext4, may_mount
 from tests.support.footage import Sound
+from tests.support.fsck import fsck_clean
 from tests.support.rtsp_server import RtspServer
 from tests.support.scenes import cheap, lost_s, recording_faults, watched
 from tests.support.waiting import let_run, wait_until
@@ -91,6 +92,7 @@ def test_sigkill_at_random_moments(tmp_path: Path, profile: Profile, capsys: pyt
         edged.start()
         edged.wait_for_states("down", NAMES)
         assert edged.catalog_faults() == []
+        fsck_clean(edged)
         assert {gap.cause for gap in edged.gaps()} & {"unknown"} == set()
         lost = []
         for camera in CAMERAS:
