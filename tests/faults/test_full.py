@@ -82,15 +82,13 @@ def setup_of(server: RtspServer, floor: str, max_bytes: str) -> Setup:
 
 
 @contextmanager
-def office(
-    folder: Path, *, floor: str = "1h", max_bytes: str = "1GB", sabotage: str = "", together: bool = False
-) -> Iterator[Office]:
+def office(folder: Path, *, floor: str = "1h", max_bytes: str = "1GB", together: bool = False) -> Iterator[Office]:
     """`together`: the state directory lies on the disk of the volume, too."""
     place = folder / "edged" / ("" if together else "volume")
     with (
         Ext4(place, DISK_BYTES) as disk,
         RtspServer(CAMERAS, folder / "cameras") as server,
-        Daemon(folder / "edged", setup_of(server, floor, max_bytes), sabotage=sabotage) as edged,
+        Daemon(folder / "edged", setup_of(server, floor, max_bytes)) as edged,
     ):
         edged.wait_for_states("recording", NAMES)
         made = Office(disk, edged)
