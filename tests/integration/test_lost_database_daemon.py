@@ -9,6 +9,7 @@ from pathlib import Path
 from edged.documents.rebuild import Rebuild
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
+from tests.support.fsck import fsck_clean
 from tests.support.waiting import wait_until
 
 BACK_S = 15.0
@@ -59,6 +60,7 @@ def test_garbage_while_it_is_down(tmp_path: Path) -> None:
         assert answer.code == 0, answer
         document = Rebuild.model_validate(answer.document)
         assert (document.leaves, document.missing, document.daemon) == (0, 0, True)
+        fsck_clean(edged)
         assert edged.stop() == 0
 
 
