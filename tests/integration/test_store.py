@@ -96,7 +96,7 @@ def test_a_database_of_a_later_version_is_refused_and_everything_let_go(office: 
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
         db.execute("UPDATE _sqlite_migrations SET name = '0001_catalog' WHERE name = '9999_later'")
         db.commit()
-    with pytest.raises(VolumeRefused, match="belongs to the box|belongs here") as refused:
+    with pytest.raises(VolumeRefused, match=r"belongs to the box|belongs here") as refused:
         _open_as(office, "another-node")
     assert refused.value.action
     office.start()
