@@ -60,7 +60,7 @@ SHORT: Final = Profile(
     cut_subsets=70,
     live_cuts=10,
     failpoint_times=(1,),
-    io_fault_each=29,
+    io_fault_each=71,
 )
 LONG: Final = Profile(
     name="long",

@@ -256,16 +256,14 @@ def take_over(root: Path, told: Told) -> list[str]:
     return faults + promises.fsck(box, clock)
 
 
-def test_death_of_the_storage_at_every_step(
-    tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]
-) -> None:
-    times = perform(tmp_path / "whole", Notes(tmp_path / "whole.notes"), None, 0)
+def test_death_of_the_storage_at_every_step(memory: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
+    times = perform(memory / "whole", Notes(memory / "whole.notes"), None, 0)
     assert set(times) == set(reached()), "the scenario goes through every step there is"
     violations, kills = [], 0
     for step, count in sorted(times.items()):
         for time_ in sorted({1, count} if profile.failpoint_times == (1,) else range(1, count + 1)):
             kills += 1
-            root, notes = tmp_path / f"{step}-{time_}", Notes(tmp_path / f"{step}-{time_}.notes")
+            root, notes = memory / f"{step}-{time_}", Notes(memory / f"{step}-{time_}.notes")
             perform(root, notes, step, time_)
             violations += [f"{step}, time {time_}: {fault}" for fault in take_over(root, notes.told())]
             shutil.rmtree(root)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,8 +32,6 @@ from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 
 pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")
 
-SCRATCH: Final = Path("/dev/shm")
-"""Images are written anew for each state: memory is kinder to that than a disk."""
 SEED: Final = 4
 LAY_OUT_BYTES: Final = 64 << 10
 """Space is laid out ahead as on a real disk, only less of it."""
@@ -93,24 +91,14 @@ def examine(film: Film, cuts: Sequence[Cut]) -> Verdict:
     """Build, mount and take over the disks as each cut left them."""
     verdict = Verdict()
     player = film.tape.player()
-    with images(len(film.places)) as files:
-        for cut in cuts:
-            for file, image in zip(files, player.images(cut), strict=True):
-                file.write_bytes(image)
-            faults = take_over(film, cut, files, verdict)
-            verdict.states += 1
-            verdict.violations += [f"{cut}: {fault}" for fault in faults]
+    files = [place.with_suffix(".img") for place in film.places]
+    for cut in cuts:
+        for file, image in zip(files, player.images(cut), strict=True):
+            file.write_bytes(image)
+        faults = take_over(film, cut, files, verdict)
+        verdict.states += 1
+        verdict.violations += [f"{cut}: {fault}" for fault in faults]
     return verdict
-
-
-@contextmanager
-def images(count: int) -> Iterator[list[Path]]:
-    files = [SCRATCH / f"edged-cut-{os.getpid()}-{number}.img" for number in range(count)]
-    try:
-        yield files
-    finally:
-        for file in files:
-            file.unlink(missing_ok=True)
 
 
 def take_over(film: Film, cut: Cut, files: Sequence[Path], verdict: Verdict) -> list[str]:
@@ -171,9 +159,9 @@ def _laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("disks", [1, 2], ids=["one-disk", "state-apart"])
 def test_power_cut_at_every_write(
-    disks: int, tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]
+    disks: int, memory: Path, profile: Profile, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    film = shoot(tmp_path, disks)
+    film = shoot(memory, disks)
     cuts = chosen(film.tape, prefixes=profile.cut_prefixes, subsets=profile.cut_subsets)
     verdict = examine(film, cuts)
     with capsys.disabled():
@@ -207,12 +195,12 @@ def row_before_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("bug", [without_sync, row_before_file])
 def test_a_bug_shows(
-    bug: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bug: Callable[[pytest.MonkeyPatch], None], memory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The proof that the states tried are those that matter."""
     with pytest.MonkeyPatch.context() as planted:
         bug(planted)
-        film = shoot(tmp_path, 1)
+        film = shoot(memory, 1)
     verdict = examine(film, chosen(film.tape, prefixes=40, subsets=10))
     with capsys.disabled():
         print(f" {verdict}, such as {verdict.violations[:1]}", end="")  # noqa: T201
