@@ -20,6 +20,7 @@ from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from threading import Event
+from time import monotonic
 from typing import Final
 
 from storage.answers import SweepReport
@@ -44,8 +45,10 @@ SLICE: Final = 32
 """Segments condemned in one transaction, and buried in one: some ms, for which a commit may have to wait (L4); and what
 cannot be removed shows before more is condemned."""
 SLICE_MAX: Final = 128
-"""As long as all of a slice goes, the next is twice as large, up to this: where 64 cameras go side by side, each has a
-page of its own in each index, and a slice of 32 would write ten pages for each row."""
+"""As long as all of a slice goes, and quickly, the next is twice as large, up to this: where 64 cameras go side by
+side, each has a page of its own in each index, and a slice of 32 would write ten pages for each row."""
+SLOW_S: Final = 0.02
+"""A transaction that takes longer makes the next slice half as large: a commit may have to wait for one (L4)."""
 SWEEP_MAX: Final = 51_200
 """Segments that go in one sweep of a volume; what is left then waits some seconds for the next. Keeps a sweep from
 lasting for hours while other volumes wait."""
@@ -222,13 +225,16 @@ class Sweeper:
     def _carry_out(self, going: Sequence[Decision], configured: Configured, tally: _Tally) -> int:
         """Destroy these segments; the bytes that this freed."""
         condemn = partial(self._condemn, going=going, configured=configured)
+        begin = monotonic()
         doomed = self._database.submit(condemn, yielding=True).result()
+        quick = monotonic() - begin < SLOW_S
         reach(Step.DESTROY_CONDEMNED)
         gone = self._destroy(doomed, tally, fresh=True)
         for_ceiling = {decision.candidate.id for decision in going if decision.reason is Reason.CEILING}
         vain = sum(row.id not in for_ceiling for row in doomed)
         self._vain[tally.volume.id] = 0 if gone else self._vain[tally.volume.id] + vain
-        tally.slice = min(2 * tally.slice, SLICE_MAX) if len(gone) == len(going) else SLICE
+        next_slice = min(2 * tally.slice, SLICE_MAX) if quick else max(tally.slice // 2, SLICE)
+        tally.slice = next_slice if len(gone) == len(going) else SLICE
         return sum(row.bytes for row in gone)
 
     def _hindrance(self, tally: _Tally) -> GapCause | None:
