@@ -37,8 +37,9 @@ SILENT: Final = {
     "file.read of storage.files.segmentfile": "the same",
 }
 """Calls whose failure nobody needs to hear of."""
-LOOKS: Final = "of storage.volumes."
-"""A volume that fails at one look is away for that look and looked at again; told as soon as somebody asks for it."""
+LOOKS: Final = ("of storage.volumes.", "of storage.ring.ballast")
+"""A volume that fails at one look is away for that look and looked at again, and told as soon as somebody asks for it;
+what the ballast takes is an estimate, and what it lacks is made up at the next sweep."""
 FREE_BYTES: Final = 4096
 """Steps in which a file system is given more and more room."""
 ROOM_BYTES: Final = 1 << 20
@@ -150,7 +151,7 @@ def test_a_fault_at_every_call(
     with capsys.disabled():
         print(f" {len(counted.calls)} calls, {verdict}", end="")  # noqa: T201
     assert verdict.violations == [], "\n".join(verdict.violations[:EXAMPLES])
-    assert [name for name in verdict.untold if name not in SILENT and LOOKS not in name] == []
+    assert [name for name in verdict.untold if name not in SILENT and not any(look in name for look in LOOKS)] == []
 
 
 def test_a_sync_that_fails_unheard_shows(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
