@@ -8,7 +8,7 @@ snapshot, and has people attest. Its hardware clock, where it has one, is right 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
@@ -28,12 +28,10 @@ from storage.ages import Age, History
 from storage.catalog import boots
 from storage.catalog.boots import ATTESTED_MAX_MS
 from storage.catalog.migrations import migrate
-from storage.clock import Reading
 from storage.credit import DRIFT_PPM, WEEK_MS, Off, Witness, Word
 from storage.errors import OrderRefused
-from storage.model import Moment
+from tests.support.true_time import Box
 
-BEGAN_MS: Final = 1_772_000_000_000
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
 YEARS: Final = st.integers(-3 * 365 * DAY, 3 * 365 * DAY)
@@ -58,48 +56,6 @@ class Recorded:
     boottime_ms: int
 
 
-@dataclass
-class Box:
-    """The clocks of a box, all driven by true time. A time daemon keeps the wall clock within 16 s."""
-
-    rtc: bool
-    true_us: int = BEGAN_MS * 1000
-    boottime_us: int = 20_000_000
-    raw_us: int = 20_000_000
-    wall_offset_us: int = BEGAN_MS * 1000
-    synced: bool = False
-    boots: int = 1
-    recorded: list[Recorded] = field(default_factory=list)
-
-    @property
-    def true_ms(self) -> int:
-        return self.true_us // 1000
-
-    def run(self, true_ms: int, boot_ppm: int, raw_ppm: int) -> None:
-        """Truth lies between the two clocks: that is what keeping both is for."""
-        true_us = true_ms * 1000
-        self.true_us += true_us
-        slow, fast = sorted((boot_ppm, raw_ppm))
-        slow, fast = min(slow, 0), max(fast, 0)
-        ppm = (slow, fast) if boot_ppm <= raw_ppm else (fast, slow)
-        self.boottime_us += true_us + true_us * ppm[0] // 1_000_000
-        self.raw_us += true_us + true_us * ppm[1] // 1_000_000
-
-    def sleep(self, true_ms: int) -> None:
-        self.true_us += true_ms * 1000
-        self.boottime_us += true_ms * 1000
-
-    def sync(self, error_ms: int) -> None:
-        self.synced = True
-        self.wall_offset_us = self.true_us + error_ms * 1000 - self.boottime_us
-
-    def reading(self) -> Reading:
-        boottime_ms = self.boottime_us // 1000
-        wall_ms = boottime_ms + self.wall_offset_us // 1000
-        rtc_ms = self.true_ms // 1000 * 1000 - boottime_ms if self.rtc else None
-        return Reading(Moment(wall_ms, boottime_ms), self.synced, self.raw_us - self.boottime_us, rtc_ms)
-
-
 class TimeMachine(RuleBasedStateMachine):
     """One box, one catalog."""
 
@@ -108,7 +64,7 @@ class TimeMachine(RuleBasedStateMachine):
         self.box = Box(rtc)
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         migrate(self.db)
-        self.lows: dict[Recorded, int] = {}
+        self.recorded: list[Recorded] = []
         self.boot = self.off_ms = 0
         self.came_up()
 
@@ -151,18 +107,12 @@ class TimeMachine(RuleBasedStateMachine):
 
     @rule()
     def records(self) -> None:
-        self.box.recorded.append(Recorded(self.box.true_ms, self.boot, -(-self.box.boottime_us // 1000)))
+        self.recorded.append(Recorded(self.box.true_ms, self.boot, -(-self.box.boottime_us // 1000)))
 
     @rule(off_ms=SPANS, boots_ppm=PPM, up_ms=st.integers(1, HOUR))
     def loses_power(self, off_ms: int, boots_ppm: int, up_ms: int) -> None:
-        """It comes up unsynchronised; without a hardware clock as if it had not been off."""
-        wall_us = self.box.boottime_us + self.box.wall_offset_us
-        self.box.true_us += off_ms * 1000
+        self.box.lose_power(off_ms)
         self.off_ms = self.box.true_ms - self.beaten_ms
-        self.box.boottime_us = self.box.raw_us = 0
-        self.box.boots += 1
-        self.box.synced = False
-        self.box.wall_offset_us = self.box.true_us if self.box.rtc else wall_us
         self.box.run(up_ms, boots_ppm, 0)
         self.came_up()
 
@@ -186,10 +136,9 @@ class TimeMachine(RuleBasedStateMachine):
 
     @rule(by_ms=YEARS)
     def is_stepped(self, by_ms: int) -> None:
-        """By hand: the kernel takes the clock for synchronised no more. No age may change by it, neither bound."""
+        """No age may change by it, neither bound."""
         before = self.ages()
-        self.box.synced = False
-        self.box.wall_offset_us += by_ms * 1000
+        self.box.step(by_ms)
         self.beat()
         after = self.ages()
         assert [age.low_ms for age in after.values()] == [age.low_ms for age in before.values()]
@@ -208,7 +157,7 @@ class TimeMachine(RuleBasedStateMachine):
     def ages(self) -> dict[Recorded, Age]:
         reading = self.box.reading()
         history = History(boots.boots(self.db), self.boot, reading.now.boottime_ms, reading.lead_us)
-        return {one: history.age(one.boot, one.boottime_ms) for one in self.box.recorded}
+        return {one: history.age(one.boot, one.boottime_ms) for one in self.recorded}
 
     @invariant()
     def the_truth_lies_between(self) -> None:
