@@ -13,6 +13,10 @@ from pathlib import PurePosixPath
 from typing import Final
 
 IDENTITY_NAME: Final = ".edged-volume.json"
+UNFINISHED: Final = IDENTITY_NAME + ".new"
+"""An identity that a power cut kept from its name; no more than nothing."""
+PROBES: Final = tuple(f"{IDENTITY_NAME}.probe{which}" for which in ("", "-link", "-moved"))
+"""What a directory is tried out with before it becomes a volume."""
 SEGMENT_SUFFIX: Final = ".mp4"
 PART_SUFFIX: Final = ".part"
 DIR_MODE: Final = 0o750

@@ -17,17 +17,12 @@ from typing import Final
 
 from storage.errors import VolumeRefused
 from storage.files.durable import rename_noreplace
-from storage.layout import FILE_MODE, IDENTITY_NAME
+from storage.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 from storage.volumes.mounts import Mounts, look
 
 IDENTITY_SCHEMA: Final = "edged.volume/1"
-_UNFINISHED: Final = IDENTITY_NAME + ".new"
-"""An identity that a power cut kept from its name; no more than nothing."""
-_PROBE: Final = IDENTITY_NAME + ".probe"
-_PROBE_LINK: Final = IDENTITY_NAME + ".probe-link"
-_PROBE_MOVED: Final = IDENTITY_NAME + ".probe-moved"
-_PROBES: Final = (_PROBE, _PROBE_LINK, _PROBE_MOVED)
-_AS_GOOD_AS_EMPTY: Final = frozenset({"lost+found", _UNFINISHED, *_PROBES})
+_PROBE, _PROBE_LINK, _PROBE_MOVED = PROBES
+_AS_GOOD_AS_EMPTY: Final = frozenset({"lost+found", UNFINISHED, *PROBES})
 """A file system fresh from mkfs.ext4 counts as empty, and what an interrupted attempt left."""
 
 _MICROSOFT: Final = "it has no hard links, no owners, or is written by a driver that promises nothing after a power cut"
@@ -64,11 +59,11 @@ def found(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
     volume_id = str(uuid.uuid4())
     identity = {"schema": IDENTITY_SCHEMA, "volume": volume_id, "node": node}
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(_UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(UNFINISHED, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
         json.dump(identity, file)
         file.flush()
         os.fsync(file.fileno())
-    rename_noreplace(_UNFINISHED, IDENTITY_NAME, dir_fd=fd)
+    rename_noreplace(UNFINISHED, IDENTITY_NAME, dir_fd=fd)
     os.fsync(fd)
     return volume_id
 
@@ -127,6 +122,6 @@ def _try_out(fd: int, path: Path) -> None:
 
 
 def _clear(fd: int) -> None:
-    for name in _PROBES:
+    for name in PROBES:
         with suppress(OSError):
             os.unlink(name, dir_fd=fd)

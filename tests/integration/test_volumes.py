@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,7 +16,7 @@ import pytest
 from storage.answers import VolumeState, VolumeStatus
 from storage.catalog.ledger import Leaf, leaves
 from storage.errors import OrderRefused, UnknownId, VolumeRefused
-from storage.layout import IDENTITY_NAME
+from storage.layout import IDENTITY_NAME, PROBES
 from storage.model import Bounds, GapCause, Segment
 from storage.retention import Policy
 from storage.volumes import mounts
@@ -452,3 +454,20 @@ def test_they_are_filled_in_turn_and_turn_as_one_ring(box: Box) -> None:
     box.sweep(bounds)
     for path in (box.disk, box.second):
         assert box.status(path).ring_bytes <= limit_bytes
+
+
+def test_a_probe_that_would_not_go_keeps_nothing_from_being_known(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by an EIO at every call: such a volume recorded, and had neither mirror nor pins."""
+    third = box.folder("third")
+    unlink = os.unlink
+
+    def refuse(name: str, *, dir_fd: int | None = None) -> None:
+        if name in PROBES:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    box.reconfigure(box.disk, box.second, third)
+    monkeypatch.undo()
+    assert set(PROBES) & {path.name for path in third.iterdir()}
+    assert box.store.books.ready(box.id_at(third))
