@@ -59,7 +59,7 @@ class Touched:
 
 def aim(relative: PurePosixPath) -> PurePosixPath:
     """The name to look at: of a pin's link, the segment that it holds."""
-    if relative.parts[0] != PINS_NAME or len(relative.parts) != 3:
+    if len(relative.parts) != 3 or relative.parts[0] != PINS_NAME:
         return relative
     camera, _, name = relative.name.partition("_")
     parsed = parse_segment_name(name.removesuffix(QUARANTINE_SUFFIX))
@@ -71,8 +71,8 @@ def aim(relative: PurePosixPath) -> PurePosixPath:
 def how_closely(relative: PurePosixPath, what: Collection[Touch], *, directory: bool) -> Look:
     """Which look an event is worth."""
     depth = len(relative.parts)
-    if relative.parts[0] in OUR_NAMES:
-        return Look.NONE  # the volume's identity is looked at each second, mirror and sidecars by fsck
+    if not depth or relative.parts[0] in OUR_NAMES:
+        return Look.NONE  # the volume itself and its identity is looked at each second, mirror and sidecars by fsck
     if directory:
         days = {1: Look.CAMERA, 2: Look.DAY if is_day(relative.name) else Look.SHALLOW}
         return days.get(depth, Look.SHALLOW)

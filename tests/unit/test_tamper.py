@@ -132,6 +132,12 @@ def test_directories_are_looked_into() -> None:
     assert how_closely(PurePosixPath("lobby/x"), {Touch.NAMED}, directory=True) is Look.SHALLOW
 
 
+def test_a_volume_itself_is_looked_at_by_others() -> None:
+    """One that came by a reload is new to the watch, and chmod may befall the root of any."""
+    root = PurePosixPath(".")
+    assert how_closely(aim(root), {Touch.NAMED}, directory=True) is Look.NONE
+
+
 def test_a_pins_link_leads_to_its_segment() -> None:
     assert aim(PurePosixPath(".pins/P-20260225-AB12", f"lobby_{FINAL.name}")) == FINAL
     aside = FINAL.with_name(FINAL.name + ".quarantined")
