@@ -75,6 +75,12 @@ class Decision:
         """Neither pin nor floor protects it: it goes, or would if its space were needed."""
         return not self.candidate.pinned and self.candidate.end_age.low_ms >= self.bounds.floor_s * _MS_PER_S
 
+    @property
+    def lingers(self) -> bool:
+        """Only its end keeps it: who began later may have ended earlier (a file that was set aside hours after)."""
+        floor_ms = self.bounds.floor_s * _MS_PER_S
+        return self.candidate.end_age.low_ms < floor_ms <= self.candidate.start_age.low_ms
+
     def sentence(self) -> str:
         """The decision in plain English, for a person who asks why."""
         return _SENTENCES[self.reason].format(

@@ -1,8 +1,8 @@
 """Who is looked at, and in which order: segments of a volume by age, read page by page, oldest first.
 
-Imports the catalog's questions and the pure `storage.retention`. Within a group of equal terms whoever is oldest is
+Imports the catalog's questions and the pure `storage.retention`. Within a group of equal terms whoever began first is
 past its bounds first, so a sweep with nothing due reads one row of each group, and one that destroys thousands reads
-each of them once.
+each of them once. Only floors run from the end: what began long ago and ended late is passed by (`Decision.lingers`).
 """
 
 from __future__ import annotations
@@ -73,11 +73,17 @@ class Heads:
         return chain.from_iterable(self._leading(wanted))
 
     def merged(self, wanted: Callable[[Decision], bool]) -> Iterator[Head]:
-        """The same by age over all groups. Who stands behind one that is not wanted is younger, and not wanted."""
+        """The same by age over all groups. Who stands behind one that is not wanted is younger, and not wanted, unless
+        that one lingers.
+        """
         return heapq.merge(*self._leading(wanted), key=lambda head: head.row.start)
 
     def _leading(self, wanted: Callable[[Decision], bool]) -> Iterable[Iterator[Head]]:
-        return [_while(wanted, self._group(group, head)) for group, head in self._oldest if wanted(head.decision)]
+        return [
+            _while(wanted, self._group(group, head))
+            for group, head in self._oldest
+            if wanted(head.decision) or head.decision.lingers
+        ]
 
     def _group(self, group: Group, head: Head) -> Iterator[Head]:
         yield head
@@ -95,6 +101,7 @@ class Heads:
 
 def _while(wanted: Callable[[Decision], bool], heads: Iterator[Head]) -> Iterator[Head]:
     for head in heads:
-        if not wanted(head.decision):
+        if wanted(head.decision):
+            yield head
+        elif not head.decision.lingers:
             return
-        yield head

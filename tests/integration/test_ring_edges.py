@@ -1,0 +1,71 @@
+"""The ring where it is odd: footage that ends long after it begins, several volumes whose floors differ, others' disks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from storage.model import Bounds, Segment
+from storage.retention import Policy
+from tests.support.office import DEADLINE_S, Office
+
+HOUR_MS: Final = 3_600_000
+HOUR_S: Final = 3600
+
+
+@pytest.fixture(name="office")
+def make_office(tmp_path: Path) -> Iterator[Office]:
+    box = Office(tmp_path)
+    box.enrol("lobby")
+    yield box
+    box.store.close()
+
+
+def unreadable_for(office: Office, hours: int, bounds: Bounds) -> list[Segment]:
+    """A worker's file that can be neither read nor set aside for so long, while one segment an hour is recorded.
+
+    Nobody knows what is in it: it may reach up to when it was set aside, and its floor runs from there.
+    """
+    broken = office.record("lobby", bounds=bounds)
+    broken.file.write(b"no box of any kind " * 20)
+    part = broken.file.path.with_name(broken.file.path.name + ".part")
+    part.write_bytes(b"\xff" * 300)
+    broken.file.abandon()
+    recorded = []
+    for _ in range(hours):
+        recorded.append(office.segment("lobby", bounds=bounds))
+        office.clock.tick(HOUR_MS)
+        office.store.heartbeat().result(DEADLINE_S)
+    office.salvage("lobby")
+    assert [path for path in office.files() if path.endswith(".quarantined")], "it was set aside"
+    return recorded
+
+
+def test_what_stands_behind_a_file_that_ends_late_goes_at_its_ceiling(office: Office) -> None:
+    """S3: floor and ceiling are equal, and the oldest of all is kept for its end."""
+    bounds = Bounds(11 * HOUR_S, 11 * HOUR_S)
+    recorded = unreadable_for(office, 10, bounds)
+    office.clock.tick(3 * HOUR_MS)
+    office.store.sweep(lambda: Policy({"lobby": bounds}))
+    assert [segment.seq for segment in recorded if segment.path.exists()] == [s.seq for s in recorded[3:]]
+    assert [path for path in office.files() if path.endswith(".quarantined")], "S1: what it ends with is too young"
+    office.clock.tick(9 * HOUR_MS)
+    office.store.sweep(lambda: Policy({"lobby": bounds}))
+    assert office.files() == []
+
+
+def test_what_stands_behind_a_file_that_ends_late_makes_room(tmp_path: Path) -> None:
+    """S1 keeps the one, and recording does not stop for it."""
+    office = Office(tmp_path, max_bytes=14 * 1800)
+    office.enrol("lobby")
+    bounds = Bounds(3 * HOUR_S, 100 * HOUR_S)
+    recorded = unreadable_for(office, 10, bounds)
+    for _ in range(8):
+        report = office.store.sweep(lambda: Policy({"lobby": bounds}))
+        assert report.blocked == ()
+        office.segment("lobby", bounds=bounds)
+    assert not recorded[0].path.exists()
+    office.store.close()
