@@ -62,7 +62,8 @@ class Measurements:
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
     """Read everything once. Blocks on disk: not for the event loop."""
     configured = policy.bounds
-    usage = {usage.camera: usage for usage in store.usage()}
+    floors_s = {camera: bounds.floor_s for camera, bounds in configured.items()}
+    usage = {usage.camera: usage for usage in store.usage(floors_s)}
     oldest = {camera: segment for camera in usage if (segment := _oldest(store, usage[camera])) is not None}
     return Measurements(
         at=now,

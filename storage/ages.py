@@ -10,7 +10,7 @@ proven; what is not proven counts for the high bound and not for the low one, an
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -133,6 +133,17 @@ class History:
         lacking = recorded is None or last - first != self._now_boot - boot
         unknown = lacking or self._unknown[last] > self._unknown[first]
         return Age(low, None if unknown else high)
+
+    def since(self, age_ms: int) -> tuple[int, int]:
+        """The earliest instant, as boot and boottime, whose age may still be as low as this."""
+        for number in reversed(self._numbers):
+            boot = self._by_number[number]
+            end_ms = self._now_ms if number == self._now_boot else boot.ran_ms
+            if self.age(number, boot.began_ms).low_ms > age_ms:
+                span = range(boot.began_ms, end_ms + 1)
+                later = bisect_left(span, -age_ms, key=lambda at_ms: -self.age(number, at_ms).low_ms)
+                return number, boot.began_ms + later
+        return 0, 0
 
     def _within(self, boottime_ms: int) -> Age:
         elapsed = max(0, self._now_ms - boottime_ms)

@@ -94,8 +94,9 @@ class CameraUsage:
     segments: int
     bytes: int
     oldest: Moment | None
+    """Start of what is on disk, leaving out what only a pin keeps: it is past its floor."""
     oldest_age_ms: int | None
-    """Low bound of the age of the oldest second on disk."""
+    """Low bound of its age."""
     newest: Moment | None
     bytes_per_day: float | None
     """At the rate of its latest segments; None while nothing was recorded."""

@@ -9,7 +9,7 @@ together with its neighbours.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -334,10 +334,10 @@ class Store:
         """What of the interval of wall time is recorded, explained, unexplained; from the catalog alone."""
         return coverage.of(self._database.read, camera, start_ms, end_ms, self._clock.now().wall_ms)
 
-    def usage(self) -> list[CameraUsage]:
+    def usage(self, floors_s: Mapping[str, int] | None = None) -> list[CameraUsage]:
         """Each camera that was ever enrolled, configured or not, with footage or without. From counters, cheap."""
-        now = self._point(self._clock.now())
-        return self._database.read(partial(queries.usage, now=now, lead_us=self._clock.lead_us()))
+        now, lead_us = self._point(self._clock.now()), self._clock.lead_us()
+        return self._database.read(partial(queries.usage, now=now, lead_us=lead_us, floors_s=floors_s))
 
     def raise_alarm(self, key: str, severity: Severity, text: str, action: str) -> Future[bool]:
         """The condition holds; True when it did not before. Raised again: its words are brought up to date."""

@@ -6,7 +6,8 @@ Functions over a read-only connection; wall clock is used for searching, never f
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -100,16 +101,19 @@ def _page(limit: int) -> int:
     return max(0, min(limit, PAGE_MAX))
 
 
-def usage(connection: sqlite3.Connection, now: Point, lead_us: int | None = None) -> list[CameraUsage]:
-    """Each camera that was ever enrolled, from counters and the heads of indexes."""
+def usage(
+    connection: sqlite3.Connection, now: Point, lead_us: int | None = None, floors_s: Mapping[str, int] | None = None
+) -> list[CameraUsage]:
+    """Each camera that was ever enrolled, from counters and the heads of indexes. `floors_s`: the configured ones."""
     history = History(boots(connection), now.boot, now.boottime_ms, lead_us)
+    since = cache(history.since)
     answers = []
     for number, name, count, size in connection.execute(
         "SELECT c.number, c.id, coalesce(sum(h.segments), 0), coalesce(sum(h.bytes), 0)"  # noqa: S608  (constants)
         " FROM cameras c LEFT JOIN holdings h ON h.camera = c.number"
         f" AND h.{_THERE} GROUP BY c.number ORDER BY c.id"
     ).fetchall():
-        oldest = oldest_of(connection, number)
+        oldest = _oldest_of(connection, number, (floors_s or {}).get(name, 0), since)
         old = None if oldest is None else history.age(oldest.start.boot, oldest.start.boottime_ms)
         answers.append(
             CameraUsage(
@@ -125,16 +129,35 @@ def usage(connection: sqlite3.Connection, now: Point, lead_us: int | None = None
     return answers
 
 
-def oldest_of(connection: sqlite3.Connection, camera: int) -> SegmentRow | None:
-    """The head of all groups of equal terms, one index look-up each."""
+def _oldest_of(
+    connection: sqlite3.Connection, camera: int, floor_s: int, since: Callable[[int], tuple[int, int]]
+) -> SegmentRow | None:
+    """The head of all groups of equal terms, two index look-ups each.
+
+    What only a pin keeps is not counted; what is pinned within its floor would be there without.
+    """
     heads = []
     for group in connection.execute(
         f"SELECT volume, camera, floor_s, ceiling_s FROM holdings WHERE camera = ? AND {_THERE}",  # noqa: S608
         (camera,),
     ).fetchall():
         heads += heads_of_group(connection, group, 1)
+        heads += _pinned_since(connection, group, since(max(floor_s, group[2]) * 1000))
     committed = [row for row in heads if row.sha256 is not None]
     return min(committed, key=lambda row: row.start, default=None)
+
+
+def _pinned_since(
+    connection: sqlite3.Connection, group: tuple[int, int, int, int], since: tuple[int, int]
+) -> list[SegmentRow]:
+    """The oldest that is pinned and began no earlier than `since`."""
+    rows = connection.execute(
+        SEGMENT_SQL + "WHERE s.volume = ? AND s.camera = ? AND s.floor_s = ? AND s.ceiling_s = ? AND s.pins > 0"
+        " AND s.state = 'committed' AND (s.boot, s.start_boottime_ms) >= (?, ?)"
+        " ORDER BY s.boot, s.start_boottime_ms LIMIT 1",
+        (*group, *since),
+    )
+    return [segment_row(row) for row in rows]
 
 
 def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, int], limit: int) -> list[SegmentRow]:

@@ -135,7 +135,7 @@ CREATE INDEX segments_by_time ON segments (camera, start_wall_ms, duration_ms, b
 -- What is pinned is not in it: it would stand before what may go.
 CREATE INDEX segments_by_age ON segments (volume, camera, floor_s, ceiling_s, boot, start_boottime_ms)
     WHERE state IN ('committed', 'quarantined') AND pins = 0;
-CREATE INDEX segments_pinned ON segments (volume, camera) WHERE pins > 0;
+CREATE INDEX segments_pinned ON segments (volume, camera, floor_s, ceiling_s, boot, start_boottime_ms) WHERE pins > 0;
 CREATE UNIQUE INDEX segments_by_seq ON segments (camera, seq) WHERE name IS NULL;
 CREATE UNIQUE INDEX segments_by_name ON segments (volume, name) WHERE name IS NOT NULL;
 CREATE INDEX segments_open ON segments (camera, seq) WHERE state = 'open';

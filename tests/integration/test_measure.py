@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edged.measure import measure
+from edged.measure import DAY_MS, measure
+from storage.acts import Person
 from storage.model import Bounds
+from storage.pins.words import Ground, Interval, Limits, Order
 from storage.retention import Policy
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
@@ -38,6 +40,21 @@ def test_footage_destroyed_within_the_floor_is_a_shortage(office: Office) -> Non
     assert measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now()).short == frozenset()
     office.clock.tick(LONG.floor_s * 1000)
     assert measure(office.store, Policy(configured), office.clock.now()).short == frozenset(), "long enough ago"
+
+
+def test_footage_that_is_pinned_within_its_floor_is_not_missing(office: Office) -> None:
+    office.enrol("lobby")
+    first = office.segment("lobby")
+    pinned = office.segment("lobby")
+    office.segment("lobby")
+    interval = Interval(first.start.wall_ms, pinned.end.wall_ms - 1)
+    order = Order(("lobby",), interval, Ground.INTERNAL, "", "115-0042", "Wang", span_ms=DAY_MS)
+    office.store.pins.place(order, Person(1001, "chen"), Limits(max_ms=DAY_MS, share_percent=100))
+    found = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
+    assert (found.short, found.oldest["lobby"].seq) == (frozenset(), first.seq)
+    office.clock.tick(BOUNDS.floor_s * 1000)
+    found = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
+    assert (found.short, found.oldest["lobby"].seq) == (frozenset(), pinned.seq + 1), "only the pin keeps them now"
 
 
 def test_a_camera_that_sent_nothing_for_long_is_not_short(office: Office) -> None:

@@ -557,8 +557,18 @@ def test_nothing_is_destroyed_on_a_volume_whose_pins_cannot_be_read(
     assert sweep(office) == 1
 
 
-def test_reported_spans_leave_out_what_is_pinned(office: Office) -> None:
+def test_reported_spans_leave_out_what_only_a_pin_keeps(office: Office) -> None:
     old, new = office.segment("lobby"), office.segment("lobby")
     place(office, order(old))
     (usage,) = [one for one in office.store.usage() if one.camera == "lobby"]
+    assert usage.oldest == old.start, "it would be there without"
+    office.clock.tick(BOUNDS.floor_s * 1000)
+    (usage,) = [one for one in office.store.usage() if one.camera == "lobby"]
     assert usage.oldest == new.start
+    (usage,) = [one for one in office.store.usage({"lobby": 2 * BOUNDS.floor_s}) if one.camera == "lobby"]
+    assert usage.oldest == old.start, "the configured floor asks for more than the stamped one"
+    office.store.close()
+    office.clock.reboot(off_ms=0)
+    office.start()
+    (usage,) = [one for one in office.store.usage({"lobby": 10 * BOUNDS.floor_s}) if one.camera == "lobby"]
+    assert usage.oldest == old.start, "also of another boot"

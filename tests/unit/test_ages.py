@@ -142,6 +142,16 @@ def test_the_true_age_lies_within_the_bounds(history: History, data: st.DataObje
     assert found.high_ms is None or found.high_ms >= truth
 
 
+@given(histories(), st.integers(0, 700))
+def test_since_is_where_an_age_begins(history: History, age_ms: int) -> None:
+    now = len(history.ran)
+    asked = ages.History(history.boots, now, history.ran[-1])
+    since = asked.since(age_ms)
+    for number, ran_ms in enumerate(history.ran, 1):
+        for at_ms in range(min(ran_ms, history.boots[number - 1].ran_ms) + 1):
+            assert ((number, at_ms) >= since) == (asked.age(number, at_ms).low_ms <= age_ms)
+
+
 @given(histories(), st.data())
 def test_ages_only_grow_within_a_boot(history: History, data: st.DataObject) -> None:
     recorded = data.draw(st.integers(1, len(history.ran)))
