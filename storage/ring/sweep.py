@@ -154,12 +154,20 @@ class Sweeper:
         """Tell the pool where the oldest footage lies that may go: of several full volumes that one has its turn."""
         volumes, policy = self._pool.present().values(), configured()
         if len(volumes) > 1:
-            self._pool.rank({volume.id: self._eldest_ms(volume, policy) for volume in volumes})
+            oldest = {volume.id: self._eldest_ms(volume, policy, may_go) for volume in volumes}
+            if policy.overwrite and not any(self._gives(volume, policy) for volume in volumes):
+                oldest = {volume.id: self._eldest_ms(volume, policy, whatever) for volume in volumes}
+            self._pool.rank(oldest)
 
-    def _eldest_ms(self, volume: Volume, policy: Policy) -> int | None:
-        heads = [head.decision for head in self._heads(volume, policy).oldest]
-        going = (decision for decision in heads if decision.may_go or policy.overwrite)
-        return max((decision.candidate.end_age.low_ms for decision in going), default=None)
+    def _eldest_ms(self, volume: Volume, policy: Policy, wanted: Callable[[Decision], bool]) -> int | None:
+        first = next(self._heads(volume, policy).merged(wanted), None)
+        return None if first is None else first.decision.candidate.end_age.low_ms
+
+    def _gives(self, volume: Volume, policy: Policy) -> bool:
+        """There is footage past its floor that makes room for the next segments, and nothing keeps it from going."""
+        if not self._pool.is_giving(volume) or self._vain[volume.id] >= VAIN_MAX or not self._ready(volume):
+            return False
+        return self._eldest_ms(volume, policy, may_go) is not None
 
     def finish_garbage(self) -> int:
         """Finish what an earlier sweep began, on the volumes that are there; how many segments that was."""
@@ -201,17 +209,21 @@ class Sweeper:
             self._carry_out([head.decision for head in overdue], configured, tally)
         ring_bytes = self._database.read(partial(queries.ring_of_volume, volume=volume.id))[1]
         need = self._pool.needed(volume, ring_bytes, headroom_bytes)
-        for overwrite in (False, True) if policy.overwrite else (False,):
-            if need > 0 and not self._is_over(tally):
-                need -= self._free(need, configured, tally, overwrite=overwrite)
+        if need > 0 and not self._is_over(tally):
+            need -= self._free(need, configured, tally, overwrite=False)
+        if need > 0 and not self._is_over(tally) and policy.overwrite and not self._others_give(volume, policy):
+            need -= self._free(need, configured, tally, overwrite=True)
         return 0 if tally.destroyed >= SWEEP_MAX else max(0, need)
+
+    def _others_give(self, volume: Volume, policy: Policy) -> bool:
+        """No floor is broken here while footage on another volume may go: that has its turn next."""
+        return any(self._gives(other, policy) for other in self._pool.present().values() if other is not volume)
 
     def _free(self, need: int, configured: Configured, tally: _Tally, *, overwrite: bool) -> int:
         """Destroy the oldest that may go, or of all, as far as it is needed; the bytes that this freed."""
         volume, freed = tally.volume, 0
         heads = self._heads(volume, configured())
-        wanted = (lambda _: True) if overwrite else (lambda decision: decision.may_go)
-        for some in slices(heads.merged(wanted), tally):
+        for some in slices(heads.merged(whatever if overwrite else may_go), tally):
             if freed >= need or self._is_over(tally) or self._vain[volume.id] >= VAIN_MAX:
                 break
             candidates = [head.decision.candidate for head in some]
@@ -322,6 +334,16 @@ class Sweeper:
         as_is = self._present(connection, Policy())
         for row in rows:
             destroying.bury(connection, row, as_is.now, as_is.ages)
+
+
+def may_go(decision: Decision) -> bool:
+    """Of these footage is taken where space is needed."""
+    return decision.may_go
+
+
+def whatever(_: Decision) -> bool:
+    """Of these, where nothing else may go and floors give way."""
+    return True
 
 
 def slices(heads: Iterator[Head], tally: _Tally) -> Iterator[list[Head]]:

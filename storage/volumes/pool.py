@@ -70,6 +70,10 @@ class Pool:
         """How old the oldest footage is that may go, by volume; None where none may."""
         self._oldest = dict(oldest_ms)
 
+    def is_giving(self, volume: Volume) -> bool:
+        """Room is made there when it has its turn: it takes footage, and files could be removed when last tried."""
+        return self.rack.is_served(volume) and self._blocked.get(volume.id) is None
+
     def needed(self, volume: Volume, ring_bytes: int, headroom_bytes: int) -> int:
         """Bytes that have to go from a volume; 0 for one that is away, because nothing can, and for one that takes no
         more footage. Where others take the next segments, only what is above its limit.

@@ -1,4 +1,4 @@
-"""The ring where it is odd: footage that ends long after it begins, several volumes whose floors differ, others' disks."""
+"""The ring where it is odd: footage that ends long after it begins, volumes whose floors differ, others' disks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Final
 
 import pytest
 
+from storage.answers import VolumeStatus
 from storage.model import Bounds, Segment
 from storage.retention import Policy
+from storage.volumes.volume import VolumeSpec
 from tests.support.office import DEADLINE_S, Office
 
 HOUR_MS: Final = 3_600_000
@@ -69,3 +71,52 @@ def test_what_stands_behind_a_file_that_ends_late_makes_room(tmp_path: Path) -> 
         office.segment("lobby", bounds=bounds)
     assert not recorded[0].path.exists()
     office.store.close()
+
+
+# --- several volumes ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="two")
+def make_two(tmp_path: Path) -> Iterator[Office]:
+    """Two volumes of ten segments each."""
+    box = Office(tmp_path, max_bytes=10 * 1800)
+    (tmp_path / "second").mkdir()
+    box.specs = (*box.specs, VolumeSpec(tmp_path / "second", None, None, 10 * 1800))
+    box.store.disks.configure(box.specs)
+    box.enrol("lobby")
+    box.enrol("gate")
+    yield box
+    box.store.close()
+
+
+def test_no_floor_is_broken_while_another_volume_has_footage_past_its_own(two: Office) -> None:
+    """S1: the oldest of the box is below its long floor on one volume, the younger ones on the other may go."""
+    kept, free = Bounds(1000 * HOUR_S, 2000 * HOUR_S), Bounds(1, 2000 * HOUR_S)
+    policy = Policy({"lobby": kept, "gate": free}, overwrite=True)
+    on_first = []
+    while (chosen := two.store.choose_volume()) and isinstance(chosen, VolumeStatus) and chosen.path == two.disk:
+        on_first.append(two.segment("lobby", bounds=kept))
+        two.store.sweep(lambda: policy)
+    two.clock.tick(48 * HOUR_MS)
+    younger = []
+    for _ in range(24):
+        younger.append(two.segment("gate", bounds=free))
+        two.clock.tick(HOUR_MS)
+        two.store.sweep(lambda: policy)
+    assert [segment.seq for segment in on_first if not segment.path.exists()] == []
+    assert not younger[0].path.exists(), "the ring turned"
+    assert two.store.ring.view(policy).breaches == ()
+
+
+def test_where_nothing_may_go_on_any_volume_floors_give_way(two: Office) -> None:
+    """The negative control of the one above: overwriting still goes on."""
+    kept = Bounds(1000 * HOUR_S, 2000 * HOUR_S)
+    policy = Policy({"lobby": kept}, overwrite=True)
+    recorded = []
+    for _ in range(40):
+        assert isinstance(two.store.choose_volume(), VolumeStatus)
+        recorded.append(two.segment("lobby", bounds=kept))
+        two.clock.tick(HOUR_MS)
+        two.store.sweep(lambda: policy)
+    assert not recorded[0].path.exists()
+    assert two.store.ring.view(policy).breaches != ()
