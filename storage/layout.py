@@ -19,10 +19,17 @@ PROBES: Final = tuple(f"{IDENTITY_NAME}.probe{which}" for which in ("", "-link",
 """What a directory is tried out with before it becomes a volume."""
 SEGMENT_SUFFIX: Final = ".mp4"
 PART_SUFFIX: Final = ".part"
+QUARANTINE_SUFFIX: Final = ".quarantined"
+"""Behind the final name of what cannot be read, and is kept until its time comes all the same."""
 DIR_MODE: Final = 0o750
 FILE_MODE: Final = 0o640
 """Owner edged, readable by its group: no human account reads footage past the daemon."""
 
+SEQ_LAST: Final = 1 << 52
+"""The highest number of a segment that is believed, whoever tells it. A camera counts for 40 million years to it; with
+a higher one in the catalog there would be none left to count with."""
+_SEQ_MAX: Final = 1 << 53
+"""Above this a name is no segment's: room for what is counted from SEQ_LAST on."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS: Final = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 """Four digits of year end here. A clock that is further off still gets a name: no clock stops a recording (S7)."""
@@ -35,21 +42,41 @@ _SEGMENT_NAME: Final = re.compile(
 
 def segment_path(camera: str, start_wall_ms: int, seq: int) -> PurePosixPath:
     """The final path of a segment, relative to its volume."""
-    if not camera or camera.startswith(".") or "/" in camera or "\0" in camera:
-        raise ValueError(f"camera id {camera!r} cannot name a directory")
-    if len(camera.encode()) > _CAMERA_MAX_BYTES:
-        raise ValueError(f"camera id {camera!r} is longer than {_CAMERA_MAX_BYTES} bytes")
-    if seq < 0:
-        raise ValueError(f"sequence number {seq} is negative")
+    if not is_camera(camera):
+        what = f"camera id {camera!r} cannot name a directory, or is longer than {_CAMERA_MAX_BYTES} bytes"
+        raise ValueError(what)
+    if not 0 <= seq <= _SEQ_MAX:
+        raise ValueError(f"sequence number {seq} is negative, or nobody counts so far")
     at = _EPOCH + timedelta(milliseconds=min(max(start_wall_ms, 0), _LAST_MS))
     day = f"{at.year:04}-{at.month:02}-{at.day:02}"
     stamp = f"{at.year:04}{at:%m%dT%H%M%S}.{at.microsecond // 1000:03}Z"
     return PurePosixPath(camera, day, f"{stamp}-{seq}{SEGMENT_SUFFIX}")
 
 
+def is_camera(name: str) -> bool:
+    """It can name a directory on a volume: not hidden, and text whatever a disk or a stranger made of it."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= _CAMERA_MAX_BYTES and not name.startswith(".") and not set(name) & {"/", "\0"}
+
+
 def part_path(path: PurePosixPath) -> PurePosixPath:
     """How a segment is called while it is being written."""
     return path.with_name(path.name + PART_SUFFIX)
+
+
+def aside_path(path: PurePosixPath) -> PurePosixPath:
+    """How a file is called that cannot be read and is set aside, from either of its names."""
+    return path.with_name(final_name(path.name) + QUARANTINE_SUFFIX)
+
+
+def is_aside(relative: PurePosixPath) -> bool:
+    """A path on a volume that `aside_path` can have made."""
+    parts, name = relative.parts, relative.name.removesuffix(QUARANTINE_SUFFIX)
+    apart = relative.name.endswith(QUARANTINE_SUFFIX) and parse_segment_name(name) is not None
+    return apart and len(parts) == 3 and is_camera(parts[0]) and not parts[1].startswith(".")
 
 
 def final_name(name: str) -> str:
@@ -67,6 +94,6 @@ def parse_segment_name(name: str) -> tuple[int, int] | None:
         at = datetime(year, month, day, hour, minute, second, millisecond * 1000, tzinfo=UTC)
     except ValueError:
         return None
-    if at < _EPOCH:
+    if at < _EPOCH or seq > _SEQ_MAX:
         return None
     return (at - _EPOCH) // timedelta(milliseconds=1), seq

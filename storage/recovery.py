@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from storage.layout import final_name, parse_segment_name, part_path
+from storage.layout import aside_path, final_name, is_aside, parse_segment_name, part_path
 
 
 class Action(StrEnum):
@@ -19,10 +19,14 @@ class Action(StrEnum):
     """A `.part` with a row in progress: cut it to its last whole fragment, rename it, commit the row."""
     ADOPT = "adopt"
     """Complete and renamed, but its row is still in progress: commit it."""
+    ASIDE = "aside"
+    """Set aside already, and its row is still in progress: its row is told."""
     NO_FILE = "no-file"
     """A row in progress without a file: its time is a gap."""
     ORPHAN = "orphan"
     """A segment's file that no row vouches for."""
+    ORPHAN_ASIDE = "orphan-aside"
+    """Set aside under its name, and no row vouches for it."""
     LEAVE = "leave"
     """Cannot be judged now."""
 
@@ -73,21 +77,26 @@ def reconcile(
 ) -> list[Repair]:
     """What to do, rows first and in their order.
 
-    `vouched` are the final paths of all other rows whose files may be in the listing, those of running workers too:
+    `vouched` are the paths of all other rows whose files may be in the listing, those of running workers too:
     it has to be read after the listing, because a row is written before its file.
     """
     inodes = {(entry.volume, entry.relative): entry.inode for entry in listing.entries}
     repairs = [_of_row(row, listing, inodes) for row in rows]
     owned = {*vouched, *((row.volume, row.relative) for row in rows)}
-    return [*repairs, *(Repair(Action.ORPHAN, e.volume, e.relative) for e in listing.entries if _is_orphan(e, owned))]
+    owned |= {(repair.volume, repair.relative) for repair in repairs}
+    return [*repairs, *(orphan for entry in listing.entries if (orphan := _orphan(entry, owned)) is not None)]
 
 
-def _is_orphan(entry: Entry, owned: set[tuple[str, PurePosixPath]]) -> bool:
-    """A segment by its name, in progress or complete, whose final name belongs to no row."""
-    name = entry.relative.name
-    return (
-        parse_segment_name(name) is not None and (entry.volume, entry.relative.with_name(final_name(name))) not in owned
-    )
+def _orphan(entry: Entry, owned: set[tuple[str, PurePosixPath]]) -> Repair | None:
+    """A segment by its name, in progress, complete or set aside, that belongs to no row."""
+    if is_aside(entry.relative):
+        known, action = (entry.volume, entry.relative) in owned, Action.ORPHAN_ASIDE
+    elif parse_segment_name(entry.relative.name) is not None:
+        final = entry.relative.with_name(final_name(entry.relative.name))
+        known, action = (entry.volume, final) in owned, Action.ORPHAN
+    else:
+        return None
+    return None if known else Repair(action, entry.volume, entry.relative)
 
 
 def _of_row(row: Expected, listing: Listing, inodes: dict[tuple[str, PurePosixPath], int]) -> Repair:
@@ -103,4 +112,7 @@ def _of_row(row: Expected, listing: Listing, inodes: dict[tuple[str, PurePosixPa
         return Repair(Action.ADOPT, row.volume, row.relative, row.row, second)
     if part_inode is not None:
         return Repair(Action.SALVAGE, row.volume, part, row.row)
+    aside = aside_path(row.relative)
+    if (row.volume, aside) in inodes:
+        return Repair(Action.ASIDE, row.volume, aside, row.row)
     return Repair(Action.NO_FILE, row.volume, part, row.row)

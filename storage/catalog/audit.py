@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from storage.catalog.ledger import Leaf
-from storage.catalog.queries import PAGE_MAX
+from storage.catalog.queries import PAGE_MAX, segment_aside
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
-from storage.layout import final_name, parse_segment_name
+from storage.layout import final_name, is_aside, parse_segment_name
 
 UNSOUND_MAX = 20
 """Faults of the file that are named: the first says what to do."""
@@ -87,11 +87,7 @@ def _row_of(connection: sqlite3.Connection, volume: str, relative: PurePosixPath
     row = segment_by_seq(connection, relative.parts[0], parsed[1]) if parsed else None
     if row is not None and (row.volume, row.relative) == (volume, final):
         return row
-    aside = connection.execute(
-        SEGMENT_SQL + "WHERE s.volume = (SELECT number FROM volumes WHERE id = ?) AND s.name = ?",  # noqa: S608
-        (volume, str(relative)),
-    ).fetchone()
-    return segment_row(aside) if aside else None
+    return segment_aside(connection, volume, relative) if is_aside(relative) else None
 
 
 def rows_of_day(connection: sqlite3.Connection, volume: str, directory: PurePosixPath) -> list[Claimed]:

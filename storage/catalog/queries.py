@@ -213,14 +213,23 @@ def newest_starts(connection: sqlite3.Connection) -> list[tuple[str, int | None]
 def vouched(
     connection: sqlite3.Connection, camera: str, paths: Iterable[tuple[str, PurePosixPath]]
 ) -> list[tuple[str, PurePosixPath]]:
-    """Which of these final paths (volume, relative) belong to a row, whatever its state."""
+    """Which of these paths (volume, relative), final or set aside, belong to a row, whatever its state."""
     found = []
     for volume, relative in paths:
         parsed = parse_segment_name(relative.name)
-        row = segment_by_seq(connection, camera, parsed[1]) if parsed else None
+        row = segment_by_seq(connection, camera, parsed[1]) if parsed else segment_aside(connection, volume, relative)
         if row is not None and (row.volume, row.relative) == (volume, relative):
             found.append((volume, relative))
     return found
+
+
+def segment_aside(connection: sqlite3.Connection, volume: str, relative: PurePosixPath) -> SegmentRow | None:
+    """The segment that was set aside under this name."""
+    row = connection.execute(
+        SEGMENT_SQL + "WHERE s.volume = (SELECT number FROM volumes WHERE id = ?) AND s.name = ?",  # noqa: S608
+        (volume, str(relative)),
+    ).fetchone()
+    return segment_row(row) if row else None
 
 
 def is_free(connection: sqlite3.Connection, camera: str, seq: int) -> bool:

@@ -1,7 +1,8 @@
 """A pin's directory on a volume: its sidecar and a hard link of each segment it holds. Blocking.
 
-Imports the standard library and `storage.layout`. Everything is done relative to the volume's open directory. As long
-as a link is there, no unlinking of the segment frees the file (S2), whatever the database believes.
+Imports the standard library and lean modules of storage. Everything is done relative to the volume's open directory,
+and no link of a stranger's is followed (S10). As long as a link is there, no unlinking of the segment frees the file
+(S2), whatever the database believes.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
 from pathlib import PurePosixPath
 from typing import Final
 
+from storage.files.within import inside
 from storage.layout import DIR_MODE, FILE_MODE, parse_segment_name
 
 PINS_NAME: Final = ".pins"
 SIDECAR_NAME: Final = "pin.json"
 _UNFINISHED: Final = SIDECAR_NAME + ".new"
 PIN_ID: Final = re.compile(r"P-\d{8}-[0-9A-Z]{4,8}", re.ASCII)
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def link_name(relative: PurePosixPath) -> str:
@@ -47,9 +48,9 @@ def link_names(volume: int, pin_id: str) -> set[str]:
 
 def read_sidecar(volume: int, pin_id: str, limit: int) -> bytes | None:
     """None where there is none."""
-    path = f"{PINS_NAME}/{pin_id}/{SIDECAR_NAME}"
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=volume)
+        with _inside(volume, f"{PINS_NAME}/{pin_id}") as directory:
+            fd = os.open(SIDECAR_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
         return None
     with os.fdopen(fd, "rb") as file:
@@ -72,14 +73,15 @@ def write_sidecar(volume: int, pin_id: str, content: bytes) -> None:
 
 def link(volume: int, pin_id: str, relative: PurePosixPath) -> None:
     """One more name for a segment; not durable before `sync`. FileNotFoundError: no such file, or no directory yet."""
-    name = f"{PINS_NAME}/{pin_id}/{link_name(relative)}"
-    try:
-        os.link(str(relative), name, src_dir_fd=volume, dst_dir_fd=volume, follow_symlinks=False)
-    except FileExistsError:
-        here = os.stat(name, dir_fd=volume, follow_symlinks=False)
-        there = os.stat(str(relative), dir_fd=volume, follow_symlinks=False)
-        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-            raise FileExistsError(errno.EEXIST, "another file has this name", name) from None
+    name, of = link_name(relative), relative.name
+    with inside(volume, relative.parent) as day, inside(volume, PurePosixPath(PINS_NAME, pin_id)) as pin:
+        try:
+            os.link(of, name, src_dir_fd=day, dst_dir_fd=pin, follow_symlinks=False)
+        except FileExistsError:
+            here = os.stat(name, dir_fd=pin, follow_symlinks=False)
+            there = os.stat(of, dir_fd=day, follow_symlinks=False)
+            if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+                raise FileExistsError(errno.EEXIST, "another file has this name", name) from None
 
 
 def sync(volume: int, pin_id: str) -> None:
@@ -126,10 +128,5 @@ def _make(volume: int, parent: str, name: str) -> None:
         os.fsync(directory)
 
 
-@contextmanager
-def _inside(volume: int, path: str) -> Iterator[int]:
-    fd = os.open(path, _DIRECTORY, dir_fd=volume)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+def _inside(volume: int, path: str) -> AbstractContextManager[int]:
+    return inside(volume, PurePosixPath(path))

@@ -23,9 +23,10 @@ from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import StoreBusy
 from storage.files.idle import become_idle
+from storage.layout import aside_path
 from storage.model import Bounds
 from storage.repair import copies
-from storage.repair.compare import FOUND, QUARANTINE_SUFFIX, Fault, Kind, is_segment
+from storage.repair.compare import FOUND, Fault, Kind, is_segment
 from storage.repair.fsck import Fsck, Report, Scope, Site
 from storage.repair.look import Disk, Looker, Stopped, look_at, names
 from storage.repair.rescan import Round
@@ -174,7 +175,7 @@ class Checks:
     def _end_of(self, disk: Disk, finding: Finding) -> End | None:
         """None while it stands. What did not belong there does not belong there because it was taken in."""
         if finding.kind in (Kind.APPEARED, Kind.STRANGE):
-            aside = finding.path.with_name(finding.path.name + QUARANTINE_SUFFIX)
+            aside = aside_path(finding.path)
             return None if look_at(disk, finding.path) or look_at(disk, aside) else End.AGREES
         if finding.segment is not None:
             claim = self._database.read(partial(audit.claimed, segment=finding.segment))

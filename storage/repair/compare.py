@@ -14,14 +14,22 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED, final_name, parse_segment_name
+from storage.layout import (
+    DIR_MODE,
+    FILE_MODE,
+    IDENTITY_NAME,
+    PROBES,
+    QUARANTINE_SUFFIX,
+    UNFINISHED,
+    final_name,
+    parse_segment_name,
+)
 from storage.model import SegmentState
 
 PINS_NAME: Final = ".pins"
 LEDGER_NAME: Final = ".ledger"
 OUR_NAMES: Final = frozenset({IDENTITY_NAME, UNFINISHED, *PROBES, PINS_NAME, LEDGER_NAME, "lost+found"})
 """What may lie beside the cameras' directories, what an interrupted beginning left included."""
-QUARANTINE_SUFFIX: Final = ".quarantined"
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 

@@ -243,10 +243,9 @@ class Rebuilder:
             self._note(faults)
         if all(name in rows for name in sizes):
             return True
-        volumes = {disk.id: disk}
-        outcome = self._salvager.orphans_in(disk.id, day, volumes)
+        outcome = self._salvager.orphans_in(disk.id, day, {disk.id: disk})
         count["adopted"] += outcome.unproven
-        count["quarantined"] += outcome.quarantined + self._salvager.set_aside_in(disk.id, day, volumes)
+        count["quarantined"] += outcome.quarantined
         left += outcome.left
         return not outcome.again
 

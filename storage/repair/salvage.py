@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from threading import Event, Lock
 from typing import BinaryIO, Final, TypeVar
 
@@ -27,10 +27,19 @@ from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.errors import FatalError, StoreError
 from storage.failpoints import Step, reach, reach_after
-from storage.files.durable import fsync_directory, rename_noreplace
+from storage.files.durable import rename_noreplace
 from storage.files.mp4 import Mp4Damaged, Mp4Summary, summary
 from storage.files.story import Story, parse_story
-from storage.layout import final_name, parse_segment_name, segment_path
+from storage.files.within import inside
+from storage.layout import (
+    QUARANTINE_SUFFIX,
+    SEQ_LAST,
+    aside_path,
+    final_name,
+    is_aside,
+    parse_segment_name,
+    segment_path,
+)
 from storage.model import Bounds, GapCause, SegmentState, Sha256
 from storage.recovery import Action, Entry, Expected, Listing, Repair, reconcile
 from storage.repair.outcome import Outcome
@@ -38,7 +47,6 @@ from storage.volumes.volume import Volume
 
 T = TypeVar("T")
 
-QUARANTINE_SUFFIX: Final = ".quarantined"
 UNSTAMPED: Final = Bounds(0, 365 * 86_400)
 """Bounds of a file that tells none, of a camera without a segment: a year, and a configured floor holds besides."""
 DAYS_LOOKED_INTO: Final = 2
@@ -71,7 +79,7 @@ class Salvager:
                     outcome.again = True
                     break
                 with self._told(outcome, repair):
-                    self._repair(repair, row, outcome, cause, detail)
+                    self._repair(repair, row, volumes, outcome, cause, detail)
         return outcome
 
     @contextmanager
@@ -102,25 +110,10 @@ class Salvager:
         return outcome
 
     def orphans_in(self, volume: str, day: PurePosixPath, volumes: Mapping[str, Volume]) -> Outcome:
-        """Adopt what lies in a camera's directory of one day without a row."""
+        """Adopt what lies in a camera's directory of one day without a row, what was set aside there included."""
         outcome = Outcome()
         self._orphans_of(day.parts[0], {(volume, day)}, volumes, outcome)
         return outcome
-
-    def set_aside_in(self, volume: str, day: PurePosixPath, volumes: Mapping[str, Volume]) -> int:
-        """Files of one day that were set aside once and that no row knows any more get one; how many."""
-        entries = _list({(volume, day)}, volumes).entries
-        aside = [entry.relative for entry in entries if entry.relative.name.endswith(QUARANTINE_SUFFIX)]
-        known = self._database.read(partial(audit.claims_of, volume=volume, paths=aside)) if aside else {}
-        count = 0
-        for relative in aside:
-            if relative not in known and not self._stop.is_set():
-                with _locked(volumes[volume].path / relative) as file:
-                    sha256, size = self._sha256(file), _size(file)
-                named = Repair(Action.ORPHAN, volume, relative.with_name(relative.name.removesuffix(QUARANTINE_SUFFIX)))
-                self._adopt_unread(named, day.parts[0], str(relative), size, sha256)
-                count += 1
-        return count
 
     def _orphans_of(
         self,
@@ -136,30 +129,40 @@ class Salvager:
             if self._stop.is_set():
                 break
             with self._told(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
-                self._adopt_orphan(repair, camera, volumes[repair.volume].path, outcome)
+                if repair.action is Action.ORPHAN_ASIDE:
+                    self._adopt_aside(repair, camera, volumes[repair.volume], outcome)
+                else:
+                    self._adopt_orphan(repair, camera, volumes[repair.volume], outcome)
 
     def _vouched(self, camera: str, entries: Sequence[Entry]) -> set[tuple[str, PurePosixPath]]:
-        """The final paths in a listing that have a row; asked after the listing was made."""
-        finals = sorted(
-            {(entry.volume, entry.relative.with_name(final_name(entry.relative.name))) for entry in entries}
-        )
+        """The paths in a listing that have a row, complete or set aside; asked after the listing was made."""
+        named = [entry for entry in entries if parse_segment_name(entry.relative.name) or is_aside(entry.relative)]
+        finals = sorted({(entry.volume, entry.relative.with_name(final_name(entry.relative.name))) for entry in named})
         pages = (finals[begin : begin + queries.PAGE_MAX] for begin in range(0, len(finals), queries.PAGE_MAX))
         return {
             path for page in pages for path in self._database.read(partial(queries.vouched, camera=camera, paths=page))
         }
 
-    def _repair(self, repair: Repair, row: SegmentRow, outcome: Outcome, cause: GapCause, detail: str) -> None:
+    def _repair(
+        self,
+        repair: Repair,
+        row: SegmentRow,
+        volumes: Mapping[str, Volume],
+        outcome: Outcome,
+        cause: GapCause,
+        detail: str,
+    ) -> None:
         if repair.action is Action.LEAVE:
             outcome.left.append(f"{row.path}: {repair.reason}")
         elif repair.action is Action.NO_FILE:
             self._drop(row, outcome, cause, detail)
         else:
-            with _locked(row.volume_path / repair.relative) as file:
-                found = _summary(file)
+            with _locked(volumes[row.volume], repair.relative) as (file, directory):
+                found = None if repair.action is Action.ASIDE else _summary(file)
                 if found is not None:
                     story = _story(found)
                     offset_ms = None if story is None else story.camera_offset_ms
-                    sha256, size = self._seal(file, row.volume_path, repair, found)
+                    sha256, size = self._seal(file, directory, repair, found)
                     now = Point.of(self._life.boot, self._clock.now())
                     done = self._on_open(
                         row,
@@ -178,10 +181,10 @@ class Salvager:
                     )
                     outcome.adopted += [done] if done is not None else []
                 elif _size(file) == 0:
-                    _unlink(row.volume_path / repair.relative)
+                    _unlink(directory, repair.relative.name)
                     self._drop(row, outcome, cause, detail)
                 else:
-                    name, sha256 = self._set_aside(file, row.volume_path, repair.relative)
+                    name, sha256 = self._set_aside(file, directory, repair.relative)
                     size, now = _size(file), Point.of(self._life.boot, self._clock.now())
                     self._on_open(
                         row,
@@ -204,25 +207,34 @@ class Salvager:
 
         return reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
-    def _adopt_orphan(self, repair: Repair, camera: str, root: Path, outcome: Outcome) -> None:
-        with _locked(root / repair.relative) as file:
+    def _adopt_aside(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
+        """Set aside once, and its row was never told, or is lost. Whoever sets aside holds the lock until it is."""
+        with _locked(volume, repair.relative) as (file, _):
+            claims = partial(audit.claims_of, volume=repair.volume, paths=[repair.relative])
+            if not self._database.read(claims):
+                self._adopt_unread(repair, camera, str(repair.relative), _size(file), self._sha256(file))
+                outcome.quarantined += 1
+
+    def _adopt_orphan(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
+        with _locked(volume, repair.relative) as (file, directory):
             found = _summary(file)
             story = None if found is None else _story(found)
             if _size(file) == 0:
-                _unlink(root / repair.relative)
+                _unlink(directory, repair.relative.name)
             elif found is not None and story is not None and self._is_free(story, camera, repair.relative):
-                sha256, size = self._seal(file, root, repair, found)
+                sha256, size = self._seal(file, directory, repair, found)
                 self._adopt(repair, story, found, size, sha256)
                 outcome.unproven += 1
             else:
-                name, sha256 = self._set_aside(file, root, repair.relative)
+                name, sha256 = self._set_aside(file, directory, repair.relative)
                 self._adopt_unread(repair, camera, name, _size(file), sha256)
                 outcome.quarantined += 1
 
     def _is_free(self, story: Story, camera: str, relative: PurePosixPath) -> bool:
         """The file is the one its story tells of, and nobody else has its number."""
-        own = segment_path(camera, story.start.wall_ms, story.seq)
-        if story.camera != camera or own != relative.with_name(final_name(relative.name)):
+        if story.camera != camera or story.seq > SEQ_LAST:
+            return False
+        if segment_path(camera, story.start.wall_ms, story.seq) != relative.with_name(final_name(relative.name)):
             return False
         return self._database.read(partial(queries.is_free, camera=camera, seq=story.seq))
 
@@ -249,7 +261,8 @@ class Salvager:
         reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
     def _adopt_unread(self, repair: Repair, camera: str, name: str, size: int, sha256: Sha256) -> None:
-        wall_ms, seq = parse_segment_name(repair.relative.name) or (0, 1)
+        named = final_name(repair.relative.name).removesuffix(QUARANTINE_SUFFIX)
+        wall_ms, seq = parse_segment_name(named) or (0, 1)
         start = Point(self._life.boot, self._clock.now().boottime_ms, wall_ms)
 
         def fact(connection: sqlite3.Connection) -> None:
@@ -277,30 +290,31 @@ class Salvager:
         except StoreError as error:
             outcome.left.append(f"{repair.relative}: {error.what}")
 
-    def _seal(self, file: BinaryIO, root: Path, repair: Repair, found: Mp4Summary) -> tuple[Sha256, int]:
+    def _seal(self, file: BinaryIO, directory: int, repair: Repair, found: Mp4Summary) -> tuple[Sha256, int]:
         """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hash and size."""
-        path = root / repair.relative
-        final = path.with_name(final_name(path.name))
-        if path != final:
+        name, final = repair.relative.name, final_name(repair.relative.name)
+        if name != final:
             file.truncate(found.whole_bytes)  # and the space that was laid out behind it
             os.fsync(file.fileno())
             reach(Step.SALVAGE_CUT)
             sha256 = self._sha256(file)
-            _rename(path, final)
+            _rename(directory, name, final)
         else:
             sha256 = self._sha256(file)
             if repair.second is not None:
-                (root / repair.second).unlink(missing_ok=True)
-            fsync_directory(path.parent)
+                with suppress(FileNotFoundError):
+                    os.unlink(repair.second.name, dir_fd=directory)
+            os.fsync(directory)
         return sha256, _size(file)
 
-    def _set_aside(self, file: BinaryIO, root: Path, relative: PurePosixPath) -> tuple[str, Sha256]:
-        """Give a file a name that nobody takes for a segment. Hashed before: its row must follow at once."""
-        name = relative.with_name(final_name(relative.name) + QUARANTINE_SUFFIX)
+    def _set_aside(self, file: BinaryIO, directory: int, relative: PurePosixPath) -> tuple[str, Sha256]:
+        """Give a file a name that nobody takes for a segment, unless it has it. Hashed before: its row must follow."""
+        name = relative if is_aside(relative) else aside_path(relative)
         file.truncate(_size(file))  # the space that was laid out behind it
         os.fsync(file.fileno())
         sha256 = self._sha256(file)
-        _rename(root / relative, root / name)
+        if name != relative:
+            _rename(directory, relative.name, name.name)
         return str(name), sha256
 
     def _sha256(self, file: BinaryIO) -> Sha256:
@@ -336,7 +350,7 @@ def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str
         if volume not in volumes:
             continue
         try:
-            with os.scandir(volumes[volume].path / directory) as found:
+            with volumes[volume].held() as fd, inside(fd, directory) as day, os.scandir(day) as found:
                 entries += [
                     Entry(volume, directory / e.name, e.inode()) for e in found if e.is_file(follow_symlinks=False)
                 ]
@@ -348,11 +362,16 @@ def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """The file, ours alone; BlockingIOError while its worker lives."""
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
+def _locked(volume: Volume, relative: PurePosixPath) -> Iterator[tuple[BinaryIO, int]]:
+    """The file, ours alone, and its directory; BlockingIOError while its worker lives."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with (
+        volume.held() as root,
+        inside(root, relative.parent) as directory,
+        os.fdopen(os.open(relative.name, flags, dir_fd=directory), "r+b") as file,
+    ):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield file
+        yield file, directory
 
 
 def _summary(file: BinaryIO) -> Mp4Summary | None:
@@ -368,17 +387,14 @@ def _size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _rename(old: Path, new: Path) -> None:
-    directory = os.open(old.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        rename_noreplace(old.name, new.name, dir_fd=directory)
-        os.fsync(directory)
-        reach(Step.SALVAGE_NAMED)
-    finally:
-        os.close(directory)
+def _rename(directory: int, old: str, new: str) -> None:
+    rename_noreplace(old, new, dir_fd=directory)
+    os.fsync(directory)
+    reach(Step.SALVAGE_NAMED)
 
 
-def _unlink(path: Path) -> None:
+def _unlink(directory: int, name: str) -> None:
     """An empty file holds nothing to keep."""
-    path.unlink(missing_ok=True)
-    fsync_directory(path.parent)
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+    os.fsync(directory)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import PurePosixPath
 
-from storage.layout import PART_SUFFIX, parse_segment_name, segment_path
-from storage.repair.compare import OUR_NAMES, PINS_NAME, QUARANTINE_SUFFIX, is_day
+from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, parse_segment_name, segment_path
+from storage.repair.compare import OUR_NAMES, PINS_NAME, is_day
 
 
 class Touch(StrEnum):

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.layout import part_path, segment_path
+from storage.layout import aside_path, part_path, segment_path
 from storage.recovery import Action, Entry, Expected, Listing, Repair, reconcile
 
 VOLUME = "v"
@@ -70,8 +70,16 @@ def test_files_without_a_row_are_orphans_unless_somebody_vouches() -> None:
 
 
 def test_what_is_no_segment_is_nobody() -> None:
-    strange = [path(1).with_name(name) for name in ("notes.txt", path(1).name + ".quarantined", "x.mp4", ".part")]
+    strange = [path(1).with_name(name) for name in ("notes.txt", "x.mp4.quarantined", "x.mp4", ".part")]
     assert reconcile(listing(*((name, 1) for name in strange)), [], ()) == []
+
+
+def test_what_is_set_aside_belongs_to_its_row_or_is_an_orphan() -> None:
+    found = listing((aside_path(path(1)), 1), (aside_path(path(2)), 2), (aside_path(path(3)), 3))
+    assert reconcile(found, [row(1)], {(VOLUME, aside_path(path(3)))}) == [
+        Repair(Action.ASIDE, VOLUME, aside_path(path(1)), 1),
+        Repair(Action.ORPHAN_ASIDE, VOLUME, aside_path(path(2))),
+    ]
 
 
 SEQS = st.integers(1, 5)

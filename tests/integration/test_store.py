@@ -12,14 +12,16 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from storage import failpoints
 from storage.answers import Salvaged, Severity, VolumeState, VolumeStatus
 from storage.catalog.database import Database
 from storage.errors import DatabaseDamaged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
-from storage.layout import IDENTITY_NAME, part_path, segment_path
+from storage.failpoints import Step
+from storage.layout import IDENTITY_NAME, QUARANTINE_SUFFIX, part_path, segment_path
 from storage.model import Bounds, GapCause, Moment, SegmentState
 from storage.repair import salvage
 from storage.retention import Policy, Reason
@@ -655,13 +657,67 @@ def test_coverage_adds_up(office: Office) -> None:
     assert (answer.known_since_ms, answer.gaps) == (begin, 2)
 
 
+class Cut(BaseException):
+    """The daemon dies here."""
+
+
+def cut(step: Step) -> None:
+    if step is Step.SALVAGE_NAMED:
+        failpoints.arm(None)
+        raise Cut
+
+
+def aside(office: Office) -> tuple[int, str, int]:
+    with closing(sqlite3.connect(office.state / "edged.db")) as db:
+        (found,) = db.execute("SELECT seq, name, start_boottime_ms FROM segments WHERE state = 'quarantined'")
+        return cast("tuple[int, str, int]", found)
+
+
+@pytest.mark.parametrize("off_ms", [0, 30 * 86_400_000])
+def test_a_crash_between_setting_aside_and_its_row(office: Office, off_ms: int) -> None:
+    """S5, S3: the file has its new name and the row is still open; it gets it, with its own age and bounds."""
+    recording = office.record("lobby")
+    recording.file.write(b"torn")
+    recording.file.abandon()
+    path = office.disk / part_path(segment_path("lobby", recording.opening.start.wall_ms, 1))
+    path.write_bytes(b"nothing that anybody could read")
+    office.crash()
+    office.clock.reboot(off_ms)
+    office.start()
+    failpoints.arm(cut)
+    with pytest.raises(Cut):
+        office.store.recover()
+    failpoints.arm(None)
+    assert office.files()[0].endswith(QUARANTINE_SUFFIX)
+    office.crash()
+    office.start()
+    assert office.store.recover().quarantined == 1
+    assert aside(office) == (1, office.files()[0], recording.opening.start.boottime_ms)
+    assert office.store.volumes()[0].segments == 1
+
+
+def test_a_crash_between_setting_an_orphan_aside_and_its_row(office: Office) -> None:
+    made = office.segment("lobby")
+    stranger = made.path.with_name(made.path.name.replace("-1.", "-99."))
+    stranger.write_bytes(b"nothing that anybody could read")
+    failpoints.arm(cut)
+    with pytest.raises(Cut):
+        office.store.recover()
+    failpoints.arm(None)
+    office.crash()
+    office.start()
+    assert office.store.recover().quarantined == 1
+    assert aside(office)[:2] == (99, next(name for name in office.files() if name.endswith(QUARANTINE_SUFFIX)))
+    assert office.store.recover().quarantined == 0
+
+
 def test_quarantine_of_a_taken_name_is_left(office: Office) -> None:
     recording = office.record("lobby")
     recording.file.abandon()
     taken = office.disk / part_path(segment_path("lobby", recording.opening.start.wall_ms, 1))
-    taken.with_name(taken.name.removesuffix(".part") + salvage.QUARANTINE_SUFFIX).write_bytes(b"x")
+    taken.with_name(taken.name.removesuffix(".part") + QUARANTINE_SUFFIX).write_bytes(b"x")
     office.crash()
     office.start()
     report = office.store.recover()
-    assert report.quarantined == 0
+    assert report.quarantined == 1, "what has the name, and no row"
     assert report.left

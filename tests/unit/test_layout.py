@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.layout import final_name, parse_segment_name, part_path, segment_path
+from storage.layout import (
+    aside_path,
+    final_name,
+    is_aside,
+    is_camera,
+    parse_segment_name,
+    part_path,
+    segment_path,
+)
 
 LAST_MS = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()) * 1000 + 999
 
@@ -21,12 +29,33 @@ def test_a_segment_is_called_after_its_camera_its_day_and_its_start() -> None:
     assert part_path(path) == PurePosixPath("lobby/2024-02-29/20240229T235959.007Z-812.mp4.part")
 
 
-@given(st.integers(0, LAST_MS), st.integers(0, 10**18))
+@given(st.integers(0, LAST_MS), st.integers(0, 1 << 53))
 def test_names_come_back_as_what_they_were_made_from(start_wall_ms: int, seq: int) -> None:
     path = segment_path("lobby", start_wall_ms, seq)
     assert parse_segment_name(path.name) == (start_wall_ms, seq)
     assert parse_segment_name(part_path(path).name) == (start_wall_ms, seq)
     assert final_name(part_path(path).name) == path.name == final_name(path.name)
+
+
+@pytest.mark.parametrize("seq", [(1 << 53) + 1, (1 << 63) - 1, 9_999_999_999_999_999_999])
+def test_a_number_that_no_column_holds_is_no_segments(seq: int) -> None:
+    assert parse_segment_name(f"20260225T061320.000Z-{seq}.mp4") is None
+    with pytest.raises(ValueError, match="counts"):
+        segment_path("lobby", 0, seq)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".pins", "a/b", "a\0b", "x" * 129, "\udcff", "大" * 43])
+def test_what_names_no_camera(name: str) -> None:
+    assert not is_camera(name)
+
+
+def test_what_is_set_aside_is_known_by_its_name() -> None:
+    path = segment_path("lobby", 0, 1)
+    assert is_aside(aside_path(path))
+    assert aside_path(part_path(path)) == aside_path(path)
+    strange = [path, PurePosixPath("../x", aside_path(path).name), PurePosixPath("/etc", aside_path(path).name)]
+    strange += [aside_path(path.with_name("x.mp4")), PurePosixPath("lobby", aside_path(path).name)]
+    assert not any(is_aside(name) for name in strange)
 
 
 @given(st.integers(0, LAST_MS), st.integers(0, LAST_MS))
