@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,8 +57,13 @@ class Answer:
 class Daemon:
     """Context manager that starts it; leaving kills what is left of it. `start` again after any end."""
 
-    def __init__(self, folder: Path, setup: Setup, *, sabotage: str = "") -> None:
-        """`sabotage` is Python that the daemon and each of its workers runs first: a planted bug that must show."""
+    def __init__(
+        self, folder: Path, setup: Setup, *, sabotage: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`sabotage` is Python that the daemon and each of its workers runs first: a planted bug that must show.
+
+        `environment` is added to that of the daemon and of `edgectl`.
+        """
         self.folder = folder
         self.config = folder / "edged.toml"
         self.state = folder / "state"
@@ -68,6 +73,7 @@ class Daemon:
         self.seen: list[str] = []
         """Every document the daemon served to this harness, for the search for secrets."""
         self._mark = uuid.uuid4().hex
+        self._environment = {**os.environ, **(environment or {}), "PYTHONPATH": str(REPOSITORY)}
         self._process: subprocess.Popen[bytes] | None = None
         for place in (folder, self.state, self.volume, self.socket.parent):
             place.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -103,7 +109,7 @@ class Daemon:
         """The process is running; what it does by then is for the test to wait for."""
         if self._process is not None:
             raise RuntimeError("it is running already")
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", MARK: self._mark}
+        environment = {**self._environment, "PYTHONUNBUFFERED": "1", MARK: self._mark}
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [*NO_ORPHAN, sys.executable, str(self._script), "--config", str(self.config)],
@@ -191,9 +197,8 @@ class Daemon:
         """`edgectl` as a person calls it."""
         code = "import sys; from edged.entry import ctl; sys.exit(ctl())"
         command = [sys.executable, "-c", code, "--config", str(self.config), *args, *(["--json"] if json_ else [])]
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=30, check=False
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=30, check=False
         )
         self.seen += [done.stdout, done.stderr]
         try:
