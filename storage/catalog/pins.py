@@ -352,6 +352,15 @@ def undone(connection: sqlite3.Connection, volume: str) -> list[Undone]:
     return [Undone(pin, pin.version != version) for pin, version in found]
 
 
+def lost(connection: sqlite3.Connection) -> list[tuple[Pin, str]]:
+    """Pins that have ended, and volumes on which they held something and which are gone for good."""
+    rows = connection.execute(
+        "SELECT p.id, v.id FROM pin_volumes o JOIN pins p ON p.number = o.pin JOIN volumes v ON v.number = o.volume"  # noqa: S608
+        f" WHERE v.lost IS NOT NULL AND NOT p.{_LASTS} ORDER BY p.number"
+    ).fetchall()
+    return [(_required(connection, pin_id), volume) for pin_id, volume in rows]
+
+
 def internal_only(connection: sqlite3.Connection, after: tuple[int, int]) -> list[tuple[Pin, SegmentRow]]:
     """A page of what is held by internal pins that last and by no other ground, by pin and segment."""
     rows = connection.execute(

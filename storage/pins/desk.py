@@ -175,6 +175,7 @@ class Pins:
             self._lapse()
             self._yield_to_ceilings(bounds)
             self._work_off()
+            self._files.clear_lost()
 
     # --- for the recorder ---------------------------------------------------------------------------------------
 

@@ -208,7 +208,11 @@ class Filing:
             links.remove_links(fd, pin.id)
         reach(Step.RELEASE_UNLINKED)
         self._forget(volume.id, pin)
-        self._database.submit(partial(pins.leave_volume, pin=pin.number, volume=volume.id)).result()
+
+    def clear_lost(self) -> None:
+        """Nothing is to be cleared away of a volume that is gone for good; its rows leave in their time (`Disks`)."""
+        for pin, volume in self._database.read(pins.lost):
+            self._forget(volume, pin)
 
     def let_go(self, volume: Volume, pin: Pin, rows: Sequence[SegmentRow]) -> None:
         """The pin holds these no longer, although it lasts."""
@@ -218,9 +222,11 @@ class Filing:
         self._database.submit(partial(pins.let_go, pin=pin.number, segments=ids), yielding=True).result()
 
     def _forget(self, volume: str, pin: Pin) -> None:
+        """The pin holds nothing there any more."""
         while rows := self._database.read(partial(pins.held, pin=pin.number, volume=volume, after=0)):
             ids = [row.id for row in rows]
             self._database.submit(partial(pins.let_go, pin=pin.number, segments=ids), yielding=True).result()
+        self._database.submit(partial(pins.leave_volume, pin=pin.number, volume=volume)).result()
 
 
 def _of_garbage(connection: Connection, names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from storage import failpoints, retention
 from storage.acts import Person
+from storage.answers import VolumeState
 from storage.catalog.ledger import Entry, Leaf, leaves
 from storage.errors import OrderRefused, SamePerson, UnknownId
 from storage.failpoints import Step
@@ -555,6 +556,29 @@ def test_nothing_is_destroyed_on_a_volume_whose_pins_cannot_be_read(
         assert office.store.recover().garbage == 0
     assert old.path.exists()
     assert sweep(office) == 1
+
+
+def test_what_a_pin_held_on_a_volume_that_is_gone_for_good_is_forgotten_in_its_time(tmp_path: Path) -> None:
+    """Once the pin has ended: before, the loss is told."""
+    office = Office(tmp_path)
+    office.enrol("lobby")
+    pinned = office.segment("lobby")
+    pin_id = place(office, order(pinned)).pin.id
+    (tmp_path / "second").mkdir()
+    office.specs = (VolumeSpec(tmp_path / "second"),)
+    office.store.disks.configure(office.specs)
+    shutil.move(office.disk, tmp_path / "shelf")
+    office.store.volumes()
+    assert office.store.disks.replace(office.disk, None).loss.pinned == 1
+    office.clock.tick(LONG_AGO_MS)
+    sweep(office)
+    assert VolumeState.LOST in {status.state for status in office.store.volumes()}
+    release(office, pin_id)
+    for _ in range(3):
+        sweep(office)
+    assert VolumeState.LOST not in {status.state for status in office.store.volumes()}
+    assert rows(office, "SELECT pin FROM pinned UNION ALL SELECT pin FROM pin_volumes") == []
+    office.store.close()
 
 
 def test_reported_spans_leave_out_what_only_a_pin_keeps(office: Office) -> None:
