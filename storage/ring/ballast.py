@@ -56,6 +56,12 @@ class Ballast:
         """Bytes that must be free before it is refilled."""
         return SPARE_TIMES * self.owed
 
+    def is_on(self, directory: Path) -> bool:
+        """It takes of the same file system's space."""
+        with suppress(OSError):
+            return self._state.stat().st_dev == directory.stat().st_dev
+        return False
+
     def bytes_on(self, device: int | None) -> int:
         """What it and the rest of the state directory hold of this file system."""
         try:

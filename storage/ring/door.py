@@ -24,7 +24,7 @@ from storage.retention import FILES_SPARE, bytes_needed
 from storage.ring.admission import NOBODY, Applicant, Room, demand, ranked, rule
 from storage.ring.ballast import Ballast
 from storage.volumes.pool import WHY_FULL, Pool
-from storage.volumes.volume import Space, VolumeSpec
+from storage.volumes.volume import Space, Volume, VolumeSpec
 
 STILL_SHARE: Final = 20
 """A segment in progress needs a twentieth of its size at the least: it ends with a key frame, and that may be late."""
@@ -87,10 +87,11 @@ class Door:
         statuses = self._pool.statuses(self._ring, self._next_bytes())
         return self._shown(statuses, self._pool.spaces(), self._paces()[1])
 
-    def headroom(self) -> int:
-        """Bytes that each volume should have to spare, for the sweep."""
+    def headroom(self, volume: Volume) -> int:
+        """Bytes that a volume should have to spare, for the sweep; on the disk of the database its ballast, too."""
         applicants = _applicants(*self._paces(), self._priorities)
-        return demand(applicants, anybody_stopped=bool(self._ruling.stopped)) + self._ballast.needs
+        asked = demand(applicants, anybody_stopped=bool(self._ruling.stopped))
+        return asked + (self._ballast.needs if self._ballast.is_on(volume.path) else 0)
 
     def _paces(self) -> tuple[list[Pace], dict[str, list[_Begun]]]:
         """All cameras of this run, and what each has in progress."""

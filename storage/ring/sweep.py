@@ -112,11 +112,11 @@ class Sweeper:
         life: Life,
         clock: Clock,
         pool: Pool,
-        headroom: Callable[[], int],
+        headroom: Callable[[Volume], int],
         ready: Callable[[Volume], bool],
         stop: Event,
     ) -> None:
-        """`headroom` says how many bytes each volume should have to spare, `ready` whether its pins have been read
+        """`headroom` says how many bytes a volume should have to spare, `ready` whether its pins have been read
         (S2); `stop` ends a sweep between two files.
         """
         self._database = database
@@ -133,11 +133,10 @@ class Sweeper:
         """Over each volume that is there: what is past its ceiling, and what space is needed of."""
         self._write_down(configured)
         blocked: dict[str, GapCause | None] = {}
-        headroom_bytes = self._headroom()
         tallies = [_Tally(volume) for volume in self._pool.present().values() if self._ready(volume)]
         for tally in tallies:
             self._finish_garbage(tally)
-            if self._turn(tally, configured, headroom_bytes) > 0:
+            if self._turn(tally, configured, self._headroom(tally.volume)) > 0:
                 blocked[tally.volume.id] = self._hindrance(tally)
         if not self._stop.is_set():
             self._pool.block(blocked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from storage.answers import VolumeStatus
 from storage.model import Bounds, Segment
 from storage.retention import Policy
+from storage.ring.ballast import Ballast
 from storage.volumes.volume import VolumeSpec
-from tests.support.office import DEADLINE_S, Office
+from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 HOUR_MS: Final = 3_600_000
 HOUR_S: Final = 3600
@@ -120,3 +122,20 @@ def test_where_nothing_may_go_on_any_volume_floors_give_way(two: Office) -> None
         two.store.sweep(lambda: policy)
     assert not recorded[0].path.exists()
     assert two.store.ring.view(policy).breaches != ()
+
+
+def test_no_footage_goes_for_a_ballast_on_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        if Path(elsewhere).stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("there is one file system only")
+        office = Office(tmp_path)
+        office.specs = (VolumeSpec(Path(elsewhere), None, None, 10 * 1800),)
+        office.store.disks.configure(office.specs)
+        office.enrol("lobby")
+        recorded = [office.segment("lobby") for _ in range(4)]
+        office.clock.tick(100_000)
+        monkeypatch.setattr(Ballast, "owed", 1 << 20)
+        report = office.store.sweep(lambda: Policy({"lobby": BOUNDS}, overwrite=True))
+        assert (report.destroyed, report.blocked) == (0, ())
+        assert all(segment.path.exists() for segment in recorded)
+        office.store.close()
