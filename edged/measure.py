@@ -103,7 +103,7 @@ def _oldest(store: Store, usage: CameraUsage) -> Segment | None:
         return None
     start_ms = usage.oldest.wall_ms
     touching = store.segments(usage.camera, start_ms, start_ms + 1)
-    return next((segment for segment in touching if segment.start == usage.oldest), None)
+    return next((segment for segment in touching if segment.true_start == usage.oldest), None)
 
 
 def _is_short(store: Store, usage: CameraUsage, floor_ms: int, now: Moment) -> bool:

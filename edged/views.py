@@ -215,6 +215,7 @@ def segment(row: model.Segment, pins: Sequence[str] = ()) -> documents.Segment:
         pins=list(pins),
         clock_epoch=row.epoch,
         camera_offset_ms=row.camera_offset_ms,
+        clock_correction_ms=row.clock_correction_ms,
     )
 
 
@@ -225,6 +226,8 @@ def gap(row: model.Gap) -> documents.Gap:
         end=optional_timestamp(row.end.wall_ms if row.end else None),
         cause=row.cause.value,
         detail=row.detail,
+        clock_correction_ms=row.clock_correction_ms,
+        end_correction_ms=row.end_correction_ms,
     )
 
 

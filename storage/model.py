@@ -26,6 +26,10 @@ class Moment:
     def plus_ms(self, delta_ms: int) -> Moment:
         return Moment(self.wall_ms + delta_ms, self.boottime_ms + delta_ms)
 
+    def corrected(self, correction_ms: int | None) -> Moment:
+        """The same instant, as a wall clock that was right would have named it."""
+        return Moment(self.wall_ms + (correction_ms or 0), self.boottime_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -129,6 +133,12 @@ class Segment:
     """Adopted without a row that vouches for it."""
     camera_offset_ms: int | None = None
     """The camera's own clock minus ours while it was recorded; None where it did not tell."""
+    clock_correction_ms: int | None = None
+    """To be added to its wall times for the true ones: our clock was not synchronised then, and was later."""
+
+    @property
+    def true_start(self) -> Moment:
+        return self.start.corrected(self.clock_correction_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +152,10 @@ class Gap:
     cause: GapCause
     detail: str
     """What a technician reads; never a secret."""
+    clock_correction_ms: int | None = None
+    """As in `Segment`, for its start; `end_correction_ms` for its end."""
+    end_correction_ms: int | None = None
+
+    @property
+    def true_start(self) -> Moment:
+        return self.start.corrected(self.clock_correction_ms)

@@ -30,7 +30,7 @@ from storage.answers import (
     VolumeStatus,
 )
 from storage.boots import Boots
-from storage.catalog import alarms, coverage, facts, gaps, holes, queries, runs
+from storage.catalog import alarms, corrections, coverage, facts, gaps, holes, listing, queries, runs
 from storage.catalog.database import Database
 from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
@@ -290,7 +290,7 @@ class Store:
 
     def heartbeat(self) -> Future[None]:
         """This boot and this run lived until now; every 10 s. Resolving proves that the writer lives."""
-        return self._submit(partial(runs.heartbeat, life=self._life, reading=read(self._clock)))
+        return self._submit(partial(corrections.heartbeat, life=self._life, reading=read(self._clock)))
 
     def clock_stepped(self, at: Moment, synced: bool) -> Future[int]:
         """The wall clock was stepped over 0.5 s: a new epoch begins; answers its number."""
@@ -316,7 +316,7 @@ class Store:
 
         `after` is the last segment of the page before.
         """
-        return self._database.read(lambda db: queries.segments(db, camera, start_ms, end_ms, after, limit))
+        return self._database.read(lambda db: listing.segments(db, camera, start_ms, end_ms, after, limit))
 
     def gaps(
         self,
@@ -328,7 +328,7 @@ class Store:
         limit: int = queries.PAGE_MAX,
     ) -> list[Gap]:
         """Gaps that touch the interval of wall time, by camera and start; at most 1000 a page."""
-        return self._database.read(lambda db: queries.gaps(db, camera, start_ms, end_ms, after, limit))
+        return self._database.read(lambda db: listing.gaps(db, camera, start_ms, end_ms, after, limit))
 
     def coverage(self, camera: str, start_ms: int, end_ms: int) -> Coverage:
         """What of the interval of wall time is recorded, explained, unexplained; from the catalog alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -58,6 +58,16 @@ def local(moment: str | None, zone: tzinfo) -> str:
         return datetime.fromisoformat(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError):
         return clean(moment)
+
+
+def corrected(moment: str, correction_ms: int | None) -> str:
+    """The true time of what was recorded under a clock that was wrong, as RFC 3339."""
+    if not correction_ms:
+        return moment
+    try:
+        return (datetime.fromisoformat(moment) + timedelta(milliseconds=correction_ms)).isoformat()
+    except (ValueError, OverflowError):
+        return moment
 
 
 def between(start: str, end: str | None) -> float | None:

@@ -19,6 +19,7 @@ from edged.cli.cells import (
     against_ours,
     between,
     clean,
+    corrected,
     local,
     megabits,
     number,
@@ -35,6 +36,8 @@ from edged.documents import site as documents
 from recorder.address import without_tried
 
 SHORT_GAP_S: Final = 9.95
+MARK: Final = "*"
+MARK_MEANS: Final = f"{MARK} true time: the clock was wrong when this was recorded, and --json tells by how much"
 
 
 def cameras(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:
@@ -82,7 +85,7 @@ def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = N
         made = table("Start", "Length", "Size", "File", right=("Length", "Size"), folds=(3,))
         for path, segment in group:
             made.add_row(
-                local(segment.start, zone),
+                _when(segment.start, segment.clock_correction_ms, zone),
                 span(between(segment.start, segment.end)),
                 units.format_size(segment.bytes),
                 text(path.name),
@@ -90,7 +93,8 @@ def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = N
         parts += [Text(clean(str(directory)), style="bold", overflow="fold"), made, ""]
     total = sum(segment.bytes for segment in document.segments)
     summary = Text(f"{len(document.segments)} segments, {units.format_size(total)}")
-    return Group(*parts, summary, *_more(len(document.segments), limit))
+    marked = any(segment.clock_correction_ms for segment in document.segments)
+    return Group(*parts, summary, *_legend(marked=marked), *_more(len(document.segments), limit))
 
 
 def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
@@ -99,15 +103,26 @@ def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> 
         return Text("No gaps.")
     made = table("Camera", "Start", "Length", "Cause", "Detail", right=("Length",), folds=(0, 4))
     for gap in document.gaps:
-        length = between(gap.start, gap.end)
+        start = corrected(gap.start, gap.clock_correction_ms)
+        length = between(start, None if gap.end is None else corrected(gap.end, gap.end_correction_ms))
         made.add_row(
             text(gap.camera, "bold"),
-            local(gap.start, zone),
+            _when(gap.start, gap.clock_correction_ms, zone),
             Text("lasting", style="yellow") if length is None else _length(length),
             text(gap.cause, "bold red" if gap.cause == "unknown" else ""),
             OneLine(without_tried(gap.detail)),
         )
-    return Group(made, *_more(len(document.gaps), limit))
+    marked = any(gap.clock_correction_ms for gap in document.gaps)
+    return Group(made, *_legend(marked=marked), *_more(len(document.gaps), limit))
+
+
+def _when(moment: str, correction_ms: int | None, zone: ZoneInfo) -> str:
+    """As site time; marked where our own clock was wrong then and is known to have been."""
+    return local(corrected(moment, correction_ms), zone) + (MARK if correction_ms else "")
+
+
+def _legend(*, marked: bool) -> list[Text]:
+    return [Text(MARK_MEANS, style="dim")] if marked else []
 
 
 def _more(shown: int, limit: int | None) -> list[Text]:

@@ -88,6 +88,10 @@ class Segment(Document):
     camera_offset_ms: int | None = Field(
         description="the camera's own clock minus ours while it was recorded; null where it did not tell"
     )
+    clock_correction_ms: int | None = Field(
+        default=None,
+        description="to be added to start and end for the true times: our clock was not synchronised then, but later",
+    )
 
 
 class Gap(Document):
@@ -96,6 +100,10 @@ class Gap(Document):
     end: str | None
     cause: str
     detail: str
+    clock_correction_ms: int | None = Field(
+        default=None, description="to be added to start for the true time, as with segments"
+    )
+    end_correction_ms: int | None = Field(default=None, description="to be added to end for the true time")
 
 
 class Alarm(Document):

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from storage.answers import Coverage
+from storage.catalog import corrections
 from storage.catalog.gaps import JOIN_MS
 from storage.catalog.queries import PAGE_MAX
 from storage.clock import STEP_MS
@@ -77,6 +78,39 @@ def claimed_page(
         (row[0], start_ms - row[1], end_ms, PAGE_MAX),
     ).fetchall()
     return spans, (spans[-1][0] + row[1] + 1 if len(spans) == PAGE_MAX else None)
+
+
+def corrected_page(
+    connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, after: tuple[int, int]
+) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:
+    """Spans, by true time, of what was recorded under a clock that proved wrong and touches the interval: up to
+    PAGE_MAX, of one epoch. `after` is an epoch and a boottime; with it comes where the next page starts.
+
+    By the time that it was recorded under it counts as well, as it did then: the account of a camera (S9) is complete
+    in recorded time, and a gap `clock-step` leads from there to the true one.
+    """
+    for one in corrections.known(connection):
+        if one.epoch < after[0] or not one.touches(start_ms - corrections.LONGEST_MS, end_ms):
+            continue
+        begin_ms = start_ms - corrections.LONGEST_MS - one.true_offset_ms
+        rows = connection.execute(
+            _CORRECTED_SQL,
+            (
+                *(camera, one.epoch, one.boot, max(begin_ms, after[1]) if one.epoch == after[0] else begin_ms),
+                *(end_ms - one.true_offset_ms, PAGE_MAX),
+            ),
+        ).fetchall()
+        if rows:
+            spans = [(at + one.true_offset_ms, at + one.true_offset_ms + length) for at, length in rows]
+            return spans, (one.epoch, rows[-1][0])
+    return [], None
+
+
+_CORRECTED_SQL: Final = (
+    "SELECT start_boottime_ms, duration_ms FROM segments WHERE camera = (SELECT number FROM cameras WHERE id = ?)"
+    " AND epoch = ? AND boot = ? AND synced = 0 AND state = 'committed' AND start_boottime_ms > ?"
+    " AND start_boottime_ms < ? ORDER BY start_boottime_ms LIMIT ?"
+)
 
 
 def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now_ms: int) -> Claims:
@@ -160,5 +194,9 @@ def of(read: Reader, camera: str, start_ms: int, end_ms: int, now_ms: int) -> Co
     page_start: int | None = start_ms
     while page_start is not None:
         page, page_start = read(partial(claimed_page, camera=camera, start_ms=page_start, end_ms=end_ms))
+        committed += page
+    after: tuple[int, int] | None = (0, 0)
+    while after is not None:
+        page, after = read(partial(corrected_page, camera=camera, start_ms=start_ms, end_ms=end_ms, after=after))
         committed += page
     return measure(claim, committed, start_ms, end_ms)

@@ -90,6 +90,12 @@ def _findings(db: Database) -> None:
     _create(db, "findings", "findings_standing", "rescan")
 
 
+@MIGRATIONS(name="0011_corrections")
+def _corrections(db: Database) -> None:
+    _add_column(db, "epochs", "true_offset_ms", "INTEGER")
+    _create(db, "epochs_by_boot", "epochs_corrected", "segments_unsynced")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -16,6 +16,7 @@ from storage.catalog.acts import Person
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.catalog.runs import Point
+from storage.catalog.touched import HELD_IN, given
 from storage.pins.sidecar import Sidecar
 from storage.pins.words import Ground, Interval, Order, Pin, PinState
 
@@ -29,8 +30,6 @@ _PIN_SQL: Final = (
 )
 _LASTS: Final = "state IN ('provisional', 'approved')"
 """Word for word as in the index pins_live."""
-_TOUCHES: Final = " s.start_wall_ms < :last AND (s.start_wall_ms + s.duration_ms > :first OR s.start_wall_ms >= :first)"
-"""`storage.pins.words.Interval.touches`."""
 
 
 def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adopted: bool) -> Pin:
@@ -91,45 +90,6 @@ def cameras(connection: sqlite3.Connection) -> set[str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What there is of one camera in an interval."""
-
-    camera: str
-    rows: tuple[SegmentRow, ...]
-    """Committed and quarantined, at most one more than was asked for."""
-    recording: bool
-    """Something is in progress that began before the interval ends."""
-
-
-def found_in(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> Found | None:
-    """None for a camera that nobody knows."""
-    known = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
-    if known is None:
-        return None
-    given = {"camera": known[0], "longest": known[1], "limit": limit + 1} | _given(interval)
-    rows = connection.execute(
-        SEGMENT_SQL + f"WHERE s.id IN ({_HELD_IN}) ORDER BY s.boot, s.start_boottime_ms", given
-    ).fetchall()
-    in_progress = connection.execute(
-        "SELECT 1 FROM segments s WHERE s.state = 'open' AND s.camera = :camera AND s.start_wall_ms < :last", given
-    ).fetchone()
-    return Found(
-        camera,
-        tuple(segment_row(row) for row in rows),
-        in_progress is not None,
-    )
-
-
-_HELD_IN: Final = (
-    "SELECT s.id FROM segments s WHERE s.camera = :camera AND s.state = 'committed'"  # noqa: S608
-    f" AND s.start_wall_ms >= :first - :longest AND {_TOUCHES}"
-    " UNION ALL SELECT s.id FROM segments s WHERE s.camera = :camera AND s.name IS NOT NULL"
-    f" AND s.state = 'quarantined' AND {_TOUCHES} LIMIT :limit"
-)
-"""Committed ones by their time; those that are set aside are few, and looked at all."""
-
-
 def hold(connection: sqlite3.Connection, pin: Pin) -> int:
     """The pin holds all that there is of its cameras in its interval; how many segments that are. Done twice, once.
 
@@ -143,11 +103,11 @@ def hold(connection: sqlite3.Connection, pin: Pin) -> int:
         "SELECT number, longest_ms FROM cameras WHERE number IN (SELECT camera FROM pin_cameras WHERE pin = ?)",
         (pin.number,),
     ).fetchall():
-        given = {"camera": number, "longest": longest_ms, "pin": pin.number, "limit": -1} | _given(pin.order.interval)
+        values = {"camera": number, "longest": longest_ms, "pin": pin.number, "limit": -1}
         connection.execute(
-            f"INSERT INTO pinned (segment, pin, linked) SELECT id, :pin, 0 FROM ({_HELD_IN})"  # noqa: S608
+            f"INSERT INTO pinned (segment, pin, linked) SELECT id, :pin, 0 FROM ({HELD_IN})"  # noqa: S608
             " WHERE true ON CONFLICT DO NOTHING",
-            given,
+            values | given(pin.order.interval),
         )
     mine = "IN (SELECT segment FROM pinned WHERE pin = ?)"
     connection.execute(
@@ -169,18 +129,6 @@ def is_whole(connection: sqlite3.Connection, pin: Pin) -> bool:
     return bool(count == len(pin.order.cameras))
 
 
-def garbage_in(connection: sqlite3.Connection, order: Order) -> SegmentRow | None:
-    """Something of what is ordered that is being destroyed."""
-    for camera in order.cameras:
-        row = connection.execute(
-            SEGMENT_SQL + f"WHERE s.state = 'garbage' AND c.id = :camera AND {_TOUCHES} LIMIT 1",
-            {"camera": camera} | _given(order.interval),
-        ).fetchone()
-        if row is not None:
-            return segment_row(row)
-    return None
-
-
 def match(connection: sqlite3.Connection, row: SegmentRow, linked: Collection[int] = ()) -> None:
     """A segment has come to be (committed or set aside): the pins of its camera that it touches hold it.
 
@@ -192,7 +140,7 @@ def match(connection: sqlite3.Connection, row: SegmentRow, linked: Collection[in
         (row.camera_number,),
     ).fetchall()
     for number, first_ms, last_ms in candidates:
-        if Interval(first_ms, last_ms).touches(row.start.wall_ms, row.duration_ms):
+        if Interval(first_ms, last_ms).touches(row.true_start_ms, row.duration_ms):
             _hold(connection, number, row.id, row.volume_number, linked=number in linked)
 
 
@@ -382,10 +330,6 @@ def internal_only(connection: sqlite3.Connection, after: tuple[int, int]) -> lis
 def boot_id(connection: sqlite3.Connection, boot: int) -> str:
     """The kernel's name of a boot."""
     return str(connection.execute("SELECT boot_id FROM boots WHERE number = ?", (boot,)).fetchone()[0])
-
-
-def _given(interval: Interval) -> dict[str, int]:
-    return {"first": interval.first_ms, "last": interval.last_ms}
 
 
 def _required(connection: sqlite3.Connection, pin_id: str) -> Pin:

@@ -14,10 +14,10 @@ from typing import Final
 from storage.ages import History
 from storage.answers import CameraUsage
 from storage.catalog.boots import boots
-from storage.catalog.rows import GAP_SQL, SEGMENT_SQL, SegmentRow, gap_row, segment_by_seq, segment_row
+from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
 from storage.catalog.runs import Point
 from storage.layout import parse_segment_name
-from storage.model import Bounds, Gap, Moment, Segment
+from storage.model import Bounds, Moment
 
 PAGE_MAX: Final = 1000
 """A longer read would keep the WAL from beginning anew (measured: an idle one grew it to 141 MB)."""
@@ -31,74 +31,10 @@ _HELD: Final = "s.state IN ('committed', 'quarantined') AND s.pins = 0"
 """Word for word as in the index segments_by_age, or SQLite does not use it."""
 
 
-def segments(
-    connection: sqlite3.Connection,
-    camera: str | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    after: Segment | None,
-    limit: int,
-) -> list[Segment]:
-    """Committed segments that touch the interval, by camera, start and id."""
-    found: list[Segment] = []
-    for number, name, longest_ms in _cameras(connection, camera):
-        if after is not None and name < after.camera:
-            continue
-        continued = after is not None and after.camera == name
-        begin = (after.start.wall_ms, after.id) if after is not None and continued else (-_FOREVER_MS, 0)
-        rows = connection.execute(
-            SEGMENT_SQL + "WHERE s.camera = ?1 AND s.state = 'committed' AND s.start_wall_ms < ?2"
-            " AND s.start_wall_ms >= ?3 AND s.start_wall_ms + s.duration_ms > ?4"
-            " AND (s.start_wall_ms, s.id) > (?5, ?6) ORDER BY s.start_wall_ms, s.id LIMIT ?7",
-            (
-                *(number, _FOREVER_MS if end_ms is None else end_ms),
-                *((-_FOREVER_MS, -_FOREVER_MS) if start_ms is None else (start_ms - longest_ms, start_ms)),
-                *(*begin, _page(limit) - len(found)),
-            ),
-        )
-        found += [segment_row(row).segment() for row in rows]
-        if len(found) >= _page(limit):
-            break
-    return found
-
-
-def gaps(
-    connection: sqlite3.Connection,
-    camera: str | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    after: Gap | None,
-    limit: int,
-) -> list[Gap]:
-    """Gaps that touch the interval, by camera, start and id; one that lasts touches all that follows."""
-    found: list[Gap] = []
-    for number, name, _ in _cameras(connection, camera):
-        if after is not None and name < after.camera:
-            continue
-        continued = after is not None and after.camera == name
-        begin = (after.start.wall_ms, after.id) if after is not None and continued else (-_FOREVER_MS, 0)
-        rows = connection.execute(
-            GAP_SQL + "WHERE g.camera = ?1 AND g.start_wall_ms < ?2 AND (g.end_wall_ms > ?3 OR g.end_wall_ms IS NULL)"
-            " AND (g.start_wall_ms, g.id) > (?4, ?5) ORDER BY g.start_wall_ms, g.id LIMIT ?6",
-            (
-                *(number, _FOREVER_MS if end_ms is None else end_ms, -_FOREVER_MS if start_ms is None else start_ms),
-                *(*begin, _page(limit) - len(found)),
-            ),
-        )
-        found += [gap_row(row).gap() for row in rows]
-        if len(found) >= _page(limit):
-            break
-    return found
-
-
 def _cameras(connection: sqlite3.Connection, camera: str | None) -> list[tuple[int, str, int]]:
     return connection.execute(
         "SELECT number, id, longest_ms FROM cameras WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (camera,)
     ).fetchall()
-
-
-def _page(limit: int) -> int:
-    return max(0, min(limit, PAGE_MAX))
 
 
 def usage(
@@ -120,7 +56,7 @@ def usage(
                 camera=name,
                 segments=count,
                 bytes=size,
-                oldest=oldest.start.moment if oldest else None,
+                oldest=oldest.start.moment.corrected(oldest.correction_ms) if oldest else None,
                 oldest_age_ms=old.low_ms if old else None,
                 newest=_newest_end(connection, number),
                 bytes_per_day=_bytes_per_day(connection, number),
@@ -260,7 +196,8 @@ def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
         SEGMENT_SQL + "WHERE s.camera = ? AND s.name IS NULL AND s.state = 'committed' ORDER BY s.seq DESC LIMIT 1",
         (camera,),
     ).fetchone()
-    return segment_row(row).end.moment if row else None
+    newest = segment_row(row) if row else None
+    return newest.end.moment.corrected(newest.correction_ms) if newest else None
 
 
 def _bytes_per_day(connection: sqlite3.Connection, camera: int) -> float | None:

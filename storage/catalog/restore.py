@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from storage.catalog import facts, gaps, pins
+from storage.catalog import corrections, facts, gaps, pins
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -228,11 +228,19 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
         )
 
 
+def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now) -> None:
+    """What was recorded before a clock was right is found by true time again."""
+    if body.get("what") == corrections.WHAT:
+        corrections.remember(connection, body)
+        corrections.hold_again(connection)
+
+
 _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {
     Leaf.BOOT: _apply_boot,
     Leaf.SEGMENT: _apply_segment,
     Leaf.QUARANTINED: _apply_segment,
     Leaf.DESTROYED: _apply_destroyed,
     Leaf.GAP: _apply_gap,
+    Leaf.CLOCK: _apply_clock,
 }
-"""Pins are read from their sidecars, volumes and terms from the head; the rest is told by no table."""
+"""Pins are read from their sidecars, volumes and terms from the head, boots with their credit before the first run."""

@@ -14,15 +14,28 @@ from storage.errors import UnknownCamera
 from storage.layout import segment_path
 from storage.model import Bounds, Gap, GapCause, Segment, SegmentState, Sha256
 
+TRUE_OFFSET: Final = (
+    "iif(s.synced = 0, (SELECT e.true_offset_ms FROM epochs e WHERE e.number = s.epoch AND e.boot = s.boot), NULL)"
+)
+"""Of a segment from before the clock was synchronised: wall clock minus boottime, as it should have been."""
+TRUE_START_MS: Final = f"coalesce({TRUE_OFFSET} + s.start_boottime_ms, s.start_wall_ms)"
+"""By which footage is looked for."""
+_TRUE_OFFSET_AT: Final = (
+    "(SELECT e.true_offset_ms FROM epochs e WHERE e.boot = {boot} AND e.boottime_ms <= {at}"
+    " ORDER BY e.boottime_ms DESC, e.number DESC LIMIT 1)"
+)
+GAP_START_OFFSET: Final = _TRUE_OFFSET_AT.format(boot="g.boot", at="g.start_boottime_ms")
+GAP_END_OFFSET: Final = _TRUE_OFFSET_AT.format(boot="g.end_boot", at="g.end_boottime_ms")
 SEGMENT_SQL: Final = (
-    "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"
+    "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"  # noqa: S608
     " s.duration_ms, s.bytes, s.sha256, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
-    " s.camera_offset_ms, s.camera, s.volume, s.pins"
+    f" s.camera_offset_ms, s.camera, s.volume, s.pins, {TRUE_OFFSET}"
     " FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 )
 GAP_SQL: Final = (
-    "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"
-    " g.cause, g.detail, g.camera FROM gaps g JOIN cameras c ON c.number = g.camera "
+    "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"  # noqa: S608
+    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}"
+    " FROM gaps g JOIN cameras c ON c.number = g.camera "
 )
 
 
@@ -54,6 +67,8 @@ class SegmentRow:
     volume_number: int
     pins: int
     """How many hold it (S2)."""
+    correction_ms: int | None
+    """To be added to its wall times for the true ones (`storage.catalog.corrections`)."""
 
     @property
     def path(self) -> Path:
@@ -62,6 +77,11 @@ class SegmentRow:
     @property
     def end(self) -> Point:
         return self.start.plus_ms(self.duration_ms)
+
+    @property
+    def true_start_ms(self) -> int:
+        """By which it is looked for."""
+        return self.start.wall_ms + (self.correction_ms or 0)
 
     def segment(self) -> Segment:
         """What others see of it; not for open ones, which have no hash yet."""
@@ -84,13 +104,14 @@ class SegmentRow:
             synced=self.synced,
             unproven=self.unproven,
             camera_offset_ms=self.camera_offset_ms,
+            clock_correction_ms=self.correction_ms,
         )
 
 
 def segment_row(row: tuple[Any, ...]) -> SegmentRow:
     """A row of SEGMENT_SQL."""
     segment_id, camera, seq, volume, path, state, run, boot, boottime_ms, wall_ms, duration_ms, size, sha256 = row[:13]
-    floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, camera_number, volume_number, pins = row[13:]
+    floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, camera_number, volume_number, pins = row[13:23]
     return SegmentRow(
         id=segment_id,
         camera=camera,
@@ -113,7 +134,12 @@ def segment_row(row: tuple[Any, ...]) -> SegmentRow:
         camera_number=camera_number,
         volume_number=volume_number,
         pins=pins,
+        correction_ms=_correction_ms(row[23], boottime_ms, wall_ms),
     )
+
+
+def _correction_ms(true_offset_ms: int | None, boottime_ms: int, wall_ms: int) -> int | None:
+    return None if true_offset_ms is None else true_offset_ms + boottime_ms - wall_ms
 
 
 def segment_by_seq(connection: sqlite3.Connection, camera: str, seq: int) -> SegmentRow | None:
@@ -138,17 +164,31 @@ class GapRow:
     cause: GapCause
     detail: str
     camera_number: int
+    correction_ms: int | None
+    end_correction_ms: int | None
+
+    @property
+    def true_start_ms(self) -> int:
+        return self.start.wall_ms + (self.correction_ms or 0)
+
+    @property
+    def true_end_ms(self) -> int | None:
+        return None if self.end is None else self.end.wall_ms + (self.end_correction_ms or 0)
 
     def gap(self) -> Gap:
-        end = self.end.moment if self.end else None
-        return Gap(self.id, self.camera, self.start.moment, end, self.cause, self.detail)
+        end, corrections = self.end.moment if self.end else None, (self.correction_ms, self.end_correction_ms)
+        return Gap(self.id, self.camera, self.start.moment, end, self.cause, self.detail, *corrections)
 
 
 def gap_row(row: tuple[Any, ...]) -> GapRow:
     """A row of GAP_SQL."""
-    gap_id, camera, boot, boottime_ms, wall_ms, end_boot, end_boottime_ms, end_wall_ms, cause, detail, number = row
+    gap_id, camera, boot, boottime_ms, wall_ms, end_boot, end_boottime_ms, end_wall_ms, cause, detail, number = row[:11]
     end = None if end_boot is None else Point(end_boot, end_boottime_ms, end_wall_ms)
-    return GapRow(gap_id, camera, Point(boot, boottime_ms, wall_ms), end, GapCause(cause), detail, number)
+    start_off_ms, end_off_ms = _correction_ms(row[11], boottime_ms, wall_ms), None
+    if end is not None:
+        end_off_ms = _correction_ms(row[12], end.boottime_ms, end.wall_ms)
+    start = Point(boot, boottime_ms, wall_ms)
+    return GapRow(gap_id, camera, start, end, GapCause(cause), detail, number, start_off_ms, end_off_ms)
 
 
 @dataclass(frozen=True, slots=True)

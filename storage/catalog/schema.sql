@@ -60,14 +60,19 @@ CREATE TABLE runs (
     clean INTEGER NOT NULL DEFAULT 0 CHECK (clean IN (0, 1))
 ) STRICT;
 
--- Clock epochs: between two of them wall clock and boottime ran side by side.
+-- Clock epochs: between two of them wall clock and boottime ran side by side. `true_offset_ms`: the wall clock minus
+-- boottime, as it was found to be once it was synchronised, for what was recorded before (storage.catalog.corrections).
 CREATE TABLE epochs (
     number INTEGER PRIMARY KEY,
     boot INTEGER NOT NULL REFERENCES boots (number),
     wall_ms INTEGER NOT NULL,
     boottime_ms INTEGER NOT NULL,
-    synced INTEGER NOT NULL CHECK (synced IN (0, 1))
+    synced INTEGER NOT NULL CHECK (synced IN (0, 1)),
+    true_offset_ms INTEGER
 ) STRICT;
+
+CREATE INDEX epochs_by_boot ON epochs (boot, boottime_ms);
+CREATE INDEX epochs_corrected ON epochs (number) WHERE true_offset_ms IS NOT NULL;
 
 -- `retired`: takes no more footage, and stays governed. `mirrored`: the last leaf that its mirror has. `reconciled`: what
 -- lies there is known to this database; until then nothing there is destroyed (storage.repair.rebuild).
@@ -138,6 +143,8 @@ CREATE INDEX segments_by_age ON segments (volume, camera, floor_s, ceiling_s, bo
 CREATE INDEX segments_pinned ON segments (volume, camera, floor_s, ceiling_s, boot, start_boottime_ms) WHERE pins > 0;
 CREATE UNIQUE INDEX segments_by_seq ON segments (camera, seq) WHERE name IS NULL;
 CREATE UNIQUE INDEX segments_by_name ON segments (volume, name) WHERE name IS NOT NULL;
+-- What a wall clock that nobody vouched for has named, by boottime: by true time, once that is known.
+CREATE INDEX segments_unsynced ON segments (camera, epoch, start_boottime_ms) WHERE synced = 0 AND state = 'committed';
 CREATE INDEX segments_open ON segments (camera, seq) WHERE state = 'open';
 CREATE INDEX segments_garbage ON segments (volume) WHERE state = 'garbage';
 

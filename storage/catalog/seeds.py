@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from storage.catalog import boots, gaps
+from storage.catalog import boots, corrections, gaps
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.restore import camera_number, count_boot, place
@@ -23,6 +23,7 @@ def remember(connection: sqlite3.Connection, line: Line) -> None:
         _remember_boot(connection, body)
     elif line.kind == Leaf.CLOCK:
         boots.remember(connection, body)
+        corrections.remember(connection, body)
     elif line.kind == Leaf.RUN:
         _remember_run(connection, body, line.wall_ms)
     elif line.kind == Leaf.SEGMENT:

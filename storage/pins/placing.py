@@ -17,7 +17,7 @@ from typing import Final
 
 from storage.acts import short_id
 from storage.answers import CameraUsage, VolumeStatus
-from storage.catalog import pins
+from storage.catalog import pins, touched
 from storage.catalog.acts import Person
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow
@@ -82,9 +82,9 @@ class Placer:
         rules.check_cost(cost, limits)
         return cost, rows
 
-    def _found(self, camera: str, order: Order) -> pins.Found:
+    def _found(self, camera: str, order: Order) -> touched.Found:
         found = self._database.read(
-            partial(pins.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
+            partial(touched.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
         )
         if found is None:
             raise OrderRefused(f"there is no camera {camera}", "`edgectl cameras` lists them")
@@ -96,13 +96,13 @@ class Placer:
             )
         return found
 
-    def _camera_cost(self, found: pins.Found, order: Order, bytes_per_day: float | None) -> CameraCost:
+    def _camera_cost(self, found: touched.Found, order: Order, bytes_per_day: float | None) -> CameraCost:
         now_ms, interval = self._clock.now().wall_ms, order.interval
         coming_ms = max(0, interval.last_ms - max(now_ms, interval.first_ms))
         return CameraCost(
             camera=found.camera,
-            first_ms=min((row.start.wall_ms for row in found.rows), default=None),
-            last_ms=max((row.end.wall_ms for row in found.rows), default=None),
+            first_ms=min((row.true_start_ms for row in found.rows), default=None),
+            last_ms=max((row.true_start_ms + row.duration_ms for row in found.rows), default=None),
             segments=len(found.rows),
             bytes=sum(row.bytes for row in found.rows),
             coming_bytes=int((bytes_per_day or 0.0) * coming_ms / rules.DAY_MS),
@@ -187,7 +187,7 @@ class Placer:
 
 
 def _refuse_garbage(connection: Connection, order: Order) -> None:
-    garbage = pins.garbage_in(connection, order)
+    garbage = touched.garbage_in(connection, order)
     if garbage is not None:
         what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
         raise OrderRefused(what, "choose an interval that does not touch it")

@@ -1,4 +1,4 @@
-"""The wall clock is set by hours and years under the running daemon: nothing goes too early, nothing stops (S7, S9, L3).
+"""The wall clock is set by years under the running daemon: nothing goes too early, nothing stops (S7, S9, L3).
 
 The clock is that of `tests.support.wallclock`; how old a file was when it went is told by this test's own clock, which
 nobody sets. The negative control believes the wall clock, and the test must notice.

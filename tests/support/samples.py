@@ -84,6 +84,7 @@ SEGMENT: Final[dict[str, Any]] = {
     "pins": [],
     "clock_epoch": 1,
     "camera_offset_ms": -3_200,
+    "clock_correction_ms": 3_600_000,
 }
 GAP: Final[dict[str, Any]] = {
     "camera": "lobby",
@@ -91,6 +92,8 @@ GAP: Final[dict[str, Any]] = {
     "end": "2026-03-01T00:00:05.000Z",
     "cause": "dropped",
     "detail": "RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer: connection reset by peer",
+    "clock_correction_ms": None,
+    "end_correction_ms": None,
 }
 STATUS: Final[dict[str, Any]] = {
     "schema": "edged.status/1",
@@ -348,6 +351,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "end": None,
                 "cause": "unauthorised",
                 "detail": "401 Unauthorized",
+                "clock_correction_ms": None,
+                "end_correction_ms": None,
             },
         ],
     },

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.answers import Severity, Tail
-from storage.catalog import alarms, boots, coverage, facts, gaps, holes, pace, queries, runs, volumes
+from storage.catalog import alarms, boots, coverage, facts, gaps, holes, listing, pace, queries, runs, volumes
 from storage.catalog.migrations import migrate
 from storage.catalog.rows import camera_row, segment_by_id, segment_by_seq
 from storage.catalog.runs import Life, Point
@@ -69,7 +69,7 @@ class Book:
 
     def gaps(self) -> list[tuple[float, float | None, str]]:
         """Seconds since WALL, and the cause."""
-        found = queries.gaps(self.db, "lobby", None, None, None, 1000)
+        found = listing.gaps(self.db, "lobby", None, None, None, 1000)
         return [(_s(gap.start), None if gap.end is None else _s(gap.end), gap.cause.value) for gap in found]
 
     def coverage(self, until: float) -> tuple[int, int, int]:
@@ -605,10 +605,10 @@ def fill(book: Book, cameras: tuple[str, ...], count: int) -> None:
 
 def test_pages_join_to_the_whole_list(book: Book) -> None:
     fill(book, ("lobby", "door"), 12)
-    whole = queries.segments(book.db, None, None, None, None, 1000)
+    whole = listing.segments(book.db, None, None, None, None, 1000)
     assert [(one.camera, one.seq) for one in whole] == [(c, n) for c in ("door", "lobby") for n in range(1, 13)]
     paged: list[Segment] = []
-    while page := queries.segments(book.db, None, None, None, paged[-1] if paged else None, 5):
+    while page := listing.segments(book.db, None, None, None, paged[-1] if paged else None, 5):
         assert len(page) <= 5
         paged += page
     assert paged == whole
@@ -619,10 +619,10 @@ def test_gaps_come_in_pages_too(book: Book) -> None:
     for number in range(20):
         cause = GapCause.STALLED if number % 2 else GapCause.DROPPED
         book.gap(at(number + 1), cause, at(number + 1))
-    whole = queries.gaps(book.db, None, None, None, None, 1000)
+    whole = listing.gaps(book.db, None, None, None, None, 1000)
     assert len(whole) == 21
     paged: list[Gap] = []
-    while page := queries.gaps(book.db, "lobby", None, None, paged[-1] if paged else None, 4):
+    while page := listing.gaps(book.db, "lobby", None, None, paged[-1] if paged else None, 4):
         paged += page
     assert paged == whole
     assert all(left.end == right.start for left, right in pairwise(whole))
@@ -637,7 +637,7 @@ def test_an_interval_finds_what_touches_it(
 ) -> None:
     fill(book, ("lobby",), 3)
     start_ms, end_ms = (None if second is None else WALL + round(second * 1000) for second in (start, end))
-    assert [one.seq for one in queries.segments(book.db, "lobby", start_ms, end_ms, None, 1000)] == found
+    assert [one.seq for one in listing.segments(book.db, "lobby", start_ms, end_ms, None, 1000)] == found
 
 
 def test_usage_comes_from_counters(book: Book) -> None:
