@@ -44,6 +44,8 @@ class Measurements:
     """Those that last."""
     pin_troubles: Mapping[str, str] = field(default_factory=dict)
     """By pin: what of it is not on the disk as it should be."""
+    pins_unread: Mapping[str, str] = field(default_factory=dict)
+    """By volume: why its pins cannot be read, so that nothing is destroyed there."""
     doubts: tuple[Doubt, ...] = ()
     """Boots before which the box may have been off for longer than is proven."""
     steadiness: dict[str, Steadiness] = field(default_factory=dict)
@@ -75,6 +77,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         doubts=store.boots.doubts(),
         pins=tuple(store.pins.standing()),
         pin_troubles=store.pins.troubles,
+        pins_unread=store.pins.unread,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
         paces=store.pacer.look(usage),
         covered_ms={

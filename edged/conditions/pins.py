@@ -28,6 +28,10 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     for pin_id, words in seen.measured.pin_troubles.items():
         text = f"Pin {pin_id} is not on the disk as it should be: {words}"
         yield f"pin.unfiled:{pin_id}", Trouble(Severity.WARNING, text, "Check the disk; edged goes on trying")
+    for volume, words in seen.measured.pins_unread.items():
+        text = f"The pins on a volume cannot be read, and nothing is destroyed there, whatever its ceiling: {words}"
+        action = "Check the disk, and what was put into its .pins; edged goes on trying"
+        yield f"pin.unread:{volume}", Trouble(Severity.CRITICAL, text, action)
 
 
 def of(standing: Standing) -> Iterator[tuple[str, Trouble]]:

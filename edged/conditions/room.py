@@ -22,6 +22,11 @@ NAMED: Final = 16
 OF_THE_BOX: Final = frozenset({GapCause.DISK_FULL, GapCause.FLOOR_PROTECT, GapCause.IO_ERROR})
 """Why cameras are not recorded through no fault of theirs."""
 _OF_VOLUMES: Final = ("storage.full:", "storage.away:")
+_AGAINST: Final[Mapping[GapCause | None, str]] = {
+    GapCause.DISK_FULL: "Remove what others keep there, or add space",
+    GapCause.IO_ERROR: "Check the disk (`journalctl -k`, `smartctl -a`) and what `edgectl alarms` says of destroying",
+}
+"""What helps depends on what is in the way."""
 _FIGURES: Final = "`edgectl retention` shows the figures"
 
 
@@ -50,8 +55,8 @@ def _full(status: VolumeStatus) -> Trouble:
     named = ", ".join(status.stopped[:NAMED])
     more = f" and {len(status.stopped) - NAMED} more" if len(status.stopped) > NAMED else ""
     who = f". Not recorded until there is room: {named}{more}" if status.stopped else ""
-    text = f"Volume {status.path} is full and nothing on it may be destroyed yet: {status.reason}{who}"
-    return Trouble(Severity.CRITICAL, text, "Add space or lower what is recorded")
+    text = f"Volume {status.path} is full: {status.reason}{who}"
+    return Trouble(Severity.CRITICAL, text, _AGAINST.get(status.cause, "Add space or lower what is recorded"))
 
 
 def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -61,12 +66,14 @@ def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     if in_s is not None and in_s <= WARN_S:
         severity = Severity.CRITICAL if in_s <= CRITICAL_S else Severity.WARNING
         within = "three days" if in_s <= CRITICAL_S else "two weeks"
-        text = (
-            f"Floors will not be met: within {within} the volumes are full of footage that must still be kept, and "
-            "recording stops"
-        )
+        overwrites = seen.config.policy().overwrite
+        then = "the oldest of it is destroyed before its time" if overwrites else "recording stops"
+        full = "full of footage that must still be kept"
+        text = f"Floors will not be met: within {within} the volumes are {full}, and {then}"
+        if any(status.cause is GapCause.FLOOR_PROTECT and status.stopped for status in seen.measured.volumes):
+            text = f"Floors are not met: the volumes are {full}, and cameras have stopped"
         if foresight.others:
-            text += f". It would not, were it not for what others keep on {', '.join(foresight.others)}"
+            text += f". They would be, were it not for what others keep on {', '.join(foresight.others)}"
         action = f"Add space, or lower bit rates; {_FIGURES}"
         yield "retention.floor-at-risk", Trouble(severity, text, action, PATIENCE_S)
     elif not foresight.fits:

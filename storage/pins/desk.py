@@ -60,6 +60,7 @@ class Pins:
         self._filing = threading.Lock()
         """Whoever places, reads or clears away. A sweep waits for it, a commit never does."""
         self._taken_in: dict[str, Volume] = {}
+        self._unread: dict[str, str] = {}
         self._covered = database.read(pins.cameras)
         self._ceilings_at_ms: int | None = None
         self._linkers = ThreadPoolExecutor(LINKING_MAX, "pin-links")
@@ -69,6 +70,12 @@ class Pins:
     def troubles(self) -> Mapping[str, str]:
         """By pin: what cannot be read, written or removed on a volume."""
         return dict(self._files.troubles)
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """By volume that is there: why its pins cannot be read. Nothing is destroyed on it until they can."""
+        present = self._box.present()
+        return {volume: words for volume, words in self._unread.copy().items() if volume in present}
 
     # --- for people ---------------------------------------------------------------------------------------------
 
@@ -236,8 +243,12 @@ class Pins:
             self._files.take_in(volume)
             self._files.work_off(volume)
         except OSError as error:
-            log.warning("nothing is destroyed on %s until its pins can be read: %s", volume.path, error)
+            words = f"{volume.path}: {error.strerror or error}"
+            if self._unread.get(volume.id) != words:
+                log.warning("nothing is destroyed until its pins can be read: %s", words)
+            self._unread[volume.id] = words
             return False
+        self._unread.pop(volume.id, None)
         self._covered = self._database.read(pins.cameras)
         self._taken_in[volume.id] = volume
         return True

@@ -554,8 +554,10 @@ def test_nothing_is_destroyed_on_a_volume_whose_pins_cannot_be_read(
         patched.setattr("storage.pins.links.pin_ids", broken)
         assert sweep(office) == 0
         assert office.store.recover().garbage == 0
+        assert office.store.pins.unread == {office.store.volumes()[0].id: f"{office.disk}: Input/output error"}
     assert old.path.exists()
     assert sweep(office) == 1
+    assert office.store.pins.unread == {}
 
 
 def test_what_a_pin_held_on_a_volume_that_is_gone_for_good_is_forgotten_in_its_time(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from edged.measure import Measurements
 from storage.answers import CameraUsage, Severity, VolumeState, VolumeStatus
 from storage.model import Bounds, GapCause
 from storage.ring.pacer import Paces
+from storage.volumes.pool import WHY_FULL
 from tests.unit.test_views import CONFIG, DAY_S, GB, NOW, VOLUME, frames, overview, segment, usage
 
 WHOLE: Final = replace(VOLUME, limit_bytes=100 * GB, free_bytes=100 * GB, total_bytes=100 * GB)
@@ -144,3 +145,34 @@ def test_the_bounds_of_the_two_alarms() -> None:
     for in_s, severity in ((WARN_S + 1, None), (WARN_S, Severity.WARNING), (CRITICAL_S, Severity.CRITICAL)):
         found = dict(room.troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
         assert [trouble.severity for trouble in found.values()] == ([severity] if severity else [])
+
+
+def test_what_is_told_of_a_full_volume_says_what_is_in_the_way_and_what_helps() -> None:
+    for cause, says, helps in (
+        (GapCause.FLOOR_PROTECT, "must still be kept", "Add space"),
+        (GapCause.DISK_FULL, "others have taken the space", "Remove what others keep there"),
+        (GapCause.IO_ERROR, "does not let older ones be removed", "Check the disk"),
+    ):
+        full = replace(WHOLE, state=VolumeState.FULL, reason=WHY_FULL[cause], cause=cause)
+        alarm = standing(measured(GB, 0, full))["storage.full:v-new"]
+        assert says in alarm.text
+        assert "may be destroyed" not in alarm.text, "it may, where the disk does not let it"
+        assert alarm.action.startswith(helps)
+
+
+def test_floors_that_are_not_met_any_more_are_not_foretold() -> None:
+    held = 100 * GB
+    full = replace(
+        WHOLE, state=VolumeState.FULL, ring_bytes=held, free_bytes=0, cause=GapCause.FLOOR_PROTECT, stopped=("lobby",)
+    )
+    found = standing(measured(11 * GB, held / GB / 11, full))
+    assert set(found) == {"storage.full:v-new", "retention.floor-at-risk"}
+    assert "within" not in found["retention.floor-at-risk"].text
+    assert "have stopped" in found["retention.floor-at-risk"].text
+
+
+def test_where_floors_give_way_nobody_is_told_that_recording_stops() -> None:
+    overwriting = CONFIG.model_copy(update={"retention": CONFIG.retention.model_copy(update={"on_full": "overwrite"})})
+    text = standing(measured(11 * GB), config=overwriting)["retention.floor-at-risk"].text
+    assert "recording stops" not in text
+    assert "destroyed before its time" in text
