@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edged.conditions import pins as conditions
+from edged.measure import Measurements
 from storage.answers import Severity
 from storage.catalog.acts import Person
 from storage.catalog.runs import Point
@@ -29,6 +30,7 @@ from storage.pins.words import (
     Standing,
     VolumeCost,
 )
+from tests.unit.test_views import NOW, overview
 
 LIMITS: Final = Limits(180 * rules.DAY_MS, 30.0)
 NOW_MS: Final = 1_772_000_000_000
@@ -220,3 +222,11 @@ def test_a_pin_that_was_found_is_told_until_somebody_approves_it() -> None:
     keys = [key for key, _ in conditions.of(standing(PinState.PROVISIONAL, rules.PROVISIONAL_MS, adopted=True))]
     assert keys == ["pin.adopted:P-20260301-7F3K"]
     assert list(conditions.of(standing(PinState.APPROVED, 30 * rules.DAY_MS, adopted=True))) == []
+
+
+def test_a_volume_whose_pins_cannot_be_read_is_told() -> None:
+    """Nothing there is destroyed, and so no ceiling kept."""
+    measured = Measurements(NOW, pins_unread={"v-1": "/srv/edged: Input/output error"})
+    ((key, trouble),) = conditions.troubles(overview(measured))
+    assert (key, trouble.severity) == ("pin.unread:v-1", Severity.CRITICAL)
+    assert "/srv/edged: Input/output error" in trouble.text
