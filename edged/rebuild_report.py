@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from edged.documents.rebuild import Rebuild
 from storage.repair.rebuild import RebuildReport
+
+_ONE_OR_MANY: Final = {
+    "leaves": ("leaf put back", "leaves put back"),
+    "directories": ("directory compared", "directories compared"),
+    "adopted": ("file adopted", "files adopted"),
+    "quarantined": ("file set aside", "files set aside"),
+    "missing": ("file missing", "files missing"),
+    "gaps": ("gap that was recorded", "gaps that were recorded"),
+    "unread": ("leaf not understood", "leaves not understood"),
+}
+
+
+def counted(report: Rebuild | RebuildReport) -> str:
+    """What came of it, in words."""
+    counts = {field: getattr(report, field) for field in _ONE_OR_MANY}
+    told = [f"{count} {_ONE_OR_MANY[field][count != 1]}" for field, count in counts.items() if count]
+    return ", ".join(told) or "nothing was missing"
 
 
 def document(report: RebuildReport, aside: str | None, took_s: float, *, daemon: bool) -> Rebuild:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from edged import exits
+from edged.rebuild_report import counted
 from edged.tasks import Loops
 from storage.errors import DatabaseCorrupt
 from storage.store import Store
@@ -44,7 +45,8 @@ class Rebuilder:
         loop = asyncio.get_running_loop()
         report = await loop.run_in_executor(self._thread, self._store.books.rebuild)
         if report.volumes or report.left:
-            log.info("gone through: %s", report)
+            left = "".join(f"; left: {why}" for why in report.left)
+            log.info("the volumes were gone through: %s%s", counted(report), left)
 
 
 def end(error: DatabaseCorrupt) -> None:

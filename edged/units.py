@@ -117,6 +117,11 @@ def format_size(size: int) -> str:
     return f"{value:.{digits}f} {unit}"
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 segment", "2 segments": of nouns that take an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def shown(text: str) -> str:
     """A wrong value as a message may repeat it: quoted, on one line, cut short."""
     return quoted(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")

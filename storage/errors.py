@@ -76,5 +76,9 @@ class UnknownId(OrderRefused):
     """Nothing has this id, or not any more."""
 
 
+class OrderWrong(OrderRefused):
+    """What nothing that is stored could make right: it was asked for wrongly."""
+
+
 class SamePerson(OrderRefused):
     """It takes two persons, and this is the first one again."""

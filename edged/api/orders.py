@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from edged import exits
 from edged.api.base import Refusal
-from storage.errors import OrderRefused, RetryError, SamePerson, UnknownId
+from storage.errors import OrderRefused, OrderWrong, RetryError, SamePerson, UnknownId
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ async def carried_out(work: Callable[[], T]) -> T:
     """What `work` answers; Refusal with the words of whatever refused it."""
     try:
         return await asyncio.to_thread(work)
-    except UnknownId as error:
+    except (UnknownId, OrderWrong) as error:
         raise Refusal(error.what, error.action, exits.USAGE, status=404) from None
     except SamePerson as error:
         raise Refusal(error.what, error.action, exits.NOT_ALLOWED, status=403) from None

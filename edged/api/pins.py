@@ -21,7 +21,7 @@ from edged.queries import instant
 from edged.views import optional_timestamp, timestamp
 from storage.acts import Act, Arguments, Deed, Person
 from storage.clock import Clock
-from storage.errors import OrderRefused
+from storage.errors import OrderWrong
 from storage.pins.rules import TEXT_MAX
 from storage.pins.words import Cost, Ground, Interval, Order, Standing
 from storage.store import Store
@@ -141,7 +141,7 @@ def _ms(name: str, text: str) -> int:
 
 def _reason(text: str) -> str:
     if not text.strip() or len(text) > TEXT_MAX or not text.isprintable():
-        raise OrderRefused(f"the reason is not one line of 1 to {TEXT_MAX} characters", "say why in a few words")
+        raise OrderWrong(f"the reason is not one line of 1 to {TEXT_MAX} characters", "say why in a few words")
     return text
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import click
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from edged import units
 from edged.cli.address import Address
-from edged.cli.cells import clean, local, table, text
+from edged.cli.cells import clean, local, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import pins as documents
 
 
-@click.command()
+@click.command(short_help="Do what another person asked for, or show what waits.")
 @click.argument("id", metavar="[ID]", required=False)
 @json_option
 @address_given
@@ -27,6 +28,8 @@ def approve(address: Address, *, id: str | None, as_json: bool) -> None:  # noqa
         word = id.strip().upper()
         if not word.replace("-", "").isalnum() or not word.isascii():
             raise click.UsageError(f"{units.shown(id)} is no act: edgectl approve")
+        if word.startswith("P-"):
+            raise click.UsageError(f"{word} is a pin: edgectl pin approve {word}")
         document = checked(documents.Approve, session.daemon.post(f"/v1/acts/{word}/approve"))
     session.print(document, lambda: screen(document, session))
 
@@ -35,16 +38,14 @@ def screen(document: documents.Approve, session: Session) -> RenderableType:
     done = [Text(f"Done: {clean(document.done.sentence)}")] if document.done is not None else []
     if not document.acts:
         return Group(*done, *([] if done else [Text("Nothing waits for a second person.")]))
-    waiting = table("Act", "What", "Asked by", "Asked", "Waits until", folds=(1,))
-    for act in document.acts:
-        waiting.add_row(
-            text(act.id, "bold"),
-            text(act.sentence),
-            text(act.asked_by),
-            local(act.asked, session.zone),
-            local(act.until, session.zone),
-        )
-    return Group(*done, waiting)
+    return Group(*done, *(_waiting(act, session) for act in document.acts))
+
+
+def _waiting(act: documents.Act, session: Session) -> RenderableType:
+    asked, until = local(act.asked, session.zone), local(act.until, session.zone)
+    who = text(f"asked for by {act.asked_by} {asked}, waits until {until}", "dim")
+    heading = Text(act.id, style="bold").append(f"  {clean(act.sentence)}", style="not bold")
+    return Group(heading, Padding(who, (0, 0, 0, 2)))
 
 
 def next_step(act: documents.Act) -> Text:

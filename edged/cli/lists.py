@@ -159,12 +159,13 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
     ]
     notes += [
         text(
-            f"{line.camera}: {line.segments} segments destroyed below the floor since {local(line.since, zone)}",
+            f"{line.camera}: {units.counted(line.segments, 'segment')} destroyed below the floor since "
+            f"{local(line.since, zone)}",
             "bold red",
         )
         for line in document.broken
     ]
-    notes += [text(f"At the present rates {what} in {span(in_s)}.", style) for what, in_s, style in _coming(document)]
+    notes += [text(words, style) for words, style in _coming(document)]
     swept = f", last sweep {local(document.last_sweep, zone)}" if document.last_sweep else ""
     return Group(
         made,
@@ -172,20 +173,19 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
         "",
         volumes(document.volumes),
         "",
-        f"{document.destroyed} segments destroyed since the start{swept}",
+        f"{units.counted(document.destroyed, 'segment')} destroyed since the start{swept}",
     )
 
 
-def _coming(document: documents.Retention) -> Iterator[tuple[str, float, str]]:
-    """What lies ahead; volumes are filled together."""
-    for volume in document.volumes:
-        if volume.floor_at_risk_in_s is not None:
-            yield "floors will stop recording", volume.floor_at_risk_in_s, "bold yellow"
-            return
-    for volume in document.volumes:
-        if volume.full_in_s:
-            yield "the volumes will be full", volume.full_in_s, ""
-            return
+def _coming(document: documents.Retention) -> Iterator[tuple[str, str]]:
+    """What lies ahead, and its style; volumes are filled together."""
+    risks = [volume.floor_at_risk_in_s for volume in document.volumes if volume.floor_at_risk_in_s is not None]
+    if risks and risks[0] <= 0:
+        yield "There is no room left, and nothing may go yet.", "bold red"
+    elif risks:
+        yield f"At the present rates floors will stop recording in {span(risks[0])}.", "bold yellow"
+    elif full := next((volume.full_in_s for volume in document.volumes if volume.full_in_s), None):
+        yield f"At the present rates the volumes will be full in {span(full)}.", ""
 
 
 def explanation(document: ring.Explanation) -> RenderableType:
@@ -248,9 +248,7 @@ def config_check(document: documents.ConfigCheck) -> RenderableType:
             ]
     last = Text(f"{clean(document.file)}: ", no_wrap=True, overflow="ignore")
     last.append("valid" if document.ok else "not valid", style="green" if document.ok else "bold red")
-    last.append(f" ({_count(len(document.problems), 'problem')}, {_count(len(document.warnings), 'warning')})")
+    last.append(
+        f" ({units.counted(len(document.problems), 'problem')}, {units.counted(len(document.warnings), 'warning')})"
+    )
     return Group(*parts, last)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,6 +6,7 @@ are what a shell expects of them; none of them is a traceback.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -15,7 +16,7 @@ from typing import Final
 
 import click
 
-from edged import exits
+from edged import exits, units
 from edged.cli.address import Address
 from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN
@@ -58,6 +59,16 @@ class LateVerbs(click.Group):
         module = importlib.import_module(f"edged.cli.{VERBS[cmd_name]}")
         found = getattr(module, cmd_name)
         return found if isinstance(found, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A typing mistake is told what it may have been meant for."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            ctx.fail(f"there is no verb {units.shown(args[0])}{hint}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LateVerbs, context_settings={"help_option_names": ["-h", "--help"]})

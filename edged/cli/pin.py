@@ -25,6 +25,8 @@ GROUNDS: Final[dict[str, Literal["law", "investigation", "internal"]]] = {
     "investigation": "investigation",
     "internal": "internal",
 }
+HEADROOM_TOLD_S: Final = 8_640
+"""A tenth of a day."""
 
 
 @click.group()
@@ -32,7 +34,7 @@ def pin() -> None:
     """Keep footage out of the ring as evidence (證據保存)."""
 
 
-@pin.command()
+@pin.command(short_help="Pin footage: held at once, until it is approved or lapses.")
 @click.option("--camera", "cameras", metavar="ID", multiple=True, required=True, help="Whose; more than once for more.")
 @click.option("--from", "start", metavar="TIME", required=True, help="From then on.")
 @click.option("--to", "end", metavar="TIME", required=True, help="Until then; at most 24 h ahead, as +1h.")
@@ -105,10 +107,10 @@ def list_pins(address: Address, *, ended: bool, as_json: bool) -> None:
     """What is pinned, by whom, for how long, and what it takes."""
     session = Session(address.daemon(), as_json)
     document = session.read(documents.PinList, "/v1/pins", ended=1 if ended else None)
-    session.print(document, lambda: listing(document, session))
+    session.print(document, lambda: listing(document, session, ended=ended))
 
 
-@pin.command()
+@pin.command(short_help="Approve a pin that another person placed.")
 @click.argument("id", metavar="ID")
 @json_option
 @address_given
@@ -136,7 +138,7 @@ def extend(address: Address, *, id: str, until: str, reason: str, as_json: bool)
     session.print(document, lambda: next_step(document.act))
 
 
-@pin.command()
+@pin.command(short_help="Ask for a pin to end; another person approves it.")
 @click.argument("id", metavar="ID")
 @click.option("--reason", metavar="TEXT", required=True, help="Why it is needed no longer.")
 @json_option
@@ -195,11 +197,18 @@ def cost(document: documents.PinAdd, ground: str, session: Session) -> Renderabl
         taken.add_row(
             text(volume.path), units.format_size(volume.new_bytes), units.format_size(volume.pinned_bytes), part
         )
-    days = "unknown: no rate was measured yet" if told.headroom_s is None else f"{told.headroom_s / 86_400:.1f} days"
-    words = Text(f"{told.segments} segments, {units.format_size(told.bytes)}. It costs {days} of headroom.")
+    words = Text(f"{told.segments} segments, {units.format_size(told.bytes)}. It costs {_headroom(told.headroom_s)}.")
     if ground == "internal":
         words.append("\nAn internal pin holds no segment beyond its ceiling.")
     return Group(held, "", taken, "", words)
+
+
+def _headroom(seconds: float | None) -> str:
+    if seconds is None:
+        return "headroom that nobody knows yet: no rate was measured"
+    if 0 < seconds < HEADROOM_TOLD_S:
+        return "less than 0.1 days of headroom"
+    return f"{seconds / 86_400:.1f} days of headroom"
 
 
 def _placed(document: documents.PinAdd, session: Session) -> RenderableType:
@@ -212,10 +221,10 @@ def _placed(document: documents.PinAdd, session: Session) -> RenderableType:
     )
 
 
-def listing(document: documents.PinList, session: Session) -> RenderableType:
+def listing(document: documents.PinList, session: Session, *, ended: bool) -> RenderableType:
     """A block for each."""
     if not document.pins:
-        return Text("Nothing is pinned.")
+        return Text("No pin has ended." if ended else "Nothing is pinned.")
     return Group(*(_pin(one, session) for one in document.pins))
 
 

@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from edged import exits, rebuild_report
+from edged import exits, rebuild_report, units
 from edged.cli import printing
 from edged.cli.address import Address
 from edged.cli.cells import clean, span
@@ -27,7 +27,7 @@ UMASK: Final = 0o027
 _PHASES: Final = {"leaves": "leaves of the ledger", "files": "directories"}
 
 
-@click.command()
+@click.command(short_help="Make the catalog anew from what lies on the volumes.")
 @click.option("--fresh", is_flag=True, help="Set the present database aside first. Only while edged is stopped.")
 @json_option
 @address_given
@@ -90,23 +90,17 @@ def _made_anew(
 
 def screen(document: Rebuild) -> RenderableType:
     """What came back, and what did not."""
-    counted = {
-        "leaves put back": document.leaves,
-        "directories compared": document.directories,
-        "files adopted": document.adopted,
-        "set aside": document.quarantined,
-        "files missing": document.missing,
-        "gaps that were recorded": document.gaps,
-        "leaves not understood": document.unread,
-    }
-    said = Text(", ".join(f"{count} {what}" for what, count in counted.items() if count) or "nothing was missing")
+    said = Text(rebuild_report.counted(document))
+    if document.missing:
+        said.append("\nmissing files are named by: edgectl fsck", style="yellow")
     for why in document.left:
         said.append(f"\nleft: {clean(why)}", style="yellow")
     if document.aside:
         said.append(f"\nThe earlier database lies in {clean(document.aside)}")
     verdict = "complete" if document.complete else "not complete"
     said.append(f"\n{verdict}", style="green" if document.complete else "bold red")
-    said.append(f": {len(document.volumes)} volumes, in {span(document.took_s)}", style="not bold default")
+    volumes = units.counted(len(document.volumes), "volume")
+    said.append(f": {volumes}, in {span(document.took_s)}", style="not bold default")
     return said
 
 

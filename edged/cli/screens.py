@@ -115,10 +115,16 @@ def volumes(listed: list[documents.Volume], tongue: Language = "en") -> Table:
             styled(volume.state, tongue),
             str(volume.segments),
             units.format_size(volume.ring_bytes),
-            units.format_size(volume.limit_bytes),
-            units.format_size(volume.free_bytes),
+            *room(volume),
         )
     return made
+
+
+def room(volume: documents.Volume) -> tuple[str, str]:
+    """Limit and free space: of a disk that is not there nobody knows."""
+    if not volume.total_bytes:
+        return "–", "–"
+    return units.format_size(volume.limit_bytes), units.format_size(volume.free_bytes)
 
 
 def _volumes(document: documents.Status, tongue: Language) -> list[RenderableType]:

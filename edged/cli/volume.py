@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +14,10 @@ from rich.text import Text
 from edged import exits, units
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import clean, styled, table, text
+from edged.cli.cells import clean, local, styled, table, text
 from edged.cli.client import CallError
 from edged.cli.options import address_given, json_option
+from edged.cli.screens import room
 from edged.cli.session import Session, checked
 from edged.documents import volumes as documents
 from edged.documents.base import Document
@@ -28,7 +30,7 @@ def volume() -> None:
     """The disks for footage (錄影硬碟)."""
 
 
-@volume.command("list")
+@volume.command("list", short_help="Each volume, how full it is, and which one is next.")
 @json_option
 @address_given
 def list_(address: Address, *, as_json: bool) -> None:
@@ -56,7 +58,7 @@ def init(address: Address, path: str, *, as_json: bool) -> None:
     printing.answer(document, lambda: said(words, document.next), as_json=as_json)
 
 
-@volume.command()
+@volume.command(short_help="Record nothing new on VOLUME.")
 @click.argument("name", metavar="VOLUME")
 @click.option("--undo", is_flag=True, help="Use a retired one again.")
 @json_option
@@ -69,7 +71,7 @@ def retire(address: Address, name: str, *, undo: bool, as_json: bool) -> None:
     printing.answer(document, lambda: said(f"{clean(document.path)} {state}.", document.next), as_json=as_json)
 
 
-@volume.command()
+@volume.command(short_help="Use an empty disk in place of one that is gone for good.")
 @click.argument("path")
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it goes into the journal.")
 @json_option
@@ -78,7 +80,8 @@ def replace(address: Address, path: str, *, reason: str, as_json: bool) -> None:
     """The disk that belongs at PATH is gone for good: the empty one that is mounted there takes its place."""
     wanted = documents.ReplaceAsked(path=str(Path(path).absolute()), reason=reason)
     document = ask(address, "replace", wanted, documents.VolumeReplace)
-    printing.answer(document, lambda: loss(document), as_json=as_json)
+    session = Session(address.daemon(), as_json)
+    session.print(document, lambda: loss(document, session.zone))
 
 
 def ask(address: Address, verb: str, wanted: Document, model: type[Doc]) -> Doc:
@@ -127,7 +130,8 @@ def listing(document: documents.VolumeList) -> RenderableType:
             styled(one.state),
             Text("←", style="bold green") if one.takes_next else Text(""),
             str(one.segments),
-            *(units.format_size(size) for size in (one.ring_bytes, one.limit_bytes, one.free_bytes)),
+            units.format_size(one.ring_bytes),
+            *room(one),
         )
     return Group(made, *(_about(one) for one in document.volumes))
 
@@ -139,10 +143,11 @@ def _about(one: documents.Listed) -> RenderableType:
     return Padding(line, (0, 0, 0, 2))
 
 
-def loss(document: documents.VolumeReplace) -> RenderableType:
+def loss(document: documents.VolumeReplace, zone: tzinfo) -> RenderableType:
     parts = [f"{clean(document.path)}: volume {document.lost} is gone for good, with {document.segments} segments."]
     if document.below_floor:
-        between = f", recorded between {document.first} and {document.last}" if document.first else ""
+        between = f", recorded between {local(document.first, zone)} and {local(document.last, zone)}"
+        between = between if document.first else ""
         parts.append(f"{document.below_floor} of them had to be kept{between}.")
     if document.pinned:
         parts.append(f"{document.pinned} of them were held as evidence.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edged.alarms import Trouble
 from edged.views import Overview
 from storage.answers import Severity
+from storage.catalog.mirroring import ON_PURPOSE
 
 
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -14,13 +15,13 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     rebuild = seen.measured.rebuild
     if rebuild is None:
         return
-    lies = f" The damaged one lies in {rebuild.aside}." if rebuild.aside else ""
+    lies = f". The damaged one lies in {rebuild.aside}" if rebuild.aside else ""
     if rebuild.end is None:
         what = "is being made anew from the volumes; recording goes on, and nothing is destroyed until it is done"
-        text = f"The database was lost ({rebuild.reason}) and {what}.{lies}"
+        text = f"The database was lost ({rebuild.reason}) and {what}{lies}"
         action = "Leave the volumes where they are; `edgectl rebuild` shows how far it is"
         yield "database.rebuilt", Trouble(Severity.CRITICAL, text, action)
-    else:
-        text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes.{lies}"
+    elif rebuild.reason != ON_PURPOSE:
+        text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes{lies}"
         action = "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`"
         yield "database.rebuilt", Trouble(Severity.WARNING, text, action)

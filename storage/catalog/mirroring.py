@@ -25,6 +25,10 @@ class Wanted:
     reconciled: bool
 
 
+ON_PURPOSE: Final = "a person had it set aside (edgectl rebuild --fresh)"
+"""Why a database was begun anew, where nothing was lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rebuild:
     """A database that was lost and begun anew."""

@@ -23,7 +23,7 @@ from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
-from storage.errors import OrderRefused
+from storage.errors import OrderRefused, UnknownId
 from storage.failpoints import Step, reach
 from storage.pins import rules
 from storage.pins.filing import Filing, by_volume
@@ -87,7 +87,7 @@ class Placer:
             partial(touched.found_in, camera=camera, interval=order.interval, limit=rules.SEGMENTS_MAX)
         )
         if found is None:
-            raise OrderRefused(f"there is no camera {camera}", "`edgectl cameras` lists them")
+            raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
         comes = order.interval.last_ms > self._clock.now().wall_ms
         if not found.rows and not found.recording and not comes:
             what = f"camera {camera} has no footage in this interval"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from storage.errors import OrderRefused
+from storage.errors import OrderRefused, OrderWrong
 from storage.pins.words import Cost, Ground, Limits, Order, PinState
 
 HOUR_MS: Final = 3_600_000
@@ -45,32 +45,32 @@ def protects(ground: Ground, *, past_ceiling: bool) -> bool:
 
 
 def check_order(order: Order, limits: Limits, now_wall_ms: int) -> None:
-    """OrderRefused for what no footage could make right."""
+    """OrderWrong for what no footage could make right."""
     if not order.cameras:
-        raise OrderRefused("no camera is named", "name one with --camera")
+        raise OrderWrong("no camera is named", "name one with --camera")
     if order.interval.first_ms >= order.interval.last_ms:
-        raise OrderRefused("the interval is empty", "--from must be earlier than --to")
+        raise OrderWrong("the interval is empty", "--from must be earlier than --to")
     if order.interval.last_ms > now_wall_ms + AHEAD_MAX_MS:
-        raise OrderRefused("the interval ends more than 24 h from now", "end it earlier, and place another one then")
+        raise OrderWrong("the interval ends more than 24 h from now", "end it earlier, and place another one then")
     if order.ground.crosses_ceiling and not order.reference:
         what = "article" if order.ground is Ground.LAW else "letter number"
-        raise OrderRefused(f"ground {order.ground} needs its {what}", f"write it as --ground '{order.ground}: {what}'")
+        raise OrderWrong(f"ground {order.ground} needs its {what}", f"write it as --ground '{order.ground}: {what}'")
     for name, text in (("case", order.case), ("approver", order.approver)):
         if not text:
-            raise OrderRefused(f"the {name} is not named", f"name it with --{name}")
+            raise OrderWrong(f"the {name} is not named", f"name it with --{name}")
     for name, text in (("case", order.case), ("approver", order.approver), ("reference", order.reference)):
         if len(text) > TEXT_MAX or not text.isprintable():
-            raise OrderRefused(f"the {name} is not one line of at most {TEXT_MAX} characters", "write it shorter")
+            raise OrderWrong(f"the {name} is not one line of at most {TEXT_MAX} characters", "write it shorter")
     check_span(order.span_ms, limits)
 
 
 def check_span(span_ms: int, limits: Limits, age_low_ms: int = 0) -> None:
     """How long a pin may last, counted from when it was placed, extensions included."""
     if span_ms <= age_low_ms:
-        raise OrderRefused("it would end before it begins", "choose a later --until")
+        raise OrderWrong("its end has passed already", "choose a later --until")
     if span_ms > limits.max_ms:
         what = f"it would last {span_ms / DAY_MS:.1f} days from its placing, and at most {limits.max_ms / DAY_MS:g} are"
-        raise OrderRefused(f"{what} allowed", "choose an earlier --until; [pins] max in edged.toml sets the limit")
+        raise OrderWrong(f"{what} allowed", "choose an earlier --until; [pins] max in edged.toml sets the limit")
 
 
 def check_cost(cost: Cost, limits: Limits) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from storage import opening
+from storage.catalog.mirroring import ON_PURPOSE
 from storage.clock import Clock
 from storage.repair import loss
 from storage.repair.rebuild import RebuildReport
@@ -32,7 +33,7 @@ def made_anew(
     """
     if fresh:
         with opening.locked(state):
-            loss.mark(state / opening.DATABASE_NAME, "a person had it set aside (edgectl rebuild --fresh)")
+            loss.mark(state / opening.DATABASE_NAME, ON_PURPOSE)
     store = Store.open(state=state, node=node, volumes=volumes, clock=clock)
     try:
         report = store.books.rebuild(progress, everything=True, paced=False)

@@ -55,6 +55,21 @@ def environment(**changes: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": root, "LANG": "C.UTF-8", **changes}
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("stauts", "did you mean status?"),
+        ("xyz", 'there is no verb "xyz"'),
+        ("approve P-20260301-7F3K", "edgectl pin approve P-20260301-7F3K"),
+    ],
+)
+def test_a_slip_is_told_what_was_meant(
+    daemon: Answering, typed: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(daemon, *typed.split()) == exits.USAGE
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_prints_one_document_or_a_screen(
     daemon: Answering, verb: str, capsys: pytest.CaptureFixture[str]

@@ -145,11 +145,11 @@ def test_at_a_terminal_the_cost_is_told_first_and_no_is_no(edged: Daemon) -> Non
     ("more", "code", "words"),
     [
         ([], exits.USAGE, "--yes"),
-        (["--yes", "--camera", "cellar"], exits.FAILED, "cellar"),
-        (["--yes", "--until", "181d"], exits.FAILED, "at most 180"),
-        (["--yes", "--ground", "investigation"], exits.FAILED, "letter number"),
+        (["--yes", "--camera", "cellar"], exits.USAGE, "cellar"),
+        (["--yes", "--until", "181d"], exits.USAGE, "at most 180"),
+        (["--yes", "--ground", "investigation"], exits.USAGE, "letter number"),
         (["--yes", "--ground", "curiosity"], exits.USAGE, "internal"),
-        (["--yes", "--to", "+25h"], exits.FAILED, "24 h"),
+        (["--yes", "--to", "+25h"], exits.USAGE, "24 h"),
         (["--yes", "--from", "2020-01-01", "--to", "2020-01-02"], exits.FAILED, "no footage"),
     ],
 )

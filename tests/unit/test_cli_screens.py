@@ -17,14 +17,19 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.screen import Screen
 
-from edged.cli import cells, lists, screens, volume, watch, words
-from edged.documents import ring, volumes
+from edged.cli import approve, cells, lists, pin, rebuild, screens, volume, watch, words
+from edged.cli.client import Daemon
+from edged.cli.session import Session
+from edged.documents import pins, ring, volumes
+from edged.documents import rebuild as rebuilding
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples import ALARM, DOOR, GAP, LOBBY, SAMPLES, STATUS
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 ZONE: Final = ZoneInfo("Asia/Taipei")
+SESSION: Final = Session(Daemon(Path("/nowhere")), as_json=False)
+SESSION.__dict__["zone"] = ZONE  # what it would ask the daemon for
 Kind = TypeVar("Kind", bound=Document)
 
 
@@ -65,7 +70,10 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "alarms": lambda: lists.alarms(sample(documents.Alarms), ZONE),
     "reload": lambda: lists.reload(sample(documents.Reload)),
     "volume-list": lambda: volume.listing(sample(volumes.VolumeList)),
-    "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace)),
+    "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace), ZONE),
+    "approve": lambda: approve.screen(sample(pins.Approve), SESSION),
+    "pin-list": lambda: pin.listing(sample(pins.PinList), SESSION, ended=False),
+    "rebuild": lambda: rebuild.screen(sample(rebuilding.Rebuild)),
     "config-check": lambda: lists.config_check(sample(documents.ConfigCheck)),
 }
 
@@ -241,3 +249,45 @@ def test_times_are_the_site_s() -> None:
     assert cells.local("2026-03-01T00:00:05.999Z", ZONE) == "2026-03-01 08:00:05"
     assert cells.local(None, ZONE) == ""
     assert cells.local("soon\x1b", ZONE) == "soon "
+
+
+def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:
+    away = {
+        **SAMPLES[documents.Status]["volumes"][0],
+        "state": "away",
+        "total_bytes": 0,
+        "free_bytes": 0,
+        "limit_bytes": 0,
+    }
+    line = drawn(screens.volumes([documents.Volume.model_validate(away)])).splitlines()[-1]
+    assert line.split()[-2:] == ["–", "–"]
+
+
+def test_of_one_there_is_no_plural() -> None:
+    one = sample(rebuilding.Rebuild, leaves=1, directories=1, missing=1, volumes=["v"])
+    told = drawn(rebuild.screen(one))
+    assert "1 leaf put back, 1 directory compared" in told
+    assert "1 file missing" in told
+    assert ": 1 volume, in" in told
+    assert "1 segment destroyed since" in drawn(lists.retention(sample(documents.Retention, destroyed=1), ZONE))
+
+
+def test_no_room_is_not_told_as_a_forecast() -> None:
+    volume = {**SAMPLES[documents.Retention]["volumes"][0], "floor_at_risk_in_s": 0.0}
+    told = drawn(lists.retention(sample(documents.Retention, volumes=[volume]), ZONE))
+    assert "There is no room left" in told
+    assert "in 0s" not in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.0, "0.0 days"), (10.0, "less than 0.1 days"), (276_480.0, "3.2 days")]
+)
+def test_a_little_headroom_is_not_none(seconds: float, words: str) -> None:
+    cost = SAMPLES[pins.PinAdd]["cost"] | {"headroom_s": seconds}
+    assert f"It costs {words} of headroom" in drawn(pin.cost(sample(pins.PinAdd, cost=cost), "law", SESSION))
+
+
+def test_no_pin_that_ended_is_not_no_pin() -> None:
+    none = sample(pins.PinList, pins=[])
+    assert drawn(pin.listing(none, SESSION, ended=True)) == "No pin has ended.\n"
+    assert drawn(pin.listing(none, SESSION, ended=False)) == "Nothing is pinned.\n"

@@ -15,7 +15,7 @@ from edged.measure import Measurements
 from storage.answers import Severity
 from storage.catalog.acts import Person
 from storage.catalog.runs import Point
-from storage.errors import OrderRefused
+from storage.errors import OrderRefused, OrderWrong
 from storage.layout import segment_path
 from storage.pins import links, rules, sidecar
 from storage.pins.sidecar import Sidecar
@@ -132,13 +132,13 @@ def test_headroom_is_what_all_cameras_could_have_recorded() -> None:
         ({"approver": ""}, "approver is not named"),
         ({"case": "a\nb"}, "one line"),
         ({"approver": "x" * 201}, "at most 200"),
-        ({"span_ms": 0}, "before it begins"),
+        ({"span_ms": 0}, "passed already"),
         ({"span_ms": 181 * rules.DAY_MS}, "at most 180 are allowed"),
     ],
 )
 def test_an_order_that_cannot_be_is_refused_in_words(change: dict[str, object], words: str) -> None:
     rules.check_order(ORDER, LIMITS, NOW_MS)
-    with pytest.raises(OrderRefused, match=words) as refused:
+    with pytest.raises(OrderWrong, match=words) as refused:
         rules.check_order(replace(ORDER, **change), LIMITS, NOW_MS)  # type: ignore[arg-type]
     assert refused.value.action
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from edged import devices, foresight, health, reporting, troubles, views
+from edged.conditions import database
 from edged.config import Config
 from edged.health import CameraState, Condition
 from edged.measure import Measurements
@@ -17,6 +18,7 @@ from recorder.camera import CameraView
 from recorder.messages import Connected, Stats
 from recorder.session import Phase
 from storage.answers import CameraUsage, VolumeState, VolumeStatus
+from storage.catalog.mirroring import ON_PURPOSE, Rebuild
 from storage.model import Bounds, GapCause, Moment, Segment, SegmentState
 
 DAY_S: Final = 86_400
@@ -93,6 +95,14 @@ def overview(measured: Measurements, **changes: Any) -> views.Overview:
         foresight=foresight.foretell(changes.get("config", CONFIG), measured),
     )
     return replace(known, **changes)
+
+
+@pytest.mark.parametrize(("reason", "told"), [("it was gone", True), (ON_PURPOSE, False)])
+def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool) -> None:
+    seen = overview(Measurements(NOW, rebuild=Rebuild(1, reason, "/x", 0, 0, read=True, end=(1, 0, 0))))
+    found = dict(database.troubles(seen))
+    assert bool(found) == told
+    assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"
 
 
 def held(camera: str, age_s: float, bounds: Bounds | None = None, **changes: Any) -> views.Overview:
