@@ -35,6 +35,8 @@ _LAST_MS: Final = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPO
 """Four digits of year end here. A clock that is further off still gets a name: no clock stops a recording (S7)."""
 _CAMERA_MAX_BYTES: Final = 128
 """Half of what file systems allow in a name, so that whatever is derived from a camera's id still fits."""
+_ODD: Final = re.compile(r"[\\\udc80-\udcff]")
+_ESCAPED: Final = re.compile(r"\\(?:x([89a-f][0-9a-f])|\\)")
 _SEGMENT_NAME: Final = re.compile(
     r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3})Z-(0|[1-9]\d{0,18})\.mp4(?:\.part)?", re.ASCII
 )
@@ -60,6 +62,16 @@ def is_camera(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return 0 < size <= _CAMERA_MAX_BYTES and not name.startswith(".") and not set(name) & {"/", "\0"}
+
+
+def in_words(path: PurePosixPath) -> str:
+    """A path as text that a database and a screen take, whatever bytes somebody named it with: `\\xff`, `\\\\`."""
+    return _ODD.sub(lambda found: "\\\\" if found[0] == "\\" else f"\\x{ord(found[0]) - 0xDC00:02x}", str(path))
+
+
+def from_words(text: str) -> PurePosixPath:
+    """What `in_words` told of."""
+    return PurePosixPath(_ESCAPED.sub(lambda found: chr(0xDC00 + int(found[1], 16)) if found[1] else "\\", text))
 
 
 def part_path(path: PurePosixPath) -> PurePosixPath:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from storage.catalog.ledger import Leaf
 from storage.catalog.queries import PAGE_MAX, segment_aside
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
-from storage.layout import final_name, is_aside, parse_segment_name
+from storage.layout import final_name, is_aside, is_camera, parse_segment_name
 
 UNSOUND_MAX = 20
 """Faults of the file that are named: the first says what to do."""
@@ -82,6 +82,8 @@ def claims_of(
 
 
 def _row_of(connection: sqlite3.Connection, volume: str, relative: PurePosixPath) -> SegmentRow | None:
+    if not is_camera(relative.parts[0]):
+        return None
     final = relative.with_name(final_name(relative.name))
     parsed = parse_segment_name(final.name)
     row = segment_by_seq(connection, relative.parts[0], parsed[1]) if parsed else None

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from storage.catalog.ledger import Leaf, enter
+from storage.layout import from_words, in_words
 
 FINDINGS_MAX: Final = 10_000
 """Of a volume that was wiped as many names tell the same as a million would; `edgectl fsck` finds the rest."""
@@ -61,7 +62,7 @@ def found(connection: sqlite3.Connection, finding: Finding) -> bool:
     volume = connection.execute("SELECT number FROM volumes WHERE id = ?", (finding.volume,)).fetchone()
     if volume is None:
         return False
-    key = (volume[0], str(finding.path), finding.kind)
+    key = (volume[0], in_words(finding.path), finding.kind)
     again = connection.execute(
         "UPDATE findings SET seen_ms = ? WHERE volume = ? AND path = ? AND kind = ? AND settled_ms IS NULL",
         (finding.found_ms, *key),
@@ -95,7 +96,7 @@ def settle(connection: sqlite3.Connection, finding: Finding, end: End, now_ms: i
 def _tell(connection: sqlite3.Connection, finding: Finding, now_ms: int, state: str) -> None:
     body = {
         "volume": finding.volume,
-        "path": str(finding.path),
+        "path": in_words(finding.path),
         "kind": finding.kind,
         "segment": finding.segment,
         "state": state,
@@ -114,7 +115,7 @@ def standing(connection: sqlite3.Connection, after: int, limit: int) -> list[Fin
         " WHERE f.settled_ms IS NULL AND f.id > ? ORDER BY f.id LIMIT ?",
         (after, limit),
     )
-    return [Finding(number, volume, PurePosixPath(path), *rest) for number, volume, path, *rest in rows]
+    return [Finding(number, volume, from_words(path), *rest) for number, volume, path, *rest in rows]
 
 
 def standing_at(connection: sqlite3.Connection, volume: str, path: PurePosixPath) -> list[Finding]:
@@ -122,9 +123,9 @@ def standing_at(connection: sqlite3.Connection, volume: str, path: PurePosixPath
     rows = connection.execute(
         "SELECT f.id, v.id, f.path, f.kind, f.segment, f.found_ms FROM findings f JOIN volumes v ON v.number = f.volume"
         " WHERE f.settled_ms IS NULL AND v.id = ? AND f.path = ?",
-        (volume, str(path)),
+        (volume, in_words(path)),
     )
-    return [Finding(number, name, PurePosixPath(text), *rest) for number, name, text, *rest in rows]
+    return [Finding(number, name, from_words(text), *rest) for number, name, text, *rest in rows]
 
 
 def tampered(connection: sqlite3.Connection) -> list[Tampered]:

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage.catalog import seeds
+from storage.catalog import seeds, volumes
 from storage.catalog.ledger import Leaf
-from storage.catalog.lines import Line
-from storage.catalog.restore import camera_number
+from storage.catalog.lines import BELIEVED_MAX, Line
+from storage.catalog.restore import ELSEWHERE, camera_number, fitting
 from storage.catalog.runs import Point
+from storage.layout import SEQ_LAST, is_camera
+from storage.model import GapCause
 
 SCHEMA: Final = "edged.head/1"
 EPOCHS_MAX: Final = 1000
@@ -27,6 +29,8 @@ SEQ_MARGIN: Final = 10_000
 """Numbers of a camera that are passed over: what it recorded and no volume that is here tells of, a month of it."""
 LEAF_MARGIN: Final = 1_000_000
 """Numbers of leaves that are passed over likewise: 64 cameras need three weeks for them."""
+AGES_MAX_MS: Final = 50 * 365 * 86_400_000
+"""Older than this is no box, and no footage."""
 _TABLES: Final[Mapping[str, str]] = {
     "boots": "SELECT * FROM boots",
     "paces": "SELECT * FROM paces",
@@ -83,9 +87,11 @@ def plant(connection: sqlite3.Connection, head: Head, tail: Iterable[Line], seen
     tables = head.get("tables", {}) if isinstance(head, Mapping) else {}
     for name in _TABLES:
         _insert(connection, name, tables.get(name, []))
+    _refuse_absurd(connection)
     connection.execute("UPDATE volumes SET reconciled = 0")
     for line in tail:
-        seeds.remember(connection, line)
+        with fitting(connection, line):
+            seeds.remember(connection, line)
     for camera, names in seen.items():
         number = camera_number(connection, camera, Point(0, 0, names.last_ms))
         connection.execute(
@@ -93,6 +99,23 @@ def plant(connection: sqlite3.Connection, head: Head, tail: Iterable[Line], seen
             (names.seq + 1, names.first_ms, number),
         )
     connection.execute("UPDATE cameras SET next_seq = next_seq + ?", (SEQ_MARGIN,))
+
+
+def _refuse_absurd(connection: sqlite3.Connection) -> None:
+    """ValueError where a head says what no box can have lived through: ages would rest on it (S1)."""
+    ages_ms = connection.execute("SELECT total(ran_ms) + total(off_low_ms) FROM boots").fetchone()[0]
+    if ages_ms > AGES_MAX_MS:
+        raise ValueError("by its boots the box would be older than any")
+    if connection.execute("SELECT 1 FROM paces WHERE lag_us < 0").fetchone():
+        raise ValueError("a clock would have made footage older than it is")
+    for camera, next_seq in connection.execute("SELECT id, next_seq FROM cameras"):
+        if not is_camera(camera) or next_seq > SEQ_LAST:
+            raise ValueError(f"camera {camera!r} with {next_seq} segments")
+    for (cause,) in connection.execute("SELECT cause FROM gaps"):
+        GapCause(cause)
+    for one in volumes.known(connection):
+        if not one.path.is_absolute() and str(one.path) != ELSEWHERE:
+            raise ValueError(f"volume {one.id} at {one.path}")
 
 
 def begin(
@@ -134,4 +157,6 @@ def _plain(value: Any) -> Any:
 
 
 def _raw(value: Any) -> Any:
+    if isinstance(value, int) and abs(value) > BELIEVED_MAX:
+        raise ValueError(f"{value} is no number of ours")
     return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | None"
 """What a leaf's body is made of. No floats: they have more than one spelling."""
@@ -43,13 +43,17 @@ class Leaf(StrEnum):
     """The database was lost and made anew."""
 
 
+_KINDS: Final = {kind.value: kind for kind in Leaf}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A leaf as it stands: `body` is canonical JSON (sorted keys, no blanks, UTF-8)."""
 
     number: int
     wall_ms: int
-    kind: Leaf
+    kind: str
+    """A `Leaf`, or what a later version called one: it is carried along."""
     body: str
 
 
@@ -67,4 +71,4 @@ def leaves(connection: sqlite3.Connection, after: int, limit: int) -> list[Entry
     rows = connection.execute(
         "SELECT number, wall_ms, kind, body FROM leaves WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
     )
-    return [Entry(number, wall_ms, Leaf(kind), body) for number, wall_ms, kind, body in rows]
+    return [Entry(number, wall_ms, _KINDS.get(kind, kind), body) for number, wall_ms, kind, body in rows]

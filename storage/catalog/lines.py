@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,11 @@ from storage.catalog.ledger import Entry
 
 NUMBER_MAX: Final = 1 << 62
 """Far above any leaf; what is above it would not fit into the database when a margin is added."""
+BELIEVED_MAX: Final = 1 << 61
+"""What says that a ledger goes further than this was not written by us: behind it there would be no numbers left."""
+DEPTH_MAX: Final = 16
+"""Levels of a body: ours have three, and SQLite reads no more than a thousand."""
+_KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS: Final = 253_402_300_799_999
 SUFFIX: Final = ".jsonl"
@@ -45,14 +51,28 @@ def render(entry: Entry) -> bytes:
 def parse(data: bytes) -> Line | None:
     """None for what `render` cannot have written."""
     try:
-        fields = json.loads(data)
-        number, wall_ms, kind, body = fields["n"], fields["t"], fields["k"], fields["b"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        fields = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
+        line = Line(_whole(fields["n"]), _whole(fields["t"]), fields["k"], fields["b"])
+        fits = _KIND.fullmatch(line.kind) and isinstance(line.body, dict) and _depth(line.body) <= DEPTH_MAX
+        line.text.encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (number, wall_ms))
-    if not whole or not isinstance(kind, str) or not isinstance(body, dict) or not 0 < number < NUMBER_MAX:
-        return None
-    return Line(number, wall_ms, kind, body)
+    return line if fits and line.number > 0 else None
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > NUMBER_MAX:
+        raise TypeError(value)
+    return value
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} has more than one spelling")
+
+
+def _depth(value: Any) -> int:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, below), default=0)
 
 
 def file_name(wall_ms: int) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from storage.catalog import corrections, facts, gaps, pins
@@ -20,12 +22,27 @@ from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
 from storage.catalog.runs import Life, Point
+from storage.layout import SEQ_LAST, is_aside, is_camera
 from storage.model import Bounds, GapCause, SegmentState
 
 log = logging.getLogger("edged.storage.catalog.restore")
 
 ELSEWHERE: Final = "(not met yet)"
 """Path of a volume of which only leaves tell."""
+
+
+_UNFIT: Final = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+)
+"""How it shows that a body is not what its kind says: numbers that no column holds, a list where a text should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +60,9 @@ class Place:
 
 
 def place(fields: Mapping[str, Any]) -> Place:
-    """KeyError, TypeError for what is none."""
+    """KeyError, TypeError, ValueError for what is none."""
+    if int(fields["boottime_ms"]) < 0:
+        raise ValueError("before its boot")  # footage would seem older than it is
     return Place(int(fields["boot"]), str(fields["id"]), int(fields["boottime_ms"]), int(fields["wall_ms"]))
 
 
@@ -61,6 +80,8 @@ def count_boot(connection: sqlite3.Connection, number: int, boot_id: str, ran_ms
 
 def camera_number(connection: sqlite3.Connection, camera: str, since: Point | None) -> int:
     """The camera's number; one that is not known yet is entered, as known and accounted for since `since`."""
+    if not isinstance(camera, str) or not is_camera(camera):
+        raise ValueError(f"{camera!r} is no camera")
     row = connection.execute("SELECT number FROM cameras WHERE id = ?", (camera,)).fetchone()
     if row is not None:
         return int(row[0])
@@ -111,18 +132,30 @@ def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
         there = connection.execute("SELECT wall_ms, kind, body FROM leaves WHERE number = ?", (line.number,)).fetchone()
         if there == (line.wall_ms, line.kind, line.text):
             return Applied.KNOWN
-    apply_kind = _APPLY.get(line.kind)
-    if apply_kind is not None:
-        connection.execute("SAVEPOINT leaf")
-        try:
-            apply_kind(connection, line.body, now)
-        except (KeyError, TypeError, ValueError, sqlite3.IntegrityError) as error:
-            log.warning("leaf %d (%s) cannot be applied: %r", line.number, line.kind, error)
-            connection.execute("ROLLBACK TO leaf")
-            return Applied.UNREAD
-        finally:
-            connection.execute("RELEASE leaf")
+    with fitting(connection, line) as fits:
+        _APPLY.get(line.kind, _nothing)(connection, line.body, now)
+    if not fits:
+        return Applied.UNREAD
     return Applied.DONE if entered else Applied.CLASH
+
+
+def _nothing(_: sqlite3.Connection, __: Mapping[str, Any], ___: Now) -> None:
+    """Of a kind that no table tells of."""
+
+
+@contextmanager
+def fitting(connection: sqlite3.Connection, line: Line) -> Iterator[list[Line]]:
+    """What is done with a line, or nothing of it where it cannot be ours: then the list that is given is empty."""
+    fits = [line]
+    connection.execute("SAVEPOINT leaf")
+    try:
+        yield fits
+    except _UNFIT as error:
+        log.warning("leaf %d (%s) cannot be applied: %r", line.number, line.kind, error)
+        connection.execute("ROLLBACK TO leaf")
+        fits.clear()
+    finally:
+        connection.execute("RELEASE leaf")
 
 
 def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
@@ -132,9 +165,11 @@ def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: No
 
 def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     """A row, unless its number is taken: whoever has it was recorded or adopted meanwhile."""
-    duration_ms, size = int(body["duration_ms"]), int(body["bytes"])
+    duration_ms, size, name = int(body["duration_ms"]), int(body["bytes"]), body.get("name")
+    if not 0 < int(body["seq"]) <= SEQ_LAST or (name is not None and not is_aside(PurePosixPath(name))):
+        raise ValueError(f"segment {body['seq']} under the name {name!r}")  # it would be destroyed where it leads to
     start = _dated(connection, place(body["start"]), duration_ms, now)
-    camera, name = camera_number(connection, body["camera"], start), body.get("name")
+    camera = camera_number(connection, body["camera"], start)
     bounds = Bounds(int(body["floor_s"]), int(body["ceiling_s"]))
     row = connection.execute(
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"

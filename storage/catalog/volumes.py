@@ -54,7 +54,7 @@ class Known:
     loss: Loss | None
     """None for all that are not gone for good."""
     empty: bool
-    """The catalog has nothing there, in whatever state."""
+    """The catalog has nothing there, in whatever state, and knows what lies there: after a loss nobody does yet."""
 
     @property
     def belongs(self) -> bool:
@@ -65,7 +65,8 @@ class Known:
 def known(connection: sqlite3.Connection) -> list[Known]:
     """Every volume the database has met, in that order; a handful in the life of a box."""
     rows = connection.execute(
-        "SELECT id, path, mount, retired, away, lost, NOT EXISTS (SELECT 1 FROM holdings h WHERE h.volume = v.number)"
+        "SELECT id, path, mount, retired, away, lost, (reconciled OR lost IS NOT NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM holdings h WHERE h.volume = v.number)"
         " AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.state = 'open' AND s.volume = v.number)"
         " FROM volumes v ORDER BY number"
     )
@@ -76,7 +77,13 @@ def known(connection: sqlite3.Connection) -> list[Known]:
 
 
 def _loss(text: str | None) -> Loss | None:
-    return None if text is None else Loss(**json.loads(text))
+    """ValueError, TypeError for what `lose` cannot have written."""
+    if text is None:
+        return None
+    told = json.loads(text)
+    if not isinstance(told, dict):
+        raise TypeError(told)
+    return Loss(**told)
 
 
 def come(connection: sqlite3.Connection, volume: str, path: Path, mount: str, wall_ms: int) -> None:

@@ -23,7 +23,7 @@ from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import StoreBusy
 from storage.files.idle import become_idle
-from storage.layout import aside_path
+from storage.layout import aside_path, from_words
 from storage.model import Bounds
 from storage.repair import copies
 from storage.repair.compare import FOUND, Fault, Kind, is_segment
@@ -121,7 +121,7 @@ class Checks:
         new = 0
         for fault in faults:
             if fault.kind in FOUND:
-                finding = Finding(0, fault.volume, PurePosixPath(fault.where), fault.kind, fault.segment, now_ms)
+                finding = Finding(0, fault.volume, from_words(fault.where), fault.kind, fault.segment, now_ms)
                 new += self._database.submit(partial(findings.found, finding=finding)).result()
         return new
 

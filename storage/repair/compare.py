@@ -22,6 +22,7 @@ from storage.layout import (
     QUARANTINE_SUFFIX,
     UNFINISHED,
     final_name,
+    is_camera,
     parse_segment_name,
 )
 from storage.model import SegmentState
@@ -164,7 +165,7 @@ def of_name(relative: PurePosixPath, row: Row | None, seen: Seen) -> Kind | None
     if relative.parts[0] in OUR_NAMES:
         return None
     if depth == 1:
-        return None if seen.directory and not relative.name.startswith(".") else Kind.STRANGE
+        return None if seen.directory and is_camera(relative.name) else Kind.STRANGE
     if depth == 2:
         return None if seen.directory and is_day(relative.name) else Kind.STRANGE
     if depth > 3 or not seen.regular:

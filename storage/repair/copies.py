@@ -61,7 +61,7 @@ def _first_difference(site: Site, lines: Iterator[Line], pace: Pace) -> int | No
             found = site.read(partial(ledger.leaves, after=after, limit=PAGE_MAX))
             if not found:
                 break
-            entries |= {one.number: (one.wall_ms, one.kind.value, one.body) for one in found}
+            entries |= {one.number: (one.wall_ms, one.kind, one.body) for one in found}
             after = found[-1].number
         for line in page:
             if entries.get(line.number) != (line.wall_ms, line.kind, line.text):

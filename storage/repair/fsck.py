@@ -20,7 +20,7 @@ from storage.catalog import audit, coverage
 from storage.catalog.coverage import Reader
 from storage.catalog.queries import PAGE_MAX
 from storage.files.segmentfile import read_identity
-from storage.layout import IDENTITY_NAME
+from storage.layout import IDENTITY_NAME, is_camera
 from storage.model import Bounds, SegmentState
 from storage.repair.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, is_loose
 from storage.repair.look import Disk, Looker, Pace, Stopped, fault, look_at, names, row_of, unpaced
@@ -286,7 +286,7 @@ class Fsck:
                 continue  # they are checked by what the catalog says of them
             if self._scope.camera in (None, relative.name):
                 self._name(disk, relative, None)
-                if seen.directory and not relative.name.startswith(".") and relative.name != "lost+found":
+                if seen.directory and is_camera(relative.name) and relative.name != "lost+found":
                     self._check_mode(disk, relative)
                     self._days(disk, relative)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Any, BinaryIO, Final
 
-from storage.catalog.lines import Line, file_name, merged, parse
+from storage.catalog.lines import BELIEVED_MAX, Line, file_name, merged, parse
 from storage.layout import DIR_MODE, FILE_MODE
 
 NAME: Final = ".ledger"
@@ -30,6 +30,8 @@ NEWEST: Final = 2
 """Files looked into for the last leaf: around midnight two are written."""
 TAIL_MAX: Final = 200_000
 """Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
+HEAD_AHEAD_MAX: Final = 1 << 32
+"""Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -145,13 +147,18 @@ def lines(fd: int, after: int = 0) -> Iterator[Line]:
 def last_line(fd: int) -> int:
     """Number of the last leaf that lies here; 0: none."""
     newest = _newest(fd, read_head(fd) or {})
-    return max((line.number for name in newest for line in _first(backwards(fd, name))), default=0)
+    ends = (next((line for line in backwards(fd, name) if line.number <= BELIEVED_MAX), None) for name in newest)
+    return max((line.number for line in ends if line is not None), default=0)
 
 
 def last_number(fd: int) -> int:
-    """Of the last leaf that is known of here: its line, or the head, where a line has not followed."""
-    last = (read_head(fd) or {}).get("leaf", 0)
-    return max(last if isinstance(last, int) else 0, last_line(fd))
+    """Of the last leaf that is known of here: its line, or the head's, where that line is lost.
+
+    Lines are written before the head that tells of them, so one that is far ahead of them is none of ours.
+    """
+    of_lines, of_head = last_line(fd), (read_head(fd) or {}).get("leaf", 0)
+    ahead = isinstance(of_head, int) and of_lines < of_head <= of_lines + HEAD_AHEAD_MAX
+    return of_head if ahead else of_lines
 
 
 def tail(fd: int, after: int) -> list[Line]:
@@ -195,10 +202,6 @@ def backwards(fd: int, name: str) -> Iterator[Line]:
             if len(rest) > LINE_MAX_BYTES:
                 rest = b""
         yield from _parsed([rest])
-
-
-def _first(found: Iterator[Line]) -> list[Line]:
-    return [line for line in (next(found, None),) if line is not None]
 
 
 def _lines(fd: int, name: str) -> Iterator[Line]:

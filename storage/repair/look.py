@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from storage.catalog import audit
 from storage.catalog.audit import Claimed
 from storage.catalog.coverage import Reader
-from storage.layout import PART_SUFFIX
+from storage.layout import PART_SUFFIX, in_words
 from storage.model import Sha256
 from storage.repair.compare import PINS_NAME, Fault, Kind, Row, Seen, of_name, of_row
 
@@ -156,7 +156,7 @@ def row_of(claim: Claimed) -> Row:
 def fault(disk: Disk, relative: PurePosixPath, kind: Kind, claim: Claimed | None) -> Fault:
     what, action = WORDS[kind]
     named = f"segment {claim.row.seq} of {claim.row.camera}: {what}" if claim is not None else what
-    return Fault(kind, disk.id, str(relative), named, action, None if claim is None else claim.row.id)
+    return Fault(kind, disk.id, in_words(relative), named, action, None if claim is None else claim.row.id)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,14 +22,14 @@ from storage.catalog import heads, volumes
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
 from storage.catalog.heads import Seen
-from storage.catalog.lines import Line
+from storage.catalog.lines import BELIEVED_MAX, Line
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt, WriteFailed
 from storage.files.durable import fsync_directory
 from storage.files.segmentfile import read_identity
-from storage.layout import final_name, parse_segment_name, segment_path
+from storage.layout import SEQ_LAST, final_name, is_camera, parse_segment_name, segment_path
 from storage.repair import ledgerdir
-from storage.repair.compare import OUR_NAMES
+from storage.repair.compare import OUR_NAMES, is_day
 from storage.repair.mirror import STATE_HEAD
 from storage.volumes.volume import VolumeSpec
 
@@ -219,8 +219,8 @@ def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool
         head = ledgerdir.read_head(fd, STATE_HEAD)
     finally:
         os.close(fd)
-    if head is not None and head.get("node") == node and isinstance(head.get("leaf"), int):
-        found.append(Ledger("", head, head["leaf"], lambda _: (), {}))
+    if head is not None and head.get("node") == node and _leaf(head):
+        found.append(Ledger("", head, _leaf(head), lambda _: (), {}))
     for spec in specs:
         with suppress(OSError, ValueError):
             found += _of_volume(spec.path, node, names=names)
@@ -237,11 +237,11 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
         try:
             with ledgerdir.opened(fd) as at:
                 head, last = ledgerdir.read_head(at) or {}, ledgerdir.last_number(at)
-        except FileNotFoundError:
+        except OSError:  # there is none, or something else has its name
             head, last = {}, 0
     finally:
         os.close(fd)
-    if head.get("node") not in (None, node):
+    if head.get("node") not in (None, node) or _leaf(head) > last:
         head = {}
     return [Ledger(identity.get("volume", ""), head, last, partial(_tail, path), seen)]
 
@@ -251,7 +251,7 @@ def _tail(path: Path, after: int) -> Sequence[Line]:
     try:
         with ledgerdir.opened(fd) as at:
             return ledgerdir.tail(at, after)
-    except FileNotFoundError:
+    except OSError:
         return ()
     finally:
         os.close(fd)
@@ -261,15 +261,23 @@ def _names(path: Path) -> dict[str, Seen]:
     """By camera, from the names in its first and its last directory: numbers that are in use."""
     found = {}
     for camera in sorted(path.iterdir()):
-        if camera.name in OUR_NAMES or camera.is_symlink() or not camera.is_dir():
-            continue
-        days = sorted(day for day in camera.iterdir() if day.is_dir())
-        ends = [parse_segment_name(final_name(f.name)) for day in {*days[:1], *days[-2:]} for f in day.iterdir()]
-        known = [end for end in ends if end is not None]
-        if known:
-            starts = [start for start, _ in known]
-            found[camera.name] = Seen(max(seq for _, seq in known), min(starts), max(starts))
+        if camera.name not in OUR_NAMES and is_camera(camera.name) and not camera.is_symlink():
+            with suppress(OSError):  # one that cannot be read takes no other along
+                known = list(_numbers(camera))
+                if known:
+                    starts = [start for start, _ in known]
+                    found[camera.name] = Seen(max(seq for _, seq in known), min(starts), max(starts))
     return found
+
+
+def _numbers(camera: Path) -> Iterator[tuple[int, int]]:
+    """Start and number of the files in its first day and its last two."""
+    days = sorted(day for day in camera.iterdir() if is_day(day.name) and day.is_dir() and not day.is_symlink())
+    for day in {*days[:1], *days[-2:]}:
+        for file in day.iterdir():
+            named = parse_segment_name(final_name(file.name))
+            if named is not None and named[1] <= SEQ_LAST:
+                yield named
 
 
 def _plant(database: Database, reason: str, aside: Path | None, ledgers: Sequence[Ledger], clock: Clock) -> None:
@@ -278,25 +286,33 @@ def _plant(database: Database, reason: str, aside: Path | None, ledgers: Sequenc
     known = max((ledger.last for ledger in ledgers), default=0)
     furthest = max((ledger.last for ledger in disks), default=0)
     current = [ledger.volume for ledger in disks if ledger.last == furthest]
-    head = max((ledger.head for ledger in ledgers), key=_leaf, default={})
-    tails = [ledger.tail(_leaf(head)) for ledger in disks if ledger.volume in current[:1]]
+    tail = next((ledger.tail for ledger in disks if ledger.volume in current), lambda _: ())
     seen = merged_names([ledger.seen for ledger in disks])
 
-    def plant(connection: sqlite3.Connection, whole: bool) -> None:
-        heads.plant(connection, head if whole else {}, tails[0] if tails and whole else (), seen)
+    def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:
+        heads.plant(connection, head, tail(_leaf(head)), seen)
         told = None if aside is None else str(aside)
         heads.begin(connection, reason, told, known, clock.now().wall_ms, current)
 
-    try:
-        database.submit(partial(plant, whole=True)).result(PATIENCE_S)
-    except (sqlite3.Error, KeyError, TypeError, ValueError, AttributeError):
-        log.exception("the head of the lost database cannot be used: ages begin anew, so that no floor is cut short")
-        database.submit(partial(plant, whole=False)).result(PATIENCE_S)
+    found = sorted((ledger.head for ledger in ledgers if _leaf(ledger.head)), key=_leaf, reverse=True)
+    for head in found:
+        try:
+            database.submit(partial(plant, head=head)).result(PATIENCE_S)
+        except (sqlite3.Error, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            log.error("a head of the lost database cannot be used: %r", error)  # noqa: TRY400  (the trace says nothing)
+        else:
+            return
+    if known:
+        log.warning("no head of the lost database can be used: what leaves do not tell of ages begins anew (S1)")
+    database.submit(partial(plant, head={})).result(PATIENCE_S)
 
 
 def _leaf(head: Mapping[str, Any]) -> int:
+    """Up to which leaf a head tells; 0: it is none of ours."""
     leaf = head.get("leaf")
-    return leaf if isinstance(leaf, int) and head.get("schema") == heads.SCHEMA else 0
+    if not isinstance(leaf, int) or isinstance(leaf, bool) or head.get("schema") != heads.SCHEMA:
+        return 0
+    return leaf if 0 < leaf <= BELIEVED_MAX else 0
 
 
 def merged_names(several: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:

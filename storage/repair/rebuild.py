@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from collections import Counter
@@ -29,8 +28,10 @@ from storage.catalog.lines import Line, merged
 from storage.catalog.restore import Applied, Now
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
+from storage.files.within import inside
+from storage.layout import in_words, is_camera
 from storage.repair import ledgerdir
-from storage.repair.compare import OUR_NAMES, Fault, Kind
+from storage.repair.compare import OUR_NAMES, Fault, Kind, is_day
 from storage.repair.salvage import Salvager
 from storage.volumes.volume import Volume
 
@@ -40,7 +41,6 @@ PAGE: Final = 256
 """Leaves in one transaction: 20 ms, which no commit of recording waits for longer than."""
 REST: Final = 1.0
 """Rests for as long as it worked: recording needs disk and processor more."""
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 Progress = Callable[[dict[str, Any]], None]
 Present = Callable[[], Mapping[str, Volume]]
@@ -193,7 +193,11 @@ class Rebuilder:
 
     def _walk(self, disk: Volume, count: Counter[str], left: list[str], progress: Progress) -> bool:
         """Each directory of a day against the rows that should lie there; False when it did not come to the end."""
-        cameras = self._cameras(disk)
+        try:
+            cameras = self._cameras(disk)
+        except OSError as error:
+            left.append(f"{disk.path}: {error.strerror or error}")
+            return False
         for position, (camera, days) in enumerate(sorted(cameras.items())):
             self._submit(partial(_make_known, camera=camera, life=self._life))
             wanted = self._database.read(partial(mirroring.days_of, camera=camera))
@@ -217,9 +221,9 @@ class Rebuilder:
         found: dict[str, set[str]] = {camera: set() for camera in self._database.read(mirroring.cameras)}
         with disk.held() as fd, os.scandir(fd) as entries:
             names = [e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name not in OUR_NAMES]
-        for name in names:
-            with os.scandir(disk.path / name) as days:
-                own = {d.name for d in days if d.is_dir(follow_symlinks=False) and _DAY.fullmatch(d.name)}
+        for name in filter(is_camera, names):
+            with disk.held() as fd, inside(fd, PurePosixPath(name)) as camera, os.scandir(camera) as days:
+                own = {d.name for d in days if d.is_dir(follow_symlinks=False) and is_day(d.name)}
             if own or name in found:
                 found.setdefault(name, set()).update(own)
         return found
@@ -231,11 +235,16 @@ class Rebuilder:
             for claim in self._database.read(partial(audit.rows_of_day, volume=disk.id, directory=day))
         }
         sizes: dict[str, int] = {}
-        with suppress(FileNotFoundError), os.scandir(disk.path / day) as entries:
+        with (
+            suppress(FileNotFoundError),
+            disk.held() as fd,
+            inside(fd, day) as directory,
+            os.scandir(directory) as entries,
+        ):
             sizes = {e.name: e.stat(follow_symlinks=False).st_size for e in entries if e.is_file(follow_symlinks=False)}
         disk.verify()
         faults = [
-            Fault(kind, disk.id, str(day / name), what, "", rows[name].id)
+            Fault(kind, disk.id, in_words(day / name), what, "", rows[name].id)
             for name, kind, what in differences({name: row.bytes for name, row in rows.items()}, sizes)
         ]
         if faults:

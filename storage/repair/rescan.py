@@ -19,7 +19,8 @@ from storage.catalog import audit
 from storage.catalog.coverage import Reader
 from storage.catalog.findings import Rescan
 from storage.catalog.queries import PAGE_MAX
-from storage.repair.compare import OUR_NAMES, Kind
+from storage.layout import is_camera
+from storage.repair.compare import OUR_NAMES, Kind, is_day
 from storage.repair.look import Disk, Looker, look_at, names
 
 ROWS_PASS_S: Final = 12 * 3600
@@ -100,11 +101,11 @@ class Round:
             for camera, seen in names(disk, PurePosixPath(".")):
                 if camera.name in OUR_NAMES or f"{volume}/{camera}0" <= after:
                     continue
-                if not seen.directory or camera.name.startswith("."):
+                if not seen.directory or not is_camera(camera.name):
                     self._judge(disk, camera, False)
                     continue
                 for day, inner in names(disk, camera):
-                    if not inner.directory:
+                    if not inner.directory or not is_day(day.name):
                         self._judge(disk, day, False)
                     elif (name := f"{volume}/{day}") > after:
                         yield name, disk, day

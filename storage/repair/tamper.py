@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import PurePosixPath
 
-from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, parse_segment_name, segment_path
+from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
 from storage.repair.compare import OUR_NAMES, PINS_NAME, is_day
 
 
@@ -63,7 +63,7 @@ def aim(relative: PurePosixPath) -> PurePosixPath:
         return relative
     camera, _, name = relative.name.partition("_")
     parsed = parse_segment_name(name.removesuffix(QUARANTINE_SUFFIX))
-    if not camera or parsed is None:
+    if not is_camera(camera) or parsed is None:
         return relative
     return segment_path(camera, *parsed).with_name(name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from storage.layout import (
     aside_path,
     final_name,
+    from_words,
+    in_words,
     is_aside,
     is_camera,
     parse_segment_name,
@@ -56,6 +59,13 @@ def test_what_is_set_aside_is_known_by_its_name() -> None:
     strange = [path, PurePosixPath("../x", aside_path(path).name), PurePosixPath("/etc", aside_path(path).name)]
     strange += [aside_path(path.with_name("x.mp4")), PurePosixPath("lobby", aside_path(path).name)]
     assert not any(is_aside(name) for name in strange)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9).filter(lambda name: not {0, 0x2F} & set(name)), min_size=1))
+def test_any_name_in_words(names: list[bytes]) -> None:
+    path = PurePosixPath(*map(os.fsdecode, names))
+    in_words(path).encode()
+    assert from_words(in_words(path)) == path
 
 
 @given(st.integers(0, LAST_MS), st.integers(0, LAST_MS))
