@@ -15,7 +15,7 @@ from storage.answers import CameraUsage, Coverage, VolumeStatus
 from storage.boots import Doubt
 from storage.catalog.mirroring import Rebuild
 from storage.model import Moment, Segment
-from storage.pins.words import Standing
+from storage.pins.words import Left
 from storage.retention import Policy
 from storage.ring.pacer import Paces
 from storage.ring.ring import RingView
@@ -40,7 +40,7 @@ class Measurements:
     """Bounds as they hold now, ceilings that wait, floors that were broken."""
     short: frozenset[str] = frozenset()
     """Cameras of which something within their configured floor was recorded and is gone."""
-    pins: tuple[Standing, ...] = ()
+    pins: tuple[Left, ...] = ()
     """Those that last."""
     pin_troubles: Mapping[str, str] = field(default_factory=dict)
     """By pin: what of it is not on the disk as it should be."""
@@ -75,7 +75,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         coverage={camera: store.coverage(camera, now.wall_ms - DAY_MS, now.wall_ms) for camera in configured},
         oldest=oldest,
         doubts=store.boots.doubts(),
-        pins=tuple(store.pins.standing()),
+        pins=tuple(store.pins.lasting()),
         pin_troubles=store.pins.troubles,
         pins_unread=store.pins.unread,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
@@ -115,6 +115,8 @@ def _is_short(store: Store, usage: CameraUsage, floor_ms: int, now: Moment) -> b
     Two witnesses: the age by running time, and what the catalog remembers of destroyed footage. A young camera, one
     that was long unreachable, or a clock that was wrong is no shortage.
     """
+    if usage.lost:
+        return True
     if usage.oldest is None or usage.oldest_age_ms is None or usage.oldest_age_ms >= floor_ms:
         return False
     start_ms, end_ms = now.wall_ms - floor_ms, usage.oldest.wall_ms

@@ -9,7 +9,7 @@ from edged.alarms import Trouble
 from edged.views import Overview
 from storage.answers import Severity
 from storage.pins.rules import DAY_MS, HOUR_MS
-from storage.pins.words import PinState, Standing
+from storage.pins.words import Left, PinState
 
 ENDING: Final = (
     (DAY_MS, Severity.CRITICAL, "a day"),
@@ -34,7 +34,7 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         yield f"pin.unread:{volume}", Trouble(Severity.CRITICAL, text, action)
 
 
-def of(standing: Standing) -> Iterator[tuple[str, Trouble]]:
+def of(standing: Left) -> Iterator[tuple[str, Trouble]]:
     pin = standing.pin
     waits = pin.state is PinState.PROVISIONAL
     if waits and pin.adopted:

@@ -30,7 +30,7 @@ from storage.model import Bounds, Closing
 from storage.pins import rules
 from storage.pins.filing import Filing
 from storage.pins.placing import Box, Placer
-from storage.pins.words import Cost, Limits, Order, Pin, PinState, Standing
+from storage.pins.words import Cost, Left, Limits, Order, Pin, PinState, Standing
 from storage.retention import effective
 from storage.volumes.volume import Volume
 
@@ -152,6 +152,10 @@ class Pins:
         """One that lasts; UnknownId."""
         return self._standing([self._database.read(lambda db: self._lasting(db, pin_id))])[0]
 
+    def lasting(self) -> list[Left]:
+        """Those that last, and how long. Looked at every few seconds, so nothing is read of what they hold."""
+        return self._database.read(lambda db: self._left(db, pins.lasting(db)))
+
     def standing(self) -> list[Standing]:
         """Those that last, as they are now."""
         return self._standing(self._database.read(pins.lasting))
@@ -267,7 +271,7 @@ class Pins:
                     log.warning("pins on %s are seen to later: %s", volume.path, error)
 
     def _lapse(self) -> None:
-        over = [standing.pin for standing in self.standing() if standing.left_ms <= 0]
+        over = [one.pin for one in self.lasting() if one.left_ms <= 0]
         for pin in over:
             log.warning("pin %s has ended: %s", pin.id, _why(pin))
             self._database.submit(partial(self._end, pin_id=pin.id)).result()
@@ -322,16 +326,21 @@ class Pins:
     def _left_ms(self, connection: Connection, pin: Pin) -> int:
         return _left_ms(pin, self._history(connection))
 
-    def _standing(self, found: Sequence[Pin]) -> list[Standing]:
-        def query(connection: Connection) -> list[Standing]:
-            now_ms, ages = self._clock.now().wall_ms, self._history(connection)
-            answers = []
-            for pin in found:
-                age_ms, left_ms = _age_ms(pin, ages), _left_ms(pin, ages)
-                answers.append(Standing(pin, age_ms, left_ms, now_ms + left_ms, *pins.totals(connection, pin.number)))
-            return answers
+    def _left(self, connection: Connection, found: Sequence[Pin]) -> list[Left]:
+        now_ms, ages = self._clock.now().wall_ms, self._history(connection)
+        lefts = [(pin, _age_ms(pin, ages), _left_ms(pin, ages)) for pin in found]
+        return [Left(pin, age_ms, left_ms, now_ms + left_ms) for pin, age_ms, left_ms in lefts]
 
-        return self._database.read(query) if found else []
+    def _standing(self, found: Sequence[Pin]) -> list[Standing]:
+        """Pin by pin: one alone may hold ten thousand segments, and a long read keeps the WAL from beginning anew."""
+        lefts = self._database.read(lambda db: self._left(db, found))
+        return [
+            Standing(
+                *(one.pin, one.age_ms, one.left_ms, one.until_ms),
+                *self._database.read(partial(pins.totals, pin=one.pin.number)),
+            )
+            for one in lefts
+        ]
 
 
 def _age_ms(pin: Pin, ages: History) -> int:

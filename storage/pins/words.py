@@ -87,8 +87,8 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A pin as it is now."""
+class Left:
+    """How long a pin goes on."""
 
     pin: Pin
     age_ms: int
@@ -97,6 +97,12 @@ class Standing:
     """Running time until it ends, or lapses for want of an approval, at the least; 0 when it has ended."""
     until_ms: int
     """The same as wall time, if the box runs on and nobody sets its clock: an estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(Left):
+    """A pin as it is now, with what it holds."""
+
     segments: int
     bytes: int
     volumes: tuple[str, ...]

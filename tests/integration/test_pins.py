@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from edged.measure import measure
 from storage import failpoints, retention
 from storage.acts import Person
 from storage.answers import VolumeState
@@ -581,6 +582,22 @@ def test_what_a_pin_held_on_a_volume_that_is_gone_for_good_is_forgotten_in_its_t
     assert VolumeState.LOST not in {status.state for status in office.store.volumes()}
     assert rows(office, "SELECT pin FROM pinned UNION ALL SELECT pin FROM pin_volumes") == []
     office.store.close()
+
+
+def test_what_pins_hold_is_not_read_every_few_seconds(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S12, L4: a thousand pins may hold millions of segments; a sweep and a measurement ask only when they end."""
+    pin_id = place(office, order(office.segment("lobby"))).pin.id
+
+    def counted(*_: Any, **__: Any) -> None:
+        raise AssertionError("all of it was counted")
+
+    monkeypatch.setattr("storage.catalog.pins.totals", counted)
+    sweep(office)
+    measured = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
+    assert [(one.pin.id, one.left_ms) for one in measured.pins] == [(pin_id, rules.PROVISIONAL_MS)]
+    office.clock.tick(rules.PROVISIONAL_MS)
+    sweep(office)
+    assert office.store.pins.lasting() == []
 
 
 def test_reported_spans_leave_out_what_only_a_pin_keeps(office: Office) -> None:
