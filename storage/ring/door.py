@@ -53,6 +53,7 @@ class Door:
         self._ballast = ballast
         self._turn = threading.Lock()
         self._priorities: Mapping[str, int] | None = None
+        self._last: Mapping[str, Pace] = {}
         self._ruling = NOBODY
 
     def look(self, priorities: Mapping[str, int]) -> Outlook:
@@ -95,7 +96,8 @@ class Door:
 
     def _paces(self) -> tuple[list[Pace], dict[str, list[_Begun]]]:
         """All cameras of this run, and what each has in progress."""
-        seen = self._database.read(partial(paces, run=self._life.run))
+        seen = expected(self._database.read(partial(paces, run=self._life.run)), self._last)
+        self._last = {pace.camera: pace for pace in seen}
         now_ms = self._clock.now().boottime_ms
         return seen, {pace.camera: _begun(pace, now_ms) for pace in seen}
 
@@ -163,6 +165,21 @@ class Door:
             return False
         spec, space = spaces[status.id]
         return bytes_needed(space, spec, status.ring_bytes, headroom_bytes) > 0
+
+
+def expected(seen: Sequence[Pace], last: Mapping[str, Pace]) -> list[Pace]:
+    """A camera of which nothing is there records as it did before, and one that never did like the largest of them.
+
+    Otherwise a camera that was stopped for so long that all of its footage is gone would seem to need no room: all
+    would start on a full disk, be stopped by what they record, and start again.
+    """
+    largest = max(seen, key=lambda pace: pace.bytes, default=None)
+    found = []
+    for pace in seen:
+        like = pace if pace.bytes else last.get(pace.camera, pace)
+        like = like if like.bytes or largest is None else largest
+        found.append(replace(pace, bytes=like.bytes, usual_ms=like.usual_ms))
+    return found
 
 
 def room_of(status: VolumeStatus, spec: VolumeSpec, space: Space, begun: Sequence[_Begun]) -> Room:

@@ -12,6 +12,7 @@ import pytest
 from storage.answers import VolumeStatus
 from storage.model import Bounds, Segment
 from storage.retention import Policy
+from storage.ring.admission import Applicant, demand
 from storage.ring.ballast import Ballast
 from storage.volumes.volume import VolumeSpec
 from tests.support.office import BOUNDS, DEADLINE_S, Office
@@ -139,3 +140,23 @@ def test_no_footage_goes_for_a_ballast_on_another_disk(tmp_path: Path, monkeypat
         assert (report.destroyed, report.blocked) == (0, ())
         assert all(segment.path.exists() for segment in recorded)
         office.store.close()
+
+
+# --- who waits ---------------------------------------------------------------------------------------------------
+
+
+def test_a_camera_whose_footage_is_gone_still_needs_room(tmp_path: Path) -> None:
+    """Found on a full disk: with nothing left, all seemed to need nothing, started, and were stopped again."""
+    office = Office(tmp_path)
+    office.enrol("lobby")
+    office.enrol("gate")
+    size = office.segment("lobby").bytes
+    (volume,) = office.store._pool.opened
+    door = office.store.door
+    door.look({"lobby": 1, "gate": 0})
+    needed = door.headroom(volume)
+    assert needed == demand([Applicant("lobby", 1, size), Applicant("gate", 0, size)], anybody_stopped=False)
+    office.clock.tick(400_000)
+    assert office.store.sweep(lambda: Policy({"lobby": BOUNDS})).destroyed == 1
+    assert door.headroom(volume) == needed
+    office.store.close()
