@@ -65,9 +65,10 @@ def remove(connection: sqlite3.Connection, gap: GapRow) -> None:
 
 
 def end_gap(connection: sqlite3.Connection, gap: GapRow, end: Point) -> None:
-    """The gap lasted until `end`. One that lasted no time at all did not happen."""
+    """The gap lasted until `end`. One that lasted no time at all did not happen; a clock set forward in it did."""
     if end <= gap.start:
         remove(connection, gap)
+        bridge(connection, gap.camera_number, gap.start, end, gap.cause, "")
         return
     connection.execute(
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?",

@@ -657,6 +657,17 @@ def test_coverage_adds_up(office: Office) -> None:
     assert (answer.known_since_ms, answer.gaps) == (begin, 2)
 
 
+def test_a_clock_set_forward_in_a_gap_that_came_to_nothing_is_told(office: Office) -> None:
+    """S9: a camera dropped its stream and was back in the same millisecond."""
+    begin = office.clock.wall_ms
+    office.segment("lobby", 5)
+    office.store.begin_gap("lobby", None, GapCause.DROPPED, "").result(DEADLINE_S)
+    office.clock.step_wall(3_600_000)
+    office.segment("lobby", 5)
+    answer = office.store.coverage("lobby", begin, office.clock.wall_ms)
+    assert (answer.covered_ms, answer.explained_ms, answer.unexplained_ms) == (4000, 3_600_000, 0)
+
+
 class Cut(BaseException):
     """The daemon dies here."""
 
