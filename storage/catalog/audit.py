@@ -6,10 +6,12 @@ Functions over a read-only connection, in pages of at most 1000 rows, but for `r
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
+from storage.catalog.coverage import Reader
 from storage.catalog.ledger import Leaf
 from storage.catalog.queries import PAGE_MAX, segment_aside
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
@@ -92,15 +94,30 @@ def _row_of(connection: sqlite3.Connection, volume: str, relative: PurePosixPath
     return segment_aside(connection, volume, relative) if is_aside(relative) else None
 
 
-def rows_of_day(connection: sqlite3.Connection, volume: str, directory: PurePosixPath) -> list[Claimed]:
-    """Committed segments whose files lie in a camera's directory of one day."""
+def rows_of_day(read: Reader, volume: str, directory: PurePosixPath) -> Iterator[SegmentRow]:
+    """Committed segments whose files lie in a camera's directory of one day: of 2 s each, 43,200 of them."""
+    after = (-1, 0)
+    while page := read(partial(_page_of_day, directory=directory, after=after)):
+        yield from (row for row in page if row.volume == volume and row.relative.parent == directory)
+        after = (page[-1].start.wall_ms, page[-1].id)
+
+
+def _page_of_day(connection: sqlite3.Connection, directory: PurePosixPath, after: tuple[int, int]) -> list[SegmentRow]:
+    """By start, from the one after `after` on."""
     rows = connection.execute(
-        SEGMENT_SQL + "WHERE c.id = ? AND s.state = 'committed' AND s.start_wall_ms >= unixepoch(?) * 1000"
-        " AND s.start_wall_ms < (unixepoch(?) + 86400) * 1000 LIMIT ?",
-        (directory.parts[0], directory.name, directory.name, PAGE_MAX),
-    ).fetchall()
-    found = [row for row in map(segment_row, rows) if row.volume == volume and row.relative.parent == directory]
-    return [_with_pins(connection, row) for row in found]
+        SEGMENT_SQL + "WHERE s.camera = (SELECT number FROM cameras WHERE id = :camera) AND s.state = 'committed'"  # noqa: S608
+        " AND s.start_wall_ms >= max(unixepoch(:day) * 1000, :at)"
+        " AND s.start_wall_ms < (unixepoch(:day) + 86400) * 1000"
+        " AND (s.start_wall_ms, s.id) > (:at, :id) ORDER BY s.start_wall_ms, s.id LIMIT :limit",
+        {
+            "camera": directory.parts[0],
+            "day": directory.name,
+            "at": after[0],
+            "id": after[1],
+            "limit": PAGE_MAX,
+        },
+    )
+    return [segment_row(row) for row in rows]
 
 
 def _with_pins(connection: sqlite3.Connection, row: SegmentRow) -> Claimed:

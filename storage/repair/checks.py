@@ -94,10 +94,7 @@ class Checks:
 
     def _day(self, disk: Disk, day: PurePosixPath) -> int:
         """Everything in a directory, and everything that should be."""
-        should = {
-            claim.row.relative
-            for claim in self._database.read(partial(audit.rows_of_day, volume=disk.id, directory=day))
-        }
+        should = {row.relative for row in audit.rows_of_day(self._database.read, disk.id, day)}
         there = {relative for relative, _ in names(disk, day)}
         return sum(self._name(disk, relative, deep=False) for relative in sorted(should | there))
 

@@ -230,10 +230,7 @@ class Rebuilder:
 
     def _day(self, disk: Volume, day: PurePosixPath, count: Counter[str], left: list[str]) -> bool:
         """One directory: what is missing or of another size is a finding, what has no row gets one."""
-        rows = {
-            claim.row.relative.name: claim.row
-            for claim in self._database.read(partial(audit.rows_of_day, volume=disk.id, directory=day))
-        }
+        rows = {row.relative.name: (row.bytes, row.id) for row in audit.rows_of_day(self._database.read, disk.id, day)}
         sizes: dict[str, int] = {}
         with (
             suppress(FileNotFoundError),
@@ -244,8 +241,8 @@ class Rebuilder:
             sizes = {e.name: e.stat(follow_symlinks=False).st_size for e in entries if e.is_file(follow_symlinks=False)}
         disk.verify()
         faults = [
-            Fault(kind, disk.id, in_words(day / name), what, "", rows[name].id)
-            for name, kind, what in differences({name: row.bytes for name, row in rows.items()}, sizes)
+            Fault(kind, disk.id, in_words(day / name), what, "", rows[name][1])
+            for name, kind, what in differences({name: size for name, (size, _) in rows.items()}, sizes)
         ]
         if faults:
             count["missing"] += len(faults)

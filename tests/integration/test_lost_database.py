@@ -11,11 +11,12 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
+from storage.catalog import audit
 from storage.errors import DatabaseCorrupt, StoreError
 from storage.model import Bounds, GapCause
 from storage.repair import ledgerdir
@@ -339,6 +340,26 @@ def test_a_row_whose_file_is_gone_stays_and_is_a_finding(office: Office) -> None
     office.start()
     assert office.store.books.rebuild().missing == 1
     assert [segment.seq for segment in office.store.segments("door", None, None)][-1] == kept.seq
+
+
+def test_a_day_of_more_segments_than_a_page_is_compared_whole(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2 s each there are 43,200 in a day; and a clock that was set back gives several one time."""
+    monkeypatch.setattr(audit, "PAGE_MAX", 2)
+    office.enrol("door")
+    made = []
+    for _ in range(4):
+        wall_ms = office.clock.wall_ms
+        made += [office.segment("door"), office.segment("door")]
+        office.clock.step_wall(wall_ms - office.clock.wall_ms)
+    day = made[0].path.relative_to(office.disk).parent
+    found = list(audit.rows_of_day(office.store._database.read, made[0].volume, PurePosixPath(day)))
+    assert sorted(row.seq for row in found) == [segment.seq for segment in made]
+    office.store.close()
+    for segment in made[2:]:
+        segment.path.unlink()
+    gone(office.state / "edged.db")
+    office.start()
+    assert office.store.books.rebuild().missing == 6
 
 
 def test_files_without_a_leaf_are_opened(office: Office) -> None:
