@@ -9,6 +9,8 @@ from storage.answers import AlarmRow, Severity
 
 ALARMS_MAX: Final = 1000
 """More conditions than a site of 64 cameras has names for; a page for a person, not a history."""
+CLEARED_MAX: Final = 500
+"""Conditions that hold no longer and are remembered: names of pins, devices and volumes come and go for years."""
 FLAP_MS: Final = 3_600_000
 """A condition that comes back within an hour is flapping: the same occurrence, counted once more."""
 
@@ -39,7 +41,14 @@ def clear_alarm(connection: sqlite3.Connection, key: str, now_ms: int) -> bool:
     cursor = connection.execute(
         "UPDATE alarms SET raised = 0, cleared_ms = ? WHERE key = ? AND raised = 1", (now_ms, key)
     )
-    return cursor.rowcount > 0
+    if cursor.rowcount == 0:
+        return False
+    connection.execute(
+        "DELETE FROM alarms WHERE raised = 0 AND key <> ? AND key NOT IN"
+        " (SELECT key FROM alarms WHERE raised = 0 ORDER BY cleared_ms DESC LIMIT ?)",
+        (key, CLEARED_MAX),
+    )
+    return True
 
 
 def alarms(connection: sqlite3.Connection) -> list[AlarmRow]:

@@ -677,3 +677,15 @@ def test_alarms_rise_once_and_count(book: Book) -> None:
     alarms.raise_alarm(book.db, "disk.full", Severity.WARNING, "81 %", "clean", late)
     (again,) = (one for one in alarms.alarms(book.db) if one.key == "disk.full")
     assert (again.since_ms, again.count) == (late, 1)
+
+
+def test_alarms_of_what_is_gone_do_not_pile_up(book: Book) -> None:
+    """S12: pins, devices and volumes have names of their own, for years."""
+    for number in range(alarms.CLEARED_MAX + 50):
+        alarms.raise_alarm(book.db, f"pin.ending:{number}", Severity.INFO, "it ends", "", number)
+        if number:
+            assert alarms.clear_alarm(book.db, f"pin.ending:{number}", number)
+    kept = alarms.alarms(book.db)
+    assert [alarm.key for alarm in kept if alarm.raised] == ["pin.ending:0"], "one that stands is never forgotten"
+    assert len(kept) == alarms.CLEARED_MAX + 1
+    assert kept[1].key == f"pin.ending:{alarms.CLEARED_MAX + 49}"
