@@ -49,7 +49,7 @@ def _sentences(one: Explained, now_ms: int, zone: ZoneInfo) -> list[str]:
     if one.pins:
         said.append(f"It is held by {', '.join(one.pins)}.")
     elif one.span is not None and one.fate in _KEPT and not (one.decision and one.decision.destroy):
-        said.append(_when(one, one.span, now_ms, zone))
+        said.append(_retired(one.span, now_ms, zone) if one.retired else _when(one, one.span, now_ms, zone))
     for later in one.shortened:
         ceiling, at = in_words(later.ceiling_s * 1000), site_time(now_ms + later.left_ms, zone)
         said.append(f"Its ceiling was shortened to {ceiling}; that holds from {at} on, if the box runs on.")
@@ -63,6 +63,8 @@ def _first(segment: str, one: Explained, zone: ZoneInfo) -> str:
     if one.stone is not None:
         age = "" if one.stone.age_ms is None else f", {in_words(one.stone.age_ms)} old"
         return f"{segment} was destroyed at {site_time(one.stone.wall_ms, zone)}{age}: {why}."
+    if one.fate is Fate.LOST:
+        return f"{segment} is gone with its volume, which was replaced."
     if one.decision is None:
         return f"{segment} is being destroyed: {why}. Its file goes as soon as its disk lets it."
     if one.fate is Fate.OPEN:
@@ -70,6 +72,11 @@ def _first(segment: str, one: Explained, zone: ZoneInfo) -> str:
     if one.decision.reason is Reason.PINNED and not one.pins:
         return f"{segment} stays: it was pinned as evidence, and its links are not away yet."
     return one.decision.sentence()
+
+
+def _retired(span: Span, now_ms: int, zone: ZoneInfo) -> str:
+    latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
+    return f"Its volume is retired, so no space is needed there: it goes in {latest}."
 
 
 def _when(one: Explained, span: Span, now_ms: int, zone: ZoneInfo) -> str:

@@ -96,7 +96,8 @@ def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     for status in seen.measured.volumes:
         if status.state is VolumeState.AWAY:
             text = f"Volume {status.path} cannot be used: {status.reason}"
-            yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, "Check its disk, cable and mount")
+            action = f"Check its disk, cable and mount; if it is gone for good: edgectl volume replace {status.path}"
+            yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, action)
 
 
 def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:

@@ -100,6 +100,8 @@ class CameraUsage:
     newest: Moment | None
     bytes_per_day: float | None
     """At the rate of its latest segments; None while nothing was recorded."""
+    lost: bool = False
+    """Something that must still be kept went with a volume that is gone for good."""
 
 
 @dataclass(frozen=True, slots=True)

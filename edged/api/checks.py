@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from edged import checks, exits
 from edged.api.base import Progress, Refusal, asked, follow
 from edged.documents import checks as documents
 from edged.site import Site
-from storage.errors import StoreBusy
+from storage.errors import StoreBusy, UnknownId
 from storage.repair.look import Stopped
 from storage.store import Store
 
@@ -22,9 +21,6 @@ from storage.store import Store
 def routes(site: Site, store: Store) -> Sequence[web.RouteDef]:
     async def fsck(request: web.Request) -> web.StreamResponse:
         wanted = await asked(request, documents.FsckAsked)
-        known = await asyncio.to_thread(store.usage)
-        if wanted.camera is not None and wanted.camera not in {usage.camera for usage in known}:
-            raise Refusal(f"there is no camera {wanted.camera}", "`edgectl cameras` lists them", exits.USAGE)
         return await follow(request, partial(_fsck, site, store, wanted))
 
     return [web.post("/v1/fsck", fsck)]
@@ -46,5 +42,7 @@ def _fsck(
             return own.submit(run).result()
     except StoreBusy as busy:
         raise Refusal(busy.what, busy.action, exits.TRY_LATER) from None
+    except UnknownId as unknown:
+        raise Refusal(unknown.what, unknown.action, exits.USAGE) from None
     except Stopped:
         raise Refusal("edged is stopping", "check again once it runs", exits.TRY_LATER) from None

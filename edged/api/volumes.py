@@ -53,8 +53,8 @@ def routes(site: Site, store: Store) -> Sequence[web.RouteDef]:
         wanted = await asked(request, documents.ReplaceAsked)
         path = absolute(wanted.path)
         spec = volumes.spec_of(site.config, path)
-        log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason)
         done = await act(lambda: store.disks.replace(path, spec))
+        log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason)
         await look(site)
         return answer(volumes.replaced(done, path))
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -26,7 +27,7 @@ SHOWN_EVERY_S: Final = 0.2
 """A line of progress changes so often at most."""
 
 
-@click.command()
+@click.command(short_help="Check every promise that can be checked by looking.")
 @click.option(
     "--level",
     type=click.Choice(["presence", "size", "hash"]),
@@ -40,7 +41,8 @@ SHOWN_EVERY_S: Final = 0.2
 @address_given
 def fsck(address: Address, *, level: documents.Level, camera: str | None, volume: str | None, as_json: bool) -> int:
     """Check every promise that can be checked by looking; ends with 1 if one is broken."""
-    wanted = documents.FsckAsked(level=level, camera=camera, volume=volume)
+    place = str(Path(volume).absolute()) if volume and "/" in volume else volume
+    wanted = documents.FsckAsked(level=level, camera=camera, volume=place)
     show = Bar() if sys.stderr.isatty() else _nothing
     try:
         body = address.daemon().follow("/v1/fsck", wanted.model_dump_json().encode(), show)
@@ -63,7 +65,7 @@ def alone(
     from edged import config as configuration
     from edged.cli.owner import become_owner
     from storage.clock import SystemClock
-    from storage.errors import StateLocked, StoreError
+    from storage.errors import StateLocked, StoreError, UnknownId
     from storage.repair import offline
     from storage.repair.fsck import Fsck
 
@@ -82,7 +84,8 @@ def alone(
     except StateLocked as error:  # it runs, and its socket does not answer
         raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
     except StoreError as error:
-        raise CallError(error.what, error.action, exits.FAILED) from None
+        code = exits.USAGE if isinstance(error, UnknownId) else exits.FAILED
+        raise CallError(error.what, error.action, code) from None
     return checks.document(report, wanted, volumes, daemon=False)
 
 

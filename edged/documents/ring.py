@@ -27,7 +27,7 @@ class BrokenFloor(Document):
 class Explanation(Document):
     schema_: Literal["edged.explanation/1"] = Field(default="edged.explanation/1", alias="schema")
     segment: str
-    state: str = Field(description="recording, committed, quarantined, garbage or destroyed")
+    state: str = Field(description="recording, committed, quarantined, garbage, destroyed or lost")
     decision: Literal["keep", "destroy"]
     reason: str
     sentence: str

@@ -60,6 +60,7 @@ def usage(
                 oldest_age_ms=old.low_ms if old else None,
                 newest=_newest_end(connection, number),
                 bytes_per_day=_bytes_per_day(connection, number),
+                lost=_is_lost(connection, number, (floors_s or {}).get(name, 0), since),
             )
         )
     return answers
@@ -81,6 +82,26 @@ def _oldest_of(
         heads += _pinned_since(connection, group, since(max(floor_s, group[2]) * 1000))
     committed = [row for row in heads if row.sha256 is not None]
     return min(committed, key=lambda row: row.start, default=None)
+
+
+def _is_lost(
+    connection: sqlite3.Connection, camera: int, floor_s: int, since: Callable[[int], tuple[int, int]]
+) -> bool:
+    """Whether something within its floor went with a volume; two index look-ups for each group of it."""
+    groups = connection.execute(
+        "SELECT volume, camera, floor_s, ceiling_s FROM holdings WHERE camera = ?"
+        " AND volume IN (SELECT number FROM volumes WHERE lost IS NOT NULL)",
+        (camera,),
+    ).fetchall()
+    return any(
+        connection.execute(
+            "SELECT 1 FROM segments s WHERE s.volume = ? AND s.camera = ? AND s.floor_s = ? AND s.ceiling_s = ?"  # noqa: S608
+            f" AND {held} AND (s.boot, s.start_boottime_ms) >= (?, ?) LIMIT 1",
+            (*group, *since(max(floor_s, group[2]) * 1000)),
+        ).fetchone()
+        for group in groups
+        for held in (_HELD, "s.pins > 0")
+    )
 
 
 def _pinned_since(

@@ -16,9 +16,10 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from storage.ages import History
-from storage.catalog import audit, coverage
+from storage.catalog import audit, coverage, volumes
 from storage.catalog.coverage import Reader
 from storage.catalog.queries import PAGE_MAX
+from storage.errors import UnknownId
 from storage.files.segmentfile import read_identity
 from storage.layout import IDENTITY_NAME, is_camera
 from storage.model import Bounds, SegmentState
@@ -125,7 +126,8 @@ class Fsck:
         self._began = time.monotonic()
 
     def run(self) -> Report:
-        """All checks, the quick ones first. Raises Stopped."""
+        """All checks, the quick ones first. Raises Stopped; UnknownId where what is to be looked at does not exist."""
+        self._refuse_unknown()
         if self._scope.whole:
             for check in (self._database, self._leaves, self._counters):
                 self._take(check())
@@ -140,6 +142,14 @@ class Fsck:
         self._report.read_bytes = self._looker.read_bytes
         self._report.took_s = time.monotonic() - self._began
         return self._report
+
+    def _refuse_unknown(self) -> None:
+        """A slip must not be told that all is well."""
+        camera, volume = self._scope.camera, self._scope.volume
+        if camera is not None and camera not in {name for name, _, _ in self._site.read(audit.cameras)}:
+            raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
+        if volume is not None and not any(volume in (one.id, str(one.path)) for one in self._site.read(volumes.known)):
+            raise UnknownId(f"there is no volume {volume}", "`edgectl volume list` shows those there are")
 
     def _take(self, faults: Iterator[Fault]) -> None:
         for found in faults:

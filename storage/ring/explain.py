@@ -24,6 +24,8 @@ class Fate(StrEnum):
     SET_ASIDE = "quarantined"
     GARBAGE = "garbage"
     DESTROYED = "destroyed"
+    LOST = "lost"
+    """With its volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Explained:
     pins: tuple[str, ...] = ()
     away: bool = False
     """Its volume is not there: nothing on it goes until it is back."""
+    retired: bool = False
+    """No space is needed of its volume."""
     overwrite: bool = False
     """It may go below its floor where nothing else may."""
     shortened: tuple[Later, ...] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from storage.catalog import destroying, facts, pins
+from storage.catalog import destroying, facts, pins, volumes
 from storage.catalog.database import Database
 from storage.catalog.destroying import Breach
 from storage.catalog.rows import SegmentRow
@@ -62,8 +62,11 @@ class Ring:
         row = self._database.read(partial(destroying.any_by_seq, camera=camera, seq=seq))
         if row is None:
             return self._database.read(partial(_gone, camera=camera, seq=seq))
+        home = next(one for one in self._database.read(volumes.known) if one.id == row.volume)
+        if home.loss is not None:
+            return Explained(row.camera, row.seq, Fate.LOST)
         away = row.volume not in self._pool.present()
-        return self._database.read(partial(self._explain, row=row, policy=policy, away=away))
+        return self._database.read(partial(self._explain, row=row, policy=policy, away=away, retired=home.retired))
 
     def _view(self, connection: sqlite3.Connection, policy: Policy) -> RingView:
         as_is = present(connection, self._boot, self._clock, policy)
@@ -75,7 +78,9 @@ class Ring:
             breaches=tuple(destroying.breaches(connection, as_is.ages)),
         )
 
-    def _explain(self, connection: sqlite3.Connection, row: SegmentRow, policy: Policy, *, away: bool) -> Explained:
+    def _explain(
+        self, connection: sqlite3.Connection, row: SegmentRow, policy: Policy, *, away: bool, retired: bool
+    ) -> Explained:
         if row.state is SegmentState.GARBAGE:
             rule = destroying.condemned(connection, row.id)
             return Explained(row.camera, row.seq, Fate.GARBAGE, away=away, rule=rule)
@@ -92,6 +97,7 @@ class Ring:
             span=span(judged, one.bounds, one.later),
             pins=tuple(pins.ids_of(connection, [row.id]).get(row.id, ())),
             away=away,
+            retired=retired,
             overwrite=policy.overwrite,
             shortened=shortened(judged, one.bounds, one.later),
         )

@@ -104,7 +104,7 @@ class Disks:
             one = self._named(name)
             if one.retired:
                 raise OrderRefused(
-                    f"volume {one.path} is retired already", "to use it again: edgectl volume retire --undo"
+                    f"volume {one.path} is retired already", f"to use it again: edgectl volume retire {one.path} --undo"
                 )
             served = [volume for volume in self._rack.opened if self._rack.is_served(volume)]
             if one.loss is None and not any(volume.id != one.id for volume in served):
@@ -136,7 +136,7 @@ class Disks:
                 self._refuse_place(one, spec)
             loss = self._count(one.id)
             self._enter(partial(_lose, volume=one.id, loss=loss, wall_ms=self._wall_ms)).result(PATIENCE_S)
-            log.warning("volume %s (%s) is gone for good: %s", one.id, path, loss_in_words(loss))
+            log.warning("volume %s (%s): %s", one.id, path, loss_in_words(loss))
             self.refresh()
             return Replaced(one.id, loss, self._begin(spec) if spec is not None else None)
 

@@ -127,7 +127,8 @@ class Pool:
         if isinstance(space, str):
             state = VolumeState.RETIRED if space == EMPTY else VolumeState.AWAY
             cause = None if space == EMPTY else GapCause.IO_ERROR
-            return VolumeStatus(volume_id, spec.path, state, space, 0, 0, held, 0, count, cause, has_turn=False)
+            why = space.removeprefix(f"volume {spec.path}: ")  # who shows it names the volume
+            return VolumeStatus(volume_id, spec.path, state, why, 0, 0, held, 0, count, cause, has_turn=False)
         state, reason, cause = VolumeState.IN_SERVICE, "", None
         limit = limit_bytes(space, spec, held)
         if volume is not None and not self.rack.is_served(volume):

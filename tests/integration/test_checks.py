@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from storage.catalog.ledger import Leaf
+from storage.errors import UnknownId
 from storage.layout import IDENTITY_NAME
 from storage.model import Bounds, Segment
 from storage.repair import checks, fsck, look, offline, rescan
@@ -186,6 +187,12 @@ def test_one_camera_alone(office: Office) -> None:
         path.unlink()
     report = office.store.checks.fsck(Scope(Level.SIZE, camera="door"), {}, _nothing, threading.Event())
     assert [(fault.kind, Path(fault.where).parts[0]) for fault in report.faults] == [(Kind.MISSING, "door")]
+
+
+@pytest.mark.parametrize("slip", [Scope(Level.SIZE, camera="dor"), Scope(Level.SIZE, volume="/srv/nope")])
+def test_what_does_not_exist_is_not_well(office: Office, slip: Scope) -> None:
+    with pytest.raises(UnknownId, match=r"dor|/srv/nope"):
+        office.store.checks.fsck(slip, {}, _nothing, threading.Event())
 
 
 def test_what_changes_meanwhile_is_no_fault(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from edged.measure import measure
 from storage.answers import VolumeState, VolumeStatus
 from storage.catalog.ledger import Leaf, leaves
 from storage.errors import OrderRefused, UnknownId, VolumeRefused
 from storage.layout import IDENTITY_NAME, PROBES
 from storage.model import Bounds, GapCause, Segment
 from storage.retention import Policy
+from storage.ring.explain import Fate
 from storage.volumes import mounts
 from storage.volumes.alone import init_alone
 from storage.volumes.volume import VolumeSpec
@@ -350,7 +352,9 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     assert (done.loss.segments, done.loss.below_floor, done.loss.pinned) == (4, 3, 0)
     assert (done.loss.first_wall_ms, done.loss.last_wall_ms) == (kept[0].start.wall_ms, kept[-1].end.wall_ms)
     (usage,) = box.store.usage()
-    assert (usage.segments, usage.oldest) == (0, None), "what is lost is not kept"
+    assert (usage.segments, usage.oldest, usage.lost) == (0, None, True), "what is lost is not kept"
+    assert box.store.ring.explain("lobby", past.seq, Policy()).fate is Fate.LOST
+    assert measure(box.store, Policy({"lobby": Bounds(250, 300)}), box.clock.now()).short == {"lobby"}
     statuses = box.store.volumes()
     assert [status.state for status in statuses] == [IN_SERVICE, IN_SERVICE, LOST]
     assert statuses[-1].reason == "it is gone for good with 4 segments; 3 of them had to be kept"
@@ -363,6 +367,7 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     for _ in range(2):
         box.sweep(Bounds(250, 300))
     assert LOST not in box.states().values(), "until they are past their ceilings"
+    assert not box.store.usage()[0].lost
     assert ("lost", "disk") in box.events()
 
 

@@ -120,6 +120,8 @@ def test_what_is_open_going_or_gone() -> None:
         "segment 812 of lobby is being destroyed: it had reached its ceiling. "
         "Its file goes as soon as its disk lets it."
     )
+    lost = explanation("x", Explained("lobby", 812, Fate.LOST), NOW_MS, TAIPEI)
+    assert lost.sentence == "segment 812 of lobby is gone with its volume, which was replaced."
     stone = Tombstone(NOW_MS - DAY_MS, "space", 60, 300, 90_000_000)
     gone = explanation("x", Explained("lobby", 812, Fate.DESTROYED, rule="space", stone=stone), NOW_MS, TAIPEI)
     assert gone.sentence == (
@@ -127,6 +129,14 @@ def test_what_is_open_going_or_gone() -> None:
         "its floor."
     )
     assert (gone.state, gone.decision, gone.earliest_s, gone.latest) == ("destroyed", "destroy", None, None)
+
+
+def test_on_a_retired_volume_no_space_is_needed() -> None:
+    sentence = told(aged(32 * DAY_MS, 32 * DAY_MS), retired=True)
+    assert "as soon as its space" not in sentence
+    assert sentence.endswith(
+        "Its volume is retired, so no space is needed there: it goes in 333 d (2027-01-24 14:13 if the box runs on)."
+    )
 
 
 def test_a_document_has_durations_and_instants() -> None:
