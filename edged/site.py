@@ -111,15 +111,16 @@ class Site:
         """A step of the wall clock opens an epoch and cuts segments; a change of synchronisation only new terms."""
         now = self._clock.now()
         watch, step_ms = self._watch.look(now)
+        before = self._synced
         if step_ms:
             log.warning("the wall clock was stepped by %+.3f s; recording goes on, no age changes", step_ms / 1000)
+            self._synced = await asyncio.to_thread(self._clock.synced)  # whoever vouched for it before does no longer
             epoch = await asyncio.wrap_future(self._store.clock_stepped(now, self._synced))
             self._keeper.clock_is(epoch, synced=self._synced)
             self._stepped_at_ms = now.boottime_ms
             await self._fleet.renew_terms()
             self._fleet.cut("clock step")
         self._watch = watch
-        before = self._synced
         await self._read_clock()
         if self._synced != before:
             await self._fleet.renew_terms()

@@ -37,7 +37,7 @@ from recorder.address import without_tried
 
 SHORT_GAP_S: Final = 9.95
 MARK: Final = "*"
-MARK_MEANS: Final = f"{MARK} true time: the clock was wrong when this was recorded, and --json tells by how much"
+MARK_MEANS: Final = f"{MARK} true time: the clock was wrong then; --json says by how much"
 
 
 def cameras(document: documents.Cameras, zone: ZoneInfo) -> RenderableType:

@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from storage.model import GapCause
 from tests.conftest import Profile
 from tests.support import promises
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, moment
 from tests.support.fsck import fsck_clean
 from tests.support.promises import Box
 from tests.support.waiting import let_run, wait_until
@@ -220,6 +221,48 @@ def test_years_either_way(tmp_path: Path, profile: Profile) -> None:
         assert [round(by_ms / 1000) for by_ms in told[: len(made)]] == [pytest.approx(by_s, abs=3) for by_s in made]
         assert len(told) == len(made) + 1, "and one for the restart"
         fsck_clean(edged)
+
+
+def test_footage_from_before_the_first_synchronisation_is_found_by_true_time(tmp_path: Path) -> None:
+    """A box without a battery: it boots in 1970, records, and hears the time a little later (design §4)."""
+    with (
+        WallClock(tmp_path / "clock") as clock,
+        Daemon(tmp_path / "edged", replace(setup(), ceiling="1h"), environment=clock.environment) as edged,
+    ):
+        clock.set(DAY_S)
+        began_s = time.time()
+        edged.wait_for_states("recording", NAMES)
+        watch = Watch(edged)
+        watch.run(recorded_on(watch), BACK_S, "it records")
+        heard_s = time.time()
+        clock.put(0, synced=True)
+        watch.run(recorded_on(watch), BACK_S, "it goes on")
+        edged.until(lambda: all(from_1970(edged, name) for name in NAMES), BACK_S, "the next heartbeat")
+        for name in NAMES:
+            early, whole = from_1970(edged, name), edged.segments(name)
+            starts = [moment(one.start) + (one.clock_correction_ms or 0) / 1000 for one in whole]
+            assert all(began_s <= start_s <= heard_s for start_s in starts[: len(early)])
+            assert [one.seq for one in whole] == list(range(1, len(whole) + 1))
+            assert starts == sorted(starts)
+            span = ["--from", rfc3339(began_s), "--to", rfc3339(heard_s)]
+            found = documents.Segments.model_validate(edged.ctl("segments", "--camera", name, *span).document).segments
+            assert [one.seq for one in found] == [one.seq for one in whole[: len(found)]]
+            assert len(found) >= len(early) - 1
+            screen = edged.ctl("segments", "--camera", name, *span, json_=False).stdout
+            assert Path(early[0].path).name in screen
+            assert "* true time" in screen
+        assert accounted(edged) == []
+        assert edged.stop() == 0
+        fsck_clean(edged)
+
+
+def from_1970(edged: Daemon, camera: str) -> list[documents.Segment]:
+    """Named by the wrong clock, and known to have been."""
+    return [one for one in edged.listed(camera) if one.start.startswith("1970") and one.clock_correction_ms]
+
+
+def rfc3339(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat()
 
 
 def test_who_believes_the_wall_clock_is_found_out(tmp_path: Path) -> None:
