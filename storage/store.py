@@ -30,7 +30,7 @@ from storage.answers import (
     VolumeStatus,
 )
 from storage.boots import Boots
-from storage.catalog import alarms, corrections, coverage, facts, gaps, holes, listing, queries, runs
+from storage.catalog import alarms, corrections, coverage, facts, gaps, holes, listing, queries, restore, runs
 from storage.catalog.database import Database
 from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
@@ -391,5 +391,7 @@ class Store:
 
     def _adopt(self, volume: str, day: PurePosixPath) -> None:
         """What was put into a directory of one day by nobody knows whom is governed from now on."""
+        since = self._life.start
         with self._recovering:
+            self._submit(partial(restore.camera_number, camera=day.parts[0], since=since)).result()
             self._salvager.orphans_in(volume, day, self._pool.present())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -10,11 +11,16 @@ from typing import Final
 import pytest
 
 from storage.answers import VolumeStatus
+from storage.files.mp4 import summary
+from storage.files.story import Story, parse_story
+from storage.layout import segment_path
 from storage.model import Bounds, Segment
+from storage.repair.salvage import UNSTAMPED
 from storage.retention import Policy
 from storage.ring.admission import Applicant, demand
 from storage.ring.ballast import Ballast
 from storage.volumes.volume import VolumeSpec
+from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 HOUR_MS: Final = 3_600_000
@@ -27,6 +33,15 @@ def make_office(tmp_path: Path) -> Iterator[Office]:
     box.enrol("lobby")
     yield box
     box.store.close()
+
+
+def story_of(path: Path) -> Story:
+    with path.open("rb") as file:
+        comment = summary(file).comment
+    assert comment is not None
+    found = parse_story(comment)
+    assert found is not None
+    return found
 
 
 def unreadable_for(office: Office, hours: int, bounds: Bounds) -> list[Segment]:
@@ -160,3 +175,22 @@ def test_a_camera_whose_footage_is_gone_still_needs_room(tmp_path: Path) -> None
     assert office.store.sweep(lambda: Policy({"lobby": BOUNDS})).destroyed == 1
     assert door.headroom(volume) == needed
     office.store.close()
+
+
+# --- strangers' files ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_file_of_a_camera_that_nobody_knows_is_under_the_ceiling(office: Office, *, readable: bool) -> None:
+    """S3: found by the rescan, with its own bounds, or of a year where it tells none."""
+    segment = office.segment("lobby")
+    story = replace(story_of(segment.path), camera="ghost", seq=7)
+    stray = office.disk / segment_path("ghost", segment.start.wall_ms, 7)
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(tiny_mp4.segment(story.to_json(), 3) if readable else b"\xff" * 500)
+    while office.store.checks.rescan():
+        pass
+    assert [one.camera for one in office.store.usage()] == ["ghost", "lobby"]
+    office.clock.tick((BOUNDS.ceiling_s if readable else UNSTAMPED.ceiling_s) * 1000 + HOUR_MS)
+    office.store.sweep(Policy)
+    assert office.files() == []
