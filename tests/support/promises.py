@@ -54,10 +54,14 @@ class Box:
                 yield volume, str(path.relative_to(root))
 
 
-def at_any_instant(box: Box) -> list[str]:
-    """Committed rows have their files, files have their rows, the database is sound."""
+def at_any_instant(box: Box, *, pages: bool = True) -> list[str]:
+    """Committed rows have their files, files have their rows, the database is sound, all its `pages` included."""
     rows = box.segments()
-    return [*_database(box), *_files_of_rows(box, rows), *_rows_of_files(box, rows, strict=False)]
+    return [
+        *(_database(box) if pages else _counters(box)),
+        *_files_of_rows(box, rows),
+        *_rows_of_files(box, rows, strict=False),
+    ]
 
 
 def at_rest(box: Box, *, run: int | None = None) -> list[str]:
@@ -70,8 +74,8 @@ def at_rest(box: Box, *, run: int | None = None) -> list[str]:
         *_rows_of_files(box, rows, strict=True),
         *(f"S5: {name_of(row)} is still {row['state']}" for row in left),
         *_overlaps(rows),
-        *_unaccounted(box),
-        *_pins(box),
+        *unaccounted(box),
+        *pins(box),
     ]
 
 
@@ -91,6 +95,10 @@ def _database(box: Box) -> Iterator[str]:
     """Sound by SQLite's own check, and counters as one counts them."""
     yield from (f"database: {row['integrity_check']}" for row in box.look("PRAGMA integrity_check") if row != _OK)
     yield from (f"database: broken reference {row}" for row in box.look("PRAGMA foreign_key_check"))
+    yield from _counters(box)
+
+
+def _counters(box: Box) -> Iterator[str]:
     counted = box.look("SELECT coalesce(sum(segments), 0) AS n, coalesce(sum(bytes), 0) AS size FROM holdings")
     held = box.look("SELECT count(*) AS n, coalesce(sum(bytes), 0) AS size FROM segments WHERE state <> 'open'")
     if counted != held:
@@ -143,7 +151,7 @@ def _overlaps(rows: list[Row]) -> Iterator[str]:
         reached[key] = (name_of(row), row["start_boottime_ms"] + row["duration_ms"])
 
 
-def _unaccounted(box: Box) -> Iterator[str]:
+def unaccounted(box: Box) -> Iterator[str]:
     """S9: every moment between the first claim of a camera and its last is claimed, and nothing is `unknown`."""
     for camera in box.look("SELECT * FROM cameras"):
         spans = sorted(_claims(box, camera["number"]), key=lambda span: (span[0], span[1] or _EVER))
@@ -174,7 +182,7 @@ def _claims(box: Box, camera: int) -> Iterator[tuple[Spot, Spot | None]]:
         yield (row["boot"], row["start_boottime_ms"]), end
 
 
-def _pins(box: Box) -> Iterator[str]:
+def pins(box: Box) -> Iterator[str]:
     """S2: on the disk, beside the footage and in the catalog the same is pinned, and nothing by half."""
     counted = {row["id"]: row["pins"] for row in box.look("SELECT id, pins FROM segments WHERE pins > 0")}
     held = {row["segment"]: row["n"] for row in box.look("SELECT segment, count(*) AS n FROM pinned GROUP BY segment")}
