@@ -66,6 +66,8 @@ class Boot:
 
     began_ms: int = 0
     """Boottime where it began: 0, but for a boot that came of boottime running backwards."""
+    attested: bool = False
+    """Two people have said how long the box was off before it, at the least."""
 
     @property
     def length_ms(self) -> int:
@@ -83,6 +85,15 @@ class Age:
 
     low_ms: int
     high_ms: int | None
+    attested: bool = False
+    """Where there is no upper bound: of each power-off that no clock bounds two people have said how long it was, at
+    the least. More will never be known, so nobody is asked again."""
+
+    def may_be(self, ms: int) -> bool:
+        """Whether it may be as old as this, although that is not proven, and somebody could still say."""
+        if self.low_ms >= ms:
+            return False
+        return not self.attested if self.high_ms is None else self.high_ms >= ms
 
 
 class History:
@@ -111,6 +122,7 @@ class History:
         self._off_low = [0, *accumulate(boot.off_low_ms for boot in known)]
         self._off_high = [0, *accumulate(boot.off_high_ms or 0 for boot in known)]
         self._unknown = [0, *accumulate(int(boot.off_high_ms is None) for boot in known)]
+        self._unsaid = [0, *accumulate(int(boot.off_high_ms is None and not boot.attested) for boot in known)]
 
     def age(self, boot: int, boottime_ms: int) -> Age:
         """The age, now, of what happened at `boottime_ms` of boot number `boot`."""
@@ -132,7 +144,8 @@ class History:
         high += self._ran_high[past] - self._ran_high[begin] + self._length_ms + _up(self._pace.gain_us)
         lacking = recorded is None or last - first != self._now_boot - boot
         unknown = lacking or self._unknown[last] > self._unknown[first]
-        return Age(low, None if unknown else high)
+        attested = unknown and not lacking and self._unsaid[last] == self._unsaid[first]
+        return Age(low, None if unknown else high, attested)
 
     def since(self, age_ms: int) -> tuple[int, int]:
         """The earliest instant, as boot and boottime, whose age may still be as low as this."""

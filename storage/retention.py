@@ -83,10 +83,11 @@ class Decision:
 
     def sentence(self) -> str:
         """The decision in plain English, for a person who asks why."""
+        high_ms = self.candidate.start_age.high_ms
         return _SENTENCES[self.reason].format(
             segment=f"segment {self.candidate.seq} of {self.candidate.camera}",
             start=in_words(self.candidate.start_age.low_ms),
-            start_high=in_words(self.candidate.start_age.high_ms or 0),
+            start_high="of any age" if high_ms is None else in_words(high_ms),
             end=in_words(self.candidate.end_age.low_ms),
             floor=in_words(self.bounds.floor_s * _MS_PER_S),
             ceiling=in_words(self.bounds.ceiling_s * _MS_PER_S),
@@ -171,12 +172,11 @@ def judge(candidate: Candidate, configured: Bounds | None) -> Decision:
     """What is to become of a segment as long as no space is needed. Also the re-check just before destroying."""
     bounds = effective(candidate.stamped, configured)
     floor_ms, ceiling_ms = bounds.floor_s * _MS_PER_S, bounds.ceiling_s * _MS_PER_S
-    high_ms = candidate.start_age.high_ms
     if candidate.pinned:
         return Decision(candidate, False, Reason.PINNED, bounds)
     if candidate.end_age.low_ms >= floor_ms and candidate.start_age.low_ms >= ceiling_ms:
         return Decision(candidate, True, Reason.CEILING, bounds)
-    if high_ms is not None and high_ms >= ceiling_ms > candidate.start_age.low_ms:
+    if candidate.start_age.may_be(ceiling_ms):
         return Decision(candidate, False, Reason.CEILING_UNPROVEN, bounds)
     if candidate.end_age.low_ms < floor_ms:
         return Decision(candidate, False, Reason.UNDER_FLOOR, bounds)

@@ -16,15 +16,16 @@ NAMED: Final = 8
 
 
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    """A doubt that no clock bounds counts as soon as there is footage from before; one that is bounded, once a sweep
-    has met footage that it concerns.
+    """Told when a sweep has met footage that may be past its ceiling, of the boots that leave it in doubt; those that
+    no clock bounds come first.
     """
+    if not seen.ceiling_unproven:
+        return
     oldest = min((segment.boot for segment in seen.measured.oldest.values()), default=None)
     if oldest is None:
         return
     doubts = [one for one in seen.measured.doubts if one.boot > oldest]
-    if not seen.ceiling_unproven:
-        doubts = [one for one in doubts if not one.bounded]
+    doubts = [one for one in doubts if not one.bounded] or doubts
     if not doubts:
         return
     numbers = [str(one.boot) for one in doubts]

@@ -60,12 +60,15 @@ def boots(connection: sqlite3.Connection) -> list[Boot]:
         )
     }
     rows = connection.execute(
-        "SELECT number, boot_id, ran_ms, off_low_ms, off_high_ms, lag_us, gain_us, lead_us, began_ms"
-        " FROM boots ORDER BY number"
+        "SELECT number, boot_id, ran_ms, off_low_ms, off_high_ms, lag_us, gain_us, lead_us, began_ms,"
+        " attested_ms IS NOT NULL FROM boots ORDER BY number"
     )
     return [
-        Boot(number, boot_id, ran_ms, low_ms, high_ms, Pace(lag, gain), lead_us, marks.get(number, ()), began_ms)
-        for number, boot_id, ran_ms, low_ms, high_ms, lag, gain, lead_us, began_ms in rows
+        Boot(
+            *(number, boot_id, ran_ms, low_ms, high_ms, Pace(lag, gain), lead_us, marks.get(number, ()), began_ms),
+            attested=bool(attested),
+        )
+        for number, boot_id, ran_ms, low_ms, high_ms, lag, gain, lead_us, began_ms, attested in rows
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -47,6 +47,13 @@ def test_one_unknown_power_off_takes_the_upper_bound_away() -> None:
     boots = [boot(1, 10_000), boot(2, 20_000, 0, None), boot(3, 0, 0, HOUR)]
     assert age(boots, 1, 0, 3, 0).high_ms is None
     assert age(boots, 2, 0, 3, 0).high_ms == 20_000 + HOUR
+
+
+def test_what_people_said_is_told_where_it_is_all_that_is_known() -> None:
+    said, unsaid = replace(boot(2, 20_000, HOUR, None), attested=True), boot(3, 0, 0, None)
+    assert age([boot(1, 10_000), said], 1, 0, 2, 20_000) == Age(30_000 + HOUR, None, attested=True)
+    assert not age([boot(1, 10_000), said, unsaid], 1, 0, 3, 0).attested
+    assert age([boot(1, 10_000), said], 2, 0, 2, 0) == Age(0, 0)
 
 
 def test_a_boot_that_was_last_seen_before_the_event_gives_no_negative_time() -> None:

@@ -85,13 +85,20 @@ def test_an_unproven_ceiling_names_the_boot_and_what_to_type() -> None:
     [
         (1, Doubt(2, True), True, True),
         (1, Doubt(2, True), False, False),
-        (1, Doubt(2, False), False, True),
+        (1, Doubt(2, False), True, True),
+        (1, Doubt(2, False), False, False),
         (2, Doubt(2, False), True, False),
         (None, Doubt(2, False), True, False),
     ],
 )
 def test_it_is_told_where_footage_is_concerned(oldest: int | None, doubt: Doubt, unproven: bool, told: bool) -> None:
     assert bool(alarms(oldest, doubt, unproven=unproven)) == told
+
+
+def test_what_no_clock_bounds_is_asked_for_first() -> None:
+    found = alarms(1, Doubt(2, False), Doubt(5, True), unproven=True)
+    assert "boot 2 " in found["retention.ceiling-unproven"].text + " "
+    assert "edgectl boots attest 2 --off-for" in found["retention.ceiling-unproven"].action
 
 
 def test_a_row_of_outages_is_one_text_of_bounded_length() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -120,10 +121,14 @@ def test_an_unproven_age_destroys_nothing_for_a_ceiling_and_little_for_space() -
     assert (one(young, need=1).destroy, one(young, need=1).reason) == (False, Reason.CEILING_UNPROVEN)
 
 
-def test_without_an_upper_bound_there_is_no_suspicion() -> None:
-    """After any power cut the upper bound is gone; that alone is no alarm."""
+def test_without_an_upper_bound_it_may_be_past_its_ceiling_until_two_people_have_spoken() -> None:
+    """Nobody knows how long the box was off: it may have been for years."""
     c = candidate(0, start_age=Age(1, None), end_age=Age(1, None))
-    assert one(c).reason is Reason.UNDER_FLOOR
+    assert (one(c).reason, one(c).may_go) == (Reason.CEILING_UNPROVEN, False)
+    assert "though it may be of any age" in one(c).sentence()
+    assert one(replace(c, start_age=Age(1, None, attested=True))).reason is Reason.UNDER_FLOOR
+    old = candidate(0, start_age=Age(365 * DAY_MS, None), end_age=Age(365 * DAY_MS, None))
+    assert one(old).reason is Reason.CEILING
 
 
 def test_the_ceiling_holds_for_a_camera_that_is_gone() -> None:
