@@ -26,7 +26,7 @@ STYLES: Final = {
     "lost": "bold red",
     "unknown": "magenta",
 }
-NARROW: Final = 60
+NARROW: Final = 80
 """Columns of a terminal below which every cell folds: else the first, which says what a line is about, has no room."""
 
 CLOCK_TOLD_S: Final = 0.5

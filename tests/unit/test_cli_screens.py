@@ -97,7 +97,7 @@ def test_screens_keep_to_the_width(name: str, width: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["status", "retention"])
-@pytest.mark.parametrize("width", [40, 59])
+@pytest.mark.parametrize("width", [40, 59, 66, 79])
 def test_a_narrow_terminal_still_tells_which_camera(name: str, width: int) -> None:
     lines = drawn(SCREENS[name](), width).splitlines()
     assert any(line.startswith("Cam") for line in lines)
