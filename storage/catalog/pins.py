@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.catalog.acts import Person
+from storage.catalog.leaves import point
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.catalog.runs import Point
@@ -199,11 +200,15 @@ def end(
 
 
 def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **more: Value) -> None:
-    """Its leaf: what became of it, without anything that tells of people."""
+    """Its leaf: what became of it, without anything that tells of people (`storage.catalog.recall` reads it)."""
     order = pin.order
+    state, version = connection.execute("SELECT state, version FROM pins WHERE number = ?", (pin.number,)).fetchone()
     body: dict[str, Value] = {
         "what": what,
         "pin": pin.id,
+        "state": state,
+        "version": version,
+        "placed": point(connection, pin.placed),
         "cameras": list(order.cameras),
         "from": order.interval.first_ms,
         "to": order.interval.last_ms,

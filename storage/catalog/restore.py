@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import corrections, facts, gaps, pins
+from storage.catalog import corrections, facts, gaps, pins, recall
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -270,6 +270,13 @@ def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now
         corrections.hold_again(connection)
 
 
+def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    placed = _dated(connection, place(body["placed"]), 0, now)
+    for camera in body["cameras"]:
+        camera_number(connection, camera, placed)
+    recall.apply(connection, body, placed, now.at.wall_ms)
+
+
 _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {
     Leaf.BOOT: _apply_boot,
     Leaf.SEGMENT: _apply_segment,
@@ -277,5 +284,6 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now]
     Leaf.DESTROYED: _apply_destroyed,
     Leaf.GAP: _apply_gap,
     Leaf.CLOCK: _apply_clock,
+    Leaf.PIN: _apply_pin,
 }
-"""Pins are read from their sidecars, volumes and terms from the head, boots with their credit before the first run."""
+"""Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""

@@ -21,6 +21,7 @@ from storage.catalog import pins
 from storage.catalog.acts import Person
 from storage.catalog.boots import history
 from storage.catalog.database import Database
+from storage.catalog.recall import UNTOLD
 from storage.catalog.rows import SegmentRow, segment_by_seq
 from storage.catalog.runs import Life
 from storage.clock import Clock
@@ -102,6 +103,9 @@ class Pins:
             pin = self._lasting(connection, pin_id)
             if pin.state is PinState.APPROVED:
                 raise OrderRefused(f"{pin.id} is approved already, by {pin.approved_by}", "")
+            if pin.placer == UNTOLD:
+                what = f"nobody can tell who placed {pin.id}: the volume with its sidecar is away"
+                raise OrderRefused(what, "mount its disk, or place another pin over the same footage")
             if pin.placer.uid == approver.uid:
                 what = f"{pin.id} was placed by {approver.name}: it takes a second person"
                 raise SamePerson(what, f"let somebody else log in and run: edgectl pin approve {pin.id}")

@@ -13,7 +13,7 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import pins, queries
+from storage.catalog import pins, queries, recall
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segment_by_seq
 from storage.catalog.runs import Life, Point
@@ -107,7 +107,9 @@ class Filing:
             if told is None:
                 raise ValueError(f"{pin_id} has neither row nor sidecar")
             pin = self._adopt(connection, told)
-        elif told is not None and pin.state.lasts:
+        elif told is not None:
+            recall.complete(connection, pin, told)
+        if told is not None and pin.state.lasts:
             if told.version > pin.version:
                 pins.renew(connection, pin, told)
             if not pins.is_whole(connection, pin):  # adopted before all of its cameras were known
