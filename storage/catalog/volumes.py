@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from storage.catalog.ledger import Leaf, enter
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
@@ -188,6 +189,26 @@ def newest_of_group(
         " ORDER BY s.boot DESC, s.start_boottime_ms DESC LIMIT ?7",
         (*group, *((1 << 62, 0) if before is None else before), PAGE),
     ).fetchall()
+
+
+def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """A leaf tells again where a volume was, whether it takes footage, or that it is gone for good."""
+    event, volume, path = body["event"], body["volume"], Path(body["path"])
+    if not path.is_absolute():
+        raise ValueError(f"volume {volume} at {path}")
+    connection.execute(
+        "INSERT INTO volumes (id, path) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET path = ?2", (volume, str(path))
+    )
+    if event in ("retired", "restored"):
+        connection.execute("UPDATE volumes SET retired = ? WHERE id = ?", (event == "retired", volume))
+    if event in ("met", "come", "found-again"):
+        connection.execute("UPDATE volumes SET away = 0, lost = NULL WHERE id = ?", (volume,))
+    if event == "gone":
+        connection.execute("UPDATE volumes SET away = 1 WHERE id = ?", (volume,))
+    if event == "lost":
+        loss = Loss(**{field.name: body[field.name] for field in fields(Loss)})
+        text = json.dumps(asdict(loss))
+        connection.execute("UPDATE volumes SET away = 1, lost = ? WHERE id = ?", (text, volume))
 
 
 def _tell(connection: sqlite3.Connection, event: str, volume: str, path: Path, wall_ms: int) -> None:

@@ -459,3 +459,52 @@ def test_the_mirror_begins_on_a_line_of_its_own_after_a_torn_one(office: Office)
     office.store.close()
     numbers = numbers_on(office.disk)
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def of_volumes(office: Office) -> dict[str, tuple[bool, bool, bool]]:
+    """By path: retired, away, lost."""
+    return {str(one.path): (one.retired, one.away, one.loss is not None) for one in office.store.disks._rack.known}
+
+
+@pytest.mark.parametrize("with_head", [True, False], ids=["head", "no head"])
+def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tmp_path: Path, with_head: bool) -> None:
+    """What became of them since the head was written is told by leaves."""
+    office.store.close()
+    paths = [office.disk, *(tmp_path / name for name in ("second", "third"))]
+    for path in paths[1:]:
+        path.mkdir()
+    office.specs = [VolumeSpec(path) for path in paths]
+    office.start()
+    office.enrol("door")
+    office.store.disks.retire(str(paths[1]))
+    first = office.segment("door")
+    on = next(path for path in paths if first.path.is_relative_to(path))
+    spare = next(path for path in paths[::2] if path != on)
+    office.store.books.mirror_now()
+    office.store.disks.retire(str(on))
+    second = office.segment("door")
+    assert second.path.is_relative_to(spare)
+    shutil.rmtree(paths[1])
+    assert office.store.volumes()
+    paths[1].mkdir()
+    office.store.disks.replace(paths[1], VolumeSpec(paths[1]))
+    office.store.books.mirror_now()
+    before = of_volumes(office)
+    lost = [one.loss for one in office.store.disks._rack.known if one.loss]
+    assert len(lost) == 1
+    office.crash()
+    if not with_head:
+        for head in (office.state / "edged.head.json", *(path / ".ledger" / "head.json" for path in paths)):
+            head.unlink(missing_ok=True)
+    gone(office.state / "edged.db")
+    office.start()
+    assert of_volumes(office) == before
+    assert [one.loss for one in office.store.disks._rack.known if one.loss] == lost
+    office.enrol("door")
+    assert not office.segment("door").path.is_relative_to(on), "it is retired"
+    assert not office.store.books.rebuild().left
+    assert office.store.books.waiting() == []
+    office.clock.tick(10_000_000)
+    policy = Policy({"door": Bounds(0, 1)})
+    office.store.sweep(lambda: policy)
+    assert not first.path.exists(), "and governed until it is empty (S3)"
