@@ -6,6 +6,7 @@ them, and they start again by themselves when space returns. Every gap has its c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,6 +40,8 @@ NOTICED_S: Final = 25.0
 """A look at the disks each second, a sweep each five, a segment of two, a key frame each second; and a busy box."""
 BACK_S: Final = 25.0
 """L1's 15 s and as long as the daemon needs to look."""
+STEADY_S: Final = 40.0
+"""Twenty segments and eight sweeps."""
 OF_THE_BOX: Final = {"floor-protect", "disk-full"}
 
 
@@ -74,6 +77,12 @@ class Office:
             if gap.cause in OF_THE_BOX:
                 starts.setdefault(gap.camera, moment(gap.start))
         return starts
+
+    def stops(self) -> dict[str, int]:
+        """By camera: how often it was stopped by a full volume; a cause that changes is no further stop."""
+        ends = {(gap.camera, gap.end) for gap in self.edged.gaps() if gap.cause in OF_THE_BOX}
+        starts = [gap for gap in self.edged.gaps() if gap.cause in OF_THE_BOX and (gap.camera, gap.start) not in ends]
+        return dict(Counter(gap.camera for gap in starts))
 
 
 def setup_of(server: RtspServer, floor: str, max_bytes: str) -> Setup:
@@ -115,6 +124,17 @@ def test_what_may_go_goes_and_recording_goes_on(tmp_path: Path) -> None:
         found.goes_on()
         assert edged.workers() == workers, "the cameras stayed connected"
         assert [key for key in found.alarms() if key.startswith("camera.")] == []
+        all_is_accounted_for(found)
+
+
+def test_where_too_little_may_go_for_all_nobody_starts_to_be_stopped_again(tmp_path: Path) -> None:
+    """Their footage goes while they wait. What they will need is remembered, or with nothing left they would flap."""
+    with office(tmp_path, floor="4s", together=True) as found:
+        edged = found.edged
+        found.disk.fill()
+        edged.until(lambda: len(found.stopped_since()) > 0, NOTICED_S, "the first has stopped")
+        let_run(STEADY_S, edged.check_alive)
+        assert max(found.stops().values()) <= 2, "one that came back stays"
         all_is_accounted_for(found)
 
 
