@@ -48,8 +48,11 @@ class Acts:
         self._kinds[verb] = kind
 
     def ask(self, verb: str, arguments: Arguments, caller: Caller) -> Act:
-        """It waits from now on; the answer says under which id."""
-        return self._store.acts.ask(verb, arguments, person(caller))
+        """It waits from now on; the answer says under which id. What this person asked for already goes on waiting."""
+        who = person(caller)
+        wanted = verb, dict(arguments), who
+        same = (act for act in self._store.acts.waiting() if (act.verb, dict(act.arguments), act.asker) == wanted)
+        return next(same, None) or self._store.acts.ask(verb, arguments, who)
 
     def waiting(self) -> list[Act]:
         """Those of a kind that is known: another version may have left others."""

@@ -12,7 +12,7 @@ from edged.cli.address import Address
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_TIMES: Final = "RFC 3339, 'YYYY-MM-DD [HH:MM[:SS]]' in site time, or -2h"
+_TIMES: Final = "RFC 3339, 'YYYY-MM-DD [HH:MM[:SS]]' in site time, -2h, or now"
 
 AS_GIVEN: Final = click.Path(path_type=Path, readable=False)
 """Whether it can be read is found out, and told in our words, when it is read."""

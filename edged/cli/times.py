@@ -1,4 +1,4 @@
-"""Times as people write them: RFC 3339, `YYYY-MM-DD [HH:MM[:SS]]` in the site's time, or `-2h`.
+"""Times as people write them: RFC 3339, `YYYY-MM-DD [HH:MM[:SS]]` in the site's time, `-2h`, or `now`.
 
 A date alone is its beginning. Pure: now and the time zone are values.
 """
@@ -11,7 +11,7 @@ from typing import Final
 
 from edged import units
 
-WAYS: Final = '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" or "2026-03-01" (site time), or "-2h"'
+WAYS: Final = '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" or "2026-03-01" (site time), "-2h" or "now"'
 _LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?")
 _FULL: Final = re.compile(r"\d{4}-\d{2}-\d{2}[ Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 
@@ -29,6 +29,8 @@ def parse(text: str, now: datetime, zone: tzinfo, *, end: bool) -> datetime:
     """The moment in UTC. Where clocks were put back and a time came twice, an interval takes both (`end`)."""
     words = text.strip()
     try:
+        if words == "now":
+            return now.astimezone(UTC)
         if words.startswith("-"):
             return now.astimezone(UTC) - units.parse_duration(words[1:])
         if _FULL.fullmatch(words):

@@ -108,6 +108,7 @@ def test_the_way_of_a_pin_between_two_persons(edged: Daemon) -> None:
     assert 60 * 86_400 <= extended["span_s"] < 60 * 86_400 + 120
 
     act = asked(edged, LIN, "pin", "release", pin["id"], "--reason", "the case is closed")["act"]
+    assert asked(edged, LIN, "pin", "release", pin["id"], "--reason", "the case is closed")["act"]["id"] == act["id"]
     waiting = asked(edged, CHEN, "approve")
     assert [one["id"] for one in waiting["acts"]] == [act["id"]]
     assert pin["id"] in waiting["acts"][0]["sentence"]
