@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from edged.measure import measure
 from storage import failpoints, retention
 from storage.acts import Person
 from storage.answers import VolumeState
+from storage.catalog import pins
 from storage.catalog.ledger import Entry, Leaf, leaves
 from storage.errors import OrderRefused, SamePerson, UnknownId
 from storage.failpoints import Step
@@ -598,6 +599,21 @@ def test_what_pins_hold_is_not_read_every_few_seconds(office: Office, monkeypatc
     office.clock.tick(rules.PROVISIONAL_MS)
     sweep(office)
     assert office.store.pins.lasting() == []
+
+
+def test_a_release_holds_up_no_commit_for_long(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """L4: in transactions of a few milliseconds, however much the pin held."""
+    monkeypatch.setattr("storage.pins.filing.LET_GO_MAX", 2)
+    released, let_go = list[int](), pins.let_go
+
+    def counted(connection: sqlite3.Connection, pin: int, segments: Sequence[int]) -> None:
+        released.append(len(segments))
+        let_go(connection, pin, segments)
+
+    monkeypatch.setattr("storage.catalog.pins.let_go", counted)
+    release(office, place(office, order(*[office.segment("lobby") for _ in range(5)])).pin.id)
+    assert released == [2, 2, 1]
+    check(office)
 
 
 def test_reported_spans_leave_out_what_only_a_pin_keeps(office: Office) -> None:
