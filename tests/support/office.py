@@ -140,7 +140,8 @@ class Office:
         volume = self.store.choose_volume()
         assert isinstance(volume, VolumeStatus), volume
         seq = self.store.tail(camera).next_seq
-        return Opening(camera, seq, volume.id, start or self.clock.now(), bounds, self.store.epoch, True)
+        begin, synced = start or self.clock.now(), self.clock.is_synced
+        return Opening(camera, seq, volume.id, begin, bounds, self.store.epoch, synced)
 
     def record(self, camera: str, *, bounds: Bounds = BOUNDS, start: Moment | None = None) -> Recording:
         """A segment begins now: row, then file with its head."""
