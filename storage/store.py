@@ -44,6 +44,7 @@ from storage.repair.books import Books
 from storage.repair.checks import Checks
 from storage.repair.compare import Fault
 from storage.repair.salvage import Salvager
+from storage.repair.stragglers import Stragglers
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
 from storage.ring.pacer import Pacer
@@ -94,6 +95,7 @@ class Store:
         self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle)
         ready = self._books.gate(self._pins.ready)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
+        self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering = threading.Lock()
         self._sweeping = threading.Lock()
@@ -244,6 +246,8 @@ class Store:
             self._sweeper.rank(configured)
             self._door.choose()
             report = self._sweeper.sweep(configured)
+            with self._recovering:
+                self._stragglers.tend(self._pool.present())
             self._disks.forget_overdue(configured())
             self._pins.tend(lambda: self._ring_desk.view(configured()).bounds)
             self._held.ballast.tend()
@@ -391,7 +395,6 @@ class Store:
 
     def _adopt(self, volume: str, day: PurePosixPath) -> None:
         """What was put into a directory of one day by nobody knows whom is governed from now on."""
-        since = self._life.start
         with self._recovering:
-            self._submit(partial(restore.camera_number, camera=day.parts[0], since=since)).result()
+            self._submit(partial(restore.camera_number, camera=day.parts[0], since=self._life.start)).result()
             self._salvager.orphans_in(volume, day, self._pool.present())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -194,3 +195,25 @@ def test_a_file_of_a_camera_that_nobody_knows_is_under_the_ceiling(office: Offic
     office.clock.tick((BOUNDS.ceiling_s if readable else UNSTAMPED.ceiling_s) * 1000 + HOUR_MS)
     office.store.sweep(Policy)
     assert office.files() == []
+
+
+def test_what_was_in_progress_on_a_volume_that_was_away_at_the_start_is_taken_in_when_it_is_back(two: Office) -> None:
+    """S3, S5: otherwise it would be in progress until the next start, under no ceiling."""
+    begun = two.record("lobby")
+    begun.write(3)
+    begun.file.abandon()
+    two.crash()
+    shelf = two.disk.with_name("shelf")
+    shutil.move(two.disk, shelf)
+    two.start()
+    again = two.store.recover().again
+    two.store.sweep(lambda: Policy({"lobby": BOUNDS}))
+    shutil.move(shelf, two.disk)
+    for _ in range(3):  # as the daemon does: before a sweep, as long as something is left
+        again = again and two.store.recover().again
+        two.store.sweep(lambda: Policy({"lobby": BOUNDS}))
+    assert not again
+    assert [segment.seq for segment in two.store.segments("lobby", None, None)] == [1]
+    two.clock.tick(400_000)
+    two.store.sweep(lambda: Policy({"lobby": BOUNDS}))
+    assert two.files() == []
