@@ -56,6 +56,12 @@ def mirrored(connection: sqlite3.Connection, last: Mapping[str, int]) -> None:
     connection.executemany("UPDATE volumes SET mirrored = ?2 WHERE id = ?1 AND mirrored < ?2", list(last.items()))
 
 
+def any_between(connection: sqlite3.Connection, after: int, upto: int) -> bool:
+    """There are leaves behind `after`, up to that one."""
+    row = connection.execute("SELECT 1 FROM leaves WHERE number > ? AND number <= ? LIMIT 1", (after, upto)).fetchone()
+    return row is not None
+
+
 def last_rebuild(connection: sqlite3.Connection) -> Rebuild | None:
     """The last time that the database was begun anew."""
     row = connection.execute(

@@ -63,7 +63,7 @@ class Books:
 
     def gate(self, ready: Callable[[Volume], bool]) -> Callable[[Volume], bool]:
         """On which volumes something may be destroyed: what lies there is known, and `ready` says so, too."""
-        return lambda volume: self.ready(volume.id) and ready(volume)
+        return lambda volume: self._rebuilder.is_known(volume) and ready(volume)
 
     def known(self) -> dict[str, Volume]:
         """Volumes that are there and of which everything is known."""

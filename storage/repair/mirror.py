@@ -133,12 +133,15 @@ class Mirror:
         return self._database.read(gather)
 
     def _last(self, volume: str, disk: Disk, wanted: mirroring.Wanted) -> int:
-        """The last leaf it has: what it ends with itself, at first contact."""
+        """The last leaf it has: what it ends with itself, at first contact, also if it once had more (a disk restored
+        from an image). After a loss it is told what nobody can tell it any more.
+        """
         if volume not in self._at:
             there = 0
             with suppress(FileNotFoundError), disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
                 there = ledgerdir.last_line(ledger_fd)
-            self._at[volume] = max(wanted.mirrored, there)
+            lacking = partial(mirroring.any_between, after=there, upto=wanted.mirrored)
+            self._at[volume] = there if self._database.read(lacking) else max(wanted.mirrored, there)
         return self._at[volume]
 
     def _bring_up(self, volume: str, disk: Disk, last: int) -> None:

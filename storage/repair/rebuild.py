@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.catalog import audit, carving, mirroring, restore
+from storage.catalog import audit, carving, heads, mirroring, restore
 from storage.catalog.database import Database
 from storage.catalog.lines import Line, merged
 from storage.catalog.restore import Applied, Now
@@ -94,7 +94,9 @@ class Rebuilder:
         self._rest = REST
         self._turn = threading.Lock()
         self._done: set[str] = set()
-        """Volumes that are known to be reconciled; they stay so while this database lives."""
+        """Volumes that are known to be reconciled; they stay so while they are there."""
+        self._met: dict[str, Volume] = {}
+        self._meeting = threading.Lock()
 
     # --- for the ring and for checks ---
 
@@ -108,13 +110,39 @@ class Rebuilder:
             return True
         return False
 
+    def is_known(self, disk: Volume) -> bool:
+        """`ready`, of a volume that is there. It may know more than the database, if that was put back from a backup
+        while it was away: then it is gone through before anything goes there.
+        """
+        return self._meet(disk) and self.ready(disk.id)
+
+    def _meet(self, disk: Volume) -> bool:
+        """Looked at once, when it comes. False where that cannot be done."""
+        with self._meeting:
+            if self._met.get(disk.id) is disk:
+                return True
+            try:
+                with disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
+                    beyond = ledgerdir.last_number(ledger_fd)
+            except FileNotFoundError:
+                beyond = 0
+            except OSError as error:
+                log.warning("%s: its ledger cannot be read: %s", disk.path, error.strerror or error)
+                return False
+            if beyond > self._database.read(heads.last_leaf):
+                log.warning("%s knows of more than the database: it is gone through", disk.path)
+                self._submit(partial(mirroring.set_reconciled, volume=disk.id, known=False))
+                self._done.discard(disk.id)
+            self._met[disk.id] = disk
+            return True
+
     def known(self) -> dict[str, Volume]:
         """Volumes that are there and have been gone through."""
-        return {volume: disk for volume, disk in self._present().items() if self.ready(volume)}
+        return {volume: disk for volume, disk in self._present().items() if self.is_known(disk)}
 
     def waiting(self) -> list[str]:
         """Volumes that are there and have to be gone through."""
-        return sorted(volume for volume in self._present() if not self.ready(volume))
+        return sorted(volume for volume, disk in self._present().items() if not self.is_known(disk))
 
     def last(self) -> mirroring.Rebuild | None:
         """The last time that the database was begun anew."""
@@ -127,7 +155,7 @@ class Rebuilder:
         with self._turn:
             self._rest = REST if paced else 0.0
             told = progress or (lambda _: None)
-            disks = {volume: disk for volume, disk in self._present().items() if everything or not self.ready(volume)}
+            disks = {volume: disk for volume, disk in self._present().items() if everything or not self.is_known(disk)}
             if not disks:
                 self._finish(disks)
                 return RebuildReport()

@@ -403,6 +403,7 @@ def test_a_volume_that_was_away_catches_up_and_nothing_is_told_twice(tmp_path: P
     office.store.books.mirror_now()
     (tmp_path / "away").rename(second)
     live_a_little(office)
+    office.store.books.mirror_now()  # which is a leaf, too: it is back
     office.store.close()
     assert numbers_on(second) == numbers_on(office.disk) == list(range(1, len(numbers_on(second)) + 1))
 
@@ -508,3 +509,68 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tm
     policy = Policy({"door": Bounds(0, 1)})
     office.store.sweep(lambda: policy)
     assert not first.path.exists(), "and governed until it is empty (S3)"
+
+
+def test_a_disk_that_was_restored_from_an_image_gets_the_leaves_it_lacks(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    second = tmp_path / "second"
+    second.mkdir()
+    office.store.close()
+    office.specs = (*office.specs, VolumeSpec(second))
+    office.start()
+    office.enrol("door")
+    live_a_little(office)
+    office.store.close()
+    shutil.copytree(second, tmp_path / "image")
+    office.start()
+    live_a_little(office)
+    office.store.close()
+    shutil.rmtree(second)
+    (tmp_path / "image").rename(second)
+    office.start()
+    live_a_little(office)
+    office.store.close()
+    assert numbers_on(second) == numbers_on(office.disk) == list(range(1, len(numbers_on(second)) + 1))
+
+
+def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_first(tmp_path: Path) -> None:
+    """State directory and one disk are of yesterday; the other disk was away when they were put back."""
+    office = Office(tmp_path)
+    second = tmp_path / "second"
+    second.mkdir()
+    office.store.close()
+    office.specs = (*office.specs, VolumeSpec(second))
+    office.start()
+    office.enrol("door")
+    office.segment("door")
+    office.store.close()
+    for name in ("state", "disk"):
+        shutil.copytree(tmp_path / name, tmp_path / f"{name}-backup")
+    office.start()
+    office.enrol("door")
+    first = office.store.volumes()[0]
+    office.store.disks.retire(first.id if first.path == office.disk else str(office.disk))
+    made = [office.segment("door") for _ in range(3)]
+    assert made[0].path.is_relative_to(second)
+    office.store.close()
+    second.rename(tmp_path / "away")
+    for name in ("state", "disk"):
+        shutil.rmtree(tmp_path / name)
+        (tmp_path / f"{name}-backup").rename(tmp_path / name)
+    office.start()
+    assert office.store.books.last_rebuild() is None, "nobody can tell yet"
+    office.enrol("door")
+    (tmp_path / "away").rename(second)
+    office.clock.tick(10_000_000)
+    assert office.store.sweep(lambda: Policy({"door": Bounds(0, 1)})).destroyed <= 1, (
+        "what lies on the other is not known"
+    )
+    assert all(segment.path.exists() for segment in made)
+    assert len(office.store.books.waiting()) == 1
+    assert not office.store.books.rebuild().again
+    assert office.store.books.waiting() == []
+    listed = [segment.sha256 for segment in office.store.segments("door", None, None)]
+    assert all(segment.sha256 in listed for segment in made)
+    office.store.sweep(lambda: Policy({"door": Bounds(0, 1)}))
+    assert not any(segment.path.exists() for segment in made), "past its ceiling, and known"
+    office.store.close()
