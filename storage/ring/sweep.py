@@ -83,15 +83,15 @@ class _Tally:
 
     @property
     def stuck(self) -> bool:
-        """The volume does not let itself be written."""
+        """The volume does not let itself be written, or is away."""
         return self.broken >= BROKEN_MAX
 
     def fail(self, path: PurePosixPath, error: Exception) -> None:
         """One file, or directory, goes not."""
         if isinstance(error, OtherName):
             self.foreign += 1
-        elif isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EIO):
-            self.broken += BROKEN_MAX if error.errno == errno.EROFS else 1
+        elif isinstance(error, OSError) and error.errno in (errno.EIO, errno.EROFS, errno.ENODEV):
+            self.broken += 1 if error.errno == errno.EIO else BROKEN_MAX
         why = error.strerror if isinstance(error, OSError) else None
         if len(self.told) < TOLD_MAX:
             self.told.append(f"{self.volume.path / path}: {why or error}")

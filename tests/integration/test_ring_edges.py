@@ -11,13 +11,16 @@ from typing import Final
 
 import pytest
 
+from storage import failpoints
 from storage.answers import VolumeStatus
+from storage.failpoints import Step
 from storage.files.mp4 import summary
 from storage.files.story import Story, parse_story
 from storage.layout import segment_path
 from storage.model import Bounds, Segment
 from storage.repair.salvage import UNSTAMPED
 from storage.retention import Policy
+from storage.ring import sweep
 from storage.ring.admission import Applicant, demand
 from storage.ring.ballast import Ballast
 from storage.volumes.volume import VolumeSpec
@@ -217,3 +220,21 @@ def test_what_was_in_progress_on_a_volume_that_was_away_at_the_start_is_taken_in
     two.clock.tick(400_000)
     two.store.sweep(lambda: Policy({"lobby": BOUNDS}))
     assert two.files() == []
+
+
+def test_no_more_is_condemned_on_a_volume_that_goes_away_meanwhile(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it comes back with may say more: pins of a later version, for one."""
+    for _ in range(8):
+        office.segment("lobby")
+    office.clock.tick(400_000)
+    (volume,) = office.store._pool.opened
+    monkeypatch.setattr(sweep, "SLICE", 2)
+    failpoints.arm(lambda step: volume.close() if step is Step.DESTROY_CONDEMNED else None)
+    office.store.sweep(lambda: Policy({"lobby": BOUNDS}))
+    failpoints.arm(None)
+    assert len(office.store.segments("lobby", None, None)) == 6
+    for _ in range(2):
+        office.store.sweep(lambda: Policy({"lobby": BOUNDS}))
+    assert office.files() == []
