@@ -6,11 +6,11 @@ alarm ends, so that what flaps is one alarm with a count. Keys are stable names 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from storage.answers import Severity
+from storage.answers import AlarmRow, Severity
 
 CLEAR_AFTER_S: Final = 20.0
 """A condition that comes back within this time was never gone: a camera that gives three seconds of picture between two
@@ -69,6 +69,21 @@ def step(
         elif before.raised:
             changes.append(Change(key, None))
     return memory, changes
+
+
+def remembered(rows: Iterable[AlarmRow], tracked: Mapping[str, Tracked], now_ms: int) -> tuple[AlarmRow, ...]:
+    """What stands, for as long as the database does not answer; `rows` are as they were known last."""
+    known = {row.key: row for row in rows if row.raised}
+    return tuple(
+        replace(known[key], severity=one.trouble.severity, text=one.trouble.text, action=one.trouble.action)
+        if key in known
+        else AlarmRow(
+            *(key, one.trouble.severity, True, now_ms, None, 1, one.trouble.text, one.trouble.action),
+            acknowledged=False,
+        )
+        for key, one in tracked.items()
+        if one.raised
+    )
 
 
 def _differs(before: Trouble, now: Trouble) -> bool:

@@ -16,9 +16,10 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from edged import exits
-from edged.api.base import Handler, Refusal, answer, check_caller
+from edged.api.base import Handler, Refusal, answer, check_caller, in_words
 from edged.documents import ring
 from edged.documents import site as documents
+from storage.errors import StoreError
 
 log = logging.getLogger("edged.control")
 
@@ -157,6 +158,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         known = documents.Error(error=f"{request.method} {request.path}: {error.reason}", action="", exit=exits.FAILED)
         return answer(known, error.status)
+    except StoreError as error:
+        log.warning("%s %s: %s", request.method, request.path, error)
+        return answer(in_words(error), 503)
     except ConnectionError:
         raise  # the caller went away: nobody is left to answer
     except Exception:

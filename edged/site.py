@@ -163,21 +163,27 @@ class Site:
             self._reporter.tell(self.overview())
 
     async def _alarm(self, standing: Mapping[str, alarms.Trouble]) -> None:
-        tracked, changes = alarms.step(self._tracked, standing, self._clock.now().boottime_ms / 1000)
+        now = self._clock.now()
+        tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000)
+        if not changes:
+            self._tracked = tracked
+            return
+        shown = {row.key for row in self._alarms if row.raised}
+        self._alarms = alarms.remembered(self._alarms, tracked, now.wall_ms)
         for change in changes:
             if change.trouble is None:
-                log.info("alarm cleared: %s", change.key)
+                if change.key in shown:
+                    log.info("alarm cleared: %s", change.key)
                 await asyncio.wrap_future(self._store.clear_alarm(change.key))
                 continue
             trouble = change.trouble
-            if not change.again:
+            if change.key not in shown:
                 log.warning("alarm %s: %s. %s", change.key, trouble.text, trouble.action)
             await asyncio.wrap_future(
                 self._store.raise_alarm(change.key, trouble.severity, trouble.text, trouble.action)
             )
         self._tracked = tracked
-        if changes:
-            self._alarms = tuple(await asyncio.to_thread(self._store.alarms))
+        self._alarms = tuple(await asyncio.to_thread(self._store.alarms))
 
     def swept(self, report: SweepReport) -> None:
         """Remember what a sweep did, for whoever asks; what could not be removed is told once."""

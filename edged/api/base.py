@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 from edged import exits
 from edged.documents import site as documents
 from edged.documents.base import Document
+from storage.errors import RetryError, StoreError
 
 log = logging.getLogger("edged.control")
 
@@ -143,11 +144,20 @@ async def follow(request: web.Request, work: Callable[[Progress, threading.Event
     return response
 
 
+def in_words(error: StoreError) -> documents.Error:
+    """What storage says went wrong."""
+    code = exits.TRY_LATER if isinstance(error, RetryError) else exits.FAILED
+    return documents.Error(error=error.what, action=error.action, exit=code)
+
+
 def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
     try:
         return {"document": task.result().model_dump(mode="json", by_alias=True)}
     except Refusal as refusal:
         return {"error": refusal.document.model_dump(mode="json", by_alias=True)}
+    except StoreError as error:
+        log.warning("a long call failed: %s", error)
+        return {"error": in_words(error).model_dump(mode="json", by_alias=True)}
     except Exception:
         log.exception("a long call failed")
         known = documents.Error(

@@ -275,6 +275,14 @@ def _is_broken(error: sqlite3.DatabaseError, code: int | None) -> bool:
     return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or code in _UNREADABLE
 
 
+def _is_gone(path: Path) -> bool:
+    """Somebody removed it: the writer's is a file without a name, which nobody else can read and no start finds."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
+
+
 def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
     """A database error in our own words, sorted by what to do about it."""
     if isinstance(error, OSError):
@@ -285,6 +293,8 @@ def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
             "at the next start it is set aside and made anew from the volumes; check the disk of the state directory"
         )
         return DatabaseCorrupt(f"{path} is damaged ({error})", action)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_CANTOPEN and _is_gone(path):
+        return DatabaseCorrupt(f"{path} is gone", "at the next start it is made anew from the volumes")
     told = WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")
     if _is_full(error):
         told.__cause__ = OSError(

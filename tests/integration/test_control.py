@@ -17,6 +17,7 @@ from edged.api import base
 from edged.api.base import Refusal
 from edged.control import SOCKET_MODE, Control, Page
 from edged.documents import site as documents
+from storage.errors import WriteFailed
 
 
 class FakeSite:
@@ -26,6 +27,9 @@ class FakeSite:
 
     async def cameras(self) -> documents.Cameras:
         return documents.Cameras(cameras=[])
+
+    async def retention(self) -> documents.Retention:
+        raise WriteFailed("edged.db: disk I/O error", "check its disk")
 
     async def alarms(self) -> documents.Alarms:
         raise RuntimeError("a defect")
@@ -77,6 +81,7 @@ async def test_a_long_answer_is_one_document_made_of_pages(served: tuple[FakeSit
         ("GET", "/v1/gaps?limit=many", 400, exits.USAGE, "limit=many"),
         ("GET", "/v1/retention/explain", 400, exits.USAGE, "no segment named"),
         ("GET", "/v1/alarms", 500, exits.FAILED, "failed to answer"),
+        ("GET", "/v1/retention", 503, exits.TRY_LATER, "edged.db: disk I/O error"),
         ("GET", "/v1/format-everything", 404, exits.FAILED, "Not Found"),
         ("DELETE", "/v1/segments", 405, exits.FAILED, "Method Not Allowed"),
     ],

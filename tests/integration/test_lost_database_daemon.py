@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from edged.documents.rebuild import Rebuild
 from tests.support.configuration import Setup, Watched
@@ -64,12 +67,18 @@ def test_garbage_while_it_is_down(tmp_path: Path) -> None:
         assert edged.stop() == 0
 
 
-def test_garbage_while_it_runs(tmp_path: Path) -> None:
+def remove(state: Path) -> None:
+    for one in state.glob("edged.db*"):
+        one.unlink()
+
+
+@pytest.mark.parametrize("harm", [spoil, remove])
+def test_garbage_or_nothing_while_it_runs(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     """It ends by itself with a failure, so that systemd starts it anew; nothing that was committed is lost."""
     with Daemon(tmp_path, SETUP) as edged:
         before = enough(edged)
         wait_until(lambda: mirrored(edged, before), 5, "the mirror has them")
-        spoil(edged.state)
+        harm(edged.state)
         process = edged._process
         assert process is not None
         assert process.wait(BACK_S) == 1, edged.log

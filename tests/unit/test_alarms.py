@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms import CLEAR_AFTER_S, Change, Tracked, Trouble, step
-from storage.answers import Severity
+from edged.alarms import CLEAR_AFTER_S, Change, Tracked, Trouble, remembered, step
+from storage.answers import AlarmRow, Severity
 
 DOWN = Trouble(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)
 
@@ -50,6 +50,23 @@ def test_better_advice_updates_an_alarm_that_an_earlier_run_left() -> None:
     memory, changes = step({"k": Tracked(DOWN, 0, 0, raised=True)}, {"k": wiser}, 1)
     assert changes == [Change("k", wiser, again=True)]
     assert step(memory, {"k": wiser}, 2)[1] == []
+
+
+def test_what_stands_is_known_without_a_database() -> None:
+    rows = [
+        AlarmRow("k", Severity.WARNING, True, 5, None, 3, "old words", "old", acknowledged=True),
+        AlarmRow("gone", Severity.WARNING, True, 6, None, 1, "x", "y", acknowledged=False),
+        AlarmRow("long ago", Severity.WARNING, False, 1, 2, 1, "x", "y", acknowledged=False),
+    ]
+    tracked = {
+        "k": Tracked(DOWN, 0, 0, raised=True),
+        "new": Tracked(DOWN, 0, 0, raised=True),
+        "patient": Tracked(DOWN, 0, 0, raised=False),
+    }
+    assert remembered(rows, tracked, 7) == (
+        AlarmRow("k", DOWN.severity, True, 5, None, 3, DOWN.text, DOWN.action, acknowledged=True),
+        AlarmRow("new", DOWN.severity, True, 7, None, 1, DOWN.text, DOWN.action, acknowledged=False),
+    )
 
 
 @given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=60))
