@@ -51,6 +51,6 @@ class Rebuilder:
 
 def end(error: DatabaseCorrupt) -> None:
     """In whatever thread met it. Workers end by themselves, and what they were writing is salvaged."""
-    log.critical("%s. %s", error.what, error.action)
+    log.critical("%s; %s", error.what, error.action)
     logging.shutdown()
     os._exit(exits.FAILED)
