@@ -45,7 +45,13 @@ def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str
 
 
 def gap(
-    connection: sqlite3.Connection, row: GapRow, *, inside: bool = False, was: Point | None = None, gone: bool = False
+    connection: sqlite3.Connection,
+    row: GapRow,
+    *,
+    inside: bool = False,
+    was: Point | None = None,
+    gone: bool = False,
+    wall_ms: int | None = None,
 ) -> None:
     """A gap has an end, or appeared unexplained; `was`: it began elsewhere before; `gone`: it is none after all."""
     body: dict[str, Value] = {
@@ -60,7 +66,7 @@ def gap(
         body["was"] = point(connection, was)
     if gone:
         body["gone"] = True
-    enter(connection, Leaf.GAP, (row.end or row.start).wall_ms, body)
+    enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
 
 
 def point(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:

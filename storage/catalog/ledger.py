@@ -25,6 +25,8 @@ class Leaf(StrEnum):
     """Committed: by its worker, or adopted."""
     DESTROYED = "destroyed"
     QUARANTINED = "quarantined"
+    SPAN = "span"
+    """Time whose footage was destroyed before there was a ledger."""
     GAP = "gap"
     PIN = "pin"
     """Placed, approved, extended, released or lapsed."""

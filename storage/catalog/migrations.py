@@ -96,6 +96,16 @@ def _corrections(db: Database) -> None:
     _create(db, "epochs_by_boot", "epochs_corrected", "segments_unsynced")
 
 
+@MIGRATIONS(name="0012_arrears")
+def _arrears(db: Database) -> None:
+    _create(db, "arrears")
+    for table in ("segments", "gaps", "destroyed"):
+        db.execute(
+            f"INSERT INTO arrears (name, last) SELECT '{table}', max(id) FROM {table}"  # noqa: S608  (constants)
+            " WHERE true HAVING max(id) > 0 ON CONFLICT DO NOTHING"
+        )
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -270,6 +270,12 @@ def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now
         corrections.hold_again(connection)
 
 
+def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    duration_ms = int(body["duration_ms"])
+    start = _dated(connection, place(body["start"]), duration_ms, now)
+    gaps.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
+
+
 def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     placed = _dated(connection, place(body["placed"]), 0, now)
     for camera in body["cameras"]:
@@ -285,5 +291,6 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now]
     Leaf.GAP: _apply_gap,
     Leaf.CLOCK: _apply_clock,
     Leaf.PIN: _apply_pin,
+    Leaf.SPAN: _apply_span,
 }
 """Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""

@@ -368,3 +368,11 @@ CREATE TABLE rebuilds (
     end_wall_ms INTEGER,
     CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL))
 ) STRICT;
+
+-- Rows of a table that an earlier version entered without leaves (storage.catalog.arrears): up to which they go, and up
+-- to which they have got them.
+CREATE TABLE arrears (
+    name TEXT PRIMARY KEY,
+    last INTEGER NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;

@@ -12,7 +12,7 @@ from storage.catalog.boots import boots
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt
 from storage.opening import Held
-from storage.repair import loss
+from storage.repair import arrears, loss
 from storage.repair.compare import Fault
 from storage.repair.mirror import Mirror
 from storage.repair.rebuild import Progress, Rebuilder, RebuildReport
@@ -34,6 +34,7 @@ class Books:
         self._database = held.database
         self._life = held.life
         self._clock = clock
+        self._stop = stop
         self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present)
         self._rebuilder = Rebuilder(held.database, held.life, clock, held.pool.present, salvager, note, stop)
         self.settle(held.pool.opened)
@@ -88,8 +89,14 @@ class Books:
     def rebuild(
         self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True
     ) -> RebuildReport:
-        """Go through volumes that are not known, or through all. Own thread; ends early when edged stops."""
-        return self._rebuilder.round(progress, everything=everything, paced=paced)
+        """Go through volumes that are not known, or through all; then some of what has no leaf yet gets its own.
+
+        Own thread; ends early when edged stops.
+        """
+        report = self._rebuilder.round(progress, everything=everything, paced=paced)
+        if not report.again:
+            arrears.round_of(self._database, self._clock, self._stop)
+        return report
 
     def when_damaged(self, whom: Callable[[DatabaseCorrupt], Any]) -> None:
         """`whom` hears, in any thread and once, that the database is broken and that the next start makes it anew."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from storage.catalog import audit
+from storage.catalog import arrears, audit
 from storage.errors import DatabaseCorrupt, StoreError
 from storage.model import Bounds, GapCause
 from storage.repair import ledgerdir
@@ -574,3 +574,68 @@ def test_a_volume_that_knows_more_than_a_database_from_a_backup_is_gone_through_
     office.store.sweep(lambda: Policy({"door": Bounds(0, 1)}))
     assert not any(segment.path.exists() for segment in made), "past its ceiling, and known"
     office.store.close()
+
+
+def as_of_an_earlier_version(office: Office) -> None:
+    """The catalog as 0.1.0 would have left it, brought up to date: no leaf, no mirror, no head."""
+    with closing(sqlite3.connect(office.state / "edged.db")) as db, db:
+        db.execute("DELETE FROM leaves")
+        db.execute("DROP TABLE arrears")
+        db.execute("UPDATE volumes SET mirrored = 0")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = '0012_arrears'")
+    shutil.rmtree(office.disk / ".ledger")
+    (office.state / "edged.head.json").unlink()
+
+
+def test_what_an_earlier_version_recorded_comes_back_without_opening_a_file(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.repair.arrears.PAGE", 3)
+    live(office)
+    office.store.close()
+    as_of_an_earlier_version(office)
+    office.start()
+    for camera in ("door", "lobby"):
+        office.enrol(camera)
+        office.segment(camera)
+    office.store.books.rebuild()
+    office.store.books.mirror_now()
+    office.store.close()
+    before = catalog(office)
+    with closing(sqlite3.connect(office.state / "edged.db")) as db:
+        assert db.execute("SELECT sum(last - done), count(*) FROM arrears").fetchone() == (0, 3)
+        count = db.execute("SELECT count(*) FROM leaves WHERE kind IN ('segment', 'quarantined')").fetchone()[0]
+        assert count == len(before["segments"]), "each once"
+    gone(office.state / "edged.db")
+    office.start()
+    records_at_once(office)
+    rebuilt(office)
+    assert_as_before(before, catalog(office))
+    assert all(not row[15] for row in catalog(office)["segments"] if row[16] is None), "none is unproven"
+
+
+def test_arrears_break_off_and_go_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.repair.arrears.PAGE", 1)
+    live(office)
+    office.store.close()
+    as_of_an_earlier_version(office)
+    office.start()
+    told = arrears.enter_page
+    pages = []
+
+    def once(*of: Any, **more: Any) -> bool:
+        pages.append(1)
+        office.store.interrupt()
+        return told(*of, **more)
+
+    monkeypatch.setattr("storage.catalog.arrears.enter_page", once)
+    office.store.books.rebuild()
+    office.crash()
+    assert len(pages) == 1
+    monkeypatch.setattr("storage.catalog.arrears.enter_page", told)
+    office.start()
+    office.store.books.rebuild()
+    assert office.store._database.read(arrears.left) == 0
+    with closing(sqlite3.connect(office.state / "edged.db")) as db:
+        count = db.execute("SELECT count(*) FROM leaves WHERE kind IN ('segment', 'quarantined')").fetchone()[0]
+        assert count == db.execute("SELECT count(*) FROM segments WHERE state <> 'garbage'").fetchone()[0]
