@@ -279,8 +279,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     boots.Attest: {
         "schema": "edged.boots-attest/1",
         "act": "A-7KQ2M",
-        "sentence": "the box was off for at least 9d3h before boot 2 (moved to the new office); footage recorded before "
-        "is that much older for certain, and is destroyed that much earlier",
+        "sentence": "the box was off for at least 9d3h before boot 2 (moved to the new office); footage recorded "
+        "before is that much older for certain, and is destroyed that much earlier",
         "action": "a second person types: edgectl approve A-7KQ2M",
     },
     volumes.VolumeList: {
