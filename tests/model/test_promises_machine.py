@@ -8,20 +8,29 @@ spans are those of the product.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.support.promised.base import steps_made
+from storage.failpoints import Step
+from storage.pins.words import Ground
+from tests.support.promised import planted
+from tests.support.promised.base import BOUNDS, steps_made
 from tests.support.promised.disks import Disks
-from tests.support.promised.footage import Footage
-from tests.support.promised.people import People
+from tests.support.promised.footage import YEAR_MS, Footage
+from tests.support.promised.naive import DAY_MS
+from tests.support.promised.people import LIN, People
+
+Steps: TypeAlias = Iterator[object]
 
 STEPS_LONG: Final = 100_000
+STEPS_EACH: Final = {False: 25, True: 60}
+"""In a short run, and in a long one."""
+EXAMPLES_LONG: Final = 2500
 MACHINE: Final = settings(
-    stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
@@ -32,9 +41,90 @@ class PromisesMachine(Footage, People, Disks):
 
 
 def test_promises_hold(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    is_long = bool(request.config.getoption("--long"))
+    examples = EXAMPLES_LONG if is_long else MACHINE.max_examples
     steps_made.clear()
-    run_state_machine_as_test(PromisesMachine, settings=MACHINE)
-    with capsys.disabled():
-        print(f"\n{dict(steps_made.most_common())}")  # noqa: T201 - for the record
-    if request.config.getoption("--long"):
+    run_state_machine_as_test(
+        PromisesMachine, settings=settings(MACHINE, stateful_step_count=STEPS_EACH[is_long], max_examples=examples)
+    )
+    if is_long:
+        with capsys.disabled():
+            print(f"\n{dict(steps_made.most_common())}")  # for the record
         assert steps_made["steps"] >= STEPS_LONG
+
+
+# --- each way through the machine on which a planted bug shows, and without it nothing does ------------------------
+
+
+def to_the_last_second_of_a_floor(machine: PromisesMachine) -> Steps:
+    yield machine.configures("yard", BOUNDS[2], sweeps=False)
+    yield machine.records("yard", fragments=6, count=1, step=None)
+    yield machine.pass_to_an_edge(machine.model.segments["yard", 1], floor=True, edge_ms=-1000)
+    yield machine.sweep_once()
+
+
+def two_years_by_the_wall_clock(machine: PromisesMachine) -> Steps:
+    yield machine.records("door", fragments=2, count=2, step=None)
+    yield machine.the_clock_is_stepped(2 * YEAR_MS, noticed=True)
+    yield machine.sweep_once()
+
+
+def past_a_ceiling_with_a_pin(machine: PromisesMachine) -> Steps:
+    yield machine.records("door", fragments=2, count=2, step=None)
+    known = machine.model.segments["door", 1]
+    yield machine.place(known, known, Ground.LAW, 30 * DAY_MS, ahead=False, step=None)
+    yield machine.site.store.pins.approve(*machine.model.pins, LIN)
+    machine.model.pins[next(iter(machine.model.pins))].approved = True
+    yield machine.time_passes(11 * DAY_MS, 0, 0)
+    yield machine.sweep_once()
+
+
+def a_death_between_row_and_name(machine: PromisesMachine) -> Steps:
+    yield machine.records("door", fragments=2, count=1, step=Step.COMMIT_SYNCED)
+
+
+def a_ceiling_that_is_shortened(machine: PromisesMachine) -> Steps:
+    yield machine.records("door", fragments=2, count=2, step=None)
+    yield machine.sweep_once()
+    yield machine.time_passes(3 * DAY_MS, 0, 0)
+    yield machine.configures("door", BOUNDS[1], sweeps=True)
+
+
+def a_sweep_without_a_disk(machine: PromisesMachine) -> Steps:
+    yield machine.records("door", fragments=2, count=2, step=None)
+    yield machine.lose_disk(machine.site.places[0], foreign=False, dies=False)
+    yield machine.sweep_once()
+
+
+WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], str]]] = {
+    "floor off by one segment": (planted.floor_off_by_one_segment, to_the_last_second_of_a_floor, "S1"),
+    "wall clock believed": (planted.wall_clock_believed, two_years_by_the_wall_clock, "S1"),
+    "pins ignored": (planted.pins_ignored, past_a_ceiling_with_a_pin, "S2"),
+    "row before file": (planted.row_before_file, a_death_between_row_and_name, "S4"),
+    "ceiling that does not wait": (planted.ceiling_that_does_not_wait, a_ceiling_that_is_shortened, "S7"),
+    "volume that is away pruned": (planted.volume_that_is_away_pruned, a_sweep_without_a_disk, "S4"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("is_planted", [True, False], ids=["planted", "sound"])
+def test_planted_bugs_are_noticed(way: str, is_planted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, steps, promise = WAYS[way]
+    if not is_planted:
+        walk(steps)
+        return
+    plant(monkeypatch)
+    with pytest.raises(AssertionError, match=f"(?m)^{promise}: "):
+        walk(steps)
+
+
+def walk(steps: Callable[[PromisesMachine], Steps]) -> None:
+    machine = PromisesMachine()
+    try:
+        machine.begin(rtc=False, synced=True)
+        for _ in steps(machine):
+            machine.observe()
+            machine.nothing_is_broken()
+            machine.pins_last()
+    finally:
+        machine.let_go()

@@ -49,7 +49,9 @@ class Disks(Base):
     @rule(data=st.data(), foreign=st.booleans(), dies=st.booleans())
     def a_disk_goes(self, data: st.DataObject, foreign: bool, dies: bool) -> None:
         """Unmounted, perhaps with a stranger's in its place; perhaps below a daemon that dies of it."""
-        place = data.draw(st.sampled_from(self.serving()))
+        self.lose_disk(data.draw(st.sampled_from(self.serving())), foreign, dies)
+
+    def lose_disk(self, place: Path, foreign: bool, dies: bool) -> None:
         self.site.store.books.mirror_now()
         left = [one for one, recording in self.recording.items() if recording.opening.volume == self.site.homes[place]]
         for camera in left:
@@ -70,9 +72,7 @@ class Disks(Base):
     @rule(data=st.data())
     def a_disk_comes_back(self, data: st.DataObject) -> None:
         place = data.draw(st.sampled_from(sorted(self.site.shelf)))
-        self.site.mount(place)
-        self.site.store.volumes()
-        self.work_off()
+        self.come_back(place)
         self.salvage_all()
 
     def salvage_all(self) -> None:
@@ -131,6 +131,8 @@ class Disks(Base):
         self.stop(clean=clean)
         self.unexplained |= not (mirrored or clean)
         before = eyes.catalog(self.site.box())
+        if not mirrored:
+            steps_made["pins without a sidecar"] += self.model.forget_pins(self.site.filed(), self.site.filed_away())
         lose(self.site.state, how)
         self.model.forget_terms()
         self.site.start()

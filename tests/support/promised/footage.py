@@ -13,7 +13,7 @@ from storage.failpoints import Step
 from storage.model import GapCause
 from tests.support.office import DEADLINE_S
 from tests.support.promised.base import PPM, SPANS, Base, cameras, steps_made
-from tests.support.promised.naive import DAY_MS, HOUR_MS
+from tests.support.promised.naive import DAY_MS, HOUR_MS, Known
 from tests.support.promised.people import CHEN, LIN
 
 YEAR_MS: Final = 365 * DAY_MS
@@ -91,7 +91,11 @@ class Footage(Base):
     def time_passes_to_an_edge(self, data: st.DataObject, floor: bool, edge_ms: int, sweeps: bool) -> None:
         """To where a floor or a ceiling begins to matter, by true time."""
         there = [key for key, known in self.model.segments.items() if not known.gone]
-        known = self.model.segments[data.draw(st.sampled_from(there))]
+        self.pass_to_an_edge(self.model.segments[data.draw(st.sampled_from(there))], floor, edge_ms)
+        if sweeps:
+            self.sweep_once()
+
+    def pass_to_an_edge(self, known: Known, floor: bool, edge_ms: int) -> None:
         bounds, lives = self.model.soonest(known.camera, known.bounds, self.lives()), self.lives()
         if floor:
             left_ms = bounds.floor_s * 1000 - lives.true_since(known.end)
@@ -100,8 +104,6 @@ class Footage(Base):
         if left_ms + edge_ms > 0:
             self.clock.tick(left_ms + edge_ms)
             self.beat()
-        if sweeps:
-            self.sweep_once()
 
     @rule(true_ms=SPANS)
     def sleeps(self, true_ms: int) -> None:

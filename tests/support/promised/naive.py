@@ -144,6 +144,8 @@ class Model:
 
     segments: dict[tuple[str, int], Known] = field(default_factory=dict)
     pins: dict[str, Held] = field(default_factory=dict)
+    dormant: dict[str, Held] = field(default_factory=dict)
+    """Pins of which only a disk that is away tells: a database that was lost has them again when it is back."""
     configured: dict[str, Bounds] = field(default_factory=dict)
     overwrite: bool = False
     lost: set[str] = field(default_factory=set)
@@ -163,6 +165,17 @@ class Model:
 
     def forget_terms(self) -> None:
         self.late = {camera: Terms() for camera in self.late}
+
+    def forget_pins(self, on_disks: set[str], away: set[str]) -> int:
+        """The database is lost, and with it pins of which no disk tells; how many."""
+        self.dormant |= {pin: held for pin, held in self.pins.items() if pin in away - on_disks}
+        nowhere = self.pins.keys() - on_disks - away
+        self.pins = {pin: held for pin, held in self.pins.items() if pin in on_disks}
+        return len(nowhere)
+
+    def wake(self, on_disks: set[str]) -> None:
+        self.pins |= {pin: held for pin, held in self.dormant.items() if pin in on_disks}
+        self.dormant = {pin: held for pin, held in self.dormant.items() if pin not in on_disks}
 
     def soonest(self, camera: str, stamped: Bounds, lives: Lives) -> Bounds:
         """The bounds that truly hold: nothing goes before."""

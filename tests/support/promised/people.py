@@ -15,7 +15,7 @@ from storage.pins.words import Ground, Interval, Limits, Order
 from tests.support.office import DEADLINE_S
 from tests.support.promised import eyes
 from tests.support.promised.base import BOUNDS, Base, cameras, steps_made
-from tests.support.promised.naive import DAY_MS, HOUR_MS, Held
+from tests.support.promised.naive import DAY_MS, HOUR_MS, Held, Known
 
 CHEN: Final = Person(1001, "chen")
 LIN: Final = Person(1002, "lin")
@@ -36,6 +36,9 @@ class People(Base):
         there = [known for known in self.model.segments.values() if not known.gone]
         first = data.draw(st.sampled_from(there))
         last = data.draw(st.sampled_from([known for known in there if known.camera == first.camera]))
+        self.place(first, last, ground, span_ms, ahead, step)
+
+    def place(self, first: Known, last: Known, ground: Ground, span_ms: int, ahead: bool, step: Step | None) -> None:
         low_ms = min(first.start.wall_ms, last.start.wall_ms)
         high_ms = max(first.end.wall_ms, last.end.wall_ms, low_ms + 1)
         if ahead:

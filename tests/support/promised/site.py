@@ -88,6 +88,13 @@ class Site(Office):
         """Which volumes are where they belong, by their own word."""
         return {place: home for place, home in self.homes.items() if place not in self.shelf}
 
+    def filed(self) -> set[str]:
+        """Pins whose sidecars lie on a disk that is there."""
+        return {path.parent.name for place in self.present() for path in place.glob(".pins/*/pin.json")}
+
+    def filed_away(self) -> set[str]:
+        return {path.parent.name for shelf in self.shelf.values() for path in shelf.glob(".pins/*/pin.json")}
+
     def box(self) -> Box:
         return Box(self.state, {home: place for place, home in self.present().items()})
 

@@ -1,0 +1,106 @@
+"""Bugs, planted into the product: under each of them the machine must fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from sqlite3 import Connection
+from typing import TypeAlias
+
+import pytest
+
+from storage.ages import Age, History
+from storage.answers import SweepReport
+from storage.catalog import facts, terms
+from storage.catalog import pins as catalog
+from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.catalog.runs import Point
+from storage.clock import Clock
+from storage.model import Closing
+from storage.retention import Candidate, Policy
+from storage.ring import bounds, heads, sweep
+from storage.ring.present import Present, present
+from storage.ring.sweep import Configured
+from storage.store import Store
+from tests.support.office import DEADLINE_S, Recording
+from tests.support.promised.base import Base
+from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
+
+Plant: TypeAlias = Callable[[pytest.MonkeyPatch], None]
+
+
+def floor_off_by_one_segment(patched: pytest.MonkeyPatch) -> None:
+    """Counted from where a segment begins."""
+    _judged_by(patched, lambda found, row, ages: replace(found, end_age=found.start_age))  # noqa: ARG005
+
+
+def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
+    """What everybody else does."""
+    walls: dict[int, int] = {}
+
+    def looked(connection: Connection, boot: int, clock: Clock, policy: Policy) -> Present:
+        found = present(connection, boot, clock, policy)
+        walls[id(found.ages)] = clock.now().wall_ms
+        return found
+
+    def judged(found: Candidate, row: SegmentRow, ages: History) -> Candidate:
+        now_ms = walls[id(ages)]
+        start_ms, end_ms = max(0, now_ms - row.start.wall_ms), max(0, now_ms - row.end.wall_ms)
+        return replace(found, start_age=Age(start_ms, start_ms), end_age=Age(end_ms, end_ms))
+
+    patched.setattr(sweep, "present", looked)
+    _judged_by(patched, judged)
+
+
+def pins_ignored(patched: pytest.MonkeyPatch) -> None:
+    """They are written down, and hold nothing."""
+    patched.setattr(catalog, "hold", lambda connection, pin: 0)  # noqa: ARG005
+    patched.setattr(catalog, "match", lambda connection, row, linked=(): None)  # noqa: ARG005
+
+
+def ceiling_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
+    for module in (bounds, terms):
+        patched.setattr(module, "WAIT_MS", 0)
+
+
+def volume_that_is_away_pruned(patched: pytest.MonkeyPatch) -> None:
+    """What cannot be seen is taken for gone."""
+    really = Store.sweep
+
+    def swept(store: Store, configured: Configured) -> SweepReport:
+        present = set(store._pool.present())
+
+        def prune(connection: Connection) -> None:
+            for row in map(segment_row, connection.execute(SEGMENT_SQL + "WHERE s.state = 'committed'").fetchall()):
+                if row.volume not in present and row.pins == 0:
+                    facts.discard(connection, row)
+                    facts.forget(connection, row)
+
+        store._submit(prune).result(DEADLINE_S)
+        return really(store, configured)
+
+    patched.setattr(Store, "sweep", swept)
+
+
+def row_before_file(patched: pytest.MonkeyPatch) -> None:
+    """The row is committed, and then the file gets its name."""
+
+    def complete(machine: Base, recording: Recording) -> None:
+        opening, file = recording.opening, recording.file
+        end = opening.start.plus_ms(recording.fragments * FRAGMENT_MS)
+        frames = recording.fragments * FRAGMENT_FRAMES
+        closing = Closing(opening.camera, opening.seq, end, file.bytes, file._hash.digest(), frames)
+        machine.site.store.commit_segment(closing).result(DEADLINE_S)
+        file.commit()
+
+    patched.setattr(Base, "complete", complete)
+
+
+def _judged_by(patched: pytest.MonkeyPatch, judged: Callable[[Candidate, SegmentRow, History], Candidate]) -> None:
+    really = heads.candidate
+
+    def candidate(row: SegmentRow, ages: History, end: Point | None = None) -> Candidate:
+        return judged(really(row, ages, end), row, ages)
+
+    for module in (heads, sweep):
+        patched.setattr(module, "candidate", candidate)
