@@ -24,7 +24,7 @@ from tests.support.promised.footage import YEAR_MS, Footage
 from tests.support.promised.naive import DAY_MS
 from tests.support.promised.people import LIN, People
 
-Steps: TypeAlias = Iterator[object]
+Steps: TypeAlias = Iterator[None]
 
 STEPS_LONG: Final = 100_000
 STEPS_EACH: Final = {False: 25, True: 60}
@@ -49,7 +49,7 @@ def test_promises_hold(request: pytest.FixtureRequest, capsys: pytest.CaptureFix
     )
     if is_long:
         with capsys.disabled():
-            print(f"\n{dict(steps_made.most_common())}")  # for the record
+            print(f"\n{dict(steps_made.most_common())}")  # noqa: T201 - for the record
         assert steps_made["steps"] >= STEPS_LONG
 
 
@@ -57,43 +57,63 @@ def test_promises_hold(request: pytest.FixtureRequest, capsys: pytest.CaptureFix
 
 
 def to_the_last_second_of_a_floor(machine: PromisesMachine) -> Steps:
-    yield machine.configures("yard", BOUNDS[2], sweeps=False)
-    yield machine.records("yard", fragments=6, count=1, step=None)
-    yield machine.pass_to_an_edge(machine.model.segments["yard", 1], floor=True, edge_ms=-1000)
-    yield machine.sweep_once()
+    machine.configures("yard", BOUNDS[2], sweeps=False)
+    yield
+    machine.records("yard", fragments=6, count=1, step=None)
+    yield
+    machine.pass_to_an_edge(machine.model.segments["yard", 1], floor=True, edge_ms=-1000)
+    yield
+    machine.sweep_once()
+    yield
 
 
 def two_years_by_the_wall_clock(machine: PromisesMachine) -> Steps:
-    yield machine.records("door", fragments=2, count=2, step=None)
-    yield machine.the_clock_is_stepped(2 * YEAR_MS, noticed=True)
-    yield machine.sweep_once()
+    machine.records("door", fragments=2, count=2, step=None)
+    yield
+    machine.the_clock_is_stepped(2 * YEAR_MS, noticed=True)
+    yield
+    machine.sweep_once()
+    yield
 
 
 def past_a_ceiling_with_a_pin(machine: PromisesMachine) -> Steps:
-    yield machine.records("door", fragments=2, count=2, step=None)
+    machine.records("door", fragments=2, count=2, step=None)
+    yield
     known = machine.model.segments["door", 1]
-    yield machine.place(known, known, Ground.LAW, 30 * DAY_MS, ahead=False, step=None)
-    yield machine.site.store.pins.approve(*machine.model.pins, LIN)
+    machine.place(known, known, Ground.LAW, 30 * DAY_MS, ahead=False, step=None)
+    yield
+    machine.site.store.pins.approve(*machine.model.pins, LIN)
+    yield
     machine.model.pins[next(iter(machine.model.pins))].approved = True
-    yield machine.time_passes(11 * DAY_MS, 0, 0)
-    yield machine.sweep_once()
+    machine.time_passes(11 * DAY_MS, 0, 0)
+    yield
+    machine.sweep_once()
+    yield
 
 
 def a_death_between_row_and_name(machine: PromisesMachine) -> Steps:
-    yield machine.records("door", fragments=2, count=1, step=Step.COMMIT_SYNCED)
+    machine.records("door", fragments=2, count=1, step=Step.COMMIT_SYNCED)
+    yield
 
 
 def a_ceiling_that_is_shortened(machine: PromisesMachine) -> Steps:
-    yield machine.records("door", fragments=2, count=2, step=None)
-    yield machine.sweep_once()
-    yield machine.time_passes(3 * DAY_MS, 0, 0)
-    yield machine.configures("door", BOUNDS[1], sweeps=True)
+    machine.records("door", fragments=2, count=2, step=None)
+    yield
+    machine.sweep_once()
+    yield
+    machine.time_passes(3 * DAY_MS, 0, 0)
+    yield
+    machine.configures("door", BOUNDS[1], sweeps=True)
+    yield
 
 
 def a_sweep_without_a_disk(machine: PromisesMachine) -> Steps:
-    yield machine.records("door", fragments=2, count=2, step=None)
-    yield machine.lose_disk(machine.site.places[0], foreign=False, dies=False)
-    yield machine.sweep_once()
+    machine.records("door", fragments=2, count=2, step=None)
+    yield
+    machine.lose_disk(machine.site.places[0], foreign=False, dies=False)
+    yield
+    machine.sweep_once()
+    yield
 
 
 WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], str]]] = {

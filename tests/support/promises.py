@@ -193,7 +193,8 @@ def pins(box: Box) -> Iterator[str]:
         "SELECT p.id AS pin, v.id AS volume FROM pin_volumes d JOIN pins p ON p.number = d.pin"
         " JOIN volumes v ON v.number = d.volume"
     ):
-        wanted[row["volume"], row["pin"]] = set()
+        if row["volume"] in box.volumes:
+            wanted[row["volume"], row["pin"]] = set()
     for row in box.look(
         f"SELECT p.id AS pin, s.*, c.id AS camera_id, v.id AS volume_id FROM pinned d {_OF_PINNED}"  # noqa: S608
     ):
