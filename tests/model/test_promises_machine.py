@@ -82,9 +82,10 @@ def past_a_ceiling_with_a_pin(machine: PromisesMachine) -> Steps:
     known = machine.model.segments["door", 1]
     machine.place(known, known, Ground.LAW, 30 * DAY_MS, ahead=False, step=None)
     yield
-    machine.site.store.pins.approve(*machine.model.pins, LIN)
+    ((pin_id, held),) = machine.model.pins.items()
+    machine.site.store.pins.approve(pin_id, LIN)
+    held.approved = True
     yield
-    machine.model.pins[next(iter(machine.model.pins))].approved = True
     machine.time_passes(11 * DAY_MS, 0, 0)
     yield
     machine.sweep_once()
