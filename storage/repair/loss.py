@@ -25,6 +25,7 @@ from storage.catalog.heads import Seen
 from storage.catalog.lines import BELIEVED_MAX, Line
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt, WriteFailed
+from storage.failpoints import Step, reach
 from storage.files.durable import fsync_directory
 from storage.files.segmentfile import read_identity
 from storage.layout import SEQ_LAST, final_name, is_camera, parse_segment_name, segment_path
@@ -102,12 +103,15 @@ def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, reli
         if cursory:
             ledgers = _ledgers(path.parent, node, specs, names=True)
         aside = set_aside(path, clock.now().wall_ms)
+        reach(Step.REBUILD_ASIDE)
     log.critical("%s is begun anew from the volumes: %s%s", path, reason, f"; it lies in {aside}" if aside else "")
     database = database or Database(path, relief)
     database.on_damage = partial(suspect, path)
     _plant(database, reason, aside, ledgers, clock)
+    reach(Step.REBUILD_PLANTED)
     with suppress(FileNotFoundError):
         path.with_name(path.name + MARK).unlink()
+    reach(Step.REBUILD_BEGUN)
     return database
 
 

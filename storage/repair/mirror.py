@@ -27,6 +27,7 @@ from storage.catalog.lines import file_name, render
 from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import StoreError
+from storage.failpoints import Step, reach
 from storage.repair import ledgerdir
 
 log = logging.getLogger("edged.storage.repair.mirror")
@@ -152,6 +153,7 @@ class Mirror:
             with disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
                 for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
                     ledgerdir.append(ledger_fd, name, b"".join(map(render, entries)))
+                    reach(Step.MIRROR_LINES)
             last = self._at[volume] = page[-1].number
             if len(page) < PAGE or self._stop.wait(PACE_S):
                 return
@@ -161,6 +163,7 @@ class Mirror:
         for volume, disk in disks.items():
             with self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
                 ledgerdir.write_head(ledger_fd, head)
+                reach(Step.MIRROR_HEAD)
         state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             ledgerdir.write_head(state, head, STATE_HEAD)
@@ -168,6 +171,7 @@ class Mirror:
             self._say("state", f"{self._database.path.parent / STATE_HEAD}: {error.strerror}")
         finally:
             os.close(state)
+        reach(Step.MIRROR_HEADS)
         if self._at:
             self._database.submit(partial(mirroring.mirrored, last=dict(self._at)), yielding=True).result(PATIENCE_S)
 
@@ -182,6 +186,7 @@ class Mirror:
                     if place is None or age.age(*place).low_ms <= keep_ms:
                         break
                     os.unlink(name, dir_fd=at)
+                    reach(Step.MIRROR_PRUNED)
 
     @contextmanager
     def _noted(self, volume: str, disk: Disk) -> Iterator[None]:

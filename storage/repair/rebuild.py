@@ -28,6 +28,7 @@ from storage.catalog.lines import Line, merged
 from storage.catalog.restore import Applied, Now
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
+from storage.failpoints import Step, reach
 from storage.files.within import inside
 from storage.layout import in_words, is_camera
 from storage.repair import ledgerdir
@@ -166,9 +167,11 @@ class Rebuilder:
                 for volume, disk in disks.items():
                     if self._walk(disk, count, left, told):
                         through.append(volume)
+                        reach(Step.REBUILD_WALKED)
                 self._carve(count)
                 for volume in through:
                     self._submit(partial(mirroring.set_reconciled, volume=volume, known=True))
+                    reach(Step.REBUILD_KNOWN)
                 self._finish(disks)
             return RebuildReport(
                 leaves=count[Applied.DONE],
@@ -212,11 +215,13 @@ class Rebuilder:
             while page := list(islice(lines, PAGE)):
                 begun = time.monotonic()
                 count.update(self._submit(partial(_apply, lines=page, now=self._now())))
+                reach(Step.REBUILD_PAGE)
                 count["lines"] += len(page)
                 progress({"phase": "leaves", "done": count["lines"], "at": page[-1].number, "of": beyond})
                 if self._stop.wait((time.monotonic() - begun) * self._rest):
                     return False
         self._submit(mirroring.leaves_read)
+        reach(Step.REBUILD_READ)
         return True
 
     def _walk(self, disk: Volume, count: Counter[str], left: list[str], progress: Progress) -> bool:

@@ -25,6 +25,7 @@ from storage.catalog.runs import Life
 from storage.catalog.volumes import Known, Loss
 from storage.clock import Clock
 from storage.errors import OrderRefused, UnknownId
+from storage.failpoints import Step, reach
 from storage.files.segmentfile import read_identity
 from storage.layout import IDENTITY_NAME
 from storage.model import GapCause
@@ -136,6 +137,7 @@ class Disks:
                 self._refuse_place(one, spec)
             loss = self._count(one.id)
             self._enter(partial(_lose, volume=one.id, loss=loss, wall_ms=self._wall_ms)).result(PATIENCE_S)
+            reach(Step.REPLACE_LOST)
             log.warning("volume %s (%s): %s", one.id, path, loss_in_words(loss))
             self.refresh()
             return Replaced(one.id, loss, self._begin(spec) if spec is not None else None)

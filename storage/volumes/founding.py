@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from storage.errors import VolumeRefused
+from storage.failpoints import Step, reach
 from storage.files.durable import rename_noreplace
 from storage.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 from storage.volumes.mounts import Mounts, look
@@ -65,6 +66,7 @@ def found(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
         os.fsync(file.fileno())
     rename_noreplace(UNFINISHED, IDENTITY_NAME, dir_fd=fd)
     os.fsync(fd)
+    reach(Step.REPLACE_FOUNDED)
     return volume_id
 
 
