@@ -18,9 +18,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from storage.failpoints import Step
 from storage.pins.words import Ground
 from tests.support.promised import planted
-from tests.support.promised.base import BOUNDS, steps_made
 from tests.support.promised.disks import Disks
 from tests.support.promised.footage import YEAR_MS, Footage
+from tests.support.promised.ground import BOUNDS, steps_made
 from tests.support.promised.naive import DAY_MS
 from tests.support.promised.people import LIN, People
 

@@ -1,39 +1,26 @@
-"""The ground of the machine: a box, its model, time, a daemon that dies and comes back, what holds at each step."""
+"""What every part of the machine stands on: a daemon that dies and comes back, sweeps, what holds at each step."""
 
 from __future__ import annotations
 
-import tempfile
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+from hypothesis.stateful import initialize, invariant
 
 from storage import failpoints
 from storage.failpoints import Step
-from storage.model import Bounds, GapCause
 from storage.retention import Policy
 from tests.support import promises
-from tests.support.office import DEADLINE_S, Recording, sha256
 from tests.support.promised import eyes
-from tests.support.promised.naive import DAY_MS, HOUR_MS, At, BootRow, Known, Lives, Model, Terms
-from tests.support.promised.site import MEMORY, Site
-from tests.support.tiny_mp4 import FRAGMENT_MS
+from tests.support.promised.ground import BOUNDS, CAMERAS, Ground, steps_made
+from tests.support.promised.naive import DAY_MS, HOUR_MS
+from tests.support.promised.site import Site
 from tests.support.true_time import TrueClock
 
-CAMERAS: Final = ("door", "lobby", "yard")
-DAY_S: Final = DAY_MS // 1000
-BOUNDS: Final = (
-    Bounds(2 * DAY_S, 10 * DAY_S),
-    Bounds(0, DAY_S),
-    Bounds(5 * DAY_S, 5 * DAY_S),
-    Bounds(DAY_S, 40 * DAY_S),
-)
 SPANS: Final = st.sampled_from([1000, 61_000, HOUR_MS, DAY_MS, 3 * DAY_MS]) | st.integers(1, 40 * DAY_MS)
 PPM: Final = st.integers(-500, 500)
 HELD_BY_A_WORKER: Final = Step.COMMIT_PART
@@ -41,31 +28,14 @@ HELD_BY_A_WORKER: Final = Step.COMMIT_PART
 PATIENCE_ROUNDS: Final = 4
 
 cameras = st.sampled_from(CAMERAS)
-steps_made: Counter[str] = Counter()
-"""How many steps were made, and what came of them: a machine that does nothing would find nothing."""
 
 
 class Crash(BaseException):
     """Nobody tidies up after it."""
 
 
-class Base(RuleBasedStateMachine):
+class Base(Ground):
     """See the module."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patched = pytest.MonkeyPatch()
-        self.folder = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
-        self.model = Model()
-        self.recording: dict[str, Recording] = {}
-        self.lag_us = self.lead_us = 0
-        self.lags: dict[int, int] = {}
-        self.off_ms = 0
-        """How long the box was truly off before this boot, counted from its last heartbeat."""
-        self.beaten_ms = 0
-        self.unexplained = False
-        """A database was lost with what the volumes did not know yet, of its last second: a gap may lack its cause, and
-        what was destroyed then is listed, and said to be missing."""
 
     @initialize(rtc=st.booleans(), synced=st.booleans())
     def begin(self, rtc: bool, synced: bool) -> None:
@@ -88,14 +58,6 @@ class Base(RuleBasedStateMachine):
         finally:
             self.let_go()
 
-    def let_go(self) -> None:
-        for recording in self.recording.values():
-            recording.file.abandon()
-        if hasattr(self, "site"):
-            self.site.store.close(clean=False)
-        self.patched.undo()
-        self.folder.cleanup()
-
     def end(self) -> None:
         """Everything is mended and comes to rest; the daemon stops, and the users' own fsck finds nothing."""
         for place in list(self.site.shelf):
@@ -110,38 +72,6 @@ class Base(RuleBasedStateMachine):
         self.check(promises.fsck(self.site.box(), self.clock))
         steps_made.update(self.model.went)
         steps_made["segments"] += len(self.model.segments)
-
-    # --- time ---
-
-    def at(self) -> At:
-        lag_us = self.lag_us + max(0, self.lead_us - self.clock.lead_us())
-        now = self.clock.now()
-        return At(self.clock.box.true_ms, self.site.store.boot, now.boottime_ms, now.wall_ms, lag_us)
-
-    def lives(self) -> Lives:
-        found = self.site.box().look("SELECT number, ran_ms, off_low_ms FROM boots")
-        return Lives(self.at(), {row["number"]: BootRow(row["ran_ms"], row["off_low_ms"]) for row in found}, self.lags)
-
-    def learned(self) -> None:
-        """The store has read the clocks."""
-        lead_us = self.clock.lead_us()
-        self.lag_us += max(0, self.lead_us - lead_us)
-        self.lead_us = lead_us
-        self.beaten_ms = self.clock.box.true_ms
-
-    def beat(self) -> None:
-        """Ten seconds pass at the least, in which the mirror comes up to date."""
-        self.clock.read()
-        self.site.store.heartbeat().result(DEADLINE_S)
-        self.site.store.books.mirror_now()
-        self.learned()
-
-    def lose_power(self, off_ms: int, up_ms: int, ppm: int) -> None:
-        self.lags[self.site.store.boot] = self.lag_us
-        self.lag_us = self.lead_us = 0
-        self.clock.box.lose_power(off_ms)
-        self.off_ms = self.clock.box.true_ms - self.beaten_ms
-        self.clock.run(up_ms, ppm, 0)
 
     # --- a daemon that dies and comes back ---
 
@@ -167,15 +97,6 @@ class Base(RuleBasedStateMachine):
             self.stop(clean=False)
             self.begin_again()
         return bool(reached)
-
-    def abandon(self, camera: str | None = None) -> list[int]:
-        """Its worker is dead (None: all are); the numbers of the segments it had in hand."""
-        seqs = []
-        for one in [camera] if camera else list(self.recording):
-            if recording := self.recording.pop(one, None):
-                recording.file.abandon()
-                seqs.append(recording.opening.seq)
-        return seqs
 
     def stop(self, *, clean: bool) -> None:
         self.site.store.close(clean=clean)
@@ -211,11 +132,6 @@ class Base(RuleBasedStateMachine):
     def came_up(self) -> None:
         self.learned()
 
-    def enrol(self, camera: str) -> None:
-        self.site.enrol(camera)
-        self.model.early.setdefault(camera, Terms())
-        self.model.late.setdefault(camera, Terms())
-
     def work_off(self) -> None:
         """What a daemon does behind recording."""
         for _ in range(PATIENCE_ROUNDS):
@@ -234,55 +150,6 @@ class Base(RuleBasedStateMachine):
         self.site.store.sweep(self.policy)  # its pins are read
         self.observe()
         self.model.wake(self.site.filed())
-
-    # --- recording ---
-
-    def start_recording(self, camera: str) -> bool:
-        """A gap says why there is no room."""
-        chosen = self.site.store.choose_volume()
-        if isinstance(chosen, GapCause):
-            steps_made[f"no room: {chosen}"] += 1
-            self.site.store.begin_gap(camera, self.clock.now(), chosen, "").result(DEADLINE_S)
-            return False
-        bounds = self.model.configured[camera]
-        recording = self.site.record(camera, bounds=bounds)
-        self.recording[camera] = recording
-        opening = recording.opening
-        self.model.segments[camera, opening.seq] = Known(
-            camera, opening.seq, opening.volume, bounds, self.at(), self.at()
-        )
-        return True
-
-    def write(self, camera: str, fragments: int) -> None:
-        recording = self.recording[camera]
-        known = self.model.segments[camera, recording.opening.seq]
-        recording.write(fragments)
-        recording.file.sync()
-        if known.end.true_ms == self.clock.box.true_ms:  # else the camera has stalled, and its time ended there
-            self.clock.tick(fragments * FRAGMENT_MS)
-        known.fragments += fragments
-        length_ms = known.fragments * FRAGMENT_MS
-        start = known.start
-        known.end = At(
-            start.true_ms + length_ms,
-            start.boot,
-            start.boottime_ms + length_ms,
-            start.wall_ms + length_ms,
-            start.lag_us,
-        )
-
-    def finish_recording(self, camera: str, *, goes_on: bool = False) -> None:
-        self.complete(self.recording[camera])
-        del self.recording[camera]
-        if not goes_on:
-            self.site.store.begin_gap(camera, None, GapCause.DROPPED, "").result(DEADLINE_S)
-
-    def complete(self, recording: Recording) -> None:
-        """The file first, then its row."""
-        closing = recording.close()
-        self.model.segments[closing.camera, closing.seq].sha256 = closing.sha256
-        assert sha256(recording.file.path) == closing.sha256
-        self.site.store.commit_segment(closing).result(DEADLINE_S)
 
     # --- the ring ---
 

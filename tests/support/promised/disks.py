@@ -16,7 +16,8 @@ from storage.opening import DATABASE_NAME
 from storage.volumes.volume import VolumeSpec
 from tests.support.office import DEADLINE_S
 from tests.support.promised import eyes
-from tests.support.promised.base import Base, steps_made
+from tests.support.promised.base import Base
+from tests.support.promised.ground import steps_made
 from tests.support.promised.site import DISK_BYTES
 
 TAKEN: Final = st.sampled_from([0, DISK_BYTES // 2, DISK_BYTES - 4000, DISK_BYTES])

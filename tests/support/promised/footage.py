@@ -12,7 +12,8 @@ from storage.errors import OrderRefused
 from storage.failpoints import Step
 from storage.model import GapCause
 from tests.support.office import DEADLINE_S
-from tests.support.promised.base import PPM, SPANS, Base, cameras, steps_made
+from tests.support.promised.base import PPM, SPANS, Base, cameras
+from tests.support.promised.ground import steps_made
 from tests.support.promised.naive import DAY_MS, HOUR_MS, Known
 from tests.support.promised.people import CHEN, LIN
 

@@ -14,7 +14,8 @@ from storage.model import Bounds, GapCause
 from storage.pins.words import Ground, Interval, Limits, Order
 from tests.support.office import DEADLINE_S
 from tests.support.promised import eyes
-from tests.support.promised.base import BOUNDS, Base, cameras, steps_made
+from tests.support.promised.base import Base, cameras
+from tests.support.promised.ground import BOUNDS, steps_made
 from tests.support.promised.naive import DAY_MS, HOUR_MS, Held, Known
 
 CHEN: Final = Person(1001, "chen")
