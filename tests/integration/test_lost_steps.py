@@ -158,12 +158,7 @@ def test_the_mirror_goes_on(office: Office, step: Step, time_: int, monkeypatch:
 
 @pytest.mark.parametrize(
     ("step", "configured"),
-    [
-        (step, configured)
-        for step in REPLACING
-        for configured in (True, False)
-        if configured or step != "replace.founded"
-    ],
+    [(Step.REPLACE_LOST, True), (Step.REPLACE_LOST, False), (Step.REPLACE_FOUNDED, True)],
 )
 def test_a_replacement_goes_on(office: Office, step: Step, configured: bool) -> None:
     live(office)
