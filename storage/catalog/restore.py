@@ -238,16 +238,21 @@ def _segment_of(connection: sqlite3.Connection, body: Mapping[str, Any]) -> Segm
 
 
 def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
-    """As it was told last: what a leaf says that it was before goes, and what it is now comes."""
+    """As it was told last: what a leaf says that it was before goes, and what it is now comes.
+
+    A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
+    """
     start = place(body["start"])
+    is_step = body.get("end") is not None and place(body["end"]).point <= start.point
     if start.boot > now.life.boot or not count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
         return  # of boots that this database counts otherwise: nobody could say when it was
     camera, inside = camera_number(connection, body["camera"], start.point), bool(body["inside"])
     for former in (start, place(body["was"]) if body.get("was") else start):
         connection.execute(
             "DELETE FROM gaps WHERE camera = ? AND boot = ? AND start_boottime_ms = ? AND start_wall_ms = ?"
-            " AND inside = ? AND end_boot IS NOT NULL",
-            (camera, former.boot, former.boottime_ms, former.wall_ms, inside),
+            " AND inside = ? AND end_boot IS NOT NULL"
+            " AND ((end_boot, end_boottime_ms) = (boot, start_boottime_ms)) = ?",
+            (camera, former.boot, former.boottime_ms, former.wall_ms, inside, is_step),
         )
     if body.get("gone") or body.get("end") is None:
         return

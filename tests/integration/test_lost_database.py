@@ -22,6 +22,7 @@ from storage.model import Bounds, GapCause
 from storage.repair import ledgerdir
 from storage.retention import Policy
 from storage.volumes.volume import VolumeSpec
+from tests.support import promises
 from tests.support.office import DEADLINE_S, Office
 
 FLOOR = Bounds(floor_s=60, ceiling_s=300)
@@ -306,6 +307,24 @@ def test_what_was_in_progress_is_salvaged(office: Office) -> None:
     assert listed[1].boot == office.store.boot, "its boot is known, so its age is"
     gaps = [gap for gap in office.store.gaps("door", None, None) if gap.end and gap.cause is GapCause.DAEMON_CRASH]
     assert [gap.start for gap in gaps] == [listed[1].end], "what was recorded is no gap"
+
+
+def test_a_clock_that_was_set_forward_takes_no_gap_away(office: Office) -> None:
+    """Both begin at one instant of running time: the step, and what the loss left unaccounted for (S9)."""
+    office.enrol("door")
+    office.store.books.mirror_now()
+    office.clock.step_wall(6_000)
+    recording = office.record("door")
+    recording.write(3)
+    office.clock.tick(300_000)
+    recording.file.abandon()
+    office.store.close()
+    gone(office.state / "edged.db")
+    office.start()
+    office.enrol("door")
+    office.store.books.rebuild()
+    assert list(promises.unaccounted(promises.Box(office.state, {}))) == []
+    assert [gap.cause for gap in office.store.gaps("door", None, None)][:1] == [GapCause.CLOCK_STEP]
 
 
 def test_a_rebuild_that_breaks_off_goes_on(office: Office) -> None:
