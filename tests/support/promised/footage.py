@@ -24,6 +24,8 @@ STARTING: Final = st.none() | st.sampled_from(
     [Step.START_RUN, Step.SALVAGE_CUT, Step.SALVAGE_NAMED, Step.SALVAGE_DONE, Step.DESTROY_SYNCED]
 )
 PAUSES: Final = st.sampled_from([60_000, 6 * HOUR_MS, DAY_MS, 2 * DAY_MS])
+A_MOMENT_MS: Final = 1000
+"""No camera ends and begins in the very millisecond in which a clock is set."""
 EDGES_MS: Final = st.sampled_from([-1000, -1, 1, 1000])
 """Beside the instant at which something becomes true."""
 
@@ -118,6 +120,7 @@ class Footage(Base):
 
     @rule(by_ms=STEPS, noticed=st.booleans())
     def the_clock_is_stepped(self, by_ms: int, noticed: bool) -> None:
+        self.clock.tick(A_MOMENT_MS)
         self.clock.box.step(by_ms)
         self.clock.read()
         if noticed:
@@ -127,6 +130,7 @@ class Footage(Base):
     @rule(error_ms=st.integers(-16_000, 16_000))
     def is_synchronised(self, error_ms: int) -> None:
         """Late credit comes with it."""
+        self.clock.tick(A_MOMENT_MS)
         self.clock.box.sync(error_ms)
         self.clock.read()
         self.site.store.clock_stepped(self.clock.now(), True).result(DEADLINE_S)
