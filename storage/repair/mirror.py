@@ -91,6 +91,7 @@ class Mirror:
         if self._thread.is_alive():
             self._thread.join(PATIENCE_S)
         if last_round and not self._thread.is_alive():
+            self.round()  # to look at the volumes may be a fact itself, that one has come or gone
             self._headed_ms = None
             self.round()
 
