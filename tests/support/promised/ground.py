@@ -127,8 +127,6 @@ class Ground(RuleBasedStateMachine):
         known = self.model.segments[camera, recording.opening.seq]
         recording.write(fragments)
         recording.file.sync()
-        if known.end.true_ms == self.clock.box.true_ms:  # else the camera has stalled, and its time ended there
-            self.clock.tick(fragments * FRAGMENT_MS)
         known.fragments += fragments
         length_ms = known.fragments * FRAGMENT_MS
         start = known.start
@@ -139,6 +137,7 @@ class Ground(RuleBasedStateMachine):
             start.wall_ms + length_ms,
             start.lag_us,
         )
+        self.clock.tick(max(0, known.end.true_ms - self.clock.box.true_ms))  # none records what has not been yet
 
     def finish_recording(self, camera: str, *, goes_on: bool = False) -> None:
         self.complete(self.recording[camera])
