@@ -96,6 +96,8 @@ def _row_of(connection: sqlite3.Connection, volume: str, relative: PurePosixPath
 
 def rows_of_day(read: Reader, volume: str, directory: PurePosixPath) -> Iterator[SegmentRow]:
     """Committed segments whose files lie in a camera's directory of one day: of 2 s each, 43,200 of them."""
+    if not is_camera(directory.parts[0]):
+        return
     after = (-1, 0)
     while page := read(partial(_page_of_day, directory=directory, after=after)):
         yield from (row for row in page if row.volume == volume and row.relative.parent == directory)

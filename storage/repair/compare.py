@@ -164,11 +164,10 @@ def of_name(relative: PurePosixPath, row: Row | None, seen: Seen) -> Kind | None
     depth = len(relative.parts)
     if relative.parts[0] in OUR_NAMES:
         return None
-    if depth == 1:
-        return None if seen.directory and is_camera(relative.name) else Kind.STRANGE
-    if depth == 2:
-        return None if seen.directory and is_day(relative.name) else Kind.STRANGE
-    if depth > 3 or not seen.regular:
+    if depth <= 2:
+        way = seen.directory and is_camera(relative.parts[0]) and (depth == 1 or is_day(relative.name))
+        return None if way else Kind.STRANGE
+    if depth > 3 or not seen.regular or not is_camera(relative.parts[0]):
         return Kind.STRANGE
     if row is not None:
         return None

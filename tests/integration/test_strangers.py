@@ -9,13 +9,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import pytest
 
 from storage.layout import parse_segment_name, segment_path
 from storage.model import Segment
+from storage.repair.tamper import Touch, Touched
 from storage.retention import Policy
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, Office
@@ -101,6 +102,22 @@ def test_a_directory_of_any_name_stops_no_rebuild(office: Office, name: bytes) -
     office.store.recover()
     while office.store.checks.rescan():
         pass
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"a\nb", b"c" * 200, b".hidden", b"stranger"], ids=repr)
+def test_the_tamper_watch_looks_at_any_name(office: Office, name: bytes) -> None:
+    made = office.segment("lobby")
+    camera = PurePosixPath(os.fsdecode(name))
+    day = camera / "2026-02-25"
+    (office.disk / day).mkdir(parents=True)
+    file = day / "20260225T061320.000Z-3.mp4"
+    link = PurePosixPath(".pins/P-20260225-ABCD") / f"{camera}_{file.name}"
+    (office.disk / file).write_bytes(b"no footage")
+    names = (camera, day, file, link)
+    touched = [Touched(made.volume, one, frozenset({Touch.NAMED}), one in names[:2]) for one in names]
+    office.store.checks.examine(touched)
+    assert office.store.checks.tampered(), "it is told"
+    assert made.path.exists()
 
 
 @pytest.mark.parametrize("seq", [(1 << 63) - 1, 1 << 62, 1 << 53, (1 << 52) + 1, (1 << 52) - 20_000])
