@@ -31,9 +31,6 @@ pytestmark = pytest.mark.skipif(not may_mount(), reason="mounting needs root")
 PRIORITIES: Final = {"gate": 9, "lobby": 5, "yard": 0}
 """The highest first, which is also how long each is to be kept on."""
 NAMES: Final = tuple(PRIORITIES)
-CAMERAS: Final = tuple(
-    Camera(name, Picture(width=704, height=576, gop=25, kbps=1000, footage="bikes")) for name in NAMES
-)
 DISK_BYTES: Final = 96 << 20
 """A hundredth of it is the reserve, which a few seconds of footage are more than."""
 NOTICED_S: Final = 25.0
@@ -91,17 +88,26 @@ def setup_of(server: RtspServer, floor: str, max_bytes: str) -> Setup:
 
 
 @contextmanager
-def office(folder: Path, *, floor: str = "1h", max_bytes: str = "1GB", together: bool = False) -> Iterator[Office]:
-    """`together`: the state directory lies on the disk of the volume, too."""
+def office(
+    folder: Path,
+    *,
+    floor: str = "1h",
+    max_bytes: str = "1GB",
+    together: bool = False,
+    kbps: int = 1000,
+    segments: int = 3,
+) -> Iterator[Office]:
+    """Once each camera has so many. `together`: the state directory lies on the disk of the volume, too."""
+    picture = Picture(width=704, height=576, gop=25, kbps=kbps, footage="bikes")
     place = folder / "edged" / ("" if together else "volume")
     with (
         Ext4(place, DISK_BYTES) as disk,
-        RtspServer(CAMERAS, folder / "cameras") as server,
+        RtspServer([Camera(name, picture) for name in NAMES], folder / "cameras") as server,
         Daemon(folder / "edged", setup_of(server, floor, max_bytes)) as edged,
     ):
         edged.wait_for_states("recording", NAMES)
         made = Office(disk, edged)
-        edged.until(lambda: min(map(made.committed, NAMES)) >= 3, 30, "segments are committed")
+        edged.until(lambda: min(map(made.committed, NAMES)) >= segments, 60, "segments are committed")
         yield made
 
 
@@ -114,8 +120,11 @@ def all_is_accounted_for(found: Office) -> None:
 
 
 def test_what_may_go_goes_and_recording_goes_on(tmp_path: Path) -> None:
-    """With the catalog on the same disk: what happens without the ballast is in tests/integration/test_ballast.py."""
-    with office(tmp_path, floor="4s", together=True) as found:
+    """With the catalog on the same disk: what happens without the ballast is in tests/integration/test_ballast.py.
+
+    What may go is more than three cameras' next segments and what the database may need meanwhile (some MB of WAL).
+    """
+    with office(tmp_path, floor="4s", together=True, kbps=3000, segments=12) as found:
         edged = found.edged
         edged.until((edged.state / NAME).exists, 15, "the ballast is laid out")
         workers, oldest = edged.workers(), edged.files()[0]
