@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -15,6 +13,7 @@ from storage.catalog.runs import Point
 from storage.model import Bounds
 from storage.ring import bounds
 from storage.ring.bounds import UNBOUNDED_S, WAIT_MS, Later, Standing, Term, Waiting, changes, standing, waiting
+from tests.support.planting import planted
 
 HOUR_MS = 3_600_000
 NOW_MS = 100 * HOUR_MS
@@ -137,16 +136,8 @@ def test_the_bounds_are_what_the_naive_model_says() -> None:
 
 @pytest.fixture(name="planted")
 def plant(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
-    right, wrong = request.param
-    source = inspect.getsource(bounds)
-    assert source.count(right) == 1, f"{right!r} is to be found once"
-    module = ModuleType("storage.ring.bounds_planted")
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(source.replace(right, wrong), "planted", "exec"), module.__dict__)  # noqa: S102 (our own source)
+    with planted(bounds, *request.param) as module:
         yield module
-    finally:
-        del sys.modules[module.__name__]
 
 
 @pytest.mark.parametrize(

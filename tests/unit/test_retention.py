@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +28,7 @@ from storage.retention import (
     why_full,
 )
 from storage.volumes.volume import Space, VolumeSpec
+from tests.support.planting import planted
 
 DAY_S = 86_400
 DAY_MS = DAY_S * 1000
@@ -351,16 +350,8 @@ def test_the_plan_is_what_the_naive_model_says() -> None:
 
 @pytest.fixture(name="planted")
 def plant(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
-    right, wrong = request.param
-    source = inspect.getsource(retention)
-    assert source.count(right) == 1, f"{right!r} is to be found once"
-    module = ModuleType("storage.retention_planted")
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(source.replace(right, wrong), "planted", "exec"), module.__dict__)  # noqa: S102 (our own source)
+    with planted(retention, *request.param) as module:
         yield module
-    finally:
-        del sys.modules[module.__name__]
 
 
 @pytest.mark.parametrize(
