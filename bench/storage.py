@@ -4,7 +4,8 @@
 
 Fills a database with 5-minute segments of all cameras side by side, under one floor and ceiling, by set-based SQL:
 twenty million facts would take an hour. Before it measures anything it fills a small one both ways, through storage's
-own facts and by SQL, and compares every table: they must be equal. There are no files: what is measured is the catalog.
+own facts and by SQL, and compares every table: they must be equal. There are no files, and what would remove one or
+sync its directory answers at once: what is measured is the catalog.
 6.7 million are 64 cameras for a year. Each size is measured in processes of its own; the result is a table for
 README.md beside this file.
 """
@@ -32,6 +33,7 @@ from storage import opening
 from storage.catalog import facts
 from storage.model import Bounds, Closing, Moment, Opening
 from storage.retention import Policy
+from storage.ring import sweep
 from storage.store import Store
 from storage.volumes.volume import VolumeSpec
 
@@ -157,6 +159,7 @@ def fill_by_sql(folder: Path, size: Size) -> None:
             db.execute("COMMIT")
         db.execute("UPDATE holdings SET segments = ?1, bytes = ?1 * ?2", (size.each, BYTES))
         db.execute(_CAMERAS, {"each": size.each, "ms": SEGMENT_MS, "wall": WALL_MS})
+        db.execute("UPDATE volumes SET mirrored = (SELECT max(number) FROM leaves)")  # done as they were made
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     subprocess.run(["/usr/bin/sync", "-f", str(folder)], check=True)  # or the first to commit would pay for it
 
@@ -321,8 +324,15 @@ class Recorder:
                 seqs[camera] += 1
 
 
+def without_files() -> None:
+    """A file that is to be removed was there, and is gone at once."""
+    sweep.unlink = lambda volume, relative: True  # noqa: ARG005
+    sweep.sync = lambda volume, directory: None  # noqa: ARG005
+
+
 def destroy(folder: Path, size: Size) -> dict[str, float]:
     """Time goes on until a hundred thousand are past their ceilings; they go while somebody commits."""
+    without_files()
     clock, policy = size.clock(), Policy(dict.fromkeys(size.names, size.bounds))
     store = Store.open(state=folder, node="bench", volumes=[spec(folder)], clock=clock)
     with Recorder(store, size, clock) as alone:

@@ -7,7 +7,7 @@ Functions over a connection, inside their caller's transaction; each finding and
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -59,6 +59,18 @@ class Tampered:
 
 def found(connection: sqlite3.Connection, finding: Finding) -> bool:
     """It differs; True if that was not known. `finding.id` is not looked at."""
+    return found_all(connection, [finding]) > 0
+
+
+def found_all(connection: sqlite3.Connection, differing: Iterable[Finding]) -> int:
+    """Of many at once; how many of them were not known."""
+    standing_before, news = _standing(connection), 0
+    for finding in differing:
+        news += _found(connection, finding, is_full=standing_before + news >= FINDINGS_MAX)
+    return news
+
+
+def _found(connection: sqlite3.Connection, finding: Finding, *, is_full: bool) -> bool:
     volume = connection.execute("SELECT number FROM volumes WHERE id = ?", (finding.volume,)).fetchone()
     if volume is None:
         return False
@@ -67,7 +79,7 @@ def found(connection: sqlite3.Connection, finding: Finding) -> bool:
         "UPDATE findings SET seen_ms = ? WHERE volume = ? AND path = ? AND kind = ? AND settled_ms IS NULL",
         (finding.found_ms, *key),
     )
-    if again.rowcount or _standing(connection) >= FINDINGS_MAX:
+    if again.rowcount or is_full:
         return False
     connection.execute(
         "INSERT INTO findings (volume, path, kind, segment, found_ms, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",

@@ -311,7 +311,7 @@ class Sweeper:
             except OSError as error:
                 tally.fail(directory, error)
         if vanished:
-            self._database.submit(partial(self._miss, rows=vanished)).result()
+            self._database.submit(partial(self._miss, rows=vanished), yielding=True).result()
         gone = [row for row in unnamed if row.relative.parent in durable]
         if gone:
             reach(Step.DESTROY_SYNCED)
@@ -326,8 +326,8 @@ class Sweeper:
 
     def _miss(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         now_ms = self._clock.now().wall_ms
-        for row in rows:
-            findings.found(connection, findings.Finding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms))
+        missing = (findings.Finding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows)
+        findings.found_all(connection, missing)
 
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())
