@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from edged import verdict
 from edged.config import Camera, Config
 from edged.documents import ring as ring_documents
 from edged.documents import site as documents
@@ -322,11 +323,12 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
 def status(seen: Overview) -> documents.Status:
     """The whole screen, ending in a verdict."""
     lines = [camera(configured, seen) for configured in seen.config.cameras]
-    standing = [alarm(row) for row in seen.alarms if row.raised]
-    verdict, action = judge(lines, standing, _starting(seen))
+    shelves = [volume(v, seen.foresight) for v in seen.measured.volumes]
+    standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), shelves)
+    word, action = verdict.judge(lines, standing, shelves, _starting(seen))
     site = seen.config.site
     return documents.Status(
-        verdict=verdict,
+        verdict=word,
         action=action,
         node=site.node,
         office=site.office,
@@ -341,7 +343,7 @@ def status(seen: Overview) -> documents.Status:
             synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
         ),
         cameras=lines,
-        volumes=[volume(v, seen.foresight) for v in seen.measured.volumes],
+        volumes=shelves,
         broker=broker(seen),
         alarms=standing,
     )
@@ -350,33 +352,3 @@ def status(seen: Overview) -> documents.Status:
 def _starting(seen: Overview) -> list[str]:
     patience_ms = DOWN_AFTER_S * 1000
     return [name for name, health in seen.health.items() if seen.now.wall_ms - health.since_ms < patience_ms]
-
-
-def judge(
-    cameras: Sequence[documents.Camera], alarms: Sequence[documents.Alarm], starting: Collection[str]
-) -> tuple[documents.Verdict, str]:
-    """One word for everything, and the first thing to do.
-
-    The worst alarm speaks; among equals a cause before its symptoms (what concerns the box before what concerns one
-    camera), then the oldest. A camera that is down speaks also where its alarm could not be stored; `starting` are
-    those that have been down for so short a time that nobody is alarmed yet.
-    """
-    worst: documents.Verdict
-    for worst in ("critical", "warning"):
-        standing = sorted(
-            (a for a in alarms if a.severity == worst), key=lambda a: (a.key.startswith("camera."), a.since)
-        )
-        if standing:
-            more = f" (and {len(standing) - 1} more)" if len(standing) > 1 else ""
-            return worst, f"{standing[0].text}{more}. {standing[0].action}".strip()
-        if worst == "critical":
-            for seen in cameras:
-                if seen.state == "down" and seen.id not in starting:
-                    return "critical", f"{seen.id}: {seen.reason}"
-    for state in ("down", "degraded"):
-        for seen in cameras:
-            if seen.state == state:
-                return "warning", f"{seen.id}: {seen.reason}"
-    if not any(seen.state == "recording" for seen in cameras):
-        return "unknown", "no camera is enabled: nothing is recorded. Add a camera to the configuration"
-    return "ok", ""

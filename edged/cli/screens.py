@@ -154,7 +154,7 @@ def _broker(document: documents.Status, zone: ZoneInfo, tongue: Language) -> Ren
 def _alarms(document: documents.Status, zone: ZoneInfo, tongue: Language) -> list[RenderableType]:
     standing = sorted(
         (alarm for alarm in document.alarms if alarm.state == "raised"),
-        key=lambda alarm: (_SEVERITIES.index(alarm.severity), alarm.since),
+        key=lambda alarm: _SEVERITIES.index(alarm.severity),
     )
     heading = Text(word("Alarms", tongue), style="bold").append("  ", style="not bold")
     if not standing:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edged.documents import site as documents
-from edged.views import judge
+from edged.verdict import judge, ranked
 
 
 def camera(name: str, state: str, reason: str = "") -> documents.Camera:
@@ -18,24 +18,34 @@ def alarm(key: str, severity: str, since: str, text: str, action: str = "Do it")
     return documents.Alarm.model_construct(key=key, severity=severity, since=since, text=text, action=action)
 
 
+def volume(state: str) -> documents.Volume:
+    return documents.Volume.model_construct(id="1", path="/srv", state=state)
+
+
+def critical(key: str, hour: int) -> documents.Alarm:
+    return alarm(key, "critical", f"2026-01-01T{hour:02}:00:00Z", key, "")
+
+
+SERVES = [volume("in-service")]
+LOST = alarm("storage.lost:2", "critical", "2025-06-01T00:00:00Z", "Volume /old is gone", "Report it")
 GOOD = camera("lobby", "recording")
 DOWN = camera("gate", "down", "nothing answers")
 
 
 def test_all_well_is_ok_and_nothing_to_do() -> None:
-    assert judge([GOOD], [], ()) == ("ok", "")
+    assert judge([GOOD], [], SERVES, ()) == ("ok", "")
 
 
 def test_a_cause_speaks_before_its_symptoms_and_the_others_are_counted() -> None:
     symptom = alarm("camera.down:gate", "critical", "2026-01-01T00:00:00Z", "Camera gate is not recorded")
     cause = alarm("storage.full:1", "critical", "2026-01-01T00:00:09Z", "Volume /srv is full", "Add space")
-    assert judge([DOWN], [symptom, cause], ()) == ("critical", "Volume /srv is full (and 1 more). Add space")
+    assert judge([DOWN], [symptom, cause], SERVES, ()) == ("critical", "Volume /srv is full (and 1 more). Add space")
 
 
 def test_the_oldest_of_equals_speaks() -> None:
     old = alarm("camera.down:b", "critical", "2026-01-01T00:00:00Z", "b", "")
     new = alarm("camera.down:a", "critical", "2026-01-02T00:00:00Z", "a", "")
-    assert judge([DOWN], [new, old], ()) == ("critical", "b (and 1 more).")
+    assert judge([DOWN], [new, old], SERVES, ()) == ("critical", "b (and 1 more).")
 
 
 @pytest.mark.parametrize(("starting", "verdict"), [((), "critical"), (("gate",), "warning")])
@@ -43,9 +53,38 @@ def test_a_camera_that_is_down_is_critical_even_without_an_alarm_unless_it_just_
     starting: tuple[str, ...], verdict: str
 ) -> None:
     broker: list[Any] = [alarm("mqtt.down", "warning", "2026-01-01T00:00:00Z", "The centre cannot be reached")]
-    assert judge([GOOD, DOWN], [], starting) == (verdict, "gate: nothing answers")
-    assert judge([GOOD, DOWN], broker, starting)[0] == verdict
+    assert judge([GOOD, DOWN], [], SERVES, starting) == (verdict, "gate: nothing answers")
+    assert judge([GOOD, DOWN], broker, SERVES, starting)[0] == verdict
 
 
 def test_without_an_enabled_camera_nothing_can_be_said() -> None:
-    assert judge([camera("lobby", "disabled")], [], ())[0] == "unknown"
+    assert judge([camera("lobby", "disabled")], [], SERVES, ())[0] == "unknown"
+
+
+def test_what_is_not_recorded_now_speaks_before_what_will_not_be_and_what_is_lost_since_long_ago_speaks_last() -> None:
+    """All of them critical, each older than what is more urgent."""
+    urgent = ["storage.full:1", "device.fault:nvr:554", "camera.down:gate"]
+    soon = ["retention.floor-at-risk", "internal:sweep", "storage.away:1"]
+    rest = ["storage.tampered:1", "pin.unread:1", "storage.lost:2"]
+    keys = [*urgent, *soon, *rest]
+    alarms = [critical(key, 20 - at) for at, key in enumerate(keys)]
+    told = [one.key for one in ranked(alarms, SERVES)]
+    assert [set(told[:3]), set(told[3:6]), set(told[6:8])] == [set(urgent), set(soon), set(rest[:2])]
+    assert (told[2], told[-1]) == ("camera.down:gate", "storage.lost:2")
+    assert judge([DOWN], alarms, SERVES, ())[1] == "device.fault:nvr:554 (and 8 more)."
+
+
+def test_a_camera_that_is_down_without_an_alarm_speaks_before_a_loss_of_long_ago() -> None:
+    assert judge([DOWN], [LOST], SERVES, ()) == ("critical", "gate: nothing answers (and 1 more)")
+    assert judge([GOOD], [LOST], SERVES, ()) == ("critical", "Volume /old is gone. Report it")
+
+
+@pytest.mark.parametrize(("other", "first"), [("in-service", "camera.down:gate"), ("away", "storage.away:1")])
+def test_a_volume_that_is_away_comes_first_where_no_other_takes_footage(other: str, first: str) -> None:
+    away, down = critical("storage.away:1", 9), critical("camera.down:gate", 8)
+    assert ranked([away, down], [volume("away"), volume(other)])[0].key == first
+
+
+def test_a_warning_never_speaks_before_what_is_critical() -> None:
+    degraded = alarm("camera.degraded:gate", "warning", "2026-01-01T00:00:00Z", "Camera gate is degraded")
+    assert judge([GOOD], [degraded, LOST], SERVES, ()) == ("critical", "Volume /old is gone. Report it")

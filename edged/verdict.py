@@ -1,0 +1,98 @@
+"""One word for everything, and what somebody who was called in the night does first. Pure: documents in, words out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from enum import IntEnum
+from typing import Final
+
+from edged.documents import site as documents
+
+_SEVERITIES: Final = ("critical", "warning", "info")
+
+
+class Urgency(IntEnum):
+    """What is at stake, the most urgent first; how long it has stood comes after that."""
+
+    NOT_RECORDED = 0
+    ENDING = 1
+    """Recording may end soon, or is only in part what it should be."""
+    KEPT_IN_DANGER = 2
+    """Floors, pins, files; and whatever is not named here."""
+    PAST = 3
+    """It happened, and nothing gets worse by waiting."""
+
+
+_STAKES: Final = {
+    "storage.full": Urgency.NOT_RECORDED,
+    "device.fault": Urgency.NOT_RECORDED,
+    "camera.down": Urgency.NOT_RECORDED,
+    "camera.degraded": Urgency.ENDING,
+    "internal": Urgency.ENDING,
+    "retention.floor-at-risk": Urgency.ENDING,
+    "storage.away": Urgency.ENDING,
+    "storage.ballast": Urgency.ENDING,
+    "storage.slow": Urgency.ENDING,
+    "clock.stepped": Urgency.PAST,
+    "storage.lost": Urgency.PAST,
+}
+"""By what alarms are called before the colon."""
+_TAKES_FOOTAGE: Final = "in-service"
+
+
+def ranked(alarms: Iterable[documents.Alarm], volumes: Collection[documents.Volume]) -> list[documents.Alarm]:
+    """In the order in which they are to be seen to: the worst first, among equals by what is at stake, then a cause
+    before its symptoms (what concerns the box before what concerns one camera), then the oldest.
+    """
+    return sorted(
+        alarms,
+        key=lambda one: (
+            _SEVERITIES.index(one.severity),
+            _urgency(one, volumes),
+            one.key.startswith("camera."),
+            one.since,
+        ),
+    )
+
+
+def judge(
+    cameras: Sequence[documents.Camera],
+    alarms: Iterable[documents.Alarm],
+    volumes: Collection[documents.Volume],
+    starting: Collection[str],
+) -> tuple[documents.Verdict, str]:
+    """One word for everything, and the first thing to do, as the first alarm tells it.
+
+    A camera that is down speaks also where no alarm tells of it, because it could not be stored; `starting` are those
+    that have been down for so short a time that nobody is alarmed yet.
+    """
+    worst: documents.Verdict
+    order = ranked(alarms, volumes)
+    for worst in ("critical", "warning"):
+        standing = [alarm for alarm in order if alarm.severity == worst]
+        if worst == "critical" and not any(_urgency(one, volumes) is Urgency.NOT_RECORDED for one in standing):
+            for seen in cameras:
+                if seen.state == "down" and seen.id not in starting:
+                    return "critical", f"{seen.id}: {seen.reason}{_more(len(standing))}"
+        if standing:
+            first = standing[0]
+            return worst, f"{first.text}{_more(len(standing) - 1)}. {first.action}".strip()
+    for state in ("down", "degraded"):
+        for seen in cameras:
+            if seen.state == state:
+                return "warning", f"{seen.id}: {seen.reason}"
+    if not any(seen.state == "recording" for seen in cameras):
+        return "unknown", "no camera is enabled: nothing is recorded. Add a camera to the configuration"
+    return "ok", ""
+
+
+def _urgency(alarm: documents.Alarm, volumes: Collection[documents.Volume]) -> Urgency:
+    """A volume that is away ends recording at once where no other takes footage."""
+    name = alarm.key.partition(":")[0]
+    if name == "storage.away" and not any(volume.state == _TAKES_FOOTAGE for volume in volumes):
+        return Urgency.NOT_RECORDED
+    return _STAKES.get(name, Urgency.KEPT_IN_DANGER)
+
+
+def _more(count: int) -> str:
+    return f" (and {count} more)" if count else ""
