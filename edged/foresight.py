@@ -104,12 +104,7 @@ def _others(
     """Where floors are at risk, and would not be if others' space were ours."""
     if not _soon(told.at_risk_in_s):
         return ()
-    taken = [
-        status
-        for status in serving
-        if status.others_bytes * OTHERS_SHARE >= status.total_bytes > 0
-        and status.limit_bytes >= status.ring_bytes + status.free_bytes - status.reserve_bytes
-    ]
+    taken = [status for status in serving if blames_others(status) and not _is_limited(status)]
     without = [
         replace(
             status,
@@ -123,6 +118,16 @@ def _others(
     if not taken or _soon(forecast(loads, room(map(_shelf, without)), pinned_bytes).at_risk_in_s):
         return ()
     return tuple(str(status.path) for status in taken)
+
+
+def blames_others(status: VolumeStatus) -> bool:
+    """Others hold enough of the disk to be in the way."""
+    return status.others_bytes * OTHERS_SHARE >= status.total_bytes > 0
+
+
+def _is_limited(status: VolumeStatus) -> bool:
+    """It is `max_bytes` that is in the way, not what is free."""
+    return status.limit_bytes < status.ring_bytes + status.free_bytes - status.reserve_bytes
 
 
 def _soon(in_s: float | None) -> bool:

@@ -117,6 +117,13 @@ def format_size(size: int) -> str:
     return f"{value:.{digits}f} {unit}"
 
 
+def rough_size(size: int) -> str:
+    """Down to 1, 2 or 5 and zeros, so that what grows slowly keeps its words: "20 GB" of 49 GB."""
+    power: int = 10 ** (len(str(size)) - 1)
+    rough = max(step * power for step in (0, 1, 2, 5) if step * power <= size)
+    return re.sub(r"\.0+ ", " ", format_size(rough))
+
+
 def counted(number: int, noun: str) -> str:
     """ "1 segment", "2 segments": of nouns that take an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

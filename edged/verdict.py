@@ -24,19 +24,18 @@ class Urgency(IntEnum):
 
 
 _STAKES: Final = {
-    "storage.full": Urgency.NOT_RECORDED,
     "device.fault": Urgency.NOT_RECORDED,
     "camera.down": Urgency.NOT_RECORDED,
     "camera.degraded": Urgency.ENDING,
     "internal": Urgency.ENDING,
     "retention.floor-at-risk": Urgency.ENDING,
-    "storage.away": Urgency.ENDING,
     "storage.ballast": Urgency.ENDING,
     "storage.slow": Urgency.ENDING,
     "clock.stepped": Urgency.PAST,
     "storage.lost": Urgency.PAST,
 }
 """By what alarms are called before the colon."""
+_FULL_OR_AWAY: Final = frozenset({"storage.full", "storage.away"})
 _TAKES_FOOTAGE: Final = "in-service"
 
 
@@ -87,10 +86,11 @@ def judge(
 
 
 def _urgency(alarm: documents.Alarm, volumes: Collection[documents.Volume]) -> Urgency:
-    """A volume that is away ends recording at once where no other takes footage."""
+    """A volume that is full or away ends recording where no other takes footage."""
     name = alarm.key.partition(":")[0]
-    if name == "storage.away" and not any(volume.state == _TAKES_FOOTAGE for volume in volumes):
-        return Urgency.NOT_RECORDED
+    if name in _FULL_OR_AWAY:
+        others_take = any(volume.state == _TAKES_FOOTAGE for volume in volumes)
+        return Urgency.ENDING if others_take else Urgency.NOT_RECORDED
     return _STAKES.get(name, Urgency.KEPT_IN_DANGER)
 
 

@@ -1,15 +1,16 @@
 """Volumes that are full, floors that will not be met, the ballast that is gone: as alarms. Pure.
 
-Texts name no figure that changes by itself; `edgectl retention` shows those.
+Texts name no figure that goes on changing by itself; `edgectl retention` shows those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from edged import units
 from edged.alarms import Trouble
-from edged.foresight import CRITICAL_S, WARN_S
+from edged.foresight import CRITICAL_S, WARN_S, blames_others
 from edged.views import Overview
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState, VolumeStatus
@@ -32,9 +33,10 @@ _FIGURES: Final = "`edgectl retention` shows the figures"
 
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble."""
-    for status in seen.measured.volumes:
-        if status.state is VolumeState.FULL:
-            yield f"storage.full:{status.id}", _full(status)
+    full = [status for status in seen.measured.volumes if status.state is VolumeState.FULL]
+    full.sort(key=lambda status: status.cause is not GapCause.DISK_FULL)
+    for at, status in enumerate(full):
+        yield f"storage.full:{status.id}", _full(status, status.stopped if at == 0 else ())
     if seen.measured.ballast_owed:
         text = "The ballast that lets a full disk be cleared is given up, or not laid out yet"
         action = "Free space on the disk of the state directory: it is refilled by itself"
@@ -51,12 +53,16 @@ def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
     return {name for name, view in views.items() if view.cause in OF_THE_BOX}
 
 
-def _full(status: VolumeStatus) -> Trouble:
-    named = ", ".join(status.stopped[:NAMED])
-    more = f" and {len(status.stopped) - NAMED} more" if len(status.stopped) > NAMED else ""
-    who = f". Not recorded until there is room: {named}{more}" if status.stopped else ""
-    text = f"Volume {status.path} is full: {status.reason}{who}"
-    return Trouble(Severity.CRITICAL, text, _AGAINST.get(status.cause, "Add space or lower what is recorded"))
+def _full(status: VolumeStatus, waiting: Sequence[str]) -> Trouble:
+    """`waiting`: cameras without room on any volume, so they are told with one of them."""
+    named = ", ".join(waiting[:NAMED])
+    more = f" and {len(waiting) - NAMED} more" if len(waiting) > NAMED else ""
+    who = f". Not recorded until there is room: {named}{more}" if waiting else ""
+    text = f"Volume {status.path} is full: {status.reason}"
+    if status.cause is GapCause.DISK_FULL and blames_others(status):
+        taken = units.rough_size(status.others_bytes)
+        text = f"Others have taken at least {taken} on the file system of {status.path}: no room is left for recording"
+    return Trouble(Severity.CRITICAL, f"{text}{who}", _AGAINST.get(status.cause, "Add space or lower what is recorded"))
 
 
 def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -68,13 +74,14 @@ def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         within = "three days" if in_s <= CRITICAL_S else "two weeks"
         overwrites = seen.config.policy().overwrite
         then = "the oldest of it is destroyed before its time" if overwrites else "recording stops"
-        full = "full of footage that must still be kept"
-        text = f"Floors will not be met: within {within} the volumes are {full}, and {then}"
-        if any(status.cause is GapCause.FLOOR_PROTECT and status.stopped for status in seen.measured.volumes):
-            text = f"Floors are not met: the volumes are {full}, and cameras have stopped"
-        if foresight.others:
-            text += f". They would be, were it not for what others keep on {', '.join(foresight.others)}"
+        stopped = any(status.cause is GapCause.FLOOR_PROTECT and status.stopped for status in seen.measured.volumes)
+        full = "the volumes are full of footage that must still be kept, and"
+        what = f"{full} cameras have stopped" if stopped else f"within {within} {full} {then}"
+        text = f"Floors {'are not' if stopped else 'will not be'} met: {what}"
         action = f"Add space, or lower bit rates; {_FIGURES}"
+        if foresight.others:
+            text = f"What others keep on {', '.join(foresight.others)} takes the room that floors need: {what}"
+            action = f"Remove what others keep there, or add space; {_FIGURES}"
         yield "retention.floor-at-risk", Trouble(severity, text, action, PATIENCE_S)
     elif not foresight.fits:
         text = "The floors do not fit the volumes: at the present rates they ask for more than there is room for"

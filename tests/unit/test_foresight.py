@@ -80,7 +80,8 @@ def test_pins_take_room_and_trends_go_on() -> None:
 def test_others_are_named_where_it_is_for_them_that_floors_are_at_risk() -> None:
     taken = replace(WHOLE, free_bytes=60 * GB, limit_bytes=60 * GB, others_bytes=40 * GB)
     found = standing(measured(9 * GB, 0, taken))["retention.floor-at-risk"]
-    assert f"what others keep on {taken.path}" in found.text
+    assert found.text.startswith(f"What others keep on {taken.path} takes the room that floors need: within")
+    assert found.action.startswith("Remove what others keep there")
     assert foretell(CONFIG, measured(11 * GB, 0, taken)).others == (), "it would be too small without them, too"
     own = replace(WHOLE, limit_bytes=60 * GB, others_bytes=40 * GB, free_bytes=99 * GB)
     assert foretell(CONFIG, measured(9 * GB, 0, own)).others == (), "it is max_bytes that is in the way"
@@ -131,9 +132,12 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
     )
     many = replace(full, stopped=tuple(f"cam-{number:02}" for number in range(20)))
     assert standing(measured(GB, 0, many))["storage.full:v-new"].text.endswith("cam-15 and 4 more")
+    two = standing(measured(GB, 0, full, replace(full, id="v-2", cause=GapCause.DISK_FULL)))
+    naming = [one.text for one in two.values() if "Not recorded until" in one.text]
+    assert naming == [two["storage.full:v-2"].text], "once, and where something can be done at once"
     alone = overview(measured(GB), health={"lobby": down})
-    told = troubles.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
-    assert set(told) == {"camera.down:lobby"}, "no volume has an alarm that would tell of it"
+    found_alone = troubles.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
+    assert set(found_alone) == {"camera.down:lobby"}, "no volume has an alarm that would tell of it"
 
 
 def test_a_ballast_that_is_gone_is_told() -> None:
@@ -158,6 +162,22 @@ def test_what_is_told_of_a_full_volume_says_what_is_in_the_way_and_what_helps() 
         assert says in alarm.text
         assert "may be destroyed" not in alarm.text, "it may, where the disk does not let it"
         assert alarm.action.startswith(helps)
+
+
+@pytest.mark.parametrize(
+    ("others", "says"),
+    [
+        (12_300_000_000, "Others have taken at least 10 GB on the file system of /d: no room is left for recording"),
+        (19_999_999_999, "Others have taken at least 10 GB on the file system of /d: no room is left for recording"),
+        (99_000_000_000, "Others have taken at least 50 GB on the file system of /d: no room is left for recording"),
+        (4_000_000_000, f"Volume /d is full: {WHY_FULL[GapCause.DISK_FULL]}"),
+    ],
+    ids=["some", "more, the same words", "most of it", "no more than a file system takes for itself"],
+)
+def test_where_others_took_the_space_that_is_said_first(others: int, says: str) -> None:
+    why = WHY_FULL[GapCause.DISK_FULL]
+    full = replace(WHOLE, state=VolumeState.FULL, reason=why, cause=GapCause.DISK_FULL, others_bytes=others)
+    assert standing(measured(GB, 0, full))["storage.full:v-new"].text == says
 
 
 def test_floors_that_are_not_met_any_more_are_not_foretold() -> None:

@@ -129,6 +129,22 @@ def test_sizes_are_shown_with_three_digits(size: int, text: str) -> None:
     assert units.format_size(size) == text
 
 
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (999, "500 B"),
+        (1_999_999, "1 MB"),
+        (4_999_999_999, "2 GB"),
+        (50_000_000, "50 MB"),
+        (640_000_000_000, "500 GB"),
+    ],
+)
+def test_rough_sizes_are_rounded_down_to_few_words(size: int, text: str) -> None:
+    assert units.rough_size(size) == text
+
+
 def test_a_wrong_value_is_repeated_on_one_line_and_short() -> None:
     assert units.shown('a"b\nc') == '"a\\"b\\u000ac"'
     assert len(units.shown("x" * 1_000)) < 50

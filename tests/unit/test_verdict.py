@@ -39,7 +39,8 @@ def test_all_well_is_ok_and_nothing_to_do() -> None:
 def test_a_cause_speaks_before_its_symptoms_and_the_others_are_counted() -> None:
     symptom = alarm("camera.down:gate", "critical", "2026-01-01T00:00:00Z", "Camera gate is not recorded")
     cause = alarm("storage.full:1", "critical", "2026-01-01T00:00:09Z", "Volume /srv is full", "Add space")
-    assert judge([DOWN], [symptom, cause], SERVES, ()) == ("critical", "Volume /srv is full (and 1 more). Add space")
+    told = judge([DOWN], [symptom, cause], [volume("full")], ())
+    assert told == ("critical", "Volume /srv is full (and 1 more). Add space")
 
 
 def test_the_oldest_of_equals_speaks() -> None:
@@ -63,7 +64,7 @@ def test_without_an_enabled_camera_nothing_can_be_said() -> None:
 
 def test_what_is_not_recorded_now_speaks_before_what_will_not_be_and_what_is_lost_since_long_ago_speaks_last() -> None:
     """All of them critical, each older than what is more urgent."""
-    urgent = ["storage.full:1", "device.fault:nvr:554", "camera.down:gate"]
+    urgent = ["device.fault:nvr:554", "device.fault:10.0.0.20:554", "camera.down:gate"]
     soon = ["retention.floor-at-risk", "internal:sweep", "storage.away:1"]
     rest = ["storage.tampered:1", "pin.unread:1", "storage.lost:2"]
     keys = [*urgent, *soon, *rest]
@@ -71,7 +72,7 @@ def test_what_is_not_recorded_now_speaks_before_what_will_not_be_and_what_is_los
     told = [one.key for one in ranked(alarms, SERVES)]
     assert [set(told[:3]), set(told[3:6]), set(told[6:8])] == [set(urgent), set(soon), set(rest[:2])]
     assert (told[2], told[-1]) == ("camera.down:gate", "storage.lost:2")
-    assert judge([DOWN], alarms, SERVES, ())[1] == "device.fault:nvr:554 (and 8 more)."
+    assert judge([DOWN], alarms, SERVES, ())[1] == "device.fault:10.0.0.20:554 (and 8 more)."
 
 
 def test_a_camera_that_is_down_without_an_alarm_speaks_before_a_loss_of_long_ago() -> None:
@@ -79,10 +80,11 @@ def test_a_camera_that_is_down_without_an_alarm_speaks_before_a_loss_of_long_ago
     assert judge([GOOD], [LOST], SERVES, ()) == ("critical", "Volume /old is gone. Report it")
 
 
-@pytest.mark.parametrize(("other", "first"), [("in-service", "camera.down:gate"), ("away", "storage.away:1")])
-def test_a_volume_that_is_away_comes_first_where_no_other_takes_footage(other: str, first: str) -> None:
-    away, down = critical("storage.away:1", 9), critical("camera.down:gate", 8)
-    assert ranked([away, down], [volume("away"), volume(other)])[0].key == first
+@pytest.mark.parametrize("state", ["full", "away"])
+def test_a_volume_that_is_full_or_away_comes_first_where_no_other_takes_footage(state: str) -> None:
+    disk, down = critical(f"storage.{state}:1", 9), critical("camera.down:gate", 8)
+    assert ranked([down, disk], [volume(state)])[0] == disk
+    assert ranked([disk, down], [volume(state), *SERVES])[0] == down
 
 
 def test_a_warning_never_speaks_before_what_is_critical() -> None:
