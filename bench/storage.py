@@ -28,10 +28,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
+from unittest.mock import patch
 
 from storage import opening
 from storage.catalog import facts
+from storage.catalog.ledger import Entry
+from storage.catalog.lines import file_name, render
 from storage.model import Bounds, Closing, Moment, Opening
+from storage.repair import ledgerdir
 from storage.retention import Policy
 from storage.ring import sweep
 from storage.store import Store
@@ -159,9 +163,21 @@ def fill_by_sql(folder: Path, size: Size) -> None:
             db.execute("COMMIT")
         db.execute("UPDATE holdings SET segments = ?1, bytes = ?1 * ?2", (size.each, BYTES))
         db.execute(_CAMERAS, {"each": size.each, "ms": SEGMENT_MS, "wall": WALL_MS})
-        db.execute("UPDATE volumes SET mirrored = (SELECT max(number) FROM leaves)")  # done as they were made
+        mirrored(folder, db)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     subprocess.run(["/usr/bin/sync", "-f", str(folder)], check=True)  # or the first to commit would pay for it
+
+
+def mirrored(folder: Path, db: sqlite3.Connection) -> None:
+    """The volume has had each leaf as it was made, and is known: the last is there, the others nobody asks for."""
+    last = Entry(*db.execute("SELECT number, wall_ms, kind, body FROM leaves ORDER BY number DESC LIMIT 1").fetchone())
+    volume = os.open(folder / "volume", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with ledgerdir.opened(volume, make=True) as fd:
+            ledgerdir.append(fd, file_name(last.wall_ms), render(last))
+    finally:
+        os.close(volume)
+    db.execute("UPDATE volumes SET mirrored = ?, reconciled = 1", (last.number,))
 
 
 _LIKE: Final = """
@@ -326,8 +342,8 @@ class Recorder:
 
 def without_files() -> None:
     """A file that is to be removed was there, and is gone at once."""
-    sweep.unlink = lambda volume, relative: True  # noqa: ARG005
-    sweep.sync = lambda volume, directory: None  # noqa: ARG005
+    patch.object(sweep, "unlink", lambda volume, relative: True).start()  # noqa: ARG005
+    patch.object(sweep, "sync", lambda volume, directory: None).start()  # noqa: ARG005
 
 
 def destroy(folder: Path, size: Size) -> dict[str, float]:
