@@ -42,13 +42,8 @@ def carve(connection: sqlite3.Connection, gap: GapRow, recorded: Sequence[tuple[
     """Take what is recorded out of a gap, with leaves: what stays is before, between and after it."""
     if gap.end is None:
         return
-    pieces, at = [], gap.start
-    for start, end in recorded:
-        if at.plus_ms(gaps.JOIN_MS) < start:
-            pieces.append((at, start))
-        at = max(at, end)
-    if at.plus_ms(gaps.JOIN_MS) < gap.end:
-        pieces.append((at, gap.end))
     gaps.remove(connection, gap)
-    for start, end in pieces:
-        gaps.insert_gap(connection, gap.camera_number, start, end, gap.cause, gap.detail)
+    at = gap.start
+    for start, end in [*recorded, (gap.end, gap.end)]:
+        gaps.bridge(connection, gap.camera_number, at, start, gap.cause, gap.detail)
+        at = max(at, end)

@@ -19,7 +19,7 @@ import pytest
 from storage.catalog import arrears, audit
 from storage.errors import DatabaseCorrupt, StoreError
 from storage.model import Bounds, GapCause
-from storage.repair import ledgerdir
+from storage.repair import ledgerdir, mirror
 from storage.retention import Policy
 from storage.volumes.volume import VolumeSpec
 from tests.support import promises
@@ -27,6 +27,11 @@ from tests.support.office import DEADLINE_S, Office
 
 FLOOR = Bounds(floor_s=60, ceiling_s=300)
 PAGE_BYTES = 4096
+
+
+@pytest.fixture
+def mirrored_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "ROUND_S", 1e6)
 
 
 @pytest.fixture
@@ -325,6 +330,31 @@ def test_a_clock_that_was_set_forward_takes_no_gap_away(office: Office) -> None:
     office.store.books.rebuild()
     assert list(promises.unaccounted(promises.Box(office.state, {}))) == []
     assert [gap.cause for gap in office.store.gaps("door", None, None)][:1] == [GapCause.CLOCK_STEP]
+
+
+@pytest.mark.usefixtures("mirrored_when_told")
+@pytest.mark.parametrize("pauses_ms", [(0, 0), (0, 50), (50, 0), (50, 50)], ids=str)
+@pytest.mark.parametrize("mirrored", [False, True], ids=["its segment was not mirrored", "its segment was mirrored"])
+def test_a_clock_that_was_set_forward_beside_a_segment_leaves_no_hole(
+    office: Office, mirrored: bool, pauses_ms: tuple[int, int]
+) -> None:
+    """Hours that no clock showed are a gap of their own, also where what the loss left unaccounted for is carved."""
+    office.enrol("door")
+    office.store.books.mirror_now()
+    office.segment("door")
+    if mirrored:
+        office.store.books.mirror_now()
+    office.clock.tick(pauses_ms[0])
+    office.clock.step_wall(6_000)
+    office.clock.tick(pauses_ms[1])
+    office.segment("door")
+    office.crash()
+    gone(office.state / "edged.db")
+    office.start()
+    office.enrol("door")
+    office.store.books.rebuild()
+    office.store.close()
+    assert promises.fsck(promises.Box(office.state, {}), office.clock) == []
 
 
 def test_a_rebuild_that_breaks_off_goes_on(office: Office) -> None:
