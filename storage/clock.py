@@ -27,7 +27,7 @@ _TIMEX_BYTES: Final = 512
 _TIME_ERROR: Final = 5
 """adjtimex(2): not synchronised, or not for so long that the kernel trusts it no more."""
 _READINGS: Final = 5
-"""Attempts at reading two clocks at one instant."""
+"""Attempts at reading two clocks at one instant: between two readings a process may stand for seconds."""
 _TIGHT_NS: Final = 5_000
 """Close enough: at 5 µs every 10 s, what is added by mistake is below half a part in a million."""
 _LOOSE_NS: Final = 1 << 62
@@ -86,11 +86,9 @@ class SystemClock:
         return self._boot_id
 
     def now(self) -> Moment:
-        """Both clocks, read within microseconds of each other: a difference of a millisecond is no clock step."""
-        return Moment(
-            wall_ms=time.time_ns() // NS_PER_MS,
-            boottime_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // NS_PER_MS,
-        )
+        """Both clocks at one instant: a process that stood between the two readings has seen no clock step."""
+        wall_ns, boottime_ns = _beside_boottime(time.CLOCK_REALTIME)
+        return Moment(wall_ns // NS_PER_MS, boottime_ns // NS_PER_MS)
 
     def synced(self) -> bool:
         """False also when unknown: an unsynced clock only costs credit, one taken for synced would earn it wrongly.
@@ -101,18 +99,24 @@ class SystemClock:
         return TIMESYNC_MARK.exists() if told is None else told
 
     def lead_us(self) -> int:
-        """The tightest of a few readings: what comes between the two clocks would count as drift, and add up."""
-        best_ns, lead_ns = _LOOSE_NS, 0
-        for _ in range(_READINGS):
-            before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            raw_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
-            after_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            if after_ns - before_ns < best_ns:
-                best_ns, lead_ns = after_ns - before_ns, raw_ns - (before_ns + after_ns) // 2
-            if best_ns < _TIGHT_NS:
-                break
-        return round(lead_ns / NS_PER_US)
+        """What came between the two readings would count as drift, and add up."""
+        raw_ns, boottime_ns = _beside_boottime(time.CLOCK_MONOTONIC_RAW)
+        return round((raw_ns - boottime_ns) / NS_PER_US)
 
     def rtc_offset_ms(self) -> int | None:
         """Not read here: a hardware clock answers slowly (`edged.timesync` reads it on a thread)."""
         return None
+
+
+def _beside_boottime(clock: int) -> tuple[int, int]:
+    """This clock and CLOCK_BOOTTIME in ns, at one instant: the tightest of a few readings."""
+    best_ns, pair = _LOOSE_NS, (0, 0)
+    for _ in range(_READINGS):
+        before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        told_ns = time.clock_gettime_ns(clock)
+        after_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        if after_ns - before_ns < best_ns:
+            best_ns, pair = after_ns - before_ns, (told_ns, (before_ns + after_ns) // 2)
+        if best_ns < _TIGHT_NS:
+            break
+    return pair

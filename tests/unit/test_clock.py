@@ -22,6 +22,37 @@ def test_both_clocks_are_read_and_told_apart() -> None:
     assert before.wall_ms <= now.wall_ms <= after.wall_ms
 
 
+class Held:
+    """Clocks as a process reads them that is held up for a second between two of its readings, again and again."""
+
+    def __init__(self, held_after: set[int]) -> None:
+        self.readings = 0
+        self.held_after = held_after
+        self.boottime_ns = 5_000_000_000_000
+
+    def read(self, which: int) -> int:
+        told_ns = self.boottime_ns + {time.CLOCK_BOOTTIME: 0, time.CLOCK_MONOTONIC_RAW: 7_000}.get(which, WALL_NS)
+        self.readings += 1
+        self.boottime_ns += 2_000_000_000 if self.readings in self.held_after else 300
+        return told_ns
+
+
+WALL_NS = 1_772_000_000_000_000_000
+
+
+@pytest.mark.parametrize("held_after", [set(), {1}, {2}, {1, 2}, {1, 5, 8, 10}])
+def test_a_process_that_is_held_up_between_two_clocks_sees_no_step(
+    monkeypatch: pytest.MonkeyPatch, held_after: set[int]
+) -> None:
+    """It would be told of as a set clock, and a worker's word would not be believed."""
+    held = Held(held_after)
+    monkeypatch.setattr(time, "clock_gettime_ns", held.read)
+    monkeypatch.setattr(time, "time_ns", lambda: held.read(time.CLOCK_REALTIME))
+    now = SystemClock().now()
+    assert now.wall_ms - now.boottime_ms == WALL_NS // 1_000_000
+    assert SystemClock().lead_us() == 7
+
+
 def test_the_boot_has_the_kernels_name() -> None:
     assert SystemClock().boot_id == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
