@@ -11,7 +11,6 @@ import os
 import select
 import signal
 import socket
-import time
 from collections.abc import Callable
 
 from recorder import wire
@@ -34,9 +33,11 @@ from recorder.messages import (
     Watch,
 )
 from recorder.stream import Codec, Parameters, Unit, Video
-from storage.model import GapCause
+from storage.clock import SystemClock
+from storage.model import GapCause, Moment
 
 REPORT_S = 0.02
+CLOCK = SystemClock()
 CONNECTED = Connected(video="h264", width=640, height=360, audio="", detail="")
 SHA256 = "ab" * 32
 
@@ -48,6 +49,8 @@ class Session:
         self.sock = sock
         self.seq = start.next_seq
         self.terms = start.terms
+        self.began = CLOCK.now()
+        """When the newest segment did."""
         self.frames = 0
         self.last_frame_ms = 0
 
@@ -57,21 +60,24 @@ class Session:
     def report(self, frames: int = 1) -> None:
         if frames:
             self.frames += frames
-            self.last_frame_ms = boottime_ms()
+            self.last_frame_ms = CLOCK.now().boottime_ms
         wire.send(self.sock, Stats(self.frames, self.frames * 1000, self.last_frame_ms, 0, 0, 0, 0))
 
     def open(self) -> bool:
         """Ask for the next segment; True when it was granted."""
-        wire.send(self.sock, Opening(self.seq, time.time_ns() // 10**6, boottime_ms(), self.terms))
+        self.began = CLOCK.now()
+        wire.send(self.sock, Opening(self.seq, self.began.wall_ms, self.began.boottime_ms, self.terms))
         while not isinstance(answer := self.command(None), Granted | Refused):
             pass
         if isinstance(answer, Refused):
             self.seq += 1
         return isinstance(answer, Granted)
 
-    def close(self, sha256: str = SHA256) -> None:
-        ended = (time.time_ns() // 10**6, boottime_ms())
-        wire.send(self.sock, Closed(self.seq, *ended, self.frames * 1000, sha256, self.frames))
+    def close(self, sha256: str = SHA256, end: Moment | None = None) -> None:
+        """It ends now, unless another one began."""
+        ended = end or CLOCK.now()
+        counted = (self.frames * 1000, sha256, self.frames)
+        wire.send(self.sock, Closed(self.seq, ended.wall_ms, ended.boottime_ms, *counted))
         self.seq += 1
 
     def end(self, cause: GapCause | None = None, came_back: str = "") -> None:
@@ -108,10 +114,6 @@ class Session:
                 granted = self.open()
             self.report()
             reports = None if reports is None else reports - 1
-
-
-def boottime_ms() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6
 
 
 def obedient(session: Session) -> None:
@@ -162,7 +164,7 @@ def lying(session: Session) -> None:
 def anachronistic(session: Session) -> None:
     """Its first segment began when the box did."""
     session.connected()
-    wire.send(session.sock, Opening(session.seq, time.time_ns() // 10**6, 0, session.terms))
+    wire.send(session.sock, Opening(session.seq, CLOCK.now().wall_ms, 0, session.terms))
     session.until_eof()
 
 
@@ -170,8 +172,7 @@ def clairvoyant(session: Session) -> None:
     """Closes a segment an hour from now."""
     session.connected()
     session.open()
-    ended = (time.time_ns() // 10**6 + 3_600_000, boottime_ms() + 3_600_000)
-    wire.send(session.sock, Closed(session.seq, *ended, 1, SHA256, 1))
+    session.close(end=CLOCK.now().plus_ms(3_600_000))
     session.until_eof()
 
 
@@ -234,7 +235,7 @@ def overlapping(session: Session) -> None:
     session.seq += 1
     session.open()
     session.seq -= 1
-    session.close()
+    session.close(end=session.began)
     while not isinstance(session.command(REPORT_S), Stop):
         session.report()
     session.close()
@@ -262,11 +263,11 @@ def repeating(session: Session) -> None:
 
 def pausing(session: Session) -> None:
     """Its camera paused before the session began, within it, and goes on."""
-    began_ms = boottime_ms()
+    began_ms = CLOCK.now().boottime_ms
     session.connected()
     session.open()
     wire.send(session.sock, Hole(began_ms - 60_000, began_ms - 50_000))
-    wire.send(session.sock, Hole(began_ms - 60_000, boottime_ms()))
+    wire.send(session.sock, Hole(began_ms - 60_000, CLOCK.now().boottime_ms))
     session.until_eof()
 
 
@@ -274,7 +275,8 @@ def dreaming(session: Session) -> None:
     """Tells of a pause that is yet to come."""
     session.connected()
     session.open()
-    wire.send(session.sock, Hole(boottime_ms(), boottime_ms() + 60_000))
+    now_ms = CLOCK.now().boottime_ms
+    wire.send(session.sock, Hole(now_ms, now_ms + 60_000))
     session.until_eof()
 
 
