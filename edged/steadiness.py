@@ -52,16 +52,17 @@ def of(gaps: Iterable[Gap], now_ms: int) -> Steadiness:
     start_ms = now_ms - WINDOW_MS
     breaks = lost_ms = away_ms = 0
     last_end_ms: int | None = None
-    for gap in sorted(gaps, key=lambda gap: gap.start.wall_ms):
-        end_ms = min(gap.end.wall_ms if gap.end else now_ms, now_ms)
-        length_ms = max(0, end_ms - max(gap.start.wall_ms, start_ms, last_end_ms or start_ms))
-        joins = last_end_ms is not None and gap.start.wall_ms - last_end_ms <= NEAR_MS
+    spans = sorted((*span, gap.cause) for gap in gaps for span in gap.missing(now_ms))
+    for begin_ms, until_ms, cause in spans:
+        end_ms = min(until_ms, now_ms)
+        length_ms = max(0, end_ms - max(begin_ms, start_ms, last_end_ms or start_ms))
+        joins = last_end_ms is not None and begin_ms - last_end_ms <= NEAR_MS
         last_end_ms = max(end_ms, last_end_ms or end_ms)
-        if gap.cause in ON_PURPOSE:
+        if cause in ON_PURPOSE:
             away_ms += length_ms
             continue
         lost_ms += length_ms
-        breaks += gap.start.wall_ms >= start_ms and not joins
+        breaks += begin_ms >= start_ms and not joins
     wanted_ms = WINDOW_MS - away_ms
     return Steadiness(breaks, 1.0 if wanted_ms <= 0 else max(0.0, 1 - lost_ms / wanted_ms))
 

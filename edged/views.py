@@ -229,6 +229,7 @@ def gap(row: model.Gap) -> documents.Gap:
         detail=row.detail,
         clock_correction_ms=row.clock_correction_ms,
         end_correction_ms=row.end_correction_ms,
+        pauses=[documents.Pause(start=timestamp(a), end=timestamp(b)) for a, b in row.missing(0)] if row.pauses else [],
     )
 
 

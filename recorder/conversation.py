@@ -49,6 +49,7 @@ MAX_OPEN: Final = 2
 NOT_ITS_OWN: Final = "its recording process told of a segment that it was not given"
 NO_SUCH_TIME: Final = "its recording process told of a time that cannot be"
 DEAF: Final = "its recording process does not hear"
+PAUSED: Final = "the camera sent no picture and went on. Check the camera's load and its network"
 
 
 class Conversation:
@@ -181,8 +182,7 @@ class Conversation:
         lasted_ms = hole.end_boottime_ms - start_ms
         if lasted_ms > 0:
             start = now.plus_ms(start_ms - now.boottime_ms)
-            said = f"the camera sent no picture for {lasted_ms / 1000:.1f} s and went on"
-            await self._books.hole(start, start.plus_ms(lasted_ms), f"{said}. Check the camera's load and its network")
+            await self._books.hole(start, start.plus_ms(lasted_ms), PAUSED)
         return None
 
     def _put_down(self, seq: int) -> None:

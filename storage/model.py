@@ -7,6 +7,7 @@ Imports nothing but the standard library, so that a camera's worker can afford i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import TypeAlias
 
 Sha256: TypeAlias = bytes
 """32 raw bytes. Named, because beside a field called `bytes` the type of that name is out of reach."""
+Pause: TypeAlias = tuple[int, int]
+"""A part of a gap: how long after its start it begins, and how long it lasts, in ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,19 @@ class Gap:
     clock_correction_ms: int | None = None
     """As in `Segment`, for its start; `end_correction_ms` for its end."""
     end_correction_ms: int | None = None
+    pauses: tuple[Pause, ...] = ()
+    """Of one that joins pauses within what is recorded: only these are missing. Else all of it is."""
 
     @property
     def true_start(self) -> Moment:
         return self.start.corrected(self.clock_correction_ms)
+
+    def missing(self, now_ms: int) -> list[tuple[int, int]]:
+        """What is not recorded, as spans of wall time; one that lasts does so until now."""
+        return missing(self.start.wall_ms, self.end.wall_ms if self.end else now_ms, self.pauses)
+
+
+def missing(start_ms: int, end_ms: int, pauses: Iterable[Pause]) -> list[tuple[int, int]]:
+    """What is missing of a gap, as spans."""
+    parts = [(start_ms + since_ms, start_ms + since_ms + lasted_ms) for since_ms, lasted_ms in pauses]
+    return parts or [(start_ms, end_ms)]

@@ -105,12 +105,16 @@ def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> 
     for gap in document.gaps:
         start = corrected(gap.start, gap.clock_correction_ms)
         length = between(start, None if gap.end is None else corrected(gap.end, gap.end_correction_ms))
+        detail = without_tried(gap.detail)
+        if gap.pauses and length is not None:
+            detail = f"{len(gap.pauses)} pauses in {_length(length)}: {detail}"
+            length = sum(between(pause.start, pause.end) or 0 for pause in gap.pauses)
         made.add_row(
             text(gap.camera, "bold"),
             _when(gap.start, gap.clock_correction_ms, zone),
             Text("lasting", style="yellow") if length is None else _length(length),
             text(gap.cause, "bold red" if gap.cause == "unknown" else ""),
-            OneLine(without_tried(gap.detail)),
+            OneLine(detail),
         )
     marked = any(gap.clock_correction_ms for gap in document.gaps)
     return Group(made, *_legend(marked=marked), *_more(len(document.gaps), limit))

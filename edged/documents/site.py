@@ -94,6 +94,11 @@ class Segment(Document):
     )
 
 
+class Pause(Document):
+    start: str
+    end: str
+
+
 class Gap(Document):
     camera: str
     start: str
@@ -104,6 +109,10 @@ class Gap(Document):
         default=None, description="to be added to start for the true time, as with segments"
     )
     end_correction_ms: int | None = Field(default=None, description="to be added to end for the true time")
+    pauses: list[Pause] = Field(
+        default=[],
+        description="of a gap that joins pauses within what is recorded: only these are missing; empty: all of it is",
+    )
 
 
 class Alarm(Document):

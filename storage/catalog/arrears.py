@@ -51,8 +51,7 @@ def _gaps(connection: sqlite3.Connection, after: int, last: int, limit: int, wal
         GAP_SQL + "WHERE g.id > ? AND g.id <= ? AND g.end_boot IS NOT NULL ORDER BY g.id LIMIT ?", (after, last, limit)
     ).fetchall()
     for row in map(gap_row, rows):
-        inside = connection.execute("SELECT inside FROM gaps WHERE id = ?", (row.id,)).fetchone()[0]
-        leaves.gap(connection, row, inside=bool(inside), wall_ms=wall_ms)
+        leaves.gap(connection, row, wall_ms=wall_ms)
     return gap_row(rows[-1]).id if rows else None
 
 

@@ -16,8 +16,9 @@ from storage.answers import Coverage
 from storage.catalog import corrections
 from storage.catalog.gaps import JOIN_MS
 from storage.catalog.queries import PAGE_MAX
+from storage.catalog.rows import pauses_of
 from storage.clock import STEP_MS
-from storage.model import GapCause
+from storage.model import GapCause, missing
 
 T = TypeVar("T")
 
@@ -33,10 +34,11 @@ SEAM_MS: Final = JOIN_MS + STEP_MS
 
 
 _GAPS_SQL: Final = (
-    "SELECT cause, start_wall_ms, end_wall_ms, inside FROM gaps"
+    "SELECT cause, start_wall_ms, end_wall_ms, inside, pauses FROM gaps"
     " WHERE camera = ?1 AND end_wall_ms > ?3 AND +start_wall_ms < ?2"
     " UNION ALL"
-    " SELECT cause, start_wall_ms, NULL, 0 FROM gaps WHERE camera = ?1 AND end_boot IS NULL AND +start_wall_ms < ?2"
+    " SELECT cause, start_wall_ms, NULL, 0, NULL FROM gaps"
+    " WHERE camera = ?1 AND end_boot IS NULL AND +start_wall_ms < ?2"
 )
 """What touches an interval, from its end on: years of gaps before it are not looked at, nor is the + to be left out."""
 _OPEN_SQL: Final = """
@@ -60,6 +62,7 @@ class Claims:
     unexplained: list[tuple[int, int]]
     holes: list[tuple[int, int]] = field(default_factory=list)
     """Pauses within segments, which are not recorded although a segment spans them; among the explained, too."""
+    gaps: int = 0
 
 
 def claimed_page(
@@ -121,16 +124,18 @@ def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: i
     explained: list[tuple[int, int]] = []
     unexplained: list[tuple[int, int]] = []
     holes: list[tuple[int, int]] = []
-    for cause, begin, end, inside in connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)):
-        span = (begin, now_ms if end is None else end)
-        (unexplained if cause == GapCause.UNKNOWN else explained).append(span)
+    gaps = connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)).fetchall()
+    for cause, begin, end, inside, pauses in gaps:
+        spans = missing(begin, now_ms if end is None else end, pauses_of(pauses))
+        (unexplained if cause == GapCause.UNKNOWN else explained).extend(spans)
         if inside:
-            holes.append(span)
+            holes.extend(spans)
     past = connection.execute(
         "SELECT start_wall_ms, end_wall_ms FROM destroyed WHERE camera = ? AND start_wall_ms < ? AND end_wall_ms > ?",
         (row[0], end_ms, start_ms),
     ).fetchall()
-    return Claims(row[1], past + _in_progress(connection, row[0], now_ms), explained, unexplained, holes)
+    segments = past + _in_progress(connection, row[0], now_ms)
+    return Claims(row[1], segments, explained, unexplained, holes, len(gaps))
 
 
 def _in_progress(connection: sqlite3.Connection, camera: int, now_ms: int) -> list[tuple[int, int]]:
@@ -164,7 +169,7 @@ def measure(claim: Claims, committed: Iterable[tuple[int, int]], start_ms: int, 
         explained_ms=with_cause - covered_ms,
         unexplained_ms=max(0, right - left) - with_cause,
         known_since_ms=claim.known_since_ms,
-        gaps=len(claim.explained) + len(claim.unexplained),
+        gaps=claim.gaps,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.answers import Tail
-from storage.catalog import leaves, pins
+from storage.catalog import holes, leaves, pins
 from storage.catalog.gaps import (
     begin,
     bridge,
@@ -181,14 +181,20 @@ def complete(
     done = _by_id(connection, row.id)
     pins.match(connection, done, linked)
     leaves.segment(connection, done, None if now is None else now.wall_ms)
-    settle(connection, row.camera_number, row.seq, (done.start, done.end), cause, detail)
+    _ended(connection, row, done.end, cause, detail)
     return done.segment()
+
+
+def _ended(connection: sqlite3.Connection, row: SegmentRow, end: Point, cause: GapCause, detail: str) -> None:
+    """What it accounts for ends here: what follows is joined to it, and what paused in it is told."""
+    settle(connection, row.camera_number, row.seq, (row.start, end), cause, detail)
+    holes.tell(connection, row.camera_number, row.seq, row.start)
 
 
 def drop_without_file(connection: sqlite3.Connection, row: SegmentRow, cause: GapCause, detail: str) -> None:
     """An open row whose file never appeared, or holds nothing: its time is covered by a gap."""
     connection.execute("DELETE FROM segments WHERE id = ? AND state = 'open'", (row.id,))
-    settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
+    _ended(connection, row, row.start, cause, detail)
     join(connection, row.camera_number, row.start)
 
 
@@ -217,7 +223,7 @@ def quarantine(
     kept = _by_id(connection, row.id)
     pins.match(connection, kept)
     leaves.segment(connection, kept, now.wall_ms)
-    settle(connection, row.camera_number, row.seq, (row.start, row.start), cause, detail)
+    _ended(connection, row, row.start, cause, detail)
 
 
 @dataclass(frozen=True, slots=True)

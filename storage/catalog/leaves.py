@@ -48,7 +48,6 @@ def gap(
     connection: sqlite3.Connection,
     row: GapRow,
     *,
-    inside: bool = False,
     was: Point | None = None,
     gone: bool = False,
     wall_ms: int | None = None,
@@ -60,8 +59,10 @@ def gap(
         "end": None if row.end is None else point(connection, row.end),
         "cause": row.cause.value,
         "detail": row.detail,
-        "inside": inside,
+        "inside": row.inside,
     }
+    if row.pauses:
+        body["pauses"] = [[since_ms, lasted_ms] for since_ms, lasted_ms in row.pauses]
     if was is not None:
         body["was"] = point(connection, was)
     if gone:

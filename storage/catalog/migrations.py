@@ -106,6 +106,11 @@ def _arrears(db: Database) -> None:
         )
 
 
+@MIGRATIONS(name="0015_pauses")
+def _pauses(db: Database) -> None:
+    _add_column(db, "gaps", "pauses", "TEXT")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

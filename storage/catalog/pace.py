@@ -9,6 +9,9 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
+from storage.catalog.rows import pauses_of
+from storage.model import missing
+
 LIKE_THE_LAST: Final = 3
 """The next segment of a camera will be like the largest of so many before it: one alone may have been cut short."""
 WINDOW_SEGMENTS: Final = 300
@@ -20,10 +23,10 @@ DAY_MS: Final = 86_400_000
 
 _GAPS_SQL: Final = (
     "WITH one AS (SELECT number FROM cameras WHERE id = ?1)"
-    " SELECT max(start_wall_ms, ?2) AS begin, min(end_wall_ms, ?3) FROM gaps, one"
+    " SELECT start_wall_ms, end_wall_ms, pauses FROM gaps, one"
     " WHERE camera = one.number AND end_wall_ms > ?2 AND +start_wall_ms < ?3"
-    " UNION ALL SELECT max(start_wall_ms, ?2), ?3 FROM gaps, one"
-    " WHERE camera = one.number AND end_boot IS NULL AND +start_wall_ms < ?3 ORDER BY begin"
+    " UNION ALL SELECT start_wall_ms, ?3, NULL FROM gaps, one"
+    " WHERE camera = one.number AND end_boot IS NULL AND +start_wall_ms < ?3"
 )
 """From the interval on, as in `storage.catalog.coverage`: years of gaps before it are not looked at."""
 
@@ -98,9 +101,10 @@ def gaps_ms(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: 
 
     Gaps may lie inside each other (a pause within what is recorded), so overlaps count once.
     """
-    spans = connection.execute(_GAPS_SQL, (camera, start_ms, end_ms))
+    rows = connection.execute(_GAPS_SQL, (camera, start_ms, end_ms))
+    spans = sorted(span for begin, end, pauses in rows for span in missing(begin, end, pauses_of(pauses)))
     missing_ms, reached_ms = 0, start_ms
     for begin, end in spans:
-        missing_ms += max(0, end - max(begin, reached_ms))
+        missing_ms += max(0, min(end, end_ms) - max(begin, reached_ms))
         reached_ms = max(reached_ms, end)
     return missing_ms

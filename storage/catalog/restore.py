@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import corrections, facts, gaps, pins, recall
+from storage.catalog import corrections, facts, gaps, holes, pins, recall
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -258,12 +258,14 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
         return
     end = place(body["end"])
     if count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
+        told = body.get("pauses")
+        pauses = None if told is None else holes.text_of(told, end.boottime_ms - start.boottime_ms)
         connection.execute(
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-            " cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " cause, detail, inside, pauses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(camera, start.boot, start.wall_ms, start.boottime_ms, end.boot, end.wall_ms, end.boottime_ms),
-                *(GapCause(body["cause"]), str(body["detail"]), inside),
+                *(GapCause(body["cause"]), str(body["detail"]), inside, pauses),
             ),
         )
 

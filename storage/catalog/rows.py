@@ -4,6 +4,7 @@ transaction; imports sqlite3 and the words of storage.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from typing import Any, Final
 from storage.catalog.runs import Point
 from storage.errors import UnknownCamera
 from storage.layout import segment_path
-from storage.model import Bounds, Gap, GapCause, Segment, SegmentState, Sha256
+from storage.model import Bounds, Gap, GapCause, Pause, Segment, SegmentState, Sha256
 
 TRUE_OFFSET: Final = (
     "iif(s.synced = 0, (SELECT e.true_offset_ms FROM epochs e WHERE e.number = s.epoch AND e.boot = s.boot), NULL)"
@@ -34,7 +35,7 @@ SEGMENT_SQL: Final = (
 )
 GAP_SQL: Final = (
     "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"  # noqa: S608
-    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}"
+    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}, g.inside, g.pauses"
     " FROM gaps g JOIN cameras c ON c.number = g.camera "
 )
 
@@ -166,6 +167,10 @@ class GapRow:
     camera_number: int
     correction_ms: int | None
     end_correction_ms: int | None
+    inside: bool
+    """A pause within what is recorded, or several."""
+    pauses: tuple[Pause, ...]
+    """As in `Gap`."""
 
     @property
     def true_start_ms(self) -> int:
@@ -177,7 +182,8 @@ class GapRow:
 
     def gap(self) -> Gap:
         end, corrections = self.end.moment if self.end else None, (self.correction_ms, self.end_correction_ms)
-        return Gap(self.id, self.camera, self.start.moment, end, self.cause, self.detail, *corrections)
+        known = (self.id, self.camera, self.start.moment, end, self.cause, self.detail)
+        return Gap(*known, *corrections, self.pauses)
 
 
 def gap_row(row: tuple[Any, ...]) -> GapRow:
@@ -188,7 +194,13 @@ def gap_row(row: tuple[Any, ...]) -> GapRow:
     if end is not None:
         end_off_ms = _correction_ms(row[12], end.boottime_ms, end.wall_ms)
     start = Point(boot, boottime_ms, wall_ms)
-    return GapRow(gap_id, camera, start, end, GapCause(cause), detail, number, start_off_ms, end_off_ms)
+    known = (gap_id, camera, start, end, GapCause(cause), detail, number)
+    return GapRow(*known, start_off_ms, end_off_ms, bool(row[13]), pauses_of(row[14]))
+
+
+def pauses_of(text: str | None) -> tuple[Pause, ...]:
+    """As a column has them."""
+    return () if text is None else tuple((since_ms, lasted_ms) for since_ms, lasted_ms in json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,8 @@ CREATE TABLE destroyed (
 
 CREATE INDEX destroyed_by_end ON destroyed (camera, boot, end_boottime_ms);
 
--- `inside`: a pause within what is recorded (`storage.holes`), no link of the chain of claims.
+-- `inside`: a pause within what is recorded (`storage.catalog.holes`), no link of the chain of claims. `pauses`: of one
+-- that joins several, only these are missing: [[ms since its start, ms that it lasted], …].
 CREATE TABLE gaps (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -222,6 +223,7 @@ CREATE TABLE gaps (
     cause TEXT NOT NULL,
     detail TEXT NOT NULL,
     inside INTEGER NOT NULL DEFAULT 0 CHECK (inside IN (0, 1)),
+    pauses TEXT,
     CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL)),
     CHECK (end_boot IS NULL OR (end_boot, end_boottime_ms) >= (boot, start_boottime_ms))
 ) STRICT;

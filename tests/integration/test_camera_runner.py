@@ -491,7 +491,7 @@ async def test_a_pause_is_told_as_far_as_it_lies_within_the_session(forkserver: 
         assert runner.view.cause is None
     (hole,) = [fact for fact in keeper.facts if fact[0] == "hole"]
     assert 0 < int(str(hole[1])) < 20_000
-    assert "the camera sent no picture for " in str(hole[2])
+    assert "the camera sent no picture and went on" in str(hole[2])
 
 
 async def test_what_a_runner_leaves_is_worked_off_by_its_desk_and_by_the_next_runner(forkserver: Forkserver) -> None:

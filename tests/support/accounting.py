@@ -37,7 +37,10 @@ class Claim:
 def claims(segments: Iterable[documents.Segment], gaps: Iterable[documents.Gap], now: float) -> list[Claim]:
     """In order. A gap that lasts goes on until `now`."""
     made = [Claim(moment(segment.start), moment(segment.end), f"segment {segment.seq}") for segment in segments]
-    made += [Claim(moment(gap.start), moment(gap.end) if gap.end else now, f"gap {gap.cause}") for gap in gaps]
+    for gap in gaps:
+        whole = [(moment(gap.start), moment(gap.end) if gap.end else now)]
+        parts = [(moment(pause.start), moment(pause.end)) for pause in gap.pauses]
+        made += [Claim(*part, f"gap {gap.cause}") for part in parts or whole]
     return sorted(made, key=lambda claim: (claim.start, claim.end))
 
 

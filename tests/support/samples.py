@@ -94,6 +94,7 @@ GAP: Final[dict[str, Any]] = {
     "detail": "RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer: connection reset by peer",
     "clock_correction_ms": None,
     "end_correction_ms": None,
+    "pauses": [],
 }
 STATUS: Final[dict[str, Any]] = {
     "schema": "edged.status/1",
@@ -353,6 +354,21 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "detail": "401 Unauthorized",
                 "clock_correction_ms": None,
                 "end_correction_ms": None,
+                "pauses": [],
+            },
+            {
+                "camera": "yard",
+                "start": "2026-03-01T00:05:12.400Z",
+                "end": "2026-03-01T00:09:31.000Z",
+                "cause": "stalled",
+                "detail": "the camera sent no picture and went on. Check the camera's load and its network",
+                "clock_correction_ms": None,
+                "end_correction_ms": None,
+                "pauses": [
+                    {"start": "2026-03-01T00:05:12.400Z", "end": "2026-03-01T00:05:15.000Z"},
+                    {"start": "2026-03-01T00:07:01.000Z", "end": "2026-03-01T00:07:03.500Z"},
+                    {"start": "2026-03-01T00:09:28.000Z", "end": "2026-03-01T00:09:31.000Z"},
+                ],
             },
         ],
     },

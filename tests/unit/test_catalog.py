@@ -125,8 +125,8 @@ def test_a_pause_within_a_segment_is_a_gap_and_not_recorded(book: Book) -> None:
     book.close(1, at(20))
     pause(book, at(12), at(15))
     book.close(2, at(30))
-    assert book.gaps() == [(3, 9, "stalled"), (12, 15, "stalled")]
-    assert book.coverage(30) == (21_000, 9_000, 0)
+    assert book.gaps() == [(3, 15, "stalled")]
+    assert book.coverage(30) == (21_000, 9_000, 0), "one gap of two pauses: what lies between them is recorded"
 
 
 def test_a_pause_across_a_cut_and_one_before_the_end_of_a_session(book: Book) -> None:
