@@ -52,7 +52,7 @@ class Acts:
         def fact(connection: sqlite3.Connection) -> Act:
             now = Point.of(self._life.boot, self._clock.now())
             waiting = table.waiting(connection, self._ages(connection), WAITS_MS)
-            table.keep_only(connection, waiting)
+            table.tidy(connection, self._ages(connection), WAITS_MS)
             if len(waiting) >= WAITING_MAX:
                 raise OrderRefused(f"{WAITING_MAX} acts wait for a second person", "see `edgectl approve`")
             act = Act(f"A-{short_id(5)}", verb, arguments, asker, now, WAITS_MS)
@@ -64,6 +64,10 @@ class Acts:
     def waiting(self) -> list[Act]:
         """The oldest first."""
         return self._database.read(lambda db: table.waiting(db, self._ages(db), WAITS_MS))
+
+    def ended(self) -> list[Act]:
+        """What waits no longer because what it was about has come to an end; for as long as it would have waited."""
+        return self._database.read(lambda db: table.ended(db, self._ages(db), WAITS_MS))
 
     def find(self, act_id: str) -> Act:
         """One that waits; UnknownId."""
@@ -91,4 +95,7 @@ def _find(connection: sqlite3.Connection, act_id: str, ages: History) -> Act:
     for act in table.waiting(connection, ages, WAITS_MS):
         if act.id == act_id:
             return act
+    for act in table.ended(connection, ages, WAITS_MS):
+        if act.id == act_id:
+            raise UnknownId(f"{act.id} waits no longer: {act.ended}", "`edgectl approve` shows what waits")
     raise UnknownId(f"no act {act_id} waits for approval", "see `edgectl approve`; after 72 h one asks again")

@@ -89,7 +89,7 @@ class Store:
         self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._stop)
         self._pacer = Pacer(held.database, clock)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
-        box = Box(self._books.known, self.volumes, self.usage)
+        box = Box(self._books.known, held.pool.present, self.volumes, self.usage)
         self._pins = Pins(held.database, held.life, clock, box)
         self.boots: Final = Boots(held.database, clock)
         self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle)

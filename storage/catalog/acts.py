@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,6 +33,8 @@ class Act:
     asked: Point
     left_ms: int
     """How long it waits on."""
+    ended: str | None = None
+    """Why it waits no longer, in words that go behind its id."""
 
 
 def insert(connection: sqlite3.Connection, act: Act) -> None:
@@ -47,23 +49,38 @@ def insert(connection: sqlite3.Connection, act: Act) -> None:
 
 def waiting(connection: sqlite3.Connection, ages: History, waits_ms: int) -> list[Act]:
     """Those that have not waited for too long, the oldest first."""
+    return [act for act in _known(connection, ages, waits_ms) if act.left_ms > 0 and act.ended is None]
+
+
+def tidy(connection: sqlite3.Connection, ages: History, waits_ms: int) -> None:
+    """What was asked for too long ago is forgotten, with the names in it."""
+    for act in _known(connection, ages, waits_ms):
+        if act.left_ms <= 0:
+            delete(connection, act.id)
+
+
+def ended(connection: sqlite3.Connection, ages: History, waits_ms: int) -> list[Act]:
+    """What would wait on, had what it is about not come to an end; the oldest first."""
+    return [act for act in _known(connection, ages, waits_ms) if act.left_ms > 0 and act.ended is not None]
+
+
+def end_about_pin(connection: sqlite3.Connection, pin_id: str, why: str) -> None:
+    """What waits to be done to a pin waits no longer: `why` is told to whoever asks for it."""
+    connection.execute(
+        "UPDATE acts SET ended = ? WHERE ended IS NULL AND json_extract(arguments, '$.pin') = ?", (why, pin_id)
+    )
+
+
+def _known(connection: sqlite3.Connection, ages: History, waits_ms: int) -> list[Act]:
     found = []
-    for act_id, verb, arguments, uid, name, *at in connection.execute(
-        "SELECT id, verb, arguments, asker_uid, asker, boot, boottime_ms, wall_ms FROM acts ORDER BY boot, boottime_ms"
+    for act_id, verb, arguments, uid, name, why, *at in connection.execute(
+        "SELECT id, verb, arguments, asker_uid, asker, ended, boot, boottime_ms, wall_ms FROM acts"
+        " ORDER BY boot, boottime_ms"
     ).fetchall():
         asked = Point(*at)
         left_ms = waits_ms - ages.age(asked.boot, asked.boottime_ms).low_ms
-        if left_ms > 0:
-            found.append(Act(act_id, verb, json.loads(arguments), Person(uid, name), asked, left_ms))
+        found.append(Act(act_id, verb, json.loads(arguments), Person(uid, name), asked, left_ms, why))
     return found
-
-
-def keep_only(connection: sqlite3.Connection, acts: Sequence[Act]) -> None:
-    """What has waited for too long is forgotten, with the names in it."""
-    kept = {act.id for act in acts}
-    for (act_id,) in connection.execute("SELECT id FROM acts").fetchall():
-        if act_id not in kept:
-            delete(connection, act_id)
 
 
 def delete(connection: sqlite3.Connection, act_id: str) -> None:

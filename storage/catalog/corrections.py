@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage.catalog import pins, runs
+from storage.catalog import holds, pins, runs
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.runs import Life
 from storage.clock import STEP_MS, Reading
@@ -93,12 +93,12 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
 
 
 def hold_again(connection: sqlite3.Connection) -> None:
-    """True times became known: what pins that last turn out to touch is held from now on, too."""
+    """True times became known: what pins that last turn out to touch is protected from now on, too."""
     corrected = known(connection)
     for pin in pins.lasting(connection):
         first_ms, last_ms = pin.order.interval.first_ms - LONGEST_MS, pin.order.interval.last_ms
         if any(one.touches(first_ms, last_ms) for one in corrected):
-            pins.hold(connection, pin)
+            holds.cover(connection, pin)
 
 
 def known(connection: sqlite3.Connection) -> list[Correction]:

@@ -106,6 +106,13 @@ def _arrears(db: Database) -> None:
         )
 
 
+@MIGRATIONS(name="0013_covering")
+def _covering(db: Database) -> None:
+    _add_column(db, "pins", "covers", "INTEGER NOT NULL DEFAULT 0 CHECK (covers >= 0)")
+    _add_column(db, "acts", "ended", "TEXT")
+    _create(db, "pins_covering")
+
+
 @MIGRATIONS(name="0015_pauses")
 def _pauses(db: Database) -> None:
     _add_column(db, "gaps", "pauses", "TEXT")

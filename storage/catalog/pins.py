@@ -2,6 +2,7 @@
 
 Keeps S2: `segments.pins` counts the rows of `pinned`, changed in the same transaction, and a sweep sees only segments
 of none. A segment that is committed, adopted or set aside is matched with the pins of its camera in that transaction.
+What was there before a pin comes to be held by and by (`storage.catalog.holds`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from storage.catalog import acts
 from storage.catalog.acts import Person
 from storage.catalog.leaves import point
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.catalog.runs import Point
-from storage.catalog.touched import HELD_IN, given
 from storage.pins.sidecar import Sidecar
 from storage.pins.words import Ground, Interval, Order, Pin, PinState
 
@@ -29,8 +30,9 @@ _PIN_SQL: Final = (
     " span_ms, placer_uid, placer, approved_by, boot, boottime_ms, wall_ms, adopted, ended_wall_ms, ended_by,"
     " ended_reason FROM pins "
 )
-_LASTS: Final = "state IN ('provisional', 'approved')"
+LASTS: Final = "state IN ('provisional', 'approved')"
 """Word for word as in the index pins_live."""
+_HAS: Final = {PinState.RELEASED: "was released", PinState.LAPSED: "has lapsed"}
 
 
 def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adopted: bool) -> Pin:
@@ -63,14 +65,18 @@ def find(connection: sqlite3.Connection, pin_id: str) -> Pin | None:
     return _pin(row) if row else None
 
 
+def count_lasting(connection: sqlite3.Connection) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM pins WHERE {LASTS}").fetchone()[0])  # noqa: S608
+
+
 def lasting(connection: sqlite3.Connection) -> list[Pin]:
-    return [_pin(row) for row in connection.execute(_PIN_SQL + f"WHERE {_LASTS} ORDER BY number")]
+    return [_pin(row) for row in connection.execute(_PIN_SQL + f"WHERE {LASTS} ORDER BY number")]
 
 
 def ended(connection: sqlite3.Connection, limit: int) -> list[Pin]:
     """The last ones first."""
     rows = connection.execute(
-        _PIN_SQL + f"WHERE NOT {_LASTS} ORDER BY ended_wall_ms DESC, number DESC LIMIT ?", (limit,)
+        _PIN_SQL + f"WHERE NOT {LASTS} ORDER BY ended_wall_ms DESC, number DESC LIMIT ?", (limit,)
     )
     return [_pin(row) for row in rows]
 
@@ -81,6 +87,11 @@ def lasting_of(connection: sqlite3.Connection, camera: str) -> list[Pin]:
     return [_pin(row) for row in connection.execute(_PIN_SQL + where + " ORDER BY number", (camera,))]
 
 
+def covering(connection: sqlite3.Connection) -> list[Pin]:
+    """Pins that do not hold yet all that there is in their intervals."""
+    return [_pin(row) for row in connection.execute(_PIN_SQL + "WHERE covers > 0 ORDER BY number")]
+
+
 def cameras(connection: sqlite3.Connection) -> set[str]:
     """Cameras of pins that last."""
     return {
@@ -89,45 +100,6 @@ def cameras(connection: sqlite3.Connection) -> set[str]:
             "SELECT id FROM cameras WHERE number IN (SELECT camera FROM pin_cameras)"
         ).fetchall()
     }
-
-
-def hold(connection: sqlite3.Connection, pin: Pin) -> int:
-    """The pin holds all that there is of its cameras in its interval; how many segments that are. Done twice, once.
-
-    Statements over many rows, because recording waits for them; links are told of afterwards (`mark`).
-    """
-    connection.executemany(
-        "INSERT INTO pin_cameras (camera, pin) SELECT number, ? FROM cameras WHERE id = ? ON CONFLICT DO NOTHING",
-        [(pin.number, camera) for camera in pin.order.cameras],
-    )
-    for number, longest_ms in connection.execute(
-        "SELECT number, longest_ms FROM cameras WHERE number IN (SELECT camera FROM pin_cameras WHERE pin = ?)",
-        (pin.number,),
-    ).fetchall():
-        values = {"camera": number, "longest": longest_ms, "pin": pin.number, "limit": -1}
-        connection.execute(
-            f"INSERT INTO pinned (segment, pin, linked) SELECT id, :pin, 0 FROM ({HELD_IN})"  # noqa: S608
-            " WHERE true ON CONFLICT DO NOTHING",
-            values | given(pin.order.interval),
-        )
-    mine = "IN (SELECT segment FROM pinned WHERE pin = ?)"
-    connection.execute(
-        "UPDATE segments SET pins = (SELECT count(*) FROM pinned WHERE segment = segments.id)"  # noqa: S608
-        f" WHERE id {mine} AND pins <> (SELECT count(*) FROM pinned WHERE segment = segments.id)",
-        (pin.number,),
-    )
-    connection.execute(
-        f"INSERT INTO pin_volumes (pin, volume, version) SELECT ?, volume, 0 FROM segments WHERE id {mine}"  # noqa: S608
-        " GROUP BY volume ON CONFLICT DO NOTHING",
-        (pin.number, pin.number),
-    )
-    return int(connection.execute("SELECT count(*) FROM pinned WHERE pin = ?", (pin.number,)).fetchone()[0])
-
-
-def is_whole(connection: sqlite3.Connection, pin: Pin) -> bool:
-    """All of its cameras are known, so that whatever comes to be of them is matched."""
-    count = connection.execute("SELECT count(*) FROM pin_cameras WHERE pin = ?", (pin.number,)).fetchone()[0]
-    return bool(count == len(pin.order.cameras))
 
 
 def match(connection: sqlite3.Connection, row: SegmentRow, linked: Collection[int] = ()) -> None:
@@ -190,13 +162,14 @@ def extend(connection: sqlite3.Connection, pin: Pin, span_ms: int) -> None:
 def end(
     connection: sqlite3.Connection, pin: Pin, state: PinState, wall_ms: int, by: str | None, reason: str | None
 ) -> None:
-    """Released or lapsed. What it holds goes on to be held until its links are gone."""
+    """Released or lapsed, and acts about it wait no longer. What it holds is held until its links are gone."""
     connection.execute(
-        "UPDATE pins SET state = ?, version = version + 1, ended_wall_ms = ?, ended_by = ?, ended_reason = ?"
-        " WHERE number = ?",
+        "UPDATE pins SET state = ?, version = version + 1, ended_wall_ms = ?, ended_by = ?, ended_reason = ?,"
+        " covers = 0 WHERE number = ?",
         (state, wall_ms, by, reason, pin.number),
     )
     connection.execute("DELETE FROM pin_cameras WHERE pin = ?", (pin.number,))
+    acts.end_about_pin(connection, pin.id, f"pin {pin.id} {_HAS[state]}")
 
 
 def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **more: Value) -> None:
@@ -219,18 +192,6 @@ def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **mo
     enter(connection, Leaf.PIN, wall_ms, body)
 
 
-def totals(connection: sqlite3.Connection, pin: int) -> tuple[int, int, tuple[str, ...]]:
-    """Segments, bytes and volumes of a pin."""
-    count, size = connection.execute(
-        "SELECT count(*), coalesce(sum(s.bytes), 0) FROM pinned p JOIN segments s ON s.id = p.segment WHERE p.pin = ?",
-        (pin,),
-    ).fetchone()
-    volumes = connection.execute(
-        "SELECT v.id FROM pin_volumes p JOIN volumes v ON v.number = p.volume WHERE p.pin = ? ORDER BY v.id", (pin,)
-    ).fetchall()
-    return int(count), int(size), tuple(name for (name,) in volumes)
-
-
 def pinned_bytes(connection: sqlite3.Connection) -> dict[str, int]:
     """By volume: what is pinned, each segment once."""
     return dict(
@@ -247,7 +208,7 @@ def ids_of(connection: sqlite3.Connection, segments: Sequence[int]) -> dict[int,
     found: dict[int, list[str]] = {}
     for segment, pin_id in connection.execute(
         f"SELECT d.segment, p.id FROM pinned d JOIN pins p ON p.number = d.pin"  # noqa: S608  (question marks)
-        f" WHERE d.segment IN ({marks}) AND p.{_LASTS} ORDER BY p.id",
+        f" WHERE d.segment IN ({marks}) AND p.{LASTS} ORDER BY p.id",
         tuple(segments),
     ):
         found.setdefault(segment, []).append(pin_id)
@@ -298,7 +259,7 @@ def undone(connection: sqlite3.Connection, volume: str) -> list[Undone]:
         "SELECT p.id, v.version FROM pin_volumes v JOIN pins p ON p.number = v.pin"  # noqa: S608
         " WHERE v.volume = (SELECT number FROM volumes WHERE id = ?) AND (v.version <> p.version"
         " OR EXISTS (SELECT 1 FROM pinned d WHERE d.pin = p.number AND d.linked = 0)"
-        f" OR NOT p.{_LASTS}) ORDER BY p.number",
+        f" OR NOT p.{LASTS}) ORDER BY p.number",
         (volume,),
     ).fetchall()
     found = [(_required(connection, pin_id), version) for pin_id, version in rows]
@@ -309,27 +270,9 @@ def lost(connection: sqlite3.Connection) -> list[tuple[Pin, str]]:
     """Pins that have ended, and volumes on which they held something and which are gone for good."""
     rows = connection.execute(
         "SELECT p.id, v.id FROM pin_volumes o JOIN pins p ON p.number = o.pin JOIN volumes v ON v.number = o.volume"  # noqa: S608
-        f" WHERE v.lost IS NOT NULL AND NOT p.{_LASTS} ORDER BY p.number"
+        f" WHERE v.lost IS NOT NULL AND NOT p.{LASTS} ORDER BY p.number"
     ).fetchall()
     return [(_required(connection, pin_id), volume) for pin_id, volume in rows]
-
-
-def internal_only(connection: sqlite3.Connection, after: tuple[int, int]) -> list[tuple[Pin, SegmentRow]]:
-    """A page of what is held by internal pins that last and by no other ground, by pin and segment."""
-    rows = connection.execute(
-        "SELECT d.pin, p.id, d.segment FROM pinned d JOIN pins p ON p.number = d.pin"  # noqa: S608
-        f" WHERE p.ground = 'internal' AND p.{_LASTS} AND (d.pin, d.segment) > (?, ?)"
-        " AND NOT EXISTS (SELECT 1 FROM pinned o JOIN pins q ON q.number = o.pin"
-        f" WHERE o.segment = d.segment AND q.ground <> 'internal' AND q.{_LASTS})"
-        " ORDER BY d.pin, d.segment LIMIT ?",
-        (*after, PAGE_MAX),
-    ).fetchall()
-    pins = {pin_id: _required(connection, pin_id) for _, pin_id, _ in rows}
-    found = []
-    for _, pin_id, segment in rows:
-        row = connection.execute(SEGMENT_SQL + "WHERE s.id = ?", (segment,)).fetchone()
-        found.append((pins[pin_id], segment_row(row)))
-    return found
 
 
 def boot_id(connection: sqlite3.Connection, boot: int) -> str:

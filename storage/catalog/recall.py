@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
-from storage.catalog import pins
+from storage.catalog import holds, pins
 from storage.catalog.acts import Person
 from storage.catalog.runs import Point
 from storage.pins.links import PIN_ID
@@ -33,7 +33,7 @@ def apply(connection: sqlite3.Connection, body: Mapping[str, Any], placed: Point
     elif state.lasts:
         pins.renew(connection, pin, told)
     if state.lasts:
-        pins.hold(connection, pin)
+        holds.cover(connection, pin)
     else:
         pins.end(connection, pin, state, wall_ms, None, None)
 

@@ -248,7 +248,9 @@ CREATE TABLE alarms (
 ) STRICT;
 
 -- 證據保存: what is kept out of the ring (storage.pins). It lasts `span_ms` of running time from when it was placed.
--- `version` counts its changes. Rows of pins that have ended stay: they tell who kept what, and why no longer.
+-- `version` counts its changes. `covers`: above 0 while not all that its interval covers is in `pinned`, counted up with
+-- each reason to look; until then the interval protects. Rows of pins that have ended stay: they tell who kept what, and
+-- why no longer.
 CREATE TABLE pins (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -272,10 +274,12 @@ CREATE TABLE pins (
     ended_wall_ms INTEGER,
     ended_by TEXT,
     ended_reason TEXT,
+    covers INTEGER NOT NULL DEFAULT 0 CHECK (covers >= 0),
     CHECK ((state IN ('released', 'lapsed')) = (ended_wall_ms IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX pins_live ON pins (number) WHERE state IN ('provisional', 'approved');
+CREATE INDEX pins_covering ON pins (number) WHERE covers > 0;
 
 -- Of pins that last: whose footage is pinned as soon as it is committed.
 CREATE TABLE pin_cameras (
@@ -306,7 +310,8 @@ CREATE TABLE pinned (
 CREATE INDEX pinned_by_pin ON pinned (pin, segment);
 CREATE INDEX pinned_unlinked ON pinned (pin, segment) WHERE linked = 0;
 
--- What one person asked for and another has not approved yet (storage.acts).
+-- What one person asked for and another has not approved yet (storage.acts). `ended`: why it waits no longer, where what
+-- it was about came to an end before.
 CREATE TABLE acts (
     id TEXT PRIMARY KEY,
     verb TEXT NOT NULL,
@@ -315,7 +320,8 @@ CREATE TABLE acts (
     asker TEXT NOT NULL,
     boot INTEGER NOT NULL REFERENCES boots (number),
     boottime_ms INTEGER NOT NULL,
-    wall_ms INTEGER NOT NULL
+    wall_ms INTEGER NOT NULL,
+    ended TEXT
 ) STRICT;
 
 -- Files that differ from what is recorded of them (S4); `end` says how that ceased. No reference to the segment: it goes

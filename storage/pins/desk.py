@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from storage.acts import Deed
 from storage.ages import History
-from storage.catalog import pins
+from storage.catalog import holds, pins
 from storage.catalog.acts import Person
 from storage.catalog.boots import history
 from storage.catalog.database import Database
@@ -31,7 +31,7 @@ from storage.model import Bounds, Closing
 from storage.pins import rules
 from storage.pins.filing import Filing
 from storage.pins.placing import Box, Placer
-from storage.pins.words import Cost, Left, Limits, Order, Pin, PinState, Standing
+from storage.pins.words import Cost, Ground, Left, Limits, Order, Pin, PinState, Standing
 from storage.retention import effective
 from storage.volumes.volume import Volume
 
@@ -187,7 +187,9 @@ class Pins:
         with self._filing:
             for volume in self._box.present().values():
                 self._take_in(volume)
+                self._look_again(volume)
             self._lapse()
+            self._hold_covered()
             self._yield_to_ceilings(bounds)
             self._work_off()
             self._files.clear_lost()
@@ -261,6 +263,18 @@ class Pins:
         self._taken_in[volume.id] = volume
         return True
 
+    def _hold_covered(self) -> None:
+        try:
+            self._files.hold_covered()
+        except StoreError as error:
+            log.warning("pins protect their intervals; each segment is told of it later: %s", error)
+
+    def _look_again(self, volume: Volume) -> None:
+        try:
+            self._files.look_again(volume)
+        except OSError as error:
+            log.warning("a pin on %s cannot be read: %s", volume.path, error)
+
     def _tidy(self) -> None:
         with self._filing:
             self._work_off()
@@ -297,22 +311,31 @@ class Pins:
         now_ms = self._clock.now().boottime_ms
         if self._ceilings_at_ms is not None and now_ms - self._ceilings_at_ms < CEILINGS_EVERY_MS:
             return
-        present, ages, in_force, after = self._box.present(), self._database.read(self._history), bounds(), (0, 0)
-        while page := self._database.read(partial(pins.internal_only, after=after)):
-            after = (page[-1][0].number, page[-1][1].id)
-            going: dict[tuple[Volume, Pin], list[SegmentRow]] = {}
-            for pin, row in page:
-                ceiling_ms = effective(row.bounds, in_force.get(row.camera)).ceiling_s * 1000
-                old_ms = ages.age(row.start.boot, row.start.boottime_ms).low_ms
-                held = rules.protects(pin.order.ground, past_ceiling=old_ms >= ceiling_ms)
-                if not held and row.volume in present:
-                    going.setdefault((present[row.volume], pin), []).append(row)
-            for (volume, pin), rows in going.items():
-                try:
-                    self._files.let_go(volume, pin, rows)
-                except OSError as error:
-                    log.warning("pin %s goes on to hold what is past its ceiling: %s", pin.id, error)
+        present, ages, in_force = self._box.present(), self._database.read(self._history), bounds()
+        for terms in self._database.read(holds.internal_terms):
+            if terms.volume in present:
+                ceiling_ms = effective(terms.bounds, in_force.get(terms.camera)).ceiling_s * 1000
+                self._let_go(present[terms.volume], terms, ages, ceiling_ms)
         self._ceilings_at_ms = now_ms
+
+    def _let_go(self, volume: Volume, terms: holds.Terms, ages: History, ceiling_ms: int) -> None:
+        """Only what has become due is read: of a group of equal terms whoever began first is past its ceiling first."""
+        ask = partial(holds.internal_only, terms=terms, before=ages.since(ceiling_ms - 1))
+        after = None
+        while page := self._database.read(partial(ask, after=after)):
+            after, going = page[-1][0], dict[str, list[SegmentRow]]()
+            for row, holders in page:
+                old_ms = ages.age(row.start.boot, row.start.boottime_ms).low_ms
+                if not rules.protects(Ground.INTERNAL, past_ceiling=old_ms >= ceiling_ms):
+                    for pin_id in holders:
+                        going.setdefault(pin_id, []).append(row)
+            for pin_id, rows in going.items():
+                pin = self._database.read(partial(pins.find, pin_id=pin_id))
+                try:
+                    if pin is not None:
+                        self._files.let_go(volume, pin, rows)
+                except OSError as error:
+                    log.warning("pin %s goes on to hold what is past its ceiling: %s", pin_id, error)
 
     # --- how it stands ------------------------------------------------------------------------------------------
 
@@ -336,12 +359,12 @@ class Pins:
         return [Left(pin, age_ms, left_ms, now_ms + left_ms) for pin, age_ms, left_ms in lefts]
 
     def _standing(self, found: Sequence[Pin]) -> list[Standing]:
-        """Pin by pin: one alone may hold ten thousand segments, and a long read keeps the WAL from beginning anew."""
-        lefts = self._database.read(lambda db: self._left(db, found))
+        """Pin by pin: one may hold twenty thousand segments, and a long read keeps the WAL from beginning anew."""
+        lefts, there = self._database.read(lambda db: self._left(db, found)), self._box.there()
         return [
             Standing(
                 *(one.pin, one.age_ms, one.left_ms, one.until_ms),
-                *self._database.read(partial(pins.totals, pin=one.pin.number)),
+                tuple(self._database.read(partial(holds.totals, pin=one.pin.number, there=there))),
             )
             for one in lefts
         ]

@@ -8,12 +8,12 @@ other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import pins, queries, recall
+from storage.catalog import holds, pins, queries, recall
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segment_by_seq
 from storage.catalog.runs import Life, Point
@@ -30,9 +30,9 @@ log = logging.getLogger("edged.pins")
 CONDEMNED_LOOKED_AT: Final = 200
 """Links without a row of theirs that are looked up in one read."""
 
-LET_GO_MAX: Final = 128
-"""Rows that are let go of in one transaction: each moves between indexes, and a commit may have to wait (L4). Measured
-among a million: 36 to 112 ms for 1000."""
+STEP: Final = 128
+"""Segments that are held, or let go of, in one transaction: each moves between indexes, and a commit may have to wait
+(L4). Measured among a million: 3 ms, 17 at the most."""
 
 
 class Filing:
@@ -44,6 +44,8 @@ class Filing:
         self._clock = clock
         self.troubles: dict[str, str] = {}
         """By pin: what of it cannot be read, written or removed on a volume; without those that are well again."""
+        self._strange: dict[str, set[str]] = {}
+        """By volume: pins whose sidecars could not be understood there."""
 
     # --- placing and approving ----------------------------------------------------------------------------------
 
@@ -62,11 +64,31 @@ class Filing:
         with volume.held() as fd:
             links.sync(fd, pin_id)
 
-    def mark_linked(self, pin: Pin, rows: Sequence[SegmentRow]) -> None:
-        """Remember that these have their links."""
-        for begin in range(0, len(rows), pins.PAGE_MAX):
-            ids = [row.id for row in rows[begin : begin + pins.PAGE_MAX]]
-            marked = partial(pins.mark, pin=pin.number, segments=ids, linked=True)
+    def hold(self, pin: Pin, linked: Sequence[SegmentRow] = ()) -> None:
+        """All that its interval covers is held, `linked` with its links. Until then the interval protects."""
+        self._hold(pin, [row.id for row in linked], linked=True)
+        covers, segments = self._database.read(partial(holds.to_hold, pin=pin.number))
+        while covers:
+            self._hold(pin, segments, linked=False)
+            self._database.submit(partial(holds.settle, pin=pin.number, covers=covers), yielding=True).result()
+            reach(Step.PIN_HELD)
+            covers, segments = self._database.read(partial(holds.to_hold, pin=pin.number))
+
+    def hold_covered(self) -> None:
+        """What a crash cut off, or what turned out to lie in an interval since."""
+        for pin in self._database.read(pins.covering):
+            self.hold(pin)
+
+    def _hold(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
+        for some in _steps(segments):
+            held = partial(holds.hold, pin=pin.number, segments=some, linked=linked)
+            self._database.submit(held, yielding=True).result()
+            reach(Step.PIN_HOLDING)
+
+    def _mark(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
+        """Remember whether these, at most a page, have their links."""
+        if segments:
+            marked = partial(pins.mark, pin=pin.number, segments=segments, linked=linked)
             self._database.submit(marked, yielding=True).result()
 
     def withdraw(self, volume: Volume, pin_id: str) -> None:
@@ -81,17 +103,33 @@ class Filing:
         """Read every pin that lies there; from now on their rows protect. OSError: nobody knows what must be kept."""
         with volume.held() as fd:
             found = [(pin_id, links.read_sidecar(fd, pin_id, sidecar.MAX_BYTES)) for pin_id in links.pin_ids(fd)]
+        self._strange[volume.id] = set()
         for pin_id, content in found:
-            told = self._understood(volume, pin_id, content)
-            pin = self._database.read(partial(pins.find, pin_id=pin_id))
-            if pin is None and content is None:
+            if content is None and self._database.read(partial(pins.find, pin_id=pin_id)) is None:
                 self.withdraw(volume, pin_id)  # of a pin that was released, its sidecar went first
                 continue
-            if pin is None and told is None:
-                continue  # its links hold what they hold until a person looks
-            pin = self._database.submit(partial(self._reconcile, pin_id=pin_id, told=told, volume=volume.id)).result()
-            if pin.state.lasts:
-                self._compare(volume, pin)
+            self._take_in(volume, pin_id, content)
+
+    def look_again(self, volume: Volume) -> None:
+        """Whether what could not be understood there has been mended, or is gone. OSError: nobody knows."""
+        for pin_id in sorted(self._strange.get(volume.id, ())):
+            with volume.held() as fd:
+                content, there = links.read_sidecar(fd, pin_id, sidecar.MAX_BYTES), pin_id in links.pin_ids(fd)
+            if content is not None or not there:  # or somebody is about to mend it
+                self._strange[volume.id].discard(pin_id)
+                if there:
+                    self._take_in(volume, pin_id, content)
+                if pin_id not in self._strange[volume.id]:
+                    self.troubles.pop(pin_id, None)
+
+    def _take_in(self, volume: Volume, pin_id: str, content: bytes | None) -> None:
+        told = self._understood(volume, pin_id, content)
+        if told is None and self._database.read(partial(pins.find, pin_id=pin_id)) is None:
+            return  # its links hold what they hold until a person looks
+        pin = self._database.submit(partial(self._reconcile, pin_id=pin_id, told=told, volume=volume.id)).result()
+        if pin.state.lasts:
+            self.hold(pin)
+            self._compare(volume, pin)
 
     def _understood(self, volume: Volume, pin_id: str, content: bytes | None) -> Sidecar | None:
         if content is None:
@@ -100,8 +138,11 @@ class Filing:
             return sidecar.parse(content, pin_id)
         except ValueError as error:
             path = volume.path / links.PINS_NAME / pin_id / links.SIDECAR_NAME
-            log.error("%s cannot be understood (%s); its links are left as they are", path, error)  # noqa: TRY400
-            self.troubles[pin_id] = f"{path} cannot be understood: {error}"
+            words = f"{path} cannot be understood: {error}"
+            if self.troubles.get(pin_id) != words:
+                log.error("%s; its links are left as they are", words)  # noqa: TRY400
+            self.troubles[pin_id] = words
+            self._strange[volume.id].add(pin_id)
             return None
 
     def _reconcile(self, connection: Connection, pin_id: str, told: Sidecar | None, volume: str) -> Pin:
@@ -116,8 +157,8 @@ class Filing:
         if told is not None and pin.state.lasts:
             if told.version > pin.version:
                 pins.renew(connection, pin, told)
-            if not pins.is_whole(connection, pin):  # adopted before all of its cameras were known
-                pins.hold(connection, pin)
+            if not holds.is_whole(connection, pin):  # adopted before all of its cameras were known
+                holds.cover(connection, pin)
         pins.mark_volume(connection, pin.number, volume, told.version if told is not None else 0)
         return pins.find(connection, pin_id) or pin
 
@@ -131,9 +172,9 @@ class Filing:
         boot = queries.boot_that_ran(connection, told.boot_id, told.boottime_ms)
         placed = Point(boot, told.boottime_ms, told.wall_ms) if boot is not None else Point.of(self._life.boot, now)
         pin = pins.insert(connection, told, placed, adopted=True)
-        count = pins.hold(connection, pin)
-        pins.note(connection, "adopted", pin, now.wall_ms, segments=count)
-        log.warning("pin %s was found on a volume without a row: it holds %d segments again", pin.id, count)
+        holds.cover(connection, pin)
+        pins.note(connection, "adopted", pin, now.wall_ms)
+        log.warning("pin %s was found on a volume without a row: it holds again what it was placed for", pin.id)
         return pin
 
     def _compare(self, volume: Volume, pin: Pin) -> None:
@@ -145,10 +186,7 @@ class Filing:
             after = rows[-1].id
             names = {row.id: links.link_name(row.relative) for row in rows}
             named |= set(names.values())
-            lost = [number for number, name in names.items() if name not in present]
-            if lost:
-                marked = partial(pins.mark, pin=pin.number, segments=lost, linked=False)
-                self._database.submit(marked, yielding=True).result()
+            self._mark(pin, [number for number, name in names.items() if name not in present], linked=False)
         condemned = self._condemned(sorted(present - named))
         if condemned:
             with volume.held() as fd:
@@ -202,7 +240,7 @@ class Filing:
                         failed = failed or error
                 if done:
                     links.sync(fd, pin.id)
-            self._database.submit(partial(pins.mark, pin=pin.number, segments=done, linked=True)).result()
+            self._mark(pin, done, linked=True)
         if failed is not None:
             raise failed
 
@@ -227,15 +265,19 @@ class Filing:
         self._release(pin, rows)
 
     def _release(self, pin: Pin, rows: Sequence[SegmentRow]) -> None:
-        for begin in range(0, len(rows), LET_GO_MAX):
-            ids = [row.id for row in rows[begin : begin + LET_GO_MAX]]
-            self._database.submit(partial(pins.let_go, pin=pin.number, segments=ids), yielding=True).result()
+        for some in _steps([row.id for row in rows]):
+            self._database.submit(partial(pins.let_go, pin=pin.number, segments=some), yielding=True).result()
 
     def _forget(self, volume: str, pin: Pin) -> None:
         """The pin holds nothing there any more."""
         while rows := self._database.read(partial(pins.held, pin=pin.number, volume=volume, after=0)):
             self._release(pin, rows)
         self._database.submit(partial(pins.leave_volume, pin=pin.number, volume=volume)).result()
+
+
+def _steps(segments: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as one transaction takes."""
+    return (segments[begin : begin + STEP] for begin in range(0, len(segments), STEP))
 
 
 def _of_garbage(connection: Connection, names: Sequence[str]) -> list[str]:

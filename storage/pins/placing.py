@@ -1,13 +1,14 @@
 """Placing a pin: what it will hold and cost, then sidecar and links, then one transaction. Never half placed.
 
 Blocking file work; its owner lets one thread at a time place. Until the transaction everything is taken back on any
-error; a crash leaves a sidecar without a row, which is adopted when its volume is read (`storage.pins.filing`).
+error; a crash leaves a sidecar without a row, which is adopted when its volume is read (`storage.pins.filing`). From
+the transaction on its interval protects, however long it takes to hold each segment of it (L4).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,13 +18,13 @@ from typing import Final
 
 from storage.acts import short_id
 from storage.answers import CameraUsage, VolumeStatus
-from storage.catalog import pins, touched
+from storage.catalog import holds, pins, touched
 from storage.catalog.acts import Person
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
-from storage.errors import OrderRefused, UnknownId
+from storage.errors import OrderRefused, StoreError, UnknownId
 from storage.failpoints import Step, reach
 from storage.pins import rules
 from storage.pins.filing import Filing, by_volume
@@ -43,6 +44,8 @@ class Box:
 
     present: Callable[[], Mapping[str, Volume]]
     """Volumes that are there and of whose footage the catalog knows."""
+    there: Callable[[], Collection[str]]
+    """Ids of all that are there."""
     statuses: Callable[[], Sequence[VolumeStatus]]
     usage: Callable[[], Sequence[CameraUsage]]
 
@@ -67,6 +70,8 @@ class Placer:
         for camera in order.cameras:
             found = self._found(camera, order)
             rows += found.rows
+            if len(rows) > rules.SEGMENTS_MAX:
+                break
             cameras.append(self._camera_cost(found, order, usage[camera].bytes_per_day if camera in usage else None))
         new = [row for row in rows if row.pins == 0]
         coming = sum(camera.coming_bytes for camera in cameras)
@@ -136,7 +141,8 @@ class Placer:
         try:
             self._file(told, filed)
             ids = [volume.id for volume in filed]
-            pin = self._database.submit(partial(self._enter, told=told, placed=now, filed=ids), yielding=True).result()
+            entered = partial(self._enter, told=told, placed=now, filed=ids, segments=cost.segments)
+            pin = self._database.submit(entered, yielding=True).result()
         except Exception as error:
             self._withdraw(told.id, filed)
             if isinstance(error, OSError):
@@ -146,8 +152,10 @@ class Placer:
                 ) from error
             raise
         reach(Step.PIN_DONE)
-        for found in filed.values():
-            self._filing.mark_linked(pin, found)
+        try:
+            self._filing.hold(pin, [row for found in filed.values() for row in found])
+        except StoreError as error:
+            log.warning("pin %s protects its interval; each segment is told of it later: %s", pin.id, error)
         return pin, cost
 
     def _file(self, told: Sidecar, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
@@ -166,16 +174,16 @@ class Placer:
             with suppress(OSError):  # then it is adopted when the volume is read again, and lapses
                 self._filing.withdraw(volume, pin_id)
 
-    def _enter(self, connection: Connection, told: Sidecar, placed: Point, filed: Sequence[str]) -> Pin:
-        """The transaction: looked up once more, because sweeps and commits went on meanwhile."""
-        if len(pins.lasting(connection)) >= rules.LASTING_MAX:
+    def _enter(self, connection: Connection, told: Sidecar, placed: Point, filed: Sequence[str], segments: int) -> Pin:
+        """The transaction: garbage is looked for once more, because sweeps went on meanwhile."""
+        if pins.count_lasting(connection) >= rules.LASTING_MAX:
             raise OrderRefused(f"{rules.LASTING_MAX} pins last already", "release what is needed no longer")
         pin = pins.insert(connection, told, placed, adopted=False)
         _refuse_garbage(connection, told.order)
-        count = pins.hold(connection, pin)
+        holds.cover(connection, pin)
         for volume in filed:
             pins.mark_volume(connection, pin.number, volume, told.version)
-        pins.note(connection, "placed", pin, placed.wall_ms, segments=count)
+        pins.note(connection, "placed", pin, placed.wall_ms, segments=segments)
         return pin
 
     def _new_id(self, wall_ms: int) -> str:

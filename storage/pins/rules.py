@@ -18,9 +18,9 @@ PROVISIONAL_MS: Final = 72 * HOUR_MS
 """How long a pin holds without a second person's approval: a weekend."""
 AHEAD_MAX_MS: Final = DAY_MS
 """How far an interval may reach into the future: to keep what is happening now, not to set up a second recorder."""
-SEGMENTS_MAX: Final = 10_000
-"""Of one pin: 34 days of one camera, or 13 h of 64, at 5 minutes. They are pinned in one transaction, and recording
-waits for it; whoever needs more places several."""
+SEGMENTS_MAX: Final = 20_000
+"""Of one pin: a day of 64 cameras (18,432), or 69 days of one, at 5 minutes. While it is placed their rows are in
+memory, some 20 MB, and a person waits for as many links; whoever needs more places several."""
 LASTING_MAX: Final = 1_000
 """Pins at a time: each is looked at every few seconds."""
 TEXT_MAX: Final = 200
@@ -76,7 +76,7 @@ def check_span(span_ms: int, limits: Limits, age_low_ms: int = 0) -> None:
 def check_cost(cost: Cost, limits: Limits) -> None:
     """No pin of too many segments, and no volume pinned full."""
     if cost.segments > SEGMENTS_MAX:
-        what = f"{cost.segments} segments are more than the {SEGMENTS_MAX} that one pin may hold"
+        what = f"it touches more than the {SEGMENTS_MAX} segments that one pin may hold"
         raise OrderRefused(what, "place several pins, of fewer cameras or shorter intervals")
     for volume in cost.volumes:
         allowed = int(volume.limit_bytes * limits.share_percent / 100)

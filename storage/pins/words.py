@@ -99,13 +99,48 @@ class Left:
     """The same as wall time, if the box runs on and nobody sets its clock: an estimate."""
 
 
+class Presence(StrEnum):
+    """Whether what lies on a volume can be reached."""
+
+    THERE = "there"
+    AWAY = "away"
+    LOST = "lost"
+    """Gone for good, and replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a pin holds on one volume; nothing where only its sidecar lies."""
+
+    volume: str
+    path: Path
+    presence: Presence
+    segments: int
+    bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Standing(Left):
     """A pin as it is now, with what it holds."""
 
-    segments: int
-    bytes: int
-    volumes: tuple[str, ...]
+    shares: tuple[Share, ...]
+
+    @property
+    def segments(self) -> int:
+        return sum(share.segments for share in self.shares)
+
+    @property
+    def bytes(self) -> int:
+        return sum(share.bytes for share in self.shares)
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        return tuple(share.volume for share in self.shares)
+
+    @property
+    def unreachable(self) -> tuple[Share, ...]:
+        """What is protected, and cannot be reached."""
+        return tuple(share for share in self.shares if share.segments and share.presence is not Presence.THERE)
 
 
 @dataclass(frozen=True, slots=True)

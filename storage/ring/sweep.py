@@ -24,7 +24,7 @@ from time import monotonic
 from typing import Final
 
 from storage.answers import SweepReport
-from storage.catalog import destroying, findings, queries, terms
+from storage.catalog import destroying, findings, holds, queries, terms
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segment_by_id
 from storage.catalog.runs import Life
@@ -270,11 +270,13 @@ class Sweeper:
         """
         policy = configured()
         as_is = self._present(connection, policy)
-        bounds = as_is.bounds
+        bounds, covering = as_is.bounds, holds.covering(connection)
         doomed = []
         for decision in going:
             row = segment_by_id(connection, decision.candidate.id)
             if row is None or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
+                continue
+            if covering.protects(row):
                 continue
             now, binding = candidate(row, as_is.ages), bounds.get(row.camera)
             if still_due(decision, now, binding, overwrite=policy.overwrite):

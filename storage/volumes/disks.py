@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.catalog import destroying, facts, volumes
+from storage.catalog import destroying, facts, holds, volumes
 from storage.catalog.database import Database
 from storage.catalog.runs import Life
 from storage.catalog.volumes import Known, Loss
@@ -303,11 +303,11 @@ def _forget_overdue(connection: Connection, volume: str, life: Life, clock: Cloc
     overdue = volumes.garbage(connection, volume, OVERDUE_MAX)
     for row in overdue:
         destroying.bury(connection, row, as_is.now, as_is.ages)
-    count = len(overdue)
+    count, covering = len(overdue), holds.covering(connection)
     for group, _ in destroying.oldest(connection, volume):
         for row in destroying.page(connection, group, None, OVERDUE_MAX - count):
             decision = judge(candidate(row, as_is.ages), as_is.bounds.get(row.camera))
-            if not decision.destroy:
+            if not decision.destroy or covering.protects(row):
                 break
             age_ms = decision.candidate.start_age.low_ms
             destroying.condemn(connection, row, decision.reason.value, decision.bounds, age_ms)

@@ -236,7 +236,10 @@ def test_what_was_released_while_its_disk_was_away_stays_released(office: Office
 
 @pytest.mark.parametrize("lose", LOSSES, ids=lambda lose: lose.__name__)
 @pytest.mark.parametrize("mirrored", [True, False])
-@pytest.mark.parametrize("step", [Step.PIN_SIDECAR, Step.PIN_LINKED, Step.PIN_SYNCED, Step.PIN_DONE])
+@pytest.mark.parametrize(
+    "step",
+    [Step.PIN_SIDECAR, Step.PIN_LINKED, Step.PIN_SYNCED, Step.PIN_DONE, Step.PIN_HOLDING, Step.PIN_HELD],
+)
 def test_a_crash_while_it_is_placed_and_then_no_database(
     office: Office, step: Step, mirrored: bool, lose: Lose
 ) -> None:

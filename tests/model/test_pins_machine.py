@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from storage import failpoints
 from storage.acts import Person
-from storage.catalog import pins as catalog
+from storage.catalog import holds
 from storage.errors import OrderRefused
 from storage.failpoints import Step
 from storage.model import Segment
@@ -30,7 +30,7 @@ CAMERAS = ("door", "lobby")
 CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")
 LIMITS = Limits(180 * rules.DAY_MS, 100.0)
 YEAR_MS = 365 * rules.DAY_MS
-PLACING = (Step.PIN_SIDECAR, Step.PIN_LINKED, Step.PIN_SYNCED, Step.PIN_DONE)
+PLACING = (Step.PIN_SIDECAR, Step.PIN_LINKED, Step.PIN_SYNCED, Step.PIN_DONE, Step.PIN_HOLDING, Step.PIN_HELD)
 RELEASING = (Step.RELEASE_DONE, Step.RELEASE_SIDECAR, Step.RELEASE_UNLINKED)
 MACHINE = settings(
     stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -236,7 +236,7 @@ TestPins = PinMachine.TestCase
 
 def test_with_pins_ignored_the_machine_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control, along one way through it."""
-    monkeypatch.setattr(catalog, "hold", lambda connection, pin: 0)  # noqa: ARG005
+    monkeypatch.setattr(holds, "cover", lambda connection, pin: None)  # noqa: ARG005
     machine = PinMachine()
     try:
         machine.record("lobby")

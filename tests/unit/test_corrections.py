@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.catalog import corrections, coverage, facts, gaps, listing, pins, queries, runs, touched, volumes
+from storage.catalog import corrections, coverage, facts, gaps, holds, listing, pins, queries, runs, touched, volumes
 from storage.catalog.acts import Person
 from storage.catalog.migrations import migrate
-from storage.catalog.rows import camera_row
+from storage.catalog.rows import SEGMENT_SQL, camera_row, segment_row
 from storage.catalog.runs import Point
 from storage.clock import Reading
 from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
@@ -223,6 +223,21 @@ def held(box: Box) -> list[int]:
     return [seq for (seq,) in box.db.execute("SELECT seq FROM segments WHERE pins > 0 ORDER BY seq")]
 
 
+def protected(box: Box) -> list[int]:
+    """By the interval of a pin that does not hold all of it yet."""
+    covering = holds.covering(box.db)
+    rows = box.db.execute(SEGMENT_SQL + "ORDER BY s.seq").fetchall()
+    return [row.seq for row in map(segment_row, rows) if covering.protects(row)]
+
+
+def hold(box: Box) -> None:
+    """What pins cover, in a step."""
+    for pin in pins.covering(box.db):
+        covers, segments = holds.to_hold(box.db, pin.number)
+        holds.hold(box.db, pin.number, segments, linked=False)
+        holds.settle(box.db, pin.number, covers)
+
+
 @pytest.mark.parametrize("pinned_first", [True, False])
 def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> None:
     """S2: whether it was placed before the true time was known or afterwards."""
@@ -233,9 +248,14 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     if not pinned_first:
         box.beat()
     pin = pins.insert(box.db, order(early[1], early[3]), Point.of(box.life.boot, box.now), adopted=False)
-    assert pins.hold(box.db, pin) == (0 if pinned_first else 2)
+    holds.cover(box.db, pin)
+    assert protected(box) == ([] if pinned_first else [2, 3])
+    hold(box)
+    assert held(box) == ([] if pinned_first else [2, 3])
     box.beat()
-    assert held(box) == [2, 3]
+    assert protected(box) == ([2, 3] if pinned_first else []), "from that transaction on"
+    hold(box)
+    assert (held(box), protected(box)) == ([2, 3], [])
     found = touched.found_in(box.db, "lobby", Interval(early[1], early[3]), 10)
     assert found is not None
     assert [row.seq for row in found.rows] == [2, 3]

@@ -11,7 +11,7 @@ import pytest
 
 from storage.ages import Age, History
 from storage.answers import SweepReport
-from storage.catalog import facts, terms
+from storage.catalog import facts, holds, terms
 from storage.catalog import pins as catalog
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.catalog.runs import Point
@@ -54,7 +54,7 @@ def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
 
 def pins_ignored(patched: pytest.MonkeyPatch) -> None:
     """They are written down, and hold nothing."""
-    patched.setattr(catalog, "hold", lambda connection, pin: 0)  # noqa: ARG005
+    patched.setattr(holds, "cover", lambda connection, pin: None)  # noqa: ARG005
     patched.setattr(catalog, "match", lambda connection, row, linked=(): None)  # noqa: ARG005
 
 
