@@ -58,6 +58,10 @@ class Acts:
         """Those of a kind that is known: another version may have left others."""
         return [act for act in self._store.acts.waiting() if act.verb in self._kinds]
 
+    def ended(self) -> list[Act]:
+        """Likewise, what waits no longer because what it was about has come to an end."""
+        return [act for act in self._store.acts.ended() if act.verb in self._kinds]
+
     def sentence(self, act: Act) -> str:
         return self._kinds[act.verb].sentence(act.arguments)
 

@@ -18,22 +18,25 @@ from storage.clock import Clock
 
 def routes(acts: Acts, clock: Clock) -> Sequence[web.RouteDef]:
     async def waiting(_request: web.Request) -> web.Response:
-        return answer(documents.Approve(done=None, acts=await asyncio.to_thread(listed, acts, clock)))
+        return answer(await asyncio.to_thread(listed, acts, clock, None))
 
     async def approve(request: web.Request) -> web.Response:
         who, act_id = caller(request), request.match_info["act"]
 
         def work() -> documents.Approve:
-            act = acts.approve(act_id, who)
-            return documents.Approve(done=document(acts, act, clock), acts=listed(acts, clock))
+            return listed(acts, clock, acts.approve(act_id, who))
 
         return answer(await carried_out(work))
 
     return [web.get("/v1/acts", waiting), web.post("/v1/acts/{act}/approve", approve)]
 
 
-def listed(acts: Acts, clock: Clock) -> list[documents.Act]:
-    return [document(acts, act, clock) for act in acts.waiting()]
+def listed(acts: Acts, clock: Clock, done: Act | None) -> documents.Approve:
+    return documents.Approve(
+        done=None if done is None else document(acts, done, clock),
+        acts=[document(acts, act, clock) for act in acts.waiting()],
+        ended=[document(acts, act, clock) for act in acts.ended()],
+    )
 
 
 def document(acts: Acts, act: Act, clock: Clock) -> documents.Act:
@@ -44,4 +47,5 @@ def document(acts: Acts, act: Act, clock: Clock) -> documents.Act:
         asked_by=act.asker.name,
         asked=timestamp(act.asked.wall_ms),
         until=timestamp(clock.now().wall_ms + act.left_ms),
+        ended=act.ended,
     )

@@ -23,7 +23,7 @@ from storage.acts import Act, Arguments, Deed, Person
 from storage.clock import Clock
 from storage.errors import OrderWrong
 from storage.pins.rules import TEXT_MAX
-from storage.pins.words import Cost, Ground, Interval, Order, Standing
+from storage.pins.words import Cost, Ground, Interval, Order, Presence, Standing
 from storage.store import Store
 
 EXTEND: Final = "pin-extend"
@@ -167,6 +167,16 @@ def document(standing: Standing) -> documents.Pin:
         segments=standing.segments,
         bytes=standing.bytes,
         volumes=list(standing.volumes),
+        unreachable=[
+            documents.Unreachable(
+                volume=share.volume,
+                path=str(share.path),
+                state="lost" if share.presence is Presence.LOST else "away",
+                segments=share.segments,
+                bytes=share.bytes,
+            )
+            for share in standing.unreachable
+        ],
         adopted=pin.adopted,
         ended=optional_timestamp(pin.ended_ms),
         ended_by=pin.ended_by,

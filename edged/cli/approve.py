@@ -36,14 +36,14 @@ def approve(address: Address, *, id: str | None, as_json: bool) -> None:  # noqa
 
 def screen(document: documents.Approve, session: Session) -> RenderableType:
     done = [Text(f"Done: {clean(document.done.sentence)}")] if document.done is not None else []
-    if not document.acts:
-        return Group(*done, *([] if done else [Text("Nothing waits for a second person.")]))
-    return Group(*done, *(_waiting(act, session) for act in document.acts))
+    nothing = [] if done or document.acts else [Text("Nothing waits for a second person.")]
+    return Group(*done, *nothing, *(_act(act, session) for act in (*document.acts, *document.ended)))
 
 
-def _waiting(act: documents.Act, session: Session) -> RenderableType:
-    asked, until = local(act.asked, session.zone), local(act.until, session.zone)
-    who = text(f"asked for by {act.asked_by} {asked}, waits until {until}", "dim")
+def _act(act: documents.Act, session: Session) -> RenderableType:
+    asked = f"asked for by {act.asked_by} {local(act.asked, session.zone)}"
+    waits = f"waits until {local(act.until, session.zone)}" if act.ended is None else f"waits no longer: {act.ended}"
+    who = text(f"{asked}, {waits}", "dim")
     heading = Text(act.id, style="bold").append(f"  {clean(act.sentence)}", style="not bold")
     return Group(heading, Padding(who, (0, 0, 0, 2)))
 

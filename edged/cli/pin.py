@@ -228,6 +228,13 @@ def listing(document: documents.PinList, session: Session, *, ended: bool) -> Re
     return Group(*(_pin(one, session) for one in document.pins))
 
 
+def _unreachable(part: documents.Unreachable) -> str:
+    count = f"{part.segments} of them, {units.format_size(part.bytes)}, on {part.path}"
+    if part.state == "lost":
+        return f"{count}: volume {part.volume} is gone for good, and they with it"
+    return f"{count}: volume {part.volume} is away; they are protected, and can be reached once it is back"
+
+
 def _pin(one: documents.Pin, session: Session) -> RenderableType:
     zone = session.zone
     heading = Text(one.id, style="bold").append("  ").append_text(styled(one.state))
@@ -237,6 +244,8 @@ def _pin(one: documents.Pin, session: Session) -> RenderableType:
     facts.add_row("case", text(f"{one.case} ({ground})"))
     facts.add_row("footage", text(f"{', '.join(one.cameras)}, {local(one.start, zone)} to {local(one.end, zone)}"))
     facts.add_row("holds", f"{one.segments} segments, {units.format_size(one.bytes)}")
+    for part in one.unreachable:
+        facts.add_row(part.state, text(_unreachable(part)))
     by = f"approved by {one.approved_by}" if one.approved_by else f"{one.approver} named as approver"
     facts.add_row("placed", text(f"{local(one.placed, zone)} by {one.placer}, {by}"))
     if one.ended is None:

@@ -9,6 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from edged.documents.base import Document
 
 
+class Unreachable(Document):
+    volume: str
+    path: str
+    state: Literal["away", "lost"] = Field(description="lost: gone for good, with what lay there")
+    segments: int
+    bytes: int
+
+
 class Pin(Document):
     id: str
     state: Literal["provisional", "approved", "released", "lapsed"]
@@ -30,6 +38,7 @@ class Pin(Document):
     segments: int
     bytes: int
     volumes: list[str]
+    unreachable: list[Unreachable] = Field(description="what of this is protected, but on a volume that is not there")
     adopted: bool = Field(description="found on a volume without a row, after a crash or with an older database")
     ended: str | None
     ended_by: str | None
@@ -69,6 +78,7 @@ class Act(Document):
     asked_by: str
     asked: str
     until: str = Field(description="after that one has to ask again; counted in running time")
+    ended: str | None = Field(description="why it waits no longer, because what it is about has come to an end")
 
 
 class PinAdd(Document):
@@ -101,6 +111,7 @@ class Approve(Document):
     schema_: Literal["edged.approve/1"] = Field(default="edged.approve/1", alias="schema")
     done: Act | None = Field(description="what was done just now")
     acts: list[Act] = Field(description="what waits for a second person")
+    ended: list[Act] = Field(description="what would wait on, had what it is about not come to an end")
 
 
 class _Asked(BaseModel):
