@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import zoneinfo
 from datetime import timedelta
 from pathlib import Path
@@ -205,10 +206,18 @@ def identifier(longest: int) -> AfterValidator:
 
     def check(value: str) -> str:
         if not re.fullmatch(f"[a-z0-9-]{{1,{longest}}}", value):
-            raise _refuse(f"{units.shown(value)} is not 1 to {longest} of a-z, 0-9 and -")
+            near = near_identifier(value, longest)
+            instead = units.quoted(near) if near else f"a name of your own, 1 to {longest} of a-z, 0-9 and -"
+            raise _refuse(f"{units.shown(value)} is not 1 to {longest} of a-z, 0-9 and -", instead)
         return value
 
     return AfterValidator(check)
+
+
+def near_identifier(value: str, longest: int) -> str:
+    """What was probably meant: "gate-2" of "Gate 2!"; "" where nothing of it is left, as of "大門"."""
+    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
+    return re.sub("[^a-z0-9]+", "-", plain).strip("-")[:longest].rstrip("-")
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

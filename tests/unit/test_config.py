@@ -158,7 +158,7 @@ def test_everything_wrong_is_told_at_once_with_what_to_write(folder: Path) -> No
             "\"3M\" has the unknown unit 'M'",
             "a month has no fixed length: write days, such as 31d; minutes are m",
         ),
-        "cameras.Bench.id": ('"Bench" is not 1 to 32 of a-z, 0-9 and -', 'id = "lobby"'),
+        "cameras.Bench.id": ('"Bench" is not 1 to 32 of a-z, 0-9 and -', '"bench"'),
         "mqtt.port": ("must be at most 65535", "port = 1883"),
     }
 
@@ -426,3 +426,20 @@ def test_the_defaults_of_edgectl_are_those_of_the_configuration(folder: Path) ->
     read = load(written(folder, SMALL), {})
     assert (read.paths.socket, read.paths.state) == (defaults.DEFAULT_SOCKET, defaults.DEFAULT_STATE)
     assert [volume.path for volume in read.volumes] == [defaults.DEFAULT_VOLUME]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("Gate!", '"gate"'),
+        ("Gate 2 (rear)", '"gate-2-rear"'),
+        ("a/b", '"a-b"'),
+        ("Café", '"cafe"'),
+        ("x" * 40, f'"{"x" * 32}"'),
+        ("大門", "a name of your own, 1 to 32 of a-z, 0-9 and -"),
+        ("", "a name of your own, 1 to 32 of a-z, 0-9 and -"),
+    ],
+)
+def test_instead_of_a_wrong_id_one_is_told_that_is_made_of_it(folder: Path, written: str, instead: str) -> None:
+    found = problems(folder, with_camera(f"id = '{written}'\nurl = 'test://'"))
+    assert [problem.instead for problem in found.values()] == [instead]
