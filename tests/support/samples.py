@@ -228,6 +228,7 @@ PIN: Final[dict[str, Any]] = {
     "segments": 14,
     "bytes": 2_163_000_000,
     "volumes": ["5d4f0f5e-0d3b-4f6a-9d55-0d6c0c2d9c11"],
+    "unreachable": [],
     "adopted": False,
     "ended": None,
     "ended_by": None,
@@ -273,6 +274,7 @@ ACT: Final[dict[str, Any]] = {
     "asked_by": "chen",
     "asked": "2026-03-20T01:00:00.000Z",
     "until": "2026-03-23T01:00:00.000Z",
+    "ended": None,
 }
 
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
@@ -475,6 +477,26 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
             PIN,
             PIN
             | {
+                "id": "P-20260210-8KMD",
+                "unreachable": [
+                    {
+                        "volume": "0f8fad5b-d9cb-469f-a165-70867728950e",
+                        "path": "/srv/old",
+                        "state": "away",
+                        "segments": 3,
+                        "bytes": 463_500_000,
+                    },
+                    {
+                        "volume": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+                        "path": "/srv/edged-b",
+                        "state": "lost",
+                        "segments": 1,
+                        "bytes": 154_500_000,
+                    },
+                ],
+            },
+            PIN
+            | {
                 "id": "P-20260120-2QXB",
                 "state": "released",
                 "ground": "internal",
@@ -490,7 +512,12 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     pins.PinApprove: {"schema": "edged.pin-approve/1", "pin": PIN},
     pins.PinExtend: {"schema": "edged.pin-extend/1", "act": ACT | {"verb": "pin-extend"}},
     pins.PinRelease: {"schema": "edged.pin-release/1", "act": ACT},
-    pins.Approve: {"schema": "edged.approve/1", "done": ACT, "acts": [ACT | {"id": "A-9QWEX"}]},
+    pins.Approve: {
+        "schema": "edged.approve/1",
+        "done": ACT,
+        "acts": [ACT | {"id": "A-9QWEX"}],
+        "ended": [ACT | {"id": "A-3MPTK", "ended": "pin P-20260301-7F3K was released"}],
+    },
     documents.Error: {
         "schema": "edged.error/1",
         "error": "there is no camera garage",
