@@ -32,9 +32,7 @@ def _fsck(
     """A thread of its own, because it makes itself idle for good."""
 
     def run() -> documents.Fsck:
-        report = store.checks.fsck(
-            checks.scope(wanted), store.ring.view(site.policy()).bounds, lambda told: progress(dict(told)), gone
-        )
+        report = store.checks.fsck(checks.scope(wanted), site.policy(), lambda told: progress(dict(told)), gone)
         return checks.document(report, wanted, store.checks.paths(), daemon=True)
 
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from edged.cli.client import Daemon
-from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
+from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def configured_socket(config: Path | None) -> Path:
     """
     file = config or DEFAULT_CONFIG
     try:
-        return _socket_in(tomllib.loads(file.read_bytes().decode("utf-8-sig")))
+        return _path_in(_tables(file), "socket", DEFAULT_SOCKET)
     except OSError as error:
         reason = error.strerror or "it is not a file"
         if config is None and isinstance(error, (FileNotFoundError, PermissionError)):
@@ -51,9 +51,21 @@ def configured_socket(config: Path | None) -> Path:
     return DEFAULT_SOCKET
 
 
-def _socket_in(tables: Mapping[str, Any]) -> Path:
+def configured_state(file: Path) -> Path | None:
+    """[paths] state of a configuration, whatever else is wrong with it; None where it does not say that."""
+    try:
+        return _path_in(_tables(file), "state", DEFAULT_STATE)
+    except (OSError, ValueError):
+        return None
+
+
+def _tables(file: Path) -> Mapping[str, Any]:
+    return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+
+
+def _path_in(tables: Mapping[str, Any], key: str, default: Path) -> Path:
     paths = tables.get("paths", {})
-    socket = paths.get("socket", str(DEFAULT_SOCKET)) if isinstance(paths, dict) else None
-    if not isinstance(socket, str) or not socket.startswith("/") or "\0" in socket:
-        raise ValueError("its paths.socket is not an absolute path")
-    return Path(socket)
+    path = paths.get(key, str(default)) if isinstance(paths, dict) else None
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise ValueError(f"its paths.{key} is not an absolute path")
+    return Path(path)

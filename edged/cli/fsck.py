@@ -16,7 +16,7 @@ from rich.text import Text
 
 from edged import checks, exits, units
 from edged.cli import printing
-from edged.cli.address import Address
+from edged.cli.address import Address, configured_state
 from edged.cli.cells import STYLES, clean, span, text
 from edged.cli.client import CallError
 from edged.cli.options import address_given, json_option
@@ -61,7 +61,7 @@ def fsck(address: Address, *, level: documents.Level, camera: str | None, volume
 def alone(
     address: Address, wanted: documents.FsckAsked, why: CallError, show: Callable[[dict[str, Any]], None]
 ) -> documents.Fsck:
-    """The daemon is down: its files, as its own account."""
+    """The daemon is down: its files, as its own account; where the configuration is wrong, what was last in force."""
     from edged import config as configuration
     from edged.cli.owner import become_owner
     from storage.clock import SystemClock
@@ -71,14 +71,19 @@ def alone(
 
     try:
         config = configuration.load(address.config_file)
+        state, policy = config.paths.state, config.policy()
     except configuration.ConfigError as error:
-        first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
-        raise CallError(first, "edgectl config check", exits.CONFIG) from None
-    become_owner(config.paths.state)
+        told, policy = configured_state(address.config_file), None
+        if told is None:
+            first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
+            raise CallError(first, "edgectl config check", exits.CONFIG) from None
+        state = told
+        words = "floors and ceilings are taken as they last held (edgectl config check)"
+        click.echo(f"edgectl: {address.config_file} cannot be used: {words}", err=True)
+    become_owner(state)
     os.umask(0o027)
-    bounds = {camera.id: config.bounds(camera.id) for camera in config.cameras}
     try:
-        with offline.opened(config.paths.state, SystemClock(), bounds) as site:
+        with offline.opened(state, SystemClock(), policy) as site:
             report = Fsck(site, checks.scope(wanted), progress=lambda told: show(dict(told))).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer

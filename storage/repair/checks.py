@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import audit, boots, findings, volumes
+from storage.catalog import audit, findings, volumes
 from storage.catalog.database import Database
 from storage.catalog.findings import End, Finding, Rescan, Tampered
 from storage.catalog.runs import Life
@@ -24,13 +24,14 @@ from storage.clock import Clock
 from storage.errors import StoreBusy
 from storage.files.idle import become_idle
 from storage.layout import aside_path, from_words
-from storage.model import Bounds
 from storage.repair import copies
 from storage.repair.compare import FOUND, Fault, Kind, is_segment
 from storage.repair.fsck import Fsck, Report, Scope, Site
 from storage.repair.look import Disk, Looker, Stopped, look_at, names
 from storage.repair.rescan import Round
 from storage.repair.tamper import Look, Touched, aim, how_closely
+from storage.retention import Policy
+from storage.ring.present import present
 
 PAUSE_SHARE: Final = 2.0
 """After each stretch of work on a disk so many times as long is waited: at most a third of the disk is ours."""
@@ -193,11 +194,14 @@ class Checks:
     def fsck(
         self,
         scope: Scope,
-        configured: Mapping[str, Bounds],
+        policy: Policy,
         progress: Callable[[Mapping[str, Any]], None],
         gone: threading.Event,
     ) -> Report:
-        """Everything, at that level; findings are entered. StoreBusy while another one runs, Stopped when `gone`."""
+        """Everything, at that level, under what is configured; findings are entered.
+
+        StoreBusy while another one runs, Stopped when `gone`.
+        """
         if not self._checking.acquire(blocking=False):
             raise StoreBusy("another fsck is running", "wait for it to end")
         try:
@@ -207,14 +211,13 @@ class Checks:
                 if self._stop.is_set() or gone.wait(seconds):
                     raise Stopped
 
-            history = partial(boots.history, boot=self._life.boot, clock=self._clock)
+            as_is = partial(present, boot=self._life.boot, clock=self._clock, policy=policy)
             site = Site(
                 self._database.read,
                 self._present(),
                 self._clock.now().wall_ms,
-                lambda: self._database.read(history),
+                lambda: self._database.read(as_is),
                 os.geteuid(),
-                configured,
                 live=True,
                 more=(copies.sidecars, copies.mirrors),
             )

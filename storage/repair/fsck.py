@@ -26,6 +26,7 @@ from storage.model import Bounds, SegmentState
 from storage.repair.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, is_loose
 from storage.repair.look import Disk, Looker, Pace, Stopped, fault, look_at, names, row_of, unpaced
 from storage.retention import effective
+from storage.ring.present import Present
 
 FAULTS_MAX: Final = 1000
 """Named one by one; of more only the number is told: nobody reads them, and they would fill memory."""
@@ -81,16 +82,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is checked, and by which clock and bounds."""
+    """What is checked, by which clock, and under which bounds."""
 
     read: Reader
     disks: Mapping[str, Disk]
     now_ms: int
     """Wall clock."""
-    history: Callable[[], History]
-    """From which ages are told now; made anew as a long run goes on."""
+    present: Callable[[], Present]
+    """Ages and bounds as they hold now; asked anew as a long run goes on."""
     uid: int
-    configured: Mapping[str, Bounds]
     live: bool = False
     """Rows and files may change meanwhile."""
     more: Sequence[Callable[[Site, Level, Pace], Iterator[Fault]]] = ()
@@ -243,12 +243,13 @@ class Fsck:
         while after is not None:
             began = time.monotonic()
             claims, after = self._site.read(partial(audit.rows_after, after=after, camera=self._scope.camera))
-            history = self._site.history()
+            as_is = self._site.present()
+            configured = as_is.bounds
             for claim in claims:
                 if self._scope.volume not in (None, claim.row.volume, str(claim.row.volume_path)):
                     continue
                 self._report.segments += 1
-                self._terms(claim, history)
+                self._terms(claim, as_is.ages, effective(claim.row.bounds, configured.get(claim.row.camera)))
                 disk = self._site.disks.get(claim.row.volume)
                 if disk is not None:
                     self._on_disk(disk, partial(self._row, disk, claim))
@@ -267,27 +268,27 @@ class Fsck:
         if kinds:
             self._suspect(disk, claim.row.relative)
 
-    def _terms(self, claim: audit.Claimed, history: History) -> None:
+    def _terms(self, claim: audit.Claimed, ages: History, bounds: Bounds) -> None:
         """S1 and S3, by the low bound of the age."""
         row = claim.row
         where = str(row.relative)
         if claim.pins != claim.held or (claim.pins and row.state is SegmentState.GARBAGE):
             what = f"segment {row.seq} of {row.camera} ({row.state}) counts {claim.pins} pins, {claim.held} hold it"
             self._report.add(Fault(Kind.PIN, row.volume, where, what, "stop edged, then `edgectl rebuild`", row.id))
-        bounds = effective(row.bounds, self._site.configured.get(row.camera))
         if row.state is SegmentState.GARBAGE:
-            end = history.age(row.end.boot, row.end.boottime_ms)
+            end = ages.age(row.end.boot, row.end.boottime_ms)
             if end.high_ms is not None and end.high_ms < row.bounds.floor_s * 1000:
                 what = f"segment {row.seq} of {row.camera} is being destroyed before its floor"
                 action = 'only `on_full = "overwrite"` may do that, and leaves a leaf: see `edgectl alarms`'
                 self._report.add(Fault(Kind.FLOOR, row.volume, where, what, action, row.id))
         elif row_of(claim).settled and claim.pins == 0 and row.volume in self._site.disks:
-            start = history.age(row.start.boot, row.start.boottime_ms)
+            start = ages.age(row.start.boot, row.start.boottime_ms)
             down_ms = max(0, (start.high_ms or start.low_ms) - start.low_ms)
             late_ms = start.low_ms - bounds.ceiling_s * 1000 - LATE_MS - down_ms // LATE_SHARE
-            if self._site.live and late_ms > 0:
+            if late_ms > 0:
                 what = f"segment {row.seq} of {row.camera} is past its ceiling and still there"
-                self._report.add(Fault(Kind.CEILING, row.volume, where, what, "see `edgectl alarms`", row.id))
+                action = "see `edgectl alarms`" if self._site.live else "start edged: nothing goes while it is down"
+                self._report.add(Fault(Kind.CEILING, row.volume, where, what, action, row.id))
 
     def _names(self, disk: Disk) -> None:
         """Each name on a volume has a row, or is one of ours."""

@@ -10,23 +10,24 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from storage.ages import History
-from storage.catalog import boots
+from storage.catalog import boots, terms
 from storage.catalog.audit import volumes_with_footage
 from storage.clock import Clock
 from storage.errors import DatabaseDamaged, StateLocked, StateUnusable
 from storage.files.segmentfile import read_identity
-from storage.model import Bounds
 from storage.opening import DATABASE_NAME, LOCK_NAME
 from storage.repair import copies
 from storage.repair.fsck import Site
+from storage.retention import Policy
+from storage.ring.present import present
 
 T = TypeVar("T")
 
@@ -73,8 +74,11 @@ class Held:
 
 
 @contextmanager
-def opened(state: Path, clock: Clock, configured: Mapping[str, Bounds]) -> Iterator[Site]:
-    """Everything there is to check. StateLocked while a daemon runs, StateUnusable, DatabaseDamaged."""
+def opened(state: Path, clock: Clock, policy: Policy | None) -> Iterator[Site]:
+    """Everything there is to check, under what is configured; None: under what the database last wrote down of that.
+
+    StateLocked while a daemon runs, StateUnusable, DatabaseDamaged.
+    """
     with ExitStack() as undo:
         undo.callback(os.close, _locked(state))
         read = Reading(state / DATABASE_NAME)
@@ -85,14 +89,17 @@ def opened(state: Path, clock: Clock, configured: Mapping[str, Bounds]) -> Itera
                 undo.callback(os.close, fd)
                 disks[volume] = Held(volume, Path(path), fd)
 
-        def history() -> History:
-            known = read(boots.boots)
-            now, last = clock.now(), known[-1] if known else None
-            number = 1 if last is None else last.number + (last.boot_id != clock.boot_id)
-            return History(known, number, now.boottime_ms, clock.lead_us())
-
+        known = read(boots.boots)
+        boot = known[-1].number + (known[-1].boot_id != clock.boot_id) if known else 1
+        as_is = partial(present, boot=boot, clock=clock, policy=read(_written_down) if policy is None else policy)
         more = (copies.sidecars, copies.mirrors)
-        yield Site(read, disks, clock.now().wall_ms, history, os.geteuid(), configured, more=more)
+        yield Site(read, disks, clock.now().wall_ms, lambda: read(as_is), os.geteuid(), more=more)
+
+
+def _written_down(connection: sqlite3.Connection) -> Policy:
+    """As the last sweep found it configured."""
+    last = {camera: history[-1].bounds for camera, history in terms.histories(connection).items()}
+    return Policy({camera: bounds for camera, bounds in last.items() if bounds is not None})
 
 
 def _locked(state: Path) -> int:

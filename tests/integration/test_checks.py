@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from edged import exits
 from storage.catalog.ledger import Leaf
 from storage.errors import UnknownId
 from storage.layout import IDENTITY_NAME
@@ -22,11 +26,14 @@ from storage.repair.compare import Fault, Kind
 from storage.repair.fsck import Fsck, Level, Scope
 from storage.repair.tamper import Touch, Touched
 from storage.retention import Policy
+from storage.ring.bounds import WAIT_MS
 from tests.support import tiny_mp4
-from tests.support.office import DEADLINE_S, Office
+from tests.support.office import BOUNDS, DEADLINE_S, Office
 
+EDGECTL: Final = [sys.executable, "-c", "import sys; from edged.cli.main import main; sys.exit(main(sys.argv[1:]))"]
 PLANTED = "20260225T061320.000Z-77.mp4"
 LONG = Bounds(floor_s=3600, ceiling_s=86_400)
+MONTH = Bounds(floor_s=60, ceiling_s=30 * 86_400)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +53,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def kinds(office: Office, level: Level = Level.HASH) -> list[str]:
     """What fsck finds, as promise and kind, with the daemon up."""
-    report = office.store.checks.fsck(Scope(level), {}, _nothing, threading.Event())
+    report = office.store.checks.fsck(Scope(level), Policy(), _nothing, threading.Event())
     return sorted(f"{fault.kind.promise} {fault.kind}" for fault in report.faults)
 
 
@@ -157,12 +164,12 @@ def test_a_mirror_that_was_changed(office: Office) -> None:
     office.segment("lobby")
     office.store.close()
     (mirror,) = (office.disk / ".ledger").glob("*.jsonl")
-    with offline.opened(office.state, office.clock, {}) as site:
+    with offline.opened(office.state, office.clock, Policy()) as site:
         assert Fsck(site, Scope(Level.HASH)).run().faults == []
     text = mirror.read_text()
     mirror.write_text(text.replace('"seq":1', '"seq":2', 1))
     assert mirror.read_text() != text
-    with offline.opened(office.state, office.clock, {}) as site:
+    with offline.opened(office.state, office.clock, Policy()) as site:
         assert [fault.kind for fault in Fsck(site, Scope(Level.HASH)).run().faults] == [Kind.MIRROR]
 
 
@@ -172,6 +179,31 @@ def test_past_its_ceiling_and_still_there(office: Office) -> None:
     assert kinds(office, Level.PRESENCE) == []
     office.clock.tick(10_000)
     assert kinds(office, Level.PRESENCE) == ["S3 ceiling"]
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["as configured", "as last written down"])
+def test_with_the_daemon_down_a_ceiling_that_waits_is_no_breach_and_one_that_holds_is(
+    office: Office, readable: bool
+) -> None:
+    """Shortened when the daemon last swept: it holds a day of running time later, whoever runs meanwhile."""
+    office.segment("lobby", bounds=MONTH)
+    for bounds in (MONTH, BOUNDS):
+        office.clock.tick(1000)
+        office.store.sweep(lambda bounds=bounds: Policy({"lobby": bounds}))  # type: ignore[misc]
+    office.store.close()
+    policy = Policy({"lobby": BOUNDS}) if readable else None
+    assert down(office, policy) == []
+    office.clock.tick(WAIT_MS - 10_000)
+    assert down(office, policy) == [], "it still waits"
+    office.clock.tick(20_000)
+    assert down(office, policy) == ["S3 ceiling"]
+    assert down(office, Policy({"lobby": MONTH})) == [], "taken back meanwhile"
+
+
+def down(office: Office, policy: Policy | None) -> list[str]:
+    """What fsck finds with no daemon there."""
+    with offline.opened(office.state, office.clock, policy) as site:
+        return [f"{fault.kind.promise} {fault.kind}" for fault in Fsck(site, Scope(Level.SIZE)).run().faults]
 
 
 def test_a_volume_that_lost_its_identity(office: Office) -> None:
@@ -185,14 +217,14 @@ def test_one_camera_alone(office: Office) -> None:
     paths = [office.segment(camera).path for camera in ("lobby", "door")]
     for path in paths:
         path.unlink()
-    report = office.store.checks.fsck(Scope(Level.SIZE, camera="door"), {}, _nothing, threading.Event())
+    report = office.store.checks.fsck(Scope(Level.SIZE, camera="door"), Policy(), _nothing, threading.Event())
     assert [(fault.kind, Path(fault.where).parts[0]) for fault in report.faults] == [(Kind.MISSING, "door")]
 
 
 @pytest.mark.parametrize("slip", [Scope(Level.SIZE, camera="dor"), Scope(Level.SIZE, volume="/srv/nope")])
 def test_what_does_not_exist_is_not_well(office: Office, slip: Scope) -> None:
     with pytest.raises(UnknownId, match=r"dor|/srv/nope"):
-        office.store.checks.fsck(slip, {}, _nothing, threading.Event())
+        office.store.checks.fsck(slip, Policy(), _nothing, threading.Event())
 
 
 def test_what_changes_meanwhile_is_no_fault(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,11 +249,11 @@ def test_with_the_daemon_down(office: Office) -> None:
     kept = [office.segment("lobby") for _ in range(3)]
     office.store.close()
     before = sorted(path.name for path in office.state.iterdir())
-    with offline.opened(office.state, office.clock, {}) as site:
+    with offline.opened(office.state, office.clock, Policy()) as site:
         assert Fsck(site, Scope(Level.HASH)).run().faults == []
     flip(kept[0].path)
     kept[1].path.unlink()
-    with offline.opened(office.state, office.clock, {}) as site:
+    with offline.opened(office.state, office.clock, Policy()) as site:
         found = Fsck(site, Scope(Level.HASH)).run().faults
     assert sorted((fault.kind, Path(fault.where).name) for fault in found) == [
         (Kind.CONTENT, kept[0].path.name),
@@ -229,6 +261,21 @@ def test_with_the_daemon_down(office: Office) -> None:
     ]
     assert sorted(path.name for path in office.state.iterdir()) == before, "nothing is left behind"
     office.start()
+
+
+def test_with_the_daemon_down_a_wrong_configuration_hides_nothing(office: Office, tmp_path: Path) -> None:
+    """Where the state lies it says all the same; bounds are those that were last written down."""
+    office.segment("lobby").path.unlink()
+    office.store.close()
+    file = tmp_path / "edged.toml"
+    file.write_text(f'[paths]\nstate = "{office.state}"\nsocket = "{tmp_path}/none.sock"\n[site]\nnode = "?"\n')
+    done = subprocess.run([*EDGECTL, "--config", str(file), "fsck", "--json"], capture_output=True, check=False)
+    assert done.returncode == exits.FAILED
+    assert [one["kind"] for one in json.loads(done.stdout)["findings"]] == ["missing"]
+    assert b"cannot be used: floors and ceilings are taken as they last held" in done.stderr
+    file.write_text("[paths")
+    done = subprocess.run([*EDGECTL, "--config", str(file), "fsck", "--json"], capture_output=True, check=False)
+    assert done.returncode == exits.CONFIG
 
 
 def _replace(path: Path) -> None:

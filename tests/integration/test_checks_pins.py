@@ -14,6 +14,7 @@ from storage.layout import IDENTITY_NAME
 from storage.repair import checks, fsck
 from storage.repair.fsck import Level, Scope
 from storage.repair.tamper import Touch, Touched
+from storage.retention import Policy
 from tests.integration.test_pins import order, place, release
 from tests.support.office import Office
 
@@ -30,7 +31,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
 
 
 def kinds(office: Office) -> list[str]:
-    report = office.store.checks.fsck(Scope(Level.HASH), {}, lambda _: None, threading.Event())
+    report = office.store.checks.fsck(Scope(Level.HASH), Policy(), lambda _: None, threading.Event())
     return sorted(f"{fault.kind.promise} {fault.kind}" for fault in report.faults)
 
 

@@ -20,6 +20,7 @@ from storage.layout import PART_SUFFIX, segment_path
 from storage.opening import DATABASE_NAME
 from storage.repair import offline
 from storage.repair.fsck import Fsck, Level, Scope
+from storage.retention import Policy
 
 JOIN_MS: Final = 150
 """Two claims of one camera meet within this: they come from media time and from two clocks."""
@@ -81,7 +82,7 @@ def at_rest(box: Box, *, run: int | None = None) -> list[str]:
 
 def fsck(box: Box, clock: Clock) -> list[str]:
     """The same check that users get, to the last byte, with nobody running."""
-    with offline.opened(box.state, clock, {}) as site:
+    with offline.opened(box.state, clock, Policy()) as site:
         found = Fsck(site, Scope(Level.HASH)).run().faults
     return [f"fsck: {fault}" for fault in found]
 
