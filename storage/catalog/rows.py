@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -48,7 +49,7 @@ class SegmentRow:
     camera: str
     seq: int
     volume: str
-    volume_path: Path
+    volume_path: str
     state: SegmentState
     run: int
     start: Point
@@ -59,10 +60,8 @@ class SegmentRow:
     epoch: int
     synced: bool
     unproven: bool
-    quarantined: bool
-    """Set aside under a name of its own, whatever became of it since."""
-    relative: PurePosixPath
-    """Path on the volume."""
+    name: str | None
+    """Its path on the volume, where it was set aside under one of its own, whatever became of it since."""
     camera_offset_ms: int | None
     camera_number: int
     volume_number: int
@@ -72,8 +71,19 @@ class SegmentRow:
     """To be added to its wall times for the true ones (`storage.catalog.corrections`)."""
 
     @property
+    def quarantined(self) -> bool:
+        return self.name is not None
+
+    @property
+    def relative(self) -> PurePosixPath:
+        """Path on the volume."""
+        if self.name is not None:
+            return PurePosixPath(self.name)
+        return segment_path(self.camera, self.start.wall_ms, self.seq)
+
+    @property
     def path(self) -> Path:
-        return self.volume_path / self.relative
+        return Path(self.volume_path, self.relative)
 
     @property
     def end(self) -> Point:
@@ -118,7 +128,7 @@ def segment_row(row: tuple[Any, ...]) -> SegmentRow:
         camera=camera,
         seq=seq,
         volume=volume,
-        volume_path=Path(path),
+        volume_path=path,
         state=SegmentState(state),
         run=run,
         start=Point(boot, boottime_ms, wall_ms),
@@ -129,8 +139,7 @@ def segment_row(row: tuple[Any, ...]) -> SegmentRow:
         epoch=epoch,
         synced=bool(synced),
         unproven=bool(unproven),
-        quarantined=name is not None,
-        relative=PurePosixPath(name) if name is not None else segment_path(camera, wall_ms, seq),
+        name=name,
         camera_offset_ms=camera_offset_ms,
         camera_number=camera_number,
         volume_number=volume_number,
@@ -152,6 +161,12 @@ def segment_by_seq(connection: sqlite3.Connection, camera: str, seq: int) -> Seg
 def segment_by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow | None:
     row = connection.execute(SEGMENT_SQL + "WHERE s.id = ?", (segment_id,)).fetchone()
     return segment_row(row) if row else None
+
+
+def segments_by_id(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, SegmentRow]:
+    """Those of them that there are. At most 1000 at a time."""
+    sql = SEGMENT_SQL + f"WHERE s.id IN ({','.join('?' * len(ids))})"
+    return {row[0]: segment_row(row) for row in connection.execute(sql, ids)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from typing import Final
 from storage.answers import SweepReport
 from storage.catalog import destroying, findings, holds, queries, terms
 from storage.catalog.database import Database
-from storage.catalog.rows import SegmentRow, segment_by_id
+from storage.catalog.rows import SegmentRow, segments_by_id
 from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.failpoints import Step, reach
@@ -272,8 +272,9 @@ class Sweeper:
         as_is = self._present(connection, policy)
         bounds, covering = as_is.bounds, holds.covering(connection)
         doomed = []
+        rows = segments_by_id(connection, [decision.candidate.id for decision in going])
         for decision in going:
-            row = segment_by_id(connection, decision.candidate.id)
+            row = rows.get(decision.candidate.id)
             if row is None or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
                 continue
             if covering.protects(row):
@@ -291,21 +292,22 @@ class Sweeper:
 
         `fresh`: condemned just now, so a file that is not there vanished without us (S4), which is a finding.
         """
-        volume, unnamed, vanished = tally.volume, [], list[SegmentRow]()
+        volume, unnamed, vanished = tally.volume, list[tuple[SegmentRow, PurePosixPath]](), list[SegmentRow]()
         for row in rows:
             if tally.stuck or self._stop.is_set():
                 break
+            relative = row.relative
             try:
                 with volume.held() as fd:
-                    there = unlink(fd, row.relative)
-                unnamed.append(row)
+                    there = unlink(fd, relative)
+                unnamed.append((row, relative.parent))
                 if fresh and not there:
                     vanished.append(row)
                 reach(Step.DESTROY_UNLINKED)
             except (OtherName, OSError) as error:
-                tally.fail(row.relative, error)
+                tally.fail(relative, error)
         durable = set()
-        for directory in {row.relative.parent for row in unnamed}:
+        for directory in {directory for _, directory in unnamed}:
             try:
                 with volume.held() as fd:
                     sync(fd, directory)
@@ -314,7 +316,7 @@ class Sweeper:
                 tally.fail(directory, error)
         if vanished:
             self._database.submit(partial(self._miss, rows=vanished), yielding=True).result()
-        gone = [row for row in unnamed if row.relative.parent in durable]
+        gone = [row for row, directory in unnamed if directory in durable]
         if gone:
             reach(Step.DESTROY_SYNCED)
             self._database.submit(partial(self._bury, rows=gone), yielding=True).result()
