@@ -59,6 +59,8 @@ class Measurements:
     """The last time that the database was lost, until a day after it was made anew."""
     ballast_owed: bool = False
     """What lets a full disk be cleared is not all there."""
+    ballast_gone: bool = False
+    """Nothing of it is."""
 
 
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
@@ -89,6 +91,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         },
         rebuild=store.books.recent_rebuild(DAY_MS),
         ballast_owed=store.ballast.owed > 0,
+        ballast_gone=store.ballast.left == 0,
         short=frozenset(
             camera
             for camera, bounds in configured.items()

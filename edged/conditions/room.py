@@ -38,8 +38,12 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     for at, status in enumerate(full):
         yield f"storage.full:{status.id}", _full(status, status.stopped if at == 0 else ())
     if seen.measured.ballast_owed:
-        text = "The ballast that lets a full disk be cleared is given up, or not laid out yet"
-        action = "Free space on the disk of the state directory: it is refilled by itself"
+        kept = "the space that is kept for the database on a full disk (ballast)"
+        text = f"Part of {kept} is used up"
+        if seen.measured.ballast_gone:
+            then = "once that disk is full to the last byte, nothing can be recorded or cleared away any more"
+            text = f"Nothing is left of {kept}, or it never fitted: {then}"
+        action = f"Free space on the disk of {seen.config.paths.state}: it is laid out again by itself"
         yield "storage.ballast", Trouble(Severity.WARNING, text, action, PATIENCE_S)
     yield from _floors(seen)
 

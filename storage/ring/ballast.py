@@ -52,6 +52,11 @@ class Ballast:
         return max(0, self._wanted() - size) if self._tended or size else 0
 
     @property
+    def left(self) -> int:
+        """Bytes of it that are there."""
+        return self._size()
+
+    @property
     def needs(self) -> int:
         """Bytes that must be free before it is refilled."""
         return SPARE_TIMES * self.owed
@@ -88,7 +93,9 @@ class Ballast:
             except OSError as error:
                 log.error("the ballast %s cannot be given up: %s", self._path, error.strerror)  # noqa: TRY400
                 return False
-        log.warning("the disk of %s is full: %d MiB of the ballast are given up", self._state, (size - left) >> 20)
+        given_kib, left_kib = (size - left) >> 10, left >> 10
+        what = "of the space kept for the database (ballast) are given up, so that it can be written;"
+        log.warning("the disk of %s is full: %d KiB %s %d KiB are left", self._state, given_kib, what, left_kib)
         return True
 
     def tend(self) -> None:

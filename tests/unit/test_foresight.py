@@ -141,7 +141,12 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
 
 
 def test_a_ballast_that_is_gone_is_told() -> None:
-    assert set(standing(measured(GB, ballast_owed=True))) == {"storage.ballast"}
+    part = standing(measured(GB, ballast_owed=True))["storage.ballast"]
+    gone = standing(measured(GB, ballast_owed=True, ballast_gone=True))["storage.ballast"]
+    assert part.text.startswith("Part of the space that is kept for the database")
+    assert "nothing can be recorded or cleared away" in gone.text
+    assert str(CONFIG.paths.state) in gone.action
+    assert standing(measured(GB, ballast_gone=True)) == {}, "not laid out yet, and nothing is owed"
 
 
 def test_the_bounds_of_the_two_alarms() -> None:
