@@ -13,10 +13,19 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchDescriptor,
+)
 
 from storage.layout import PART_SUFFIX
 from storage.repair.tamper import Touch, Touched
@@ -46,10 +55,11 @@ MASK: Final = Mask(
     | InotifyConstants.IN_EXCL_UNLINK
 )
 """Not who opens, reads or closes what he read; not modes and times, which the rescan sees."""
-_ONE: Final = CallbackId(1)
 
 Place = tuple[str, PurePosixPath]
 """A directory or file: volume id, path on it."""
+Held = tuple[WatchDescriptor, CallbackId]
+"""What the kernel calls a watch, and whom watchdog tells."""
 
 
 def watches_allowed() -> int:
@@ -114,6 +124,11 @@ class Board:
             due = [place for place, (_, at_s) in self._names.items() if at_s <= before_s][:limit]
             return [self._names.pop(place)[0] for place in due]
 
+    def lose_directory(self) -> None:
+        """A directory is not watched any more, and nobody asked for that."""
+        with self._lock:
+            self._directories = True
+
     def was_lost(self) -> bool:
         """Whether events were lost since this was asked last."""
         with self._lock:
@@ -121,7 +136,7 @@ class Board:
             return lost
 
     def directories_changed(self) -> bool:
-        """Whether a directory came or went since this was asked last."""
+        """Whether a directory came, went or is not watched any more since this was asked last."""
         with self._lock:
             changed, self._directories = self._directories, False
             return changed
@@ -140,31 +155,42 @@ class _Gathering(InotifyFD):
 class _Directory:
     """Hears of one directory."""
 
-    def __init__(self, owner: Watches, place: Place) -> None:
+    def __init__(self, owner: Watches, place: Place, number: CallbackId) -> None:
         self._owner = owner
         self._place = place
+        self._number = number
 
     def on_event(self, event: InotifyEvent) -> None:
         if event.name:
             volume, relative = self._place
-            self._owner.board.note((volume, relative / os.fsdecode(event.name)), event, time.monotonic())
+            place = volume, relative / os.fsdecode(event.name)
+            if event.is_directory and event.is_moved_from:
+                self._owner.moved(place)
+            self._owner.board.note(place, event, time.monotonic())
 
     def on_watch_deleted(self, _wd: int) -> None:
-        self._owner.forget(self._place)
+        self._owner.forget(self._place, self._number)
 
     def on_queue_overflow(self) -> None:
         self._owner.board.lose()
 
 
 class Watches:
-    """The directories that are watched. One thread calls `place` and `close`, another one hears."""
+    """The directories that are watched. One thread calls `place` and `close`, another one hears.
+
+    The kernel watches what lies under a name, and knows it by a number of its own: after a rename, or with another disk
+    under the path, two names may mean one directory. So each watch that is placed is let go of by its own number, too.
+    """
 
     def __init__(self) -> None:
         """OSError where the kernel has no instance left."""
         self.board = Board()
         self._thread = _Gathering()
         self._lock = threading.Lock()
-        self._watched: dict[Place, int] = {}
+        self._watched: dict[Place, Held] = {}
+        self._moved: list[Held] = []
+        """Of directories that have other names now."""
+        self._numbers = map(CallbackId, count(1))
         self._thread.start()
 
     @property
@@ -179,26 +205,33 @@ class Watches:
     def place(self, wanted: Mapping[Place, Path]) -> list[Place]:
         """Watch these directories and no others; those that are new. OSError: there is no watch left for the rest."""
         with self._lock:
-            gone = [(wd, place) for place, wd in self._watched.items() if place not in wanted]
+            gone = [self._watched.pop(place) for place in self._watched.keys() - wanted.keys()] + self._moved
             fresh = [place for place in wanted if place not in self._watched]
-            for _, place in gone:
-                del self._watched[place]
-        self._thread.remove_callbacks([(wd, _ONE) for wd, _ in gone])  # type: ignore[misc]  # an int by another name
+            self._moved = []
+        self._thread.remove_callbacks(gone)
         placed = []
         for place in fresh:
-            try:
-                wd = self._thread.add_callback(os.fsencode(wanted[place]), MASK, _Directory(self, place), _ONE)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # gone again
-            with self._lock:
-                self._watched[place] = wd
-            placed.append(place)
+            number = next(self._numbers)
+            hears = _Directory(self, place, number)
+            with self._lock, suppress(FileNotFoundError, NotADirectoryError):  # it may be gone again
+                wd = self._thread.add_callback(os.fsencode(wanted[place]), MASK, hears, number)
+                self._watched[place] = wd, number
+                placed.append(place)
         return placed
 
-    def forget(self, place: Place) -> None:
-        """The directory is gone."""
+    def moved(self, place: Place) -> None:
+        """The directory has another name: what is there now, and below it, is to be watched anew."""
+        volume, relative = place
         with self._lock:
-            self._watched.pop(place, None)
+            below = [one for one in self._watched if one[0] == volume and one[1].is_relative_to(relative)]
+            self._moved += [self._watched.pop(one) for one in below]
+
+    def forget(self, place: Place, number: CallbackId) -> None:
+        """The directory that was watched under this number is gone, or its disk is."""
+        with self._lock:
+            if place in self._watched and self._watched[place][1] == number:
+                del self._watched[place]
+        self.board.lose_directory()
 
     def close(self) -> None:
         """Let go of all of it."""

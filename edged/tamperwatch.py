@@ -11,14 +11,13 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
 from edged.fswatch import Place, Watches, watches_allowed
 from edged.site import Site
-from storage.answers import VolumeState
 from storage.repair.compare import OUR_NAMES, PINS_NAME, is_day
 from storage.repair.tamper import Touch, Touched
 from storage.store import Store
@@ -113,15 +112,10 @@ class TamperWatch:
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _volumes(self) -> Iterator[tuple[str, Path]]:
-        for status in self._store.volumes():
-            if status.state is not VolumeState.AWAY and status.id:
-                yield status.id, status.path
-
     def _roots_changed(self) -> bool:
         """A volume came, went, or was mounted again: its watches went with what was there before."""
         roots = {}
-        for volume, path in self._volumes():
+        for volume, path in self._store.checks.present().items():
             try:
                 found = path.stat()
             except OSError:
@@ -132,7 +126,7 @@ class TamperWatch:
 
     def _place(self, watches: Watches) -> None:
         wanted: dict[Place, Path] = {}
-        for volume, root in self._volumes():
+        for volume, root in self._store.checks.present().items():
             wanted |= directories(volume, root)
         allowed = watches_allowed()
         within = dict(sorted(wanted.items(), key=lambda one: _rank(one[0]))[:allowed])

@@ -187,6 +187,10 @@ class Checks:
         """Volumes with findings, for the alarms; cheap."""
         return self._database.read(findings.tampered)
 
+    def present(self) -> dict[str, Path]:
+        """Where the volumes lie that are there and of which everything is known, by id."""
+        return {volume: disk.path for volume, disk in self._present().items()}
+
     def paths(self) -> dict[str, Path]:
         """Where each volume is, by id, away or not."""
         return {one.id: one.path for one in self._database.read(volumes.known)}

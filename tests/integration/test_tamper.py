@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+from typing import Final, cast
 
 import pytest
 
 from edged.documents import site as documents
+from edged.site import Site
+from edged.tamperwatch import TamperWatch
+from storage.volumes.volume import VolumeSpec
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fsck import fsck, fsck_clean
+from tests.support.office import Office
 from tests.support.waiting import let_run
 
 SEEN_S: Final = 10.0
@@ -125,6 +130,31 @@ def test_own_doings_raise_nothing(tmp_path: Path) -> None:
         assert edged.stop() == 0
         fsck_clean(edged)
         assert "not as they were left" not in edged.log
+
+
+async def test_a_lost_volume_is_not_watched_where_another_one_took_its_place(tmp_path: Path) -> None:
+    """Both are listed at that path: one directory was watched for both, and only the lost one heard of it."""
+    office = Office(tmp_path)
+    office.enrol("one")
+    office.segment("one")
+    office.store.close()
+    shutil.rmtree(office.disk)
+    office.specs = [*office.specs, VolumeSpec(tmp_path / "other")]
+    for spec in office.specs:
+        spec.path.mkdir()
+    office.start()
+    done = office.store.disks.replace(office.disk, office.specs[0])
+    assert {status.id for status in office.store.volumes() if status.path == office.disk} == {done.lost, done.by}
+    watch = TamperWatch(cast("Site", SimpleNamespace(recovering=False, tampered=())), office.store)
+    try:
+        await watch.watch()
+        assert watch._watches is not None
+        roots = {volume for volume, relative in watch._watches._watched if relative == PurePosixPath(".")}
+        assert done.by in roots
+        assert roots == set(office.store.checks.present())
+    finally:
+        await watch.close()
+        office.store.close()
 
 
 def test_a_look_at_what_the_daemon_does_itself_would_raise_alarms(tmp_path: Path) -> None:

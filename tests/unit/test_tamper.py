@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
+from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent
 
 from edged.conditions import tamper as condition
 from edged.fswatch import NAMES_MAX, Board, Watches, watches_allowed
@@ -212,6 +212,40 @@ def test_watches_follow_what_is_wanted(tmp_path: Path) -> None:
         assert len(watches.place(places)) == watches.count == 2
         assert watches.place({(VOLUME, PurePosixPath("b")): tmp_path / "b"}) == []
         assert watches.count == 1
+    finally:
+        watches.close()
+
+
+def test_what_has_another_name_is_watched_under_that_and_what_took_its_place_anew(tmp_path: Path) -> None:
+    """The kernel goes on watching the directory, whatever its name."""
+    for name in ("a", "a/x", "b"):
+        (tmp_path / name).mkdir()
+    places = {(VOLUME, PurePosixPath(name)): tmp_path / name for name in ("a", "a/x", "b")}
+    watches = Watches()
+    try:
+        assert len(watches.place(places)) == 3
+        (tmp_path / "b").rmdir()
+        (tmp_path / "a").rename(tmp_path / "b")
+        for name in ("a", "a/x"):
+            (tmp_path / name).mkdir()
+        watches.moved((VOLUME, PurePosixPath("a")))  # as its thread hears
+        watches.forget((VOLUME, PurePosixPath("b")), CallbackId(3))
+        assert watches.board.directories_changed()
+        assert [str(relative) for _, relative in watches.place(places)] == ["a", "a/x", "b"]
+        watches.forget((VOLUME, PurePosixPath("b")), CallbackId(3))
+        assert watches.count == 3, "told late, of what was there before"
+    finally:
+        watches.close()
+
+
+def test_two_names_of_one_directory_are_both_watched(tmp_path: Path) -> None:
+    """For as long as it takes to hear that one of them is not its name any more."""
+    watches = Watches()
+    try:
+        one, other = (VOLUME, PurePosixPath(".")), ("w", PurePosixPath("."))
+        assert watches.place({one: tmp_path, other: tmp_path}) == [one, other]
+        assert watches.place({other: tmp_path}) == []
+        assert [watch.is_used for watch in watches._thread._watch_for_wd.values()] == [True]
     finally:
         watches.close()
 
