@@ -155,6 +155,46 @@ def groups(connection: sqlite3.Connection, volume: str) -> list[Holding]:
     return [Holding((number, camera, floor, ceiling), floor, count) for number, camera, floor, ceiling, count in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What the catalog still has of a volume, which is all that there is of one that is gone for good."""
+
+    segments: int
+    bytes: int
+    cameras: tuple[str, ...]
+    span_ms: tuple[int, int]
+    """Where the oldest and the newest of them begin, by the wall clock."""
+
+
+def remains(connection: sqlite3.Connection, volume: str, camera: str | None = None) -> Remains | None:
+    """Of one camera, or of all; None: nothing. From the counters, and the ends of each group of equal terms."""
+    groups = connection.execute(
+        "SELECT h.volume, h.camera, h.floor_s, h.ceiling_s, c.id, h.segments, h.bytes FROM holdings h"
+        " JOIN cameras c ON c.number = h.camera WHERE h.volume = (SELECT number FROM volumes WHERE id = ?1)"
+        " AND c.id = coalesce(?2, c.id)",
+        (volume, camera),
+    ).fetchall()
+    starts = [start for group in groups for start in _ends(connection, group[:4])]
+    if not starts:
+        return None
+    cameras = tuple(sorted({group[4] for group in groups}))
+    count, size = sum(group[5] for group in groups), sum(group[6] for group in groups)
+    return Remains(count, size, cameras, (min(starts), max(starts)))
+
+
+def _ends(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> list[int]:
+    """Starts, by the wall clock, of the oldest and the newest segment of a group, of what is pinned and of the rest."""
+    found = []
+    for which in ("pins = 0 AND state IN ('committed', 'quarantined')", "pins > 0"):
+        for order in ("ASC", "DESC"):
+            found += connection.execute(
+                "SELECT start_wall_ms FROM segments WHERE volume = ? AND camera = ? AND floor_s = ? AND ceiling_s = ?"  # noqa: S608
+                f" AND {which} ORDER BY boot {order}, start_boottime_ms {order} LIMIT 1",
+                group,
+            ).fetchall()
+    return [start for (start,) in found]
+
+
 def open_rows(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
     """Segments in progress there; two for each camera at the most."""
     rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'open' AND v.id = ? LIMIT ?", (volume, PAGE))

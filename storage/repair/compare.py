@@ -49,6 +49,8 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
     PIN = "pin"
     """It lacks a link that should hold it, or is miscounted."""
+    LOST = "lost"
+    """Its volume is gone for good, with all that lay there."""
     IDENTITY = "identity"
     COUNTER = "counter"
     FLOOR = "floor"
@@ -69,6 +71,7 @@ _PROMISES: Final = {
     Kind.SIZE: "S4",
     Kind.CONTENT: "S4",
     Kind.UNREADABLE: "S4",
+    Kind.LOST: "S4",
     Kind.APPEARED: "S5",
     Kind.STRANGE: "S5",
     Kind.MODE: "S5",

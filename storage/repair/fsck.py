@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import IntEnum
 from functools import partial
 from pathlib import PurePosixPath
@@ -19,6 +20,7 @@ from storage.ages import History
 from storage.catalog import audit, coverage, volumes
 from storage.catalog.coverage import Reader
 from storage.catalog.queries import PAGE_MAX
+from storage.catalog.volumes import Known, Remains
 from storage.errors import UnknownId
 from storage.files.segmentfile import read_identity
 from storage.layout import IDENTITY_NAME, is_camera
@@ -38,6 +40,7 @@ LATE_SHARE: Final = 30 * 24
 """S3: one hour more for so many hours that the box was down."""
 UNEXPLAINED_MS: Final = 1000
 """The grain of S9."""
+KEEP_DISK: Final = "keep the disk for whoever may read it; it is told until all of that would have been destroyed"
 
 
 class Level(IntEnum):
@@ -86,8 +89,6 @@ class Site:
 
     read: Reader
     disks: Mapping[str, Disk]
-    now_ms: int
-    """Wall clock."""
     present: Callable[[], Present]
     """Ages and bounds as they hold now; asked anew as a long run goes on."""
     uid: int
@@ -135,6 +136,7 @@ class Fsck:
                 self._take(more(self._site, self._scope.level, self._pace))
         self._take(self._chains())
         self._take(self._volumes())
+        self._take(self._lost())
         self._rows()
         for disk in self._disks():
             self._on_disk(disk, partial(self._names, disk))
@@ -237,6 +239,15 @@ class Fsck:
             if told != volume:
                 what = f"{IDENTITY_NAME} does not say that it is volume {volume}"
                 yield Fault(Kind.IDENTITY, volume, path, what, "put the file back as it was")
+
+    def _lost(self) -> Iterator[Fault]:
+        """S4: each volume that is gone for good is told once, with all that went with it."""
+        for one in self._site.read(volumes.known):
+            if one.loss is None or self._scope.volume not in (None, one.id, str(one.path)):
+                continue
+            gone = self._site.read(partial(volumes.remains, volume=one.id, camera=self._scope.camera))
+            if gone is not None:
+                yield Fault(Kind.LOST, one.id, str(one.path), in_words(gone, one), KEEP_DISK)
 
     def _rows(self) -> None:
         after: int | None = 0
@@ -368,6 +379,18 @@ class Fsck:
                 "elapsed_s": round(time.monotonic() - self._began, 1),
             }
         )
+
+
+def in_words(gone: Remains, of: Known) -> str:
+    """What went with a volume, and how much of it should be there, as counted when it was given up. Pure."""
+    span = " to ".join(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in gone.span_ms)
+    segments = "1 segment" if gone.segments == 1 else f"{gone.segments} segments"
+    what = f"volume {of.id} is gone for good with {segments} of {', '.join(gone.cameras)}, {gone.bytes} bytes"
+    what += f", recorded from {span} UTC; when it was replaced "
+    if of.loss is None or of.loss.harmless:
+        return f"{what}nothing on it had to be kept any more"
+    pinned = f", and {of.loss.pinned} were evidence (S2)" if of.loss.pinned else ""
+    return f"{what}{of.loss.below_floor} segments on it had to be kept (S1){pinned}"
 
 
 __all__ = ["Fsck", "Level", "Report", "Scope", "Site", "Stopped"]

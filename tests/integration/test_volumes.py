@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,9 @@ from storage.catalog.ledger import Leaf, leaves
 from storage.errors import OrderRefused, UnknownId, VolumeRefused
 from storage.layout import IDENTITY_NAME, PROBES
 from storage.model import Bounds, GapCause, Segment
+from storage.repair import offline
+from storage.repair.compare import Fault, Kind
+from storage.repair.fsck import Fsck, Level, Scope
 from storage.retention import Policy
 from storage.ring.explain import Fate
 from storage.volumes import mounts
@@ -61,6 +65,18 @@ class Box(Office):
 
     def id_at(self, path: Path) -> str:
         return str(json.loads((path / IDENTITY_NAME).read_text())["volume"])
+
+    def fsck(self, *, up: bool, camera: str | None = None) -> list[Fault]:
+        """What it finds on volumes."""
+        scope = Scope(Level.SIZE, camera)
+        if up:
+            found = self.store.checks.fsck(scope, Policy(), lambda _: None, threading.Event()).faults
+        else:
+            self.store.close()
+            with offline.opened(self.state, self.clock, Policy()) as site:
+                found = Fsck(site, scope).run().faults
+            self.start()
+        return [fault for fault in found if fault.volume]
 
     def events(self) -> list[tuple[str, str]]:
         """What the ledger tells of volumes: what happened, and where."""
@@ -369,6 +385,31 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     assert LOST not in box.states().values(), "until they are past their ceilings"
     assert not box.store.usage()[0].lost
     assert ("lost", "disk") in box.events()
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["daemon up", "daemon down"])
+def test_fsck_tells_of_a_lost_one_once_and_of_all_that_went_with_it(box: Box, up: bool) -> None:
+    """S4: a line for the volume, none for its segments; it ends with the last of them."""
+    box.enrol("door")
+    old = box.id_at(box.disk)
+    gone = [box.segment(camera) for camera in ("lobby", "door", "lobby")]
+    shutil.move(box.disk, box.root / "shelf")
+    assert box.states()["disk"] is AWAY
+    box.disk.mkdir()
+    box.store.disks.replace(box.disk, box.specs[0])
+    box.segment("lobby")
+    (fault,) = box.fsck(up=up)
+    assert (fault.kind, fault.volume, fault.where) == (Kind.LOST, old, str(box.disk))
+    span = "recorded from 2026-02-25 06:13 to 2026-02-25 06:13 UTC"
+    kept = "when it was replaced 3 segments on it had to be kept (S1)"
+    size = sum(segment.bytes for segment in gone)
+    told = f"volume {old} is gone for good with 3 segments of door, lobby, {size} bytes, {span}; {kept}"
+    assert fault.what == told
+    told = f"volume {old} is gone for good with 1 segment of door, {gone[1].bytes} bytes, {span}; {kept}"
+    assert [one.what for one in box.fsck(up=up, camera="door")] == [told]
+    box.clock.tick(301_000)
+    box.sweep()
+    assert box.fsck(up=up) == []
 
 
 def test_a_lost_one_that_turns_up_elsewhere_is_taken_back(box: Box) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from storage.clock import Clock
 from storage.layout import PART_SUFFIX, segment_path
 from storage.opening import DATABASE_NAME
 from storage.repair import offline
+from storage.repair.compare import Kind
 from storage.repair.fsck import Fsck, Level, Scope
 from storage.retention import Policy
 
@@ -80,11 +81,11 @@ def at_rest(box: Box, *, run: int | None = None) -> list[str]:
     ]
 
 
-def fsck(box: Box, clock: Clock) -> list[str]:
-    """The same check that users get, to the last byte, with nobody running."""
+def fsck(box: Box, clock: Clock, lost: Collection[str] = ()) -> list[str]:
+    """The same check that users get, to the last byte, with nobody running. Volumes that are `lost` are told of."""
     with offline.opened(box.state, clock, Policy()) as site:
         found = Fsck(site, Scope(Level.HASH)).run().faults
-    return [f"fsck: {fault}" for fault in found]
+    return [f"fsck: {fault}" for fault in found if not (fault.kind is Kind.LOST and fault.volume in lost)]
 
 
 def name_of(row: Row) -> str:

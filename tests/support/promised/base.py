@@ -69,7 +69,7 @@ class Base(Ground):
         self.check(promises.at_rest(self.site.box(), run=self.site.store.run))
         self.check(eyes.clinging(self.site.box(), self.model, self.lives()))
         self.stop(clean=True)
-        self.check(promises.fsck(self.site.box(), self.clock))
+        self.check(promises.fsck(self.site.box(), self.clock, self.model.lost))
         steps_made.update(self.model.went)
         steps_made["segments"] += len(self.model.segments)
 
