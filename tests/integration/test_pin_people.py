@@ -107,13 +107,20 @@ def test_the_way_of_a_pin_between_two_persons(edged: Daemon) -> None:
     (extended,) = asked(edged, LIN, "pin", "list")["pins"]
     assert 60 * 86_400 <= extended["span_s"] < 60 * 86_400 + 120
 
+    late = asked(edged, CHEN, "pin", "extend", pin["id"], "--until", "90d", "--reason", "an appeal")["act"]
     act = asked(edged, LIN, "pin", "release", pin["id"], "--reason", "the case is closed")["act"]
     assert asked(edged, LIN, "pin", "release", pin["id"], "--reason", "the case is closed")["act"]["id"] == act["id"]
     waiting = asked(edged, CHEN, "approve")
-    assert [one["id"] for one in waiting["acts"]] == [act["id"]]
-    assert pin["id"] in waiting["acts"][0]["sentence"]
+    assert [one["id"] for one in waiting["acts"]] == [late["id"], act["id"]]
+    assert pin["id"] in waiting["acts"][1]["sentence"]
     assert asked(edged, LIN, "pin", "list")["pins"][0]["state"] == "approved", "asked for is not done"
-    assert asked(edged, CHEN, "approve", act["id"])["acts"] == []
+    done = asked(edged, CHEN, "approve", act["id"])
+    assert (done["acts"], [one["id"] for one in done["ended"]]) == ([], [late["id"]])
+    code, out, _ = ask(edged, LIN, "approve", late["id"], "--json")
+    assert (code, json.loads(out)["error"]) == (
+        exits.USAGE,
+        f"{late['id']} waits no longer: pin {pin['id']} was released",
+    )
     assert asked(edged, CHEN, "pin", "list")["pins"] == []
     (ended,) = asked(edged, CHEN, "pin", "list", "--ended")["pins"]
     assert (ended["state"], ended["ended_by"], ended["reason"]) == (
