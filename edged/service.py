@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from edged import exits, queries, versions, views
+from edged import exits, queries, versions, views, volumes
 from edged.api.base import Refusal
 from edged.config import ConfigError, load
 from edged.control import Page
@@ -78,7 +78,7 @@ class Service:
             before = self._site.config
             after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
             try:
-                warnings = await asyncio.to_thread(self._store.disks.configure, after.volume_specs())
+                disks = await asyncio.to_thread(self._store.disks.configure, after.volume_specs())
             except VolumeRefused as refused:
                 action = f"nothing was changed. {refused.action}"
                 raise Refusal(f"no volume could be used: {refused.what}", action, exits.CONFIG) from None
@@ -92,7 +92,8 @@ class Service:
             changed=list(change.changed),
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
-            warnings=warnings,
+            volumes=volumes.reloaded(disks),
+            warnings=list(disks.warnings),
         )
 
     async def reload_and_tell(self) -> None:

@@ -9,10 +9,11 @@ from typing import Final
 from edged import views
 from edged.config import Config
 from edged.config_model import DEFAULT_RESERVE_PERCENT
+from edged.documents import site
 from edged.documents import volumes as documents
 from storage.answers import VolumeStatus
 from storage.catalog.volumes import Known
-from storage.volumes.disks import Replaced
+from storage.volumes.disks import Reconfigured, Replaced
 from storage.volumes.volume import VolumeSpec
 
 WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
@@ -37,6 +38,14 @@ def listed(statuses: Sequence[VolumeStatus], takes_next: str | None) -> document
             documents.Listed(**views.volume(status).model_dump(), takes_next=status.id == takes_next)
             for status in statuses
         ]
+    )
+
+
+def reloaded(change: Reconfigured) -> site.ReloadedVolumes:
+    return site.ReloadedVolumes(
+        added=list(map(str, change.came)),
+        retired=list(map(str, change.retired)),
+        left_out=list(map(str, change.left_out)),
     )
 
 

@@ -229,6 +229,15 @@ def reload(document: documents.Reload) -> RenderableType:
         )
         if names
     ] or ["nothing to record before or after"]
+    lines += [
+        f"volumes {word}: {', '.join(map(clean, paths))}"
+        for word, paths in (
+            ("added", document.volumes.added),
+            ("retired", document.volumes.retired),
+            ("left out", document.volumes.left_out),
+        )
+        if paths
+    ]
     parts: list[RenderableType] = [Text(line) for line in lines]
     if document.restart_needed:
         keys = ", ".join(map(clean, document.restart_needed))

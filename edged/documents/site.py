@@ -216,6 +216,14 @@ class Retention(Document):
     broken: list[BrokenFloor] = Field(description='floors that on_full = "overwrite" broke, until a day without')
 
 
+class ReloadedVolumes(Document):
+    """By path."""
+
+    added: list[str] = Field(description="take footage, and did not before")
+    retired: list[str] = Field(description="are configured, and take no footage, because they are retired")
+    left_out: list[str] = Field(description="were configured, and are not any more")
+
+
 class Reload(Document):
     schema_: Literal["edged.reload/1"] = Field(default="edged.reload/1", alias="schema")
     added: list[str]
@@ -223,7 +231,8 @@ class Reload(Document):
     changed: list[str]
     unchanged: list[str]
     restart_needed: list[str] = Field(description="keys that changed but take effect only after a restart")
-    warnings: list[str] = Field(description="volumes that cannot be used, or were left out")
+    volumes: ReloadedVolumes
+    warnings: list[str] = Field(description="volumes that cannot be used, or were left out while they hold something")
 
 
 class ConfigProblem(Document):

@@ -56,6 +56,19 @@ class Replaced:
     by: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """What a configuration means for the volumes, by path."""
+
+    came: tuple[Path, ...]
+    """Take footage, and did not before."""
+    retired: tuple[Path, ...]
+    """Configured, but retired: they take none."""
+    left_out: tuple[Path, ...]
+    """Were configured, and are not any more."""
+    warnings: tuple[str, ...]
+
+
 def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
     """The fact that a volume is where it is."""
     mount = ""
@@ -142,9 +155,10 @@ class Disks:
             self.refresh()
             return Replaced(one.id, loss, self._begin(spec) if spec is not None else None)
 
-    def configure(self, specs: Sequence[VolumeSpec]) -> list[str]:
-        """From now on these are configured; what is to be said of that. `VolumeRefused` if none of them can be used."""
+    def configure(self, specs: Sequence[VolumeSpec]) -> Reconfigured:
+        """From now on these are configured; what that changed. `VolumeRefused` if none of them can be used."""
         with self._acting:
+            before, served = self._rack.specs, self._served()
             self._rack.configure(specs)
             self._enter(_nothing).result(PATIENCE_S)  # those that came are entered
             self._settle(self._rack.opened)
@@ -159,7 +173,17 @@ class Disks:
                 for one in left
                 if not one.retired
             ]
-            return said
+            now = self._served()
+            return Reconfigured(
+                came=tuple(spec.path for spec in specs if spec.path in now - served),
+                retired=tuple(spec.path for spec in specs if spec.path in opened.keys() - now),
+                left_out=tuple(spec.path for spec in before if spec.path not in paths),
+                warnings=tuple(said),
+            )
+
+    def _served(self) -> set[Path]:
+        """Where footage goes."""
+        return {volume.path for volume in self._rack.opened if self._rack.is_served(volume)}
 
     def forget_overdue(self, policy: Policy) -> int:
         """Rows of volumes that are gone for good, once their ceilings are past; how many. At most some at a time."""

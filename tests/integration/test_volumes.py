@@ -27,6 +27,7 @@ from storage.retention import Policy
 from storage.ring.explain import Fate
 from storage.volumes import mounts
 from storage.volumes.alone import init_alone
+from storage.volumes.disks import Reconfigured
 from storage.volumes.volume import VolumeSpec
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
@@ -49,6 +50,9 @@ class Box(Office):
         return path
 
     def reconfigure(self, *paths: Path, max_bytes: int | None = None) -> list[str]:
+        return list(self.reload(*paths, max_bytes=max_bytes).warnings)
+
+    def reload(self, *paths: Path, max_bytes: int | None = None) -> Reconfigured:
         self.specs = tuple(VolumeSpec(path, None, None, max_bytes) for path in paths)
         return self.store.disks.configure(self.specs)
 
@@ -114,6 +118,20 @@ def test_one_that_is_added_is_used_without_a_restart(box: Box) -> None:
     box.reconfigure(box.disk, max_bytes=7_000)
     assert box.status(box.disk).limit_bytes == 7_000
     assert box.states() == {"disk": IN_SERVICE}, "empty ones are let go of"
+
+
+def test_a_reload_names_what_came_what_is_retired_and_what_was_left_out(box: Box) -> None:
+    third = box.folder("third")
+    box.segment("lobby")
+    assert box.reload(box.disk, box.second, third) == Reconfigured((third,), (), (), ())
+    box.store.disks.retire(str(box.disk))
+    assert box.reload(box.disk, third) == Reconfigured((), (box.disk,), (box.second,), ())
+    change = box.reload(box.second, third)
+    assert (change.came, change.retired, change.left_out) == ((box.second,), (), (box.disk,))
+    box.store.disks.restore(str(box.disk))
+    change = box.reload(box.disk, third, box.root / "nothing")
+    assert (change.came, change.retired, change.left_out) == ((box.disk,), (), (box.second,))
+    assert ["no such directory" in words for words in change.warnings] == [True]
 
 
 def test_one_that_was_left_out_is_looked_after(box: Box) -> None:

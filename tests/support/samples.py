@@ -439,6 +439,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "changed": ["side-door"],
         "unchanged": ["lobby"],
         "restart_needed": ["paths"],
+        "volumes": {"added": ["/srv/second"], "retired": ["/srv/old"], "left_out": ["/srv/older"]},
         "warnings": ["volume /srv/new: there is no such directory. Create it, and mount the disk there if it has one."],
     },
     documents.ConfigCheck: {
