@@ -107,6 +107,10 @@ class Recording(Table):
         default=timedelta(seconds=2), examples=['max_loss = "2s"']
     )
 
+    @property
+    def segment_ms(self) -> int:
+        return self.segment // timedelta(milliseconds=1)
+
 
 class Retention(Table):
     min: Span = Field(examples=['min = "31d"'])

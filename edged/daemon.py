@@ -101,7 +101,7 @@ class Daemon:
 
     async def _live(self, store: Store) -> None:
         """Everything between the open store and its closing; what is begun is ended in the opposite order."""
-        keeper = StoreKeeper(store, self._bounds, self._priorities)
+        keeper = StoreKeeper(store, self._bounds, self._priorities, self._segment_ms)
         cameras = fleet.Fleet(store, keeper, self._forkserver, self._clock, random.random)
         reporter = Reporter(self._config, store.run, self._clock)
         self._site = site = Site(self._config, store, keeper, cameras, reporter, self._clock)
@@ -139,6 +139,9 @@ class Daemon:
 
     def _priorities(self) -> dict[str, int]:
         return self._site.priorities()
+
+    def _segment_ms(self) -> int:
+        return self._site.config.recording.segment_ms
 
     async def _reloaded(self, service: Service) -> None:
         await self._reload.wait()

@@ -59,7 +59,7 @@ def _settings(config: Config, camera: Camera) -> CameraSettings:
         url=camera.url,
         username=camera.username or "",
         password=camera.password.get_secret_value(),
-        segment_ms=round(recording.segment.total_seconds() * 1000),
+        segment_ms=recording.segment_ms,
         sync_ms=sync_ms(round(recording.max_loss.total_seconds() * 1000)),
         certificate=camera.certificate or "",
         ca_file=camera.ca_file or "",

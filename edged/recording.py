@@ -26,12 +26,19 @@ class StoreKeeper:
     """Keeps the footage of all cameras in one store (recorder.books.Keeper)."""
 
     def __init__(
-        self, store: Store, bounds: Callable[[str], Bounds], priorities: Callable[[], Mapping[str, int]]
+        self,
+        store: Store,
+        bounds: Callable[[str], Bounds],
+        priorities: Callable[[], Mapping[str, int]],
+        segment_ms: Callable[[], int],
     ) -> None:
-        """`priorities` of the cameras that are to be recorded: the smallest stops first when nothing fits any more."""
+        """`priorities` of the cameras that are to be recorded: the smallest stops first when nothing fits any more.
+        `segment_ms`: how long segments are to be.
+        """
         self._store = store
         self._bounds = bounds
         self._priorities = priorities
+        self._segment_ms = segment_ms
         self._epoch = store.epoch
         self._synced = False
         self._seen = Outlook(GapCause.STARTING, (), frozenset(), {}, frozenset(), tight=False)
@@ -45,7 +52,7 @@ class StoreKeeper:
     async def look(self) -> bool:
         """See how the volumes are; True when next segments go elsewhere than before, or may begin again."""
         before = self._seen
-        self._seen = seen = await asyncio.to_thread(self._store.door.look, self._priorities())
+        self._seen = seen = await asyncio.to_thread(self._store.door.look, self._priorities(), self._segment_ms())
         self._tell(before, seen)
         if seen.tight:
             self.committed.set()

@@ -6,6 +6,7 @@ Counted in segments and their lengths, never by the wall clock (S7), so that nei
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,8 @@ from storage.model import missing
 
 LIKE_THE_LAST: Final = 3
 """The next segment of a camera will be like the largest of so many before it: one alone may have been cut short."""
+RATE_MS: Final = 10_000
+"""Of less footage no rate is told: its first key frame weighs too much."""
 WINDOW_SEGMENTS: Final = 300
 """A rate is that of so many segments in a row: a day at the usual length of 5 minutes, so that night and day are both
 in it. A page, too."""
@@ -44,8 +47,8 @@ class Pace:
     """Of its segments in progress: the volume, and the boottime of their start."""
 
 
-def paces(connection: sqlite3.Connection, run: int) -> list[Pace]:
-    """By camera recorded in this run, after its last few segments."""
+def paces(connection: sqlite3.Connection, run: int, segment_ms: int = 0) -> list[Pace]:
+    """By camera recorded in this run, after its last few segments. `segment_ms`: how long the next ones are to be."""
     found = []
     for number, name in connection.execute(
         "SELECT number, id FROM cameras WHERE enrolled_run = ? ORDER BY id", (run,)
@@ -60,9 +63,19 @@ def paces(connection: sqlite3.Connection, run: int) -> list[Pace]:
             " WHERE s.camera = ? AND s.state = 'open' AND s.run = ? ORDER BY s.seq",
             (number, run),
         ).fetchall()
-        size, usual_ms = max(last, default=(0, 0))
-        found.append(Pace(name, size, usual_ms, tuple(begun)))
+        found.append(Pace(name, *likely(last, segment_ms), tuple(begun)))
     return found
+
+
+def likely(last: Sequence[tuple[int, int]], segment_ms: int) -> tuple[int, int]:
+    """Bytes and length of the next segment, from those of the last: the largest of them, or, where segments are to be
+    longer than these were, as much as their rate makes of that.
+    """
+    size, usual_ms = max(last, default=(0, 0))
+    in_all, lasted_ms = sum(one for one, _ in last), sum(ms for _, ms in last)
+    if lasted_ms >= RATE_MS and segment_ms > usual_ms and in_all * segment_ms > size * lasted_ms:
+        return -(-in_all * segment_ms // lasted_ms), segment_ms
+    return size, usual_ms
 
 
 def windows(connection: sqlite3.Connection, camera: str) -> list[float]:

@@ -53,13 +53,16 @@ class Door:
         self._ballast = ballast
         self._turn = threading.Lock()
         self._priorities: Mapping[str, int] | None = None
+        self._segment_ms = 0
         self._last: Mapping[str, Pace] = {}
         self._ruling = NOBODY
 
-    def look(self, priorities: Mapping[str, int]) -> Outlook:
-        """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded."""
+    def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> Outlook:
+        """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
+        `segment_ms`: how long their segments are to be, 0 where only the last ones tell.
+        """
         with self._turn:
-            self._priorities = dict(priorities)
+            self._priorities, self._segment_ms = dict(priorities), segment_ms
             seen, begun = self._paces()
             queue = ranked(_applicants(seen, begun, priorities))
             next_bytes = [one.bytes for one in queue]
@@ -96,7 +99,8 @@ class Door:
 
     def _paces(self) -> tuple[list[Pace], dict[str, list[_Begun]]]:
         """All cameras of this run, and what each has in progress."""
-        seen = expected(self._database.read(partial(paces, run=self._life.run)), self._last)
+        told = self._database.read(partial(paces, run=self._life.run, segment_ms=self._segment_ms))
+        seen = expected(told, self._last)
         self._last = {pace.camera: pace for pace in seen}
         now_ms = self._clock.now().boottime_ms
         return seen, {pace.camera: _begun(pace, now_ms) for pace in seen}

@@ -181,6 +181,24 @@ def test_a_camera_whose_footage_is_gone_still_needs_room(tmp_path: Path) -> None
     office.store.close()
 
 
+def test_longer_segments_need_more_room_before_the_first_of_them_is_recorded(tmp_path: Path) -> None:
+    """Otherwise all would be let in after a reload, and be cut in the middle of segments that have no room."""
+    office = Office(tmp_path)
+    office.enrol("lobby")
+    recorded = [office.segment("lobby", fragments=20) for _ in range(3)]
+    (volume,) = office.store._pool.opened
+    door = office.store.door
+    length_ms = recorded[0].end.boottime_ms - recorded[0].start.boottime_ms
+
+    def needed(segment_ms: int) -> int:
+        door.look({"lobby": 0}, segment_ms)
+        return door.headroom(volume)
+
+    assert needed(length_ms) == needed(0) == needed(length_ms // 4)
+    assert needed(10 * length_ms) == pytest.approx(10 * needed(0), rel=0.01)
+    office.store.close()
+
+
 # --- strangers' files ---------------------------------------------------------------------------------------------
 
 

@@ -520,11 +520,11 @@ def test_counters_follow_what_comes_and_goes(book: Book) -> None:
         book.open(seq, at(seq), bounds=bounds)
         book.close(seq, at(seq + 1), size=100 * seq)
     assert book.counted() == [(2, 300), (1, 300)]
-    assert queries.ring_of_volume(book.db, VOLUME) == (3, 600)
+    assert queries.ring_of_volume(book.db, VOLUME)[:2] == (3, 600)
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
     facts.discard(book.db, row)
-    assert queries.ring_of_volume(book.db, VOLUME) == (3, 600), "until it is unlinked it takes its space"
+    assert queries.ring_of_volume(book.db, VOLUME)[:2] == (3, 600), "until it is unlinked it takes its space"
     facts.forget(book.db, row)
     facts.forget(book.db, row)
     assert book.counted() == [(1, 200), (1, 300)]
@@ -581,6 +581,25 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
     (lobby,) = queries.usage(book.db, Point.of(1, at(100)))
     assert (lobby.newest, lobby.bytes_per_day) == (at(80, wall_offset_s=-86_400), 50 * 86_400)
     assert queries.newest_starts(book.db) == [("lobby", at(70, wall_offset_s=-86_400).wall_ms)]
+
+
+@pytest.mark.parametrize(
+    ("last", "segment_ms", "like"),
+    [
+        ([], 600_000, (0, 0)),
+        ([(900, 60_000), (1000, 61_000), (800, 59_000)], 0, (1000, 61_000)),
+        ([(900, 60_000), (1000, 61_000), (800, 59_000)], 60_000, (1000, 61_000)),
+        ([(900, 60_000), (1000, 61_000), (800, 59_000)], 10_000, (1000, 61_000)),
+        ([(900, 60_000), (1000, 61_000), (800, 59_000)], 600_000, (9000, 600_000)),
+        ([(20, 1_000), (1000, 60_000), (1000, 60_000)], 60_500, (1010, 60_500)),
+        ([(500, 2_000), (500, 2_000), (500, 2_000)], 600_000, (500, 2_000)),
+    ],
+    ids=["none yet", "as they were", "as long", "shorter", "ten times as long", "one was cut short", "too little"],
+)
+def test_the_next_segment_is_like_the_last_or_as_their_rate_makes_of_longer_ones(
+    last: list[tuple[int, int]], segment_ms: int, like: tuple[int, int]
+) -> None:
+    assert pace.likely(last, segment_ms) == like
 
 
 def test_the_tail_follows_the_chain(book: Book) -> None:

@@ -17,6 +17,7 @@ from storage.store import Store
 
 IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
 PRIORITIES = {"lobby": 5, "door": 0}
+SEGMENT_MS = 300_000
 CAUSES = {IN_SERVICE: None, FULL: GapCause.FLOOR_PROTECT, AWAY: GapCause.IO_ERROR}
 
 
@@ -42,8 +43,8 @@ class FakeStore:
     def door(self) -> FakeStore:
         return self
 
-    def look(self, priorities: Mapping[str, int]) -> Outlook:
-        assert priorities == PRIORITIES
+    def look(self, priorities: Mapping[str, int], segment_ms: int) -> Outlook:
+        assert (priorities, segment_ms) == (PRIORITIES, SEGMENT_MS)
         usable = [status for status in self.volumes() if status.state is IN_SERVICE]
         return Outlook(
             chosen=usable[0] if usable else GapCause.FLOOR_PROTECT,
@@ -62,7 +63,7 @@ class FakeStore:
 
 
 def keeper_of(store: FakeStore) -> StoreKeeper:
-    return StoreKeeper(cast("Store", store), lambda _camera: Bounds(60, 300), lambda: PRIORITIES)
+    return StoreKeeper(cast("Store", store), lambda _camera: Bounds(60, 300), lambda: PRIORITIES, lambda: SEGMENT_MS)
 
 
 def opening_on(volume: str) -> Opening:
