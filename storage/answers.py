@@ -59,13 +59,17 @@ class VolumeStatus:
     does not let its files be removed.
     """
     others_bytes: int = 0
-    """What is neither footage nor free on its file system: others' files, and what the file system keeps for itself."""
+    """What is neither edged's own nor free on its file system: others' files, and what that keeps for itself. 0 while
+    nobody knows.
+    """
     reserve_bytes: int = 0
     """What edged leaves free."""
     device: int | None = None
     """Volumes of one file system have it in common, and all its room; None where that is not known."""
     stopped: tuple[str, ...] = ()
     """Cameras that are not recorded because it is full."""
+    is_known: bool = True
+    """All that edged keeps there is; after a loss of the database it is not at once."""
     has_turn: bool = True
     """It takes the next segments, and room is made for them there; of all, while no volume takes any."""
 

@@ -63,7 +63,8 @@ class Volume(Document):
         description="what edged may keep there: max_bytes, or the volume less its reserve and what others use"
     )
     others_bytes: int = Field(
-        description="neither footage nor free: others' files, and what the file system keeps for itself"
+        description="neither edged's own nor free: others' files, and what the file system keeps for itself; 0 while "
+        "nobody knows, because a lost database is made anew"
     )
     segments: int
     full_in_s: float | None = Field(

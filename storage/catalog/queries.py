@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from storage.ages import History
 from storage.answers import CameraUsage
@@ -127,14 +127,23 @@ def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, i
     return [segment_row(row) for row in rows]
 
 
-def ring_of_volume(connection: sqlite3.Connection, volume: str) -> tuple[int, int]:
-    """Segments and bytes that edged keeps on a volume."""
+class Held(NamedTuple):
+    """What edged keeps on a volume."""
+
+    segments: int
+    bytes: int
+    is_all: bool
+    """False as long as a database that was begun anew does not know all that lies there."""
+
+
+def ring_of_volume(connection: sqlite3.Connection, volume: str) -> Held:
     count, size = connection.execute(
         "SELECT coalesce(sum(segments), 0), coalesce(sum(bytes), 0) FROM holdings"
         " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
         (volume,),
     ).fetchone()
-    return int(count), int(size)
+    unknown = connection.execute("SELECT 1 FROM volumes WHERE id = ? AND reconciled = 0", (volume,)).fetchone()
+    return Held(int(count), int(size), unknown is None)
 
 
 def open_rows(connection: sqlite3.Connection, before_run: int) -> list[SegmentRow]:

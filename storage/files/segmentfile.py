@@ -34,6 +34,11 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def space_taken(written: int, free: int) -> int:
+    """What a segment in progress takes of the file system, with what is laid out ahead of it."""
+    return written if free <= SCARCE_BYTES else (written // LAY_OUT_BYTES + 1) * LAY_OUT_BYTES
+
+
 class WrongVolumeError(OSError):
     """S10: what lies at the configured path is not the volume that was granted. Nothing was written."""
 

@@ -69,12 +69,10 @@ class Ballast:
 
     def bytes_on(self, device: int | None) -> int:
         """What it and the rest of the state directory hold of this file system."""
-        try:
-            if device is None or self._state.stat().st_dev != device:
-                return 0
-            return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for entry in os.scandir(self._state))
-        except OSError:
-            return 0
+        with suppress(OSError):
+            if device is not None and self._state.stat().st_dev == device:
+                return sum(map(_taken, os.scandir(self._state)))
+        return 0
 
     def give(self) -> bool:
         """Give up a piece, because something could not be written: True if it was for lack of space and there was one.
@@ -150,3 +148,10 @@ class Ballast:
         except OSError:
             return 0
         return space.f_bavail * space.f_frsize
+
+
+def _taken(entry: os.DirEntry[str]) -> int:
+    """0 of a file that goes away meanwhile, as a WAL does."""
+    with suppress(OSError):
+        return entry.stat(follow_symlinks=False).st_blocks * 512
+    return 0

@@ -19,10 +19,12 @@ from storage.catalog.database import Database
 from storage.catalog.pace import Pace, paces
 from storage.catalog.runs import Life
 from storage.clock import Clock
+from storage.files.segmentfile import space_taken
 from storage.model import GapCause
 from storage.retention import FILES_SPARE, bytes_needed
 from storage.ring.admission import NOBODY, Applicant, Room, demand, ranked, rule
 from storage.ring.ballast import Ballast
+from storage.volumes.beside import Beside
 from storage.volumes.pool import WHY_FULL, Pool
 from storage.volumes.volume import Space, Volume, VolumeSpec
 
@@ -56,6 +58,7 @@ class Door:
         self._segment_ms = 0
         self._last: Mapping[str, Pace] = {}
         self._ruling = NOBODY
+        self._beside = Beside()
 
     def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> Outlook:
         """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
@@ -108,7 +111,7 @@ class Door:
     def _next_bytes(self) -> list[int]:
         return [one.bytes for one in ranked(_applicants(*self._paces(), self._priorities))]
 
-    def _ring(self, volume: str) -> tuple[int, int]:
+    def _ring(self, volume: str) -> queries.Held:
         return self._database.read(partial(queries.ring_of_volume, volume=volume))
 
     def _rooms(
@@ -134,7 +137,7 @@ class Door:
     ) -> list[VolumeStatus]:
         """With what others hold; full where the next segments of some have to wait."""
         stopped = tuple(sorted(self._ruling.stopped))
-        ours = self._ours(statuses, begun)
+        ours = self._ours(statuses, spaces, begun)
         return [_marked(self._measured(status, spaces, ours), stopped) for status in statuses]
 
     def _measured(
@@ -146,17 +149,31 @@ class Door:
         if status.id not in spaces:
             return status
         space = spaces[status.id][1]
-        own = ours.get(space.device, 0) + self._ballast.bytes_on(space.device)
+        if space.device not in ours:
+            return status
+        own = ours[space.device] + self._ballast.bytes_on(space.device)
         return replace(status, others_bytes=max(0, space.used - own))
 
-    def _ours(self, statuses: Sequence[VolumeStatus], begun: Mapping[str, Sequence[_Begun]]) -> dict[int | None, int]:
-        """By file system: footage, and what is written of segments in progress."""
-        written: dict[str, int] = {}
+    def _ours(
+        self,
+        statuses: Sequence[VolumeStatus],
+        spaces: Mapping[str, tuple[VolumeSpec, Space]],
+        begun: Mapping[str, Sequence[_Begun]],
+    ) -> dict[int | None, int]:
+        """By file system: footage, what segments in progress take, and what lies beside footage. Those are left out of
+        which that is not known.
+        """
+        taken = {volume.id: self._beside.bytes_on(volume) for volume in self._pool.opened}
         for one in (one for many in begun.values() for one in many):
-            written[one.volume] = written.get(one.volume, 0) + one.bytes - one.needs
+            if one.volume in spaces:
+                laid_out = space_taken(one.bytes - one.needs, spaces[one.volume][1].free)
+                taken[one.volume] = taken.get(one.volume, 0) + laid_out
         held: dict[int | None, int] = {}
         for status in statuses:
-            held[status.device] = held.get(status.device, 0) + status.ring_bytes + written.get(status.id, 0)
+            held[status.device] = held.get(status.device, 0) + status.ring_bytes + taken.get(status.id, 0)
+        for status in statuses:
+            if not status.is_known:
+                held.pop(status.device, None)
         return held
 
     def _is_tight(

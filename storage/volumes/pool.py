@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from storage.answers import VolumeState, VolumeStatus
+from storage.catalog.queries import Held
 from storage.catalog.volumes import Known, Loss
 from storage.errors import VolumeRefused
 from storage.model import GapCause
@@ -19,8 +20,8 @@ from storage.volumes.placement import Option, place
 from storage.volumes.rack import EMPTY, Rack
 from storage.volumes.volume import Space, Volume, VolumeSpec
 
-Ring = Callable[[str], tuple[int, int]]
-"""Segments and bytes that edged keeps on the volume with this id."""
+Ring = Callable[[str], Held]
+"""What edged keeps on the volume with this id."""
 
 WHY_FULL: Final[Mapping[GapCause, str]] = {
     GapCause.FLOOR_PROTECT: "the next segments do not fit, and everything on it must still be kept",
@@ -123,7 +124,7 @@ class Pool:
         volume, space = self.rack.look(spec)
         known = self.rack.at(spec.path)
         volume_id = volume.id if volume else known.id if known else ""
-        count, held = ring(volume_id)
+        count, held, is_all = ring(volume_id)
         if isinstance(space, str):
             state = VolumeState.RETIRED if space == EMPTY else VolumeState.AWAY
             cause = None if space == EMPTY else GapCause.IO_ERROR
@@ -134,7 +135,9 @@ class Pool:
         if volume is not None and not self.rack.is_served(volume):
             state, reason, limit = VolumeState.RETIRED, RETIRED if known and known.retired else LEFT_OUT, 0
         elif volume_id in self._blocked or self._gives_nothing(volume_id, limit - held, next_bytes):
-            cause = self._blocked.get(volume_id) or why_full(space, spec, held, sum(next_bytes))
+            cause = self._blocked.get(volume_id)
+            if cause is None:  # as long as not all that edged keeps there is known, nobody else is to blame
+                cause = why_full(space, spec, held, sum(next_bytes)) if is_all else GapCause.FLOOR_PROTECT
         if cause is not None and limit - held < max(1, *next_bytes[:1]):
             state, reason = VolumeState.FULL, WHY_FULL[cause]
         return VolumeStatus(
@@ -142,6 +145,7 @@ class Pool:
             reserve_bytes=spec.reserve_of(space.total),
             device=space.device,
             has_turn=state is not VolumeState.RETIRED and self._has_turn(volume_id),
+            is_known=is_all,
         )
 
     def _gives_nothing(self, volume_id: str, room_bytes: int, next_bytes: Sequence[int]) -> bool:
@@ -150,7 +154,7 @@ class Pool:
         return waits and room_bytes < sum(next_bytes)
 
     def _lost(self, known: Known, ring: Ring) -> VolumeStatus:
-        count, held = ring(known.id)
+        count, held, _ = ring(known.id)
         reason, harmless = ("", True) if known.loss is None else (loss_in_words(known.loss), known.loss.harmless)
         cause = None if harmless else GapCause.IO_ERROR
         return VolumeStatus(known.id, known.path, VolumeState.LOST, reason, 0, 0, held, 0, count, cause, has_turn=False)
