@@ -35,6 +35,8 @@ def explanation(name: str, one: Explained, now_ms: int, zone: ZoneInfo) -> docum
         reason=one.fate.value if one.fate is Fate.OPEN else reason,
         sentence=" ".join(_sentences(one, now_ms, zone)),
         pins=list(one.pins),
+        held_s=one.held_ms / 1000 if one.pins else None,
+        held=timestamp(now_ms + one.held_ms) if one.pins else None,
         earliest_s=span.earliest_ms / 1000 if span else None,
         earliest=timestamp(now_ms + span.earliest_ms) if span else None,
         latest_s=span.latest_ms / 1000 if span else None,
@@ -47,7 +49,7 @@ def _sentences(one: Explained, now_ms: int, zone: ZoneInfo) -> list[str]:
     segment = f"segment {one.seq} of {one.camera}"
     said = [_first(segment, one, zone)]
     if one.pins:
-        said.append(f"It is held by {', '.join(one.pins)}.")
+        said.append(_held(one, now_ms, zone))
     elif one.span is not None and one.fate in _KEPT and not (one.decision and one.decision.destroy):
         said.append(_retired(one.span, now_ms, zone) if one.retired else _when(one, one.span, now_ms, zone))
     for later in one.shortened:
@@ -81,8 +83,45 @@ def _retired(span: Span, now_ms: int, zone: ZoneInfo) -> str:
 
 def _when(one: Explained, span: Span, now_ms: int, zone: ZoneInfo) -> str:
     latest = f"{in_words(span.latest_ms)} ({site_time(now_ms + span.latest_ms, zone)} if the box runs on)"
-    before = ', or before where nothing else may go (on_full is "overwrite")' if one.overwrite else ""
     if span.earliest_ms <= 0:
         return f"It goes as soon as its space is needed, and in {latest} at the latest."
     earliest = f"{in_words(span.earliest_ms)} ({site_time(now_ms + span.earliest_ms, zone)})"
-    return f"It may go in {earliest}{before}, and goes in {latest} at the latest."
+    return f"It may go in {earliest}{_before(one, span, now_ms, zone)}, and goes in {latest} at the latest."
+
+
+def _before(one: Explained, span: Span, now_ms: int, zone: ZoneInfo) -> str:
+    """Where floors give way, or will by then."""
+    if one.overwriting.holds:
+        return ', or before where nothing else may go (on_full is "overwrite")'
+    if one.overwriting.left_ms is not None and one.overwriting.holds_in(span.earliest_ms):
+        at = site_time(now_ms + one.overwriting.left_ms, zone)
+        return f', or before where nothing else may go, from {at} on (on_full was changed to "overwrite")'
+    return ""
+
+
+def _held(one: Explained, now_ms: int, zone: ZoneInfo) -> str:
+    """By which pins, until when, and which bound decides from then on."""
+
+    def at(ms: int) -> str:
+        return site_time(now_ms + ms, zone)
+
+    names = ", ".join(one.pins) + (", the last of them" if len(one.pins) > 1 else "")
+    held = f"It is held by {names} until {at(one.held_ms)}, if the box runs on and no pin is changed"
+    if one.span is None or one.decision is None:
+        return f"{held}."
+    ceiling = f"its ceiling of {in_words(_last_ceiling_s(one, one.span) * 1000)}"
+    if one.span.latest_ms <= one.held_ms:
+        return f"{held}, and goes then: {ceiling} is over by then."
+    latest = f"at {at(one.span.latest_ms)}, {ceiling}"
+    if one.retired:
+        return f"{held}, and goes {latest}: its volume is retired, so no space is needed there."
+    if one.span.earliest_ms <= one.held_ms:
+        return f"{held}; then it goes as soon as its space is needed, and {latest}, at the latest."
+    floor = f"its floor of {in_words(one.decision.bounds.floor_s * 1000)}"
+    return f"{held}; then it stays until {at(one.span.earliest_ms)}, {floor}, and goes {latest}, at the latest."
+
+
+def _last_ceiling_s(one: Explained, span: Span) -> int:
+    """The ceiling that will hold when it is reached."""
+    holding = [later.ceiling_s for later in one.shortened if later.left_ms <= span.latest_ms]
+    return min(holding, default=one.decision.bounds.ceiling_s if one.decision else 0)

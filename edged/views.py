@@ -274,6 +274,7 @@ def retention(seen: Overview) -> documents.Retention:
         destroyed=seen.destroyed,
         last_sweep=optional_timestamp(seen.last_sweep_ms),
         waiting=[_waiting(camera, one, seen) for camera, one in seen.measured.ring.waiting.items()],
+        overwriting=_overwriting(seen),
         broken=[_broken(one) for one in seen.measured.ring.breaches],
     )
 
@@ -286,6 +287,13 @@ def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.Shorte
         left_s=one.left_ms / 1000,
         holds=timestamp(seen.measured.at.wall_ms + one.left_ms),
     )
+
+
+def _overwriting(seen: Overview) -> ring_documents.WaitingOverwrite | None:
+    left_ms = seen.measured.ring.overwriting.left_ms
+    if left_ms is None:
+        return None
+    return ring_documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
 
 
 def _broken(one: Breach) -> ring_documents.BrokenFloor:

@@ -43,7 +43,10 @@ class Policy:
     bounds: Mapping[str, Bounds] = field(default_factory=dict)
     """Of the cameras that are configured."""
     overwrite: bool = False
-    """Where nothing may go, the oldest go below their floor: the one exception from S1, each a breach that is told."""
+    """Where nothing may go, the oldest go below their floor: the one exception from S1, each a breach that is told.
+
+    Whether it holds already says `storage.ring.bounds`.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Ceilings that were shortened and wait, floors that were broken: as alarms. Pure."""
+"""What was changed and waits before it destroys anything, floors that were broken: as alarms. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edged.views import Overview
 from storage.answers import Severity
 
 ROUND_MS: Final = 300_000
-"""When a ceiling begins to hold is told to five minutes: clocks are slewed, and an alarm's words stay what they are."""
+"""When a change begins to hold is told to five minutes: clocks are slewed, and an alarm's words stay what they are."""
 
 
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -21,13 +21,20 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     zone = seen.config.site.zone
     for camera, waits in seen.measured.ring.waiting.items():
         old, new = (units.format_duration(timedelta(seconds=s)) for s in (waits.old_s, waits.new_s))
-        from_ms = -(-(seen.measured.at.wall_ms + waits.left_ms) // ROUND_MS) * ROUND_MS
         text = (
             f"The ceiling of camera {camera} was shortened from {old} to {new}: what is older is destroyed from "
-            f"{site_time(from_ms, zone)} on, and nothing brings it back"
+            f"{_from(seen, waits.left_ms)} on, and nothing brings it back"
         )
         action = f'If that is a mistake, write max = "{old}" for it again and run `edgectl reload` before then'
         yield f"retention.ceiling-shortened:{camera}", Trouble(Severity.WARNING, text, action)
+    overwriting = seen.measured.ring.overwriting
+    if overwriting.left_ms is not None:
+        text = (
+            'on_full was changed to "overwrite": where nothing else makes room, footage younger than its floor is '
+            f"destroyed from {_from(seen, overwriting.left_ms)} on, and nothing brings it back"
+        )
+        action = 'If that is a mistake, write on_full = "stop" again and run `edgectl reload` before then'
+        yield "retention.overwriting", Trouble(Severity.WARNING, text, action)
     breaches = seen.measured.ring.breaches
     if breaches:
         since_ms = min(one.since.wall_ms for one in breaches)
@@ -37,6 +44,11 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         )
         action = "Add space or lower what is recorded; `edgectl retention` says how many segments it has cost"
         yield "retention.floor-broken", Trouble(Severity.CRITICAL, text, action)
+
+
+def _from(seen: Overview, left_ms: int) -> str:
+    from_ms = -(-(seen.measured.at.wall_ms + left_ms) // ROUND_MS) * ROUND_MS
+    return site_time(from_ms, seen.config.site.zone)
 
 
 def site_time(wall_ms: int, zone: ZoneInfo) -> str:

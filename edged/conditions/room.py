@@ -76,7 +76,7 @@ def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     if in_s is not None and in_s <= WARN_S:
         severity = Severity.CRITICAL if in_s <= CRITICAL_S else Severity.WARNING
         within = "three days" if in_s <= CRITICAL_S else "two weeks"
-        overwrites = seen.config.policy().overwrite
+        overwrites = seen.measured.ring.overwriting.holds_in(in_s * 1000)
         then = "the oldest of it is destroyed before its time" if overwrites else "recording stops"
         stopped = any(status.cause is GapCause.FLOOR_PROTECT and status.stopped for status in seen.measured.volumes)
         full = "the volumes are full of footage that must still be kept, and"

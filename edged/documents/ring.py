@@ -17,6 +17,11 @@ class ShortenedCeiling(Document):
     holds: str = Field(description="when that will be if the box runs on")
 
 
+class WaitingOverwrite(Document):
+    left_s: float = Field(description="running time until it holds")
+    holds: str = Field(description="when that will be if the box runs on")
+
+
 class BrokenFloor(Document):
     camera: str
     since: str
@@ -32,6 +37,10 @@ class Explanation(Document):
     reason: str
     sentence: str
     pins: list[str] = Field(description="ids of the pins that hold it")
+    held_s: float | None = Field(
+        description="running time from now until the last of its pins lets go of it, if none is changed; null: no pin"
+    )
+    held: str | None = Field(description="when that will be if the box runs on")
     earliest_s: float | None = Field(
         description="running time from now until it goes if its space is needed; null where pinned or gone"
     )

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from edged.documents.base import Document
-from edged.documents.ring import BrokenFloor, ShortenedCeiling
+from edged.documents.ring import BrokenFloor, ShortenedCeiling, WaitingOverwrite
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
@@ -214,6 +214,9 @@ class Retention(Document):
     destroyed: int = Field(description="segments destroyed since the daemon started")
     last_sweep: str | None
     waiting: list[ShortenedCeiling] = Field(description="ceilings that were shortened and do not hold yet")
+    overwriting: WaitingOverwrite | None = Field(
+        description='on_full was changed to "overwrite", and that does not hold yet'
+    )
     broken: list[BrokenFloor] = Field(description='floors that on_full = "overwrite" broke, until a day without')
 
 

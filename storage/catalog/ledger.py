@@ -34,6 +34,8 @@ class Leaf(StrEnum):
     """Met, come, gone, retired, replaced."""
     BOUNDS = "bounds"
     """Floor and ceiling of a camera as configured from now on."""
+    OVERWRITING = "overwriting"
+    """Whether `on_full = "overwrite"` is configured from now on."""
     BOOT = "boot"
     RUN = "run"
     """The daemon starts or stops."""

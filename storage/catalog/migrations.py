@@ -113,6 +113,11 @@ def _covering(db: Database) -> None:
     _create(db, "pins_covering")
 
 
+@MIGRATIONS(name="0014_overwriting")
+def _overwriting(db: Database) -> None:
+    _create(db, "overwriting")
+
+
 @MIGRATIONS(name="0015_pauses")
 def _pauses(db: Database) -> None:
     _add_column(db, "gaps", "pauses", "TEXT")

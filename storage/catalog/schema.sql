@@ -169,7 +169,7 @@ CREATE TABLE condemned (
 ) STRICT;
 
 -- Floor and ceiling of a camera as configured from a point on; both null: configured no longer. A shortened ceiling
--- waits (storage.ring.bounds), also over restarts.
+-- waits (storage.ring.bounds), also over restarts; what no wait hangs on any more is not here.
 CREATE TABLE terms (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -182,6 +182,17 @@ CREATE TABLE terms (
 ) STRICT;
 
 CREATE INDEX terms_by_camera ON terms (camera, boot, boottime_ms);
+
+-- Whether `on_full = "overwrite"` is configured, and from which point on: turned on it waits likewise. Without a point:
+-- from before anything was recorded. Without a row nobody knows, and what is stamped holds.
+CREATE TABLE overwriting (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    is_on INTEGER NOT NULL CHECK (is_on IN (0, 1)),
+    boot INTEGER REFERENCES boots (number),
+    boottime_ms INTEGER,
+    wall_ms INTEGER,
+    CHECK ((boot IS NULL) = (boottime_ms IS NULL) AND (boot IS NULL) = (wall_ms IS NULL))
+) STRICT;
 
 -- Footage destroyed below its floor because nothing else could go (`on_full = "overwrite"`): since when it goes on, when
 -- it last happened, and to how many segments.

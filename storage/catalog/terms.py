@@ -1,4 +1,4 @@
-"""What was configured of each camera, and from when on: the ground on which a shortened ceiling waits.
+"""What was configured of retention, and from when on: the ground on which what shortens a floor or a ceiling waits.
 
 Functions over a connection. `storage.ring.bounds` says what follows from it. A change is a leaf in its own transaction.
 """
@@ -7,59 +7,84 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from itertools import pairwise
-from typing import Final
 
 from storage.catalog import leaves
 from storage.catalog.ledger import Leaf, enter
 from storage.catalog.runs import Point
 from storage.model import Bounds
-from storage.ring.bounds import WAIT_MS, LowAge, Term, changes
-
-TERMS_MAX: Final = 10_000
-"""Rows read at once: 256 cameras, each changed 39 times within a day and a bit. What is older is removed."""
+from storage.retention import Policy
+from storage.ring.bounds import LowAge, Switch, Term, changes, revised
 
 
 def histories(connection: sqlite3.Connection) -> dict[str, list[Term]]:
-    """By camera, oldest first."""
+    """By camera, oldest first: `storage.ring.bounds.TERMS_EACH` of each that is configured, of others none."""
     found: dict[str, list[Term]] = {}
     for camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s in connection.execute(
         "SELECT c.id, t.boot, t.boottime_ms, t.wall_ms, t.floor_s, t.ceiling_s FROM terms t"
-        " JOIN cameras c ON c.number = t.camera ORDER BY t.camera, t.boot, t.boottime_ms, t.id LIMIT ?",
-        (TERMS_MAX,),
+        " JOIN cameras c ON c.number = t.camera ORDER BY t.camera, t.boot, t.boottime_ms, t.id"
     ):
         bounds = None if floor_s is None else Bounds(floor_s, ceiling_s)
         found.setdefault(camera, []).append(Term(bounds, Point(boot, boottime_ms, wall_ms)))
     return found
 
 
-def write_down(connection: sqlite3.Connection, configured: Mapping[str, Bounds], now: Point, age_ms: LowAge) -> None:
+def switch(connection: sqlite3.Connection) -> Switch | None:
+    """None: nothing was written down, in a database that was lost or is of an earlier version."""
+    row = connection.execute("SELECT is_on, boot, boottime_ms, wall_ms FROM overwriting").fetchone()
+    return None if row is None else Switch(bool(row[0]), None if row[1] is None else Point(*row[1:]))
+
+
+def found(connection: sqlite3.Connection) -> None:
+    """Before a run records: where nothing ever was, overwriting has no floor to shorten, and need not wait."""
+    connection.execute(
+        "INSERT OR IGNORE INTO overwriting (id, is_on) SELECT 1, 1"
+        " WHERE NOT EXISTS (SELECT 1 FROM cameras) AND NOT EXISTS (SELECT 1 FROM rebuilds)"
+    )
+
+
+def is_due(connection: sqlite3.Connection, policy: Policy, now: Point, age_ms: LowAge) -> bool:
+    """Something is to be written down."""
+    known = _known(connection, policy)
+    return _is_switched(connection, policy) or bool(revised(histories(connection), known, now, age_ms))
+
+
+def write_down(connection: sqlite3.Connection, policy: Policy, now: Point, age_ms: LowAge) -> None:
     """What is configured now, where it is not what was last written down; what no wait hangs on any more goes."""
-    cameras = dict(connection.execute("SELECT id, number FROM cameras").fetchall())
-    for camera, bounds in changes(histories(connection), configured).items():
-        if camera not in cameras:  # it has no footage; once it has, its terms begin
-            continue
+    told, known = histories(connection), _known(connection, policy)
+    for camera, terms in revised(told, known, now, age_ms).items():
+        _replace(connection, camera, terms)
+    at = leaves.point(connection, now)
+    for camera, bounds in changes(told, known).items():
         floor_s, ceiling_s = (None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)
+        body = {"camera": camera, "at": at, "floor_s": floor_s, "ceiling_s": ceiling_s}
+        enter(connection, Leaf.BOUNDS, now.wall_ms, body)
+    if _is_switched(connection, policy):
+        connection.execute(
+            "INSERT OR REPLACE INTO overwriting (id, is_on, boot, boottime_ms, wall_ms) VALUES (1, ?, ?, ?, ?)",
+            (policy.overwrite, now.boot, now.boottime_ms, now.wall_ms),
+        )
+        enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": at, "on": policy.overwrite})
+
+
+def _known(connection: sqlite3.Connection, policy: Policy) -> Mapping[str, Bounds]:
+    """Of cameras that were enrolled. Others have no footage; once they have, their terms begin."""
+    cameras = {camera for (camera,) in connection.execute("SELECT id FROM cameras")}
+    return {camera: bounds for camera, bounds in policy.bounds.items() if camera in cameras}
+
+
+def _is_switched(connection: sqlite3.Connection, policy: Policy) -> bool:
+    told = switch(connection)
+    return told is None or told.overwrite is not policy.overwrite
+
+
+def _replace(connection: sqlite3.Connection, camera: str, terms: list[Term]) -> None:
+    number = connection.execute("SELECT number FROM cameras WHERE id = ?", (camera,)).fetchone()[0]
+    connection.execute("DELETE FROM terms WHERE camera = ?", (number,))
+    for bounds, at in ((term.bounds, term.at) for term in terms):
         connection.execute(
             "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
-            (cameras[camera], now.boot, now.boottime_ms, now.wall_ms, floor_s, ceiling_s),
+            (
+                *(number, at.boot, at.boottime_ms, at.wall_ms),
+                *((None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)),
+            ),
         )
-        _forget_lapsed(connection, cameras[camera], age_ms)
-        at = leaves.point(connection, now)
-        enter(
-            connection,
-            Leaf.BOUNDS,
-            now.wall_ms,
-            {"camera": camera, "at": at, "floor_s": floor_s, "ceiling_s": ceiling_s},
-        )
-
-
-def _forget_lapsed(connection: sqlite3.Connection, camera: int, age_ms: LowAge) -> None:
-    """Terms whose successor is older than the wait."""
-    rows = connection.execute(
-        "SELECT id, boot, boottime_ms, wall_ms FROM terms WHERE camera = ? ORDER BY boot, boottime_ms, id LIMIT ?",
-        (camera, TERMS_MAX),
-    ).fetchall()
-    for (number, *_), (_, *following) in pairwise(rows):
-        if age_ms(Point(*following)) >= WAIT_MS:
-            connection.execute("DELETE FROM terms WHERE id = ?", (number,))

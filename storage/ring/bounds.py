@@ -1,13 +1,15 @@
-"""Which floor and ceiling hold now for a camera, of those that are and were configured: a shortened ceiling waits.
+"""Which floor and ceiling hold now for a camera, of those that are and were configured: what shortens either waits.
 
 Pure; imports `storage.model` and `Point`. Whoever asks what holds asks here: the sweep when it plans and again when it
-condemns, `retention --explain`, the documents and the alarm. Part of S3 and of what people may get wrong: a ceiling
-that was shortened by mistake destroys nothing for 24 h of running time, in which it can be taken back.
+condemns, `retention --explain`, the documents and the alarms. Part of S3, S14 and of what people may get wrong: a
+ceiling that was shortened, or `on_full` that was turned to "overwrite", destroys nothing for 24 h of running time, in
+which it can be taken back.
 
-A raised floor holds at once. Before a camera was configured, and while it is not, what is stamped on its footage holds
-alone (`configured` None); that, too, is superseded by a shorter ceiling only after the wait. So footage of a camera
-that was gone for a year is not destroyed by whoever takes it up again with a typing error, nor after a database was
-lost and with it what had been configured.
+A raised floor holds at once, and so does `on_full = "stop"`. Before a camera was configured, and while it is not, what
+is stamped on its footage holds alone (`configured` None); that, too, is superseded by a shorter ceiling only after the
+wait. So footage of a camera that was gone for a year is not destroyed by whoever takes it up again with a typing error,
+nor after a database was lost and with it what had been configured. Where "overwrite" was configured before anything was
+recorded, no floor was ever stamped under another word, and it holds at once; a lost database forgets that, too.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from storage.catalog.runs import Point
 from storage.model import Bounds
 
 WAIT_MS: Final = 24 * 3_600_000
-"""How long a shortened ceiling waits, in running time: a day in which somebody reads the alarm."""
+"""How long a shortened ceiling waits, and overwriting, in running time: a day in which somebody reads the alarm."""
 UNBOUNDED_S: Final = 1 << 40
 """A ceiling that shortens no stamped one."""
+TERMS_EACH: Final = 16
+"""Of one camera: what is remembered of ceilings that were shortened again and again within a day."""
 
 LowAge = Callable[[Point], int]
 """Milliseconds since a point, at the least (S7)."""
@@ -34,6 +38,28 @@ class Term:
 
     bounds: Bounds | None
     at: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Whether `on_full` was "overwrite" from a point on."""
+
+    overwrite: bool
+    at: Point | None
+    """None: since before anything was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overwriting:
+    """Whether floors give way where nothing else may go."""
+
+    holds: bool = False
+    left_ms: int | None = None
+    """It is configured, and holds once the box has run for so long; None where nothing waits."""
+
+    def holds_in(self, ahead_ms: float) -> bool:
+        """Whether it will, if nothing is changed."""
+        return self.holds or (self.left_ms is not None and self.left_ms <= ahead_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +121,16 @@ def _steps(recent: Sequence[tuple[int, int]], longest_s: int, last_s: int) -> It
             longest_s = rest_s
 
 
+def overwriting(told: Switch | None, configured: bool, age_ms: LowAge) -> Overwriting:
+    """`told` is what was written down last, None for nothing: where it is not what is configured, that changed now."""
+    if not configured:
+        return Overwriting()
+    if told is None or not told.overwrite:
+        return Overwriting(left_ms=WAIT_MS)
+    left_ms = 0 if told.at is None else max(0, WAIT_MS - age_ms(told.at))
+    return Overwriting(holds=left_ms == 0, left_ms=left_ms or None)
+
+
 def in_force(
     histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bounds], age_ms: LowAge
 ) -> dict[str, Standing]:
@@ -107,6 +143,40 @@ def changes(histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bo
     told = {camera: history[-1].bounds for camera, history in histories.items() if history}
     gone: dict[str, Bounds | None] = {c: None for c, last in told.items() if last is not None and c not in configured}
     return gone | {camera: bounds for camera, bounds in configured.items() if told.get(camera) != bounds}
+
+
+def revised(
+    histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bounds], now: Point, age_ms: LowAge
+) -> dict[str, list[Term]]:
+    """What is to be written down instead of what is, by camera: what changed just now is in it, what lapsed is not."""
+    new = changes(histories, configured)
+    found = {}
+    for camera in histories.keys() | new.keys():
+        before = list(histories.get(camera, ()))
+        after = lasting([*before, Term(new[camera], now)] if camera in new else before, age_ms)
+        if after != before:
+            found[camera] = after
+    return found
+
+
+def lasting(history: Sequence[Term], age_ms: LowAge) -> list[Term]:
+    """The shortest history of the same consequences, from now on: the last term, and before it those that still wait.
+
+    A term that was superseded by one as long, or a day ago, has no part in them; and none has once the last says that
+    the camera is configured no longer. Of more than TERMS_EACH all but the last of those beyond go, and the one before
+    them holds until the last has waited: longer than it must, never shorter.
+    """
+    kept: list[Term] = []
+    for term in history:
+        at = term.at
+        while kept and _ceiling(kept[-1].bounds) <= _ceiling(term.bounds):
+            at = kept.pop().at
+        kept.append(Term(term.bounds, at))
+    while len(kept) > 1 and age_ms(kept[1].at) >= WAIT_MS:
+        del kept[0]
+    if kept and kept[-1].bounds is None:
+        return []
+    return [*kept[: TERMS_EACH - 1], kept[-1]] if len(kept) > TERMS_EACH else kept
 
 
 def waiting(one: Standing, longest_stamped_s: int | None) -> Waiting | None:

@@ -6,14 +6,15 @@ until something happens; a box that is off does not age, unless that is proven (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from storage.catalog.destroying import Tombstone
 from storage.model import Bounds
+from storage.pins.words import Ground
 from storage.retention import Candidate, Decision, effective
-from storage.ring.bounds import Later
+from storage.ring.bounds import Later, Overwriting
 
 
 class Fate(StrEnum):
@@ -48,12 +49,14 @@ class Explained:
     decision: Decision | None = None
     span: Span | None = None
     pins: tuple[str, ...] = ()
+    held_ms: int = 0
+    """Running time until the last of its pins lets go of it, if nothing is changed."""
     away: bool = False
     """Its volume is not there: nothing on it goes until it is back."""
     retired: bool = False
     """No space is needed of its volume."""
-    overwrite: bool = False
-    """It may go below its floor where nothing else may."""
+    overwriting: Overwriting = field(default_factory=Overwriting)
+    """Whether it may go below its floor where nothing else may."""
     shortened: tuple[Later, ...] = ()
     """Ceilings that wait and will make a difference to it."""
     rule: str | None = None
@@ -69,6 +72,11 @@ def span(candidate: Candidate, configured: Bounds | None, later: Sequence[Later]
     for one, bounds in zip(later, _coming(candidate, configured, later), strict=True):
         latest_ms = min(latest_ms, max(one.left_ms, _due_ms(candidate, bounds.ceiling_s)))
     return Span(earliest_ms, max(earliest_ms, latest_ms))
+
+
+def held_ms(pins: Iterable[tuple[Ground, int]], span: Span) -> int:
+    """`pins` with the running time that each has left. What only internal ones hold goes when it must."""
+    return max((left if ground.crosses_ceiling else min(left, span.latest_ms) for ground, left in pins), default=0)
 
 
 def _due_ms(candidate: Candidate, ceiling_s: int) -> int:

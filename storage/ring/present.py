@@ -1,4 +1,4 @@
-"""What holds at this instant: ages, and the bounds of each camera. One answer for everybody who asks.
+"""What holds at this instant: ages, bounds of each camera, whether floors give way. One answer for everybody who asks.
 
 Functions over a connection. The sweep asks when it plans and again in the transaction that condemns; `retention
 --explain`, the documents and the alarms ask here as well, so that what people are told is what will be done.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from storage.ages import History
 from storage.catalog import destroying, terms
@@ -16,7 +16,7 @@ from storage.catalog.runs import Point
 from storage.clock import Clock
 from storage.model import Bounds
 from storage.retention import Policy
-from storage.ring.bounds import Standing, in_force
+from storage.ring.bounds import Overwriting, Standing, in_force, overwriting
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Present:
 
     now: Point
     ages: History
-    standings: Mapping[str, Standing]
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    overwriting: Overwriting = field(default_factory=Overwriting)
 
     @property
     def bounds(self) -> dict[str, Bounds]:
@@ -41,5 +42,9 @@ class Present:
 def present(connection: sqlite3.Connection, boot: int, clock: Clock, policy: Policy) -> Present:
     """Under what is configured now."""
     now = Point.of(boot, clock.now())
-    bare = Present(now, destroying.history(connection, now, clock.lead_us()), {})
-    return Present(now, bare.ages, in_force(terms.histories(connection), policy.bounds, bare.low_age_ms))
+    bare = Present(now, destroying.history(connection, now, clock.lead_us()))
+    return replace(
+        bare,
+        standings=in_force(terms.histories(connection), policy.bounds, bare.low_age_ms),
+        overwriting=overwriting(terms.switch(connection), policy.overwrite, bare.low_age_ms),
+    )

@@ -1,4 +1,4 @@
-"""What is asked of the ring: why a segment stays or goes and when, which ceilings wait, whose floors were broken.
+"""What is asked of the ring: why a segment stays or goes and when, what waits before it holds, whose floor was broken.
 
 Reads only. Imports the catalog, the volumes that are there and the pure modules of this room; what it tells comes from
 the same functions as what the sweep does.
@@ -7,6 +7,7 @@ the same functions as what the sweep does.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -19,11 +20,13 @@ from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import NotOpen
 from storage.model import Bounds, SegmentState
+from storage.pins.rules import left_ms
+from storage.pins.words import Ground
 from storage.retention import Policy, judge
-from storage.ring.bounds import Standing, Waiting, waiting
-from storage.ring.explain import Explained, Fate, shortened, span
+from storage.ring.bounds import Overwriting, Standing, Waiting, waiting
+from storage.ring.explain import Explained, Fate, held_ms, shortened, span
 from storage.ring.heads import candidate
-from storage.ring.present import present
+from storage.ring.present import Present, present
 from storage.volumes.pool import Pool
 
 _FATES: Final = {
@@ -41,6 +44,7 @@ class RingView:
     bounds: dict[str, Bounds] = field(default_factory=dict)
     """Of each configured camera as they hold now; a ceiling that was shortened may still wait."""
     waiting: dict[str, Waiting] = field(default_factory=dict)
+    overwriting: Overwriting = field(default_factory=Overwriting)
     breaches: tuple[Breach, ...] = ()
 
 
@@ -75,6 +79,7 @@ class Ring:
         return RingView(
             bounds=as_is.bounds,
             waiting={camera: one for camera, one in waits.items() if one is not None},
+            overwriting=as_is.overwriting,
             breaches=tuple(destroying.breaches(connection, as_is.ages)),
         )
 
@@ -89,18 +94,28 @@ class Ring:
         judged = candidate(row, as_is.ages)
         if row.state is SegmentState.OPEN:  # it goes on: its end is now
             judged = candidate(row, as_is.ages, end=as_is.now)
+        until = span(judged, one.bounds, one.later)
+        holders = pins.ids_of(connection, [row.id]).get(row.id, [])
         return Explained(
             row.camera,
             row.seq,
             _FATES[row.state],
             decision=judge(judged, one.bounds),
-            span=span(judged, one.bounds, one.later),
-            pins=tuple(pins.ids_of(connection, [row.id]).get(row.id, ())),
+            span=until,
+            pins=tuple(holders),
+            held_ms=held_ms(_left(connection, holders, as_is), until),
             away=away,
             retired=retired,
-            overwrite=policy.overwrite,
+            overwriting=as_is.overwriting,
             shortened=shortened(judged, one.bounds, one.later),
         )
+
+
+def _left(connection: sqlite3.Connection, holders: Sequence[str], as_is: Present) -> Iterator[tuple[Ground, int]]:
+    """How much running time each pin has left."""
+    for pin in (pins.find(connection, holder) for holder in holders):
+        if pin is not None:
+            yield pin.order.ground, left_ms(pin.state, pin.order.span_ms, as_is.low_age_ms(pin.placed))
 
 
 def _gone(connection: sqlite3.Connection, camera: str, seq: int) -> Explained:

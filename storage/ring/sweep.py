@@ -34,7 +34,6 @@ from storage.files.unlink import OtherName, sync, tidy, unlink
 from storage.model import GapCause, SegmentState
 from storage.repair.compare import Kind
 from storage.retention import Decision, Policy, Reason, effective, plan, still_due
-from storage.ring.bounds import changes
 from storage.ring.heads import Head, Heads, candidate
 from storage.ring.present import Present, present
 from storage.ring.pruner import Pruner
@@ -154,7 +153,7 @@ class Sweeper:
         volumes, policy = self._pool.present().values(), configured()
         if len(volumes) > 1:
             oldest = {volume.id: self._eldest_ms(volume, policy, may_go) for volume in volumes}
-            if policy.overwrite and not any(self._gives(volume, policy) for volume in volumes):
+            if self._as_is(policy).overwriting.holds and not any(self._gives(volume, policy) for volume in volumes):
                 oldest = {volume.id: self._eldest_ms(volume, policy, whatever) for volume in volumes}
             self._pool.rank(oldest)
 
@@ -176,14 +175,18 @@ class Sweeper:
         return sum(tally.destroyed for tally in tallies)
 
     def _write_down(self, configured: Configured) -> None:
-        """Bounds that changed hold from now on; one that was made shorter while we were away waits from now on, too."""
-        bounds = configured().bounds
-        if changes(self._database.read(terms.histories), bounds):
+        """What was changed counts from now on: what shortens a floor or a ceiling also while we were away."""
+        policy = configured()
 
-            def fact(connection: sqlite3.Connection) -> None:
-                as_is = self._present(connection, Policy(bounds))
-                terms.write_down(connection, bounds, as_is.now, as_is.low_age_ms)
+        def is_due(connection: sqlite3.Connection) -> bool:
+            as_is = self._present(connection, policy)
+            return terms.is_due(connection, policy, as_is.now, as_is.low_age_ms)
 
+        def fact(connection: sqlite3.Connection) -> None:
+            as_is = self._present(connection, policy)
+            terms.write_down(connection, policy, as_is.now, as_is.low_age_ms)
+
+        if self._database.read(is_due):
             self._database.submit(fact).result()
 
     def _finish_garbage(self, tally: _Tally) -> None:
@@ -210,13 +213,15 @@ class Sweeper:
         need = self._pool.needed(volume, ring_bytes, headroom_bytes)
         if need > 0 and not self._is_over(tally):
             need -= self._free(need, configured, tally, overwrite=False)
-        if need > 0 and not self._is_over(tally) and policy.overwrite and not self._others_give(volume, policy):
+        if need > 0 and not self._is_over(tally) and self._overwrites(volume, policy):
             need -= self._free(need, configured, tally, overwrite=True)
         return 0 if tally.destroyed >= SWEEP_MAX else max(0, need)
 
-    def _others_give(self, volume: Volume, policy: Policy) -> bool:
+    def _overwrites(self, volume: Volume, policy: Policy) -> bool:
         """No floor is broken here while footage on another volume may go: that has its turn next."""
-        return any(self._gives(other, policy) for other in self._pool.present().values() if other is not volume)
+        if not self._as_is(policy).overwriting.holds:
+            return False
+        return not any(self._gives(other, policy) for other in self._pool.present().values() if other is not volume)
 
     def _free(self, need: int, configured: Configured, tally: _Tally, *, overwrite: bool) -> int:
         """Destroy the oldest that may go, or of all, as far as it is needed; the bytes that this freed."""
@@ -256,8 +261,11 @@ class Sweeper:
 
     def _heads(self, volume: Volume, policy: Policy) -> Heads:
         """As of now. While they are used they only grow older, and the transaction that condemns looks again."""
-        as_is = self._database.read(partial(self._present, policy=policy))
+        as_is = self._as_is(policy)
         return Heads(self._database, volume.id, as_is.ages, as_is.bounds)
+
+    def _as_is(self, policy: Policy) -> Present:
+        return self._database.read(partial(self._present, policy=policy))
 
     def _present(self, connection: sqlite3.Connection, policy: Policy) -> Present:
         return present(connection, self._life.boot, self._clock, policy)
@@ -280,7 +288,7 @@ class Sweeper:
             if covering.protects(row):
                 continue
             now, binding = candidate(row, as_is.ages), bounds.get(row.camera)
-            if still_due(decision, now, binding, overwrite=policy.overwrite):
+            if still_due(decision, now, binding, overwrite=as_is.overwriting.holds):
                 age = now.start_age if decision.reason is Reason.CEILING else now.end_age
                 stood = effective(row.bounds, binding)
                 destroying.condemn(connection, row, decision.reason.value, stood, age.low_ms)

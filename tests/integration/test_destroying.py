@@ -22,7 +22,7 @@ from storage.model import Bounds, GapCause
 from storage.retention import Candidate, Decision, Policy, judge
 from storage.ring import heads as ring_heads
 from storage.ring import pruner, sweep
-from storage.ring.bounds import WAIT_MS, Waiting
+from storage.ring.bounds import WAIT_MS, Overwriting, Waiting
 from storage.ring.explain import Fate
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
@@ -170,23 +170,30 @@ def test_a_floor_off_by_one_is_caught(office: Office, monkeypatch: pytest.Monkey
 # --- overwriting ------------------------------------------------------------------------------------------------
 
 
-def fill(office: Office) -> int:
+DAYS = Bounds(floor_s=5 * 86_400, ceiling_s=20 * 86_400)
+OVERWRITING = Policy({"lobby": DAYS}, overwrite=True)
+STOPPING = Policy({"lobby": DAYS})
+
+
+def fill(office: Office, policy: Policy, bounds: Bounds = BOUNDS) -> int:
     """As far as there is room."""
     recorded = 0
     while isinstance(office.store.choose_volume(), VolumeStatus):
-        office.segment("lobby")
-        office.store.sweep(Policy)
+        office.segment("lobby", bounds=bounds)
+        report = office.store.sweep(lambda: policy)
         recorded += 1
+        if report.destroyed:
+            break
     return recorded
 
 
 def test_overwriting_takes_the_oldest_and_tells_each_breach(tight: Office) -> None:
-    recorded = fill(tight)
     policy = Policy({"lobby": BOUNDS}, overwrite=True)
-    tight.clock.tick(30_000)
-    report = tight.store.sweep(lambda: policy)
-    gone = report.destroyed
-    assert (gone > 0, report.blocked) == (True, ())
+    tight.store.sweep(lambda: policy)
+    recorded = fill(tight, policy)
+    gone = recorded - len(seqs(tight))
+    assert gone > 0
+    assert tight.store.sweep(lambda: policy).blocked == ()
     assert seqs(tight) == list(range(gone + 1, recorded + 1))
     assert isinstance(tight.store.choose_volume(), VolumeStatus)
     stones = tombstones(tight)
@@ -211,7 +218,6 @@ def test_what_is_past_its_floor_goes_before_what_is_not_and_pins_stay(tight: Off
     tight.store._database.submit(lambda db: db.execute("UPDATE segments SET pins = 1")).result(DEADLINE_S)
     floor = tight.segment("lobby", bounds=Bounds(5000, 10_000))
     free = [tight.segment("lobby", bounds=Bounds(0, 10_000)) for _ in range(3)]
-    fill(tight)
     overwrite = Policy(overwrite=True)
     younger = [segment.path for segment in free]
     for _ in range(30):
@@ -224,11 +230,106 @@ def test_what_is_past_its_floor_goes_before_what_is_not_and_pins_stay(tight: Off
 
 
 def test_without_overwrite_nothing_below_its_floor_goes(tight: Office) -> None:
-    fill(tight)
+    fill(tight, Policy({"lobby": BOUNDS}))
     before = seqs(tight)
     assert tight.store.sweep(lambda: Policy({"lobby": BOUNDS})).blocked
     assert seqs(tight) == before
     assert tombstones(tight) == []
+
+
+def test_overwriting_that_is_turned_on_waits_a_day_and_is_told(tight: Office) -> None:
+    """S14: one edit of a file would else shorten every stamped floor at once, with nobody to notice."""
+    fill(tight, STOPPING, DAYS)
+    before = seqs(tight)
+    tight.clock.tick(3 * WAIT_MS)
+    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=WAIT_MS), "also before a sweep"
+    assert tight.store.sweep(lambda: OVERWRITING).blocked
+    tight.clock.tick(WAIT_MS - 1)
+    assert tight.store.sweep(lambda: OVERWRITING).blocked
+    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=1)
+    assert tight.store.ring.explain("lobby", 1, OVERWRITING).overwriting == Overwriting(left_ms=1)
+    assert (seqs(tight), isinstance(tight.store.choose_volume(), GapCause)) == (before, True)
+    tight.clock.tick(1)
+    report = tight.store.sweep(lambda: OVERWRITING)
+    assert (report.destroyed > 0, report.blocked) == (True, ())
+    assert {stone["rule"] for stone in tombstones(tight)} == {"overwrite"}
+    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(holds=True)
+    told = [json.loads(row["body"])["on"] for row in rows(tight, "SELECT body FROM leaves WHERE kind = 'overwriting'")]
+    assert told == [False, True]
+
+
+def test_turning_it_off_holds_at_once_and_on_again_waits_anew(tight: Office) -> None:
+    tight.store.sweep(lambda: OVERWRITING)
+    assert tight.store.ring.view(OVERWRITING).overwriting.holds, "configured so before anything was recorded"
+    fill(tight, OVERWRITING, DAYS)
+    gone = len(tombstones(tight))
+    assert gone > 0
+    tight.segment("lobby", bounds=DAYS)
+    tight.segment("lobby", bounds=DAYS)
+    assert tight.store.sweep(lambda: STOPPING).blocked
+    tight.clock.tick(WAIT_MS)
+    assert tight.store.sweep(lambda: OVERWRITING).blocked
+    assert len(tombstones(tight)) == gone
+
+
+def test_the_transaction_that_condemns_asks_whether_floors_still_give_way(
+    tight: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Turned off between the plan and the deed."""
+    policy, really = OVERWRITING, sweep.Sweeper._carry_out
+
+    def carry_out(*arguments: Any) -> int:
+        nonlocal policy
+        policy = STOPPING
+        return really(*arguments)
+
+    monkeypatch.setattr(sweep.Sweeper, "_carry_out", carry_out)
+    tight.store.sweep(lambda: policy)
+    for _ in range(12):
+        tight.segment("lobby", bounds=DAYS)
+    assert tight.store.sweep(lambda: policy).blocked
+    assert (policy, tombstones(tight)) == (STOPPING, [])
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_change_made_while_the_daemon_was_down_waits_from_the_first_sweep_on_over_restarts(
+    tight: Office, clean: bool
+) -> None:
+    fill(tight, STOPPING, DAYS)
+    tight.store.close(clean=clean)
+    tight.clock.tick(2 * WAIT_MS)
+    tight.start()
+    tight.enrol("lobby")
+    assert tight.store.sweep(lambda: OVERWRITING).blocked
+    tight.clock.tick(WAIT_MS // 2)
+    tight.store.close(clean=clean)
+    tight.start()
+    tight.enrol("lobby")
+    assert tight.store.sweep(lambda: OVERWRITING).blocked
+    tight.clock.tick(WAIT_MS // 2)
+    assert tight.store.sweep(lambda: OVERWRITING).destroyed > 0
+
+
+def test_a_lost_database_lets_no_floor_give_way_for_a_day(tight: Office) -> None:
+    """Nobody can say any more under which word floors were stamped."""
+    tight.store.sweep(lambda: OVERWRITING)
+    fill(tight, OVERWRITING, DAYS)
+    gone = len(tombstones(tight))
+    tight.store.close()
+    for path in tight.state.glob("edged.db*"):
+        path.unlink()
+    tight.start()
+    tight.enrol("lobby")
+    while tight.store.books.waiting():
+        tight.store.books.rebuild(paced=False)
+    tight.store.recover()
+    tight.segment("lobby", bounds=DAYS)
+    tight.segment("lobby", bounds=DAYS)
+    assert tight.store.sweep(lambda: OVERWRITING).blocked
+    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=WAIT_MS)
+    tight.clock.tick(WAIT_MS)
+    assert tight.store.sweep(lambda: OVERWRITING).destroyed > 0
+    assert len(tombstones(tight)) > gone
 
 
 # --- ceilings that wait, why and when ----------------------------------------------------------------------------

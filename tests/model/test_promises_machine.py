@@ -21,8 +21,9 @@ from tests.support.promised import planted
 from tests.support.promised.disks import Disks
 from tests.support.promised.footage import YEAR_MS, Footage
 from tests.support.promised.ground import BOUNDS, steps_made
-from tests.support.promised.naive import DAY_MS
+from tests.support.promised.naive import DAY_MS, HOUR_MS
 from tests.support.promised.people import LIN, People
+from tests.support.promised.site import DISK_BYTES
 
 Steps: TypeAlias = Iterator[None]
 
@@ -108,6 +109,27 @@ def a_ceiling_that_is_shortened(machine: PromisesMachine) -> Steps:
     yield
 
 
+def floors_on_full_disks(machine: PromisesMachine) -> Steps:
+    machine.sweep_once()
+    yield
+    machine.records("door", fragments=2, count=2, step=None)
+    yield
+    for place in (0, 1):
+        machine.others_take_space(at=place, taken=DISK_BYTES)
+    yield
+    machine.time_passes(DAY_MS, 0, 0)
+    yield
+    machine.may_overwrite(on=True)
+    machine.sweep_once()
+    yield
+    machine.time_passes(DAY_MS - HOUR_MS, 0, 0)
+    machine.sweep_once()
+    assert machine.model.went["overwrite"] == 0
+    yield
+    machine.sweep_once()
+    yield
+
+
 def a_sweep_without_a_disk(machine: PromisesMachine) -> Steps:
     machine.records("door", fragments=2, count=2, step=None)
     yield
@@ -123,6 +145,7 @@ WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], s
     "pins ignored": (planted.pins_ignored, past_a_ceiling_with_a_pin, "S2"),
     "row before file": (planted.row_before_file, a_death_between_row_and_name, "S4"),
     "ceiling that does not wait": (planted.ceiling_that_does_not_wait, a_ceiling_that_is_shortened, "S7"),
+    "overwriting that does not wait": (planted.overwriting_that_does_not_wait, floors_on_full_disks, "S1"),
     "volume that is away pruned": (planted.volume_that_is_away_pruned, a_sweep_without_a_disk, "S4"),
 }
 
@@ -142,7 +165,7 @@ def test_planted_bugs_are_noticed(way: str, is_planted: bool, monkeypatch: pytes
 def walk(steps: Callable[[PromisesMachine], Steps]) -> None:
     machine = PromisesMachine()
     try:
-        machine.begin(rtc=False, synced=True)
+        machine.begin(rtc=False, synced=True, overwrites=False)
         for _ in steps(machine):
             machine.observe()
             machine.nothing_is_broken()

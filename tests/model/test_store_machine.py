@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from storage.answers import VolumeStatus
-from storage.catalog import terms
 from storage.catalog.gaps import JOIN_MS
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import Bounds, GapCause
@@ -95,8 +94,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patched = pytest.MonkeyPatch()
-        for module in (ring_bounds, terms):
-            self.patched.setattr(module, "WAIT_MS", SHORT_WAIT_MS)
+        self.patched.setattr(ring_bounds, "WAIT_MS", SHORT_WAIT_MS)
         self.directory = tempfile.TemporaryDirectory()
         self.office = Office(Path(self.directory.name), max_bytes=QUOTA_BYTES)
         self.running_ms = 0

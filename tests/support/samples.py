@@ -392,6 +392,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "holds": "2026-03-01T21:00:00.000Z",
             },
         ],
+        "overwriting": {"left_s": 72_000.0, "holds": "2026-03-01T21:00:00.000Z"},
         "broken": [
             {
                 "camera": "lobby",
@@ -410,6 +411,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "sentence": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d. It may go in "
         "30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the box runs on) at the latest.",
         "pins": [],
+        "held_s": None,
+        "held": None,
         "earliest_s": 2_675_400.0,
         "earliest": "2026-04-01T00:10:00.160Z",
         "latest_s": 31_532_700.0,

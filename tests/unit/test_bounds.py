@@ -12,7 +12,23 @@ from hypothesis import strategies as st
 from storage.catalog.runs import Point
 from storage.model import Bounds
 from storage.ring import bounds
-from storage.ring.bounds import UNBOUNDED_S, WAIT_MS, Later, Standing, Term, Waiting, changes, standing, waiting
+from storage.ring.bounds import (
+    TERMS_EACH,
+    UNBOUNDED_S,
+    WAIT_MS,
+    Later,
+    Overwriting,
+    Standing,
+    Switch,
+    Term,
+    Waiting,
+    changes,
+    lasting,
+    overwriting,
+    revised,
+    standing,
+    waiting,
+)
 from tests.support.planting import planted
 
 HOUR_MS = 3_600_000
@@ -81,10 +97,47 @@ def test_only_a_wait_that_makes_a_difference_is_told() -> None:
     assert waiting(standing([old(SHORT)], SHORT, age_ms), 365) is None
 
 
+def test_overwriting_waits_a_day_and_ends_at_once() -> None:
+    def judged(told: Switch | None, configured: bool = True) -> Overwriting:
+        return overwriting(told, configured, age_ms)
+
+    assert judged(Switch(overwrite=True, at=ago(1))) == Overwriting(left_ms=23 * HOUR_MS)
+    assert judged(Switch(overwrite=True, at=Point(1, NOW_MS - WAIT_MS + 1, 0))) == Overwriting(left_ms=1)
+    assert judged(Switch(overwrite=True, at=ago(24))) == Overwriting(holds=True)
+    assert judged(Switch(overwrite=True, at=ago(90)), configured=False) == Overwriting()
+
+
+def test_overwriting_that_is_not_written_down_was_turned_on_just_now() -> None:
+    for told in (None, Switch(overwrite=False, at=ago(90)), Switch(overwrite=False, at=None)):
+        assert overwriting(told, True, age_ms) == Overwriting(left_ms=WAIT_MS)
+
+
+def test_overwriting_from_before_anything_was_recorded_has_no_floor_to_shorten() -> None:
+    assert overwriting(Switch(overwrite=True, at=None), True, age_ms) == Overwriting(holds=True)
+
+
+def test_whether_it_will_hold_by_then() -> None:
+    assert Overwriting(holds=True).holds_in(0)
+    assert [Overwriting(left_ms=5).holds_in(ms) for ms in (4, 5)] == [False, True]
+    assert not Overwriting().holds_in(10**12)
+
+
 def test_what_is_written_down() -> None:
     histories = {"same": [old(LONG)], "other": [old(LONG)], "gone": [old(LONG)], "long gone": [old(LONG), old(None)]}
     configured = {"same": LONG, "other": SHORT, "new": SHORT}
     assert changes(histories, configured) == {"gone": None, "other": SHORT, "new": SHORT}
+
+
+def test_what_is_configured_no_longer_is_not_remembered() -> None:
+    histories = {"gone": [old(LONG)], "long gone": [old(LONG), old(None)], "same": [old(SHORT)], "lapsed": [old(LONG)]}
+    histories["lapsed"].append(Term(SHORT, ago(24)))
+    now = ago(0)
+    assert revised(histories, {"same": SHORT, "lapsed": SHORT, "new": LONG}, now, age_ms) == {
+        "gone": [],
+        "long gone": [],
+        "lapsed": [Term(SHORT, ago(24))],
+        "new": [Term(LONG, now)],
+    }
 
 
 # --- against a model ---------------------------------------------------------------------------------------------
@@ -105,10 +158,20 @@ def naive(by_hour: list[Bounds | None], now: int) -> int | None:
 def compare(module: ModuleType, by_hour: list[Bounds | None]) -> None:
     """Hour by hour; what was foretold an hour ago must come true if nothing changes."""
     history: list[Term] = []
+    short: list[Term] = []
     for now, configured in enumerate(by_hour):
+
+        def age(point: Point, now: int = now) -> int:
+            return now * HOUR_MS - point.boottime_ms
+
         if (history[-1].bounds if history else None) != configured:
-            history.append(module.Term(configured, Point(1, now * HOUR_MS, 0)))
-        found = module.standing(history, configured, lambda p, now=now: now * HOUR_MS - p.boottime_ms)
+            new = module.Term(configured, Point(1, now * HOUR_MS, 0))
+            history.append(new)
+            short.append(new)
+        short = module.lasting(short, age)
+        found = module.standing(history, configured, age)
+        assert module.standing(short, configured, age) == found
+        assert (short[-1].bounds if short else None) == configured
         expected = naive(by_hour, now)
         assert (found.bounds.ceiling_s if found.bounds else None) == expected
         if configured is None or found.bounds is None:
@@ -150,6 +213,12 @@ def plant(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
         ("return UNBOUNDED_S if bounds is None", "return 0 if bounds is None"),
         ("Bounds(configured.floor_s, longest_s), tuple", "Bounds(configured.floor_s, configured.ceiling_s), tuple"),
         ("if left > left_ms", "if left >= left_ms"),
+        ("_ceiling(kept[-1].bounds) <=", "_ceiling(kept[-1].bounds) >="),
+        ("at = kept.pop().at", "kept.pop()"),
+        (
+            "while len(kept) > 1 and age_ms(kept[1].at) >= WAIT_MS",
+            "while len(kept) > 1 and age_ms(kept[0].at) >= WAIT_MS",
+        ),
     ],
     indirect=True,
     ids=lambda pair: pair[1],
@@ -157,3 +226,38 @@ def plant(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
 def test_a_planted_bug_is_caught(planted: ModuleType) -> None:
     with pytest.raises(AssertionError):
         run(planted, 500)
+
+
+# --- bounded -----------------------------------------------------------------------------------------------------
+
+
+def test_only_what_still_waits_is_remembered() -> None:
+    assert lasting([old(LONG), Term(SHORT, ago(30))], age_ms) == [Term(SHORT, ago(30))]
+    back = [old(LONG), Term(SHORT, ago(20)), Term(LONG, ago(10))]
+    assert lasting(back, age_ms) == [old(LONG)], "changed back: nothing waits"
+    up_and_down = [old(SHORTER), Term(LONG, ago(9)), Term(SHORT, ago(8)), Term(SHORTER, ago(7))]
+    assert lasting(up_and_down, age_ms) == [Term(LONG, ago(90)), Term(SHORT, ago(8)), Term(SHORTER, ago(7))]
+    assert lasting([old(LONG), Term(None, ago(3))], age_ms) == []
+
+
+def test_a_ceiling_shortened_again_and_again_waits_longer_than_it_must_and_never_shorter() -> None:
+    whole, short = [old(LONG)], [old(LONG)]
+    for step in range(100):
+        term = Term(Bounds(31, 364 - step), Point(1, NOW_MS + step * 60_000, 0))
+        whole.append(term)
+
+        def age(point: Point, now_ms: int = term.at.boottime_ms) -> int:
+            return now_ms - point.boottime_ms
+
+        short = lasting([*short, term], age)
+        assert len(short) <= TERMS_EACH
+    for minutes in range(100, 28 * 60, 7):
+
+        def later(point: Point, now_ms: int = NOW_MS + minutes * 60_000) -> int:
+            return now_ms - point.boottime_ms
+
+        found, full = standing(short, term.bounds, later), standing(whole, term.bounds, later)
+        assert found.bounds is not None
+        assert full.bounds is not None
+        assert found.bounds.ceiling_s >= full.bounds.ceiling_s
+    assert found == full == Standing(term.bounds), "in the end it holds"

@@ -15,9 +15,10 @@ from storage.ages import Age
 from storage.catalog.destroying import Breach, Tombstone
 from storage.catalog.runs import Point
 from storage.model import Bounds
+from storage.pins.words import Ground
 from storage.retention import Candidate, judge
-from storage.ring.bounds import Later, Waiting
-from storage.ring.explain import Explained, Fate, Span, shortened, span
+from storage.ring.bounds import Later, Overwriting, Waiting
+from storage.ring.explain import Explained, Fate, Span, held_ms, shortened, span
 from storage.ring.ring import RingView
 from tests.unit.test_views import NOW, overview
 
@@ -90,7 +91,15 @@ def test_what_stays_says_when_it_may_go_and_when_it_must() -> None:
         "segment 812 of lobby stays: it ended 40 d ago, past its floor of 31 d, but its space is not needed. "
         "It goes as soon as its space is needed, and in 325 d (2027-01-16 14:13 if the box runs on) at the latest."
     )
-    assert "or before where nothing else may go" in told(aged(DAY_MS, DAY_MS), overwrite=True)
+    young = aged(DAY_MS, DAY_MS)
+    assert 'or before where nothing else may go (on_full is "overwrite")' in told(
+        young, overwriting=Overwriting(holds=True)
+    )
+    assert (
+        "30 d (2026-03-27 14:13), or before where nothing else may go, from 2026-02-26 14:13 on (on_full was changed "
+        'to "overwrite"), and goes'
+    ) in told(young, overwriting=Overwriting(left_ms=DAY_MS))
+    assert "nothing else" not in told(aged(30 * DAY_MS, 30 * DAY_MS), overwriting=Overwriting(left_ms=DAY_MS + 1))
 
 
 def test_a_ceiling_that_waits_is_told() -> None:
@@ -103,13 +112,43 @@ def test_a_ceiling_that_waits_is_told() -> None:
 
 def test_pins_are_named_and_a_volume_that_is_away_holds_all() -> None:
     held = aged(400 * DAY_MS, 400 * DAY_MS, pinned=True)
-    assert told(held, pins=("P-7", "P-9")) == (
-        "segment 812 of lobby stays: it is pinned as evidence. It is held by P-7, P-9."
+    assert told(held, pins=("P-7", "P-9"), held_ms=DAY_MS) == (
+        "segment 812 of lobby stays: it is pinned as evidence. It is held by P-7, P-9, the last of them until "
+        "2026-02-26 14:13, if the box runs on and no pin is changed, and goes then: its ceiling of 365 d is over by "
+        "then."
     )
     assert told(aged(400 * DAY_MS, 400 * DAY_MS), away=True) == (
         "segment 812 of lobby goes: it began 400 d ago and may be kept for no more than 365 d. "
         "Its volume is away: nothing on it is destroyed until it is back."
     )
+
+
+def test_pinned_footage_says_which_bound_decides_after_its_pin() -> None:
+    def after(old_ms: int, **more: object) -> str:
+        sentence = told(aged(old_ms, old_ms, pinned=True), pins=("P-7",), held_ms=2 * DAY_MS, **more)  # type: ignore[arg-type]
+        return sentence.partition("no pin is changed")[2]
+
+    assert after(DAY_MS) == (
+        "; then it stays until 2026-03-27 14:13, its floor of 31 d, and goes at 2027-02-24 14:13, its ceiling of 365 "
+        "d, at the latest."
+    )
+    assert after(40 * DAY_MS) == (
+        "; then it goes as soon as its space is needed, and at 2027-01-16 14:13, its ceiling of 365 d, at the latest."
+    )
+    assert after(40 * DAY_MS, retired=True) == (
+        ", and goes at 2027-01-16 14:13, its ceiling of 365 d: its volume is retired, so no space is needed there."
+    )
+    assert after(363 * DAY_MS) == ", and goes then: its ceiling of 365 d is over by then."
+    shorter = after(40 * DAY_MS, later=(Later(DAY_MS, 32 * 86_400),))
+    assert shorter.startswith(", and goes then: its ceiling of 32 d is over by then.")
+
+
+def test_what_only_internal_pins_hold_goes_at_its_ceiling() -> None:
+    until = Span(5, 10)
+    assert held_ms([(Ground.INTERNAL, 20)], until) == 10
+    assert held_ms([(Ground.INTERNAL, 20), (Ground.LAW, 15)], until) == 15
+    assert held_ms([(Ground.INTERNAL, 4)], until) == 4
+    assert held_ms([], until) == 0
 
 
 def test_what_is_open_going_or_gone() -> None:
@@ -168,3 +207,16 @@ def test_a_ceiling_that_waits_and_a_broken_floor_are_alarms() -> None:
         'because the volumes are full and on_full is "overwrite": spare'
     )
     assert not dict(conditions.troubles(overview(Measurements(NOW))))
+
+
+def test_overwriting_that_waits_is_an_alarm_until_it_holds() -> None:
+    ring = RingView(overwriting=Overwriting(left_ms=12 * 3_600_000))
+    ((key, waits),) = conditions.troubles(overview(Measurements(NOW, ring=ring)))
+    assert key == "retention.overwriting"
+    assert waits.text == (
+        'on_full was changed to "overwrite": where nothing else makes room, footage younger than its floor is '
+        "destroyed from 2026-02-26 02:15 on, and nothing brings it back"
+    )
+    assert 'write on_full = "stop" again and run `edgectl reload` before then' in waits.action
+    holding = RingView(overwriting=Overwriting(holds=True))
+    assert not dict(conditions.troubles(overview(Measurements(NOW, ring=holding))))

@@ -16,7 +16,9 @@ from edged.health import CameraState, Condition
 from edged.measure import Measurements
 from storage.answers import CameraUsage, Severity, VolumeState, VolumeStatus
 from storage.model import Bounds, GapCause
+from storage.ring.bounds import Overwriting
 from storage.ring.pacer import Paces
+from storage.ring.ring import RingView
 from storage.volumes.pool import WHY_FULL
 from tests.unit.test_views import CONFIG, DAY_S, GB, NOW, VOLUME, frames, overview, segment, usage
 
@@ -197,7 +199,10 @@ def test_floors_that_are_not_met_any_more_are_not_foretold() -> None:
 
 
 def test_where_floors_give_way_nobody_is_told_that_recording_stops() -> None:
-    overwriting = CONFIG.model_copy(update={"retention": CONFIG.retention.model_copy(update={"on_full": "overwrite"})})
-    text = standing(measured(11 * GB), config=overwriting)["retention.floor-at-risk"].text
-    assert "recording stops" not in text
-    assert "destroyed before its time" in text
+    def told(overwriting: Overwriting) -> str:
+        return standing(measured(11 * GB, ring=RingView(overwriting=overwriting)))["retention.floor-at-risk"].text
+
+    for giving in (Overwriting(holds=True), Overwriting(left_ms=9 * 86_400_000)):
+        assert "recording stops" not in told(giving)
+        assert "destroyed before its time" in told(giving)
+    assert "recording stops" in told(Overwriting(left_ms=10 * 86_400_000)), "that is too late"

@@ -37,8 +37,8 @@ class Crash(BaseException):
 class Base(Ground):
     """See the module."""
 
-    @initialize(rtc=st.booleans(), synced=st.booleans())
-    def begin(self, rtc: bool, synced: bool) -> None:
+    @initialize(rtc=st.booleans(), synced=st.booleans(), overwrites=st.booleans())
+    def begin(self, rtc: bool, synced: bool, overwrites: bool) -> None:
         self.clock = TrueClock(rtc)
         if synced:
             self.clock.box.sync(0)
@@ -46,6 +46,7 @@ class Base(Ground):
         self.site = Site(Path(self.folder.name), self.clock)
         self.site.fills(self.patched)
         self.came_up()
+        self.model.overwrite = overwrites
         for camera in CAMERAS[:2]:
             self.model.configured[camera] = BOUNDS[0]
             self.enrol(camera)

@@ -85,7 +85,7 @@ def _too_early(known: Known, rule: str | None, model: Model, lives: Lives) -> It
         yield f"S4: {name} is gone, and no leaf says that it was destroyed"
     if holders := sorted(model.holders(known, lives)):
         yield f"S2: {name} is gone ({rule}), and pinned by {holders}"
-    if end_ms < bounds.floor_s * 1000 - ROUNDING_MS and not (rule == "overwrite" and model.overwrite):
+    if end_ms < bounds.floor_s * 1000 - ROUNDING_MS and not (rule == "overwrite" and model.giving.holds(lives)):
         yield f"S1: {name} went ({rule}) {end_ms} ms after its end, before its floor of {bounds.floor_s} s"
     if rule == "ceiling" and start_ms < bounds.ceiling_s * 1000 - ROUNDING_MS:
         yield f"S7: {name} went {start_ms} ms after its start for a ceiling of {bounds.ceiling_s} s"

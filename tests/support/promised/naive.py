@@ -139,6 +139,23 @@ class Terms:
 
 
 @dataclass
+class Giving:
+    """Whether floors may be overwritten, as the sweeps were told."""
+
+    told: list[tuple[At, bool]] = field(default_factory=list)
+
+    def hear(self, at: At, *, on: bool) -> None:
+        if not self.told or self.told[-1][1] != on:
+            self.told.append((at, on))
+
+    def holds(self, lives: Lives) -> bool:
+        """So since before the first sweep, or for a day by true time."""
+        if not self.told or not self.told[-1][1]:
+            return False
+        return len(self.told) == 1 or lives.true_since(self.told[-1][0]) >= WAIT_MS - ROUNDING_MS
+
+
+@dataclass
 class Model:
     """All of it."""
 
@@ -148,6 +165,7 @@ class Model:
     """Pins of which only a disk that is away tells: a database that was lost has them again when it is back."""
     configured: dict[str, Bounds] = field(default_factory=dict)
     overwrite: bool = False
+    giving: Giving = field(default_factory=Giving)
     lost: set[str] = field(default_factory=set)
     """Volumes that are gone for good."""
     went: Counter[str] = field(default_factory=Counter)
@@ -159,6 +177,7 @@ class Model:
 
     def hear(self, at: At) -> None:
         """A sweep begins."""
+        self.giving.hear(at, on=self.overwrite)
         for terms in (self.early, self.late):
             for camera in terms:
                 terms[camera].hear(at, self.configured.get(camera))

@@ -11,7 +11,7 @@ import pytest
 
 from storage.ages import Age, History
 from storage.answers import SweepReport
-from storage.catalog import facts, holds, terms
+from storage.catalog import facts, holds
 from storage.catalog import pins as catalog
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.catalog.runs import Point
@@ -19,6 +19,8 @@ from storage.clock import Clock
 from storage.model import Closing
 from storage.retention import Candidate, Policy
 from storage.ring import bounds, heads, sweep
+from storage.ring import present as ring_present
+from storage.ring.bounds import LowAge, Overwriting, Switch
 from storage.ring.present import Present, present
 from storage.ring.sweep import Configured
 from storage.store import Store
@@ -59,8 +61,16 @@ def pins_ignored(patched: pytest.MonkeyPatch) -> None:
 
 
 def ceiling_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
-    for module in (bounds, terms):
-        patched.setattr(module, "WAIT_MS", 0)
+    patched.setattr(bounds, "WAIT_MS", 0)
+
+
+def overwriting_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
+    """What the configuration says holds."""
+
+    def overwriting(told: Switch | None, configured: bool, age_ms: LowAge) -> Overwriting:
+        return Overwriting(holds=configured)
+
+    patched.setattr(ring_present, "overwriting", overwriting)
 
 
 def volume_that_is_away_pruned(patched: pytest.MonkeyPatch) -> None:
