@@ -38,8 +38,6 @@ class Measurements:
     """The oldest segment of each camera that has one: its stamped bounds still bind."""
     ring: RingView = field(default_factory=RingView)
     """Bounds as they hold now, ceilings that wait, floors that were broken."""
-    short: frozenset[str] = frozenset()
-    """Cameras of which something within their configured floor was recorded and is gone."""
     pins: tuple[Left, ...] = ()
     """Those that last."""
     pin_troubles: Mapping[str, str] = field(default_factory=dict)
@@ -92,11 +90,6 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         rebuild=store.books.recent_rebuild(DAY_MS),
         ballast_owed=store.ballast.owed > 0,
         ballast_gone=store.ballast.left == 0,
-        short=frozenset(
-            camera
-            for camera, bounds in configured.items()
-            if camera in usage and _is_short(store, usage[camera], bounds.floor_s * 1000, now)
-        ),
     )
 
 
@@ -110,17 +103,3 @@ def _oldest(store: Store, usage: CameraUsage) -> Segment | None:
     start_ms = usage.oldest.wall_ms
     touching = store.segments(usage.camera, start_ms, start_ms + 1)
     return next((segment for segment in touching if segment.true_start == usage.oldest), None)
-
-
-def _is_short(store: Store, usage: CameraUsage, floor_ms: int, now: Moment) -> bool:
-    """Whether what lies on disk reaches less far back than the floor although there was more.
-
-    Two witnesses: the age by running time, and what the catalog remembers of destroyed footage. A young camera, one
-    that was long unreachable, or a clock that was wrong is no shortage.
-    """
-    if usage.lost:
-        return True
-    if usage.oldest is None or usage.oldest_age_ms is None or usage.oldest_age_ms >= floor_ms:
-        return False
-    start_ms, end_ms = now.wall_ms - floor_ms, usage.oldest.wall_ms
-    return start_ms < end_ms and store.coverage(usage.camera, start_ms, end_ms).covered_ms > 0

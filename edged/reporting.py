@@ -29,7 +29,7 @@ HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
     "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
     "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
-    "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "full_in_s", "floor_at_risk_in_s",
+    "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "gone_s", "full_in_s", "floor_at_risk_in_s",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
 

@@ -312,6 +312,7 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
     binding = effective(oldest.bounds, in_force) if oldest else bounds
     overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
     at_risk = lasts_s is not None and lasts_s < bounds.floor_s
+    gone_s = usage.gone_ms / 1000 if usage else 0.0
     return documents.CameraRetention(
         camera=name,
         floor_s=bounds.floor_s,
@@ -321,7 +322,8 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
         forecast_s=lasts_s,
         full_in_s=seen.foresight.full_in_s if lasts_s is not None else None,
         floor_at_risk_in_s=seen.foresight.at_risk_in_s if lasts_s is not None and bounds.floor_s else None,
-        compliant=not (overdue or at_risk or name in seen.measured.short),
+        gone_s=gone_s,
+        compliant=not (overdue or at_risk or gone_s > 0 or (usage is not None and usage.lost)),
         segments=usage.segments if usage else 0,
         bytes=usage.bytes if usage else 0,
         oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),

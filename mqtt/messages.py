@@ -170,6 +170,7 @@ class CameraRetention(Payload):
     ceiling_s: int = Field(ge=0)
     retained_s: float = Field(ge=0, description="age of the oldest second that is still on disk")
     covered_s: float = Field(ge=0, description="seconds recorded and on disk within the floor's span, pins left out")
+    gone_s: float = Field(ge=0, description="seconds recorded within the floor's span and destroyed")
     forecast_s: float | None = Field(
         description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
     )

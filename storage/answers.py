@@ -106,6 +106,8 @@ class CameraUsage:
     """At the rate of its latest segments; None while nothing was recorded."""
     lost: bool = False
     """Something that must still be kept went with a volume that is gone for good."""
+    gone_ms: int = 0
+    """Recorded within its configured floor, and destroyed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,11 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
         words = f'on_full was changed to "overwrite"; that holds from {holds} on, if the box runs on'
         notes.append(text(words, "yellow"))
     notes += [
+        text(f"{line.camera}: {span(line.gone_s)} younger than the floor was recorded and is destroyed", "bold red")
+        for line in document.retention
+        if line.gone_s
+    ]
+    notes += [
         text(
             f"{line.camera}: {units.counted(line.segments, 'segment')} destroyed below the floor since "
             f"{local(line.since, zone)}",

@@ -191,6 +191,7 @@ class CameraRetention(Document):
     covered_s: float = Field(
         description="seconds recorded and on disk within the floor's span; what only a pin keeps is left out"
     )
+    gone_s: float = Field(description="seconds recorded within the floor's span and destroyed")
     forecast_s: float | None = Field(
         description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
     )

@@ -30,6 +30,8 @@ _GAPS_SQL: Final = (
     " WHERE camera = one.number AND end_wall_ms > ?2 AND +start_wall_ms < ?3"
     " UNION ALL SELECT start_wall_ms, ?3, NULL FROM gaps, one"
     " WHERE camera = one.number AND end_boot IS NULL AND +start_wall_ms < ?3"
+    " UNION ALL SELECT start_wall_ms, end_wall_ms, NULL FROM destroyed, one"
+    " WHERE camera = one.number AND end_wall_ms > ?2 AND start_wall_ms < ?3"
 )
 """From the interval on, as in `storage.catalog.coverage`: years of gaps before it are not looked at."""
 
@@ -110,7 +112,8 @@ def pinned_bytes(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def gaps_ms(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int) -> int:
-    """How much of an interval of wall time no segment covers: the account is complete, so this is told by the gaps.
+    """How much of an interval of wall time no segment covers: the account is complete, so this is told by the gaps, and
+    by what is destroyed.
 
     Gaps may lie inside each other (a pause within what is recorded), so overlaps count once.
     """

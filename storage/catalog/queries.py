@@ -49,7 +49,8 @@ def usage(
         " FROM cameras c LEFT JOIN holdings h ON h.camera = c.number"
         f" AND h.{_THERE} GROUP BY c.number ORDER BY c.id"
     ).fetchall():
-        oldest = _oldest_of(connection, number, (floors_s or {}).get(name, 0), since)
+        floor_s = (floors_s or {}).get(name, 0)
+        oldest = _oldest_of(connection, number, floor_s, since)
         old = None if oldest is None else history.age(oldest.start.boot, oldest.start.boottime_ms)
         answers.append(
             CameraUsage(
@@ -60,7 +61,8 @@ def usage(
                 oldest_age_ms=old.low_ms if old else None,
                 newest=_newest_end(connection, number),
                 bytes_per_day=_bytes_per_day(connection, number),
-                lost=_is_lost(connection, number, (floors_s or {}).get(name, 0), since),
+                lost=_is_lost(connection, number, floor_s, since),
+                gone_ms=_gone_ms(connection, number, since(floor_s * 1000), now.wall_ms - floor_s * 1000),
             )
         )
     return answers
@@ -101,6 +103,23 @@ def _is_lost(
         ).fetchone()
         for group in groups
         for held in (_HELD, "s.pins > 0")
+    )
+
+
+def _gone_ms(connection: sqlite3.Connection, camera: int, since: tuple[int, int], since_wall_ms: int) -> int:
+    """How much was recorded since then, and is destroyed: by running time and by the wall clock, whichever says less.
+
+    Two witnesses: a clock that was wrong is no shortage, nor is footage that is taken for young because a database with
+    the ages was lost.
+    """
+    spans = connection.execute(
+        "SELECT iif(boot = ?2, max(start_boottime_ms, ?3), start_boottime_ms), end_boottime_ms, start_wall_ms,"
+        " end_wall_ms FROM destroyed WHERE camera = ?1 AND (boot, end_boottime_ms) > (?2, ?3)",
+        (camera, *since),
+    )
+    return sum(
+        max(0, min(end_ms - start_ms, end_wall_ms - max(start_wall_ms, since_wall_ms)))
+        for start_ms, end_ms, start_wall_ms, end_wall_ms in spans
     )
 
 

@@ -128,6 +128,7 @@ CAMERA_RETENTION: Final[dict[str, Any]] = {
     "ceiling_s": 31_536_000,
     "retained_s": 1_051_200.0,
     "covered_s": 1_051_080.0,
+    "gone_s": 0.0,
     "forecast_s": 5_184_000.0,
     "full_in_s": 1_555_200.0,
     "floor_at_risk_in_s": None,
@@ -378,7 +379,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "schema": "edged.retention/1",
         "retention": [
             CAMERA_RETENTION,
-            CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "forecast_s": None},
+            CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "gone_s": 7200.0, "forecast_s": None},
         ],
         "volumes": [VOLUME],
         "destroyed": 288,

@@ -78,6 +78,7 @@ def payloads() -> dict[str, Payload]:
             ceiling_s=300,
             retained_s=59.5,
             covered_s=58.0,
+            gone_s=0.0,
             forecast_s=None,
             full_in_s=86_400.0,
             floor_at_risk_in_s=None,

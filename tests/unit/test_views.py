@@ -105,11 +105,11 @@ def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool
     assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"
 
 
-def held(camera: str, age_s: float, bounds: Bounds | None = None, **changes: Any) -> views.Overview:
+def held(camera: str, age_s: float, bounds: Bounds | None = None, *, gone_ms: int = 0) -> views.Overview:
     """One camera with footage of this age under these stamped bounds."""
     oldest = {camera: segment(camera, bounds or CONFIG.bounds(camera))}
-    measured = Measurements(NOW, (VOLUME,), {camera: usage(camera, age_s)}, {}, oldest)
-    return overview(replace(measured, **changes))
+    found = replace(usage(camera, age_s), gone_ms=gone_ms)
+    return overview(Measurements(NOW, (VOLUME,), {camera: found}, {}, oldest))
 
 
 @pytest.mark.parametrize("cause", [cause for cause in GapCause if cause is not GapCause.STARTING])
@@ -200,8 +200,9 @@ def test_what_the_box_does_to_a_camera_says_what_to_do(cause: GapCause) -> None:
 def test_compliant_looks_at_floor_and_ceiling(
     age_d: float, stamped: Bounds | None, short: bool, compliant: bool
 ) -> None:
-    seen = held("lobby", age_d * DAY_S, stamped, short=frozenset({"lobby"} if short else ()))
-    assert views.retention(seen).retention[0].compliant is compliant
+    seen = held("lobby", age_d * DAY_S, stamped, gone_ms=1500 if short else 0)
+    shown = views.retention(seen).retention[0]
+    assert (shown.compliant, shown.gone_s) == (compliant, 1.5 if short else 0)
 
 
 def test_a_camera_that_is_gone_is_shown_under_its_stamped_bounds_while_it_has_footage() -> None:
