@@ -336,7 +336,7 @@ class Store:
 
     def coverage(self, camera: str, start_ms: int, end_ms: int) -> Coverage:
         """What of the interval of wall time is recorded, explained, unexplained; from the catalog alone."""
-        return coverage.of(self._database.read, camera, start_ms, end_ms, self._clock.now().wall_ms)
+        return coverage.of(self._database.read, camera, start_ms, end_ms, self._point(self._clock.now()))
 
     def usage(self, floors_s: Mapping[str, int] | None = None) -> list[CameraUsage]:
         """Each camera that was ever enrolled, configured or not, with footage or without. From counters, cheap."""

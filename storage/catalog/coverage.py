@@ -14,9 +14,10 @@ from typing import Final, Protocol, TypeVar
 
 from storage.answers import Coverage
 from storage.catalog import corrections
-from storage.catalog.gaps import JOIN_MS
+from storage.catalog.gaps import JOIN_MS, next_gap, next_start
 from storage.catalog.queries import PAGE_MAX
 from storage.catalog.rows import pauses_of
+from storage.catalog.runs import Point
 from storage.clock import STEP_MS
 from storage.model import GapCause, missing
 
@@ -41,15 +42,19 @@ _GAPS_SQL: Final = (
     " WHERE camera = ?1 AND end_boot IS NULL AND +start_wall_ms < ?2"
 )
 """What touches an interval, from its end on: years of gaps before it are not looked at, nor is the + to be left out."""
-_OPEN_SQL: Final = """
-    SELECT s.start_wall_ms, s.start_boottime_ms, s.run = (SELECT max(number) FROM runs),
-        (SELECT g.start_boottime_ms FROM gaps g WHERE g.camera = s.camera AND g.boot = s.boot
-            AND g.start_boottime_ms >= s.start_boottime_ms AND g.inside = 0 ORDER BY g.start_boottime_ms LIMIT 1),
-        (SELECT iif(f.boot = s.boot, f.start_boottime_ms, NULL) FROM segments f WHERE f.camera = s.camera
-            AND f.seq > s.seq AND f.name IS NULL AND f.unproven = 0 ORDER BY f.seq LIMIT 1)
-    FROM segments s WHERE s.camera = ? AND s.state = 'open'
-"""
-"""Open segments: where they start, whether this run opened them, the next gap and the next segment of their boot."""
+_OPEN_SQL: Final = (
+    "SELECT seq, boot, start_boottime_ms, start_wall_ms, run = (SELECT max(number) FROM runs) FROM segments"
+    " WHERE camera = ? AND state = 'open'"
+)
+_GONE_SQL: Final = (
+    "SELECT start_wall_ms, end_wall_ms FROM destroyed"
+    " WHERE camera = (SELECT number FROM cameras WHERE id = ?1) AND start_wall_ms < ?3 AND end_wall_ms > ?2"
+    " UNION ALL"
+    " SELECT start_wall_ms, start_wall_ms + duration_ms FROM segments"
+    " WHERE state = 'garbage' AND name IS NULL AND +camera = (SELECT number FROM cameras WHERE id = ?1)"
+    " AND +start_wall_ms < ?3 AND start_wall_ms + duration_ms > ?2"
+)
+"""Of segments, those that are garbage are looked at, which are few; without the + it would be all of the camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,50 +121,62 @@ _CORRECTED_SQL: Final = (
 )
 
 
-def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now_ms: int) -> Claims:
-    """Gaps, segments in progress and what was destroyed; the committed segments come by `claimed_page`."""
+def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Claims:
+    """Gaps and segments in progress. Those that are complete come by `claimed_page`, those that went by `gone`.
+
+    `now` is for what lasts; None where nothing is recorded.
+    """
     row = connection.execute("SELECT number, known_since_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
     if row is None:
         return Claims(None, [], [], [])
-    explained: list[tuple[int, int]] = []
+    segments, explained = _in_progress(connection, row[0], now)
     unexplained: list[tuple[int, int]] = []
     holes: list[tuple[int, int]] = []
     gaps = connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)).fetchall()
     for cause, begin, end, inside, pauses in gaps:
-        spans = missing(begin, now_ms if end is None else end, pauses_of(pauses))
+        spans = missing(begin, end_ms if end is None else end, pauses_of(pauses))
         (unexplained if cause == GapCause.UNKNOWN else explained).extend(spans)
         if inside:
             holes.extend(spans)
-    past = connection.execute(
-        "SELECT start_wall_ms, end_wall_ms FROM destroyed WHERE camera = ? AND start_wall_ms < ? AND end_wall_ms > ?",
-        (row[0], end_ms, start_ms),
-    ).fetchall()
-    segments = past + _in_progress(connection, row[0], now_ms)
     return Claims(row[1], segments, explained, unexplained, holes, len(gaps))
 
 
-def _in_progress(connection: sqlite3.Connection, camera: int, now_ms: int) -> list[tuple[int, int]]:
+def _in_progress(
+    connection: sqlite3.Connection, camera: int, now: Point | None
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Open segments, each as far as something says that it was recorded: up to the next gap or segment after it.
 
     Until now only where none follows and this run opened it. A row may stay open for long, because its volume is away
-    or its file cannot be read: the time after it must not count as recorded on its word.
+    or its file cannot be read: the time after it must not count as recorded on its word. A wall clock that was set
+    forward meanwhile leaves a span that is not recorded but explained, and becomes a gap once the segment has its end.
     """
-    spans = []
-    for wall_ms, boottime_ms, in_this_run, *following_ms in connection.execute(_OPEN_SQL, (camera,)):
-        known_ms = [ms for ms in following_ms if ms is not None]
-        if known_ms:
-            spans.append((wall_ms, wall_ms + max(0, min(known_ms) - boottime_ms)))
-        elif in_this_run:
-            spans.append((wall_ms, now_ms))
-    return spans
+    recorded: list[tuple[int, int]] = []
+    stepped: list[tuple[int, int]] = []
+    for seq, boot, boottime_ms, wall_ms, in_this_run in connection.execute(_OPEN_SQL, (camera,)).fetchall():
+        start = Point(boot, boottime_ms, wall_ms)
+        following = [next_gap(connection, camera, start), next_start(connection, camera, seq)]
+        known = [point for point in [*following, now if in_this_run else None] if point and point.boot == boot]
+        if not known:
+            continue
+        until = min(known)
+        end_ms = wall_ms + max(0, until.boottime_ms - boottime_ms)
+        recorded.append((wall_ms, end_ms))
+        if until.wall_ms > end_ms:
+            (stepped if until.wall_ms - end_ms > STEP_MS else recorded).append((end_ms, until.wall_ms))
+    return recorded, stepped
 
 
-def measure(claim: Claims, committed: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:
+def gone(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+    """What was destroyed, or is being destroyed."""
+    return connection.execute(_GONE_SQL, (camera, start_ms, end_ms)).fetchall()
+
+
+def measure(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:
     """Pure: each instant counts once, as a pause before recorded before explained before unexplained."""
     if claim.known_since_ms is None:
         return Coverage(0, 0, 0, None, 0)
     left, right = max(start_ms, claim.known_since_ms), end_ms
-    recorded = list(_merged(sorted([*committed, *claim.segments]), SEAM_MS))
+    recorded = list(_merged(sorted([*complete, *claim.segments]), SEAM_MS))
     paused = list(_merged(sorted(claim.holes), 0))
     with_pauses = _length(_merged(sorted([*recorded, *paused]), 0), left, right)
     covered_ms = with_pauses - _length(paused, left, right)
@@ -191,17 +208,21 @@ def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
     return sum(max(0, min(end, right) - max(begin, left)) for begin, end in spans)
 
 
-def of(read: Reader, camera: str, start_ms: int, end_ms: int, now_ms: int) -> Coverage:
-    """The coverage of an interval, read page by page; what has not happened yet is left out."""
-    end_ms = min(end_ms, now_ms)
-    claim = read(partial(claims, camera=camera, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms))
-    committed: list[tuple[int, int]] = []
+def of(read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Coverage:
+    """The coverage of an interval, read page by page; what has not happened yet is left out.
+
+    In the order in which a segment lives: whatever becomes of it meanwhile, it is met.
+    """
+    end_ms = end_ms if now is None else min(end_ms, now.wall_ms)
+    claim = read(partial(claims, camera=camera, start_ms=start_ms, end_ms=end_ms, now=now))
+    recorded: list[tuple[int, int]] = []
     page_start: int | None = start_ms
     while page_start is not None:
         page, page_start = read(partial(claimed_page, camera=camera, start_ms=page_start, end_ms=end_ms))
-        committed += page
+        recorded += page
     after: tuple[int, int] | None = (0, 0)
     while after is not None:
         page, after = read(partial(corrected_page, camera=camera, start_ms=start_ms, end_ms=end_ms, after=after))
-        committed += page
-    return measure(claim, committed, start_ms, end_ms)
+        recorded += page
+    recorded += read(partial(gone, camera=camera, start_ms=start_ms, end_ms=end_ms))
+    return measure(claim, recorded, start_ms, end_ms)

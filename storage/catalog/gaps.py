@@ -223,6 +223,12 @@ def next_start(connection: sqlite3.Connection, camera: int, seq: int) -> Point |
     return Point(*row) if row else None
 
 
+def next_gap(connection: sqlite3.Connection, camera: int, start: Point) -> Point | None:
+    """Where the first gap from there on begins that took time; None if there is none."""
+    row = connection.execute(_AFTER_SQL + " LIMIT 1", (camera, start.boot, start.boottime_ms)).fetchone()
+    return gap_row(row).start if row else None
+
+
 def settle(
     connection: sqlite3.Connection, camera: int, seq: int, span: tuple[Point, Point], cause: GapCause, detail: str
 ) -> None:

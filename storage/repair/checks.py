@@ -219,7 +219,6 @@ class Checks:
             site = Site(
                 self._database.read,
                 self._present(),
-                self._clock.now().wall_ms,
                 lambda: self._database.read(as_is),
                 os.geteuid(),
                 live=True,

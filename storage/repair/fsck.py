@@ -209,7 +209,7 @@ class Fsck:
         for camera, since_ms, until_ms in self._site.read(audit.cameras):
             if self._scope.camera not in (None, camera):
                 continue
-            found = coverage.of(self._site.read, camera, since_ms, until_ms, self._site.now_ms)
+            found = coverage.of(self._site.read, camera, since_ms, until_ms, None)
             self._breathe()
             if found.unexplained_ms >= UNEXPLAINED_MS:
                 what = f"{found.unexplained_ms / 1000:.1f} s are neither recorded nor explained"

@@ -93,7 +93,7 @@ def opened(state: Path, clock: Clock, policy: Policy | None) -> Iterator[Site]:
         boot = known[-1].number + (known[-1].boot_id != clock.boot_id) if known else 1
         as_is = partial(present, boot=boot, clock=clock, policy=read(_written_down) if policy is None else policy)
         more = (copies.sidecars, copies.mirrors)
-        yield Site(read, disks, clock.now().wall_ms, lambda: read(as_is), os.geteuid(), more=more)
+        yield Site(read, disks, lambda: read(as_is), os.geteuid(), more=more)
 
 
 def _written_down(connection: sqlite3.Connection) -> Policy:

@@ -207,7 +207,8 @@ def test_coverage_counts_what_was_truly_recorded(box: Box) -> None:
     box.record(10)
 
     def covered_ms() -> int:
-        return coverage.of(lambda query: query(box.db), "lobby", TRUE_MS, box.true_ms, box.true_ms).covered_ms
+        now = Point.of(box.life.boot, box.now)
+        return coverage.of(lambda query: query(box.db), "lobby", TRUE_MS, box.true_ms, now).covered_ms
 
     assert covered_ms() == 10 * MINUTE_MS
     box.beat()

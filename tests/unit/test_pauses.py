@@ -46,8 +46,7 @@ def gap_leaves(db: sqlite3.Connection) -> list[Line]:
 
 
 def covered(db: sqlite3.Connection, first_ms: int, last_ms: int) -> int:
-    now_ms = WALL + last_ms
-    return coverage.of(lambda query: query(db), "lobby", WALL + first_ms, now_ms, now_ms).covered_ms
+    return coverage.of(lambda query: query(db), "lobby", WALL + first_ms, WALL + last_ms, None).covered_ms
 
 
 def recorded(pauses: Sequence[Told], segments: int) -> Book:
