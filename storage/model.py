@@ -138,6 +138,8 @@ class Segment:
     """The camera's own clock minus ours while it was recorded; None where it did not tell."""
     clock_correction_ms: int | None = None
     """To be added to its wall times for the true ones: our clock was not synchronised then, and was later."""
+    lost: bool = False
+    """Gone for good with its volume: only the catalog tells of it."""
 
     @property
     def true_start(self) -> Moment:

@@ -79,22 +79,32 @@ def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = N
     """By directory, so that a path fits and can be copied; oldest first."""
     if not document.segments:
         return Text("No segments.")
-    placed = sorted(((PurePosixPath(s.path), s) for s in document.segments), key=lambda p: (p[0].parent, p[1].start))
+    placed = sorted(((_where(segment), segment) for segment in document.segments), key=lambda p: (p[0], p[1].start))
     parts: list[RenderableType] = []
-    for directory, group in groupby(placed, key=lambda p: p[0].parent):
+    for (directory, lost), group in groupby(placed, key=lambda p: p[0]):
         made = table("Start", "Length", "Size", "File", right=("Length", "Size"), folds=(3,))
-        for path, segment in group:
+        for _, segment in group:
             made.add_row(
                 _when(segment.start, segment.clock_correction_ms, zone),
                 span(between(segment.start, segment.end)),
                 units.format_size(segment.bytes),
-                text(path.name),
+                text(PurePosixPath(segment.path).name),
             )
-        parts += [Text(clean(str(directory)), style="bold", overflow="fold"), made, ""]
+        heading = Text(clean(str(directory)), style="bold", overflow="fold")
+        if lost:
+            heading.append(f"\nrecorded, and lost with volume {clean(lost)}", style="bold red")
+        parts += [heading, made, ""]
     total = sum(segment.bytes for segment in document.segments)
     summary = Text(f"{len(document.segments)} segments, {units.format_size(total)}")
+    if lost_ones := [segment for segment in document.segments if segment.state == "lost"]:
+        summary.append(f"; {len(lost_ones)} of them lost", style="bold red")
     marked = any(segment.clock_correction_ms for segment in document.segments)
     return Group(*parts, summary, *_legend(marked=marked), *_more(len(document.segments), limit))
+
+
+def _where(segment: documents.Segment) -> tuple[PurePosixPath, str]:
+    """Its directory, and the volume that it is lost with, if it is: another one may be at that path by now."""
+    return PurePosixPath(segment.path).parent, segment.volume if segment.state == "lost" else ""
 
 
 def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
@@ -160,15 +170,6 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
             "yellow",
         )
         for line in document.waiting
-    ]
-    if document.overwriting is not None:
-        holds = local(document.overwriting.holds, zone)
-        words = f'on_full was changed to "overwrite"; that holds from {holds} on, if the box runs on'
-        notes.append(text(words, "yellow"))
-    notes += [
-        text(f"{line.camera}: {span(line.gone_s)} younger than the floor was recorded and is destroyed", "bold red")
-        for line in document.retention
-        if line.gone_s
     ]
     notes += [
         text(

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from edged.documents.base import Document
-from edged.documents.ring import BrokenFloor, ShortenedCeiling, WaitingOverwrite
+from edged.documents.ring import BrokenFloor, ShortenedCeiling
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
@@ -80,10 +80,11 @@ class Segment(Document):
     seq: int
     start: str
     end: str
-    path: str
+    volume: str = Field(description="the id of the volume that it was recorded on")
+    path: str = Field(description="where its file is, or was if it is lost")
     bytes: int
     sha256: str
-    state: Literal["committed"]
+    state: Literal["committed", "lost"] = Field(description="lost: it was recorded, and its volume is gone for good")
     pins: list[str]
     clock_epoch: int
     camera_offset_ms: int | None = Field(
@@ -191,7 +192,6 @@ class CameraRetention(Document):
     covered_s: float = Field(
         description="seconds recorded and on disk within the floor's span; what only a pin keeps is left out"
     )
-    gone_s: float = Field(description="seconds recorded within the floor's span and destroyed")
     forecast_s: float | None = Field(
         description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
     )
@@ -215,9 +215,6 @@ class Retention(Document):
     destroyed: int = Field(description="segments destroyed since the daemon started")
     last_sweep: str | None
     waiting: list[ShortenedCeiling] = Field(description="ceilings that were shortened and do not hold yet")
-    overwriting: WaitingOverwrite | None = Field(
-        description='on_full was changed to "overwrite", and that does not hold yet'
-    )
     broken: list[BrokenFloor] = Field(description='floors that on_full = "overwrite" broke, until a day without')
 
 

@@ -31,7 +31,7 @@ GAP_END_OFFSET: Final = _TRUE_OFFSET_AT.format(boot="g.end_boot", at="g.end_boot
 SEGMENT_SQL: Final = (
     "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"  # noqa: S608
     " s.duration_ms, s.bytes, s.sha256, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
-    f" s.camera_offset_ms, s.camera, s.volume, s.pins, {TRUE_OFFSET}"
+    f" s.camera_offset_ms, s.camera, s.volume, s.pins, {TRUE_OFFSET}, v.lost IS NOT NULL"
     " FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 )
 GAP_SQL: Final = (
@@ -69,6 +69,8 @@ class SegmentRow:
     """How many hold it (S2)."""
     correction_ms: int | None
     """To be added to its wall times for the true ones (`storage.catalog.corrections`)."""
+    lost: bool
+    """Its volume is gone for good."""
 
     @property
     def quarantined(self) -> bool:
@@ -116,6 +118,7 @@ class SegmentRow:
             unproven=self.unproven,
             camera_offset_ms=self.camera_offset_ms,
             clock_correction_ms=self.correction_ms,
+            lost=self.lost,
         )
 
 
@@ -145,6 +148,7 @@ def segment_row(row: tuple[Any, ...]) -> SegmentRow:
         volume_number=volume_number,
         pins=pins,
         correction_ms=_correction_ms(row[23], boottime_ms, wall_ms),
+        lost=bool(row[24]),
     )
 
 

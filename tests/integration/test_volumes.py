@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from edged import views
 from edged.measure import measure
 from storage.answers import VolumeState, VolumeStatus
 from storage.catalog.ledger import Leaf, leaves
@@ -388,14 +389,17 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     (usage,) = box.store.usage()
     assert (usage.segments, usage.oldest, usage.lost) == (0, None, True), "what is lost is not kept"
     assert box.store.ring.explain("lobby", past.seq, Policy()).fate is Fate.LOST
-    assert measure(box.store, Policy({"lobby": Bounds(250, 300)}), box.clock.now()).usage["lobby"].lost
+    assert measure(box.store, Policy({"lobby": Bounds(250, 300)}), box.clock.now()).short == {"lobby"}
     statuses = box.store.volumes()
     assert [status.state for status in statuses] == [IN_SERVICE, IN_SERVICE, LOST]
     assert statuses[-1].reason == "it is gone for good with 4 segments; 3 of them had to be kept"
     assert statuses[-1].cause is GapCause.IO_ERROR
     assert where(box.segment("lobby")) == "disk"
     box.sweep(Bounds(250, 300))
-    assert len(box.store.segments("lobby", None, None)) == 5, "rows stay"
+    listed = box.store.segments("lobby", None, None)
+    assert [segment.lost for segment in listed] == [True] * 4 + [False], "rows stay, and say so"
+    shown = [(one.state, one.volume) for one in map(views.segment, listed)]
+    assert shown == [("lost", old)] * 4 + [("committed", done.by)]
     assert past.seq == 1
     box.clock.tick(301_000)
     for _ in range(2):

@@ -77,6 +77,7 @@ SEGMENT: Final[dict[str, Any]] = {
     "seq": 1_041,
     "start": "2026-03-01T00:05:00.120Z",
     "end": "2026-03-01T00:10:00.160Z",
+    "volume": "3f2a9c51-0b7e-4d5c-9a67-1f0e8d2b4c63",
     "path": "/srv/edged/lobby/2026-03-01/20260301T000500.120Z-1041.mp4",
     "bytes": 154_501_233,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -128,7 +129,6 @@ CAMERA_RETENTION: Final[dict[str, Any]] = {
     "ceiling_s": 31_536_000,
     "retained_s": 1_051_200.0,
     "covered_s": 1_051_080.0,
-    "gone_s": 0.0,
     "forecast_s": 5_184_000.0,
     "full_in_s": 1_555_200.0,
     "floor_at_risk_in_s": None,
@@ -343,6 +343,15 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "end": "2026-03-01T00:15:00.080Z",
                 "path": "/srv/edged/lobby/2026-03-01/20260301T001000.160Z-1042.mp4",
             },
+            SEGMENT
+            | {
+                "seq": 1_040,
+                "start": "2026-03-01T00:00:00.080Z",
+                "end": "2026-03-01T00:05:00.120Z",
+                "volume": "b7d1e6f0-5c3a-4e2b-8f94-6a0d9c7e1b25",
+                "path": "/srv/edged/lobby/2026-03-01/20260301T000000.080Z-1040.mp4",
+                "state": "lost",
+            },
         ],
     },
     documents.Gaps: {
@@ -379,7 +388,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "schema": "edged.retention/1",
         "retention": [
             CAMERA_RETENTION,
-            CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "gone_s": 7200.0, "forecast_s": None},
+            CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "forecast_s": None},
         ],
         "volumes": [VOLUME],
         "destroyed": 288,
@@ -393,7 +402,6 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "holds": "2026-03-01T21:00:00.000Z",
             },
         ],
-        "overwriting": {"left_s": 72_000.0, "holds": "2026-03-01T21:00:00.000Z"},
         "broken": [
             {
                 "camera": "lobby",
@@ -412,8 +420,6 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "sentence": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d. It may go in "
         "30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the box runs on) at the latest.",
         "pins": [],
-        "held_s": None,
-        "held": None,
         "earliest_s": 2_675_400.0,
         "earliest": "2026-04-01T00:10:00.160Z",
         "latest_s": 31_532_700.0,

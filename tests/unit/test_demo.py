@@ -26,6 +26,7 @@ def file(name: str, content: str = "x" * 100) -> File:
 def segment(camera: str, name: str, end: str = "2026-05-04T11:59:50Z") -> Segment:
     made = file(name)
     return Segment(
+        volume="v",
         camera=camera, seq=1, start="2026-05-04T11:59:40Z", end=end, path=str(made.path), bytes=made.bytes,
         sha256=made.sha256, state="committed", pins=[], clock_epoch=1, camera_offset_ms=None,
     )  # fmt: skip
