@@ -275,6 +275,7 @@ def retention(seen: Overview) -> documents.Retention:
         destroyed=seen.destroyed,
         last_sweep=optional_timestamp(seen.last_sweep_ms),
         waiting=[_waiting(camera, one, seen) for camera, one in seen.measured.ring.waiting.items()],
+        overwriting=_overwriting(seen),
         broken=[_broken(one) for one in seen.measured.ring.breaches],
     )
 
@@ -287,6 +288,13 @@ def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.Shorte
         left_s=one.left_ms / 1000,
         holds=timestamp(seen.measured.at.wall_ms + one.left_ms),
     )
+
+
+def _overwriting(seen: Overview) -> ring_documents.WaitingOverwrite | None:
+    left_ms = seen.measured.ring.overwriting.left_ms
+    if left_ms is None:
+        return None
+    return ring_documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
 
 
 def _broken(one: Breach) -> ring_documents.BrokenFloor:
@@ -305,6 +313,7 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
     binding = effective(oldest.bounds, in_force) if oldest else bounds
     overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
     at_risk = lasts_s is not None and lasts_s < bounds.floor_s
+    gone_s = usage.gone_ms / 1000 if usage else 0.0
     return documents.CameraRetention(
         camera=name,
         floor_s=bounds.floor_s,
@@ -314,7 +323,8 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
         forecast_s=lasts_s,
         full_in_s=seen.foresight.full_in_s if lasts_s is not None else None,
         floor_at_risk_in_s=seen.foresight.at_risk_in_s if lasts_s is not None and bounds.floor_s else None,
-        compliant=not (overdue or at_risk or name in seen.measured.short),
+        gone_s=gone_s,
+        compliant=not (overdue or at_risk or gone_s > 0 or (usage is not None and usage.lost)),
         segments=usage.segments if usage else 0,
         bytes=usage.bytes if usage else 0,
         oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),

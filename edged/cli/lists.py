@@ -171,6 +171,15 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
         )
         for line in document.waiting
     ]
+    if document.overwriting is not None:
+        holds = local(document.overwriting.holds, zone)
+        words = f'on_full was changed to "overwrite"; that holds from {holds} on, if the box runs on'
+        notes.append(text(words, "yellow"))
+    notes += [
+        text(f"{line.camera}: {span(line.gone_s)} younger than the floor was recorded and is destroyed", "bold red")
+        for line in document.retention
+        if line.gone_s
+    ]
     notes += [
         text(
             f"{line.camera}: {units.counted(line.segments, 'segment')} destroyed below the floor since "

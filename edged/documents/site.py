@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from edged.documents.base import Document
-from edged.documents.ring import BrokenFloor, ShortenedCeiling
+from edged.documents.ring import BrokenFloor, ShortenedCeiling, WaitingOverwrite
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
@@ -192,6 +192,7 @@ class CameraRetention(Document):
     covered_s: float = Field(
         description="seconds recorded and on disk within the floor's span; what only a pin keeps is left out"
     )
+    gone_s: float = Field(description="seconds recorded within the floor's span and destroyed")
     forecast_s: float | None = Field(
         description="how long footage will be kept at the measured rates, at most the ceiling; null while unknown"
     )
@@ -215,6 +216,9 @@ class Retention(Document):
     destroyed: int = Field(description="segments destroyed since the daemon started")
     last_sweep: str | None
     waiting: list[ShortenedCeiling] = Field(description="ceilings that were shortened and do not hold yet")
+    overwriting: WaitingOverwrite | None = Field(
+        description='on_full was changed to "overwrite", and that does not hold yet'
+    )
     broken: list[BrokenFloor] = Field(description='floors that on_full = "overwrite" broke, until a day without')
 
 

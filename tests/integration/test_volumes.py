@@ -389,7 +389,7 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     (usage,) = box.store.usage()
     assert (usage.segments, usage.oldest, usage.lost) == (0, None, True), "what is lost is not kept"
     assert box.store.ring.explain("lobby", past.seq, Policy()).fate is Fate.LOST
-    assert measure(box.store, Policy({"lobby": Bounds(250, 300)}), box.clock.now()).short == {"lobby"}
+    assert measure(box.store, Policy({"lobby": Bounds(250, 300)}), box.clock.now()).usage["lobby"].lost
     statuses = box.store.volumes()
     assert [status.state for status in statuses] == [IN_SERVICE, IN_SERVICE, LOST]
     assert statuses[-1].reason == "it is gone for good with 4 segments; 3 of them had to be kept"

@@ -129,6 +129,7 @@ CAMERA_RETENTION: Final[dict[str, Any]] = {
     "ceiling_s": 31_536_000,
     "retained_s": 1_051_200.0,
     "covered_s": 1_051_080.0,
+    "gone_s": 0.0,
     "forecast_s": 5_184_000.0,
     "full_in_s": 1_555_200.0,
     "floor_at_risk_in_s": None,
@@ -388,7 +389,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "schema": "edged.retention/1",
         "retention": [
             CAMERA_RETENTION,
-            CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "forecast_s": None},
+            CAMERA_RETENTION | {"camera": "old-gate", "compliant": False, "gone_s": 7200.0, "forecast_s": None},
         ],
         "volumes": [VOLUME],
         "destroyed": 288,
@@ -402,6 +403,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "holds": "2026-03-01T21:00:00.000Z",
             },
         ],
+        "overwriting": {"left_s": 72_000.0, "holds": "2026-03-01T21:00:00.000Z"},
         "broken": [
             {
                 "camera": "lobby",
@@ -420,6 +422,8 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "sentence": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d. It may go in "
         "30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the box runs on) at the latest.",
         "pins": [],
+        "held_s": None,
+        "held": None,
         "earliest_s": 2_675_400.0,
         "earliest": "2026-04-01T00:10:00.160Z",
         "latest_s": 31_532_700.0,
