@@ -363,6 +363,21 @@ def test_lapsed_terms_are_forgotten(office: Office) -> None:
     assert len(rows(office, "SELECT * FROM terms")) <= 4
 
 
+def test_however_often_one_camera_was_changed_the_others_are_remembered(office: Office) -> None:
+    """Of 10,000 rows the rest was not read: cameras there seemed new at each sweep, and their ceilings never held."""
+    office.enrol("gate")
+    policy = Policy({"lobby": BOUNDS, "gate": BOUNDS})
+    change = "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (1, 1, 0, 0, 60, ?)"
+    office.store._database.submit(
+        lambda db: db.executemany(change, [(100 + number,) for number in range(10_001)])
+    ).result(DEADLINE_S)
+    for _ in range(2):
+        office.store.sweep(lambda: policy)
+        office.clock.tick(WAIT_MS)
+    assert office.store.ring.view(policy).bounds == {"lobby": BOUNDS, "gate": BOUNDS}
+    assert len(rows(office, "SELECT * FROM terms")) == 2
+
+
 def test_what_is_open_garbage_and_gone_is_explained(office: Office, tmp_path: Path) -> None:
     running = office.record("lobby")
     running.write(2)
