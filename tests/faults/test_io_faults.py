@@ -35,6 +35,7 @@ SILENT: Final = {
     "rmdir of storage.files.unlink": "an empty directory of an earlier day is let be",
     "open of storage.files.segmentfile": "of an identity: as the looks below; a file that cannot be made is told",
     "file.read of storage.files.segmentfile": "the same",
+    "open of storage.repair.loss": "of a volume, before the start: asked again what it knows as soon as it is there",
 }
 """Calls whose failure nobody needs to hear of."""
 LOOKS: Final = ("of storage.volumes.", "of storage.ring.ballast")
