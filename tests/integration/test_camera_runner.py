@@ -515,8 +515,9 @@ async def test_what_a_runner_leaves_is_worked_off_by_its_desk_and_by_the_next_ru
     keeper.failing.clear()
     keeper.hashing.set()
     await keeper.until(lambda: {"salvage", "close"} <= set(keeper.kinds()))
-    while not desk.is_clear:  # noqa: ASYNC110  (it tells nobody)
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        while not desk.is_clear:  # noqa: ASYNC110  (it tells nobody)
+            await asyncio.sleep(0.01)
     await desk.finish(0)
 
 

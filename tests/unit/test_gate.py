@@ -20,6 +20,7 @@ from recorder.messages import Connected, Ended, Stats
 from recorder.session import Action, Event, Exited, Kill, Limits, Opened, Spawn, Spawned, Tick
 from storage.clock import SystemClock
 from storage.model import GapCause, Moment
+from tests.support.session import ToldClock
 
 PACE = Pace()
 LIMITS = Limits()
@@ -389,12 +390,15 @@ async def test_who_is_cancelled_in_line_leaves_no_trace_and_the_next_one_passes(
 
 
 async def test_who_is_cancelled_just_when_let_in_gives_its_place_back() -> None:
-    gate = Gate(SystemClock(), Pace(at_once=1, spacing_ms=1, place_ms=60_000, overall_ms=1))
+    clock = ToldClock()
+    gate = Gate(clock, Pace(at_once=1, spacing_ms=1, place_ms=60_000, overall_ms=1))
     first = await gate.enter(caller("a"))
     second = asyncio.create_task(gate.enter(caller("b")))
-    await asyncio.sleep(0.005)
+    await asyncio.sleep(0)
+    clock.boottime_ms += 1
     first.connected()
     second.cancel()
     await asyncio.wait([second])
+    clock.boottime_ms += 1
     async with asyncio.timeout(5):
         (await gate.enter(caller("c"))).over(None)
