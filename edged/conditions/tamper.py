@@ -17,6 +17,7 @@ WORDS = {
     "strange": "appeared",
     "link": "was given another name",
     "pin": "lost the link that pins it",
+    "sidecar": "does not say what is pinned any more",
 }
 
 

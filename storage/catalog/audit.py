@@ -132,14 +132,6 @@ def _with_pins(connection: sqlite3.Connection, row: SegmentRow) -> Claimed:
     return Claimed(row, *counts)
 
 
-def sidecars(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Volume and pin of each sidecar that must lie on a volume."""
-    return connection.execute(
-        "SELECT v.id, n.id FROM pin_volumes p JOIN pins n ON n.number = p.pin JOIN volumes v ON v.number = p.volume"
-        " WHERE p.version > 0 AND n.state IN ('provisional', 'approved') ORDER BY v.id, n.id"
-    ).fetchall()
-
-
 def size_of_ring(connection: sqlite3.Connection) -> tuple[int, int]:
     """Segments and bytes on all volumes, from the counters."""
     count, size = connection.execute(

@@ -266,6 +266,26 @@ def undone(connection: sqlite3.Connection, volume: str) -> list[Undone]:
     return [Undone(pin, pin.version != version) for pin, version in found]
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A pin that lasts, of which the sidecar on a volume tells as the row does."""
+
+    pin: Pin
+    boot_id: str
+
+
+def filed(connection: sqlite3.Connection, volume: str, pin_id: str | None = None) -> list[Filed]:
+    """On one volume; of all pins, or that one. Whose sidecar is yet to be written is none of them."""
+    rows = connection.execute(
+        "SELECT p.id FROM pin_volumes v JOIN pins p ON p.number = v.pin"  # noqa: S608
+        " WHERE v.volume = (SELECT number FROM volumes WHERE id = ?1) AND v.version = p.version"
+        f" AND p.id = coalesce(?2, p.id) AND p.{LASTS} ORDER BY p.number",
+        (volume, pin_id),
+    ).fetchall()
+    found = [_required(connection, name) for (name,) in rows]
+    return [Filed(pin, boot_id(connection, pin.placed.boot)) for pin in found]
+
+
 def lost(connection: sqlite3.Connection) -> list[tuple[Pin, str]]:
     """Pins that have ended, and volumes on which they held something and which are gone for good."""
     rows = connection.execute(

@@ -194,6 +194,12 @@ class Pins:
             self._work_off()
             self._files.clear_lost()
 
+    def put_back(self, volume: str, pin: str) -> None:
+        """Somebody was at what a pin has on a volume: sidecar and links are made anew. OSError, StoreError."""
+        with self._filing:
+            if volume in self._taken_in:
+                self._files.put_back(self._taken_in[volume], pin)
+
     # --- for the recorder ---------------------------------------------------------------------------------------
 
     def committing(self, closing: Closing, commit: Callable[[Sequence[int]], Future[T]]) -> Future[T]:

@@ -225,6 +225,16 @@ class Filing:
                     log.error("pin %s is not filed as it should be: %s", pin.id, words)  # noqa: TRY400
                 self.troubles[pin.id] = words
 
+    def put_back(self, volume: Volume, pin_id: str) -> None:
+        """Sidecar and missing links of a pin that lasts, somebody having been at them, are made anew."""
+        pin = self._database.read(partial(pins.find, pin_id=pin_id))
+        if pin is not None and pin.state.lasts:
+            log.error("pin %s: what was removed or changed on %s is made anew", pin.id, volume.path)
+            forgotten = partial(pins.mark_volume, pin=pin.number, volume=volume.id, version=0)
+            self._database.submit(forgotten, yielding=True).result()
+            self._compare(volume, pin)
+            self.work_off(volume)
+
     def link_missing(self, volume: Volume, pin: Pin) -> None:
         """Each segment that the pin holds there has its link. The first OSError is raised once the others are done."""
         after, failed = 0, None

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from storage.catalog import audit, findings, volumes
+from storage.catalog import audit, findings, pins, volumes
 from storage.catalog.database import Database
 from storage.catalog.findings import End, Finding, Rescan, Tampered
 from storage.catalog.runs import Life
@@ -24,7 +24,7 @@ from storage.clock import Clock
 from storage.errors import StoreBusy
 from storage.files.idle import become_idle
 from storage.layout import aside_path, from_words
-from storage.repair import copies
+from storage.repair import copies, sidecars
 from storage.repair.compare import FOUND, Fault, Kind, is_segment
 from storage.repair.fsck import Fsck, Report, Scope, Site
 from storage.repair.look import Disk, Looker, Stopped, look_at, names
@@ -47,6 +47,13 @@ Adopt = Callable[[str, PurePosixPath], object]
 """Take what lies in a directory of a volume without a row into the catalog, unproven or quarantined."""
 
 
+class Pins(Protocol):
+    """The desk of pins (`storage.pins.desk`)."""
+
+    def put_back(self, volume: str, pin: str) -> None:
+        """Somebody was at what a pin has on a volume: it is made anew."""
+
+
 class Checks:
     """See the module."""
 
@@ -57,6 +64,7 @@ class Checks:
         clock: Clock,
         pool: Callable[[], Mapping[str, Any]],
         adopt: Adopt,
+        desk: Pins,
         stop: threading.Event,
     ) -> None:
         self._database = database
@@ -64,6 +72,7 @@ class Checks:
         self._clock = clock
         self._present = pool
         self._adopt = adopt
+        self._pins = desk
         self._stop = stop
         self._looker = Looker(database.read, os.geteuid(), self._pause)
         self._looking = threading.Lock()
@@ -90,7 +99,18 @@ class Checks:
                         new += sum(self._day(disk, day) for day, _ in names(disk, relative))
                     elif look is Look.DAY:
                         new += self._day(disk, relative)
+                    elif look is Look.PIN:
+                        new += self._papers(disk, relative.parts[1] if len(relative.parts) > 1 else None)
+                        continue
                     new += self._name(disk, relative, deep=look is Look.DEEP)
+        return new
+
+    def _papers(self, disk: Disk, pin_id: str | None = None) -> int:
+        """What tells of pins on a volume. It is told first, and then put back."""
+        found = list(sidecars.faults(self._database.read, disk, pin_id))
+        new = self.enter(found)
+        for fault in found:
+            self._pins.put_back(disk.id, from_words(fault.where).parts[1])
         return new
 
     def _day(self, disk: Disk, day: PurePosixPath) -> int:
@@ -105,6 +125,9 @@ class Checks:
             self._database.submit(_nothing, yielding=True).result()  # its row may be on its way to the writer
             faults = [fault for fault in self._looker.look(disk, relative, deep=deep) if fault.kind in FOUND]
         new = self.enter(faults)
+        for pinned in [fault.segment for fault in faults if fault.kind is Kind.PIN and fault.segment is not None]:
+            for pin_id in self._database.read(partial(pins.ids_of, segments=[pinned])).get(pinned, ()):
+                self._pins.put_back(disk.id, pin_id)
         if any(fault.kind is Kind.APPEARED for fault in faults) and is_segment(relative.name):
             self._adopt(disk.id, relative.parent)
         kinds = {fault.kind for fault in faults}
@@ -134,6 +157,7 @@ class Checks:
             if at.done:
                 at = Rescan(now.wall_ms, at.began_ms, 0, "", done=False)
                 self._began_here = True
+                self._all_papers()
             since_s = 0.0 if self._round_s is None else time.monotonic() - self._round_s
             self._round_s = time.monotonic()
             disks = self._present()
@@ -144,6 +168,11 @@ class Checks:
                 self._passed_ms = now.boottime_ms
             self.review()
         return not at.done
+
+    def _all_papers(self) -> None:
+        for disk in self._present().values():
+            with _lenient():
+                self._papers(disk)
 
     def again(self) -> None:
         """Something may have been overlooked: another pass begins as soon as this one is done."""
@@ -175,6 +204,8 @@ class Checks:
         if finding.kind in (Kind.APPEARED, Kind.STRANGE):
             aside = aside_path(finding.path)
             return None if look_at(disk, finding.path) or look_at(disk, aside) else End.AGREES
+        if finding.kind is Kind.SIDECAR:
+            return self._end_of_sidecar(disk, finding.path.parts[1])
         if finding.segment is not None:
             claim = self._database.read(partial(audit.claimed, segment=finding.segment))
             if claim is None:
@@ -182,6 +213,14 @@ class Checks:
         deep = finding.kind in (Kind.CONTENT, Kind.UNREADABLE)
         kinds = {fault.kind for fault in self._looker.look(disk, finding.path, deep=deep)}
         return None if finding.kind in kinds or kinds & {Kind.MISSING, Kind.SIZE} else End.AGREES
+
+    def _end_of_sidecar(self, disk: Disk, pin_id: str) -> End | None:
+        """It says again what the row does, or its pin has ended. Until it was written anew nobody can tell."""
+        pin = self._database.read(partial(pins.find, pin_id=pin_id))
+        if pin is None or not pin.state.lasts:
+            return End.DESTROYED
+        filed = self._database.read(partial(pins.filed, volume=disk.id, pin_id=pin_id))
+        return End.AGREES if filed and not list(sidecars.faults(self._database.read, disk, pin_id)) else None
 
     def tampered(self) -> list[Tampered]:
         """Volumes with findings, for the alarms; cheap."""

@@ -49,6 +49,8 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
     PIN = "pin"
     """It lacks a link that should hold it, or is miscounted."""
+    SIDECAR = "sidecar"
+    """It does not say, or says otherwise, what is pinned."""
     LOST = "lost"
     """Its volume is gone for good, with all that lay there."""
     IDENTITY = "identity"
@@ -78,6 +80,7 @@ _PROMISES: Final = {
     Kind.LINK: "S5",
     Kind.IDENTITY: "S10",
     Kind.PIN: "S2",
+    Kind.SIDECAR: "S2",
     Kind.COUNTER: "S12",
     Kind.FLOOR: "S1",
     Kind.CEILING: "S3",
@@ -89,7 +92,10 @@ _PROMISES: Final = {
 
 
 FOUND: Final = frozenset(
-    {Kind.MISSING, Kind.SIZE, Kind.CONTENT, Kind.APPEARED, Kind.STRANGE, Kind.LINK, Kind.UNREADABLE, Kind.PIN}
+    {
+        *(Kind.MISSING, Kind.SIZE, Kind.CONTENT, Kind.APPEARED, Kind.STRANGE, Kind.LINK, Kind.UNREADABLE),
+        *(Kind.PIN, Kind.SIDECAR),
+    }
 )
 """What becomes a finding with leaf and alarm; of the rest only `fsck` tells."""
 

@@ -10,28 +10,26 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
-from pathlib import Path, PurePosixPath
-from typing import Final
+from pathlib import Path
 
-from storage.catalog import audit, ledger
+from storage.catalog import ledger
 from storage.catalog.lines import Line
 from storage.catalog.queries import PAGE_MAX
 from storage.repair import ledgerdir
 from storage.repair.compare import LEDGER_NAME, PINS_NAME, Fault, Kind
 from storage.repair.fsck import Level, Site
-from storage.repair.look import Disk, Pace, look_at
-
-SIDECAR_NAME: Final = "pin.json"
+from storage.repair.look import Disk, Pace
+from storage.repair.sidecars import faults
 
 
 def sidecars(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
-    """Each pin that lasts is told of on each volume where it holds something."""
-    for volume, pin in site.read(audit.sidecars):
-        disk = site.disks.get(volume)
-        where = PurePosixPath(PINS_NAME, pin, SIDECAR_NAME)
-        if disk is not None and look_at(disk, where) is None and (volume, pin) in site.read(audit.sidecars):
-            what = f"pin {pin} is not told of on this volume: a lost database would lose it"
-            yield Fault(Kind.PIN, volume, str(where), what, "restart edged, which makes it anew")
+    """Each pin that lasts is told of, as it is, on each volume where it holds something."""
+    for volume, disk in site.disks.items():
+        try:
+            yield from faults(site.read, disk)
+        except OSError as error:
+            what = f"it cannot be looked at: {error.strerror or error}"
+            yield Fault(Kind.UNREADABLE, volume, PINS_NAME, what, "check the disk and `dmesg`")
 
 
 def mirrors(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:

@@ -38,7 +38,7 @@ WORDS: Final = {
     Kind.STRANGE: ("edged did not put it there", "move it elsewhere: volumes hold footage and nothing else"),
     Kind.MODE: ("another owner, or more rights than edged gives", "chown and chmod it as its neighbours are"),
     Kind.LINK: ("it has another name that edged did not give it", "find it (find -samefile) and remove it"),
-    Kind.PIN: ("it is pinned, and a link that should hold it is gone", "restart edged, which makes it anew"),
+    Kind.PIN: ("it is pinned, and a link that should hold it is gone", "edged makes it anew; find out who removed it"),
 }  # fmt: skip
 """What is said of a file, and what to do."""
 

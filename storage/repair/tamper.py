@@ -13,6 +13,7 @@ from enum import IntEnum, StrEnum
 from pathlib import PurePosixPath
 
 from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
+from storage.pins.links import SIDECAR_NAME
 from storage.repair.compare import OUR_NAMES, PINS_NAME, is_day
 
 
@@ -42,6 +43,8 @@ class Look(IntEnum):
     """It is a directory of a day: everything in it, and everything that should be."""
     CAMERA = 4
     """It is a camera's directory: each of its days."""
+    PIN = 5
+    """It tells what is pinned: the sidecar of that pin, or of all on the volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def how_closely(relative: PurePosixPath, what: Collection[Touch], *, directory: 
     """Which look an event is worth."""
     depth = len(relative.parts)
     if not depth or relative.parts[0] in OUR_NAMES:
-        return Look.NONE  # the volume itself and its identity is looked at each second, mirror and sidecars by fsck
+        return _at_ours(relative, what, directory=directory)
     if directory:
         days = {1: Look.CAMERA, 2: Look.DAY if is_day(relative.name) else Look.SHALLOW}
         return days.get(depth, Look.SHALLOW)
@@ -83,3 +86,10 @@ def how_closely(relative: PurePosixPath, what: Collection[Touch], *, directory: 
     if Touch.COMPLETED in what:
         return Look.SHALLOW
     return Look.DEEP if {Touch.CLOSED, Touch.NAMED} & set(what) else Look.SHALLOW
+
+
+def _at_ours(relative: PurePosixPath, what: Collection[Touch], *, directory: bool) -> Look:
+    """What tells of pins is looked at; the volume and its identity are each second, and the mirror is by fsck."""
+    is_paper = len(relative.parts) == 3 and relative.name == SIDECAR_NAME
+    is_pins = relative.parts[:1] == (PINS_NAME,) and (is_paper or (directory and Touch.GONE in what))
+    return Look.PIN if is_pins else Look.NONE

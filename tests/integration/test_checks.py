@@ -265,7 +265,7 @@ def test_with_the_daemon_down(office: Office) -> None:
 
 def test_with_the_daemon_down_a_wrong_configuration_hides_nothing(office: Office, tmp_path: Path) -> None:
     """Where the state lies it says all the same; bounds are those that were last written down."""
-    office.segment("lobby").path.unlink()
+    office.segment("lobby", bounds=MONTH).path.unlink()
     office.store.close()
     file = tmp_path / "edged.toml"
     file.write_text(f'[paths]\nstate = "{office.state}"\nsocket = "{tmp_path}/none.sock"\n[site]\nnode = "?"\n')

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import pytest
 
 from storage import failpoints
+from storage.catalog.ledger import Leaf
 from storage.failpoints import Step
 from storage.layout import IDENTITY_NAME
 from storage.repair import checks, fsck
@@ -17,6 +23,36 @@ from storage.repair.tamper import Touch, Touched
 from storage.retention import Policy
 from tests.integration.test_pins import order, place, release
 from tests.support.office import Office
+
+
+def cut_short(sidecar: Path) -> Path:
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_bytes()) | {"span_ms": 1}))
+    return sidecar
+
+
+def gone(sidecar: Path) -> Path:
+    sidecar.unlink()
+    return sidecar
+
+
+def swept(sidecar: Path) -> Path:
+    shutil.rmtree(sidecar.parent)
+    return sidecar.parent
+
+
+def moved(sidecar: Path) -> Path:
+    shutil.move(sidecar.parents[1], sidecar.parents[2].with_name("moved"))
+    shutil.rmtree(sidecar.parents[2].with_name("moved"))
+    return sidecar.parents[1]
+
+
+HARMS: Final = {
+    "cut short": cut_short,
+    "gone": gone,
+    "nonsense": lambda sidecar: (sidecar.write_text("?"), sidecar)[1],
+    "its directory gone": swept,
+    "all directories gone": moved,
+}
 
 
 @pytest.fixture
@@ -33,6 +69,22 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
 def kinds(office: Office) -> list[str]:
     report = office.store.checks.fsck(Scope(Level.HASH), Policy(), lambda _: None, threading.Event())
     return sorted(f"{fault.kind.promise} {fault.kind}" for fault in report.faults)
+
+
+def touch(office: Office, path: Path, *what: Touch, directory: bool = False) -> int:
+    (volume,) = office.store.volumes()
+    relative = PurePosixPath(path.relative_to(office.disk))
+    return office.store.checks.examine([Touched(volume.id, relative, frozenset(what), directory)])
+
+
+def told(office: Office) -> list[tuple[str, str]]:
+    """Files that an alarm would name, with what is wrong."""
+    return [(Path(name).name, kind) for one in office.store.checks.tampered() for name, kind in one.files]
+
+
+def differences(office: Office) -> list[str]:
+    with closing(sqlite3.connect(office.state / "edged.db")) as db:
+        return [body for (body,) in db.execute("SELECT body FROM leaves WHERE kind = ?", (Leaf.FINDING,))]
 
 
 def look_everywhere(office: Office, names: set[Path]) -> int:
@@ -66,18 +118,57 @@ def test_placing_and_releasing_raise_nothing_at_any_step(office: Office) -> None
     assert kinds(office) == []
 
 
-def test_a_link_that_somebody_removed_is_found(office: Office) -> None:
-    place(office, order(office.segment("lobby")))
+def test_a_link_that_somebody_removed_is_told_and_made_anew(office: Office) -> None:
+    segment = office.segment("lobby")
+    path = segment.path
+    place(office, order(segment))
     (link,) = (office.disk / ".pins").rglob("*.mp4")
     link.unlink()
-    (volume,) = office.store.volumes()
-    name = PurePosixPath(link.relative_to(office.disk))
-    assert office.store.checks.examine([Touched(volume.id, name, frozenset({Touch.GONE}))]) == 1
     assert kinds(office) == ["S2 pin"]
+    assert touch(office, link, Touch.GONE) == 0, "fsck has told it"
+    assert told(office) == [(path.name, "pin")], "it is told"
+    assert link.samefile(path), "and mended"
+    office.store.checks.review()
+    assert told(office) == []
+    assert kinds(office) == []
 
 
-def test_a_sidecar_that_somebody_removed_is_found(office: Office) -> None:
+@pytest.mark.parametrize("seen_by", ["watch", "rescan"])
+@pytest.mark.parametrize("harm", HARMS)
+def test_what_somebody_did_to_a_sidecar_is_told_and_undone(office: Office, harm: str, seen_by: str) -> None:
+    """Whoever cuts a pin short in its sidecar would let its footage go with the next lost database (S2)."""
     place(office, order(office.segment("lobby")))
     (sidecar,) = (office.disk / ".pins").rglob("pin.json")
-    sidecar.unlink()
-    assert kinds(office) == ["S2 pin"]
+    before = json.loads(sidecar.read_bytes())
+    touched = HARMS[harm](sidecar)
+    assert "S2 sidecar" in kinds(office)
+    if seen_by == "watch":
+        touch(office, touched, Touch.GONE, directory=touched != sidecar)
+        assert ("pin.json", "sidecar") in told(office), "it is told, and mended"
+    else:
+        while office.store.checks.rescan():
+            pass
+    assert json.loads(sidecar.read_bytes()) == before
+    assert len(list(sidecar.parent.glob("*.mp4"))) == 1
+    office.store.checks.review()
+    assert told(office) == []
+    leaves = differences(office)
+    assert len([body for body in leaves if '"state":"differs"' in body and '"kind":"sidecar"' in body]) == 1
+    assert len([body for body in leaves if '"state":"agrees"' in body]) == len(leaves) / 2
+    assert kinds(office) == []
+
+
+def test_a_sidecar_of_a_pin_that_was_adopted_is_believed(office: Office) -> None:
+    """It tells of a boot that this database never counted."""
+    place(office, order(office.segment("lobby")))
+    office.store.close()
+    for one in office.state.glob("edged.db*"):
+        one.unlink()
+    shutil.rmtree(office.disk / ".ledger")
+    (sidecar,) = (office.disk / ".pins").rglob("pin.json")
+    told_before = json.loads(sidecar.read_bytes())
+    sidecar.write_text(json.dumps(told_before | {"boot_id": "elsewhere", "boottime_ms": 5}))
+    office.start()
+    office.store.books.rebuild()
+    office.store.sweep(Policy)
+    assert kinds(office) == []

@@ -120,10 +120,17 @@ def test_how_closely_a_segment_is_looked_at(what: set[Touch], look: Look) -> Non
 
 @given(
     st.sets(st.sampled_from(Touch), min_size=1),
-    st.sampled_from([".ledger/x", ".edged-volume.json", ".pins/P/pin.json"]),
+    st.sampled_from([".ledger/x", ".edged-volume.json", ".pins/P/pin.json.new", ".pins/P/x"]),
 )
 def test_what_others_look_at_is_left_to_them(what: set[Touch], name: str) -> None:
     assert how_closely(PurePosixPath(name), what, directory=False) is Look.NONE
+
+
+def test_what_tells_of_pins_is_looked_at() -> None:
+    assert how_closely(PurePosixPath(".pins/P/pin.json"), {Touch.NAMED}, directory=False) is Look.PIN
+    for name in (".pins", ".pins/P"):
+        assert how_closely(PurePosixPath(name), {Touch.GONE, Touch.NAMED}, directory=True) is Look.PIN
+        assert how_closely(PurePosixPath(name), {Touch.NAMED}, directory=True) is Look.NONE
 
 
 def test_directories_are_looked_into() -> None:

@@ -1,0 +1,59 @@
+"""Sidecars of pins against their rows (S2, S13): one comparison for `fsck`, the rescan and the tamper watch.
+
+Blocking, read-only. A difference counts only if the row said the same before and after the look: a sidecar is written
+before its row is told of it, and goes after the row that has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Final
+
+from storage.catalog import pins
+from storage.catalog.coverage import Reader
+from storage.catalog.pins import Filed
+from storage.pins import links, sidecar
+from storage.repair.compare import Fault, Kind
+from storage.repair.look import Disk
+
+GONE: Final = "a lost database would lose it"
+ACTION: Final = "edged writes it anew; find out who did that"
+
+
+def path_of(pin_id: str) -> PurePosixPath:
+    return PurePosixPath(links.PINS_NAME, pin_id, links.SIDECAR_NAME)
+
+
+def faults(read: Reader, disk: Disk, pin_id: str | None = None) -> Iterator[Fault]:
+    """Of each pin that lasts and has something there, or of that one. OSError where nobody can tell."""
+    for filed in read(partial(pins.filed, volume=disk.id, pin_id=pin_id)):
+        what = _difference(disk, filed)
+        if what is not None and read(partial(pins.filed, volume=disk.id, pin_id=filed.pin.id)) == [filed]:
+            words = f"pin {filed.pin.id} {what}"
+            yield Fault(Kind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
+
+
+def _difference(disk: Disk, filed: Filed) -> str | None:
+    with disk.held() as root:
+        content = links.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
+    if content is None:
+        return f"is not told of on this volume: {GONE}"
+    return None if agrees(content, filed) else f"is told of on this volume otherwise than it is: {GONE}, or hold less"
+
+
+def agrees(content: bytes, filed: Filed) -> bool:
+    """Whether a sidecar says what the row does. Pure.
+
+    Of a pin that was adopted it may tell of another boot: one that this database never counted.
+    """
+    row = sidecar.of_pin(filed.pin, filed.boot_id)
+    try:
+        told = sidecar.parse(content, filed.pin.id)
+    except ValueError:
+        return False
+    if filed.pin.adopted:
+        told = replace(told, boot_id=row.boot_id, boottime_ms=row.boottime_ms, wall_ms=row.wall_ms)
+    return told == row
