@@ -33,8 +33,9 @@ QUEUE_MAX: Final = 4096
 """Facts that may wait: 64 cameras make about one a second, so this is an hour of a disk that stands still."""
 GROUP_MAX: Final = 256
 """Facts in one commit: enough for a burst of all cameras, short enough (some ms) that the first does not wait long."""
-IDLE_CHECKPOINT_COMMITS: Final = 200
-"""After so many commits the writer checkpoints as soon as nothing waits: about 4 MB of WAL."""
+IDLE_CHECKPOINT_CHANGES: Final = 1000
+"""After so many changed rows the writer checkpoints as soon as nothing waits: some MB of WAL, some ms for whoever
+comes meanwhile, where the whole of a WAL would be a tenth of a second (L4)."""
 WAL_PAGES_MAX: Final = 4000
 """At 16 MB of WAL the writer checkpoints inside a COMMIT, waited for or not."""
 WAL_FILE_MAX_BYTES: Final = 64 << 20
@@ -141,15 +142,14 @@ class Database:
             log.error("the database writer did not end within %d s: its disk stands still", CLOSE_PATIENCE_S)
 
     def _write(self) -> None:
-        commits = 0
+        moved = self._connection.total_changes
         while jobs := self._waiting.take(GROUP_MAX):
             group = [job for job in jobs if job.future.set_running_or_notify_cancel()]
             if group:
                 self._commit(group)
-                commits += 1
-            if commits >= IDLE_CHECKPOINT_COMMITS and self._waiting.empty:
+            if self._connection.total_changes - moved >= IDLE_CHECKPOINT_CHANGES and self._waiting.empty:
                 self._checkpoint()
-                commits = 0
+                moved = self._connection.total_changes
         try:
             self._connection.close()
         except sqlite3.Error as error:

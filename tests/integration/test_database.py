@@ -197,13 +197,13 @@ def test_a_reader_sees_one_moment(database: Database) -> None:
 
 
 def test_the_wal_stays_bounded(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "IDLE_CHECKPOINT_COMMITS", 10)
+    monkeypatch.setattr(module, "IDLE_CHECKPOINT_CHANGES", 10)
     sizes = []
     for number in range(1, 200):
         database.submit(insert(number)).result(DEADLINE_S)
         sizes.append((tmp_path / "edged.db-wal").stat().st_size)
     made = sizes[0]  # with all its tables
-    assert max(sizes) < made + 60 * 4200, "ten commits of two or three pages each, and then it begins anew"
+    assert max(sizes) < made + 60 * 4200, "ten changed rows of two or three pages each, and then it begins anew"
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
