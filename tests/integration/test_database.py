@@ -138,6 +138,10 @@ class BrokenDisk:
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
 
+    @property
+    def total_changes(self) -> int:
+        return self._connection.total_changes
+
     def execute(self, sql: str, parameters: tuple[int, ...] = ()) -> sqlite3.Cursor:
         if sql == "COMMIT" and self.broken:
             self.broken = False
