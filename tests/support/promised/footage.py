@@ -25,7 +25,8 @@ STARTING: Final = st.none() | st.sampled_from(
 )
 PAUSES: Final = st.sampled_from([60_000, 6 * HOUR_MS, DAY_MS, 2 * DAY_MS])
 A_MOMENT_MS: Final = 1000
-"""No camera ends and begins in the very millisecond in which a clock is set."""
+MOMENTS_MS: Final = st.sampled_from([0, 50, A_MOMENT_MS])
+"""Between the end of a segment and a step of the clock: two claims that near meet (S9)."""
 EDGES_MS: Final = st.sampled_from([-1000, -1, 1, 1000])
 """Beside the instant at which something becomes true."""
 
@@ -118,9 +119,9 @@ class Footage(Base):
         self.observe()
         self.beat()
 
-    @rule(by_ms=STEPS, noticed=st.booleans())
-    def the_clock_is_stepped(self, by_ms: int, noticed: bool) -> None:
-        self.clock.tick(A_MOMENT_MS)
+    @rule(by_ms=STEPS, noticed=st.booleans(), moment_ms=MOMENTS_MS)
+    def the_clock_is_stepped(self, by_ms: int, noticed: bool, moment_ms: int = A_MOMENT_MS) -> None:
+        self.clock.tick(moment_ms)
         self.clock.box.step(by_ms)
         self.clock.read()
         if noticed:
