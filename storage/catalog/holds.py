@@ -72,7 +72,7 @@ def to_hold(connection: sqlite3.Connection, pin: int) -> tuple[int, list[int]]:
 
 def hold(connection: sqlite3.Connection, pin: int, segments: Sequence[int], *, linked: bool) -> None:
     """The pin holds these, unless it has ended meanwhile. Done twice, once; in few statements: recording waits."""
-    if connection.execute("SELECT covers FROM pins WHERE number = ?", (pin,)).fetchone() == (0,):
+    if connection.execute(f"SELECT {LASTS} FROM pins WHERE number = ?", (pin,)).fetchone() != (1,):  # noqa: S608
         return
     values = {"pin": pin, "linked": linked, "chosen": json.dumps(segments)}
     chosen = "IN (SELECT value FROM json_each(:chosen))"

@@ -13,9 +13,9 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import holds, pins, queries, recall
+from storage.catalog import audit, holds, pins, queries, recall
 from storage.catalog.database import Database
-from storage.catalog.rows import SegmentRow, segment_by_seq
+from storage.catalog.rows import SegmentRow
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.failpoints import Step, reach
@@ -27,7 +27,7 @@ from storage.volumes.volume import Volume
 
 log = logging.getLogger("edged.pins")
 
-CONDEMNED_LOOKED_AT: Final = 200
+LINKS_LOOKED_AT: Final = 200
 """Links without a row of theirs that are looked up in one read."""
 
 STEP: Final = 128
@@ -178,7 +178,12 @@ class Filing:
         return pin
 
     def _compare(self, volume: Volume, pin: Pin) -> None:
-        """Links that the rows believe in and that are not there are made anew; what is on its way out loses its own."""
+        """Links that the rows believe in and that are not there are made anew; what has a link and no row of the pin is
+        held as well, or loses its link where it is on its way out.
+
+        A database that was lost goes by the interval alone; what was pinned before a clock was corrected may lie
+        outside of it by true time.
+        """
         with volume.held() as fd:
             present = links.link_names(fd, pin.id)
         after, named = 0, set[str]()
@@ -187,17 +192,21 @@ class Filing:
             names = {row.id: links.link_name(row.relative) for row in rows}
             named |= set(names.values())
             self._mark(pin, [number for number, name in names.items() if name not in present], linked=False)
-        condemned = self._condemned(sorted(present - named))
-        if condemned:
+        found = self._linked(volume, sorted(present - named))
+        self._hold(pin, [row.id for row in found.values()], linked=False)
+        condemned = [name for name, row in found.items() if row.state is SegmentState.GARBAGE]
+        if condemned:  # before the pin could hold them: it was never answered
             with volume.held() as fd:
                 links.unlink(fd, pin.id, condemned)
 
-    def _condemned(self, names: Sequence[str]) -> list[str]:
-        """Links of segments that were garbage before the pin could hold them: it was never answered."""
-        found: list[str] = []
-        for begin in range(0, len(names), CONDEMNED_LOOKED_AT):
-            page = names[begin : begin + CONDEMNED_LOOKED_AT]
-            found += self._database.read(partial(_of_garbage, names=page))
+    def _linked(self, volume: Volume, names: Sequence[str]) -> dict[str, SegmentRow]:
+        """By link: the segment of this volume that it is of."""
+        found: dict[str, SegmentRow] = {}
+        for begin in range(0, len(names), LINKS_LOOKED_AT):
+            page = names[begin : begin + LINKS_LOOKED_AT]
+            paths = {path: name for name in page if (path := links.path_of(name)) is not None}
+            claims = self._database.read(partial(audit.claims_of, volume=volume.id, paths=list(paths)))
+            found |= {paths[path]: claim.row for path, claim in claims.items()}
         return found
 
     # --- as the rows say ----------------------------------------------------------------------------------------
@@ -288,16 +297,6 @@ class Filing:
 def _steps(segments: Sequence[int]) -> Iterator[Sequence[int]]:
     """As many at a time as one transaction takes."""
     return (segments[begin : begin + STEP] for begin in range(0, len(segments), STEP))
-
-
-def _of_garbage(connection: Connection, names: Sequence[str]) -> list[str]:
-    found = []
-    for name in names:
-        parsed = links.segment_of(name)
-        row = segment_by_seq(connection, *parsed) if parsed else None
-        if row is not None and row.state is SegmentState.GARBAGE:
-            found.append(name)
-    return found
 
 
 def by_volume(rows: Iterable[SegmentRow], present: Mapping[str, Volume]) -> dict[str, list[SegmentRow]]:

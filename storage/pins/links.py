@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from storage.files.within import inside
-from storage.layout import DIR_MODE, FILE_MODE, parse_segment_name
+from storage.layout import DIR_MODE, FILE_MODE, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
 
 PINS_NAME: Final = ".pins"
 SIDECAR_NAME: Final = "pin.json"
@@ -29,11 +29,13 @@ def link_name(relative: PurePosixPath) -> str:
     return f"{relative.parts[0]}_{relative.name}"
 
 
-def segment_of(name: str) -> tuple[str, int] | None:
-    """Camera and number of the segment that a link is of; None for one that is no segment's."""
+def path_of(name: str) -> PurePosixPath | None:
+    """Where the segment that a link is of lies on its volume; None for one that is no segment's."""
     camera, _, file = name.partition("_")
-    parsed = parse_segment_name(file.removesuffix(".quarantined"))
-    return (camera, parsed[1]) if camera and parsed else None
+    parsed = parse_segment_name(file.removesuffix(QUARANTINE_SUFFIX))
+    if parsed is None or not is_camera(camera):
+        return None
+    return segment_path(camera, *parsed).with_name(file)
 
 
 def pin_ids(volume: int) -> list[str]:
@@ -43,7 +45,7 @@ def pin_ids(volume: int) -> list[str]:
 
 def link_names(volume: int, pin_id: str) -> set[str]:
     """The links of a pin; none where it has no directory."""
-    return {name for name in _names(volume, f"{PINS_NAME}/{pin_id}") if segment_of(name) is not None}
+    return {name for name in _names(volume, f"{PINS_NAME}/{pin_id}") if path_of(name) is not None}
 
 
 def read_sidecar(volume: int, pin_id: str, limit: int) -> bytes | None:

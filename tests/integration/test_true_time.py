@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from storage.catalog.acts import Person
-from storage.model import Bounds, Segment
+from storage.model import Bounds, GapCause, Segment
 from storage.opening import DATABASE_NAME
 from storage.pins.words import Ground, Interval, Limits, Order
 from storage.retention import Policy
@@ -135,6 +135,34 @@ def test_a_lost_database_knows_it_again(office: Office, with_head: bool) -> None
     office.start()
     office.store.books.rebuild()
     assert [at(office, true_ms) for true_ms, _ in early] == [[1], [2], [3]]
+
+
+def test_what_was_pinned_before_the_true_time_was_known_stays_pinned(office: Office) -> None:
+    """S2, S13: also once the database is lost, and by true time it lies outside of what was asked for."""
+    first = recorded(office, 2)[0][1]
+    broken = office.record("lobby", bounds=LONG)
+    broken.file.abandon()
+    office.clock.tick(5_000)
+    office.salvage("lobby", 3)
+    office.store.begin_gap("lobby", None, GapCause.WORKER_CRASH, "").result(DEADLINE_S)
+    wish = order(first.start.wall_ms, office.clock.wall_ms)
+    (pin, _) = office.store.pins.place(wish, CHEN, Limits(180 * DAY_MS, 100.0))
+    assert pin.segments == 3
+    the_clock_is_set(office)
+    recorded(office, 1)
+    office.store.close()
+    for one in office.state.glob(f"{DATABASE_NAME}*"):
+        one.unlink()
+    office.start()
+    office.enrol("lobby")
+    office.store.books.rebuild()
+    sweep(office)
+    assert office.store.pins.find(pin.pin.id).segments == 3
+    assert as_promised(office) == []
+    office.clock.tick(PAST_CEILING_MS)
+    assert sweep(office) == 1
+    assert office.store.pins.find(pin.pin.id).segments == 3
+    assert as_promised(office) == []
 
 
 def test_a_right_clock_corrects_nothing(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from storage.answers import Severity
 from storage.catalog.acts import Person
 from storage.catalog.runs import Point
 from storage.errors import OrderRefused, OrderWrong
-from storage.layout import segment_path
+from storage.layout import aside_path, segment_path
 from storage.pins import links, rules, sidecar
 from storage.pins.sidecar import Sidecar
 from storage.pins.words import (
@@ -191,7 +191,7 @@ def test_no_two_segments_have_one_link_name(
 ) -> None:
     one, two = segment_path(camera, start, seq), segment_path(other, other_start, other_seq)
     assert (links.link_name(one) == links.link_name(two)) == (one == two)
-    assert links.segment_of(links.link_name(one)) == (camera, seq)
+    assert [links.path_of(links.link_name(path)) for path in (one, aside_path(two))] == [one, aside_path(two)]
 
 
 # --- alarms -----------------------------------------------------------------------------------------------------
