@@ -162,6 +162,61 @@ def test_planted_bugs_are_noticed(way: str, is_planted: bool, monkeypatch: pytes
         walk(steps)
 
 
+def a_pin_that_is_over_and_whose_end_is_lost(machine: PromisesMachine) -> Steps:
+    machine.configures("yard", BOUNDS[2], sweeps=False)
+    machine.records("yard", fragments=2, count=1, step=None)
+    known = machine.model.segments["yard", 1]
+    machine.place(known, known, Ground.INTERNAL, 2 * DAY_MS, ahead=True, step=None)
+    machine.pass_to_an_edge(known, floor=True, edge_ms=-1000)
+    machine.sweep_once()
+    yield
+    machine.the_database_is_lost("gone", clean=False, mirrored=False, sweeps=True)
+    machine.time_passes(2 * HOUR_MS, 0, 0)
+    yield
+    machine.end()
+
+
+def a_release_that_is_lost(machine: PromisesMachine) -> Steps:
+    machine.records("door", fragments=2, count=2, step=None)
+    known = machine.model.segments["door", 1]
+    machine.place(known, known, Ground.LAW, DAY_MS, ahead=True, step=None)
+    machine.beat()
+    (pin_id,) = machine.model.pins
+    machine.let_go_of(pin_id, step=None)
+    yield
+    machine.the_database_is_lost("gone", clean=False, mirrored=False, sweeps=False)
+    yield
+    machine.end()
+
+
+def pins_beside_a_clock_that_was_wrong(machine: PromisesMachine) -> Steps:
+    """One holds what turns out to have been then, the other not what was then by a clock known to be wrong."""
+    machine.records("door", fragments=2, count=1, step=None)
+    machine.reboots(clean=True, unseen_ms=0, off_ms=HOUR_MS // 2, up_ms=1, ppm=0, synced=False, step=None)
+    machine.records("door", fragments=2, count=2, step=None)
+    before, early, late = machine.model.segments.values()
+    machine.place(late, late, Ground.LAW, DAY_MS, ahead=True, step=None)
+    machine.is_synchronised(0)
+    machine.sweeps(step=None, until_all_is_done=True)
+    yield
+    machine.place(before, early, Ground.LAW, 30 * DAY_MS, ahead=False, step=None)
+    (*_, pin_id) = machine.model.pins
+    machine.site.store.pins.approve(pin_id, LIN)
+    machine.model.pins[pin_id].approved = True
+    machine.time_passes(11 * DAY_MS, 0, 0)
+    machine.sweeps(step=None, until_all_is_done=True)
+    assert (before.gone, early.gone, late.gone) == (False, True, True)
+    yield
+    machine.end()
+
+
+@pytest.mark.parametrize(
+    "steps", [a_pin_that_is_over_and_whose_end_is_lost, a_release_that_is_lost, pins_beside_a_clock_that_was_wrong]
+)
+def test_no_breach_is_seen_where_there_is_none(steps: Callable[[PromisesMachine], Steps]) -> None:
+    walk(steps)
+
+
 def walk(steps: Callable[[PromisesMachine], Steps]) -> None:
     machine = PromisesMachine()
     try:

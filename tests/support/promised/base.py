@@ -103,6 +103,7 @@ class Base(Ground):
         self.site.store.close(clean=clean)
         if clean:
             self.learned()
+            self.model.mirrored()
 
     def begin_again(self, step: Step | None = None) -> None:
         """At `step` the new daemon dies, too."""

@@ -53,7 +53,7 @@ class Disks(Base):
         self.lose_disk(data.draw(st.sampled_from(self.serving())), foreign, dies)
 
     def lose_disk(self, place: Path, foreign: bool, dies: bool) -> None:
-        self.site.store.books.mirror_now()
+        self.mirror()
         left = [one for one, recording in self.recording.items() if recording.opening.volume == self.site.homes[place]]
         for camera in left:
             self.abandon(camera)
@@ -128,7 +128,7 @@ class Disks(Base):
         """S13. `mirrored`: a second passed since something happened; else the files tell of what the leaves lack."""
         self.abandon()
         if mirrored:
-            self.site.store.books.mirror_now()
+            self.mirror()
         self.stop(clean=clean)
         self.unexplained |= not (mirrored or clean)
         before = eyes.catalog(self.site.box())

@@ -92,7 +92,14 @@ def _too_early(known: Known, rule: str | None, model: Model, lives: Lives) -> It
 
 
 def pinned(box: Box) -> set[int]:
-    return {row["id"] for row in box.look("SELECT id FROM segments WHERE pins > 0")}
+    """What is held; and until its pin holds all that it covers, whatever is of the same camera."""
+    return {
+        row["id"]
+        for row in box.look(
+            "SELECT id FROM segments WHERE pins > 0 OR camera IN"
+            " (SELECT c.camera FROM pin_cameras c JOIN pins p ON p.number = c.pin WHERE p.covers > 0)"
+        )
+    }
 
 
 def overdue(box: Box, model: Model, lives: Lives, pinned_before: set[int]) -> Iterator[str]:

@@ -80,8 +80,14 @@ class Ground(RuleBasedStateMachine):
         """Ten seconds pass at the least, in which the mirror comes up to date."""
         self.clock.read()
         self.site.store.heartbeat().result(DEADLINE_S)
-        self.site.store.books.mirror_now()
+        self.mirror()
         self.learned()
+        if self.clock.box.synced:
+            self.model.learn(self.at())
+
+    def mirror(self) -> None:
+        self.site.store.books.mirror_now()
+        self.model.mirrored()
 
     def lose_power(self, off_ms: int, up_ms: int, ppm: int) -> None:
         self.lags[self.site.store.boot] = self.lag_us
@@ -118,7 +124,7 @@ class Ground(RuleBasedStateMachine):
         self.recording[camera] = recording
         opening = recording.opening
         self.model.segments[camera, opening.seq] = Known(
-            camera, opening.seq, opening.volume, bounds, self.at(), self.at()
+            camera, opening.seq, opening.volume, bounds, self.at(), self.at(), opening.synced
         )
         return True
 

@@ -87,10 +87,17 @@ class Known:
     bounds: Bounds
     start: At
     end: At
+    synced: bool = True
     fragments: int = 0
     sha256: bytes | None = None
     gone: bool = False
     """Destroyed in its time, or lost with its volume."""
+    learned: list[tuple[int, int]] = field(default_factory=list)
+    """Of one recorded under a clock that nobody vouched for: at which true time it turned out to have begun when."""
+
+    def told_at(self, true_ms: int) -> list[int]:
+        """When it began, by all that anybody had said of it until then."""
+        return [self.start.wall_ms, *(wall_ms for since_ms, wall_ms in self.learned if since_ms <= true_ms)]
 
 
 @dataclass
@@ -114,11 +121,15 @@ class Held:
         return lives.low_since(self.placed) >= self.length_ms + ROUNDING_MS
 
     def covers(self, known: Known) -> bool:
-        if known.camera not in self.order.cameras:
-            return False
-        interval, start_ms = self.order.interval, known.start.wall_ms
-        end_ms = start_ms + known.end.boottime_ms - known.start.boottime_ms
-        return start_ms < interval.last_ms and end_ms > interval.first_ms
+        """Beyond doubt, when it was placed: so it does for good, whatever turns out later."""
+        return all(self._touches(known, start_ms) for start_ms in known.told_at(self.placed.true_ms))
+
+    def may_cover(self, known: Known, lives: Lives) -> bool:
+        return any(self._touches(known, start_ms) for start_ms in known.told_at(lives.now.true_ms))
+
+    def _touches(self, known: Known, start_ms: int) -> bool:
+        interval, end_ms = self.order.interval, start_ms + known.end.boottime_ms - known.start.boottime_ms
+        return known.camera in self.order.cameras and start_ms < interval.last_ms and end_ms > interval.first_ms
 
 
 @dataclass
@@ -163,6 +174,10 @@ class Model:
     pins: dict[str, Held] = field(default_factory=dict)
     dormant: dict[str, Held] = field(default_factory=dict)
     """Pins of which only a disk that is away tells: a database that was lost has them again when it is back."""
+    released: dict[str, Held] = field(default_factory=dict)
+    """Pins of whose release no volume tells yet."""
+    revived: dict[str, Held] = field(default_factory=dict)
+    """Pins whose release was lost with the database: they may hold again."""
     configured: dict[str, Bounds] = field(default_factory=dict)
     overwrite: bool = False
     giving: Giving = field(default_factory=Giving)
@@ -189,8 +204,20 @@ class Model:
         """The database is lost, and with it pins of which no disk tells; how many."""
         self.dormant |= {pin: held for pin, held in self.pins.items() if pin in away - on_disks}
         nowhere = self.pins.keys() - on_disks - away
+        self.revived |= self.released
         self.pins = {pin: held for pin, held in self.pins.items() if pin in on_disks}
         return len(nowhere)
+
+    def mirrored(self) -> None:
+        """The volumes tell of all that there is."""
+        self.released.clear()
+
+    def learn(self, at: At) -> None:
+        """The clock is vouched for, and with it what it would have shown earlier in this boot."""
+        for known in self.segments.values():
+            begun_ms = known.start.boottime_ms + at.wall_ms - at.boottime_ms
+            if known.start.boot == at.boot and not known.synced and begun_ms not in known.told_at(at.true_ms):
+                known.learned.append((at.true_ms, begun_ms))
 
     def wake(self, on_disks: set[str]) -> None:
         self.pins |= {pin: held for pin, held in self.dormant.items() if pin in on_disks}
@@ -227,6 +254,8 @@ class Model:
         ceiling_ms = self.latest(known.camera, known.bounds, lives).ceiling_s * 1000
         past = lives.low_since(known.start) >= ceiling_ms + ROUNDING_MS
         return any(
-            pin.covers(known) and not pin.is_over(lives) and not (past and pin.order.ground is Ground.INTERNAL)
-            for pin in self.pins.values()
+            pin.may_cover(known, lives)
+            and not pin.is_over(lives)
+            and not (past and pin.order.ground is Ground.INTERNAL)
+            for pin in (*self.pins.values(), *self.revived.values())
         )

@@ -93,7 +93,9 @@ class People(Base):
     @rule(data=st.data(), step=RELEASING)
     def release(self, data: st.DataObject, step: Step | None) -> None:
         """By two; by one alone nothing happens."""
-        pin_id = data.draw(st.sampled_from(sorted(self.model.pins)))
+        self.let_go_of(data.draw(st.sampled_from(sorted(self.model.pins))), step)
+
+    def let_go_of(self, pin_id: str, step: Step | None) -> None:
         store = self.site.store
         act = store.acts.ask("pin-release", {}, CHEN)
         try:
@@ -107,7 +109,7 @@ class People(Base):
             held = self.model.pins[pin_id]
             assert not held.lasts(self.lives()), f"S2: {pin_id} is not there to be released"
             return
-        del self.model.pins[pin_id]
+        self.model.released[pin_id] = self.model.pins.pop(pin_id)
         steps_made["released"] += 1
         self.dying(step, store.pins.follow_up)
 

@@ -57,6 +57,7 @@ def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
 def pins_ignored(patched: pytest.MonkeyPatch) -> None:
     """They are written down, and hold nothing."""
     patched.setattr(holds, "cover", lambda connection, pin: None)  # noqa: ARG005
+    patched.setattr(holds, "hold", lambda connection, pin, segments, *, linked: None)  # noqa: ARG005
     patched.setattr(catalog, "match", lambda connection, row, linked=(): None)  # noqa: ARG005
 
 
