@@ -1,9 +1,9 @@
 """One segment's file while it is written: never below an unmounted mount point, never over another file.
 
-Imports the standard library and `storage.layout`, `storage.failpoints`, `storage.files.durable`: the disk thread of
-every camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by its
-identity file, and everything below is reached through the directory that was checked), S6 (what was synced is found
-again under its `.part` name) and its part of S4 (the hash is of the bytes that reached the file, counted as they went).
+Imports the standard library and `storage.layout`, `storage.failpoints`, `storage.files`: the disk thread of every
+camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by its identity
+file, and everything below is reached through the directory that was checked), S6 (what was synced is found again under
+its `.part` name) and its part of S4 (the hash is of the bytes that reached the file, counted as they went).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Final
 
 from storage.failpoints import Step, reach
 from storage.files.durable import preallocate, rename_noreplace
+from storage.files.within import reading
 from storage.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
 
 IDENTITY_MAX_BYTES: Final = 4096
@@ -198,7 +199,7 @@ class SegmentFile:
 
 def read_identity(volume_fd: int) -> dict[str, str]:
     """What the identity file in an open directory says. `FileNotFoundError` without one, `ValueError` if unreadable."""
-    with os.fdopen(os.open(IDENTITY_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=volume_fd), "rb") as file:
+    with reading(volume_fd, IDENTITY_NAME) as file:
         text = file.read(IDENTITY_MAX_BYTES + 1)
     if len(text) > IDENTITY_MAX_BYTES:
         raise ValueError(f"more than {IDENTITY_MAX_BYTES} bytes")

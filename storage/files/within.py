@@ -1,16 +1,19 @@
-"""Directories below the open directory of a volume, reached without following any link.
+"""Directories below the open directory of a volume, and files in them, reached without following any link.
 
 Blocking; imports the standard library. Keeps S10: whoever puts a symbolic link where a camera's directory should be
-moves nothing of what is written, cut, linked or removed to another place: that directory is an error.
+moves nothing of what is written, cut, linked or removed to another place: that directory is an error. Of S12: whatever
+lies where a file should be costs no descriptor and holds up nobody.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -21,6 +24,19 @@ def inside(volume: int, directory: PurePosixPath) -> Iterator[int]:
     fd = _open(volume, directory)
     try:
         yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def reading(directory: int, name: str) -> Iterator[BinaryIO]:
+    """A file in an open directory. OSError for what is none: a link, a directory, a pipe that nobody writes to."""
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", name)
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            yield file
     finally:
         os.close(fd)
 

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.files.within import inside
+from storage.files.within import inside, reading
 from storage.layout import DIR_MODE, FILE_MODE, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
 
 PINS_NAME: Final = ".pins"
@@ -51,12 +51,10 @@ def link_names(volume: int, pin_id: str) -> set[str]:
 def read_sidecar(volume: int, pin_id: str, limit: int) -> bytes | None:
     """None where there is none."""
     try:
-        with _inside(volume, f"{PINS_NAME}/{pin_id}") as directory:
-            fd = os.open(SIDECAR_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        with _inside(volume, f"{PINS_NAME}/{pin_id}") as directory, reading(directory, SIDECAR_NAME) as file:
+            return file.read(limit)
     except FileNotFoundError:
         return None
-    with os.fdopen(fd, "rb") as file:
-        return file.read(limit)
 
 
 def write_sidecar(volume: int, pin_id: str, content: bytes) -> None:
@@ -84,6 +82,16 @@ def link(volume: int, pin_id: str, relative: PurePosixPath) -> None:
             there = os.stat(of, dir_fd=day, follow_symlinks=False)
             if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
                 raise FileExistsError(errno.EEXIST, "another file has this name", name) from None
+
+
+def is_taken(volume: int, pin_id: str, relative: PurePosixPath) -> bool:
+    """Whether something has the name of this segment's link, be it the link or not."""
+    try:
+        with _inside(volume, f"{PINS_NAME}/{pin_id}") as directory:
+            os.stat(link_name(relative), dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def sync(volume: int, pin_id: str) -> None:

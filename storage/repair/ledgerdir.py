@@ -10,12 +10,13 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice, takewhile
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from storage.catalog.lines import BELIEVED_MAX, Line, file_name, merged, parse
+from storage.files.within import reading
 from storage.layout import DIR_MODE, FILE_MODE
 
 NAME: Final = ".ledger"
@@ -96,7 +97,7 @@ def write_head(fd: int, head: dict[str, Any], name: str = HEAD) -> None:
 def read_head(fd: int, name: str = HEAD) -> dict[str, Any] | None:
     """None where there is none that can be read."""
     try:
-        with _reading(fd, name) as file:
+        with reading(fd, name) as file:
             text = file.read(HEAD_MAX_BYTES + 1)
         head = json.loads(text) if len(text) <= HEAD_MAX_BYTES else None
     except (OSError, ValueError, RecursionError):
@@ -189,7 +190,7 @@ def _newest(fd: int, head: dict[str, Any]) -> list[str]:
 
 def backwards(fd: int, name: str) -> Iterator[Line]:
     """A file's lines from its end."""
-    with _reading(fd, name) as file:
+    with reading(fd, name) as file:
         end = os.fstat(file.fileno()).st_size
         rest = b""
         while end > 0:
@@ -205,14 +206,10 @@ def backwards(fd: int, name: str) -> Iterator[Line]:
 
 
 def _lines(fd: int, name: str) -> Iterator[Line]:
-    with closing(_reading(fd, name)) as file:
+    with reading(fd, name) as file:
         while data := file.readline(LINE_MAX_BYTES):
             yield from _parsed([data])
 
 
 def _parsed(found: Iterable[bytes]) -> Iterator[Line]:
     return (line for line in map(parse, found) if line is not None)
-
-
-def _reading(fd: int, name: str) -> BinaryIO:
-    return os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd), "rb")

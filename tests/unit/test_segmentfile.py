@@ -22,6 +22,7 @@ import pytest
 from storage.files import durable, segmentfile
 from storage.files.segmentfile import IDENTITY_MAX_BYTES, LAY_OUT_BYTES, SegmentFile, WrongVolumeError
 from storage.layout import IDENTITY_NAME, segment_path
+from storage.repair import ledgerdir
 
 VOLUME = "6e1f7d0e-0000-4000-8000-000000000001"
 RELATIVE = segment_path("lobby", 1_700_000_000_000, 7)
@@ -380,3 +381,34 @@ def test_a_worker_can_afford_it() -> None:
     code = "import sys, storage.files.segmentfile; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "av", "numpy"} & set(loaded)
+
+
+def a_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_link(path: Path) -> None:
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.write_text("{}", encoding="utf-8")
+    path.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize("make", [a_directory, a_pipe, a_link])
+def test_what_is_no_file_holds_up_nobody_and_costs_no_descriptor(
+    make: Callable[[Path], None], tmp_path: Path, volume: Path
+) -> None:
+    """Somebody put it where the identity or a day of the ledger should be: they are looked at again and again."""
+    (volume / IDENTITY_NAME).unlink()
+    make(volume / IDENTITY_NAME)
+    make(tmp_path / "2026-05-01.jsonl")
+    for directory, read in ((volume, segmentfile.read_identity), (tmp_path, ledgerdir.last_line)):
+        fd = os.open(directory, os.O_RDONLY)
+        try:
+            with pytest.raises(OSError, match=r"no file|links|directory"):
+                read(fd)
+        finally:
+            os.close(fd)
