@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Final, TypeVar
 
@@ -194,11 +195,13 @@ class Pins:
             self._work_off()
             self._files.clear_lost()
 
-    def put_back(self, volume: str, pin: str) -> None:
-        """Somebody was at what a pin has on a volume: sidecar and links are made anew. OSError, StoreError."""
+    def put_back(self, volume: str, pin: str, lacks: PurePosixPath | None = None) -> None:
+        """Somebody was at what a pin has on a volume, as the link of the segment `lacks`: sidecar and links are made
+        anew. OSError, StoreError.
+        """
         with self._filing:
             if volume in self._taken_in:
-                self._files.put_back(self._taken_in[volume], pin)
+                self._files.put_back(self._taken_in[volume], pin, lacks)
 
     # --- for the recorder ---------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Final
 
@@ -234,8 +235,16 @@ class Filing:
                     log.error("pin %s is not filed as it should be: %s", pin.id, words)  # noqa: TRY400
                 self.troubles[pin.id] = words
 
-    def put_back(self, volume: Volume, pin_id: str) -> None:
-        """Sidecar and missing links of a pin that lasts, somebody having been at them, are made anew."""
+    def put_back(self, volume: Volume, pin_id: str, lacks: PurePosixPath | None = None) -> None:
+        """Sidecar and missing links of a pin that lasts, somebody having been at them, are made anew.
+
+        `lacks`: a segment whose link is missing. Where its name is taken all was made anew just now, or what lies there
+        is a copy: a disk that was copied without its hard links has ten thousands of them, and a copy may be evidence.
+        """
+        if lacks is not None:
+            with volume.held() as fd:
+                if links.is_taken(fd, pin_id, lacks):
+                    return
         pin = self._database.read(partial(pins.find, pin_id=pin_id))
         if pin is not None and pin.state.lasts:
             log.error("pin %s: what was removed or changed on %s is made anew", pin.id, volume.path)

@@ -50,8 +50,8 @@ Adopt = Callable[[str, PurePosixPath], object]
 class Pins(Protocol):
     """The desk of pins (`storage.pins.desk`)."""
 
-    def put_back(self, volume: str, pin: str) -> None:
-        """Somebody was at what a pin has on a volume: it is made anew."""
+    def put_back(self, volume: str, pin: str, lacks: PurePosixPath | None = None) -> None:
+        """Somebody was at what a pin has on a volume, as the link of the segment `lacks`: it is made anew."""
 
 
 class Checks:
@@ -107,10 +107,11 @@ class Checks:
 
     def _papers(self, disk: Disk, pin_id: str | None = None) -> int:
         """What tells of pins on a volume. It is told first, and then put back."""
-        found = list(sidecars.faults(self._database.read, disk, pin_id))
-        new = self.enter(found)
-        for fault in found:
-            self._pins.put_back(disk.id, from_words(fault.where).parts[1])
+        new = 0
+        for fault in sidecars.faults(self._database.read, disk, pin_id):
+            new += self.enter([fault])
+            with _lenient():
+                self._pins.put_back(disk.id, from_words(fault.where).parts[1])
         return new
 
     def _day(self, disk: Disk, day: PurePosixPath) -> int:
@@ -127,7 +128,7 @@ class Checks:
         new = self.enter(faults)
         for pinned in [fault.segment for fault in faults if fault.kind is Kind.PIN and fault.segment is not None]:
             for pin_id in self._database.read(partial(pins.ids_of, segments=[pinned])).get(pinned, ()):
-                self._pins.put_back(disk.id, pin_id)
+                self._pins.put_back(disk.id, pin_id, relative)
         if any(fault.kind is Kind.APPEARED for fault in faults) and is_segment(relative.name):
             self._adopt(disk.id, relative.parent)
         kinds = {fault.kind for fault in faults}
@@ -204,7 +205,7 @@ class Checks:
         if finding.kind in (Kind.APPEARED, Kind.STRANGE):
             aside = aside_path(finding.path)
             return None if look_at(disk, finding.path) or look_at(disk, aside) else End.AGREES
-        if finding.kind is Kind.SIDECAR:
+        if finding.kind == Kind.SIDECAR:
             return self._end_of_sidecar(disk, finding.path.parts[1])
         if finding.segment is not None:
             claim = self._database.read(partial(audit.claimed, segment=finding.segment))

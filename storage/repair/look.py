@@ -38,7 +38,7 @@ WORDS: Final = {
     Kind.STRANGE: ("edged did not put it there", "move it elsewhere: volumes hold footage and nothing else"),
     Kind.MODE: ("another owner, or more rights than edged gives", "chown and chmod it as its neighbours are"),
     Kind.LINK: ("it has another name that edged did not give it", "find it (find -samefile) and remove it"),
-    Kind.PIN: ("it is pinned, and a link that should hold it is gone", "edged makes it anew; find out who removed it"),
+    Kind.PIN: ("it is pinned, and a link that should hold it is gone", "edged makes it anew, if no copy has its name"),
 }  # fmt: skip
 """What is said of a file, and what to do."""
 

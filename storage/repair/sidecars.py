@@ -6,6 +6,7 @@ before its row is told of it, and goes after the row that has ended.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,8 @@ from storage.pins import links, sidecar
 from storage.repair.compare import Fault, Kind
 from storage.repair.look import Disk
 
+NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
+"""Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
 GONE: Final = "a lost database would lose it"
 ACTION: Final = "edged writes it anew; find out who did that"
 
@@ -28,17 +31,29 @@ def path_of(pin_id: str) -> PurePosixPath:
 
 
 def faults(read: Reader, disk: Disk, pin_id: str | None = None) -> Iterator[Fault]:
-    """Of each pin that lasts and has something there, or of that one. OSError where nobody can tell."""
+    """Of each pin that lasts and has something there, or of that one. OSError behind the others, if nobody can tell."""
+    failed = None
     for filed in read(partial(pins.filed, volume=disk.id, pin_id=pin_id)):
-        what = _difference(disk, filed)
+        try:
+            what = _difference(disk, filed)
+        except OSError as error:
+            failed = failed or error
+            continue
         if what is not None and read(partial(pins.filed, volume=disk.id, pin_id=filed.pin.id)) == [filed]:
             words = f"pin {filed.pin.id} {what}"
             yield Fault(Kind.SIDECAR, disk.id, str(path_of(filed.pin.id)), words, ACTION)
+    if failed is not None:
+        raise failed
 
 
 def _difference(disk: Disk, filed: Filed) -> str | None:
-    with disk.held() as root:
-        content = links.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
+    try:
+        with disk.held() as root:
+            content = links.read_sidecar(root, filed.pin.id, sidecar.MAX_BYTES)
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        return f"cannot be read on this volume ({error.strerror}): {GONE}"
     if content is None:
         return f"is not told of on this volume: {GONE}"
     return None if agrees(content, filed) else f"is told of on this volume otherwise than it is: {GONE}, or hold less"

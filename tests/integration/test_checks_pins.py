@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -46,10 +46,18 @@ def moved(sidecar: Path) -> Path:
     return sidecar.parents[1]
 
 
+def linked(sidecar: Path) -> Path:
+    elsewhere = sidecar.parents[2].with_name("elsewhere")
+    sidecar.rename(elsewhere)
+    sidecar.symlink_to(elsewhere)
+    return sidecar
+
+
 HARMS: Final = {
     "cut short": cut_short,
     "gone": gone,
     "nonsense": lambda sidecar: (sidecar.write_text("?"), sidecar)[1],
+    "a link in its place": linked,
     "its directory gone": swept,
     "all directories gone": moved,
 }
@@ -87,6 +95,14 @@ def differences(office: Office) -> list[str]:
         return [body for (body,) in db.execute("SELECT body FROM leaves WHERE kind = ?", (Leaf.FINDING,))]
 
 
+def held_open() -> set[Path]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(descriptor.readlink())
+    return found
+
+
 def look_everywhere(office: Office, names: set[Path]) -> int:
     """At each name there is or was, as if all had happened to it."""
     names.update(path for path in office.disk.rglob("*") if path.is_file() and path.name != IDENTITY_NAME)
@@ -103,6 +119,8 @@ def test_placing_and_releasing_raise_nothing_at_any_step(office: Office) -> None
     seen: list[Step] = []
 
     def at_each_step(step: Step) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # the mirror has steps of its own
         failpoints.arm(None)
         seen.append(step)
         assert look_everywhere(office, names) == 0, step
@@ -156,6 +174,43 @@ def test_what_somebody_did_to_a_sidecar_is_told_and_undone(office: Office, harm:
     assert len([body for body in leaves if '"state":"differs"' in body and '"kind":"sidecar"' in body]) == 1
     assert len([body for body in leaves if '"state":"agrees"' in body]) == len(leaves) / 2
     assert kinds(office) == []
+
+
+def test_links_that_became_copies_are_told_and_nothing_is_made_anew_in_vain(office: Office) -> None:
+    """So is a disk that was copied without its hard links: each of ten thousand would else cost as much as all (L3)."""
+    place(office, order(*(office.segment("lobby") for _ in range(3))))
+    (sidecar,) = (office.disk / ".pins").rglob("pin.json")
+    for link in sidecar.parent.glob("*.mp4"):
+        link.rename(office.state / link.name)
+        shutil.copy2(office.state / link.name, link)
+        (office.state / link.name).unlink()
+    as_it_is = {path: path.stat().st_ino for path in sidecar.parent.iterdir()}
+    while office.store.checks.rescan():
+        pass
+    assert [kind for _, kind in told(office)] == ["pin", "pin", "pin"]
+    assert {path: path.stat().st_ino for path in sidecar.parent.iterdir()} == as_it_is
+
+
+def test_what_cannot_be_a_sidecar_hides_no_other_and_is_told_until_one_is_there(office: Office) -> None:
+    """Nothing can be put where somebody made a directory: that one stands, and costs no descriptor (S2, S12)."""
+    for _ in range(2):
+        place(office, order(office.segment("lobby")))
+    first, second = sorted((office.disk / ".pins").rglob("pin.json"))
+    before = first.read_bytes(), second.read_bytes()
+    first.unlink()
+    first.mkdir()
+    cut_short(second)
+    while office.store.checks.rescan():
+        pass
+    office.store.checks.review()
+    assert first not in held_open()
+    assert second.read_bytes() == before[1]
+    assert told(office) == [("pin.json", "sidecar")]
+    first.rmdir()
+    office.store.sweep(Policy)
+    office.store.checks.review()
+    assert json.loads(first.read_bytes()) == json.loads(before[0])
+    assert told(office) == []
 
 
 def test_a_sidecar_of_a_pin_that_was_adopted_is_believed(office: Office) -> None:
