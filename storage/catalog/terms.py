@@ -42,6 +42,11 @@ def found(connection: sqlite3.Connection) -> None:
     )
 
 
+def doubt(connection: sqlite3.Connection) -> None:
+    """Footage came of which this database knew nothing: nobody can say under which word its floors were stamped."""
+    connection.execute("DELETE FROM overwriting WHERE boot IS NULL")
+
+
 def is_due(connection: sqlite3.Connection, policy: Policy, now: Point, age_ms: LowAge) -> bool:
     """Something is to be written down."""
     known = _known(connection, policy)

@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.catalog import audit, carving, heads, mirroring, restore
+from storage.catalog import audit, carving, heads, mirroring, restore, terms
 from storage.catalog.database import Database
 from storage.catalog.lines import Line, merged
 from storage.catalog.restore import Applied, Now
@@ -170,7 +170,7 @@ class Rebuilder:
                         reach(Step.REBUILD_WALKED)
                 self._carve(count)
                 for volume in through:
-                    self._submit(partial(mirroring.set_reconciled, volume=volume, known=True))
+                    self._submit(partial(_gone_through, volume=volume))
                     reach(Step.REBUILD_KNOWN)
                 self._finish(disks)
             return RebuildReport(
@@ -331,6 +331,12 @@ def _apply(connection: Connection, lines: Sequence[Line], now: Now) -> Counter[s
 
 def _make_known(connection: Connection, camera: str, life: Life) -> None:
     restore.camera_number(connection, camera, life.start)
+
+
+def _gone_through(connection: Connection, volume: str) -> None:
+    if volume in audit.unreconciled(connection):
+        terms.doubt(connection)
+    mirroring.set_reconciled(connection, volume, known=True)
 
 
 def _has_ledger(fd: int) -> bool:

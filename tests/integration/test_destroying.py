@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,6 +25,7 @@ from storage.ring import heads as ring_heads
 from storage.ring import pruner, sweep
 from storage.ring.bounds import WAIT_MS, Overwriting, Waiting
 from storage.ring.explain import Fate
+from storage.volumes.volume import VolumeSpec
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 DESTROYING = (Step.DESTROY_CONDEMNED, Step.DESTROY_UNLINKED, Step.DESTROY_SYNCED, Step.DESTROY_DONE)
@@ -330,6 +332,29 @@ def test_a_lost_database_lets_no_floor_give_way_for_a_day(tight: Office) -> None
     tight.clock.tick(WAIT_MS)
     assert tight.store.sweep(lambda: OVERWRITING).destroyed > 0
     assert len(tombstones(tight)) > gone
+
+
+def test_a_volume_that_no_database_knew_lets_no_floor_give_way_for_a_day(tight: Office, tmp_path: Path) -> None:
+    """The disk of the database is new, and the old volume was away when it began: that is no box without footage."""
+    fill(tight, STOPPING, DAYS)
+    tight.store.close()
+    shutil.rmtree(tight.state)
+    tight.disk.rename(tmp_path / "away")
+    second = tmp_path / "second"
+    second.mkdir()
+    tight.specs = (*tight.specs, VolumeSpec(second))
+    tight.start()
+    tight.store.sweep(lambda: OVERWRITING)
+    tight.store.books.rebuild(everything=True, paced=False)
+    assert tight.store.ring.view(OVERWRITING).overwriting.holds, "what is known tells nothing new"
+    (tmp_path / "away").rename(tight.disk)
+    tight.store.volumes()
+    while tight.store.books.waiting():
+        tight.store.books.rebuild(paced=False)
+    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=WAIT_MS)
+    tight.store.sweep(lambda: OVERWRITING)
+    tight.clock.tick(WAIT_MS)
+    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(holds=True)
 
 
 # --- ceilings that wait, why and when ----------------------------------------------------------------------------
