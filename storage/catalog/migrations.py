@@ -123,6 +123,11 @@ def _pauses(db: Database) -> None:
     _add_column(db, "gaps", "pauses", "TEXT")
 
 
+@MIGRATIONS(name="0016_destroyed")
+def _destroyed(db: Database) -> None:
+    _create(db, "destroyed_by_wall")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

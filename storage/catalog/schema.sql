@@ -219,6 +219,7 @@ CREATE TABLE destroyed (
 ) STRICT;
 
 CREATE INDEX destroyed_by_end ON destroyed (camera, boot, end_boottime_ms);
+CREATE INDEX destroyed_by_wall ON destroyed (camera, end_wall_ms);
 
 -- `inside`: a pause within what is recorded (`storage.catalog.holes`), no link of the chain of claims. `pauses`: of one
 -- that joins several, only these are missing: [[ms since its start, ms that it lasted], …].

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog import coverage
+from storage.catalog import coverage, pace
 from storage.catalog import database as module
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
@@ -268,12 +268,19 @@ def test_questions_use_their_index(database: Database, sql: str, index: str) -> 
     assert not any("B-TREE" in step for step in plan)
 
 
-def test_coverage_looks_at_no_gap_before_its_interval(database: Database) -> None:
-    plan = database.read(
-        lambda db: [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + coverage._GAPS_SQL, (1, 2, 3))]
-    )
-    used = [step for step in plan if "INDEX" in step]
-    assert ["gaps_by_end" in used[0], "gaps_open" in used[1]] == [True, True], plan
+@pytest.mark.parametrize(
+    ("sql", "indexes"),
+    [
+        (coverage._GAPS_SQL, ["gaps_by_end", "gaps_open"]),
+        (coverage._GONE_SQL, ["destroyed_by_wall", "segments_garbage"]),
+        (pace._GAPS_SQL, ["gaps_by_end", "gaps_open", "destroyed_by_wall"]),
+    ],
+)
+def test_nothing_from_years_before_an_interval_is_looked_at(database: Database, sql: str, indexes: list[str]) -> None:
+    """Whoever stutters for years has a hundred thousand gaps, and as many spans of what is destroyed between them."""
+    plan = database.read(lambda db: [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + sql, ("1", 2, 3))])
+    used = [step for step in plan if "INDEX" in step and "cameras" not in step]
+    assert [index in step for index, step in zip(indexes, used, strict=True)] == [True] * len(indexes), plan
 
 
 def test_what_yields_waits_for_all_others_and_goes_alone(database: Database) -> None:
