@@ -113,8 +113,17 @@ def match(connection: sqlite3.Connection, row: SegmentRow, linked: Collection[in
         (row.camera_number,),
     ).fetchall()
     for number, first_ms, last_ms in candidates:
-        if Interval(first_ms, last_ms).touches(row.true_start_ms, row.duration_ms):
+        if asks_for(Interval(first_ms, last_ms), row, row.duration_ms):
             _hold(connection, number, row.id, row.volume_number, linked=number in linked)
+
+
+def asks_for(interval: Interval, row: SegmentRow, duration_ms: int) -> bool:
+    """Whether a pin of this interval holds a segment once it comes to be.
+
+    Also by the time it was recorded under, if that turned out to be wrong meanwhile: it was in progress in the interval
+    of a pin that was placed by that clock.
+    """
+    return any(interval.touches(start_ms, duration_ms) for start_ms in (row.start.wall_ms, row.true_start_ms))
 
 
 def _hold(connection: sqlite3.Connection, pin: int, segment: int, volume: int, *, linked: bool) -> int:

@@ -243,7 +243,7 @@ class Pins:
         duration_ms = max(0, closing.end.boottime_ms - row.start.boottime_ms)
         linked = []
         for pin in self._database.read(partial(pins.lasting_of, camera=closing.camera)):
-            if pin.order.interval.touches(row.true_start_ms, duration_ms):
+            if pins.asks_for(pin.order.interval, row, duration_ms):
                 try:
                     self._files.link(volume, pin.id, [row])
                     self._files.sync(volume, pin.id)

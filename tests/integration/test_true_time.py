@@ -165,6 +165,23 @@ def test_what_was_pinned_before_the_true_time_was_known_stays_pinned(office: Off
     assert as_promised(office) == []
 
 
+def test_what_is_in_progress_when_it_is_pinned_stays_pinned(office: Office) -> None:
+    """S2: its true time becomes known before it is complete, and is not what was asked for."""
+    (first,) = (made for _, made in recorded(office, 1))
+    running = office.record("lobby", bounds=LONG)
+    running.write(5)
+    wish = order(first.start.wall_ms, office.clock.wall_ms + 10_000)
+    (pin, _) = office.store.pins.place(wish, CHEN, Limits(180 * DAY_MS, 100.0))
+    the_clock_is_set(office)
+    office.clock.tick(5_000)
+    office.commit(running)
+    assert len(list((office.disk / ".pins" / pin.pin.id).glob("*.mp4"))) == 2
+    office.clock.tick(PAST_CEILING_MS)
+    assert sweep(office) == 0
+    assert office.store.pins.find(pin.pin.id).segments == 2
+    assert as_promised(office) == []
+
+
 def test_a_right_clock_corrects_nothing(tmp_path: Path) -> None:
     office = Office(tmp_path)
     office.clock.is_synced = False
