@@ -95,7 +95,7 @@ def _before(one: Explained, span: Span, now_ms: int, zone: ZoneInfo) -> str:
         return ', or before where nothing else may go (on_full is "overwrite")'
     if one.overwriting.left_ms is not None and one.overwriting.holds_in(span.earliest_ms):
         at = site_time(now_ms + one.overwriting.left_ms, zone)
-        return f', or before where nothing else may go, from {at} on (on_full was changed to "overwrite")'
+        return f', or before where nothing else may go, from {at} on (on_full = "overwrite" does not hold yet)'
     return ""
 
 

@@ -173,7 +173,7 @@ def retention(document: documents.Retention, zone: ZoneInfo) -> RenderableType:
     ]
     if document.overwriting is not None:
         holds = local(document.overwriting.holds, zone)
-        words = f'on_full was changed to "overwrite"; that holds from {holds} on, if the box runs on'
+        words = f'on_full = "overwrite" does not hold yet: it does from {holds} on, if the box runs on'
         notes.append(text(words, "yellow"))
     notes += [
         text(f"{line.camera}: {span(line.gone_s)} younger than the floor was recorded and is destroyed", "bold red")

@@ -30,10 +30,10 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     overwriting = seen.measured.ring.overwriting
     if overwriting.left_ms is not None:
         text = (
-            'on_full was changed to "overwrite": where nothing else makes room, footage younger than its floor is '
-            f"destroyed from {_from(seen, overwriting.left_ms)} on, and nothing brings it back"
+            f'on_full = "overwrite" does not hold yet: from {_from(seen, overwriting.left_ms)} on footage younger than '
+            "its floor is destroyed where nothing else makes room, and nothing brings it back"
         )
-        action = 'If that is a mistake, write on_full = "stop" again and run `edgectl reload` before then'
+        action = 'If nobody wants that, write on_full = "stop" and run `edgectl reload` before then'
         yield "retention.overwriting", Trouble(Severity.WARNING, text, action)
     breaches = seen.measured.ring.breaches
     if breaches:

@@ -217,7 +217,7 @@ class Retention(Document):
     last_sweep: str | None
     waiting: list[ShortenedCeiling] = Field(description="ceilings that were shortened and do not hold yet")
     overwriting: WaitingOverwrite | None = Field(
-        description='on_full was changed to "overwrite", and that does not hold yet'
+        description='on_full is "overwrite", and that does not hold yet; null: it is not, or it holds'
     )
     broken: list[BrokenFloor] = Field(description='floors that on_full = "overwrite" broke, until a day without')
 

@@ -96,8 +96,8 @@ def test_what_stays_says_when_it_may_go_and_when_it_must() -> None:
         young, overwriting=Overwriting(holds=True)
     )
     assert (
-        "30 d (2026-03-27 14:13), or before where nothing else may go, from 2026-02-26 14:13 on (on_full was changed "
-        'to "overwrite"), and goes'
+        "30 d (2026-03-27 14:13), or before where nothing else may go, from 2026-02-26 14:13 on "
+        '(on_full = "overwrite" does not hold yet), and goes'
     ) in told(young, overwriting=Overwriting(left_ms=DAY_MS))
     assert "nothing else" not in told(aged(30 * DAY_MS, 30 * DAY_MS), overwriting=Overwriting(left_ms=DAY_MS + 1))
 
@@ -214,9 +214,9 @@ def test_overwriting_that_waits_is_an_alarm_until_it_holds() -> None:
     ((key, waits),) = conditions.troubles(overview(Measurements(NOW, ring=ring)))
     assert key == "retention.overwriting"
     assert waits.text == (
-        'on_full was changed to "overwrite": where nothing else makes room, footage younger than its floor is '
-        "destroyed from 2026-02-26 02:15 on, and nothing brings it back"
-    )
-    assert 'write on_full = "stop" again and run `edgectl reload` before then' in waits.action
+        'on_full = "overwrite" does not hold yet: from 2026-02-26 02:15 on footage younger than its floor is destroyed '
+        "where nothing else makes room, and nothing brings it back"
+    ), "true also of a box whose database was lost, or that was upgraded"
+    assert 'write on_full = "stop" and run `edgectl reload` before then' in waits.action
     holding = RingView(overwriting=Overwriting(holds=True))
     assert not dict(conditions.troubles(overview(Measurements(NOW, ring=holding))))
