@@ -146,9 +146,11 @@ class Ground(RuleBasedStateMachine):
         self.clock.tick(max(0, known.end.true_ms - self.clock.box.true_ms))  # none records what has not been yet
 
     def finish_recording(self, camera: str, *, goes_on: bool = False) -> None:
-        self.complete(self.recording[camera])
+        recording = self.recording[camera]
+        known = self.model.segments[camera, recording.opening.seq]
+        self.complete(recording)
         del self.recording[camera]
-        if not goes_on:
+        if not goes_on or known.end.true_ms < self.clock.box.true_ms:  # it has not sent anything for a while
             self.site.store.begin_gap(camera, None, GapCause.DROPPED, "").result(DEADLINE_S)
 
     def complete(self, recording: Recording) -> None:
