@@ -53,9 +53,13 @@ def insert(connection: sqlite3.Connection, told: Sidecar, placed: Point, *, adop
 
 
 def renew(connection: sqlite3.Connection, pin: Pin, told: Sidecar) -> None:
-    """A sidecar tells of a later version than the row: the database is older than the volume."""
+    """A sidecar tells of a later version than the row: the database is older than the volume.
+
+    Pins are approved and extended. One that lasts for less than before is of no version of ours.
+    """
     connection.execute(
-        "UPDATE pins SET state = ?, version = ?, span_ms = ?, approved_by = ? WHERE number = ?",
+        "UPDATE pins SET state = iif(state = 'approved', state, ?), version = ?, span_ms = max(span_ms, ?),"
+        " approved_by = coalesce(?, approved_by) WHERE number = ?",
         (told.state, told.version, told.order.span_ms, told.approved_by, pin.number),
     )
 

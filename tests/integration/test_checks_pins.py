@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -21,7 +22,7 @@ from storage.repair import checks, fsck
 from storage.repair.fsck import Level, Scope
 from storage.repair.tamper import Touch, Touched
 from storage.retention import Policy
-from tests.integration.test_pins import order, place, release
+from tests.integration.test_pins import LIN, order, place, release
 from tests.support.office import Office
 
 
@@ -174,6 +175,25 @@ def test_what_somebody_did_to_a_sidecar_is_told_and_undone(office: Office, harm:
     assert len([body for body in leaves if '"state":"differs"' in body and '"kind":"sidecar"' in body]) == 1
     assert len([body for body in leaves if '"state":"agrees"' in body]) == len(leaves) / 2
     assert kinds(office) == []
+
+
+def test_a_later_version_that_a_stranger_wrote_takes_no_protection_away(office: Office) -> None:
+    """While the disk was elsewhere: nobody of ours makes a pin shorter, or provisional again (S2)."""
+    pin = place(office, order(office.segment("lobby")))
+    before = office.store.pins.approve(pin.pin.id, LIN).pin
+    (sidecar,) = (office.disk / ".pins").rglob("pin.json")
+    office.store.close()
+    told_before = json.loads(sidecar.read_bytes())
+    harm = {"version": 99, "span_ms": 1, "state": "provisional", "approved_by": None}
+    sidecar.write_text(json.dumps(told_before | harm))
+    office.start()
+    office.store.sweep(Policy)
+    (after,) = office.store.pins.standing()
+    assert after.pin == replace(before, version=99)
+    assert told(office) == []
+    office.store.checks.rescan()
+    assert [body for body in differences(office) if '"kind":"sidecar"' in body], "it is told, and mended"
+    assert json.loads(sidecar.read_bytes()) == told_before | {"version": 99}
 
 
 def test_links_that_became_copies_are_told_and_nothing_is_made_anew_in_vain(office: Office) -> None:
