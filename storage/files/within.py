@@ -34,7 +34,7 @@ def reading(directory: int, name: str) -> Iterator[BinaryIO]:
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "it is no file", name)
+            raise OSError(errno.EINVAL, f"{name} is no file", name)
         with os.fdopen(fd, "rb", closefd=False) as file:
             yield file
     finally:
