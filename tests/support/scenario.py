@@ -344,7 +344,7 @@ class Hands:
         placed = self.ask(lambda: self.office.store.pins.place(order, PLACER, LIMITS))
         if placed is None:
             return None
-        within = [one for one in ours if one.start.wall_ms < interval.end_ms and one.end.wall_ms > interval.start_ms]
+        within = [one for one in ours if interval.touches(one.start.wall_ms, one.end.wall_ms - one.start.wall_ms)]
         keys = frozenset((one.camera, one.seq) for one in within)  # one whose first sync failed has no length
         self.held |= keys
         self.note(Pinned(placed[0].pin.id, keys))
