@@ -22,7 +22,7 @@ from storage.repair.look import Disk
 
 NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
 """Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
-GONE: Final = "a lost database would lose it"
+GONE: Final = "a lost database would come back without it, or with less of it"
 ACTION: Final = "edged writes it anew; find out who did that"
 
 
@@ -53,10 +53,10 @@ def _difference(disk: Disk, filed: Filed) -> str | None:
     except OSError as error:
         if error.errno not in NO_FILE:
             raise
-        return f"cannot be read on this volume ({error.strerror}): {GONE}"
+        return f"has a sidecar on this volume that cannot be read ({error.strerror}): {GONE}"
     if content is None:
-        return f"is not told of on this volume: {GONE}"
-    return None if agrees(content, filed) else f"is told of on this volume otherwise than it is: {GONE}, or hold less"
+        return f"has no sidecar on this volume: {GONE}"
+    return None if agrees(content, filed) else f"has a sidecar on this volume that is not as edged wrote it: {GONE}"
 
 
 def agrees(content: bytes, filed: Filed) -> bool:
