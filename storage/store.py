@@ -92,7 +92,7 @@ class Store:
         self._pins = Pins(held.database, held.life, clock, box)
         self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._pins, self._stop)
         self.boots: Final = Boots(held.database, clock)
-        self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle)
+        self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle, self._books.mirror_now)
         ready = self._books.gate(self._pins.ready)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)

@@ -82,14 +82,23 @@ class Disks:
     """The volumes of one store."""
 
     def __init__(
-        self, database: Database, pool: Pool, life: Life, clock: Clock, settle: Callable[[Iterable[Volume]], None]
+        self,
+        database: Database,
+        pool: Pool,
+        life: Life,
+        clock: Clock,
+        settle: Callable[[Iterable[Volume]], None],
+        mirror: Callable[[], None],
     ) -> None:
-        """`settle` hears of volumes that may be new: of those it is known at once that nothing lies there."""
+        """`settle` hears of volumes that may be new: of those it is known at once that nothing lies there. `mirror`
+        brings every volume up to date that is there.
+        """
         self._database = database
         self._rack = pool.rack
         self._life = life
         self._clock = clock
         self._settle = settle
+        self._mirror = mirror
         self._acting = threading.Lock()
         """One act at a time: what it looked at must still be so when it is done."""
         self._refreshing = threading.Lock()
@@ -153,7 +162,10 @@ class Disks:
             reach(Step.REPLACE_LOST)
             log.warning("volume %s (%s): %s", one.id, path, loss_in_words(loss))
             self.refresh()
-            return Replaced(one.id, loss, self._begin(spec) if spec is not None else None)
+            self._mirror()  # a database that is lost now would know the new one for a stranger in the old one's place
+            by = self._begin(spec) if spec is not None else None
+            self._mirror()
+            return Replaced(one.id, loss, by)
 
     def configure(self, specs: Sequence[VolumeSpec]) -> Reconfigured:
         """From now on these are configured; what that changed. `VolumeRefused` if none of them can be used."""
