@@ -218,7 +218,22 @@ def a_camera_that_pauses(machine: PromisesMachine) -> Steps:
     machine.end()
 
 
+def a_segment_in_progress_of_which_nobody_knows(machine: PromisesMachine) -> Steps:
+    machine.begins("door", fragments=2)
+    (known,) = machine.model.segments.values()
+    place = next(place for place, home in machine.site.homes.items() if home == known.volume)
+    machine.lose_disk(place, foreign=False, dies=False)
+    yield
+    machine.the_database_is_lost("gone", clean=False, mirrored=True, sweeps=True)
+    yield
+    machine.come_back(place)
+    yield
+    assert machine.site.store.segments("door", None, None)
+    machine.end()
+
+
 UNSUSPICIOUS: Final = (
+    a_segment_in_progress_of_which_nobody_knows,
     a_pin_that_is_over_and_whose_end_is_lost,
     a_release_that_is_lost,
     pins_beside_a_clock_that_was_wrong,

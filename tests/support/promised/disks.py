@@ -132,6 +132,7 @@ class Disks(Base):
         self.stop(clean=clean)
         self.unexplained |= not (mirrored or clean)
         before = eyes.catalog(self.site.box())
+        self.model.lose_sight(eyes.in_progress_away(self.site.box()))
         if not mirrored:
             steps_made["pins without a sidecar"] += self.model.forget_pins(self.site.filed(), self.site.filed_away())
         lose(self.site.state, how)

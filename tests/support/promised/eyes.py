@@ -41,6 +41,8 @@ def absent(box: Box, model: Model, lives: Lives) -> Iterator[str]:
     for key, known in model.segments.items():
         if known.volume in model.lost:
             continue  # its row stays as long as its ceiling allows
+        if known.untold and known.volume not in box.volumes:
+            continue
         row = rows.get(key)
         if row is not None and row["state"] == "committed":
             yield from _differs(known, row)
@@ -133,6 +135,12 @@ def clinging(box: Box, model: Model, lives: Lives) -> Iterator[str]:
         known = model.segments.get(key)
         if row["pins"] and known is not None and row["volume_id"] in box.volumes and not model.may_hold(known, lives):
             yield f"S3: {key} is pinned, and no pin holds it"
+
+
+def in_progress_away(box: Box) -> set[Key]:
+    """On disks that are not there."""
+    rows = rows_by_key(box).items()
+    return {key for key, row in rows if row["state"] == "open" and row["volume_id"] not in box.volumes}
 
 
 def told_missing(box: Box) -> set[str]:

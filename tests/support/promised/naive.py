@@ -7,7 +7,7 @@ early (S1, S2), and the least that can be proven, by which nothing may stay too 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -92,6 +92,8 @@ class Known:
     sha256: bytes | None = None
     gone: bool = False
     """Destroyed in its time, or lost with its volume."""
+    untold: bool = False
+    """It was in progress on a disk that is away when the database was lost: nobody knows of it until that is back."""
     learned: list[tuple[int, int]] = field(default_factory=list)
     """Of one recorded under a clock that nobody vouched for: at which true time it turned out to have begun when."""
 
@@ -207,6 +209,10 @@ class Model:
         self.revived |= self.released
         self.pins = {pin: held for pin, held in self.pins.items() if pin in on_disks}
         return len(nowhere)
+
+    def lose_sight(self, keys: Iterable[tuple[str, int]]) -> None:
+        for key in keys:
+            self.segments[key].untold = True
 
     def mirrored(self) -> None:
         """The volumes tell of all that there is."""
