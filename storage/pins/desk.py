@@ -196,9 +196,7 @@ class Pins:
             self._files.clear_lost()
 
     def put_back(self, volume: str, pin: str, lacks: PurePosixPath | None = None) -> None:
-        """Somebody was at what a pin has on a volume, as the link of the segment `lacks`: sidecar and links are made
-        anew. OSError, StoreError.
-        """
+        """Somebody was at a pin's sidecar, or at its link of the segment `lacks`: made anew. OSError, StoreError."""
         with self._filing:
             if volume in self._taken_in:
                 self._files.put_back(self._taken_in[volume], pin, lacks)
