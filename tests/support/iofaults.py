@@ -155,8 +155,8 @@ def _of_libc(plan: Plan, name: str) -> Callable[..., int]:
 class _Raw(io.FileIO):
     """A file of the product's, read, written and truncated by the plan."""
 
-    def __init__(self, fd: int, mode: str, plan: Plan, module: str) -> None:
-        super().__init__(fd, mode)
+    def __init__(self, fd: int, mode: str, plan: Plan, module: str, closefd: bool) -> None:
+        super().__init__(fd, mode, closefd)
         self._plan = plan
         self._module = module
 
@@ -184,7 +184,7 @@ def _opened(plan: Plan) -> Callable[..., Any]:
         module = _of_ours()
         if module is None:
             return real(fd, mode, *args, **named)
-        raw = _Raw(fd, mode.replace("b", ""), plan, module)
+        raw = _Raw(fd, mode.replace("b", ""), plan, module, named.pop("closefd", True))
         if "+" in mode:
             return io.BufferedRandom(raw)
         if "w" in mode or "a" in mode:
