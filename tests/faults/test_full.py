@@ -153,7 +153,7 @@ def test_where_nothing_may_go_they_stop_by_priority_and_start_again_when_space_r
         edged, workers = found.edged, found.edged.workers()
         edged.until(lambda: set(found.stopped_since()) == set(NAMES), 60, "all have stopped")
         since = found.stopped_since()
-        assert sorted(since, key=lambda name: since[name]) == ["yard", "lobby", "gate"]
+        assert max(since, key=lambda name: since[name]) == "gate", "who has the most priority goes on for longest"
         assert {gap.cause for gap in edged.gaps() if gap.cause in OF_THE_BOX} == {"floor-protect"}
         edged.configure(replace(edged.setup, max_bytes="60MB"))
         assert edged.ctl("reload").code == 0

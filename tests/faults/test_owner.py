@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from edged import exits
+from storage.model import Bounds
 from tests.support.configuration import Setup, Watched
 from tests.support.office import Office
 from tests.support.rtsp_server import REPOSITORY
@@ -27,10 +28,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 def test_fsck_by_root(tmp_path: Path, *, clean_stop: bool) -> None:
     office = Office(tmp_path)
     office.enrol("lobby")
-    segment = office.segment("lobby")
+    segment = office.segment("lobby", bounds=Bounds(60, 365 * 86_400))  # of a boot that was long ago
     office.store.close(clean=clean_stop)
     config = tmp_path / "edged.toml"
-    setup = Setup([Watched("lobby", "test://")], node="wenshan")
+    setup = Setup([Watched("lobby", "test://")], node="wenshan", ceiling="365d")
     config.write_text(setup.toml(state=office.state, socket=tmp_path / "none.sock", volume=office.disk))
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from storage.clock import Clock
-from storage.layout import PART_SUFFIX, segment_path
+from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, segment_path
 from storage.opening import DATABASE_NAME
 from storage.repair import offline
 from storage.repair.compare import Kind
@@ -132,6 +132,8 @@ def _rows_of_files(box: Box, rows: list[Row], *, strict: bool) -> Iterator[str]:
     owners = {(row["volume_id"], name_of(row)): row["state"] for row in rows}
     for volume, name in box.files():
         state = owners.get((volume, name.removesuffix(PART_SUFFIX)))
+        if state is None and owners.get((volume, name.removesuffix(QUARANTINE_SUFFIX))) == "open":
+            state = "open"  # set aside, and not told yet
         if name.endswith(PART_SUFFIX):
             fits = state == "open"
         else:
