@@ -17,7 +17,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from storage import failpoints
 from storage.acts import Person
-from storage.catalog import holds
 from storage.errors import OrderRefused
 from storage.failpoints import Step
 from storage.model import Segment
@@ -25,6 +24,7 @@ from storage.pins import rules
 from storage.pins.words import Ground, Interval, Limits, Order, PinState
 from storage.retention import Policy
 from tests.support.office import BOUNDS, Office, sha256
+from tests.support.promised import planted
 
 CAMERAS = ("door", "lobby")
 CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")
@@ -236,7 +236,7 @@ TestPins = PinMachine.TestCase
 
 def test_with_pins_ignored_the_machine_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control, along one way through it."""
-    monkeypatch.setattr(holds, "cover", lambda connection, pin: None)  # noqa: ARG005
+    planted.pins_ignored(monkeypatch)
     machine = PinMachine()
     try:
         machine.record("lobby")
