@@ -77,6 +77,10 @@ class Mirror:
         self._told: set[str] = set()
         """What keeps a volume from being written: said once."""
         self._headed_ms: int | None = None
+        self._headed_day = ""
+        """Whoever reads the last leaves looks into the file of this day, whatever its name."""
+        self._astray = False
+        """Leaves went into the file of another day: the clock was set, or midnight has passed."""
         self._pruned_ms: int | None = None
         self._turn = threading.Lock()
         self._stop = threading.Event()
@@ -104,17 +108,23 @@ class Mirror:
         with self._turn:
             try:
                 self._round()
+                if self._astray:
+                    self._round()
             except StoreError as error:
                 self._say("", f"the leaves cannot be read: {error.what}")
 
     def _round(self) -> None:
-        now_ms = self._clock.now().boottime_ms
+        now = self._clock.now()
+        now_ms = now.boottime_ms
         wanted = self._database.read(mirroring.wanted)
         rebuild = self._database.read(mirroring.last_rebuild)
         disks = {
             volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
         }
-        due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS
+        due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS or self._astray
+        self._astray = False
+        if due:
+            self._headed_day = file_name(now.wall_ms)
         head = self._head() if due else None  # before the leaves: what it tells of is then among them
         for volume, disk in disks.items():
             with self._noted(volume, disk):
@@ -155,6 +165,7 @@ class Mirror:
                 for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
                     ledgerdir.append(ledger_fd, name, b"".join(map(render, entries)))
                     reach(Step.MIRROR_LINES)
+                    self._astray |= name != self._headed_day
             last = self._at[volume] = page[-1].number
             if len(page) < PAGE or self._stop.wait(PACE_S):
                 return

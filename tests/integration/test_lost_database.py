@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from storage.catalog import arrears, audit
+from storage.catalog import arrears, audit, heads, mirroring
 from storage.errors import DatabaseCorrupt, StoreError
 from storage.model import Bounds, GapCause
 from storage.repair import ledgerdir, mirror
@@ -557,6 +557,26 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tm
     policy = Policy({"door": Bounds(0, 1)})
     office.store.sweep(lambda: policy)
     assert not first.path.exists(), "and governed until it is empty (S3)"
+
+
+def test_the_last_leaves_are_found_whatever_the_clock_was_set_to(office: Office) -> None:
+    """They lie in a file with an old name, and no head was due."""
+    office.enrol("door")
+    for _ in range(5):
+        office.segment("door")
+        office.store.books.mirror_now()
+        office.clock.step_wall(mirroring.DAY_MS)
+    office.clock.step_wall(-100 * mirroring.DAY_MS)
+    office.segment("door")
+    office.store.books.mirror_now()
+    last = office.store._database.read(heads.last_leaf)
+    office.crash()
+    fd = os.open(office.disk, os.O_RDONLY)
+    try:
+        with ledgerdir.opened(fd) as at:
+            assert ledgerdir.last_number(at) == last
+    finally:
+        os.close(fd)
 
 
 def test_a_disk_that_was_restored_from_an_image_gets_the_leaves_it_lacks(tmp_path: Path) -> None:
