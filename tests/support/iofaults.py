@@ -27,8 +27,8 @@ from storage.files import durable
 Inode: TypeAlias = tuple[int, int]
 
 OURS: Final = ("storage.", "recorder.")
-THROUGH: Final = frozenset({"pathlib", "contextlib", "tests.faults.test_io_faults"})
-"""Modules through which ours ask: of the standard library, and where a bug is planted."""
+THROUGH: Final = frozenset({"pathlib", "contextlib", "storage.files.within", "tests.faults.test_io_faults"})
+"""Modules through which ours ask: of the standard library, where files are reached, and where a bug is planted."""
 CALLS: Final = (
     "open", "write", "pwrite", "fsync", "fdatasync", "mkdir", "unlink", "rmdir", "rename", "replace", "link",
     "ftruncate", "fchmod", "read", "pread", "scandir", "listdir", "fstatvfs", "stat",

@@ -252,14 +252,18 @@ class Hands:
         try:
             file.write(tiny_mp4.head(office.story(opening).to_json()))
         except BaseException:
-            file.abandon()
+            self._let_go(file)
             raise
         return Recording(opening, file)
 
     def die(self) -> None:
         """Whoever writes is gone."""
         for file in self._files:
-            file.abandon()
+            self._let_go(file)
+
+    def _let_go(self, file: SegmentFile) -> None:
+        if not file.abandon():
+            self.trouble.append(OSError("what was written is not confirmed"))
 
     def write(self, recording: Recording | None, fragments: int = 1, *, sync: bool = True, late: bool = False) -> None:
         """Fragments, synced or not. `late`: the next segment has begun. What cannot be written is given up."""
@@ -295,7 +299,7 @@ class Hands:
         if error is not None:
             self.trouble.append(error)
         self._given_up.add(key_of(recording))
-        recording.file.abandon()
+        self._let_go(recording.file)
         self.miss(recording.opening.camera, GapCause.IO_ERROR)
         self.salvage(*key_of(recording))
 
@@ -422,6 +426,7 @@ def play(hands: Hands) -> None:
     hands.recover()
     for recording in recordings:
         hands.write(recording, 2)
+        hands.write(recording, sync=False)  # what the commit has to sync
         hands.commit(recording)
     hands.pause()
     hands.release(pin)
