@@ -278,7 +278,7 @@ class Machine(RuleBasedStateMachine):
             bounds = effective(known.bounds, self.configured[key[0]])
             end_ms = known.end_ms if known.next_ms is None else min(known.end_ms, known.next_ms)
             assert self.running_ms - end_ms >= bounds.floor_s * 1000, f"S1: {key} was younger than its floor"
-        for key in after:
+        for key in before & after:  # what is salvaged behind this sweep has its turn in the next
             known = self.footage[key]
             bounds = effective(known.bounds, self.in_force(key[0]))
             past = self.running_ms - known.start_ms >= bounds.ceiling_s * 1000
