@@ -568,16 +568,21 @@ def test_a_database_that_is_older_than_the_volume_gets_its_pins_back(office: Off
     check(office)
 
 
-def test_a_sidecar_that_cannot_be_read_is_told_and_its_links_hold(office: Office) -> None:
-    wanted = office.segment("lobby")
-    pin = place(office, order(wanted))
-    office.store.close()
-    (office.disk / ".pins" / pin.pin.id / "pin.json").write_text("{")
+def forget_pins(office: Office) -> None:
+    """The database knows of none, and the volumes do."""
     with closing(sqlite3.connect(office.state / "edged.db")) as connection:
         for table in ("pinned", "pin_cameras", "pin_volumes", "pins"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
         connection.execute("UPDATE segments SET pins = 0")
         connection.commit()
+
+
+def test_a_sidecar_that_cannot_be_read_is_told_and_its_links_hold(office: Office) -> None:
+    wanted = office.segment("lobby")
+    pin = place(office, order(wanted))
+    office.store.close()
+    (office.disk / ".pins" / pin.pin.id / "pin.json").write_text("{")
+    forget_pins(office)
     office.start()
     office.clock.tick(LONG_AGO_MS)
     sweep(office)
@@ -595,11 +600,7 @@ def test_a_sidecar_that_was_mended_is_told_no_longer(office: Office, *, known: b
     office.store.close()
     told.write_text("{")
     if not known:
-        with closing(sqlite3.connect(office.state / "edged.db")) as connection:
-            for table in ("pinned", "pin_cameras", "pin_volumes", "pins"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608
-            connection.execute("UPDATE segments SET pins = 0")
-            connection.commit()
+        forget_pins(office)
     office.start()
     sweep(office)
     if not known:
