@@ -15,13 +15,16 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import runs, terms
+from storage.catalog import generations, runs, terms
 from storage.catalog.database import Database
+from storage.catalog.generations import Identity
 from storage.catalog.runs import Life
 from storage.catalog.volumes import known as known_volumes
 from storage.clock import Clock, Reading, read
 from storage.errors import StateLocked, StateUnusable
 from storage.failpoints import Step, reach
+from storage.ledger.key import NAME as KEY_NAME
+from storage.ledger.key import Keyring
 from storage.repair import loss
 from storage.ring.ballast import Ballast
 from storage.volumes.disks import arrival
@@ -45,6 +48,7 @@ class Held:
     life: Life
     ballast: Ballast
     node: str
+    keyring: Keyring
     _undo: ExitStack
 
     def release(self) -> None:
@@ -52,24 +56,29 @@ class Held:
         self._undo.close()
 
 
-def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Held:
-    """Lock, open, begin a run; all of it or nothing."""
+def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, credential: Path | None = None) -> Held:
+    """Lock, open, begin a run; all of it or nothing. `credential`: the node's key, where it is handed over."""
     with ExitStack() as undo:
         undo.callback(os.close, lock(state))
         ballast = Ballast(state)
-        database = loss.begin(state / DATABASE_NAME, node, volumes, clock, ballast.give)
+        keyring = Keyring(node, state / KEY_NAME if credential is None else credential, ours=credential is None)
+        database = loss.begin(state / DATABASE_NAME, node, volumes, clock, ballast.give, keyring)
         undo.callback(database.close)
         pool = Pool(volumes, node, database.read(known_volumes))
         undo.callback(pool.close)
         for volume in pool.opened:
             database.submit(arrival(volume, clock)).result(PATIENCE_S)
-        life = database.submit(partial(_begin, clock=clock, reading=read(clock))).result(PATIENCE_S)
+        if database.read(generations.present) is None:
+            keyring.found_box()
+        begin = partial(_begin, clock=clock, reading=read(clock), identity=keyring.identity)
+        life = database.submit(begin).result(PATIENCE_S)
         reach(Step.START_RUN)
-        return Held(database, pool, life, ballast, node, undo.pop_all())
+        return Held(database, pool, life, ballast, node, keyring, undo.pop_all())
 
 
-def _begin(connection: Connection, clock: Clock, reading: Reading) -> Life:
+def _begin(connection: Connection, clock: Clock, reading: Reading, identity: Identity) -> Life:
     terms.found(connection)
+    generations.begin_first(connection, identity, reading.now.wall_ms)
     return runs.begin_run(connection, clock.boot_id, reading)
 
 

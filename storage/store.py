@@ -37,6 +37,7 @@ from storage.catalog.runs import Point
 from storage.clock import Clock, read
 from storage.errors import StoreClosed
 from storage.failpoints import Step, reach_after
+from storage.journal import Journal
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.pins.desk import Pins
 from storage.pins.placing import Box
@@ -84,6 +85,7 @@ class Store:
         self._epoch = held.life.epoch
         self._stop = threading.Event()
         self._acts = Acts(held.database, held.life, clock)
+        self.journal: Final = Journal(held.database, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._books = Books(held, clock, self._salvager, self._found, self._stop)
         self._pacer = Pacer(held.database, clock)
@@ -104,13 +106,15 @@ class Store:
         self._books.start()
 
     @classmethod
-    def open(cls, *, state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Self:
-        """Lock `state`, open the database and the volumes. Quick whatever is stored.
+    def open(
+        cls, *, state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, credential: Path | None = None
+    ) -> Self:
+        """Lock `state`, open the database and the volumes, as `opening.hold`. Quick whatever is stored.
 
         Raises StateLocked, StateUnusable, DatabaseDamaged, WriteFailed, or VolumeRefused when no volume at all can be
         used; a refused volume beside others is only away, see `volumes()`.
         """
-        held = opening.hold(state, node, volumes, clock)
+        held = opening.hold(state, node, volumes, clock, credential)
         try:
             return cls(held, clock)
         except BaseException:

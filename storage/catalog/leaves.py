@@ -16,7 +16,8 @@ from storage.catalog.runs import Point
 def segment(connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None) -> None:
     """It is committed, or set aside if it has a name of its own; `row` is what it is now."""
     kind = Leaf.QUARANTINED if row.quarantined else Leaf.SEGMENT
-    enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body_of_segment(connection, row))
+    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body_of_segment(connection, row))
+    connection.execute("UPDATE segments SET leaf = ? WHERE id = ?", (number, row.id))
 
 
 def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str, Value]:
@@ -67,7 +68,8 @@ def gap(
         body["was"] = point(connection, was)
     if gone:
         body["gone"] = True
-    enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
+    number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
+    connection.execute("UPDATE gaps SET leaf = ? WHERE id = ?", (number, row.id))
 
 
 def point(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:

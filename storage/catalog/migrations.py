@@ -128,6 +128,14 @@ def _destroyed(db: Database) -> None:
     _create(db, "destroyed_by_wall")
 
 
+@MIGRATIONS(name="0018_ledger")
+def _ledger(db: Database) -> None:
+    _add_column(db, "leaves", "hash", "BLOB")
+    _add_column(db, "segments", "leaf", "INTEGER")
+    _add_column(db, "gaps", "leaf", "INTEGER")
+    _create(db, "generations", "nodes", "openings")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

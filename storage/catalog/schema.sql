@@ -108,6 +108,7 @@ CREATE TABLE cameras (
 
 -- `name` is the path on the volume where it is not the one that follows from camera, start and seq (quarantine).
 -- `camera_offset_ms`: the camera's own clock minus ours, null where it did not tell. `pins`: how many hold it (S2).
+-- `leaf`: the one that tells of it.
 CREATE TABLE segments (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -130,6 +131,7 @@ CREATE TABLE segments (
     name TEXT,
     camera_offset_ms INTEGER,
     pins INTEGER NOT NULL DEFAULT 0 CHECK (pins >= 0),
+    leaf INTEGER,
     CHECK ((state = 'open') = (sha256 IS NULL)),
     CHECK (state <> 'quarantined' OR name IS NOT NULL)
 ) STRICT;
@@ -222,7 +224,8 @@ CREATE INDEX destroyed_by_end ON destroyed (camera, boot, end_boottime_ms);
 CREATE INDEX destroyed_by_wall ON destroyed (camera, end_wall_ms);
 
 -- `inside`: a pause within what is recorded (`storage.catalog.holes`), no link of the chain of claims. `pauses`: of one
--- that joins several, only these are missing: [[ms since its start, ms that it lasted], …].
+-- that joins several, only these are missing: [[ms since its start, ms that it lasted], …]. `leaf`: the last that tells of
+-- it as it is.
 CREATE TABLE gaps (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -236,6 +239,7 @@ CREATE TABLE gaps (
     detail TEXT NOT NULL,
     inside INTEGER NOT NULL DEFAULT 0 CHECK (inside IN (0, 1)),
     pauses TEXT,
+    leaf INTEGER,
     CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL)),
     CHECK (end_boot IS NULL OR (end_boot, end_boottime_ms) >= (boot, start_boottime_ms))
 ) STRICT;
@@ -363,12 +367,14 @@ CREATE TABLE rescan (
     done INTEGER NOT NULL CHECK (done IN (0, 1))
 ) STRICT;
 
--- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger).
+-- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger). `hash`: what the tree is made of
+-- (RFC 6962); null on what was entered before there was one.
 CREATE TABLE leaves (
     number INTEGER PRIMARY KEY,
     wall_ms INTEGER NOT NULL,
     kind TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    hash BLOB CHECK (length(hash) = 32)
 ) STRICT;
 -- What became of a segment that is gone: asked by people who hold a list of them.
 CREATE INDEX leaves_destroyed ON leaves (json_extract(body, '$.camera'), json_extract(body, '$.seq'))
@@ -395,4 +401,36 @@ CREATE TABLE arrears (
     name TEXT PRIMARY KEY,
     last INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Trees of leaves, one after the other: from `first` up to the leaf before that of the next (storage.catalog.generations).
+-- `key`: whose signature its heads bear, as NAME+ID+KEY; null: they bear none. `size`, `root`, `note`: its last head.
+-- `seen`: the largest head of which somebody outside this box is known to have a copy.
+CREATE TABLE generations (
+    first INTEGER PRIMARY KEY,
+    origin TEXT NOT NULL UNIQUE,
+    key TEXT,
+    size INTEGER NOT NULL DEFAULT 0 CHECK (size >= 0),
+    root BLOB CHECK (length(root) = 32),
+    note TEXT,
+    seen INTEGER NOT NULL DEFAULT 0 CHECK (seen >= 0),
+    CHECK ((size = 0) = (root IS NULL))
+) STRICT;
+
+-- Every eighth level of each tree, made anew from `leaves` wherever it is missing (storage.catalog.nodes).
+CREATE TABLE nodes (
+    generation INTEGER NOT NULL REFERENCES generations (first),
+    level INTEGER NOT NULL CHECK (level > 0),
+    number INTEGER NOT NULL CHECK (number >= 0),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (generation, level, number)
+) STRICT, WITHOUT ROWID;
+
+-- What stands behind the commitments in leaves: names of people, reasons, case numbers. Here it can be erased.
+CREATE TABLE openings (
+    leaf INTEGER NOT NULL REFERENCES leaves (number),
+    field TEXT NOT NULL,
+    salt BLOB NOT NULL CHECK (length(salt) = 32),
+    value TEXT NOT NULL,
+    PRIMARY KEY (leaf, field)
 ) STRICT, WITHOUT ROWID;

@@ -28,7 +28,7 @@ SIGNATURES_MAX: Final = 100
 _DASH: Final = "\u2014 "
 
 
-class NoteDamaged(ValueError):  # noqa: N818  (a note that is damaged)
+class NoteDamaged(ValueError):
     """It is no signed note, or its text is no checkpoint."""
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from storage.ages import History
 from storage.catalog import mirroring
 from storage.catalog.boots import boots
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt
+from storage.ledger.notary import Notary
 from storage.opening import Held
 from storage.repair import arrears, loss
 from storage.repair.compare import Fault
@@ -35,8 +36,9 @@ class Books:
         self._life = held.life
         self._clock = clock
         self._stop = stop
-        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present)
-        self._rebuilder = Rebuilder(held.database, held.life, clock, held.pool.present, salvager, note, stop)
+        self.notary: Final = Notary(held.database, clock, held.keyring)
+        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
+        self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
         self.settle(held.pool.opened)
         self._broken = threading.Lock()
         self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
@@ -57,6 +59,10 @@ class Books:
     def mirror_now(self) -> None:
         """Not in the next second, but now."""
         self._mirror.round()
+
+    def sign_now(self) -> None:
+        """The head of the ledger covers what has been entered by now, if it can be signed."""
+        self._mirror.round(sign=True)
 
     def ready(self, volume: str) -> bool:
         """What lies on the volume is known: before that nothing there is destroyed (S13)."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 from storage.catalog.lines import BELIEVED_MAX, Line, file_name, merged, parse
 from storage.files.within import reading
 from storage.layout import DIR_MODE, FILE_MODE
+from storage.ledger.note import NOTE_MAX_BYTES
 
 NAME: Final = ".ledger"
 HEAD: Final = "head.json"
@@ -33,6 +34,7 @@ TAIL_MAX: Final = 200_000
 """Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
 HEAD_AHEAD_MAX: Final = 1 << 32
 """Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
+_CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -84,10 +86,30 @@ def append(fd: int, name: str, data: bytes) -> None:
 
 def write_head(fd: int, head: dict[str, Any], name: str = HEAD) -> None:
     """Replace the head, durably, all or nothing."""
+    replace(fd, name, json.dumps(head, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def checkpoint_name(first: int) -> str:
+    """The file of the last signed head of a generation, by the number of its first leaf."""
+    return f"checkpoint-{first}.txt"
+
+
+def notes(fd: int) -> list[str]:
+    """Signed heads as they lie here, unchecked; what cannot be read is none."""
+    found = []
+    for name in sorted(os.listdir(fd)):
+        if _CHECKPOINT.fullmatch(name):
+            with suppress(OSError, UnicodeDecodeError), reading(fd, name) as file:
+                found.append(file.read(NOTE_MAX_BYTES).decode("utf-8"))
+    return found
+
+
+def replace(fd: int, name: str, data: bytes) -> None:
+    """A file whole in place of another, durably, all or nothing."""
     new = name + ".new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
-        json.dump(head, file, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)

@@ -28,6 +28,7 @@ from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import StoreError
 from storage.failpoints import Step, reach
+from storage.ledger.notary import Notary
 from storage.repair import ledgerdir
 
 log = logging.getLogger("edged.storage.repair.mirror")
@@ -66,12 +67,14 @@ class Mirror:
         clock: Clock,
         node: str,
         present: Callable[[], Mapping[str, Disk]],
+        notary: Notary,
     ) -> None:
         self._database = database
         self._life = life
         self._clock = clock
         self._node = node
         self._present = present
+        self._notary = notary
         self._at: dict[str, int] = {}
         """The last leaf that each volume has."""
         self._told: set[str] = set()
@@ -97,23 +100,26 @@ class Mirror:
         if last_round and not self._thread.is_alive():
             self.round()  # to look at the volumes may be a fact itself, that one has come or gone
             self._headed_ms = None
-            self.round()
+            self.round(sign=True)
 
     def _run(self) -> None:
         while not self._stop.wait(ROUND_S):
             self.round()
 
-    def round(self) -> None:
-        """Bring every volume that is there up to date, and its head if that is due."""
+    def round(self, *, sign: bool = False) -> None:
+        """Bring every volume that is there up to date, and heads that are due; with `sign` that of the ledger is."""
         with self._turn:
             try:
-                self._round()
+                disks = self._round()
                 if self._astray:
-                    self._round()
+                    disks = self._round()
+                here = {volume: self._at[volume] for volume in disks if volume in self._at}
+                self._notary.round(here, disks, now=sign)
             except StoreError as error:
                 self._say("", f"the leaves cannot be read: {error.what}")
 
-    def _round(self) -> None:
+    def _round(self) -> Mapping[str, Disk]:
+        """What is there."""
         now = self._clock.now()
         now_ms = now.boottime_ms
         wanted = self._database.read(mirroring.wanted)
@@ -139,6 +145,7 @@ class Mirror:
         if over and (self._pruned_ms is None or now_ms - self._pruned_ms >= PRUNE_EVERY_MS):
             self._pruned_ms = now_ms
             self._prune(disks)
+        return disks
 
     def _head(self) -> dict[str, Any]:
         gather = partial(heads.gather, node=self._node, wall_ms=self._clock.now().wall_ms)
