@@ -17,7 +17,6 @@ from typing import Final
 
 from storage.catalog import generations, runs, terms
 from storage.catalog.database import Database
-from storage.catalog.generations import Identity
 from storage.catalog.runs import Life
 from storage.catalog.volumes import known as known_volumes
 from storage.clock import Clock, Reading, read
@@ -35,6 +34,8 @@ LOCK_NAME: Final = "edged.lock"
 DATABASE_NAME: Final = "edged.db"
 STATE_MODE: Final = 0o750
 LOCK_MODE: Final = 0o640
+FIRST: Final = "this box begins its ledger"
+"""Why the first generation begins: nothing has happened before, or only what an earlier version entered."""
 PATIENCE_S: Final = 30.0
 """How long opening and closing wait for a COMMIT before they say that the disk stands still."""
 
@@ -64,21 +65,21 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
         keyring = Keyring(node, state / KEY_NAME if credential is None else credential, ours=credential is None)
         database = loss.begin(state / DATABASE_NAME, node, volumes, clock, ballast.give, keyring)
         undo.callback(database.close)
+        if database.read(generations.present) is None:
+            keyring.found_box()
+            first = partial(generations.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms)
+            database.submit(first).result(PATIENCE_S)
         pool = Pool(volumes, node, database.read(known_volumes))
         undo.callback(pool.close)
         for volume in pool.opened:
             database.submit(arrival(volume, clock)).result(PATIENCE_S)
-        if database.read(generations.present) is None:
-            keyring.found_box()
-        begin = partial(_begin, clock=clock, reading=read(clock), identity=keyring.identity)
-        life = database.submit(begin).result(PATIENCE_S)
+        life = database.submit(partial(_begin, clock=clock, reading=read(clock))).result(PATIENCE_S)
         reach(Step.START_RUN)
         return Held(database, pool, life, ballast, node, keyring, undo.pop_all())
 
 
-def _begin(connection: Connection, clock: Clock, reading: Reading, identity: Identity) -> Life:
+def _begin(connection: Connection, clock: Clock, reading: Reading) -> Life:
     terms.found(connection)
-    generations.begin_first(connection, identity, reading.now.wall_ms)
     return runs.begin_run(connection, clock.boot_id, reading)
 
 

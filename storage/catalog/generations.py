@@ -102,12 +102,6 @@ def begin(
     return _insert(connection, first, origin, identity.key(origin))
 
 
-def begin_first(connection: sqlite3.Connection, identity: Identity, wall_ms: int) -> None:
-    """If there is none yet: nothing has happened before, or only what an earlier version entered."""
-    if present(connection) is None:
-        begin(connection, identity, "this box begins its ledger", wall_ms)
-
-
 def remember(connection: sqlite3.Connection, number: int, body: Mapping[str, Any]) -> None:
     """A generation of a database that was lost, of which its leaf tells. ValueError, TypeError: it is none of ours."""
     key = body["key"]
