@@ -26,6 +26,7 @@ from edged.clockwatch import LOOK_EVERY_S
 from edged.config import Config
 from edged.control import Control
 from edged.measure import MEASURE_EVERY_S
+from edged.people import People
 from edged.rebuilding import Rebuilder
 from edged.recording import LOOK_EVERY_S as VOLUMES_EVERY_S
 from edged.recording import StoreKeeper
@@ -106,13 +107,16 @@ class Daemon:
         reporter = Reporter(self._config, store.run, self._clock)
         self._site = site = Site(self._config, store, keeper, cameras, reporter, self._clock)
         service = Service(site, store, reporter, self._config_path)
-        control = Control(service, self._config.paths.socket, routes(Parts(site, store, self._clock, Acts(store))))
+        people = People(site, store.journal, self._clock)
+        calls = routes(Parts(site, store, self._clock, Acts(store)))
+        control = Control(service, self._config.paths.socket, people.guard, calls)
         loops, sweeper = Loops(), ThreadPoolExecutor(1, "sweep")
         tamper, rebuilder = tamperwatch.TamperWatch(site, store), Rebuilder(store)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
             going.push_async_callback(tamper.close)
             going.push_async_callback(rebuilder.close)
+            going.push_async_callback(people.close)
             going.push_async_callback(control.stop)
             going.push_async_callback(reporter.stop)
             going.push_async_callback(loops.stop)
@@ -122,6 +126,7 @@ class Daemon:
             reporter.start(site.overview)
             self._start_loops(loops, store, keeper, sweeper)
             rebuilder.start(loops)
+            people.start(loops)
             loops.every("tamper watch", tamperwatch.LOOK_EVERY_S, tamper.watch)
             loops.every("rescan", tamperwatch.RESCAN_EVERY_S, tamper.rescan)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)

@@ -19,6 +19,7 @@ from edged.foresight import Foresight, foretell
 from edged.measure import Measurements, measure
 from edged.recording import StoreKeeper
 from edged.reporting import Reporter
+from edged.rolewatch import RolesSeen
 from storage.answers import AlarmRow, SweepReport
 from storage.catalog.findings import Tampered
 from storage.clock import Clock
@@ -64,6 +65,7 @@ class Site:
         self._unmoved: tuple[str, ...] = ()
         self.recovering = True
         self.tampered: tuple[Tampered, ...] = ()
+        self.roles = RolesSeen()
 
     async def start(self) -> None:
         """Recording first; then the alarms that an earlier run left standing are taken over."""
@@ -228,6 +230,7 @@ class Site:
             ceiling_unproven=self._ceiling_unproven,
             foresight=self._foresight,
             tampered=self.tampered,
+            roles=self.roles,
         )
 
     def one_line(self) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from edged.acts import Acts
 from edged.api import acts, boots, checks, pins, rebuild, volumes
+from edged.api.base import Route
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -24,7 +23,7 @@ class Parts:
     acts: Acts
 
 
-def routes(parts: Parts) -> Sequence[web.RouteDef]:
+def routes(parts: Parts) -> Sequence[Route]:
     """All of them."""
     return [
         *checks.routes(parts.site, parts.store),

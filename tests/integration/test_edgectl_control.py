@@ -16,6 +16,7 @@ from edged.control import Control, Page
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
+from tests.support.roles import guard
 from tests.support.samples import ALARM, GAP, SAMPLES, SEGMENT
 
 Kind = TypeVar("Kind", bound=Document)
@@ -70,7 +71,7 @@ def pages(rows: list[Any]) -> Page:
 
 
 async def asked(path: Path, site: Site, *arguments: str) -> int:
-    control = Control(site, path)
+    control = Control(site, path, guard())
     await control.listen()
     try:
         return await asyncio.to_thread(main, ["--socket", str(path), *arguments])
