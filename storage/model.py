@@ -98,6 +98,15 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What a file consists of (`storage.files.parts`)."""
+
+    count: int
+    root: Sha256
+    """Of the Merkle tree over them (RFC 6962)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """What is known of a segment once its file lies under its final name, synced."""
 
@@ -109,6 +118,8 @@ class Closing:
     video_frames: int
     camera_offset_ms: int | None = None
     """The camera's own clock minus ours, as last heard; None where it did not tell."""
+    parts: Parts | None = None
+    """None: nobody made them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,21 @@ import sqlite3
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.rows import GapRow, SegmentRow
 from storage.catalog.runs import Point
+from storage.model import Parts
 
 
-def segment(connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None) -> None:
-    """It is committed, or set aside if it has a name of its own; `row` is what it is now."""
+def segment(
+    connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None, parts: Parts | None = None
+) -> None:
+    """It is committed, or set aside if it has a name of its own; `row` is what it is now.
+
+    The file's `parts` are nowhere else: whoever proves a piece of it does so by this leaf.
+    """
     kind = Leaf.QUARANTINED if row.quarantined else Leaf.SEGMENT
-    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body_of_segment(connection, row))
+    body = body_of_segment(connection, row)
+    if parts is not None:
+        body |= {"parts": parts.count, "root": parts.root.hex()}
+    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body)
     connection.execute("UPDATE segments SET leaf = ? WHERE id = ?", (number, row.id))
 
 

@@ -20,13 +20,14 @@ Level 0 are hashes of leaves. Only nodes whose leaves are all there are asked fo
 
 EMPTY: Final = sha256().digest()
 """The root of no leaves."""
-_LEAF: Final = b"\0"
+LEAF: Final = b"\0"
+"""What is hashed before a leaf."""
 _NODE: Final = b"\1"
 
 
 def leaf_hash(data: bytes) -> Hash:
     """Of one leaf."""
-    return sha256(_LEAF + data).digest()
+    return sha256(LEAF + data).digest()
 
 
 def node_hash(left: Hash, right: Hash) -> Hash:

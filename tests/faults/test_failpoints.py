@@ -79,8 +79,9 @@ EARLY: Final = """
 from recorder import disk, wire
 
 def commit(writer, file, segment):
-    end, sha256 = segment.end, file._hash.hexdigest()
-    wire.send(writer._sock, disk.Closed(segment.seq, end.wall_ms, end.boottime_ms, file.bytes, sha256, segment.frames))
+    end, (sha256, parts) = segment.end, file._digest.finish()
+    content = (file.bytes, sha256.hex(), parts.count, parts.root.hex(), segment.frames)
+    wire.send(writer._sock, disk.Closed(segment.seq, end.wall_ms, end.boottime_ms, *content))
     time.sleep(0.5)
     file.commit()
 
