@@ -84,7 +84,7 @@ class Store:
         self._pool = held.pool
         self._epoch = held.life.epoch
         self._stop = threading.Event()
-        self._acts = Acts(held.database, held.life, clock)
+        self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._books = Books(held, clock, self._salvager, self._found, self._stop)
@@ -160,11 +160,6 @@ class Store:
     def books(self) -> Books:
         """The ledger's mirror on the volumes, and the database made anew from it."""
         return self._books
-
-    @property
-    def acts(self) -> Acts:
-        """What waits for a second person."""
-        return self._acts
 
     def enrol(self, camera: str, at: Moment) -> Future[Tail]:
         """The camera is to be recorded from now on; its time is accounted for from `at`.
