@@ -39,19 +39,18 @@ class Tally(Generic[K, E]):
     def __init__(self) -> None:
         self._windows: dict[K, _Window[E]] = {}
 
-    def is_news(self, key: K, entry: E, now_ms: int) -> bool:
-        """Whether this is to be told now; else it is counted, and told by `due`."""
+    def is_repeated(self, key: K, entry: E) -> bool:
+        """Whether the same was told less than a minute ago: then it is counted, and told by `due`."""
         window = self._windows.get(key)
-        if window is not None:
-            self._windows[key] = replace(window, last=entry, count=window.count + 1)
+        if window is None:
             return False
-        if len(self._windows) < KEYS_MAX:
-            self._windows[key] = _Window(now_ms, entry)
+        self._windows[key] = replace(window, last=entry, count=window.count + 1)
         return True
 
-    def forget(self, key: K) -> None:
-        """It could not be told: the next one is news again."""
-        self._windows.pop(key, None)
+    def told(self, key: K, entry: E, now_ms: int) -> None:
+        """It was told now: its minute begins."""
+        if len(self._windows) < KEYS_MAX:
+            self._windows.setdefault(key, _Window(now_ms, entry))
 
     def due(self, now_ms: int | None) -> list[Repeated[E]]:
         """What came again, of those whose minute is over (None: of all); who was quiet is forgotten."""

@@ -103,28 +103,27 @@ class Desk:
     async def seen(self, entry: Entry) -> None:
         """On record, now or with the same of the last minute; Refusal likewise."""
         key = (entry.who, entry.verb, entry.role, repr(sorted(entry.details.items())))
-        if not self._repeats.is_news(key, entry, self._now_ms()):
-            return
-        try:
+        if not self._repeats.is_repeated(key, entry):
             await self.before(entry)
-        except BaseException:
-            self._repeats.forget(key)
-            raise
+            self._repeats.told(key, entry, self._now_ms())
 
     async def if_possible(self, entry: Entry) -> int | None:
         """On record now, or owed: then None."""
         try:
             return await self._written(entry, partial(self._check, entry))
         except (StoreError, TimeoutError) as error:
-            log.warning("%s (%s) is not on record yet: %s", entry.verb, entry.result, in_words(error))
+            if not self._owed:
+                log.warning("%s (%s) is not on record yet: %s", entry.verb, entry.result, in_words(error))
             self._owe(entry)
-        except _Late:
-            log.warning("%s (%s) is not on record yet: the database does not answer", entry.verb, entry.result)
+        except _Late:  # whether it is owed is heard later
+            return None
         return None
 
     def refused(self, entry: Entry) -> None:
         """One leaf a minute and person. Who is refused waits for no disk."""
-        if self._repeats.is_news(("refused", entry.who), entry, self._now_ms()):
+        key = ("refused", entry.who)
+        if not self._repeats.is_repeated(key, entry):
+            self._repeats.told(key, entry, self._now_ms())
             self._hear(self._act(entry), partial(self._check, entry))
 
     async def tend(self) -> None:
@@ -140,12 +139,12 @@ class Desk:
     async def _work_off(self, now_ms: int | None) -> None:
         for repeated in self._repeats.due(now_ms):
             self._owe(repeated.last.counted(repeated.count))
-        if self._lost:
-            self._owe(Entry("journal", "lost", "none", "edged").counted(self._lost))
-            self._lost = 0
         for _ in range(len(self._owed)):
             if await self.if_possible(self._owed.popleft()) is None:
                 return
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            await self.if_possible(Entry("journal", "lost", "none", "edged").counted(lost))
 
     def _owe(self, entry: Entry) -> None:
         if len(self._owed) >= OWED_MAX:
@@ -178,6 +177,7 @@ class Desk:
             return waiting.result()
         if future.cancel():
             raise TimeoutError
+        waiting.add_done_callback(asyncio.Future.exception)  # `late` is told, and nobody else
         self._hear(future, late)
         raise _Late
 
