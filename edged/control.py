@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from edged import exits
-from edged.api.base import Handler, Refusal, Route, answer, get, in_words, post
+from edged.api.base import Caller, Handler, Refusal, Route, answer, caller, get, in_words, post
 from edged.api.doorway import Doorway
 from edged.api.guard import Guard
 from edged.documents import ring
@@ -48,7 +48,7 @@ class Site(Protocol):
     async def explain(self, segment: str) -> ring.Explanation: ...
     async def alarms(self) -> documents.Alarms: ...
     async def version(self) -> documents.Version: ...
-    async def reload(self) -> documents.Reload: ...
+    async def reload(self, by: Caller) -> documents.Reload: ...
     def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
     def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
 
@@ -121,8 +121,7 @@ class Control:
         return answer(await self._site.explain(segment))
 
     async def _reload(self, request: web.Request) -> web.Response:
-        del request
-        return answer(await self._site.reload())
+        return answer(await self._site.reload(caller(request)))
 
     async def _segments(self, request: web.Request) -> web.StreamResponse:
         return await _stream(request, "edged.segments/1", "segments", self._site.segments(*_interval(request)))

@@ -19,8 +19,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
+from edged import agreement as agreements
 from edged import exits, fleet, notify, tamperwatch
 from edged.acts import Acts
+from edged.agreement import Agreement
 from edged.api.routes import Parts, routes
 from edged.clockwatch import LOOK_EVERY_S
 from edged.config import Config
@@ -104,12 +106,15 @@ class Daemon:
         """Everything between the open store and its closing; what is begun is ended in the opposite order."""
         keeper = StoreKeeper(store, self._bounds, self._priorities, self._segment_ms)
         cameras = fleet.Fleet(store, keeper, self._forkserver, self._clock, random.random)
-        reporter = Reporter(self._config, store.run, self._clock)
-        self._site = site = Site(self._config, store, keeper, cameras, reporter, self._clock)
-        service = Service(site, store, reporter, self._config_path)
+        acts = Acts(store)
+        agreement = Agreement(store, acts)
+        config = await agreement.hold(self._config)
+        reporter = Reporter(config, store.run, self._clock)
+        self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
+        site.loosening = agreement.waiting
+        service = Service(site, store, reporter, agreement, self._config_path)
         people = People(site, store.journal, self._clock)
-        calls = routes(Parts(site, store, self._clock, Acts(store)))
-        control = Control(service, self._config.paths.socket, people.guard, calls)
+        control = Control(service, config.paths.socket, people.guard, routes(Parts(site, store, self._clock, acts)))
         loops, sweeper = Loops(), ThreadPoolExecutor(1, "sweep")
         tamper, rebuilder = tamperwatch.TamperWatch(site, store), Rebuilder(store)
         async with AsyncExitStack() as going:
@@ -130,6 +135,7 @@ class Daemon:
             loops.every("tamper watch", tamperwatch.LOOK_EVERY_S, tamper.watch)
             loops.every("rescan", tamperwatch.RESCAN_EVERY_S, tamper.rescan)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
+            loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))
             await loops.first_round("control socket")
             notify.ready(site.one_line())

@@ -25,6 +25,7 @@ from storage.catalog.findings import Tampered
 from storage.clock import Clock
 from storage.model import Bounds
 from storage.retention import Policy, Reason
+from storage.ring.agreed import Loosening
 from storage.store import Store
 
 log = logging.getLogger("edged.site")
@@ -66,6 +67,7 @@ class Site:
         self.recovering = True
         self.tampered: tuple[Tampered, ...] = ()
         self.roles = RolesSeen()
+        self.loosening: tuple[Loosening, ...] = ()
 
     async def start(self) -> None:
         """Recording first; then the alarms that an earlier run left standing are taken over."""
@@ -231,6 +233,7 @@ class Site:
             foresight=self._foresight,
             tampered=self.tampered,
             roles=self.roles,
+            loosening=self.loosening,
         )
 
     def one_line(self) -> str:

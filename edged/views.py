@@ -25,6 +25,7 @@ from storage.catalog.destroying import Breach
 from storage.catalog.findings import Tampered
 from storage.model import Bounds, GapCause, Moment
 from storage.retention import effective
+from storage.ring.agreed import Loosening
 from storage.ring.bounds import Waiting
 
 CEILING_GRACE_S: Final = 3600
@@ -84,6 +85,8 @@ class Overview:
     """Volumes with files that are not as they were left."""
     roles: RolesSeen = field(default_factory=RolesSeen)
     """Accounts and groups that [roles] can do nothing with; what is not on record."""
+    loosening: Sequence[Loosening] = ()
+    """What of the configuration file does not hold, because it takes two persons."""
 
 
 def timestamp(wall_ms: int) -> str:

@@ -46,6 +46,7 @@ from storage.repair.checks import Checks
 from storage.repair.compare import Fault
 from storage.repair.salvage import Salvager
 from storage.repair.stragglers import Stragglers
+from storage.ring.agreement import Agreement
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
 from storage.ring.pacer import Pacer
@@ -86,6 +87,7 @@ class Store:
         self._stop = threading.Event()
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
+        self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._books = Books(held, clock, self._salvager, self._found, self._stop)
         self._pacer = Pacer(held.database, clock)
@@ -99,8 +101,7 @@ class Store:
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
-        self._recovering = threading.Lock()
-        self._sweeping = threading.Lock()
+        self._recovering, self._sweeping = threading.Lock(), threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
         self._closing = False
         self._books.start()

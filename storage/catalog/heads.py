@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage.catalog import generations, ledger, seeds, volumes
+from storage.catalog import agreed, generations, ledger, seeds, volumes
 from storage.catalog.generations import Identity
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import BELIEVED_MAX, Line
@@ -39,6 +39,7 @@ _TABLES: Final[Mapping[str, str]] = {
     "volumes": "SELECT * FROM volumes",
     "cameras": "SELECT * FROM cameras",
     "terms": "SELECT * FROM terms",
+    "agreed": "SELECT * FROM agreed",
     "breaches": "SELECT * FROM breaches",
     "gaps": "SELECT * FROM gaps WHERE end_boot IS NULL",
     "generations": "SELECT * FROM generations",
@@ -115,6 +116,7 @@ def _refuse_absurd(connection: sqlite3.Connection) -> None:
     for (cause,) in connection.execute("SELECT cause FROM gaps"):
         GapCause(cause)
     generations.refuse_absurd(connection)
+    agreed.read(connection)
     for one in volumes.known(connection):
         if not one.path.is_absolute() and str(one.path) != ELSEWHERE:
             raise ValueError(f"volume {one.id} at {one.path}")

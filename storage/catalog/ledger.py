@@ -42,6 +42,8 @@ class Leaf(StrEnum):
     """Floor and ceiling of a camera as configured from now on."""
     OVERWRITING = "overwriting"
     """Whether `on_full = "overwrite"` is configured from now on."""
+    AGREED = "agreed"
+    """Bounds as agreed upon from now on: looser ones take two persons."""
     BOOT = "boot"
     RUN = "run"
     """The daemon starts or stops."""

@@ -136,6 +136,11 @@ def _ledger(db: Database) -> None:
     _create(db, "generations", "nodes", "openings")
 
 
+@MIGRATIONS(name="0019_agreed")
+def _agreed(db: Database) -> None:
+    _create(db, "agreed")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

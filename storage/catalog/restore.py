@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import corrections, facts, gaps, generations, holes, ledger, pins, recall
+from storage.catalog import agreed, corrections, facts, gaps, generations, holes, ledger, pins, recall
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -292,6 +292,11 @@ def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
     recall.apply(connection, body, placed, now.at.wall_ms)
 
 
+def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    if now.leaf is not None:
+        agreed.remember(connection, now.leaf, body)
+
+
 _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {
     Leaf.BOOT: _apply_boot,
     Leaf.SEGMENT: _apply_segment,
@@ -302,5 +307,6 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now]
     Leaf.PIN: _apply_pin,
     Leaf.SPAN: _apply_span,
     Leaf.GENERATION: _apply_generation,
+    Leaf.AGREED: _apply_agreed,
 }
 """Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""

@@ -196,6 +196,14 @@ CREATE TABLE overwriting (
     CHECK ((boot IS NULL) = (boottime_ms IS NULL) AND (boot IS NULL) = (wall_ms IS NULL))
 ) STRICT;
 
+-- Floors, ceilings and `on_full` as two persons agreed upon them, or as first configured: what loosens one of them waits
+-- for a second person (storage.ring.agreed). `leaf`: the number of the leaf that says so.
+CREATE TABLE agreed (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    leaf INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+
 -- Footage destroyed below its floor because nothing else could go (`on_full = "overwrite"`): since when it goes on, when
 -- it last happened, and to how many segments.
 CREATE TABLE breaches (

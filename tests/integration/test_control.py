@@ -35,7 +35,7 @@ class FakeSite:
     async def alarms(self) -> documents.Alarms:
         raise RuntimeError("a defect")
 
-    async def reload(self) -> documents.Reload:
+    async def reload(self, _by: object) -> documents.Reload:
         raise Refusal("edged.toml: cameras.lobby.url: is missing", "write it", exits.CONFIG)
 
     def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:

@@ -50,7 +50,7 @@ class Site:
     async def version(self) -> documents.Version:
         return sample(documents.Version)
 
-    async def reload(self) -> documents.Reload:
+    async def reload(self, _by: object) -> documents.Reload:
         return sample(documents.Reload)
 
     def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
