@@ -69,6 +69,7 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
             keyring.found_box()
             first = partial(generations.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms)
             database.submit(first).result(PATIENCE_S)
+        keyring.settle(database.read(generations.every))
         pool = Pool(volumes, node, database.read(known_volumes))
         undo.callback(pool.close)
         for volume in pool.opened:

@@ -16,11 +16,13 @@ from typing import Any, Final
 
 from storage.catalog import ledger
 from storage.catalog.ledger import Leaf, Value
-from storage.ledger.note import NoteDamaged, Verifier, parse
+from storage.ledger.note import Checkpoint, NoteDamaged, Verifier, parse
 from storage.ledger.tree import Hash
 
 ORIGIN_MAX: Final = 128
 """Characters of a log's name."""
+_NOTHING: Final[Mapping[str, Value]] = {}
+_NOBODY: Final[Mapping[str, str]] = {}
 _COLUMNS: Final = "SELECT first, origin, key, size, root, note, seen FROM generations "
 
 
@@ -59,6 +61,12 @@ class Generation:
         """Its key. ValueError where what is stored is none."""
         return None if self.key is None else Verifier.parse(self.key)
 
+    @property
+    def public(self) -> bytes | None:
+        """Of its key, 32 bytes. ValueError likewise."""
+        verifier = self.verifier
+        return None if verifier is None else verifier.public
+
 
 def every(connection: sqlite3.Connection) -> list[Generation]:
     """From the first to the present one."""
@@ -88,18 +96,42 @@ def end(connection: sqlite3.Connection, generation: Generation) -> int:
 
 
 def begin(
-    connection: sqlite3.Connection, identity: Identity, reason: str, wall_ms: int, *, number: int | None = None
+    connection: sqlite3.Connection,
+    identity: Identity,
+    reason: str,
+    wall_ms: int,
+    *,
+    number: int | None = None,
+    previous: Checkpoint | None = None,
+    told: Mapping[str, Value] = _NOTHING,
+    committed: Mapping[str, str] = _NOBODY,
 ) -> Generation:
-    """A generation begins with a leaf of its own, the next one or that of `number`."""
+    """A generation begins with a leaf of its own, the next one or that of `number`.
+
+    The leaf names how far the one before goes: `previous`, where that is known, else its last head. `told` and
+    `committed` go into the leaf, too.
+    """
     before = present(connection)
     origin = f"edged/{identity.node}/{secrets.token_hex(4)}"
-    previous: Value = None
-    if before is not None:
-        root = None if before.root is None else before.root.hex()
-        previous = {"origin": before.origin, "size": before.size, "root": root}
-    body: dict[str, Value] = {"origin": origin, "key": identity.key(origin), "reason": reason, "previous": previous}
-    first = ledger.enter(connection, Leaf.GENERATION, wall_ms, body, number=number)
+    body: dict[str, Value] = {
+        **told,
+        "origin": origin,
+        "key": identity.key(origin),
+        "reason": reason,
+        "previous": named(previous) if previous is not None else None if before is None else _last_head(before),
+    }
+    first = ledger.enter(connection, Leaf.GENERATION, wall_ms, body, committed=committed, number=number)
     return _insert(connection, first, origin, identity.key(origin))
+
+
+def named(head: Checkpoint) -> dict[str, Value]:
+    """A head as leaves name it."""
+    return {"origin": head.origin, "size": head.size, "root": head.root.hex()}
+
+
+def _last_head(generation: Generation) -> dict[str, Value]:
+    root = None if generation.root is None else generation.root.hex()
+    return {"origin": generation.origin, "size": generation.size, "root": root}
 
 
 def remember(connection: sqlite3.Connection, number: int, body: Mapping[str, Any]) -> None:

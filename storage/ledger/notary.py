@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from storage.catalog import generations, nodes
 from storage.catalog.database import Database
 from storage.catalog.generations import Generation
+from storage.catalog.nodes import LeafMissing
 from storage.clock import Clock
 from storage.failpoints import Step, reach
 from storage.ledger import note, tree
@@ -71,9 +72,13 @@ class Notary:
         self._keyring = keyring
         self._signed_ms: int | None = None
         self._alone_since_ms: int | None = None
-        self._laid: dict[str, tuple[int, int]] = {}
-        """Generation and size of the head that lies on each volume, and beside the database (""): since this start."""
-        self._told = ""
+        self._laid: dict[tuple[str, int], int] = {}
+        """Of each volume, and of the state directory (""), by generation: the size of the head that lies there. Since
+        this start."""
+        self.unlaid = ""
+        """Why the state directory does not take the last head; empty while it does."""
+        self.hole = ""
+        """Why there is no tree to sign, in words; empty while there is one."""
         self.on_head: Callable[[Head], object] = lambda head: None  # noqa: ARG005
         """Hears of each new head, in the mirror's thread."""
 
@@ -112,7 +117,14 @@ class Notary:
     def _sign(self, mirrored: Mapping[str, int], alone_ms: int) -> bool:
         """True where there is a new head, or nothing new to sign."""
         key = self._keyring.key
-        found = self._database.read(partial(_head_now, mirrored=mirrored, alone_ms=alone_ms))
+        try:
+            found = self._database.read(partial(_head_now, mirrored=mirrored, alone_ms=alone_ms))
+        except LeafMissing as error:
+            if not self.hole:
+                log.critical("the ledger is not signed any more: %s", error)
+            self.hole = str(error)
+            return False
+        self.hole = ""
         if found is None:
             return True
         generation, checkpoint = found
@@ -137,31 +149,33 @@ class Notary:
         return None
 
     def _lay(self, disks: Mapping[str, Disk]) -> None:
-        """Each volume, and the state directory, get the last head, once for each."""
-        present = self._database.read(generations.present)
-        if present is None or present.note is None:
-            return
-        wanted, data = (present.first, present.size), present.note.encode()
+        """Each volume gets the last head of each generation, the state directory the very last, once for each."""
+        signed = [one for one in self._database.read(generations.every) if one.note is not None]
         for volume, disk in disks.items():
-            if self._laid.get(volume) != wanted:
+            owed = [one for one in signed if self._laid.get((volume, one.first)) != one.size]
+            if owed:
                 with suppress(OSError), disk.held() as fd, ledgerdir.opened(fd, make=True) as at:
-                    ledgerdir.replace(at, ledgerdir.checkpoint_name(present.first), data)
-                    self._laid[volume] = wanted
-        if self._laid.get("") != wanted:
-            state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                ledgerdir.replace(state, STATE_FILE, data)
-                self._laid[""] = wanted
-            except OSError as error:
-                self._say(f"{self._database.path.parent / STATE_FILE} cannot be written ({error.strerror})")
-            finally:
-                os.close(state)
+                    for one in owed:
+                        ledgerdir.replace(at, ledgerdir.checkpoint_name(one.first), (one.note or "").encode())
+                        self._laid[volume, one.first] = one.size
+        if signed and self._laid.get(("", signed[-1].first)) != signed[-1].size:
+            self._lay_beside(signed[-1])
         reach(Step.HEAD_LAID)
 
-    def _say(self, words: str) -> None:
-        if words != self._told:
-            self._told = words
-            log.warning("%s; it is tried again", words)
+    def _lay_beside(self, last: Generation) -> None:
+        place = self._database.path.parent
+        state = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            ledgerdir.replace(state, STATE_FILE, (last.note or "").encode())
+            self._laid["", last.first] = last.size
+            self.unlaid = ""
+        except OSError as error:
+            words = f"{place / STATE_FILE} cannot be written ({error.strerror})"
+            if words != self.unlaid:
+                log.warning("%s; it is tried again", words)
+            self.unlaid = words
+        finally:
+            os.close(state)
 
 
 def _head_now(

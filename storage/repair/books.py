@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from storage.ages import History
@@ -11,7 +12,10 @@ from storage.catalog import mirroring
 from storage.catalog.boots import boots
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt
+from storage.ledger import renewal
 from storage.ledger.notary import Notary
+from storage.ledger.renewal import Order, Renewed
+from storage.ledger.witness import Contradiction, Witness
 from storage.opening import Held
 from storage.repair import arrears, loss
 from storage.repair.compare import Fault
@@ -19,6 +23,19 @@ from storage.repair.mirror import Mirror
 from storage.repair.rebuild import Progress, Rebuilder, RebuildReport
 from storage.repair.salvage import Salvager
 from storage.volumes.volume import Volume
+
+
+@dataclass(frozen=True, slots=True)
+class Plight:
+    """What is wrong with the ledger, in words."""
+
+    unsigned: str | None = None
+    """Why heads are not signed."""
+    hole: str = ""
+    """Which leaf of the present generation is missing."""
+    unwritten: Mapping[str, str] = field(default_factory=dict)
+    """By volume, or "state": why it does not take mirror or heads."""
+    contradiction: Contradiction | None = None
 
 
 class Books:
@@ -36,6 +53,8 @@ class Books:
         self._life = held.life
         self._clock = clock
         self._stop = stop
+        self._keyring = held.keyring
+        self.witness: Final = Witness(held.database, held.keyring)
         self.notary: Final = Notary(held.database, clock, held.keyring)
         self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
         self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
@@ -63,6 +82,25 @@ class Books:
     def sign_now(self) -> None:
         """The head of the ledger covers what has been entered by now, if it can be signed."""
         self._mirror.round(sign=True)
+
+    def renew(self, who: str, reason: str, *, new_key: bool = False) -> Renewed:
+        """A new generation of the ledger begins. OrderRefused, WriteFailed: what was goes on."""
+        with self._mirror.standing_still():
+            against = self.witness.contradiction()
+            head = None if against is None else against.head
+            renewed = renewal.renew(self._database, self._clock, self._keyring, Order(who, reason, new_key, head))
+        self.sign_now()
+        return renewed
+
+    def plight(self) -> Plight:
+        """What is wrong with the ledger. Reads the database."""
+        unlaid = {"state": self.notary.unlaid} if self.notary.unlaid else {}
+        return Plight(
+            unsigned=self.notary.fault(),
+            hole=self.notary.hole,
+            unwritten={**self._mirror.unwritten, **unlaid},
+            contradiction=self.witness.contradiction(),
+        )
 
     def ready(self, volume: str) -> bool:
         """What lies on the volume is known: before that nothing there is destroyed (S13)."""

@@ -77,8 +77,8 @@ class Mirror:
         self._notary = notary
         self._at: dict[str, int] = {}
         """The last leaf that each volume has."""
-        self._told: set[str] = set()
-        """What keeps a volume from being written: said once."""
+        self.unwritten: dict[str, str] = {}
+        """By volume, or "state": what of the mirror cannot be written there; "": why it cannot be read."""
         self._headed_ms: int | None = None
         self._headed_day = ""
         """Whoever reads the last leaves looks into the file of this day, whatever its name."""
@@ -106,6 +106,12 @@ class Mirror:
         while not self._stop.wait(ROUND_S):
             self.round()
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Meanwhile nothing is mirrored, and no head is signed."""
+        with self._turn:
+            yield
+
     def round(self, *, sign: bool = False) -> None:
         """Bring every volume that is there up to date, and heads that are due; with `sign` that of the ledger is."""
         with self._turn:
@@ -115,6 +121,7 @@ class Mirror:
                     disks = self._round()
                 here = {volume: self._at[volume] for volume in disks if volume in self._at}
                 self._notary.round(here, disks, now=sign)
+                self.unwritten.pop("", None)
             except StoreError as error:
                 self._say("", f"the leaves cannot be read: {error.what}")
 
@@ -127,6 +134,8 @@ class Mirror:
         disks = {
             volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
         }
+        for away in self.unwritten.keys() - disks.keys() - {"", "state"}:
+            del self.unwritten[away]
         due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS or self._astray
         self._astray = False
         if due:
@@ -186,8 +195,9 @@ class Mirror:
         state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             ledgerdir.write_head(state, head, STATE_HEAD)
+            self.unwritten.pop("state", None)
         except OSError as error:
-            self._say("state", f"{self._database.path.parent / STATE_HEAD}: {error.strerror}")
+            self._say("state", f"{self._database.path.parent / STATE_HEAD} cannot be written ({error.strerror})")
         finally:
             os.close(state)
         reach(Step.MIRROR_HEADS)
@@ -218,9 +228,9 @@ class Mirror:
             self._at.pop(volume, None)
             self._say(volume, f"{disk.path}: the ledger's mirror cannot be written ({error.strerror or error})")
         else:
-            self._told.discard(volume)
+            self.unwritten.pop(volume, None)
 
     def _say(self, key: str, words: str) -> None:
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self.unwritten:
             log.warning("%s; it is tried again", words)
+        self.unwritten[key] = words

@@ -52,8 +52,9 @@ AT_START: Final = ("start.", "salvage.")
 """Protocols that a daemon goes through only after one that did not end in order."""
 BY_PEOPLE: Final = ("pin.", "release.", "commit.linked")
 """Protocols that somebody has to begin: for those, the storage dies in a child of its own."""
-ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.")
-"""Protocols behind recording, or of a loss: `tests/integration/test_lost_steps.py` cuts them off at each step."""
+ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.", "renew.")
+"""Protocols behind recording, of a loss, or of the ledger's keys: `tests/integration/test_lost_steps.py` and
+`test_renewal.py` cut them off at each step."""
 LISTENER: Final = """
 import os, signal, time
 from storage import failpoints
