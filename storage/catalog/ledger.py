@@ -65,6 +65,10 @@ _KINDS: Final = {kind.value: kind for kind in Leaf}
 SALT_BYTES: Final = 32
 """Of a commitment: nobody finds a name by trying all names."""
 _NOBODY: Final[Mapping[str, str]] = {}
+HASHED_SQL: Final = (
+    """CAST(x'00' || '{"b":' || body || ',"k":"' || kind || '","n":' || number || ',"t":' || wall_ms || '}' AS BLOB)"""
+)
+"""What is hashed of a leaf, `LEAF` and `Entry.data`, as SQLite makes it: twenty million are read in one go."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the volume, so that nothing lands below an unmounted mount point (S10). Part of 
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice, takewhile
+from operator import itemgetter
 from typing import Any, Final
 
 from storage.catalog.lines import BELIEVED_MAX, Line, file_name, merged, parse
@@ -36,6 +38,7 @@ HEAD_AHEAD_MAX: Final = 1 << 32
 """Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
 _CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
+_NUMBERED: Final = re.compile(rb',"n":([1-9]\d{0,15}),"t":-?\d{1,16}\}\n?\Z')
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -94,14 +97,17 @@ def checkpoint_name(first: int) -> str:
     return f"checkpoint-{first}.txt"
 
 
-def notes(fd: int) -> list[str]:
-    """Signed heads as they lie here, unchecked; what cannot be read is none."""
-    found = []
+def named_notes(fd: int) -> Iterator[tuple[str, str]]:
+    """Names and texts of signed heads as they lie here, unchecked; what cannot be read is none."""
     for name in sorted(os.listdir(fd)):
         if _CHECKPOINT.fullmatch(name):
-            with suppress(OSError, UnicodeDecodeError), reading(fd, name) as file:
-                found.append(file.read(NOTE_MAX_BYTES).decode("utf-8"))
-    return found
+            with suppress(OSError), reading(fd, name) as file:
+                yield name, file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
+
+
+def notes(fd: int) -> list[str]:
+    """Their texts."""
+    return [text for _, text in named_notes(fd)]
 
 
 def replace(fd: int, name: str, data: bytes) -> None:
@@ -165,6 +171,12 @@ def lines(fd: int, after: int = 0) -> Iterator[Line]:
     """All lines of a volume by number, but for files that end before `after`."""
     for names in chapters(span for span in spans(fd) if span.last > after):
         yield from merged([_lines(fd, name) for name in names])
+
+
+def raw_lines(fd: int) -> Iterator[tuple[int, bytes]]:
+    """All lines of a volume as they lie there, each with its number, nearly by number: some come a second time."""
+    for names in chapters(spans(fd)):
+        yield from heapq.merge(*(_raw(fd, name) for name in names), key=itemgetter(0))
 
 
 def last_line(fd: int) -> int:
@@ -231,6 +243,14 @@ def _lines(fd: int, name: str) -> Iterator[Line]:
     with reading(fd, name) as file:
         while data := file.readline(LINE_MAX_BYTES):
             yield from _parsed([data])
+
+
+def _raw(fd: int, name: str) -> Iterator[tuple[int, bytes]]:
+    with reading(fd, name) as file:
+        while data := file.readline(LINE_MAX_BYTES):
+            found = _NUMBERED.search(data)
+            if found is not None:
+                yield int(found[1]), data.rstrip(b"\n")
 
 
 def _parsed(found: Iterable[bytes]) -> Iterator[Line]:
