@@ -54,6 +54,8 @@ class Verb(StrEnum):
     PIN_APPROVE = "pin approve"
     PIN_EXTEND = "pin extend"
     PIN_RELEASE = "pin release"
+    LEDGER = "ledger"
+    LEDGER_RENEW = "ledger renew"
     APPROVE = "approve"
     APPROVE_ID = "approve ID"
 
@@ -150,6 +152,14 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         Record.DONE,
         "asked",
         "its footage may then be destroyed: takes two persons",
+    ),
+    Verb.LEDGER: Rule(_only(AUTHORITY, AUDITOR), "稽核軌跡", Record.SEEN, why="names who did what", clauses=("P15",)),
+    Verb.LEDGER_RENEW: Rule(
+        _only(AUTHORITY),
+        "更換稽核軌跡金鑰",
+        Record.DONE,
+        why="keys are the authority's; nothing is taken away by it",
+        clauses=("P14",),
     ),
     Verb.APPROVE: Rule(_only(OPERATOR, AUTHORITY, AUDITOR), "待核可事項", Record.SEEN, why="names people and reasons"),
     Verb.APPROVE_ID: Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import boots, checks, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, ledger, pins, rebuild, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -32,6 +32,8 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     pins.PinExtend,
     pins.PinRelease,
     pins.Approve,
+    ledger.Ledger,
+    ledger.LedgerRenew,
     volumes.VolumeList,
     volumes.VolumeInit,
     volumes.VolumeRetire,

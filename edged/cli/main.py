@@ -39,6 +39,7 @@ VERBS: Final = {
     "boots": "boots",
     "pin": "pin",
     "approve": "approve",
+    "ledger": "ledger",
     "rebuild": "rebuild",
     "config": "verbs",
     "reload": "verbs",

@@ -141,6 +141,11 @@ def _agreed(db: Database) -> None:
     _create(db, "agreed")
 
 
+@MIGRATIONS(name="0020_leaf_blocks")
+def _leaf_blocks(db: Database) -> None:
+    _create(db, "leaf_blocks")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

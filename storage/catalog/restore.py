@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import agreed, corrections, facts, gaps, generations, holes, ledger, pins, recall
+from storage.catalog import agreed, corrections, facts, gaps, generations, holes, leafing, ledger, pins, recall
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -127,6 +127,8 @@ class Applied(StrEnum):
 def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
     """Put a leaf back into the ledger, and what it tells of into its table, if both are not there."""
     entered = ledger.put_back(connection, line.entry)
+    if entered:
+        leafing.forget(connection, line.number)
     if not entered and ledger.leaf(connection, line.number) == line.entry:
         return Applied.KNOWN
     with fitting(connection, line) as fits:

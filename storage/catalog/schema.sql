@@ -388,6 +388,15 @@ CREATE TABLE leaves (
 CREATE INDEX leaves_destroyed ON leaves (json_extract(body, '$.camera'), json_extract(body, '$.seq'))
     WHERE kind = 'destroyed';
 
+-- What 1024 neighbouring leaves hold, once there are later ones: between which wall clocks they were entered, and of which
+-- kinds they are. A list of leaves passes over what cannot be wanted (storage.catalog.leafing); what has no row is read.
+CREATE TABLE leaf_blocks (
+    number INTEGER PRIMARY KEY,
+    least_ms INTEGER NOT NULL,
+    most_ms INTEGER NOT NULL,
+    kinds TEXT NOT NULL
+) STRICT;
+
 -- Each time the database was lost and begun anew. `aside`: where the damaged one lies, if there was one. `leaf`: the
 -- first number entered since. `read`: the leaves on the volumes have been read. `end_*`: everything was gone through.
 CREATE TABLE rebuilds (

@@ -11,14 +11,21 @@ from storage.ages import History
 from storage.catalog import mirroring
 from storage.catalog.boots import boots
 from storage.clock import Clock
-from storage.errors import DatabaseCorrupt
+from storage.errors import DatabaseCorrupt, StoreBusy
+from storage.files.idle import become_idle
 from storage.ledger import renewal
+from storage.ledger.findings import Report
+from storage.ledger.listing import Listing
 from storage.ledger.notary import Notary
+from storage.ledger.outside import Outside
 from storage.ledger.renewal import Order, Renewed
+from storage.ledger.verify import Box, Verify
 from storage.ledger.witness import Contradiction, Witness
 from storage.opening import Held
 from storage.repair import arrears, loss
+from storage.repair.checks import pause_after
 from storage.repair.compare import Fault
+from storage.repair.look import Stopped
 from storage.repair.mirror import Mirror
 from storage.repair.rebuild import Progress, Rebuilder, RebuildReport
 from storage.repair.salvage import Salvager
@@ -54,12 +61,15 @@ class Books:
         self._clock = clock
         self._stop = stop
         self._keyring = held.keyring
+        self.leaves: Final = Listing(held.database)
         self.witness: Final = Witness(held.database, held.keyring)
         self.notary: Final = Notary(held.database, clock, held.keyring)
         self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
         self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
         self.settle(held.pool.opened)
         self._broken = threading.Lock()
+        self._verifying = threading.Lock()
+        self._present = held.pool.present
         self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
         self._database.on_damage = self._damaged
 
@@ -82,6 +92,27 @@ class Books:
     def sign_now(self) -> None:
         """The head of the ledger covers what has been entered by now, if it can be signed."""
         self._mirror.round(sign=True)
+
+    def verify(
+        self, kept: Outside | None, progress: Callable[[Mapping[str, Any]], None], gone: threading.Event
+    ) -> Report:
+        """The whole ledger, and against a head from outside; one at a time, behind recording, in a thread of its own.
+
+        StoreBusy, or Stopped when `gone`.
+        """
+
+        def pace(worked_s: float) -> None:
+            if self._stop.is_set() or gone.wait(pause_after(worked_s)):
+                raise Stopped
+
+        if not self._verifying.acquire(blocking=False):
+            raise StoreBusy("the ledger is being checked already", "wait for that to end")
+        try:
+            become_idle()
+            box = Box(self._database.read, self._present(), self._database.path.parent, self._ages)
+            return Verify(box, kept, pace=pace, progress=progress).run()
+        finally:
+            self._verifying.release()
 
     def renew(self, who: str, reason: str, *, new_key: bool = False) -> Renewed:
         """A new generation of the ledger begins. OrderRefused, WriteFailed: what was goes on."""
@@ -127,8 +158,10 @@ class Books:
         rebuild = self._rebuilder.last()
         if rebuild is None or rebuild.end is None:
             return rebuild
-        history = History(self._database.read(boots), self._life.boot, self._clock.now().boottime_ms)
-        return rebuild if history.age(*rebuild.end[:2]).low_ms < within_ms else None
+        return rebuild if self._ages().age(*rebuild.end[:2]).low_ms < within_ms else None
+
+    def _ages(self) -> History:
+        return History(self._database.read(boots), self._life.boot, self._clock.now().boottime_ms)
 
     def rebuild(
         self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from storage.ages import History
-from storage.catalog import heads, ledger, mirroring
+from storage.catalog import heads, leafing, ledger, mirroring
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
 from storage.catalog.lines import file_name, render
@@ -85,6 +85,8 @@ class Mirror:
         self._astray = False
         """Leaves went into the file of another day: the clock was set, or midnight has passed."""
         self._pruned_ms: int | None = None
+        self._listed = 0
+        """Blocks of leaves before this one can be passed over by whoever looks for some (`storage.catalog.leafing`)."""
         self._turn = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
@@ -121,6 +123,7 @@ class Mirror:
                     disks = self._round()
                 here = {volume: self._at[volume] for volume in disks if volume in self._at}
                 self._notary.round(here, disks, now=sign)
+                self._list()
                 self.unwritten.pop("", None)
             except StoreError as error:
                 self._say("", f"the leaves cannot be read: {error.what}")
@@ -155,6 +158,11 @@ class Mirror:
             self._pruned_ms = now_ms
             self._prune(disks)
         return disks
+
+    def _list(self) -> None:
+        blocks, self._listed = self._database.read(partial(leafing.missing, begin=self._listed))
+        for block in blocks:
+            self._database.submit(partial(leafing.keep, block=block), yielding=True)
 
     def _head(self) -> dict[str, Any]:
         gather = partial(heads.gather, node=self._node, wall_ms=self._clock.now().wall_ms)

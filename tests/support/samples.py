@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, ledger, pins, rebuild, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -279,6 +279,17 @@ ACT: Final[dict[str, Any]] = {
     "ended": None,
 }
 
+GENERATION: Final[dict[str, Any]] = {
+    "origin": "edged/wenshan-main/7f3k2a1b",
+    "first": 1,
+    "key": "edged/wenshan-main/7f3k2a1b+0a1b2c3d+AQIDBA==",
+    "fingerprint": "5e" * 32,
+    "size": 1041,
+    "signed": 1041,
+    "seen": 1003,
+    "checkpoint": "edged/wenshan-main/7f3k2a1b\n1041\nAAAA=\n\n— edged/wenshan-main/7f3k2a1b AAAA\n",
+}
+
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     boots.Boots: BOOTS,
     boots.Attest: {
@@ -523,6 +534,31 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "reason": "it was somebody else",
             },
         ],
+    },
+    ledger.Ledger: {
+        "schema": "edged.ledger/1",
+        "ledger": [
+            {
+                "number": 1042,
+                "kind": "act",
+                "at": "2026-05-01T00:00:00.000Z",
+                "text": "chen as auditor: ledger done",
+                "body": {"result": "done", "role": "auditor", "verb": "ledger", "who": "ab" * 32},
+                "openings": {"who": "chen"},
+                "hash": "cd" * 32,
+                "generation": "edged/wenshan-main/7f3k2a1b",
+                "signed": False,
+                "seen": False,
+            }
+        ],
+        "generations": [GENERATION],
+    },
+    ledger.LedgerRenew: {
+        "schema": "edged.ledger-renew/1",
+        "generation": GENERATION | {"first": 1043, "size": 2, "signed": 2, "seen": 0},
+        "previous": 1042,
+        "signed": True,
+        "new_key": False,
     },
     pins.PinApprove: {"schema": "edged.pin-approve/1", "pin": PIN},
     pins.PinExtend: {"schema": "edged.pin-extend/1", "act": ACT | {"verb": "pin-extend"}},
