@@ -25,7 +25,7 @@ from edged.documents.evidence import Manifest
 from edged.evidence import folder, manifest
 from recorder.mp4.muxer import Muxer
 from recorder.remux.film import blocks
-from recorder.remux.plan import Source, plan
+from recorder.remux.plan import FAT32_BYTES, Source, plan
 from recorder.remux.subtitles import Missing, webvtt
 from storage.catalog.ledger import Entry, canonical, commitment
 from storage.files.parts import parts_of
@@ -240,7 +240,12 @@ def gap(camera: str, begin_s: float, end_s: float, cause: str, **more: Any) -> d
 
 
 def genuine(
-    root: Path, *, key: Ed25519PrivateKey = KEY, export: str = "E-20260501-7F3K", whole: bool = False
+    root: Path,
+    *,
+    key: Ed25519PrivateKey = KEY,
+    export: str = "E-20260501-7F3K",
+    whole: bool = False,
+    max_bytes: int = FAT32_BYTES,
 ) -> Export:
     """`lobby`, with sound: recorded but for an outage of five seconds; `gate`: its first segment was destroyed."""
     lobby = [shot("lobby", seq, begin, 6, heard=True) for seq, begin in ((41, -2), (42, 4), (43, 15))]
@@ -269,7 +274,7 @@ def genuine(
     cameras: list[dict[str, Any]] = []
     played: dict[str, list[folder.Span]] = {}
     for name, title, shots in (("lobby", "大廳", lobby), ("gate", "側門", gate)):
-        camera, films = _camera(made, name, title, shots, leaf, missing[name], whole=whole)
+        camera, films = _camera(made, name, title, shots, leaf, missing[name], whole=whole, max_bytes=max_bytes)
         cameras.append(camera)
         played |= films
     told = {"from": rfc3339(wall(10)), "to": rfc3339(wall(15)), "cause": "dropped"}
@@ -313,11 +318,12 @@ def _camera(
     missing: list[Missing],
     *,
     whole: bool,
+    max_bytes: int,
 ) -> tuple[dict[str, Any], dict[str, list[folder.Span]]]:
     """Its films, subtitles and hashes, and what the list says of them."""
     files = {one.seq: one for one in shots}
     opened = lambda seq: io.BytesIO(files[seq].data)  # noqa: E731
-    planned = plan([Source(one.seq, wall(one.begin_s)) for one in shots], *ASKED, opened)
+    planned = plan([Source(one.seq, wall(one.begin_s)) for one in shots], *ASKED, opened, max_bytes)
     assert planned.unfit == ()
     counts = [0]
     for one in shots:
