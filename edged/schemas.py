@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import boots, checks, ledger, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, evidence, ledger, pins, rebuild, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -38,6 +38,8 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     volumes.VolumeInit,
     volumes.VolumeRetire,
     volumes.VolumeReplace,
+    evidence.Manifest,
+    evidence.Verify,
 )
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

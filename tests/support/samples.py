@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, ledger, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, evidence, ledger, pins, rebuild, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 
@@ -290,7 +290,92 @@ GENERATION: Final[dict[str, Any]] = {
     "checkpoint": "edged/wenshan-main/7f3k2a1b\n1041\nAAAA=\n\n— edged/wenshan-main/7f3k2a1b AAAA\n",
 }
 
+MANIFEST: Final[dict[str, Any]] = {
+    "schema": "edged.manifest/1",
+    "export": "E-20260501-7F3K",
+    "node": "wenshan-main",
+    "office": "wenshan",
+    "site": "文山區戶政事務所 所本部",
+    "software": "edged 0.2.0",
+    "timezone": "Asia/Taipei",
+    "created": "2026-05-02T10:12:30.000+08:00",
+    "asked": {"from": "2026-05-01T16:00:00.000+08:00", "to": "2026-05-01T16:30:00.000+08:00"},
+    "destroy_by": "2026-07-31T10:12:30.000+08:00",
+    "who": {"text": "chen", "salt": "5b" * 32},
+    "reason": {"text": "偵辦竊盜案", "salt": "a1" * 32},
+    "case": {"text": "115-0042", "salt": "0c" * 32},
+    "request": None,
+    "key": "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8",
+    "copy": 46_950,
+    "checkpoints": [
+        {
+            "origin": "edged/wenshan-main/4e5f6071",
+            "first": 1,
+            "size": 46_950,
+            "root": "9f" * 32,
+            "file": "proof/checkpoint.txt",
+        }
+    ],
+    "clock": [],
+    "cameras": [
+        {
+            "id": "lobby",
+            "name": "大廳",
+            "from": "2026-05-01T15:59:58.000+08:00",
+            "to": "2026-05-01T16:30:00.400+08:00",
+            "hashes": "proof/lobby.hashes",
+            "files": [{"path": "lobby.mp4", "header": 0, "subtitles": "lobby.vtt"}],
+            "segments": [
+                {
+                    "leaf": 45_001,
+                    "file": 0,
+                    "at": 1_521,
+                    "bytes": 81_234_567,
+                    "first_part": 597,
+                    "last_part": 602,
+                    "sequence": -596,
+                    "offsets": {"1": -26_820_000, "2": -14_304_000},
+                    "first_hash": 0,
+                    "original": None,
+                }
+            ],
+            "loose": [],
+            "gaps": [
+                {
+                    "leaf": 45_003,
+                    "from": "2026-05-01T16:00:00.480+08:00",
+                    "to": "2026-05-01T16:30:02.000+08:00",
+                    "cause": "power-loss",
+                }
+            ],
+            "destroyed": [
+                {"leaf": 46_001, "from": "2026-05-01T15:50:00.000+08:00", "to": "2026-05-01T15:55:00.000+08:00"}
+            ],
+        }
+    ],
+    "files": [{"path": "lobby.mp4", "bytes": 81_236_902, "sha256": "3c" * 32}],
+}
+VERIFY: Final[dict[str, Any]] = {
+    "schema": "edged.verify/1",
+    "path": "/media/chen/wenshan-main-20260501-1600-E-20260501-7F3K",
+    "intact": False,
+    "lines": [
+        {
+            "sign": "x",
+            "code": "length",
+            "where": {"file": "lobby.mp4", "found": 1_521, "expected": 81_236_902},
+            "zh": "lobby.mp4 的長度是 1521 位元組，應為 81236902。",
+            "en": "lobby.mp4 has 1521 bytes instead of 81236902.",
+        }
+    ],
+    "limits": [
+        {"zh": "其他地方、其他攝影機有沒有拍到什麼。", "en": "That nothing was filmed elsewhere, or by other cameras."}
+    ],
+}
+
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
+    evidence.Manifest: MANIFEST,
+    evidence.Verify: VERIFY,
     boots.Boots: BOOTS,
     boots.Attest: {
         "schema": "edged.boots-attest/1",
