@@ -1,9 +1,9 @@
 """A segment's file as parts, and the Merkle root over them, so that a piece of it can be proven without the rest.
 
 Pure; imports the standard library, `storage.model` and `storage.ledger.tree`, because a camera's worker carries it. A
-part ends behind each `moov` and each `mdat` at the top level, and what remains at the end is one more: so part 0 is what
-stands before the first fragment, each fragment is a part, and so is the index behind them. Whatever the bytes are, they
-have parts: what is no box belongs to the last one. The root is that of RFC 6962 over the parts as leaves.
+part ends behind each `moov` and each `mdat` at the top level, and what remains at the end is one more: so part 0 is
+what stands before the first fragment, each fragment is a part, and so is the index behind them. Whatever the bytes are,
+they have parts: what is no box belongs to the last one. The root is that of RFC 6962 over the parts as leaves.
 """
 
 from __future__ import annotations

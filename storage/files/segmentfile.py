@@ -1,9 +1,10 @@
 """One segment's file while it is written: never below an unmounted mount point, never over another file.
 
 Imports the standard library and `storage.layout`, `storage.failpoints`, `storage.model`, `storage.files`: the disk
-thread of every camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by its identity
-file, and everything below is reached through the directory that was checked), S6 (what was synced is found again under
-its `.part` name) and its part of S4 (the hashes are of the bytes that reached the file, counted as they went).
+thread of every camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by
+its identity file, and everything below is reached through the directory that was checked), S6 (what was synced is found
+again under its `.part` name) and its part of S4 (the hashes are of the bytes that reached the file, counted as they
+went).
 """
 
 from __future__ import annotations

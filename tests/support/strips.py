@@ -12,7 +12,7 @@ from recorder.mp4.muxer import Muxer
 from recorder.remux.plan import Source
 from recorder.stream import Parameters, Sound
 from tests.support import footage
-from tests.support.tracks import Sample, interleaved, parameters, sound, written
+from tests.support.tracks import Sample, interleaved, parameters, sound
 
 RATE: Final = 90_000
 WALL_MS: Final = 1_772_000_000_000
@@ -32,10 +32,15 @@ class Cut:
 def written_as(
     frames: Sequence[Sample], packets: Sequence[Sample], sets: Parameters, heard: Sound | None, comment: str
 ) -> bytes:
+    """The camera tells its clock with each key frame, in whose fragment it is then."""
     muxer = Muxer(sets, RATE, heard, comment)
-    muxer.tell_clock(0, CLOCK_NS)
     tracks = (RATE, list(frames)), (1 if heard is None else heard.rate, list(packets))
-    return written(muxer, interleaved(*tracks))
+    out = []
+    for one in interleaved(*tracks):
+        out += one.put(muxer)
+        if one.video and one.key:
+            muxer.tell_clock(one.pts, CLOCK_NS + one.pts * 1_000_000_000 // RATE)
+    return b"".join(out + muxer.close())
 
 
 def cut_up(

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.mp4.fragment import Point, trailer
+from recorder.mp4.fragment import Point, clock, trailer
 from recorder.mp4.muxer import Muxer
 from recorder.remux import plan as planning
 from recorder.remux.film import Changed, blocks
@@ -93,6 +93,9 @@ def taken_back(film: Film, data: bytes, shelf: Shelf) -> None:
             at += parts[part].bytes
         assert at == take.film_at + take.bytes
     assert len(data) == film.bytes
+    indexed, walked = Segment(io.BytesIO(data)), Segment(io.BytesIO(data[: film.trailer_at]))
+    assert indexed.points == walked.points
+    assert summary(io.BytesIO(data)).whole_bytes == len(data)
 
 
 def overlapping(cuts: Sequence[Cut], from_ms: int, to_ms: int) -> list[Cut]:
@@ -274,6 +277,35 @@ def test_no_film_is_larger_than_asked_for(kind: tuple[Picture, SoundWish | None]
     assert parts == [(take.segment, part) for take in one_film.takes for part in range(take.first, take.last + 1)]
 
 
+def test_a_film_is_filled_to_the_last_key_frame_that_fits() -> None:
+    """But for the length of a prft, of which the index says nothing."""
+    shelf = Shelf(strip(PLAIN, None, 9, (0,)))
+    for seconds in (2, 5):
+        whole = filmed(shelf, 0, 1_000 * seconds - 40)[0].films[0].bytes
+        for max_bytes, fits in ((whole + len(clock(0, 0)), True), (whole - 1, False)):
+            first, *_ = filmed(shelf, 0, DAY_MS, max_bytes)[1]
+            assert (len(first) == whole) == fits
+            assert len(first) <= max_bytes
+
+
+def test_a_film_is_written_on_from_any_seam() -> None:
+    shelf = Shelf(strip(REORDERED, AAC))
+    (film,), (whole,) = filmed(shelf, 1_500)[0].films, filmed(shelf, 1_500)[1]
+    heads = [at for at in range(film.header.bytes, film.trailer_at) if whole[at : at + 4] == b"mdat"]
+    seams = [0, film.header.bytes, film.trailer_at, film.bytes, *(take.film_at for take in film.takes), *heads]
+    for begin in sorted({near for at in seams for near in range(at - 5, at + 6) if 0 <= near <= len(whole)}):
+        assert b"".join(blocks(film, shelf.open, begin)) == whole[begin:]
+
+
+def test_no_picture_up_to_the_end_is_missing() -> None:
+    """Also of those that are decoded long before they are shown."""
+    cut = strip(REORDERED, None, 3, (0,))[0]
+    for to_ms in range(40, 3_000, 40):
+        (whole,) = filmed(Shelf([cut]), 0, to_ms)[1]
+        stored = {one for _, _, one in tracks(whole)["video"]}
+        assert stored.issuperset(one.data for one in cut.frames if one.pts * 1000 < to_ms * RATE)
+
+
 def test_a_film_gets_no_longer_than_a_player_bears(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "FILM_MS", 6_000)
     made, _ = filmed(Shelf(strip(PLAIN, None, 12, (0, 75, 150, 225))))
@@ -354,6 +386,7 @@ NOT_OURS: Final[dict[str, Callable[[], bytes]]] = {
     "short time": lambda: spoilt(b"tfdt\1", b"tfdt\0"),
     "no fragment": lambda: spoilt(b"moof", b"moov"),
     "misnumbered": lambda: spoilt(numbered(1), numbered(2)),
+    "misnumbered within": lambda: spoilt(numbered(2), numbered(7)),
     "another index": lambda: spoilt(b"tfra\1", b"tfra\0"),
     "no index": lambda: spoilt(b"mfra", b"free"),
     "torn index": lambda: good()[:-1],
@@ -398,7 +431,8 @@ def test_a_camera_that_forges_an_index_is_found_out() -> None:
 
 def test_a_segment_that_changed_since_is_noticed() -> None:
     cuts = strip(PLAIN, None)
-    for data in (cuts[1].data[:3000], cuts[1].data[:3000] + cuts[1].data[3100:], b""):
+    first, torn = cuts[1].data, cuts[1].data[:3000]
+    for data in (torn, torn + first[3100:], first.replace(numbered(3), numbered(4)), first[:-24], b""):
         shelf = Shelf(cuts)
         (film,) = plan(shelf.sources, WALL_MS, WALL_MS + DAY_MS, shelf.open).films
         shelf.data[1] = data
