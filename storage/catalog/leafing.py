@@ -1,9 +1,11 @@
 """Leaves as people look for them: by when they were entered, kind, camera, act. What is listed here proves nothing.
 
 Functions over a connection. Leaves are found by number alone; an index by time would take 320 MB among twenty million,
-and a page of WAL in each commit. Instead a row for each 1024 of them says between which wall clocks they were entered
-and of which kinds they are (`leaf_blocks`, 1.5 MB): what cannot be wanted is passed over, also where the clock was set
-back. Rows are made behind recording (`missing`, `keep`); a block without one is read.
+and a page of WAL in each commit. Instead a row for each 1024 of them says between which wall clocks they were entered,
+of which kinds they are, and when that was recorded whose destruction they tell (`leaf_blocks`, 1.8 MB). What cannot be
+wanted is passed over, also where the clock was set back. A ring destroys in the order in which it recorded, so what
+became of a day stands in a few blocks; an index for that would take 220 MB. Rows are made behind recording (`missing`,
+`keep`); a block without one is read.
 """
 
 from __future__ import annotations
@@ -24,6 +26,13 @@ STEPS: Final = 64
 MADE: Final = 8
 """Rows made in one, each in a transaction of its own of some milliseconds."""
 _END: Final = 1 << 62
+_BLOCKS: Final = (
+    "SELECT number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms FROM leaf_blocks ORDER BY number"
+)
+_GONE: Final = (
+    "kind IN ('destroyed', 'span') AND json_type(body, '$.start.wall_ms') = 'integer'"
+    " AND json_type(body, '$.duration_ms') = 'integer'"
+)
 _WANTED: Final = (
     "FROM leaves WHERE number >= ?1 AND number < ?2 AND (?3 IS NULL OR wall_ms >= ?3) AND (?4 IS NULL OR wall_ms < ?4)"
     " AND (?5 IS NULL OR kind IN (SELECT value FROM json_each(?5)))"
@@ -44,9 +53,23 @@ class Wanted:
     """Those that name it."""
     verb: str | None = None
     """Acts of this verb."""
+    recorded: tuple[tuple[int, int], ...] | None = None
+    """Blocks that tell of the destruction of what was recorded between such wall clocks; leaves are not told apart."""
 
-    def admits(self, least_ms: int, most_ms: int, kinds: Collection[str]) -> bool:
+    def admits(
+        self,
+        least_ms: int,
+        most_ms: int,
+        kinds: Collection[str],
+        recorded: tuple[int | None, int | None] = (None, None),
+    ) -> bool:
         """Some leaf of such a block may be wanted. Pure."""
+        begin_ms, end_ms = recorded
+        if self.recorded is not None and not any(
+            begin_ms is not None and end_ms is not None and begin_ms < last_ms and end_ms > first_ms
+            for first_ms, last_ms in self.recorded
+        ):
+            return False
         wanted = self.kinds if self.verb is None else frozenset({"act"})
         in_time = (self.from_ms is None or most_ms >= self.from_ms) and (self.to_ms is None or least_ms < self.to_ms)
         return in_time and (not wanted or not wanted.isdisjoint(kinds))
@@ -64,9 +87,9 @@ def candidates(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
     """Blocks in which something may be wanted, in order; of twenty million leaves at most 20,000 numbers."""
     found: list[int] = []
     expected = 0
-    for number, least_ms, most_ms, kinds in connection.execute("SELECT * FROM leaf_blocks ORDER BY number"):
+    for number, least_ms, most_ms, kinds, *recorded in connection.execute(_BLOCKS):
         found += _there(connection, expected, number)
-        if wanted.admits(least_ms, most_ms, kinds.split()):
+        if wanted.admits(least_ms, most_ms, kinds.split(), (recorded[0], recorded[1])):
             found.append(number)
         expected = number + 1
     return [*found, *_there(connection, expected, _END >> BITS)]
@@ -113,9 +136,12 @@ def missing(connection: sqlite3.Connection, begin: int) -> tuple[list[int], int]
 def keep(connection: sqlite3.Connection, block: int) -> None:
     """Make the row of one that is whole."""
     connection.execute(
-        "INSERT OR IGNORE INTO leaf_blocks (number, least_ms, most_ms, kinds)"
-        " SELECT ?, min(wall_ms), max(wall_ms), replace(group_concat(DISTINCT kind), ',', ' ') FROM leaves"
-        " WHERE number >= ? AND number < ? HAVING count(*) > 0",
+        "INSERT OR IGNORE INTO leaf_blocks (number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms)"  # noqa: S608
+        " SELECT ?, min(wall_ms), max(wall_ms), replace(group_concat(DISTINCT kind), ',', ' '), min(begin),"
+        " max(begin + length) FROM (SELECT wall_ms, kind,"
+        f" iif({_GONE}, json_extract(body, '$.start.wall_ms'), NULL) AS begin,"
+        f" iif({_GONE}, json_extract(body, '$.duration_ms'), NULL) AS length"
+        " FROM leaves WHERE number >= ? AND number < ?) HAVING count(*) > 0",
         (block, block << BITS, (block + 1) << BITS),
     )
 

@@ -146,6 +146,13 @@ def _leaf_blocks(db: Database) -> None:
     _create(db, "leaf_blocks")
 
 
+@MIGRATIONS(name="0021_register")
+def _register(db: Database) -> None:
+    _add_column(db, "leaf_blocks", "recorded_from_ms", "INTEGER")
+    _add_column(db, "leaf_blocks", "recorded_to_ms", "INTEGER")
+    db.execute("DELETE FROM leaf_blocks")  # they are made anew behind recording
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -389,12 +389,15 @@ CREATE INDEX leaves_destroyed ON leaves (json_extract(body, '$.camera'), json_ex
     WHERE kind = 'destroyed';
 
 -- What 1024 neighbouring leaves hold, once there are later ones: between which wall clocks they were entered, and of which
--- kinds they are. A list of leaves passes over what cannot be wanted (storage.catalog.leafing); what has no row is read.
+-- kinds they are; `recorded_*`: between which wall clocks was recorded what they tell to be destroyed, null for nothing. A
+-- list of leaves passes over what cannot be wanted (storage.catalog.leafing); what has no row is read.
 CREATE TABLE leaf_blocks (
     number INTEGER PRIMARY KEY,
     least_ms INTEGER NOT NULL,
     most_ms INTEGER NOT NULL,
-    kinds TEXT NOT NULL
+    kinds TEXT NOT NULL,
+    recorded_from_ms INTEGER,
+    recorded_to_ms INTEGER
 ) STRICT;
 
 -- Each time the database was lost and begun anew. `aside`: where the damaged one lies, if there was one. `leaf`: the

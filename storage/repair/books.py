@@ -22,6 +22,7 @@ from storage.ledger.renewal import Order, Renewed
 from storage.ledger.verify import Box, Verify
 from storage.ledger.witness import Contradiction, Witness
 from storage.opening import Held
+from storage.register import Register
 from storage.repair import arrears, loss
 from storage.repair.checks import pause_after
 from storage.repair.compare import Fault
@@ -62,6 +63,7 @@ class Books:
         self._stop = stop
         self._keyring = held.keyring
         self.leaves: Final = Listing(held.database)
+        self.register: Final = Register(held.database, held.life, clock, self.leaves, held.pool.present)
         self.witness: Final = Witness(held.database, held.keyring)
         self.notary: Final = Notary(held.database, clock, held.keyring)
         self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
