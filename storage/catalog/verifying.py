@@ -206,15 +206,15 @@ def _gap(row: tuple[Any, ...]) -> GapClaim:
 
 
 ROWS: Final[Mapping[str, str]] = {
-    "segments": "SELECT id, leaf FROM segments WHERE id > ? AND state <> 'open' ORDER BY id LIMIT ?",
-    "gaps": "SELECT id, leaf FROM gaps WHERE id > ? AND end_boot IS NOT NULL ORDER BY id LIMIT ?",
+    "segments": "SELECT id FROM segments WHERE id > ? AND state <> 'open' ORDER BY id LIMIT ?",
+    "gaps": "SELECT id FROM gaps WHERE id > ? AND end_boot IS NOT NULL ORDER BY id LIMIT ?",
 }
 """Rows that a leaf must tell of, by table."""
 
 
-def rows(connection: sqlite3.Connection, table: str, after: int, limit: int = PAGE) -> list[tuple[int, int | None]]:
-    """Their ids, each with the leaf that it names, from the one after `after` on."""
-    return connection.execute(ROWS[table], (after, limit)).fetchall()
+def rows(connection: sqlite3.Connection, table: str, after: int, limit: int = PAGE) -> list[int]:
+    """Their ids, from the one after `after` on."""
+    return [number for (number,) in connection.execute(ROWS[table], (after, limit))]
 
 
 def waits(connection: sqlite3.Connection, table: str, row: int) -> bool:

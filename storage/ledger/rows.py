@@ -1,7 +1,7 @@
 """What is left to ask when all leaves have been read: rows that no leaf told of, gaps that no row tells of any more.
 
 Blocking, read-only, in pages. What seems wrong is asked again in one moment of the database, because it goes on
-meanwhile. Bounded: one bit for each number of a leaf, and the gaps that nothing has explained yet.
+meanwhile. Bounded: one bit for each row, and the gaps that nothing has explained yet.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Final
 
 from storage.ages import History
 from storage.catalog import verifying
@@ -21,21 +22,27 @@ from storage.ledger.findings import Finding
 from storage.ledger.stretch import GapSeen
 from storage.ledger.tree import LEAF
 
+_BITS: Final = 16
+"""Ids in a block: neighbours, however far somebody's row is from all others."""
+_BYTES: Final = (1 << _BITS - 3) - 1
 
-class Claimed:
-    """Numbers of the leaves by which a row goes."""
 
-    def __init__(self, last: int) -> None:
-        self._bits = bytearray((last >> 3) + 1)
-        self._last = last
+class Told:
+    """Ids of the rows of a table of which a leaf told, a bit each."""
 
-    def add(self, numbers: Iterable[int]) -> None:
-        bits = self._bits
-        for number in numbers:
-            bits[number >> 3] |= 1 << (number & 7)
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
 
-    def __contains__(self, number: int | None) -> bool:
-        return number is not None and 0 < number <= self._last and bool(self._bits[number >> 3] & 1 << (number & 7))
+    def add(self, ids: Iterable[int]) -> None:
+        for number in ids:
+            block = self._blocks.get(number >> _BITS)
+            if block is None:
+                block = self._blocks[number >> _BITS] = bytearray(1 << _BITS - 3)
+            block[number >> 3 & _BYTES] |= 1 << (number & 7)
+
+    def __contains__(self, number: int) -> bool:
+        block = self._blocks.get(number >> _BITS)
+        return block is not None and bool(block[number >> 3 & _BYTES] & 1 << (number & 7))
 
 
 class OpenGaps:
@@ -61,13 +68,13 @@ class OpenGaps:
                 yield claims.gone(number, told)
 
 
-def untold(read: Reader, table: str, claimed: Claimed) -> Iterator[tuple[int, list[Finding]]]:
+def untold(read: Reader, table: str, told: Told) -> Iterator[tuple[int, list[Finding]]]:
     """Page by page of a table: how many rows were looked at, and those of which no leaf tells."""
     after = 0
     while page := read(partial(verifying.rows, table=table, after=after)):
-        odd = [number for number, leaf in page if leaf not in claimed]
+        odd = [number for number in page if number not in told]
         yield len(page), read(partial(_really, table=table, odd=odd)) if odd else []
-        after = page[-1][0]
+        after = page[-1]
 
 
 def _really(connection: sqlite3.Connection, table: str, odd: Iterable[int]) -> list[Finding]:
@@ -77,12 +84,12 @@ def _really(connection: sqlite3.Connection, table: str, odd: Iterable[int]) -> l
         if verifying.waits(connection, table, number):
             continue
         row = verifying.segment(connection, number) if table == "segments" else verifying.gap(connection, number)
-        if row is not None and not _told(connection, row):
+        if row is not None and not _is_told(connection, row):
             found.append(claims.untold(row))
     return found
 
 
-def _told(connection: sqlite3.Connection, row: SegmentClaim | GapClaim) -> bool:
+def _is_told(connection: sqlite3.Connection, row: SegmentClaim | GapClaim) -> bool:
     """The leaf that it goes by tells of it."""
     if row.leaf is None:
         return False

@@ -61,8 +61,10 @@ class Stretch:
     leaves: int = 0
     blocks: list[Hash | None] = field(default_factory=list)
     """The node over each whole block of 256 leaves; None where one of them is missing."""
-    claimed: array[int] = field(default_factory=lambda: array("q"))
-    """Leaves by which a row goes."""
+    segments: array[int] = field(default_factory=lambda: array("q"))
+    """Ids of the rows of segments that go by these leaves."""
+    gap_rows: array[int] = field(default_factory=lambda: array("q"))
+    """Of gaps likewise."""
     gaps: list[GapSeen] = field(default_factory=list)
     generations: list[tuple[int, bytes]] = field(default_factory=list)
     """Leaves that begin a tree, with their lines."""
@@ -207,7 +209,7 @@ def _claims(found: Stretch, page: _Page) -> None:
         if kind == Leaf.DESTROYED:
             told.append(None if row is None else claims.returned(number, segment, row))
         elif row is not None and row.leaf == number:
-            found.claimed.append(number)
+            found.segments.append(row.id)
             told.append(None if claims.same_segment(segment, row, page.boots) else claims.differing(number, segment))
         else:
             tombstone = page.tombstones.get((segment.camera, segment.seq))
@@ -230,7 +232,7 @@ def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | N
     if row is None or row.leaf is None or row.leaf > number:
         return None
     if row.leaf == number:
-        found.claimed.append(number)
+        found.gap_rows.append(row.id)
         return None if row.end is None or claims.same_gap(told, row) else claims.differing(number, told)
     return claims.differing(number, told) if told.stands else None
 

@@ -1,7 +1,7 @@
 """`edgectl ledger verify`: the whole ledger of a box against itself, its rows, its mirrors, and a head from outside.
 
 Blocking, read-only, in short reads, so that the WAL begins anew meanwhile; paced as its owner says. Bounded: a bit for
-each leaf and 32 bytes for 256 of them. Needs no writer: with the daemon down it runs on the files alone.
+each row and 32 bytes for 256 leaves. Needs no writer: with the daemon down it runs on the files alone.
 
 Whoever has the key of the box can write another ledger that is consistent in itself; only what somebody outside has
 kept of it shows that.
@@ -30,7 +30,7 @@ from storage.ledger.mirrors import Mirror
 from storage.ledger.notary import STATE_FILE
 from storage.ledger.note import NOTE_MAX_BYTES
 from storage.ledger.outside import Outside
-from storage.ledger.rows import Claimed, OpenGaps, untold
+from storage.ledger.rows import OpenGaps, Told, untold
 from storage.ledger.stretch import Span, Stretch, spans
 from storage.ledger.tree import Hash
 from storage.ledger.trees import Made, Said, Trees
@@ -102,14 +102,15 @@ class Verify:
 
     def _leaves(self, at: Overview) -> tuple[Trees, dict[int, bytes]]:
         """Each leaf, and the rows; the trees they make, and the leaves with which trees begin."""
-        claimed, gaps = Claimed(at.last), OpenGaps()
+        told, gaps = {table: Told() for table in ROWS}, OpenGaps()
         blocks: dict[int, list[Hash | None]] = {one.first: [] for one in at.generations}
         begun: dict[int, bytes] = {}
         check = partial(stretch.check, self._box.read, pace=self._pace)
         for one in self._spread(check, _all_spans(at)):
             self._report.leaves += one.leaves
             self._report.findings.merge(one.findings)
-            claimed.add(one.claimed)
+            told["segments"].add(one.segments)
+            told["gaps"].add(one.gap_rows)
             gaps.take(one.gaps)
             if one.span.in_tree:
                 first = max(first for first in blocks if first <= one.span.first)
@@ -118,7 +119,7 @@ class Verify:
             else:
                 self._report.early += one.leaves
             self._tell("leaves of the ledger", self._report.leaves, at.last)
-        self._rows(at, claimed)
+        self._rows(at, told)
         newest = self._box.read(heads.last_leaf)
         for news in spans(at.last + 1, newest, in_tree=False):  # they may say why a gap is gone
             gaps.take(stretch.check(self._box.read, news, self._pace).gaps)
@@ -126,9 +127,9 @@ class Verify:
         sized = zip(at.generations, at.sizes, strict=True)
         return Trees([Made(self._box.read, one, size, blocks[one.first]) for one, size in sized]), begun
 
-    def _rows(self, at: Overview, claimed: Claimed) -> None:
+    def _rows(self, at: Overview, told: Mapping[str, Told]) -> None:
         for table in ROWS:
-            for count, odd in untold(self._box.read, table, claimed):
+            for count, odd in untold(self._box.read, table, told[table]):
                 began = time.monotonic()
                 self._report.rows += count
                 self._report.findings.take(odd)
