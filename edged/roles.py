@@ -175,6 +175,7 @@ TABLE: Final[Mapping[Verb, Rule]] = {
 
 LOCAL: Final[Mapping[str, str]] = {
     "config check": "reads a file",
+    "verify": "reads an export",
 }
 """Verbs that ask no daemon: what they need is the right to read what they are given."""
 

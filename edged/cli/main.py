@@ -41,6 +41,7 @@ VERBS: Final = {
     "approve": "approve",
     "ledger": "ledger",
     "rebuild": "rebuild",
+    "verify": "verify",
     "config": "verbs",
     "reload": "verbs",
     "version": "version",

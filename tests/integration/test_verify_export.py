@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edged import exits
+from edged.cli import main as edgectl
 from edged.documents.evidence import Manifest, Verify
 from edged.evidence import folder, manifest, verify
 from storage.ledger import note
@@ -365,6 +366,16 @@ def test_what_is_called_wrongly_is_told_in_one_sentence(genuine: Export, argumen
     code, text, complaint = run(*([genuine.root] if arguments[0] == "--key" else []), *arguments)
     assert (code, text) == (exits.USAGE, "")
     assert "Traceback" not in complaint
+
+
+def test_edgectl_runs_the_same(genuine: Export, export: Export, capfd: pytest.CaptureFixture[str]) -> None:
+    assert edgectl.main(["verify", str(genuine.root)]) == exits.OK
+    assert capfd.readouterr().out == run(genuine.root)[1]
+    (export.root / "lobby.mp4").unlink()
+    assert edgectl.main(["verify", "--json", "--key", verify.fingerprint(KEY), str(export.root)]) == exits.FAILED
+    told = Verify.model_validate_json(capfd.readouterr().out)
+    assert [line.code for line in told.lines if line.sign == "x"][0] == "missing"
+    assert edgectl.main(["verify", "--key", "proof", str(export.root)]) == exits.USAGE
 
 
 # --- it agrees with the house
