@@ -16,6 +16,7 @@ from storage.catalog import ledger
 from storage.catalog.ledger import Leaf
 from storage.model import Bounds
 from storage.repair import ledgerdir
+from storage.repair.mirror import STATE_HEAD
 from storage.retention import Policy
 from storage.ring.agreed import Agreed, loosenings
 from tests.support.office import DEADLINE_S, Office
@@ -79,7 +80,7 @@ def test_one_asks_another_approves_and_all_of_it_holds(office: Office) -> None:
     assert leaves(office) == [AGREED, LOOSER]
 
 
-@pytest.mark.parametrize("lost", ["gone", "gone with the heads", "an old copy"])
+@pytest.mark.parametrize("lost", ["gone", "gone, and the heads are older", "an old copy"])
 def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     """Whoever deletes the database has not loosened a bound by that."""
     higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)})
@@ -87,6 +88,7 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     copy = office.state.parent / "copy"
     office.store.close()
     shutil.copytree(office.state, copy)
+    shutil.copy(office.disk / ledgerdir.NAME / ledgerdir.HEAD, copy)
     office.start()
     office.enrol("lobby")
     held(office, higher)
@@ -123,10 +125,10 @@ def gone(office: Office, _: Path) -> None:
         path.unlink()
 
 
-def gone_with_heads(office: Office, copy: Path) -> None:
+def gone_with_older_heads(office: Office, copy: Path) -> None:
     gone(office, copy)
-    for path in (office.disk / ledgerdir.NAME).glob("*head*"):
-        path.unlink()
+    shutil.copy(copy / ledgerdir.HEAD, office.disk / ledgerdir.NAME)
+    shutil.copy(copy / STATE_HEAD, office.state)
 
 
 def an_old_copy(office: Office, copy: Path) -> None:
@@ -137,7 +139,7 @@ def an_old_copy(office: Office, copy: Path) -> None:
 
 LOSE: dict[str, Callable[[Office, Path], None]] = {
     "gone": gone,
-    "gone with the heads": gone_with_heads,
+    "gone, and the heads are older": gone_with_older_heads,
     "an old copy": an_old_copy,
 }
 
