@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +20,7 @@ from edged import exits
 from edged.api.base import Caller, Handler, Refusal, Route, answer, caller, get, in_words, post
 from edged.api.doorway import Doorway
 from edged.api.guard import Guard
+from edged.api.streaming import stream
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.roles import Verb
@@ -124,10 +125,10 @@ class Control:
         return answer(await self._site.reload(caller(request)))
 
     async def _segments(self, request: web.Request) -> web.StreamResponse:
-        return await _stream(request, "edged.segments/1", "segments", self._site.segments(*_interval(request)))
+        return await stream(request, "edged.segments/1", "segments", _each(self._site.segments(*_interval(request))))
 
     async def _gaps(self, request: web.Request) -> web.StreamResponse:
-        return await _stream(request, "edged.gaps/1", "gaps", self._site.gaps(*_interval(request)))
+        return await stream(request, "edged.gaps/1", "gaps", _each(self._site.gaps(*_interval(request))))
 
 
 def _document(path: str, verb: Verb, read: Callable[[], Awaitable[BaseModel]]) -> Route:
@@ -145,23 +146,13 @@ def _interval(request: web.Request) -> tuple[str | None, str | None, str | None,
     return query.get("camera"), query.get("from"), query.get("to"), int(limit) if limit else None
 
 
-async def _stream(request: web.Request, schema: str, name: str, page: Page) -> web.StreamResponse:
-    """One document, row by row: a year must not lie in memory. What fails on the first page is still an error."""
-    rows, cursor = await asyncio.to_thread(page, None)
-    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-    await response.prepare(request)
-    await response.write(f'{{"schema":"{schema}","{name}":['.encode())
-    await response.write(_joined(rows))
-    while cursor is not None:
-        rows, cursor = await asyncio.to_thread(page, cursor)
-        await response.write(b"," + _joined(rows) if rows else b"")
-    await response.write(b"]}")
-    await response.write_eof()
-    return response
-
-
-def _joined(rows: Iterable[BaseModel]) -> bytes:
-    return ",".join(row.model_dump_json() for row in rows).encode()
+def _each(page: Page) -> Iterator[list[BaseModel]]:
+    cursor: object | None = None
+    while True:
+        rows, cursor = page(cursor)
+        yield rows
+        if cursor is None:
+            return
 
 
 @web.middleware

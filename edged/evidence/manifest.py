@@ -6,13 +6,13 @@ The envelope is canonical itself, so that not one bit of it can be changed unnot
 from __future__ import annotations
 
 import base64
-from hashlib import sha256
 from typing import Any, Final
 
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.documents.evidence import Manifest
+from edged.evidence import dsse
 from edged.evidence.verify import PAYLOAD_TYPE
 from storage.ledger.note import Verifier
 
@@ -32,17 +32,9 @@ def rendered(manifest: Manifest) -> bytes:
     return canonical(manifest.model_dump(mode="json", exclude_none=False))
 
 
-def pae(payload: bytes) -> bytes:
-    """What is signed: DSSE's pre-authentication encoding."""
-    return b"DSSEv1 %d %b %d %b" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
-
-
 def envelope(payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """`proof/manifest.dsse.json`."""
-    public = key.public_key().public_bytes_raw()
-    signature = {"keyid": sha256(public).hexdigest(), "sig": base64.b64encode(key.sign(pae(payload))).decode()}
-    body = base64.b64encode(payload).decode()
-    return canonical({"payload": body, "payloadType": PAYLOAD_TYPE, "signatures": [signature]})
+    return canonical(dsse.envelope(PAYLOAD_TYPE, payload, key.public_key().public_bytes_raw(), key.sign))
 
 
 def keys(verifiers: list[Verifier]) -> bytes:
