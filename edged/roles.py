@@ -66,7 +66,7 @@ class Record(StrEnum):
     NONE = "none"
     """It tells how the machine is, and of nobody: no leaf, and it answers whatever is broken."""
     SEEN = "seen"
-    """It discloses: its leaf comes first, or nothing is shown. The same again within a minute is counted."""
+    """It discloses or inspects: its leaf comes first, or nothing is shown. The same again in a minute is counted."""
     DONE = "done"
     """It changes something: its leaf comes first, or nothing is changed."""
     MENDED = "mended"
@@ -118,7 +118,7 @@ TABLE: Final[Mapping[Verb, Rule]] = {
     Verb.FSCK: Rule(
         _only(AUDITOR, TECHNICIAN),
         "完整性檢查",
-        Record.DONE,
+        Record.SEEN,
         why="changes nothing; that it was done is evidence",
         clauses=("P15",),
     ),
