@@ -55,6 +55,7 @@ class Verb(StrEnum):
     PIN_EXTEND = "pin extend"
     PIN_RELEASE = "pin release"
     LEDGER = "ledger"
+    LEDGER_VERIFY = "ledger verify"
     LEDGER_RENEW = "ledger renew"
     APPROVE = "approve"
     APPROVE_ID = "approve ID"
@@ -154,6 +155,13 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         "its footage may then be destroyed: takes two persons",
     ),
     Verb.LEDGER: Rule(_only(AUTHORITY, AUDITOR), "稽核軌跡", Record.SEEN, why="names who did what", clauses=("P15",)),
+    Verb.LEDGER_VERIFY: Rule(
+        _only(AUTHORITY, AUDITOR, TECHNICIAN),
+        "稽核軌跡驗證",
+        Record.SEEN,
+        why="changes nothing; that it was done is evidence",
+        clauses=("P15",),
+    ),
     Verb.LEDGER_RENEW: Rule(
         _only(AUTHORITY),
         "更換稽核軌跡金鑰",

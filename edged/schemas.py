@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import boots, checks, evidence, ledger, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, evidence, ledger, pins, rebuild, register, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -34,6 +34,9 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     pins.Approve,
     ledger.Ledger,
     ledger.LedgerRenew,
+    ledger.LedgerVerify,
+    register.Destroyed,
+    register.ProofOfRetention,
     volumes.VolumeList,
     volumes.VolumeInit,
     volumes.VolumeRetire,

@@ -1,31 +1,44 @@
-"""The calls behind `edgectl ledger`: leaves as a list, and a new generation."""
+"""The calls behind `edgectl ledger`: leaves as a list, the whole ledger checked, and a new generation."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from aiohttp import web
 
-from edged import exits, leafwords, queries
-from edged.api.base import Refusal, Route, answer, asked, caller, get, post
+from edged import exits, leafwords, ledgercheck, queries
+from edged.api.base import Progress, Refusal, Route, answer, asked, caller, follow, get, post
 from edged.api.orders import carried_out
+from edged.api.streaming import stream
 from edged.documents import ledger as documents
 from edged.roles import Verb
 from edged.views import timestamp
 from storage.catalog.leafing import Wanted
 from storage.catalog.ledger import Leaf
-from storage.ledger.listing import Covered, Listed, Page
+from storage.ledger import outside
+from storage.ledger.listing import Covered, Listed
+from storage.ledger.note import NoteDamaged
+from storage.ledger.outside import Outside
 from storage.ledger.renewal import Renewed
+from storage.repair.look import Stopped
 from storage.store import Store
 
 
 def routes(store: Store) -> Sequence[Route]:
     async def listed(request: web.Request) -> web.StreamResponse:
         last = _number(request.query.get("last"))
-        return await _stream(request, store, store.books.leaves.pages(_wanted(request), last))
+        pages = store.books.leaves.pages(_wanted(request), last)
+        shown = ([leaf(one) for one in page.leaves] for page in pages)
+        return await stream(request, "edged.ledger/1", "ledger", shown, standing)
+
+    def standing() -> Mapping[str, str]:
+        every = ",".join(generation(one).model_dump_json() for one in store.books.leaves.covered())
+        return {"generations": f"[{every}]"}
 
     async def renew(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.RenewAsked)
@@ -35,8 +48,13 @@ def routes(store: Store) -> Sequence[Route]:
         covered = await asyncio.to_thread(store.books.leaves.covered)
         return answer(renewal(renewed, covered[-1]))
 
+    async def verify(request: web.Request) -> web.StreamResponse:
+        wanted = await asked(request, documents.VerifyAsked)
+        return await follow(request, partial(_verify, store, _kept(wanted)))
+
     return [
         get("/v1/ledger", Verb.LEDGER, listed),
+        post("/v1/ledger/verify", Verb.LEDGER_VERIFY, verify),
         post("/v1/ledger/renew", Verb.LEDGER_RENEW, renew),
     ]
 
@@ -81,6 +99,28 @@ def renewal(renewed: Renewed, present: Covered) -> documents.LedgerRenew:
     )
 
 
+def _kept(wanted: documents.VerifyAsked) -> Outside | None:
+    try:
+        return None if wanted.checkpoint is None else outside.read(wanted.checkpoint)
+    except NoteDamaged as damaged:
+        action = "give a file with the head that the centre kept: the message of up/ledger/checkpoint, or its note"
+        raise Refusal(f"that is no signed head: {damaged}", action, exits.USAGE) from None
+
+
+def _verify(store: Store, kept: Outside | None, progress: Progress, gone: threading.Event) -> documents.LedgerVerify:
+    """A thread of its own, because it makes itself idle for good."""
+
+    def run() -> documents.LedgerVerify:
+        report = store.books.verify(kept, lambda told: progress(dict(told)), gone)
+        return ledgercheck.document(report, store.checks.paths(), daemon=True)
+
+    try:
+        with ThreadPoolExecutor(1, "ledger-verify") as own:
+            return own.submit(run).result()
+    except Stopped:
+        raise Refusal("edged is stopping", "check again once it runs", exits.TRY_LATER) from None
+
+
 def _wanted(request: web.Request) -> Wanted:
     query = request.query
     kinds = frozenset(filter(None, query.get("kind", "").split(",")))
@@ -100,22 +140,3 @@ def _number(text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdecimal() and 0 < len(text) <= 9 and int(text)):
         raise Refusal(f"last={text} is not a number of leaves", "give a whole number, e.g. last=100", exits.USAGE)
     return None if text is None else int(text)
-
-
-async def _stream(request: web.Request, store: Store, pages: Iterator[Page]) -> web.StreamResponse:
-    """One document, page by page. Where nothing is found for long, blanks say that somebody looks."""
-    first = await asyncio.to_thread(next, pages, None)
-    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-    await response.prepare(request)
-    await response.write(b'{"schema":"edged.ledger/1","ledger":[')
-    page, begun = first, False
-    while page is not None:
-        rows = ",".join(leaf(one).model_dump_json() for one in page.leaves).encode()
-        await response.write(b"," + rows if rows and begun else rows or b" ")
-        begun |= bool(rows)
-        page = await asyncio.to_thread(next, pages, None)
-    covered = await asyncio.to_thread(store.books.leaves.covered)
-    generations = ",".join(generation(one).model_dump_json() for one in covered).encode()
-    await response.write(b'],"generations":[' + generations + b"]}")
-    await response.write_eof()
-    return response

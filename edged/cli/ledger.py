@@ -12,6 +12,7 @@ from rich.text import Text
 from edged.cli import printing
 from edged.cli.address import Address
 from edged.cli.cells import local, table, text
+from edged.cli.ledger_verify import verify
 from edged.cli.options import TIMES, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
@@ -81,6 +82,9 @@ def renew(address: Address, *, reason: str, new_key: bool, as_json: bool) -> Non
     body = address.daemon().post("/v1/ledger/renew", wanted.model_dump_json().encode())
     document = checked(documents.LedgerRenew, body)
     printing.answer(document, lambda: renewed(document), as_json=as_json)
+
+
+ledger.add_command(verify)
 
 
 def screen(document: documents.Ledger, zone: ZoneInfo, limit: int | None) -> RenderableType:

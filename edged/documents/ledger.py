@@ -57,3 +57,55 @@ class RenewAsked(Document):
 
     reason: str = Field(min_length=1, max_length=REASON_MAX)
     new_key: bool
+
+
+class VerifyFinding(Document):
+    code: str = Field(description="leaf-changed, head-ahead, segment-gone, mirror-changed, outside-ahead, …")
+    where: str
+    what: str
+    action: str = Field(description="what to do first")
+
+
+class Reach(Document):
+    leaves: int = Field(description="so many of the tree, from its first")
+    last: int | None = Field(description="number of the last of them; null: there are none, or it is not there")
+    at: str | None = Field(description="when that one was entered, by the box's wall clock")
+
+
+class VerifiedTree(Document):
+    origin: str = Field(description="name of the log, as in its checkpoints")
+    first: int = Field(description="number of its first leaf")
+    fingerprint: str | None = Field(description="SHA-256 of its key, 64 digits; null: it has none")
+    entered: Reach = Field(description="all that it has")
+    signed: Reach = Field(
+        description="under the largest head of this box that holds; what comes after proves nothing yet"
+    )
+    seen: Reach = Field(description="under the largest head of which somebody outside is known to have a copy")
+
+
+class HeldAgainst(Document):
+    origin: str
+    proven: bool = Field(description="all leaves under that head are there, each as it was when it was signed")
+    reach: Reach = Field(description="what that head covers")
+
+
+class LedgerVerify(Document):
+    schema_: Literal["edged.ledger-verify/1"] = Field(default="edged.ledger-verify/1", alias="schema")
+    daemon: bool = Field(description="asked a running daemon; false: looked at the files of one that is down")
+    clean: bool
+    findings: list[VerifyFinding]
+    unlisted: int = Field(description="findings beyond those that are listed")
+    generations: list[VerifiedTree] = Field(description="from the first to the present one")
+    checkpoint: HeldAgainst | None = Field(description="the head from outside; null: none was given")
+    leaves: int = Field(description="of all generations, as far as they are there")
+    early: int = Field(description="of these, entered before there was a tree: nothing proves them")
+    rows: int = Field(description="segments and gaps that were held against their leaves")
+    lines: int = Field(description="on volumes, likewise")
+    volumes: list[str] = Field(description="volumes whose mirror was read, as absolute paths")
+    took_s: float
+
+
+class VerifyAsked(Document):
+    """The body of a request."""
+
+    checkpoint: str | None = Field(default=None, description="a signed note, or the JSON of up/ledger/checkpoint")

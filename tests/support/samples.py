@@ -373,6 +373,42 @@ VERIFY: Final[dict[str, Any]] = {
     ],
 }
 
+LEDGER_VERIFY: Final[dict[str, Any]] = {
+    "schema": "edged.ledger-verify/1",
+    "daemon": True,
+    "clean": False,
+    "findings": [
+        {
+            "code": "outside-ahead",
+            "where": "the head that was kept outside",
+            "what": "it knows 5,000 leaves of edged/wenshan-main/7f3k2a1b, the box has 4,200: an older state was put "
+            "back, or leaves were removed",
+            "action": "keep this head and the box as they are, and find out who had access to it since",
+        }
+    ],
+    "unlisted": 0,
+    "generations": [
+        {
+            "origin": "edged/wenshan-main/7f3k2a1b",
+            "first": 1,
+            "fingerprint": "ab" * 32,
+            "entered": {"leaves": 4200, "last": 4200, "at": "2026-03-01T04:00:30.000Z"},
+            "signed": {"leaves": 4190, "last": 4190, "at": "2026-03-01T04:00:00.000Z"},
+            "seen": {"leaves": 4000, "last": 4000, "at": "2026-03-01T03:00:00.000Z"},
+        }
+    ],
+    "checkpoint": {
+        "origin": "edged/wenshan-main/7f3k2a1b",
+        "proven": False,
+        "reach": {"leaves": 5000, "last": None, "at": None},
+    },
+    "leaves": 4200,
+    "early": 0,
+    "rows": 2100,
+    "lines": 4199,
+    "volumes": ["/srv/edged"],
+    "took_s": 0.3,
+}
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     evidence.Manifest: MANIFEST,
     evidence.Verify: VERIFY,
@@ -645,6 +681,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "signed": True,
         "new_key": False,
     },
+    ledger.LedgerVerify: LEDGER_VERIFY,
     pins.PinApprove: {"schema": "edged.pin-approve/1", "pin": PIN},
     pins.PinExtend: {"schema": "edged.pin-extend/1", "act": ACT | {"verb": "pin-extend"}},
     pins.PinRelease: {"schema": "edged.pin-release/1", "act": ACT},
