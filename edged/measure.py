@@ -16,6 +16,7 @@ from storage.boots import Doubt
 from storage.catalog.mirroring import Rebuild
 from storage.model import Moment, Segment
 from storage.pins.words import Left
+from storage.repair.books import Plight
 from storage.retention import Policy
 from storage.ring.pacer import Paces
 from storage.ring.ring import RingView
@@ -59,6 +60,8 @@ class Measurements:
     """What lets a full disk be cleared is not all there."""
     ballast_gone: bool = False
     """Nothing of it is."""
+    ledger: Plight = field(default_factory=Plight)
+    """What is wrong with the ledger."""
 
 
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
@@ -90,6 +93,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         rebuild=store.books.recent_rebuild(DAY_MS),
         ballast_owed=store.ballast.owed > 0,
         ballast_gone=store.ballast.left == 0,
+        ledger=store.books.plight(),
     )
 
 

@@ -54,6 +54,17 @@ class Head:
     note: str
     first: int
     """Number of the first leaf of its generation."""
+    key: str
+    """Whose signature it bears."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The key of this box, as it is now."""
+
+    public: bytes
+    """32 bytes."""
+    sign: Callable[[bytes], bytes]
 
 
 def coverable(last: int, mirrored: Mapping[str, int], alone_ms: int) -> int:
@@ -90,9 +101,15 @@ class Notary:
     def head(self) -> Head | None:
         """The last one of the present generation."""
         present = self._database.read(generations.present)
-        if present is None or present.note is None or present.root is None:
+        if present is None or present.note is None or present.root is None or present.key is None:
             return None
-        return Head(Checkpoint(present.origin, present.size, present.root), present.note, present.first)
+        head = Checkpoint(present.origin, present.size, present.root)
+        return Head(head, present.note, present.first, present.key)
+
+    def signer(self) -> Signer | None:
+        """Who signs what is handed out; None while that cannot be checked against a head (`fault`)."""
+        key, public = self._keyring.key, self._keyring.public
+        return None if key is None or public is None or self.fault() is not None else Signer(public, key.sign)
 
     def round(self, mirrored: Mapping[str, int], disks: Mapping[str, Disk], *, now: bool = False) -> None:
         """Sign what is due, or with `now` what there is; `mirrored`: the last leaf on each volume that is there."""
@@ -135,7 +152,7 @@ class Notary:
         fact = partial(generations.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text)
         self._database.submit(fact, yielding=True).result(PATIENCE_S)
         reach(Step.HEAD_STORED)
-        self.on_head(Head(checkpoint, text, generation.first))
+        self.on_head(Head(checkpoint, text, generation.first, generation.key or ""))
         return True
 
     def _fault(self, generation: Generation) -> str | None:
