@@ -649,25 +649,40 @@ def is_index(file: BinaryIO, at: int, size: int) -> bool:
 class Folder:
     """What lies in it is found by looking, once; names in documents only choose among that. Links are not followed."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, progress: Callable[[int], None] = lambda _: None) -> None:
+        """`progress` is told of bytes as they are read."""
         self.root = root
+        self.progress = progress
         self.files: dict[str, int] = {}
-        self.odd: list[str] = []
-        self.read_bytes = 0
+        self.odd: dict[str, str] = {}  # what is no file, by the code of the sentence that says so
         waiting = [""]
         while waiting and len(self.files) < FILES_MAX:
             below = waiting.pop()
-            with os.scandir(root / below) as entries:
-                for entry in sorted(entries, key=lambda one: one.name):
-                    path, at = below + entry.name, entry.stat(follow_symlinks=False)
-                    if getattr(at, "st_reparse_tag", 0) in REPARSED or not stat.S_ISDIR(at.st_mode) | stat.S_ISREG(
-                        at.st_mode
-                    ):
-                        self.odd.append(path)
-                    elif stat.S_ISREG(at.st_mode):
-                        self.files[path] = at.st_size
-                    elif path.count("/") < 8:
-                        waiting.append(path + "/")
+            try:
+                with os.scandir(root / below) as entries:
+                    found = sorted(entries, key=lambda one: one.name)
+            except OSError:
+                if not below:
+                    raise
+                self.odd[below] = "unreadable"
+                continue
+            waiting += [below + one.name + "/" for one in found if self.is_folder(one, below) and below.count("/") < 8]
+
+    def is_folder(self, entry: os.DirEntry[str], below: str) -> bool:
+        """Whether to look into it; what else it is is noted."""
+        path = below + entry.name
+        try:
+            at = entry.stat(follow_symlinks=False)
+        except OSError:
+            self.odd[path] = "unreadable"
+            return False
+        if getattr(at, "st_reparse_tag", 0) in REPARSED or not (stat.S_ISDIR(at.st_mode) or stat.S_ISREG(at.st_mode)):
+            self.odd[path] = "link"
+        elif stat.S_ISREG(at.st_mode):
+            self.files[path] = at.st_size
+        else:
+            return True
+        return False
 
     @contextlib.contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
@@ -704,6 +719,7 @@ class Folder:
             found = hashlib.sha256()
             while block := file.read(BLOCK):
                 found.update(block)
+                self.progress(len(block))
         return found.hexdigest()
 
 
@@ -801,8 +817,10 @@ class Claim:
 class Walk:
     """Through a film, part by part, in the order of the list. `trouble`: by segment and code, the parts that it is."""
 
-    def __init__(self, mine: list[Recording], hashes: Callable[[Recording], list[bytes]]) -> None:
-        self.mine, self.hashes = mine, hashes
+    def __init__(
+        self, mine: list[Recording], hashes: Callable[[Recording], list[bytes]], progress: Callable[[int], None]
+    ) -> None:
+        self.mine, self.hashes, self.progress = mine, hashes, progress
         self.at, self.part = 0, mine[0].first
         self.known: tuple[int, list[bytes]] = (-1, [])
         self.trouble: dict[tuple[int, str], tuple[int, int]] = {}
@@ -829,6 +847,7 @@ class Walk:
                 return is_index(file, at, size)
             file.seek(at)
             self.take(file.read(end - at), at)
+            self.progress(end - at)
             at = end
 
     def take(self, part: bytes, at: int) -> None:
@@ -1020,8 +1039,8 @@ class Check:
                     self.hold(path, one["sha256"])
 
     def links(self) -> None:
-        for path in self.folder.odd:
-            self.say("link", file=path)
+        for path, code in sorted(self.folder.odd.items()):
+            self.say(code, file=path)
 
     def hold(self, path: str, sha256: str) -> None:
         try:
@@ -1180,7 +1199,7 @@ class Check:
             header = file.read(min(mine[0].entry["at"], HEADER_MAX))
             if leaf_hash(header) != self.hashes(camera, owner)[0]:
                 self.say("header", file=path)
-            walk = Walk(mine, lambda one: self.hashes(camera, one))
+            walk = Walk(mine, lambda one: self.hashes(camera, one), self.folder.progress)
             whole = walk.through(file, self.folder.files[path])
         for (index, code), (first, last) in sorted(walk.trouble.items()):
             one = mine[index]
@@ -1312,11 +1331,21 @@ class Check:
         """What is recorded, missing and destroyed follows each other without a hole."""
         asked, until = self.asked()
         claims = self.recorded(camera, recordings)
-        spent = {"recorded": sum(min(one.stop.wall_ms, until) - max(one.start.wall_ms, asked) for one in claims)}
+
+        def within(begin: int, end: int) -> int:
+            return max(0, min(end, until) - max(begin, asked))
+
+        spent = {"recorded": sum(within(one.start.wall_ms, one.stop.wall_ms) for one in claims)}
         for kind in ("gaps", "destroyed"):
-            found = [self.claim(camera, kind, entry) for entry in camera[kind]]
-            claims += [one for one, _ in found if one is not None]
-            spent[kind] = sum(max(0, min(end, until) - max(begin, asked)) for _, spans in found for begin, end in spans)
+            spent[kind] = 0
+            for entry in camera[kind]:
+                claim, spans = self.claim(camera, kind, entry)
+                lost = sum(within(*span) for span in spans)
+                spent[kind] += lost
+                if claim is None:
+                    spent["recorded"] -= lost
+                else:
+                    claims.append(claim)
         claims.sort(key=lambda one: (one.start, one.stop))
         self.holes(camera, claims)
         for one, after in zip(claims, claims[1:]):
@@ -1422,8 +1451,8 @@ class Check:
 
 def lasting(ms: int) -> str:
     """Hours, minutes, seconds."""
-    seconds = max(0, ms) // 1000
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    seconds, rest = divmod(max(0, ms), 1000)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest // 100}"
 
 
 def is_litter(path: str, listed: Any) -> bool:
@@ -1500,6 +1529,18 @@ def fingerprints(told: str, folder: Path) -> set[str]:
     return found
 
 
+def progress() -> Callable[[int], None]:
+    """How far it is, for who looks on."""
+    done = 0
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
+        sys.stderr.write(f"\r{done >> 20} MB ")
+
+    return tell if sys.stderr.isatty() else lambda _: None
+
+
 class Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
         self.exit(64, f"{self.format_usage()}{self.prog}: {message}\n")
@@ -1526,7 +1567,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("it needs the library cryptography: apt install python3-cryptography, or pip install cryptography")
     try:
         pinned = fingerprints(asked.key, asked.folder) if asked.key else None
-        check = Check(Folder(asked.folder), pinned).run()
+        check = Check(Folder(asked.folder, progress()), pinned).run()
     except (OSError, ValueError) as error:
         parser.error(str(error))
     found = report(check)

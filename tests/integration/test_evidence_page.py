@@ -87,7 +87,7 @@ def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path) ->
     """Every way to tamper, bytes flipped anywhere, keys given by hand; and all in the same words."""
     session = Session(genuine.root)
     session.add("genuine", genuine.root)
-    session.add("in-blocks", genuine.root, atOnce=0)
+    session.add("in-blocks", genuine.root, atOnce=0, block=12_345)
     for key in (exports.KEY, exports.OTHER_KEY):
         pinned = {verify.fingerprint(key.public_key().public_bytes_raw())}
         session.add(f"pinned-{key is exports.KEY}", genuine.root, pinned)

@@ -79,8 +79,8 @@ def test_a_genuine_export_is_proven(genuine: Export) -> None:
     assert where(found, "complete") == [
         {"camera": camera, "begin": "2026-05-01 08:00:00.000", "end": "2026-05-01 08:00:18.000", **spent}
         for camera, spent in (
-            ("lobby", {"recorded": "0:00:13", "missing": "0:00:05", "destroyed": "0:00:00"}),
-            ("gate", {"recorded": "0:00:15", "missing": "0:00:02", "destroyed": "0:00:03"}),
+            ("lobby", {"recorded": "0:00:13.0", "missing": "0:00:05.0", "destroyed": "0:00:00.0"}),
+            ("gate", {"recorded": "0:00:12.5", "missing": "0:00:02.5", "destroyed": "0:00:03.0"}),
         )
     ]
 
@@ -374,7 +374,7 @@ def test_edgectl_runs_the_same(genuine: Export, export: Export, capfd: pytest.Ca
     (export.root / "lobby.mp4").unlink()
     assert edgectl.main(["verify", "--json", "--key", verify.fingerprint(KEY), str(export.root)]) == exits.FAILED
     told = Verify.model_validate_json(capfd.readouterr().out)
-    assert [line.code for line in told.lines if line.sign == "x"][0] == "missing"
+    assert next(line.code for line in told.lines if line.sign == "x") == "missing"
     assert edgectl.main(["verify", "--key", "proof", str(export.root)]) == exits.USAGE
 
 

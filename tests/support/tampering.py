@@ -15,7 +15,7 @@ from typing import Final
 
 from edged.evidence import manifest
 from storage.files.parts import parts_of
-from storage.ledger import note
+from storage.ledger import note, tree
 from tests.support import exports
 from tests.support.exports import Export
 
@@ -317,6 +317,16 @@ def a_subtitle_is_edited(export: Export) -> None:
     export.edit("lobby.vtt", lambda data: data.replace(b"08:00:05", b"09:00:05"))
 
 
+@attack("content", "signature")
+def the_signature_of_the_head_is_forged(export: Export) -> None:
+    def change(head: bytes) -> bytes:
+        start, _, line = head.rstrip(b"\n").rpartition(b" ")
+        raw = base64.b64decode(line)
+        return start + b" " + base64.b64encode(flip(raw, 40)) + b"\n"
+
+    export.edit("proof/checkpoint.txt", change)
+
+
 # --- insiders
 
 
@@ -350,16 +360,37 @@ def a_segment_ends_early(export: Export) -> None:
 
 @attack("cut")
 def a_fragment_is_left_out_within_a_segment(export: Export) -> None:
-    segments = export.camera()["segments"]
-    one = segments[1]
+    """Of the one of which not all was asked for: there nobody can count pictures."""
+    one, *later = export.camera()["segments"]
     found = pieces((export.root / FILM).read_bytes())
-    number = next(n for n, _ in enumerate(found) if _at(export, n) == one["at"]) + 4
-    before = sum(map(len, found[number - 4 : number]))
-    rest = one | {"at": one["at"] + before, "bytes": one["bytes"] - before - len(found[number]), "first_part": 6}
-    segments[2]["at"] -= len(found[number])
-    one["bytes"], one["last_part"] = before, 4
-    segments.insert(2, rest)
-    export.edit(FILM, lambda film: without(film, number))
+    before, gone = sum(map(len, found[1:4])), len(found[4])
+    rest = one | {"at": one["at"] + before, "bytes": one["bytes"] - before - gone, "first_part": one["first_part"] + 4}
+    one |= {"bytes": before, "last_part": one["first_part"] + 2}
+    for other in later:
+        other["at"] -= gone
+    export.camera()["segments"].insert(1, rest | {"at": rest["at"]})
+    export.edit(FILM, lambda film: without(film, 4))
+    export.seal()
+
+
+@attack("cut")
+def the_last_fragment_of_a_salvaged_segment_is_left_out(export: Export) -> None:
+    """It has no index at its end, behind which something else could be missing."""
+    one, other = export.camera("gate")["segments"]
+    shot = exports.shot("gate", 8, 3, 8, heard=False)
+    hashes = shot.hashes[:-1]
+    export.edit("proof/gate.hashes", lambda data: data[: 32 * len(hashes)] + data[32 * len(shot.hashes) :])
+    export.tell(one["leaf"], parts=len(hashes), root=tree.root_of(hashes).hex())
+    other["first_hash"] -= 1
+    before = export.ledger.origins[0]
+    chain = {"origin": before, "size": export.ledger.size(before), "root": export.ledger.root(before).hex()}
+    export.tell(list(export.ledger.firsts.values())[-1], previous=chain)
+    number = one["last_part"] - one["first_part"] + 1
+    gone = len(pieces((export.root / "gate.mp4").read_bytes())[number])
+    export.edit("gate.mp4", lambda film: without(film, number))
+    one["last_part"] -= 1
+    one["bytes"] -= gone
+    other["at"] -= gone
     export.seal()
 
 

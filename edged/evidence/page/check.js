@@ -287,8 +287,9 @@ async function isIndex(reader, at, size) {
 class Folder {
   constructor(files, options) {
     this.files = files;
-    this.atOnce = options.atOnce || AT_ONCE;
-    this.progress = options.progress || (() => {});
+    this.atOnce = options.atOnce ?? AT_ONCE;
+    this.block = options.block ?? BLOCK;
+    this.progress = options.progress ?? (() => {});
   }
 
   file(path) {
@@ -329,8 +330,8 @@ class Folder {
         return hex(await sha256(await bytesOf(file, 0, file.size)));
       }
       const hash = new Sha256();
-      for (let at = 0; at < file.size; at += BLOCK) {
-        const block = await bytesOf(file, at, at + BLOCK);
+      for (let at = 0; at < file.size; at += this.block) {
+        const block = await bytesOf(file, at, at + this.block);
         hash.update(block);
         this.progress(block.length);
       }
@@ -374,8 +375,8 @@ class Recording {
 }
 
 class Walk {
-  constructor(mine, hashes) {
-    Object.assign(this, {mine, hashes, at: 0, part: mine[0].first, known: -1, level: [], trouble: new Map(), parts: 0});
+  constructor(mine, hashes, progress) {
+    Object.assign(this, {mine, hashes, progress, at: 0, part: mine[0].first, known: -1, level: [], trouble: new Map(), parts: 0});
   }
 
   async through(reader, size) {
@@ -398,6 +399,7 @@ class Walk {
         return isIndex(reader, at, size);
       }
       await this.take(await reader.bytes(at, end), at);
+      this.progress(end - at);
       at = end;
     }
   }
@@ -724,7 +726,7 @@ class Check {
       header = (await reader.bytes(0, Math.min(mine[0].entry.at, HEADER_MAX))).slice();
       const first = (await this.hashes(camera, recordings[index]))[0];
       if (!same(await leafHash(header), first)) this.say("header", {file: path});
-      walk = new Walk(mine, one => this.hashes(camera, one));
+      walk = new Walk(mine, one => this.hashes(camera, one), this.folder.progress);
       whole = await walk.through(reader, file.size);
     });
     for (const key of [...walk.trouble.keys()].sort()) {
@@ -856,13 +858,16 @@ class Check {
 
   account(camera, recordings, where) {
     const [asked, until] = this.asked, claims = this.recorded(camera, recordings), spent = {};
-    spent.recorded = claims.reduce((sum, {start, stop}) => sum + Math.min(stop.wall, until) - Math.max(start.wall, asked), 0);
+    const within = (begin, end) => Math.max(0, Math.min(end, until) - Math.max(begin, asked));
+    spent.recorded = claims.reduce((sum, {start, stop}) => sum + within(start.wall, stop.wall), 0);
     for (const kind of ["gaps", "destroyed"]) {
       spent[kind] = 0;
       for (const entry of camera[kind]) {
         const [claim, spans] = this.claim(camera, kind, entry);
+        const lost = spans.reduce((sum, [begin, end]) => sum + within(begin, end), 0);
+        spent[kind] += lost;
         if (claim) claims.push(claim);
-        for (const [begin, end] of spans) spent[kind] += Math.max(0, Math.min(end, until) - Math.max(begin, asked));
+        else spent.recorded -= lost;
       }
     }
     claims.sort((one, other) => order(one.start, other.start) || order(one.stop, other.stop));
@@ -965,8 +970,9 @@ class Check {
 }
 
 function lasting(ms) {
-  const seconds = Math.floor(Math.max(0, ms) / 1000), two = value => String(value).padStart(2, "0");
-  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const all = Math.max(0, ms), seconds = Math.floor(all / 1000), two = value => String(value).padStart(2, "0");
+  const tenths = Math.floor(all % 1000 / 100);
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${tenths}`;
 }
 
 function isLitter(path, listed) {

@@ -239,7 +239,8 @@ async function look(entries) {
   const print = $("pin").value.toLowerCase().replace(/[\s:]/g, "");
   const progress = $("progress");
   progress.hidden = false;
-  progress.max = 1 + [...files.values()].reduce((sum, file) => sum + file.size, 0);
+  const films = new Set(film.cameras.flatMap(camera => camera.films.map(one => one.path)));  // these are read twice
+  progress.max = 1 + [...files].reduce((sum, [path, file]) => sum + file.size * (films.has(path) ? 2 : 1), 0);
   progress.value = 0;
   $("result").replaceChildren();
   try {
