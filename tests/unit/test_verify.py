@@ -104,6 +104,11 @@ def test_every_sentence_is_whole_in_both_languages() -> None:
         }, code
 
 
+def test_every_sentence_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text("utf-8")
+    assert [code for code in verify.SENTENCES if f"`{code}`" not in page] == []
+
+
 def test_it_needs_no_more_than_it_says() -> None:
     """Python 3.9, the standard library, cryptography. What came later is not used."""
     source = SOURCE.read_text("utf-8")
