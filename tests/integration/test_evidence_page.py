@@ -170,8 +170,14 @@ async def test_it_plays_from_the_folder_in_step_with_the_wall_clock_over_it(genu
     """The first film begins at 0 with what was recorded at the start that was asked for, so both count alike."""
     async with devtools.opened((genuine.root / "index.html").as_uri()) as page:
         assert await page.run("return document.title") == "E-20260501-7F3K 文山區戶政事務所 </script><b>"
+        rows = await page.run("return [...document.querySelectorAll('#gaps tr')].map(row => row.innerText)")
         played = await page.run(WATCH + PLAY)
         gap = await page.run(WATCH + GAP)
+    assert [row.split("\t")[1:4] for row in rows] == [
+        ["大廳", "2026-05-01 08:00:10 – 2026-05-01 08:00:15", "5 秒 s"],
+        ["側門", "2026-05-01 08:00:12 – 2026-05-01 08:00:16", "其間停頓 pauses within"],
+        ["側門", "2026-05-01 07:59:57 – 2026-05-01 08:00:03", "6 秒 s"],
+    ]
     assert len(played["seen"]) > 20
     for media_s, lobby, gate in played["seen"]:
         assert seconds(lobby) == pytest.approx(media_s, abs=0.11)

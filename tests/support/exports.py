@@ -107,7 +107,7 @@ def shot(camera: str, seq: int, begin_s: float, seconds: int, *, heard: bool) ->
     story = Story(camera, seq, start, BOOT_ID, 1, True, Bounds(2_678_400, 31_536_000), seq - 1, "0" * 64)
     muxer = Muxer(parameters(PICTURE), 90_000, sound(SOUND) if heard else None, story.to_json())
     muxer.tell_clock(0, wall(begin_s) * 1_000_000)
-    data = written(muxer, interleaved((90_000, frames), (48_000, packets)))
+    data = written(muxer, interleaved((90_000, frames), (sound(SOUND).rate, packets)))
     return Shot(camera, seq, begin_s, data, len(frames), seconds * 1000)
 
 

@@ -168,8 +168,9 @@ function bar(camera) {
 function missingRow(camera, from, to, why) {
   const row = make("tr"), jump = make("button", "▶", {type: "button", title: "跳到之前 Go to just before"});
   jump.addEventListener("click", () => go(from - 3000));
-  const seconds = Math.round((to - from) / 1000);
-  const cells = [camera.name, `${local(from)} – ${local(to)}`, `${seconds} 秒 s`, why].map(text => make("td", text));
+  const within = camera.films.some(({spans}) => spans.some(([, wall, length]) => wall <= from && to <= wall + length));
+  const lasting = within ? "其間停頓 pauses within" : `${Math.round((to - from) / 1000)} 秒 s`;
+  const cells = [camera.name, `${local(from)} – ${local(to)}`, lasting, why].map(text => make("td", text));
   const first = make("td");
   first.append(jump);
   row.append(first, ...cells);
