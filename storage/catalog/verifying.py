@@ -122,19 +122,39 @@ _SEGMENT: Final = (
 _OF: Final = " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 
 
-def segments(
-    connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]
-) -> dict[tuple[str, int], SegmentClaim]:
+Raw: TypeAlias = tuple[Any, ...]
+"""A row of `segments`: seq, id, leaf, volume by number, boot, boottime and wall clock of its start, duration, bytes,
+floor, ceiling, hash. Millions of them are compared as they are.
+"""
+
+
+def segments(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], Raw]:
     """Rows under their own names, of these numbers of each camera; those in progress say nothing yet."""
-    named = (
-        "FROM json_each(?2) j CROSS JOIN segments s ON s.seq = j.value AND s.name IS NULL AND s.state <> 'open'"
-        " AND s.camera = (SELECT number FROM cameras WHERE id = ?1)"
-    )
     return {
-        (row[2], row[3]): SegmentClaim._make(row)
+        (camera, row[0]): row
         for camera, seqs in wanted.items()
-        for row in connection.execute(_SEGMENT + named + _OF, (camera, json.dumps(list(seqs))))
+        for row in connection.execute(
+            "SELECT s.seq, s.id, s.leaf, s.volume, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms,"
+            " s.bytes, s.floor_s, s.ceiling_s, s.sha256 FROM json_each(?2) j CROSS JOIN segments s"
+            " ON s.seq = j.value AND s.name IS NULL AND s.state <> 'open'"
+            " AND s.camera = (SELECT number FROM cameras WHERE id = ?1)",
+            (camera, json.dumps(list(seqs))),
+        )
     }
+
+
+def volumes(connection: sqlite3.Connection) -> dict[int, str]:
+    """Their ids, by number."""
+    return dict(connection.execute("SELECT number, id FROM volumes").fetchall())
+
+
+def claim(camera: str, raw: Raw, volumes: Mapping[int, str]) -> SegmentClaim:
+    """What it says."""
+    seq, number, leaf, volume, *said, sha256 = raw
+    boot, boottime_ms, wall_ms, duration_ms, size, floor_s, ceiling_s = said
+    start = (boot, boottime_ms, wall_ms)
+    known = (number, leaf, camera, seq, volumes.get(volume, ""))
+    return SegmentClaim(*known, *start, duration_ms, size, sha256.hex(), floor_s, ceiling_s, None)
 
 
 def aside(connection: sqlite3.Connection, volume: str, name: str) -> SegmentClaim | None:

@@ -19,7 +19,7 @@ Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
 """What every reader of JSON takes exactly, and every column holds."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A place in time: the boot by number and by its own id."""
 
     boot: Whole
@@ -32,7 +32,7 @@ class Place(msgspec.Struct, frozen=True):
         return self.boot, self.boottime_ms, self.wall_ms
 
 
-class SegmentTold(msgspec.Struct, frozen=True):
+class SegmentTold(msgspec.Struct, frozen=True, gc=False):
     """A leaf of kind `segment`, `quarantined` or `destroyed`."""
 
     camera: str
@@ -74,7 +74,7 @@ class GapTold(msgspec.Struct, frozen=True):
 GapKey: TypeAlias = tuple[str, int, int, int, bool, bool]
 
 
-class _SegmentLine(msgspec.Struct):
+class _SegmentLine(msgspec.Struct, gc=False):
     b: SegmentTold
 
 

@@ -21,13 +21,18 @@ from storage.catalog import verifying
 from storage.catalog.coverage import Reader
 from storage.catalog.ledger import Leaf
 from storage.catalog.nodes import WIDTH
-from storage.catalog.verifying import GapClaim, Hashed, SegmentClaim
+from storage.catalog.verifying import GapClaim, Hashed, Raw, SegmentClaim
 from storage.ledger import claims, tree
 from storage.ledger.claims import SEGMENTS, GapKey, GapTold, SegmentTold
 from storage.ledger.findings import Code, Finding, Findings
-from storage.ledger.tree import LEAF, Hash
+from storage.ledger.tree import Hash
 from storage.repair.look import Pace, unpaced
 
+_DESTROYED: Final = Leaf.DESTROYED.value
+_GAP: Final = Leaf.GAP.value
+_GENERATION: Final = Leaf.GENERATION.value
+_OF_SEGMENTS: Final = SEGMENTS | {_DESTROYED}
+"""Kinds as plain text, because millions are compared."""
 LENGTH: Final = 64 * WIDTH
 """Leaves: a tenth of a second of work, so that progress shows and processes have equal shares."""
 
@@ -139,17 +144,20 @@ class _Page:
     """Number and kind of each leaf that tells of one."""
     gaps: list[tuple[int, GapTold]] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
-    rows: dict[tuple[str, int], SegmentClaim] = field(default_factory=dict)
+    rows: dict[tuple[str, int], Raw] = field(default_factory=dict)
     aside: dict[tuple[str, str], SegmentClaim] = field(default_factory=dict)
+    """Of files that are set aside, by volume and name."""
     tombstones: dict[tuple[str, int], int] = field(default_factory=dict)
     gap_rows: dict[tuple[str, int, int], list[GapClaim]] = field(default_factory=dict)
     boots: Mapping[int, str] = field(default_factory=dict)
     """Their own ids, by number."""
+    volumes: Mapping[int, str] = field(default_factory=dict)
 
     def row(self, told: SegmentTold) -> SegmentClaim | None:
         if told.name is not None:
             return self.aside.get((told.volume, told.name))
-        return self.rows.get((told.camera, told.seq))
+        raw = self.rows.get((told.camera, told.seq))
+        return None if raw is None else verifying.claim(told.camera, raw, self.volumes)
 
     def gap(self, told: GapTold) -> GapClaim | None:
         """The row of the same gap, whatever it says of it."""
@@ -164,37 +172,39 @@ class _Page:
 def _page(connection: sqlite3.Connection, after: int, until: int) -> _Page:
     page = _Page(verifying.hashed(connection, after, until))
     for number, kind, _, data in page.leaves:
-        if kind in SEGMENTS or kind == Leaf.DESTROYED:
-            told = claims.segment_told(data[len(LEAF) :])
-            if told is None:
-                page.unread.append(number)
-            else:
+        if kind in _OF_SEGMENTS:
+            told = claims.segment_told(data[1:])
+            if told is not None:
                 page.segments.append((number, kind, told))
-        elif kind == Leaf.GAP:
-            gap = claims.gap_told(data[len(LEAF) :])
-            if gap is None:
-                page.unread.append(number)
-            else:
+                continue
+        elif kind == _GAP:
+            gap = claims.gap_told(data[1:])
+            if gap is not None:
                 page.gaps.append((number, gap))
+                continue
+        else:
+            continue
+        page.unread.append(number)
     _look_up(connection, page)
     return page
 
 
 def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
-    wanted: defaultdict[str, set[int]] = defaultdict(set)
+    wanted: defaultdict[str, list[int]] = defaultdict(list)
     for _, _, told in page.segments:
         if told.name is None:
-            wanted[told.camera].add(told.seq)
+            wanted[told.camera].append(told.seq)
         elif (row := verifying.aside(connection, told.volume, told.name)) is not None:
             page.aside[told.volume, told.name] = row
-    page.rows = verifying.segments(connection, wanted)
-    lacking: defaultdict[str, set[int]] = defaultdict(set)
+    page.rows = rows = verifying.segments(connection, wanted)
+    lacking: defaultdict[str, list[int]] = defaultdict(list)
     for _, kind, told in page.segments:
-        if kind in SEGMENTS and page.row(told) is None:
-            lacking[told.camera].add(told.seq)
+        if (told.camera, told.seq) not in rows and kind != _DESTROYED:
+            lacking[told.camera].append(told.seq)
     page.tombstones = verifying.tombstones(connection, lacking)
-    starts = [told.start for _, _, told in page.segments] + [gap.start for _, gap in page.gaps]
-    page.boots = verifying.boots(connection, {start.boot for start in starts})
+    page.volumes = verifying.volumes(connection)
+    starts = {told.start.boot for _, _, told in page.segments} | {gap.start.boot for _, gap in page.gaps}
+    page.boots = verifying.boots(connection, starts)
     for _, gap in page.gaps:
         place = (gap.camera, gap.start.boot, gap.start.boottime_ms)
         if place not in page.gap_rows:
@@ -203,29 +213,51 @@ def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
 
 def _claims(found: Stretch, page: _Page) -> None:
     """Of leaves from before there was a tree only this: which rows go by them."""
-    told: list[Finding | None] = [_unread(number) for number in page.unread]
-    for number, kind, segment in page.segments:
-        row = page.row(segment)
-        if kind == Leaf.DESTROYED:
-            told.append(None if row is None else claims.returned(number, segment, row))
-        elif row is not None and row.leaf == number:
-            found.segments.append(row.id)
-            told.append(None if claims.same_segment(segment, row, page.boots) else claims.differing(number, segment))
+    wrong: list[Finding | None] = [_unread(number) for number in page.unread]
+    rows, numbers = page.rows, {volume: number for number, volume in page.volumes.items()}
+    for number, kind, told in page.segments:
+        raw, start = rows.get((told.camera, told.seq)), told.start
+        if (
+            raw is not None
+            and raw[2] == number
+            and told.name is None
+            and raw[4:11]
+            == (
+                start.boot,
+                start.boottime_ms,
+                start.wall_ms,
+                told.duration_ms,
+                told.bytes,
+                told.floor_s,
+                told.ceiling_s,
+            )
+            and raw[11].hex() == told.sha256
+            and raw[3] == numbers.get(told.volume)
+            and kind != _DESTROYED
+        ):
+            found.segments.append(raw[1])  # as it should be, which is nearly always so
         else:
-            tombstone = page.tombstones.get((segment.camera, segment.seq))
-            told.append(claims.of_segment(number, segment, row, tombstone))
+            wrong.append(_segment(found, number, kind, told, page))
     for number, gap in page.gaps:
-        told.append(_gap(found, number, gap, page))
+        wrong.append(_gap(found, number, gap, page))
     if found.span.in_tree:
-        found.findings.take(one for one in told if one is not None)
-    found.generations += [(number, data) for number, kind, _, data in page.leaves if kind == Leaf.GENERATION]
+        found.findings.take(one for one in wrong if one is not None)
+    found.generations += [(number, data) for number, kind, _, data in page.leaves if kind == _GENERATION]
+
+
+def _segment(found: Stretch, number: int, kind: str, told: SegmentTold, page: _Page) -> Finding | None:
+    row = page.row(told)
+    if kind == _DESTROYED:
+        return None if row is None else claims.returned(number, told, row)
+    if row is None or row.leaf != number:
+        return claims.of_segment(number, told, row, page.tombstones.get((told.camera, told.seq)))
+    found.segments.append(row.id)
+    return None if claims.same_segment(told, row, page.boots) else claims.differing(number, told)
 
 
 def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | None:
     row = page.gap(told)
-    dated = (
-        page.boots.get(told.start.boot) == told.start.id
-    )  # else a rebuild could not say when it was, and left it out
+    dated = page.boots.get(told.start.boot) == told.start.id  # else a rebuild could not say when, and left it out
     former = told.key(told.was) if told.was is not None else None
     lacking = told if row is None and told.stands and dated and found.span.in_tree else None
     found.gaps.append(GapSeen(number, told.key(told.start), former, lacking))
