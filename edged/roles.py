@@ -40,6 +40,8 @@ class Verb(StrEnum):
     VERSION = "version"
     SEGMENTS = "segments"
     GAPS = "gaps"
+    DESTROYED = "destroyed"
+    PROOF = "proof-of-retention"
     VOLUME_LIST = "volume list"
     VOLUME_INIT = "volume init"
     VOLUME_RETIRE = "volume retire"
@@ -106,6 +108,19 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         _only(OPERATOR, AUDITOR), "錄影檔清單", why="for whoever will copy or inspect; names files, shows no picture"
     ),
     Verb.GAPS: Rule(KNOWING, "錄影中斷", why="when nothing was recorded is not for everybody's eyes"),
+    Verb.DESTROYED: Rule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        "銷毀紀錄",
+        why="whoever is asked for footage must be able to say that it is destroyed; names files, shows no picture",
+        clauses=("W1", "J4", "P4", "P13", "N4"),
+    ),
+    Verb.PROOF: Rule(
+        _only(AUTHORITY, AUDITOR),
+        "保存證明",
+        Record.DONE,
+        why="signed in the name of the office: that it was handed out is on record",
+        clauses=("W1", "J4", "P4", "P13", "N4"),
+    ),
     Verb.VOLUME_LIST: Rule(KNOWING, "錄影硬碟"),
     Verb.VOLUME_INIT: Rule(_only(TECHNICIAN), "啟用硬碟", Record.DONE, clauses=("P14",)),
     Verb.VOLUME_RETIRE: Rule(_only(TECHNICIAN), "停用硬碟", Record.DONE, clauses=("P14",)),

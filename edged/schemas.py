@@ -37,6 +37,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     ledger.LedgerVerify,
     register.Destroyed,
     register.ProofOfRetention,
+    register.Statement,
     volumes.VolumeList,
     volumes.VolumeInit,
     volumes.VolumeRetire,

@@ -88,7 +88,6 @@ def statement(
 ) -> documents.Statement:
     """`key`: who will sign it."""
     at = _Clock(box.zone)
-    shares = account.shares
     return documents.Statement(
         node=box.node,
         office=box.office,
@@ -105,24 +104,7 @@ def statement(
         end=at(account.to_ms),
         over=account.to_ms == interval(month, box.zone)[1],
         known_since=at.maybe(account.known_since_ms),
-        coverage=documents.MonthCoverage(
-            known_ms=shares.recorded_ms + sum(shares.causes.values()) + shares.unexplained_ms,
-            recorded_ms=shares.recorded_ms,
-            unexplained_ms=shares.unexplained_ms,
-            causes=[
-                documents.CauseShare(cause=cause, ms=ms, gaps=account.counts.get(cause, 0))
-                for cause, ms in shares.causes.items()
-            ],
-            longest=[
-                documents.LongGap(
-                    start=at(gap.true_start.wall_ms),
-                    end=None if gap.end is None else at(gap.end.corrected(gap.end_correction_ms).wall_ms),
-                    cause=gap.cause.value,
-                    leaf=leaf,
-                )
-                for gap, leaf in account.gaps
-            ],
-        ),
+        coverage=_coverage(account, at),
         configured=_bounded(standing.configured),
         in_force=_bounded(standing.in_force),
         stamped=[
@@ -176,6 +158,28 @@ class _Clock:
 
 def _bounded(bounds: Bounds | None) -> documents.Bounded | None:
     return None if bounds is None else documents.Bounded(floor_s=bounds.floor_s, ceiling_s=bounds.ceiling_s)
+
+
+def _coverage(account: Account, at: _Clock) -> documents.MonthCoverage:
+    shares = account.shares
+    return documents.MonthCoverage(
+        known_ms=shares.recorded_ms + sum(shares.causes.values()) + shares.unexplained_ms,
+        recorded_ms=shares.recorded_ms,
+        unexplained_ms=shares.unexplained_ms,
+        causes=[
+            documents.CauseShare(cause=cause, ms=ms, gaps=account.counts.get(cause, 0))
+            for cause, ms in shares.causes.items()
+        ],
+        longest=[
+            documents.LongGap(
+                start=at(gap.true_start.wall_ms),
+                end=None if gap.end is None else at(gap.end.corrected(gap.end_correction_ms).wall_ms),
+                cause=gap.cause.value,
+                leaf=leaf,
+            )
+            for gap, leaf in account.gaps
+        ],
+    )
 
 
 def _held(account: Account, at: _Clock) -> documents.MonthHeld:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edged.acts import Acts
-from edged.api import acts, boots, checks, ledger, pins, rebuild, volumes
+from edged.api import acts, boots, checks, ledger, pins, rebuild, register, volumes
 from edged.api.base import Route
 from edged.site import Site
 from storage.clock import Clock
@@ -33,4 +33,5 @@ def routes(parts: Parts) -> Sequence[Route]:
         *acts.routes(parts.acts, parts.clock),
         *boots.routes(parts.store, parts.acts),
         *ledger.routes(parts.store),
+        *register.routes(parts.site, parts.store),
     ]

@@ -10,7 +10,7 @@ import errno
 import http.client
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -61,6 +61,25 @@ class Daemon:
         """The document at `path`, as it came; parameters that are None are left out."""
         given = {key.rstrip("_"): value for key, value in query.items() if value is not None}
         return self._call("GET", f"{path}?{urlencode(given)}" if given else path, ANSWER_TIMEOUT_S)
+
+    def lines(self, path: str, **query: str | int | None) -> Iterator[bytes]:
+        """A long document (`edged.api.streaming`), line by line as it comes; the daemon's refusal before the first."""
+        given = {key.rstrip("_"): value for key, value in query.items() if value is not None}
+        connection = _Connection(self.socket_path, FOLLOW_TIMEOUT_S)
+        try:
+            connection.request("GET", f"{path}?{urlencode(given)}" if given else path)
+            response = connection.getresponse()
+            if response.status >= http.client.BAD_REQUEST:
+                raise _refusal(response.status, response.read())
+            yield from response
+        except TimeoutError:
+            raise self._unreachable(f"the daemon at {self.socket_path} stopped answering") from None
+        except http.client.HTTPException:
+            raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
+        except OSError as error:
+            raise self._no_connection(error) from None
+        finally:
+            connection.close()
 
     def post(self, path: str, body: bytes = b"") -> bytes:
         return self._call("POST", path, RELOAD_TIMEOUT_S, body)

@@ -40,6 +40,8 @@ VERBS: Final = {
     "pin": "pin",
     "approve": "approve",
     "ledger": "ledger",
+    "destroyed": "destroyed",
+    "proof-of-retention": "proof",
     "rebuild": "rebuild",
     "verify": "verify",
     "config": "verbs",
@@ -59,7 +61,7 @@ class LateVerbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"edged.cli.{VERBS[cmd_name]}")
-        found = getattr(module, cmd_name)
+        found = getattr(module, cmd_name.replace("-", "_"))
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(

@@ -200,7 +200,9 @@ class Statement(Document):
     known_since: Time | None = Field(description="since when this camera's time is accounted for; null: it never was")
     coverage: MonthCoverage
     configured: Bounded | None
-    in_force: Bounded | None = Field(description="where a ceiling that was shortened waits: what still holds")
+    in_force: Bounded | None = Field(
+        description="where a ceiling that was shortened waits, what still holds; null: what is stamped does"
+    )
     stamped: list[Stamped] = Field(description="floors and ceilings that what is still there was recorded under")
     held: MonthHeld
     destroyed: MonthDestroyed

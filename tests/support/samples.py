@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, evidence, ledger, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, evidence, ledger, pins, rebuild, register, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
+from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
 
 LOBBY: Final[dict[str, Any]] = {
     "id": "lobby",
@@ -682,6 +683,9 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "new_key": False,
     },
     ledger.LedgerVerify: LEDGER_VERIFY,
+    register.Destroyed: DESTROYED,
+    register.ProofOfRetention: PROOF,
+    register.Statement: STATEMENT,
     pins.PinApprove: {"schema": "edged.pin-approve/1", "pin": PIN},
     pins.PinExtend: {"schema": "edged.pin-extend/1", "act": ACT | {"verb": "pin-extend"}},
     pins.PinRelease: {"schema": "edged.pin-release/1", "act": ACT},

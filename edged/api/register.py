@@ -1,0 +1,112 @@
+"""The calls behind `edgectl destroyed` and `edgectl proof-of-retention`: both read, the second signs what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from aiohttp import web
+
+from edged import exits, queries, registerviews, statement
+from edged.api.base import Refusal, Route, answer, asked, get, post
+from edged.api.orders import carried_out
+from edged.api.streaming import stream
+from edged.documents import register as documents
+from edged.roles import Verb
+from edged.site import Site
+from edged.statement import Box, Rests, Standing
+from storage.destruction import Totals
+from storage.errors import UnknownId
+from storage.register import Asked, Span
+from storage.ring.bounds import UNBOUNDED_S
+from storage.store import Store
+
+
+def routes(site: Site, store: Store) -> Sequence[Route]:
+    async def destroyed(request: web.Request) -> web.StreamResponse:
+        wanted, totals = _wanted(request), Totals()
+        if wanted.camera is not None:
+            await carried_out(lambda: _known(site, store, wanted.camera or ""))
+
+        def rest() -> Mapping[str, str]:
+            lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
+            return {"summary": registerviews.summary(totals, lost).model_dump_json()}
+
+        return await stream(request, "edged.destroyed/1", "destroyed", _counted(store, wanted, totals), rest)
+
+    async def prove(request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.ProofAsked)
+        return answer(await carried_out(lambda: proof(site, store, wanted.camera, wanted.month)))
+
+    return [
+        get("/v1/destroyed", Verb.DESTROYED, destroyed),
+        post("/v1/proof-of-retention", Verb.PROOF, prove),
+    ]
+
+
+def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[documents.DestroyedSegment]]:
+    for page in store.books.register.pages(wanted):
+        for one in page.entries:
+            totals.add(one.what, one.pins)
+        totals.unread += page.unread
+        yield [registerviews.line(one) for one in page.entries]
+
+
+def proof(site: Site, store: Store, camera: str, month: str) -> documents.ProofOfRetention:
+    """Blocking. What is stated is read first and the head signed behind it, so that it is under that head."""
+    seen = site.overview()
+    config, now_ms = seen.config, seen.now.wall_ms
+    name = _known(site, store, camera)
+    try:
+        from_ms, to_ms = statement.interval(month, config.site.zone)
+    except ValueError as error:
+        raise Refusal(str(error), "write the month as 2026-05", exits.USAGE) from None
+    if from_ms >= now_ms:
+        raise Refusal(f"{month} has not begun", "a month can be stated once it has", exits.USAGE)
+    account = store.books.register.account(camera, from_ms, to_ms)
+    bounds = store.ring.view(site.policy()).bounds
+    configured = None if name is None else config.bounds(camera)
+    holds = bounds.get(camera)
+    in_force = None if holds is None or holds.ceiling_s >= UNBOUNDED_S else holds
+    standing = Standing(name or "", configured, in_force)
+    store.books.sign_now()
+    box = Box(
+        *(config.site.node, config.site.office, config.site.name),
+        software=f"edged {seen.version}",
+        timezone=config.site.timezone,
+        zone=config.site.zone,
+    )
+    signer = store.books.notary.signer()
+    public = None if signer is None else signer.public
+    stated = statement.statement(box, month, account, standing, _rests(store), public, now_ms)
+    if signer is None:
+        why = store.books.notary.fault() or "this box has no ledger yet"
+        return documents.ProofOfRetention(statement=stated, envelope=None, unsigned=why)
+    sealed = statement.sealed(stated, signer.public, signer.sign)
+    return documents.ProofOfRetention(statement=stated, envelope=sealed, unsigned="")
+
+
+def _known(site: Site, store: Store, camera: str) -> str | None:
+    """Its name, None while it is not configured. UnknownId: a register that is empty for a slip of the pen misleads."""
+    names = {one.id: one.name for one in site.config.cameras}
+    every = names.keys() | {one.camera for one in store.usage()}
+    if camera not in every:
+        raise UnknownId(f"there is no camera {camera}", f"known are: {', '.join(sorted(every))}")
+    return names.get(camera)
+
+
+def _rests(store: Store) -> Rests | None:
+    head = store.books.notary.head()
+    if head is None:
+        return None
+    present = next(one for one in store.books.leaves.covered() if one.generation.first == head.first)
+    last = head.first + present.seen - 1
+    return Rests(head, present.seen, store.books.register.leaf_time_ms(last) if present.seen else None)
+
+
+def _wanted(request: web.Request) -> Asked:
+    query = request.query
+    return Asked(query.get("camera"), _span(query, "from", "to"), _span(query, "recorded_from", "recorded_to"))
+
+
+def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
+    return queries.instant(begin, query.get(begin)), queries.instant(end, query.get(end))
