@@ -85,7 +85,8 @@ def _gap(body: Body, _: Openings) -> str:
 
 def _pin(body: Body, _: Openings) -> str:
     cameras, length = ", ".join(body["cameras"]), _span(body["to"] - body["from"])
-    return f"pin {body['pin']} {body['what']}: {length} of {cameras} ({body['ground']}), {body['state']}"
+    strange = ", not signed by this box" if body.get("signed") is False else ""
+    return f"pin {body['pin']} {body['what']}{strange}: {length} of {cameras} ({body['ground']}), {body['state']}"
 
 
 def _volume(body: Body, _: Openings) -> str:

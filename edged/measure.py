@@ -43,6 +43,8 @@ class Measurements:
     """Those that last."""
     pin_troubles: Mapping[str, str] = field(default_factory=dict)
     """By pin: what of it is not on the disk as it should be."""
+    pins_unvouched: tuple[str, ...] = ()
+    """Those that protect on the word of a sidecar that this box has not signed."""
     pins_unread: Mapping[str, str] = field(default_factory=dict)
     """By volume: why its pins cannot be read, so that nothing is destroyed there."""
     doubts: tuple[Doubt, ...] = ()
@@ -80,6 +82,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         doubts=store.boots.doubts(),
         pins=tuple(store.pins.lasting()),
         pin_troubles=store.pins.troubles,
+        pins_unvouched=store.pins.unvouched,
         pins_unread=store.pins.unread,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
         paces=store.pacer.look(usage),

@@ -93,7 +93,7 @@ class Store:
         self._pacer = Pacer(held.database, clock)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
         box = Box(self._books.known, held.pool.present, self.volumes, self.usage)
-        self._pins = Pins(held.database, held.life, clock, box)
+        self._pins = Pins(held.database, held.life, clock, box, held.keyring)
         self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._pins, self._stop)
         self.boots: Final = Boots(held.database, clock)
         self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle, self._books.mirror_now)

@@ -47,6 +47,11 @@ TOLD: list[tuple[Leaf, dict[str, Any], str]] = [
         PIN | {"what": "placed", "state": "provisional"},
         "pin P-20260501-AB23 placed: 1h of lobby, gate (law), provisional",
     ),
+    (
+        Leaf.PIN,
+        PIN | {"what": "adopted", "state": "approved", "signed": False},
+        "pin P-20260501-AB23 adopted, not signed by this box: 1h of lobby, gate (law), approved",
+    ),
     (Leaf.VOLUME, {"volume": "v", "path": "/srv", "event": "gone"}, "volume v at /srv is not there any more"),
     (Leaf.BOUNDS, {"camera": "lobby", "floor_s": 60, "ceiling_s": 3600}, "lobby: floor 1m, ceiling 1h from now on"),
     (Leaf.CLOCK, {"what": "step", "by_ms": -1500}, "the wall clock was stepped by -1.500 s"),
