@@ -134,6 +134,12 @@ def _ledger(db: Database) -> None:
     _add_column(db, "segments", "leaf", "INTEGER")
     _add_column(db, "gaps", "leaf", "INTEGER")
     _create(db, "generations", "nodes", "openings")
+    for table in ("segments", "gaps"):  # told again: what was told before there was a tree cannot be proven
+        db.execute(
+            f"INSERT INTO arrears (name, last) SELECT '{table}', max(id) FROM {table}"  # noqa: S608  (constants)
+            " WHERE leaf IS NULL HAVING max(id) > 0"
+            " ON CONFLICT (name) DO UPDATE SET last = excluded.last, done = 0"
+        )
 
 
 @MIGRATIONS(name="0019_agreed")

@@ -183,6 +183,7 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
         ),
     ).fetchone()
     if row is None:
+        _told_again(connection, camera, body, now)
         return
     made = segment_row(connection.execute(SEGMENT_SQL + "WHERE s.id = ?", row).fetchone())
     facts.hold(connection, made, size)
@@ -192,6 +193,14 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
             "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
             (made.seq + 1, duration_ms, camera),
         )
+
+
+def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: Now) -> None:
+    """Of the same file a later leaf tells, too (`storage.catalog.arrears`): the row goes by that."""
+    connection.execute(
+        "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
+        (now.leaf, camera, int(body["seq"]), body.get("name"), bytes.fromhex(body["sha256"])),
+    )
 
 
 def _dated(connection: sqlite3.Connection, told: Place, duration_ms: int, now: Now) -> Point:
