@@ -85,7 +85,8 @@ def test_this_box_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(mounts, "FSTAB", fstab)
     monkeypatch.setattr(mounts, "UNITS", (tmp_path / "units", tmp_path / "none"))
     seen = mounts.look()
-    assert seen.of(P(tmp_path)) is not None
+    in_a_chroot = all(mount.at != P("/") for mount in seen.now)
+    assert in_a_chroot or seen.of(P(tmp_path)) is not None
     assert seen.missing(P(tmp_path, "srv", "edged")) == P(tmp_path, "srv")
     assert seen.missing(P(tmp_path, "unit")) == P(tmp_path, "unit")
     assert seen.missing(P(tmp_path)) is None
