@@ -241,6 +241,8 @@ class Orphan:
     epoch: int
     name: str | None = None
     camera_offset_ms: int | None = None
+    synced: bool = False
+    """Whether somebody vouched for the clock that its start was read from."""
 
 
 def adopt_orphan(
@@ -263,12 +265,12 @@ def adopt_orphan(
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
         " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name,"
         " camera_offset_ms)"
-        " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 1, ?, ?)"
+        " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
         " RETURNING id",
         (
             *(camera, orphan.seq, orphan.volume, state, life.run, start.boot, start.boottime_ms, start.wall_ms),
-            *(duration_ms, size, sha256, video_frames, bounds.floor_s, bounds.ceiling_s, orphan.epoch, orphan.name),
-            orphan.camera_offset_ms,
+            *(duration_ms, size, sha256, video_frames, bounds.floor_s, bounds.ceiling_s, orphan.epoch),
+            *(orphan.synced, orphan.name, orphan.camera_offset_ms),
         ),
     ).fetchone()[0]
     if orphan.name is None:

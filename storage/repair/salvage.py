@@ -248,13 +248,9 @@ class Salvager:
             if boot is not None:
                 start = Point.of(boot, story.start)
             orphan = facts.Orphan(
-                story.camera,
-                story.seq,
-                repair.volume,
-                start,
-                story.bounds,
-                story.epoch,
+                *(story.camera, story.seq, repair.volume, start, story.bounds, story.epoch),
                 camera_offset_ms=story.camera_offset_ms,
+                synced=story.synced,
             )
             facts.adopt_orphan(db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts)
 
