@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.catalog import holds, pins, runs
-from storage.catalog.ledger import Leaf, Value, enter
-from storage.catalog.runs import Life
+from storage.catalog.ledger import Leaf, enter
+from storage.catalog.runs import Life, Point
 from storage.clock import STEP_MS, Reading
 
 WHAT: Final = "corrected"
@@ -71,7 +71,8 @@ def correct(connection: sqlite3.Connection, boot: int, reading: Reading) -> None
     ).fetchall()
     for (epoch,) in wrong:
         _set(connection, epoch, offset_ms)
-        enter(connection, Leaf.CLOCK, reading.now.wall_ms, _body(connection, epoch))
+        body = runs.epoch_body(connection, epoch) | {"what": WHAT, "true_offset_ms": offset_ms}
+        enter(connection, Leaf.CLOCK, reading.now.wall_ms, body)
     if wrong:
         hold_again(connection)
 
@@ -83,10 +84,8 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     known = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (body["boot"],)).fetchone()
     if known is None or known[0] != body["id"]:
         return  # this database counts another boot under that number
-    connection.execute(
-        "INSERT INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
-        (body["epoch"], body["boot"], body["wall_ms"], body["boottime_ms"]),
-    )
+    start = Point(body["boot"], body["boottime_ms"], body["wall_ms"])
+    runs.know_epoch(connection, body["epoch"], start, synced=False)
     same = connection.execute("SELECT boot FROM epochs WHERE number = ?", (body["epoch"],)).fetchone()
     if same[0] == body["boot"]:
         _set(connection, body["epoch"], int(body["true_offset_ms"]))
@@ -115,14 +114,3 @@ def known(connection: sqlite3.Connection) -> list[Correction]:
 
 def _set(connection: sqlite3.Connection, epoch: int, offset_ms: int) -> None:
     connection.execute("UPDATE epochs SET true_offset_ms = ? WHERE number = ?", (offset_ms, epoch))
-
-
-def _body(connection: sqlite3.Connection, epoch: int) -> dict[str, Value]:
-    """All that a row needs that is made anew."""
-    boot, boot_id, wall_ms, boottime_ms, offset_ms = connection.execute(
-        "SELECT e.boot, b.boot_id, e.wall_ms, e.boottime_ms, e.true_offset_ms FROM epochs e"
-        " JOIN boots b ON b.number = e.boot WHERE e.number = ?",
-        (epoch,),
-    ).fetchone()
-    body: dict[str, Value] = {"what": WHAT, "epoch": epoch, "boot": boot, "id": boot_id}
-    return body | {"wall_ms": wall_ms, "boottime_ms": boottime_ms, "true_offset_ms": offset_ms}

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from storage.catalog import boots
-from storage.catalog.ledger import Leaf, enter
+from storage.catalog.ledger import Leaf, Value, enter
 from storage.clock import STEP_MS, Reading
 from storage.model import GapCause, Moment
 
 SILENT_MS: Final = 30_000
 """A run may have lived on for this long after its last heartbeat: they come every 10 s, and a disk may delay one."""
+BEGAN: Final = "began"
+"""Of leaves of the clock: the first epoch of a boot."""
+STEPPED: Final = "step"
+"""Each later one."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,7 +100,10 @@ def last_alive(connection: sqlite3.Connection, run: int) -> Point:
 
 
 def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced: bool) -> int:
-    """From `at` wall clock and boottime run side by side in a new way; within a boot the wall clock was stepped."""
+    """From `at` wall clock and boottime run side by side in a new way; within a boot the wall clock was stepped.
+
+    Its leaf has all that its row says: were its number lost and given away again, footage would go by another clock.
+    """
     before = connection.execute(
         "SELECT wall_ms - boottime_ms FROM epochs WHERE boot = ? ORDER BY number DESC LIMIT 1", (boot,)
     ).fetchone()
@@ -104,22 +111,45 @@ def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced
         "INSERT INTO epochs (boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?) RETURNING number",
         (boot, at.wall_ms, at.boottime_ms, synced),
     ).fetchone()[0]
+    what: dict[str, Value] = {"what": BEGAN}
     if before is not None:
-        by_ms = at.wall_ms - at.boottime_ms - before[0]
-        enter(connection, Leaf.CLOCK, at.wall_ms, {"what": "step", "boot": boot, "epoch": number, "by_ms": by_ms})
+        what = {"what": STEPPED, "by_ms": at.wall_ms - at.boottime_ms - before[0]}
+    enter(connection, Leaf.CLOCK, at.wall_ms, epoch_body(connection, number) | what)
     return number
 
 
-def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synced: bool) -> int:
-    """The epoch of the last run goes on if it was in this boot and the wall clock was not stepped since."""
-    row = connection.execute(
-        "SELECT (SELECT max(number) FROM epochs WHERE boot = runs.boot), boot, alive_wall_ms - alive_boottime_ms"
-        " FROM runs ORDER BY number DESC LIMIT 1"
+def epoch_body(connection: sqlite3.Connection, number: int) -> dict[str, Value]:
+    """For a leaf that tells of an epoch: all that a row needs that is made anew."""
+    boot, boot_id, wall_ms, boottime_ms, synced = connection.execute(
+        "SELECT e.boot, b.boot_id, e.wall_ms, e.boottime_ms, e.synced FROM epochs e JOIN boots b ON b.number = e.boot"
+        " WHERE e.number = ?",
+        (number,),
     ).fetchone()
-    if row is not None and row[0] is not None and row[1] == boot:
-        offset_ms = now.wall_ms - now.boottime_ms
-        if abs(offset_ms - row[2]) <= STEP_MS:
-            return int(row[0])
+    body: dict[str, Value] = {"epoch": number, "boot": boot, "id": boot_id, "synced": bool(synced)}
+    return body | {"wall_ms": wall_ms, "boottime_ms": boottime_ms}
+
+
+def know_epoch(connection: sqlite3.Connection, number: int, start: Point, *, synced: bool) -> None:
+    """Somebody tells of it; what is known already stays."""
+    connection.execute(
+        "INSERT INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (number, start.boot, start.wall_ms, start.boottime_ms, synced),
+    )
+
+
+def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synced: bool) -> int:
+    """The epoch of the last run goes on if it was in this boot and the wall clock was not stepped since it was seen
+    last: at a heartbeat, or when the epoch began.
+    """
+    row = connection.execute(
+        "SELECT e.number, iif(e.boottime_ms >= r.alive_boottime_ms, e.wall_ms - e.boottime_ms,"
+        " r.alive_wall_ms - r.alive_boottime_ms) FROM runs r JOIN epochs e"
+        " ON e.number = (SELECT max(number) FROM epochs WHERE boot = r.boot)"
+        " WHERE r.number = (SELECT max(number) FROM runs) AND r.boot = ?",
+        (boot,),
+    ).fetchone()
+    if row is not None and abs(now.wall_ms - now.boottime_ms - row[1]) <= STEP_MS:
+        return int(row[0])
     return begin_epoch(connection, boot, now, synced=synced)
 
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from storage.catalog import agreed, boots, corrections, gaps, generations, volumes
+from storage.catalog import agreed, boots, corrections, gaps, generations, runs, volumes
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.restore import camera_number, count_boot, place
@@ -23,6 +23,7 @@ def remember(connection: sqlite3.Connection, line: Line) -> None:
         _remember_boot(connection, body)
     elif line.kind == Leaf.CLOCK:
         boots.remember(connection, body)
+        _remember_epoch(connection, body)
         corrections.remember(connection, body)
     elif line.kind == Leaf.RUN:
         _remember_run(connection, body, line.wall_ms)
@@ -61,6 +62,14 @@ def _remember_run(connection: sqlite3.Connection, body: Mapping[str, Any], wall_
     connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (at_ms, body["boot"]))
 
 
+def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """Also one in which nothing was completed: what was in progress then is of no other."""
+    if body.get("what") in (runs.BEGAN, runs.STEPPED):
+        start = place(body)
+        if count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
+            runs.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+
+
 def _remember_segment(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     start = place(body["start"])
     end = start.point.plus_ms(int(body["duration_ms"]))
@@ -68,10 +77,7 @@ def _remember_segment(connection: sqlite3.Connection, body: Mapping[str, Any]) -
         return
     number = camera_number(connection, body["camera"], start.point)
     seq, sha256 = int(body["seq"]), bytes.fromhex(body["sha256"])
-    connection.execute(
-        "INSERT OR IGNORE INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, ?)",
-        (body["epoch"], start.boot, start.wall_ms, start.boottime_ms, bool(body["synced"])),
-    )
+    runs.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
     connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (seq + 1, number))
     connection.execute(
         "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1", (seq, sha256, number)

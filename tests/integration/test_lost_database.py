@@ -314,6 +314,43 @@ def test_what_was_in_progress_is_salvaged(office: Office) -> None:
     assert [gap.start for gap in gaps] == [listed[1].end], "what was recorded is no gap"
 
 
+@pytest.mark.usefixtures("mirrored_when_told")
+@pytest.mark.parametrize("was_synced", [True, False], ids=["under a clock that was right", "under one that was wrong"])
+def test_what_was_in_progress_goes_by_the_clock_it_was_recorded_under(office: Office, was_synced: bool) -> None:
+    """No head told of the epoch yet, and another one has begun since."""
+    office.enrol("door")
+    office.store.books.mirror_now()
+    hour_ms = 3_600_000
+    off_ms = 0 if was_synced else hour_ms
+    set_clock(office, 5_000 + off_ms, synced=was_synced)
+    recording = office.record("door")
+    recording.write(4)
+    office.clock.tick(4000)
+    recording.file.abandon()
+    office.store.books.mirror_now()
+    office.crash()
+    gone(office.state / "edged.db")
+    office.clock.step_wall(hour_ms if was_synced else -off_ms)
+    office.clock.is_synced = not was_synced
+    office.start()
+    office.store.books.rebuild()
+    if was_synced:
+        set_clock(office, 10_000 - hour_ms, synced=True)
+    office.store.heartbeat().result(DEADLINE_S)
+    (segment,) = office.store.segments("door", None, None)
+    assert segment.synced == was_synced
+    right_ms = recording.opening.start.wall_ms - off_ms
+    assert segment.true_start.wall_ms == right_ms
+    assert office.store.segments("door", right_ms, right_ms + 1) == [segment]
+
+
+def set_clock(office: Office, by_ms: int, *, synced: bool) -> None:
+    """And the daemon notices."""
+    office.clock.step_wall(by_ms)
+    office.clock.is_synced = synced
+    office.store.clock_stepped(office.clock.now(), synced).result(DEADLINE_S)
+
+
 def test_a_clock_that_was_set_forward_takes_no_gap_away(office: Office) -> None:
     """Both begin at one instant of running time: the step, and what the loss left unaccounted for (S9)."""
     office.enrol("door")

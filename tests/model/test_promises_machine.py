@@ -232,7 +232,32 @@ def a_segment_in_progress_of_which_nobody_knows(machine: PromisesMachine) -> Ste
     machine.end()
 
 
+def a_pin_beside_what_was_in_progress_under_another_clock(machine: PromisesMachine) -> Steps:
+    """Of whose epoch no head told when the database was lost, and after which another one began."""
+    machine.is_synchronised(5_000)
+    machine.records("door", fragments=2, count=1, step=None)
+    before = machine.model.segments["door", 1]
+    machine.place(before, before, Ground.LAW, 30 * DAY_MS, ahead=True, step=None)
+    ((pin_id, held),) = machine.model.pins.items()
+    machine.site.store.pins.approve(pin_id, LIN)
+    held.approved = True
+    machine.is_synchronised(0)
+    machine.begins("door", fragments=2)
+    beside = machine.model.segments["door", 2]
+    machine.the_clock_is_stepped(HOUR_MS, noticed=False, moment_ms=0)
+    yield
+    machine.the_database_is_lost("gone", clean=False, mirrored=True, sweeps=False)
+    yield
+    machine.is_synchronised(before.start.wall_ms - beside.start.wall_ms)
+    machine.time_passes(11 * DAY_MS, 0, 0)
+    machine.sweeps(step=None, until_all_is_done=True)
+    assert (before.gone, beside.gone) == (False, True)
+    yield
+    machine.end()
+
+
 UNSUSPICIOUS: Final = (
+    a_pin_beside_what_was_in_progress_under_another_clock,
     a_segment_in_progress_of_which_nobody_knows,
     a_pin_that_is_over_and_whose_end_is_lost,
     a_release_that_is_lost,
