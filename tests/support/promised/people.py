@@ -68,7 +68,7 @@ class People(Base):
     @precondition(lambda self: self.model.pins)
     @rule(data=st.data())
     def approve(self, data: st.DataObject) -> None:
-        pin_id = data.draw(st.sampled_from(sorted(self.model.pins)))
+        pin_id = data.draw(st.sampled_from(list(self.model.pins)))
         try:
             self.site.store.pins.approve(pin_id, LIN)
         except OrderRefused:
@@ -79,7 +79,7 @@ class People(Base):
     @rule(data=st.data(), span_ms=LENGTHS)
     def extend(self, data: st.DataObject, span_ms: int) -> None:
         """By two."""
-        pin_id = data.draw(st.sampled_from(sorted(self.model.pins)))
+        pin_id = data.draw(st.sampled_from(list(self.model.pins)))
         store = self.site.store
         act = store.acts.ask("pin-extend", {}, CHEN)
         try:
@@ -93,7 +93,7 @@ class People(Base):
     @rule(data=st.data(), step=RELEASING)
     def release(self, data: st.DataObject, step: Step | None) -> None:
         """By two; by one alone nothing happens."""
-        self.let_go_of(data.draw(st.sampled_from(sorted(self.model.pins))), step)
+        self.let_go_of(data.draw(st.sampled_from(list(self.model.pins))), step)
 
     def let_go_of(self, pin_id: str, step: Step | None) -> None:
         store = self.site.store
