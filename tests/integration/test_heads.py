@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_a_row_knows_its_leaf(office: Office) -> None:
         lambda db: db.execute("SELECT leaf, seq FROM segments UNION ALL SELECT leaf, cause FROM gaps").fetchall()
     )
     for number, word in rows:
-        entry = office.store._database.read(lambda db, number=number: ledger.leaf(db, number))
+        entry = office.store._database.read(partial(ledger.leaf, number=number))
         assert entry is not None
         body = json.loads(entry.body)
         assert word in (body.get("seq"), body.get("cause"))
