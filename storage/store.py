@@ -36,6 +36,7 @@ from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
 from storage.clock import Clock, read
 from storage.errors import StoreClosed
+from storage.exports.desk import Exports
 from storage.failpoints import Step, reach_after
 from storage.journal import Journal
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
@@ -87,6 +88,7 @@ class Store:
         self._stop = threading.Event()
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
+        self.ballast: Final[Ballast] = held.ballast
         self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._books = Books(held, clock, self._salvager, self._found, self._stop)
@@ -99,6 +101,7 @@ class Store:
         self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle, self._books.mirror_now)
         ready = self._books.gate(self._pins.ready)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
+        self.exports: Final = Exports(held.database, held.life, clock, held.pool, self._books)
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering, self._sweeping = threading.Lock(), threading.Lock()
@@ -250,7 +253,8 @@ class Store:
                 self._stragglers.tend(self._pool.present())
             self._disks.forget_overdue(configured())
             self._pins.tend(lambda: self._ring_desk.view(configured()).bounds)
-            self._held.ballast.tend()
+            self.exports.tend()
+            self.ballast.tend()
             return report
 
     @property
@@ -274,11 +278,6 @@ class Store:
     def pacer(self) -> Pacer:
         """What a forecast rests on."""
         return self._pacer
-
-    @property
-    def ballast(self) -> Ballast:
-        """What is given up when the database finds no space."""
-        return self._held.ballast
 
     def choose_volume(self) -> VolumeStatus | GapCause:
         """Where the next segments go, or why they can go nowhere.

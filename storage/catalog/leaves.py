@@ -61,8 +61,11 @@ def gap(
     was: Point | None = None,
     gone: bool = False,
     wall_ms: int | None = None,
+    until: Point | None = None,
 ) -> None:
-    """A gap has an end, or appeared unexplained; `was`: it began elsewhere before; `gone`: it is none after all."""
+    """A gap has an end, or appeared unexplained; `was`: it began elsewhere before; `gone`: it is none after all;
+    `until`: it lasts, and so far it has lasted.
+    """
     body: dict[str, Value] = {
         "camera": row.camera,
         "start": point(connection, row.start),
@@ -77,6 +80,8 @@ def gap(
         body["was"] = point(connection, was)
     if gone:
         body["gone"] = True
+    if until is not None:
+        body["until"] = point(connection, until)
     number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
     connection.execute("UPDATE gaps SET leaf = ? WHERE id = ?", (number, row.id))
 

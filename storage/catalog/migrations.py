@@ -159,6 +159,11 @@ def _register(db: Database) -> None:
     db.execute("DELETE FROM leaf_blocks")  # they are made anew behind recording
 
 
+@MIGRATIONS(name="0022_exports")
+def _exports(db: Database) -> None:
+    _create(db, "exports", "exports_open")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

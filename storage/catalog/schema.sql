@@ -348,6 +348,30 @@ CREATE TABLE acts (
     ended TEXT
 ) STRICT;
 
+-- 複製: copies that leave the box. While one is open, what touches its cameras (JSON) and interval is not destroyed for
+-- its space. `leaf`: its `copy` leaf, from which on it may be disclosed; `account`: what it consists of, as numbers of
+-- leaves in JSON, while it is open. Names and reasons stand behind the commitments of its leaf.
+CREATE TABLE exports (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('open', 'finished', 'abandoned')),
+    cameras TEXT NOT NULL,
+    first_wall_ms INTEGER NOT NULL,
+    last_wall_ms INTEGER NOT NULL,
+    whole INTEGER NOT NULL CHECK (whole IN (0, 1)),
+    max_bytes INTEGER NOT NULL,
+    destroy_by_ms INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    leaf INTEGER,
+    account TEXT,
+    CHECK (account IS NULL OR leaf IS NOT NULL)
+) STRICT;
+
+CREATE INDEX exports_open ON exports (number) WHERE state = 'open';
+
 -- Files that differ from what is recorded of them (S4); `end` says how that ceased. No reference to the segment: it goes
 -- in its time.
 CREATE TABLE findings (

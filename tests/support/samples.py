@@ -555,6 +555,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "sentence": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d. It may go in "
         "30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the box runs on) at the latest.",
         "pins": [],
+        "exports": [],
         "held_s": None,
         "held": None,
         "earliest_s": 2_675_400.0,
