@@ -22,7 +22,7 @@ from storage.catalog.ledger import Entry, Leaf
 from storage.catalog.lines import render
 from storage.clock import SystemClock
 from storage.errors import StoreBusy
-from storage.ledger import key, note, outside, tree
+from storage.ledger import key, note, outside, spread, stretch, tree
 from storage.ledger.findings import Code, Report
 from storage.ledger.notary import STATE_FILE
 from storage.ledger.note import Checkpoint, NoteDamaged
@@ -225,6 +225,19 @@ def test_everything_that_a_box_lives_through_is_no_finding(office: Office) -> No
     assert codes(office) == set()
 
 
+@pytest.mark.parametrize(("fragments", "word"), [(2, '"was":'), (50, '"gone":true')])
+def test_a_gap_that_turns_out_to_be_shorter_or_none_is_no_finding(office: Office, fragments: int, word: str) -> None:
+    first = office.record("door")
+    office.store.begin_gap("door", office.clock.now(), GapCause.WORKER_CRASH, "").result(DEADLINE_S)
+    office.clock.tick(9_000)
+    office.commit(office.record("door"))
+    first.write(fragments)
+    office.commit(first)
+    told = office.store._database.read(lambda db: [entry.body for entry in ledger.leaves(db, 0, 1000)])
+    assert any(word in body for body in told)
+    assert codes(office) == set()
+
+
 def test_what_an_earlier_version_left_is_told_again_and_proven(office: Office) -> None:
     """Also once the database was lost: each row goes by the leaf that lies in a tree."""
 
@@ -278,6 +291,20 @@ def test_with_the_daemon_down_it_is_the_same(office: Office) -> None:
         report = Verify(box, outside.read(kept.text)).run()
     assert report.findings.named == []
     assert report.lines == report.leaves > 0
+
+
+def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_database(office, lambda db: [ledger.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(900)])
+    office.store.books.sign_now()
+    office.store.close()
+    monkeypatch.setattr(stretch, "LENGTH", 256)
+    monkeypatch.setattr(spread, "WORTH", 2)
+    with offline.opened(office.state, SystemClock(), Policy()) as site:
+        box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
+        alone, shared = Verify(box).run(), Verify(box, spread=spread.processes).run()
+    assert alone.clean
+    assert (shared.trees, shared.leaves, shared.rows, shared.clean) == (alone.trees, alone.leaves, alone.rows, True)
+    assert alone.leaves > 3 * 256
 
 
 def test_one_at_a_time(office: Office) -> None:
