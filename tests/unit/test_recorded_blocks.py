@@ -77,3 +77,15 @@ def test_what_cannot_be_wanted_is_passed_over() -> None:
         assert leafing.candidates(db, Wanted(kinds=KINDS, recorded=(day,))) == [4, 9], (
             "and the last, which has no row yet"
         )
+
+
+def test_the_end_of_what_lasted_long_is_found() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        for number in range(1, 2 << BITS):
+            length = 10_000 if number == 1 else 10
+            body = {"camera": "a", "start": {"wall_ms": 100}, "duration_ms": length}
+            ledger.put_back(db, Entry(number, 50_000, Leaf.SPAN, json.dumps(body, separators=(",", ":"))))
+        made(db)
+        assert leafing.candidates(db, Wanted(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
+        assert leafing.candidates(db, Wanted(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], "the last has no row"

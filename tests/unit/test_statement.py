@@ -144,6 +144,9 @@ def hidden(told: dict[str, Any]) -> None:
     [
         (edited(hidden), "sums"),
         (edited(lambda told: told["destroyed"].update(as_demanded=2)), "sums"),
+        (edited(lambda told: told["destroyed"]["early"].clear()), "sums"),
+        (edited(lambda told: told["destroyed"].update(explained=1)), "sums"),
+        (edited(lambda told: told["destroyed"].update(youngest=told["destroyed"]["oldest"])), "sums"),
         (edited(lambda told: told["coverage"].update(recorded_ms=told["coverage"]["known_ms"])), "sums"),
         (edited(lambda told: told["head"].update(covers=False)), "sums"),
         (edited(lambda told: told["head"].update(size=10**6)), "other-head"),
