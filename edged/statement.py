@@ -19,6 +19,7 @@ from edged.documents.evidence import Limit
 from edged.evidence import dsse
 from storage.destruction import Destruction, Rule, Totals, Verdict
 from storage.ledger.notary import Head
+from storage.ledger.note import Verifier
 from storage.model import Bounds
 from storage.register import Account
 
@@ -71,6 +72,11 @@ class Rests:
     seen: int
     seen_ms: int | None
     """When the last leaf that is under a head seen outside was entered."""
+
+    @property
+    def public(self) -> bytes:
+        """The key that its head is signed with, 32 bytes."""
+        return Verifier.parse(self.head.key).public
 
 
 def interval(month: str, zone: tzinfo) -> tuple[int, int]:
