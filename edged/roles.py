@@ -56,6 +56,7 @@ class Verb(StrEnum):
     PIN_APPROVE = "pin approve"
     PIN_EXTEND = "pin extend"
     PIN_RELEASE = "pin release"
+    EXPORT = "export"
     LEDGER = "ledger"
     LEDGER_VERIFY = "ledger verify"
     LEDGER_RENEW = "ledger renew"
@@ -168,6 +169,13 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         Record.DONE,
         "asked",
         "its footage may then be destroyed: takes two persons",
+    ),
+    Verb.EXPORT: Rule(
+        _only(OPERATOR),
+        "複製（匯出）",
+        Record.SEEN,
+        why="what leaves is on record before its first byte: leaves `copy` with who, why, when and how much",
+        clauses=("P5", "P6"),
     ),
     Verb.LEDGER: Rule(_only(AUTHORITY, AUDITOR), "稽核軌跡", Record.SEEN, why="names who did what", clauses=("P15",)),
     Verb.LEDGER_VERIFY: Rule(

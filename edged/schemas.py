@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import boots, checks, evidence, ledger, pins, rebuild, register, ring, volumes
+from edged.documents import boots, checks, evidence, exports, ledger, pins, rebuild, register, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -42,6 +42,8 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     volumes.VolumeInit,
     volumes.VolumeRetire,
     volumes.VolumeReplace,
+    exports.Export,
+    exports.ExportList,
     evidence.Manifest,
     evidence.Verify,
 )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edged.acts import Acts
-from edged.api import acts, boots, checks, ledger, pins, rebuild, register, volumes
+from edged.api import acts, boots, checks, exports, ledger, pins, rebuild, register, volumes
 from edged.api.base import Route
+from edged.export.desk import Desk
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -33,5 +34,6 @@ def routes(parts: Parts) -> Sequence[Route]:
         *acts.routes(parts.acts, parts.clock),
         *boots.routes(parts.store, parts.acts),
         *ledger.routes(parts.store),
+        *exports.Calls(Desk(parts.site, parts.store)).routes(),
         *register.routes(parts.site, parts.store),
     ]

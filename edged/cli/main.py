@@ -39,6 +39,7 @@ VERBS: Final = {
     "boots": "boots",
     "pin": "pin",
     "approve": "approve",
+    "export": "export",
     "ledger": "ledger",
     "destroyed": "destroyed",
     "proof-of-retention": "proof",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, evidence, ledger, pins, rebuild, register, ring, volumes
+from edged.documents import boots, checks, evidence, exports, ledger, pins, rebuild, register, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
@@ -291,6 +291,16 @@ GENERATION: Final[dict[str, Any]] = {
     "checkpoint": "edged/wenshan-main/7f3k2a1b\n1041\nAAAA=\n\n— edged/wenshan-main/7f3k2a1b AAAA\n",
 }
 
+COPIED: Final[dict[str, Any]] = {
+    "id": "E-20260501-7F3K",
+    "state": "finished",
+    "cameras": ["lobby"],
+    "start": "2026-05-01T00:00:00.000Z",
+    "end": "2026-05-01T00:55:00.000Z",
+    "whole_segments": False,
+    "begun": "2026-05-01T01:00:00.000Z",
+    "folder": "wenshan-main-20260501-0900-E-20260501-7F3K",
+}
 MANIFEST: Final[dict[str, Any]] = {
     "schema": "edged.manifest/1",
     "export": "E-20260501-7F3K",
@@ -411,6 +421,54 @@ LEDGER_VERIFY: Final[dict[str, Any]] = {
     "took_s": 0.3,
 }
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
+    exports.Export: {
+        "schema": "edged.export/1",
+        "export": COPIED,
+        "plan": {
+            "start": "2026-05-01T00:00:00.000Z",
+            "end": "2026-05-01T00:55:00.000Z",
+            "cut_by": "lobby",
+            "cameras": [
+                {
+                    "camera": "lobby",
+                    "name": "大廳",
+                    "segments": 11,
+                    "bytes": 825_000_000,
+                    "recorded_s": 3_295.0,
+                    "gaps": 1,
+                    "destroyed": 0,
+                    "away": 0,
+                    "set_aside": 0,
+                    "due_soon": 2,
+                }
+            ],
+            "gaps": [
+                {
+                    "camera": "lobby",
+                    "start": "2026-05-01T00:10:00.000Z",
+                    "end": "2026-05-01T00:10:05.000Z",
+                    "cause": "dropped",
+                }
+            ],
+            "unaccounted": [],
+            "bytes": 842_548_576,
+            "destroy_by": "2027-05-01T00:55:00.000Z",
+            "volumes": ["/srv/edged"],
+        },
+        "folder": "/media/usb/wenshan-main-20260501-0900-E-20260501-7F3K",
+        "bytes": 829_431_812,
+        "key": "3f" * 32,
+        "intact": False,
+        "troubles": [
+            {
+                "camera": "lobby",
+                "start": "2026-05-01T08:05:00.000+08:00",
+                "file": "original/lobby/20260501T000500.000Z-4712.mp4",
+                "what": "its file is not what was recorded: SHA-256 or size differ from its leaf",
+            }
+        ],
+    },
+    exports.ExportList: {"schema": "edged.export-list/1", "exports": [COPIED]},
     evidence.Manifest: MANIFEST,
     evidence.Verify: VERIFY,
     boots.Boots: BOOTS,
