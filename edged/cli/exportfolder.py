@@ -31,6 +31,10 @@ FAT: Final = frozenset({"vfat", "msdos"})
 FAT_BYTES: Final = (4 << 30) - 1
 
 
+Octets = Callable[[int], Iterator[bytes]]
+"""Of a file, from where on."""
+
+
 class Note(Document):
     """What goes on here."""
 
@@ -67,10 +71,8 @@ class Folder:
         fresh.replace(place)
         _sync(self.root)
 
-    def fetch(
-        self, file: ExportFile, octets: Callable[[int], Iterator[bytes]], progress: Callable[[int], None]
-    ) -> None:
-        """Write a file, or what is missing of it. `octets`: from where on. OSError; Cut."""
+    def fetch(self, file: ExportFile, octets: Octets, progress: Callable[[int], None]) -> None:
+        """Write a file, or what is missing of it. OSError; Cut."""
         path = self.root / file.path
         part = path.with_name(path.name + PART)
         if path.is_file() and path.stat().st_size == file.bytes:

@@ -28,7 +28,7 @@ class ExportAsked(Document):
     request: str | None = Field(default=None, min_length=1, max_length=REFERENCE_MAX)
     destroy_by: str | None
     whole_segments: bool
-    max_file_bytes: int = Field(ge=1 << 20, le=1 << 62)
+    max_file_bytes: int = Field(ge=1 << 16, le=1 << 62)
     dry_run: bool
 
 

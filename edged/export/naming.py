@@ -35,7 +35,7 @@ class Stems:
     def camera(self, name: str) -> str:
         """Of a camera's films; as far as can be its own id."""
         plain = _STRANGE.sub("_", name)[:NAME_MAX] or "camera"
-        return self._free(plain if plain.lower() not in self._taken else f"camera-{plain}")
+        return self._free(plain if plain.lower() not in _DEVICES | _OURS else f"camera-{plain}")
 
     def film(self, stem: str, number: int) -> str:
         """Of its films, from 0 on."""

@@ -242,6 +242,7 @@ def test_killed_at_any_step_rows_and_leaves_agree_and_nothing_is_held_for_ever(
     assert [one["event"] for one in copies(office)] == events
     lasting = [one for one in office.store.exports.latest() if one.state is ExportState.OPEN]
     assert len(lasting) == (events == ["begun"])
+    assert office.store.books.verify(None, lambda _: None, Event()).findings.named == []
     for one in lasting:
         office.store.exports.abandon(one.id, 0, "chen")
     assert office.store.ring.explain("lobby", 1, POLICY).exports == ()
