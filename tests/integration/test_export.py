@@ -293,4 +293,9 @@ def test_what_is_missing_is_told_as_such_and_what_lasts_as_far_as_it_has(tmp_pat
         assert {("destroyed", "lobby"), ("destroyed", "gate"), ("gap", "gate")} <= told
         assert done.plan is not None
         assert done.plan.unaccounted == []
+        alone = box.ctl(
+            "export", "--camera", "gate", "--from", "-2s", "--to", "now", "--out", str(out), *WHY, json_=False
+        )
+        assert (alone.code, "nothing wrong was found" in alone.stdout) == (0, True), alone.stdout + alone.stderr
+        assert "disabled" in alone.stdout
         assert box.ctl("ledger", "verify").code == 0

@@ -22,6 +22,7 @@ from storage.ledger import tree
 from storage.model import Bounds, GapCause
 from storage.pins.words import Interval
 from storage.retention import Policy
+from storage.ring.sweep import Sweeper
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 WHO: Final = {"who": "chen", "reason": "偵辦"}
@@ -140,7 +141,13 @@ def test_time_that_nothing_accounts_for_is_told(office: Office) -> None:
         begin(office, order(office, office.clock.wall_ms + 1000, office.clock.wall_ms + 2000))
 
 
-def test_it_holds_against_space_and_not_against_ceilings(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_it_holds_against_space_and_not_against_ceilings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """`late`: it begins between the sweep's plan and the transaction that condemns."""
+    if late:
+        monkeypatch.setattr(Sweeper, "_takable", lambda _, heads, wanted: heads.merged(wanted))
     office = Office(tmp_path, max_bytes=200_000)
     try:
         begun = recorded(office, 3)
