@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+WHOLE_MAX: Final = 1 << 52
+"""Whole numbers up to here are believed, whoever tells them: sums of two fit into a leaf, where RFC 8785 ends with 53
+bits, and in milliseconds this is 140,000 years."""
 Sha256: TypeAlias = bytes
 """32 raw bytes. Named, because beside a field called `bytes` the type of that name is out of reach."""
 Pause: TypeAlias = tuple[int, int]

@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from storage.catalog.ledger import Entry
+from storage.model import WHOLE_MAX
 
 NUMBER_MAX: Final = (1 << 53) - 1
 """Far above any leaf; larger ones not every reader takes exactly (RFC 8785)."""
-BELIEVED_MAX: Final = 1 << 52
+BELIEVED_MAX: Final = WHOLE_MAX
 """What says that a ledger goes further than this was not written by us: behind it there would be no numbers left."""
 DEPTH_MAX: Final = 16
 """Levels of a body: ours have three, and SQLite reads no more than a thousand."""
@@ -58,7 +59,7 @@ def parse(data: bytes) -> Line | None:
     try:
         fields = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
         line = Line(_whole(fields["n"]), _whole(fields["t"]), fields["k"], fields["b"])
-        fits = _KIND.fullmatch(line.kind) and isinstance(line.body, dict) and _depth(line.body) <= DEPTH_MAX
+        fits = _KIND.fullmatch(line.kind) and isinstance(line.body, dict) and _fits(line.body, DEPTH_MAX)
         line.text.encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -75,9 +76,12 @@ def _refuse(text: str) -> Any:
     raise ValueError(f"{text} has more than one spelling")
 
 
-def _depth(value: Any) -> int:
+def _fits(value: Any, levels: int) -> bool:
+    """No deeper, and without numbers that could not be told in a leaf again."""
+    if isinstance(value, int):
+        return abs(value) <= BELIEVED_MAX
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, below), default=0)
+    return levels > 0 and all(_fits(one, levels - 1) for one in below)
 
 
 def file_name(wall_ms: int) -> str:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from storage.catalog.acts import Person
 from storage.ledger.note import Verifier
+from storage.model import WHOLE_MAX
 from storage.pins.words import Ground, Interval, Order, Pin, PinState
 
 FORMAT: Final = "edged.pin/1"
@@ -136,6 +137,6 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 62:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > WHOLE_MAX:
         raise TypeError("a number")
     return value
