@@ -104,7 +104,15 @@ def resumed(session: Session, place: Path) -> int:
     if note is None:
         what = f"nothing is to be gone on with in {place}"
         raise CallError(what, "name the folder that an export was begun in: edgectl export --list", exits.USAGE)
-    return copied(session, folder, note.export, None)
+    known = session.read(documents.ExportList, "/v1/exports").exports
+    ended = next((one for one in known if one.id == note.export and one.state == "finished"), None)
+    if ended is None:
+        return copied(session, folder, note.export, None)
+    folder.complete()  # it was cut off behind all else
+    there = {"folder": str(place.absolute()), "bytes": 0, "key": None, "intact": None, "troubles": []}
+    document = documents.Export.model_validate({"export": ended, "plan": None, **there})
+    session.print(document, lambda: exportwords.finished(document))
+    return exits.OK
 
 
 def undone(session: Session, what: str) -> int:

@@ -81,6 +81,11 @@ def done(document: documents.Export, found: Mapping[str, Any]) -> RenderableType
     return Group(*lines)
 
 
+def finished(document: documents.Export) -> RenderableType:
+    exported = document.export.id if document.export else ""
+    return text(f"{exported} was finished already, and checked. To check it again: edgectl verify {document.folder}")
+
+
 def undone(export_id: str) -> RenderableType:
     return text(f"{export_id} is abandoned; what was written of it is removed, and nothing is held for it any more.")
 

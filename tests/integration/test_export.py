@@ -17,7 +17,9 @@ import pytest
 
 from edged.cli import client
 from edged.cli import main as edgectl
+from edged.cli.exportfolder import Folder
 from edged.documents import exports as documents
+from tests.integration.test_evidence_page import Session
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.disks import Ext4, may_mount
@@ -102,6 +104,15 @@ def test_what_leaves_is_proven_by_any_python(daemon: Daemon, tmp_path: Path) -> 
     assert (first["event"], last["event"], first["export"]) == ("begun", "finished", manifest["export"])
     assert "115-0042" not in json.dumps(copies(daemon))
     assert not (daemon.state / "exports" / manifest["export"]).exists(), "nothing of it stays behind"
+
+
+def test_its_page_finds_the_same_in_a_browser(daemon: Daemon, tmp_path: Path) -> None:
+    done = exported(daemon, tmp_path / "stick")
+    session = Session(Path(done.folder or ""))
+    session.add("genuine", Path(done.folder or ""))
+    answer = session.run()
+    assert answer["genuine"] == session.expected["genuine"]
+    assert answer["genuine"]["faults"] == 0
 
 
 class Stick:
@@ -191,6 +202,23 @@ def test_it_survives_the_daemon_killed_in_between(
     assert codes(verified(folder), "x") == []
     assert daemon.ctl("ledger", "verify").code == 0
     assert daemon.ctl("fsck", "--level", "hash").code == 0
+
+
+def test_cut_off_behind_all_else_it_is_finished(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = Folder.complete
+
+    def interrupted(_: Folder) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "complete", interrupted)
+    assert run(daemon, *arguments(daemon, tmp_path)) == 130
+    monkeypatch.setattr(Folder, "complete", complete)
+    folder = next(path for path in tmp_path.iterdir() if path.is_dir())
+    assert run(daemon, "export", "--resume", str(folder)) == 0
+    assert codes(verified(folder), "x") == []
+    assert [one["event"] for one in copies(daemon)][-2:] == ["begun", "finished"]
 
 
 def test_undone_nothing_of_it_is_left(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
