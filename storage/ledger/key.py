@@ -7,6 +7,7 @@ somebody with the right to do so makes a new one.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from storage.catalog.generations import Generation, Identity
 from storage.errors import OrderRefused
 from storage.files.durable import fsync_directory
+
+log = logging.getLogger("edged.storage.ledger.key")
 
 NAME: Final = "ledger.key"
 """Of the file in the state directory, and of the systemd credential."""
@@ -94,6 +97,7 @@ class Keyring:
                 self.place(self.prepare(), ())
             except OSError as error:
                 self._fault = f"the key of this box cannot be written to {self._path} ({error.strerror or error})"
+                log.error("%s: heads of the ledger go unsigned", self._fault)  # noqa: TRY400  (the trace says nothing)
 
     def settle(self, generations: Iterable[Generation]) -> None:
         """At the start: a renewal was cut off. Its key takes its place if the ledger goes by it already, else it goes.
@@ -102,10 +106,10 @@ class Keyring:
         """
         known = list(generations)
         beside = self._path.with_name(self._path.name + _NEXT)
-        if not self._ours or not beside.exists():
-            return
-        key, last = read(beside).key, known[-1].public if known else None
         with suppress(OSError):
+            if not self._ours or not beside.exists():
+                return
+            key, last = read(beside).key, known[-1].public if known else None
             if key is not None and public_of(key) == last != self.public:
                 self.place(key, known)
             else:

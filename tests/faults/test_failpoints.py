@@ -160,8 +160,10 @@ class Ring:
         return faults
 
     def reaches_s(self, name: str, killed_s: float) -> float:
-        """Up to when the camera is recorded, of what was begun before the kill."""
-        return max(moment(one.end) for one in self.edged.listed(name) if moment(one.start) < killed_s)
+        """Up to when the camera is recorded, of what was begun before the kill; a slow start may outlast the ring."""
+        heard = [one for one in self.answered.values() if one.camera == name]
+        ends = [moment(one.end) for one in [*heard, *self.edged.listed(name)] if moment(one.start) < killed_s]
+        return max(ends)
 
 
 @contextmanager
