@@ -27,7 +27,10 @@ from tests.unit.test_roles import served
 pytestmark = pytest.mark.skipif(not can_be_others(), reason="nobody can be somebody else here: needs root")
 
 CALLS: Final = [
-    (route.verb, Call(route.method, route.path.format(pin="P-20260501-2222", act="A-22222"), "{}"))
+    (
+        route.verb,
+        Call(route.method, route.path.format(pin="P-20260501-2222", act="A-22222", export="E-20260501-2222"), "{}"),
+    )
     for route in served()
 ]
 """Each route once. Nothing comes of them where they are allowed: what they are about is not there, or not said."""
