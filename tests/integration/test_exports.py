@@ -198,6 +198,39 @@ def test_space_is_free_again_once_it_has_ended_and_after_a_day_in_any_case(tmp_p
         office.store.close(clean=False)
 
 
+def proven(office: Office, export: Export) -> list[str]:
+    """Origins of the leaves that an export cites, each of which its head proves."""
+    found, heads = contents(office, export).cameras["lobby"], office.store.exports.heads(export)
+    origins = []
+    for cited in office.store.exports.cited(heads, [*(one.leaf for one in found.segments), export.leaf or 0]):
+        head = next(one for one in heads if cited.entry.number in one.leaves)
+        index = cited.entry.number - head.generation.first
+        assert tree.included(cited.entry.hash, index, head.size, cited.path, head.root)
+        origins.append(cited.origin)
+    return origins
+
+
+def test_leaves_of_an_earlier_generation_are_proven_by_what_the_next_one_names(office: Office) -> None:
+    begun = recorded(office, 2)
+    before = office.store.books.leaves.covered()[-1].generation.origin
+    office.store.books.renew("chen", "a new key", new_key=True)
+    office.segment("lobby")
+    after = office.store.books.leaves.covered()[-1].generation.origin
+    assert proven(office, begin(office, order(office, begun))) == [before, before, after, after]
+
+
+def test_what_no_head_covers_is_told_anew(office: Office) -> None:
+    """As after an upgrade, or where the database was lost before its last leaves were signed."""
+    begun = recorded(office, 2)
+    database = office.store.exports._database
+    database.submit(lambda db: db.execute("UPDATE segments SET leaf = NULL WHERE seq = 1")).result()
+    export = begin(office, order(office, begun))
+    first, second = contents(office, export).cameras["lobby"].segments
+    assert first.leaf > second.leaf
+    assert (first.parts, second.parts is None) == (None, False), "so its file leaves whole"
+    assert len(proven(office, export)) == 3
+
+
 def test_only_so_many_at_a_time(office: Office) -> None:
     begun = recorded(office)
     open_ones = [begin(office, order(office, begun)) for _ in range(EXPORTS_MAX)]
