@@ -19,6 +19,7 @@ from pathlib import Path
 
 from storage.catalog.ledger import Entry, Leaf, Value, enter
 from storage.catalog.lines import file_name, render
+from storage.catalog.migrations import migrate
 from storage.files.story import Story
 from storage.layout import segment_path
 from storage.model import Bounds, Moment
@@ -48,7 +49,7 @@ def main() -> None:
 def cost_of_a_leaf(folder: Path, count: int = 20_000) -> float:
     """Of the writer's time, without the COMMIT that is there anyway."""
     with sqlite3.connect(folder / "leaf.db", isolation_level=None) as db:
-        db.execute("CREATE TABLE leaves (number INTEGER PRIMARY KEY, wall_ms INTEGER, kind TEXT, body TEXT) STRICT")
+        migrate(db)
         db.execute("BEGIN")
         body = segment(1, 1, "v")
         begun = time.perf_counter()

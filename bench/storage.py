@@ -26,15 +26,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 from unittest.mock import patch
 
 from storage import opening
-from storage.catalog import facts
-from storage.catalog.ledger import Entry
+from storage.catalog import facts, generations, heads, nodes
+from storage.catalog.ledger import HASHED_SQL, Entry
 from storage.catalog.lines import file_name, render
-from storage.model import Bounds, Closing, Moment, Opening
+from storage.model import Bounds, Closing, Moment, Opening, Parts
 from storage.repair import ledgerdir
 from storage.retention import Policy
 from storage.ring import sweep
@@ -47,6 +48,8 @@ DAY_MS: Final = 24 * HOUR_MS
 BYTES: Final = 75_000_000
 """5 minutes at 2 Mbit/s."""
 FRAMES: Final = 7500
+PARTS: Final = 602
+"""Fragments of half a second, what is before them, and the index behind."""
 CHUNK: Final = 2_000
 """Segments of each camera in one transaction of the filling."""
 WALL_MS: Final = 1_772_000_000_000
@@ -116,7 +119,8 @@ class Size:
         return Opening(camera, seq, volume, start, self.bounds, 1, True)
 
     def closing(self, camera: str, seq: int, end: Moment) -> Closing:
-        return Closing(camera, seq, end, BYTES, seq.to_bytes(32, "big"), FRAMES)
+        told = seq.to_bytes(32, "big")
+        return Closing(camera, seq, end, BYTES, told, FRAMES, parts=Parts(PARTS, told))
 
 
 def spec(folder: Path, max_bytes: int = 10**18) -> VolumeSpec:
@@ -156,10 +160,13 @@ def fill_by_sql(folder: Path, size: Size) -> None:
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA cache_size = -400000")
         db.create_function("sha", 1, lambda seq: seq.to_bytes(32, "big"), deterministic=True)
+        db.create_function("leaf_hash", 1, lambda hashed: sha256(hashed).digest(), deterministic=True)
         for first in range(2, size.each + 1, CHUNK):
             db.execute("BEGIN")
-            db.execute(_SEGMENTS, (first, min(first + CHUNK - 1, size.each)))
-            db.execute(_LEAVES, (first, min(first + CHUNK - 1, size.each)))
+            chunk = {"first": first, "last": min(first + CHUNK - 1, size.each), "leaf": heads.last_leaf(db) + 1}
+            db.execute(_SEGMENTS, chunk)
+            db.execute(_LEAVES, chunk)
+            db.execute(f"UPDATE leaves SET hash = leaf_hash({HASHED_SQL}) WHERE number >= :leaf", chunk)  # noqa: S608
             db.execute("COMMIT")
         db.execute("UPDATE holdings SET segments = ?1, bytes = ?1 * ?2", (size.each, BYTES))
         db.execute(_CAMERAS, {"each": size.each, "ms": SEGMENT_MS, "wall": WALL_MS})
@@ -180,28 +187,41 @@ def mirrored(folder: Path, db: sqlite3.Connection) -> None:
     db.execute("UPDATE volumes SET mirrored = ?, reconciled = 1", (last.number,))
 
 
+def grow(folder: Path) -> None:
+    """The nodes over the leaves, which a daemon keeps as it goes."""
+    with closing(sqlite3.connect(folder / opening.DATABASE_NAME, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        generation = generations.present(db)
+        while generation is not None and (found := nodes.missing(db, generation, CHUNK)):
+            db.execute("BEGIN")
+            nodes.keep(db, generation, found)
+            db.execute("COMMIT")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 _LIKE: Final = """
-    WITH RECURSIVE seqs (seq) AS (SELECT ?1 UNION ALL SELECT seq + 1 FROM seqs WHERE seq < ?2),
+    WITH RECURSIVE seqs (seq) AS (SELECT :first UNION ALL SELECT seq + 1 FROM seqs WHERE seq < :last),
     likes AS MATERIALIZED (SELECT s.*, s.start_boottime_ms AS first_ms, s.start_wall_ms AS first_wall_ms,
-        s.id AS first_id FROM segments s WHERE s.seq = 1)
+        s.id AS first_id, row_number() OVER (ORDER BY s.leaf) - 1 AS place, count(*) OVER () AS cameras
+        FROM segments s WHERE s.seq = 1)
     SELECT {columns} FROM seqs CROSS JOIN likes l ORDER BY seqs.seq, l.camera
 """
 _SEGMENTS: Final = (
     "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms, bytes,"
-    " sha256, video_frames, floor_s, ceiling_s, epoch, synced)"
+    " sha256, video_frames, floor_s, ceiling_s, epoch, synced, leaf)"
     + _LIKE.format(
         columns=f"l.camera, seqs.seq, l.volume, l.state, l.run, l.boot, l.first_ms + (seqs.seq - 1) * {SEGMENT_MS},"
         f" l.first_wall_ms + (seqs.seq - 1) * {SEGMENT_MS}, l.duration_ms, l.bytes, sha(seqs.seq), l.video_frames,"
-        " l.floor_s, l.ceiling_s, l.epoch, l.synced"
+        " l.floor_s, l.ceiling_s, l.epoch, l.synced, :leaf + (seqs.seq - :first) * l.cameras + l.place"
     )
 )
 _LEAVES: Final = f"""
-    WITH RECURSIVE seqs (seq) AS (SELECT ?1 UNION ALL SELECT seq + 1 FROM seqs WHERE seq < ?2),
+    WITH RECURSIVE seqs (seq) AS (SELECT :first UNION ALL SELECT seq + 1 FROM seqs WHERE seq < :last),
     likes AS MATERIALIZED (SELECT l.* FROM leaves l WHERE l.kind = 'segment' AND json_extract(l.body, '$.seq') = 1
         AND l.number < 10000)
     INSERT INTO leaves (wall_ms, kind, body)
     SELECT l.wall_ms + (seqs.seq - 1) * {SEGMENT_MS}, l.kind, json_set(l.body, '$.seq', seqs.seq,
-        '$.sha256', printf('%064x', seqs.seq),
+        '$.sha256', printf('%064x', seqs.seq), '$.root', printf('%064x', seqs.seq),
         '$.start.boottime_ms', json_extract(l.body, '$.start.boottime_ms') + (seqs.seq - 1) * {SEGMENT_MS},
         '$.start.wall_ms', json_extract(l.body, '$.start.wall_ms') + (seqs.seq - 1) * {SEGMENT_MS})
     FROM seqs CROSS JOIN likes l ORDER BY seqs.seq, l.number
@@ -227,15 +247,27 @@ def compare(folder: Path, cameras: int) -> None:
 
 
 def _dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows, whatever the volume's id and the directory are."""
+    """All rows, whatever the volume's id, the directory and the ledger's name and key are; hashes are checked."""
     with closing(sqlite3.connect(path)) as db:
         (volume,) = db.execute("SELECT id FROM volumes").fetchone()
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         ours = [name for name in tables if not name.startswith(("sqlite_", "_sqlite")) and name != "volumes"]
         rows = {name: db.execute(f'SELECT * FROM "{name}" ORDER BY 1').fetchall() for name in ours}  # noqa: S608
+        ((origin, key),) = db.execute("SELECT origin, key FROM generations").fetchall()
+        hashes = db.execute(f"SELECT hash, {HASHED_SQL} FROM leaves").fetchall()  # noqa: S608
+        if any(sha256(hashed).digest() != stored for stored, hashed in hashes):
+            raise SystemExit("a leaf has another hash than its own")
+        of_leaves = {stored for stored, _ in hashes}
 
     def plain(value: Any) -> Any:
-        return value.replace(volume, "volume").replace(str(path.parent), "") if isinstance(value, str) else value
+        if value in of_leaves:
+            return "a hash that is right"
+        if not isinstance(value, str):
+            return value
+        strange = {volume: "volume", key: "key", origin: "origin", str(path.parent): ""}
+        for name, word in strange.items():
+            value = value.replace(name, word)
+        return value
 
     return {name: [tuple(plain(value) for value in row) for row in found] for name, found in rows.items()}
 
@@ -394,6 +426,7 @@ PHASES: Final = {phase.__name__: phase for phase in (crash, start, look, destroy
 def measured(folder: Path, size: Size) -> dict[str, float]:
     found: dict[str, float] = {"segments": size.rows, "days": size.end_ms / DAY_MS}
     found["filled, segments a second"] = size.rows / timed(partial(fill_by_sql, folder, size))
+    grow(folder)
     found["edged.db, bytes a segment"] = (folder / opening.DATABASE_NAME).stat().st_size / size.rows
     for phase in PHASES:
         command = [

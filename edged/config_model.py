@@ -18,6 +18,7 @@ from edged.config_types import (
     AbsolutePath,
     Duration,
     Fingerprint,
+    Group,
     Host,
     Name,
     OnFull,
@@ -37,6 +38,7 @@ from edged.config_types import (
     parse_share,
 )
 from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
+from edged.roles import Assignment, Role
 from storage.model import Bounds
 from storage.pins.words import Limits
 from storage.retention import Policy
@@ -64,6 +66,8 @@ PIN_MAX: Final = timedelta(days=3650)
 MAX_CAMERAS: Final = 256
 """Far above what one box can write; bounds what a pasted file can start."""
 MAX_VOLUMES: Final = 64
+MAX_GROUPS: Final = 32
+"""That have one role: each is looked up at each call."""
 MAX_PRIORITY: Final = 1_000
 
 
@@ -132,6 +136,23 @@ class Pins(Table):
         return Limits(self.max // timedelta(milliseconds=1), parse_share(self.share))
 
 
+Groups = Annotated[list[Group], Field(max_length=MAX_GROUPS)]
+
+
+class Roles(Table):
+    """Which groups of this box have which role (`edged.roles`)."""
+
+    viewer: Groups = Field(default_factory=list, examples=['viewer = ["cctv-view"]'])
+    operator: Groups = Field(default_factory=list, examples=['operator = ["cctv"]'])
+    authority: Annotated[Groups, Field(min_length=1)] = Field(examples=['authority = ["cctv-authority"]'])
+    auditor: Groups = Field(default_factory=list, examples=['auditor = ["ethics"]'])
+    technician: Groups = Field(default_factory=list, examples=['technician = ["cctv-tech"]'])
+
+    def assignment(self) -> Assignment:
+        """As the guard wants to know it."""
+        return {role: tuple(getattr(self, role)) for role in Role}
+
+
 class CameraRetention(Table):
     min: Span | None = Field(default=None, examples=['min = "92d"'])
     max: Span | None = Field(default=None, examples=['max = "365d"'])
@@ -187,6 +208,7 @@ class Config(Table):
         examples=['a [retention] table with min = "31d" and max = "365d", as your rules demand']
     )
     pins: Pins = Field(default=Pins(), examples=["a [pins] table"])
+    roles: Roles | None = Field(default=None, examples=["a [roles] table, or leave it out"])
     cameras: Annotated[list[Camera], Field(max_length=MAX_CAMERAS)] = Field(
         default_factory=list, examples=["a [[cameras]] table for each camera"]
     )
@@ -203,6 +225,10 @@ class Config(Table):
         """What the sweep has to know."""
         bounds = {camera.id: self.bounds(camera.id) for camera in self.cameras}
         return Policy(bounds, overwrite=self.retention.on_full == "overwrite")
+
+    def assignment(self) -> Assignment | None:
+        """Which groups have which role; None where that is not said, so that root may do all."""
+        return None if self.roles is None else self.roles.assignment()
 
     def volume_specs(self) -> list[VolumeSpec]:
         """The volumes as storage wants to know them."""

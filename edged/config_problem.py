@@ -44,7 +44,7 @@ _TYPES = {
     "int_type": "a whole number, without quotes",
     "float_type": "a number, without quotes",
     "bool_type": "true or false, without quotes",
-    "list_type": "a list of tables",
+    "list_type": "a list{of_tables}",
     "model_type": "a table",
     "dict_type": "a table",
 }
@@ -53,8 +53,8 @@ _LIMITS = {
     "greater_than_equal": ("must be at least {}", "ge"),
     "less_than_equal": ("must be at most {}", "le"),
     "string_too_long": ("must be at most {} characters long", "max_length"),
-    "too_long": ("must be at most {} tables", "max_length"),
-    "too_short": ("must be at least {} table", "min_length"),
+    "too_long": ("must be at most {} {items}", "max_length"),
+    "too_short": ("must be at least {} {item}", "min_length"),
 }
 
 
@@ -95,20 +95,24 @@ def _item(node: Any, index: int) -> str:
 def _words(
     kind: str, message: str, context: Mapping[str, Any], location: Location, model: type[BaseModel]
 ) -> tuple[str, str]:
-    parent = _model_at(model, location[:-1])
-    last = str(location[-1]) if location else ""
+    keys = [part for part in location if isinstance(part, str)]
+    parent = _model_at(model, tuple(keys[:-1]))
+    last = keys[-1] if keys else ""
     example = _example(parent, last)
     if kind == "extra_forbidden":
         return "is not a key that edged knows", _near(last, parent)
     if kind == "missing":
         return "is missing", example
     if kind in _TYPES:
-        return f"must be {_TYPES[kind]}", example
+        of_tables = " of tables" if _model_at(model, location) else ""
+        return f"must be {_TYPES[kind].format(of_tables=of_tables)}", example
     if kind == "literal_error":
         return f"must be {context.get('expected', 'one of the known words')}", example
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
-        return words.format(context.get(limit)), example
+        tables = _model_at(model, location) is not None
+        item, items = ("table", "tables") if tables else ("name", "names")
+        return words.format(context.get(limit), item=item, items=items), example
     return message, str(context.get("instead") or example)
 
 

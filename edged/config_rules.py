@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from edged import config_model, config_room, secrets, units
+from edged import accounts, config_model, config_room, secrets, units
 from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
@@ -49,6 +49,7 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> No
     _one_camera_per_id(findings)
     _floors_below_ceilings(findings)
     _pins_within_bounds(findings)
+    _operators_are_no_authorities(findings)
     _volumes_apart(findings)
     _certificates(findings, directory)
     _passwords(findings, directory, environ)
@@ -61,6 +62,15 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
             ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
         )
     config_room.warn_of_volumes(findings.warn, config)
+    _warn_of_groups(findings, config)
+
+
+def _warn_of_groups(findings: Findings, config: Config) -> None:
+    """A box must record whoever is missing, so that a group is not there is no error."""
+    for role, groups in (config.assignment() or {}).items():
+        for group in accounts.unknown(groups):
+            problem = f"there is no group {units.shown(group)} on this box: nobody is {role} by it"
+            findings.warn(("roles", role), problem, "the name of a group that exists: `getent group` shows them")
 
 
 def _tables(raw: Raw, key: str) -> Iterator[tuple[int, Raw]]:
@@ -140,6 +150,21 @@ def _pins_within_bounds(findings: Findings) -> None:
             f"a pin would last {high} unless it is said otherwise, and may last {low} at most",
             f"a default of at most {low}, or a max of at least {high}",
         )
+
+
+def _operators_are_no_authorities(findings: Findings) -> None:
+    """P6: whoever is in such a group would hold neither."""
+    table = _table(findings.raw, "roles")
+    operators, authorities = (table.get(role) for role in ("operator", "authority"))
+    if isinstance(operators, list) and isinstance(authorities, list):
+        for group in operators:
+            if isinstance(group, str) and group in authorities:
+                findings.problem(
+                    ("roles", "authority"),
+                    f"{units.shown(group)} is also a group of operators: whoever is both is neither",
+                    "different groups, with different people",
+                )
+                return
 
 
 def _volumes_apart(findings: Findings) -> None:

@@ -27,6 +27,8 @@ MAX_NAME: Final = 64
 """Characters of a name that people read: a status line must hold it."""
 MAX_WORD: Final = 255
 """Characters of a user or a file name: what file systems and cameras take at most."""
+MAX_GROUP: Final = 32
+"""Characters of a group's name: what useradd and Debian allow (LOGIN_NAME_MAX is longer, tools are not)."""
 MAX_SOCKET_BYTES: Final = 107
 """What fits into sockaddr_un (unix(7)) with its closing NUL."""
 MAX_URL: Final = 2_000
@@ -193,6 +195,15 @@ def _host(value: str) -> str:
     return value
 
 
+def _group(value: str) -> str:
+    """What getent takes for one: no colon and no comma, which /etc/group is made of."""
+    if not re.fullmatch(r"[^:,/]+", value) or not value.isprintable() or value != value.strip():
+        raise _refuse(f"{units.shown(value)} is not the name of a group", 'a group of this box, such as "cctv"')
+    if value.isdecimal():
+        raise _refuse(f"{units.shown(value)} is a number", "the name of the group: `getent group` shows both")
+    return value
+
+
 def _fingerprint(value: str) -> str:
     """As `openssl x509 -fingerprint -sha256` prints it, or without colons."""
     digits = value.strip().lower().removeprefix("sha256:").removeprefix("sha256 fingerprint=").replace(":", "")
@@ -233,6 +244,7 @@ Profile = Annotated[str, AfterValidator(_profile)]
 OnFull = Annotated[str, AfterValidator(_on_full)]
 Share = Annotated[str, BeforeValidator(_share)]
 Reserve = Annotated[str, BeforeValidator(_reserve)]
+Group = Annotated[str, Field(max_length=MAX_GROUP), AfterValidator(_group)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 Url = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_url)]
 Host = Annotated[str, AfterValidator(_host)]

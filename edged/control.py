@@ -1,6 +1,7 @@
 """The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
 
-Callers are known by SO_PEERCRED. Until roles can be configured, only root and the daemon's own account may call.
+Every account may knock (mode 0666): which of them is let in says the guard (`edged.api.guard`), which can tell who was
+refused and why. So that nobody can hold the daemon's file descriptors, each account has only so many connections (S12).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,14 +17,18 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from edged import exits
-from edged.api.base import Handler, Refusal, answer, check_caller, in_words
+from edged.api.base import Caller, Handler, Refusal, Route, answer, caller, get, in_words, post
+from edged.api.doorway import Doorway
+from edged.api.guard import Guard
+from edged.api.streaming import stream
 from edged.documents import ring
 from edged.documents import site as documents
+from edged.roles import Verb
 from storage.errors import StoreError
 
 log = logging.getLogger("edged.control")
 
-SOCKET_MODE: Final = 0o660
+SOCKET_MODE: Final = 0o666
 PAGE: Final = 500
 """Rows read from the catalog at a time: short reads keep the WAL small."""
 GOODBYE_S: Final = 1.0
@@ -44,7 +49,7 @@ class Site(Protocol):
     async def explain(self, segment: str) -> ring.Explanation: ...
     async def alarms(self) -> documents.Alarms: ...
     async def version(self) -> documents.Version: ...
-    async def reload(self) -> documents.Reload: ...
+    async def reload(self, by: Caller) -> documents.Reload: ...
     def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
     def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
 
@@ -52,13 +57,32 @@ class Site(Protocol):
 class Control:
     """The server on its socket."""
 
-    def __init__(self, site: Site, path: Path, more: Sequence[web.RouteDef] = ()) -> None:
+    def __init__(self, site: Site, path: Path, guard: Guard, more: Sequence[Route] = ()) -> None:
         """`more` are the routes of `edged.api`."""
         self._site = site
+        self._guard = guard
         self._more = more
         self._path = path
         self._runner: web.AppRunner | None = None
+        self._doorway: Doorway | None = None
         self._listening = False
+
+    @property
+    def routes(self) -> list[Route]:
+        """All calls there are."""
+        site = self._site
+        return [
+            _document("/v1/status", Verb.STATUS, site.status),
+            _document("/v1/cameras", Verb.CAMERAS, site.cameras),
+            _document("/v1/retention", Verb.RETENTION, site.retention),
+            _document("/v1/alarms", Verb.ALARMS, site.alarms),
+            _document("/v1/version", Verb.VERSION, site.version),
+            get("/v1/retention/explain", Verb.RETENTION, self._explain),
+            get("/v1/segments", Verb.SEGMENTS, self._segments),
+            get("/v1/gaps", Verb.GAPS, self._gaps),
+            post("/v1/reload", Verb.RELOAD, self._reload),
+            *self._more,
+        ]
 
     async def listen(self) -> None:
         """Listen, unless it does already. A socket that nobody listens on any more is replaced.
@@ -68,31 +92,22 @@ class Control:
         if self._listening:
             return
         await self.stop()
-        app = web.Application(middlewares=[guard], client_max_size=REQUEST_MAX_BYTES)
-        app.add_routes(
-            [
-                _document("GET", "/v1/status", self._site.status),
-                _document("GET", "/v1/cameras", self._site.cameras),
-                _document("GET", "/v1/retention", self._site.retention),
-                _document("GET", "/v1/alarms", self._site.alarms),
-                _document("GET", "/v1/version", self._site.version),
-                _document("POST", "/v1/reload", self._site.reload),
-                web.get("/v1/retention/explain", self._explain),
-                web.get("/v1/segments", self._segments),
-                web.get("/v1/gaps", self._gaps),
-                *self._more,
-            ]
-        )
+        app = web.Application(middlewares=[in_one_word], client_max_size=REQUEST_MAX_BYTES)
+        app.add_routes([self._guard.guarded(route) for route in self.routes])
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         await asyncio.to_thread(_remove_stale, self._path)
-        await web.UnixSite(self._runner, str(self._path)).start()
+        self._doorway = Doorway(self._runner)
+        await self._doorway.open(self._path)
         self._listening = True
         self._path.chmod(SOCKET_MODE)
 
     async def stop(self) -> None:
         """Answer what is being asked, then close; the socket file goes."""
+        if self._doorway is not None:
+            self._doorway.close()
+            self._doorway = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -106,18 +121,21 @@ class Control:
             raise Refusal("no segment named", "name it by path or as CAMERA/SEQ", exits.USAGE)
         return answer(await self._site.explain(segment))
 
+    async def _reload(self, request: web.Request) -> web.Response:
+        return answer(await self._site.reload(caller(request)))
+
     async def _segments(self, request: web.Request) -> web.StreamResponse:
-        return await _stream(request, "edged.segments/1", "segments", self._site.segments(*_interval(request)))
+        return await stream(request, "edged.segments/1", "segments", _each(self._site.segments(*_interval(request))))
 
     async def _gaps(self, request: web.Request) -> web.StreamResponse:
-        return await _stream(request, "edged.gaps/1", "gaps", self._site.gaps(*_interval(request)))
+        return await stream(request, "edged.gaps/1", "gaps", _each(self._site.gaps(*_interval(request))))
 
 
-def _document(method: str, path: str, read: Callable[[], Awaitable[BaseModel]]) -> web.RouteDef:
+def _document(path: str, verb: Verb, read: Callable[[], Awaitable[BaseModel]]) -> Route:
     async def handler(_request: web.Request) -> web.Response:
         return answer(await read())
 
-    return web.route(method, path, handler)
+    return get(path, verb, handler)
 
 
 def _interval(request: web.Request) -> tuple[str | None, str | None, str | None, int | None]:
@@ -128,30 +146,19 @@ def _interval(request: web.Request) -> tuple[str | None, str | None, str | None,
     return query.get("camera"), query.get("from"), query.get("to"), int(limit) if limit else None
 
 
-async def _stream(request: web.Request, schema: str, name: str, page: Page) -> web.StreamResponse:
-    """One document, row by row: a year must not lie in memory. What fails on the first page is still an error."""
-    rows, cursor = await asyncio.to_thread(page, None)
-    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
-    await response.prepare(request)
-    await response.write(f'{{"schema":"{schema}","{name}":['.encode())
-    await response.write(_joined(rows))
-    while cursor is not None:
-        rows, cursor = await asyncio.to_thread(page, cursor)
-        await response.write(b"," + _joined(rows) if rows else b"")
-    await response.write(b"]}")
-    await response.write_eof()
-    return response
-
-
-def _joined(rows: Iterable[BaseModel]) -> bytes:
-    return ",".join(row.model_dump_json() for row in rows).encode()
+def _each(page: Page) -> Iterator[list[BaseModel]]:
+    cursor: object | None = None
+    while True:
+        rows, cursor = page(cursor)
+        yield rows
+        if cursor is None:
+            return
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Who may call, and one clear error for whatever goes wrong."""
+async def in_one_word(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """One clear error for whatever goes wrong."""
     try:
-        check_caller(request)
         return await handler(request)
     except Refusal as refusal:
         return answer(refusal.document, refusal.status)

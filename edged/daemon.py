@@ -19,13 +19,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from edged import exits, fleet, notify, tamperwatch
+from edged import agreement as agreements
+from edged import exits, fleet, notify, secrets, tamperwatch
 from edged.acts import Acts
+from edged.agreement import Agreement
+from edged.anchoring import STEP_EVERY_S as ANCHOR_EVERY_S
+from edged.anchoring import Anchoring
 from edged.api.routes import Parts, routes
 from edged.clockwatch import LOOK_EVERY_S
 from edged.config import Config
 from edged.control import Control
 from edged.measure import MEASURE_EVERY_S
+from edged.people import People
 from edged.rebuilding import Rebuilder
 from edged.recording import LOOK_EVERY_S as VOLUMES_EVERY_S
 from edged.recording import StoreKeeper
@@ -37,6 +42,7 @@ from edged.timesync import HostClock
 from recorder.process import Forkserver
 from storage.clock import Clock
 from storage.errors import RetryError, StoreError
+from storage.ledger.key import NAME as KEY_NAME
 from storage.model import Bounds
 from storage.store import Store
 
@@ -91,6 +97,7 @@ class Daemon:
             node=config.site.node,
             volumes=config.volume_specs(),
             clock=self._clock,
+            credential=secrets.credential(KEY_NAME),
         )
         clean = False
         try:
@@ -103,28 +110,39 @@ class Daemon:
         """Everything between the open store and its closing; what is begun is ended in the opposite order."""
         keeper = StoreKeeper(store, self._bounds, self._priorities, self._segment_ms)
         cameras = fleet.Fleet(store, keeper, self._forkserver, self._clock, random.random)
-        reporter = Reporter(self._config, store.run, self._clock)
-        self._site = site = Site(self._config, store, keeper, cameras, reporter, self._clock)
-        service = Service(site, store, reporter, self._config_path)
-        control = Control(service, self._config.paths.socket, routes(Parts(site, store, self._clock, Acts(store))))
-        loops, sweeper = Loops(), ThreadPoolExecutor(1, "sweep")
+        acts = Acts(store)
+        agreement = Agreement(store, acts)
+        config = await agreement.hold(self._config)
+        reporter = Reporter(config, store.run, self._clock)
+        self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
+        site.loosening = agreement.waiting
+        service = Service(site, store, reporter, agreement, self._config_path)
+        people = People(site, store.journal, self._clock)
+        control = Control(service, config.paths.socket, people.guard, routes(Parts(site, store, self._clock, acts)))
+        loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
         tamper, rebuilder = tamperwatch.TamperWatch(site, store), Rebuilder(store)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
             going.push_async_callback(tamper.close)
             going.push_async_callback(rebuilder.close)
+            going.push_async_callback(people.close)
             going.push_async_callback(control.stop)
             going.push_async_callback(reporter.stop)
+            going.push_async_callback(anchoring.end)
             going.push_async_callback(loops.stop)
             going.push_async_callback(cameras.stop)
             going.callback(store.interrupt)
             await site.start()
-            reporter.start(site.overview)
+            await anchoring.begin()
+            reporter.start(site.overview, anchoring)
             self._start_loops(loops, store, keeper, sweeper)
             rebuilder.start(loops)
+            people.start(loops)
+            loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
             loops.every("tamper watch", tamperwatch.LOOK_EVERY_S, tamper.watch)
             loops.every("rescan", tamperwatch.RESCAN_EVERY_S, tamper.rescan)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
+            loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))
             await loops.first_round("control socket")
             notify.ready(site.one_line())

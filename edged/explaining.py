@@ -35,6 +35,7 @@ def explanation(name: str, one: Explained, now_ms: int, zone: ZoneInfo) -> docum
         reason=one.fate.value if one.fate is Fate.OPEN else reason,
         sentence=" ".join(_sentences(one, now_ms, zone)),
         pins=list(one.pins),
+        exports=list(one.exports),
         held_s=one.held_ms / 1000 if one.pins else None,
         held=timestamp(now_ms + one.held_ms) if one.pins else None,
         earliest_s=span.earliest_ms / 1000 if span else None,
@@ -52,6 +53,10 @@ def _sentences(one: Explained, now_ms: int, zone: ZoneInfo) -> list[str]:
         said.append(_held(one, now_ms, zone))
     elif one.span is not None and one.fate in _KEPT and not (one.decision and one.decision.destroy):
         said.append(_retired(one.span, now_ms, zone) if one.retired else _when(one, one.span, now_ms, zone))
+    if one.exports and one.decision is not None and not one.decision.destroy:
+        said.append(
+            f"Until {' and '.join(one.exports)} is copied, for a day at the most, it does not go for its space."
+        )
     for later in one.shortened:
         ceiling, at = in_words(later.ceiling_s * 1000), site_time(now_ms + later.left_ms, zone)
         said.append(f"Its ceiling was shortened to {ceiling}; that holds from {at} on, if the box runs on.")

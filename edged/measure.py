@@ -16,6 +16,7 @@ from storage.boots import Doubt
 from storage.catalog.mirroring import Rebuild
 from storage.model import Moment, Segment
 from storage.pins.words import Left
+from storage.repair.books import Plight
 from storage.retention import Policy
 from storage.ring.pacer import Paces
 from storage.ring.ring import RingView
@@ -42,6 +43,8 @@ class Measurements:
     """Those that last."""
     pin_troubles: Mapping[str, str] = field(default_factory=dict)
     """By pin: what of it is not on the disk as it should be."""
+    pins_unvouched: tuple[str, ...] = ()
+    """Those that protect on the word of a sidecar that this box has not signed."""
     pins_unread: Mapping[str, str] = field(default_factory=dict)
     """By volume: why its pins cannot be read, so that nothing is destroyed there."""
     doubts: tuple[Doubt, ...] = ()
@@ -59,6 +62,8 @@ class Measurements:
     """What lets a full disk be cleared is not all there."""
     ballast_gone: bool = False
     """Nothing of it is."""
+    ledger: Plight = field(default_factory=Plight)
+    """What is wrong with the ledger."""
 
 
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
@@ -77,6 +82,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         doubts=store.boots.doubts(),
         pins=tuple(store.pins.lasting()),
         pin_troubles=store.pins.troubles,
+        pins_unvouched=store.pins.unvouched,
         pins_unread=store.pins.unread,
         steadiness={camera: _steadiness(store, camera, now.wall_ms) for camera in configured},
         paces=store.pacer.look(usage),
@@ -90,6 +96,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         rebuild=store.books.recent_rebuild(DAY_MS),
         ballast_owed=store.ballast.owed > 0,
         ballast_gone=store.ballast.left == 0,
+        ledger=store.books.plight(),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from recorder import messages
 from storage.answers import Outlook, VolumeStatus
-from storage.model import Bounds, Closing, GapCause, Moment, Opening
+from storage.model import Bounds, Closing, GapCause, Moment, Opening, Parts
 from storage.store import Store
 
 log = logging.getLogger("edged.recording")
@@ -124,6 +124,7 @@ class StoreKeeper:
             sha256=bytes.fromhex(closed.sha256),
             video_frames=closed.video_frames,
             camera_offset_ms=closed.camera_offset_ms,
+            parts=Parts(closed.parts, bytes.fromhex(closed.parts_root)),
         )
         await asyncio.wrap_future(self._store.commit_segment(closing))
         self.committed.set()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from edged import views
 from edged.config import Broker, Config
@@ -18,9 +18,10 @@ from edged.documents import site as documents
 from edged.versions import versions
 from edged.views import Overview
 from mqtt import messages
-from mqtt.client import BrokerSettings, Link, LinkView
+from mqtt.client import Anchor, BrokerSettings, Link, LinkView
 from mqtt.messages import Message, Payload
 from storage.clock import Clock
+from storage.ledger.notary import Head
 
 log = logging.getLogger("edged.reporting")
 
@@ -34,6 +35,13 @@ VOLATILE: Final = {
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
 
 
+class Ears(Protocol):
+    """Hear of the ledger's head at the centre; `edged.anchoring.Anchoring` is some."""
+
+    def kept(self, payload: bytes | None) -> None: ...
+    def passed_on(self, message: Message) -> None: ...
+
+
 class Reporter:
     """Lives on the event loop; `tell` is called every second with everything known."""
 
@@ -43,6 +51,8 @@ class Reporter:
         self._sequence = messages.Sequence(run)
         self._run = run
         self._overview: Callable[[], Overview] | None = None
+        self._ears: Ears | None = None
+        self._head: Head | None = None
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._told: dict[str, tuple[dict[str, Any], int]] = {}
@@ -53,9 +63,9 @@ class Reporter:
         """How the link stands; None without `[mqtt]`."""
         return self._link.view if self._link else None
 
-    def start(self, overview: Callable[[], Overview]) -> None:
+    def start(self, overview: Callable[[], Overview], ears: Ears | None = None) -> None:
         """Connect, if a broker is configured."""
-        self._overview = overview
+        self._overview, self._ears = overview, ears
         if self._config.mqtt is None:
             return
         node = self._config.site.node
@@ -66,6 +76,7 @@ class Reporter:
             will=messages.will(node, boot=self._clock.boot_id, epoch=self._run, ts=self._clock.now().wall_ms),
             random=random.random,
             now_ms=lambda: self._clock.now().wall_ms,
+            anchor=None if ears is None else Anchor(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
         )
         self._task = asyncio.create_task(self._link.run(), name="link to the centre")
 
@@ -84,7 +95,7 @@ class Reporter:
             await self.stop()
             self._told.clear()
             if overview is not None:
-                self.start(overview)
+                self.start(overview, self._ears)
             return
         if self._link is not None and self._overview is not None and before != after:
             seen = self._overview()
@@ -107,6 +118,17 @@ class Reporter:
             del self._told[gone]
             self._link.forget(gone)
         self._beat(seen, now_ms)
+
+    def checkpoint(self, head: Head) -> None:
+        """The last head of the ledger; it goes out once it may (`release_checkpoint`), and at each connection."""
+        self._head = head
+        if self._link is not None and self._overview is not None:
+            self._publish(self._overview(), self._checkpoint(head))
+
+    def release_checkpoint(self) -> None:
+        """What the broker has kept was held against the ledger: the present head may take its place."""
+        if self._link is not None:
+            self._link.release()
 
     def _beat(self, seen: Overview, now_ms: int) -> None:
         if self._link is None or not self._link.view.connected:
@@ -131,7 +153,8 @@ class Reporter:
             return []
         seen = self._overview()
         online = messages.Status(**self._blank, state="online", boot=seen.boot_id)
-        said = (online, self._birth(seen), *self._state(seen))
+        said = [online, self._birth(seen), *self._state(seen)]
+        said += [self._checkpoint(self._head)] if self._head is not None else []
         node = seen.config.site.node
         return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
 
@@ -179,6 +202,18 @@ class Reporter:
             capabilities=[],
             config_sha256=seen.config.config_hash(),
             **versions().model_dump(exclude={"schema_"}),
+        )
+
+    def _checkpoint(self, head: Head) -> Payload:
+        told = head.checkpoint
+        return messages.LedgerCheckpoint(
+            **self._blank,
+            origin=told.origin,
+            size=told.size,
+            root=told.root.hex(),
+            first=head.first,
+            key=head.key,
+            note=head.note,
         )
 
     def _heartbeat(self, seen: Overview) -> Payload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import boots, checks, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, evidence, exports, ledger, pins, rebuild, register, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import messages
@@ -32,10 +32,20 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     pins.PinExtend,
     pins.PinRelease,
     pins.Approve,
+    ledger.Ledger,
+    ledger.LedgerRenew,
+    ledger.LedgerVerify,
+    register.Destroyed,
+    register.ProofOfRetention,
+    register.Statement,
     volumes.VolumeList,
     volumes.VolumeInit,
     volumes.VolumeRetire,
     volumes.VolumeReplace,
+    exports.Export,
+    exports.ExportList,
+    evidence.Manifest,
+    evidence.Verify,
 )
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

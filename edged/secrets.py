@@ -1,4 +1,4 @@
-"""Where passwords come from: a systemd credential or a file, never the configuration itself.
+"""Where passwords and keys come from: a systemd credential or a file, never the configuration itself.
 
 Imports pydantic's SecretStr and nothing of ours. A secret leaves here only inside a SecretStr, so that repr, str, logs
 and dumps show stars; whoever needs the word itself calls `get_secret_value()` at the last moment. No message made here
@@ -40,13 +40,17 @@ class Found:
     instead: str
 
 
+def credential(name: str, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Where systemd has put the credential of that name; None where it has handed over none."""
+    credentials = environ.get(CREDENTIALS_VARIABLE, "")
+    place = Path(credentials) / name
+    return place if credentials and place.exists() else None
+
+
 def find(name: str, directory: Path, environ: Mapping[str, str] = os.environ) -> Found:
     """The secret called `name`: the systemd credential of that name first, else the file, relative to `directory`."""
-    credentials = environ.get(CREDENTIALS_VARIABLE, "")
-    if credentials and "/" not in name and name not in ("", ".", ".."):
-        credential = Path(credentials) / name
-        if credential.exists():
-            return Found(_value(_read(credential)[0], credential), "", "")
+    if "/" not in name and name not in ("", ".", "..") and (place := credential(name, environ)) is not None:
+        return Found(_value(_read(place)[0], place), "", "")
     path = directory / name
     data, mode = _read(path)
     value = _value(data, path)

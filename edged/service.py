@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from edged import exits, queries, versions, views, volumes
-from edged.api.base import Refusal
-from edged.config import ConfigError, load
+from edged.agreement import Agreement
+from edged.api.base import Caller, Refusal
+from edged.config import Config, ConfigError, load
 from edged.control import Page
 from edged.documents import site as documents
 from edged.documents.ring import Explanation
+from edged.fleet import Difference
 from edged.reporting import Reporter
 from edged.site import Site
 from storage.errors import VolumeRefused
@@ -27,10 +29,11 @@ UNTIL_RESTART: Final = ("site", "paths")
 class Service:
     """Answers in documents; reloads one at a time."""
 
-    def __init__(self, site: Site, store: Store, reporter: Reporter, config_path: Path) -> None:
+    def __init__(self, site: Site, store: Store, reporter: Reporter, agreement: Agreement, config_path: Path) -> None:
         self._site = site
         self._store = store
         self._reporter = reporter
+        self._agreement = agreement
         self._config_path = config_path
         self._reloading = asyncio.Lock()
 
@@ -67,8 +70,11 @@ class Service:
             raise Refusal(f"there is no camera {camera}", f"known are: {', '.join(sorted(names))}", exits.USAGE, 404)
         return camera
 
-    async def reload(self) -> documents.Reload:
-        """Read the configuration again and touch only the cameras that changed. Refused whole when it has an error."""
+    async def reload(self, by: Caller | None) -> documents.Reload:
+        """Read the configuration again and touch only the cameras that changed. Refused whole when it has an error.
+
+        What loosens a bound waits for another person than `by`; None: nobody knows who it was.
+        """
         async with self._reloading:
             try:
                 wished = await asyncio.to_thread(load, self._config_path)
@@ -82,10 +88,8 @@ class Service:
             except VolumeRefused as refused:
                 action = f"nothing was changed. {refused.action}"
                 raise Refusal(f"no volume could be used: {refused.what}", action, exits.CONFIG) from None
-            change = await self._site.man(after)
-            await self._site.watch_volumes()
-            await self._reporter.renew(after)
-            await self._site.measure()
+            change = await self._use(await self._agreement.hold(after))
+        waiting = await self._agreement.ask(by)
         return documents.Reload(
             added=list(change.added),
             removed=list(change.removed),
@@ -93,12 +97,29 @@ class Service:
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
             volumes=volumes.reloaded(disks),
-            warnings=list(disks.warnings),
+            warnings=[*disks.warnings, *waiting],
         )
+
+    async def _use(self, config: Config) -> Difference:
+        self._site.loosening = self._agreement.waiting
+        change = await self._site.man(config)
+        await self._site.watch_volumes()
+        await self._reporter.renew(config)
+        await self._site.measure()
+        return change
+
+    async def keep_agreement(self) -> None:
+        """What was approved comes to hold, and what a database that was made anew tells."""
+        async with self._reloading:
+            held = await self._agreement.again()
+            self._site.loosening = self._agreement.waiting
+            if held is not None and held != self._site.config:
+                log.info("bounds as agreed upon: %s", held.policy())
+                await self._use(held)
 
     async def reload_and_tell(self) -> None:
         """For SIGHUP: nobody waits for the answer, so the journal gets it."""
         try:
-            log.info("reloaded: %s", (await self.reload()).model_dump_json())
+            log.info("reloaded: %s", (await self.reload(None)).model_dump_json())
         except Refusal as refusal:
             log.warning("%s. %s", refusal.document.error, refusal.document.action)

@@ -19,11 +19,13 @@ from edged.foresight import Foresight, foretell
 from edged.measure import Measurements, measure
 from edged.recording import StoreKeeper
 from edged.reporting import Reporter
+from edged.rolewatch import RolesSeen
 from storage.answers import AlarmRow, SweepReport
 from storage.catalog.findings import Tampered
 from storage.clock import Clock
 from storage.model import Bounds
 from storage.retention import Policy, Reason
+from storage.ring.agreed import Loosening
 from storage.store import Store
 
 log = logging.getLogger("edged.site")
@@ -64,6 +66,8 @@ class Site:
         self._unmoved: tuple[str, ...] = ()
         self.recovering = True
         self.tampered: tuple[Tampered, ...] = ()
+        self.roles = RolesSeen()
+        self.loosening: tuple[Loosening, ...] = ()
 
     async def start(self) -> None:
         """Recording first; then the alarms that an earlier run left standing are taken over."""
@@ -228,6 +232,8 @@ class Site:
             ceiling_unproven=self._ceiling_unproven,
             foresight=self._foresight,
             tampered=self.tampered,
+            roles=self.roles,
+            loosening=self.loosening,
         )
 
     def one_line(self) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from edged import devices
 from edged.alarms import Trouble
-from edged.conditions import database, pins, ring, room, tamper, time, volumes
+from edged.conditions import database, ledger, pins, ring, roles, room, tamper, time, volumes
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
@@ -58,6 +58,8 @@ def troubles(
             *room.troubles(seen),
             *volumes.troubles(seen),
             *database.troubles(seen),
+            *ledger.troubles(seen.measured.ledger),
+            *roles.troubles(seen.roles),
             *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
         ]
     )

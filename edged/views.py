@@ -14,6 +14,7 @@ from edged.documents import site as documents
 from edged.foresight import UNFORESEEN, Foresight
 from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
 from edged.measure import Measurements
+from edged.rolewatch import RolesSeen
 from mqtt.client import LinkView
 from recorder.camera import CameraView
 from recorder.messages import Ended
@@ -24,6 +25,7 @@ from storage.catalog.destroying import Breach
 from storage.catalog.findings import Tampered
 from storage.model import Bounds, GapCause, Moment
 from storage.retention import effective
+from storage.ring.agreed import Loosening
 from storage.ring.bounds import Waiting
 
 CEILING_GRACE_S: Final = 3600
@@ -81,6 +83,10 @@ class Overview:
     """The last sweep met footage that may be past its ceiling, and kept it."""
     tampered: Sequence[Tampered] = ()
     """Volumes with files that are not as they were left."""
+    roles: RolesSeen = field(default_factory=RolesSeen)
+    """Accounts and groups that [roles] can do nothing with; what is not on record."""
+    loosening: Sequence[Loosening] = ()
+    """What of the configuration file does not hold, because it takes two persons."""
 
 
 def timestamp(wall_ms: int) -> str:

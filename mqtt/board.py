@@ -30,6 +30,7 @@ class Board:
         self._newest: dict[str, Message] = {}
         self._owed: dict[str, None] = {}  # an ordered set
         self._flying: dict[int, Message] = {}
+        self._withheld = ""
         self._window = WINDOW
         self._quiet_since_s = 0.0
 
@@ -37,6 +38,13 @@ class Board:
     def waiting(self) -> int:
         """Messages that have not been acknowledged."""
         return len(self._owed) + len(self._flying)
+
+    def withhold(self, topic: str) -> None:
+        """Nothing is sent under this topic until it is released: what the broker has of it is looked at first."""
+        self._withheld = topic
+
+    def release(self) -> None:
+        self._withheld = ""
 
     def put(self, message: Message) -> None:
         if message.topic not in self._newest and len(self._newest) >= MAX_TOPICS:
@@ -56,16 +64,19 @@ class Board:
         for topic in self._newest:
             self._owed.setdefault(topic)
 
-    def leave(self, farewell: Message) -> None:
-        """Only this is still to be said."""
+    def leave(self, farewell: Message, last: str = "") -> None:
+        """Only this is still to be said, and before it what waits under the topic `last`, unless it is withheld."""
+        owed = last in self._owed and last != self._withheld
         self._owed.clear()
+        if owed:
+            self._owed[last] = None
         self.put(farewell)
 
     def take(self) -> Message | None:
         """The next message to send, if the window has room; one in flight per topic, so that none overtakes another."""
         if len(self._flying) >= self._window:
             return None
-        busy = {message.topic for message in self._flying.values()}
+        busy = {self._withheld, *(message.topic for message in self._flying.values())}
         for topic in self._owed:
             if topic not in busy:
                 del self._owed[topic]

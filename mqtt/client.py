@@ -3,7 +3,7 @@
 The shell around `board` (what to send), `attempts` (when and how to try) and `connection` (paho). Everything here runs
 on the event loop. edged records with and without it: no method blocks, and nothing but a defect comes out of `run`.
 Status, birth and a snapshot of all state are made anew at each connection; what the broker must not lose (events,
-through the outbox) is not carried here.
+through the outbox) is not carried here. One topic can be an anchor: what the broker has kept of it is read back first.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from mqtt.attempts import Attempts, Protocol
 from mqtt.board import ACK_DEADLINE_S, Board
 from mqtt.connection import BrokerSettings, Connection, ConnectionEnded
 from mqtt.messages import Message
+from mqtt.readback import Do, Reading
 from mqtt.reasons import Reason
 
-__all__ = ["BrokerSettings", "Link", "LinkView"]
+__all__ = ["Anchor", "BrokerSettings", "Link", "LinkView"]
 
 FAREWELL_S: Final = 2.0
 """How long a stop may wait for the broker; the whole daemon has 10 s."""
@@ -45,6 +46,18 @@ class LinkView:
     """Wall clock at which it became connected, or ceased to be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A topic of ours whose message the broker keeps for longer than we do: it is read before it is said again."""
+
+    topic: str
+    kept: Callable[[bytes | None], object]
+    """Hears at each connection what the broker has kept; None: nothing, or nothing that it lets us read. Until
+    `Link.release` nothing is said there."""
+    passed_on: Callable[[Message], object]
+    """Hears of each message there that somebody is known to have got."""
+
+
 class Link:
     """`run` it as a task and cancel it to stop; `publish` and `forget` at any time, from the event loop."""
 
@@ -57,7 +70,10 @@ class Link:
         will: Message,
         random: Callable[[], float],
         now_ms: Callable[[], int],
+        anchor: Anchor | None = None,
     ) -> None:
+        self._anchor = anchor
+        self._reading: Reading | None = None
         self._settings = settings
         self._node = node
         self._greeting = greeting
@@ -89,6 +105,13 @@ class Link:
                 self._connection.publish(message)
             except ConnectionEnded:
                 self._connection.wake()  # `run` finds the same and deals with it
+
+    def release(self) -> None:
+        """The anchor may be said, until the next connection."""
+        if self._reading is None or self._reading.over:
+            self._board.release()
+            if self._connection is not None:
+                self._connection.wake()
 
     def forget(self, topic: str) -> None:
         """Take a retained topic away from the broker: its camera or volume is no longer ours to report."""
@@ -124,6 +147,11 @@ class Link:
         """From the broker's welcome to the end of the connection."""
         self._board.connected(self._greeting(), connection.window)
         self._connection = connection
+        self._reading = None
+        if self._anchor is not None:
+            self._board.withhold(self._anchor.topic)
+            connection.subscribe(self._anchor.topic)
+            self._reading = Reading(asyncio.get_running_loop().time())
         self._note_connected(protocol)
         try:
             while True:
@@ -140,14 +168,31 @@ class Link:
             message = self._board.acknowledged(arrived.mid, now_s)
             if message is not None:
                 self._note_acknowledged(message.topic, arrived.refusal)
+                if self._anchor is not None and message.topic == self._anchor.topic and arrived.passed_on:
+                    self._anchor.passed_on(message)
+        self._read_back(connection, now_s)
         while (message := self._board.take()) is not None:
             self._board.sent(connection.publish(message), message, now_s)
         if self._board.stalled(now_s):
             raise connection.stalled(ACK_DEADLINE_S)
 
+    def _read_back(self, connection: Connection, now_s: float) -> None:
+        if self._anchor is None or self._reading is None:
+            return
+        match self._reading.look(connection.heard, now_s):
+            case Do.GIVE_UP:
+                connection.unsubscribe(self._anchor.topic)
+            case Do.TELL:
+                if connection.heard.granted is False:
+                    log.warning("the broker does not let this box read %s back", self._anchor.topic)
+                self._anchor.kept(next(iter(connection.heard.kept), None))
+            case Do.WAIT:
+                pass
+
     async def _take_leave(self, connection: Connection) -> None:
         """Say that we stop on purpose. Where that does not arrive in time, the will says that we are gone."""
-        self._board.leave(messages.stopping(self._will, self._now_ms()))
+        anchor = "" if self._anchor is None else self._anchor.topic
+        self._board.leave(messages.stopping(self._will, self._now_ms()), anchor)
         try:
             async with asyncio.timeout(FAREWELL_S):
                 self._pump(connection)

@@ -22,11 +22,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mqtt import reasons
 from mqtt.attempts import Outcome, Protocol
 from mqtt.board import WINDOW
 from mqtt.messages import Message
+from mqtt.readback import Heard
 from mqtt.reasons import Reason
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -40,6 +42,9 @@ TICK_S: Final = 1.0
 
 KEEPALIVE_S: Final = 30
 """A box that vanishes is offline at the centre after 45 s, and a broker that vanishes is noticed within 60 s."""
+
+PACKET_MAX_BYTES: Final = 64 << 10
+"""What a broker may send us (MQTT 5): it has kept what we said ourselves, and our longest message has 2 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Acknowledgement:
 
     mid: int
     refusal: str
+    passed_on: bool = False
+    """The broker says that somebody is subscribed and gets it. MQTT 3.1.1 does not tell."""
 
 
 class ConnectionEnded(Exception):
@@ -89,6 +96,8 @@ class Connection:
         self.window = WINDOW
         """How many messages the broker takes unacknowledged."""
         self._acknowledgements: list[Acknowledgement] = []
+        self.heard = Heard()
+        """What came back to `subscribe` and `unsubscribe`."""
         self._client = self._make_client(node, will)
         user = f" as user {settings.username}" if settings.username else ""
         self._tried = f"MQTT {protocol.value} to {settings.address}{user}"
@@ -149,6 +158,25 @@ class Connection:
         self._watch_writable()
         return info.mid
 
+    def subscribe(self, topic: str) -> None:
+        """Ask for what the broker has kept under a topic of ours, and for nothing that we say there from now on."""
+        code, _ = (
+            self._client.subscribe(topic, options=SubscribeOptions(qos=0, noLocal=True))
+            if self._protocol is Protocol.V5
+            else self._client.subscribe(topic, 0)
+        )
+        self._handed_over(code)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Ask no longer."""
+        code, _ = self._client.unsubscribe(topic)
+        self._handed_over(code)
+
+    def _handed_over(self, code: Any) -> None:
+        if code != paho.MQTT_ERR_SUCCESS:
+            raise self._ended()
+        self._watch_writable()
+
     def acknowledged(self) -> list[Acknowledgement]:
         """What was acknowledged since the last call; a QoS 0 message counts as soon as it is written."""
         arrived, self._acknowledgements = self._acknowledgements, []
@@ -181,8 +209,12 @@ class Connection:
         def connect() -> None:
             error: BaseException | None = None
             clean: Any = True if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
+            bounds: Properties | None = None
+            if self._protocol is Protocol.V5:
+                bounds = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
+                bounds.MaximumPacketSize = PACKET_MAX_BYTES
             try:
-                client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean)
+                client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean, properties=bounds)
             except BaseException as raised:  # noqa: BLE001  carried over to the task that waits
                 error = raised
             if not outcome.set_running_or_notify_cancel():
@@ -203,6 +235,9 @@ class Connection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
         client.on_socket_close = self._on_socket_close
         self._loop.add_reader(sock.fileno(), self._wake.set)
         self._watch_writable()
@@ -273,7 +308,20 @@ class Connection:
     def _on_publish(
         self, _client: paho.Client, _user: Any, mid: int, code: ReasonCode, _properties: Properties
     ) -> None:
-        self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else ""))
+        passed_on = self._protocol is Protocol.V5 and code.value == 0
+        self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else "", passed_on))
+
+    def _on_message(self, _client: paho.Client, _user: Any, arrived: paho.MQTTMessage) -> None:
+        if arrived.retain and not self.heard.kept:
+            self.heard.kept.append(bytes(arrived.payload))
+
+    def _on_subscribe(
+        self, _client: paho.Client, _user: Any, _mid: int, codes: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        self.heard.granted = bool(codes) and not any(code.is_failure for code in codes)
+
+    def _on_unsubscribe(self, *_: Any) -> None:
+        self.heard.given_up = True
 
     def _on_socket_close(self, _client: paho.Client, _user: Any, sock: Any) -> None:
         self._gone = True

@@ -210,6 +210,23 @@ class Storage(Payload):
         return storage_topic(node, self.volume)
 
 
+class LedgerCheckpoint(Payload):
+    """`up/ledger/checkpoint`: the last signed head of the ledger, at most a minute old while something happens.
+
+    What a subscriber keeps of it, the box cannot take back: a later head of the same origin contains it.
+    """
+
+    origin: str = Field(description="name of the log; another one is another generation, whose first leaf names this")
+    size: int = Field(ge=1, description="leaves under this head")
+    root: str = Field(pattern="^[0-9a-f]{64}$", description="over them (RFC 6962, SHA-256)")
+    first: int = Field(ge=1, description="number of the first leaf of this generation")
+    key: str = Field(description="whose signature it bears, as NAME+ID+KEY (C2SP signed note)")
+    note: str = Field(description="the head as a signed note (C2SP tlog-checkpoint): what to keep")
+
+    def topic(self, node: str) -> str:
+        return ledger_checkpoint_topic(node)
+
+
 def status_topic(node: str) -> str:
     return _up(node, "status")
 
@@ -232,6 +249,10 @@ def camera_retention_topic(node: str, camera: str) -> str:
 
 def storage_topic(node: str, volume: str) -> str:
     return _up(node, "storage", volume)
+
+
+def ledger_checkpoint_topic(node: str) -> str:
+    return _up(node, "ledger", "checkpoint")
 
 
 def message(node: str, payload: Payload) -> Message:
@@ -271,6 +292,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "camera-health": CameraHealth,
         "camera-retention": CameraRetention,
         "storage": Storage,
+        "ledger-checkpoint": LedgerCheckpoint,
     }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: dialect | payload.model_json_schema(mode="serialization") for name, payload in payloads.items()}

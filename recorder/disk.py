@@ -274,6 +274,8 @@ class Writer:
             end_boottime_ms=end.boottime_ms,
             bytes=sealed.bytes,
             sha256=sha256,
+            parts=sealed.parts.count,
+            parts_root=sealed.parts.root.hex(),
             video_frames=segment.frames,
             camera_offset_ms=segment.camera_offset_ms,
         )

@@ -141,6 +141,9 @@ class Closed(Message, frozen=True, tag="closed"):
     end_boottime_ms: Count
     bytes: Count
     sha256: Sha256Hex
+    parts: Count
+    parts_root: Sha256Hex
+    """Of the file's parts (`storage.files.parts`)."""
     video_frames: Count
     camera_offset_ms: ClockOffsetMs | None = None
     """As last heard while this segment was recorded; None while the camera does not tell its clock."""

@@ -1,4 +1,4 @@
-"""Where things lie on a volume, and how segments are called. Pure; imports the standard library only.
+"""Where things lie on a volume, and how segments are called. Pure; imports the standard library and `storage.model`.
 
 `<volume>/<camera>/<YYYY-MM-DD>/<YYYYMMDDTHHMMSS.mmmZ>-<seq>.mp4`, in UTC, `.part` behind it while in progress.
 Names are made from the wall clock and therefore prove nothing (S7); the sequence number keeps two names apart when the
@@ -11,6 +11,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Final
+
+from storage.model import WHOLE_MAX
 
 IDENTITY_NAME: Final = ".edged-volume.json"
 UNFINISHED: Final = IDENTITY_NAME + ".new"
@@ -25,10 +27,10 @@ DIR_MODE: Final = 0o750
 FILE_MODE: Final = 0o640
 """Owner edged, readable by its group: no human account reads footage past the daemon."""
 
-SEQ_LAST: Final = 1 << 52
+SEQ_LAST: Final = WHOLE_MAX
 """The highest number of a segment that is believed, whoever tells it. A camera counts for 40 million years to it; with
 a higher one in the catalog there would be none left to count with."""
-_SEQ_MAX: Final = 1 << 53
+_SEQ_MAX: Final = (1 << 53) - 1
 """Above this a name is no segment's: room for what is counted from SEQ_LAST on."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS: Final = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)

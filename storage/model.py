@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+WHOLE_MAX: Final = 1 << 52
+"""Whole numbers up to here are believed, whoever tells them: sums of two fit into a leaf, where RFC 8785 ends with 53
+bits, and in milliseconds this is 140,000 years."""
 Sha256: TypeAlias = bytes
 """32 raw bytes. Named, because beside a field called `bytes` the type of that name is out of reach."""
 Pause: TypeAlias = tuple[int, int]
@@ -98,6 +101,15 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What a file consists of (`storage.files.parts`)."""
+
+    count: int
+    root: Sha256
+    """Of the Merkle tree over them (RFC 6962)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """What is known of a segment once its file lies under its final name, synced."""
 
@@ -109,6 +121,8 @@ class Closing:
     video_frames: int
     camera_offset_ms: int | None = None
     """The camera's own clock minus ours, as last heard; None where it did not tell."""
+    parts: Parts | None = None
+    """None: nobody made them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,15 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import runs, terms
+from storage.catalog import generations, runs, terms
 from storage.catalog.database import Database
 from storage.catalog.runs import Life
 from storage.catalog.volumes import known as known_volumes
 from storage.clock import Clock, Reading, read
 from storage.errors import StateLocked, StateUnusable
 from storage.failpoints import Step, reach
+from storage.ledger.key import NAME as KEY_NAME
+from storage.ledger.key import Keyring
 from storage.repair import loss
 from storage.ring.ballast import Ballast
 from storage.volumes.disks import arrival
@@ -32,6 +34,8 @@ LOCK_NAME: Final = "edged.lock"
 DATABASE_NAME: Final = "edged.db"
 STATE_MODE: Final = 0o750
 LOCK_MODE: Final = 0o640
+FIRST: Final = "this box begins its ledger"
+"""Why the first generation begins: nothing has happened before, or only what an earlier version entered."""
 PATIENCE_S: Final = 30.0
 """How long opening and closing wait for a COMMIT before they say that the disk stands still."""
 
@@ -45,6 +49,7 @@ class Held:
     life: Life
     ballast: Ballast
     node: str
+    keyring: Keyring
     _undo: ExitStack
 
     def release(self) -> None:
@@ -52,20 +57,26 @@ class Held:
         self._undo.close()
 
 
-def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Held:
-    """Lock, open, begin a run; all of it or nothing."""
+def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, credential: Path | None = None) -> Held:
+    """Lock, open, begin a run; all of it or nothing. `credential`: the node's key, where it is handed over."""
     with ExitStack() as undo:
         undo.callback(os.close, lock(state))
         ballast = Ballast(state)
-        database = loss.begin(state / DATABASE_NAME, node, volumes, clock, ballast.give)
+        keyring = Keyring(node, state / KEY_NAME if credential is None else credential, ours=credential is None)
+        database = loss.begin(state / DATABASE_NAME, node, volumes, clock, ballast.give, keyring)
         undo.callback(database.close)
+        if database.read(generations.present) is None:
+            keyring.found_box()
+            first = partial(generations.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms)
+            database.submit(first).result(PATIENCE_S)
+        keyring.settle(database.read(generations.every))
         pool = Pool(volumes, node, database.read(known_volumes))
         undo.callback(pool.close)
         for volume in pool.opened:
             database.submit(arrival(volume, clock)).result(PATIENCE_S)
         life = database.submit(partial(_begin, clock=clock, reading=read(clock))).result(PATIENCE_S)
         reach(Step.START_RUN)
-        return Held(database, pool, life, ballast, node, undo.pop_all())
+        return Held(database, pool, life, ballast, node, keyring, undo.pop_all())
 
 
 def _begin(connection: Connection, clock: Clock, reading: Reading) -> Life:

@@ -36,7 +36,9 @@ from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
 from storage.clock import Clock, read
 from storage.errors import StoreClosed
+from storage.exports.desk import Exports
 from storage.failpoints import Step, reach_after
+from storage.journal import Journal
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.pins.desk import Pins
 from storage.pins.placing import Box
@@ -45,6 +47,7 @@ from storage.repair.checks import Checks
 from storage.repair.compare import Fault
 from storage.repair.salvage import Salvager
 from storage.repair.stragglers import Stragglers
+from storage.ring.agreement import Agreement
 from storage.ring.ballast import Ballast
 from storage.ring.door import Door
 from storage.ring.pacer import Pacer
@@ -83,34 +86,39 @@ class Store:
         self._pool = held.pool
         self._epoch = held.life.epoch
         self._stop = threading.Event()
-        self._acts = Acts(held.database, held.life, clock)
+        self.acts: Final = Acts(held.database, held.life, clock)
+        self.journal: Final = Journal(held.database, clock)
+        self.ballast: Final[Ballast] = held.ballast
+        self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._books = Books(held, clock, self._salvager, self._found, self._stop)
         self._pacer = Pacer(held.database, clock)
         self._door = Door(held.database, held.life, clock, held.pool, held.ballast)
         box = Box(self._books.known, held.pool.present, self.volumes, self.usage)
-        self._pins = Pins(held.database, held.life, clock, box)
+        self._pins = Pins(held.database, held.life, clock, box, held.keyring)
         self._checks = Checks(held.database, held.life, clock, self._books.known, self._adopt, self._pins, self._stop)
         self.boots: Final = Boots(held.database, clock)
         self._disks = Disks(held.database, held.pool, held.life, clock, self._books.settle, self._books.mirror_now)
         ready = self._books.gate(self._pins.ready)
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
+        self.exports: Final = Exports(held.database, held.life, clock, held.pool, self._books)
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
-        self._recovering = threading.Lock()
-        self._sweeping = threading.Lock()
+        self._recovering, self._sweeping = threading.Lock(), threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")
         self._closing = False
         self._books.start()
 
     @classmethod
-    def open(cls, *, state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock) -> Self:
-        """Lock `state`, open the database and the volumes. Quick whatever is stored.
+    def open(
+        cls, *, state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, credential: Path | None = None
+    ) -> Self:
+        """Lock `state`, open the database and the volumes, as `opening.hold`. Quick whatever is stored.
 
         Raises StateLocked, StateUnusable, DatabaseDamaged, WriteFailed, or VolumeRefused when no volume at all can be
         used; a refused volume beside others is only away, see `volumes()`.
         """
-        held = opening.hold(state, node, volumes, clock)
+        held = opening.hold(state, node, volumes, clock, credential)
         try:
             return cls(held, clock)
         except BaseException:
@@ -156,11 +164,6 @@ class Store:
     def books(self) -> Books:
         """The ledger's mirror on the volumes, and the database made anew from it."""
         return self._books
-
-    @property
-    def acts(self) -> Acts:
-        """What waits for a second person."""
-        return self._acts
 
     def enrol(self, camera: str, at: Moment) -> Future[Tail]:
         """The camera is to be recorded from now on; its time is accounted for from `at`.
@@ -250,7 +253,8 @@ class Store:
                 self._stragglers.tend(self._pool.present())
             self._disks.forget_overdue(configured())
             self._pins.tend(lambda: self._ring_desk.view(configured()).bounds)
-            self._held.ballast.tend()
+            self.exports.tend()
+            self.ballast.tend()
             return report
 
     @property
@@ -274,11 +278,6 @@ class Store:
     def pacer(self) -> Pacer:
         """What a forecast rests on."""
         return self._pacer
-
-    @property
-    def ballast(self) -> Ballast:
-        """What is given up when the database finds no space."""
-        return self._held.ballast
 
     def choose_volume(self) -> VolumeStatus | GapCause:
         """Where the next segments go, or why they can go nowhere.

@@ -8,27 +8,28 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from edged.acts import Acts
-from edged.api.base import answer, caller
+from edged.api.base import Route, answer, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.documents import pins as documents
+from edged.roles import Verb
 from edged.views import timestamp
 from storage.acts import Act
 from storage.clock import Clock
 
 
-def routes(acts: Acts, clock: Clock) -> Sequence[web.RouteDef]:
+def routes(acts: Acts, clock: Clock) -> Sequence[Route]:
     async def waiting(_request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(listed, acts, clock, None))
 
     async def approve(request: web.Request) -> web.Response:
-        who, act_id = caller(request), request.match_info["act"]
+        who, act_id = logged_in(request), request.match_info["act"]
 
         def work() -> documents.Approve:
             return listed(acts, clock, acts.approve(act_id, who))
 
         return answer(await carried_out(work))
 
-    return [web.get("/v1/acts", waiting), web.post("/v1/acts/{act}/approve", approve)]
+    return [get("/v1/acts", Verb.APPROVE, waiting), post("/v1/acts/{act}/approve", Verb.APPROVE_ID, approve)]
 
 
 def listed(acts: Acts, clock: Clock, done: Act | None) -> documents.Approve:

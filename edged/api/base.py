@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import pwd
 import socket
 import struct
 import threading
@@ -25,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 from edged import exits
 from edged.documents import site as documents
 from edged.documents.base import Document
+from edged.roles import Verb
 from storage.errors import RetryError, StoreError
 
 log = logging.getLogger("edged.control")
@@ -32,6 +31,8 @@ log = logging.getLogger("edged.control")
 PEERCRED: Final = struct.Struct("3i")
 NO_LOGIN: Final = 2**32 - 1
 """What /proc/PID/loginuid says of a process that no login began."""
+LOGINS_ARE_TOLD: Final = Path("/proc/self/loginuid").exists()
+"""A kernel without auditing knows no logins: there the account is the person."""
 PROGRESS_EVERY_S: Final = 0.5
 """Whoever waits is told at most so often."""
 
@@ -51,12 +52,36 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """One call of the control API. Exactly one verb says who may make it (`edged.roles`)."""
+
+    method: str
+    path: str
+    verb: Verb
+    handler: Handler
+
+
+def get(path: str, verb: Verb, handler: Handler) -> Route:
+    """What only reads."""
+    return Route("GET", path, verb, handler)
+
+
+def post(path: str, verb: Verb, handler: Handler) -> Route:
+    """What changes something, or works for long."""
+    return Route("POST", path, verb, handler)
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as the kernel knows it. Not taken from anything the caller says."""
+    """Who asks, as the kernel and the system's databases know it. Not taken from anything the caller says."""
 
     uid: int
     login: int | None
     """The account that logged in, whatever it has become since by sudo; None where no login began the process."""
+    name: str
+    """Of the person's account, for people; its number where it has no name."""
+    account: str
+    """Of what the process runs as: the same, or what the person became."""
 
     @property
     def person(self) -> int:
@@ -64,38 +89,49 @@ class Caller:
         return self.uid if self.login is None else self.login
 
     @property
-    def name(self) -> str:
-        """Of the person's account, for people; its number where it has no name."""
-        try:
-            return pwd.getpwuid(self.person).pw_name
-        except KeyError:
-            return f"uid {self.person}"
+    def who(self) -> str:
+        """For the record: "chen", "chen as root", "root without a login"."""
+        as_what = "" if self.name == self.account else f" as {self.account}"
+        return f"{self.name}{as_what}" if self.login is not None else f"{self.account} without a login"
 
 
-def caller(request: web.Request) -> Caller:
-    """Raises ConnectionResetError when nobody is there any more."""
+CALLER: Final = web.RequestKey("caller", Caller)
+"""Under this key the guard leaves in the request who makes it."""
+
+
+def peer(request: web.Request) -> tuple[int, int | None]:
+    """The account that calls, and the one that logged in; ConnectionResetError when nobody is there any more."""
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         raise ConnectionResetError("the caller went away")
     pid, uid, _gid = PEERCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size))
-    return Caller(uid, _login(pid))
+    return uid, _login(pid, uid)
 
 
-def _login(pid: int) -> int | None:
+def _login(pid: int, uid: int) -> int | None:
+    """Of the process that called, if it still is that process: its number may have gone to another account's."""
+    process = Path(f"/proc/{pid}")
     try:
-        number = int(Path(f"/proc/{pid}/loginuid").read_text(encoding="ascii"))
+        number = int((process / "loginuid").read_text(encoding="ascii"))
+        status = (process / "status").read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError):
-        return None
-    return None if number == NO_LOGIN else number
+        return None if LOGINS_ARE_TOLD else uid
+    effective = next(int(line.split()[2]) for line in status.splitlines() if line.startswith("Uid:"))
+    return None if number == NO_LOGIN or effective != uid else number
 
 
-def check_caller(request: web.Request) -> None:
-    """Until roles can be configured, only root and the daemon's own account may call."""
-    uid = caller(request).uid
-    if uid not in (0, os.geteuid()):
-        raise Refusal(
-            f"uid {uid} may not ask this daemon", "run edgectl as root or with sudo", exits.NOT_ALLOWED, status=403
-        )
+def caller(request: web.Request) -> Caller:
+    """Who makes this call; the guard has found out before."""
+    return request[CALLER]
+
+
+def logged_in(request: web.Request) -> Caller:
+    """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
+    who = caller(request)
+    if who.login is None:
+        what = f"no login began this process, so nobody can tell which person {who.account} is"
+        raise Refusal(what, "log in (console, ssh) and run it from there", exits.NOT_ALLOWED, status=403)
+    return who
 
 
 def answer(document: BaseModel, status: int = 200) -> web.Response:

@@ -11,16 +11,17 @@ from aiohttp import web
 
 from edged import bootviews, units
 from edged.acts import Acts, Kind
-from edged.api.base import answer, asked, caller
+from edged.api.base import Route, answer, asked, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.documents import boots as documents
+from edged.roles import Verb
 from storage.acts import Act, Arguments, Deed, Person
 from storage.store import Store
 
-ATTEST: Final = "boots attest"
+ATTEST: Final = Verb.BOOTS_ATTEST.value
 
 
-def routes(store: Store, acts: Acts) -> Sequence[web.RouteDef]:
+def routes(store: Store, acts: Acts) -> Sequence[Route]:
     acts.register(ATTEST, Kind(sentence, lambda act, approver: deed(store, act, approver)))
 
     async def listed(_request: web.Request) -> web.Response:
@@ -29,7 +30,7 @@ def routes(store: Store, acts: Acts) -> Sequence[web.RouteDef]:
     async def attest(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.AttestAsked)
         arguments: Arguments = wanted.model_dump()
-        who = caller(request)
+        who = logged_in(request)
 
         def work() -> Act:
             store.boots.check(wanted.boot, wanted.off_ms)
@@ -39,7 +40,7 @@ def routes(store: Store, acts: Acts) -> Sequence[web.RouteDef]:
         action = f"a second person types: edgectl approve {act.id}"
         return answer(documents.Attest(act=act.id, sentence=sentence(arguments), action=action))
 
-    return [web.get("/v1/boots", listed), web.post("/v1/boots/attest", attest)]
+    return [get("/v1/boots", Verb.BOOTS, listed), post("/v1/boots/attest", Verb.BOOTS_ATTEST, attest)]
 
 
 def sentence(arguments: Arguments) -> str:

@@ -10,20 +10,21 @@ from functools import partial
 from aiohttp import web
 
 from edged import checks, exits
-from edged.api.base import Progress, Refusal, asked, follow
+from edged.api.base import Progress, Refusal, Route, asked, follow, post
 from edged.documents import checks as documents
+from edged.roles import Verb
 from edged.site import Site
 from storage.errors import StoreBusy, UnknownId
 from storage.repair.look import Stopped
 from storage.store import Store
 
 
-def routes(site: Site, store: Store) -> Sequence[web.RouteDef]:
+def routes(site: Site, store: Store) -> Sequence[Route]:
     async def fsck(request: web.Request) -> web.StreamResponse:
         wanted = await asked(request, documents.FsckAsked)
         return await follow(request, partial(_fsck, site, store, wanted))
 
-    return [web.post("/v1/fsck", fsck)]
+    return [post("/v1/fsck", Verb.FSCK, fsck)]
 
 
 def _fsck(

@@ -13,11 +13,12 @@ from aiohttp import web
 from edged import units
 from edged.acts import Acts, Kind, person
 from edged.api import acts as act_calls
-from edged.api.base import answer, asked, caller
+from edged.api.base import Route, answer, asked, caller, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.config_model import Config
 from edged.documents import pins as documents
 from edged.queries import instant
+from edged.roles import Verb
 from edged.views import optional_timestamp, timestamp
 from storage.acts import Act, Arguments, Deed, Person
 from storage.clock import Clock
@@ -40,16 +41,16 @@ class Calls:
     clock: Clock
     config: Callable[[], Config]
 
-    def routes(self) -> Sequence[web.RouteDef]:
+    def routes(self) -> Sequence[Route]:
         pins = self.store.pins
         self.acts.register(EXTEND, Kind(_extending, self._extend, lambda _: pins.follow_up()))
         self.acts.register(RELEASE, Kind(_releasing, self._release, lambda _: pins.follow_up()))
         return [
-            web.get("/v1/pins", self.listed),
-            web.post("/v1/pins", self.add),
-            web.post("/v1/pins/{pin}/approve", self.approve),
-            web.post("/v1/pins/{pin}/extend", self.extend),
-            web.post("/v1/pins/{pin}/release", self.release),
+            get("/v1/pins", Verb.PIN_LIST, self.listed),
+            post("/v1/pins", Verb.PIN_ADD, self.add),
+            post("/v1/pins/{pin}/approve", Verb.PIN_APPROVE, self.approve),
+            post("/v1/pins/{pin}/extend", Verb.PIN_EXTEND, self.extend),
+            post("/v1/pins/{pin}/release", Verb.PIN_RELEASE, self.release),
         ]
 
     async def listed(self, request: web.Request) -> web.Response:
@@ -70,12 +71,13 @@ class Calls:
         return answer(await carried_out(work))
 
     async def approve(self, request: web.Request) -> web.Response:
-        who, pin_id = person(caller(request)), request.match_info["pin"]
+        who, pin_id = person(logged_in(request)), request.match_info["pin"]
         standing = await carried_out(lambda: self.store.pins.approve(pin_id, who))
         return answer(documents.PinApprove(pin=document(standing)))
 
     async def extend(self, request: web.Request) -> web.Response:
-        wanted, who, pin_id = await asked(request, documents.PinExtendAsked), caller(request), request.match_info["pin"]
+        wanted, who = await asked(request, documents.PinExtendAsked), logged_in(request)
+        pin_id = request.match_info["pin"]
         until_ms = _ms("until", wanted.until)
 
         def work() -> Act:
@@ -89,7 +91,7 @@ class Calls:
         return answer(documents.PinExtend(act=act_calls.document(self.acts, act, self.clock)))
 
     async def release(self, request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.PinReleaseAsked), caller(request)
+        wanted, who = await asked(request, documents.PinReleaseAsked), logged_in(request)
         pin_id = request.match_info["pin"]
 
         def work() -> Act:

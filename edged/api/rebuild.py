@@ -10,17 +10,18 @@ from functools import partial
 from aiohttp import web
 
 from edged import rebuild_report
-from edged.api.base import Progress, asked, follow
+from edged.api.base import Progress, Route, asked, follow, post
 from edged.documents.rebuild import Rebuild, RebuildAsked
+from edged.roles import Verb
 from storage.store import Store
 
 
-def routes(store: Store) -> Sequence[web.RouteDef]:
+def routes(store: Store) -> Sequence[Route]:
     async def rebuild(request: web.Request) -> web.StreamResponse:
         await asked(request, RebuildAsked)
         return await follow(request, partial(_rebuild, store))
 
-    return [web.post("/v1/rebuild", rebuild)]
+    return [post("/v1/rebuild", Verb.REBUILD, rebuild)]
 
 
 def _rebuild(store: Store, progress: Progress, _gone: threading.Event) -> Rebuild:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from edged.acts import Acts
-from edged.api import acts, boots, checks, pins, rebuild, volumes
+from edged.api import acts, boots, checks, exports, ledger, pins, rebuild, register, volumes
+from edged.api.base import Route
+from edged.export.desk import Desk
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -24,7 +24,7 @@ class Parts:
     acts: Acts
 
 
-def routes(parts: Parts) -> Sequence[web.RouteDef]:
+def routes(parts: Parts) -> Sequence[Route]:
     """All of them."""
     return [
         *checks.routes(parts.site, parts.store),
@@ -33,4 +33,7 @@ def routes(parts: Parts) -> Sequence[web.RouteDef]:
         *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
         *acts.routes(parts.acts, parts.clock),
         *boots.routes(parts.store, parts.acts),
+        *ledger.routes(parts.store),
+        *exports.Calls(Desk(parts.site, parts.store)).routes(),
+        *register.routes(parts.site, parts.store),
     ]

@@ -14,8 +14,9 @@ from typing import TypeVar
 from aiohttp import web
 
 from edged import exits, volumes
-from edged.api.base import Refusal, answer, asked, caller
+from edged.api.base import Refusal, Route, answer, asked, caller, get, post
 from edged.documents import volumes as documents
+from edged.roles import Verb
 from edged.site import Site
 from storage.answers import VolumeStatus
 from storage.errors import RetryError, StoreError, UnknownId
@@ -26,7 +27,7 @@ log = logging.getLogger("edged.volumes")
 T = TypeVar("T")
 
 
-def routes(site: Site, store: Store) -> Sequence[web.RouteDef]:
+def routes(site: Site, store: Store) -> Sequence[Route]:
     async def listing(request: web.Request) -> web.Response:
         del request
         chosen, statuses = await asyncio.to_thread(lambda: (store.choose_volume(), store.volumes()))
@@ -59,10 +60,10 @@ def routes(site: Site, store: Store) -> Sequence[web.RouteDef]:
         return answer(volumes.replaced(done, path))
 
     return [
-        web.get("/v1/volumes", listing),
-        web.post("/v1/volumes/init", init),
-        web.post("/v1/volumes/retire", retire),
-        web.post("/v1/volumes/replace", replace),
+        get("/v1/volumes", Verb.VOLUME_LIST, listing),
+        post("/v1/volumes/init", Verb.VOLUME_INIT, init),
+        post("/v1/volumes/retire", Verb.VOLUME_RETIRE, retire),
+        post("/v1/volumes/replace", Verb.VOLUME_REPLACE, replace),
     ]
 
 

@@ -10,8 +10,9 @@ import errno
 import http.client
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -25,6 +26,7 @@ RELOAD_TIMEOUT_S: Final = 60.0
 """A reload waits for the cameras that changed to close their segments (10 s each, side by side)."""
 FOLLOW_TIMEOUT_S: Final = 600.0
 """Between two words about long work: one large file on a slow disk."""
+BLOCK: Final = 1 << 20
 LOOK_AT_UNIT: Final = "systemctl status edged, then journalctl -u edged -n 50"
 BE_ROOT: Final = "run edgectl as root or with sudo"
 
@@ -61,6 +63,37 @@ class Daemon:
         """The document at `path`, as it came; parameters that are None are left out."""
         given = {key.rstrip("_"): value for key, value in query.items() if value is not None}
         return self._call("GET", f"{path}?{urlencode(given)}" if given else path, ANSWER_TIMEOUT_S)
+
+    def lines(self, path: str, **query: str | int | None) -> Iterator[bytes]:
+        """A long document (`edged.api.streaming`), line by line as it comes; the daemon's refusal before the first."""
+        return self._stream(path, query, iter)
+
+    def octets(self, path: str, **query: str | int | None) -> Iterator[bytes]:
+        """A file, in blocks as it comes, likewise. Where the daemon breaks off it ends early."""
+        return self._stream(path, query, lambda response: iter(partial(response.read, BLOCK), b""))
+
+    def _stream(
+        self,
+        path: str,
+        query: Mapping[str, str | int | None],
+        pieces: Callable[[http.client.HTTPResponse], Iterator[bytes]],
+    ) -> Iterator[bytes]:
+        given = {key.rstrip("_"): value for key, value in query.items() if value is not None}
+        connection = _Connection(self.socket_path, FOLLOW_TIMEOUT_S)
+        try:
+            connection.request("GET", f"{path}?{urlencode(given)}" if given else path)
+            response = connection.getresponse()
+            if response.status >= http.client.BAD_REQUEST:
+                raise _refusal(response.status, response.read())
+            yield from pieces(response)
+        except TimeoutError:
+            raise self._unreachable(f"the daemon at {self.socket_path} stopped answering") from None
+        except http.client.HTTPException:
+            raise self._unreachable(f"the daemon at {self.socket_path} broke off in the middle of its answer") from None
+        except OSError as error:
+            raise self._no_connection(error) from None
+        finally:
+            connection.close()
 
     def post(self, path: str, body: bytes = b"") -> bytes:
         return self._call("POST", path, RELOAD_TIMEOUT_S, body)

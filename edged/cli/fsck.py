@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from edged import checks, exits, units
 from edged.cli import printing
-from edged.cli.address import Address, configured_state
+from edged.cli.address import Address
 from edged.cli.cells import STYLES, clean, span, text
 from edged.cli.client import CallError
 from edged.cli.options import address_given, json_option
@@ -62,26 +61,14 @@ def alone(
     address: Address, wanted: documents.FsckAsked, why: CallError, show: Callable[[dict[str, Any]], None]
 ) -> documents.Fsck:
     """The daemon is down: its files, as its own account; where the configuration is wrong, what was last in force."""
-    from edged import config as configuration
-    from edged.cli.owner import become_owner
+    from edged.cli.owner import files_of
     from storage.clock import SystemClock
     from storage.errors import StateLocked, StoreError, UnknownId
     from storage.repair import offline
     from storage.repair.fsck import Fsck
 
-    try:
-        config = configuration.load(address.config_file)
-        state, policy = config.paths.state, config.policy()
-    except configuration.ConfigError as error:
-        told, policy = configured_state(address.config_file), None
-        if told is None:
-            first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
-            raise CallError(first, "edgectl config check", exits.CONFIG) from None
-        state = told
-        words = "floors and ceilings are taken as they last held (edgectl config check)"
-        click.echo(f"edgectl: {address.config_file} cannot be used: {words}", err=True)
-    become_owner(state)
-    os.umask(0o027)
+    state, config = files_of(address, why)
+    policy = None if config is None else config.policy()
     try:
         with offline.opened(state, SystemClock(), policy) as site:
             report = Fsck(site, checks.scope(wanted), progress=lambda told: show(dict(told))).run()

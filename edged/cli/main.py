@@ -39,7 +39,12 @@ VERBS: Final = {
     "boots": "boots",
     "pin": "pin",
     "approve": "approve",
+    "export": "export",
+    "ledger": "ledger",
+    "destroyed": "destroyed",
+    "proof-of-retention": "proof",
     "rebuild": "rebuild",
+    "verify": "verify",
     "config": "verbs",
     "reload": "verbs",
     "version": "version",
@@ -57,7 +62,7 @@ class LateVerbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"edged.cli.{VERBS[cmd_name]}")
-        found = getattr(module, cmd_name)
+        found = getattr(module, cmd_name.replace("-", "_"))
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(

@@ -9,9 +9,43 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
 
 from edged import exits
+from edged.cli.address import Address, configured_state
 from edged.cli.client import BE_ROOT, CallError
+
+if TYPE_CHECKING:
+    from edged.config_model import Config
+
+UMASK: Final = 0o027
+"""As the daemon's: nothing for others."""
+
+
+def files_of(address: Address, why: CallError) -> tuple[Path, Config | None]:
+    """The state directory of a daemon that is down, whose owner this process becomes, and its configuration.
+
+    None where that cannot be used: what was last in force is written down. CallError; `why` says that it is down.
+    """
+    from edged import config as configuration
+
+    config = None
+    try:
+        config = configuration.load(address.config_file)
+        state = config.paths.state
+    except configuration.ConfigError as error:
+        told = configured_state(address.config_file)
+        if told is None:
+            first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
+            raise CallError(first, "edgectl config check", exits.CONFIG) from None
+        state = told
+        words = "floors and ceilings are taken as they last held (edgectl config check)"
+        click.echo(f"edgectl: {address.config_file} cannot be used: {words}", err=True)
+    become_owner(state)
+    os.umask(UMASK)
+    return state, config
 
 
 def become_owner(state: Path) -> None:

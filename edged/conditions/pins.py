@@ -28,6 +28,14 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     for pin_id, words in seen.measured.pin_troubles.items():
         text = f"Pin {pin_id} is not on the disk as it should be: {words}"
         yield f"pin.unfiled:{pin_id}", Trouble(Severity.WARNING, text, "Check the disk; edged goes on trying")
+    for pin_id in seen.measured.pins_unvouched:
+        text = (
+            f"Pin {pin_id} was found on a volume and bears no signature of this box: somebody put it there, or an "
+            "earlier version wrote it and the database was lost since; it protects its footage, for 30 days at the most"
+        )
+        needed = f"If somebody needs it: edgectl pin extend {pin_id} --until … --reason …"
+        action = f"{needed}; if nobody knows of it, find out who put it there"
+        yield f"pin.unvouched:{pin_id}", Trouble(Severity.WARNING, text, action)
     for volume, words in seen.measured.pins_unread.items():
         text = f"The pins on a volume cannot be read, and nothing is destroyed there, whatever its ceiling: {words}"
         action = "Check the disk, and what was put into its .pins; edged goes on trying"

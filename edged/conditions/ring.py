@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from edged import units
 from edged.alarms import Trouble
+from edged.loosening import sentence
 from edged.views import Overview
 from storage.answers import Severity
 
@@ -35,6 +36,14 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         )
         action = 'If nobody wants that, write on_full = "stop" and run `edgectl reload` before then'
         yield "retention.overwriting", Trouble(Severity.WARNING, text, action)
+    if seen.loosening:
+        words = sentence(seen.loosening)
+        text = f"The configuration file loosens bounds, which takes two persons, and until then is not done: {words}"
+        action = (
+            "If it is meant, log in and run `edgectl reload`, and let another person approve what that asks for "
+            "(`edgectl approve`); if not, correct the file"
+        )
+        yield "retention.loosening", Trouble(Severity.WARNING, text, action)
     breaches = seen.measured.ring.breaches
     if breaches:
         since_ms = min(one.since.wall_ms for one in breaches)

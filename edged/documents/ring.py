@@ -37,6 +37,7 @@ class Explanation(Document):
     reason: str
     sentence: str
     pins: list[str] = Field(description="ids of the pins that hold it")
+    exports: list[str] = Field(description="ids of exports under way, which keep it from going for its space")
     held_s: float | None = Field(
         description="running time from now until the last of its pins lets go of it, if none is changed; null: no pin"
     )

@@ -238,7 +238,9 @@ class Reload(Document):
     unchanged: list[str]
     restart_needed: list[str] = Field(description="keys that changed but take effect only after a restart")
     volumes: ReloadedVolumes
-    warnings: list[str] = Field(description="volumes that cannot be used, or were left out while they hold something")
+    warnings: list[str] = Field(
+        description="volumes that cannot be used or were left out while they hold something; bounds that wait"
+    )
 
 
 class ConfigProblem(Document):

@@ -209,10 +209,12 @@ def hole_in_leaves(connection: sqlite3.Connection, after: int) -> tuple[int | No
     """Of one page of leaves: the number that is missing first, and the last number read (None at the end)."""
     expected = after + 1
     found = connection.execute(
-        "SELECT number, kind FROM leaves WHERE number > ? ORDER BY number LIMIT ?", (after, PAGE_MAX)
+        "SELECT number, kind = ? OR number IN (SELECT first FROM generations) FROM leaves WHERE number > ?"
+        " ORDER BY number LIMIT ?",
+        (Leaf.REBUILT, after, PAGE_MAX),
     ).fetchall()
-    for number, kind in found:
-        if number != expected and kind != Leaf.REBUILT:  # which leaves room for what could not be read
+    for number, begins in found:
+        if number != expected and not begins:  # a loss leaves room for what could not be read
             return expected, number
         expected = number + 1
     return None, found[-1][0] if found else None

@@ -7,9 +7,11 @@ here as unexplained, whatever the catalog believes.
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from typing import Final, Protocol, TypeVar
 
 from storage.answers import Coverage
@@ -68,6 +70,8 @@ class Claims:
     holes: list[tuple[int, int]] = field(default_factory=list)
     """Pauses within segments, which are not recorded although a segment spans them; among the explained, too."""
     gaps: int = 0
+    causes: list[tuple[str, int, int]] = field(default_factory=list)
+    """Of every gap and pause: why, from when to when."""
 
 
 def claimed_page(
@@ -132,13 +136,15 @@ def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: i
     segments, explained = _in_progress(connection, row[0], now)
     unexplained: list[tuple[int, int]] = []
     holes: list[tuple[int, int]] = []
+    causes = [(GapCause.CLOCK_STEP.value, *span) for span in explained]
     gaps = connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)).fetchall()
     for cause, begin, end, inside, pauses in gaps:
         spans = missing(begin, end_ms if end is None else end, pauses_of(pauses))
         (unexplained if cause == GapCause.UNKNOWN else explained).extend(spans)
+        causes.extend((cause, *span) for span in spans)
         if inside:
             holes.extend(spans)
-    return Claims(row[1], segments, explained, unexplained, holes, len(gaps))
+    return Claims(row[1], segments, explained, unexplained, holes, len(gaps), causes)
 
 
 def _in_progress(
@@ -190,6 +196,50 @@ def measure(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, e
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of the time in which a camera was known; together they are all of it."""
+
+    recorded_ms: int
+    causes: dict[str, int]
+    """Not recorded, by cause, the longest first; without `unknown`."""
+    unexplained_ms: int
+
+
+def shares(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Shares:
+    """Pure: as `measure`, and what is explained by cause; where two causes claim an instant it counts for the first."""
+    if claim.known_since_ms is None:
+        return Shares(0, {}, 0)
+    left, right = max(start_ms, claim.known_since_ms), max(end_ms, claim.known_since_ms)
+    paused = list(_merged(sorted(claim.holes), 0))
+    told = list(_without(_merged(sorted([*complete, *claim.segments]), SEAM_MS), paused))
+    recorded_ms = accounted_ms = _length(told, left, right)
+    found: dict[str, int] = {}
+    for cause in dict.fromkeys(cause for cause, _, _ in sorted(claim.causes) if cause != GapCause.UNKNOWN):
+        told = list(_merged(sorted([*told, *((a, b) for which, a, b in claim.causes if which == cause)]), SEAM_MS))
+        length_ms = _length(told, left, right)
+        if length_ms > accounted_ms:
+            found[cause] = length_ms - accounted_ms
+        accounted_ms = length_ms
+    ordered = dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+    return Shares(recorded_ms, ordered, max(0, right - left) - accounted_ms)
+
+
+def _without(spans: Iterable[tuple[int, int]], holes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What is left of merged spans where merged holes are taken out."""
+    waiting = deque(holes)
+    for begin, end in spans:
+        left = begin
+        while waiting and waiting[0][1] <= left:
+            waiting.popleft()
+        for first, last in takewhile(lambda hole: hole[0] < end, waiting):  # noqa: B023  (used at once)
+            if first > left:
+                yield left, first
+            left = max(left, last)
+        if left < end:
+            yield left, end
+
+
 def _merged(spans: Iterable[tuple[int, int]], seam_ms: int) -> Iterator[tuple[int, int]]:
     """Spans by start, overlapping ones as one, seams closed."""
     current: tuple[int, int] | None = None
@@ -209,11 +259,15 @@ def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
 
 
 def of(read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Coverage:
-    """The coverage of an interval, read page by page; what has not happened yet is left out.
-
-    In the order in which a segment lives: whatever becomes of it meanwhile, it is met.
-    """
+    """The coverage of an interval, read page by page; what has not happened yet is left out."""
     end_ms = end_ms if now is None else min(end_ms, now.wall_ms)
+    return measure(*gather(read, camera, start_ms, end_ms, now), start_ms, end_ms)
+
+
+def gather(
+    read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None
+) -> tuple[Claims, list[tuple[int, int]]]:
+    """What `measure` and `shares` go by. In the order in which a segment lives: whatever becomes of it, it is met."""
     claim = read(partial(claims, camera=camera, start_ms=start_ms, end_ms=end_ms, now=now))
     recorded: list[tuple[int, int]] = []
     page_start: int | None = start_ms
@@ -225,4 +279,4 @@ def of(read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None)
         page, after = read(partial(corrected_page, camera=camera, start_ms=start_ms, end_ms=end_ms, after=after))
         recorded += page
     recorded += read(partial(gone, camera=camera, start_ms=start_ms, end_ms=end_ms))
-    return measure(claim, recorded, start_ms, end_ms)
+    return claim, recorded

@@ -73,6 +73,8 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
     }
     if row.quarantined:
         body["name"] = str(row.relative)
+    if row.lost:
+        body["lost"] = True
     if why[0] is not None:  # None: it was condemned before tombstones said why
         body |= dict(zip(("rule", "floor_s", "ceiling_s", "age_ms"), why, strict=True))
         if why[0] == OVERWRITE:

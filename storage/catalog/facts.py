@@ -28,7 +28,7 @@ from storage.catalog.gaps import (
 from storage.catalog.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.catalog.runs import SILENT_MS, Life, Point, last_alive
 from storage.errors import NotOpen
-from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment, SegmentState, Sha256
+from storage.model import Bounds, Closing, GapCause, Moment, Opening, Parts, Segment, SegmentState, Sha256
 
 NOT_CONFIGURED = "the camera was not in the configuration"
 
@@ -137,6 +137,7 @@ def commit_segment(connection: sqlite3.Connection, closing: Closing, linked: Seq
         closing.bytes,
         closing.sha256,
         closing.video_frames,
+        parts=closing.parts,
         camera_offset_ms=closing.camera_offset_ms,
         linked=linked,
     )
@@ -152,6 +153,7 @@ def complete(
     cause: GapCause = GapCause.UNKNOWN,
     detail: str = "",
     *,
+    parts: Parts | None = None,
     now: Point | None = None,
     camera_offset_ms: int | None = None,
     linked: Sequence[int] = (),
@@ -180,7 +182,7 @@ def complete(
     hold(connection, row, size)
     done = _by_id(connection, row.id)
     pins.match(connection, done, linked)
-    leaves.segment(connection, done, None if now is None else now.wall_ms)
+    leaves.segment(connection, done, None if now is None else now.wall_ms, parts)
     _ended(connection, row, done.end, cause, detail)
     return done.segment()
 
@@ -207,6 +209,7 @@ def quarantine(
     sha256: Sha256,
     cause: GapCause,
     detail: str,
+    parts: Parts | None = None,
 ) -> None:
     """An open row whose file cannot be read: kept under `name` and its bounds; its time is a gap.
 
@@ -222,7 +225,7 @@ def quarantine(
     hold(connection, row, size)
     kept = _by_id(connection, row.id)
     pins.match(connection, kept)
-    leaves.segment(connection, kept, now.wall_ms)
+    leaves.segment(connection, kept, now.wall_ms, parts)
     _ended(connection, row, row.start, cause, detail)
 
 
@@ -250,6 +253,7 @@ def adopt_orphan(
     sha256: Sha256,
     duration_ms: int = 0,
     video_frames: int = 0,
+    parts: Parts | None = None,
 ) -> None:
     """Unproven, or quarantined if it has a name of its own. The account of the camera's time stays as it is."""
     camera = camera_row(connection, orphan.camera).number
@@ -277,7 +281,7 @@ def adopt_orphan(
     adopted = _by_id(connection, segment_id)
     hold(connection, adopted, size)
     pins.match(connection, adopted)
-    leaves.segment(connection, adopted)
+    leaves.segment(connection, adopted, parts=parts)
 
 
 def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:

@@ -8,13 +8,13 @@ is carried, too, and what this one does not know is left out. No names of people
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage.catalog import seeds, volumes
+from storage.catalog import agreed, generations, ledger, seeds, volumes
+from storage.catalog.generations import Identity
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import BELIEVED_MAX, Line
 from storage.catalog.restore import ELSEWHERE, camera_number, fitting
@@ -39,8 +39,10 @@ _TABLES: Final[Mapping[str, str]] = {
     "volumes": "SELECT * FROM volumes",
     "cameras": "SELECT * FROM cameras",
     "terms": "SELECT * FROM terms",
+    "agreed": "SELECT * FROM agreed",
     "breaches": "SELECT * FROM breaches",
     "gaps": "SELECT * FROM gaps WHERE end_boot IS NULL",
+    "generations": "SELECT * FROM generations",
 }
 """What is carried, in an order in which each row finds those it refers to. Hundreds of rows each at the most."""
 
@@ -113,6 +115,8 @@ def _refuse_absurd(connection: sqlite3.Connection) -> None:
             raise ValueError(f"camera {camera!r} with {next_seq} segments")
     for (cause,) in connection.execute("SELECT cause FROM gaps"):
         GapCause(cause)
+    generations.refuse_absurd(connection)
+    agreed.read(connection)
     for one in volumes.known(connection):
         if not one.path.is_absolute() and str(one.path) != ELSEWHERE:
             raise ValueError(f"volume {one.id} at {one.path}")
@@ -125,13 +129,12 @@ def begin(
     known_leaf: int,
     wall_ms: int,
     current: Sequence[str],
+    identity: Identity,
 ) -> int:
     """The new database begins: the number of its first leaf. `current`: volumes whose mirror ends with `known_leaf`."""
     number = known_leaf + LEAF_MARGIN if known_leaf else 1
-    body = json.dumps({"known": known_leaf, "reason": reason}, sort_keys=True, separators=(",", ":"))
-    connection.execute(
-        "INSERT INTO leaves (number, wall_ms, kind, body) VALUES (?, ?, ?, ?)", (number, wall_ms, Leaf.REBUILT, body)
-    )
+    generations.begin(connection, identity, reason, wall_ms, number=number)
+    ledger.enter(connection, Leaf.REBUILT, wall_ms, {"known": known_leaf, "reason": reason})
     connection.execute(
         "INSERT INTO rebuilds (reason, aside, leaf, wall_ms) VALUES (?, ?, ?, ?)", (reason, aside, number, wall_ms)
     )

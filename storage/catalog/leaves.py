@@ -11,12 +11,22 @@ import sqlite3
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.rows import GapRow, SegmentRow
 from storage.catalog.runs import Point
+from storage.model import Parts
 
 
-def segment(connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None) -> None:
-    """It is committed, or set aside if it has a name of its own; `row` is what it is now."""
+def segment(
+    connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None, parts: Parts | None = None
+) -> None:
+    """It is committed, or set aside if it has a name of its own; `row` is what it is now.
+
+    The file's `parts` are nowhere else: whoever proves a piece of it does so by this leaf.
+    """
     kind = Leaf.QUARANTINED if row.quarantined else Leaf.SEGMENT
-    enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body_of_segment(connection, row))
+    body = body_of_segment(connection, row)
+    if parts is not None:
+        body |= {"parts": parts.count, "root": parts.root.hex()}
+    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body)
+    connection.execute("UPDATE segments SET leaf = ? WHERE id = ?", (number, row.id))
 
 
 def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str, Value]:
@@ -51,8 +61,11 @@ def gap(
     was: Point | None = None,
     gone: bool = False,
     wall_ms: int | None = None,
+    until: Point | None = None,
 ) -> None:
-    """A gap has an end, or appeared unexplained; `was`: it began elsewhere before; `gone`: it is none after all."""
+    """A gap has an end, or appeared unexplained; `was`: it began elsewhere before; `gone`: it is none after all;
+    `until`: it lasts, and so far it has lasted.
+    """
     body: dict[str, Value] = {
         "camera": row.camera,
         "start": point(connection, row.start),
@@ -67,7 +80,10 @@ def gap(
         body["was"] = point(connection, was)
     if gone:
         body["gone"] = True
-    enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
+    if until is not None:
+        body["until"] = point(connection, until)
+    number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
+    connection.execute("UPDATE gaps SET leaf = ? WHERE id = ?", (number, row.id))
 
 
 def point(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:

@@ -1,18 +1,24 @@
 """稽核軌跡: what happened, one leaf for each fact, entered in the transaction that the fact is.
 
 Functions over a connection. A leaf is never changed and never removed. It holds no name of a person, no reason and no
-case number: those live where they can be erased. `storage.repair.mirror` carries leaves to the volumes, from where a
-lost database is rebuilt (S13). Hashing, signing and proofs come with the evidence.
+case number, only commitments to them: what these stand for lies in a table of its own, where it can be erased.
+`storage.repair.mirror` carries leaves to the volumes, from where a lost database is rebuilt (S13); `storage.ledger` has
+the tree over them, its signed heads and its proofs.
 """
 
 from __future__ import annotations
 
-import json
+import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final, TypeAlias
+
+import rfc8785
+
+from storage.ledger.tree import Hash, leaf_hash
 
 Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | None"
 """What a leaf's body is made of. No floats: they have more than one spelling."""
@@ -36,6 +42,8 @@ class Leaf(StrEnum):
     """Floor and ceiling of a camera as configured from now on."""
     OVERWRITING = "overwriting"
     """Whether `on_full = "overwrite"` is configured from now on."""
+    AGREED = "agreed"
+    """Bounds as agreed upon from now on: looser ones take two persons."""
     BOOT = "boot"
     RUN = "run"
     """The daemon starts or stops."""
@@ -45,14 +53,27 @@ class Leaf(StrEnum):
     """A file and its row differ (S4), or agree again."""
     REBUILT = "rebuilt"
     """The database was lost and made anew."""
+    GENERATION = "generation"
+    """A tree begins, with this leaf."""
+    ACT = "act"
+    """Somebody changed or looked at something, or was refused."""
+    COPY = "copy"
+    """複製: an export is begun, finished or abandoned."""
 
 
 _KINDS: Final = {kind.value: kind for kind in Leaf}
+SALT_BYTES: Final = 32
+"""Of a commitment: nobody finds a name by trying all names."""
+_NOBODY: Final[Mapping[str, str]] = {}
+HASHED_SQL: Final = (
+    """CAST(x'00' || '{"b":' || body || ',"k":"' || kind || '","n":' || number || ',"t":' || wall_ms || '}' AS BLOB)"""
+)
+"""What is hashed of a leaf, `LEAF` and `Entry.data`, as SQLite makes it: twenty million are read in one go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A leaf as it stands: `body` is canonical JSON (sorted keys, no blanks, UTF-8)."""
+    """A leaf as it stands: `body` is canonical JSON (RFC 8785)."""
 
     number: int
     wall_ms: int
@@ -60,19 +81,74 @@ class Entry:
     """A `Leaf`, or what a later version called one: it is carried along."""
     body: str
 
+    @property
+    def data(self) -> bytes:
+        """What is hashed, and a line of the mirror: canonical JSON of the whole leaf."""
+        return f'{{"b":{self.body},"k":"{self.kind}","n":{self.number},"t":{self.wall_ms}}}'.encode()
 
-def enter(connection: sqlite3.Connection, kind: Leaf, wall_ms: int, body: Mapping[str, Value]) -> int:
-    """Append a leaf; its number. `wall_ms` is when it was entered, by the wall clock, which proves nothing (S7)."""
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    number: int = connection.execute(
-        "INSERT INTO leaves (wall_ms, kind, body) VALUES (?, ?, ?) RETURNING number", (wall_ms, kind, text)
-    ).fetchone()[0]
+    @property
+    def hash(self) -> Hash:
+        """The leaf in the tree."""
+        return leaf_hash(self.data)
+
+
+def canonical(body: Mapping[str, Value]) -> str:
+    """A body as it is hashed (RFC 8785). ValueError for numbers that not every reader takes exactly."""
+    return rfc8785.dumps(body).decode()
+
+
+def commitment(salt: bytes, value: str) -> str:
+    """What a leaf says instead of `value`: 64 digits that only who has the salt can hold it against."""
+    return sha256(salt + value.encode()).hexdigest()
+
+
+def enter(
+    connection: sqlite3.Connection,
+    kind: Leaf,
+    wall_ms: int,
+    body: Mapping[str, Value],
+    *,
+    committed: Mapping[str, str] = _NOBODY,
+    number: int | None = None,
+) -> int:
+    """Append a leaf; its number. `wall_ms` is when it was entered, by the wall clock, which proves nothing (S7).
+
+    Of the fields `committed` the leaf has commitments. `number`: of the first leaf of a generation, else the next one.
+    """
+    if number is None:
+        number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM leaves").fetchone()[0]
+    salts = {name: secrets.token_bytes(SALT_BYTES) for name in committed}
+    hidden = {name: commitment(salts[name], value) for name, value in committed.items()}
+    entry = Entry(number, wall_ms, kind, canonical({**body, **hidden}))
+    connection.execute(
+        "INSERT INTO leaves (number, wall_ms, kind, body, hash) VALUES (?, ?, ?, ?, ?)",
+        (number, wall_ms, kind, entry.body, entry.hash),
+    )
+    connection.executemany(
+        "INSERT INTO openings (leaf, field, salt, value) VALUES (?, ?, ?, ?)",
+        [(number, name, salts[name], value) for name, value in committed.items()],
+    )
     return number
 
 
-def leaves(connection: sqlite3.Connection, after: int, limit: int) -> list[Entry]:
+def put_back(connection: sqlite3.Connection, entry: Entry) -> bool:
+    """A leaf of a database that was lost; False where its number is taken."""
+    cursor = connection.execute(
+        "INSERT OR IGNORE INTO leaves (number, wall_ms, kind, body, hash) VALUES (?, ?, ?, ?, ?)",
+        (entry.number, entry.wall_ms, entry.kind, entry.body, entry.hash),
+    )
+    return cursor.rowcount > 0
+
+
+def leaf(connection: sqlite3.Connection, number: int) -> Entry | None:
+    """The leaf of that number."""
+    return next(iter(leaves(connection, number - 1, 1, until=number)), None)
+
+
+def leaves(connection: sqlite3.Connection, after: int, limit: int, *, until: int = 1 << 62) -> list[Entry]:
     """Leaves by number, from the one after `after` on."""
     rows = connection.execute(
-        "SELECT number, wall_ms, kind, body FROM leaves WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
+        "SELECT number, wall_ms, kind, body FROM leaves WHERE number > ? AND number <= ? ORDER BY number LIMIT ?",
+        (after, until, limit),
     )
     return [Entry(number, wall_ms, _KINDS.get(kind, kind), body) for number, wall_ms, kind, body in rows]

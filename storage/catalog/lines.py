@@ -1,4 +1,4 @@
-"""A leaf as a line of the mirror: `{"n":…,"t":…,"k":…,"b":{…}}`, JSON, one to a line. Pure.
+"""A leaf as a line of the mirror: `{"b":{…},"k":…,"n":…,"t":…}`, the bytes that are hashed, one leaf to a line. Pure.
 
 Part of S13. What cannot have been written by us is no line: a torn end, a spot that the disk spoilt. Kinds that this
 version does not know are carried along.
@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from storage.catalog.ledger import Entry
+from storage.model import WHOLE_MAX
 
-NUMBER_MAX: Final = 1 << 62
-"""Far above any leaf; what is above it would not fit into the database when a margin is added."""
-BELIEVED_MAX: Final = 1 << 61
+NUMBER_MAX: Final = (1 << 53) - 1
+"""Far above any leaf; larger ones not every reader takes exactly (RFC 8785)."""
+BELIEVED_MAX: Final = WHOLE_MAX
 """What says that a ledger goes further than this was not written by us: behind it there would be no numbers left."""
 DEPTH_MAX: Final = 16
 """Levels of a body: ours have three, and SQLite reads no more than a thousand."""
@@ -39,13 +40,18 @@ class Line:
 
     @property
     def text(self) -> str:
-        """The body as the ledger has it: canonical JSON."""
+        """The body as the ledger has it. Without floats and long numbers this is RFC 8785, at a quarter of the time."""
         return json.dumps(self.body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def entry(self) -> Entry:
+        """The leaf."""
+        return Entry(self.number, self.wall_ms, self.kind, self.text)
 
 
 def render(entry: Entry) -> bytes:
-    """A leaf as its line. The body is carried as it is."""
-    return f'{{"n":{entry.number},"t":{entry.wall_ms},"k":"{entry.kind}","b":{entry.body}}}\n'.encode()
+    """A leaf as its line."""
+    return entry.data + b"\n"
 
 
 def parse(data: bytes) -> Line | None:
@@ -53,7 +59,7 @@ def parse(data: bytes) -> Line | None:
     try:
         fields = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
         line = Line(_whole(fields["n"]), _whole(fields["t"]), fields["k"], fields["b"])
-        fits = _KIND.fullmatch(line.kind) and isinstance(line.body, dict) and _depth(line.body) <= DEPTH_MAX
+        fits = _KIND.fullmatch(line.kind) and isinstance(line.body, dict) and _fits(line.body, DEPTH_MAX)
         line.text.encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -70,9 +76,12 @@ def _refuse(text: str) -> Any:
     raise ValueError(f"{text} has more than one spelling")
 
 
-def _depth(value: Any) -> int:
+def _fits(value: Any, levels: int) -> bool:
+    """No deeper, and without numbers that could not be told in a leaf again."""
+    if isinstance(value, int):
+        return abs(value) <= BELIEVED_MAX
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, below), default=0)
+    return levels > 0 and all(_fits(one, levels - 1) for one in below)
 
 
 def file_name(wall_ms: int) -> str:

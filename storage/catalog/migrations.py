@@ -128,6 +128,42 @@ def _destroyed(db: Database) -> None:
     _create(db, "destroyed_by_wall")
 
 
+@MIGRATIONS(name="0018_ledger")
+def _ledger(db: Database) -> None:
+    _add_column(db, "leaves", "hash", "BLOB")
+    _add_column(db, "segments", "leaf", "INTEGER")
+    _add_column(db, "gaps", "leaf", "INTEGER")
+    _create(db, "generations", "nodes", "openings")
+    for table in ("segments", "gaps"):  # told again: what was told before there was a tree cannot be proven
+        db.execute(
+            f"INSERT INTO arrears (name, last) SELECT '{table}', max(id) FROM {table}"  # noqa: S608  (constants)
+            " WHERE leaf IS NULL HAVING max(id) > 0"
+            " ON CONFLICT (name) DO UPDATE SET last = excluded.last, done = 0"
+        )
+
+
+@MIGRATIONS(name="0019_agreed")
+def _agreed(db: Database) -> None:
+    _create(db, "agreed")
+
+
+@MIGRATIONS(name="0020_leaf_blocks")
+def _leaf_blocks(db: Database) -> None:
+    _create(db, "leaf_blocks")
+
+
+@MIGRATIONS(name="0021_register")
+def _register(db: Database) -> None:
+    _add_column(db, "leaf_blocks", "recorded_from_ms", "INTEGER")
+    _add_column(db, "leaf_blocks", "recorded_to_ms", "INTEGER")
+    db.execute("DELETE FROM leaf_blocks")  # they are made anew behind recording
+
+
+@MIGRATIONS(name="0022_exports")
+def _exports(db: Database) -> None:
+    _create(db, "exports", "exports_open")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

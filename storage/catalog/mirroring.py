@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from storage.catalog import heads
+from storage.catalog import generations, heads, ledger
+from storage.catalog.generations import Identity
 from storage.catalog.ledger import Leaf
 from storage.catalog.runs import Point
 
@@ -98,15 +98,13 @@ def rebuilt(connection: sqlite3.Connection, at: Point) -> None:
     )
 
 
-def leap(connection: sqlite3.Connection, beyond: int, wall_ms: int) -> None:
+def leap(connection: sqlite3.Connection, beyond: int, wall_ms: int, identity: Identity) -> None:
     """A volume comes whose leaves go further than ours: from now on ours have numbers that it cannot have."""
     last = heads.last_leaf(connection)
     if beyond > last:
-        body = json.dumps({"known": last, "reason": "a volume came that knows more"}, separators=(",", ":"))
-        connection.execute(
-            "INSERT INTO leaves (number, wall_ms, kind, body) VALUES (?, ?, ?, ?)",
-            (beyond + heads.LEAF_MARGIN, wall_ms, Leaf.REBUILT, body),
-        )
+        reason = "a volume came that knows more"
+        generations.begin(connection, identity, reason, wall_ms, number=beyond + heads.LEAF_MARGIN)
+        ledger.enter(connection, Leaf.REBUILT, wall_ms, {"known": last, "reason": reason})
 
 
 def days_of(connection: sqlite3.Connection, camera: str) -> set[str]:

@@ -73,6 +73,11 @@ def count_lasting(connection: sqlite3.Connection) -> int:
     return int(connection.execute(f"SELECT count(*) FROM pins WHERE {LASTS}").fetchone()[0])  # noqa: S608
 
 
+def every(connection: sqlite3.Connection) -> list[Pin]:
+    """Those that have ended, too."""
+    return [_pin(row) for row in connection.execute(_PIN_SQL + "ORDER BY number")]
+
+
 def lasting(connection: sqlite3.Connection) -> list[Pin]:
     return [_pin(row) for row in connection.execute(_PIN_SQL + f"WHERE {LASTS} ORDER BY number")]
 

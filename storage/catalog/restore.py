@@ -11,12 +11,12 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import corrections, facts, gaps, holes, pins, recall
+from storage.catalog import agreed, corrections, facts, gaps, generations, holes, leafing, ledger, pins, recall
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -108,6 +108,8 @@ class Now:
 
     life: Life
     at: Point
+    leaf: int | None = None
+    """Number of the one that is applied, where it is in the ledger."""
 
 
 class Applied(StrEnum):
@@ -124,16 +126,13 @@ class Applied(StrEnum):
 
 def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
     """Put a leaf back into the ledger, and what it tells of into its table, if both are not there."""
-    entered = connection.execute(
-        "INSERT OR IGNORE INTO leaves (number, wall_ms, kind, body) VALUES (?, ?, ?, ?)",
-        (line.number, line.wall_ms, line.kind, line.text),
-    ).rowcount
-    if not entered:
-        there = connection.execute("SELECT wall_ms, kind, body FROM leaves WHERE number = ?", (line.number,)).fetchone()
-        if there == (line.wall_ms, line.kind, line.text):
-            return Applied.KNOWN
+    entered = ledger.put_back(connection, line.entry)
+    if entered:
+        leafing.forget(connection, line.number)
+    if not entered and ledger.leaf(connection, line.number) == line.entry:
+        return Applied.KNOWN
     with fitting(connection, line) as fits:
-        _APPLY.get(line.kind, _nothing)(connection, line.body, now)
+        _APPLY.get(line.kind, _nothing)(connection, line.body, replace(now, leaf=line.number if entered else None))
     if not fits:
         return Applied.UNREAD
     return Applied.DONE if entered else Applied.CLASH
@@ -173,17 +172,18 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
     bounds = Bounds(int(body["floor_s"]), int(body["ceiling_s"]))
     row = connection.execute(
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
-        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, leaf)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         (
             *(camera, int(body["seq"]), _volume_number(connection, body["volume"])),
             *(SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED, now.life.run),
             *(start.boot, start.boottime_ms, start.wall_ms, duration_ms, size, bytes.fromhex(body["sha256"])),
             *(int(body["frames"]), bounds.floor_s, bounds.ceiling_s, int(body["epoch"])),
-            *(bool(body["synced"]), bool(body["unproven"]), name, body.get("offset_ms")),
+            *(bool(body["synced"]), bool(body["unproven"]), name, body.get("offset_ms"), now.leaf),
         ),
     ).fetchone()
     if row is None:
+        _told_again(connection, camera, body, now)
         return
     made = segment_row(connection.execute(SEGMENT_SQL + "WHERE s.id = ?", row).fetchone())
     facts.hold(connection, made, size)
@@ -193,6 +193,14 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
             "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
             (made.seq + 1, duration_ms, camera),
         )
+
+
+def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: Now) -> None:
+    """Of the same file a later leaf tells, too (`storage.catalog.arrears`): the row goes by that."""
+    connection.execute(
+        "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
+        (now.leaf, camera, int(body["seq"]), body.get("name"), bytes.fromhex(body["sha256"])),
+    )
 
 
 def _dated(connection: sqlite3.Connection, told: Place, duration_ms: int, now: Now) -> Point:
@@ -262,12 +270,17 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
         pauses = None if told is None else holes.text_of(told, end.boottime_ms - start.boottime_ms)
         connection.execute(
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-            " cause, detail, inside, pauses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " cause, detail, inside, pauses, leaf) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(camera, start.boot, start.wall_ms, start.boottime_ms, end.boot, end.wall_ms, end.boottime_ms),
-                *(GapCause(body["cause"]), str(body["detail"]), inside, pauses),
+                *(GapCause(body["cause"]), str(body["detail"]), inside, pauses, now.leaf),
             ),
         )
+
+
+def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    if now.leaf is not None:
+        generations.remember(connection, now.leaf, body)
 
 
 def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now) -> None:
@@ -290,6 +303,11 @@ def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
     recall.apply(connection, body, placed, now.at.wall_ms)
 
 
+def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    if now.leaf is not None:
+        agreed.remember(connection, now.leaf, body)
+
+
 _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {
     Leaf.BOOT: _apply_boot,
     Leaf.SEGMENT: _apply_segment,
@@ -299,5 +317,7 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now]
     Leaf.CLOCK: _apply_clock,
     Leaf.PIN: _apply_pin,
     Leaf.SPAN: _apply_span,
+    Leaf.GENERATION: _apply_generation,
+    Leaf.AGREED: _apply_agreed,
 }
 """Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""

@@ -108,6 +108,7 @@ CREATE TABLE cameras (
 
 -- `name` is the path on the volume where it is not the one that follows from camera, start and seq (quarantine).
 -- `camera_offset_ms`: the camera's own clock minus ours, null where it did not tell. `pins`: how many hold it (S2).
+-- `leaf`: the one that tells of it.
 CREATE TABLE segments (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -130,6 +131,7 @@ CREATE TABLE segments (
     name TEXT,
     camera_offset_ms INTEGER,
     pins INTEGER NOT NULL DEFAULT 0 CHECK (pins >= 0),
+    leaf INTEGER,
     CHECK ((state = 'open') = (sha256 IS NULL)),
     CHECK (state <> 'quarantined' OR name IS NOT NULL)
 ) STRICT;
@@ -194,6 +196,14 @@ CREATE TABLE overwriting (
     CHECK ((boot IS NULL) = (boottime_ms IS NULL) AND (boot IS NULL) = (wall_ms IS NULL))
 ) STRICT;
 
+-- Floors, ceilings and `on_full` as two persons agreed upon them, or as first configured: what loosens one of them waits
+-- for a second person (storage.ring.agreed). `leaf`: the number of the leaf that says so.
+CREATE TABLE agreed (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    leaf INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+
 -- Footage destroyed below its floor because nothing else could go (`on_full = "overwrite"`): since when it goes on, when
 -- it last happened, and to how many segments.
 CREATE TABLE breaches (
@@ -222,7 +232,8 @@ CREATE INDEX destroyed_by_end ON destroyed (camera, boot, end_boottime_ms);
 CREATE INDEX destroyed_by_wall ON destroyed (camera, end_wall_ms);
 
 -- `inside`: a pause within what is recorded (`storage.catalog.holes`), no link of the chain of claims. `pauses`: of one
--- that joins several, only these are missing: [[ms since its start, ms that it lasted], …].
+-- that joins several, only these are missing: [[ms since its start, ms that it lasted], …]. `leaf`: the last that tells of
+-- it as it is.
 CREATE TABLE gaps (
     id INTEGER PRIMARY KEY,
     camera INTEGER NOT NULL REFERENCES cameras (number),
@@ -236,6 +247,7 @@ CREATE TABLE gaps (
     detail TEXT NOT NULL,
     inside INTEGER NOT NULL DEFAULT 0 CHECK (inside IN (0, 1)),
     pauses TEXT,
+    leaf INTEGER,
     CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL)),
     CHECK (end_boot IS NULL OR (end_boot, end_boottime_ms) >= (boot, start_boottime_ms))
 ) STRICT;
@@ -336,6 +348,30 @@ CREATE TABLE acts (
     ended TEXT
 ) STRICT;
 
+-- 複製: copies that leave the box. While one is open, what touches its cameras (JSON) and interval is not destroyed for
+-- its space. `leaf`: its `copy` leaf, from which on it may be disclosed; `account`: what it consists of, as numbers of
+-- leaves in JSON, while it is open. Names and reasons stand behind the commitments of its leaf.
+CREATE TABLE exports (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('open', 'finished', 'abandoned')),
+    cameras TEXT NOT NULL,
+    first_wall_ms INTEGER NOT NULL,
+    last_wall_ms INTEGER NOT NULL,
+    whole INTEGER NOT NULL CHECK (whole IN (0, 1)),
+    max_bytes INTEGER NOT NULL,
+    destroy_by_ms INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    leaf INTEGER,
+    account TEXT,
+    CHECK (account IS NULL OR leaf IS NOT NULL)
+) STRICT;
+
+CREATE INDEX exports_open ON exports (number) WHERE state = 'open';
+
 -- Files that differ from what is recorded of them (S4); `end` says how that ceased. No reference to the segment: it goes
 -- in its time.
 CREATE TABLE findings (
@@ -363,16 +399,30 @@ CREATE TABLE rescan (
     done INTEGER NOT NULL CHECK (done IN (0, 1))
 ) STRICT;
 
--- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger).
+-- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger). `hash`: what the tree is made of
+-- (RFC 6962); null on what was entered before there was one.
 CREATE TABLE leaves (
     number INTEGER PRIMARY KEY,
     wall_ms INTEGER NOT NULL,
     kind TEXT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    hash BLOB CHECK (length(hash) = 32)
 ) STRICT;
 -- What became of a segment that is gone: asked by people who hold a list of them.
 CREATE INDEX leaves_destroyed ON leaves (json_extract(body, '$.camera'), json_extract(body, '$.seq'))
     WHERE kind = 'destroyed';
+
+-- What 1024 neighbouring leaves hold, once there are later ones: between which wall clocks they were entered, and of which
+-- kinds they are; `recorded_*`: between which wall clocks was recorded what they tell to be destroyed, null for nothing. A
+-- list of leaves passes over what cannot be wanted (storage.catalog.leafing); what has no row is read.
+CREATE TABLE leaf_blocks (
+    number INTEGER PRIMARY KEY,
+    least_ms INTEGER NOT NULL,
+    most_ms INTEGER NOT NULL,
+    kinds TEXT NOT NULL,
+    recorded_from_ms INTEGER,
+    recorded_to_ms INTEGER
+) STRICT;
 
 -- Each time the database was lost and begun anew. `aside`: where the damaged one lies, if there was one. `leaf`: the
 -- first number entered since. `read`: the leaves on the volumes have been read. `end_*`: everything was gone through.
@@ -395,4 +445,36 @@ CREATE TABLE arrears (
     name TEXT PRIMARY KEY,
     last INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Trees of leaves, one after the other: from `first` up to the leaf before that of the next (storage.catalog.generations).
+-- `key`: whose signature its heads bear, as NAME+ID+KEY; null: they bear none. `size`, `root`, `note`: its last head.
+-- `seen`: the largest head of which somebody outside this box is known to have a copy.
+CREATE TABLE generations (
+    first INTEGER PRIMARY KEY,
+    origin TEXT NOT NULL UNIQUE,
+    key TEXT,
+    size INTEGER NOT NULL DEFAULT 0 CHECK (size >= 0),
+    root BLOB CHECK (length(root) = 32),
+    note TEXT,
+    seen INTEGER NOT NULL DEFAULT 0 CHECK (seen >= 0),
+    CHECK ((size = 0) = (root IS NULL))
+) STRICT;
+
+-- Every eighth level of each tree, made anew from `leaves` wherever it is missing (storage.catalog.nodes).
+CREATE TABLE nodes (
+    generation INTEGER NOT NULL REFERENCES generations (first),
+    level INTEGER NOT NULL CHECK (level > 0),
+    number INTEGER NOT NULL CHECK (number >= 0),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (generation, level, number)
+) STRICT, WITHOUT ROWID;
+
+-- What stands behind the commitments in leaves: names of people, reasons, case numbers. Here it can be erased.
+CREATE TABLE openings (
+    leaf INTEGER NOT NULL REFERENCES leaves (number),
+    field TEXT NOT NULL,
+    salt BLOB NOT NULL CHECK (length(salt) = 32),
+    value TEXT NOT NULL,
+    PRIMARY KEY (leaf, field)
 ) STRICT, WITHOUT ROWID;

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from storage.catalog import boots, corrections, gaps, runs, volumes
+from storage.catalog import agreed, boots, corrections, gaps, generations, runs, volumes
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.restore import camera_number, count_boot, place
@@ -33,8 +33,12 @@ def remember(connection: sqlite3.Connection, line: Line) -> None:
         _remember_gap(connection, body)
     elif line.kind == Leaf.BOUNDS:
         _remember_terms(connection, body)
+    elif line.kind == Leaf.AGREED:
+        agreed.remember(connection, line.number, body)
     elif line.kind == Leaf.VOLUME:
         volumes.remember(connection, body)
+    elif line.kind == Leaf.GENERATION:
+        generations.remember(connection, line.number, body)
 
 
 def _remember_boot(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:

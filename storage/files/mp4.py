@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 
 from storage.files.mp4index import Fragment, Movie, Mp4Damaged, check_trailer, read_fragment, read_movie, u32, u64
 
-__all__ = ["Mp4Damaged", "Mp4Summary", "summary"]
+__all__ = ["MAX_INDEX_BYTES", "Box", "Mp4Damaged", "Mp4Summary", "next_box", "summary"]
 
 MAX_INDEX_BYTES: Final = 4 << 20
 """Largest moov or moof that is read. Real ones have 2 KiB; a minute of 60 fps video and sound in one moof has 100."""
@@ -50,7 +50,7 @@ class Mp4Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
+class Box:
     """A box at the top level, by where it lies in the file."""
 
     kind: bytes
@@ -67,7 +67,7 @@ def summary(file: BinaryIO) -> Mp4Summary:
     size = file.seek(0, os.SEEK_END)
     at = 0
     while True:
-        box = _next_box(file, at, size)
+        box = next_box(file, at, size)
         if box is None:
             return Mp4Summary(0, 0, 0, None)
         if at == 0 and box.kind != b"ftyp":
@@ -89,7 +89,7 @@ def _fragments(file: BinaryIO, size: int, at: int, movie: Movie) -> Mp4Summary:
     good = _Good(movie)
     pending: Fragment | None = None
     with suppress(Mp4Damaged):
-        while (box := _next_box(file, at, size)) is not None and box.end <= size:
+        while (box := next_box(file, at, size)) is not None and box.end <= size:
             at = box.end
             if box.kind == b"moof" and pending is None:
                 pending = read_fragment(_read(file, box), movie, box.at)
@@ -117,7 +117,7 @@ class _Good:
         self._last: deque[tuple[Fragment, Mp4Summary]] = deque(maxlen=CHECKED_FRAGMENTS)
         """The last fragments, each with what there was before it."""
 
-    def add(self, fragment: Fragment, mdat: _Box) -> None:
+    def add(self, fragment: Fragment, mdat: Box) -> None:
         """Take one more; `Mp4Damaged`, and nothing is changed, if moof and mdat do not belong together."""
         if fragment.bytes > mdat.end - mdat.body:
             raise Mp4Damaged("mdat is shorter than its samples")
@@ -136,7 +136,7 @@ class _Good:
         self._frames += fragment.frames
         self._bytes = mdat.end
 
-    def finish(self, mfra: _Box) -> None:
+    def finish(self, mfra: Box) -> None:
         if self._bytes:
             self._bytes = mfra.end
 
@@ -151,7 +151,7 @@ class _Good:
         return Mp4Summary(self._bytes, duration_ms, self._frames, self._movie.comment)
 
 
-def _next_box(file: BinaryIO, at: int, size: int) -> _Box | None:
+def next_box(file: BinaryIO, at: int, size: int) -> Box | None:
     """The box that begins at `at`; None if the file ends within its header. It may end behind the file's end."""
     file.seek(at)
     header = file.read(16)
@@ -162,10 +162,10 @@ def _next_box(file: BinaryIO, at: int, size: int) -> _Box | None:
         length, body = u64(header, 8), 16
     if length < body:
         raise Mp4Damaged(f"a box of {length} bytes at {at} of {size}")
-    return _Box(header[4:8], at, at + body, at + length)
+    return Box(header[4:8], at, at + body, at + length)
 
 
-def _read(file: BinaryIO, box: _Box) -> bytes:
+def _read(file: BinaryIO, box: Box) -> bytes:
     length = box.end - box.body
     if length > MAX_INDEX_BYTES:
         raise Mp4Damaged(f"{box.kind!r} of {length} bytes")

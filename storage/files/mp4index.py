@@ -55,22 +55,29 @@ def _unsigned(data: bytes, at: int, length: int) -> int:
     return int.from_bytes(data[at : at + length], "big")
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes inside a box. Less than a header at the end is QuickTime's terminator, not a box."""
-    at = 0
-    while at + 8 <= len(data):
+def spans(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes that lie between: of each its kind, and where what is in it begins and ends. Less than a header at the
+    end is QuickTime's terminator, not a box."""
+    while at + 8 <= end:
         length, body = u32(data, at), 8
         if length == 1:
             length, body = u64(data, at + 8), 16
-        if length < body or at + length > len(data):
-            raise Mp4Damaged(f"a box of {length} bytes where {len(data) - at} are left")
-        yield data[at + 4 : at + 8], data[at + body : at + length]
+        if length < body or at + length > end:
+            raise Mp4Damaged(f"a box of {length} bytes where {end - at} are left")
+        yield data[at + 4 : at + 8], at + body, at + length
         at += length
 
 
-def _child(data: bytes, *path: bytes) -> bytes | None:
+def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes inside a box, each with what is in it."""
+    for kind, body, end in spans(data, 0, len(data)):
+        yield kind, data[body:end]
+
+
+def child(data: bytes, *path: bytes) -> bytes | None:
+    """What is in the first box of this kind; of a path, in the first in that, and so on."""
     for kind in path:
-        found = next((body for name, body in _boxes(data) if name == kind), None)
+        found = next((body for name, body in boxes(data) if name == kind), None)
         if found is None:
             return None
         data = found
@@ -78,13 +85,13 @@ def _child(data: bytes, *path: bytes) -> bytes | None:
 
 
 def read_movie(moov: bytes) -> Movie:
-    for kind, trak in _boxes(moov):
-        handler = _child(trak, b"mdia", b"hdlr") if kind == b"trak" else None
+    for kind, trak in boxes(moov):
+        handler = child(trak, b"mdia", b"hdlr") if kind == b"trak" else None
         if handler is not None and handler[8:12] == b"vide":
             break
     else:
         raise Mp4Damaged("no video track")
-    header, media = _child(trak, b"tkhd"), _child(trak, b"mdia", b"mdhd")
+    header, media = child(trak, b"tkhd"), child(trak, b"mdia", b"mdhd")
     if header is None or media is None:
         raise Mp4Damaged("a video track without its headers")
     # Version 1 of both headers has its two times in 64 bits instead of 32.
@@ -93,7 +100,7 @@ def read_movie(moov: bytes) -> Movie:
     if timescale == 0:
         raise Mp4Damaged("a video track without a time scale")
     duration, size = 0, 0
-    for kind, trex in _boxes(_child(moov, b"mvex") or b""):
+    for kind, trex in boxes(child(moov, b"mvex") or b""):
         if kind == b"trex" and u32(trex, 4) == video:
             duration, size = u32(trex, 12), u32(trex, 16)
     return Movie(video, timescale, duration, size, _comment(moov))
@@ -102,13 +109,13 @@ def read_movie(moov: bytes) -> Movie:
 def _comment(moov: bytes) -> str | None:
     """The comment as iTunes has it (`mp4`) or as QuickTime has it (`mov`). A damaged one must not cost the footage."""
     try:
-        udta = _child(moov, b"udta") or b""
-        quicktime = _child(udta, b"\xa9cmt")
+        udta = child(moov, b"udta") or b""
+        quicktime = child(udta, b"\xa9cmt")
         if quicktime is not None:
             text = quicktime[4 : 4 + _unsigned(quicktime, 0, 2)]
         else:
-            meta = _child(udta, b"meta")
-            data = None if meta is None else _child(meta[4:], b"ilst", b"\xa9cmt", b"data")
+            meta = child(udta, b"meta")
+            data = None if meta is None else child(meta[4:], b"ilst", b"\xa9cmt", b"data")
             if data is None:
                 return None
             text = data[8:]
@@ -121,11 +128,11 @@ def read_fragment(moof: bytes, movie: Movie, at: int) -> Fragment:
     frames, ticks, size = 0, 0, 0
     pictures: list[tuple[int, int]] = []
     start: int | None = None
-    for kind, traf in _boxes(moof):
+    for kind, traf in boxes(moof):
         if kind != b"traf":
             continue
         track, duration, length = _defaults(traf, movie)
-        for name, body in _boxes(traf):
+        for name, body in boxes(traf):
             if name == b"trun":
                 run_frames, run_ticks, run_bytes = _run(body, duration, length)
                 size += run_bytes
@@ -146,14 +153,14 @@ def read_fragment(moof: bytes, movie: Movie, at: int) -> Fragment:
 
 def check_trailer(mfra: bytes) -> None:
     """`Mp4Damaged` unless it ends as libav ends it: with its own length, counted with its header."""
-    *_, (kind, mfro) = [(b"", b""), *_boxes(mfra)]
+    *_, (kind, mfro) = [(b"", b""), *boxes(mfra)]
     if kind != b"mfro" or u32(mfro, 4) != 8 + len(mfra):
         raise Mp4Damaged("mfra without its end")
 
 
 def _defaults(traf: bytes, movie: Movie) -> tuple[int, int, int]:
     """Track, duration and size of the samples of a traf, as far as its runs do not say otherwise."""
-    tfhd = _child(traf, b"tfhd")
+    tfhd = child(traf, b"tfhd")
     if tfhd is None:
         raise Mp4Damaged("a traf without tfhd")
     flags, track, at = u32(tfhd, 0), u32(tfhd, 4), 8

@@ -1,9 +1,10 @@
 """One segment's file while it is written: never below an unmounted mount point, never over another file.
 
-Imports the standard library and `storage.layout`, `storage.failpoints`, `storage.files`: the disk thread of every
-camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by its identity
-file, and everything below is reached through the directory that was checked), S6 (what was synced is found again under
-its `.part` name) and its part of S4 (the hash is of the bytes that reached the file, counted as they went).
+Imports the standard library and `storage.layout`, `storage.failpoints`, `storage.model`, `storage.files`: the disk
+thread of every camera's worker carries it. Not thread-safe; one thread owns a file. Keeps S10 (the volume is known by
+its identity file, and everything below is reached through the directory that was checked), S6 (what was synced is found
+again under its `.part` name) and its part of S4 (the hashes are of the bytes that reached the file, counted as they
+went).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import builtins
 import errno
 import fcntl
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -20,8 +20,10 @@ from typing import Final
 
 from storage.failpoints import Step, reach
 from storage.files.durable import preallocate, rename_noreplace
+from storage.files.parts import Digest
 from storage.files.within import reading
 from storage.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
+from storage.model import Parts
 
 IDENTITY_MAX_BYTES: Final = 4096
 """An identity file has about 150; whatever is longer is not one."""
@@ -51,6 +53,7 @@ class Sealed:
     path: Path
     bytes: int
     sha256: builtins.bytes
+    parts: Parts
 
 
 class SegmentFile:
@@ -65,7 +68,7 @@ class SegmentFile:
         self._fd = fd
         self._directory_fd = directory_fd
         self._path = path
-        self._hash = hashlib.sha256()
+        self._digest = Digest()
         self._bytes = 0
         self._laid_out = 0
         self._named = False
@@ -117,7 +120,7 @@ class SegmentFile:
             self._lay_out(length)
             while rest:
                 written = os.write(self._fd, rest)
-                self._hash.update(rest[:written])
+                self._digest.update(rest[:written])
                 self._bytes += written
                 rest = rest[written:]
         except OSError as error:
@@ -162,7 +165,7 @@ class SegmentFile:
         os.fsync(self._directory_fd)
         reach(Step.COMMIT_NAMED)
         self._close()
-        return Sealed(self._path, self._bytes, self._hash.digest())
+        return Sealed(self._path, self._bytes, *self._digest.finish())
 
     def abandon(self) -> bool:
         """Let go and leave the `.part` to recovery. False if the disk would not confirm what was written.

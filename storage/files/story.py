@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from storage.model import Bounds, Moment
+from storage.model import WHOLE_MAX, Bounds, Moment
 
 FORMAT: Final = 1
 MAX_BYTES: Final = 4096
@@ -89,8 +89,8 @@ def _text(value: object) -> str:
 
 
 def _whole(value: object) -> int:
-    """A whole number that a database column holds."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+    """A whole number that can be told in a leaf."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= WHOLE_MAX:
         raise TypeError(value)
     return value
 
@@ -99,6 +99,6 @@ def _offset(value: object) -> int | None:
     """Absent from files of 0.1.0."""
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not -(1 << 63) <= value < 1 << 63:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > WHOLE_MAX:
         raise TypeError(value)
     return value

@@ -31,14 +31,17 @@ def inside(volume: int, directory: PurePosixPath) -> Iterator[int]:
 @contextmanager
 def reading(directory: int, name: str) -> Iterator[BinaryIO]:
     """A file in an open directory. OSError for what is none: a link, a directory, a pipe that nobody writes to."""
+    with open_file(directory, name) as file:
+        yield file
+
+
+def open_file(directory: int, name: str) -> BinaryIO:
+    """The same, for whoever closes it."""
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, f"{name} is no file", name)
-        with os.fdopen(fd, "rb", closefd=False) as file:
-            yield file
-    finally:
-        os.close(fd)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return os.fdopen(fd, "rb")
+    os.close(fd)
+    raise OSError(errno.EINVAL, f"{name} is no file", name)
 
 
 def _open(volume: int, directory: PurePosixPath) -> int:

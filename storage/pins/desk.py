@@ -28,6 +28,7 @@ from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import OrderRefused, SamePerson, StoreError, UnknownId
 from storage.failpoints import Step, reach
+from storage.ledger.key import Keyring
 from storage.model import Bounds, Closing
 from storage.pins import rules
 from storage.pins.filing import Filing
@@ -52,12 +53,12 @@ CEILINGS_EVERY_MS: Final = 60_000
 class Pins:
     """All pins of a box."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, box: Box) -> None:
+    def __init__(self, database: Database, life: Life, clock: Clock, box: Box, keyring: Keyring) -> None:
         self._database = database
         self._life = life
         self._clock = clock
         self._box = box
-        self._files = Filing(database, life, clock)
+        self._files = Filing(database, life, clock, keyring)
         self._placer = Placer(database, life, clock, self._files, box)
         self._filing = threading.Lock()
         """Whoever places, reads or clears away. A sweep waits for it, a commit never does."""
@@ -72,6 +73,11 @@ class Pins:
     def troubles(self) -> Mapping[str, str]:
         """By pin: what cannot be read, written or removed on a volume."""
         return dict(self._files.troubles)
+
+    @property
+    def unvouched(self) -> tuple[str, ...]:
+        """Pins that protect on the word of a sidecar that bears no signature of this box."""
+        return tuple(sorted(self._files.unvouched))
 
     @property
     def unread(self) -> Mapping[str, str]:
@@ -298,7 +304,7 @@ class Pins:
     def _lapse(self) -> None:
         over = [one.pin for one in self.lasting() if one.left_ms <= 0]
         for pin in over:
-            log.warning("pin %s has ended: %s", pin.id, _why(pin))
+            log.warning("pin %s has ended: %s", pin.id, rules.why_over(pin.state, pin.order.span_ms))
             self._database.submit(partial(self._end, pin_id=pin.id)).result()
             reach(Step.RELEASE_DONE)
         if over:
@@ -310,7 +316,7 @@ class Pins:
         if pin is None or not pin.state.lasts or self._left_ms(connection, pin) > 0:
             return
         now_ms = self._clock.now().wall_ms
-        pins.end(connection, pin, PinState.LAPSED, now_ms, None, _why(pin))
+        pins.end(connection, pin, PinState.LAPSED, now_ms, None, rules.why_over(pin.state, pin.order.span_ms))
         pins.note(connection, "lapsed", pin, now_ms)
 
     def _yield_to_ceilings(self, bounds: Callable[[], Mapping[str, Bounds]]) -> None:
@@ -383,12 +389,6 @@ def _age_ms(pin: Pin, ages: History) -> int:
 
 def _left_ms(pin: Pin, ages: History) -> int:
     return rules.left_ms(pin.state, pin.order.span_ms, _age_ms(pin, ages))
-
-
-def _why(pin: Pin) -> str:
-    if pin.state is PinState.PROVISIONAL and pin.order.span_ms > rules.PROVISIONAL_MS:
-        return "nobody approved it in time"
-    return "its time was over"
 
 
 def _hand_on(done: Future[T], committed: Future[T]) -> None:

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import audit, holds, pins, queries, recall
+from storage.catalog import audit, generations, holds, pins, queries, recall
+from storage.catalog.boots import history
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.failpoints import Step, reach
+from storage.ledger.key import Keyring
 from storage.model import SegmentState
 from storage.pins import links, sidecar
+from storage.pins.rules import DAY_MS
 from storage.pins.sidecar import Sidecar
 from storage.pins.words import Pin
 from storage.volumes.volume import Volume
@@ -35,14 +39,21 @@ STEP: Final = 128
 """Segments that are held, or let go of, in one transaction: each moves between indexes, and a commit may have to wait
 (L4). Measured among a million: 3 ms, 17 at the most."""
 
+UNVOUCHED_MS: Final = 30 * DAY_MS
+"""What nobody vouches for protects from when it is found for so long, with an alarm: as a pin does of which nobody said
+how long. Somebody planted it, or an older version wrote it and everything else was lost."""
+
 
 class Filing:
     """See the module."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: Life, clock: Clock, keyring: Keyring) -> None:
         self._database = database
         self._life = life
         self._clock = clock
+        self._keyring = keyring
+        self.unvouched: set[str] = set()
+        """Pins that were adopted on the word of a sidecar that bears no signature of this box."""
         self.troubles: dict[str, str] = {}
         """By pin: what of it cannot be read, written or removed on a volume; without those that are well again."""
         self._strange: dict[str, set[str]] = {}
@@ -53,7 +64,8 @@ class Filing:
     def write(self, volume: Volume, pin_id: str, told: Sidecar) -> None:
         """Its sidecar, durable."""
         with volume.held() as fd:
-            links.write_sidecar(fd, pin_id, sidecar.to_json(told).encode())
+            links.write_sidecar(fd, pin_id, sidecar.to_json(told, self._keyring.key).encode())
+        self.unvouched.discard(pin_id)
 
     def link(self, volume: Volume, pin_id: str, rows: Iterable[SegmentRow]) -> None:
         """One more name for each; not durable before `sync`."""
@@ -127,10 +139,19 @@ class Filing:
         told = self._understood(volume, pin_id, content)
         if told is None and self._database.read(partial(pins.find, pin_id=pin_id)) is None:
             return  # its links hold what they hold until a person looks
-        pin = self._database.submit(partial(self._reconcile, pin_id=pin_id, told=told, volume=volume.id)).result()
+        ours = content is not None and self._is_ours(content)
+        fact = partial(self._reconcile, pin_id=pin_id, told=told, volume=volume.id, ours=ours)
+        pin = self._database.submit(fact).result()
         if pin.state.lasts:
+            if pin.adopted and not ours and told is not None:
+                self.unvouched.add(pin_id)
             self.hold(pin)
             self._compare(volume, pin)
+
+    def _is_ours(self, content: bytes) -> bool:
+        """Signed with the key of this box, or one that it had."""
+        keys = {one.public for one in self._database.read(generations.every)} | {self._keyring.public}
+        return sidecar.is_ours(content, [key for key in keys if key is not None])
 
     def _understood(self, volume: Volume, pin_id: str, content: bytes | None) -> Sidecar | None:
         if content is None:
@@ -146,24 +167,32 @@ class Filing:
             self._strange[volume.id].add(pin_id)
             return None
 
-    def _reconcile(self, connection: Connection, pin_id: str, told: Sidecar | None, volume: str) -> Pin:
-        """A row for what has none, the later version for what has an earlier one."""
+    def _reconcile(self, connection: Connection, pin_id: str, told: Sidecar | None, volume: str, *, ours: bool) -> Pin:
+        """A row for what has none, the later version for what has an earlier one, if it is ours.
+
+        A row is not made to last longer by what somebody else may have written. That is then told as a difference; what
+        says the same, and an earlier version did not sign, is written anew.
+        """
         pin = pins.find(connection, pin_id)
+        version = told.version if told is not None else 0
         if pin is None:
             if told is None:
                 raise ValueError(f"{pin_id} has neither row nor sidecar")
-            pin = self._adopt(connection, told)
+            pin = self._adopt(connection, told, ours=ours)
         elif told is not None:
             recall.complete(connection, pin, told)
+            if not ours:
+                same = told == sidecar.of_pin(pin, pins.boot_id(connection, pin.placed.boot))
+                version = 0 if same and not pin.adopted else min(told.version, pin.version)
         if told is not None and pin.state.lasts:
-            if told.version > pin.version:
+            if told.version > pin.version and ours:
                 pins.renew(connection, pin, told)
             if not holds.is_whole(connection, pin):  # adopted before all of its cameras were known
                 holds.cover(connection, pin)
-        pins.mark_volume(connection, pin.number, volume, told.version if told is not None else 0)
+        pins.mark_volume(connection, pin.number, volume, version)
         return pins.find(connection, pin_id) or pin
 
-    def _adopt(self, connection: Connection, told: Sidecar) -> Pin:
+    def _adopt(self, connection: Connection, told: Sidecar, *, ours: bool) -> Pin:
         """Its placing was cut off, or the database is older than the volume: nobody can tell, so it protects.
 
         One that was never answered is provisional and lapses unless somebody approves it. Of a boot that nobody
@@ -172,10 +201,17 @@ class Filing:
         now = self._clock.now()
         boot = queries.boot_that_ran(connection, told.boot_id, told.boottime_ms)
         placed = Point(boot, told.boottime_ms, told.wall_ms) if boot is not None else Point.of(self._life.boot, now)
+        if not ours:
+            age_ms = history(connection, self._life.boot, self._clock).age(placed.boot, placed.boottime_ms).low_ms
+            span_ms = min(told.order.span_ms, age_ms + UNVOUCHED_MS)
+            told = replace(told, order=replace(told.order, span_ms=span_ms))
         pin = pins.insert(connection, told, placed, adopted=True)
         holds.cover(connection, pin)
-        pins.note(connection, "adopted", pin, now.wall_ms)
-        log.warning("pin %s was found on a volume without a row: it holds again what it was placed for", pin.id)
+        pins.note(connection, "adopted", pin, now.wall_ms, signed=ours)
+        log.warning(
+            "pin %s was found on a volume without a row%s: it holds again what it was placed for",
+            *(pin.id, "" if ours else ", not signed by this box"),
+        )
         return pin
 
     def _compare(self, volume: Volume, pin: Pin) -> None:
@@ -279,6 +315,7 @@ class Filing:
             reach(Step.RELEASE_SIDECAR)
             links.remove_links(fd, pin.id)
         reach(Step.RELEASE_UNLINKED)
+        self.unvouched.discard(pin.id)
         self._forget(volume.id, pin)
 
     def clear_lost(self) -> None:

@@ -34,6 +34,12 @@ def lasts_ms(state: PinState, span_ms: int) -> int:
     return min(span_ms, PROVISIONAL_MS) if state is PinState.PROVISIONAL else span_ms
 
 
+def why_over(state: PinState, span_ms: int) -> str:
+    """Of one of which nothing is left."""
+    unapproved = state is PinState.PROVISIONAL and span_ms > PROVISIONAL_MS
+    return "nobody approved it in time" if unapproved else "its time was over"
+
+
 def left_ms(state: PinState, span_ms: int, age_low_ms: int) -> int:
     """What is left of it; 0: it is over."""
     return max(0, lasts_ms(state, span_ms) - age_low_ms)

@@ -1,16 +1,25 @@
 """A pin as it lies beside the footage it holds: `.pins/<id>/pin.json`. Everything that its row needs (S13). Pure.
 
-Persons and reasons are in it on purpose: whoever has the volume has the footage, too. A signature comes with the
-evidence; until then a sidecar can only add protection, never take any away.
+Persons and reasons are in it on purpose: whoever has the volume has the footage, too. It bears the signature of the
+box (Ed25519 over its canonical JSON, RFC 8785, without the field `signature`), by which one that somebody planted is
+told from ours. Signed or not, a sidecar can only add protection, never take any away.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from storage.catalog.acts import Person
+from storage.ledger.note import Verifier
+from storage.model import WHOLE_MAX
 from storage.pins.words import Ground, Interval, Order, Pin, PinState
 
 FORMAT: Final = "edged.pin/1"
@@ -42,33 +51,48 @@ def of_pin(pin: Pin, boot_id: str) -> Sidecar:
     )
 
 
-def to_json(sidecar: Sidecar) -> str:
+def to_json(sidecar: Sidecar, key: Ed25519PrivateKey | None = None) -> str:
+    """As it lies on a volume; without a key it is not signed."""
     order = sidecar.order
-    return json.dumps(
-        {
-            "format": FORMAT,
-            "id": sidecar.id,
-            "state": sidecar.state,
-            "version": sidecar.version,
-            "cameras": list(order.cameras),
-            "from_ms": order.interval.first_ms,
-            "to_ms": order.interval.last_ms,
-            "ground": order.ground,
-            "reference": order.reference,
-            "case": order.case,
-            "approver": order.approver,
-            "span_ms": order.span_ms,
-            "placer_uid": sidecar.placer.uid,
-            "placer": sidecar.placer.name,
-            "approved_by": sidecar.approved_by,
-            "boot_id": sidecar.boot_id,
-            "boottime_ms": sidecar.boottime_ms,
-            "wall_ms": sidecar.wall_ms,
-            "signature": None,
-        },
-        ensure_ascii=False,
-        indent=1,
-    )
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "id": sidecar.id,
+        "state": sidecar.state.value,
+        "version": sidecar.version,
+        "cameras": list(order.cameras),
+        "from_ms": order.interval.first_ms,
+        "to_ms": order.interval.last_ms,
+        "ground": order.ground.value,
+        "reference": order.reference,
+        "case": order.case,
+        "approver": order.approver,
+        "span_ms": order.span_ms,
+        "placer_uid": sidecar.placer.uid,
+        "placer": sidecar.placer.name,
+        "approved_by": sidecar.approved_by,
+        "boot_id": sidecar.boot_id,
+        "boottime_ms": sidecar.boottime_ms,
+        "wall_ms": sidecar.wall_ms,
+    }
+    signature = None
+    if key is not None:
+        public = key.public_key().public_bytes_raw()
+        value = base64.b64encode(key.sign(rfc8785.dumps(told))).decode()
+        signature = {"key": Verifier("", public).fingerprint, "value": value}
+    return json.dumps({**told, "signature": signature}, ensure_ascii=False, indent=1)
+
+
+def is_ours(content: bytes, publics: Iterable[bytes]) -> bool:
+    """It bears a signature of one of these keys. Older versions signed none."""
+    try:
+        told: dict[str, Any] = json.loads(content)
+        signature = told.pop("signature")
+        value = base64.b64decode(signature["value"], validate=True)
+        public = next(one for one in publics if Verifier("", one).fingerprint == signature["key"])
+        Ed25519PublicKey.from_public_bytes(public).verify(value, rfc8785.dumps(told))
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError, InvalidSignature):
+        return False
+    return True
 
 
 def parse(text: bytes, pin_id: str) -> Sidecar:
@@ -113,6 +137,6 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 62:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > WHOLE_MAX:
         raise TypeError("a number")
     return value

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from storage.ages import History
 from storage.catalog import mirroring
 from storage.catalog.boots import boots
 from storage.clock import Clock
-from storage.errors import DatabaseCorrupt
+from storage.errors import DatabaseCorrupt, StoreBusy
+from storage.files.idle import become_idle
+from storage.ledger import renewal
+from storage.ledger.findings import Report
+from storage.ledger.listing import Listing
+from storage.ledger.notary import Notary
+from storage.ledger.outside import Outside
+from storage.ledger.renewal import Order, Renewed
+from storage.ledger.verify import Box, Verify
+from storage.ledger.witness import Contradiction, Witness
 from storage.opening import Held
+from storage.register import Register
 from storage.repair import arrears, loss
+from storage.repair.checks import pause_after
 from storage.repair.compare import Fault
+from storage.repair.look import Stopped
 from storage.repair.mirror import Mirror
 from storage.repair.rebuild import Progress, Rebuilder, RebuildReport
 from storage.repair.salvage import Salvager
 from storage.volumes.volume import Volume
+
+
+@dataclass(frozen=True, slots=True)
+class Plight:
+    """What is wrong with the ledger, in words."""
+
+    unsigned: str | None = None
+    """Why heads are not signed."""
+    hole: str = ""
+    """Which leaf of the present generation is missing."""
+    unwritten: Mapping[str, str] = field(default_factory=dict)
+    """By volume, or "state": why it does not take mirror or heads."""
+    contradiction: Contradiction | None = None
 
 
 class Books:
@@ -35,10 +61,17 @@ class Books:
         self._life = held.life
         self._clock = clock
         self._stop = stop
-        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present)
-        self._rebuilder = Rebuilder(held.database, held.life, clock, held.pool.present, salvager, note, stop)
+        self._keyring = held.keyring
+        self.leaves: Final = Listing(held.database)
+        self.register: Final = Register(held.database, held.life, clock, self.leaves, held.pool.present)
+        self.witness: Final = Witness(held.database, held.keyring)
+        self.notary: Final = Notary(held.database, clock, held.keyring)
+        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
+        self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
         self.settle(held.pool.opened)
         self._broken = threading.Lock()
+        self._verifying = threading.Lock()
+        self._present = held.pool.present
         self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
         self._database.on_damage = self._damaged
 
@@ -57,6 +90,50 @@ class Books:
     def mirror_now(self) -> None:
         """Not in the next second, but now."""
         self._mirror.round()
+
+    def sign_now(self) -> None:
+        """The head of the ledger covers what has been entered by now, if it can be signed."""
+        self._mirror.round(sign=True)
+
+    def verify(
+        self, kept: Outside | None, progress: Callable[[Mapping[str, Any]], None], gone: threading.Event
+    ) -> Report:
+        """The whole ledger, and against a head from outside; one at a time, behind recording, in a thread of its own.
+
+        StoreBusy, or Stopped when `gone`.
+        """
+
+        def pace(worked_s: float) -> None:
+            if self._stop.is_set() or gone.wait(pause_after(worked_s)):
+                raise Stopped
+
+        if not self._verifying.acquire(blocking=False):
+            raise StoreBusy("the ledger is being checked already", "wait for that to end")
+        try:
+            become_idle()
+            box = Box(self._database.read, self._present(), self._database.path.parent, self._ages)
+            return Verify(box, kept, pace=pace, progress=progress).run()
+        finally:
+            self._verifying.release()
+
+    def renew(self, who: str, reason: str, *, new_key: bool = False) -> Renewed:
+        """A new generation of the ledger begins. OrderRefused, WriteFailed: what was goes on."""
+        with self._mirror.standing_still():
+            against = self.witness.contradiction()
+            head = None if against is None else against.head
+            renewed = renewal.renew(self._database, self._clock, self._keyring, Order(who, reason, new_key, head))
+        self.sign_now()
+        return renewed
+
+    def plight(self) -> Plight:
+        """What is wrong with the ledger. Reads the database."""
+        unlaid = {"state": self.notary.unlaid} if self.notary.unlaid else {}
+        return Plight(
+            unsigned=self.notary.fault(),
+            hole=self.notary.hole,
+            unwritten={**self._mirror.unwritten, **unlaid},
+            contradiction=self.witness.contradiction(),
+        )
 
     def ready(self, volume: str) -> bool:
         """What lies on the volume is known: before that nothing there is destroyed (S13)."""
@@ -83,8 +160,10 @@ class Books:
         rebuild = self._rebuilder.last()
         if rebuild is None or rebuild.end is None:
             return rebuild
-        history = History(self._database.read(boots), self._life.boot, self._clock.now().boottime_ms)
-        return rebuild if history.age(*rebuild.end[:2]).low_ms < within_ms else None
+        return rebuild if self._ages().age(*rebuild.end[:2]).low_ms < within_ms else None
+
+    def _ages(self) -> History:
+        return History(self._database.read(boots), self._life.boot, self._clock.now().boottime_ms)
 
     def rebuild(
         self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True

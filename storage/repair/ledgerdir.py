@@ -6,6 +6,7 @@ the volume, so that nothing lands below an unmounted mount point (S10). Part of 
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import re
@@ -13,11 +14,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice, takewhile
+from operator import itemgetter
 from typing import Any, Final
 
 from storage.catalog.lines import BELIEVED_MAX, Line, file_name, merged, parse
 from storage.files.within import reading
 from storage.layout import DIR_MODE, FILE_MODE
+from storage.ledger.note import NOTE_MAX_BYTES
 
 NAME: Final = ".ledger"
 HEAD: Final = "head.json"
@@ -33,7 +36,9 @@ TAIL_MAX: Final = 200_000
 """Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
 HEAD_AHEAD_MAX: Final = 1 << 32
 """Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
+_CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
+_NUMBERED: Final = re.compile(rb',"n":([1-9]\d{0,15}),"t":-?\d{1,16}\}\n?\Z')
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -84,10 +89,33 @@ def append(fd: int, name: str, data: bytes) -> None:
 
 def write_head(fd: int, head: dict[str, Any], name: str = HEAD) -> None:
     """Replace the head, durably, all or nothing."""
+    replace(fd, name, json.dumps(head, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def checkpoint_name(first: int) -> str:
+    """The file of the last signed head of a generation, by the number of its first leaf."""
+    return f"checkpoint-{first}.txt"
+
+
+def named_notes(fd: int) -> Iterator[tuple[str, str]]:
+    """Names and texts of signed heads as they lie here, unchecked; what cannot be read is none."""
+    for name in sorted(os.listdir(fd)):
+        if _CHECKPOINT.fullmatch(name):
+            with suppress(OSError), reading(fd, name) as file:
+                yield name, file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
+
+
+def notes(fd: int) -> list[str]:
+    """Their texts."""
+    return [text for _, text in named_notes(fd)]
+
+
+def replace(fd: int, name: str, data: bytes) -> None:
+    """A file whole in place of another, durably, all or nothing."""
     new = name + ".new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "w", encoding="utf-8") as file:
-        json.dump(head, file, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
@@ -143,6 +171,12 @@ def lines(fd: int, after: int = 0) -> Iterator[Line]:
     """All lines of a volume by number, but for files that end before `after`."""
     for names in chapters(span for span in spans(fd) if span.last > after):
         yield from merged([_lines(fd, name) for name in names])
+
+
+def raw_lines(fd: int) -> Iterator[tuple[int, bytes]]:
+    """All lines of a volume as they lie there, each with its number, nearly by number: some come a second time."""
+    for names in chapters(spans(fd)):
+        yield from heapq.merge(*(_raw(fd, name) for name in names), key=itemgetter(0))
 
 
 def last_line(fd: int) -> int:
@@ -209,6 +243,14 @@ def _lines(fd: int, name: str) -> Iterator[Line]:
     with reading(fd, name) as file:
         while data := file.readline(LINE_MAX_BYTES):
             yield from _parsed([data])
+
+
+def _raw(fd: int, name: str) -> Iterator[tuple[int, bytes]]:
+    with reading(fd, name) as file:
+        while data := file.readline(LINE_MAX_BYTES):
+            found = _NUMBERED.search(data)
+            if found is not None:
+                yield int(found[1]), data.rstrip(b"\n")
 
 
 def _parsed(found: Iterable[bytes]) -> Iterator[Line]:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from storage.catalog import heads, volumes
+from storage.catalog import generations, heads, volumes
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
 from storage.catalog.heads import Seen
@@ -29,6 +29,7 @@ from storage.failpoints import Step, reach
 from storage.files.durable import fsync_directory
 from storage.files.segmentfile import read_identity
 from storage.layout import SEQ_LAST, final_name, is_camera, parse_segment_name, segment_path
+from storage.ledger.key import Keyring
 from storage.repair import ledgerdir
 from storage.repair.compare import OUR_NAMES, is_day
 from storage.repair.mirror import STATE_HEAD
@@ -58,6 +59,8 @@ class Ledger:
     """Its leaves after a number."""
     seen: Mapping[str, Seen]
     """What the names of its files say, by camera."""
+    notes: Sequence[str] = ()
+    """Signed heads that lie there, unchecked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,9 @@ def verdict(state: State, ledgers: Sequence[Ledger]) -> str | None:
     return None
 
 
-def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, relief: Callable[[], bool]) -> Database:
+def begin(
+    path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, relief: Callable[[], bool], keyring: Keyring
+) -> Database:
     """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken."""
     marked = _marked(path)
     database, state = None, State(blank=False, last=0, broken=marked)
@@ -107,7 +112,7 @@ def begin(path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, reli
     log.critical("%s is begun anew from the volumes: %s%s", path, reason, f"; it lies in {aside}" if aside else "")
     database = database or Database(path, relief)
     database.on_damage = partial(suspect, path)
-    _plant(database, reason, aside, ledgers, clock)
+    _plant(database, reason, aside, ledgers, clock, keyring)
     reach(Step.REBUILD_PLANTED)
     with suppress(FileNotFoundError):
         path.with_name(path.name + MARK).unlink()
@@ -240,14 +245,14 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
         seen = _names(path) if names else {}
         try:
             with ledgerdir.opened(fd) as at:
-                head, last = ledgerdir.read_head(at) or {}, ledgerdir.last_number(at)
+                head, last, notes = ledgerdir.read_head(at) or {}, ledgerdir.last_number(at), ledgerdir.notes(at)
         except OSError:  # there is none, or something else has its name
-            head, last = {}, 0
+            head, last, notes = {}, 0, []
     finally:
         os.close(fd)
     if head.get("node") not in (None, node) or _leaf(head) > last:
         head = {}
-    return [Ledger(identity.get("volume", ""), head, last, partial(_tail, path), seen)]
+    return [Ledger(identity.get("volume", ""), head, last, partial(_tail, path), seen, notes)]
 
 
 def _tail(path: Path, after: int) -> Sequence[Line]:
@@ -284,7 +289,9 @@ def _numbers(camera: Path) -> Iterator[tuple[int, int]]:
                 yield named
 
 
-def _plant(database: Database, reason: str, aside: Path | None, ledgers: Sequence[Ledger], clock: Clock) -> None:
+def _plant(
+    database: Database, reason: str, aside: Path | None, ledgers: Sequence[Ledger], clock: Clock, keyring: Keyring
+) -> None:
     """The new database begins with what is needed at once; what cannot be used of a head is done without."""
     disks = [ledger for ledger in ledgers if ledger.volume]
     known = max((ledger.last for ledger in ledgers), default=0)
@@ -293,10 +300,15 @@ def _plant(database: Database, reason: str, aside: Path | None, ledgers: Sequenc
     tail = next((ledger.tail for ledger in disks if ledger.volume in current), lambda _: ())
     seen = merged_names([ledger.seen for ledger in disks])
 
+    if not known:
+        keyring.found_box()
+    notes = [note for ledger in ledgers for note in ledger.notes]
+
     def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:
         heads.plant(connection, head, tail(_leaf(head)), seen)
+        generations.recall(connection, notes)
         told = None if aside is None else str(aside)
-        heads.begin(connection, reason, told, known, clock.now().wall_ms, current)
+        heads.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
 
     found = sorted((ledger.head for ledger in ledgers if _leaf(ledger.head)), key=_leaf, reverse=True)
     for head in found:

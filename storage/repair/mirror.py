@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from storage.ages import History
-from storage.catalog import heads, ledger, mirroring
+from storage.catalog import heads, leafing, ledger, mirroring
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
 from storage.catalog.lines import file_name, render
@@ -28,6 +28,7 @@ from storage.catalog.runs import Life
 from storage.clock import Clock
 from storage.errors import StoreError
 from storage.failpoints import Step, reach
+from storage.ledger.notary import Notary
 from storage.repair import ledgerdir
 
 log = logging.getLogger("edged.storage.repair.mirror")
@@ -66,22 +67,26 @@ class Mirror:
         clock: Clock,
         node: str,
         present: Callable[[], Mapping[str, Disk]],
+        notary: Notary,
     ) -> None:
         self._database = database
         self._life = life
         self._clock = clock
         self._node = node
         self._present = present
+        self._notary = notary
         self._at: dict[str, int] = {}
         """The last leaf that each volume has."""
-        self._told: set[str] = set()
-        """What keeps a volume from being written: said once."""
+        self.unwritten: dict[str, str] = {}
+        """By volume, or "state": what of the mirror cannot be written there; "": why it cannot be read."""
         self._headed_ms: int | None = None
         self._headed_day = ""
         """Whoever reads the last leaves looks into the file of this day, whatever its name."""
         self._astray = False
         """Leaves went into the file of another day: the clock was set, or midnight has passed."""
         self._pruned_ms: int | None = None
+        self._listed = 0
+        """Blocks of leaves before this one can be passed over by whoever looks for some (`storage.catalog.leafing`)."""
         self._turn = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
@@ -97,23 +102,34 @@ class Mirror:
         if last_round and not self._thread.is_alive():
             self.round()  # to look at the volumes may be a fact itself, that one has come or gone
             self._headed_ms = None
-            self.round()
+            self.round(sign=True)
 
     def _run(self) -> None:
         while not self._stop.wait(ROUND_S):
             self.round()
 
-    def round(self) -> None:
-        """Bring every volume that is there up to date, and its head if that is due."""
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Meanwhile nothing is mirrored, and no head is signed."""
+        with self._turn:
+            yield
+
+    def round(self, *, sign: bool = False) -> None:
+        """Bring every volume that is there up to date, and heads that are due; with `sign` that of the ledger is."""
         with self._turn:
             try:
-                self._round()
+                disks = self._round()
                 if self._astray:
-                    self._round()
+                    disks = self._round()
+                here = {volume: self._at[volume] for volume in disks if volume in self._at}
+                self._notary.round(here, disks, now=sign)
+                self._list()
+                self.unwritten.pop("", None)
             except StoreError as error:
                 self._say("", f"the leaves cannot be read: {error.what}")
 
-    def _round(self) -> None:
+    def _round(self) -> Mapping[str, Disk]:
+        """What is there."""
         now = self._clock.now()
         now_ms = now.boottime_ms
         wanted = self._database.read(mirroring.wanted)
@@ -121,6 +137,8 @@ class Mirror:
         disks = {
             volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
         }
+        for away in self.unwritten.keys() - disks.keys() - {"", "state"}:
+            del self.unwritten[away]
         due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS or self._astray
         self._astray = False
         if due:
@@ -139,6 +157,12 @@ class Mirror:
         if over and (self._pruned_ms is None or now_ms - self._pruned_ms >= PRUNE_EVERY_MS):
             self._pruned_ms = now_ms
             self._prune(disks)
+        return disks
+
+    def _list(self) -> None:
+        blocks, self._listed = self._database.read(partial(leafing.missing, begin=self._listed))
+        for block in blocks:
+            self._database.submit(partial(leafing.keep, block=block), yielding=True)
 
     def _head(self) -> dict[str, Any]:
         gather = partial(heads.gather, node=self._node, wall_ms=self._clock.now().wall_ms)
@@ -179,8 +203,9 @@ class Mirror:
         state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             ledgerdir.write_head(state, head, STATE_HEAD)
+            self.unwritten.pop("state", None)
         except OSError as error:
-            self._say("state", f"{self._database.path.parent / STATE_HEAD}: {error.strerror}")
+            self._say("state", f"{self._database.path.parent / STATE_HEAD} cannot be written ({error.strerror})")
         finally:
             os.close(state)
         reach(Step.MIRROR_HEADS)
@@ -211,9 +236,9 @@ class Mirror:
             self._at.pop(volume, None)
             self._say(volume, f"{disk.path}: the ledger's mirror cannot be written ({error.strerror or error})")
         else:
-            self._told.discard(volume)
+            self.unwritten.pop(volume, None)
 
     def _say(self, key: str, words: str) -> None:
-        if key not in self._told:
-            self._told.add(key)
+        if key not in self.unwritten:
             log.warning("%s; it is tried again", words)
+        self.unwritten[key] = words

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from storage.catalog import boots, terms
-from storage.catalog.audit import volumes_with_footage
+from storage.catalog import boots, terms, volumes
 from storage.clock import Clock
 from storage.errors import DatabaseDamaged, StateLocked, StateUnusable
 from storage.files.segmentfile import read_identity
@@ -83,12 +82,11 @@ def opened(state: Path, clock: Clock, policy: Policy | None) -> Iterator[Site]:
         undo.callback(os.close, _locked(state))
         read = Reading(state / DATABASE_NAME)
         disks: dict[str, Held] = {}
-        for volume, path in read(volumes_with_footage).items():
-            fd = _volume(Path(path), volume)
+        for one in read(volumes.known):
+            fd = _volume(one.path, one.id) if one.loss is None and one.path.is_absolute() else None
             if fd is not None:
                 undo.callback(os.close, fd)
-                disks[volume] = Held(volume, Path(path), fd)
-
+                disks[one.id] = Held(one.id, one.path, fd)
         known = read(boots.boots)
         boot = known[-1].number + (known[-1].boot_id != clock.boot_id) if known else 1
         as_is = partial(present, boot=boot, clock=clock, policy=read(_written_down) if policy is None else policy)

@@ -31,6 +31,7 @@ from storage.clock import Clock
 from storage.failpoints import Step, reach
 from storage.files.within import inside
 from storage.layout import in_words, is_camera
+from storage.opening import Held
 from storage.repair import ledgerdir
 from storage.repair.compare import OUR_NAMES, Fault, Kind, is_day
 from storage.repair.salvage import Salvager
@@ -76,19 +77,18 @@ class Rebuilder:
 
     def __init__(
         self,
-        database: Database,
-        life: Life,
+        held: Held,
         clock: Clock,
-        present: Present,
         salvager: Salvager,
         note: Callable[[Sequence[Fault]], int],
         stop: threading.Event,
     ) -> None:
         """`note` makes findings of what differs; `stop` ends a round between two pages or directories."""
-        self._database = database
-        self._life = life
+        self._database: Database = held.database
+        self._life = held.life
         self._clock = clock
-        self._present = present
+        self._present: Present = held.pool.present
+        self._keyring = held.keyring
         self._salvager = salvager
         self._note = note
         self._stop = stop
@@ -210,7 +210,8 @@ class Rebuilder:
                     continue
                 except OSError as error:
                     left.append(f"{disk.path}: its ledger cannot be read ({error.strerror or error})")
-            self._submit(partial(mirroring.leap, beyond=beyond, wall_ms=self._clock.now().wall_ms))
+            leap = partial(mirroring.leap, beyond=beyond, identity=self._keyring.identity)
+            self._submit(partial(leap, wall_ms=self._clock.now().wall_ms))
             lines = merged(sources)
             while page := list(islice(lines, PAGE)):
                 begun = time.monotonic()

@@ -9,7 +9,6 @@ A stop is noticed between two files and between two blocks of a hash; what was n
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import PurePosixPath
 from threading import Event, Lock
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final, TypeAlias, TypeVar
 
 from storage.catalog import audit, facts, queries
 from storage.catalog.database import Database
@@ -29,6 +28,7 @@ from storage.errors import FatalError, StoreError
 from storage.failpoints import Step, reach, reach_after
 from storage.files.durable import rename_noreplace
 from storage.files.mp4 import Mp4Damaged, Mp4Summary, summary
+from storage.files.parts import Digest
 from storage.files.story import Story, parse_story
 from storage.files.within import inside
 from storage.layout import (
@@ -40,12 +40,14 @@ from storage.layout import (
     parse_segment_name,
     segment_path,
 )
-from storage.model import Bounds, GapCause, SegmentState, Sha256
+from storage.model import Bounds, GapCause, Parts, SegmentState, Sha256
 from storage.recovery import Action, Entry, Expected, Listing, Repair, reconcile
 from storage.repair.outcome import Outcome
 from storage.volumes.volume import Volume
 
 T = TypeVar("T")
+Known: TypeAlias = tuple[Sha256, Parts]
+"""What a file is known by."""
 
 UNSTAMPED: Final = Bounds(0, 365 * 86_400)
 """Bounds of a file that tells none, of a camera without a segment: a year, and a configured floor holds besides."""
@@ -162,34 +164,32 @@ class Salvager:
                 if found is not None:
                     story = _story(found)
                     offset_ms = None if story is None else story.camera_offset_ms
-                    sha256, size = self._seal(file, directory, repair, found)
+                    (sha256, parts), size = self._seal(file, directory, repair, found)
                     now = Point.of(self._life.boot, self._clock.now())
-                    done = self._on_open(
-                        row,
-                        lambda connection, fresh: facts.complete(
-                            connection,
-                            fresh,
-                            found.duration_ms,
-                            size,
-                            sha256,
-                            found.video_frames,
-                            cause,
-                            detail,
-                            now=now,
-                            camera_offset_ms=offset_ms,
-                        ),
+                    complete = partial(
+                        facts.complete,
+                        duration_ms=found.duration_ms,
+                        size=size,
+                        sha256=sha256,
+                        parts=parts,
+                        video_frames=found.video_frames,
+                        cause=cause,
+                        detail=detail,
+                        now=now,
+                        camera_offset_ms=offset_ms,
                     )
+                    done = self._on_open(row, complete)
                     outcome.adopted += [done] if done is not None else []
                 elif _size(file) == 0:
                     _unlink(directory, repair.relative.name)
                     self._drop(row, outcome, cause, detail)
                 else:
-                    name, sha256 = self._set_aside(file, directory, repair.relative)
+                    name, (sha256, parts) = self._set_aside(file, directory, repair.relative)
                     size, now = _size(file), Point.of(self._life.boot, self._clock.now())
                     self._on_open(
                         row,
                         lambda connection, fresh: facts.quarantine(
-                            connection, fresh, now, name, size, sha256, cause, detail
+                            connection, fresh, now, name, size, sha256, cause, detail, parts
                         ),
                     )
                     outcome.quarantined += 1
@@ -212,7 +212,7 @@ class Salvager:
         with _locked(volume, repair.relative) as (file, _):
             claims = partial(audit.claims_of, volume=repair.volume, paths=[repair.relative])
             if not self._database.read(claims):
-                self._adopt_unread(repair, camera, str(repair.relative), _size(file), self._sha256(file))
+                self._adopt_unread(repair, camera, str(repair.relative), _size(file), self._known(file))
                 outcome.quarantined += 1
 
     def _adopt_orphan(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
@@ -222,12 +222,12 @@ class Salvager:
             if _size(file) == 0:
                 _unlink(directory, repair.relative.name)
             elif found is not None and story is not None and self._is_free(story, camera, repair.relative):
-                sha256, size = self._seal(file, directory, repair, found)
-                self._adopt(repair, story, found, size, sha256)
+                known, size = self._seal(file, directory, repair, found)
+                self._adopt(repair, story, found, size, known)
                 outcome.unproven += 1
             else:
-                name, sha256 = self._set_aside(file, directory, repair.relative)
-                self._adopt_unread(repair, camera, name, _size(file), sha256)
+                name, known = self._set_aside(file, directory, repair.relative)
+                self._adopt_unread(repair, camera, name, _size(file), known)
                 outcome.quarantined += 1
 
     def _is_free(self, story: Story, camera: str, relative: PurePosixPath) -> bool:
@@ -238,11 +238,11 @@ class Salvager:
             return False
         return self._database.read(partial(queries.is_free, camera=camera, seq=story.seq))
 
-    def _adopt(self, repair: Repair, story: Story, found: Mp4Summary, size: int, sha256: Sha256) -> None:
-        now = self._clock.now()
+    def _adopt(self, repair: Repair, story: Story, found: Mp4Summary, size: int, known: Known) -> None:
+        now, (sha256, parts) = self._clock.now(), known
 
-        def fact(connection: sqlite3.Connection) -> None:
-            boot = queries.boot_that_ran(connection, story.boot_id, story.start.boottime_ms)
+        def fact(db: sqlite3.Connection) -> None:
+            boot = queries.boot_that_ran(db, story.boot_id, story.start.boottime_ms)
             # Of a boot nobody counted the age is unknown: it counts from now, so that no floor is cut short.
             start = Point(self._life.boot, max(0, now.boottime_ms - found.duration_ms), story.start.wall_ms)
             if boot is not None:
@@ -252,19 +252,19 @@ class Salvager:
                 camera_offset_ms=story.camera_offset_ms,
                 synced=story.synced,
             )
-            facts.adopt_orphan(connection, self._life, orphan, size, sha256, found.duration_ms, found.video_frames)
+            facts.adopt_orphan(db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts)
 
         reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
-    def _adopt_unread(self, repair: Repair, camera: str, name: str, size: int, sha256: Sha256) -> None:
+    def _adopt_unread(self, repair: Repair, camera: str, name: str, size: int, known: Known) -> None:
         named = final_name(repair.relative.name).removesuffix(QUARANTINE_SUFFIX)
-        wall_ms, seq = parse_segment_name(named) or (0, 1)
+        (wall_ms, seq), (sha256, parts) = parse_segment_name(named) or (0, 1), known
         start = Point(self._life.boot, self._clock.now().boottime_ms, wall_ms)
 
         def fact(connection: sqlite3.Connection) -> None:
             bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
             orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, self._life.epoch, name)
-            facts.adopt_orphan(connection, self._life, orphan, size, sha256)
+            facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts)
 
         reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
@@ -286,41 +286,41 @@ class Salvager:
         except StoreError as error:
             outcome.left.append(f"{repair.relative}: {error.what}")
 
-    def _seal(self, file: BinaryIO, directory: int, repair: Repair, found: Mp4Summary) -> tuple[Sha256, int]:
-        """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hash and size."""
+    def _seal(self, file: BinaryIO, directory: int, repair: Repair, found: Mp4Summary) -> tuple[Known, int]:
+        """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hashes and size."""
         name, final = repair.relative.name, final_name(repair.relative.name)
         if name != final:
             file.truncate(found.whole_bytes)  # and the space that was laid out behind it
             os.fsync(file.fileno())
             reach(Step.SALVAGE_CUT)
-            sha256 = self._sha256(file)
+            known = self._known(file)
             _rename(directory, name, final)
         else:
-            sha256 = self._sha256(file)
+            known = self._known(file)
             if repair.second is not None:
                 with suppress(FileNotFoundError):
                     os.unlink(repair.second.name, dir_fd=directory)
             os.fsync(directory)
-        return sha256, _size(file)
+        return known, _size(file)
 
-    def _set_aside(self, file: BinaryIO, directory: int, relative: PurePosixPath) -> tuple[str, Sha256]:
+    def _set_aside(self, file: BinaryIO, directory: int, relative: PurePosixPath) -> tuple[str, Known]:
         """Give a file a name that nobody takes for a segment, unless it has it. Hashed before: its row must follow."""
         name = relative if is_aside(relative) else aside_path(relative)
         file.truncate(_size(file))  # the space that was laid out behind it
         os.fsync(file.fileno())
-        sha256 = self._sha256(file)
+        known = self._known(file)
         if name != relative:
             _rename(directory, relative.name, name.name)
-        return str(name), sha256
+        return str(name), known
 
-    def _sha256(self, file: BinaryIO) -> Sha256:
-        digest = hashlib.sha256()
+    def _known(self, file: BinaryIO) -> Known:
+        digest = Digest()
         file.seek(0)
         while block := file.read(HASH_BLOCK_BYTES):
             digest.update(block)
             if self._stop.is_set():
                 raise _Stopped
-        return digest.digest()
+        return digest.finish()
 
 
 class _Stopped(Exception):

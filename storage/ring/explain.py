@@ -49,6 +49,8 @@ class Explained:
     decision: Decision | None = None
     span: Span | None = None
     pins: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
+    """That are under way and keep it from going for its space."""
     held_ms: int = 0
     """Running time until the last of its pins lets go of it, if nothing is changed."""
     away: bool = False

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from storage.catalog import destroying, facts, pins, volumes
+from storage.catalog import destroying, exports, facts, pins, volumes
 from storage.catalog.database import Database
 from storage.catalog.destroying import Breach
 from storage.catalog.rows import SegmentRow
@@ -103,6 +103,7 @@ class Ring:
             decision=judge(judged, one.bounds),
             span=until,
             pins=tuple(holders),
+            exports=tuple(exports.holders(connection, row)),
             held_ms=held_ms(_left(connection, holders, as_is), until),
             away=away,
             retired=retired,

@@ -24,7 +24,7 @@ from time import monotonic
 from typing import Final
 
 from storage.answers import SweepReport
-from storage.catalog import destroying, findings, holds, queries, terms
+from storage.catalog import destroying, exports, findings, holds, queries, terms
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segments_by_id
 from storage.catalog.runs import Life
@@ -158,7 +158,7 @@ class Sweeper:
             self._pool.rank(oldest)
 
     def _eldest_ms(self, volume: Volume, policy: Policy, wanted: Callable[[Decision], bool]) -> int | None:
-        first = next(self._heads(volume, policy).merged(wanted), None)
+        first = next(self._takable(self._heads(volume, policy), wanted), None)
         return None if first is None else first.decision.candidate.end_age.low_ms
 
     def _gives(self, volume: Volume, policy: Policy) -> bool:
@@ -227,13 +227,18 @@ class Sweeper:
         """Destroy the oldest that may go, or of all, as far as it is needed; the bytes that this freed."""
         volume, freed = tally.volume, 0
         heads = self._heads(volume, configured())
-        for some in slices(heads.merged(whatever if overwrite else may_go), tally):
+        for some in slices(self._takable(heads, whatever if overwrite else may_go), tally):
             if freed >= need or self._is_over(tally) or self._vain[volume.id] >= VAIN_MAX:
                 break
             candidates = [head.decision.candidate for head in some]
             decisions = plan(candidates, heads.configured, {volume.id: need - freed}, overwrite=overwrite)
             freed += self._carry_out([decision for decision in decisions if decision.destroy], configured, tally)
         return freed
+
+    def _takable(self, heads: Heads, wanted: Callable[[Decision], bool]) -> Iterator[Head]:
+        """Whose space may be taken: what is being copied is passed by, as long as its ceiling is not reached."""
+        copied = self._database.read(exports.covering)
+        return (head for head in heads.merged(wanted) if head.decision.destroy or not copied.protects(head.row))
 
     def _is_over(self, tally: _Tally) -> bool:
         return tally.stuck or self._stop.is_set() or tally.destroyed >= SWEEP_MAX
@@ -278,14 +283,14 @@ class Sweeper:
         """
         policy = configured()
         as_is = self._present(connection, policy)
-        bounds, covering = as_is.bounds, holds.covering(connection)
+        bounds, covering, copied = as_is.bounds, holds.covering(connection), exports.covering(connection)
         doomed = []
         rows = segments_by_id(connection, [decision.candidate.id for decision in going])
         for decision in going:
             row = rows.get(decision.candidate.id)
             if row is None or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
                 continue
-            if covering.protects(row):
+            if covering.protects(row) or (decision.reason is not Reason.CEILING and copied.protects(row)):
                 continue
             now, binding = candidate(row, as_is.ages), bounds.get(row.camera)
             if still_due(decision, now, binding, overwrite=as_is.overwriting.holds):

@@ -138,7 +138,7 @@ class Pool:
             cause = self._blocked.get(volume_id)
             if cause is None:  # as long as not all that edged keeps there is known, nobody else is to blame
                 cause = why_full(space, spec, held, sum(next_bytes)) if is_all else GapCause.FLOOR_PROTECT
-        if cause is not None and limit - held < max(1, *next_bytes[:1]):
+        if cause is not None and limit - held < max([1, *next_bytes[:1]]):
             state, reason = VolumeState.FULL, WHY_FULL[cause]
         return VolumeStatus(
             *(volume_id, spec.path, state, reason, space.total, space.free, held, limit, count, cause),

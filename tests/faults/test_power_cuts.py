@@ -186,7 +186,7 @@ def row_before_file(monkeypatch: pytest.MonkeyPatch) -> None:
         if recording is not None:
             file, frames = recording.file, recording.fragments * FRAGMENT_FRAMES
             end = recording.opening.start.plus_ms(recording.fragments * FRAGMENT_MS)
-            closing = Closing(*key_of(recording), end, file.bytes, file._hash.digest(), frames)
+            closing = Closing(*key_of(recording), end, file.bytes, file._digest.finish()[0], frames)
             hands.note(Committed(hands.office.store.commit_segment(closing).result(DEADLINE_S)))
             file.commit()
 

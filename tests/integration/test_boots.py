@@ -25,6 +25,7 @@ from storage.catalog.ledger import Leaf
 from storage.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS
 from storage.errors import OrderRefused, UnknownId
 from tests.support.office import DEADLINE_S, UP_MS, Office
+from tests.support.roles import guard
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
@@ -213,8 +214,8 @@ class People:
 
     now = 1001
 
-    def login(self, pid: int) -> int:
-        del pid
+    def login(self, pid: int, uid: int) -> int:
+        del pid, uid
         return self.now
 
 
@@ -227,7 +228,7 @@ async def people(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(base, "_login", made.login)
     acts = Acts(office.store)
     calls = [*boot_calls.routes(office.store, acts), *act_calls.routes(acts, office.clock)]
-    control = Control(cast("Any", _Nobody()), tmp_path / "c.sock", calls)
+    control = Control(cast("Any", _Nobody()), tmp_path / "c.sock", guard(), calls)
     await control.listen()
     yield made
     await control.stop()

@@ -13,11 +13,12 @@ import pytest
 from pydantic import BaseModel
 
 from edged import exits
-from edged.api import base
+from edged.api import guard as guard_module
 from edged.api.base import Refusal
 from edged.control import SOCKET_MODE, Control, Page
 from edged.documents import site as documents
 from storage.errors import WriteFailed
+from tests.support.roles import guard
 
 
 class FakeSite:
@@ -34,7 +35,7 @@ class FakeSite:
     async def alarms(self) -> documents.Alarms:
         raise RuntimeError("a defect")
 
-    async def reload(self) -> documents.Reload:
+    async def reload(self, _by: object) -> documents.Reload:
         raise Refusal("edged.toml: cameras.lobby.url: is missing", "write it", exits.CONFIG)
 
     def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
@@ -57,7 +58,7 @@ class FakeSite:
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[tuple[FakeSite, aiohttp.ClientSession]]:
     site, path = FakeSite(), tmp_path / "run" / "control.sock"
-    server = Control(site, path)
+    server = Control(site, path, guard())
     await server.listen()
     connector = aiohttp.UnixConnector(str(path))
     async with aiohttp.ClientSession("http://edged", connector=connector) as session:
@@ -99,7 +100,7 @@ async def test_whatever_goes_wrong_is_one_clear_document(
 async def test_other_accounts_are_refused(
     served: tuple[FakeSite, aiohttp.ClientSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "caller", lambda _request: base.Caller(4711, None))
+    monkeypatch.setattr(guard_module, "peer", lambda _request: (4711, None))
     async with served[1].get("/v1/cameras") as answer:
         error = documents.Error.model_validate_json(await answer.read())
     assert (answer.status, error.exit) == (403, exits.NOT_ALLOWED)
@@ -114,7 +115,7 @@ async def test_a_socket_that_a_killed_daemon_left_is_replaced(tmp_path: Path) ->
     path = tmp_path / "control.sock"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
-    server = Control(FakeSite(), path)
+    server = Control(FakeSite(), path, guard())
     await server.listen()
     assert path.stat().st_mode & 0o777 == SOCKET_MODE
     await server.stop()
@@ -125,7 +126,7 @@ async def test_a_socket_in_use_and_a_file_of_that_name_are_left_alone(tmp_path: 
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        server = Control(FakeSite(), path)
+        server = Control(FakeSite(), path, guard())
         with pytest.raises(FileExistsError, match="in use by another program"):
             await server.listen()
         await server.stop()
@@ -138,7 +139,7 @@ async def test_a_reader_that_does_not_read_does_not_hold_up_a_stop(tmp_path: Pat
             row = documents.Gap(camera="lobby", start="", end=None, cause="stalled", detail="x" * 10_000)
             return lambda _cursor: ([row] * 100, 1)
 
-    server = Control(Endless(), tmp_path / "control.sock")
+    server = Control(Endless(), tmp_path / "control.sock", guard())
     await server.listen()
     reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"))
     writer.write(b"GET /v1/gaps HTTP/1.1\r\nHost: edged\r\n\r\n")

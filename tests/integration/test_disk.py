@@ -20,6 +20,7 @@ from recorder.disk import HANDS, Committed, Writer
 from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
 from storage.files.segmentfile import Sealed, SegmentFile
 from storage.layout import PART_SUFFIX, segment_path
+from storage.ledger.tree import leaf_hash
 from storage.model import GapCause, Moment
 from tests.support.worker import make_terms, make_volume, receive_report
 
@@ -121,7 +122,8 @@ def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.Monkey
     assert created_after_grant == [True]
     assert path.read_bytes() == b"abcdefghi"
     digest = hashlib.sha256(b"abcdefghi").hexdigest()
-    assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 25, -40)
+    root = leaf_hash(b"abcdefghi").hex()
+    assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 1, root, 25, -40)
     assert desk.writer.last_committed == Committed(1, digest)
     assert not part(path).exists()
 

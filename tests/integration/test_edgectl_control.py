@@ -16,6 +16,7 @@ from edged.control import Control, Page
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
+from tests.support.roles import guard
 from tests.support.samples import ALARM, GAP, SAMPLES, SEGMENT
 
 Kind = TypeVar("Kind", bound=Document)
@@ -49,7 +50,7 @@ class Site:
     async def version(self) -> documents.Version:
         return sample(documents.Version)
 
-    async def reload(self) -> documents.Reload:
+    async def reload(self, _by: object) -> documents.Reload:
         return sample(documents.Reload)
 
     def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
@@ -70,7 +71,7 @@ def pages(rows: list[Any]) -> Page:
 
 
 async def asked(path: Path, site: Site, *arguments: str) -> int:
-    control = Control(site, path)
+    control = Control(site, path, guard())
     await control.listen()
     try:
         return await asyncio.to_thread(main, ["--socket", str(path), *arguments])

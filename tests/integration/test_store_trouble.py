@@ -236,7 +236,7 @@ def test_a_hash_is_left_off_at_its_next_block_and_begun_anew_later(
                 office.store.interrupt()
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.repair.salvage.hashlib.sha256", Digest)
+        patched.setattr(salvage, "Digest", Digest)
         assert office.salvage("lobby", dead.opening.seq).left
     assert len(blocks) == 3, "no block was read after the stop"
     office.crash()

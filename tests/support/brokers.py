@@ -136,6 +136,7 @@ class Centre:
     def __exit__(self, *_exc: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None  # its sockets go with it
 
     def wait_for(self, wanted: Callable[[Heard], bool], what: str) -> Heard:
         """The first message, from the beginning on, that is wanted."""

@@ -32,6 +32,8 @@ class Setup:
     node: str = "test-node"
     volumes: Sequence[Path] = ()
     """Where there are several, or one that is not the daemon's own."""
+    more: str = ""
+    """TOML tables, taken as they are."""
 
     def toml(self, *, state: Path, socket: Path, volume: Path) -> str:
         """JSON strings are TOML strings."""
@@ -54,4 +56,5 @@ class Setup:
             lines.append(camera.more)
         if self.mqtt_port is not None:
             lines.append(f'[mqtt]\nhost = "127.0.0.1"\nport = {self.mqtt_port}')
+        lines.append(self.more)
         return "\n".join(lines) + "\n"

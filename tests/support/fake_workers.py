@@ -76,7 +76,7 @@ class Session:
     def close(self, sha256: str = SHA256, end: Moment | None = None) -> None:
         """It ends now, unless another one began."""
         ended = end or CLOCK.now()
-        counted = (self.frames * 1000, sha256, self.frames)
+        counted = (self.frames * 1000, sha256, 1, SHA256, self.frames)
         wire.send(self.sock, Closed(self.seq, ended.wall_ms, ended.boottime_ms, *counted))
         self.seq += 1
 

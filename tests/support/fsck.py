@@ -1,4 +1,4 @@
-"""The end of every run: the same `edgectl fsck --level hash` that users get, with the daemon up or down."""
+"""The end of every run: the same `edgectl fsck --level hash` and `ledger verify` that users get, daemon up or down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def fsck(edged: Daemon, *options: str) -> Fsck:
 
 
 def fsck_clean(edged: Daemon) -> None:
-    """No promise is broken."""
+    """No promise is broken, and the ledger is whole."""
     found = [f"{one.promise} {one.kind} {one.where}: {one.what}" for one in fsck(edged).findings]
     if found:
         raise AssertionError("fsck: " + "\n".join(found))
+    answer = edged.ctl("ledger", "verify")
+    if answer.code != exits.OK:
+        raise AssertionError(f"edgectl ledger verify ended with {answer.code}: {answer.stdout}{answer.stderr}")

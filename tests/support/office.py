@@ -109,7 +109,9 @@ class Recording:
         sealed = self.file.commit()
         end = self.opening.start.plus_ms(self.fragments * tiny_mp4.FRAGMENT_MS)
         frames = self.fragments * tiny_mp4.FRAGMENT_FRAMES
-        return Closing(self.opening.camera, self.opening.seq, end, sealed.bytes, sealed.sha256, frames)
+        return Closing(
+            self.opening.camera, self.opening.seq, end, sealed.bytes, sealed.sha256, frames, parts=sealed.parts
+        )
 
 
 class Office:

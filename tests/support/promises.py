@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from storage.clock import Clock
 from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, segment_path
+from storage.ledger.verify import Box as Ledger
+from storage.ledger.verify import Verify
 from storage.opening import DATABASE_NAME
 from storage.repair import offline
 from storage.repair.compare import Kind
@@ -82,10 +84,12 @@ def at_rest(box: Box, *, run: int | None = None) -> list[str]:
 
 
 def fsck(box: Box, clock: Clock, lost: Collection[str] = ()) -> list[str]:
-    """The same check that users get, to the last byte, with nobody running. Volumes that are `lost` are told of."""
+    """The same checks that users get, to the last byte, with nobody running. Volumes that are `lost` are told of."""
     with offline.opened(box.state, clock, Policy()) as site:
         found = Fsck(site, Scope(Level.HASH)).run().faults
-    return [f"fsck: {fault}" for fault in found if not (fault.kind is Kind.LOST and fault.volume in lost)]
+        ledger = Verify(Ledger(site.read, site.disks, box.state, lambda: site.present().ages)).run().findings.named
+    faults = [f"fsck: {fault}" for fault in found if not (fault.kind is Kind.LOST and fault.volume in lost)]
+    return faults + [f"ledger: {one}" for one in ledger]
 
 
 def name_of(row: Row) -> str:

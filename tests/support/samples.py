@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, pins, rebuild, ring, volumes
+from edged.documents import boots, checks, evidence, exports, ledger, pins, rebuild, register, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
+from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
 
 LOBBY: Final[dict[str, Any]] = {
     "id": "lobby",
@@ -279,7 +280,197 @@ ACT: Final[dict[str, Any]] = {
     "ended": None,
 }
 
+GENERATION: Final[dict[str, Any]] = {
+    "origin": "edged/wenshan-main/7f3k2a1b",
+    "first": 1,
+    "key": "edged/wenshan-main/7f3k2a1b+0a1b2c3d+AQIDBA==",
+    "fingerprint": "5e" * 32,
+    "size": 1041,
+    "signed": 1041,
+    "seen": 1003,
+    "checkpoint": "edged/wenshan-main/7f3k2a1b\n1041\nAAAA=\n\n— edged/wenshan-main/7f3k2a1b AAAA\n",
+}
+
+COPIED: Final[dict[str, Any]] = {
+    "id": "E-20260501-7F3K",
+    "state": "finished",
+    "cameras": ["lobby"],
+    "start": "2026-05-01T00:00:00.000Z",
+    "end": "2026-05-01T00:55:00.000Z",
+    "whole_segments": False,
+    "begun": "2026-05-01T01:00:00.000Z",
+    "folder": "wenshan-main-20260501-0900-E-20260501-7F3K",
+}
+MANIFEST: Final[dict[str, Any]] = {
+    "schema": "edged.manifest/1",
+    "export": "E-20260501-7F3K",
+    "node": "wenshan-main",
+    "office": "wenshan",
+    "site": "文山區戶政事務所 所本部",
+    "software": "edged 0.2.0",
+    "timezone": "Asia/Taipei",
+    "created": "2026-05-02T10:12:30.000+08:00",
+    "asked": {"from": "2026-05-01T16:00:00.000+08:00", "to": "2026-05-01T16:30:00.000+08:00"},
+    "destroy_by": "2026-07-31T10:12:30.000+08:00",
+    "who": {"text": "chen", "salt": "5b" * 32},
+    "reason": {"text": "偵辦竊盜案", "salt": "a1" * 32},
+    "case": {"text": "115-0042", "salt": "0c" * 32},
+    "request": None,
+    "key": "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8",
+    "copy": 46_950,
+    "checkpoints": [
+        {
+            "origin": "edged/wenshan-main/4e5f6071",
+            "first": 1,
+            "size": 46_950,
+            "root": "9f" * 32,
+            "file": "proof/checkpoint.txt",
+        }
+    ],
+    "clock": [],
+    "cameras": [
+        {
+            "id": "lobby",
+            "name": "大廳",
+            "from": "2026-05-01T15:59:58.000+08:00",
+            "to": "2026-05-01T16:30:00.400+08:00",
+            "hashes": "proof/lobby.hashes",
+            "files": [{"path": "lobby.mp4", "header": 0, "subtitles": "lobby.vtt"}],
+            "segments": [
+                {
+                    "leaf": 45_001,
+                    "file": 0,
+                    "at": 1_521,
+                    "bytes": 81_234_567,
+                    "first_part": 597,
+                    "last_part": 602,
+                    "sequence": -596,
+                    "offsets": {"1": -26_820_000, "2": -14_304_000},
+                    "first_hash": 0,
+                    "original": None,
+                }
+            ],
+            "loose": [],
+            "gaps": [
+                {
+                    "leaf": 45_003,
+                    "from": "2026-05-01T16:00:00.480+08:00",
+                    "to": "2026-05-01T16:30:02.000+08:00",
+                    "cause": "power-loss",
+                }
+            ],
+            "destroyed": [
+                {"leaf": 46_001, "from": "2026-05-01T15:50:00.000+08:00", "to": "2026-05-01T15:55:00.000+08:00"}
+            ],
+        }
+    ],
+    "files": [{"path": "lobby.mp4", "bytes": 81_236_902, "sha256": "3c" * 32}],
+}
+VERIFY: Final[dict[str, Any]] = {
+    "schema": "edged.verify/1",
+    "path": "/media/chen/wenshan-main-20260501-1600-E-20260501-7F3K",
+    "intact": False,
+    "lines": [
+        {
+            "sign": "x",
+            "code": "length",
+            "where": {"file": "lobby.mp4", "found": 1_521, "expected": 81_236_902},
+            "zh": "lobby.mp4 的長度是 1521 位元組，應為 81236902。",
+            "en": "lobby.mp4 has 1521 bytes instead of 81236902.",
+        }
+    ],
+    "limits": [
+        {"zh": "其他地方、其他攝影機有沒有拍到什麼。", "en": "That nothing was filmed elsewhere, or by other cameras."}
+    ],
+}
+
+LEDGER_VERIFY: Final[dict[str, Any]] = {
+    "schema": "edged.ledger-verify/1",
+    "daemon": True,
+    "clean": False,
+    "findings": [
+        {
+            "code": "outside-ahead",
+            "where": "the head that was kept outside",
+            "what": "it knows 5,000 leaves of edged/wenshan-main/7f3k2a1b, the box has 4,200: an older state was put "
+            "back, or leaves were removed",
+            "action": "keep this head and the box as they are, and find out who had access to it since",
+        }
+    ],
+    "unlisted": 0,
+    "generations": [
+        {
+            "origin": "edged/wenshan-main/7f3k2a1b",
+            "first": 1,
+            "fingerprint": "ab" * 32,
+            "entered": {"leaves": 4200, "last": 4200, "at": "2026-03-01T04:00:30.000Z"},
+            "signed": {"leaves": 4190, "last": 4190, "at": "2026-03-01T04:00:00.000Z"},
+            "seen": {"leaves": 4000, "last": 4000, "at": "2026-03-01T03:00:00.000Z"},
+        }
+    ],
+    "checkpoint": {
+        "origin": "edged/wenshan-main/7f3k2a1b",
+        "proven": False,
+        "reach": {"leaves": 5000, "last": None, "at": None},
+    },
+    "leaves": 4200,
+    "early": 0,
+    "rows": 2100,
+    "lines": 4199,
+    "volumes": ["/srv/edged"],
+    "took_s": 0.3,
+}
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
+    exports.Export: {
+        "schema": "edged.export/1",
+        "export": COPIED,
+        "plan": {
+            "start": "2026-05-01T00:00:00.000Z",
+            "end": "2026-05-01T00:55:00.000Z",
+            "cut_by": "lobby",
+            "cameras": [
+                {
+                    "camera": "lobby",
+                    "name": "大廳",
+                    "segments": 11,
+                    "bytes": 825_000_000,
+                    "recorded_s": 3_295.0,
+                    "gaps": 1,
+                    "destroyed": 0,
+                    "away": 0,
+                    "set_aside": 0,
+                    "due_soon": 2,
+                }
+            ],
+            "gaps": [
+                {
+                    "camera": "lobby",
+                    "start": "2026-05-01T00:10:00.000Z",
+                    "end": "2026-05-01T00:10:05.000Z",
+                    "cause": "dropped",
+                }
+            ],
+            "unaccounted": [],
+            "bytes": 842_548_576,
+            "destroy_by": "2027-05-01T00:55:00.000Z",
+            "volumes": ["/srv/edged"],
+        },
+        "folder": "/media/usb/wenshan-main-20260501-0900-E-20260501-7F3K",
+        "bytes": 829_431_812,
+        "key": "3f" * 32,
+        "intact": False,
+        "troubles": [
+            {
+                "camera": "lobby",
+                "start": "2026-05-01T08:05:00.000+08:00",
+                "file": "original/lobby/20260501T000500.000Z-4712.mp4",
+                "what": "its file is not what was recorded: SHA-256 or size differ from its leaf",
+            }
+        ],
+    },
+    exports.ExportList: {"schema": "edged.export-list/1", "exports": [COPIED]},
+    evidence.Manifest: MANIFEST,
+    evidence.Verify: VERIFY,
     boots.Boots: BOOTS,
     boots.Attest: {
         "schema": "edged.boots-attest/1",
@@ -422,6 +613,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "sentence": "segment 1041 of lobby stays: it ended 50 min ago and must be kept for 31 d. It may go in "
         "30 d 23 h (2026-04-01 08:10), and goes in 364 d 23 h (2027-03-01 08:05 if the box runs on) at the latest.",
         "pins": [],
+        "exports": [],
         "held_s": None,
         "held": None,
         "earliest_s": 2_675_400.0,
@@ -524,6 +716,35 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
             },
         ],
     },
+    ledger.Ledger: {
+        "schema": "edged.ledger/1",
+        "ledger": [
+            {
+                "number": 1042,
+                "kind": "act",
+                "at": "2026-05-01T00:00:00.000Z",
+                "text": "chen as auditor: ledger done",
+                "body": {"result": "done", "role": "auditor", "verb": "ledger", "who": "ab" * 32},
+                "openings": {"who": "chen"},
+                "hash": "cd" * 32,
+                "generation": "edged/wenshan-main/7f3k2a1b",
+                "signed": False,
+                "seen": False,
+            }
+        ],
+        "generations": [GENERATION],
+    },
+    ledger.LedgerRenew: {
+        "schema": "edged.ledger-renew/1",
+        "generation": GENERATION | {"first": 1043, "size": 2, "signed": 2, "seen": 0},
+        "previous": 1042,
+        "signed": True,
+        "new_key": False,
+    },
+    ledger.LedgerVerify: LEDGER_VERIFY,
+    register.Destroyed: DESTROYED,
+    register.ProofOfRetention: PROOF,
+    register.Statement: STATEMENT,
     pins.PinApprove: {"schema": "edged.pin-approve/1", "pin": PIN},
     pins.PinExtend: {"schema": "edged.pin-extend/1", "act": ACT | {"verb": "pin-extend"}},
     pins.PinRelease: {"schema": "edged.pin-release/1", "act": ACT},

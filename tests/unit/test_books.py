@@ -25,7 +25,7 @@ LATER: list[Exception] = [
 
 
 def closed(seq: int) -> Closed:
-    return Closed(seq, 1, 1, 1, "ab" * 32, 1)
+    return Closed(seq, 1, 1, 1, "ab" * 32, 1, "cd" * 32, 1)
 
 
 def opening(seq: int) -> Opening:

@@ -29,6 +29,7 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "[recording]": config_model.Recording,
     "[retention]": config_model.Retention,
     "[pins]": config_model.Pins,
+    "[roles]": config_model.Roles,
     "[[cameras]]": config_model.Camera,
     "[mqtt]": config_model.Broker,
 }

@@ -17,10 +17,10 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.screen import Screen
 
-from edged.cli import approve, cells, lists, pin, rebuild, screens, volume, watch, words
+from edged.cli import approve, cells, destroyed, lists, pin, proofpage, rebuild, screens, volume, watch, words
 from edged.cli.client import Daemon
 from edged.cli.session import Session
-from edged.documents import pins, ring, volumes
+from edged.documents import pins, register, ring, volumes
 from edged.documents import rebuild as rebuilding
 from edged.documents import site as documents
 from edged.documents.base import Document
@@ -44,7 +44,20 @@ def drawn(screen: RenderableType, width: int = 80) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
+def register_screen(tongue: words.Language) -> RenderableType:
+    told = sample(register.Destroyed)
+    piece = destroyed.screen(told.destroyed, ZONE, tongue, headed=True)
+    return Group(piece, destroyed.ending(told.summary, ZONE, tongue, begun=True))
+
+
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
+    "destroyed": lambda: register_screen("en"),
+    "destroyed-zh_TW": lambda: register_screen("zh_TW"),
+    "proof": lambda: proofpage.page(sample(register.ProofOfRetention), "en"),
+    "proof-zh_TW": lambda: proofpage.page(sample(register.ProofOfRetention), "zh_TW"),
+    "proof-unsigned": lambda: proofpage.page(
+        sample(register.ProofOfRetention, envelope=None, unsigned="the key of this box is gone"), "en"
+    ),
     "status": lambda: screens.status(sample(documents.Status)),
     "status-zh_TW": lambda: screens.status(sample(documents.Status), "zh_TW"),
     "status-well": lambda: screens.status(

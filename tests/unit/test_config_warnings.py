@@ -121,3 +121,16 @@ def test_a_place_that_may_not_be_looked_at_is_not_guessed_at(tmp_path: Path, mon
 
     monkeypatch.setattr("edged.config_room.Path.stat", refuse)
     assert volume(tmp_path, tmp_path / "v") == ([], [])
+
+
+def test_a_group_that_is_not_there_is_a_warning_and_no_error(tmp_path: Path) -> None:
+    """A box must record whoever is missing."""
+    text = (
+        SMALL
+        + "[roles]\nauthority = ['root']\noperator = ['no-such-group-here']\n[[cameras]]\nid = 'a'\nurl = 'test://'\n"
+    )
+    found, warnings = checked(tmp_path, text)
+    assert not found
+    (warning,) = [warning for warning in warnings if warning.key.startswith("roles")]
+    assert warning.key == "roles.operator"
+    assert '"no-such-group-here"' in warning.problem

@@ -17,6 +17,7 @@ from storage.catalog.runs import Point
 from storage.model import Bounds
 from storage.pins.words import Ground
 from storage.retention import Candidate, judge
+from storage.ring.agreed import Loosening, What
 from storage.ring.bounds import Later, Overwriting, Waiting
 from storage.ring.explain import Explained, Fate, Span, held_ms, shortened, span
 from storage.ring.ring import RingView
@@ -207,6 +208,21 @@ def test_a_ceiling_that_waits_and_a_broken_floor_are_alarms() -> None:
         'because the volumes are full and on_full is "overwrite": spare'
     )
     assert not dict(conditions.troubles(overview(Measurements(NOW))))
+
+
+def test_bounds_that_the_file_loosens_are_an_alarm_until_two_persons_say_so() -> None:
+    waiting = (
+        Loosening(None, What.FLOOR, 31 * 86_400, 7 * 86_400),
+        Loosening("lobby", What.CEILING, 60 * 86_400, 365 * 86_400),
+        Loosening(None, What.OVERWRITE),
+    )
+    ((key, told),) = conditions.troubles(replace(overview(Measurements(NOW)), loosening=waiting))
+    assert key == "retention.loosening"
+    assert told.text.endswith(
+        "is not done: lower the floor of the site from 31d to 7d; raise the ceiling of camera lobby from 60d to 365d; "
+        'destroy footage below its floor where nothing else makes room (on_full = "overwrite")'
+    )
+    assert "another person" in told.action
 
 
 def test_overwriting_that_waits_is_an_alarm_until_it_holds() -> None:

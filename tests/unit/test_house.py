@@ -52,6 +52,8 @@ LEAN: Final = {
 
 MAX_LINES: Final = 400
 """A module longer than this is two modules."""
+LONGER: Final = {"edged.evidence.verify": 1600}
+"""One file by design: it goes into each export, with all that it says in two languages."""
 MAX_FUNCTION_LINES: Final = 60
 """A function is seen whole, or not understood."""
 
@@ -123,7 +125,7 @@ def neglects(module: Module) -> list[str]:
     tree, found = module.tree, []
     if not (ast.get_docstring(tree) or "").strip():
         found.append(f"{module.name} has no docstring")
-    if (lines := len(module.source.splitlines())) > MAX_LINES:
+    if (lines := len(module.source.splitlines())) > LONGER.get(module.name, MAX_LINES):
         found.append(f"{module.name} has {lines} lines")
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.catalog.heads import Seen
-from storage.catalog.ledger import Entry, Leaf
-from storage.catalog.lines import Line, file_name, merged, parse, render, rising
+from storage.catalog.ledger import Entry, Leaf, Value, canonical
+from storage.catalog.lines import NUMBER_MAX, Line, file_name, merged, parse, render, rising
 from storage.repair.compare import Kind
 from storage.repair.ledgerdir import Span, chapters
 from storage.repair.loss import Ledger, State, merged_names, verdict
@@ -23,7 +25,7 @@ def line(number: int, what: str = "") -> Line:
 
 def test_a_leaf_as_its_line() -> None:
     entry = Entry(7, 1_772_000_000_000, Leaf.GAP, '{"camera":"大廳"}')
-    assert render(entry) == '{"n":7,"t":1772000000000,"k":"gap","b":{"camera":"大廳"}}\n'.encode()
+    assert render(entry) == '{"b":{"camera":"大廳"},"k":"gap","n":7,"t":1772000000000}\n'.encode()
     read = parse(render(entry))
     assert read == Line(7, 1_772_000_000_000, "gap", {"camera": "大廳"})
     assert read.text == entry.body
@@ -32,7 +34,7 @@ def test_a_leaf_as_its_line() -> None:
 bodies = st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.booleans(), st.none()))
 
 
-@given(st.integers(1, 1 << 61), st.integers(-(1 << 62), 1 << 62), bodies, st.data())
+@given(st.integers(1, NUMBER_MAX), st.integers(-NUMBER_MAX, NUMBER_MAX), bodies, st.data())
 def test_what_is_written_is_read_and_what_is_torn_is_no_line(
     number: int, wall_ms: int, body: dict[str, object], data: st.DataObject
 ) -> None:
@@ -44,6 +46,25 @@ def test_what_is_written_is_read_and_what_is_torn_is_no_line(
     assert (read.number, read.wall_ms, read.text) == (number, wall_ms, text)
     cut = data.draw(st.integers(0, len(written) - 2))
     assert parse(written[:cut]) is None
+
+
+whole = st.integers(-NUMBER_MAX, NUMBER_MAX)
+values = st.recursive(
+    st.one_of(st.text(st.characters(max_codepoint=0x7F)), whole, st.booleans(), st.none()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(st.characters(max_codepoint=0x7F)), inner)),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(st.characters(max_codepoint=0x7F)), values))
+def test_what_is_read_back_is_canonical(body: dict[str, Any]) -> None:
+    assert Line(1, 0, "segment", body).text == canonical(body)
+
+
+def test_a_leaf_is_canonical_as_a_whole() -> None:
+    body: dict[str, Value] = {"b": "二", "a": [1, True, None, {"z": '\u0001"\\'}]}
+    entry = Entry(7, -1, Leaf.GAP, canonical(body))
+    assert entry.data == rfc8785.dumps({"n": 7, "t": -1, "k": "gap", "b": body})
 
 
 @pytest.mark.parametrize(

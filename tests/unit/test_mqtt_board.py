@@ -99,6 +99,30 @@ def test_the_farewell_is_all_that_is_still_said() -> None:
     assert board.waiting == 0
 
 
+def test_what_is_withheld_waits_and_the_rest_does_not() -> None:
+    board = Board()
+    board.connected([state("a"), state("head", "1"), state("b")], WINDOW)
+    board.withhold("head")
+    assert send_all(board) == [state("a"), state("b")]
+    board.put(state("head", "2"))
+    assert board.take() is None
+    assert board.waiting == 3
+    board.release()
+    assert send_all(board, first_mid=10) == [state("head", "2")]
+
+
+def test_the_last_head_goes_before_the_farewell_unless_it_is_withheld() -> None:
+    for withheld, expected in ((False, ["head", "status"]), (True, ["status"])):
+        board = Board()
+        board.put(state("head"))
+        board.put(state("a"))
+        if withheld:
+            board.withhold("head")
+        board.leave(state("status", "stopping"), "head")
+        assert [message.topic for message in send_all(board)] == expected
+        assert board.waiting == len(expected)
+
+
 def test_memory_is_bounded() -> None:
     board = Board()
     for number in range(MAX_TOPICS + 3):

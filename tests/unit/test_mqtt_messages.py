@@ -101,6 +101,15 @@ def payloads() -> dict[str, Payload]:
             full_in_s=86_400.0,
             floor_at_risk_in_s=None,
         ),
+        "ledger-checkpoint": messages.LedgerCheckpoint(
+            **stamp(7),
+            origin="edged/wenshan-main/7f3a",
+            size=1041,
+            root="0a" * 32,
+            first=1,
+            key="edged/wenshan-main/7f3a+0a1b2c3d+AQID",
+            note="edged/wenshan-main/7f3a\n1041\nAAAA\n\n\u2014 edged/wenshan-main/7f3a AAAA\n",
+        ),
     }
 
 
@@ -111,6 +120,7 @@ TOPICS = {
     "camera-health": "edged/v1/wenshan-main/up/cam/lobby/health",
     "camera-retention": "edged/v1/wenshan-main/up/cam/lobby/retention",
     "storage": "edged/v1/wenshan-main/up/storage/0f9c",
+    "ledger-checkpoint": "edged/v1/wenshan-main/up/ledger/checkpoint",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.secrets import MAX_SECRET_BYTES, SecretError, find
+from edged.secrets import MAX_SECRET_BYTES, SecretError, credential, find
 
 
 def put(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -94,3 +94,11 @@ def test_a_systemd_credential_comes_first(tmp_path: Path) -> None:
     assert find(str(folder / "p"), folder, environ).value.get_secret_value() == "from the file"
     with pytest.raises(SecretError, match="there is no file"):
         find("../credentials/none", folder, environ)
+
+
+def test_a_key_that_systemd_hands_over_is_found_where_it_lies(tmp_path: Path) -> None:
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert credential("ledger.key", environ) is None
+    assert credential("ledger.key", {}) is None
+    (tmp_path / "ledger.key").write_bytes(b"")
+    assert credential("ledger.key", environ) == tmp_path / "ledger.key"

@@ -100,7 +100,7 @@ def row_before_file(patched: pytest.MonkeyPatch) -> None:
         opening, file = recording.opening, recording.file
         end = opening.start.plus_ms(recording.fragments * FRAGMENT_MS)
         frames = recording.fragments * FRAGMENT_FRAMES
-        closing = Closing(opening.camera, opening.seq, end, file.bytes, file._hash.digest(), frames)
+        closing = Closing(opening.camera, opening.seq, end, file.bytes, file._digest.finish()[0], frames)
         machine.site.store.commit_segment(closing).result(DEADLINE_S)
         file.commit()
 

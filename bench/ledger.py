@@ -1,0 +1,181 @@
+"""What the ledger costs: a leaf, a proof, the check of all of it, and the room that it takes.
+
+    python -m bench.ledger [--leaves 1000000 20000000] [--cameras 64] [--state DIRECTORY]
+
+Fills a database as `bench.storage` does (compared with what storage's own facts make), each leaf with its real hash and
+all nodes kept. Then: appending, as the writer's thread does it, canonical JSON and hash included, without COMMIT; the
+proof that a leaf is in the tree, of leaves anywhere, each asked on a connection of its own; the whole check as
+`edgectl ledger verify` does it while edged is stopped, with one processor and with all, and its hashing alone; the
+bytes of a camera's year, half of it segments of 5 minutes and half their tombstones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from bench.storage import SEGMENT_MS, Size, compare, fill_by_sql, grow, percentile, spec, table, timed
+from storage.ages import History
+from storage.catalog import generations, heads, ledger, nodes, verifying
+from storage.catalog.ledger import HASHED_SQL, Leaf
+from storage.ledger import tree
+from storage.ledger.spread import processes
+from storage.ledger.verify import Box, Spread, Verify
+from storage.opening import DATABASE_NAME
+from storage.repair.offline import Reading
+from storage.store import Store
+
+APPENDED: Final = 20_000
+PROOFS: Final = 1000
+YEAR: Final = 365 * 86_400_000 // SEGMENT_MS
+"""Segments of a camera in a year, and as many tombstones."""
+WEIGHED: Final = 20_000
+ALL: Final = (1_000_000, 20_000_000)
+
+
+def append(folder: Path) -> dict[str, float]:
+    """A leaf like the last one, again and again; nothing is kept."""
+    with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
+        like = next(iter(ledger.leaves(db, heads.last_leaf(db) - 1, 1)))
+        body, times_s = json.loads(like.body), []
+        db.execute("BEGIN")
+        for seq in range(APPENDED):
+            body["seq"] = seq
+            times_s.append(timed(partial(ledger.enter, db, Leaf.SEGMENT, like.wall_ms, body)))
+        db.execute("ROLLBACK")
+    return {
+        "append without fsync, mean ms": 1000 * sum(times_s) / APPENDED,
+        "append without fsync, p99 ms": percentile(times_s, 0.99),
+    }
+
+
+def sign(folder: Path, size: Size) -> None:
+    """The head over all of it, as a daemon signs it when it stops in order."""
+    store = Store.open(state=folder, node="bench", volumes=[spec(folder)], clock=size.clock())
+    store.close()
+
+
+def prove(folder: Path) -> dict[str, float]:
+    """Each checked against the head."""
+    read = Reading(folder / DATABASE_NAME)
+    generation = read(generations.present)
+    if generation is None or generation.root is None:
+        raise SystemExit("there is no head")
+    dice, times_s, count = random.Random(1), [], generation.size
+    for index in (dice.randrange(count) for _ in range(PROOFS)):
+        begin = time.perf_counter()
+        path = read(lambda db, at=index: tree.inclusion(nodes.read(db, generation), at, count))  # type: ignore[misc]
+        times_s.append(time.perf_counter() - begin)
+        entry = read(partial(ledger.leaf, number=generation.first + index))
+        if entry is None or not tree.included(entry.hash, index, count, path, generation.root):
+            raise SystemExit(f"leaf {index} is not proven")
+    return {"inclusion proof, p50 ms": percentile(times_s, 0.5), "inclusion proof, p99 ms": percentile(times_s, 0.99)}
+
+
+def hash_all(folder: Path) -> float:
+    """Leaves a second, of one processor: each leaf hashed, and the tree over them; nothing else."""
+    read, begin = Reading(folder / DATABASE_NAME), time.perf_counter()
+    generation, blocks, at = read(generations.present), [], 0
+    if generation is None:
+        raise SystemExit("there is no ledger")
+    while page := read(partial(verifying.hashed, after=at, until=1 << 62)):
+        at = page[-1][0]
+        hashes = [sha256(hashed).digest() for *_, hashed in page]
+        if any(made != stored for made, (_, _, stored, _) in zip(hashes, page, strict=True)):
+            raise SystemExit("a leaf has another hash than its own")
+        blocks.append(tree.root_of(hashes))
+    return (at - generation.first + 1) / (time.perf_counter() - begin)
+
+
+def verify(folder: Path, spread: Spread) -> float:
+    """Leaves a second, of a clean ledger."""
+    box = Box(Reading(folder / DATABASE_NAME), {}, folder, lambda: History([], 1, 0))
+    report = Verify(box, spread=spread).run()
+    if not report.clean or report.leaves != report.trees[0].signed.size:
+        raise SystemExit(f"not clean: {report.findings.named[:3]}")
+    return report.leaves / report.took_s
+
+
+def weight(folder: Path) -> dict[str, float]:
+    """Of a database with so many leaves of segments, and as many of their destruction."""
+    size = Size(8, WEIGHED // 8)
+    folder.mkdir()
+    fill_by_sql(folder, size)
+    grow(folder)
+    with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
+        found: list[Any] = ledger.leaves(db, 0, 1 << 30)
+        segments = [one for one in found if one.kind == Leaf.SEGMENT]
+        before = _pages(db)
+        db.execute("BEGIN")
+        for one in segments:
+            told = json.loads(one.body)
+            body = {name: told[name] for name in ("camera", "seq", "volume", "start", "duration_ms", "bytes", "sha256")}
+            body |= {"rule": "ceiling", "floor_s": 2_678_400, "ceiling_s": 31_536_000, "age_ms": 31_536_000_000}
+            ledger.enter(db, Leaf.DESTROYED, one.wall_ms, body)
+        db.execute("COMMIT")
+        tombstones = (_pages(db) - before) / len(segments)
+        lines = db.execute(
+            f"SELECT avg(length({HASHED_SQL})) FROM leaves WHERE kind IN ('segment', 'destroyed')"  # noqa: S608
+        ).fetchone()[0]
+        db.execute("CREATE TABLE alone AS SELECT * FROM leaves WHERE kind = 'segment'")
+        alone = (_pages(db) - before) / len(segments) - tombstones
+        kept = db.execute("SELECT count(*) FROM nodes").fetchone()[0] * 80 / len(segments)
+    return {
+        "a camera-year in the database, MB": YEAR * (alone + tombstones + 2 * kept) / 1e6,
+        "a camera-year on each volume, MB": YEAR * 2 * lines / 1e6,
+    }
+
+
+def _pages(db: sqlite3.Connection) -> int:
+    """Bytes in use."""
+    count, size, free = (
+        db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size", "freelist_count")
+    )
+    return int((count - free) * size)
+
+
+def measured(folder: Path, size: Size) -> dict[str, float]:
+    fill_by_sql(folder, size)
+    grow(folder)
+    sign(folder, size)
+    found: dict[str, float] = {"segments": size.rows}
+    found |= append(folder)
+    found |= prove(folder)
+    found["hashes and tree alone, one processor, leaves a second"] = hash_all(folder)
+    ways: dict[str, Spread] = {"one": map, "all": processes}
+    for name, spread in ways.items():
+        found[f"whole check with {name} processor{'s' if name == 'all' else ''}, leaves a second"] = verify(
+            folder, spread
+        )
+    return found | weight(folder / "weight")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--leaves", type=int, nargs="+", default=ALL)
+    options.add_argument("--cameras", type=int, default=64)
+    options.add_argument("--state", type=Path, help="an existing directory on the disk to be measured")
+    chosen = options.parse_args()
+    within: Callable[[], Any] = partial(tempfile.TemporaryDirectory, dir=chosen.state, prefix="bench-")
+    with within() as folder:
+        compare(Path(folder), chosen.cameras)
+    columns = []
+    for leaves in chosen.leaves:
+        with within() as folder:
+            columns.append(measured(Path(folder), Size(chosen.cameras, leaves // chosen.cameras)))
+            table(columns)
+            print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The calls behind `edgectl export`: planned, begun, prepared, handed out file by file, sealed, ended.
+
+Whoever asks writes the files; the daemon only reads. Reading is done in threads of its own that give way to recording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
+
+from aiohttp import web
+
+from edged import exits
+from edged.api.base import Progress, Refusal, Route, answer, asked, caller, follow, get, post
+from edged.api.orders import carried_out
+from edged.documents import exports as documents
+from edged.documents.base import Document
+from edged.export.desk import Desk, Gone
+from edged.export.sources import Source
+from edged.roles import Verb
+from recorder.remux.film import Changed
+from storage.exports.desk import EXPORTS_MAX
+from storage.files.idle import become_idle
+
+T = TypeVar("T", bound=Document)
+
+log = logging.getLogger("edged.export")
+
+READERS: Final = EXPORTS_MAX
+"""Threads that read: one for each export that may be under way."""
+
+
+class Calls:
+    """All of them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._readers = ThreadPoolExecutor(READERS, "export", initializer=become_idle)
+
+    def routes(self) -> Sequence[Route]:
+        return [
+            get("/v1/exports", Verb.EXPORT, self.listed),
+            post("/v1/exports", Verb.EXPORT, self.begin),
+            post("/v1/exports/{export}/prepare", Verb.EXPORT, self.prepare),
+            get("/v1/exports/{export}/file", Verb.EXPORT, self.file),
+            post("/v1/exports/{export}/seal", Verb.EXPORT, self.seal),
+            post("/v1/exports/{export}/finish", Verb.EXPORT, self.finish),
+            post("/v1/exports/{export}/abandon", Verb.EXPORT, self.abandon),
+        ]
+
+    async def listed(self, _request: web.Request) -> web.Response:
+        return answer(await asyncio.to_thread(self._desk.listed))
+
+    async def begin(self, request: web.Request) -> web.Response:
+        wanted, who = await asked(request, documents.ExportAsked), caller(request).who
+
+        def work() -> documents.Export:
+            if wanted.dry_run:
+                return _document(None, self._desk.plan(wanted))
+            export, plan = self._desk.begin(wanted, who)
+            return _document(self._desk.document(export), plan)
+
+        return answer(await carried_out(work))
+
+    async def prepare(self, request: web.Request) -> web.StreamResponse:
+        return await follow(request, partial(self._long, partial(self._desk.prepare, request.match_info["export"])))
+
+    async def seal(self, request: web.Request) -> web.StreamResponse:
+        return await follow(request, partial(self._long, partial(self._desk.seal, request.match_info["export"])))
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """From an octet on; if what is recorded is not what it was, the answer breaks off."""
+        path, offset = request.query.get("path", ""), request.query.get("offset", "0")
+        source: Source = await carried_out(lambda: self._desk.source(request.match_info["export"], path))
+        if not (offset.isascii() and offset.isdecimal() and len(offset) < 20 and int(offset) <= source.size):
+            raise Refusal(f"offset={offset[:32]} is not within the file", "give a whole number", exits.USAGE)
+        blocks = source.blocks(int(offset))
+        block = await self._next(blocks)
+        length = str(source.size - int(offset))
+        response = web.StreamResponse(headers={"Content-Type": "application/octet-stream", "Content-Length": length})
+        await response.prepare(request)
+        while block is not None:
+            await response.write(block)
+            try:
+                block = await self._next(blocks)
+            except Refusal as refusal:
+                log.warning("export %s, %s: %s", request.match_info["export"], path, refusal)
+                if request.transport is not None:
+                    request.transport.abort()
+                return response
+        await response.write_eof()
+        return response
+
+    async def finish(self, request: web.Request) -> web.Response:
+        who, export_id = caller(request).who, request.match_info["export"]
+        ended = await carried_out(lambda: self._desk.finish(export_id, who))
+        return answer(_document(self._desk.document(ended), None))
+
+    async def abandon(self, request: web.Request) -> web.Response:
+        who, export_id = caller(request).who, request.match_info["export"]
+        ended = await carried_out(lambda: self._desk.abandon(export_id, who))
+        return answer(_document(self._desk.document(ended), None))
+
+    async def _next(self, blocks: Iterator[bytes]) -> bytes | None:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, next, blocks, None)
+        except (OSError, Changed) as error:
+            what = f"what was to be copied is not there as it was: {error}"
+            raise Refusal(what, "edgectl fsck; undo this export and begin another one", exits.FAILED, 409) from error
+
+    def _long(
+        self,
+        work: Callable[[Progress, threading.Event], T],
+        progress: Progress,
+        gone: threading.Event,
+    ) -> T:
+        try:
+            return self._readers.submit(work, progress, gone).result()
+        except Gone:
+            raise Refusal("edged is stopping", "go on with: edgectl export --resume FOLDER", exits.TRY_LATER) from None
+        except (OSError, Changed) as error:
+            raise Refusal(f"what leaves cannot be read: {error}", "edgectl fsck", exits.FAILED) from error
+
+
+def _document(export: documents.Copied | None, plan: documents.ExportPlan | None) -> documents.Export:
+    return documents.Export(export=export, plan=plan, folder=None, bytes=0, key=None, intact=None, troubles=[])

@@ -1,0 +1,97 @@
+"""The guard before every call: who it is, whether a role of theirs has the verb, and that it goes on record.
+
+Asks `edged.roles` for the rule and the system's databases for the groups, at each call anew. Refuses before the handler
+runs, so that whoever may not ask learns nothing, not even whether what they named exists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from edged import accounts, exits, roles
+from edged.accounts import Account, Directory
+from edged.api.base import CALLER, Caller, Refusal, Route, peer
+from edged.api.journal import Desk, Details, Entry
+from edged.roles import Assignment, Holding, Record
+
+ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
+"""What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
+ID_MAX: Final = 24
+
+Clash: TypeAlias = Callable[[int], None]
+
+
+class Guard:
+    """Of one control API."""
+
+    def __init__(
+        self, assignment: Callable[[], Assignment | None], directory: Directory, desk: Desk, clash: Clash | None = None
+    ) -> None:
+        """`assignment`: `[roles]` as it is now. `clash` hears of accounts that are operator and authority at once."""
+        self._assignment = assignment
+        self._directory = directory
+        self._desk = desk
+        self._clash = clash
+        self._own_uid = os.geteuid()
+
+    def guarded(self, route: Route) -> web.RouteDef:
+        """The route as it is served."""
+        return web.route(route.method, route.path, partial(self.pass_on, route))
+
+    async def pass_on(self, route: Route, request: web.Request) -> web.StreamResponse:
+        """Let it through to its handler, or refuse it."""
+        who, holding = await self._meet(request)
+        role, rule, verb = holding.under(route.verb), roles.TABLE[route.verb], route.verb.value
+        details = _ids(request)
+        if role is None:
+            self._desk.refused(Entry(verb, "refused", holding.named, who.who, details))
+            what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
+            raise Refusal(what, action, exits.NOT_ALLOWED, status=403)
+        request[CALLER] = who
+        entry = Entry(verb, rule.result, role, who.who, details)
+        if rule.record is Record.NONE:
+            return await route.handler(request)
+        if rule.record is Record.SEEN:
+            await self._desk.seen(entry)
+            return await route.handler(request)
+        number = await (self._desk.before(entry) if rule.record is Record.DONE else self._desk.if_possible(entry))
+        try:
+            return await route.handler(request)
+        except ConnectionError:
+            raise  # whoever asked went away; what was begun goes on
+        except Exception:
+            if number is not None:
+                await self._desk.if_possible(entry.failed(number))
+            raise
+
+    async def _meet(self, request: web.Request) -> tuple[Caller, Holding]:
+        uid, login = peer(request)
+        assignment = self._assignment()
+        theirs = await self._look_up(uid, roles.named_groups(assignment))
+        person = theirs if login in (None, uid) else await self._look_up(login, ())
+        holding = roles.resolve(uid, self._own_uid, theirs.groups, assignment)
+        if holding.clashes and self._clash is not None:
+            self._clash(uid)
+        return Caller(uid, login, person.name, theirs.name), holding
+
+    async def _look_up(self, uid: int, groups: tuple[str, ...]) -> Account:
+        """Root and the daemon's own account need no directory: they come in while it hangs."""
+        at_home = roles.is_of_the_house(uid, self._own_uid)
+        try:
+            return await self._directory.ask(partial(accounts.account, uid, () if at_home else groups))
+        except (TimeoutError, OSError) as error:
+            if at_home or not groups:
+                return Account(f"uid {uid}")
+            what = f"the groups of uid {uid} cannot be looked up ({error or 'no answer'}), so nobody knows its role"
+            raise Refusal(what, "check the directory service (getent group)", exits.TRY_LATER, status=503) from None
+
+
+def _ids(request: web.Request) -> Details:
+    named = request.match_info.items()
+    return {name: text for name, text in named if len(text) <= ID_MAX and ID.fullmatch(text)}

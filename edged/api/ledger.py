@@ -1,0 +1,142 @@
+"""The calls behind `edgectl ledger`: leaves as a list, the whole ledger checked, and a new generation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from aiohttp import web
+
+from edged import exits, leafwords, ledgercheck, queries
+from edged.api.base import Progress, Refusal, Route, answer, asked, caller, follow, get, post
+from edged.api.orders import carried_out
+from edged.api.streaming import stream
+from edged.documents import ledger as documents
+from edged.roles import Verb
+from edged.views import timestamp
+from storage.catalog.leafing import Wanted
+from storage.catalog.ledger import Leaf
+from storage.ledger import outside
+from storage.ledger.listing import Covered, Listed
+from storage.ledger.note import NoteDamaged
+from storage.ledger.outside import Outside
+from storage.ledger.renewal import Renewed
+from storage.repair.look import Stopped
+from storage.store import Store
+
+
+def routes(store: Store) -> Sequence[Route]:
+    async def listed(request: web.Request) -> web.StreamResponse:
+        last = _number(request.query.get("last"))
+        pages = store.books.leaves.pages(_wanted(request), last)
+        shown = ([leaf(one) for one in page.leaves] for page in pages)
+        return await stream(request, "edged.ledger/1", "ledger", shown, standing)
+
+    def standing() -> Mapping[str, str]:
+        every = ",".join(generation(one).model_dump_json() for one in store.books.leaves.covered())
+        return {"generations": f"[{every}]"}
+
+    async def renew(request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.RenewAsked)
+        who = caller(request).who
+        work = partial(store.books.renew, who, wanted.reason, new_key=wanted.new_key)
+        renewed = await carried_out(work)
+        covered = await asyncio.to_thread(store.books.leaves.covered)
+        return answer(renewal(renewed, covered[-1]))
+
+    async def verify(request: web.Request) -> web.StreamResponse:
+        wanted = await asked(request, documents.VerifyAsked)
+        return await follow(request, partial(_verify, store, _kept(wanted)))
+
+    return [
+        get("/v1/ledger", Verb.LEDGER, listed),
+        post("/v1/ledger/verify", Verb.LEDGER_VERIFY, verify),
+        post("/v1/ledger/renew", Verb.LEDGER_RENEW, renew),
+    ]
+
+
+def leaf(one: Listed) -> documents.Leaf:
+    entry = one.told.entry
+    body = json.loads(entry.body)
+    return documents.Leaf(
+        number=entry.number,
+        kind=entry.kind,
+        at=timestamp(entry.wall_ms),
+        text=leafwords.sentence(entry.kind, body, one.told.openings),
+        body=body,
+        openings=dict(one.told.openings),
+        hash=entry.hash.hex(),
+        generation=None if one.covered is None else one.covered.generation.origin,
+        signed=one.is_signed,
+        seen=one.is_seen,
+    )
+
+
+def generation(one: Covered) -> documents.Generation:
+    verifier = one.generation.verifier
+    return documents.Generation(
+        origin=one.generation.origin,
+        first=one.generation.first,
+        key=one.generation.key,
+        fingerprint=None if verifier is None else verifier.fingerprint,
+        size=one.generation.size,
+        signed=one.signed,
+        seen=one.seen,
+        checkpoint=one.generation.note,
+    )
+
+
+def renewal(renewed: Renewed, present: Covered) -> documents.LedgerRenew:
+    return documents.LedgerRenew(
+        generation=generation(present),
+        previous=None if renewed.previous is None else renewed.previous.size,
+        signed=renewed.signed,
+        new_key=renewed.new_key,
+    )
+
+
+def _kept(wanted: documents.VerifyAsked) -> Outside | None:
+    try:
+        return None if wanted.checkpoint is None else outside.read(wanted.checkpoint)
+    except NoteDamaged as damaged:
+        action = "give a file with the head that the centre kept: the message of up/ledger/checkpoint, or its note"
+        raise Refusal(f"that is no signed head: {damaged}", action, exits.USAGE) from None
+
+
+def _verify(store: Store, kept: Outside | None, progress: Progress, gone: threading.Event) -> documents.LedgerVerify:
+    """A thread of its own, because it makes itself idle for good."""
+
+    def run() -> documents.LedgerVerify:
+        report = store.books.verify(kept, lambda told: progress(dict(told)), gone)
+        return ledgercheck.document(report, store.checks.paths(), daemon=True)
+
+    try:
+        with ThreadPoolExecutor(1, "ledger-verify") as own:
+            return own.submit(run).result()
+    except Stopped:
+        raise Refusal("edged is stopping", "check again once it runs", exits.TRY_LATER) from None
+
+
+def _wanted(request: web.Request) -> Wanted:
+    query = request.query
+    kinds = frozenset(filter(None, query.get("kind", "").split(",")))
+    if strange := sorted(kinds - {kind.value for kind in Leaf}):
+        known = ", ".join(kind.value for kind in Leaf)
+        raise Refusal(f"there is no kind of leaf called {strange[0]}", f"kinds are: {known}", exits.USAGE)
+    return Wanted(
+        from_ms=queries.instant("from", query.get("from")),
+        to_ms=queries.instant("to", query.get("to")),
+        kinds=kinds,
+        camera=query.get("camera"),
+        verb=query.get("act"),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdecimal() and 0 < len(text) <= 9 and int(text)):
+        raise Refusal(f"last={text} is not a number of leaves", "give a whole number, e.g. last=100", exits.USAGE)
+    return None if text is None else int(text)

@@ -1,0 +1,124 @@
+"""The calls behind `edgectl destroyed` and `edgectl proof-of-retention`: both read, the second signs what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from edged import exits, queries, registerviews, statement
+from edged.api.base import Refusal, Route, answer, asked, get, post
+from edged.api.orders import carried_out
+from edged.api.streaming import stream
+from edged.config_model import Config
+from edged.documents import register as documents
+from edged.roles import Verb
+from edged.site import Site
+from edged.statement import Box, Rests, Standing
+from edged.views import Overview
+from storage.destruction import Totals
+from storage.errors import UnknownId
+from storage.register import Asked, Span
+from storage.retention import Policy
+from storage.ring.bounds import UNBOUNDED_S
+from storage.store import Store
+
+
+def routes(site: Site, store: Store) -> Sequence[Route]:
+    async def destroyed(request: web.Request) -> web.StreamResponse:
+        wanted, totals = _wanted(request), Totals()
+        if wanted.camera is not None:
+            await carried_out(lambda: _known(site.config, store, wanted.camera or ""))
+
+        def rest() -> Mapping[str, str]:
+            lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
+            return {"summary": registerviews.summary(totals, lost).model_dump_json()}
+
+        return await stream(request, "edged.destroyed/1", "destroyed", _counted(store, wanted, totals), rest)
+
+    async def prove(request: web.Request) -> web.Response:
+        wanted = await asked(request, documents.ProofAsked)
+        seen, policy = site.overview(), site.policy()
+        return answer(await carried_out(lambda: proof(seen, policy, store, wanted)))
+
+    return [
+        get("/v1/destroyed", Verb.DESTROYED, destroyed),
+        post("/v1/proof-of-retention", Verb.PROOF, prove),
+    ]
+
+
+def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[documents.DestroyedSegment]]:
+    for page in store.books.register.pages(wanted):
+        for one in page.entries:
+            totals.add(one.what, one.pins)
+        totals.unread += page.unread
+        yield [registerviews.line(one) for one in page.entries]
+
+
+def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofAsked) -> documents.ProofOfRetention:
+    """Blocking. What is stated is read first and the head signed behind it, so that it is under that head."""
+    config, now_ms, books = seen.config, seen.now.wall_ms, store.books
+    name = _known(config, store, wanted.camera)
+    from_ms, to_ms = _month(wanted.month, config.site.zone, now_ms)
+    if books.waiting():
+        what = "the database was lost and is being made anew: a statement would say less than the volumes know"
+        raise Refusal(what, "edgectl rebuild shows how far it is", exits.TRY_LATER, 503)
+    account = books.register.account(wanted.camera, from_ms, to_ms)
+    holds = store.ring.view(policy).bounds.get(wanted.camera)
+    in_force = None if holds is None or holds.ceiling_s >= UNBOUNDED_S else holds
+    standing = Standing(name or "", None if name is None else config.bounds(wanted.camera), in_force)
+    books.sign_now()
+    signer, rests = books.notary.signer(), _rests(store)
+    if signer is not None and rests is not None and rests.public != signer.public:
+        raise Refusal("the key of this box has just been replaced", "ask again", exits.TRY_LATER, 503)
+    box = Box(
+        *(config.site.node, config.site.office, config.site.name),
+        software=f"edged {seen.version}",
+        timezone=config.site.timezone,
+        zone=config.site.zone,
+    )
+    public = None if signer is None else signer.public
+    stated = statement.statement(box, wanted.month, account, standing, rests, public, now_ms)
+    if signer is None:
+        why = books.notary.fault() or "this box has no ledger yet"
+        return documents.ProofOfRetention(statement=stated, envelope=None, unsigned=why)
+    sealed = statement.sealed(stated, signer.public, signer.sign)
+    return documents.ProofOfRetention(statement=stated, envelope=sealed, unsigned="")
+
+
+def _month(month: str, zone: ZoneInfo, now_ms: int) -> tuple[int, int]:
+    try:
+        from_ms, to_ms = statement.interval(month, zone)
+    except ValueError as error:
+        raise Refusal(str(error), "write the month as 2026-05", exits.USAGE) from None
+    if from_ms >= now_ms:
+        raise Refusal(f"{month} has not begun", "a month can be stated once it has", exits.USAGE)
+    return from_ms, to_ms
+
+
+def _known(config: Config, store: Store, camera: str) -> str | None:
+    """Its name, None while it is not configured. UnknownId: a register that is empty for a slip of the pen misleads."""
+    names = {one.id: one.name for one in config.cameras}
+    every = names.keys() | {one.camera for one in store.usage()}
+    if camera not in every:
+        raise UnknownId(f"there is no camera {camera}", f"known are: {', '.join(sorted(every))}")
+    return names.get(camera)
+
+
+def _rests(store: Store) -> Rests | None:
+    head = store.books.notary.head()
+    if head is None:
+        return None
+    present = next(one for one in store.books.leaves.covered() if one.generation.first == head.first)
+    last = head.first + present.seen - 1
+    return Rests(head, present.seen, store.books.register.leaf_time_ms(last) if present.seen else None)
+
+
+def _wanted(request: web.Request) -> Asked:
+    query = request.query
+    return Asked(query.get("camera"), _span(query, "from", "to"), _span(query, "recorded_from", "recorded_to"))
+
+
+def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
+    return queries.instant(begin, query.get(begin)), queries.instant(end, query.get(end))

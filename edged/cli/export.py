@@ -1,0 +1,307 @@
+"""`edgectl export`: a copy of footage that anybody can check (複製). The daemon reads, whoever calls edgectl writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from edged import exits, units
+from edged.cli import exportwords
+from edged.cli.address import Address
+from edged.cli.client import CallError, Daemon
+from edged.cli.exportfolder import FAT_BYTES, Cut, Folder, Note, inside, is_fat, needed, room
+from edged.cli.options import AS_GIVEN, TIMES, address_given, json_option
+from edged.cli.pin import moment
+from edged.cli.session import Session, checked
+from edged.cli.verbs import interval
+from edged.documents import exports as documents
+from edged.units import UnitError
+
+INTERRUPTED: Final = 130
+NOT_AS_WRITTEN: Final = frozenset({"missing", "length", "content", "unreadable"})
+"""What the verifier says where the medium does not hold what was written to it."""
+
+
+@click.command(short_help="Copy footage into a folder that anybody can check.")
+@click.option("--camera", "cameras", metavar="ID", multiple=True, help="Whose; more than once for more.")
+@click.option("--from", "start", metavar="TIME", help=f"From then on: {TIMES}.")
+@click.option("--to", "end", metavar="TIME", help="Until then.")
+@click.option("--out", metavar="DIR", type=AS_GIVEN, help="Where the folder is made.")
+@click.option("--reason", metavar="TEXT", help="Why: kept, and in the ledger only as a commitment.")
+@click.option("--case", metavar="TEXT", help="What it is filed under, likewise.")
+@click.option("--request", metavar="TEXT", help="Number of the letter or request, likewise.")
+@click.option("--destroy-by", metavar="TIME", help="Until when the copy is to be destroyed.  [as the footage itself]")
+@click.option("--whole-segments", is_flag=True, help="With the recorded files themselves.")
+@click.option("--max-file", metavar="SIZE", help="No film is larger.  [4 GiB less a byte, which every stick takes]")
+@click.option("--yes", is_flag=True, help="Do not ask, once it is said what it holds.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would hold.")
+@click.option("--resume", metavar="FOLDER", type=AS_GIVEN, help="Go on with one that was cut off.")
+@click.option("--undo", metavar="FOLDER|ID", help="Take back one that is not finished.")
+@click.option("--list", "listed", is_flag=True, help="Those that there were, and are.")
+@json_option
+@address_given
+def export(address: Address, /, *, as_json: bool, **given: Any) -> int:
+    """Copy footage (複製): a film of each camera, what proves that it is the original and whole, and a page that plays
+    it and checks it on any computer.
+    """
+    session = Session(address.daemon(), as_json)
+    modes = [name for name in ("listed", "resume", "undo") if given[name]]
+    if modes:
+        others = [name for name, value in given.items() if value and name not in modes]
+        if len(modes) > 1 or others:
+            raise click.UsageError("--list, --resume and --undo stand alone")
+        if given["listed"]:
+            return shown(session)
+        return resumed(session, given["resume"]) if given["resume"] else undone(session, given["undo"])
+    for name in ("cameras", "start", "end", "reason", *(() if given["dry_run"] else ("out",))):
+        if not given[name]:
+            option = {"cameras": "camera", "start": "from", "end": "to"}.get(name, name)
+            raise click.UsageError(f"Missing option '--{option}'.")
+    return begun(session, given)
+
+
+def begun(session: Session, given: dict[str, Any]) -> int:
+    """Plan, ask, begin, copy."""
+    yes, dry_run = given["yes"], given["dry_run"]
+    if not (yes or dry_run) and (session.as_json or not sys.stdin.isatty()):
+        raise click.UsageError("nobody can be asked here: give --yes, or --dry-run to see what it holds")
+    wanted = _asked(session, given)
+    planned = _post(session.daemon, wanted)
+    plan = planned.plan
+    if plan is None:
+        raise CallError("the daemon sent no plan", "check that edged and edgectl are of one version", exits.FAILED)
+    if dry_run or not session.as_json:
+        session.print(planned, lambda: exportwords.plan(plan, session.zone))
+    if dry_run:
+        return exits.OK
+    out: Path = given["out"]
+    _fit(out, plan)
+    if not yes and not click.confirm("Export it?", default=False):
+        click.echo("Nothing was exported.")
+        return exits.FAILED
+    answered = _post(session.daemon, wanted.model_copy(update={"dry_run": False}))
+    if answered.export is None:
+        raise CallError("the daemon began nothing", "check that edged and edgectl are of one version", exits.FAILED)
+    folder = Folder(out / answered.export.folder)
+    with _going_on(folder, answered.export.id):
+        folder.root.mkdir(mode=0o700)
+        folder.tell(Note(export=answered.export.id, digest=None, files=[]))
+    return copied(session, folder, answered.export.id, answered.plan)
+
+
+def resumed(session: Session, place: Path) -> int:
+    """Go on where it was cut off."""
+    folder = Folder(place)
+    note = _noted(folder)
+    if note is None:
+        what = f"nothing is to be gone on with in {place}"
+        raise CallError(what, "name the folder that an export was begun in: edgectl export --list", exits.USAGE)
+    known = session.read(documents.ExportList, "/v1/exports").exports
+    ended = next((one for one in known if one.id == note.export and one.state == "finished"), None)
+    if ended is None:
+        return copied(session, folder, note.export, None)
+    folder.complete()  # it was cut off behind all else
+    there = {"folder": str(place.absolute()), "bytes": 0, "key": None, "intact": None, "troubles": []}
+    document = documents.Export.model_validate({"export": ended, "plan": None, **there})
+    session.print(document, lambda: exportwords.finished(document))
+    return exits.OK
+
+
+def undone(session: Session, what: str) -> int:
+    """Remove what was written, and tell the daemon."""
+    folder = Folder(Path(what))
+    note = _noted(folder)
+    if note is None and folder.root.is_dir():
+        raise CallError(
+            f"{what} is no export that is under way", "one that is finished is not undone here", exits.USAGE
+        )
+    export_id = what if note is None else note.export
+    body = session.daemon.post(f"/v1/exports/{_id(export_id)}/abandon")
+    if note is not None:
+        folder.remove(note.files)
+    session.print(checked(documents.Export, body), lambda: exportwords.undone(export_id))
+    return exits.OK
+
+
+def shown(session: Session) -> int:
+    """Those that there were, and are."""
+    document = session.read(documents.ExportList, "/v1/exports")
+    session.print(document, lambda: exportwords.listing(document, session.zone))
+    return exits.OK
+
+
+def copied(session: Session, folder: Folder, export_id: str, plan: documents.ExportPlan | None) -> int:
+    """Footage, then lists and proofs; then it is read back and checked, and only then finished."""
+    daemon, base = session.daemon, f"/v1/exports/{_id(export_id)}"
+    with _going_on(folder, export_id), exportwords.bar() as bar:
+        reading = partial(bar.part, "reading")
+        prepared = checked(documents.Prepared, daemon.follow(f"{base}/prepare", b"", reading))
+        note = folder.note
+        if note is not None and note.digest not in (None, prepared.digest):
+            what = "what was recorded is not there any more as it was when this export began"
+            raise CallError(what, f"edgectl export --undo {folder.root}, and begin another one", exits.FAILED)
+        names = [one.path for one in prepared.files]
+        folder.tell(Note(export=export_id, digest=prepared.digest, files=names))
+        _check_room(folder, prepared.files)
+        _fetch(daemon, base, folder, prepared.files, partial(bar.part, "copying"))
+        sealed = checked(documents.Sealed, daemon.follow(f"{base}/seal", b"", partial(bar.part, "signing")))
+        papers = [one.path for one in sealed.files]
+        folder.tell(Note(export=export_id, digest=prepared.digest, files=[*names, *papers]))
+        folder.remove_only(papers)
+        _fetch(daemon, base, folder, sealed.files, lambda _: None)
+        found = _verified(folder, sealed.key, bar)
+        broken = [line["where"]["file"] for line in found["lines"] if line["code"] in NOT_AS_WRITTEN]
+        if broken:
+            folder.remove_only(broken)
+            what = f"{folder.root} does not hold what was written to it: {', '.join(broken[:5])}"
+            raise CallError(what, f"try another medium, or edgectl export --resume {folder.root}", exits.FAILED)
+        ended = checked(documents.Export, daemon.post(f"{base}/finish"))
+        folder.complete()
+    every = [*prepared.files, *sealed.files]
+    document = ended.model_copy(
+        update={
+            "plan": plan,
+            "folder": str(folder.root.absolute()),
+            "bytes": sum(one.bytes for one in every),
+            "key": sealed.key,
+            "intact": bool(found["intact"]),
+            "troubles": prepared.troubles,
+        }
+    )
+    session.print(document, lambda: exportwords.done(document, found))
+    return exits.OK if found["intact"] else exits.FAILED
+
+
+def _fetch(
+    daemon: Daemon, base: str, folder: Folder, files: Sequence[documents.ExportFile], tell: exportwords.Tell
+) -> None:
+    done, total = 0, sum(one.bytes for one in files)
+
+    def more(count: int) -> None:
+        nonlocal done
+        done += count
+        tell({"done": done, "total": total})
+
+    for one in files:
+
+        def octets(offset: int, path: str = one.path) -> Iterator[bytes]:
+            return daemon.octets(f"{base}/file", path_=path, offset=offset)
+
+        folder.fetch(one, octets, more)
+
+
+def _verified(folder: Folder, key: str, bar: exportwords.Bar) -> dict[str, Any]:
+    """By the verifier that lies in the folder, as whoever gets it will do."""
+    bar.say("checking the folder")
+    with folder.as_it_will_be():
+        done = subprocess.run(
+            [sys.executable, "-I", str(folder.root / "verify.py"), "--key", key, "--json", "--", str(folder.root)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        what = f"the verifier in {folder.root} failed: {done.stderr.strip()[-200:]}"
+        raise CallError(what, f"edgectl verify {folder.root}", exits.FAILED) from None
+    return found
+
+
+@contextmanager
+def _going_on(folder: Folder, export_id: str) -> Iterator[None]:
+    """Whatever ends it: how to go on is said."""
+    on = f"go on with: edgectl export --resume {folder.root}; or take it back: edgectl export --undo {folder.root}"
+    if not folder.root.exists():
+        on = f"take it back with: edgectl export --undo {export_id}"
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise CallError(f"export {export_id} was interrupted", on, INTERRUPTED) from None
+    except OSError as error:
+        what = f"{error.filename or folder.root}: {error.strerror or error}"
+        raise CallError(f"export {export_id} was cut off: {what}", on, exits.FAILED) from None
+    except Cut as cut:
+        raise CallError(f"export {export_id} was cut off: the daemon broke off, {cut}", on, exits.TRY_LATER) from None
+    except CallError as error:
+        if error.exit_code in (exits.UNREACHABLE, exits.TRY_LATER):
+            raise CallError(f"export {export_id} was cut off: {error.error}", on, error.exit_code) from None
+        raise
+
+
+def _asked(session: Session, given: dict[str, Any]) -> documents.ExportAsked:
+    first, last = interval(session, given["start"], given["end"])
+    by = given["destroy_by"]
+    try:
+        return documents.ExportAsked(
+            cameras=list(given["cameras"]),
+            start=first or "",
+            end=last or "",
+            reason=given["reason"],
+            case=given["case"],
+            request=given["request"],
+            destroy_by=None if by is None else moment(session, by),
+            whole_segments=given["whole_segments"],
+            max_file_bytes=_size(given["max_file"]),
+            dry_run=True,
+        )
+    except ValueError as error:
+        if isinstance(error, click.ClickException):
+            raise
+        raise click.UsageError(f"--reason, --case, --request or --camera is too long, or empty: {error}") from None
+
+
+def _size(text: str | None) -> int:
+    try:
+        return FAT_BYTES if text is None else units.parse_size(text)
+    except UnitError as error:
+        raise click.UsageError(f"--max-file: {error}") from None
+
+
+def _post(daemon: Daemon, wanted: documents.ExportAsked) -> documents.Export:
+    return checked(documents.Export, daemon.post("/v1/exports", wanted.model_dump_json().encode()))
+
+
+def _fit(out: Path, plan: documents.ExportPlan) -> None:
+    """Before anything is begun: the place is one, and holds it."""
+    if not out.is_dir():
+        raise CallError(f"{out} is no directory", "name one that is there: where the stick is mounted", exits.USAGE)
+    volume = inside(out, plan.volumes)
+    if volume is not None:
+        what = f"{out} lies in the volume {volume}, which is for footage alone"
+        raise CallError(what, "name a place outside: where the stick is mounted", exits.USAGE)
+    free = room(out)
+    if free < plan.bytes:
+        what = f"the export takes about {units.format_size(plan.bytes)}, and {out} has {units.format_size(free)} free"
+        raise CallError(what, "make room, take a larger medium, or export less at a time", exits.FAILED)
+
+
+def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
+    """Now that it is known to the octet."""
+    lacking = needed(files) - folder.written(files) - room(folder.root)
+    if lacking > 0:
+        what = f"{folder.root} lacks {units.format_size(lacking)} for what is still to be copied"
+        raise CallError(what, f"make room, then: edgectl export --resume {folder.root}", exits.FAILED)
+    large = next((one.path for one in files if one.bytes > FAT_BYTES), None)
+    if large is not None and is_fat(folder.root):
+        what = f"{large} is larger than a file on this medium (FAT) can be"
+        raise CallError(what, "export with --max-file 4GB, or onto a medium with exFAT, NTFS or ext4", exits.FAILED)
+
+
+def _noted(folder: Folder) -> Note | None:
+    try:
+        return folder.note if folder.root.is_dir() else None
+    except ValueError as error:
+        raise CallError(str(error), "remove the folder by hand, and begin another export", exits.FAILED) from None
+
+
+def _id(text: str) -> str:
+    if not text.replace("-", "").isalnum() or not text.startswith("E-"):
+        raise click.UsageError(f"{units.shown(text)} is neither a folder nor an export such as E-20260501-7F3K")
+    return text

@@ -1,0 +1,157 @@
+"""`edgectl ledger verify`: the whole ledger checked; asks the daemon, or looks itself where there is none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from edged import exits, units
+from edged.cli import printing
+from edged.cli.address import Address
+from edged.cli.cells import STYLES, clean, local, span, text
+from edged.cli.client import CallError
+from edged.cli.fsck import Bar
+from edged.cli.options import AS_GIVEN, address_given, json_option
+from edged.cli.session import Session, checked
+from edged.documents import ledger as documents
+
+FILE_MAX_BYTES: Final = 512 << 10
+"""A head has 300 bytes, with a hundred signatures ten thousand."""
+LIMITS: Final = (
+    "A ledger proves that nothing was changed or taken away since; not that what was entered was true. "
+    "Whoever has this box with its key can write another one: only a head that somebody outside has shows that."
+)
+
+Show = Callable[[dict[str, Any]], None]
+
+
+@click.command()
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    type=AS_GIVEN,
+    help="Hold the box against this head: the message of up/ledger/checkpoint that the centre kept, or its note.",
+)
+@json_option
+@address_given
+def verify(address: Address, *, checkpoint: Path | None, as_json: bool) -> int:
+    """Check each leaf, trees, heads, mirrors, and rows against leaves; ends with 1 if something is wrong."""
+    kept = None if checkpoint is None else _read(checkpoint)
+    show: Show = Bar() if sys.stderr.isatty() else lambda _: None
+    wanted = documents.VerifyAsked(checkpoint=kept)
+    session = Session(address.daemon(), as_json)
+    zone: tzinfo | None = None
+    try:
+        body = session.daemon.follow("/v1/ledger/verify", wanted.model_dump_json().encode(), show)
+        document = checked(documents.LedgerVerify, body)
+    except CallError as error:
+        if error.exit_code != exits.UNREACHABLE:
+            raise
+        document, zone = alone(address, kept, error, show)
+    finally:
+        if isinstance(show, Bar):
+            show.end()
+    printing.answer(document, lambda: screen(document, zone or session.zone), as_json=as_json)
+    return exits.OK if document.clean else exits.FAILED
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(FILE_MAX_BYTES + 1)
+    except OSError as error:
+        raise CallError(f"{file}: {error.strerror or error}", "name the file with the head", exits.FAILED) from None
+    try:
+        return data[:FILE_MAX_BYTES].decode("utf-8")
+    except UnicodeDecodeError:
+        raise CallError(
+            f"{file} is no signed head: it is no text", "name the file with the head", exits.USAGE
+        ) from None
+
+
+def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tuple[documents.LedgerVerify, tzinfo]:
+    """The daemon is down: its files, as its own account, with all processors; and the time zone of the site."""
+    from edged import ledgercheck
+    from edged.cli.owner import files_of
+    from storage.clock import SystemClock
+    from storage.errors import RetryError, StateLocked, StoreError
+    from storage.ledger import outside, spread
+    from storage.ledger.note import NoteDamaged
+    from storage.ledger.verify import Box, Verify
+    from storage.repair import offline
+
+    try:
+        head = None if kept is None else outside.read(kept)
+    except NoteDamaged as damaged:
+        raise CallError(f"that is no signed head: {damaged}", "name the file with the head", exits.USAGE) from None
+    state, config = files_of(address, why)
+    try:
+        with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
+            box = Box(site.read, site.disks, state, lambda: site.present().ages)
+            report = Verify(box, head, progress=lambda told: show(dict(told)), spread=spread.processes).run()
+            volumes = {volume: disk.path for volume, disk in site.disks.items()}
+    except StateLocked as error:  # it runs, and its socket does not answer
+        raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
+    except StoreError as error:
+        code = exits.TRY_LATER if isinstance(error, RetryError) else exits.FAILED
+        raise CallError(error.what, error.action, code) from None
+    return ledgercheck.document(report, volumes, daemon=False), UTC if config is None else config.site.zone
+
+
+def screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:
+    """What is wrong, what is proven by which head, what is not; ends in one line."""
+    parts: list[RenderableType] = []
+    for one in document.findings:
+        line = Text(clean(one.code), style=STYLES["critical"])
+        line.append(f" {clean(one.where)}", style="not bold default")
+        parts += [line, Padding(text(one.what), (0, 0, 0, 2)), Padding(text(f"→ {one.action}"), (0, 0, 0, 2))]
+    if document.unlisted:
+        parts.append(Text(f"and {document.unlisted} more"))
+    for tree in document.generations:
+        parts.append(text(f"{tree.origin}, key {tree.fingerprint or 'none'}"))
+        parts += [Padding(text(words), (0, 0, 0, 2)) for words in _proven(tree, zone)]
+    if document.checkpoint is not None:
+        parts.append(_held(document.checkpoint, zone))
+    if document.early:
+        parts.append(text(f"{document.early} leaves from before there was a tree: nothing proves them"))
+    broken = len(document.findings) + document.unlisted
+    last = Text("clean" if document.clean else units.counted(broken, "finding"))
+    last.stylize("green" if document.clean else "bold red")
+    looked = f": {document.leaves} leaves, {document.rows} rows, {document.lines} lines on"
+    looked += f" {units.counted(len(document.volumes), 'volume')}, in {span(document.took_s)}"
+    last.append(looked if document.daemon else f"{looked}; the daemon is down", style="not bold default")
+    return Group(*parts, text(LIMITS, "dim"), last)
+
+
+def _proven(tree: documents.VerifiedTree, zone: tzinfo) -> Iterator[str]:
+    """By the heads of the box itself, and what nobody else vouches for."""
+    entered, signed, seen = tree.entered, tree.signed, tree.seen
+    if signed.leaves:
+        yield f"leaves {tree.first} to {signed.last} ({_at(signed, zone)}) are as they were signed by this box"
+    if entered.leaves > signed.leaves:
+        rest = f"leaves {tree.first + signed.leaves} to {entered.last}"
+        yield f"{rest} ({_at(entered, zone)}) are under no head that holds"
+    if seen.leaves < entered.leaves:
+        since = f"since {_at(seen, zone)}" if seen.leaves else "from the first"
+        yield f"of leaves {tree.first + seen.leaves} to {entered.last}, {since}, nobody outside is known to have a head"
+
+
+def _held(against: documents.HeldAgainst, zone: tzinfo) -> RenderableType:
+    head = f"the head from outside ({against.origin}, {against.reach.leaves} leaves)"
+    if not against.proven:
+        return text(f"{head} proves nothing of this box", "bold red")
+    return text(
+        f"{head} holds: up to leaf {against.reach.last} ({_at(against.reach, zone)}) nothing was changed", "green"
+    )
+
+
+def _at(reach: documents.Reach, zone: tzinfo) -> str:
+    return local(reach.at, zone) or "at an unknown time"

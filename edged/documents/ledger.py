@@ -1,0 +1,111 @@
+"""What `edgectl ledger` prints: leaves of the ledger (稽核軌跡), and what vouches for them. Imports pydantic."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from edged.documents.base import Document
+
+REASON_MAX: Final = 500
+"""A sentence or two."""
+
+
+class Leaf(Document):
+    number: int = Field(description="leaves are numbered through all generations")
+    kind: str
+    at: str = Field(description="when it was entered, by the box's wall clock")
+    text: str = Field(description="what it tells, with names and reasons as far as they were not erased")
+    body: dict[str, Any] = Field(description="as it is hashed; names and reasons are commitments (64 digits)")
+    openings: dict[str, str] = Field(description="what stands behind its commitments; what was erased is not here")
+    hash: str = Field(description="of the leaf in its tree (RFC 6962), 64 digits")
+    generation: str | None = Field(description="origin of its tree; null: entered before there was one")
+    signed: bool = Field(description="under a head that is signed")
+    seen: bool = Field(description="under a head of which somebody outside is known to have a copy")
+
+
+class Generation(Document):
+    origin: str = Field(description="name of the log, as in its checkpoints")
+    first: int = Field(description="number of its first leaf")
+    key: str | None = Field(description="whose signature its heads bear, as NAME+ID+KEY (C2SP); null: they bear none")
+    fingerprint: str | None = Field(description="SHA-256 of the 32 bytes of that key, 64 digits, for people to compare")
+    size: int = Field(description="leaves under its last head")
+    signed: int = Field(description="leaves under a signed head, of this generation or of the next, which names them")
+    seen: int = Field(description="of these, under a head of which somebody outside is known to have a copy")
+    checkpoint: str | None = Field(description="its last head (C2SP signed note); null: none was signed")
+
+
+class Ledger(Document):
+    schema_: Literal["edged.ledger/1"] = Field(default="edged.ledger/1", alias="schema")
+    ledger: list[Leaf] = Field(description="the newest last")
+    generations: list[Generation] = Field(description="all of them, from the first")
+
+
+class LedgerRenew(Document):
+    schema_: Literal["edged.ledger-renew/1"] = Field(default="edged.ledger-renew/1", alias="schema")
+    generation: Generation = Field(description="the new one")
+    previous: int | None = Field(
+        description="leaves of the old one that the new one vouches for; null: some are missing"
+    )
+    signed: bool = Field(description="the old key has signed all of the old generation")
+    new_key: bool = Field(description="the box has a new key")
+
+
+class RenewAsked(Document):
+    """The body of a request."""
+
+    reason: str = Field(min_length=1, max_length=REASON_MAX)
+    new_key: bool
+
+
+class VerifyFinding(Document):
+    code: str = Field(description="leaf-changed, head-ahead, segment-gone, mirror-changed, outside-ahead, …")
+    where: str
+    what: str
+    action: str = Field(description="what to do first")
+
+
+class Reach(Document):
+    leaves: int = Field(description="so many of the tree, from its first")
+    last: int | None = Field(description="number of the last of them; null: there are none, or it is not there")
+    at: str | None = Field(description="when that one was entered, by the box's wall clock")
+
+
+class VerifiedTree(Document):
+    origin: str = Field(description="name of the log, as in its checkpoints")
+    first: int = Field(description="number of its first leaf")
+    fingerprint: str | None = Field(description="SHA-256 of its key, 64 digits; null: it has none")
+    entered: Reach = Field(description="all that it has")
+    signed: Reach = Field(
+        description="under the largest head of this box that holds; what comes after proves nothing yet"
+    )
+    seen: Reach = Field(description="under the largest head of which somebody outside is known to have a copy")
+
+
+class HeldAgainst(Document):
+    origin: str
+    proven: bool = Field(description="all leaves under that head are there, each as it was when it was signed")
+    reach: Reach = Field(description="what that head covers")
+
+
+class LedgerVerify(Document):
+    schema_: Literal["edged.ledger-verify/1"] = Field(default="edged.ledger-verify/1", alias="schema")
+    daemon: bool = Field(description="asked a running daemon; false: looked at the files of one that is down")
+    clean: bool
+    findings: list[VerifyFinding]
+    unlisted: int = Field(description="findings beyond those that are listed")
+    generations: list[VerifiedTree] = Field(description="from the first to the present one")
+    checkpoint: HeldAgainst | None = Field(description="the head from outside; null: none was given")
+    leaves: int = Field(description="of all generations, as far as they are there")
+    early: int = Field(description="of these, entered before there was a tree: nothing proves them")
+    rows: int = Field(description="segments and gaps that were held against their leaves")
+    lines: int = Field(description="on volumes, likewise")
+    volumes: list[str] = Field(description="volumes whose mirror was read, as absolute paths")
+    took_s: float
+
+
+class VerifyAsked(Document):
+    """The body of a request."""
+
+    checkpoint: str | None = Field(default=None, description="a signed note, or the JSON of up/ledger/checkpoint")

@@ -1,0 +1,138 @@
+"""What people find in an export beside the films: the page that plays and checks it, how to use it, the verifier. Pure.
+
+The page is one file without any link: it holds what it needs to play the films, and words, shapes and bounds of the
+verifier, so that both say the same. Whatever comes from outside stands in it as JSON in which no tag can begin, and is
+shown as text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from typing import Any, Final
+
+from edged.documents.evidence import ExportedCamera, Manifest
+from edged.evidence import verify
+from recorder.remux.plan import Film
+from recorder.remux.subtitles import wall_at
+
+_CONSTANTS: Final = (
+    *("LIST", "ENVELOPE", "LEAVES", "KEYS", "SCHEMA", "PAYLOAD_TYPE", "JOIN_MS", "EDGE_MS", "SPLICE_MS", "SUBTITLE_MS"),
+    *("DOCUMENT_MAX", "LINE_MAX", "HEADER_MAX", "PART_MAX", "BOXES_MAX", "PARTS_MAX", "TEXT_MAX", "TEXT_SHOWN"),
+    *("PICTURES", "GAP_WORD"),
+)
+_PIECES: Final = ("page.css", "sha256.js", "check.js", "play.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a film in which its time and the wall clock run side by side; ms."""
+
+    film_ms: int
+    wall_ms: int
+    length_ms: int
+
+
+def spans(film: Film) -> list[Span]:
+    """Of a planned film."""
+    begins = [take.shown * 1000 // film.header.rate for take in film.takes]
+    ends = [*begins[1:], film.lasts_ms]
+    return [Span(at, wall_at(film, at), end - at) for at, end in zip(begins, ends, strict=True)]
+
+
+def index(manifest: Manifest, played: Mapping[str, Sequence[Span]], clocks: Mapping[str, int]) -> bytes:
+    """`index.html`. `played`: of each film by its path; `clocks`: by camera, its own clock minus ours, ms, if told."""
+    film = {
+        "export": manifest.export,
+        "office": manifest.office,
+        "site": manifest.site,
+        "timezone": manifest.timezone,
+        "created": _ms(manifest.created),
+        "destroyBy": _ms(manifest.destroy_by),
+        "from": _ms(manifest.asked.from_),
+        "to": _ms(manifest.asked.to),
+        "who": manifest.who.text,
+        "reason": manifest.reason.text,
+        "key": sha256(bytes.fromhex(manifest.key)).hexdigest(),
+        "cameras": [_camera(camera, played, clocks) for camera in manifest.cameras],
+    }
+    page = _text("index.html")
+    for name in _PIECES:
+        page = page.replace(f"@{name}@", _text(name))
+    return page.replace("@words@", _embedded(_words())).replace("@film@", _embedded(film)).encode()
+
+
+def _camera(camera: ExportedCamera, played: Mapping[str, Sequence[Span]], clocks: Mapping[str, int]) -> dict[str, Any]:
+    films = [
+        {"path": one.path, "spans": [[span.film_ms, span.wall_ms, span.length_ms] for span in played[one.path]]}
+        for one in camera.files
+    ]
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "films": films,
+        "gaps": [[_ms(one.from_), _ms(one.to), one.cause] for one in camera.gaps],
+        "destroyed": [[_ms(one.from_), _ms(one.to)] for one in camera.destroyed],
+        "loose": [one.original for one in camera.loose],
+        "clock": clocks.get(camera.id),
+    }
+
+
+def readme(manifest: Manifest) -> bytes:
+    """`README.txt`, as Windows reads it."""
+    films = "\n".join(f"  {one.path}    {camera.name}" for camera in manifest.cameras for one in camera.files)
+    told = {
+        "office": manifest.office,
+        "site": manifest.site,
+        "export": manifest.export,
+        "begin": manifest.asked.from_,
+        "end": manifest.asked.to,
+        "destroy_by": manifest.destroy_by,
+        "films": films,
+        "key": sha256(bytes.fromhex(manifest.key)).hexdigest(),
+    }
+    text = _text("README.txt").format_map(told)
+    return ("\ufeff" + text.replace("\n", "\r\n")).encode()
+
+
+@cache
+def verifier() -> bytes:
+    """`verify.py`, as it is."""
+    return resources.files("edged.evidence").joinpath("verify.py").read_bytes()
+
+
+def _words() -> dict[str, Any]:
+    """What the page has of the verifier."""
+    constants = {name: getattr(verify, name) for name in _CONSTANTS}
+    return {
+        "sentences": verify.SENTENCES,
+        "causes": verify.CAUSES,
+        "limits": verify.LIMITS,
+        "constants": constants | {"ALWAYS": sorted(verify.ALWAYS), "LITTER": sorted(verify.LITTER)},
+        "shapes": {
+            "list": verify.LIST_SHAPE,
+            "envelope": verify.ENVELOPE_SHAPE,
+            "entry": verify.ENTRY_SHAPE,
+            "leaf": verify.LEAF_SHAPE,
+            "bodies": verify.BODIES,
+        },
+    }
+
+
+@cache
+def _text(name: str) -> str:
+    return resources.files("edged.evidence").joinpath("page", name).read_text("utf-8")
+
+
+def _embedded(value: Any) -> str:
+    """JSON within a script element, which nothing in it can end."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _ms(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp() * 1000)

@@ -1,0 +1,46 @@
+"""The people of the box: who calls, as what, and what of it is on record. Puts the guard and its parts together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edged import rolewatch
+from edged.accounts import Directory
+from edged.api import journal
+from edged.api.guard import Guard
+from edged.api.journal import Desk, Journal
+from edged.roles import Assignment
+from edged.rolewatch import RoleWatch
+from edged.site import Site
+from edged.tasks import Loops
+from storage.clock import Clock
+
+
+class People:
+    """Of one daemon run. `guard` goes to the control API."""
+
+    def __init__(self, site: Site, record: Journal, clock: Clock) -> None:
+        self._site = site
+        self._directory = Directory()
+        self._desk = Desk(record, lambda: clock.now().boottime_ms)
+        self._watch = RoleWatch(self._assignment, self._directory)
+        self.guard = Guard(self._assignment, self._directory, self._desk, self._watch.clash)
+
+    def start(self, loops: Loops) -> None:
+        loops.every("roles", rolewatch.LOOK_EVERY_S, self._look)
+        loops.every("journal", journal.TEND_EVERY_S, self._tend)
+
+    async def close(self) -> None:
+        """When nobody can call any more, and while the store is still open."""
+        self._directory.close()
+        await self._desk.close()
+
+    async def _look(self) -> None:
+        self._site.roles = await self._watch.look(self._desk.owed)
+
+    async def _tend(self) -> None:
+        await self._desk.tend()
+        self._site.roles = replace(self._site.roles, owed=self._desk.owed)
+
+    def _assignment(self) -> Assignment | None:
+        return self._site.config.assignment()

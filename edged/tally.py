@@ -1,0 +1,65 @@
+"""The same again and again becomes one: who repeats himself is told at once, and then once a minute, with a count.
+
+Pure but for what it remembers; time is handed in. For leaves of refusals and of lists that somebody keeps asking for: a
+program that asks each second must not fill the ledger, and nothing that it did may be missing from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+E = TypeVar("E")
+
+WINDOW_MS: Final = 60_000
+KEYS_MAX: Final = 256
+"""More at a time are no people; what comes beyond is told each by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(Generic[E]):
+    """What came again since it was last told."""
+
+    last: E
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Window(Generic[E]):
+    since_ms: int
+    last: E
+    count: int = 0
+
+
+class Tally(Generic[K, E]):
+    """Counts by key. Not thread-safe: it lives on the event loop."""
+
+    def __init__(self) -> None:
+        self._windows: dict[K, _Window[E]] = {}
+
+    def is_repeated(self, key: K, entry: E) -> bool:
+        """Whether the same was told less than a minute ago: then it is counted, and told by `due`."""
+        window = self._windows.get(key)
+        if window is None:
+            return False
+        self._windows[key] = replace(window, last=entry, count=window.count + 1)
+        return True
+
+    def told(self, key: K, entry: E, now_ms: int) -> None:
+        """It was told now: its minute begins."""
+        if len(self._windows) < KEYS_MAX:
+            self._windows.setdefault(key, _Window(now_ms, entry))
+
+    def due(self, now_ms: int | None) -> list[Repeated[E]]:
+        """What came again, of those whose minute is over (None: of all); who was quiet is forgotten."""
+        over = [key for key, one in self._windows.items() if now_ms is None or now_ms - one.since_ms >= WINDOW_MS]
+        told = []
+        for key in over:
+            window = self._windows.pop(key)
+            if window.count:
+                told.append(Repeated(window.last, window.count))
+                if now_ms is not None:
+                    self._windows[key] = _Window(now_ms, window.last)
+        return told

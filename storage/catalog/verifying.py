@@ -1,0 +1,247 @@
+"""Questions of the ledger's check: leaves as they are hashed, and what rows and kept nodes say beside them.
+
+Functions over a read-only connection, in pages that take some hundredths of a second. They judge nothing
+(`storage.ledger.verify` does).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from storage.catalog import generations, heads, mirroring
+from storage.catalog.generations import Generation
+from storage.catalog.ledger import HASHED_SQL
+from storage.catalog.nodes import Node
+from storage.ledger.tree import Hash
+
+PAGE: Final = 4096
+"""Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
+
+Hashed: TypeAlias = tuple[int, str, "Hash | None", bytes]
+"""A leaf: its number, kind, stored hash, and what is hashed of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The ledger as the check begins."""
+
+    generations: list[Generation]
+    sizes: list[int]
+    """Of their trees, by their last leaves."""
+    last: int
+    """Number of the last leaf; 0: there is none."""
+    kept: Mapping[tuple[int, int], int]
+    """By generation and level, the last node that is kept."""
+    rows: int
+    """Segments and gaps, about as many."""
+    being_read: bool
+    """After a loss, leaves are still being read back."""
+
+
+def overview(connection: sqlite3.Connection) -> Overview:
+    """As of now."""
+    every = generations.every(connection)
+    rebuild = mirroring.last_rebuild(connection)
+    return Overview(
+        generations=every,
+        sizes=[generations.end(connection, one) for one in every],
+        last=heads.last_leaf(connection),
+        kept={
+            (generation, level): number
+            for generation, level, number in connection.execute(
+                "SELECT generation, level, max(number) FROM nodes GROUP BY generation, level"
+            )
+        },
+        rows=_number(connection, "SELECT coalesce(sum(segments), 0) FROM holdings")
+        + _number(connection, "SELECT coalesce(max(id), 0) FROM gaps"),
+        being_read=rebuild is not None and not rebuild.read,
+    )
+
+
+def hashed(connection: sqlite3.Connection, after: int, until: int, limit: int = PAGE) -> list[Hashed]:
+    """Leaves by number, from the one after `after` on."""
+    return connection.execute(
+        f"SELECT number, kind, hash, {HASHED_SQL} FROM leaves"  # noqa: S608  (a constant)
+        " WHERE number > ? AND number <= ? ORDER BY number LIMIT ?",
+        (after, until, limit),
+    ).fetchall()
+
+
+def boots(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, str]:
+    """Their own ids, as far as they are known."""
+    return dict(
+        connection.execute(
+            "SELECT number, boot_id FROM boots WHERE number IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(numbers)),),
+        ).fetchall()
+    )
+
+
+def entered_ms(connection: sqlite3.Connection, number: int) -> int | None:
+    """The wall clock when a leaf was entered; None: there is none of that number."""
+    row = connection.execute("SELECT wall_ms FROM leaves WHERE number = ?", (number,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def kept(connection: sqlite3.Connection, generation: int, after: tuple[int, int], limit: int = PAGE) -> list[Node]:
+    """Nodes of a tree that are kept, by level and number, from the one after `after` on."""
+    return connection.execute(
+        "SELECT level, number, hash FROM nodes WHERE generation = ? AND (level, number) > (?, ?)"
+        " ORDER BY level, number LIMIT ?",
+        (generation, *after, limit),
+    ).fetchall()
+
+
+class SegmentClaim(NamedTuple):
+    """What a row says of a segment, as far as its leaf says it, too."""
+
+    id: int
+    leaf: int | None
+    camera: str
+    seq: int
+    volume: str
+    boot: int
+    boottime_ms: int
+    wall_ms: int
+    duration_ms: int
+    bytes: int
+    sha256: str
+    floor_s: int
+    ceiling_s: int
+    name: str | None
+
+
+_SEGMENT: Final = (
+    "SELECT s.id, s.leaf, c.id, s.seq, v.id, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms, s.bytes,"
+    " lower(hex(s.sha256)), s.floor_s, s.ceiling_s, s.name "
+)
+_OF: Final = " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
+
+
+Raw: TypeAlias = tuple[Any, ...]
+"""A row of `segments`: seq, id, leaf, volume by number, boot, boottime and wall clock of its start, duration, bytes,
+floor, ceiling, hash. Millions of them are compared as they are.
+"""
+
+
+def segments(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], Raw]:
+    """Rows under their own names, of these numbers of each camera; those in progress say nothing yet."""
+    return {
+        (camera, row[0]): row
+        for camera, seqs in wanted.items()
+        for row in connection.execute(
+            "SELECT s.seq, s.id, s.leaf, s.volume, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms,"
+            " s.bytes, s.floor_s, s.ceiling_s, s.sha256 FROM json_each(?2) j CROSS JOIN segments s"
+            " ON s.seq = j.value AND s.name IS NULL AND s.state <> 'open'"
+            " AND s.camera = (SELECT number FROM cameras WHERE id = ?1)",
+            (camera, json.dumps(list(seqs))),
+        )
+    }
+
+
+def volumes(connection: sqlite3.Connection) -> dict[int, str]:
+    """Their ids, by number."""
+    return dict(connection.execute("SELECT number, id FROM volumes").fetchall())
+
+
+def claim(camera: str, raw: Raw, volumes: Mapping[int, str]) -> SegmentClaim:
+    """What it says."""
+    seq, number, leaf, volume, *said, sha256 = raw
+    boot, boottime_ms, wall_ms, duration_ms, size, floor_s, ceiling_s = said
+    start = (boot, boottime_ms, wall_ms)
+    known = (number, leaf, camera, seq, volumes.get(volume, ""))
+    return SegmentClaim(*known, *start, duration_ms, size, sha256.hex(), floor_s, ceiling_s, None)
+
+
+def aside(connection: sqlite3.Connection, volume: str, name: str) -> SegmentClaim | None:
+    """The row of a file that is set aside under a name of its own."""
+    row = connection.execute(
+        _SEGMENT + "FROM segments s" + _OF + "WHERE v.id = ? AND s.name = ?", (volume, name)
+    ).fetchone()
+    return None if row is None else SegmentClaim._make(row)
+
+
+def segment(connection: sqlite3.Connection, number: int) -> SegmentClaim | None:
+    """The row of that id."""
+    row = connection.execute(_SEGMENT + "FROM segments s" + _OF + "WHERE s.id = ?", (number,)).fetchone()
+    return None if row is None else SegmentClaim._make(row)
+
+
+def tombstones(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], int]:
+    """The last leaf that tells that a segment of these numbers was destroyed; from the index alone."""
+    return {
+        (camera, seq): number
+        for camera, seqs in wanted.items()
+        for seq, number in connection.execute(
+            "SELECT j.value, (SELECT max(l.number) FROM leaves l INDEXED BY leaves_destroyed"
+            " WHERE l.kind = 'destroyed' AND json_extract(l.body, '$.camera') = ?1"
+            " AND json_extract(l.body, '$.seq') = j.value) AS number FROM json_each(?2) j WHERE number IS NOT NULL",
+            (camera, json.dumps(list(seqs))),
+        )
+    }
+
+
+class GapClaim(NamedTuple):
+    """What a row says of a gap. `end` is boot, boottime, wall clock; None while it lasts."""
+
+    id: int
+    leaf: int | None
+    camera: str
+    start: tuple[int, int, int]
+    end: tuple[int, int, int] | None
+    cause: str
+    detail: str
+    inside: bool
+    pauses: tuple[tuple[int, int], ...]
+
+
+_GAP: Final = (
+    "SELECT g.id, g.leaf, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms,"
+    " g.end_wall_ms, g.cause, g.detail, g.inside, g.pauses FROM gaps g JOIN cameras c ON c.number = g.camera "
+)
+
+
+def gaps(connection: sqlite3.Connection, camera: str, boot: int, boottime_ms: int) -> list[GapClaim]:
+    """Those that begin there."""
+    where = "WHERE g.camera = (SELECT number FROM cameras WHERE id = ?) AND g.boot = ? AND g.start_boottime_ms = ?"
+    rows = connection.execute(_GAP + where, (camera, boot, boottime_ms))
+    return [_gap(row) for row in rows]
+
+
+def gap(connection: sqlite3.Connection, number: int) -> GapClaim | None:
+    """The row of that id."""
+    row = connection.execute(_GAP + "WHERE g.id = ?", (number,)).fetchone()
+    return None if row is None else _gap(row)
+
+
+def _gap(row: tuple[Any, ...]) -> GapClaim:
+    number, leaf, camera, *times, cause, detail, inside, pauses = row
+    start, end = (times[0], times[1], times[2]), (times[3], times[4], times[5])
+    told = () if pauses is None else tuple((since_ms, lasted_ms) for since_ms, lasted_ms in json.loads(pauses))
+    return GapClaim(number, leaf, camera, start, None if end[0] is None else end, cause, detail, bool(inside), told)
+
+
+ROWS: Final[Mapping[str, str]] = {
+    "segments": "SELECT id FROM segments WHERE id > ? AND state <> 'open' ORDER BY id LIMIT ?",
+    "gaps": "SELECT id FROM gaps WHERE id > ? AND end_boot IS NOT NULL ORDER BY id LIMIT ?",
+}
+"""Rows that a leaf must tell of, by table."""
+
+
+def rows(connection: sqlite3.Connection, table: str, after: int, limit: int = PAGE) -> list[int]:
+    """Their ids, from the one after `after` on."""
+    return [number for (number,) in connection.execute(ROWS[table], (after, limit))]
+
+
+def waits(connection: sqlite3.Connection, table: str, row: int) -> bool:
+    """It is from before there was a ledger, and its leaf has not been entered yet (`storage.catalog.arrears`)."""
+    found = connection.execute("SELECT 1 FROM arrears WHERE name = ?1 AND done < ?2 AND last >= ?2", (table, row))
+    return found.fetchone() is not None
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])

@@ -1,0 +1,170 @@
+"""The node's own key (Ed25519), with which it signs heads of the ledger, manifests and sidecars.
+
+Blocking. It is made once, at the first start, in a file that nobody but the daemon reads, or handed over by systemd as
+a credential. One that is damaged or gone is no reason to stop: what it would sign goes unsigned, with an alarm, until
+somebody with the right to do so makes a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from storage.catalog.generations import Generation, Identity
+from storage.errors import OrderRefused
+from storage.files.durable import fsync_directory
+
+log = logging.getLogger("edged.storage.ledger.key")
+
+NAME: Final = "ledger.key"
+"""Of the file in the state directory, and of the systemd credential."""
+MODE: Final = 0o600
+MAX_BYTES: Final = 4096
+"""PEM of such a key has 119 bytes."""
+_NEXT: Final = ".new"
+"""Behind the name: a key that has not taken its place yet."""
+_OLD: Final = ".old"
+"""What was no key of this box, where its key should have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is in the place of the key."""
+
+    key: Ed25519PrivateKey | None
+    fault: str | None
+    """Why there is none, in words; None where nothing is there, or where it is sound."""
+
+
+class Keyring:
+    """The key of one node, in one place."""
+
+    def __init__(self, node: str, path: Path, *, ours: bool = True) -> None:
+        """`ours`: the file may be made and replaced; a credential may not."""
+        self._node = node
+        self._path = path
+        self._ours = ours
+        found = read(path)
+        self._key, self._fault = found.key, found.fault
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def fault(self) -> str | None:
+        """Why nothing can be signed; None while it can."""
+        if self._key is None:
+            return self._fault or f"the key of this box, {self._path}, is gone"
+        return None
+
+    @property
+    def key(self) -> Ed25519PrivateKey | None:
+        return self._key
+
+    @property
+    def public(self) -> bytes | None:
+        """32 bytes."""
+        return None if self._key is None else public_of(self._key)
+
+    @property
+    def ours(self) -> bool:
+        """The file may be made and replaced."""
+        return self._ours
+
+    @property
+    def identity(self) -> Identity:
+        """As of now."""
+        return Identity(self._node, self.public)
+
+    def with_key(self, key: Ed25519PrivateKey) -> Identity:
+        """As it will be, once that key is in its place."""
+        return Identity(self._node, public_of(key))
+
+    def found_box(self) -> None:
+        """Before there is any ledger: make the key, unless something is there. Where that fails it is a fault."""
+        if self._key is None and self._fault is None and self._ours:
+            try:
+                self.place(self.prepare(), ())
+            except OSError as error:
+                self._fault = f"the key of this box cannot be written to {self._path} ({error.strerror or error})"
+                log.error("%s: heads of the ledger go unsigned", self._fault)  # noqa: TRY400  (the trace says nothing)
+
+    def settle(self, generations: Iterable[Generation]) -> None:
+        """At the start: a renewal was cut off. Its key takes its place if the ledger goes by it already, else it goes.
+
+        Where the disk does not take that, the fault shows: the key does not fit.
+        """
+        known = list(generations)
+        beside = self._path.with_name(self._path.name + _NEXT)
+        with suppress(OSError):
+            if not self._ours or not beside.exists():
+                return
+            key, last = read(beside).key, known[-1].public if known else None
+            if key is not None and public_of(key) == last != self.public:
+                self.place(key, known)
+            else:
+                beside.unlink()
+
+    def prepare(self) -> Ed25519PrivateKey:
+        """A new key, durable beside the one in use; nothing goes by it yet. OrderRefused: it is not ours; OSError."""
+        if not self._ours:
+            what = f"the key of this box comes from systemd ({self._path})"
+            raise OrderRefused(what, "replace the credential, start edged again, then run this once more")
+        key = Ed25519PrivateKey.generate()
+        data = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        new = self._path.with_name(self._path.name + _NEXT)
+        new.unlink(missing_ok=True)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fsync_directory(new.parent)
+        return key
+
+    def place(self, key: Ed25519PrivateKey, generations: Iterable[Generation]) -> None:
+        """What `prepare` made takes the place of the key. OSError.
+
+        The key of a generation that is over goes, so that nobody signs in its name again; what was none of ours stays
+        under another name, for whoever asks how it came there.
+        """
+        if self._path.exists() and self.public not in {one.public for one in generations if one.public}:
+            self._path.replace(self._path.with_name(self._path.name + _OLD))
+        self._path.with_name(self._path.name + _NEXT).rename(self._path)
+        self._key, self._fault = key, None
+        fsync_directory(self._path.parent)
+
+
+def public_of(key: Ed25519PrivateKey) -> bytes:
+    """32 bytes."""
+    return key.public_key().public_bytes_raw()
+
+
+def read(path: Path) -> Found:
+    """The key that lies there."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return Found(None, None)
+    except OSError as error:
+        return Found(None, f"the key of this box, {path}, cannot be read ({error.strerror or error})")
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return Found(None, f"the key of this box, {path}, is damaged")
+    if not isinstance(key, Ed25519PrivateKey):
+        return Found(None, f"what lies in {path} is not an Ed25519 key")
+    return Found(key, None)

@@ -1,0 +1,219 @@
+"""`edgectl ledger verify`: the whole ledger of a box against itself, its rows, its mirrors, and a head from outside.
+
+Blocking, read-only, in short reads, so that the WAL begins anew meanwhile; paced as its owner says. Bounded: a bit for
+each row and 32 bytes for 256 leaves. Needs no writer: with the daemon down it runs on the files alone.
+
+Whoever has the key of the box can write another ledger that is consistent in itself; only what somebody outside has
+kept of it shows that.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from storage.ages import History
+from storage.catalog import audit, heads, verifying
+from storage.catalog.coverage import Reader
+from storage.catalog.verifying import ROWS, Overview
+from storage.errors import StoreBusy
+from storage.files.within import reading
+from storage.ledger import outside, stretch
+from storage.ledger.findings import Against, Code, Finding, Reach, Report, Tree
+from storage.ledger.mirrors import Mirror
+from storage.ledger.notary import STATE_FILE
+from storage.ledger.note import NOTE_MAX_BYTES
+from storage.ledger.outside import Outside
+from storage.ledger.rows import OpenGaps, Told, untold
+from storage.ledger.stretch import Span, Stretch, spans
+from storage.ledger.tree import Hash
+from storage.ledger.trees import Made, Said, Trees
+from storage.repair import ledgerdir
+from storage.repair.look import Disk, Pace, unpaced
+
+Check = Callable[[Span], Stretch]
+Spread = Callable[[Check, Iterable[Span]], Iterable[Stretch]]
+"""As `map`: in the order of the spans, wherever the work is done."""
+Progress = Callable[[Mapping[str, Any]], None]
+TELL_EVERY: Final = 4
+"""Pages between two words about progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What is checked."""
+
+    read: Reader
+    disks: Mapping[str, Disk]
+    """Volumes that are there, by id."""
+    state: Path
+    """The state directory."""
+    ages: Callable[[], History]
+
+
+class Verify:
+    """One run."""
+
+    def __init__(
+        self,
+        box: Box,
+        kept: Outside | None = None,
+        *,
+        pace: Pace = unpaced,
+        progress: Progress = lambda _: None,
+        spread: Spread = map,
+    ) -> None:
+        """`kept`: a head from outside. `pace` raises Stopped when nobody waits for the report any more."""
+        self._box = box
+        self._kept = kept
+        self._pace = pace
+        self._progress = progress
+        self._spread = spread
+        self._report = Report()
+        self._began = time.monotonic()
+
+    def run(self) -> Report:
+        """All of it. StoreBusy while leaves are still being read back after a loss; Stopped."""
+        found = self._report.findings
+        said = list(self._said())  # before the leaves: what they cover is then among them
+        at = self._box.read(verifying.overview)
+        if at.being_read:
+            what = "the database is being made anew, and leaves are still being read back from the volumes"
+            raise StoreBusy(what, "check again when that is done: `edgectl alarms`")
+        trees, begun = self._leaves(at)
+        for made in trees.made:
+            found.take(made.wrong_nodes(at.kept))
+        found.take(trees.begun(begun))
+        found.take(trees.stored())
+        for head in said:
+            found.take(trees.said(head))
+        self._mirrors([made.generation.first for made in trees.made])
+        if self._kept is not None:
+            self._hold(self._kept, trees)
+        self._report.trees = [self._tree(one, trees) for one in trees.made]
+        self._report.took_s = time.monotonic() - self._began
+        return self._report
+
+    def _leaves(self, at: Overview) -> tuple[Trees, dict[int, bytes]]:
+        """Each leaf, and the rows; the trees they make, and the leaves with which trees begin."""
+        told, gaps = {table: Told() for table in ROWS}, OpenGaps()
+        blocks: dict[int, list[Hash | None]] = {one.first: [] for one in at.generations}
+        begun: dict[int, bytes] = {}
+        check = partial(stretch.check, self._box.read, pace=self._pace)
+        for one in self._spread(check, _all_spans(at)):
+            self._report.leaves += one.leaves
+            self._report.findings.merge(one.findings)
+            told["segments"].add(one.segments)
+            told["gaps"].add(one.gap_rows)
+            gaps.take(one.gaps)
+            if one.span.in_tree:
+                first = max(first for first in blocks if first <= one.span.first)
+                blocks[first] += one.blocks
+                begun |= dict(one.generations)
+            else:
+                self._report.early += one.leaves
+            self._tell("leaves of the ledger", self._report.leaves, at.last)
+        self._rows(at, told)
+        newest = self._box.read(heads.last_leaf)
+        for news in spans(at.last + 1, newest, in_tree=False):  # they may say why a gap is gone
+            gaps.take(stretch.check(self._box.read, news, self._pace).gaps)
+        self._report.findings.take(gaps.gone(self._box.ages()))
+        sized = zip(at.generations, at.sizes, strict=True)
+        return Trees([Made(self._box.read, one, size, blocks[one.first]) for one, size in sized]), begun
+
+    def _rows(self, at: Overview, told: Mapping[str, Told]) -> None:
+        for table in ROWS:
+            for count, odd in untold(self._box.read, table, told[table]):
+                began = time.monotonic()
+                self._report.rows += count
+                self._report.findings.take(odd)
+                self._tell("segments and gaps", self._report.rows, at.rows)
+                self._pace(time.monotonic() - began)
+
+    def _mirrors(self, firsts: list[int]) -> None:
+        unknown = self._box.read(audit.unreconciled)
+        volumes = []
+        for volume, disk in sorted(self._box.disks.items()):
+            if volume in unknown:
+                continue  # it may know of more: `edgectl alarms` tells that it is being gone through
+            mirror = Mirror(self._box.read, disk, firsts, self._pace)
+            before = self._report.lines
+            try:
+                for number, found in enumerate(mirror.differences()):
+                    if found is not None:
+                        self._report.findings.add(found)
+                    elif number % TELL_EVERY == 0:
+                        self._tell(f"lines on {disk.path}", mirror.lines, self._report.leaves)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                what = f"it cannot be read: {error.strerror or error}"
+                self._report.findings.add(
+                    Finding(Code.MIRROR_UNREAD, str(disk.path / ledgerdir.NAME), what, "check the disk and `dmesg`")
+                )
+            self._report.lines = before + mirror.lines
+            volumes.append(volume)
+        self._report.volumes = volumes
+
+    # --- heads ---
+
+    def _said(self) -> Iterator[Said]:
+        """Heads that lie in the state directory and on the volumes."""
+        fd = os.open(self._box.state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with suppress(FileNotFoundError), reading(fd, STATE_FILE) as file:
+                text = file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
+                yield Said(str(self._box.state / STATE_FILE), text)
+        finally:
+            os.close(fd)
+        for disk in self._box.disks.values():
+            with suppress(OSError), disk.held() as root, ledgerdir.opened(root) as directory:  # its mirror will say so
+                for name, text in ledgerdir.named_notes(directory):
+                    yield Said(str(disk.path / ledgerdir.NAME / name), text)
+
+    def _hold(self, kept: Outside, trees: Trees) -> None:
+        wrong = list(outside.judge(kept, trees))
+        self._report.findings.take(wrong)
+        one, head = trees.of(kept.head.origin), kept.head
+        proven = one is not None and not {found.code for found in wrong} - {Code.OUTSIDE_OLDER}
+        reach = self._reach(one, head.size) if one is not None and proven else Reach(head.size)
+        self._report.against = Against(head, proven, reach)
+
+    def _tree(self, one: Made, trees: Trees) -> Tree:
+        generation = one.generation
+        try:
+            verifier = generation.verifier
+        except ValueError:
+            verifier = None
+        return Tree(
+            origin=generation.origin,
+            first=generation.first,
+            fingerprint=None if verifier is None else verifier.fingerprint,
+            leaves=self._reach(one, one.size),
+            signed=self._reach(one, trees.proven.get(generation.origin, 0)),
+            seen=self._reach(one, min(generation.seen, one.size)),
+        )
+
+    def _reach(self, one: Made, size: int) -> Reach:
+        if size == 0:
+            return Reach(0)
+        number = one.generation.first + size - 1
+        return Reach(size, number, self._box.read(partial(verifying.entered_ms, number=number)))
+
+    def _tell(self, stage: str, done: int, of: int) -> None:
+        elapsed_s = round(time.monotonic() - self._began, 1)
+        self._progress({"stage": stage, "done": done, "of": of, "bytes": 0, "of_bytes": 0, "elapsed_s": elapsed_s})
+
+
+def _all_spans(at: Overview) -> Iterator[Span]:
+    """From the first leaf to the last."""
+    begin = at.generations[0].first if at.generations else at.last + 1
+    yield from spans(1, begin - 1, in_tree=False)
+    for one, size in zip(at.generations, at.sizes, strict=True):
+        yield from spans(one.first, one.first + size - 1, in_tree=True)

@@ -1,0 +1,69 @@
+"""What two persons agreed upon, kept: asked at each start, at each reload, and once a minute. Blocking, thread-safe."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+
+from storage.acts import Deed
+from storage.catalog import agreed as table
+from storage.catalog import terms
+from storage.catalog.database import Database
+from storage.catalog.runs import Life
+from storage.clock import Clock
+from storage.errors import StoreError
+from storage.retention import Policy
+from storage.ring.agreed import Agreed, granted, holding, settled
+from storage.ring.present import present
+
+log = logging.getLogger("edged.storage.ring.agreement")
+
+
+class Agreement:
+    """Of one store."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+        self._database = database
+        self._boot = life.boot
+        self._clock = clock
+
+    def hold(self, wished: Agreed) -> Agreed:
+        """What may hold of what is configured; what tightens is agreed upon from now on.
+
+        Where nothing ever was agreed upon, that is all of it. A database that cannot be written holds up nothing: what
+        was agreed upon before goes on to count.
+        """
+        held, new = self._database.read(lambda connection: self._weighed(connection, wished))
+        if new is not None:
+            try:
+                self._database.submit(lambda connection: self._settle(connection, wished)).result()
+            except StoreError as error:
+                log.warning("what is agreed upon of retention is not written down yet: %s", error)
+        return held
+
+    def granting(self, wished: Agreed) -> Deed:
+        """As a deed of two persons: all of it is agreed upon."""
+
+        def fact(connection: sqlite3.Connection) -> None:
+            before = table.read(connection)
+            after = wished if before is None else granted(before, wished)
+            table.write(connection, after, self._clock.now().wall_ms)
+
+        return fact
+
+    def _settle(self, connection: sqlite3.Connection, wished: Agreed) -> None:
+        _, new = self._weighed(connection, wished)
+        if new is not None:
+            table.write(connection, new, self._clock.now().wall_ms)
+
+    def _weighed(self, connection: sqlite3.Connection, wished: Agreed) -> tuple[Agreed, Agreed | None]:
+        """What holds, and what is to be written down; None: nothing."""
+        before = table.read(connection)
+        if before is None:
+            return wished, wished if table.is_known(connection) else None
+        held = holding(before, wished)
+        as_is = present(connection, self._boot, self._clock, Policy(held.cameras, overwrite=held.overwrite))
+        recorded = terms.histories(connection)
+        in_force = {camera: bounds for camera, bounds in as_is.bounds.items() if camera in recorded}
+        after = settled(before, held, in_force)
+        return held, after if after != before else None

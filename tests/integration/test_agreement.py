@@ -1,0 +1,159 @@
+"""Bounds that two persons agreed upon, in a store: kept over restarts, over a lost database, over an old copy of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.acts import Person
+from storage.catalog import agreed as table
+from storage.catalog import ledger
+from storage.catalog.ledger import Leaf
+from storage.model import Bounds
+from storage.repair import ledgerdir
+from storage.repair.mirror import STATE_HEAD
+from storage.retention import Policy
+from storage.ring.agreed import Agreed, loosenings
+from tests.support.office import DEADLINE_S, Office
+
+DAY = 86_400
+SITE = Bounds(31 * DAY, 365 * DAY)
+AGREED = Agreed(SITE, {"lobby": SITE})
+LOOSER = Agreed(Bounds(7 * DAY, 365 * DAY), {"lobby": Bounds(0, 400 * DAY)}, overwrite=True)
+CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    opened = Office(tmp_path)
+    opened.enrol("lobby")
+    opened.store.agreement.hold(AGREED)
+    yield opened
+    opened.store.close(clean=False)
+
+
+def held(office: Office, wished: Agreed = LOOSER) -> Agreed:
+    return office.store.agreement.hold(wished)
+
+
+def leaves(office: Office) -> list[Agreed]:
+    found = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
+    return [table.parse(leaf.body) for leaf in found if leaf.kind == Leaf.AGREED]
+
+
+def test_what_is_configured_first_is_agreed_upon_and_one_leaf(office: Office) -> None:
+    assert held(office) == AGREED
+    assert held(office, AGREED) == AGREED
+    assert leaves(office) == [AGREED]
+
+
+def test_what_tightens_is_agreed_upon_at_once(office: Office) -> None:
+    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)})
+    assert held(office, higher) == higher
+    assert leaves(office) == [AGREED, higher]
+    assert held(office, AGREED) == higher, "and takes two persons from then on"
+
+
+def test_a_ceiling_is_shortened_for_good_once_it_holds(office: Office) -> None:
+    office.store.sweep(lambda: Policy(AGREED.cameras))
+    office.clock.tick(2 * DAY * 1000)
+    office.store.heartbeat().result(DEADLINE_S)
+    shorter = Agreed(SITE, {"lobby": Bounds(31 * DAY, 60 * DAY)})
+    office.store.sweep(lambda: Policy(held(office, shorter).cameras))
+    assert held(office, AGREED) == AGREED, "taken back in time"
+    held(office, shorter)
+    office.clock.tick(2 * DAY * 1000)
+    office.store.heartbeat().result(DEADLINE_S)
+    held(office, shorter)
+    assert held(office, AGREED) == shorter
+
+
+def test_one_asks_another_approves_and_all_of_it_holds(office: Office) -> None:
+    act = office.store.acts.ask("loosen", {}, CHEN)
+    office.store.acts.approve(act.id, LIN, lambda _: office.store.agreement.granting(LOOSER))
+    assert held(office) == LOOSER
+    assert leaves(office) == [AGREED, LOOSER]
+
+
+@pytest.mark.parametrize("lost", ["gone", "gone, and the heads are older", "an old copy"])
+def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
+    """Whoever deletes the database has not loosened a bound by that."""
+    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)})
+    office.segment("lobby")
+    copy = office.state.parent / "copy"
+    office.store.close()
+    shutil.copytree(office.state, copy)
+    shutil.copy(office.disk / ledgerdir.NAME / ledgerdir.HEAD, copy)
+    office.start()
+    office.enrol("lobby")
+    held(office, higher)
+    office.segment("lobby")
+    office.store.books.mirror_now()
+    office.store.close()
+    LOSE[lost](office, copy)
+    office.start()
+    assert held(office) == higher
+    office.store.books.rebuild()
+    assert held(office) == higher
+
+
+def test_until_a_lost_database_is_made_anew_nothing_counts_as_agreed_upon(office: Office) -> None:
+    """Where no volume was there at the start that tells: the leaves that turn up later do, the last one first."""
+
+    def forget(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM agreed")
+        connection.execute("INSERT INTO rebuilds (reason, leaf, wall_ms) VALUES ('gone', 1, 0)")
+
+    def recall(connection: sqlite3.Connection) -> None:
+        table.remember(connection, 5, table.body_of(AGREED))
+        table.remember(connection, 4, table.body_of(LOOSER))
+
+    office.store._database.submit(forget).result(DEADLINE_S)
+    assert held(office) == LOOSER
+    assert leaves(office) == [AGREED], "and it is not written down as agreed upon"
+    office.store._database.submit(recall).result(DEADLINE_S)
+    assert held(office) == AGREED
+
+
+def gone(office: Office, _: Path) -> None:
+    for path in office.state.glob("edged.db*"):
+        path.unlink()
+
+
+def gone_with_older_heads(office: Office, copy: Path) -> None:
+    gone(office, copy)
+    shutil.copy(copy / ledgerdir.HEAD, office.disk / ledgerdir.NAME)
+    shutil.copy(copy / STATE_HEAD, office.state)
+
+
+def an_old_copy(office: Office, copy: Path) -> None:
+    gone(office, copy)
+    for path in copy.glob("edged.db*"):
+        shutil.copy(path, office.state)
+
+
+LOSE: dict[str, Callable[[Office, Path], None]] = {
+    "gone": gone,
+    "gone, and the heads are older": gone_with_older_heads,
+    "an old copy": an_old_copy,
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "[]", '{"site":[1,2],"cameras":[],"overwrite":false}', '{"site":[3,2],"cameras":{},"overwrite":false}',
+     '{"site":[1,2],"cameras":{"../x":[1,2]},"overwrite":false}', '{"site":[1],"cameras":{},"overwrite":false}'],
+)  # fmt: skip
+def test_what_is_none_of_ours_is_not_believed(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        table.parse(text)
+
+
+def test_it_reads_what_it_writes() -> None:
+    assert table.parse(json.dumps(table.body_of(LOOSER))) == LOOSER
+    assert list(loosenings(AGREED, LOOSER))

@@ -1,0 +1,296 @@
+"""Exports in the store: what they consist of, that it is held against space and not against ceilings, their leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+import pytest
+
+from storage import failpoints
+from storage.catalog.leafing import Wanted
+from storage.errors import OrderRefused, OrderWrong, RetryError, StoreError, UnknownId
+from storage.exports.desk import EXPORTS_MAX, LASTS_MS
+from storage.exports.words import Contents, Export, ExportState, Order
+from storage.failpoints import Step
+from storage.files.parts import Digest
+from storage.ledger import tree
+from storage.model import Bounds, GapCause
+from storage.pins.words import Interval
+from storage.retention import Policy
+from storage.ring.sweep import Sweeper
+from tests.support.office import BOUNDS, DEADLINE_S, Office
+
+WHO: Final = {"who": "chen", "reason": "偵辦"}
+POLICY: Final = Policy({"lobby": BOUNDS})
+
+
+class Killed(BaseException):
+    """The plug is pulled."""
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    failpoints.arm(None)
+    made.store.close(clean=False)
+
+
+def order(office: Office, first_ms: int, last_ms: int | None = None, *, whole: bool = False) -> Order:
+    until = office.clock.wall_ms if last_ms is None else last_ms
+    return Order(("lobby",), Interval(first_ms, until), whole, 4 << 30, until + 1_000_000)
+
+
+def recorded(office: Office, count: int = 3) -> int:
+    """So many segments one behind the other; when the first began."""
+    office.enrol("lobby")
+    begun = office.clock.wall_ms
+    for _ in range(count):
+        office.segment("lobby")
+    return begun
+
+
+def begin(office: Office, wanted: Order) -> Export:
+    return office.store.exports.begin(wanted, POLICY.bounds, 1000, WHO)
+
+
+def contents(office: Office, export: Export) -> Contents:
+    return office.store.exports.contents(office.store.exports.find(export.id))
+
+
+def copies(office: Office) -> list[dict[str, Any]]:
+    pages = office.store.books.leaves.pages(Wanted(kinds=frozenset({"copy"})), None)
+    return [json.loads(one.told.entry.body) for page in pages for one in page.leaves]
+
+
+def test_what_there_is_is_told_by_leaves_that_are_proven(office: Office) -> None:
+    begun = recorded(office)
+    office.store.begin_gap("lobby", office.clock.now(), GapCause.DROPPED, "").result(DEADLINE_S)
+    lost = office.clock.wall_ms
+    office.clock.tick(7000)
+    export = begin(office, order(office, begun))
+    found = contents(office, export).cameras["lobby"]
+    assert [one.seq for one in found.segments] == [1, 2, 3]
+    assert [(one.cause, one.start_ms, one.end_ms) for one in found.gaps] == [("dropped", lost, office.clock.wall_ms)]
+    for one in found.segments:
+        with office.store.exports.opened(one) as file:
+            digest = Digest()
+            digest.update(file.read())
+        assert digest.finish() == (one.sha256, one.parts)
+    heads = office.store.exports.heads(export)
+    numbers = [export.leaf or 0, *(one.leaf for one in found.segments), *(one.leaf for one in found.gaps)]
+    for cited in office.store.exports.cited(heads, numbers):
+        head = next(one for one in heads if cited.entry.number in one.leaves)
+        index = cited.entry.number - head.generation.first
+        assert tree.included(cited.entry.hash, index, head.size, cited.path, head.root)
+    body = copies(office)[0]
+    assert (body["event"], body["cameras"], body["from"], body["to"]) == (
+        "begun",
+        ["lobby"],
+        begun,
+        office.clock.wall_ms,
+    )
+    assert "chen" not in json.dumps(body)
+    assert {name: words for name, (_, words) in office.store.exports.told(export).items()} == WHO
+
+
+def test_it_goes_on_the_same_after_a_crash_and_whatever_becomes_of_its_gaps(office: Office) -> None:
+    begun = recorded(office)
+    office.store.begin_gap("lobby", office.clock.now(), GapCause.DROPPED, "").result(DEADLINE_S)
+    office.clock.tick(7000)
+    export = begin(office, order(office, begun))
+    before = contents(office, export)
+    office.crash()
+    office.start()
+    office.enrol("lobby")
+    office.segment("lobby")
+    assert contents(office, export) == before
+    assert office.store.books.verify(None, lambda _: None, Event()).findings.named == []
+
+
+def test_what_is_in_progress_is_left_out(office: Office) -> None:
+    begun = recorded(office, 2)
+    running = office.record("lobby")
+    since = office.clock.wall_ms
+    running.write(3)
+    office.clock.tick(1500)
+    survey = office.store.exports.survey(order(office, begun), POLICY.bounds)
+    assert (survey.order.interval, survey.cut_by) == (Interval(begun, since), "lobby")
+    assert survey.cameras[0].unaccounted == ()
+    with pytest.raises(RetryError, match="not complete yet"):
+        begin(office, order(office, since))
+    assert [one.seq for one in contents(office, begin(office, order(office, begun))).cameras["lobby"].segments] == [
+        1,
+        2,
+    ]
+    running.file.abandon()
+
+
+def test_time_that_nothing_accounts_for_is_told(office: Office) -> None:
+    begun = recorded(office)
+    survey = office.store.exports.survey(order(office, begun - 60_000), POLICY.bounds)
+    assert survey.cameras[0].unaccounted == ((begun - 60_000, begun),)
+    with pytest.raises(OrderWrong, match="there is no camera cellar"):
+        begin(office, replace(order(office, begun), cameras=("cellar",)))
+    with pytest.raises(OrderWrong, match="future"):
+        begin(office, order(office, office.clock.wall_ms + 1000, office.clock.wall_ms + 2000))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_it_holds_against_space_and_not_against_ceilings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """`late`: it begins between the sweep's plan and the transaction that condemns."""
+    if late:
+        monkeypatch.setattr(Sweeper, "_takable", lambda _, heads, wanted: heads.merged(wanted))
+    office = Office(tmp_path, max_bytes=200_000)
+    try:
+        begun = recorded(office, 3)
+        export = begin(office, order(office, begun))
+        office.clock.tick(BOUNDS.floor_s * 1000)
+        there = office.files()
+        office.specs = (replace(office.specs[0], max_bytes=1),)
+        office.crash()
+        office.start()
+        office.store.recover()
+        office.store.sweep(lambda: POLICY)
+        assert office.files() == there, "what is being copied went for its space"
+        held = office.store.ring.explain("lobby", 1, POLICY)
+        assert held.exports == (export.id,)
+        office.clock.tick((BOUNDS.ceiling_s - BOUNDS.floor_s) * 1000)
+        office.store.sweep(lambda: POLICY)
+        assert office.files() == [], "a ceiling goes through"
+        with pytest.raises(OSError, match="No such file"):
+            office.store.exports.opened(contents(office, export).cameras["lobby"].segments[0])
+    finally:
+        office.store.close(clean=False)
+
+
+def test_space_is_free_again_once_it_has_ended_and_after_a_day_in_any_case(tmp_path: Path) -> None:
+    office = Office(tmp_path, max_bytes=200_000)
+    month = Policy({"lobby": Bounds(60, 31 * 86_400)})
+    try:
+        office.enrol("lobby")
+        begun = office.clock.wall_ms
+        for _ in range(3):
+            office.segment("lobby", bounds=month.bounds["lobby"])
+        export = begin(office, order(office, begun))
+        office.specs = (replace(office.specs[0], max_bytes=1),)
+        office.crash()
+        office.start()
+        office.store.recover()
+        office.clock.tick(LASTS_MS - 1000)
+        office.store.sweep(lambda: month)
+        assert len(office.files()) == 3
+        office.clock.tick(1000)
+        office.store.sweep(lambda: month)
+        office.store.sweep(lambda: month)
+        assert office.files() == []
+        assert [one["event"] for one in copies(office)] == ["begun", "abandoned"]
+        with pytest.raises(UnknownId, match="abandoned"):
+            office.store.exports.finish(export.id, "0" * 64, 1, "chen")
+    finally:
+        office.store.close(clean=False)
+
+
+def proven(office: Office, export: Export) -> list[str]:
+    """Origins of the leaves that an export cites, each of which its head proves."""
+    found, heads = contents(office, export).cameras["lobby"], office.store.exports.heads(export)
+    origins = []
+    for cited in office.store.exports.cited(heads, [*(one.leaf for one in found.segments), export.leaf or 0]):
+        head = next(one for one in heads if cited.entry.number in one.leaves)
+        index = cited.entry.number - head.generation.first
+        assert tree.included(cited.entry.hash, index, head.size, cited.path, head.root)
+        origins.append(cited.origin)
+    return origins
+
+
+def test_leaves_of_an_earlier_generation_are_proven_by_what_the_next_one_names(office: Office) -> None:
+    begun = recorded(office, 2)
+    before = office.store.books.leaves.covered()[-1].generation.origin
+    office.store.books.renew("chen", "a new key", new_key=True)
+    office.segment("lobby")
+    after = office.store.books.leaves.covered()[-1].generation.origin
+    assert proven(office, begin(office, order(office, begun))) == [before, before, after, after]
+
+
+def test_what_no_head_covers_is_told_anew(office: Office) -> None:
+    """As after an upgrade, or where the database was lost before its last leaves were signed."""
+    begun = recorded(office, 2)
+    database = office.store.exports._database
+    database.submit(lambda db: db.execute("UPDATE segments SET leaf = NULL WHERE seq = 1")).result()
+    export = begin(office, order(office, begun))
+    first, second = contents(office, export).cameras["lobby"].segments
+    assert first.leaf > second.leaf
+    assert (first.parts, second.parts is None) == (None, False), "so its file leaves whole"
+    assert len(proven(office, export)) == 3
+
+
+def test_only_so_many_at_a_time(office: Office) -> None:
+    begun = recorded(office)
+    open_ones = [begin(office, order(office, begun)) for _ in range(EXPORTS_MAX)]
+    with pytest.raises(OrderRefused, match="under way already"):
+        begin(office, order(office, begun))
+    office.store.exports.abandon(open_ones[0].id, 0, "chen")
+    done = office.store.exports.finish(open_ones[1].id, "ab" * 32, 7, "chen")
+    assert done.state is ExportState.FINISHED
+    assert office.store.exports.finish(open_ones[1].id, "ab" * 32, 7, "chen").state is ExportState.FINISHED
+    begin(office, order(office, begun))
+    told = [(one["event"], one.get("manifest"), one["bytes"]) for one in copies(office)]
+    assert told[EXPORTS_MAX : EXPORTS_MAX + 2] == [("abandoned", None, 0), ("finished", "ab" * 32, 7)]
+    assert len(told) == EXPORTS_MAX + 3
+
+
+@pytest.mark.parametrize(
+    ("step", "events"),
+    [
+        (Step.EXPORT_HELD, []),
+        (Step.EXPORT_BEGUN, ["begun"]),
+        (Step.EXPORT_FINISHED, ["begun", "finished"]),
+        (Step.EXPORT_ABANDONED, ["begun", "abandoned"]),
+    ],
+)
+def test_killed_at_any_step_rows_and_leaves_agree_and_nothing_is_held_for_ever(
+    office: Office, step: Step, events: list[str]
+) -> None:
+    def kill(reached: Step) -> None:
+        if reached is step:
+            raise Killed
+
+    begun = recorded(office)
+    exports = office.store.exports
+
+    def go_through() -> None:
+        export = begin(office, order(office, begun))
+        if step is Step.EXPORT_FINISHED:
+            exports.finish(export.id, "0" * 64, 1, "chen")
+        exports.abandon(export.id, 0, "chen")
+
+    failpoints.arm(kill)
+    with pytest.raises(Killed):
+        go_through()
+    failpoints.arm(None)
+    office.crash()
+    office.start()
+    office.store.recover()
+    office.store.sweep(lambda: POLICY)
+    assert [one["event"] for one in copies(office)] == events
+    lasting = [one for one in office.store.exports.latest() if one.state is ExportState.OPEN]
+    assert len(lasting) == (events == ["begun"])
+    assert office.store.books.verify(None, lambda _: None, Event()).findings.named == []
+    for one in lasting:
+        office.store.exports.abandon(one.id, 0, "chen")
+    assert office.store.ring.explain("lobby", 1, POLICY).exports == ()
+
+
+def test_nothing_is_begun_that_cannot_be_signed(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = recorded(office)
+    monkeypatch.setattr(office.store.books.notary, "signer", lambda: None)
+    with pytest.raises(StoreError, match="cannot be signed"):
+        begin(office, order(office, begun))
+    assert copies(office) == []

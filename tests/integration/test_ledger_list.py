@@ -1,0 +1,126 @@
+"""`edgectl ledger` on a real store: what is listed, in which order, who vouches for it; over HTTP as one document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from edged.documents import ledger as documents
+from storage.catalog import leafing
+from storage.catalog.leafing import Wanted
+from storage.ledger import key
+from storage.ledger.listing import Listed
+from tests.support.configuration import Setup, Watched
+from tests.support.daemon import Daemon
+from tests.support.office import Office
+
+DEADLINE_S = 10.0
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    with patch.object(leafing, "BITS", 3):
+        opened = Office(tmp_path)
+        opened.enrol("door")
+        for _ in range(8):
+            opened.segment("door")
+        opened.store.books.mirror_now()
+        opened.store._database.submit(lambda _: None, yielding=True).result(DEADLINE_S)
+        yield opened
+        opened.store.close()
+
+
+def listed(office: Office, wanted: Wanted | None = None, last: int | None = None) -> list[Listed]:
+    return [one for page in office.store.books.leaves.pages(wanted or Wanted(), last) for one in page.leaves]
+
+
+def numbers(found: list[Listed]) -> list[int]:
+    return [one.told.entry.number for one in found]
+
+
+def test_all_or_the_last_ones_the_newest_last(office: Office) -> None:
+    every = numbers(listed(office))
+    assert every == list(range(1, len(every) + 1))
+    blocks = office.store._database.read(lambda db: db.execute("SELECT count(*) FROM leaf_blocks").fetchone()[0])
+    assert blocks == len(every) >> 3, "all blocks that are whole can be passed over"
+    for count in (1, 7, 8, 9, len(every), len(every) + 5):
+        assert numbers(listed(office, last=count)) == every[-count:]
+    segments = numbers(listed(office, Wanted(kinds=frozenset({"segment"}))))
+    assert len(segments) == 8
+    assert numbers(listed(office, Wanted(kinds=frozenset({"segment"})), last=3)) == segments[-3:]
+    assert numbers(listed(office, Wanted(camera="gate"))) == []
+
+
+def test_by_the_time_it_was_entered_also_when_the_clock_was_set_back(office: Office) -> None:
+    before = office.clock.wall_ms
+    office.clock.step_wall(-86_400_000)
+    office.segment("door")
+    office.store.books.mirror_now()
+    back = office.clock.wall_ms
+    late = {one.told.entry.number for one in listed(office, Wanted(from_ms=before - 3_600_000))}
+    early = {one.told.entry.number for one in listed(office, Wanted(to_ms=back + 3_600_000))}
+    assert late | early == set(numbers(listed(office)))
+    assert not late & early
+    assert max(early) > max(late), "what was entered last was entered earliest, by the clock"
+
+
+def test_who_vouches_for_a_leaf(office: Office) -> None:
+    office.store.books.sign_now()
+    head = office.store.books.notary.head()
+    assert head is not None
+    office.segment("door")
+    office.store.books.witness.seen(head.checkpoint.origin, 5).result(DEADLINE_S)
+    marks = [(one.is_signed, one.is_seen) for one in listed(office)]
+    size = head.checkpoint.size
+    assert marks[:5] == [(True, True)] * 5
+    assert marks[5:size] == [(True, False)] * (size - 5)
+    assert set(marks[size:]) == {(False, False)}
+    office.store.books.witness.seen(head.checkpoint.origin, size + 1000).result(DEADLINE_S)
+    assert sum(one.is_seen for one in listed(office)) == 5, "nobody has seen a head that was never signed"
+
+
+def test_what_was_unsigned_is_vouched_for_by_the_next_generation(office: Office) -> None:
+    office.store.books.sign_now()
+    office.store.close()
+    (office.state / key.NAME).unlink()
+    office.start()
+    office.enrol("door")
+    office.segment("door")
+    office.store.books.sign_now()
+    assert not listed(office)[-1].is_signed
+    office.store.books.renew("林", "the key is gone")
+    assert all(one.is_signed for one in listed(office))
+    present = office.store.books.leaves.covered()[-1].generation
+    office.store.books.witness.seen(present.origin, 1).result(DEADLINE_S)
+    assert sum(one.is_seen for one in listed(office)) == present.first, "and by whoever has seen its head"
+
+
+def test_over_the_socket(tmp_path: Path) -> None:
+    with Daemon(tmp_path, Setup([Watched("lobby", "test://?size=160x96&fps=10&gop=0.5")])) as edged:
+        edged.wait_for_states("recording", ["lobby"])
+        answer = edged.ctl("ledger", "--kind", "run", "--kind", "generation")
+        assert answer.code == 0, answer.stderr
+        document = documents.Ledger.model_validate(answer.document)
+        assert {leaf.kind for leaf in document.ledger} == {"run", "generation"}
+        assert document.generations[0].origin == document.ledger[0].generation
+        acts = documents.Ledger.model_validate(edged.ctl("ledger", "--act", "ledger").document).ledger
+        assert len(acts) == 1, "the first look is on record, and the second is counted"
+        assert "ledger done" in acts[0].text
+        assert acts[0].openings["who"] in acts[0].text
+        assert acts[0].openings["who"] not in json.dumps(acts[0].body)
+        assert edged.ctl("ledger", "--kind", "gossip").code == 64
+        assert edged.ctl("ledger", "--limit", "0").code == 64
+        assert edged.ctl("ledger", "--from", "2020-01-01", "--to", "2020-01-02").document["ledger"] == []
+        renewed = edged.ctl("ledger", "renew", "--reason", "someone had the disk in hand", "--new-key")
+        assert renewed.code == 0, renewed.stderr
+        told = documents.LedgerRenew.model_validate(renewed.document)
+        assert told.new_key
+        assert told.signed
+        last = documents.Ledger.model_validate(edged.ctl("ledger", "--kind", "generation").document)
+        assert len(last.generations) == 2
+        assert "someone had the disk in hand" in last.ledger[-1].text
+        assert edged.stop() == 0

@@ -1,0 +1,184 @@
+"""Every cell of the table of roles and verbs, over the real socket, by processes that really are those accounts.
+
+And what the table cannot say: groups are what the system has now, persons are logins, and sudo makes no second one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from edged.roles import APART, TABLE, Record, Role, Verb
+from edged.units import parse_duration
+from tests.support.configuration import Setup, Watched
+from tests.support.daemon import Daemon
+from tests.support.people import Answer, Call, Town, calls_by, can_be_others, leave, table
+from tests.support.waiting import wait_until
+from tests.unit.test_roles import served
+
+pytestmark = pytest.mark.skipif(not can_be_others(), reason="nobody can be somebody else here: needs root")
+
+CALLS: Final = [
+    (
+        route.verb,
+        Call(route.method, route.path.format(pin="P-20260501-2222", act="A-22222", export="E-20260501-2222"), "{}"),
+    )
+    for route in served()
+]
+"""Each route once. Nothing comes of them where they are allowed: what they are about is not there, or not said."""
+START_S: Final = 60.0
+ALARM_S: Final = 70.0
+"""Groups are looked through once a minute."""
+
+
+class Office(NamedTuple):
+    """One box with people."""
+
+    town: Town
+    people: dict[str, int]
+    groups: dict[Role, list[str]]
+    daemon: Daemon
+
+    def ask(self, who: str, *calls: Call, login: str | None = "") -> list[Answer]:
+        """As that person, who logged in as himself, as `login`, or, None, did not."""
+        began = self.people[who] if login == "" else None if login is None else self.people[login]
+        return calls_by(self.people[who], began, self.daemon.socket, calls)
+
+    def setup(self, floor: str = "1m", ceiling: str = "1h") -> Setup:
+        return Setup([Watched("lobby", "test://")], segment="2s", floor=floor, ceiling=ceiling, more=table(self.groups))
+
+    def alarms(self) -> dict[str, str]:
+        return {one["key"]: one["text"] for one in self.daemon.ask("/v1/alarms")["alarms"] if one["cleared"] is None}
+
+    def floor(self) -> float:
+        return float(self.daemon.ask("/v1/cameras")["cameras"][0]["floor_s"])
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[Office]:
+    with Town() as town:
+        groups = {role: [town.group(f"{role[:4]}{n}") for n in (1, 2)] for role in Role}
+        people: dict[str, int] = {role: town.account(role[:4], [groups[role][1]]) for role in Role}
+        people["other"] = town.account("other", groups[Role.AUTHORITY][:1], own=groups[Role.VIEWER][0])
+        both = [groups[Role.OPERATOR][0], groups[Role.VIEWER][1]]
+        people["both"] = town.account("both", both, own=groups[Role.AUTHORITY][1])
+        people["nobody"] = town.account("nobody", [])
+        people["root"] = 0
+        folder = Path(tempfile.mkdtemp(prefix="edged-roles-"))
+        setup = Office(town, people, groups, Any).setup()  # type: ignore[arg-type]
+        try:
+            with Daemon(folder, setup) as daemon:
+                for place in (folder, daemon.socket.parent):
+                    place.chmod(0o755)
+                daemon.wait_for_states("recording", ["lobby"], START_S)
+                yield Office(town, people, groups, daemon)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def held_by(who: str) -> set[Role]:
+    """What the fixture says of them."""
+    known = {"other": {Role.VIEWER, Role.AUTHORITY}, "both": {Role.VIEWER}, "nobody": set(), "root": {Role.TECHNICIAN}}
+    return known[who] if who in known else {Role(who)}
+
+
+@pytest.mark.parametrize("who", [*Role, "other", "both", "nobody", "root"])
+def test_every_cell_of_the_table(office: Office, who: str) -> None:
+    """By hundreds of calls; each that is not allowed names a role that would be."""
+    answers = office.ask(who, *(call for _, call in CALLS))
+    for (verb, call), answer in zip(CALLS, answers, strict=True):
+        allowed = not held_by(who).isdisjoint(TABLE[verb].who)
+        assert answer.status != 500, (call, answer)
+        if allowed:
+            assert not answer.refused, f"{who} may {verb}: {answer}"
+        else:
+            assert (answer.status, answer.refused) == (403, True), f"{who} may not {verb}: {answer}"
+            told = answer.document["error"] + answer.document["action"]
+            assert (
+                "neither role" in told
+                if who == "both" and TABLE[verb].who & APART
+                else any(role in told for role in TABLE[verb].who)
+            )
+
+
+def test_groups_are_what_the_system_has_and_not_what_a_process_claims(office: Office) -> None:
+    """The callers claim no group at all; and whoever is taken out of one may no more from the next call on."""
+    name, group = "leaver", office.groups[Role.OPERATOR][0]
+    office.people[name] = office.town.account(name, [group])
+    assert office.ask(name, Call("GET", "/v1/pins"))[0].status == 200
+    leave(office.town, name, group)
+    assert office.ask(name, Call("GET", "/v1/pins"))[0].refused
+
+
+def test_whoever_is_operator_and_authority_is_an_alarm_and_recording_goes_on(office: Office) -> None:
+    assert office.ask("both", Call("GET", "/v1/status"))[0].status == 200, "a viewer all the same"
+    wait_until(lambda: "roles.clash" in office.alarms(), ALARM_S, "an alarm for who is both")
+    assert f"{office.town.mark}-both" in office.alarms()["roles.clash"]
+    office.daemon.wait_for_states("recording", ["lobby"])
+
+
+def test_what_loosens_a_bound_takes_two_persons(office: Office) -> None:
+    office.daemon.configure(office.setup(floor="30s", ceiling="2h"))
+    reload, authority = Call("POST", "/v1/reload"), str(Role.AUTHORITY)
+    assert asked_in(office.ask("root", reload, login=None)[0]) is None, "nobody knows who that was"
+    act = asked_in(office.ask("root", reload, login=authority)[0])
+    assert act is not None
+    assert office.floor() == 60
+    wait_until(lambda: "retention.loosening" in office.alarms(), 10, "an alarm")
+    approve = Call("POST", f"/v1/acts/{act}/approve")
+    for who, login in [
+        (authority, ""),  # who reloaded, as himself
+        ("root", authority),  # again by sudo
+        ("other", authority),  # he has the password of another authority, and su keeps the login
+        ("other", None),  # what a service does for another authority
+        (str(Role.OPERATOR), ""),
+        (str(Role.TECHNICIAN), ""),
+        ("both", ""),
+    ]:
+        assert office.ask(who, approve, login=login)[0].refused, (who, login)
+        assert office.floor() == 60
+    answer = office.ask("other", approve)[0]
+    assert answer.status == 200, answer
+    assert "lower the floor of the site from 1m to 30s" in answer.document["done"]["sentence"]
+    wait_until(lambda: office.floor() == 30, 10, "what was approved holds")
+
+    office.daemon.stop()
+    office.daemon.configure(office.setup(floor="20s", ceiling="2h"))
+    office.daemon.start()
+    office.daemon.wait_for_states("recording", ["lobby"], START_S)
+    assert office.floor() == parse_duration("30s").total_seconds(), "a start is no way round, either"
+    wait_until(lambda: "retention.loosening" in office.alarms(), 20, "an alarm")
+
+
+def asked_in(answer: Answer) -> str | None:
+    """The id of the act that a reload asks for."""
+    assert answer.status == 200, answer
+    (warning,) = answer.document["warnings"]
+    _, found, rest = warning.partition("(edgectl approve ")
+    return rest.partition(")")[0] if found else None
+
+
+def test_all_of_it_is_on_record_and_nobody_is_named(office: Office) -> None:
+    """Last: the daemon is stopped, and its ledger read."""
+    office.daemon.stop()
+    with closing(sqlite3.connect(office.daemon.state / "edged.db")) as database:
+        acts = [json.loads(body) for (body,) in database.execute("SELECT body FROM leaves WHERE kind = 'act'")]
+        told = " ".join(body for (body,) in database.execute("SELECT body FROM leaves"))
+    assert office.town.mark not in told
+    assert all(len(act["who"]) == 64 for act in acts)
+    done = {(act["role"], act["verb"]) for act in acts if act["result"] not in ("refused", "failed")}
+    for role in Role:
+        on_record = {verb for verb in Verb if role in TABLE[verb].who and TABLE[verb].record is not Record.NONE}
+        assert {verb for name, verb in done if name == role} >= {verb.value for verb in on_record}
+    assert all(TABLE[Verb(act["verb"])].record is not Record.NONE for act in acts if act["result"] != "refused")
+    refused = [act for act in acts if act["result"] == "refused"]
+    assert {"none", "viewer", "technician"} <= {act["role"] for act in refused}
+    assert any(act.get("count", 1) > 1 for act in refused), "those of a minute are one"

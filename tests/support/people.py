@@ -1,0 +1,149 @@
+"""Accounts and groups of this machine, made for a test and taken away again; calls to a daemon by the people they are.
+
+A call is made by a process that really is that account, begun by that login: the kernel tells it. Needs root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from edged.roles import Role
+
+NO_LOGIN: Final = 2**32 - 1
+PATIENCE_S: Final = 20.0
+
+
+def can_be_others() -> bool:
+    """Root that may set a login uid, and has the tools of Debian's passwd."""
+    code = "open('/proc/self/loginuid', 'w').write('1')"
+    if os.geteuid() != 0 or subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode:
+        return False
+    return all(Path("/usr/sbin", tool).exists() for tool in ("useradd", "userdel", "groupadd", "groupdel"))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the daemon."""
+
+    method: str
+    path: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    document: Any
+    """None where it was not one document."""
+
+    @property
+    def refused(self) -> bool:
+        """Not allowed, by exit code."""
+        return isinstance(self.document, dict) and self.document.get("exit") == 77
+
+
+@dataclass(slots=True)
+class Town:
+    """Temporary groups and accounts. Names are random, so that runs side by side do not meet."""
+
+    mark: str = field(default_factory=lambda: f"edt{secrets.token_hex(3)}")
+    _undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def group(self, name: str) -> str:
+        """Its full name."""
+        full = f"{self.mark}-{name}"
+        _run("groupadd", full)
+        self._undo.callback(_run, "groupdel", "-f", full)
+        return full
+
+    def account(self, name: str, groups: Sequence[str], *, own: str | None = None) -> int:
+        """Its uid. `own`: the group it has as its primary one, else one of its own name."""
+        full = f"{self.mark}-{name}"
+        primary = ["--gid", own] if own else ["--user-group"]
+        _run("useradd", "--no-create-home", "--shell", "/bin/false", *primary, "--groups", ",".join(groups), full)
+        self._undo.callback(_run, "userdel", full)
+        done = subprocess.run(["id", "-u", full], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+
+def leave(town: Town, account: str, group: str) -> None:
+    """Somebody is taken out of a group."""
+    _run("gpasswd", "--delete", f"{town.mark}-{account}", group)
+
+
+def calls_by(uid: int, login: int | None, sockets: Path, calls: Sequence[Call]) -> list[Answer]:
+    """Made one after the other by a process of that account that claims no group at all. `login`: None for none."""
+    there, here = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(there)
+            Path("/proc/self/loginuid").write_text(str(NO_LOGIN if login is None else login), "ascii")
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            told = json.dumps([_asked(sockets, call) for call in calls]).encode()
+            with os.fdopen(here, "wb") as pipe:
+                pipe.write(told)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(here)
+    with os.fdopen(there, "rb") as pipe:
+        told = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise AssertionError(f"whoever called as uid {uid} ended with {status}")
+    return [Answer(*answer) for answer in json.loads(told)]
+
+
+def _asked(path: Path, call: Call) -> tuple[int, Any]:
+    connection = _Connection(path)
+    try:
+        connection.request(call.method, call.path, call.body or None)
+        response = connection.getresponse()
+        text = response.read()
+    finally:
+        connection.close()
+    try:
+        return response.status, json.loads(text)
+    except ValueError:
+        return response.status, None
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE_S)
+        self.sock.connect(str(self._path))
+
+
+def _run(*words: str) -> None:
+    subprocess.run([f"/usr/sbin/{words[0]}" if words[0] != "gpasswd" else words[0], *words[1:]], check=True)
+
+
+def table(roles: Mapping[Role, Sequence[str]]) -> str:
+    """The [roles] of a configuration."""
+    return "[roles]\n" + "".join(f"{role} = {json.dumps(list(groups))}\n" for role, groups in roles.items())

@@ -1,0 +1,52 @@
+"""Who may call, in tests: a guard without a configuration of roles, and a ledger in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from edged.accounts import Directory
+from edged.api.guard import Guard
+from edged.api.journal import Desk, Details
+from edged.roles import Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One leaf of kind `act`."""
+
+    verb: str
+    result: str
+    role: str
+    who: str
+    details: Details
+
+
+class Memory:
+    """A journal that remembers; set `failure` and it takes nothing."""
+
+    def __init__(self) -> None:
+        self.acts: list[Act] = []
+        self.failure: Exception | None = None
+        self.hanging: list[Future[int]] | None = None
+        """Where it is a list, leaves are neither written nor refused, but wait in here."""
+
+    def act(
+        self, verb: str, result: str, role: str, committed: Mapping[str, str], details: Details | None = None, /
+    ) -> Future[int]:
+        future: Future[int] = Future()
+        if self.failure is not None:
+            future.set_exception(self.failure)
+        elif self.hanging is not None:
+            future.set_running_or_notify_cancel()
+            self.hanging.append(future)
+        else:
+            self.acts.append(Act(verb, result, role, committed["who"], dict(details or {})))
+            future.set_result(len(self.acts))
+        return future
+
+
+def guard(assignment: Assignment | None = None, journal: Memory | None = None) -> Guard:
+    """As the daemon's own; without an assignment root and whoever runs the test may do all."""
+    return Guard(lambda: assignment, Directory(), Desk(journal or Memory(), lambda: 0))

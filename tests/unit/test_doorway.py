@@ -1,0 +1,60 @@
+"""Nobody holds the daemon's file descriptors through its control socket (S12)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from edged.api import doorway
+from edged.api.doorway import Doorway
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> AsyncIterator[Path]:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    door = Doorway(runner)
+    await door.open(tmp_path / "s")
+    yield tmp_path / "s"
+    door.close()
+    await runner.cleanup()
+
+
+async def answered(path: Path) -> bool:
+    async with aiohttp.ClientSession("http://edged", connector=aiohttp.UnixConnector(str(path))) as session:
+        try:
+            async with session.get("/") as answer:
+                return await answer.text() == "here"
+        except (aiohttp.ClientError, ConnectionError):
+            return False
+
+
+async def test_an_account_has_so_many_connections_and_then_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorway, "EACH_MAX", 3)
+    held = [await asyncio.open_unix_connection(str(path)) for _ in range(3)]
+    assert not await answered(path)
+    for _, writer in held[:1]:
+        writer.close()
+        await writer.wait_closed()
+    async with asyncio.timeout(10):
+        while not await answered(path):
+            pass
+    for _, writer in held[1:]:
+        writer.close()
+
+
+@pytest.mark.parametrize("at_home", [True, False])
+async def test_root_comes_in_where_others_crowd(path: Path, monkeypatch: pytest.MonkeyPatch, at_home: bool) -> None:
+    monkeypatch.setattr(doorway, "ALL_MAX", 0)
+    monkeypatch.setattr(doorway, "is_of_the_house", lambda *_: at_home)
+    assert await answered(path) == at_home

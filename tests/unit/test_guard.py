@@ -1,0 +1,263 @@
+"""The guard before a call: nothing happens before it is allowed and, where it must be, on record."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from edged import accounts, exits
+from edged.accounts import Account, Directory
+from edged.api import guard as guard_module
+from edged.api import journal as journal_module
+from edged.api.base import Refusal, Route, caller, logged_in
+from edged.api.guard import Guard
+from edged.api.journal import Desk
+from edged.roles import Assignment, Role, Verb
+from edged.tally import WINDOW_MS
+from storage.errors import WriteFailed
+from tests.support.roles import Act, Memory
+
+GROUPS: Assignment = {role: (f"{role}s",) for role in Role}
+PEOPLE = {1001: Account("chen", frozenset({"operators"})), 1002: Account("lin", frozenset({"authoritys"}))}
+BOTH = Account("wang", frozenset({"operators", "authoritys"}))
+OWED = 5
+BROKEN = WriteFailed("edged.db: no space left on device", "make room")
+
+
+class Box:
+    """A guard whose callers, groups, clock and ledger are played."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.uid, self.login = 1001, 1001
+        self.now_ms = 0
+        self.memory = Memory()
+        self.people = dict(PEOPLE)
+        self.ran: list[str] = []
+        self.clashing: list[int] = []
+        self.error: Exception | None = None
+        self.desk = Desk(self.memory, lambda: self.now_ms)
+        self.directory = Directory()
+        self.assignment: Assignment | None = GROUPS
+        self.guard = Guard(lambda: self.assignment, self.directory, self.desk, self.clashing.append)
+        monkeypatch.setattr(guard_module, "peer", lambda _: (self.uid, self.login))
+        monkeypatch.setattr(accounts, "account", self.account)
+
+    def account(self, uid: int, groups: object) -> Account:
+        del groups
+        return self.people.get(uid, Account(f"uid {uid}"))
+
+    async def call(self, verb: Verb, **ids: str) -> web.StreamResponse:
+        async def handler(request: web.Request) -> web.Response:
+            self.ran.append(caller(request).who)
+            if self.error is not None:
+                raise self.error
+            return web.Response()
+
+        request = make_mocked_request("POST", "/v1/x", match_info=ids)
+        return await self.guard.pass_on(Route("POST", "/v1/x", verb, handler), request)
+
+    async def refused(self, verb: Verb, exit_code: int, words: str, **ids: str) -> None:
+        with pytest.raises(Refusal, match=re.escape(words)) as caught:
+            await self.call(verb, **ids)
+        assert caught.value.document.exit == exit_code
+
+    @property
+    def results(self) -> list[tuple[str, str]]:
+        return [(act.verb, act.result) for act in self.memory.acts]
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
+    made = Box(monkeypatch)
+    yield made
+    made.directory.close()
+
+
+async def test_what_changes_something_is_on_record_before_it_happens(box: Box) -> None:
+    box.memory.failure = BROKEN
+    await box.refused(Verb.PIN_RELEASE, exits.TRY_LATER, "no space left", pin="P-20260501-7F3K")
+    assert (box.ran, box.results) == ([], [])
+    box.memory.failure = None
+    await box.call(Verb.PIN_RELEASE, pin="P-20260501-7F3K")
+    assert box.memory.acts == [Act("pin release", "asked", "operator", "chen", {"pin": "P-20260501-7F3K"})]
+    assert box.ran == ["chen"]
+
+
+async def test_nothing_is_looked_at_without_a_record(box: Box) -> None:
+    box.memory.failure = BROKEN
+    await box.refused(Verb.PIN_LIST, exits.TRY_LATER, "cannot be put on record")
+    box.memory.failure = None
+    await box.call(Verb.PIN_LIST)
+    assert box.results == [("pin list", "done")]
+    assert len(box.ran) == 1
+
+
+async def test_a_repetition_rests_on_no_leaf_that_is_not_there_yet(box: Box) -> None:
+    """The second comes while the first waits for its commit, which then fails."""
+    box.memory.hanging = []
+    calls = [asyncio.create_task(box.call(Verb.PIN_LIST)) for _ in range(2)]
+    async with asyncio.timeout(10):
+        while len(box.memory.hanging) < 2:  # noqa: ASYNC110 - the threads of the directory tell no event
+            await asyncio.sleep(0)
+    for future in box.memory.hanging:
+        future.set_exception(BROKEN)
+    assert [type(end) for end in await asyncio.gather(*calls, return_exceptions=True)] == [Refusal, Refusal]
+    assert box.ran == []
+
+
+@pytest.mark.parametrize("verb", [Verb.STATUS, Verb.ALARMS, Verb.SEGMENTS])
+async def test_what_tells_of_the_machine_answers_whatever_is_broken(box: Box, verb: Verb) -> None:
+    box.memory.failure = BROKEN
+    await box.call(verb)
+    assert box.desk.owed == 0
+
+
+async def test_what_keeps_evidence_is_never_held_up_and_its_leaf_is_made_up_for(box: Box) -> None:
+    box.memory.failure = BROKEN
+    await box.call(Verb.PIN_ADD)
+    assert (box.ran, box.desk.owed) == (["chen"], 1)
+    await box.desk.tend()
+    assert box.desk.owed == 1
+    box.memory.failure = None
+    await box.desk.tend()
+    assert box.desk.owed == 0
+    assert box.results == [("pin add", "done")]
+
+
+async def test_a_leaf_of_what_came_to_nothing_is_followed_by_one_that_says_so(box: Box) -> None:
+    box.error = Refusal("there is no such pin", "", exits.USAGE, 404)
+    await box.refused(Verb.PIN_EXTEND, exits.USAGE, "no such pin")
+    assert box.results == [("pin extend", "asked"), ("pin extend", "failed")]
+    assert box.memory.acts[1].details == {"of": 1}
+
+
+async def test_whoever_asked_and_went_away_has_failed_at_nothing(box: Box) -> None:
+    box.error = ConnectionResetError()
+    with pytest.raises(ConnectionResetError):
+        await box.call(Verb.PIN_EXTEND)
+    assert box.results == [("pin extend", "asked")]
+
+
+async def test_a_refusal_runs_nothing_and_is_on_record(box: Box) -> None:
+    await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "authority", act="A-7F3K2")
+    assert box.ran == []
+    assert box.memory.acts == [Act("approve ID", "refused", "operator", "chen", {"act": "A-7F3K2"})]
+
+
+async def test_refusals_are_one_leaf_a_minute_and_person(box: Box) -> None:
+    for _ in range(5):
+        await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "authority")
+    box.uid = box.login = 1002
+    await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "operator")
+    assert len(box.memory.acts) == 2
+    box.now_ms = WINDOW_MS
+    await box.desk.tend()
+    assert [(act.who, act.details) for act in box.memory.acts[2:]] == [("chen", {"count": 4})]
+    await box.desk.close()
+    assert len(box.memory.acts) == 3
+
+
+async def test_the_same_list_again_is_counted_and_another_call_is_not(box: Box) -> None:
+    for _ in range(3):
+        await box.call(Verb.PIN_LIST)
+    for _ in range(2):
+        await box.call(Verb.PIN_ADD)
+    assert box.results == [("pin list", "done"), ("pin add", "done"), ("pin add", "done")]
+    await box.desk.close()
+    assert box.memory.acts[-1] == Act("pin list", "done", "operator", "chen", {"count": 2})
+
+
+@pytest.mark.parametrize("text", ["王小明", "P-chen", "A-" + "X" * 40, "P-2 0", ""])
+async def test_what_somebody_typed_comes_into_no_leaf(box: Box, text: str) -> None:
+    await box.call(Verb.PIN_RELEASE, pin=text)
+    assert box.memory.acts[0].details == {}
+
+
+async def test_groups_are_looked_up_at_each_call(box: Box) -> None:
+    await box.call(Verb.PIN_ADD)
+    box.people[1001] = Account("chen")
+    await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "operator")
+    box.assignment = None
+    await box.refused(Verb.STATUS, exits.NOT_ALLOWED, "no roles are configured")
+
+
+async def test_an_account_that_is_both_is_neither_and_is_told_of(box: Box) -> None:
+    box.people[1001] = BOTH
+    await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "neither")
+    await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "neither")
+    assert set(box.clashing) == {1001}
+
+
+async def test_the_record_names_the_person_and_what_they_became(box: Box) -> None:
+    box.uid, box.login = 0, 1001
+    box.people[0] = Account("root")
+    await box.call(Verb.RELOAD)
+    assert box.memory.acts == [Act("reload", "done", "technician", "chen as root", {})]
+
+
+async def test_root_comes_in_while_the_directory_hangs(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(uid: int, groups: object) -> Account:
+        raise TimeoutError
+
+    monkeypatch.setattr(accounts, "account", hangs)
+    await box.refused(Verb.STATUS, exits.TRY_LATER, "cannot be looked up")
+    box.uid = box.login = 0
+    await box.call(Verb.RELOAD)
+    assert box.memory.acts == [Act("reload", "done", "technician", "uid 0", {})]
+
+
+async def test_what_is_written_too_late_is_taken_back_or_was_owed(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "PATIENCE_S", 0)
+    box.memory.hanging = []
+    await box.refused(Verb.PIN_RELEASE, exits.TRY_LATER, "does not answer")
+    await box.call(Verb.PIN_ADD)
+    await box.call(Verb.PIN_ADD)
+    assert box.ran == ["chen", "chen"]
+    assert box.desk.owed == 0, "nobody knows yet"
+    first, second, third = box.memory.hanging
+    box.memory.hanging = None
+    first.set_result(7)
+    second.set_result(8)
+    third.set_exception(BROKEN)
+    monkeypatch.setattr(journal_module, "PATIENCE_S", 5)
+    await asyncio.sleep(0)  # what they tell comes through the loop
+    await box.desk.tend()
+    assert box.results == [("pin release", "failed"), ("pin add", "done")]
+    assert box.memory.acts[0].details == {"of": 7}
+
+
+async def test_what_is_owed_is_bounded_and_what_is_lost_is_counted(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "OWED_MAX", OWED)
+    box.memory.failure = BROKEN
+    for _ in range(OWED + 3):
+        await box.call(Verb.PIN_ADD)
+    assert box.desk.owed == OWED + 3
+    box.memory.failure = None
+    await box.desk.close()
+    assert box.desk.owed == 0
+    assert box.results.count(("pin add", "done")) == OWED
+    assert (box.memory.acts[-1].result, box.memory.acts[-1].details) == ("lost", {"count": 3})
+
+
+@pytest.mark.parametrize(("login", "vouched"), [(1001, True), (None, False)])
+async def test_what_takes_two_persons_takes_a_login(box: Box, login: int | None, vouched: bool) -> None:
+    box.login = login  # type: ignore[assignment]
+    met: list[Callable[[], object]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        met.append(partial(logged_in, request))
+        return web.Response()
+
+    await box.guard.pass_on(Route("POST", "/v1/x", Verb.PIN_RELEASE, handler), make_mocked_request("POST", "/v1/x"))
+    if vouched:
+        assert met[0]()
+    else:
+        with pytest.raises(Refusal, match="no login"):
+            met[0]()
+        assert box.memory.acts[0].who == "chen without a login"

@@ -1,0 +1,130 @@
+"""Leaves as people look for them: what a list passes over holds nothing that was asked for, whatever the clock did."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.catalog import leafing, ledger
+from storage.catalog.leafing import Wanted
+from storage.catalog.ledger import Entry, Leaf
+from storage.catalog.migrations import migrate
+
+BITS = 4
+BLOCK = 1 << BITS
+KINDS = (Leaf.SEGMENT, Leaf.GAP, Leaf.ACT, Leaf.PIN)
+
+
+@pytest.fixture(autouse=True)
+def small() -> Iterator[None]:
+    """Blocks of sixteen."""
+    with patch.object(leafing, "BITS", BITS):
+        yield
+
+
+def database(leaves: Sequence[tuple[int, int, Leaf]]) -> sqlite3.Connection:
+    """Leaves by number, wall clock and kind; cameras a and b in turns."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(db)
+    for number, wall_ms, kind in leaves:
+        camera = "ab"[number % 2]
+        body = {"cameras": [camera]} if kind is Leaf.PIN else {"camera": camera, "verb": "pin add"}
+        ledger.put_back(db, Entry(number, wall_ms, kind, json.dumps(body, separators=(",", ":"))))
+    return db
+
+
+def made(db: sqlite3.Connection) -> int:
+    """All rows there can be; how many there are."""
+    begin = 0
+    while True:
+        blocks, after = leafing.missing(db, begin)
+        for block in blocks:
+            leafing.keep(db, block)
+        if after == begin:
+            return int(db.execute("SELECT count(*) FROM leaf_blocks").fetchone()[0])
+        begin = after
+
+
+def listed(db: sqlite3.Connection, wanted: Wanted) -> list[int]:
+    blocks = leafing.candidates(db, wanted)
+    assert blocks == sorted(set(blocks))
+    return [told.entry.number for block in blocks for told in leafing.matches(db, wanted, block)]
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[tuple[int, int, Leaf]]:
+    """Some stretches of leaves, with holes between them, entered under clocks that were set as they like."""
+    found: list[tuple[int, int, Leaf]] = []
+    number = 1
+    for _ in range(draw(st.integers(1, 5))):
+        number += draw(st.sampled_from([0, 7, BLOCK, 1_000_000]))
+        wall_ms, kind = draw(st.integers(0, 20)), draw(st.sampled_from(KINDS))
+        for _ in range(draw(st.sampled_from([1, 5, BLOCK // 2, BLOCK, BLOCK + 3]))):
+            found.append((number, wall_ms, kind))
+            number += 1
+    return found
+
+
+@given(ledgers(), st.none() | st.integers(0, 21), st.none() | st.integers(0, 21), st.sets(st.sampled_from(KINDS)))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_list_has_all_that_is_wanted_with_rows_and_without(
+    leaves: list[tuple[int, int, Leaf]], from_ms: int | None, to_ms: int | None, kinds: set[Leaf]
+) -> None:
+    with closing(database(leaves)) as db:
+        for wanted in (
+            Wanted(from_ms, to_ms, frozenset(kinds)),
+            Wanted(from_ms, to_ms, frozenset(kinds), camera="a"),
+            Wanted(from_ms, to_ms, verb="pin add"),
+        ):
+            naive = [
+                number
+                for number, wall_ms, kind in leaves
+                if (from_ms is None or wall_ms >= from_ms)
+                and (to_ms is None or wall_ms < to_ms)
+                and (not wanted.kinds or kind in wanted.kinds)
+                and (wanted.camera is None or "ab"[number % 2] == wanted.camera)
+                and (wanted.verb is None or kind is Leaf.ACT)
+            ]
+            assert listed(db, wanted) == naive
+            made(db)
+            assert listed(db, wanted) == naive
+            db.execute("DELETE FROM leaf_blocks WHERE number % 2 = 0")
+            assert listed(db, wanted) == naive
+
+
+@pytest.fixture
+def three() -> Iterator[sqlite3.Connection]:
+    """Three blocks that are whole, the second of which has an act, and the beginning of a fourth."""
+    kinds = [Leaf.ACT if number == BLOCK + 5 else Leaf.SEGMENT for number in range(3 * BLOCK + 9)]
+    with closing(database([(number, number, kind) for number, kind in enumerate(kinds) if number])) as db:
+        yield db
+
+
+def test_what_cannot_be_wanted_is_not_read(three: sqlite3.Connection) -> None:
+    assert made(three) == 3
+    assert leafing.candidates(three, Wanted(kinds=frozenset({"act"}))) == [1, 3]
+    assert leafing.candidates(three, Wanted(from_ms=BLOCK + 1, to_ms=2 * BLOCK)) == [1, 3]
+    assert leafing.candidates(three, Wanted(to_ms=0)) == [3], "the last one is not whole yet"
+
+
+def test_a_leaf_that_comes_back_is_found(three: sqlite3.Connection) -> None:
+    three.execute("DELETE FROM leaves WHERE number = 7")
+    made(three)
+    assert 0 not in leafing.candidates(three, Wanted(kinds=frozenset({"copy"})))
+    ledger.put_back(three, Entry(7, 7, Leaf.COPY, "{}"))
+    leafing.forget(three, 7)
+    assert listed(three, Wanted(kinds=frozenset({"copy"}))) == [7]
+    assert made(three) == 3
+
+
+def test_the_last_of_a_block(three: sqlite3.Connection) -> None:
+    assert leafing.last_of(three, Wanted(), 1, 10) == (10, 2 * BLOCK - 10)
+    assert leafing.last_of(three, Wanted(kinds=frozenset({"act"})), 1, 10) == (1, BLOCK + 5)
+    assert leafing.last_of(three, Wanted(kinds=frozenset({"copy"})), 1, 10) == (0, 0)

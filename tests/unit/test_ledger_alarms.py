@@ -1,0 +1,50 @@
+"""What is wrong with the ledger, as alarms: what, where, what to do; nothing that changes by itself in their words."""
+
+from __future__ import annotations
+
+import pytest
+
+from edged.conditions.ledger import troubles
+from storage.answers import Severity
+from storage.ledger.note import Checkpoint
+from storage.ledger.witness import Contradiction, Word
+from storage.repair.books import Plight
+
+HEAD = Checkpoint("edged/wenshan/7f3a", 1041, b"r" * 32)
+
+
+def test_a_sound_ledger_has_no_alarm() -> None:
+    assert dict(troubles(Plight())) == {}
+
+
+@pytest.mark.parametrize("word", [word for word in Word if word.contradicts])
+def test_what_the_centre_knows_otherwise_comes_first_and_nothing_is_to_be_touched(word: Word) -> None:
+    (key, trouble), *_ = troubles(Plight(unsigned="why", contradiction=Contradiction(HEAD, word)))
+    assert key == "ledger.contradicted"
+    assert trouble.severity is Severity.CRITICAL
+    assert "1041 leaves" in trouble.text
+    assert HEAD.origin in trouble.text
+    assert "keep the volumes" in trouble.action
+    assert "call the auditor" in trouble.action
+    assert "edgectl ledger renew" in trouble.action
+
+
+def test_without_a_signature_there_is_a_way_out() -> None:
+    found = dict(troubles(Plight(unsigned="the key of this box, /var/lib/edged/ledger.key, is gone")))
+    assert found.keys() == {"ledger.unsigned"}
+    trouble = found["ledger.unsigned"]
+    assert trouble.severity is Severity.CRITICAL
+    assert "/var/lib/edged/ledger.key" in trouble.text
+    assert "Recording goes on" in trouble.text
+    assert "role authority" in trouble.action
+    assert trouble.raise_after_s > 0, "a renewal takes a moment"
+
+
+def test_each_disk_that_does_not_take_it_is_told_by_itself() -> None:
+    found = dict(
+        troubles(Plight(unwritten={"v1": "/srv/a: full", "state": "/var: read-only"}, hole="leaf 7 is missing"))
+    )
+    assert found.keys() == {"ledger.damaged", "ledger.unwritten:v1", "ledger.unwritten:state"}
+    assert "/srv/a: full" in found["ledger.unwritten:v1"].text
+    assert "beside the database" in found["ledger.unwritten:state"].text
+    assert found["ledger.damaged"].severity is Severity.CRITICAL

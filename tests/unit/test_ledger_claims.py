@@ -1,0 +1,111 @@
+"""What is hashed of a leaf, as SQLite makes it; leaves read strictly; rows of which a leaf told, a bit each."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.catalog import verifying
+from storage.catalog.ledger import Entry, canonical
+from storage.catalog.verifying import SegmentClaim
+from storage.ledger import claims
+from storage.ledger.rows import Told
+from storage.ledger.stretch import spans
+from storage.ledger.tree import LEAF
+
+START = {"boot": 2, "id": "b", "boottime_ms": 5, "wall_ms": 1_772_000_000_000}
+SEGMENT = {
+    "camera": "door", "seq": 7, "volume": "v", "start": START, "duration_ms": 9, "bytes": 10, "sha256": "ab" * 32,
+    "floor_s": 1, "ceiling_s": 2, "parts": 3, "unproven": False,
+}  # fmt: skip
+ROW = SegmentClaim(1, 4, "door", 7, "v", 2, 5, 1_772_000_000_000, 9, 10, "ab" * 32, 1, 2, None)
+GAP = {"camera": "door", "start": START, "end": {**START, "boottime_ms": 8}, "cause": "stalled", "detail": "",
+       "inside": False}  # fmt: skip
+
+
+def line(body: object) -> bytes:
+    return json.dumps({"b": body, "k": "segment", "n": 4, "t": 0}).encode()
+
+
+@given(
+    st.integers(1, 1 << 52),
+    st.integers(-(1 << 52), 1 << 52),
+    st.sampled_from(["segment", "later-kind"]),
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), st.integers(0, 9)),
+)
+def test_sqlite_hashes_what_we_hash(number: int, wall_ms: int, kind: str, body: dict[str, int]) -> None:
+    entry = Entry(number, wall_ms, kind, canonical(body))
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE leaves (number INTEGER PRIMARY KEY, wall_ms INTEGER, kind TEXT, body TEXT, hash BLOB)")
+        db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", (number, wall_ms, kind, entry.body, entry.hash))
+        assert verifying.hashed(db, number - 1, number) == [(number, kind, entry.hash, LEAF + entry.data)]
+
+
+def test_a_segment_says_what_its_row_says() -> None:
+    told = claims.segment_told(line(SEGMENT))
+    assert told is not None
+    assert claims.same_segment(told, ROW, {2: "b"})
+
+
+@pytest.mark.parametrize("name", ["camera", "seq", "volume", "boottime_ms", "wall_ms", "duration_ms", "bytes", "sha256",
+                                  "floor_s", "ceiling_s", "name"])  # fmt: skip
+def test_each_difference_counts(name: str) -> None:
+    told = claims.segment_told(line(SEGMENT))
+    assert told is not None
+    other = "other" if isinstance(getattr(ROW, name), str | None) else 77
+    changed = ROW._replace(**{name: other})  # type: ignore[arg-type]
+    assert not claims.same_segment(told, changed, {2: "b"})
+
+
+def test_a_boot_that_is_counted_otherwise_since_a_loss_leaves_the_wall_clock() -> None:
+    told = claims.segment_told(line(SEGMENT))
+    assert told is not None
+    assert claims.same_segment(told, ROW._replace(boot=9, boottime_ms=0), {2: "another"})
+    assert not claims.same_segment(told, ROW._replace(boot=9, boottime_ms=0, wall_ms=0), {2: "another"})
+
+
+@pytest.mark.parametrize("change", [{"seq": "7"}, {"seq": 1 << 60}, {"seq": 7.5}, {"seq": True}, {"start": {}},
+                                    {"camera": None}, {"sha256": 5}])  # fmt: skip
+def test_what_is_not_of_its_kind_says_nothing(change: dict[str, object]) -> None:
+    assert claims.segment_told(line(SEGMENT | change)) is None
+    assert claims.segment_told(b'{"b":') is None
+    assert claims.gap_told(line(GAP | {"end": 5})) is None
+    assert claims.gap_told(line({**GAP, "pauses": [[1]]})) is None
+
+
+def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
+    gap, step = claims.gap_told(line(GAP)), claims.gap_told(line(GAP | {"end": START}))
+    assert gap is not None
+    assert step is not None
+    assert gap.key(gap.start) != step.key(step.start), "a clock set forward takes no time"
+    open_gap, gone = claims.gap_told(line(GAP | {"end": None})), claims.gap_told(line(GAP | {"gone": True}))
+    assert gap.stands
+    assert open_gap is not None
+    assert gone is not None
+    assert not open_gap.stands
+    assert not gone.stands
+
+
+@given(st.sets(st.integers(1, 1 << 40), max_size=50), st.integers(1, 1 << 40))
+def test_a_bit_for_each_row(ids: set[int], other: int) -> None:
+    told = Told()
+    told.add(ids)
+    assert all(number in told for number in ids)
+    assert (other in told) == (other in ids)
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**5))
+def test_spans_cover_each_leaf_once(first: int, count: int) -> None:
+    found = list(spans(first, first + count - 1, in_tree=True))
+    assert sum(one.last - one.first + 1 for one in found) == count
+    assert [one.first for one in found[1:]] == [one.last + 1 for one in found[:-1]]
+
+
+def test_whatever_somebody_wrote_as_a_time_can_be_shown() -> None:
+    assert claims.moment(1_772_000_000_000) == "2026-02-25 06:13:20 UTC"
+    assert claims.moment(10**18) == "1000000000000000000 ms"

@@ -1,0 +1,61 @@
+"""When what a broker has kept of a topic counts as read: an answer, silence, a refusal, and always an end."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mqtt.readback import ANSWER_S, KEPT_S, Do, Heard, Reading
+
+
+def test_what_was_kept_ends_the_subscription_and_is_told_when_that_is_answered() -> None:
+    reading, heard = Reading(100.0), Heard()
+    assert reading.look(heard, 100.0) is Do.WAIT
+    heard.kept.append(b"head")
+    assert reading.look(heard, 100.1) is Do.GIVE_UP
+    assert reading.look(heard, 100.2) is Do.WAIT, "told before that, we would be among those who get the next one"
+    heard.given_up = True
+    assert reading.look(heard, 100.3) is Do.TELL
+    assert reading.over
+
+
+def test_nothing_kept_is_waited_for_from_the_answer_on() -> None:
+    reading, heard = Reading(100.0), Heard(granted=True)
+    assert reading.look(heard, 103.0) is Do.WAIT
+    assert reading.look(heard, 103.0 + KEPT_S - 0.1) is Do.WAIT
+    assert reading.look(heard, 103.0 + KEPT_S) is Do.GIVE_UP
+
+
+def test_a_refusal_ends_it_at_once() -> None:
+    assert Reading(100.0).look(Heard(granted=False), 100.1) is Do.TELL
+
+
+def test_a_broker_that_never_answers_is_waited_for_so_long() -> None:
+    reading, heard = Reading(100.0), Heard()
+    assert reading.look(heard, 100.0 + ANSWER_S - 0.1) is Do.WAIT
+    assert reading.look(heard, 100.0 + ANSWER_S) is Do.GIVE_UP
+    assert reading.look(heard, 100.0 + ANSWER_S + 1) is Do.WAIT
+    assert reading.look(heard, 100.0 + 2 * ANSWER_S) is Do.TELL
+
+
+looks = st.lists(
+    st.tuples(st.floats(0, 3), st.sampled_from(["granted", "refused", "kept", "given up", "nothing"])), max_size=20
+)
+
+
+@given(looks)
+def test_whatever_comes_back_it_is_told_once_and_last(events: list[tuple[float, str]]) -> None:
+    reading, heard, now_s = Reading(0.0), Heard(), 0.0
+    done: list[Do] = []
+    for wait_s, what in [*events, *[(1.0, "nothing")] * 20]:
+        now_s += wait_s
+        if what in ("granted", "refused"):
+            heard.granted = what == "granted"
+        elif what == "kept":
+            heard.kept.append(b"")
+        elif what == "given up":
+            heard.given_up = True
+        done.append(reading.look(heard, now_s))
+    said = [one for one in done if one is not Do.WAIT]
+    assert said in ([Do.GIVE_UP, Do.TELL], [Do.TELL])
+    assert reading.over

@@ -1,0 +1,43 @@
+"""The same again and again is told once a minute, and nothing of it is lost."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edged.tally import KEYS_MAX, WINDOW_MS, Tally
+
+STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40_000)), max_size=60)
+
+
+@given(STEPS)
+def test_nothing_is_lost_and_nobody_is_told_of_twice_a_minute(steps: list[tuple[str, int]]) -> None:
+    tally, now_ms = Tally[str, int](), 0
+    told = dict.fromkeys("abc", 0)
+    last_ms: dict[str, int] = {}
+
+    def tell(key: str, count: int) -> None:
+        assert key not in last_ms or now_ms - last_ms[key] >= WINDOW_MS
+        told[key] += count
+        last_ms[key] = now_ms
+
+    for number, (key, wait_ms) in enumerate(steps):
+        now_ms += wait_ms
+        for one in tally.due(now_ms):
+            tell(steps[one.last][0], one.count)
+        if not tally.is_repeated(key, number):
+            tally.told(key, number, now_ms)
+            tell(key, 1)
+    for one in tally.due(None):
+        told[steps[one.last][0]] += one.count
+    assert told == {key: sum(step[0] == key for step in steps) for key in "abc"}
+    assert tally.due(None) == []
+
+
+def test_more_keys_than_people_are_told_one_by_one() -> None:
+    tally = Tally[int, int]()
+    for key in range(KEYS_MAX + 10):
+        assert not tally.is_repeated(key, key)
+        tally.told(key, key, 0)
+    assert not tally.is_repeated(KEYS_MAX + 1, 0)
+    assert tally.is_repeated(0, 0)
