@@ -950,8 +950,8 @@ class Check {
       cameras: canonical(this.list.cameras.map(one => one.id).sort()),
       from: this.asked[0],
       to: this.asked[1],
-      whole: segments.length > 0 && segments.every(one => one.original !== null),
     };
+    if (segments.length) wanted.whole = segments.every(one => one.original !== null);
     for (const name of ["who", "reason", "case", "request"]) {
       const opening = this.list[name];
       wanted[name] = opening && hex(await sha256(joined(unhex(opening.salt), utf8(opening.text))));
