@@ -137,6 +137,21 @@ def test_a_segment_of_which_no_film_can_be_made_is_there_whole(export: Export) -
     assert said(check(export.root), "x") == ["source"]
 
 
+def test_where_no_film_could_be_made_of_anything_the_copy_is_what_its_leaf_says(tmp_path: Path) -> None:
+    made = exports.genuine(tmp_path / "E", whole=True)
+    for camera in made.manifest["cameras"]:
+        for film in camera["files"]:
+            (made.root / film["path"]).unlink()
+            (made.root / film["subtitles"]).unlink()
+        camera["loose"] = [{"leaf": one["leaf"], "original": one["original"]} for one in camera["segments"]]
+        camera["segments"], camera["files"] = [], []
+        made.write(camera["hashes"], b"")
+    made.seal()
+    found = check(made.root)
+    assert "copied" in said(found, "+")
+    assert "copy" not in said(found, "x")
+
+
 def test_times_from_before_the_clock_was_in_sync_are_put_right_by_the_ledger(genuine: Export, tmp_path: Path) -> None:
     """The box believed it was 1970; one epoch later it knew better."""
     export = genuine.copied(tmp_path / "E")
