@@ -15,12 +15,11 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeGuard, TypeVar
-from urllib.parse import quote
 
 from storage.catalog.migrations import migrate
+from storage.catalog.readers import Readers
 from storage.catalog.waiting import Full, Line
 from storage.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
 
@@ -85,6 +84,7 @@ class Database:
         self._gate = threading.Lock()
         self._closed = False
         self._connection = _opened(path, relief)
+        self._readers = Readers(path, BUSY_MS / 1000)
         self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
         self._thread.start()
 
@@ -116,9 +116,7 @@ class Database:
         Keep it short, pages of at most 1000 rows: while it runs the WAL cannot begin anew.
         """
         try:
-            with closing(_open_for_reading(self._path)) as connection:
-                connection.execute("BEGIN")
-                return query(connection)
+            return self._readers.read(query)
         except sqlite3.DatabaseError as error:
             if _is_of_the_disk(error):
                 raise self._tell(error) from error
@@ -136,6 +134,7 @@ class Database:
             if self._closed:
                 return
             self._closed = True
+        self._readers.close()  # first: the last one to close the file empties the WAL, and that must be who may write
         self._waiting.end()
         self._thread.join(CLOSE_PATIENCE_S)
         if self._thread.is_alive():
@@ -238,16 +237,6 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
             raise
         raise _told(error, path) from error
     return connection
-
-
-def _open_for_reading(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=BUSY_MS / 1000,
-    )
 
 
 def _origin(error: sqlite3.DatabaseError) -> sqlite3.DatabaseError:

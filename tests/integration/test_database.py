@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog import coverage, pace
+from storage.catalog import coverage, pace, readers
 from storage.catalog import database as module
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
-from storage.errors import DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
+from storage.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
 
 DEADLINE_S = 10.0
 
@@ -198,6 +198,75 @@ def test_a_reader_sees_one_moment(database: Database) -> None:
         return before, connection.execute("SELECT count(*) FROM boots").fetchone()[0]
 
     assert database.read(both) == (0, 0)
+
+
+def test_a_reader_is_kept_for_the_next_one(database: Database) -> None:
+    connections = [database.read(lambda connection: connection) for _ in range(3)]
+    assert connections[0] is connections[1] is connections[2]
+    assert not connections[0].in_transaction, "it would hold the WAL"
+
+
+def test_two_that_read_at_once_have_a_reader_each_and_no_more_are_kept_than_bounded(database: Database) -> None:
+    def nested(depth: int) -> list[sqlite3.Connection]:
+        return database.read(lambda connection: [connection, *(nested(depth - 1) if depth else [])])
+
+    used = nested(readers.KEPT_MAX + 2)
+    assert len(set(map(id, used))) == readers.KEPT_MAX + 3
+    closed = 0
+    for connection in used:
+        try:
+            connection.execute("SELECT 1")
+        except sqlite3.ProgrammingError:
+            closed += 1
+    assert closed == 3
+
+
+def test_a_reader_that_failed_is_not_used_again(database: Database) -> None:
+    seen = []
+
+    def failing(connection: sqlite3.Connection) -> None:
+        seen.append(connection)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        database.read(failing)
+    assert database.read(lambda connection: connection) is not seen[0]
+    with pytest.raises(sqlite3.ProgrammingError):
+        seen[0].execute("SELECT 1")
+
+
+def test_a_file_that_was_removed_or_replaced_is_not_read_on(database: Database, tmp_path: Path) -> None:
+    database.submit(insert(1)).result(DEADLINE_S)
+    assert numbers(database) == [1]
+    path = tmp_path / "edged.db"
+    path.rename(tmp_path / "elsewhere.db")
+    with pytest.raises(DatabaseCorrupt, match="gone"):
+        numbers(database)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE other (word TEXT)")
+    assert database.read(lambda db: db.execute("SELECT name FROM sqlite_master").fetchall()) == [("other",)]
+
+
+def test_damage_on_disk_is_seen_by_a_reader_that_was_kept(database: Database, tmp_path: Path) -> None:
+    for number in range(1, 200):
+        database.submit(insert(number))
+    database.submit(lambda db: db.execute("SELECT 1")).result(DEADLINE_S)
+    database._checkpoint()  # nobody writes now
+    assert len(numbers(database)) == 199
+    root = database.read(lambda db: db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'boots'").fetchone()[0])
+    with (tmp_path / "edged.db").open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(DatabaseCorrupt):
+        numbers(database)
+
+
+def test_a_clean_end_leaves_no_wal_though_readers_were_kept(tmp_path: Path) -> None:
+    database = Database(tmp_path / "edged.db")
+    database.submit(insert(1)).result(DEADLINE_S)
+    assert numbers(database) == [1]
+    database.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["edged.db"]
 
 
 def test_the_wal_stays_bounded(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

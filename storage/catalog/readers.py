@@ -1,0 +1,98 @@
+"""Connections that only read edged.db, kept for whoever reads next.
+
+Imports sqlite3. May open the database read-only; never writes, and holds no view of it while nobody reads. A connection
+parses the whole schema with its first statement, some 2 ms: a daemon that does so for each of the looks it takes every
+second spends more on that than on recording.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+T = TypeVar("T")
+
+KEPT_MAX: Final = 4
+"""Idle connections: more than four threads seldom read at once, and each costs some 100 kB and two descriptors."""
+
+
+class Readers:
+    """The readers of one database. Thread-safe."""
+
+    def __init__(self, path: Path, busy_s: float) -> None:
+        """Open nothing yet; each statement waits at most `busy_s` seconds for a lock."""
+        self._path = path
+        self._busy_s = busy_s
+        self._gate = threading.Lock()
+        self._idle: list[tuple[sqlite3.Connection, tuple[int, int]]] = []
+        self._closed = False
+
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """What `query` says of one moment of the database; sqlite3.DatabaseError, and whatever it raises.
+
+        What has to do with a connection that failed is not used again: its open statements would hold the WAL.
+        """
+        connection, file = self._take()
+        try:
+            connection.execute("BEGIN")
+            result = query(connection)
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA shrink_memory")  # what the disk holds is read anew, and damage to it seen
+        except BaseException:
+            connection.close()
+            raise
+        self._put(connection, file)
+        return result
+
+    def close(self) -> None:
+        """Let go of what is idle; what still reads is closed when it is done."""
+        with self._gate:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def _take(self) -> tuple[sqlite3.Connection, tuple[int, int]]:
+        file = _file(self._path)
+        stale = []
+        with self._gate:
+            while self._idle:
+                connection, of = self._idle.pop()
+                if of == file:
+                    break
+                stale.append(connection)
+            else:
+                connection = None
+        for old in stale:
+            old.close()
+        return connection or self._open(), file
+
+    def _put(self, connection: sqlite3.Connection, file: tuple[int, int]) -> None:
+        with self._gate:
+            keep = not self._closed and len(self._idle) < KEPT_MAX
+            if keep:
+                self._idle.append((connection, file))
+        if not keep:
+            connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quote(str(self._path))}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=self._busy_s,
+        )
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """Which file bears the name; (0, 0) for none. One that was removed or replaced is not read on."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
