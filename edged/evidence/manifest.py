@@ -9,11 +9,11 @@ import base64
 from typing import Any, Final
 
 import rfc8785
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.documents.evidence import Manifest
 from edged.evidence import dsse
 from edged.evidence.verify import PAYLOAD_TYPE
+from storage.ledger.notary import Signer
 from storage.ledger.note import Verifier
 
 KEY_NOTE: Final = (
@@ -32,9 +32,9 @@ def rendered(manifest: Manifest) -> bytes:
     return canonical(manifest.model_dump(mode="json", exclude_none=False))
 
 
-def envelope(payload: bytes, key: Ed25519PrivateKey) -> bytes:
+def envelope(payload: bytes, signer: Signer) -> bytes:
     """`proof/manifest.dsse.json`."""
-    return canonical(dsse.envelope(PAYLOAD_TYPE, payload, key.public_key().public_bytes_raw(), key.sign))
+    return canonical(dsse.envelope(PAYLOAD_TYPE, payload, signer.public, signer.sign))
 
 
 def keys(verifiers: list[Verifier]) -> bytes:

@@ -10,8 +10,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from edged.documents.evidence import Manifest
-from edged.evidence import dsse, folder, manifest
-from edged.evidence.verify import PAYLOAD_TYPE
+from edged.evidence import folder, manifest
 from edged.export import naming
 from edged.export.sources import Source, of_file
 from edged.export.work import Camera, Told, Work, takes
@@ -69,7 +68,7 @@ def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
 def _signed(work: Work, listed: Manifest, signer: Signer) -> dict[str, Source]:
     payload = manifest.rendered(listed)
     work.manifest = sha256(payload).hexdigest()
-    sealed = manifest.canonical(dsse.envelope(PAYLOAD_TYPE, payload, signer.public, signer.sign))
+    sealed = manifest.envelope(payload, signer)
     return {naming.LIST: _paper(work, naming.LIST, payload), naming.ENVELOPE: _paper(work, naming.ENVELOPE, sealed)}
 
 

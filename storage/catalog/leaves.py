@@ -65,13 +65,15 @@ def gap(
 ) -> None:
     """A gap has an end, or appeared unexplained; `was`: it began elsewhere before; `gone`: it is none after all;
     `until`: it lasts, and so far it has lasted.
+
+    What came back from the camera, `row.detail`, stays in the row: it may hold addresses and names of accounts, and a
+    leaf goes along with each copy and can never be erased.
     """
     body: dict[str, Value] = {
         "camera": row.camera,
         "start": point(connection, row.start),
         "end": None if row.end is None else point(connection, row.end),
         "cause": row.cause.value,
-        "detail": row.detail,
         "inside": row.inside,
     }
     if row.pauses:

@@ -273,7 +273,7 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
             " cause, detail, inside, pauses, leaf) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(camera, start.boot, start.wall_ms, start.boottime_ms, end.boot, end.wall_ms, end.boottime_ms),
-                *(GapCause(body["cause"]), str(body["detail"]), inside, pauses, now.leaf),
+                *(GapCause(body["cause"]), str(body.get("detail", "")), inside, pauses, now.leaf),
             ),
         )
 

@@ -54,8 +54,9 @@ class GapTold(msgspec.Struct, frozen=True):
     start: Place
     end: Place | None
     cause: str
-    detail: str
     inside: bool
+    detail: str | None = None
+    """Leaves of earlier versions have it."""
     pauses: tuple[tuple[Whole, Whole], ...] = ()
     was: Place | None = None
     gone: bool = False
@@ -124,7 +125,8 @@ def same_gap(told: GapTold, row: GapClaim) -> bool:
         return False
     if told.inside and row.inside and row.pauses:
         return told.end.at[:2] <= row.end[:2]
-    return (told.end.at, told.detail, told.inside, told.pauses) == (row.end, row.detail, row.inside, row.pauses)
+    same = (told.end.at, told.inside, told.pauses) == (row.end, row.inside, row.pauses)
+    return same and told.detail in (None, row.detail)
 
 
 def of_segment(number: int, told: SegmentTold, row: SegmentClaim | None, tombstone: int | None) -> Finding | None:

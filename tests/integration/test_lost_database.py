@@ -75,7 +75,8 @@ def live(office: Office) -> None:
 
 
 def catalog(office: Office) -> dict[str, Any]:
-    """What people see of it, and what ages and coverage stand on; numbers of rows mean nothing."""
+    """What people see of it, and what ages and coverage stand on; numbers of rows mean nothing. What came back from a
+    camera in a gap is in no leaf, and lost with the database."""
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
 
         def ask(sql: str) -> list[Any]:
@@ -90,7 +91,7 @@ def catalog(office: Office) -> dict[str, Any]:
             ),
             "gaps": ask(
                 "SELECT c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms,"
-                " g.end_wall_ms, g.cause, g.detail, g.inside FROM gaps g JOIN cameras c ON c.number = g.camera"
+                " g.end_wall_ms, g.cause, g.inside FROM gaps g JOIN cameras c ON c.number = g.camera"
                 " WHERE g.end_boot IS NOT NULL"
             ),
             "destroyed": ask(

@@ -325,7 +325,7 @@ def test_a_list_in_which_anything_stands_is_answered(export: Export, data: st.Da
     try:
         payload = manifest.canonical(document)
         export.write(tampering.LIST, payload)
-        export.write(tampering.ENVELOPE, manifest.envelope(payload, exports.KEY))
+        export.write(tampering.ENVELOPE, manifest.envelope(payload, exports.signer(exports.KEY)))
         found = check(export.root)
         assert bool(found.faults) or at[key] == before or key in FREE
     finally:

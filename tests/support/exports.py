@@ -31,6 +31,7 @@ from storage.catalog.ledger import Entry, canonical, commitment
 from storage.files.parts import parts_of
 from storage.files.story import Story
 from storage.ledger import note, tree
+from storage.ledger.notary import Signer
 from storage.model import Bounds, Moment
 from tests.support.footage import Picture, Sound
 from tests.support.tracks import interleaved, parameters, pictures, sound, sounds, written
@@ -47,6 +48,10 @@ KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER_KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 SALTS: Final = {"who": bytes(32), "reason": bytes([1] * 32), "case": bytes([2] * 32)}
 TOLD: Final = {"who": "chen（王小明）", "reason": "偵辦竊盜案 <b>", "case": "115-0042"}
+
+
+def signer(key: Ed25519PrivateKey) -> Signer:
+    return Signer(key.public_key().public_bytes_raw(), key.sign)
 
 
 def wall(after_s: float) -> int:
@@ -223,7 +228,7 @@ class Export:
         self.manifest["files"] = files
         payload = manifest.canonical(self.manifest)
         self.write("proof/manifest.json", payload)
-        self.write("proof/manifest.dsse.json", manifest.envelope(payload, self.key))
+        self.write("proof/manifest.dsse.json", manifest.envelope(payload, signer(self.key)))
 
 
 def gap(camera: str, begin_s: float, end_s: float, cause: str, **more: Any) -> dict[str, Any]:

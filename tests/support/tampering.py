@@ -234,13 +234,13 @@ def another_recorder_signs_the_list(export: Export) -> None:
     export.manifest["key"] = exports.OTHER_KEY.public_key().public_bytes_raw().hex()
     payload = manifest.canonical(export.manifest)
     export.write(LIST, payload)
-    export.write(ENVELOPE, manifest.envelope(payload, exports.OTHER_KEY))
+    export.write(ENVELOPE, manifest.envelope(payload, exports.signer(exports.OTHER_KEY)))
 
 
 @attack("signature")
 def another_recorder_signs_in_the_name_of_this_one(export: Export) -> None:
     payload = (export.root / LIST).read_bytes()
-    envelope = json.loads(manifest.envelope(payload, exports.OTHER_KEY))
+    envelope = json.loads(manifest.envelope(payload, exports.signer(exports.OTHER_KEY)))
     envelope["signatures"][0]["keyid"] = json.loads((export.root / ENVELOPE).read_bytes())["signatures"][0]["keyid"]
     export.write(ENVELOPE, manifest.canonical(envelope))
 

@@ -95,6 +95,22 @@ def book() -> Iterator[Book]:
 # --- the account of time (S9) -----------------------------------------------------------------------------------
 
 
+def test_what_came_back_from_a_camera_stays_out_of_leaves(book: Book) -> None:
+    """Leaves go along with copies and can never be erased; addresses and accounts must not."""
+    told = "rtsp://10.0.0.11/ch1: viewer: 401"
+    book.enrol(at(0))
+    book.open(1, at(1))
+    book.close(1, at(10))
+    book.gap(at(10), GapCause.UNAUTHORISED, at(10), told)
+    book.gap(at(20), GapCause.UNKNOWN, at(20), told)
+    camera, boot = camera_row(book.db, "lobby"), book.life.boot
+    holes.note(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
+    assert [gap.detail for gap in listing.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
+    leaves = [body for (body,) in book.db.execute("SELECT body FROM leaves WHERE kind = 'gap'")]
+    assert len(leaves) > 2
+    assert not any("detail" in body or "10.0.0.11" in body for body in leaves)
+
+
 def test_a_new_camera_is_starting_until_its_first_segment(book: Book) -> None:
     assert book.enrol(at(1)) == Tail(1, "")
     assert book.gaps() == [(1, None, "starting")]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from storage.catalog import verifying
 from storage.catalog.ledger import Entry, canonical
-from storage.catalog.verifying import SegmentClaim
+from storage.catalog.verifying import GapClaim, SegmentClaim
 from storage.ledger import claims
 from storage.ledger.rows import Told
 from storage.ledger.stretch import spans
@@ -24,8 +24,7 @@ SEGMENT = {
     "floor_s": 1, "ceiling_s": 2, "parts": 3, "unproven": False,
 }  # fmt: skip
 ROW = SegmentClaim(1, 4, "door", 7, "v", 2, 5, 1_772_000_000_000, 9, 10, "ab" * 32, 1, 2, None)
-GAP = {"camera": "door", "start": START, "end": {**START, "boottime_ms": 8}, "cause": "stalled", "detail": "",
-       "inside": False}  # fmt: skip
+GAP = {"camera": "door", "start": START, "end": {**START, "boottime_ms": 8}, "cause": "stalled", "inside": False}
 
 
 def line(body: object) -> bytes:
@@ -89,6 +88,14 @@ def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
     assert gone is not None
     assert not open_gap.stands
     assert not gone.stands
+
+
+def test_what_a_leaf_of_an_earlier_version_says_of_a_camera_must_be_what_the_row_says() -> None:
+    row = GapClaim(1, 4, "door", (2, 5, START["wall_ms"]), (2, 8, START["wall_ms"]), "stalled", "401", False, ())
+    for told, same in (({}, True), ({"detail": "401"}, True), ({"detail": "no route"}, False)):
+        gap = claims.gap_told(line(GAP | told))
+        assert gap is not None
+        assert claims.same_gap(gap, row) is same
 
 
 @given(st.sets(st.integers(1, 1 << 40), max_size=50), st.integers(1, 1 << 40))
