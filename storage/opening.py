@@ -12,14 +12,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import generations, runs, terms
+from storage.catalog import generations, runs
 from storage.catalog.database import Database
 from storage.catalog.runs import Life
 from storage.catalog.volumes import known as known_volumes
-from storage.clock import Clock, Reading, read
+from storage.clock import Clock, read
 from storage.errors import StateLocked, StateUnusable
 from storage.failpoints import Step, reach
 from storage.ledger.key import NAME as KEY_NAME
@@ -74,14 +73,9 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
         undo.callback(pool.close)
         for volume in pool.opened:
             database.submit(arrival(volume, clock)).result(PATIENCE_S)
-        life = database.submit(partial(_begin, clock=clock, reading=read(clock))).result(PATIENCE_S)
+        life = database.submit(partial(runs.begin_run, boot_id=clock.boot_id, reading=read(clock))).result(PATIENCE_S)
         reach(Step.START_RUN)
         return Held(database, pool, life, ballast, node, keyring, undo.pop_all())
-
-
-def _begin(connection: Connection, clock: Clock, reading: Reading) -> Life:
-    terms.found(connection)
-    return runs.begin_run(connection, clock.boot_id, reading)
 
 
 @contextmanager

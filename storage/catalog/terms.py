@@ -34,14 +34,6 @@ def switch(connection: sqlite3.Connection) -> Switch | None:
     return None if row is None else Switch(bool(row[0]), None if row[1] is None else Point(*row[1:]))
 
 
-def found(connection: sqlite3.Connection) -> None:
-    """Before a run records: where nothing ever was, overwriting has no floor to shorten, and need not wait."""
-    connection.execute(
-        "INSERT OR IGNORE INTO overwriting (id, is_on) SELECT 1, 1"
-        " WHERE NOT EXISTS (SELECT 1 FROM cameras) AND NOT EXISTS (SELECT 1 FROM rebuilds)"
-    )
-
-
 def doubt(connection: sqlite3.Connection) -> None:
     """Footage came of which this database knew nothing: nobody can say under which word its floors were stamped."""
     connection.execute("DELETE FROM overwriting WHERE boot IS NULL")
@@ -50,7 +42,7 @@ def doubt(connection: sqlite3.Connection) -> None:
 def is_due(connection: sqlite3.Connection, policy: Policy, now: Point, age_ms: LowAge) -> bool:
     """Something is to be written down."""
     known = _known(connection, policy)
-    return _is_switched(connection, policy) or bool(revised(histories(connection), known, now, age_ms))
+    return is_switched(connection, policy.overwrite) or bool(revised(histories(connection), known, now, age_ms))
 
 
 def write_down(connection: sqlite3.Connection, policy: Policy, now: Point, age_ms: LowAge) -> None:
@@ -63,23 +55,36 @@ def write_down(connection: sqlite3.Connection, policy: Policy, now: Point, age_m
         floor_s, ceiling_s = (None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)
         body = {"camera": camera, "at": at, "floor_s": floor_s, "ceiling_s": ceiling_s}
         enter(connection, Leaf.BOUNDS, now.wall_ms, body)
-    if _is_switched(connection, policy):
-        connection.execute(
-            "INSERT OR REPLACE INTO overwriting (id, is_on, boot, boottime_ms, wall_ms) VALUES (1, ?, ?, ?, ?)",
-            (policy.overwrite, now.boot, now.boottime_ms, now.wall_ms),
-        )
-        enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": at, "on": policy.overwrite})
+    if is_switched(connection, policy.overwrite):
+        switch_to(connection, policy.overwrite, now)
+
+
+def is_switched(connection: sqlite3.Connection, overwrite: bool) -> bool:
+    """It is not what was written down last."""
+    told = switch(connection)
+    return told is None or told.overwrite is not overwrite
+
+
+def switch_to(connection: sqlite3.Connection, overwrite: bool, now: Point) -> None:
+    """From now on; a leaf. Where nothing was ever recorded there is no floor to shorten, and it need not wait."""
+    since = (None, None, None) if _is_bare(connection) else (now.boot, now.boottime_ms, now.wall_ms)
+    connection.execute(
+        "INSERT OR REPLACE INTO overwriting (id, is_on, boot, boottime_ms, wall_ms) VALUES (1, ?, ?, ?, ?)",
+        (overwrite, *since),
+    )
+    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": leaves.point(connection, now), "on": overwrite})
+
+
+def _is_bare(connection: sqlite3.Connection) -> bool:
+    return not any(
+        connection.execute("SELECT EXISTS (SELECT 1 FROM cameras), EXISTS (SELECT 1 FROM rebuilds)").fetchone()
+    )
 
 
 def _known(connection: sqlite3.Connection, policy: Policy) -> Mapping[str, Bounds]:
     """Of cameras that were enrolled. Others have no footage; once they have, their terms begin."""
     cameras = {camera for (camera,) in connection.execute("SELECT id FROM cameras")}
     return {camera: bounds for camera, bounds in policy.bounds.items() if camera in cameras}
-
-
-def _is_switched(connection: sqlite3.Connection, policy: Policy) -> bool:
-    told = switch(connection)
-    return told is None or told.overwrite is not policy.overwrite
 
 
 def _replace(connection: sqlite3.Connection, camera: str, terms: list[Term]) -> None:

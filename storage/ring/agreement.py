@@ -9,7 +9,7 @@ from storage.acts import Deed
 from storage.catalog import agreed as table
 from storage.catalog import terms
 from storage.catalog.database import Database
-from storage.catalog.runs import Life
+from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.errors import StoreError
 from storage.retention import Policy
@@ -30,11 +30,13 @@ class Agreement:
     def hold(self, wished: Agreed) -> Agreed:
         """What may hold of what is configured; what tightens is agreed upon from now on.
 
-        Where nothing ever was agreed upon, that is all of it. A database that cannot be written holds up nothing: what
-        was agreed upon before goes on to count.
+        Where nothing ever was agreed upon, that is all of it. Whether floors give way is written down with it, before
+        anything is recorded under that word: a daemon that is killed before its first sweep leaves no doubt about it. A
+        database that cannot be written holds up nothing: what was agreed upon before goes on to count, and what loosens
+        waits from when it can be.
         """
-        held, new = self._database.read(lambda connection: self._weighed(connection, wished))
-        if new is not None:
+        held, new, switched = self._database.read(lambda connection: self._weighed(connection, wished))
+        if new is not None or switched:
             try:
                 self._database.submit(lambda connection: self._settle(connection, wished)).result()
             except StoreError as error:
@@ -52,18 +54,22 @@ class Agreement:
         return fact
 
     def _settle(self, connection: sqlite3.Connection, wished: Agreed) -> None:
-        _, new = self._weighed(connection, wished)
+        held, new, switched = self._weighed(connection, wished)
+        now = Point.of(self._boot, self._clock.now())
         if new is not None:
-            table.write(connection, new, self._clock.now().wall_ms)
+            table.write(connection, new, now.wall_ms)
+        if switched:
+            terms.switch_to(connection, held.overwrite, now)
 
-    def _weighed(self, connection: sqlite3.Connection, wished: Agreed) -> tuple[Agreed, Agreed | None]:
-        """What holds, and what is to be written down; None: nothing."""
+    def _weighed(self, connection: sqlite3.Connection, wished: Agreed) -> tuple[Agreed, Agreed | None, bool]:
+        """What holds, what is to be written down as agreed upon (None: nothing), and whether `on_full` is, too."""
         before = table.read(connection)
         if before is None:
-            return wished, wished if table.is_known(connection) else None
+            new = wished if table.is_known(connection) else None
+            return wished, new, terms.is_switched(connection, wished.overwrite)
         held = holding(before, wished)
         as_is = present(connection, self._boot, self._clock, Policy(held.cameras, overwrite=held.overwrite))
         recorded = terms.histories(connection)
         in_force = {camera: bounds for camera, bounds in as_is.bounds.items() if camera in recorded}
         after = settled(before, held, in_force)
-        return held, after if after != before else None
+        return held, after if after != before else None, terms.is_switched(connection, held.overwrite)

@@ -8,7 +8,7 @@ which it can be taken back.
 A raised floor holds at once, and so does `on_full = "stop"`. Before a camera was configured, and while it is not, what
 is stamped on its footage holds alone (`configured` None); that, too, is superseded by a shorter ceiling only after the
 wait. So footage of a camera that was gone for a year is not destroyed by whoever takes it up again with a typing error,
-nor after a database was lost and with it what had been configured. Where "overwrite" was configured before anything was
+nor after a database was lost and with it what had been configured. Where "overwrite" was said before anything was
 recorded, no floor was ever stamped under another word, and it holds at once; a lost database forgets that, too.
 """
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.acts import Person
+from storage.acts import Deed, Person
 from storage.catalog import agreed as table
 from storage.catalog import ledger
 from storage.catalog.ledger import Leaf
@@ -19,12 +19,15 @@ from storage.repair import ledgerdir
 from storage.repair.mirror import STATE_HEAD
 from storage.retention import Policy
 from storage.ring.agreed import Agreed, loosenings
+from storage.ring.bounds import WAIT_MS, Overwriting
 from tests.support.office import DEADLINE_S, Office
 
 DAY = 86_400
 SITE = Bounds(31 * DAY, 365 * DAY)
 AGREED = Agreed(SITE, {"lobby": SITE})
 LOOSER = Agreed(Bounds(7 * DAY, 365 * DAY), {"lobby": Bounds(0, 400 * DAY)}, overwrite=True)
+STOPPING = Policy(AGREED.cameras)
+OVERWRITING = Agreed(SITE, {"lobby": SITE}, overwrite=True)
 CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")
 
 
@@ -78,6 +81,50 @@ def test_one_asks_another_approves_and_all_of_it_holds(office: Office) -> None:
     office.store.acts.approve(act.id, LIN, lambda _: office.store.agreement.granting(LOOSER))
     assert held(office) == LOOSER
     assert leaves(office) == [AGREED, LOOSER]
+
+
+@pytest.mark.parametrize("killed", ["before the first sweep", "after it"])
+def test_floors_that_were_stamped_under_another_word_give_way_only_after_a_day(tmp_path: Path, killed: str) -> None:
+    """S14: a daemon that was killed before its first sweep left a box that seemed to overwrite from the beginning."""
+    box = Office(tmp_path)
+    held(box, AGREED)
+    box.enrol("lobby")
+    box.segment("lobby")
+    if killed == "after it":
+        box.store.sweep(lambda: STOPPING)
+    box.crash()
+    box.start()
+    assert held(box, OVERWRITING) == AGREED, "it takes two persons"
+    box.store.acts.approve(box.store.acts.ask("loosen", {}, CHEN).id, LIN, lambda _: granting(box))
+    assert held(box, OVERWRITING) == OVERWRITING
+    assert box.store.ring.view(Policy(overwrite=True)).overwriting == Overwriting(left_ms=WAIT_MS)
+    box.store.close()
+
+
+def test_what_overwrites_from_the_beginning_need_not_wait(tmp_path: Path) -> None:
+    box = Office(tmp_path)
+    assert held(box, OVERWRITING) == OVERWRITING
+    box.enrol("lobby")
+    box.segment("lobby")
+    box.crash()
+    box.start()
+    assert held(box, OVERWRITING) == OVERWRITING
+    assert box.store.ring.view(Policy(overwrite=True)).overwriting == Overwriting(holds=True)
+    box.store.close()
+
+
+def test_who_changed_his_mind_before_anything_was_recorded_need_not_wait(tmp_path: Path) -> None:
+    box = Office(tmp_path)
+    held(box, AGREED)
+    box.store.acts.approve(box.store.acts.ask("loosen", {}, CHEN).id, LIN, lambda _: granting(box))
+    assert held(box, OVERWRITING) == OVERWRITING
+    box.enrol("lobby")
+    assert box.store.ring.view(Policy(overwrite=True)).overwriting == Overwriting(holds=True)
+    box.store.close()
+
+
+def granting(box: Office) -> Deed:
+    return box.store.agreement.granting(OVERWRITING)
 
 
 @pytest.mark.parametrize("lost", ["gone", "gone, and the heads are older", "an old copy"])

@@ -191,7 +191,7 @@ def fill(office: Office, policy: Policy, bounds: Bounds = BOUNDS) -> int:
 
 def test_overwriting_takes_the_oldest_and_tells_each_breach(tight: Office) -> None:
     policy = Policy({"lobby": BOUNDS}, overwrite=True)
-    tight.store.sweep(lambda: policy)
+    tight.overwrites(policy)
     recorded = fill(tight, policy)
     gone = recorded - len(seqs(tight))
     assert gone > 0
@@ -216,11 +216,12 @@ def test_overwriting_takes_the_oldest_and_tells_each_breach(tight: Office) -> No
 
 
 def test_what_is_past_its_floor_goes_before_what_is_not_and_pins_stay(tight: Office) -> None:
+    overwrite = Policy(overwrite=True)
+    tight.overwrites(overwrite)
     pinned = tight.segment("lobby", bounds=Bounds(0, 10_000))
     tight.store._database.submit(lambda db: db.execute("UPDATE segments SET pins = 1")).result(DEADLINE_S)
     floor = tight.segment("lobby", bounds=Bounds(5000, 10_000))
     free = [tight.segment("lobby", bounds=Bounds(0, 10_000)) for _ in range(3)]
-    overwrite = Policy(overwrite=True)
     younger = [segment.path for segment in free]
     for _ in range(30):
         tight.store.sweep(lambda: overwrite)
@@ -261,8 +262,7 @@ def test_overwriting_that_is_turned_on_waits_a_day_and_is_told(tight: Office) ->
 
 
 def test_turning_it_off_holds_at_once_and_on_again_waits_anew(tight: Office) -> None:
-    tight.store.sweep(lambda: OVERWRITING)
-    assert tight.store.ring.view(OVERWRITING).overwriting.holds, "configured so before anything was recorded"
+    tight.overwrites(OVERWRITING)
     fill(tight, OVERWRITING, DAYS)
     gone = len(tombstones(tight))
     assert gone > 0
@@ -286,7 +286,7 @@ def test_the_transaction_that_condemns_asks_whether_floors_still_give_way(
         return really(*arguments)
 
     monkeypatch.setattr(sweep.Sweeper, "_carry_out", carry_out)
-    tight.store.sweep(lambda: policy)
+    tight.overwrites(policy)
     for _ in range(12):
         tight.segment("lobby", bounds=DAYS)
     assert tight.store.sweep(lambda: policy).blocked

@@ -63,9 +63,9 @@ def test_footage_that_is_pinned_within_its_floor_is_not_missing(office: Office) 
 def test_what_was_overwritten_is_named_also_behind_an_older_pinned_segment(tmp_path: Path) -> None:
     """The oldest second on disk reached back as far as the pin, and all between counted as kept."""
     office = Office(tmp_path, max_bytes=10 * 1800)
-    office.enrol("lobby")
     policy = Policy({"lobby": LONG}, overwrite=True)
     office.store.sweep(lambda: policy)
+    office.enrol("lobby")
     pinned = office.segment("lobby", bounds=LONG)
     order = Order(
         ("lobby",), Interval(pinned.start.wall_ms, pinned.end.wall_ms), Ground.LAW, "J4", "c", "Wang", span_ms=DAY_MS

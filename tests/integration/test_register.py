@@ -109,8 +109,9 @@ def test_an_entry_is_under_a_signed_head_or_not_yet(office: Office) -> None:
 
 def test_what_overwriting_took_below_its_floor_is_told_as_such(tmp_path: Path) -> None:
     box = Office(tmp_path, max_bytes=6 * 1800)
-    box.enrol("lobby")
     policy = Policy({"lobby": BOUNDS}, overwrite=True)
+    box.store.sweep(lambda: policy)
+    box.enrol("lobby")
     for _ in range(6):
         box.segment("lobby")
     box.store.sweep(lambda: policy)

@@ -115,6 +115,7 @@ def test_no_floor_is_broken_while_another_volume_has_footage_past_its_own(two: O
     """S1: the oldest of the box is below its long floor on one volume, the younger ones on the other may go."""
     kept, free = Bounds(1000 * HOUR_S, 2000 * HOUR_S), Bounds(1, 2000 * HOUR_S)
     policy = Policy({"lobby": kept, "gate": free}, overwrite=True)
+    two.overwrites(policy)
     on_first = []
     while (chosen := two.store.choose_volume()) and isinstance(chosen, VolumeStatus) and chosen.path == two.disk:
         on_first.append(two.segment("lobby", bounds=kept))
@@ -134,6 +135,7 @@ def test_where_nothing_may_go_on_any_volume_floors_give_way(two: Office) -> None
     """The negative control of the one above: overwriting still goes on."""
     kept = Bounds(1000 * HOUR_S, 2000 * HOUR_S)
     policy = Policy({"lobby": kept}, overwrite=True)
+    two.overwrites(policy)
     recorded = []
     for _ in range(40):
         assert isinstance(two.store.choose_volume(), VolumeStatus)
@@ -153,11 +155,13 @@ def test_no_footage_goes_for_a_ballast_on_another_disk(tmp_path: Path, monkeypat
         office = Office(tmp_path)
         office.specs = (VolumeSpec(Path(elsewhere), None, None, 10 * 1800),)
         office.store.disks.configure(office.specs)
+        policy = Policy({"lobby": BOUNDS}, overwrite=True)
+        office.overwrites(policy)
         office.enrol("lobby")
         recorded = [office.segment("lobby") for _ in range(4)]
         office.clock.tick(100_000)
         monkeypatch.setattr(Ballast, "owed", 1 << 20)
-        report = office.store.sweep(lambda: Policy({"lobby": BOUNDS}, overwrite=True))
+        report = office.store.sweep(lambda: policy)
         assert (report.destroyed, report.blocked) == (0, ())
         assert all(segment.path.exists() for segment in recorded)
         office.store.close()

@@ -14,6 +14,8 @@ from storage.files.segmentfile import SegmentFile
 from storage.files.story import Story
 from storage.layout import PART_SUFFIX, segment_path
 from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment
+from storage.retention import Policy
+from storage.ring.bounds import WAIT_MS
 from storage.store import Store
 from storage.volumes.volume import VolumeSpec
 from tests.support import tiny_mp4
@@ -186,6 +188,12 @@ class Office:
         recording.write(fragments)
         self.clock.tick(fragments * tiny_mp4.FRAGMENT_MS)
         return self.commit(recording)
+
+    def overwrites(self, policy: Policy) -> None:
+        """`on_full = "overwrite"`, since a day ago."""
+        self.store.sweep(lambda: policy)
+        self.clock.tick(WAIT_MS)
+        assert self.store.ring.view(policy).overwriting.holds
 
     def files(self) -> list[str]:
         """Names on the volume, relative, without its own."""

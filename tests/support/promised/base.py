@@ -47,6 +47,7 @@ class Base(Ground):
         self.site.fills(self.patched)
         self.came_up()
         self.model.overwrite = overwrites
+        self.sweep_once()
         for camera in CAMERAS[:2]:
             self.model.configured[camera] = BOUNDS[0]
             self.enrol(camera)
