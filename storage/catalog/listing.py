@@ -41,9 +41,17 @@ SEGMENTS_BY_BOOTTIME: Final = (
     " AND s.start_boottime_ms < ?4 AND s.start_boottime_ms >= ?5 AND s.start_boottime_ms + s.duration_ms > ?6"
     " AND (s.start_boottime_ms, s.id) > (?7, ?8) ORDER BY s.start_boottime_ms, s.id LIMIT ?9"
 )
-_GAPS_BY_WALL: Final = (
-    GAP_SQL + "WHERE g.camera = ?1 AND g.start_wall_ms < ?2 AND (g.end_wall_ms > ?3 OR g.end_wall_ms IS NULL)"
-    " AND (g.start_wall_ms, g.id) > (?4, ?5) {uncorrected} ORDER BY g.start_wall_ms, g.id LIMIT ?6"
+LONG_GAP_MS: Final = 3_600_000
+"""No gap is longer, but for those in the index `gaps_long`: a day of a camera has 24 of these at the most."""
+_TOUCHING: Final = (
+    " AND (g.end_wall_ms > ?3 OR g.end_wall_ms IS NULL) AND (g.start_wall_ms, g.id) > (?4, ?5) {uncorrected}"
+    " ORDER BY g.start_wall_ms, g.id LIMIT ?6"
+)
+GAPS_BY_WALL: Final = GAP_SQL + "WHERE g.camera = ?1 AND g.start_wall_ms < ?2 AND g.start_wall_ms >= ?7" + _TOUCHING
+LONG_GAPS_BY_WALL: Final = (
+    GAP_SQL.replace("gaps g", "gaps g INDEXED BY gaps_long") + "WHERE g.camera = ?1 AND g.start_wall_ms < ?2"
+    f" AND (g.end_wall_ms IS NULL OR g.end_wall_ms - g.start_wall_ms > {LONG_GAP_MS}) AND g.start_wall_ms < ?7"
+    + _TOUCHING
 )
 _UNCORRECTED: Final = f"AND {GAP_START_OFFSET} IS NULL AND {GAP_END_OFFSET} IS NULL"
 GAPS_BY_BOOTTIME: Final = (
@@ -108,7 +116,11 @@ def gaps(
         wanted = _page(limit) - len(found)
         if wanted <= 0:
             break
-        streams = [_gaps_by_wall(connection, asked, wanted, corrected=bool(corrected))]
+        filtered = _UNCORRECTED if corrected else ""
+        streams = [
+            _gaps_by_wall(connection, sql.format(uncorrected=filtered), asked, wanted)
+            for sql in (LONG_GAPS_BY_WALL, GAPS_BY_WALL)
+        ]
         for one in corrected:
             streams += [_gaps_within(connection, asked, one, wanted), _gap_into(connection, asked, one)]
         ordered = merge(*streams, key=lambda row: (row.true_start_ms, row.id))
@@ -130,9 +142,9 @@ def _by_boottime(connection: sqlite3.Connection, asked: _Asked, one: Correction,
     return map(segment_row, connection.execute(SEGMENTS_BY_BOOTTIME, given))
 
 
-def _gaps_by_wall(connection: sqlite3.Connection, asked: _Asked, limit: int, *, corrected: bool) -> Iterator[GapRow]:
-    sql = _GAPS_BY_WALL.format(uncorrected=_UNCORRECTED if corrected else "")
-    given = (asked.camera, asked.end_ms, asked.start_ms, *asked.after, limit)
+def _gaps_by_wall(connection: sqlite3.Connection, sql: str, asked: _Asked, limit: int) -> Iterator[GapRow]:
+    """Those that begin within an interval, or within LONG_GAP_MS before it; of long ones all that reach into it."""
+    given = (asked.camera, asked.end_ms, asked.start_ms, *asked.after, limit, asked.start_ms - LONG_GAP_MS)
     return map(gap_row, connection.execute(sql, given))
 
 

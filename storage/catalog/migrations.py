@@ -164,6 +164,16 @@ def _exports(db: Database) -> None:
     _create(db, "exports", "exports_open")
 
 
+@MIGRATIONS(name="0023_gaps_long")
+def _gaps_long(db: Database) -> None:
+    _create(db, "gaps_long")
+
+
+@MIGRATIONS(name="0023_askers")
+def _askers(db: Database) -> None:
+    _add_column(db, "acts", "account", "INTEGER")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -256,6 +256,9 @@ CREATE UNIQUE INDEX gaps_open ON gaps (camera) WHERE end_boot IS NULL;
 CREATE INDEX gaps_by_end ON gaps (camera, end_wall_ms);
 -- In the order of a listing, with what decides whether a gap touches an interval: a page is read, not all and sorted.
 CREATE INDEX gaps_by_time ON gaps (camera, start_wall_ms, id, end_wall_ms);
+-- The few that may reach far into what follows, so that a listing looks only an hour back for all others.
+CREATE INDEX gaps_long ON gaps (camera, start_wall_ms, id, end_wall_ms)
+    WHERE end_wall_ms IS NULL OR end_wall_ms - start_wall_ms > 3600000;
 CREATE INDEX gaps_by_age ON gaps (camera, boot, start_boottime_ms);
 
 CREATE TABLE alarms (
@@ -335,7 +338,7 @@ CREATE INDEX pinned_by_pin ON pinned (pin, segment);
 CREATE INDEX pinned_unlinked ON pinned (pin, segment) WHERE linked = 0;
 
 -- What one person asked for and another has not approved yet (storage.acts). `ended`: why it waits no longer, where what
--- it was about came to an end before.
+-- it was about came to an end before. `account`: as what the asker's process ran, where that is another account.
 CREATE TABLE acts (
     id TEXT PRIMARY KEY,
     verb TEXT NOT NULL,
@@ -345,7 +348,8 @@ CREATE TABLE acts (
     boot INTEGER NOT NULL REFERENCES boots (number),
     boottime_ms INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL,
-    ended TEXT
+    ended TEXT,
+    account INTEGER
 ) STRICT;
 
 -- 複製: copies that leave the box. While one is open, what touches its cameras (JSON) and interval is not destroyed for

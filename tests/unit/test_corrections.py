@@ -320,6 +320,8 @@ def test_against_a_naive_listing(lives: list[tuple[int, int, bool, int]], page: 
         (listing.SEGMENTS_BY_WALL, "INDEX segments_by_time"),
         (listing.SEGMENTS_BY_BOOTTIME, "INDEX segments_unsynced"),
         (listing.GAPS_BY_BOOTTIME, "INDEX gaps_by_age"),
+        (listing.GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_by_time"),
+        (listing.LONG_GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_long"),
     ],
 )
 def test_listings_use_their_index(box: Box, sql: str, index: str) -> None:
