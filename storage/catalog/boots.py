@@ -88,7 +88,7 @@ def this_boot(connection: sqlite3.Connection, boot_id: str, reading: Reading) ->
     A clock that nobody can set and that runs backwards under one boot id (a restored virtual machine) makes a new boot.
     """
     row = connection.execute(
-        "SELECT number, boot_id, ran_ms, lead_us FROM boots ORDER BY number DESC LIMIT 1"
+        "SELECT number, boot_id, ran_ms, lead_us, lag_us, gain_us FROM boots ORDER BY number DESC LIMIT 1"
     ).fetchone()
     same = row is not None and row[1] == boot_id
     if same and not _went_back(reading, row[2], row[3]):
@@ -100,6 +100,8 @@ def this_boot(connection: sqlite3.Connection, boot_id: str, reading: Reading) ->
         (boot_id, at_ms, at_ms if same else 0, reading.lead_us if same else 0),
     ).fetchone()[0]
     body: dict[str, Value] = {"boot": number, "id": boot_id, "boottime_ms": at_ms, "began_ms": at_ms if same else 0}
+    if row is not None:  # whoever lets it have run for longer afterwards, so that footage is older, contradicts a leaf
+        body["before"] = {"boot": row[0], "ran_ms": row[2], "lag_us": row[4], "gain_us": row[5]}
     enter(connection, Leaf.BOOT, reading.now.wall_ms, body)
     learn(connection, number, reading)
     return number

@@ -33,6 +33,14 @@ _GONE: Final = (
     "kind IN ('destroyed', 'span') AND json_type(body, '$.start.wall_ms') = 'integer'"
     " AND json_type(body, '$.duration_ms') = 'integer'"
 )
+_MADE_OF: Final = (
+    "min(wall_ms), max(wall_ms), replace(group_concat(DISTINCT kind), ',', ' '), min(begin),"  # noqa: S608  (constants)
+    " max(begin + length) FROM (SELECT wall_ms, kind,"
+    f" iif({_GONE}, json_extract(body, '$.start.wall_ms'), NULL) AS begin,"
+    f" iif({_GONE}, json_extract(body, '$.duration_ms'), NULL) AS length"
+    " FROM leaves WHERE number >= ? AND number < ?) HAVING count(*) > 0"
+)
+"""What a row says, of the leaves from one number up to another."""
 _WANTED: Final = (
     "FROM leaves WHERE number >= ?1 AND number < ?2 AND (?3 IS NULL OR wall_ms >= ?3) AND (?4 IS NULL OR wall_ms < ?4)"
     " AND (?5 IS NULL OR kind IN (SELECT value FROM json_each(?5)))"
@@ -136,14 +144,26 @@ def missing(connection: sqlite3.Connection, begin: int) -> tuple[list[int], int]
 def keep(connection: sqlite3.Connection, block: int) -> None:
     """Make the row of one that is whole."""
     connection.execute(
-        "INSERT OR IGNORE INTO leaf_blocks (number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms)"  # noqa: S608
-        " SELECT ?, min(wall_ms), max(wall_ms), replace(group_concat(DISTINCT kind), ',', ' '), min(begin),"
-        " max(begin + length) FROM (SELECT wall_ms, kind,"
-        f" iif({_GONE}, json_extract(body, '$.start.wall_ms'), NULL) AS begin,"
-        f" iif({_GONE}, json_extract(body, '$.duration_ms'), NULL) AS length"
-        " FROM leaves WHERE number >= ? AND number < ?) HAVING count(*) > 0",
+        "INSERT OR IGNORE INTO leaf_blocks (number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms)"
+        f" SELECT ?, {_MADE_OF}",
         (block, block << BITS, (block + 1) << BITS),
     )
+
+
+def differing(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[int], int | None]:
+    """Of some rows behind that block: those that are not what their leaves make, and the last one looked at."""
+    rows = connection.execute(
+        "SELECT number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms FROM leaf_blocks"
+        " WHERE number > ? ORDER BY number LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    wrong = []
+    for block, least_ms, most_ms, kinds, *recorded in rows:
+        made = connection.execute(f"SELECT {_MADE_OF}", (block << BITS, (block + 1) << BITS)).fetchone()
+        told = (least_ms, most_ms, set(kinds.split()), recorded)
+        if made is None or told != (made[0], made[1], set(made[2].split()), list(made[3:])):
+            wrong.append(block)
+    return wrong, rows[-1][0] if rows else None
 
 
 def forget(connection: sqlite3.Connection, number: int) -> None:

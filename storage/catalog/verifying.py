@@ -112,19 +112,23 @@ class SegmentClaim(NamedTuple):
     sha256: str
     floor_s: int
     ceiling_s: int
+    epoch: int
+    synced: int
+    unproven: int
     name: str | None
 
 
 _SEGMENT: Final = (
     "SELECT s.id, s.leaf, c.id, s.seq, v.id, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms, s.bytes,"
-    " lower(hex(s.sha256)), s.floor_s, s.ceiling_s, s.name "
+    " lower(hex(s.sha256)), s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name "
 )
 _OF: Final = " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 
 
 Raw: TypeAlias = tuple[Any, ...]
 """A row of `segments`: seq, id, leaf, volume by number, boot, boottime and wall clock of its start, duration, bytes,
-floor, ceiling, hash. Millions of them are compared as they are.
+floor, ceiling, clock epoch, whether that was synchronised, whether nothing vouches for it, hash. Millions of them are
+compared as they are.
 """
 
 
@@ -135,8 +139,8 @@ def segments(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int
         for camera, seqs in wanted.items()
         for row in connection.execute(
             "SELECT s.seq, s.id, s.leaf, s.volume, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms,"
-            " s.bytes, s.floor_s, s.ceiling_s, s.sha256 FROM json_each(?2) j CROSS JOIN segments s"
-            " ON s.seq = j.value AND s.name IS NULL AND s.state <> 'open'"
+            " s.bytes, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.sha256 FROM json_each(?2) j"
+            " CROSS JOIN segments s ON s.seq = j.value AND s.name IS NULL AND s.state <> 'open'"
             " AND s.camera = (SELECT number FROM cameras WHERE id = ?1)",
             (camera, json.dumps(list(seqs))),
         )
@@ -151,10 +155,8 @@ def volumes(connection: sqlite3.Connection) -> dict[int, str]:
 def claim(camera: str, raw: Raw, volumes: Mapping[int, str]) -> SegmentClaim:
     """What it says."""
     seq, number, leaf, volume, *said, sha256 = raw
-    boot, boottime_ms, wall_ms, duration_ms, size, floor_s, ceiling_s = said
-    start = (boot, boottime_ms, wall_ms)
     known = (number, leaf, camera, seq, volumes.get(volume, ""))
-    return SegmentClaim(*known, *start, duration_ms, size, sha256.hex(), floor_s, ceiling_s, None)
+    return SegmentClaim._make((*known, *said[:5], sha256.hex(), *said[5:], None))
 
 
 def aside(connection: sqlite3.Connection, volume: str, name: str) -> SegmentClaim | None:

@@ -45,6 +45,12 @@ class SegmentTold(msgspec.Struct, frozen=True, gc=False):
     name: str | None = None
     floor_s: Whole | None = None
     ceiling_s: Whole | None = None
+    epoch: Whole | None = None
+    synced: bool | None = None
+    unproven: bool | None = None
+    """These three: not of one that was destroyed."""
+    rule: str | None = None
+    """Of one that was destroyed, under which it went."""
 
 
 class GapTold(msgspec.Struct, frozen=True):
@@ -116,6 +122,7 @@ def same_segment(told: SegmentTold, row: SegmentClaim, boots: Mapping[int, str])
         == (row.camera, row.seq, row.volume, row.name, row.wall_ms)
         and (told.duration_ms, told.bytes, told.sha256) == (row.duration_ms, row.bytes, row.sha256)
         and (told.floor_s, told.ceiling_s) == (row.floor_s, row.ceiling_s)
+        and (told.epoch, told.synced, told.unproven) == (row.epoch, row.synced, row.unproven)
     )
 
 

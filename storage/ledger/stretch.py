@@ -17,14 +17,16 @@ from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from storage.catalog import verifying
+from storage.catalog import ground, verifying
 from storage.catalog.coverage import Reader
+from storage.catalog.ground import Fact
 from storage.catalog.ledger import Leaf
 from storage.catalog.nodes import WIDTH
 from storage.catalog.verifying import GapClaim, Hashed, Raw, SegmentClaim
 from storage.ledger import claims, tree
 from storage.ledger.claims import SEGMENTS, GapKey, GapTold, SegmentTold
 from storage.ledger.findings import Code, Finding, Findings
+from storage.ledger.tombs import Tomb, is_suspect
 from storage.ledger.tree import Hash
 from storage.repair.look import Pace, unpaced
 
@@ -33,6 +35,8 @@ _GAP: Final = Leaf.GAP.value
 _GENERATION: Final = Leaf.GENERATION.value
 _OF_SEGMENTS: Final = SEGMENTS | {_DESTROYED}
 """Kinds as plain text, because millions are compared."""
+SUSPECTS_MAX: Final = 100
+"""Of a stretch: a clock that was set back makes some, a stranger any number."""
 LENGTH: Final = 64 * WIDTH
 """Leaves: a tenth of a second of work, so that progress shows and processes have equal shares."""
 
@@ -73,6 +77,9 @@ class Stretch:
     gaps: list[GapSeen] = field(default_factory=list)
     generations: list[tuple[int, bytes]] = field(default_factory=list)
     """Leaves that begin a tree, with their lines."""
+    facts: list[Fact] = field(default_factory=list)
+    """What decides what stays and goes (`storage.ledger.ground`)."""
+    suspects: list[Tomb] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
 
 
@@ -144,6 +151,9 @@ class _Page:
     """Number and kind of each leaf that tells of one."""
     gaps: list[tuple[int, GapTold]] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
+    generations: list[tuple[int, bytes]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    suspects: list[Tomb] = field(default_factory=list)
     rows: dict[tuple[str, int], Raw] = field(default_factory=dict)
     aside: dict[tuple[str, str], SegmentClaim] = field(default_factory=dict)
     """Of files that are set aside, by volume and name."""
@@ -176,6 +186,8 @@ def _page(connection: sqlite3.Connection, after: int, until: int) -> _Page:
             told = claims.segment_told(data[1:])
             if told is not None:
                 page.segments.append((number, kind, told))
+                if kind == _DESTROYED and is_suspect(told, data):
+                    page.suspects.append(Tomb(number, told))
                 continue
         elif kind == _GAP:
             gap = claims.gap_told(data[1:])
@@ -183,6 +195,10 @@ def _page(connection: sqlite3.Connection, after: int, until: int) -> _Page:
                 page.gaps.append((number, gap))
                 continue
         else:
+            if kind in ground.KINDS:
+                page.facts.append((number, kind, data))
+            elif kind == _GENERATION:
+                page.generations.append((number, data))
             continue
         page.unread.append(number)
     _look_up(connection, page)
@@ -221,7 +237,7 @@ def _claims(found: Stretch, page: _Page) -> None:
             raw is not None
             and raw[2] == number
             and told.name is None
-            and raw[4:11]
+            and raw[4:14]
             == (
                 start.boot,
                 start.boottime_ms,
@@ -230,8 +246,11 @@ def _claims(found: Stretch, page: _Page) -> None:
                 told.bytes,
                 told.floor_s,
                 told.ceiling_s,
+                told.epoch,
+                told.synced,
+                told.unproven,
             )
-            and raw[11].hex() == told.sha256
+            and raw[14].hex() == told.sha256
             and raw[3] == numbers.get(told.volume)
             and kind != _DESTROYED
         ):
@@ -242,7 +261,9 @@ def _claims(found: Stretch, page: _Page) -> None:
         wrong.append(_gap(found, number, gap, page))
     if found.span.in_tree:
         found.findings.take(one for one in wrong if one is not None)
-    found.generations += [(number, data) for number, kind, _, data in page.leaves if kind == _GENERATION]
+        found.facts += page.facts
+        found.suspects += page.suspects[: SUSPECTS_MAX - len(found.suspects)]
+    found.generations += page.generations
 
 
 def _segment(found: Stretch, number: int, kind: str, told: SegmentTold, page: _Page) -> Finding | None:

@@ -25,13 +25,16 @@ from storage.catalog.verifying import ROWS, Overview
 from storage.errors import StoreBusy
 from storage.files.within import reading
 from storage.ledger import outside, stretch
+from storage.ledger.besides import besides
 from storage.ledger.findings import Against, Code, Finding, Reach, Report, Tree
+from storage.ledger.ground import Ground
 from storage.ledger.mirrors import Mirror
 from storage.ledger.notary import STATE_FILE
 from storage.ledger.note import NOTE_MAX_BYTES
 from storage.ledger.outside import Outside
 from storage.ledger.rows import OpenGaps, Told, untold
-from storage.ledger.stretch import Span, Stretch, spans
+from storage.ledger.stretch import SUSPECTS_MAX, Span, Stretch, spans
+from storage.ledger.tombs import Tomb
 from storage.ledger.tree import Hash
 from storage.ledger.trees import Made, Said, Trees
 from storage.repair import ledgerdir
@@ -105,6 +108,7 @@ class Verify:
         told, gaps = {table: Told() for table in ROWS}, OpenGaps()
         blocks: dict[int, list[Hash | None]] = {one.first: [] for one in at.generations}
         begun: dict[int, bytes] = {}
+        ground, suspects = Ground(), list[Tomb]()
         check = partial(stretch.check, self._box.read, pace=self._pace)
         for one in self._spread(check, _all_spans(at)):
             self._report.leaves += one.leaves
@@ -112,10 +116,12 @@ class Verify:
             told["segments"].add(one.segments)
             told["gaps"].add(one.gap_rows)
             gaps.take(one.gaps)
+            begun |= dict(one.generations)
+            self._report.findings.take(ground.take(one.facts))
+            suspects += one.suspects[: SUSPECTS_MAX - len(suspects)]
             if one.span.in_tree:
                 first = max(first for first in blocks if first <= one.span.first)
                 blocks[first] += one.blocks
-                begun |= dict(one.generations)
             else:
                 self._report.early += one.leaves
             self._tell("leaves of the ledger", self._report.leaves, at.last)
@@ -124,6 +130,8 @@ class Verify:
         for news in spans(at.last + 1, newest, in_tree=False):  # they may say why a gap is gone
             gaps.take(stretch.check(self._box.read, news, self._pace).gaps)
         self._report.findings.take(gaps.gone(self._box.ages()))
+        rest = besides(self._box.read, self._box.ages(), ground, at.last, suspects, self._pace)
+        self._report.findings.take(rest)
         sized = zip(at.generations, at.sizes, strict=True)
         return Trees([Made(self._box.read, one, size, blocks[one.first]) for one, size in sized]), begun
 

@@ -21,9 +21,9 @@ from storage.ledger.tree import LEAF
 START = {"boot": 2, "id": "b", "boottime_ms": 5, "wall_ms": 1_772_000_000_000}
 SEGMENT = {
     "camera": "door", "seq": 7, "volume": "v", "start": START, "duration_ms": 9, "bytes": 10, "sha256": "ab" * 32,
-    "floor_s": 1, "ceiling_s": 2, "parts": 3, "unproven": False,
+    "floor_s": 1, "ceiling_s": 2, "parts": 3, "epoch": 3, "synced": True, "unproven": False,
 }  # fmt: skip
-ROW = SegmentClaim(1, 4, "door", 7, "v", 2, 5, 1_772_000_000_000, 9, 10, "ab" * 32, 1, 2, None)
+ROW = SegmentClaim(1, 4, "door", 7, "v", 2, 5, 1_772_000_000_000, 9, 10, "ab" * 32, 1, 2, 3, 1, 0, None)
 GAP = {"camera": "door", "start": START, "end": {**START, "boottime_ms": 8}, "cause": "stalled", "inside": False}
 
 
@@ -52,7 +52,7 @@ def test_a_segment_says_what_its_row_says() -> None:
 
 
 @pytest.mark.parametrize("name", ["camera", "seq", "volume", "boottime_ms", "wall_ms", "duration_ms", "bytes", "sha256",
-                                  "floor_s", "ceiling_s", "name"])  # fmt: skip
+                                  "floor_s", "ceiling_s", "epoch", "synced", "unproven", "name"])  # fmt: skip
 def test_each_difference_counts(name: str) -> None:
     told = claims.segment_told(line(SEGMENT))
     assert told is not None

@@ -1,0 +1,125 @@
+"""Tombstones that should not be: of what was younger than its floor, and of what a pin held.
+
+Blocking, read-only, in short reads. Who forges a tombstone for footage that he removed by hand has to lie in it; what
+gives him away is when the leaf was entered, and what boots and pins were then.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from sqlite3 import Connection
+from typing import Final
+
+from storage import destruction
+from storage.ages import History
+from storage.catalog import leafing, register
+from storage.catalog.coverage import Reader
+from storage.catalog.leafing import Wanted
+from storage.catalog.ledger import Leaf
+from storage.destruction import Destruction, Rule
+from storage.ledger.claims import SegmentTold
+from storage.ledger.findings import Code, Finding
+from storage.ledger.ground import Ground, PinTold
+from storage.pins.words import Interval
+from storage.repair.look import Pace, unpaced
+
+NEXT: Final = 16
+"""Leaves behind a tombstone that may say when it was entered, by running time."""
+SLACK_MS: Final = 600_000
+"""What they tell of may have ended so long before they were entered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tomb:
+    """A tombstone, as far as it matters here."""
+
+    number: int
+    told: SegmentTold
+
+
+def is_suspect(told: SegmentTold, data: bytes) -> bool:
+    """By the wall clock it was entered before the floor was over. Only a hint: that clock may have been set. Pure."""
+    if told.rule in (None, Rule.OVERWRITE.value) or told.floor_s is None:
+        return False
+    entered_ms = int(data[data.rindex(b":") + 1 : -1])
+    return entered_ms - told.start.wall_ms - told.duration_ms < told.floor_s * 1000
+
+
+def early(read: Reader, ages: History, boots: dict[int, str], suspects: Iterable[Tomb]) -> Iterator[Finding]:
+    """Those that were younger than their floor for certain, by running time."""
+    for tomb in suspects:
+        start, floor_ms = tomb.told.start, (tomb.told.floor_s or 0) * 1000
+        if boots.get(start.boot) != start.id:
+            continue  # nobody can say
+        end_ms = start.boottime_ms + tomb.told.duration_ms
+        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(_entered, after=tomb.number)))
+        if kept_ms is not None and kept_ms + SLACK_MS < floor_ms:
+            what = f"segment {tomb.told.seq} of {tomb.told.camera} was destroyed {kept_ms // 1000} s after it was"
+            what += f" recorded, at the most; its floor is {floor_ms // 1000} s"
+            yield Finding(Code.DESTROYED_EARLY, f"leaf {tomb.number}", what)
+
+
+def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | None) -> int | None:
+    """How long it was there at the most; None: nobody can say."""
+    if entered is not None and entered[0] == end[0]:
+        return entered[1] - end[1]
+    since = ages.age(*end).high_ms
+    if since is None:
+        return None
+    return since if entered is None else since - ages.age(*entered).low_ms
+
+
+def _entered(connection: Connection, after: int) -> tuple[int, int] | None:
+    """Boot and boottime at which that leaf had been entered already, by those behind it; None: until now."""
+    found = connection.execute(
+        "SELECT kind, body FROM leaves WHERE number > ? AND kind IN ('segment', 'gap', 'run', 'boot') ORDER BY number"
+        " LIMIT ?",
+        (after, NEXT),
+    ).fetchall()
+    if len(found) < NEXT:
+        return None
+    places = []
+    for _, text in found:
+        body = json.loads(text)
+        at = body.get("start", body)
+        if isinstance(at, dict) and isinstance(at.get("boot"), int) and isinstance(at.get("boottime_ms"), int):
+            places.append((at["boot"], at["boottime_ms"] + body.get("duration_ms", 0)))
+    return max(places, default=None)
+
+
+def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
+    """Those of what a pin held then: by the time that it was recorded under and by its true one, to be certain."""
+    moved = read(register.shifts)
+    for name, pin in ground.pins.items():
+        body = pin.body
+        if body["ground"] == "internal" or not pin.placed:
+            continue
+        interval = Interval(body["from"], body["to"])
+        wanted = Wanted(kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval)))
+        for block in read(partial(leafing.candidates, wanted=wanted)):
+            if (block + 1) << leafing.BITS <= pin.first or (not pin.lasts and block << leafing.BITS > pin.last[0]):
+                continue
+            began = time.monotonic()
+            for one in read(partial(leafing.matches, wanted=wanted, block=block)):
+                found = destruction.read(one.entry)
+                if found is None or not _was_held(found, pin, interval):
+                    continue
+                corrections = [ms for ms in (shift.of(found) for shift in moved) if ms is not None]
+                if all(interval.touches(found.start_ms + ms, found.duration_ms) for ms in corrections):
+                    what = f"segment {found.seq} of {found.camera} was destroyed while pin {name} held it"
+                    yield Finding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
+            pace(time.monotonic() - began)
+
+
+def _was_held(found: Destruction, pin: PinTold, interval: Interval) -> bool:
+    lasted = pin.first < found.leaf and (pin.lasts or found.leaf < pin.last[0])
+    mine = found.camera in pin.body["cameras"] and found.name is None and found.rule is not Rule.LOST
+    return lasted and mine and interval.touches(found.start_ms, found.duration_ms)
+
+
+def _bounds(interval: Interval) -> tuple[int, int]:
+    return interval.first_ms, interval.last_ms
