@@ -29,6 +29,7 @@ _VOLUMES: Final = {
     "restored": "takes footage again",
     "found-again": "turned up again",
     "lost": "is gone for good",
+    "noted": "is gone for good, and was struck off",
 }
 _COPIES: Final = {"begun": "begins", "finished": "is finished", "abandoned": "was abandoned"}
 
@@ -90,7 +91,8 @@ def _pin(body: Body, _: Openings) -> str:
 
 
 def _volume(body: Body, _: Openings) -> str:
-    return f"volume {body['volume']} at {body['path']} {_VOLUMES.get(body['event'], body['event'])}"
+    event = "noted" if body.get("noted") else body["event"]
+    return f"volume {body['volume']} at {body['path']} {_VOLUMES.get(event, event)}"
 
 
 def _bounds(body: Body, _: Openings) -> str:

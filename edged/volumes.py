@@ -19,6 +19,9 @@ from storage.volumes.volume import VolumeSpec
 WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
 START: Final = "start edged, which uses it from then on"
 TAKE_OUT: Final = "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out"
+STRUCK_OFF: Final = (
+    "its loss is a notice from now on, which ends when what was lost would have been destroyed in its time"
+)
 WAIT: Final = "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time"
 
 
@@ -55,8 +58,11 @@ def begun(volume: str, path: Path, *, configured: bool, daemon: bool) -> documen
 
 
 def retired(one: Known) -> documents.VolumeRetire:
-    step = "" if not one.retired else TAKE_OUT if one.empty else WAIT
-    return documents.VolumeRetire(volume=one.id, path=str(one.path), retired=one.retired, empty=one.empty, next=step)
+    if one.loss is not None:
+        is_retired, step = True, STRUCK_OFF
+    else:
+        is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
+    return documents.VolumeRetire(volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step)
 
 
 def replaced(done: Replaced, path: Path) -> documents.VolumeReplace:

@@ -72,6 +72,8 @@ class VolumeStatus:
     """All that edged keeps there is; after a loss of the database it is not at once."""
     has_turn: bool = True
     """It takes the next segments, and room is made for them there; of all, while no volume takes any."""
+    noted: bool = False
+    """It is gone for good, and a person has seen to that."""
 
 
 @dataclass(frozen=True, slots=True)

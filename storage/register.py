@@ -243,10 +243,10 @@ class Register:
 
 
 def _loss(entry: Entry) -> LostVolume | None:
-    """None for what else became of a volume."""
+    """None for what else became of a volume, and for what only says that its loss is seen to."""
     try:
         body = json.loads(entry.body)
-        if body["event"] != "lost":
+        if body["event"] != "lost" or body.get("noted"):
             return None
         counts = (int(body[name]) for name in ("segments", "below_floor", "pinned"))
         return LostVolume(entry.number, entry.wall_ms, str(body["volume"]), *counts)

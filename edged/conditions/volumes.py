@@ -1,7 +1,7 @@
 """Volumes that are gone for good, as alarms. Pure.
 
 S1 is not broken by edged there, and the rule behind it is all the same: it is told until what is gone would have been
-destroyed anyway.
+destroyed anyway; as a mere notice once somebody has struck the volume off.
 """
 
 from __future__ import annotations
@@ -11,18 +11,26 @@ from typing import Final
 
 from edged.alarms import Trouble
 from edged.views import Overview
-from storage.answers import Severity, VolumeState
+from storage.answers import Severity, VolumeState, VolumeStatus
 
 REPORT: Final = (
-    "Report it as your rules demand, and keep the disk for whoever may read it; the alarm ends when what was lost "
-    "would have been destroyed in its time"
+    "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: `edgectl volume "
+    "retire {id}`"
 )
+STRUCK_OFF: Final = "It is struck off; this notice ends when what was lost would have been destroyed in its time"
 
 
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble."""
     for status in seen.measured.volumes:
         if status.state is VolumeState.LOST:
-            severity = Severity.WARNING if status.cause is None else Severity.CRITICAL
             text = f"Volume {status.path} ({status.id}): {status.reason}"
-            yield f"storage.lost:{status.id}", Trouble(severity, text, REPORT)
+            action = STRUCK_OFF if status.noted else REPORT.format(id=status.id)
+            yield f"storage.lost:{status.id}", Trouble(severity(status), text, action)
+
+
+def severity(status: VolumeStatus) -> Severity:
+    """Of one that is gone for good."""
+    if status.noted:
+        return Severity.INFO
+    return Severity.WARNING if status.cause is None else Severity.CRITICAL

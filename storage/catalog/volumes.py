@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ class Loss:
     first_wall_ms: int | None
     """Where what had to be kept begins and ends, by the wall clock."""
     last_wall_ms: int | None
+    noted: bool = False
+    """A person has said since that it is seen to."""
 
     @property
     def harmless(self) -> bool:
@@ -126,14 +128,27 @@ def retire(connection: sqlite3.Connection, volume: str, wall_ms: int, *, retired
 
 def lose(connection: sqlite3.Connection, volume: str, loss: Loss, wall_ms: int) -> bool:
     """It is gone for good; its rows stay until they are past their ceilings. False where that is so already."""
-    text = json.dumps(asdict(loss))
-    row = connection.execute(
-        "UPDATE volumes SET lost = ?, away = 1 WHERE id = ? AND lost IS NULL RETURNING path", (text, volume)
-    ).fetchone()
+    row = connection.execute("SELECT 1 FROM volumes WHERE id = ? AND lost IS NULL", (volume,)).fetchone()
     if row is not None:
-        body = {"event": "lost", "volume": volume, "path": row[0], **asdict(loss)}
-        enter(connection, Leaf.VOLUME, wall_ms, body)
+        _lose(connection, volume, loss, wall_ms)
     return row is not None
+
+
+def note(connection: sqlite3.Connection, volume: str, wall_ms: int) -> bool:
+    """What is gone for good is seen to. False where that was said already, or it is not gone."""
+    row = connection.execute("SELECT lost FROM volumes WHERE id = ?", (volume,)).fetchone()
+    loss = _loss(row[0]) if row else None
+    if loss is None or loss.noted:
+        return False
+    _lose(connection, volume, replace(loss, noted=True), wall_ms)
+    return True
+
+
+def _lose(connection: sqlite3.Connection, volume: str, loss: Loss, wall_ms: int) -> None:
+    path: str = connection.execute(
+        "UPDATE volumes SET lost = ?, away = 1 WHERE id = ? RETURNING path", (json.dumps(asdict(loss)), volume)
+    ).fetchone()[0]
+    enter(connection, Leaf.VOLUME, wall_ms, {"event": "lost", "volume": volume, "path": path, **asdict(loss)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +261,8 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     if event == "gone":
         connection.execute("UPDATE volumes SET away = 1 WHERE id = ?", (volume,))
     if event == "lost":
-        loss = Loss(**{field.name: body[field.name] for field in fields(Loss)})
+        told = {field.name: body[field.name] for field in fields(Loss) if field.name != "noted"}
+        loss = Loss(**told, noted=body.get("noted") is True)
         text = json.dumps(asdict(loss))
         connection.execute("UPDATE volumes SET away = 1, lost = ? WHERE id = ?", (text, volume))
 

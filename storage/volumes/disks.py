@@ -122,15 +122,20 @@ class Disks:
             return self._begin(spec)
 
     def retire(self, name: str) -> Known:
-        """It takes no new footage from now on. OrderRefused where nothing else would take any."""
+        """It takes no new footage from now on. OrderRefused where nothing else would take any.
+
+        Of one that is gone for good: it is struck off, a person has seen to its loss.
+        """
         with self._acting:
             one = self._named(name)
+            if one.loss is not None:
+                return self._strike_off(one)
             if one.retired:
                 raise OrderRefused(
                     f"volume {one.path} is retired already", f"to use it again: edgectl volume retire {one.path} --undo"
                 )
             served = [volume for volume in self._rack.opened if self._rack.is_served(volume)]
-            if one.loss is None and not any(volume.id != one.id for volume in served):
+            if not any(volume.id != one.id for volume in served):
                 what = f"no other volume than {one.path} takes footage: recording would stop"
                 raise OrderRefused(what, "add one first: a [[volumes]] table, then edgectl reload")
             return self._retire(one, retired=True)
@@ -228,6 +233,13 @@ class Disks:
     def _retire(self, one: Known, *, retired: bool) -> Known:
         fact = partial(volumes.retire, volume=one.id, wall_ms=self._wall_ms, retired=retired)
         self._enter(fact).result(PATIENCE_S)
+        self.refresh()
+        return self._named(one.id)
+
+    def _strike_off(self, one: Known) -> Known:
+        fact = partial(volumes.note, volume=one.id, wall_ms=self._wall_ms)
+        if not self._enter(fact).result(PATIENCE_S):
+            raise OrderRefused(f"volume {one.id} was struck off already", "nothing was changed")
         self.refresh()
         return self._named(one.id)
 

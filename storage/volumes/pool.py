@@ -157,7 +157,11 @@ class Pool:
         count, held, _ = ring(known.id)
         reason, harmless = ("", True) if known.loss is None else (loss_in_words(known.loss), known.loss.harmless)
         cause = None if harmless else GapCause.IO_ERROR
-        return VolumeStatus(known.id, known.path, VolumeState.LOST, reason, 0, 0, held, 0, count, cause, has_turn=False)
+        return VolumeStatus(
+            *(known.id, known.path, VolumeState.LOST, reason, 0, 0, held, 0, count, cause),
+            has_turn=False,
+            noted=known.loss is not None and known.loss.noted,
+        )
 
 
 def loss_in_words(loss: Loss) -> str:

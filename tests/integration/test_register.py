@@ -214,6 +214,8 @@ def test_what_went_with_a_volume_says_so_and_claims_no_age(tmp_path: Path) -> No
     box.store.disks.replace(box.disk, box.specs[0])
     (told,) = box.store.books.register.losses((None, None))
     assert (told.volume, told.segments, told.below_floor) == (lost.id, 3, 3)
+    box.store.disks.retire(lost.id)
+    assert box.store.books.register.losses((None, None)) == [told], "what is struck off is not lost once more"
     assert box.store.books.register.losses((box.clock.wall_ms + 1, None)) == []
     account = box.store.books.register.account("lobby", box.clock.wall_ms - HOUR_MS, box.clock.wall_ms)
     assert (account.held.segments, account.held.lost) == (0, 3)

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from edged import views
+from edged import volumes as views_of_volumes
+from edged.conditions import volumes as conditions
 from edged.measure import measure
-from storage.answers import VolumeState, VolumeStatus
+from storage.answers import Severity, VolumeState, VolumeStatus
 from storage.catalog.ledger import Leaf, leaves
 from storage.errors import OrderRefused, UnknownId, VolumeRefused
 from storage.layout import IDENTITY_NAME, PROBES
@@ -407,6 +409,33 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     assert LOST not in box.states().values(), "until they are past their ceilings"
     assert not box.store.usage()[0].lost
     assert ("lost", "disk") in box.events()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["restarted", "with a lost database"])
+def test_the_loss_of_one_that_is_struck_off_is_a_notice_from_then_on(box: Box, lost: bool) -> None:
+    """It was critical for months after everybody knew."""
+    old = box.id_at(box.disk)
+    box.segment("lobby", bounds=Bounds(250, 300))
+    shutil.move(box.disk, box.root / "shelf")
+    box.disk.mkdir()
+    assert box.states()["disk"] is AWAY
+    box.store.disks.replace(box.disk, box.specs[0])
+    (status,) = (one for one in box.store.volumes() if one.state is LOST)
+    assert (conditions.severity(status), status.noted) == (Severity.CRITICAL, False)
+    assert views_of_volumes.retired(box.store.disks.retire(old)).retired
+    with pytest.raises(OrderRefused, match="struck off already"):
+        box.store.disks.retire(old)
+    box.store.books.mirror_now()
+    box.store.close()
+    if lost:
+        for path in box.state.glob("edged.db*"):
+            path.unlink()
+    box.start()
+    box.store.books.rebuild()
+    box.store.disks.refresh()
+    (again,) = (one for one in box.store.volumes() if one.state is LOST)
+    assert (conditions.severity(again), again.id, again.noted) == (Severity.INFO, old, True)
+    assert again.reason == status.reason, "what is gone is told all the same"
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["daemon up", "daemon down"])
