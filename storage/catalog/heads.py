@@ -35,7 +35,7 @@ _TABLES: Final[Mapping[str, str]] = {
     "boots": "SELECT * FROM boots",
     "paces": "SELECT * FROM paces",
     "runs": "SELECT * FROM runs WHERE number IN (SELECT enrolled_run FROM cameras UNION SELECT max(number) FROM runs)",
-    "epochs": f"SELECT * FROM epochs WHERE number > (SELECT max(number) FROM epochs) - {EPOCHS_MAX}",  # noqa: S608  (a constant)
+    "epochs": f"SELECT * FROM epochs ORDER BY number DESC LIMIT {EPOCHS_MAX}",  # noqa: S608  (a constant)
     "volumes": "SELECT * FROM volumes",
     "cameras": "SELECT * FROM cameras",
     "terms": "SELECT * FROM terms",

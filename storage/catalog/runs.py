@@ -21,6 +21,11 @@ BEGAN: Final = "began"
 """Of leaves of the clock: the first epoch of a boot."""
 STEPPED: Final = "step"
 """Each later one."""
+NO_EPOCH: Final = 0
+"""Of what was recorded under a clock of which nobody can tell: it goes by the time that it has, for good."""
+EPOCH_MARGIN: Final = 1_000_000
+"""Numbers that are passed over after a database was lost. Each epoch has a leaf, so in the first database of a box no
+number was above that of its leaf; in a later one by so many."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,15 +112,27 @@ def begin_epoch(connection: sqlite3.Connection, boot: int, at: Moment, *, synced
     before = connection.execute(
         "SELECT wall_ms - boottime_ms FROM epochs WHERE boot = ? ORDER BY number DESC LIMIT 1", (boot,)
     ).fetchone()
-    number: int = connection.execute(
-        "INSERT INTO epochs (boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?) RETURNING number",
-        (boot, at.wall_ms, at.boottime_ms, synced),
-    ).fetchone()[0]
+    number = _next_epoch(connection)
+    connection.execute(
+        "INSERT INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, ?)",
+        (number, boot, at.wall_ms, at.boottime_ms, synced),
+    )
     what: dict[str, Value] = {"what": BEGAN}
     if before is not None:
         what = {"what": STEPPED, "by_ms": at.wall_ms - at.boottime_ms - before[0]}
     enter(connection, Leaf.CLOCK, at.wall_ms, epoch_body(connection, number) | what)
     return number
+
+
+def _next_epoch(connection: sqlite3.Connection) -> int:
+    """One that no epoch ever had, nor one of a lost database of which nothing here tells."""
+    return int(
+        connection.execute(
+            "SELECT max(coalesce((SELECT max(number) FROM epochs), ?1) + 1,"
+            " coalesce((SELECT max(leaf) FROM rebuilds) + ?2, ?1))",
+            (NO_EPOCH, EPOCH_MARGIN),
+        ).fetchone()[0]
+    )
 
 
 def epoch_body(connection: sqlite3.Connection, number: int) -> dict[str, Value]:
@@ -131,10 +148,12 @@ def epoch_body(connection: sqlite3.Connection, number: int) -> dict[str, Value]:
 
 def know_epoch(connection: sqlite3.Connection, number: int, start: Point, *, synced: bool) -> None:
     """Somebody tells of it; what is known already stays."""
-    connection.execute(
-        "INSERT INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (number, start.boot, start.wall_ms, start.boottime_ms, synced),
-    )
+    if number != NO_EPOCH:
+        connection.execute(
+            "INSERT INTO epochs (number, boot, wall_ms, boottime_ms, synced) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (number, start.boot, start.wall_ms, start.boottime_ms, synced),
+        )
 
 
 def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synced: bool) -> int:

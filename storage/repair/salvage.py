@@ -22,7 +22,7 @@ from typing import BinaryIO, Final, TypeAlias, TypeVar
 from storage.catalog import audit, facts, queries
 from storage.catalog.database import Database
 from storage.catalog.rows import SegmentRow, segment_by_id
-from storage.catalog.runs import Life, Point
+from storage.catalog.runs import NO_EPOCH, Life, Point
 from storage.clock import Clock
 from storage.errors import FatalError, StoreError
 from storage.failpoints import Step, reach, reach_after
@@ -245,10 +245,11 @@ class Salvager:
             boot = queries.boot_that_ran(db, story.boot_id, story.start.boottime_ms)
             # Of a boot nobody counted the age is unknown: it counts from now, so that no floor is cut short.
             start = Point(self._life.boot, max(0, now.boottime_ms - found.duration_ms), story.start.wall_ms)
+            epoch = NO_EPOCH
             if boot is not None:
-                start = Point.of(boot, story.start)
+                start, epoch = Point.of(boot, story.start), story.epoch
             orphan = facts.Orphan(
-                *(story.camera, story.seq, repair.volume, start, story.bounds, story.epoch),
+                *(story.camera, story.seq, repair.volume, start, story.bounds, epoch),
                 camera_offset_ms=story.camera_offset_ms,
                 synced=story.synced,
             )
@@ -263,7 +264,7 @@ class Salvager:
 
         def fact(connection: sqlite3.Connection) -> None:
             bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
-            orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, self._life.epoch, name)
+            orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, NO_EPOCH, name)
             facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts)
 
         reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()

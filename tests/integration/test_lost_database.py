@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from storage.catalog import arrears, audit, heads, mirroring
+from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.errors import DatabaseCorrupt, StoreError
 from storage.model import Bounds, GapCause
 from storage.repair import ledgerdir, mirror
@@ -343,6 +344,65 @@ def test_what_was_in_progress_goes_by_the_clock_it_was_recorded_under(office: Of
     right_ms = recording.opening.start.wall_ms - off_ms
     assert segment.true_start.wall_ms == right_ms
     assert office.store.segments("door", right_ms, right_ms + 1) == [segment]
+
+
+@pytest.mark.usefixtures("mirrored_when_told")
+@pytest.mark.parametrize("readable", [True, False], ids=["with a story", "set aside"])
+def test_what_was_recorded_under_a_clock_that_nobody_knows_is_corrected_by_no_other(
+    office: Office, readable: bool
+) -> None:
+    """It got the number of this boot's epoch, and moved along when that was set right."""
+    office.enrol("door")
+    office.segment("door")
+    office.store.books.mirror_now()
+    office.crash()
+    office.clock.reboot(60_000)
+    office.clock.is_synced = False
+    office.start()
+    recording = office.record("door")
+    if readable:
+        recording.write(4)
+    else:
+        part = recording.file.path.with_name(recording.file.path.name + ".part")
+        part.write_bytes(b"nothing that anybody could read")
+    office.clock.tick(4000)
+    recording.file.abandon()
+    office.crash()
+    gone(office.state / "edged.db")
+    office.clock.reboot(60_000)
+    office.start()
+    report = office.store.books.rebuild()
+    assert (report.adopted, report.quarantined) == (int(readable), int(not readable))
+    set_clock(office, 3_600_000, synced=True)
+    office.store.heartbeat().result(DEADLINE_S)
+
+    def adopted(connection: sqlite3.Connection) -> SegmentRow:
+        return segment_row(connection.execute(SEGMENT_SQL + "WHERE s.unproven = 1").fetchone())
+
+    row = office.store._database.read(adopted)
+    assert (row.start.wall_ms, row.correction_ms) == (recording.opening.start.wall_ms, None)
+
+
+@pytest.mark.usefixtures("mirrored_when_told")
+def test_no_epoch_gets_the_number_of_one_that_was_lost(office: Office) -> None:
+    office.enrol("door")
+    office.store.books.mirror_now()
+    given = {office.store.epoch}
+    for _ in range(3):
+        for _ in range(2):
+            set_clock(office, 5_000, synced=False)
+            given.add(office.store.epoch)
+        known = len(given)
+        office.crash()
+        gone(office.state / "edged.db")
+        office.clock.reboot(60_000)
+        office.start()
+        given.add(office.store.epoch)
+        assert len(given) == known + 1
+        office.store.books.mirror_now()
+    epochs = office.store._database.read(lambda db: heads.gather(db, "wenshan", 0))["tables"]["epochs"]
+    assert epochs[0]["number"] == max(given), "those of before are carried along"
+    assert min(epoch["number"] for epoch in epochs) == 1
 
 
 def set_clock(office: Office, by_ms: int, *, synced: bool) -> None:
