@@ -163,6 +163,10 @@ class Ground:
                 yield from self._before(number, before, rows)
 
     def _off(self, boot: int, row: Boot, fresh: bool) -> str:
+        """Where it began, and how long the box was off before."""
+        began_ms = self.boots[boot][1].get("began_ms", 0)
+        if fresh and row.began_ms != began_ms:
+            return f"it began after {row.began_ms} ms by its row, after {began_ms} ms by its leaf"
         _, body = self.credits.get(boot, (0, {}))
         told = (body["off_low_ms"], body["off_high_ms"], body["word"]) if body else _UNKNOWN
         if (row.off_low_ms, row.off_high_ms, row.word) == told or not (fresh or row.off_low_ms > told[0]):
