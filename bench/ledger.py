@@ -2,7 +2,7 @@
 
     python -m bench.ledger [--leaves 1000000 20000000] [--cameras 64] [--state DIRECTORY]
 
-Fills a database as `bench.storage` does (compared with what storage's own facts make), each leaf with its real hash and
+Fills a database by `bench.filling` (compared with what storage's own facts make), each leaf with its real hash and
 all nodes kept. Then: appending, as the writer's thread does it, canonical JSON and hash included, without COMMIT; the
 proof that a leaf is in the tree, of leaves anywhere, each asked on a connection of its own; the whole check as
 `edgectl ledger verify` does it while edged is stopped, with one processor and with all, and its hashing alone; the
@@ -24,7 +24,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from bench.storage import SEGMENT_MS, Size, compare, fill_by_sql, grow, percentile, spec, table, timed
+from bench.filling import SEGMENT_MS, Size, compare, fill_by_sql, grow, spec
+from bench.storage import percentile, table, timed
 from storage.ages import History
 from storage.catalog import generations, heads, ledger, nodes, verifying
 from storage.catalog.ledger import HASHED_SQL, Leaf

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m bench.start [--rows 64 1000000 20000000] [--kills 5] [--state DIRECTORY]
 
-Each size is filled as by `bench.storage`; there are no video files, so that the tamper watch has something to say
+Each size is filled by `bench.filling`; there are no video files, so that the tamper watch has something to say
 meanwhile. The camera is one of those that have all the segments, a `test://` picture with a key frame every second. It
 is recorded, the daemon is killed while it is, and started again: the clock runs from the start of its process until the
 first bytes lie in the first `.part` of the new run; an encoder that has to be loaded is part of it, a network is not.
@@ -19,7 +19,8 @@ from statistics import median
 from typing import Final
 
 from bench import gauges
-from bench.storage import Size, fill_by_sql, table
+from bench.filling import Size, fill_by_sql
+from bench.storage import table
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.waiting import let_run, wait_until
