@@ -53,8 +53,7 @@ class File(Document):
 
 
 class Film(Document):
-    path: FilePath
-    header: Count = Field(description="index into segments of the one whose part 0 the film begins with")
+    path: FilePath = Field(description="it begins with part 0 of its first segment")
     subtitles: FilePath
 
 
@@ -68,6 +67,7 @@ class Piece(Document):
     sequence: Whole = Field(description="what was added to the number of each fragment")
     offsets: dict[Literal["1", "2"], Whole] = Field(description="ticks that were added to the times of each track")
     first_hash: Count = Field(description="index of the hash of its part 0 in the camera's hashes")
+    header_bytes: Count = Field(description="length of its part 0, in the camera's headers")
     original: FilePath | None
 
 
@@ -95,6 +95,7 @@ class ExportedCamera(Document):
     from_: Time | None = Field(alias="from", description="of the first picture in its films; null: there is none")
     to: Time | None
     hashes: FilePath
+    headers: FilePath = Field(description="part 0 of each segment that is in a film, one behind the other")
     files: list[Film]
     segments: list[Piece] = Field(description="in the order of the films; a segment in two films stands here twice")
     loose: list[Loose] = Field(description="segments of which no film could be made: their files are here whole")

@@ -1,8 +1,8 @@
 """What people find in an export beside the films: the page that plays and checks it, how to use it, the verifier. Pure.
 
 The page is one file without any link: it holds what it needs to play the films, and words, shapes and bounds of the
-verifier, so that both say the same. Whatever comes from outside stands in it as JSON in which no tag can begin, and is
-shown as text.
+verifier, so that both say the same. Whatever comes from outside stands in it as JSON in which no tag can begin, is
+shown as text, and has no letters in it that turn what is beside them around.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import Any, Final
 
 from edged.documents.evidence import ExportedCamera, Manifest
 from edged.evidence import verify
+from edged.evidence.verify import shown
 from recorder.remux.plan import Film
 from recorder.remux.subtitles import wall_at
 
 _CONSTANTS: Final = (
     *("LIST", "ENVELOPE", "LEAVES", "KEYS", "SCHEMA", "PAYLOAD_TYPE", "JOIN_MS", "EDGE_MS", "SPLICE_MS", "SUBTITLE_MS"),
     *("DOCUMENT_MAX", "LINE_MAX", "HEADER_MAX", "PART_MAX", "BOXES_MAX", "PARTS_MAX", "TEXT_MAX", "TEXT_SHOWN"),
-    *("PICTURES", "GAP_WORD"),
+    *("ITEMS_MAX", "PIECES_MAX", "MISFITS_MAX", "TOLD_MAX", "SAID_MAX", "AHEAD_MAX", "PICTURES"),
 )
 _PIECES: Final = ("page.css", "sha256.js", "check.js", "play.js")
 
@@ -49,15 +50,15 @@ def index(manifest: Manifest, played: Mapping[str, Sequence[Span]], clocks: Mapp
     """`index.html`. `played`: of each film by its path; `clocks`: by camera, its own clock minus ours, ms, if told."""
     film = {
         "export": manifest.export,
-        "office": manifest.office,
-        "site": manifest.site,
+        "office": shown(manifest.office),
+        "site": shown(manifest.site),
         "timezone": manifest.timezone,
         "created": _ms(manifest.created),
         "destroyBy": _ms(manifest.destroy_by),
         "from": _ms(manifest.asked.from_),
         "to": _ms(manifest.asked.to),
-        "who": manifest.who.text,
-        "reason": manifest.reason.text,
+        "who": shown(manifest.who.text),
+        "reason": shown(manifest.reason.text),
         "key": sha256(bytes.fromhex(manifest.key)).hexdigest(),
         "cameras": [_camera(camera, played, clocks) for camera in manifest.cameras],
     }
@@ -74,7 +75,7 @@ def _camera(camera: ExportedCamera, played: Mapping[str, Sequence[Span]], clocks
     ]
     return {
         "id": camera.id,
-        "name": camera.name,
+        "name": shown(camera.name),
         "films": films,
         "gaps": [[_ms(one.from_), _ms(one.to), one.cause] for one in camera.gaps],
         "destroyed": [[_ms(one.from_), _ms(one.to)] for one in camera.destroyed],
@@ -85,10 +86,10 @@ def _camera(camera: ExportedCamera, played: Mapping[str, Sequence[Span]], clocks
 
 def readme(manifest: Manifest) -> bytes:
     """`README.txt`, as Windows reads it."""
-    films = "\n".join(f"  {one.path}    {camera.name}" for camera in manifest.cameras for one in camera.files)
+    films = "\n".join(f"  {one.path}    {shown(camera.name)}" for camera in manifest.cameras for one in camera.files)
     told = {
-        "office": manifest.office,
-        "site": manifest.site,
+        "office": shown(manifest.office),
+        "site": shown(manifest.site),
         "export": manifest.export,
         "begin": manifest.asked.from_,
         "end": manifest.asked.to,
@@ -120,6 +121,12 @@ def _words() -> dict[str, Any]:
             "entry": verify.ENTRY_SHAPE,
             "leaf": verify.LEAF_SHAPE,
             "bodies": verify.BODIES,
+        },
+        "patterns": {
+            "origin": verify.ORIGIN.pattern,
+            "cue": verify.CUE.pattern,
+            "clock": verify.CLOCK.pattern,
+            "notice": verify.NOTICE.pattern,
         },
     }
 

@@ -24,19 +24,26 @@ The page `index.html` does the same in a browser, with the sentences and shapes 
 
 from __future__ import annotations
 
+import os
+import sys
+
+if __name__ == "__main__":  # what lies beside this file is what is to be checked, and no library of Python
+    here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - nothing may be imported before this
+    sys.path[:] = [one for one in sys.path if os.path.realpath(one) != here]
+
 import argparse
 import base64
 import contextlib
 import hashlib
 import json
-import os
 import re
 import stat
 import struct
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
@@ -53,7 +60,8 @@ SUBTITLE_MS = 1500  # subtitles tell whole seconds, once a second
 
 # Far above anything real: a folder may be made to harm whoever looks at it.
 SAFE = (1 << 53) - 1
-DOCUMENT_MAX, LINE_MAX, FILES_MAX = 256 << 20, 1 << 20, 200_000
+DOCUMENT_MAX, LINE_MAX, FILES_MAX = 64 << 20, 1 << 20, 200_000
+ITEMS_MAX, PIECES_MAX, MISFITS_MAX, TOLD_MAX = 1 << 21, 1 << 16, 1000, 20_000
 HEADER_MAX, PART_MAX, BOXES_MAX, PARTS_MAX = 4 << 20, 64 << 20, 64, 1 << 22
 BLOCK, SAID_MAX = 1 << 20, 20
 
@@ -87,6 +95,9 @@ The ledger knows of this copy: {export}, made by “{who}”, reason “{reason}
 ! compare
 請將金鑰指紋 {key} 與機關公布的指紋比對；相同，才確定出自該機關的錄影主機。
 Compare the fingerprint {key} with the one the office published: only then is it certain whose it is.
+! zone
+以下時間都是 {zone} 的時間（UTC{offset}）。
+All times here are those of {zone}, UTC{offset}.
 ! gap
 {camera}：{begin} 至 {end} 錄影中斷（{cause_zh}）。
 {camera}: not recorded from {begin} to {end}: {cause_en}.
@@ -171,6 +182,9 @@ x hashes
 x header
 {file} 的檔頭不是當時錄下的。
 The header of {file} is not the one that was recorded.
+x header-other
+{file}：{begin} 起的錄影檔，檔頭與影片的不同，播放出來的不是當時的畫面或聲音。
+{file}: from {begin} on the header of what was recorded is not that of the film, which shows it otherwise.
 x part-changed
 {file}：約 {begin} 至 {end}，第 {first} 至 {last} 片段被更動。
 {file}: fragments {first} to {last}, about {begin} to {end}, were changed.
@@ -267,14 +281,14 @@ def shape(**kinds: str) -> dict[str, Any]:
 
 OPENING = shape(text="text", hex="salt")
 SEGMENT = {
-    **shape(count="leaf file at bytes first_part last_part first_hash", int="sequence", offsets="offsets"),
+    **shape(count="leaf file at bytes first_part last_part first_hash header_bytes", int="sequence", offsets="offsets"),
     "original": {"?": "path"},
 }
 CAMERA = {
-    **shape(text="id name", path="hashes"),
+    **shape(text="id name", path="hashes headers"),
     "from": {"?": "time"},
     "to": {"?": "time"},
-    "files": [shape(path="path subtitles", count="header")],
+    "files": [shape(path="path subtitles")],
     "segments": [SEGMENT],
     "loose": [shape(count="leaf", path="original")],
     "gaps": [shape(count="leaf", time="from to", text="cause")],
@@ -289,13 +303,13 @@ LIST_SHAPE = {
     "reason": OPENING,
     "case": {"?": OPENING},
     "request": {"?": OPENING},
-    "checkpoints": [{**shape(text="origin", count="first size", hex="root"), "file": {"?": "path"}}],
+    "checkpoints": [{**shape(origin="origin", count="first size", hex="root"), "file": {"?": "path"}}],
     "clock": ["count"],
     "cameras": [CAMERA],
     "files": [shape(path="path", count="bytes", hex="sha256")],
 }
 ENVELOPE_SHAPE = {**shape(base64="payload", text="payloadType"), "signatures": [shape(hex="keyid", base64="sig")]}
-ENTRY_SHAPE = {**shape(text="leaf origin"), "proof": ["base64"]}
+ENTRY_SHAPE = {**shape(text="leaf", origin="origin"), "proof": ["base64"]}
 LEAF_SHAPE = shape(object="b", text="k", count="n", int="t")
 POINT = shape(text="id", count="boot", int="boottime_ms wall_ms")
 BODIES = {  # of leaves; they may hold more
@@ -315,9 +329,9 @@ BODIES = {  # of leaves; they may hold more
     "span": {**shape(text="camera", count="duration_ms"), "start": POINT},
     "clock": shape(text="what", count="boot?", int="boottime_ms? true_offset_ms?"),
     "generation": {
-        "origin": "text",
+        "origin": "origin",
         "key": {"?": "text"},
-        "previous": {"?": {**shape(text="origin", count="size"), "root": {"?": "hex"}}},
+        "previous": {"?": {**shape(origin="origin", count="size"), "root": {"?": "hex"}}},
     },
     "copy": {
         **shape(text="export event", int="from to", flag="whole", hex="who reason case? request?"),
@@ -325,12 +339,16 @@ BODIES = {  # of leaves; they may hold more
     },
 }
 TEXT_MAX = 1 << 20
+AHEAD_MAX = 14 * 60  # minutes: no clock of the world is further ahead of UTC, or behind it
 HEX = re.compile(r"[0-9a-f]{64}")
 PATH = re.compile(r"([A-Za-z0-9_-]([A-Za-z0-9._-]*[A-Za-z0-9_-])?/){0,3}[A-Za-z0-9_-]([A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})([+-])(\d\d):(\d\d)", re.ASCII)
-CUE = re.compile(r"(\d\d+):(\d\d):(\d\d)\.(\d{3}) --> ", re.ASCII)
-SECOND = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
-GAP_WORD = "錄影中斷"
+ORIGIN = re.compile(r"[!-*,-~]{1,200}")
+STAMP = r"(\d\d+):([0-5]\d):([0-5]\d)\.(\d{3})"
+CUE = re.compile(f"{STAMP} --> {STAMP} (line:-1 position:0% align:start|line:0)", re.ASCII)
+SECOND = r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)"
+CLOCK, NOTICE = re.compile(SECOND, re.ASCII), re.compile(f"錄影中斷 {SECOND} – {SECOND}", re.ASCII)
+ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "})
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 Bytes = Union[bytes, bytearray]
 
@@ -348,7 +366,8 @@ def is_int(value: Any) -> bool:
 
 
 KINDS: dict[str, Callable[[Any], bool]] = {
-    "text": lambda value: isinstance(value, str) and len(value) <= TEXT_MAX,
+    "text": lambda value: isinstance(value, str) and len(value.encode("utf-16-le", "surrogatepass")) <= 2 * TEXT_MAX,
+    "origin": lambda value: isinstance(value, str) and ORIGIN.fullmatch(value) is not None,
     "int": is_int,
     "count": lambda value: is_int(value) and value >= 0,
     "flag": lambda value: isinstance(value, bool),
@@ -408,6 +427,8 @@ def instant(text: str) -> tuple[int, int] | None:
     except ValueError:
         return None
     ahead = (int(found[9]) * 60 + int(found[10])) * (-1 if found[8] == "-" else 1)
+    if abs(ahead) > AHEAD_MAX or int(found[10]) > 59:
+        return None
     return (at - EPOCH) // timedelta(milliseconds=1) + ms - ahead * 60_000, ahead
 
 
@@ -421,7 +442,9 @@ def unbase64(text: str) -> bytes | None:
 
 
 def strict(data: bytes, wanted: Any, file: str) -> Any:
-    """Canonical JSON (RFC 8785) without fractions, of that shape. Nothing can be written in it in two ways."""
+    """Canonical JSON (RFC 8785) without fractions, of that shape, names in ASCII: not to be written in two ways."""
+    if sum(map(data.count, (b",", b"{", b"["))) > ITEMS_MAX:
+        raise Fault("damaged", file=file, what=f"> {ITEMS_MAX}")
 
     def refuse(text: str) -> Any:
         raise ValueError(text)
@@ -429,9 +452,12 @@ def strict(data: bytes, wanted: Any, file: str) -> Any:
     def whole(text: str) -> int:
         return int(text) if len(text) <= 17 and is_int(int(text)) else refuse(text)
 
+    def named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return dict(pairs) if all(name.isascii() for name, _ in pairs) else refuse("names")
+
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, parse_int=whole, parse_float=refuse, parse_constant=refuse)
+        value = json.loads(text, parse_int=whole, parse_float=refuse, parse_constant=refuse, object_pairs_hook=named)
         same = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")) == text
     except (ValueError, RecursionError):
         raise Fault("damaged", file=file, what="JSON") from None
@@ -520,12 +546,18 @@ class Broken(ValueError):
     """This is no part as the recorder writes them."""
 
 
+def number_at(data: Bytes, at: int, size: int) -> int:
+    if at + size > len(data):
+        raise Broken
+    return int.from_bytes(data[at : at + size], "big")
+
+
 def u32(data: Bytes, at: int) -> int:
-    return int(struct.unpack_from(">I", data, at)[0])
+    return number_at(data, at, 4)
 
 
 def u64(data: Bytes, at: int) -> int:
-    return int(struct.unpack_from(">Q", data, at)[0])
+    return number_at(data, at, 8)
 
 
 def boxes(data: Bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -549,6 +581,25 @@ def child(data: Bytes, names: str, at: int, end: int) -> tuple[int, int]:
         if not end:
             raise Broken
     return at, end
+
+
+def likeness(header: bytes) -> list[bytes]:
+    """All that a header says of how pictures and sound are to be shown, but for when they begin: what is told of the
+    segment itself (udta), and the edit list, which its times go by.
+    """
+    said = []
+    for kind, low, high in boxes(header, 0, len(header)):
+        if kind != b"moov":
+            said.append(kind + header[low:high])
+            continue
+        for name, at, end in boxes(header, low, high):
+            if name == b"trak":
+                said += [
+                    inner + header[begin:last] for inner, begin, last in boxes(header, at, end) if inner != b"edts"
+                ]
+            elif name != b"udta":
+                said.append(name + header[at:end])
+    return said
 
 
 def rates(header: bytes) -> dict[str, int]:
@@ -656,17 +707,19 @@ class Folder:
         self.files: dict[str, int] = {}
         self.odd: dict[str, str] = {}  # what is no file, by the code of the sentence that says so
         waiting = [""]
-        while waiting and len(self.files) < FILES_MAX:
+        while waiting:
             below = waiting.pop()
             try:
                 with os.scandir(root / below) as entries:
-                    found = sorted(entries, key=lambda one: one.name)
+                    found = sorted(islice(entries, FILES_MAX + 1), key=lambda one: one.name)
             except OSError:
                 if not below:
                     raise
                 self.odd[below] = "unreadable"
                 continue
-            waiting += [below + one.name + "/" for one in found if self.is_folder(one, below) and below.count("/") < 8]
+            waiting += [below + one.name + "/" for one in found if self.is_folder(one, below)]
+            if len(self.files) + len(self.odd) + len(waiting) > FILES_MAX:
+                raise ValueError(f"{root} holds more than {FILES_MAX} files: this is no export")
 
     def is_folder(self, entry: os.DirEntry[str], below: str) -> bool:
         """Whether to look into it; what else it is is noted."""
@@ -822,19 +875,19 @@ class Walk:
     ) -> None:
         self.mine, self.hashes, self.progress = mine, hashes, progress
         self.at, self.part = 0, mine[0].first
-        self.known: tuple[int, list[bytes]] = (-1, [])
         self.trouble: dict[tuple[int, str], tuple[int, int]] = {}
-        self.parts = 0
+        self.parts = self.misfits = 0
 
     def through(self, file: BinaryIO, size: int) -> bool:
         """False: behind the last part stands what does not belong there."""
         at: int = self.mine[0].entry["at"]
-        while True:
+        while self.misfits <= MISFITS_MAX:
             try:
                 end = part_end(file, at, size)
             except Broken:
                 if self.at == len(self.mine):
                     return False
+                self.misfits += 1
                 rest = range(self.at + 1, len(self.mine))
                 following = next((index for index in rest if at < self.mine[index].entry["at"] < size), len(self.mine))
                 self.skip("part-broken", following, 0)
@@ -849,12 +902,16 @@ class Walk:
             self.take(file.read(end - at), at)
             self.progress(end - at)
             at = end
+        self.skip("part-changed", len(self.mine), 0)
+        return True
 
     def take(self, part: bytes, at: int) -> None:
         """The next part of the film."""
         if self.at == len(self.mine):
+            self.misfits += 1
             self.mark("part-order", self.at - 1, self.mine[-1].last, self.mine[-1].last)
         elif not self.fits(part, at):
+            self.misfits += 1
             try:
                 place = self.locate(restore(bytearray(part), 0, {}).number)
             except Broken:
@@ -870,14 +927,13 @@ class Walk:
     def fits(self, part: bytes, at: int) -> bool:
         """It is the one whose turn it is."""
         one = self.mine[self.at]
-        if self.known[0] != self.at:
-            self.known = self.at, self.hashes(one)
+        hashes = self.hashes(one)
         copy = bytearray(part)
         try:
             piece = restore(copy, one.entry["sequence"], one.entry["offsets"])
         except Broken:
             return False
-        if leaf_hash(copy) != self.known[1][self.part]:
+        if leaf_hash(copy) != hashes[self.part]:
             return False
         one.add(piece, at, len(part))
         self.parts += 1
@@ -920,9 +976,11 @@ class Check:
         self.pinned = pinned
         self.lines: list[tuple[str, dict[str, Any]]] = []
         self.faults = 0
+        self.told: Counter[str] = Counter()
         self.list: dict[str, Any] = {}
         self.key = b""
-        self.ahead = 0
+        self.ahead, self.zones = 0, [0]  # how far the site's clock is ahead of UTC; in summer and in winter
+        self.level: tuple[str, int, list[bytes]] = ("", -1, [])
         self.leaves: dict[int, tuple[str, dict[str, Any]]] = {}
         self.clock: list[tuple[int, int, int | None]] = []
 
@@ -944,7 +1002,9 @@ class Check:
 
     def say(self, code: str, **where: Any) -> None:
         self.faults += SENTENCES[code][0] == "x"
-        self.lines.append((code, {name: shown(value) for name, value in where.items()}))
+        self.told[code] += 1
+        if self.told[code] <= TOLD_MAX:
+            self.lines.append((code, {name: shown(value) for name, value in where.items()}))
 
     @contextlib.contextmanager
     def proving(self, code: str, **where: Any) -> Iterator[dict[str, Any]]:
@@ -992,24 +1052,33 @@ class Check:
             where["key"] = fingerprint(public)
         if not self.list:
             self.list = self.read_list(plain, LIST)
-        self.ahead = (instant(self.list["asked"]["from"]) or (0, 0))[1]
+        self.zones = [(instant(self.list["asked"][name]) or (0, 0))[1] for name in ("from", "to")]
+        self.ahead = self.zones[0]
         self.key = bytes.fromhex(self.list["key"])
         if self.pinned is None:
             self.say("compare", key=fingerprint(self.key))
         else:
             self.say("pinned" if fingerprint(self.key) in self.pinned else "not-your-key", key=fingerprint(self.key))
+        sign, (hours, minutes) = "-" if self.ahead < 0 else "+", divmod(abs(self.ahead), 60)
+        self.say("zone", zone=self.list["timezone"], offset=f"{sign}{hours:02}:{minutes:02}")
 
     def read_list(self, data: bytes, file: str) -> dict[str, Any]:
         found: dict[str, Any] = strict(data, LIST_SHAPE, file)
         if found["schema"] != SCHEMA:
             raise Fault("damaged", file=file, what=found["schema"])
+        begin, end = ((instant(found["asked"][name]) or (0, 0))[0] for name in ("from", "to"))
+        if begin >= end:
+            raise Fault("damaged", file=file, what="asked")
+        if sum(len(camera["segments"]) for camera in found["cameras"]) > PIECES_MAX:
+            raise Fault("damaged", file=file, what=f"> {PIECES_MAX}")
         for camera in found["cameras"]:
             segments, files = camera["segments"], camera["files"]
             numbers = [one["file"] for one in segments]
             if numbers != sorted(numbers) or sorted(set(numbers)) != list(range(len(files))):
                 raise Fault("damaged", file=file, what=f"{camera['id']} files")
-            if any(one["header"] >= len(segments) for one in files):
-                raise Fault("damaged", file=file, what=f"{camera['id']} header")
+            leaves = [leaf for leaf, _ in groupby(one["leaf"] for one in segments)]
+            if len(leaves) != len(set(leaves)):
+                raise Fault("damaged", file=file, what=f"{camera['id']} segments")
             if any(not 0 < one["first_part"] <= one["last_part"] < PARTS_MAX for one in segments):
                 raise Fault("damaged", file=file, what=f"{camera['id']} parts")
         return found
@@ -1055,7 +1124,7 @@ class Check:
         """Every file that something in the list gives a meaning to."""
         found = ALWAYS | {one["file"] for one in self.list["checkpoints"] if one["file"]}
         for camera in self.list["cameras"]:
-            found.add(camera["hashes"])
+            found |= {camera["hashes"], camera["headers"]}
             found |= {path for one in camera["files"] for path in (one["path"], one["subtitles"])}
             found |= {one["original"] for one in camera["segments"] + camera["loose"] if one["original"]}
         return found
@@ -1087,7 +1156,10 @@ class Check:
         """Those that are cited, and are in the tree."""
         heads = {one["origin"]: one for one in self.list["checkpoints"]}
         wrong = set()
-        for line in self.folder.lines(LEAVES):
+        for count, line in enumerate(self.folder.lines(LEAVES)):
+            if count >= len(cited):
+                self.say("damaged", file=LEAVES, what=f"> {len(cited)}")
+                break
             entry = strict(line, ENTRY_SHAPE, LEAVES)
             data = entry["leaf"].encode()
             leaf = strict(data, LEAF_SHAPE, LEAVES)
@@ -1110,7 +1182,7 @@ class Check:
         kind, body = self.leaves.get(number, (None, {}))
         if kind is None:
             return None
-        if kind not in kinds or any(misfits(body, BODIES[kind], more=True)) or (camera and body["camera"] != camera):
+        if kind not in kinds or any(misfits(body, BODIES[kind], more=True)) or camera not in (None, body.get("camera")):
             self.say("leaf-other", leaf=number)
             return None
         return body
@@ -1121,9 +1193,10 @@ class Check:
         if fingerprint(self.key) not in keys:
             raise Fault("other-key", file=KEYS)
         newer: dict[str, Any] | None = None
+        until = SAFE
         for head in reversed(heads):
             body = self.leaf(head["first"], "generation")
-            if body is None or body["origin"] != head["origin"]:
+            if body is None or body["origin"] != head["origin"] or head["first"] + head["size"] > until:
                 raise Fault("generation", origin=head["origin"])
             key = body["key"] or ""
             if newer is None:
@@ -1137,7 +1210,7 @@ class Check:
                 if key not in keys:
                     raise Fault("other-key", file=KEYS)
                 self.note(head, key)
-            newer = body
+            newer, until = body, head["first"]
 
     def note(self, head: dict[str, Any], key: str) -> None:
         """The signed head in its file is this one."""
@@ -1178,26 +1251,57 @@ class Check:
                 self.say("leaf-other", leaf=entry["leaf"])
         before = self.faults
         if len(recordings) == len(camera["segments"]):
+            films = [list(mine) for _, mine in groupby(recordings, key=lambda one: one.entry["file"])]
             with self.proving("original", camera=camera["id"], parts=0, pictures=0) as where:
-                for number in range(len(camera["files"])):
-                    self.film(camera, number, recordings, where)
+                self.bounded(camera, recordings)
+                headers = self.headers(camera, recordings)
+                for entry, mine in zip(camera["files"], films):
+                    self.film(camera, entry["path"], mine, headers, where)
                 self.sources(camera)
             if self.faults == before:
                 with self.proving("timed", camera=camera["id"]):
-                    self.times(camera, recordings)
+                    self.times(camera, films)
         with self.proving("complete", camera=camera["id"]) as where:
             if self.faults == before and len(recordings) == len(camera["segments"]):
                 self.uncut(camera, recordings)
             self.account(camera, recordings, where)
 
-    def film(self, camera: dict[str, Any], number: int, recordings: list[Recording], where: dict[str, Any]) -> None:
-        """Every part of it is as it was recorded."""
-        path = camera["files"][number]["path"]
-        mine = [one for one in recordings if one.entry["file"] == number]
-        owner = recordings[camera["files"][number]["header"]]
+    def bounded(self, camera: dict[str, Any], recordings: list[Recording]) -> None:
+        """There is a hash for each part of each segment, so that nothing is read more often than it is there. Fault."""
+        told = {one.entry["leaf"]: one.body["parts"] for one in recordings}
+        if 32 * sum(told.values()) > self.folder.files.get(camera["hashes"], 0):
+            raise Fault("hashes", file=camera["hashes"], begin=self.time(recordings[0].start.wall_ms))
+
+    def headers(self, camera: dict[str, Any], recordings: list[Recording]) -> dict[int, list[bytes]]:
+        """What the header of each segment says of how it is to be shown, by leaf. Fault."""
+        path, found = camera["headers"], {}
+        with self.folder.open(path) as file:
+            for one in recordings:
+                if one.entry["leaf"] not in found:
+                    header = file.read(min(one.entry["header_bytes"], HEADER_MAX))
+                    try:
+                        said = likeness(header)
+                    except Broken:
+                        said = []
+                    if not said or leaf_hash(header) != self.hashes(camera, one)[0]:
+                        raise Fault("header", file=path)
+                    found[one.entry["leaf"]] = said
+            if file.read(1):
+                raise Fault("tail", file=path)
+        return found
+
+    def film(
+        self,
+        camera: dict[str, Any],
+        path: str,
+        mine: list[Recording],
+        headers: dict[int, list[bytes]],
+        where: dict[str, Any],
+    ) -> None:
+        """Every part of it is as it was recorded, and its header is that of its first segment."""
         with self.folder.open(path) as file:
             header = file.read(min(mine[0].entry["at"], HEADER_MAX))
-            if leaf_hash(header) != self.hashes(camera, owner)[0]:
+            if leaf_hash(header) != self.hashes(camera, mine[0])[0]:
                 self.say("header", file=path)
             walk = Walk(mine, lambda one: self.hashes(camera, one), self.folder.progress)
             whole = walk.through(file, self.folder.files[path])
@@ -1215,13 +1319,17 @@ class Check:
         except Broken:
             raise Fault("header", file=path) from None
         for one in mine:
-            if not set(one.entry["offsets"]) <= set(found):
+            if set(one.entry["offsets"]) != set(found):
                 raise Fault("layout", file=path)
+            if headers[one.entry["leaf"]] != headers[mine[0].entry["leaf"]]:
+                raise Fault("header-other", file=path, begin=self.time(one.start.wall_ms))
             one.rates = found
 
     def hashes(self, camera: dict[str, Any], recording: Recording) -> list[bytes]:
         """Of all parts of a segment, held against its leaf. Fault."""
-        count, file = recording.body["parts"], camera["hashes"]
+        count, file, leaf = recording.body["parts"], camera["hashes"], recording.entry["leaf"]
+        if self.level[:2] == (file, leaf):
+            return self.level[2]
         with self.folder.open(file) as found:
             found.seek(32 * recording.entry["first_hash"])
             data = found.read(32 * min(count, PARTS_MAX))
@@ -1230,6 +1338,7 @@ class Check:
             raise Fault("hashes", file=file, begin=self.time(recording.start.wall_ms))
         if recording.entry["last_part"] >= count:
             raise Fault("layout", file=file)
+        self.level = file, leaf, level
         return level
 
     def sources(self, camera: dict[str, Any]) -> None:
@@ -1242,27 +1351,29 @@ class Check:
 
     # 5 times
 
-    def times(self, camera: dict[str, Any], recordings: list[Recording]) -> None:
+    def times(self, camera: dict[str, Any], films: list[list[Recording]]) -> None:
         """Of each film: one timeline without holes, sound in step, subtitles that are right."""
-        shown_ones = [one for one in recordings if one.begin is not None]
-        for number, entry in enumerate(camera["files"]):
-            file, reached, spans = entry["path"], 0, []
-            for one in (one for one in shown_ones if one.entry["file"] == number):
-                wall = one.wall(one.begin or 0)
-                if abs(one.film(one.begin or 0) - reached) > SPLICE_MS:
+        lost = {span for entry in camera["gaps"] for span in self.lost(camera, entry)}
+        last: Recording | None = None
+        for entry, mine in zip(camera["files"], films):
+            file, reached, spans = entry["path"], 0, list[tuple[int, int]]()
+            for one in (one for one in mine if one.begin is not None):
+                wall, begin = one.wall(one.begin or 0), one.film(one.begin or 0)
+                near = SPLICE_MS
+                if last is not None:
+                    near = 0 if spans and last.entry["leaf"] == one.entry["leaf"] else near
+                    near = -1 if one.start < last.start else near
+                if not 0 <= begin - reached <= near:
                     self.say("film-times", file=file, begin=self.time(wall))
                 if abs(one.sound_shift) > JOIN_MS:
                     self.say("sound", file=file, begin=self.time(wall))
-                spans.append((one.film(one.begin or 0), wall))
-                reached = one.film(one.end)
-            self.subtitles(entry["subtitles"], spans, camera["gaps"] + camera["destroyed"])
-        for one, after in zip(shown_ones, shown_ones[1:]):
-            if after.start < one.start:
-                file = camera["files"][after.entry["file"]]["path"]
-                self.say("film-times", file=file, begin=self.time(after.start.wall_ms))
-        begin, end = shown_ones[:1], shown_ones[-1:]
-        self.said(camera, camera["from"], begin[0].wall(begin[0].begin or 0) if begin else None, EDGE_MS)
-        self.said(camera, camera["to"], end[0].wall(end[0].end) if end else None, EDGE_MS)
+                spans.append((begin, wall))
+                reached, last = one.film(one.end), one
+            self.subtitles(entry["subtitles"], camera, spans, lost)
+        shown_ones = [one for mine in films for one in mine if one.begin is not None]
+        first = shown_ones[0] if shown_ones else None
+        self.said(camera, camera["from"], first.wall(first.begin or 0) if first else None, EDGE_MS)
+        self.said(camera, camera["to"], last.wall(last.end) if last else None, EDGE_MS)
 
     def said(self, camera: dict[str, Any], said: str | None, true_ms: int | None, near_ms: int = 0) -> None:
         """A time of the list is that of the ledger."""
@@ -1272,45 +1383,65 @@ class Check:
             true = "-" if true_ms is None else self.time(true_ms)
             self.say("times", camera=camera["id"], said=said or "-", true=true)
 
-    def subtitles(self, path: str, spans: list[tuple[int, int]], told: list[dict[str, Any]]) -> None:
-        """Each tells the time of what the film shows then; one that tells of a gap tells of one that there was."""
-        missing = [tuple((instant(one[name]) or (0, 0))[0] for name in ("from", "to")) for one in told]
+    def subtitles(
+        self, path: str, camera: dict[str, Any], spans: list[tuple[int, int]], lost: set[tuple[int, int]]
+    ) -> None:
+        """As the recorder writes them, and nothing else that a player could take for one: each second the time of what
+        the film shows then, and of each gap that there was from when until when. `spans`: where films and wall clock
+        begin to run side by side.
+        """
+        place = f"{camera['name']} {self.list['site']}".translate(ESCAPED)
         block: list[str] = []
+        at, count, begun = 0, 0, 0
         for line in [*self.folder.lines(path), b""]:
-            text = line.decode("utf-8", "replace").rstrip("\r")
+            text = line.decode("utf-8", "replace")
+            if "\r" in text:
+                raise Fault("damaged", file=path, what="CR")
             if text:
                 block.append(text)
                 continue
-            if block and not block[0].startswith("WEBVTT"):
-                self.cue(path, block, spans, missing)
+            found = CUE.fullmatch(block[0]) if len(block) == 3 else None
+            if found is not None:
+                begin, end = milliseconds(found.groups()[:4]), milliseconds(found.groups()[4:8])
+                while at + 1 < len(spans) and spans[at + 1][0] <= begin:
+                    at += 1
+                if begin < begun or end < begin:
+                    raise Fault("damaged", file=path, what=block[0])
+                begun = begin
+                film, wall = spans[at] if spans else (begin, 0)
+                self.cue(path, block, place if found[9] != "line:0" else None, end - begin, wall + begin - film, lost)
+            elif block and (block != ["WEBVTT"] or count):
+                raise Fault("damaged", file=path, what=block[0])
+            count += bool(block)
             block = []
 
-    def cue(self, path: str, block: list[str], spans: list[tuple[int, int]], missing: list[tuple[int, ...]]) -> None:
-        found, told = CUE.match(block[0]), [self.site(one) for one in SECOND.findall(" ".join(block[1:]))]
-        if found is None or not told:
-            raise Fault("damaged", file=path, what=block[0])
-        hours, minutes, seconds, ms = map(int, found.groups())
-        at = ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms
-        film, wall = next((one for one in reversed(spans) if one[0] <= at), spans[0] if spans else (at, 0))
-        if block[1].startswith(GAP_WORD):
-            right = any(begin - SUBTITLE_MS <= told[0] and told[-1] <= end + SUBTITLE_MS for begin, end in missing)
+    def cue(
+        self, path: str, block: list[str], place: str | None, lasts: int, wall: int, lost: set[tuple[int, int]]
+    ) -> None:
+        """One subtitle. `place`: what the second line of a clock says; None: it tells of a gap."""
+        found = (NOTICE if place is None else CLOCK).fullmatch(block[1])
+        if found is None or (place not in (None, block[2])) or "<" in block[2]:
+            raise Fault("damaged", file=path, what=block[1])
+        told = [self.site(found.groups()[at : at + 2]) for at in range(0, len(found.groups()), 2)]
+        if place is None:
+            right = any((begin, end) in lost for begin, end in zip(*told))
         else:
-            right = abs(told[0] - (wall + at - film)) <= SUBTITLE_MS
+            right = lasts <= 1000 and any(abs(one - wall) <= SUBTITLE_MS for one in told[0])
         if not right:
-            self.say("subtitles", file=path, said=self.time(told[0]), true=self.time(wall + at - film))
+            self.say("subtitles", file=path, said=self.time(told[0][0]), true=self.time(wall))
 
-    def site(self, parts: tuple[str, ...]) -> int:
-        """A time as the site's clock shows it."""
-        year, month, day, clock = parts
-        return (instant(f"{year}-{month}-{day}T{clock}.000+00:00") or (0, 0))[0] - self.ahead * 60_000
+    def site(self, parts: tuple[str, ...]) -> list[int]:
+        """When the site's clock showed this, in whole seconds: in summer and in winter."""
+        shown_ms = (instant(f"{parts[0]}T{parts[1]}.000+00:00") or (0, 0))[0]
+        return [shown_ms - ahead * 60_000 for ahead in self.zones]
 
     # 6 nothing is missing but what the ledger says
 
     def uncut(self, camera: dict[str, Any], recordings: list[Recording]) -> None:
         """Of each segment everything is in the films that was asked for."""
         asked, until = self.asked()
-        for leaf in dict.fromkeys(one.entry["leaf"] for one in recordings):
-            pieces = [one for one in recordings if one.entry["leaf"] == leaf]
+        for _, same in groupby(recordings, key=lambda one: one.entry["leaf"]):
+            pieces = list(same)
             one, last = pieces[0], pieces[-1]
             whole = one.is_first and last.is_last
             begun = one.is_first or (
@@ -1384,10 +1515,7 @@ class Check:
             self.say("leaf-other", leaf=leaf)
             return None, []
         start = self.moment(body["start"])
-        if kind == "gaps":
-            stop = self.moment(body["end"] or body.get("until") or body["start"])
-        else:
-            stop = start.plus(body["duration_ms"])
+        stop = self.ended(body) if kind == "gaps" else start.plus(body["duration_ms"])
         begin, end = start.wall_ms, stop.wall_ms
         self.said(camera, entry["from"], begin)
         self.said(camera, entry["to"], end)
@@ -1398,12 +1526,21 @@ class Check:
         if entry["cause"] != body["cause"]:
             self.say("times", camera=camera["id"], said=entry["cause"], true=body["cause"])
         where["cause_zh"], where["cause_en"] = CAUSES.get(body["cause"], (body["cause"], body["cause"]))
+        spans = missed(body, begin, end)
         if not body["inside"]:
             self.say("gap", **where)
-            return Claim(start, stop, leaf, "gap"), [(begin, end)]
-        spans = [(begin + since, begin + since + lasted) for since, lasted in body.get("pauses", [])] or [(begin, end)]
+            return Claim(start, stop, leaf, "gap"), spans
         self.say("pauses", missing=lasting(sum(high - low for low, high in spans)), **where)
         return None, spans
+
+    def ended(self, gap: dict[str, Any]) -> Moment:
+        return self.moment(gap["end"] or gap.get("until") or gap["start"])
+
+    def lost(self, camera: dict[str, Any], entry: dict[str, Any]) -> list[tuple[int, int]]:
+        """What is missing by a gap on the list, as subtitles tell it: in whole seconds, rounded outward."""
+        body = self.leaf(entry["leaf"], "gap", camera=camera["id"])
+        spans = [] if body is None else missed(body, self.moment(body["start"]).wall_ms, self.ended(body).wall_ms)
+        return [(begin // 1000 * 1000, -(-end // 1000) * 1000) for begin, end in spans]
 
     def holes(self, camera: dict[str, Any], claims: list[Claim]) -> None:
         asked, until = self.asked()
@@ -1448,6 +1585,17 @@ class Check:
                     self.say("copy", leaf=leaf, what=name)
             if not self.list["checkpoints"] or leaf < self.list["checkpoints"][-1]["first"]:
                 self.say("copy", leaf=leaf, what="origin")
+
+
+def missed(gap: dict[str, Any], begin: int, end: int) -> list[tuple[int, int]]:
+    """The wall time that is missing by it."""
+    return [(begin + since, begin + since + lasted) for since, lasted in gap.get("pauses", [])] or [(begin, end)]
+
+
+def milliseconds(parts: tuple[str, ...]) -> int:
+    """Of a film."""
+    hours, minutes, seconds, ms = map(int, parts)
+    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms
 
 
 def lasting(ms: int) -> str:

@@ -124,7 +124,7 @@ def _camera(camera: Camera, at: Callable[[int], str]) -> dict[str, Any]:
     spans = [span for reel in camera.reels for span in folder.spans(reel.film)]
     files, segments = list[dict[str, Any]](), list[dict[str, Any]]()
     for number, reel in enumerate(camera.reels):
-        files.append({"path": reel.path, "header": len(segments), "subtitles": reel.subtitles})
+        files.append({"path": reel.path, "subtitles": reel.subtitles})
         segments += [
             {
                 "leaf": take.segment,
@@ -136,6 +136,7 @@ def _camera(camera: Camera, at: Callable[[int], str]) -> dict[str, Any]:
                 "sequence": take.sequence,
                 "offsets": {str(track): offset for track, offset in take.offsets.items()},
                 "first_hash": camera.reads[take.segment].first_hash or 0,
+                "header_bytes": camera.header_bytes(take.segment),
                 "original": camera.originals.get(take.segment),
             }
             for take in takes([reel.film])
@@ -147,6 +148,7 @@ def _camera(camera: Camera, at: Callable[[int], str]) -> dict[str, Any]:
         "from": at(spans[0].wall_ms) if spans else None,
         "to": at(spans[-1].wall_ms + spans[-1].length_ms) if spans else None,
         "hashes": camera.hash_list,
+        "headers": camera.header_list,
         "files": files,
         "segments": segments,
         "loose": [{"leaf": one.segment.leaf, "original": camera.originals[one.segment.leaf]} for one in camera.loose],

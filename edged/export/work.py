@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from edged.evidence.verify import CAUSES
 from edged.export.naming import Stems
 from edged.export.reading import BLOCK, Hashes, Read, read
-from edged.export.sources import Source, of_text
+from edged.export.sources import Source, of_file, of_text
 from recorder.remux import plan as remux
 from recorder.remux import subtitles
 from recorder.remux.film import blocks
@@ -70,6 +70,8 @@ class Camera:
     contents: CameraContents
     hash_list: str
     """Path of the list of all hashes."""
+    header_list: str
+    """Path of the headers of the segments in its films, one behind the other."""
     hashes: Hashes
     reads: dict[int, Read]
     """By leaf."""
@@ -82,6 +84,10 @@ class Camera:
     @property
     def films(self) -> list[Film]:
         return [reel.film for reel in self.reels]
+
+    def header_bytes(self, leaf: int) -> int:
+        """Length of part 0 of a segment that is in a film."""
+        return self.hashes.parts(self.reads[leaf].first_hash or 0, 1)[0].bytes
 
     @property
     def lost(self) -> list[Read]:
@@ -122,8 +128,9 @@ class Work:
             hashes = Hashes(self.spool / f"{number}.hashes")
             reads = {segment.leaf: read(segment, opened, hashes, told) for segment in one.segments}
             title = self.place.cameras.get(name, name)
-            camera = Camera(name, title, one, f"proof/{stem}.hashes", hashes, reads)
+            camera = Camera(name, title, one, f"proof/{stem}.hashes", f"proof/{stem}.headers", hashes, reads)
             self._film(camera, stem, stems, opened)
+            self._headers(camera, self.spool / f"{number}.headers", opened)
             self._originals(camera, stem, opened)
             self.sources[camera.hash_list] = Source(32 * len(hashes), hashes.blocks)
             self.cameras.append(camera)
@@ -168,6 +175,14 @@ class Work:
             if not take.is_made_of(camera.hashes.parts(one.first_hash or 0, count)):
                 strange[take.segment] = "its fragments lie otherwise than its index says"
         return strange
+
+    def _headers(self, camera: Camera, path: Path, opened: Opened) -> None:
+        """A film has the header of its first segment; whether it shows the others as they were, theirs say."""
+        with path.open("wb") as file:
+            for leaf in dict.fromkeys(take.segment for take in takes(camera.films)):
+                with opened(camera.reads[leaf].segment) as segment:
+                    file.write(segment.read(camera.header_bytes(leaf)))
+        self.sources[camera.header_list] = of_file(path)
 
     def _originals(self, camera: Camera, stem: str, opened: Opened) -> None:
         """Of what no film could be made, and of all that is in a film where that was asked for."""

@@ -95,7 +95,8 @@ def test_what_leaves_is_proven_by_any_python(daemon: Daemon, tmp_path: Path) -> 
     there = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert [name for name in there if not name.startswith("original/")] == sorted(
         ["README.txt", "gate.mp4", "gate.vtt", "index.html", "lobby.mp4", "lobby.vtt", "verify.py"]
-        + [f"proof/{name}" for name in ("checkpoint.txt", "gate.hashes", "key.txt", "leaves.jsonl", "lobby.hashes")]
+        + [f"proof/{camera}.{kind}" for camera in CAMERAS for kind in ("hashes", "headers")]
+        + [f"proof/{name}" for name in ("checkpoint.txt", "key.txt", "leaves.jsonl")]
         + ["proof/manifest.dsse.json", "proof/manifest.json"]
     )
     manifest = json.loads((folder / "proof/manifest.json").read_text())
@@ -177,7 +178,7 @@ def test_cut_off_in_every_file_it_goes_on_and_is_whole_at_the_end(
         seen.append(stick.pulled)
         stick.pulled = None
         assert run(daemon, "export", "--resume", str(folder)) in (0, code)
-    assert len(seen) == len(set(seen)) == 14, seen
+    assert len(seen) == len(set(seen)) == 16, seen
     assert codes(verified(folder), "x") == []
     assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name]
     assert [one["event"] for one in copies(daemon)][-2:] == ["begun", "finished"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,7 +77,8 @@ def test_a_genuine_export_is_proven(genuine: Export) -> None:
     assert said(found, "x") == []
     proven = ["signed", "whole", "ledger", *["original", "timed", "complete"] * 2, "copied"]
     assert said(found, "+") == proven
-    assert said(found, "!") == ["compare", "earlier", "gap", "pauses", "destroyed"]
+    assert said(found, "!") == ["compare", "zone", "earlier", "gap", "pauses", "destroyed"]
+    assert where(found, "zone") == [{"zone": "Asia/Taipei", "offset": "+08:00"}]
     assert where(found, "complete") == [
         {"camera": camera, "begin": "2026-05-01 08:00:00.000", "end": "2026-05-01 08:00:18.000", **spent}
         for camera, spent in (
@@ -210,6 +213,7 @@ def test_a_gap_that_still_lasts_accounts_for_the_time_until_it_was_seen(export: 
     assert {"hole", "times"} <= set(said(check(export.root), "x"))
     export.tell(gap["leaf"], end=None, until=point(30))
     gap["to"] = rfc3339(wall(30))
+    export.edit("lobby.vtt", lambda cues: cues.replace(b"08:00:15", b"08:00:30"))
     export.seal()
     assert said(check(export.root), "x") == []
 
@@ -303,7 +307,50 @@ def test_fragments_in_any_other_order_are_found(export: Export, data: st.DataObj
         export.sign()
 
 
+def test_subtitles_go_by_summer_and_by_winter_time(export: Export) -> None:
+    """The clock is put forward at 08:00:10."""
+    moment = datetime.fromisoformat(export.manifest["asked"]["to"])
+    export.manifest["asked"]["to"] = moment.astimezone(timezone(timedelta(hours=9))).isoformat(timespec="milliseconds")
+    export.edit("lobby.vtt", lambda cues: cues.replace(b" 08:00:1", b" 09:00:1"))
+    export.seal()
+    assert said(check(export.root), "x") == []
+    export.edit("lobby.vtt", lambda cues: cues.replace(b" 09:00:1", b" 10:00:1"))
+    export.seal()
+    assert "subtitles" in said(check(export.root), "x")
+
+
 # --- hostile folders
+
+
+@pytest.mark.parametrize("name", ["argparse.py", "base64.py", "struct/__init__.py", "cryptography/__init__.py"])
+def test_what_lies_beside_it_is_checked_and_not_run(export: Export, name: str) -> None:
+    """As an officer runs it: Python looks for its own libraries beside the program first."""
+    export.write(name, b"print('intact')\nraise SystemExit(0)\n")
+    done = subprocess.run(
+        [PYTHONS[1], "verify.py"], cwd=export.root, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (exits.FAILED, "")
+    assert name in done.stdout
+    assert "intact" not in done.stdout
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 300))
+def test_boxes_that_make_no_sense_are_refused(genuine: Export, noise: bytes, at: int) -> None:
+    """Somebody signed them: they are what they should be, and still no film."""
+    header = next(iter(genuine.headers.values()))
+    for data in (noise, header[: at * 4], header[: at * 4] + noise + header[at * 4 + len(noise) :]):
+        for read in (verify.rates, verify.likeness, lambda one: verify.restore(bytearray(one), 1, {"1": 1})):
+            with contextlib.suppress(verify.Broken):
+                read(data)
+
+
+def test_a_folder_with_files_without_end_is_refused(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "FILES_MAX", 30)
+    for number in range(20):
+        export.write(f"x{number}/Thumbs.db", b"")
+    with pytest.raises(ValueError, match="more than 30 files"):
+        check(export.root)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

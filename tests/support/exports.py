@@ -38,6 +38,7 @@ from tests.support.tracks import interleaved, parameters, pictures, sound, sound
 
 START_MS: Final = 1_777_593_600_000
 """2026-05-01 08:00:00 in Taipei."""
+SITE: Final = "文山區戶政事務所 </script><b>"
 ZONE: Final = ZoneInfo("Asia/Taipei")
 BOOT: Final = 3
 BOOT_ID: Final = "ad7c1c3a-8d3b-4a5f-9a6e-0f8e5c7d2b34"
@@ -81,6 +82,10 @@ class Shot:
     @property
     def hashes(self) -> list[bytes]:
         return [part.hash for part in parts_of([self.data])]
+
+    @property
+    def header(self) -> bytes:
+        return self.data[: next(parts_of([self.data])).bytes]
 
     @property
     def body(self) -> dict[str, Any]:
@@ -170,11 +175,13 @@ class Export:
     ledger: Ledger
     manifest: dict[str, Any]
     key: Ed25519PrivateKey = KEY
+    headers: dict[int, bytes] = field(default_factory=dict)
+    """By leaf."""
 
     def copied(self, root: Path) -> Export:
         """Another one like it, to be tampered with."""
         shutil.copytree(self.root, root)
-        return Export(root, copy.deepcopy(self.ledger), copy.deepcopy(self.manifest), self.key)
+        return Export(root, copy.deepcopy(self.ledger), copy.deepcopy(self.manifest), self.key, dict(self.headers))
 
     def camera(self, name: str = "lobby") -> Any:
         return next(one for one in self.manifest["cameras"] if one["id"] == name)
@@ -192,7 +199,10 @@ class Export:
         self.ledger.leaves[number - 1] = Entry(number, START_MS, leaf["k"], canonical(leaf["b"] | fields)).data
 
     def seal(self) -> None:
-        """Leaves, heads, list and envelope, as whoever has the key makes them."""
+        """Headers, leaves, heads, list and envelope, as whoever has the key makes them."""
+        for camera in self.manifest["cameras"]:
+            told = dict.fromkeys(one["leaf"] for one in camera["segments"])
+            self.write(camera["headers"], b"".join(self.headers[leaf] for leaf in told if leaf in self.headers))
         origins = list(self.ledger.firsts)
         public = self.key.public_key().public_bytes_raw()
         self.manifest["key"] = public.hex()
@@ -291,7 +301,7 @@ def genuine(
         "export": export,
         "node": "wenshan-main",
         "office": "wenshan",
-        "site": "文山區戶政事務所 </script><b>",
+        "site": SITE,
         "software": "edged 0.2.0",
         "timezone": "Asia/Taipei",
         "created": rfc3339(wall(3600)),
@@ -335,15 +345,16 @@ def _camera(
         counts.append(counts[-1] + len(one.hashes))
     made.write(f"proof/{name}.hashes", b"".join(part for one in shots for part in one.hashes))
     camera: dict[str, Any] = {"id": name, "name": title, "hashes": f"proof/{name}.hashes", "loose": []}
+    camera["headers"] = f"proof/{name}.headers"
     camera |= {"files": [], "segments": [], "gaps": [], "destroyed": []}
     played = {}
     for number, film in enumerate(planned.films):
         stem = name if not number else f"{name}-{number + 1}"
         path, subtitles = f"{stem}{film.suffix}", f"{stem}.vtt"
         made.write(path, b"".join(blocks(film, opened)))
-        made.write(subtitles, "".join(webvtt(film, f"{title} 文山", ZONE, missing)).encode())
+        made.write(subtitles, "".join(webvtt(film, f"{title} {SITE}", ZONE, missing)).encode())
         played[path] = folder.spans(film)
-        camera["files"].append({"path": path, "header": len(camera["segments"]), "subtitles": subtitles})
+        camera["files"].append({"path": path, "subtitles": subtitles})
         for take in film.takes:
             shown = files[take.segment]
             original = f"original/{name}/{shown.seq}.mp4" if whole else None
@@ -360,9 +371,11 @@ def _camera(
                     "sequence": take.sequence,
                     "offsets": {str(track): offset for track, offset in take.offsets.items()},
                     "first_hash": counts[shots.index(shown)],
+                    "header_bytes": len(shown.header),
                     "original": original,
                 }
             )
+            made.headers[leaf[name, shown.seq]] = shown.header
     spans = [span for path in played for span in played[path]]
     camera["from"] = rfc3339(spans[0].wall_ms)
     camera["to"] = rfc3339(spans[-1].wall_ms + spans[-1].length_ms)

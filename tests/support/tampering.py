@@ -159,6 +159,27 @@ def a_file_is_added_whose_name_differs_by_case(export: Export) -> None:
     export.write("LOBBY.mp4", b"")
 
 
+@attack("added")
+def a_file_is_added_deep_below(export: Export) -> None:
+    export.write("a/b/c/d/e/f/g/h/i/secret.mp4", b"x")
+
+
+@attack("length", "part-changed")
+def a_film_is_nothing_but_empty_fragments(export: Export) -> None:
+    export.edit(FILM, lambda film: pieces(film)[0] + b"\0\0\0\x08mdat" * 5000)
+
+
+@attack("length", "damaged")
+def the_ledger_is_there_over_and_over(export: Export) -> None:
+    export.edit("proof/leaves.jsonl", lambda data: data * 50)
+
+
+@attack("damaged", "missing")
+def the_list_holds_more_than_any_memory(export: Export) -> None:
+    export.write(LIST, b"[" + b"{}," * (1 << 21) + b"{}]")
+    (export.root / ENVELOPE).unlink()
+
+
 @attack("missing")
 def a_film_is_missing(export: Export) -> None:
     (export.root / FILM).unlink()
@@ -358,7 +379,7 @@ def a_segment_ends_early(export: Export) -> None:
     export.seal()
 
 
-@attack("cut")
+@attack("film-times")
 def a_fragment_is_left_out_within_a_segment(export: Export) -> None:
     """Of the one of which not all was asked for: there nobody can count pictures."""
     one, *later = export.camera()["segments"]
@@ -418,26 +439,28 @@ def the_list_says_that_more_is_recorded(export: Export) -> None:
     export.seal()
 
 
+def _later(piece: bytes, track: int, ticks: int) -> bytes:
+    out = bytearray(piece)
+    at = piece.find(b"traf")
+    while at >= 0:
+        if struct.unpack_from(">I", piece, piece.index(b"tfhd", at) + 8)[0] == track:
+            time_at = piece.index(b"tfdt", at) + 8
+            struct.pack_into(">Q", out, time_at, struct.unpack_from(">Q", piece, time_at)[0] + ticks)
+        at = piece.find(b"traf", at + 1, piece.index(b"mdat"))
+    if track == 1 and b"prft" in piece[:8]:
+        struct.pack_into(">Q", out, 24, struct.unpack_from(">Q", piece, 24)[0] + ticks)
+    return bytes(out)
+
+
 def _move(export: Export, track: int, ticks: int) -> None:
     """Film and list agree on other times from the second segment on."""
     segments = export.camera()["segments"]
 
-    def moved(piece: bytes) -> bytes:
-        out = bytearray(piece)
-        at = piece.find(b"traf")
-        while at >= 0:
-            if struct.unpack_from(">I", piece, piece.index(b"tfhd", at) + 8)[0] == track:
-                time_at = piece.index(b"tfdt", at) + 8
-                struct.pack_into(">Q", out, time_at, struct.unpack_from(">Q", piece, time_at)[0] + ticks)
-            at = piece.find(b"traf", at + 1, piece.index(b"mdat"))
-        if track == 1 and b"prft" in piece[:8]:
-            struct.pack_into(">Q", out, 24, struct.unpack_from(">Q", piece, 24)[0] + ticks)
-        return bytes(out)
-
     def change(film: bytes) -> bytes:
         found, at = [], 0
         for piece in pieces(film):
-            found.append(moved(piece) if at >= segments[1]["at"] and b"moof" in piece[:64] else piece)
+            moved = at >= segments[1]["at"] and b"moof" in piece[:64]
+            found.append(_later(piece, track, ticks) if moved else piece)
             at += len(piece)
         return b"".join(found)
 
@@ -460,6 +483,118 @@ def the_sound_is_moved_against_the_pictures(export: Export) -> None:
 @attack("subtitles")
 def the_subtitles_tell_another_hour(export: Export) -> None:
     export.edit("lobby.vtt", lambda data: data.replace(b" 08:00:", b" 09:00:"))
+    export.seal()
+
+
+def _subtitle(export: Export, old: str, new: str) -> None:
+    export.edit("lobby.vtt", lambda data: data.decode().replace(old, new, 1).encode())
+    export.seal()
+
+
+@attack("subtitles")
+def a_subtitle_stays_on_while_the_film_goes_on(export: Export) -> None:
+    _subtitle(export, "00:00:02.000 --> 00:00:03.000", "00:00:02.000 --> 00:00:17.000")
+
+
+@attack("damaged")
+def a_subtitle_is_called_as_the_file_begins(export: Export) -> None:
+    cue = "\nWEBVTT 2\n00:00:03.000 --> 00:00:09.000 line:0\n2026-05-01 09:00:00\n\n00:00:03.000"
+    _subtitle(export, "\n00:00:03.000", cue)
+
+
+@attack("damaged")
+def a_subtitle_hides_behind_an_end_of_line(export: Export) -> None:
+    cue = "2026-05-01 08:00:03\r\r00:00:03.000 --> 00:00:09.000\r2026-05-01 09:00:03\n"
+    _subtitle(export, "2026-05-01 08:00:03\n", cue)
+
+
+@attack("damaged")
+def the_right_time_of_a_subtitle_is_a_tag_that_nobody_sees(export: Export) -> None:
+    _subtitle(export, "2026-05-01 08:00:03\n", "<2026-05-01 08:00:03>2026-05-01 09:00:03\n")
+
+
+@attack("damaged")
+def a_subtitle_tells_another_place(export: Export) -> None:
+    _subtitle(export, "大廳 ", "側門 ")
+
+
+@attack("subtitles")
+def a_subtitle_tells_of_a_gap_that_is_longer(export: Export) -> None:
+    _subtitle(export, "– 2026-05-01 08:00:15", "– 2026-05-01 08:00:16")
+
+
+@attack("film-times")
+def pictures_are_hidden_behind_those_that_follow(export: Export) -> None:
+    """A player shows what begins later instead."""
+    _move(export, 1, -90_000 * 3 // 2)
+    _move(export, 2, -48_000 * 3 // 2)
+
+
+@attack("layout")
+def the_sound_is_left_where_it_was(export: Export) -> None:
+    """A segment's own times begin at 0: its sound plays with the pictures of the first one."""
+    last = export.camera()["segments"][-1]
+    ticks = last["offsets"].pop("2")
+    at, pieces_of = 0, []
+    for piece in pieces((export.root / FILM).read_bytes()):
+        pieces_of.append(_later(piece, 2, -ticks) if at >= last["at"] and b"moof" in piece[:64] else piece)
+        at += len(piece)
+    export.write(FILM, b"".join(pieces_of))
+    export.seal()
+
+
+@attack("header")
+def a_film_begins_with_the_header_of_another_of_its_segments(export: Export) -> None:
+    one, other = export.camera()["segments"][:2]
+    header = export.headers[other["leaf"]]
+    export.edit(FILM, lambda film: b"".join([header, *pieces(film)[1:]]))
+    for later in export.camera()["segments"]:
+        later["at"] += len(header) - len(export.headers[one["leaf"]])
+    export.seal()
+
+
+@attack("header-other")
+def a_segment_is_shown_by_a_header_that_was_not_its_own(export: Export) -> None:
+    """Its own says that its pictures are of another size."""
+    last = export.camera()["segments"][-1]
+    shot = exports.shot("lobby", 43, 15, 6, heard=True)
+    at = shot.header.index(b"avcC") + 20
+    header = flip(shot.header, at)
+    hashes = [tree.leaf_hash(header), *shot.hashes[1:]]
+    first = 32 * last["first_hash"]
+    export.edit("proof/lobby.hashes", lambda data: data[:first] + b"".join(hashes))
+    export.headers[last["leaf"]] = header
+    export.tell(last["leaf"], root=tree.root_of(hashes).hex())
+    export.seal()
+
+
+@attack("header")
+def the_header_of_a_segment_is_not_what_was_recorded(export: Export) -> None:
+    leaf = export.camera()["segments"][-1]["leaf"]
+    export.headers[leaf] = flip(export.headers[leaf], 90)
+    export.seal()
+
+
+@attack("damaged")
+def the_interval_ends_before_it_begins(export: Export) -> None:
+    asked = export.manifest["asked"]
+    asked["from"], asked["to"] = asked["to"], asked["from"]
+    export.seal()
+
+
+@attack("damaged")
+def a_leaf_has_a_name_that_programs_sort_differently(export: Export) -> None:
+    export.tell(export.camera()["gaps"][0]["leaf"], **{"\U0001f600": 1, "\ue000": 2})
+    export.seal()
+
+
+@attack("damaged")
+def the_ledger_has_a_name_in_letters_that_look_alike(export: Export) -> None:
+    before = list(export.ledger.firsts)[-1]
+    after = before.replace("e", "\u0435")
+    export.ledger.firsts[after] = export.ledger.firsts.pop(before)
+    export.ledger.origins = [after if one == before else one for one in export.ledger.origins]
+    export.tell(export.ledger.firsts[after], origin=after)
     export.seal()
 
 
@@ -531,11 +666,10 @@ def two_segments_are_shown_in_the_wrong_order(export: Export) -> None:
     assert one["at"] < other["at"]
     found = pieces(film)
     count = one["last_part"] - one["first_part"] + 1
-    head, first, second, tail = found[0], found[1 : count + 1], found[count + 1 : -1], found[-1]
+    head, first, second, tail = export.headers[other["leaf"]], found[1 : count + 1], found[count + 1 : -1], found[-1]
     export.write("gate.mp4", b"".join([head, *second, *first, tail]))
     other["at"], one["at"] = len(head), len(head) + other["bytes"]
     export.camera("gate")["segments"] = [other, one]
-    export.camera("gate")["files"][0]["header"] = 1
     export.seal()
 
 

@@ -52,7 +52,7 @@ LEAN: Final = {
 
 MAX_LINES: Final = 400
 """A module longer than this is two modules."""
-LONGER: Final = {"edged.evidence.verify": 1600}
+LONGER: Final = {"edged.evidence.verify": 1800}
 """One file by design: it goes into each export, with all that it says in two languages."""
 MAX_FUNCTION_LINES: Final = 60
 """A function is seen whole, or not understood."""

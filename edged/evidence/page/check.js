@@ -5,7 +5,7 @@ globalThis.check = (() => {
 const words = JSON.parse(document.getElementById("words").textContent);
 const {LIST, ENVELOPE, LEAVES, KEYS, SCHEMA, PAYLOAD_TYPE, JOIN_MS, EDGE_MS, SPLICE_MS, SUBTITLE_MS} = words.constants;
 const {DOCUMENT_MAX, LINE_MAX, HEADER_MAX, PART_MAX, BOXES_MAX, PARTS_MAX, TEXT_MAX, TEXT_SHOWN} = words.constants;
-const {PICTURES, GAP_WORD, ALWAYS, LITTER} = words.constants;
+const {ITEMS_MAX, PIECES_MAX, MISFITS_MAX, TOLD_MAX, AHEAD_MAX, PICTURES, ALWAYS, LITTER} = words.constants;
 const AT_ONCE = 256 * 2 ** 20, BLOCK = 8 * 2 ** 20;
 
 class Fault extends Error {
@@ -19,9 +19,13 @@ const isInt = value => Number.isSafeInteger(value);
 const isText = value => typeof value === "string" && value.length <= TEXT_MAX;
 const isObject = value => typeof value === "object" && value !== null && !Array.isArray(value);
 const has = (object, name) => Object.prototype.hasOwnProperty.call(object, name);
+const whole = pattern => new RegExp(`^(?:${pattern})$`);
+const {origin: ORIGIN, cue: CUE, clock: CLOCK, notice: NOTICE} =
+  Object.fromEntries(Object.entries(words.patterns).map(([name, pattern]) => [name, whole(pattern)]));
 const PATH = /^(?=.{1,255}$)([A-Za-z0-9_-]([A-Za-z0-9._-]*[A-Za-z0-9_-])?\/){0,3}[A-Za-z0-9_-]([A-Za-z0-9._-]*[A-Za-z0-9_-])?$/;
 const KINDS = {
   text: isText,
+  origin: value => typeof value === "string" && ORIGIN.test(value),
   int: isInt,
   count: value => isInt(value) && value >= 0,
   flag: value => typeof value === "boolean",
@@ -71,6 +75,7 @@ function instant(text) {
     at.getUTCMinutes() === minute && at.getUTCSeconds() === second;
   if (!same) return null;
   const ahead = (Number(found[9]) * 60 + Number(found[10])) * (found[8] === "-" ? -1 : 1);
+  if (Math.abs(ahead) > AHEAD_MAX || Number(found[10]) > 59) return null;
   return [at.getTime() + ms - ahead * 60000, ahead];
 }
 
@@ -87,11 +92,14 @@ function canonical(value) {
   if (typeof value === "string" && /\p{Surrogate}/u.test(value)) throw new Broken();
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (!isObject(value)) return JSON.stringify(value);
+  if (!Object.keys(value).every(key => /^[\0-\x7f]*$/.test(key))) throw new Broken();
   return `{${Object.keys(value).sort().map(key => `${canonical(key)}:${canonical(value[key])}`).join()}}`;
 }
 
 function strict(data, wanted, file) {
-  let value, wrong;
+  let value, wrong, items = 0;
+  for (const byte of data) if (byte === 0x2c || byte === 0x7b || byte === 0x5b) items++;
+  if (items > ITEMS_MAX) throw new Fault("damaged", {file, what: `> ${ITEMS_MAX}`});
   try {
     const text = new TextDecoder("utf-8", {fatal: true, ignoreBOM: true}).decode(data);
     value = JSON.parse(text);
@@ -196,6 +204,19 @@ function child(data, names, at, end) {
     [at, end] = found;
   }
   return [at, end];
+}
+
+function likeness(header) {
+  const said = [], add = (kind, low, high) => said.push(kind + hex(header.subarray(low, high)));
+  for (const [kind, low, high] of boxes(header, 0, header.length)) {
+    if (kind !== "moov") { add(kind, low, high); continue; }
+    for (const [name, at, end] of boxes(header, low, high)) {
+      if (name === "trak") {
+        for (const [inner, begin, last] of boxes(header, at, end)) if (inner !== "edts") add(inner, begin, last);
+      } else if (name !== "udta") add(name, at, end);
+    }
+  }
+  return said;
 }
 
 function rates(header) {
@@ -376,16 +397,17 @@ class Recording {
 
 class Walk {
   constructor(mine, hashes, progress) {
-    Object.assign(this, {mine, hashes, progress, at: 0, part: mine[0].first, known: -1, level: [], trouble: new Map(), parts: 0});
+    Object.assign(this, {mine, hashes, progress, at: 0, part: mine[0].first, trouble: new Map(), parts: 0, misfits: 0});
   }
 
   async through(reader, size) {
     let at = this.mine[0].entry.at;
-    for (;;) {
+    while (this.misfits <= MISFITS_MAX) {
       let end;
       try { end = await partEnd(reader, at, size); } catch (error) {
         if (!(error instanceof Broken)) throw error;
         if (this.at === this.mine.length) return false;
+        this.misfits++;
         let following = this.at + 1;
         const begins = index => this.mine[index].entry.at;
         while (following < this.mine.length && !(at < begins(following) && begins(following) < size)) following++;
@@ -402,13 +424,17 @@ class Walk {
       this.progress(end - at);
       at = end;
     }
+    this.skip("part-changed", this.mine.length, 0);
+    return true;
   }
 
   async take(part, at) {
     if (this.at === this.mine.length) {
+      this.misfits++;
       const {last} = this.mine[this.at - 1];
       this.mark("part-order", this.at - 1, last, last);
     } else if (!await this.fits(part, at)) {
+      this.misfits++;
       let place = [this.at, this.part];
       try { place = this.locate(restore(part.slice(), 0, {}).number); } catch (error) {
         if (!(error instanceof Broken)) throw error;
@@ -427,14 +453,13 @@ class Walk {
 
   async fits(part, at) {
     const one = this.mine[this.at];
-    if (this.known !== this.at) [this.known, this.level] = [this.at, await this.hashes(one)];
-    const copy = part.slice();
+    const hashes = await this.hashes(one), copy = part.slice();
     let piece;
     try { piece = restore(copy, one.entry.sequence, one.entry.offsets); } catch (error) {
       if (error instanceof Broken) return false;
       throw error;
     }
-    if (!same(await leafHash(copy), this.level[this.part])) return false;
+    if (!same(await leafHash(copy), hashes[this.part])) return false;
     one.add(piece, at, part.length);
     this.parts++;
     this.advance();
@@ -477,7 +502,8 @@ class Walk {
 
 class Check {
   constructor(folder, pinned) {
-    Object.assign(this, {folder, pinned, lines: [], faults: 0, list: null, leaves: new Map(), clock: [], ahead: 0});
+    Object.assign(this, {folder, pinned, lines: [], faults: 0, told: new Map(), list: null, leaves: new Map(), clock: [],
+      ahead: 0, zones: [0], level: null});
   }
 
   async run() {
@@ -494,8 +520,10 @@ class Check {
 
   say(code, where = {}) {
     const clean = value => typeof value !== "string" ? value :
-      value.slice(0, TEXT_SHOWN).replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, "?");
+      Array.from(value.slice(0, 2 * TEXT_SHOWN)).slice(0, TEXT_SHOWN).join("").replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, "?");
     if (words.sentences[code][0] === "x") this.faults++;
+    this.told.set(code, (this.told.get(code) || 0) + 1);
+    if (this.told.get(code) > TOLD_MAX) return;
     this.lines.push([code, Object.fromEntries(Object.entries(where).map(([name, value]) => [name, clean(value)]))]);
   }
 
@@ -511,9 +539,10 @@ class Check {
   }
 
   time(wall) {
-    try { return new Date(wall + this.ahead * 60000).toISOString().replace("T", " ").slice(0, 23); } catch {
-      return String(wall);
-    }
+    try {
+      const text = new Date(wall + this.ahead * 60000).toISOString();
+      return /^(?!0000)\d{4}-/.test(text) ? text.replace("T", " ").slice(0, 23) : String(wall);
+    } catch { return String(wall); }
   }
 
   span(begin, end) { return {begin: this.time(begin), end: this.time(end)}; }
@@ -535,22 +564,29 @@ class Check {
       where.key = print;
     });
     if (!this.list) this.list = this.readList(plain, LIST);
-    this.ahead = instant(this.list.asked.from)[1];
+    this.zones = [instant(this.list.asked.from)[1], instant(this.list.asked.to)[1]];
+    this.ahead = this.zones[0];
     this.key = unhex(this.list.key);
     this.print = await fingerprint(this.key);
     if (!this.pinned) this.say("compare", {key: this.print});
     else this.say(this.pinned.has(this.print) ? "pinned" : "not-your-key", {key: this.print});
+    const away = Math.abs(this.ahead);
+    this.say("zone", {zone: this.list.timezone,
+      offset: `${this.ahead < 0 ? "-" : "+"}${two(Math.floor(away / 60))}:${two(away % 60)}`});
   }
 
   readList(data, file) {
     const found = strict(data, words.shapes.list, file);
     const wrong = what => { throw new Fault("damaged", {file, what}); };
     if (found.schema !== SCHEMA) wrong(found.schema);
+    if (instant(found.asked.from)[0] >= instant(found.asked.to)[0]) wrong("asked");
+    if (found.cameras.reduce((sum, one) => sum + one.segments.length, 0) > PIECES_MAX) wrong(`> ${PIECES_MAX}`);
     for (const {id, segments, files} of found.cameras) {
       const numbers = segments.map(one => one.file);
       const rising = numbers.every((one, index) => index === 0 ? one === 0 : [0, 1].includes(one - numbers[index - 1]));
       if (!rising || (numbers.length ? numbers[numbers.length - 1] + 1 : 0) !== files.length) wrong(`${id} files`);
-      if (files.some(one => one.header >= segments.length)) wrong(`${id} header`);
+      const leaves = segments.map(one => one.leaf).filter((leaf, index, all) => !index || leaf !== all[index - 1]);
+      if (leaves.length !== new Set(leaves).size) wrong(`${id} segments`);
       if (segments.some(one => !(0 < one.first_part && one.first_part <= one.last_part && one.last_part < PARTS_MAX))) {
         wrong(`${id} parts`);
       }
@@ -588,7 +624,7 @@ class Check {
   used() {
     const found = new Set([...ALWAYS, ...this.list.checkpoints.map(one => one.file)]);
     for (const camera of this.list.cameras) {
-      found.add(camera.hashes);
+      found.add(camera.hashes).add(camera.headers);
       for (const one of camera.files) found.add(one.path).add(one.subtitles);
       for (const one of [...camera.segments, ...camera.loose]) found.add(one.original);
     }
@@ -623,7 +659,12 @@ class Check {
 
   async readLeaves(cited) {
     const heads = new Map(this.list.checkpoints.map(one => [one.origin, one])), wrong = new Set();
+    let count = 0;
     for await (const line of this.folder.lines(LEAVES)) {
+      if (count++ >= cited.size) {
+        this.say("damaged", {file: LEAVES, what: `> ${cited.size}`});
+        break;
+      }
       const entry = strict(line, words.shapes.entry, LEAVES), data = utf8(entry.leaf);
       const leaf = strict(data, words.shapes.leaf, LEAVES), head = heads.get(entry.origin);
       const path = entry.proof.map(unbase64);
@@ -650,10 +691,10 @@ class Check {
   async heads(heads) {
     const keys = readable(await this.folder.read(KEYS)).split(/[ \t\r\n]+/);
     if (!keys.includes(this.print)) throw new Fault("other-key", {file: KEYS});
-    let newer = null;
+    let newer = null, until = Number.MAX_SAFE_INTEGER;
     for (const head of [...heads].reverse()) {
       const {origin, size, file} = head, body = this.leaf(head.first, ["generation"]);
-      if (!body || body.origin !== origin) throw new Fault("generation", {origin});
+      if (!body || body.origin !== origin || head.first + size > until) throw new Fault("generation", {origin});
       const key = body.key || "";
       if (!newer) {
         if (file === null || key !== await vkey(origin, this.key)) throw new Fault("other-key", {file: file || LIST});
@@ -668,6 +709,7 @@ class Check {
         await this.note(head, key);
       }
       newer = body;
+      until = head.first;
     }
   }
 
@@ -705,11 +747,17 @@ class Check {
     }
     const before = this.faults, known = recordings.length === camera.segments.length;
     if (known) {
+      const films = camera.files.map(() => []);
+      for (const one of recordings) films[one.entry.file].push(one);
       await this.proving("original", {camera: id, parts: 0, pictures: 0}, async where => {
-        for (const number of camera.files.keys()) await this.film(camera, number, recordings, where);
+        this.bounded(camera, recordings);
+        const headers = await this.headers(camera, recordings);
+        for (const [number, {path}] of camera.files.entries()) {
+          await this.film(camera, path, films[number], headers, where);
+        }
         this.sources(camera);
       });
-      if (this.faults === before) await this.proving("timed", {camera: id}, () => this.times(camera, recordings));
+      if (this.faults === before) await this.proving("timed", {camera: id}, () => this.times(camera, films));
     }
     await this.proving("complete", {camera: id}, where => {
       if (this.faults === before && known) this.uncut(camera, recordings);
@@ -717,14 +765,40 @@ class Check {
     });
   }
 
-  async film(camera, number, recordings, where) {
-    const {path, header: index} = camera.files[number];
-    const mine = recordings.filter(one => one.entry.file === number), file = this.folder.file(path);
+  bounded(camera, recordings) {
+    const told = new Map(recordings.map(one => [one.entry.leaf, one.body.parts])), file = this.folder.files.get(camera.hashes);
+    if (32 * [...told.values()].reduce((sum, parts) => sum + parts, 0) > (file ? file.size : 0)) {
+      throw new Fault("hashes", {file: camera.hashes, begin: this.time(recordings[0].start.wall)});
+    }
+  }
+
+  async headers(camera, recordings) {
+    const path = camera.headers, found = new Map(), file = this.folder.file(path), reader = new Reader(file);
+    await this.folder.tried(path, async () => {
+      let at = 0;
+      for (const one of recordings) {
+        if (found.has(one.entry.leaf)) continue;
+        const header = (await reader.bytes(at, at + Math.min(one.entry.header_bytes, HEADER_MAX))).slice();
+        at += header.length;
+        let said = [];
+        try { said = likeness(header); } catch (error) { if (!(error instanceof Broken)) throw error; }
+        if (!said.length || !same(await leafHash(header), (await this.hashes(camera, one))[0])) {
+          throw new Fault("header", {file: path});
+        }
+        found.set(one.entry.leaf, said.join());
+      }
+      if (at < file.size) throw new Fault("tail", {file: path});
+    });
+    return found;
+  }
+
+  async film(camera, path, mine, headers, where) {
+    const file = this.folder.file(path);
     const reader = new Reader(file);
     let walk, header, whole;
     await this.folder.tried(path, async () => {
       header = (await reader.bytes(0, Math.min(mine[0].entry.at, HEADER_MAX))).slice();
-      const first = (await this.hashes(camera, recordings[index]))[0];
+      const first = (await this.hashes(camera, mine[0]))[0];
       if (!same(await leafHash(header), first)) this.say("header", {file: path});
       walk = new Walk(mine, one => this.hashes(camera, one), this.folder.progress);
       whole = await walk.through(reader, file.size);
@@ -745,13 +819,18 @@ class Check {
       throw error;
     }
     for (const one of mine) {
-      if (!Object.keys(one.entry.offsets).every(track => has(found, track))) throw new Fault("layout", {file: path});
+      const tracks = value => Object.keys(value).sort().join();
+      if (tracks(one.entry.offsets) !== tracks(found)) throw new Fault("layout", {file: path});
+      if (headers.get(one.entry.leaf) !== headers.get(mine[0].entry.leaf)) {
+        throw new Fault("header-other", {file: path, begin: this.time(one.start.wall)});
+      }
       one.rates = found;
     }
   }
 
   async hashes(camera, {entry, body, start}) {
     const file = camera.hashes, from = 32 * entry.first_hash, count = body.parts;
+    if (this.level && this.level.file === file && this.level.leaf === entry.leaf) return this.level.level;
     const data = await this.folder.tried(file, () =>
       bytesOf(this.folder.file(file), from, from + 32 * Math.min(count, PARTS_MAX)));
     const level = [];
@@ -760,6 +839,7 @@ class Check {
       throw new Fault("hashes", {file, begin: this.time(start.wall)});
     }
     if (entry.last_part >= count) throw new Fault("layout", {file});
+    this.level = {file, leaf: entry.leaf, level};
     return level;
   }
 
@@ -773,26 +853,28 @@ class Check {
     }
   }
 
-  async times(camera, recordings) {
-    const shown = recordings.filter(one => one.begin !== null);
+  async times(camera, films) {
+    const lost = new Set(camera.gaps.flatMap(entry => this.lost(camera, entry)));
+    let last = null;
     for (const [number, entry] of camera.files.entries()) {
       const file = entry.path, spans = [];
       let reached = 0;
-      for (const one of shown.filter(one => one.entry.file === number)) {
-        const wall = one.wall(one.begin), begin = this.time(wall);
-        if (Math.abs(one.film(one.begin) - reached) > SPLICE_MS) this.say("film-times", {file, begin});
+      for (const one of films[number].filter(one => one.begin !== null)) {
+        const wall = one.wall(one.begin), at = one.film(one.begin), begin = this.time(wall);
+        let near = SPLICE_MS;
+        if (last) {
+          if (spans.length && last.entry.leaf === one.entry.leaf) near = 0;
+          if (order(one.start, last.start) < 0) near = -1;
+        }
+        if (!(0 <= at - reached && at - reached <= near)) this.say("film-times", {file, begin});
         if (Math.abs(one.soundShift) > JOIN_MS) this.say("sound", {file, begin});
-        spans.push([one.film(one.begin), wall]);
+        spans.push([at, wall]);
         reached = one.film(one.end);
+        last = one;
       }
-      await this.subtitles(entry.subtitles, spans, [...camera.gaps, ...camera.destroyed]);
+      await this.subtitles(entry.subtitles, camera, spans, lost);
     }
-    shown.slice(1).forEach((after, index) => {
-      if (order(after.start, shown[index].start) < 0) {
-        this.say("film-times", {file: camera.files[after.entry.file].path, begin: this.time(after.start.wall)});
-      }
-    });
-    const first = shown[0], last = shown[shown.length - 1];
+    const shown = films.flat().filter(one => one.begin !== null), first = shown[0];
     this.said(camera, camera.from, first ? first.wall(first.begin) : null, EDGE_MS);
     this.said(camera, camera.to, last ? last.wall(last.end) : null, EDGE_MS);
   }
@@ -805,43 +887,57 @@ class Check {
     }
   }
 
-  async subtitles(path, spans, told) {
-    const missing = told.map(one => [instant(one.from)[0], instant(one.to)[0]]);
-    let block = [];
+  async subtitles(path, camera, spans, lost) {
+    const place = escaped(`${camera.name} ${this.list.site}`);
+    const wrong = what => { throw new Fault("damaged", {file: path, what}); };
+    let block = [], at = 0, count = 0, begun = 0;
     const flush = () => {
-      if (block.length && !block[0].startsWith("WEBVTT")) this.cue(path, block, spans, missing);
+      const found = block.length === 3 ? CUE.exec(block[0]) : null;
+      if (found) {
+        const begin = milliseconds(found.slice(1, 5)), end = milliseconds(found.slice(5, 9));
+        while (at + 1 < spans.length && spans[at + 1][0] <= begin) at++;
+        if (begin < begun || end < begin) wrong(block[0]);
+        begun = begin;
+        const [film, wall] = spans.length ? spans[at] : [begin, 0];
+        this.cue(path, block, found[9] === "line:0" ? null : place, end - begin, wall + begin - film, lost);
+      } else if (block.length && (block.length !== 1 || block[0] !== "WEBVTT" || count)) wrong(block[0]);
+      if (block.length) count++;
       block = [];
     };
     for await (const line of this.folder.lines(path)) {
-      const text = readable(line).replace(/\r+$/, "");
+      const text = readable(line);
+      if (text.includes("\r")) wrong("CR");
       if (text) block.push(text);
       else flush();
     }
     flush();
   }
 
-  cue(path, block, spans, missing) {
-    const found = /^(\d\d+):(\d\d):(\d\d)\.(\d{3}) --> /.exec(block[0]);
-    const told = [...block.slice(1).join(" ").matchAll(/(\d{4})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)/g)].map(one => {
-      const at = instant(`${one[1]}-${one[2]}-${one[3]}T${one[4]}.000+00:00`);
-      return (at ? at[0] : 0) - this.ahead * 60000;
-    });
-    if (!found || !told.length) throw new Fault("damaged", {file: path, what: block[0]});
-    const [hours, minutes, seconds, ms] = found.slice(1).map(Number);
-    const at = ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms;
-    const [film, wall] = [...spans].reverse().find(one => one[0] <= at) || spans[0] || [at, 0];
-    const right = block[1].startsWith(GAP_WORD) ?
-      missing.some(([begin, end]) => begin - SUBTITLE_MS <= told[0] && told[told.length - 1] <= end + SUBTITLE_MS) :
-      Math.abs(told[0] - (wall + at - film)) <= SUBTITLE_MS;
-    if (!right) this.say("subtitles", {file: path, said: this.time(told[0]), true: this.time(wall + at - film)});
+  cue(path, block, place, lasts, wall, lost) {
+    const found = (place === null ? NOTICE : CLOCK).exec(block[1]);
+    if (!found || (place !== null && place !== block[2]) || block[2].includes("<")) {
+      throw new Fault("damaged", {file: path, what: block[1]});
+    }
+    const told = [];
+    for (let at = 1; at < found.length; at += 2) told.push(this.site(found[at], found[at + 1]));
+    const right = place === null ? told[0].some((begin, index) => lost.has(`${begin} ${told[1][index]}`)) :
+      lasts <= 1000 && told[0].some(one => Math.abs(one - wall) <= SUBTITLE_MS);
+    if (!right) this.say("subtitles", {file: path, said: this.time(told[0][0]), true: this.time(wall)});
+  }
+
+  site(day, clock) {
+    const at = instant(`${day}T${clock}.000+00:00`);
+    return this.zones.map(ahead => (at ? at[0] : 0) - ahead * 60000);
   }
 
   get asked() { return [instant(this.list.asked.from)[0], instant(this.list.asked.to)[0]]; }
 
   uncut(camera, recordings) {
     const [asked, until] = this.asked;
-    for (const leaf of new Set(recordings.map(one => one.entry.leaf))) {
-      const pieces = recordings.filter(one => one.entry.leaf === leaf), one = pieces[0], last = pieces[pieces.length - 1];
+    const segments = new Map(recordings.map(one => [one.entry.leaf, []]));
+    for (const one of recordings) segments.get(one.entry.leaf).push(one);
+    for (const pieces of segments.values()) {
+      const one = pieces[0], last = pieces[pieces.length - 1];
       const whole = one.isFirst && last.isLast;
       const begun = one.isFirst ||
         (one.begin !== null && one.start.wall < asked && one.wall(one.begin) <= asked + EDGE_MS);
@@ -905,7 +1001,7 @@ class Check {
       return [null, []];
     }
     const start = this.moment(body.start);
-    const stop = kind === "gaps" ? this.moment(body.end || body.until || body.start) : plus(start, body.duration_ms);
+    const stop = kind === "gaps" ? this.ended(body) : plus(start, body.duration_ms);
     const begin = start.wall, end = stop.wall, where = {camera: camera.id, ...this.span(begin, end)};
     this.said(camera, entry.from, begin);
     this.said(camera, entry.to, end);
@@ -915,14 +1011,22 @@ class Check {
     }
     if (entry.cause !== body.cause) this.say("times", {camera: camera.id, said: entry.cause, true: body.cause});
     [where.cause_zh, where.cause_en] = has(words.causes, body.cause) ? words.causes[body.cause] : [body.cause, body.cause];
+    const spans = missed(body, begin, end);
     if (!body.inside) {
       this.say("gap", where);
-      return [{start, stop, leaf, kind: "gap"}, [[begin, end]]];
+      return [{start, stop, leaf, kind: "gap"}, spans];
     }
-    const told = (body.pauses || []).map(([since, lasted]) => [begin + since, begin + since + lasted]);
-    const spans = told.length ? told : [[begin, end]];
     this.say("pauses", {missing: lasting(spans.reduce((sum, [low, high]) => sum + high - low, 0)), ...where});
     return [null, spans];
+  }
+
+  ended(gap) { return this.moment(gap.end || gap.until || gap.start); }
+
+  lost(camera, {leaf}) {
+    const body = this.leaf(leaf, ["gap"], camera.id);
+    if (!body) return [];
+    const spans = missed(body, this.moment(body.start).wall, this.ended(body).wall);
+    return spans.map(([begin, end]) => `${Math.floor(begin / 1000) * 1000} ${Math.ceil(end / 1000) * 1000}`);
   }
 
   holes(camera, claims) {
@@ -969,8 +1073,17 @@ class Check {
   }
 }
 
+const two = value => String(value).padStart(2, "0");
+const milliseconds = parts => parts.map(Number).reduce((sum, part, index) => sum * [60, 60, 60, 1000][index] + part, 0);
+const escaped = text => text.replace(/[&<>\n\r]/g, one => ({"&": "&amp;", "<": "&lt;", ">": "&gt;"})[one] || " ");
+
+function missed(gap, begin, end) {
+  const told = (gap.pauses || []).map(([since, lasted]) => [begin + since, begin + since + lasted]);
+  return told.length ? told : [[begin, end]];
+}
+
 function lasting(ms) {
-  const all = Math.max(0, ms), seconds = Math.floor(all / 1000), two = value => String(value).padStart(2, "0");
+  const all = Math.max(0, ms), seconds = Math.floor(all / 1000);
   const tenths = Math.floor(all % 1000 / 100);
   return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${tenths}`;
 }

@@ -4,7 +4,8 @@
 const film = JSON.parse(document.getElementById("film").textContent || "null");
 const words = JSON.parse(document.getElementById("words").textContent);
 const $ = id => document.getElementById(id);
-const OFF_S = 0.3, HOP_MS = 2500, NEAR_MS = 1;
+const OFF_S = 0.3, HOP_MS = 2500, NEAR_MS = 1, ROWS_MAX = 500;
+const {SAID_MAX} = words.constants;
 
 function make(name, text = "", attributes = {}) {
   const element = document.createElement(name);
@@ -178,9 +179,11 @@ function missingRow(camera, from, to, why) {
 }
 
 function listMissing() {
+  let more = -ROWS_MAX;
+  const add = (...row) => { if (++more <= 0) $("gaps").append(missingRow(...row)); };
   for (const camera of film.cameras) {
-    for (const [from, to, why] of camera.gaps) $("gaps").append(missingRow(camera, from, to, cause(why)));
-    for (const [from, to] of camera.destroyed) $("gaps").append(missingRow(camera, from, to, "已銷毀 · destroyed"));
+    for (const [from, to, why] of camera.gaps) add(camera, from, to, cause(why));
+    for (const [from, to] of camera.destroyed) add(camera, from, to, "已銷毀 · destroyed");
     for (const path of camera.loose) {
       const row = make("tr"), cell = make("td", `${camera.name}：${path} 不能放進影片，請用 VLC 開啟。 · ` +
         "could not be put into the film: open it in VLC.", {colSpan: 5});
@@ -188,6 +191,7 @@ function listMissing() {
       $("gaps").append(row);
     }
   }
+  if (more > 0) $("gaps").append(make("tr", `… +${more}: proof/manifest.json`));
   if (!$("gaps").children.length) $("gaps").append(make("tr", "沒有 · nothing"));
 }
 
@@ -208,17 +212,23 @@ function about() {
 /* --- checking --- */
 
 function listed(title, lines, sign) {
-  const list = make("ul");
-  for (const [zh, en] of lines) {
+  const list = make("ul"), told = new Map();
+  for (const [zh, en, code] of lines) {
+    told.set(code, (told.get(code) || 0) + 1);
+    if (code && told.get(code) > SAID_MAX) continue;
     const item = make("li", zh, {className: sign});
     item.append(make("br"), make("span", en, {lang: "en"}));
     list.append(item);
+  }
+  for (const [code, count] of told) {
+    if (code && count > SAID_MAX) list.append(make("li", `… ${code} +${count - SAID_MAX}`, {className: sign}));
   }
   return lines.length ? [make("h3", title), list] : [];
 }
 
 function tellResult(found) {
-  const of = sign => found.lines.filter(line => check.signOf(line[0]) === sign).map(check.sentence);
+  const of = sign => found.lines.filter(line => check.signOf(line[0]) === sign)
+    .map(line => [...check.sentence(line), line[0]]);
   const good = found.faults === 0;
   $("result").replaceChildren(
     make("p", good ? "未發現問題 · Nothing wrong was found" : "有問題 · Something is wrong", {
