@@ -42,6 +42,10 @@ class Profile:
     """At which time that each step is reached it is the last."""
     io_fault_each: int
     """Of so many calls to kernel and database one fails."""
+    export_s: int
+    """What is exported of each of four cameras."""
+    export_kbps: int
+    """Of the first of them."""
 
 
 SHORT: Final = Profile(
@@ -61,6 +65,8 @@ SHORT: Final = Profile(
     live_cuts=10,
     failpoint_times=(1,),
     io_fault_each=71,
+    export_s=600,
+    export_kbps=400,
 )
 LONG: Final = Profile(
     name="long",
@@ -79,6 +85,8 @@ LONG: Final = Profile(
     live_cuts=200,
     failpoint_times=(1, 2, 5),
     io_fault_each=1,
+    export_s=3600,
+    export_kbps=2000,
 )
 
 

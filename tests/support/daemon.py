@@ -39,6 +39,7 @@ STOP_S: Final = 10.0
 KILLED_S: Final = 2.0
 """Issue 2: after SIGKILL no worker is left within this time."""
 ANSWER_S: Final = 10.0
+CTL_S: Final = 30.0
 NO_ORPHAN: Final = ("setpriv", "--pdeathsig", "KILL")
 """Becomes the daemon, which the kernel kills should the tests themselves be killed."""
 VIDEO_SUFFIXES: Final = (".mp4", ".mov")
@@ -193,12 +194,18 @@ class Daemon:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def ctl(self, *args: str, json_: bool = True) -> Answer:
+    def ctl(self, *args: str, json_: bool = True, within_s: float = CTL_S) -> Answer:
         """`edgectl` as a person calls it."""
         code = "import sys; from edged.entry import ctl; sys.exit(ctl())"
         command = [sys.executable, "-c", code, "--config", str(self.config), *args, *(["--json"] if json_ else [])]
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=30, check=False
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
         )
         self.seen += [done.stdout, done.stderr]
         try:

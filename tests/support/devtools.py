@@ -69,14 +69,14 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(address: str) -> AsyncIterator[Page]:
-    """A page in a browser of its own."""
+async def opened(address: str, *options: str) -> AsyncIterator[Page]:
+    """A page in a browser of its own, which is started with these options, too."""
     with tempfile.TemporaryDirectory(prefix="edged-chromium-", ignore_cleanup_errors=True) as profile:
         browser = await asyncio.create_subprocess_exec(
             "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--autoplay-policy=no-user-gesture-required", "--disable-background-networking",
             "--disable-background-timer-throttling", "--remote-debugging-port=0", "--window-size=1200,900",
-            f"--user-data-dir={profile}", "about:blank",
+            *options, f"--user-data-dir={profile}", "about:blank",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
