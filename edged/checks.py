@@ -29,6 +29,7 @@ def document(
         segments=report.segments,
         files=report.files,
         bytes=report.read_bytes,
+        whole_only=report.whole_only,
         took_s=round(report.took_s, 3),
     )
 

@@ -90,6 +90,9 @@ def screen(document: documents.Fsck) -> RenderableType:
         parts += [line, Padding(text(one.what), (0, 0, 0, 2)), Padding(text(f"→ {one.action}"), (0, 0, 0, 2))]
     if document.unlisted:
         parts.append(Text(f"and {document.unlisted} more"))
+    if document.whole_only:
+        what = f"{units.counted(document.whole_only, 'segment')} recorded before edged told of fragments"
+        parts.append(text(f"{what}: compared as whole files, and exported as such", "yellow"))
     looked = f"{document.segments} segments, {document.files} names"
     read = f", {units.format_size(document.bytes)} read" if document.level == "hash" else ""
     broken = len(document.findings) + document.unlisted

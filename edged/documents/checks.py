@@ -29,6 +29,11 @@ class Fsck(Document):
     segments: int = Field(description="rows of the catalog that were looked at")
     files: int = Field(description="names on volumes that were looked at")
     bytes: int = Field(description="read, at level hash")
+    whole_only: int = Field(
+        default=0,
+        description="segments of these, at level hash, that were recorded before edged entered their fragments in the "
+        "ledger: compared as whole files, and exported as such",
+    )
     took_s: float
 
 

@@ -71,6 +71,16 @@ def claimed(connection: sqlite3.Connection, segment: int) -> Claimed | None:
     return _with_pins(connection, segment_row(row))
 
 
+def parts_told(connection: sqlite3.Connection, segment: int) -> tuple[object, object] | None:
+    """How many parts its file has and the root over them in hex, as its leaf says; None: it tells of none."""
+    row: tuple[object, object] | None = connection.execute(
+        "SELECT iif(json_valid(l.body), l.body ->> '$.parts', ''), iif(json_valid(l.body), l.body ->> '$.root', '')"
+        " FROM segments s JOIN leaves l ON l.number = s.leaf WHERE s.id = ?",
+        (segment,),
+    ).fetchone()
+    return None if row == (None, None) else row
+
+
 def claims_of(
     connection: sqlite3.Connection, volume: str, paths: Iterable[PurePosixPath]
 ) -> dict[PurePosixPath, Claimed]:

@@ -35,11 +35,13 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Kind(StrEnum):
-    """What can be wrong. The first nine are of a file."""
+    """What can be wrong. Those before SIDECAR are of a file."""
 
     MISSING = "missing"
     SIZE = "size"
     CONTENT = "content"
+    PARTS = "parts"
+    """Its content is what was recorded, and its entry in the ledger tells of other fragments."""
     APPEARED = "appeared"
     """Called as a segment is, and no row vouches for it."""
     STRANGE = "strange"
@@ -72,6 +74,7 @@ _PROMISES: Final = {
     Kind.MISSING: "S4",
     Kind.SIZE: "S4",
     Kind.CONTENT: "S4",
+    Kind.PARTS: "S4",
     Kind.UNREADABLE: "S4",
     Kind.LOST: "S4",
     Kind.APPEARED: "S5",

@@ -73,6 +73,8 @@ class Report:
     """Faults beyond FAULTS_MAX."""
     segments: int = 0
     files: int = 0
+    whole_only: int = 0
+    """Segments recorded before edged told of fragments: at level HASH nothing but the whole file could be compared."""
     read_bytes: int = 0
     took_s: float = 0.0
 
@@ -275,6 +277,7 @@ class Fsck:
             kinds = [kind for kind in kinds if kind is not Kind.SIZE]
         if self._scope.level is Level.HASH and seen is not None and Kind.SIZE not in kinds:
             kinds += self._looker.content(disk, claim.row.relative, claim)
+            self._report.whole_only += self._site.read(partial(audit.parts_told, segment=claim.row.id)) is None
             self._tell("files of segments")
         if kinds:
             self._suspect(disk, claim.row.relative)

@@ -8,7 +8,6 @@ committed or destroyed meanwhile is no fault (a row is written before its file, 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +19,9 @@ from typing import Final, Protocol
 from storage.catalog import audit
 from storage.catalog.audit import Claimed
 from storage.catalog.coverage import Reader
+from storage.files.parts import Digest
 from storage.layout import PART_SUFFIX, in_words
-from storage.model import Sha256
+from storage.model import Parts, Sha256
 from storage.repair.compare import PINS_NAME, Fault, Kind, Row, Seen, of_name, of_row
 
 BLOCK_BYTES: Final = 1 << 20
@@ -33,6 +33,7 @@ WORDS: Final = {
     Kind.MISSING: ("its file is not there", "find out who removed it; put it back from a copy if there is one"),
     Kind.SIZE: ("its file has another size than was recorded", "find out who changed it; what is left may still play"),
     Kind.CONTENT: ("its content is not what was recorded (SHA-256)", "find out who changed it; check the disk"),
+    Kind.PARTS: ("its fragments are not those that its leaf tells of (Merkle root)", "run `edgectl ledger verify`"),
     Kind.UNREADABLE: ("its file cannot be read", "check the disk, its cable and `dmesg`"),
     Kind.APPEARED: ("it is called like footage, and nothing vouches for it", "find out who put it there"),
     Kind.STRANGE: ("edged did not put it there", "move it elsewhere: volumes hold footage and nothing else"),
@@ -103,18 +104,21 @@ class Looker:
         return [] if kind is None else [kind]
 
     def content(self, disk: Disk, relative: PurePosixPath, claim: Claimed) -> list[Kind]:
-        """CONTENT or UNREADABLE, if it is; of a settled row only."""
+        """CONTENT, PARTS or UNREADABLE, if it is; of a settled row only."""
         if claim.row.sha256 is None or not row_of(claim).settled or relative.name.endswith(PART_SUFFIX):
             return []
         try:
-            same = self._sha256(disk, relative) == claim.row.sha256
+            sha256, parts = self._digest(disk, relative)
         except FileNotFoundError:
             return []
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
             return [Kind.UNREADABLE]
-        return [] if same else [Kind.CONTENT]
+        if sha256 != claim.row.sha256:
+            return [Kind.CONTENT]
+        told = self._read(partial(audit.parts_told, segment=claim.row.id))
+        return [] if told in (None, (parts.count, parts.root.hex())) else [Kind.PARTS]
 
     def _explained(self, disk: Disk, row: Row, seen: Seen | None, kinds: list[Kind]) -> list[Kind]:
         """Names under `.pins` are ours; one that is on its way, or whose pin was never placed, is no stranger's."""
@@ -134,8 +138,8 @@ class Looker:
     def _same(self, disk: Disk, relative: PurePosixPath, seen: Seen | None) -> bool:
         return look_at(disk, relative) == seen
 
-    def _sha256(self, disk: Disk, relative: PurePosixPath) -> Sha256:
-        digest = hashlib.sha256()
+    def _digest(self, disk: Disk, relative: PurePosixPath) -> tuple[Sha256, Parts]:
+        digest = Digest()
         began = time.monotonic()
         with opened(disk, relative) as fd:
             while block := os.read(fd, BLOCK_BYTES):
@@ -145,7 +149,7 @@ class Looker:
                 began = time.monotonic()
             with suppress(OSError):
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # others need the memory more
-        return digest.digest()
+        return digest.finish()
 
 
 def row_of(claim: Claimed) -> Row:

@@ -20,7 +20,7 @@ from edged import exits
 from storage.catalog.ledger import Leaf
 from storage.errors import UnknownId
 from storage.layout import IDENTITY_NAME
-from storage.model import Bounds, Segment
+from storage.model import Bounds, Parts, Segment, Sha256
 from storage.repair import checks, fsck, look, offline, rescan
 from storage.repair.compare import Fault, Kind
 from storage.repair.fsck import Fsck, Level, Scope
@@ -245,6 +245,44 @@ def test_what_changes_meanwhile_is_no_fault(office: Office, monkeypatch: pytest.
     assert PurePosixPath(path.relative_to(office.disk)) in {relative for _, relative in suspected}
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        "json_set(body, '$.root', printf('%064x', 7))",
+        "json_set(body, '$.parts', 3)",
+        "json_remove(body, '$.root')",
+        "'x'",
+    ],
+)
+def test_an_entry_that_tells_of_other_fragments_is_found(office: Office, how: str) -> None:
+    """S4: nothing but an export looked at them, when it was too late."""
+    office.segment("lobby")
+    told = office.segment("lobby")
+    assert kinds(office) == []
+    on_leaf(office, f"UPDATE leaves SET body = {how} WHERE kind = 'segment' AND body ->> '$.seq' = 2")  # noqa: S608
+    assert kinds(office, Level.SIZE) == []
+    assert kinds(office) == ["S4 parts"]
+    flip(told.path)
+    assert kinds(office) == ["S4 content"], "of another file the fragments are others, too"
+
+
+def test_of_what_was_recorded_before_fragments_were_told_only_whole_files_are_compared(office: Office) -> None:
+    """It says so, and reads each file once."""
+    first, second = office.segment("lobby"), office.segment("lobby")
+    on_leaf(office, "UPDATE leaves SET body = json_remove(body, '$.parts', '$.root') WHERE body ->> '$.seq' = 1")
+    report = office.store.checks.fsck(Scope(Level.HASH), Policy(), _nothing, threading.Event())
+    assert (report.faults, report.whole_only, report.read_bytes) == ([], 1, first.bytes + second.bytes)
+    on_leaf(office, "UPDATE segments SET leaf = NULL WHERE seq = 2")
+    report = office.store.checks.fsck(Scope(Level.HASH), Policy(), _nothing, threading.Event())
+    assert (report.faults, report.whole_only) == ([], 2)
+    assert office.store.checks.fsck(Scope(Level.SIZE), Policy(), _nothing, threading.Event()).whole_only == 0
+
+
+def on_leaf(office: Office, sql: str) -> None:
+    """Somebody, or an earlier version, did it."""
+    office.store._database.submit(lambda db: db.execute(sql).rowcount).result(DEADLINE_S)
+
+
 def test_with_the_daemon_down(office: Office) -> None:
     kept = [office.segment("lobby") for _ in range(3)]
     office.store.close()
@@ -434,13 +472,13 @@ def test_the_rescan_goes_on_where_it_was(office: Office, monkeypatch: pytest.Mon
 def test_an_unchanged_ring_is_not_read(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what was changed later than it was written, and since the last pass."""
     read: list[PurePosixPath] = []
-    original = look.Looker._sha256
+    original = look.Looker._digest
 
-    def counting(self: look.Looker, disk: look.Disk, relative: PurePosixPath) -> bytes:
+    def counting(self: look.Looker, disk: look.Disk, relative: PurePosixPath) -> tuple[Sha256, Parts]:
         read.append(relative)
         return original(self, disk, relative)
 
-    monkeypatch.setattr(look.Looker, "_sha256", counting)
+    monkeypatch.setattr(look.Looker, "_digest", counting)
     office.clock.wall_ms = 4_000_000_000_000  # files are made now, which is earlier
     for _ in range(3):
         office.segment("lobby")

@@ -38,6 +38,14 @@ def test_all_is_well_in_one_line() -> None:
     assert "read" not in text
 
 
+def test_what_was_recorded_before_fragments_were_told_is_said(tmp_path: Path) -> None:
+    report = Report(segments=3, whole_only=2)
+    told = drawn(checks.document(report, FsckAsked(level="hash"), {"v": tmp_path}, daemon=True))
+    assert told.startswith("2 segments recorded before edged told of fragments: compared as whole files, and exported")
+    assert "clean: 3 segments" in told
+    assert "fragments" not in drawn(Fsck.model_validate(FSCK))
+
+
 def test_what_is_not_listed_is_counted() -> None:
     text = drawn(Fsck.model_validate(FSCK | {"unlisted": 7}))
     assert "and 7 more" in text
