@@ -32,6 +32,8 @@ class Account:
     """Its number, in words, where it has none."""
     groups: frozenset[str] = frozenset()
     """Of the groups that were asked about, those it is in."""
+    known: bool = True
+    """The system has an account of that number."""
 
 
 def account(uid: int, groups: Collection[str] = ()) -> Account:
@@ -39,11 +41,19 @@ def account(uid: int, groups: Collection[str] = ()) -> Account:
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        return Account(f"uid {uid}")
+        return Account(f"uid {uid}", known=False)
     if not groups:
         return Account(entry.pw_name)
     held = set(os.getgrouplist(entry.pw_name, entry.pw_gid))
     return Account(entry.pw_name, frozenset(group for group in groups if _number(group) in held))
+
+
+def group(gid: int) -> str:
+    """Blocking: its name; its number, which no group is called, where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def unknown(groups: Collection[str]) -> tuple[str, ...]:

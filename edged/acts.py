@@ -1,39 +1,67 @@
 """Acts of two persons: what there is that one person asks for and another approves (`edgectl approve`).
 
-Each kind of act is registered once, under its verb, by the module of `edged.api` that asks for it. `storage.acts` keeps
+Each kind of act is registered once, under its name, by the module of `edged.api` that asks for it. `storage.acts` keeps
 what waits and holds that two persons are two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from edged.api.base import Caller
-from storage.acts import Act, Arguments, Deed, Person
-from storage.errors import OrderRefused
+from edged.roles import Verb
+from storage.acts import NOBODY, Act, Arguments, Deed, Person, check
+from storage.errors import OrderRefused, OrderWrong
 from storage.store import Store
+
+Doing: TypeAlias = Callable[[Act, Person], AbstractContextManager[Deed]]
+"""Prepares an act, hands out what is done in the transaction in which it stops waiting, and follows it up on disk."""
 
 
 def person(caller: Caller) -> Person:
-    """As storage knows people."""
-    return Person(caller.person, caller.name)
+    """As storage knows people: who logged in, whatever they became. Whom no login vouches for is nobody."""
+    if caller.login is None:
+        return Person(NOBODY, caller.who)
+    return Person(caller.login, caller.name)
 
 
 def _nothing(act: Act) -> None:
     del act
 
 
+def _silence(act: Act) -> str:
+    del act
+    return ""
+
+
+def doing(deed: Callable[[Act, Person], Deed], then: Callable[[Act], None] = _nothing) -> Doing:
+    """Where nothing has to be prepared; the person is the second one.
+
+    `then`: what follows on disk. Blocking; what does not come to it is made up later by its owner.
+    """
+
+    @contextmanager
+    def carried_out(act: Act, second: Person) -> Iterator[Deed]:
+        yield deed(act, second)
+        then(act)
+
+    return carried_out
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of act."""
 
+    asked_by: Verb
+    """Whoever has it may ask; who has it no more by the time of the approval has asked in vain."""
     sentence: Callable[[Arguments], str]
     """What will be done, as the second person reads it before approving."""
-    deed: Callable[[Act, Person], Deed]
-    """What is done, in the transaction in which the act stops waiting; the person is the second one."""
-    then: Callable[[Act], None] = _nothing
-    """What follows on disk. Blocking; what does not come to it is made up later by its owner."""
+    doing: Doing
+    outcome: Callable[[Act], str] = _silence
+    """What there is to tell once it is done. Blocking."""
 
 
 class Acts:
@@ -43,16 +71,21 @@ class Acts:
         self._store = store
         self._kinds: dict[str, Kind] = {}
 
-    def register(self, verb: str, kind: Kind) -> None:
+    def register(self, name: str, kind: Kind) -> None:
         """Once, before anybody asks."""
-        self._kinds[verb] = kind
+        self._kinds[name] = kind
 
-    def ask(self, verb: str, arguments: Arguments, caller: Caller) -> Act:
-        """It waits from now on; the answer says under which id. What this person asked for already goes on waiting."""
+    def ask(self, name: str, arguments: Arguments, caller: Caller) -> Act:
+        """It waits from now on; the answer says under which id. What this person asked for already goes on waiting.
+
+        OrderWrong where the reason would show the second person something else than it is.
+        """
+        if not str(arguments.get("reason", "-")).isprintable():
+            raise OrderWrong("the reason is not one line of plain text", "write it without line ends")
         who = person(caller)
-        wanted = verb, dict(arguments), who
+        wanted = name, dict(arguments), who
         same = (act for act in self._store.acts.waiting() if (act.verb, dict(act.arguments), act.asker) == wanted)
-        return next(same, None) or self._store.acts.ask(verb, arguments, who)
+        return next(same, None) or self._store.acts.ask(name, arguments, who, caller.uid)
 
     def waiting(self) -> list[Act]:
         """Those of a kind that is known: another version may have left others."""
@@ -65,15 +98,21 @@ class Acts:
     def sentence(self, act: Act) -> str:
         return self._kinds[act.verb].sentence(act.arguments)
 
-    def approve(self, act_id: str, caller: Caller) -> Act:
-        """Done, when this returns. UnknownId, SamePerson, or whatever keeps it from being done."""
-        approver = person(caller)
-        kind = self._kind(self._store.acts.find(act_id))
-        act = self._store.acts.approve(act_id, approver, lambda act: kind.deed(act, approver))
-        kind.then(act)
-        return act
+    def outcome(self, act: Act) -> str:
+        """Of one that is done."""
+        return self._kinds[act.verb].outcome(act)
 
-    def _kind(self, act: Act) -> Kind:
+    def find(self, act_id: str) -> tuple[Act, Verb]:
+        """One that waits, and the verb of whoever may ask for it. UnknownId, OrderRefused."""
+        act = self._store.acts.find(act_id)
         if act.verb not in self._kinds:
             raise OrderRefused(f"{act.id} is of a kind ({act.verb}) that this version does not know", "ask again")
-        return self._kinds[act.verb]
+        return act, self._kinds[act.verb].asked_by
+
+    def approve(self, act_id: str, caller: Caller) -> Act:
+        """Done, when this returns. UnknownId, SamePerson, or whatever keeps it from being done."""
+        second = person(caller)
+        found, _ = self.find(act_id)
+        check(found, second, caller.uid)
+        with self._kinds[found.verb].doing(found, second) as deed:
+            return self._store.acts.approve(act_id, second, lambda _: deed, caller.uid)

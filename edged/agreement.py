@@ -11,10 +11,11 @@ import asyncio
 import logging
 from typing import Final
 
-from edged.acts import Acts, Kind
+from edged.acts import Acts, Kind, doing
 from edged.api.base import Caller
 from edged.config_model import Config
 from edged.loosening import sentence, under, wished_by
+from edged.roles import Verb
 from storage.acts import Act, Deed, Person
 from storage.catalog import agreed as text
 from storage.catalog.ledger import canonical
@@ -41,7 +42,8 @@ class Agreement:
         self.approved = asyncio.Event()
         """Somebody has approved something: `again` has more to say."""
         self._loop = asyncio.get_running_loop()
-        acts.register(LOOSEN, Kind(lambda arguments: str(arguments["words"]), self._deed, self._tell))
+        loosen = doing(self._deed, self._tell)
+        acts.register(LOOSEN, Kind(Verb.RELOAD, lambda arguments: str(arguments["words"]), loosen))
 
     async def hold(self, wished: Config) -> Config:
         """The configuration as it may be used."""
@@ -73,8 +75,9 @@ class Agreement:
 
     def _deed(self, act: Act, _second: Person) -> Deed:
         wished = text.parse(str(act.arguments["bounds"]))
-        if self._wished is None or wished != wished_by(self._wished):
-            what = f"the configuration was changed since {act.id} was asked for"
+        same = self._wished is not None and wished == wished_by(self._wished)
+        if not same or act.arguments["words"] != sentence(self.waiting):
+            what = f"the configuration, or what holds, was changed since {act.id} was asked for"
             raise OrderRefused(what, "run `edgectl reload`, and let another person approve what that asks for")
         return self._store.agreement.granting(wished)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
 from edged import exits
@@ -94,7 +95,9 @@ class Control:
         await self.stop()
         app = web.Application(middlewares=[in_one_word], client_max_size=REQUEST_MAX_BYTES)
         app.add_routes([self._guard.guarded(route) for route in self.routes])
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_http_log(), handle_signals=False, shutdown_timeout=GOODBYE_S
+        )
         await self._runner.setup()
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         await asyncio.to_thread(_remove_stale, self._path)
@@ -176,6 +179,17 @@ async def in_one_word(request: web.Request, handler: Handler) -> web.StreamRespo
             error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exits.FAILED
         )
         return answer(known, 500)
+
+
+def _http_log() -> logging.Logger:
+    """What is no HTTP anybody may send, all day long: it is answered, and fills no journal."""
+    http = logging.getLogger("edged.control.http")
+    http.addFilter(_is_no_gibberish)
+    return http
+
+
+def _is_no_gibberish(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _remove_stale(path: Path) -> None:

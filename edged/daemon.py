@@ -118,7 +118,8 @@ class Daemon:
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)
         people = People(site, store.journal, self._clock)
-        control = Control(service, config.paths.socket, people.guard, routes(Parts(site, store, self._clock, acts)))
+        parts = Parts(site, store, self._clock, acts, people.guard.may)
+        control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
         tamper, rebuilder = tamperwatch.TamperWatch(site, store), Rebuilder(store)
         async with AsyncExitStack() as going:

@@ -186,11 +186,12 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         clauses=("P15",),
     ),
     Verb.LEDGER_RENEW: Rule(
-        _only(AUTHORITY),
+        _only(AUTHORITY, TECHNICIAN),
         "更換稽核軌跡金鑰",
         Record.DONE,
-        why="keys are the authority's; nothing is taken away by it",
-        clauses=("P14",),
+        "asked",
+        "who holds the key speaks for the box: takes two persons",
+        ("P14", "W3"),
     ),
     Verb.APPROVE: Rule(_only(OPERATOR, AUTHORITY, AUDITOR), "待核可事項", Record.SEEN, why="names people and reasons"),
     Verb.APPROVE_ID: Rule(

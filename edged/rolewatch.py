@@ -1,4 +1,5 @@
-"""Whether [roles] can be carried out: accounts that are operator and authority at once, groups that are not there.
+"""Whether [roles] can be carried out: accounts that are operator and authority at once, groups that are not there,
+people who are in edged's own group and so read footage past any role.
 
 Looked at once a minute on the directory's own threads, because groups change without a reload; what callers show counts
 from the same moment. Recording never hangs on it.
@@ -7,13 +8,14 @@ from the same moment. Recording never hangs on it.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from edged import accounts
 from edged.accounts import Directory
-from edged.roles import Assignment, Role, named_groups
+from edged.roles import Assignment, Role, is_of_the_house, named_groups
 
 log = logging.getLogger("edged.roles")
 
@@ -32,6 +34,8 @@ class RolesSeen:
     """Groups that this box does not have."""
     owed: int = 0
     """Acts of people that are not on record yet."""
+    readers: tuple[str, ...] = ()
+    """Accounts in the group that owns footage and database: what they read there, nobody asks and no leaf tells."""
 
 
 class RoleWatch:
@@ -51,12 +55,22 @@ class RoleWatch:
     async def look(self, owed: int) -> RolesSeen:
         """What there is to tell; TimeoutError where the directory does not answer."""
         assignment, suspects = self._assignment(), frozenset(self._suspects)
-        found, unknown = await self._directory.ask(lambda: _looked_up(assignment, suspects))
+        found, unknown, readers = await self._directory.ask(
+            lambda: (*_looked_up(assignment, suspects), _readers(os.geteuid(), os.getegid()))
+        )
         self._suspects &= found.keys()
         if fresh := [group for group in unknown if group not in self._unknown]:
             log.warning("[roles] names groups that this box does not have: %s; nobody has a role by them", fresh)
         self._unknown = unknown
-        return RolesSeen(tuple(sorted(found.values())), unknown, owed)
+        return RolesSeen(tuple(sorted(found.values())), unknown, owed, readers)
+
+
+def _readers(own_uid: int, own_gid: int) -> tuple[str, ...]:
+    """Blocking: accounts that the databases list in the daemon's own group."""
+    if own_gid == 0:
+        return ()  # root's files are root's
+    found = accounts.members((accounts.group(own_gid),))
+    return tuple(sorted(accounts.account(uid).name for uid in found if not is_of_the_house(uid, own_uid)))
 
 
 def _looked_up(assignment: Assignment | None, suspects: frozenset[int]) -> tuple[dict[int, str], tuple[str, ...]]:

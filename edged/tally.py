@@ -15,7 +15,7 @@ E = TypeVar("E")
 
 WINDOW_MS: Final = 60_000
 KEYS_MAX: Final = 256
-"""More at a time are no people; what comes beyond is told each by itself."""
+"""More at a time are no people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Repeated(Generic[E]):
 
     last: E
     count: int
+    kinds: tuple[str, ...]
+    """Each once, in the order in which they came first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +33,34 @@ class _Window(Generic[E]):
     since_ms: int
     last: E
     count: int = 0
+    kinds: tuple[str, ...] = ()
 
 
 class Tally(Generic[K, E]):
     """Counts by key. Not thread-safe: it lives on the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, crowd: K | None = None) -> None:
+        """`crowd`: the key of what comes when there are too many; None: that is told each by itself."""
+        self._crowd = crowd
         self._windows: dict[K, _Window[E]] = {}
 
-    def is_repeated(self, key: K, entry: E) -> bool:
+    def place(self, key: K) -> K:
+        """The key under which it counts: its own, or that of the crowd."""
+        has_room = key in self._windows or len(self._windows) < KEYS_MAX
+        return key if has_room or self._crowd is None else self._crowd
+
+    def is_repeated(self, key: K, entry: E, kind: str = "") -> bool:
         """Whether the same was told less than a minute ago: then it is counted, and told by `due`."""
         window = self._windows.get(key)
         if window is None:
             return False
-        self._windows[key] = replace(window, last=entry, count=window.count + 1)
+        kinds = tuple(dict.fromkeys((*window.kinds, kind)))
+        self._windows[key] = replace(window, last=entry, count=window.count + 1, kinds=kinds)
         return True
 
     def told(self, key: K, entry: E, now_ms: int) -> None:
         """It was told now: its minute begins."""
-        if len(self._windows) < KEYS_MAX:
+        if len(self._windows) < KEYS_MAX or key == self._crowd:
             self._windows.setdefault(key, _Window(now_ms, entry))
 
     def due(self, now_ms: int | None) -> list[Repeated[E]]:
@@ -59,7 +70,7 @@ class Tally(Generic[K, E]):
         for key in over:
             window = self._windows.pop(key)
             if window.count:
-                told.append(Repeated(window.last, window.count))
+                told.append(Repeated(window.last, window.count, window.kinds))
                 if now_ms is not None:
                     self._windows[key] = _Window(now_ms, window.last)
         return told

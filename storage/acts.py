@@ -13,23 +13,26 @@ from typing import Final, TypeAlias
 
 from storage.ages import History
 from storage.catalog import acts as table
-from storage.catalog.acts import Act, Arguments, Person
+from storage.catalog.acts import NOBODY, Act, Arguments, Person
 from storage.catalog.boots import history
 from storage.catalog.database import Database
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.errors import OrderRefused, SamePerson, UnknownId
 
-__all__ = ["WAITS_MS", "Act", "Acts", "Arguments", "Deed", "Person", "short_id"]
+__all__ = ["NOBODY", "WAITS_MS", "Act", "Acts", "Arguments", "Deed", "Person", "check", "short_id"]
 
 WAITS_MS: Final = 72 * 3_600_000
 """A weekend: whoever is to approve may be away for so long. After it one asks again."""
 WAITING_MAX: Final = 100
 """More at a time nobody reads."""
+EACH_MAX: Final = 20
+"""Of one person: nobody keeps others from asking."""
+ROOT: Final = 0
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Of what people type: nothing that looks like something else (0 O, 1 I L, U V)."""
 
-Deed: TypeAlias = Callable[[sqlite3.Connection], None]
+Deed: TypeAlias = Callable[[sqlite3.Connection], object]
 """What an act does, as a fact. Raises OrderRefused where it cannot be done any more: then the act goes on waiting."""
 
 
@@ -46,8 +49,8 @@ class Acts:
         self._life = life
         self._clock = clock
 
-    def ask(self, verb: str, arguments: Arguments, asker: Person) -> Act:
-        """From now on it waits. OrderRefused where too many do."""
+    def ask(self, verb: str, arguments: Arguments, asker: Person, account: int | None = None) -> Act:
+        """From now on it waits. `account`: what the asker's process ran as. OrderRefused where too many wait."""
 
         def fact(connection: sqlite3.Connection) -> Act:
             now = Point.of(self._life.boot, self._clock.now())
@@ -55,7 +58,11 @@ class Acts:
             table.tidy(connection, self._ages(connection), WAITS_MS)
             if len(waiting) >= WAITING_MAX:
                 raise OrderRefused(f"{WAITING_MAX} acts wait for a second person", "see `edgectl approve`")
-            act = Act(f"A-{short_id(5)}", verb, arguments, asker, now, WAITS_MS)
+            if sum(act.asker.uid == asker.uid for act in waiting) >= EACH_MAX:
+                what = f"{EACH_MAX} acts that {asker.name} asked for wait for a second person"
+                raise OrderRefused(what, "see `edgectl approve`")
+            other = None if account == asker.uid else account
+            act = Act(f"A-{short_id(5)}", verb, arguments, asker, now, WAITS_MS, account=other)
             table.insert(connection, act)
             return act
 
@@ -73,14 +80,15 @@ class Acts:
         """One that waits; UnknownId."""
         return self._database.read(lambda db: _find(db, act_id, self._ages(db)))
 
-    def approve(self, act_id: str, approver: Person, deed: Callable[[Act], Deed]) -> Act:
-        """Do it, if this is another person than the one who asked: one transaction. UnknownId, SamePerson."""
+    def approve(self, act_id: str, approver: Person, deed: Callable[[Act], Deed], account: int | None = None) -> Act:
+        """Do it, if this is another person than the one who asked: one transaction. UnknownId, SamePerson.
+
+        `account`: what the approver's process runs as.
+        """
 
         def fact(connection: sqlite3.Connection) -> Act:
             act = _find(connection, act_id, self._ages(connection))
-            if act.asker.uid == approver.uid:
-                what = f"{act.id} was asked for by {approver.name}: it takes a second person"
-                raise SamePerson(what, f"let somebody else log in and run: edgectl approve {act.id}")
+            check(act, approver, account)
             deed(act)(connection)
             table.delete(connection, act.id)
             return act
@@ -89,6 +97,21 @@ class Acts:
 
     def _ages(self, connection: sqlite3.Connection) -> History:
         return history(connection, self._life.boot, self._clock)
+
+
+def check(act: Act, approver: Person, account: int | None) -> None:
+    """SamePerson unless they are two: neither who logged in nor what they became is shared. Pure.
+
+    Root is an exception: two who logged in and became root by sudo are two all the same.
+    """
+    shared = _accounts(act.asker, act.account) & _accounts(approver, account)
+    if shared:
+        what = f"{act.id} was asked for by {act.asker.name}, from or as the same account: it takes a second person"
+        raise SamePerson(what, f"let somebody else log in and run: edgectl approve {act.id}")
+
+
+def _accounts(person: Person, account: int | None) -> set[int]:
+    return {person.uid} if account in (None, ROOT) else {person.uid, account}
 
 
 def _find(connection: sqlite3.Connection, act_id: str, ages: History) -> Act:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from aiohttp import web
 
+from edged import exits
 from edged.acts import Acts
-from edged.api.base import Route, answer, get, logged_in, post
+from edged.api.base import Refusal, Route, answer, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.documents import pins as documents
 from edged.roles import Verb
@@ -16,13 +18,20 @@ from edged.views import timestamp
 from storage.acts import Act
 from storage.clock import Clock
 
+MayAsk: TypeAlias = Callable[[int, Verb], Awaitable[bool]]
+"""Whether an account has a verb now (`edged.api.guard`)."""
 
-def routes(acts: Acts, clock: Clock) -> Sequence[Route]:
+
+def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:
     async def waiting(_request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(listed, acts, clock, None))
 
     async def approve(request: web.Request) -> web.Response:
         who, act_id = logged_in(request), request.match_info["act"]
+        act, verb = await carried_out(lambda: acts.find(act_id))
+        if not await may_ask(act.asker.uid if act.account is None else act.account, verb):
+            what = f"{act.id} was asked for by {act.asker.name}, who has not the right to `{verb}` any more"
+            raise Refusal(what, "have somebody ask who has it", exits.NOT_ALLOWED, status=409)
 
         def work() -> documents.Approve:
             return listed(acts, clock, acts.approve(act_id, who))
@@ -35,6 +44,7 @@ def routes(acts: Acts, clock: Clock) -> Sequence[Route]:
 def listed(acts: Acts, clock: Clock, done: Act | None) -> documents.Approve:
     return documents.Approve(
         done=None if done is None else document(acts, done, clock),
+        outcome="" if done is None else acts.outcome(done),
         acts=[document(acts, act, clock) for act in acts.waiting()],
         ended=[document(acts, act, clock) for act in acts.ended()],
     )

@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
-import struct
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -28,11 +25,6 @@ from storage.errors import RetryError, StoreError
 
 log = logging.getLogger("edged.control")
 
-PEERCRED: Final = struct.Struct("3i")
-NO_LOGIN: Final = 2**32 - 1
-"""What /proc/PID/loginuid says of a process that no login began."""
-LOGINS_ARE_TOLD: Final = Path("/proc/self/loginuid").exists()
-"""A kernel without auditing knows no logins: there the account is the person."""
 PROGRESS_EVERY_S: Final = 0.5
 """Whoever waits is told at most so often."""
 
@@ -77,16 +69,11 @@ class Caller:
 
     uid: int
     login: int | None
-    """The account that logged in, whatever it has become since by sudo; None where no login began the process."""
+    """The account that logged in, whatever it has become since by sudo; None where no login vouches for the process."""
     name: str
     """Of the person's account, for people; its number where it has no name."""
     account: str
     """Of what the process runs as: the same, or what the person became."""
-
-    @property
-    def person(self) -> int:
-        """Two people are two of these: who logged in, or, without a login, the account itself."""
-        return self.uid if self.login is None else self.login
 
     @property
     def who(self) -> str:
@@ -99,27 +86,6 @@ CALLER: Final = web.RequestKey("caller", Caller)
 """Under this key the guard leaves in the request who makes it."""
 
 
-def peer(request: web.Request) -> tuple[int, int | None]:
-    """The account that calls, and the one that logged in; ConnectionResetError when nobody is there any more."""
-    connection = request.transport.get_extra_info("socket") if request.transport else None
-    if connection is None:
-        raise ConnectionResetError("the caller went away")
-    pid, uid, _gid = PEERCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size))
-    return uid, _login(pid, uid)
-
-
-def _login(pid: int, uid: int) -> int | None:
-    """Of the process that called, if it still is that process: its number may have gone to another account's."""
-    process = Path(f"/proc/{pid}")
-    try:
-        number = int((process / "loginuid").read_text(encoding="ascii"))
-        status = (process / "status").read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError):
-        return None if LOGINS_ARE_TOLD else uid
-    effective = next(int(line.split()[2]) for line in status.splitlines() if line.startswith("Uid:"))
-    return None if number == NO_LOGIN or effective != uid else number
-
-
 def caller(request: web.Request) -> Caller:
     """Who makes this call; the guard has found out before."""
     return request[CALLER]
@@ -129,7 +95,7 @@ def logged_in(request: web.Request) -> Caller:
     """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
     who = caller(request)
     if who.login is None:
-        what = f"no login began this process, so nobody can tell which person {who.account} is"
+        what = f"no login vouches for this process, so nobody can tell which person {who.account} is"
         raise Refusal(what, "log in (console, ssh) and run it from there", exits.NOT_ALLOWED, status=403)
     return who
 
@@ -141,7 +107,7 @@ def answer(document: BaseModel, status: int = 200) -> web.Response:
 async def asked(request: web.Request, model: type[Asked]) -> Asked:
     """The body as one of our classes; Refusal, naming the first field that is wrong."""
     try:
-        return model.model_validate_json(await request.text())
+        return model.model_validate_json(await request.read())
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"

@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from edged import bootviews, units
-from edged.acts import Acts, Kind
+from edged.acts import Acts, Kind, doing
 from edged.api.base import Route, answer, asked, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.documents import boots as documents
@@ -22,7 +22,8 @@ ATTEST: Final = Verb.BOOTS_ATTEST.value
 
 
 def routes(store: Store, acts: Acts) -> Sequence[Route]:
-    acts.register(ATTEST, Kind(sentence, lambda act, approver: deed(store, act, approver)))
+    attesting = doing(lambda act, second: deed(store, act, second))
+    acts.register(ATTEST, Kind(Verb.BOOTS_ATTEST, sentence, attesting))
 
     async def listed(_request: web.Request) -> web.Response:
         return answer(bootviews.document(await asyncio.to_thread(store.boots.all)))

@@ -1,6 +1,8 @@
 """Who may hold a connection to the control socket: anybody, but each account only so many at a time (S12).
 
-Sits before aiohttp, which takes what comes. A connection too many is closed at once, before a byte of it is read.
+Sits before aiohttp, which takes what comes. A connection too many of one account is closed at once, before a byte of it
+is read. Where all places are taken, the oldest of whom the guard has let nothing through makes room: one account may
+have thousands of numbers (subuid), and must not keep out who has a role.
 """
 
 from __future__ import annotations
@@ -8,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from pathlib import Path
 from typing import Final, cast
 
 from aiohttp import web
 
-from edged.api.base import PEERCRED
+from edged.api.visitors import Visitor, meet
 from edged.roles import is_of_the_house
 
 log = logging.getLogger("edged.control")
@@ -22,7 +23,7 @@ log = logging.getLogger("edged.control")
 EACH_MAX: Final = 16
 """Connections of one account: edgectl needs one, a screen that redraws itself another."""
 ALL_MAX: Final = 128
-"""Of all but root: what is left of the 4096 file descriptors is the cameras'."""
+"""Of all: what is left of the 4096 file descriptors is the cameras'. Root comes in all the same."""
 BACKLOG: Final = 64
 
 
@@ -32,7 +33,8 @@ class Doorway:
     def __init__(self, runner: web.AppRunner) -> None:
         self._runner = runner
         self._server: asyncio.AbstractServer | None = None
-        self._inside: dict[asyncio.BaseTransport, int] = {}
+        self._inside: dict[asyncio.Transport, Visitor] = {}
+        """The oldest first."""
 
     async def open(self, path: Path) -> None:
         """Listen there; OSError."""
@@ -47,20 +49,28 @@ class Doorway:
 
     def admit(self, transport: asyncio.Transport) -> None:
         """Hand it on to aiohttp, or close it."""
-        connection: socket.socket = transport.get_extra_info("socket")
-        _, uid, _ = PEERCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size))
+        visitor = meet(transport)
         self._inside = {one: whose for one, whose in self._inside.items() if not one.is_closing()}
-        theirs = list(self._inside.values()).count(uid)
-        crowded = len(self._inside) >= ALL_MAX and not is_of_the_house(uid, os.geteuid())
+        theirs = sum(whose.uid == visitor.uid for whose in self._inside.values())
         server = self._runner.server
-        if server is None or crowded or theirs >= EACH_MAX:
-            log.debug("a connection too many of uid %d", uid)
+        if server is None or theirs >= EACH_MAX or not self._has_room(visitor):
+            log.debug("a connection too many of uid %d", visitor.uid)
             transport.abort()
             return
-        self._inside[transport] = uid
+        self._inside[transport] = visitor
         protocol = server()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
+
+    def _has_room(self, visitor: Visitor) -> bool:
+        if len(self._inside) < ALL_MAX or is_of_the_house(visitor.uid, os.geteuid()):
+            return True
+        unknown = next((one for one, whose in self._inside.items() if not whose.welcome), None)
+        if unknown is None:
+            return False
+        del self._inside[unknown]
+        unknown.abort()
+        return True
 
 
 class _Knock(asyncio.Protocol):

@@ -16,9 +16,10 @@ from aiohttp import web
 
 from edged import accounts, exits, roles
 from edged.accounts import Account, Directory
-from edged.api.base import CALLER, Caller, Refusal, Route, peer
+from edged.api.base import CALLER, Caller, Refusal, Route
 from edged.api.journal import Desk, Details, Entry
-from edged.roles import Assignment, Holding, Record
+from edged.api.visitors import visitor
+from edged.roles import Assignment, Holding, Record, Verb
 
 ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
 """What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
@@ -46,11 +47,11 @@ class Guard:
 
     async def pass_on(self, route: Route, request: web.Request) -> web.StreamResponse:
         """Let it through to its handler, or refuse it."""
-        who, holding = await self._meet(request)
+        who, holding, known = await self._meet(request)
         role, rule, verb = holding.under(route.verb), roles.TABLE[route.verb], route.verb.value
         details = _ids(request)
         if role is None:
-            self._desk.refused(Entry(verb, "refused", holding.named, who.who, details))
+            self._desk.refused(Entry(verb, "refused", holding.named, who.who, details), known=known)
             what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
             raise Refusal(what, action, exits.NOT_ALLOWED, status=403)
         request[CALLER] = who
@@ -70,15 +71,23 @@ class Guard:
                 await self._desk.if_possible(entry.failed(number))
             raise
 
-    async def _meet(self, request: web.Request) -> tuple[Caller, Holding]:
-        uid, login = peer(request)
+    async def may(self, uid: int, verb: Verb) -> bool:
+        """Whether this account has the verb now. Refusal where its groups cannot be looked up."""
         assignment = self._assignment()
-        theirs = await self._look_up(uid, roles.named_groups(assignment))
-        person = theirs if login in (None, uid) else await self._look_up(login, ())
-        holding = roles.resolve(uid, self._own_uid, theirs.groups, assignment)
+        one = await self._look_up(uid, roles.named_groups(assignment))
+        return roles.resolve(uid, self._own_uid, one.groups, assignment).under(verb) is not None
+
+    async def _meet(self, request: web.Request) -> tuple[Caller, Holding, bool]:
+        """Who it is, what they may, and whether this box knows account and person."""
+        met = visitor(request)
+        assignment = self._assignment()
+        theirs = await self._look_up(met.uid, roles.named_groups(assignment))
+        person = theirs if met.login in (None, met.uid) else await self._look_up(met.login, ())
+        holding = roles.resolve(met.uid, self._own_uid, theirs.groups, assignment)
+        met.welcome = bool(holding.roles)
         if holding.clashes and self._clash is not None:
-            self._clash(uid)
-        return Caller(uid, login, person.name, theirs.name), holding
+            self._clash(met.uid)
+        return Caller(met.uid, met.login, person.name, theirs.name), holding, theirs.known and person.known
 
     async def _look_up(self, uid: int, groups: tuple[str, ...]) -> Account:
         """Root and the daemon's own account need no directory: they come in while it hangs."""
@@ -87,7 +96,7 @@ class Guard:
             return await self._directory.ask(partial(accounts.account, uid, () if at_home else groups))
         except (TimeoutError, OSError) as error:
             if at_home or not groups:
-                return Account(f"uid {uid}")
+                return Account(f"uid {uid}", known=at_home)
             what = f"the groups of uid {uid} cannot be looked up ({error or 'no answer'}), so nobody knows its role"
             raise Refusal(what, "check the directory service (getent group)", exits.TRY_LATER, status=503) from None
 

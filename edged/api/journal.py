@@ -6,7 +6,8 @@
 - What only tells how the machine is needs no leaf and always answers.
 
 A leaf says "done" before it is done: where nothing comes of it, a leaf "failed" follows that names the first. The same
-list asked for again by the same person, and refusals of one person, become one leaf a minute, with a count.
+list asked for again by the same person, and refusals of one person, become one leaf a minute, with a count and, of
+refusals, the verbs. Of accounts that this box does not have, anybody may have thousands: they share one leaf a minute.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ OWED_MAX: Final = 1000
 """Leaves that wait for a database that cannot be written; of more the oldest are counted and lost."""
 TEND_EVERY_S: Final = 5.0
 
+STRANGERS: Final = "accounts that this box does not have"
+CROWD: Final = ("refused",)
+
 Details: TypeAlias = "Mapping[str, Value]"
 
 
@@ -59,8 +63,10 @@ class Entry:
     """A person, in words: never in the leaf itself."""
     details: Details = field(default_factory=dict)
 
-    def counted(self, count: int) -> Entry:
-        return replace(self, details={**self.details, "count": count})
+    def counted(self, count: int, kinds: tuple[str, ...] = ()) -> Entry:
+        """`kinds`: verbs, where they are not all this one."""
+        verbs = {"verbs": ", ".join(kinds)} if any(kind != self.verb for kind in kinds) else {}
+        return replace(self, details={**self.details, **verbs, "count": count})
 
     def failed(self, number: int) -> Entry:
         """Nothing came of what leaf `number` says."""
@@ -78,7 +84,8 @@ class Desk:
         """`now_ms`: running time, for the minute of repetitions."""
         self._journal = journal
         self._now_ms = now_ms
-        self._repeats: Tally[tuple[str, ...], Entry] = Tally()
+        self._looks: Tally[tuple[str, ...], Entry] = Tally()
+        self._refusals: Tally[tuple[str, ...], Entry] = Tally(CROWD)
         self._owed: deque[Entry] = deque()
         self._lost = 0
 
@@ -103,9 +110,9 @@ class Desk:
     async def seen(self, entry: Entry) -> None:
         """On record, now or with the same of the last minute; Refusal likewise."""
         key = (entry.who, entry.verb, entry.role, repr(sorted(entry.details.items())))
-        if not self._repeats.is_repeated(key, entry):
+        if not self._looks.is_repeated(key, entry, entry.verb):
             await self.before(entry)
-            self._repeats.told(key, entry, self._now_ms())
+            self._looks.told(key, entry, self._now_ms())
 
     async def if_possible(self, entry: Entry) -> int | None:
         """On record now, or owed: then None."""
@@ -119,11 +126,12 @@ class Desk:
             return None
         return None
 
-    def refused(self, entry: Entry) -> None:
-        """One leaf a minute and person. Who is refused waits for no disk."""
-        key = ("refused", entry.who)
-        if not self._repeats.is_repeated(key, entry):
-            self._repeats.told(key, entry, self._now_ms())
+    def refused(self, entry: Entry, *, known: bool = True) -> None:
+        """One leaf a minute and person; all whom the box does not know are one. Who is refused waits for no disk."""
+        key = self._refusals.place(("refused", entry.who)) if known else CROWD
+        again = replace(entry, who=STRANGERS if key == CROWD else entry.who, details={})
+        if not self._refusals.is_repeated(key, again, entry.verb):
+            self._refusals.told(key, entry, self._now_ms())
             self._hear(self._act(entry), partial(self._check, entry))
 
     async def tend(self) -> None:
@@ -137,8 +145,8 @@ class Desk:
             log.error("%d acts of people could not be put on record", self.owed)
 
     async def _work_off(self, now_ms: int | None) -> None:
-        for repeated in self._repeats.due(now_ms):
-            self._owe(repeated.last.counted(repeated.count))
+        for repeated in (*self._looks.due(now_ms), *self._refusals.due(now_ms)):
+            self._owe(repeated.last.counted(repeated.count, repeated.kinds))
         for _ in range(len(self._owed)):
             if await self.if_possible(self._owed.popleft()) is None:
                 return

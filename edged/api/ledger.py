@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,10 @@ from functools import partial
 
 from aiohttp import web
 
-from edged import exits, leafwords, ledgercheck, queries
-from edged.api.base import Progress, Refusal, Route, answer, asked, caller, follow, get, post
+from edged import exits, leafwords, ledgercheck, queries, renewing
+from edged.acts import Acts
+from edged.api import acts as act_calls
+from edged.api.base import Progress, Refusal, Route, answer, asked, follow, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.api.streaming import stream
 from edged.documents import ledger as documents
@@ -20,16 +21,18 @@ from edged.roles import Verb
 from edged.views import timestamp
 from storage.catalog.leafing import Wanted
 from storage.catalog.ledger import Leaf
+from storage.clock import Clock
 from storage.ledger import outside
 from storage.ledger.listing import Covered, Listed
 from storage.ledger.note import NoteDamaged
 from storage.ledger.outside import Outside
-from storage.ledger.renewal import Renewed
 from storage.repair.look import Stopped
 from storage.store import Store
 
 
-def routes(store: Store) -> Sequence[Route]:
+def routes(store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
+    acts.register(renewing.RENEW, renewing.kind(store))
+
     async def listed(request: web.Request) -> web.StreamResponse:
         last = _number(request.query.get("last"))
         pages = store.books.leaves.pages(_wanted(request), last)
@@ -41,12 +44,9 @@ def routes(store: Store) -> Sequence[Route]:
         return {"generations": f"[{every}]"}
 
     async def renew(request: web.Request) -> web.Response:
-        wanted = await asked(request, documents.RenewAsked)
-        who = caller(request).who
-        work = partial(store.books.renew, who, wanted.reason, new_key=wanted.new_key)
-        renewed = await carried_out(work)
-        covered = await asyncio.to_thread(store.books.leaves.covered)
-        return answer(renewal(renewed, covered[-1]))
+        wanted, who = await asked(request, documents.RenewAsked), logged_in(request)
+        act = await carried_out(lambda: renewing.ask(store, acts, wanted, who))
+        return answer(documents.LedgerRenew(act=act_calls.document(acts, act, clock)))
 
     async def verify(request: web.Request) -> web.StreamResponse:
         wanted = await asked(request, documents.VerifyAsked)
@@ -87,15 +87,6 @@ def generation(one: Covered) -> documents.Generation:
         signed=one.signed,
         seen=one.seen,
         checkpoint=one.generation.note,
-    )
-
-
-def renewal(renewed: Renewed, present: Covered) -> documents.LedgerRenew:
-    return documents.LedgerRenew(
-        generation=generation(present),
-        previous=None if renewed.previous is None else renewed.previous.size,
-        signed=renewed.signed,
-        new_key=renewed.new_key,
     )
 
 

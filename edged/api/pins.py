@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from edged import units
-from edged.acts import Acts, Kind, person
+from edged.acts import Acts, Kind, doing, person
 from edged.api import acts as act_calls
 from edged.api.base import Route, answer, asked, caller, get, logged_in, post
 from edged.api.orders import carried_out
@@ -43,8 +43,9 @@ class Calls:
 
     def routes(self) -> Sequence[Route]:
         pins = self.store.pins
-        self.acts.register(EXTEND, Kind(_extending, self._extend, lambda _: pins.follow_up()))
-        self.acts.register(RELEASE, Kind(_releasing, self._release, lambda _: pins.follow_up()))
+        extend, release = (doing(deed, lambda _: pins.follow_up()) for deed in (self._extend, self._release))
+        self.acts.register(EXTEND, Kind(Verb.PIN_EXTEND, _extending, extend))
+        self.acts.register(RELEASE, Kind(Verb.PIN_RELEASE, _releasing, release))
         return [
             get("/v1/pins", Verb.PIN_LIST, self.listed),
             post("/v1/pins", Verb.PIN_ADD, self.add),

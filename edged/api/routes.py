@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edged.acts import Acts
 from edged.api import acts, boots, checks, exports, ledger, pins, rebuild, register, volumes
+from edged.api.acts import MayAsk
 from edged.api.base import Route
 from edged.export.desk import Desk
 from edged.site import Site
@@ -22,6 +23,7 @@ class Parts:
     store: Store
     clock: Clock
     acts: Acts
+    may_ask: MayAsk
 
 
 def routes(parts: Parts) -> Sequence[Route]:
@@ -31,9 +33,9 @@ def routes(parts: Parts) -> Sequence[Route]:
         *volumes.routes(parts.site, parts.store),
         *rebuild.routes(parts.store),
         *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
-        *acts.routes(parts.acts, parts.clock),
+        *acts.routes(parts.acts, parts.clock, parts.may_ask),
         *boots.routes(parts.store, parts.acts),
-        *ledger.routes(parts.store),
+        *ledger.routes(parts.store, parts.acts, parts.clock),
         *exports.Calls(Desk(parts.site, parts.store)).routes(),
         *register.routes(parts.site, parts.store),
     ]

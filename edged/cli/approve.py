@@ -36,6 +36,7 @@ def approve(address: Address, *, id: str | None, as_json: bool) -> None:  # noqa
 
 def screen(document: documents.Approve, session: Session) -> RenderableType:
     done = [Text(f"Done: {clean(document.done.sentence)}")] if document.done is not None else []
+    done += [text(clean(document.outcome))] if document.outcome else []
     nothing = [] if done or document.acts else [Text("Nothing waits for a second person.")]
     return Group(*done, *nothing, *(_act(act, session) for act in (*document.acts, *document.ended)))
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from edged.cli import printing
 from edged.cli.address import Address
+from edged.cli.approve import next_step
 from edged.cli.cells import local, table, text
 from edged.cli.ledger_verify import verify
 from edged.cli.options import TIMES, address_given, json_option
@@ -75,13 +76,13 @@ def ledger(
 @json_option
 @address_given
 def renew(address: Address, *, reason: str, new_key: bool, as_json: bool) -> None:
-    """Begin a new generation of the ledger, with a new key where the old one is gone, damaged or another's."""
+    """Ask for a new generation of the ledger, with a new key where the old one is gone, damaged or another's."""
     if not reason.strip() or len(reason) > documents.REASON_MAX:
         raise click.UsageError(f"--reason must say something, in at most {documents.REASON_MAX} characters")
     wanted = documents.RenewAsked(reason=reason.strip(), new_key=new_key)
     body = address.daemon().post("/v1/ledger/renew", wanted.model_dump_json().encode())
     document = checked(documents.LedgerRenew, body)
-    printing.answer(document, lambda: renewed(document), as_json=as_json)
+    printing.answer(document, lambda: next_step(document.act), as_json=as_json)
 
 
 ledger.add_command(verify)
@@ -112,24 +113,3 @@ def _standing(document: documents.Ledger) -> Iterator[RenderableType]:
     seen = f"{present.seen} of them" if present.seen else "nothing of it"
     words = f"{present.signed} leaves are under a signed head, {seen} is known to be seen outside"
     yield text(f"generation {present.origin}: {words}")
-
-
-def renewed(document: documents.LedgerRenew) -> RenderableType:
-    lines = [text(f"Generation {document.generation.origin} of the ledger begins.")]
-    if document.previous is None:
-        lines.append(
-            text("Leaves of the old one are missing: what came after its last head is vouched for by nobody.", "yellow")
-        )
-    elif document.signed:
-        lines.append(text(f"The old key has signed all {document.previous} leaves of the old one."))
-    else:
-        words = f"The old key could not sign it: the new one vouches for its {document.previous} leaves from now on."
-        lines.append(text(words, "yellow"))
-    if document.generation.size == 0:
-        lines.append(text("It is not signed yet: edgectl alarms", "yellow"))
-    if document.new_key and document.generation.fingerprint is not None:
-        lines += [
-            text(f"The box has a new key: {document.generation.fingerprint}"),
-            text("→ Publish this fingerprint where the old one stands; the old one still counts for what it signed"),
-        ]
-    return Group(*lines)

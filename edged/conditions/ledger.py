@@ -17,7 +17,7 @@ TURN_S: Final = 15.0
 """While a person begins a new generation, key and generation do not fit for a moment."""
 UNWRITTEN_S: Final = 60.0
 """A disk that is busy for some seconds is no trouble."""
-RENEW: Final = "an account with the role authority runs: edgectl ledger renew --reason …"
+RENEW: Final = "run edgectl ledger renew --reason …, which another person, with the role authority, approves"
 _KNOWN_OTHERWISE: Final = {
     Word.LONGER: "of which leaves are not here",
     Word.OTHER: "which are others than those that are here",

@@ -56,7 +56,7 @@ def of(standing: Left) -> Iterator[tuple[str, Trouble]]:
         if standing.left_ms <= left_ms:
             if waits:
                 text = f"Pin {pin.id} lapses in less than {words}: nobody has approved it"
-                action = f"Another person than {pin.placer.name}: edgectl pin approve {pin.id}"
+                action = f"Another person than who placed it: edgectl pin approve {pin.id}"
                 yield f"pin.unapproved:{pin.id}", Trouble(severity, text, action)
             else:
                 text = f"Pin {pin.id} ends in less than {words}; its footage is then destroyed in its time"

@@ -26,6 +26,11 @@ def troubles(seen: RolesSeen) -> Iterator[tuple[str, Trouble]]:
         text = f"[roles] names groups that this box does not have: {', '.join(seen.unknown)}; nobody has a role by them"
         action = "Make the groups (`groupadd`), or correct [roles] and run `edgectl reload`"
         yield "roles.unknown-group", Trouble(Severity.WARNING, text, action)
+    if seen.readers:
+        named = ", ".join(seen.readers)
+        text = f"Accounts are in edged's own group, and so read footage and names past roles and record: {named}"
+        action = "Take them out of it (`gpasswd --delete ACCOUNT edged`); [roles] gives people what they need"
+        yield "roles.readers", Trouble(Severity.CRITICAL, text, action)
     if seen.owed:
         text = "Not all that people did is on record: the database could not be written when they did it"
         action = "Check the disk of the state directory; the entries are made up for once it takes them"

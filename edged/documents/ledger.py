@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from edged.documents.base import Document
+from edged.documents.pins import Act
 
 REASON_MAX: Final = 500
 """A sentence or two."""
@@ -44,12 +45,7 @@ class Ledger(Document):
 
 class LedgerRenew(Document):
     schema_: Literal["edged.ledger-renew/1"] = Field(default="edged.ledger-renew/1", alias="schema")
-    generation: Generation = Field(description="the new one")
-    previous: int | None = Field(
-        description="leaves of the old one that the new one vouches for; null: some are missing"
-    )
-    signed: bool = Field(description="the old key has signed all of the old generation")
-    new_key: bool = Field(description="the box has a new key")
+    act: Act
 
 
 class RenewAsked(Document):

@@ -110,6 +110,7 @@ class PinRelease(Document):
 class Approve(Document):
     schema_: Literal["edged.approve/1"] = Field(default="edged.approve/1", alias="schema")
     done: Act | None = Field(description="what was done just now")
+    outcome: str = Field(description="what came of it and what to do now; empty where that needs no words")
     acts: list[Act] = Field(description="what waits for a second person")
     ended: list[Act] = Field(description="what would wait on, had what it is about not come to an end")
 

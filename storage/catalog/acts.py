@@ -6,12 +6,16 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from storage.ages import History
 from storage.catalog.runs import Point
 
 Arguments: TypeAlias = Mapping[str, "str | int"]
+
+
+NOBODY: Final = 2**32 - 1
+"""Of whom no login tells which person it is: no account has this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,17 @@ class Act:
     """How long it waits on."""
     ended: str | None = None
     """Why it waits no longer, in words that go behind its id."""
+    account: int | None = None
+    """As what the asker's process ran, where that is another account than the asker's own."""
 
 
 def insert(connection: sqlite3.Connection, act: Act) -> None:
     arguments = json.dumps(dict(act.arguments), sort_keys=True, ensure_ascii=False)
     at = act.asked
     connection.execute(
-        "INSERT INTO acts (id, verb, arguments, asker_uid, asker, boot, boottime_ms, wall_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (act.id, act.verb, arguments, act.asker.uid, act.asker.name, at.boot, at.boottime_ms, at.wall_ms),
+        "INSERT INTO acts (id, verb, arguments, asker_uid, asker, account, boot, boottime_ms, wall_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (act.id, act.verb, arguments, act.asker.uid, act.asker.name, act.account, at.boot, at.boottime_ms, at.wall_ms),
     )
 
 
@@ -73,13 +79,13 @@ def end_about_pin(connection: sqlite3.Connection, pin_id: str, why: str) -> None
 
 def _known(connection: sqlite3.Connection, ages: History, waits_ms: int) -> list[Act]:
     found = []
-    for act_id, verb, arguments, uid, name, why, *at in connection.execute(
-        "SELECT id, verb, arguments, asker_uid, asker, ended, boot, boottime_ms, wall_ms FROM acts"
+    for act_id, verb, arguments, uid, name, account, why, *at in connection.execute(
+        "SELECT id, verb, arguments, asker_uid, asker, account, ended, boot, boottime_ms, wall_ms FROM acts"
         " ORDER BY boot, boottime_ms"
     ).fetchall():
         asked = Point(*at)
         left_ms = waits_ms - ages.age(asked.boot, asked.boottime_ms).low_ms
-        found.append(Act(act_id, verb, json.loads(arguments), Person(uid, name), asked, left_ms, why))
+        found.append(Act(act_id, verb, json.loads(arguments), Person(uid, name), asked, left_ms, why, account))
     return found
 
 

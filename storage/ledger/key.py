@@ -117,9 +117,7 @@ class Keyring:
 
     def prepare(self) -> Ed25519PrivateKey:
         """A new key, durable beside the one in use; nothing goes by it yet. OrderRefused: it is not ours; OSError."""
-        if not self._ours:
-            what = f"the key of this box comes from systemd ({self._path})"
-            raise OrderRefused(what, "replace the credential, start edged again, then run this once more")
+        self.check_ours()
         key = Ed25519PrivateKey.generate()
         data = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -133,6 +131,12 @@ class Keyring:
             os.fsync(file.fileno())
         fsync_directory(new.parent)
         return key
+
+    def check_ours(self) -> None:
+        """OrderRefused where another key is for whoever hands it over to put there."""
+        if not self._ours:
+            what = f"the key of this box comes from systemd ({self._path})"
+            raise OrderRefused(what, "replace the credential, start edged again, then run this once more")
 
     def place(self, key: Ed25519PrivateKey, generations: Iterable[Generation]) -> None:
         """What `prepare` made takes the place of the key. OSError.

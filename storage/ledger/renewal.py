@@ -1,18 +1,21 @@
-"""A person begins a new generation of the ledger, with the same key or a new one (`edgectl ledger renew`).
+"""Two persons begin a new generation of the ledger, with the same key or a new one (`edgectl ledger renew`).
 
-Blocking; nobody signs meanwhile (`storage.repair.mirror`). One transaction ends the old generation and begins the new
-one: the old key, where it still can, signs all of the old generation, and the first leaf of the new one names that
-whole tree, signed or not. So the new key vouches from its first head on also for what was entered while there was no
-key. A new key lies beside the old one before the transaction and takes its place after it, so that a crash leaves the
-ledger with a key at every step (DESIGN §4).
+Whose key signs and what is given up is fixed when the first one asks (`Terms`); if it is not so any more when the
+second one approves, nothing is done. Blocking; nobody signs meanwhile (`storage.repair.mirror`). One transaction ends
+the old generation and begins the new one: the old key, where it still can, signs all of the old generation, and the
+first leaf of the new one names that whole tree, signed or not. So the new key vouches from its first head on also for
+what was entered while there was no key. A new key lies beside the old one before the transaction and takes its place
+after it, so that a crash leaves the ledger with a key at every step (DESIGN §4).
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,25 +24,33 @@ from storage.catalog.database import Database
 from storage.catalog.generations import Generation, Identity
 from storage.catalog.nodes import LeafMissing
 from storage.clock import Clock
-from storage.errors import WriteFailed
+from storage.errors import OrderRefused, WriteFailed
 from storage.failpoints import Step, reach
 from storage.ledger import note, tree
 from storage.ledger.key import Keyring, public_of
 from storage.ledger.note import Checkpoint
 
-REASON: Final = "somebody with the right to do so began it"
-PATIENCE_S: Final = 30.0
+REASON: Final = "two persons began it"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is agreed upon."""
+
+    public: bytes | None
+    """Of the key that goes on signing; None: a new one is made."""
+    contradicted: Checkpoint | None = None
+    """A head that the centre has and this box does not know: the leaf of the new generation says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a person asks for."""
+    """What two persons want."""
 
     who: str
+    """Both."""
     reason: str
-    new_key: bool = False
-    contradicted: Checkpoint | None = None
-    """A head that the centre has and this box does not know: the leaf of the new generation says so."""
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,9 @@ class Renewed:
     new_key: bool
 
 
+Turn: TypeAlias = Callable[[sqlite3.Connection], Renewed]
+
+
 def needs_key(known: list[Generation], public: bytes | None, *, ours: bool, wanted: bool) -> bool:
     """Whether there has to be a new key. Pure.
 
@@ -66,15 +80,30 @@ def needs_key(known: list[Generation], public: bytes | None, *, ours: bool, want
     return ours and last not in (None, public)
 
 
-def renew(database: Database, clock: Clock, keyring: Keyring, order: Order) -> Renewed:
-    """Done, when this returns. OrderRefused where it takes another credential, WriteFailed."""
+def terms(known: list[Generation], keyring: Keyring, contradicted: Checkpoint | None, *, new_key: bool) -> Terms:
+    """As it would be done now. OrderRefused where that takes another credential."""
+    if needs_key(known, keyring.public, ours=keyring.ours, wanted=new_key):
+        keyring.check_ours()
+        return Terms(None, contradicted)
+    return Terms(keyring.public, contradicted)
+
+
+@contextmanager
+def renewing(
+    database: Database, clock: Clock, keyring: Keyring, order: Order, contradicted: Checkpoint | None
+) -> Iterator[Turn]:
+    """The transaction that does it, to be carried out within. OrderRefused, WriteFailed.
+
+    Nothing is done where the terms are others by now.
+    """
     known = database.read(generations.every)
+    if terms(known, keyring, contradicted, new_key=order.terms.public is None) != order.terms:
+        what = "the key of this box, or what the centre holds against it, is not what it was when this was asked for"
+        raise OrderRefused(what, "look at `edgectl alarms`, then ask again: edgectl ledger renew")
     old = keyring.key
-    fresh = needs_key(known, keyring.public, ours=keyring.ours, wanted=order.new_key)
-    key = _prepared(keyring) if fresh or old is None else old
+    key = _prepared(keyring) if order.terms.public is None or old is None else old
     reach(Step.RENEW_KEY)
-    fact = partial(_turn, identity=keyring.with_key(key), old=old, order=order, wall_ms=clock.now().wall_ms)
-    renewed = database.submit(fact).result(PATIENCE_S)
+    yield partial(_turn, identity=keyring.with_key(key), old=old, order=order, wall_ms=clock.now().wall_ms)
     reach(Step.RENEW_BEGUN)
     if key is not old:
         try:
@@ -83,7 +112,6 @@ def renew(database: Database, clock: Clock, keyring: Keyring, order: Order) -> R
             what = f"the new key cannot take the place of {keyring.path} ({error.strerror or error})"
             raise WriteFailed(what, "check the disk of the state directory, then start edged again") from error
     reach(Step.RENEW_PLACED)
-    return renewed
 
 
 def _prepared(keyring: Keyring) -> Ed25519PrivateKey:
@@ -105,7 +133,7 @@ def _turn(
         text = note.sign(whole.text, whole.origin, old)
         generations.signed(connection, before, whole.size, whole.root, text)
         signed = True
-    against = order.contradicted
+    against = order.terms.contradicted
     begun = generations.begin(
         connection,
         identity,

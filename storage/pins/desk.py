@@ -22,17 +22,16 @@ from storage.catalog import holds, pins
 from storage.catalog.acts import Person
 from storage.catalog.boots import history
 from storage.catalog.database import Database
-from storage.catalog.recall import UNTOLD
 from storage.catalog.rows import SegmentRow, segment_by_seq
 from storage.catalog.runs import Life
 from storage.clock import Clock
-from storage.errors import OrderRefused, SamePerson, StoreError, UnknownId
+from storage.errors import OrderRefused, StoreError, UnknownId
 from storage.failpoints import Step, reach
 from storage.ledger.key import Keyring
 from storage.model import Bounds, Closing
 from storage.pins import rules
 from storage.pins.filing import Filing
-from storage.pins.placing import Box, Placer
+from storage.pins.placing import Box, Placer, check_approver
 from storage.pins.words import Cost, Ground, Left, Limits, Order, Pin, PinState, Standing
 from storage.retention import effective
 from storage.volumes.volume import Volume
@@ -110,12 +109,7 @@ class Pins:
             pin = self._lasting(connection, pin_id)
             if pin.state is PinState.APPROVED:
                 raise OrderRefused(f"{pin.id} is approved already, by {pin.approved_by}", "")
-            if pin.placer == UNTOLD:
-                what = f"nobody can tell who placed {pin.id}: the volume with its sidecar is away"
-                raise OrderRefused(what, "mount its disk, or place another pin over the same footage")
-            if pin.placer.uid == approver.uid:
-                what = f"{pin.id} was placed by {approver.name}: it takes a second person"
-                raise SamePerson(what, f"let somebody else log in and run: edgectl pin approve {pin.id}")
+            check_approver(pin, approver)
             pins.approve(connection, pin, approver)
             pins.note(connection, "approved", pin, self._clock.now().wall_ms)
             return self._lasting(connection, pin_id)

@@ -19,12 +19,13 @@ from typing import Final
 from storage.acts import short_id
 from storage.answers import CameraUsage, VolumeStatus
 from storage.catalog import holds, pins, touched
-from storage.catalog.acts import Person
+from storage.catalog.acts import NOBODY, Person
 from storage.catalog.database import Database
+from storage.catalog.recall import UNTOLD
 from storage.catalog.rows import SegmentRow
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
-from storage.errors import OrderRefused, StoreError, UnknownId
+from storage.errors import OrderRefused, SamePerson, StoreError, UnknownId
 from storage.failpoints import Step, reach
 from storage.pins import rules
 from storage.pins.filing import Filing, by_volume
@@ -199,3 +200,16 @@ def _refuse_garbage(connection: Connection, order: Order) -> None:
     if garbage is not None:
         what = f"{garbage.path} is being destroyed: its time was over before it was pinned"
         raise OrderRefused(what, "choose an interval that does not touch it")
+
+
+def check_approver(pin: Pin, approver: Person) -> None:
+    """OrderRefused unless the pin was placed by somebody, and by another one. Pure."""
+    if pin.placer == UNTOLD:
+        what = f"nobody can tell who placed {pin.id}: the volume with its sidecar is away"
+        raise OrderRefused(what, "mount its disk, or place another pin over the same footage")
+    if pin.placer.uid == NOBODY:
+        what = f"no login vouches for who placed {pin.id}, so nobody can tell whether that was another person"
+        raise OrderRefused(what, "log in, and place another pin over the same footage")
+    if pin.placer.uid == approver.uid:
+        what = f"{pin.id} was placed by {approver.name}: it takes a second person"
+        raise SamePerson(what, f"let somebody else log in and run: edgectl pin approve {pin.id}")

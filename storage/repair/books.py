@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from storage.ages import History
-from storage.catalog import mirroring
+from storage.catalog import generations, mirroring
 from storage.catalog.boots import boots
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt, StoreBusy
@@ -17,8 +18,9 @@ from storage.ledger import renewal
 from storage.ledger.findings import Report
 from storage.ledger.listing import Listing
 from storage.ledger.notary import Notary
+from storage.ledger.note import Checkpoint
 from storage.ledger.outside import Outside
-from storage.ledger.renewal import Order, Renewed
+from storage.ledger.renewal import Order, Terms, Turn
 from storage.ledger.verify import Box, Verify
 from storage.ledger.witness import Contradiction, Witness
 from storage.opening import Held
@@ -116,14 +118,24 @@ class Books:
         finally:
             self._verifying.release()
 
-    def renew(self, who: str, reason: str, *, new_key: bool = False) -> Renewed:
-        """A new generation of the ledger begins. OrderRefused, WriteFailed: what was goes on."""
-        with self._mirror.standing_still():
-            against = self.witness.contradiction()
-            head = None if against is None else against.head
-            renewed = renewal.renew(self._database, self._clock, self._keyring, Order(who, reason, new_key, head))
+    def terms(self, *, new_key: bool) -> Terms:
+        """On which a new generation would begin now; OrderRefused."""
+        known = self._database.read(generations.every)
+        return renewal.terms(known, self._keyring, self._contradicted(), new_key=new_key)
+
+    @contextmanager
+    def renewing(self, order: Order) -> Iterator[Turn]:
+        """A new generation of the ledger begins in a transaction within. OrderRefused, WriteFailed: all goes on."""
+        with (
+            self._mirror.standing_still(),
+            renewal.renewing(self._database, self._clock, self._keyring, order, self._contradicted()) as turn,
+        ):
+            yield turn
         self.sign_now()
-        return renewed
+
+    def _contradicted(self) -> Checkpoint | None:
+        against = self.witness.contradiction()
+        return None if against is None else against.head
 
     def plight(self) -> Plight:
         """What is wrong with the ledger. Reads the database."""

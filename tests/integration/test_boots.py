@@ -13,11 +13,12 @@ import pytest
 from edged import exits
 from edged.acts import Acts
 from edged.api import acts as act_calls
-from edged.api import base
 from edged.api import boots as boot_calls
+from edged.api import visitors
 from edged.cli.client import Daemon
 from edged.cli.main import main
 from edged.control import Control
+from edged.roles import Verb
 from storage.boots import Word
 from storage.catalog import boots as table
 from storage.catalog import ledger
@@ -225,9 +226,9 @@ async def people(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     beat(office, HOUR)
     reboot(office, 9 * DAY + 3 * HOUR)
     made = People()
-    monkeypatch.setattr(base, "_login", made.login)
+    monkeypatch.setattr(visitors, "login_of", made.login)
     acts = Acts(office.store)
-    calls = [*boot_calls.routes(office.store, acts), *act_calls.routes(acts, office.clock)]
+    calls = [*boot_calls.routes(office.store, acts), *act_calls.routes(acts, office.clock, may_ask)]
     control = Control(cast("Any", _Nobody()), tmp_path / "c.sock", guard(), calls)
     await control.listen()
     yield made
@@ -237,6 +238,11 @@ async def people(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 class _Nobody:
     def __getattr__(self, name: str) -> Any:
         return name
+
+
+async def may_ask(uid: int, verb: Verb) -> bool:
+    del uid, verb
+    return True
 
 
 async def edgectl(tmp_path: Path, *words: str) -> int:

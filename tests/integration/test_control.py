@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from edged import exits
 from edged.api import guard as guard_module
 from edged.api.base import Refusal
+from edged.api.visitors import Visitor
 from edged.control import SOCKET_MODE, Control, Page
 from edged.documents import site as documents
 from storage.errors import WriteFailed
@@ -100,7 +101,7 @@ async def test_whatever_goes_wrong_is_one_clear_document(
 async def test_other_accounts_are_refused(
     served: tuple[FakeSite, aiohttp.ClientSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard_module, "peer", lambda _request: (4711, None))
+    monkeypatch.setattr(guard_module, "visitor", lambda _request: Visitor(4711, None))
     async with served[1].get("/v1/cameras") as answer:
         error = documents.Error.model_validate_json(await answer.read())
     assert (answer.status, error.exit) == (403, exits.NOT_ALLOWED)

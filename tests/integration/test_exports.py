@@ -24,6 +24,7 @@ from storage.pins.words import Interval
 from storage.retention import Policy
 from storage.ring.sweep import Sweeper
 from tests.support.office import BOUNDS, DEADLINE_S, Office
+from tests.support.renewing import renew
 
 WHO: Final = {"who": "chen", "reason": "偵辦"}
 POLICY: Final = Policy({"lobby": BOUNDS})
@@ -213,7 +214,7 @@ def proven(office: Office, export: Export) -> list[str]:
 def test_leaves_of_an_earlier_generation_are_proven_by_what_the_next_one_names(office: Office) -> None:
     begun = recorded(office, 2)
     before = office.store.books.leaves.covered()[-1].generation.origin
-    office.store.books.renew("chen", "a new key", new_key=True)
+    renew(office.store, "chen", "a new key", new_key=True)
     office.segment("lobby")
     after = office.store.books.leaves.covered()[-1].generation.origin
     assert proven(office, begin(office, order(office, begun))) == [before, before, after, after]

@@ -31,6 +31,7 @@ from storage.model import GapCause
 from storage.repair import offline
 from storage.retention import Policy
 from tests.support.office import DEADLINE_S, Office
+from tests.support.renewing import renew
 
 Db = sqlite3.Connection
 
@@ -301,7 +302,8 @@ def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, m
     monkeypatch.setattr(spread, "WORTH", 2)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
-        alone, shared = Verify(box).run(), Verify(box, spread=spread.processes).run()
+        with spread.Processes() as processes:
+            alone, shared = Verify(box).run(), Verify(box, spread=processes).run()
     assert alone.clean
     assert (shared.trees, shared.leaves, shared.rows, shared.clean) == (alone.trees, alone.leaves, alone.rows, True)
     assert alone.leaves > 3 * 256
@@ -497,7 +499,7 @@ def test_a_forged_leaf_of_a_generation(office: Office) -> None:
 
 @pytest.mark.parametrize("what", ["gone", "smaller", "of another"])
 def test_a_generation_that_does_not_follow_from_the_one_before(office: Office, what: str) -> None:
-    office.store.books.renew("chen", "a test")
+    renew(office.store, "chen", "a test")
     assert codes(office) == set()
 
     def forge(db: Db) -> None:
@@ -645,7 +647,7 @@ def test_a_head_of_the_right_name_by_another_key(office: Office, tmp_path: Path)
 
 def test_a_head_of_an_earlier_generation_proves_nothing_of_the_present_one(office: Office) -> None:
     kept = Kept(office)
-    office.store.books.renew("chen", "a test", new_key=True)
+    renew(office.store, "chen", "a test", new_key=True)
     assert codes(office) == set()
     report = verify(office, kept.text)
     (found,) = report.findings.named

@@ -16,18 +16,9 @@ import pytest
 from edged import exits
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
+from tests.support.people import AS_LOGIN, CHEN, LIN, can_log_in
 from tests.support.rtsp_server import REPOSITORY
 from tests.support.waiting import wait_until
-
-CHEN: Final = 1001
-LIN: Final = 1002
-AS_LOGIN: Final = 'echo "$0" > /proc/self/loginuid && exec "$@"'
-"""Who may set it does what login does."""
-
-
-def can_log_in() -> bool:
-    return subprocess.run(["sh", "-c", AS_LOGIN, "1001", "true"], capture_output=True, check=False).returncode == 0
-
 
 pytestmark = pytest.mark.skipif(not can_log_in(), reason="nobody may set a login uid here: needs root")
 

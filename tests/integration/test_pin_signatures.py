@@ -20,6 +20,7 @@ from storage.pins.filing import UNVOUCHED_MS
 from storage.pins.words import Ground, Interval, Limits, Order, PinState
 from storage.retention import Policy
 from tests.support.office import BOUNDS, Office
+from tests.support.renewing import renew
 
 DAY_MS = 86_400_000
 LIMITS = Limits(180 * DAY_MS, 100.0)
@@ -91,7 +92,7 @@ def test_a_sidecar_is_signed_and_any_change_shows(office: Office) -> None:
 def test_one_of_ours_comes_back_as_it_was(office: Office) -> None:
     """Also when it was signed with a key that the box had before."""
     pin_id = place(office)
-    office.store.books.renew("林", "others may have it", new_key=True)
+    renew(office.store, "林", "others may have it", new_key=True)
     office.store.books.sign_now()
     office.store.close()
     for path in [*office.state.glob("edged.db*"), *(office.disk / ".ledger").glob("*.jsonl")]:

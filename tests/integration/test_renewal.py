@@ -21,6 +21,7 @@ from storage.ledger.note import Verifier, parse, sign
 from storage.ledger.renewal import Renewed, needs_key
 from storage.ledger.witness import Word
 from storage.store import Store
+from tests.support import renewing
 from tests.support.office import Office
 
 RENEWING: Final = [step for step in Step if step.startswith("renew.")]
@@ -62,7 +63,7 @@ def end_of(office: Office, generation: Generation) -> int:
 
 
 def renew(office: Office, *, new_key: bool = False) -> Renewed:
-    return office.store.books.renew(WHO, WHY, new_key=new_key)
+    return renewing.renew(office.store, WHO, WHY, new_key=new_key)
 
 
 def without_key(office: Office) -> None:

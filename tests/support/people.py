@@ -13,14 +13,24 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
 from edged.roles import Role
+from tests.support.rtsp_server import REPOSITORY
 
 NO_LOGIN: Final = 2**32 - 1
+CHEN: Final = 1001
+LIN: Final = 1002
+"""Two who log in; no account of this machine need have their numbers."""
+HIERARCHIES: Final = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
+AS_LOGIN: Final = (
+    f'for one in {" ".join(HIERARCHIES)}; do echo 0 2>/dev/null >"$one/cgroup.procs"; done; '
+    'echo "$0" > /proc/self/loginuid && exec "$@"'
+)
+"""Who may set it does what login does, and leaves the session or service that the tests run in."""
 PATIENCE_S: Final = 20.0
 
 
@@ -30,6 +40,20 @@ def can_be_others() -> bool:
     if os.geteuid() != 0 or subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode:
         return False
     return all(Path("/usr/sbin", tool).exists() for tool in ("useradd", "userdel", "groupadd", "groupdel"))
+
+
+def can_log_in() -> bool:
+    """Root that may set a login uid."""
+    return subprocess.run(["sh", "-c", AS_LOGIN, str(CHEN), "true"], capture_output=True, check=False).returncode == 0
+
+
+def ctl_by(login: int, config: Path, *words: str) -> tuple[int, Any]:
+    """`edgectl … --json` by root whom that login has become: exit code and document."""
+    code = "import sys; from edged.entry import ctl; sys.exit(ctl())"
+    command = ["sh", "-c", AS_LOGIN, str(login), sys.executable, "-c", code, "--config", str(config), *words, "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, json.loads(done.stdout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +112,50 @@ def leave(town: Town, account: str, group: str) -> None:
     _run("gpasswd", "--delete", f"{town.mark}-{account}", group)
 
 
-def calls_by(uid: int, login: int | None, sockets: Path, calls: Sequence[Call]) -> list[Answer]:
+@contextlib.contextmanager
+def unit(name: str) -> Iterator[list[Path]]:
+    """Control groups of that name, as systemd would make them; random names do not meet real ones."""
+    roots = [Path(root) for root in HIERARCHIES if Path(root, "cgroup.procs").exists()]
+    made = [root / name for root in roots]
+    for one in made:
+        one.mkdir(parents=True)
+    try:
+        yield made
+    finally:
+        for one in made:
+            for place in (one, *one.parents):
+                if place in roots:
+                    break
+                place.rmdir()
+
+
+def calls_by(
+    uid: int, login: int | None, sockets: Path, calls: Sequence[Call], units: Sequence[Path] = ()
+) -> list[Answer]:
     """Made one after the other by a process of that account that claims no group at all. `login`: None for none."""
+
+    def work() -> list[tuple[int, Any]]:
+        return [_asked(sockets, call) for call in calls]
+
+    return [Answer(*answer) for answer in done_by(uid, login, work, units)]
+
+
+def done_by(uid: int, login: int | None, work: Callable[[], Any], units: Sequence[Path] = ()) -> Any:
+    """What `work` returns, as JSON takes it, in a process of that account and login in these control groups."""
     there, here = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
             os.close(there)
+            for one in units or [Path(root) for root in HIERARCHIES]:
+                with contextlib.suppress(OSError):
+                    (one / "cgroup.procs").write_text("0", "ascii")
             Path("/proc/self/loginuid").write_text(str(NO_LOGIN if login is None else login), "ascii")
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            told = json.dumps([_asked(sockets, call) for call in calls]).encode()
+            told = json.dumps(work()).encode()
             with os.fdopen(here, "wb") as pipe:
                 pipe.write(told)
             code = 0
@@ -112,7 +167,7 @@ def calls_by(uid: int, login: int | None, sockets: Path, calls: Sequence[Call]) 
     _, status = os.waitpid(child, 0)
     if status:
         raise AssertionError(f"whoever called as uid {uid} ended with {status}")
-    return [Answer(*answer) for answer in json.loads(told)]
+    return json.loads(told)
 
 
 def _asked(path: Path, call: Call) -> tuple[int, Any]:

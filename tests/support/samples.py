@@ -159,7 +159,6 @@ FSCK: Final[dict[str, Any]] = {
     "segments": 23_456,
     "files": 23_458,
     "bytes": 1_234_000_000_000,
-    "whole_only": 0,
     "took_s": 41_233.5,
 }
 
@@ -737,10 +736,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     },
     ledger.LedgerRenew: {
         "schema": "edged.ledger-renew/1",
-        "generation": GENERATION | {"first": 1043, "size": 2, "signed": 2, "seen": 0},
-        "previous": 1042,
-        "signed": True,
-        "new_key": False,
+        "act": ACT | {"verb": "ledger-renew"},
     },
     ledger.LedgerVerify: LEDGER_VERIFY,
     register.Destroyed: DESTROYED,
@@ -752,6 +748,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     pins.Approve: {
         "schema": "edged.approve/1",
         "done": ACT,
+        "outcome": "",
         "acts": [ACT | {"id": "A-9QWEX"}],
         "ended": [ACT | {"id": "A-3MPTK", "ended": "pin P-20260301-7F3K was released"}],
     },

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from edged.api import doorway
 from edged.api.doorway import Doorway
+from edged.api.visitors import Visitor
 
 
 @pytest.fixture
@@ -58,3 +59,29 @@ async def test_root_comes_in_where_others_crowd(path: Path, monkeypatch: pytest.
     monkeypatch.setattr(doorway, "ALL_MAX", 0)
     monkeypatch.setattr(doorway, "is_of_the_house", lambda *_: at_home)
     assert await answered(path) == at_home
+
+
+@pytest.mark.parametrize("welcome", [True, False])
+async def test_whom_nobody_let_through_makes_room_the_oldest_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch, welcome: bool
+) -> None:
+    """Each connection as of an account of its own: who has a role is neither kept out nor put out."""
+    numbers = iter(range(9))
+
+    def meet(_transport: asyncio.BaseTransport) -> Visitor:
+        return Visitor(next(numbers), None, welcome)
+
+    monkeypatch.setattr(doorway, "ALL_MAX", 3)
+    monkeypatch.setattr(doorway, "is_of_the_house", lambda *_: False)
+    monkeypatch.setattr(doorway, "meet", meet)
+    held = [await asyncio.open_unix_connection(str(path)) for _ in range(3)]
+    assert await answered(path) != welcome
+    if not welcome:
+        async with asyncio.timeout(10):
+            assert await held[0][0].read() == b"", "the first made room"
+    for reader, writer in held[1:] if not welcome else held:
+        writer.write(b"GET / HTTP/1.1\r\nHost: edged\r\n\r\n")
+        async with asyncio.timeout(10):
+            assert b"200" in await reader.readline()
+    for _, writer in held:
+        writer.close()

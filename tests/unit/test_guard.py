@@ -18,6 +18,7 @@ from edged.api import journal as journal_module
 from edged.api.base import Refusal, Route, caller, logged_in
 from edged.api.guard import Guard
 from edged.api.journal import Desk
+from edged.api.visitors import Visitor
 from edged.roles import Assignment, Role, Verb
 from edged.tally import WINDOW_MS
 from storage.errors import WriteFailed
@@ -34,7 +35,8 @@ class Box:
     """A guard whose callers, groups, clock and ledger are played."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.uid, self.login = 1001, 1001
+        self.uid: int = 1001
+        self.login: int | None = 1001
         self.now_ms = 0
         self.memory = Memory()
         self.people = dict(PEOPLE)
@@ -45,12 +47,12 @@ class Box:
         self.directory = Directory()
         self.assignment: Assignment | None = GROUPS
         self.guard = Guard(lambda: self.assignment, self.directory, self.desk, self.clashing.append)
-        monkeypatch.setattr(guard_module, "peer", lambda _: (self.uid, self.login))
+        monkeypatch.setattr(guard_module, "visitor", lambda _: Visitor(self.uid, self.login))
         monkeypatch.setattr(accounts, "account", self.account)
 
     def account(self, uid: int, groups: object) -> Account:
         del groups
-        return self.people.get(uid, Account(f"uid {uid}"))
+        return self.people.get(uid, Account(f"uid {uid}", known=False))
 
     async def call(self, verb: Verb, **ids: str) -> web.StreamResponse:
         async def handler(request: web.Request) -> web.Response:
@@ -163,6 +165,33 @@ async def test_refusals_are_one_leaf_a_minute_and_person(box: Box) -> None:
     assert len(box.memory.acts) == 3
 
 
+async def test_a_refusal_hides_behind_no_other(box: Box) -> None:
+    """Whoever tries all verbs in a minute is on record with each."""
+    for verb in (Verb.APPROVE_ID, Verb.VOLUME_INIT, Verb.LEDGER, Verb.VOLUME_INIT):
+        await box.refused(verb, exits.NOT_ALLOWED, "may not")
+    await box.desk.close()
+    first, second = box.memory.acts
+    assert first.verb == "approve ID"
+    assert second.details == {"verbs": "volume init, ledger", "count": 3}
+
+
+async def test_accounts_that_nobody_knows_are_one(box: Box) -> None:
+    """Whoever has thousands of numbers, as anybody has (subuid), writes no thousands of leaves; nor hides others."""
+    for number in range(700_000, 700_600):
+        box.uid, box.login = number, None
+        await box.refused(Verb.LEDGER, exits.NOT_ALLOWED, "may not")
+    for number in range(800_000, 800_600):  # what a service names as its login
+        box.uid, box.login = 1002, number
+        await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "may not")
+    box.uid = box.login = 1001
+    await box.refused(Verb.LEDGER, exits.NOT_ALLOWED, "may not")
+    await box.desk.close()
+    assert [act.who for act in box.memory.acts] == [
+        *("uid 700000 without a login", "chen", journal_module.STRANGERS),
+    ]
+    assert box.memory.acts[-1].details["count"] == 1199
+
+
 async def test_the_same_list_again_is_counted_and_another_call_is_not(box: Box) -> None:
     for _ in range(3):
         await box.call(Verb.PIN_LIST)
@@ -247,7 +276,7 @@ async def test_what_is_owed_is_bounded_and_what_is_lost_is_counted(box: Box, mon
 
 @pytest.mark.parametrize(("login", "vouched"), [(1001, True), (None, False)])
 async def test_what_takes_two_persons_takes_a_login(box: Box, login: int | None, vouched: bool) -> None:
-    box.login = login  # type: ignore[assignment]
+    box.login = login
     met: list[Callable[[], object]] = []
 
     async def handler(request: web.Request) -> web.Response:

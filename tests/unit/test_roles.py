@@ -37,7 +37,7 @@ class _Anything:
 
 def served() -> list[Route]:
     anything = cast("Any", _Anything())
-    parts = api.Parts(site=anything, store=anything, clock=anything, acts=anything)
+    parts = api.Parts(site=anything, store=anything, clock=anything, acts=anything, may_ask=anything)
     return Control(anything, Path("/nowhere"), guard(), api.routes(parts)).routes
 
 

@@ -46,7 +46,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_account_is_in_its_own_group_and_in_those_it_was_put_into() -> None:
     assert accounts.account(1002, ("cctv", "chiefs", "ethics")).groups == {"cctv", "chiefs"}
     assert accounts.account(1003, ("cctv", "chiefs")).groups == {"chiefs"}
-    assert accounts.account(4711, ("cctv",)) == accounts.Account("uid 4711")
+    assert accounts.account(4711, ("cctv",)) == accounts.Account("uid 4711", known=False)
     assert accounts.members(("cctv", "ethics")) == {1001, 1002}
     assert accounts.members(("chiefs",)) == {1001, 1002}
     assert accounts.unknown(("cctv", "ethics")) == ("ethics",)
@@ -62,6 +62,19 @@ async def test_who_is_both_is_found_listed_or_by_calling() -> None:
     assert await watch.look(0) == RolesSeen((), ()), "nobody is, and nobody is suspected for ever"
     assert watch._suspects == set()
     directory.close()
+
+
+def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_that_has_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grp, "getgrgid", {2001: GROUPS["cctv"]}.__getitem__)
+    assert rolewatch._readers(1001, 2001) == ("lin",)
+    assert rolewatch._readers(990, 2001) == ("chen", "lin")
+    assert rolewatch._readers(990, 4711) == (), "a group without a name"
+    assert rolewatch._readers(0, 0) == ()
+    found = dict(conditions.troubles(RolesSeen(readers=("lin",))))
+    assert found["roles.readers"].severity is Severity.CRITICAL
+    assert "lin" in found["roles.readers"].text
 
 
 async def test_suspects_are_bounded() -> None:

@@ -34,6 +34,28 @@ def test_nothing_is_lost_and_nobody_is_told_of_twice_a_minute(steps: list[tuple[
     assert tally.due(None) == []
 
 
+def test_what_came_is_told_by_its_kinds() -> None:
+    tally = Tally[str, str]()
+    tally.told("chen", "a", 0)
+    for kind in ("b", "a", "b", "c"):
+        assert tally.is_repeated("chen", kind, kind)
+    (one,) = tally.due(None)
+    assert (one.last, one.count, one.kinds) == ("c", 4, ("b", "a", "c"))
+
+
+def test_a_crowd_shares_one_place_that_is_always_there() -> None:
+    tally = Tally[int, int](crowd=-1)
+    said = 0
+    for key in range(10 * KEYS_MAX):
+        place = tally.place(key)
+        if not tally.is_repeated(place, key):
+            tally.told(place, key, 0)
+            said += 1
+    assert said == KEYS_MAX + 1
+    assert sum(one.count for one in tally.due(WINDOW_MS)) == 10 * KEYS_MAX - said
+    assert tally.place(0) == 0, "those who were quiet are forgotten"
+
+
 def test_more_keys_than_people_are_told_one_by_one() -> None:
     tally = Tally[int, int]()
     for key in range(KEYS_MAX + 10):
