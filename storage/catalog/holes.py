@@ -2,8 +2,9 @@
 
 Functions over a connection. A hole is a gap like any other to whoever reads (S9), but no link of the chain of claims in
 `storage.catalog.gaps`: the segments around it go on as if it were not there, and coverage takes it out of them. Pauses
-of one segment are one gap that knows each of them, with one leaf more once the segment ends: a camera that stutters all
-day makes some hundred rows of it, not tens of thousands (S12).
+of one segment are one gap that knows each of them, with a leaf at the first, whenever they have doubled, and once the
+segment ends: a camera that stutters all day makes some hundred rows of it, not tens of thousands (S12), and a database
+that is lost meanwhile has lost fewer than half of them (S13).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def note(
         return
     if known and _takes(known[-1], start, cause):
         joined = _join(connection, known[-1], start, end)
-        if around is None or not around.is_open:
+        if around is None or not around.is_open or _have_doubled(len(joined.pauses)):
             leaves.gap(connection, joined)
         return
     number = connection.execute(
@@ -127,6 +128,11 @@ def _takes(gap: GapRow, start: Point, cause: GapCause) -> bool:
     """A further pause fits in, and the wall clock was not set in between."""
     offset_ms = (start.wall_ms - start.boottime_ms) - (gap.start.wall_ms - gap.start.boottime_ms)
     return gap.cause is cause and len(gap.pauses) < PAUSES_MAX and abs(offset_ms) <= STEP_MS
+
+
+def _have_doubled(count: int) -> bool:
+    """2, 4, 8, …"""
+    return count.bit_count() == 1
 
 
 def _join(connection: sqlite3.Connection, gap: GapRow, start: Point, end: Point) -> GapRow:

@@ -317,6 +317,26 @@ def test_what_was_in_progress_is_salvaged(office: Office) -> None:
 
 
 @pytest.mark.usefixtures("mirrored_when_told")
+def test_of_the_pauses_of_a_segment_in_progress_most_are_known_again(office: Office) -> None:
+    """S9: all but the first came out as recorded."""
+    office.enrol("door")
+    recording = office.record("door")
+    recording.write(60)
+    for _ in range(5):
+        start = office.clock.tick(2_000)
+        office.store.note_hole("door", start, office.clock.tick(3_000), GapCause.STALLED, "").result(DEADLINE_S)
+    recording.file.abandon()
+    office.store.books.mirror_now()
+    office.crash()
+    gone(office.state / "edged.db")
+    office.start()
+    office.enrol("door")
+    rebuilt(office)
+    (gap,) = [one for one in office.store.gaps("door", None, None) if one.cause is GapCause.STALLED]
+    assert len(gap.pauses) == 4, "of five"
+
+
+@pytest.mark.usefixtures("mirrored_when_told")
 @pytest.mark.parametrize("was_synced", [True, False], ids=["under a clock that was right", "under one that was wrong"])
 def test_what_was_in_progress_goes_by_the_clock_it_was_recorded_under(office: Office, was_synced: bool) -> None:
     """No head told of the epoch yet, and another one has begun since."""
