@@ -27,7 +27,7 @@ LIN: Final = 1002
 """Two who log in; no account of this machine need have their numbers."""
 HIERARCHIES: Final = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 AS_LOGIN: Final = (
-    f'for one in {" ".join(HIERARCHIES)}; do echo 0 2>/dev/null >"$one/cgroup.procs"; done; '
+    f'for one in {" ".join(HIERARCHIES)}; do [ ! -w "$one/cgroup.procs" ] || echo 0 >"$one/cgroup.procs"; done; '
     'echo "$0" > /proc/self/loginuid && exec "$@"'
 )
 """Who may set it does what login does, and leaves the session or service that the tests run in."""
@@ -115,7 +115,7 @@ def leave(town: Town, account: str, group: str) -> None:
 @contextlib.contextmanager
 def unit(name: str) -> Iterator[list[Path]]:
     """Control groups of that name, as systemd would make them; random names do not meet real ones."""
-    roots = [Path(root) for root in HIERARCHIES if Path(root, "cgroup.procs").exists()]
+    roots = _roots()
     made = [root / name for root in roots]
     for one in made:
         one.mkdir(parents=True)
@@ -127,6 +127,11 @@ def unit(name: str) -> Iterator[list[Path]]:
                 if place in roots:
                     break
                 place.rmdir()
+
+
+def _roots() -> list[Path]:
+    """Of the hierarchies that this machine has and lets us write to."""
+    return [Path(root) for root in HIERARCHIES if os.access(Path(root, "cgroup.procs"), os.W_OK)]
 
 
 def calls_by(
@@ -148,9 +153,8 @@ def done_by(uid: int, login: int | None, work: Callable[[], Any], units: Sequenc
         code = 1
         try:
             os.close(there)
-            for one in units or [Path(root) for root in HIERARCHIES]:
-                with contextlib.suppress(OSError):
-                    (one / "cgroup.procs").write_text("0", "ascii")
+            for one in units or _roots():
+                (one / "cgroup.procs").write_text("0", "ascii")
             Path("/proc/self/loginuid").write_text(str(NO_LOGIN if login is None else login), "ascii")
             os.setgroups([])
             os.setresgid(uid, uid, uid)
