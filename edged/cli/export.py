@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from pydantic import ValidationError
 
 from edged import exits, units
 from edged.cli import exportwords
@@ -26,6 +28,8 @@ from edged.documents import exports as documents
 from edged.units import UnitError
 
 INTERRUPTED: Final = 130
+OPTIONS: Final = {"cameras": "camera", "start": "from", "end": "to", "max_file_bytes": "max-file"}
+"""What a field of the request is called on the command line, where that differs."""
 NOT_AS_WRITTEN: Final = frozenset({"missing", "length", "content", "unreadable"})
 """What the verifier says where the medium does not hold what was written to it."""
 
@@ -63,8 +67,7 @@ def export(address: Address, /, *, as_json: bool, **given: Any) -> int:
         return resumed(session, given["resume"]) if given["resume"] else undone(session, given["undo"])
     for name in ("cameras", "start", "end", "reason", *(() if given["dry_run"] else ("out",))):
         if not given[name]:
-            option = {"cameras": "camera", "start": "from", "end": "to"}.get(name, name)
-            raise click.UsageError(f"Missing option '--{option}'.")
+            raise click.UsageError(f"Missing option '--{OPTIONS.get(name, name)}'.")
     return begun(session, given)
 
 
@@ -251,10 +254,10 @@ def _asked(session: Session, given: dict[str, Any]) -> documents.ExportAsked:
             max_file_bytes=_size(given["max_file"]),
             dry_run=True,
         )
-    except ValueError as error:
-        if isinstance(error, click.ClickException):
-            raise
-        raise click.UsageError(f"--reason, --case, --request or --camera is too long, or empty: {error}") from None
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        field = str(wrong["loc"][0])
+        raise click.UsageError(f"--{OPTIONS.get(field, field)}: {wrong['msg']}") from None
 
 
 def _size(text: str | None) -> int:
@@ -269,9 +272,12 @@ def _post(daemon: Daemon, wanted: documents.ExportAsked) -> documents.Export:
 
 
 def _fit(out: Path, plan: documents.ExportPlan) -> None:
-    """Before anything is begun: the place is one, and holds it."""
+    """Before anything is begun: the place is one, can be written, and holds it."""
     if not out.is_dir():
         raise CallError(f"{out} is no directory", "name one that is there: where the stick is mounted", exits.USAGE)
+    if not os.access(out, os.W_OK | os.X_OK):
+        what = f"{out} cannot be written by whoever runs this, or is mounted read-only"
+        raise CallError(what, "name a place that you may write", exits.FAILED)
     volume = inside(out, plan.volumes)
     if volume is not None:
         what = f"{out} lies in the volume {volume}, which is for footage alone"

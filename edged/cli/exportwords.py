@@ -91,10 +91,10 @@ def undone(export_id: str) -> RenderableType:
 
 
 def listing(document: documents.ExportList, zone: ZoneInfo) -> RenderableType:
-    made = table("Export", "State", "Begun", "From", "To", "Cameras", folds=(5,))
+    made = table("Export", "State", "Begun", "Footage", "Cameras", folds=(4,))
     for one in document.exports:
-        times = (local(moment, zone) for moment in (one.begun, one.start, one.end))
-        made.add_row(text(one.id, "bold"), one.state, *times, text(", ".join(one.cameras)))
+        footage = Text(f"{local(one.start, zone)} –\n{local(one.end, zone)}")
+        made.add_row(text(one.id, "bold"), one.state, local(one.begun, zone), footage, text(", ".join(one.cameras)))
     return made if document.exports else Text("No exports.")
 
 

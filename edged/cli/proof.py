@@ -34,6 +34,8 @@ def proof_of_retention(address: Address, *, camera: str, month: str, out: Path |
         raise click.UsageError("--month is written as 2026-05") from None
     if out is not None and out.exists():
         raise CallError(f"{out} exists", "name a file that does not: a statement replaces nothing", exits.USAGE)
+    if out is not None and not os.access(out.parent, os.W_OK | os.X_OK):
+        raise CallError(f"{out.parent} is not there, or you may not write in it", "name another place", exits.FAILED)
     session = Session(address.daemon(), as_json)
     body = session.daemon.post("/v1/proof-of-retention", wanted.model_dump_json().encode())
     document = checked(documents.ProofOfRetention, body)

@@ -250,6 +250,9 @@ def test_where_there_is_no_room_nothing_is_begun(daemon: Daemon, tmp_path: Path)
         stick.fill()
         answer = daemon.ctl(*arguments(daemon, stick.path))
         assert (answer.code, "free" in answer.document["error"]) == (1, True), answer.stdout
+        subprocess.run(["mount", "-o", "remount,ro", str(stick.path)], check=True)
+        answer = daemon.ctl(*arguments(daemon, stick.path))
+        assert (answer.code, "read-only" in answer.document["error"]) == (1, True), answer.stdout
         assert [path.name for path in stick.path.glob("test-node*")] == []
     answer = daemon.ctl(*arguments(daemon, daemon.volume))
     assert (answer.code, "lies in the volume" in answer.document["error"]) == (64, True)

@@ -17,10 +17,23 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.screen import Screen
 
-from edged.cli import approve, cells, destroyed, lists, pin, proofpage, rebuild, screens, volume, watch, words
+from edged.cli import (
+    approve,
+    cells,
+    destroyed,
+    exportwords,
+    lists,
+    pin,
+    proofpage,
+    rebuild,
+    screens,
+    volume,
+    watch,
+    words,
+)
 from edged.cli.client import Daemon
 from edged.cli.session import Session
-from edged.documents import pins, register, ring, volumes
+from edged.documents import exports, pins, register, ring, volumes
 from edged.documents import rebuild as rebuilding
 from edged.documents import site as documents
 from edged.documents.base import Document
@@ -53,6 +66,7 @@ def register_screen(tongue: words.Language) -> RenderableType:
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "destroyed": lambda: register_screen("en"),
     "destroyed-zh_TW": lambda: register_screen("zh_TW"),
+    "exports": lambda: exportwords.listing(sample(exports.ExportList), ZONE),
     "proof": lambda: proofpage.page(sample(register.ProofOfRetention), "en"),
     "proof-zh_TW": lambda: proofpage.page(sample(register.ProofOfRetention), "zh_TW"),
     "proof-unsigned": lambda: proofpage.page(

@@ -56,6 +56,12 @@ def test_anything_else_is_refused_with_the_ways_there_are(text: str) -> None:
         times.parse(text, NOW, TAIPEI, end=False)
 
 
+@pytest.mark.parametrize("text", ["115-05-03", "115/5/3 08:00", "民國115年5月3日", "0115-05-03 08:00", "115.5.3"])
+def test_years_of_the_republic_are_told_how_to_be_written(text: str) -> None:
+    with pytest.raises(times.WhenError, match="民國115 is written as 2026 here"):
+        times.parse(text, NOW, TAIPEI, end=False)
+
+
 def test_an_hour_that_came_twice_is_taken_whole() -> None:
     assert times.rfc3339(times.parse("2026-10-25 02:30", NOW, BERLIN, end=False)) == "2026-10-25T00:30:00.000Z"
     assert times.rfc3339(times.parse("2026-10-25 02:30", NOW, BERLIN, end=True)) == "2026-10-25T01:30:00.000Z"
