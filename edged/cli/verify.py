@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
-from edged import exits
+from edged import exits, units
+from edged.cli import printing
+from edged.cli.client import CallError
 from edged.cli.options import json_option
 
 BOTH: Final = ("zh", "en")
+NAME_ONE: Final = "name the folder that index.html and verify.py lie in, or the file of a proof-of-retention"
 
 
 @click.command()
@@ -26,25 +29,41 @@ def verify(*, path: str, key: str | None, lang: str | None, as_json: bool) -> in
     """Check a folder of exported footage (is it the original, is it whole, what is missing?), or the file of a
     `proof-of-retention`.
     """
-    from edged.evidence.verify import main
+    from edged.evidence.verify import page
 
-    if Path(path).is_file():
-        return statement(Path(path), key, (lang,) if lang else BOTH, as_json=as_json)
-    options = [*(["--key", key] if key else []), *(["--lang", lang] if lang else []), *(["--json"] if as_json else [])]
-    try:
-        return main([*options, "--", path])
-    except SystemExit as end:  # called wrongly, as it has told
-        return int(end.code or exits.OK)
-
-
-def statement(path: Path, key: str | None, languages: tuple[str, ...], *, as_json: bool) -> int:
-    """The file that `proof-of-retention --out` wrote."""
-    from edged.evidence.stated import read
-    from edged.evidence.verify import fingerprints, page
-
-    try:
-        found = read(path, fingerprints(key, path) if key else None)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(page(found, languages)))
+    found = _found(Path(path), key)
+    printing.console()  # what the encoding lacks is replaced
+    click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(page(found, (lang,) if lang else BOTH)))
     return exits.OK if found["intact"] else exits.FAILED
+
+
+def _found(place: Path, key: str | None) -> dict[str, Any]:
+    """What the verifier says. CallError: nothing can be checked there, or against that."""
+    from edged.evidence.stated import read
+    from edged.evidence.verify import LIST, Check, Folder, progress, report
+
+    if place.is_dir():
+        several = [one.parent.parent.name for one in sorted(place.glob(f"*/{LIST}"))]
+        if several and not (place / LIST).parent.exists():
+            what = f"{place} is no export, but holds {units.counted(len(several), 'export')}: {', '.join(several[:3])}"
+            raise CallError(what, "name one of them", exits.USAGE)
+    elif not place.is_file():
+        raise CallError(f"{place} is neither a folder nor a file that is there", NAME_ONE, exits.USAGE)
+    trusted = _trusted(key, place)
+    try:
+        return report(Check(Folder(place, progress()), trusted).run()) if place.is_dir() else read(place, trusted)
+    except (OSError, ValueError) as error:
+        raise CallError(str(error), NAME_ONE, exits.USAGE) from None
+
+
+def _trusted(key: str | None, place: Path) -> set[str] | None:
+    """The keys that somebody named."""
+    from edged.evidence.verify import fingerprints
+
+    try:
+        return fingerprints(key, place) if key else None
+    except OSError as error:
+        what = f"--key {units.shown(key or '')} is neither a fingerprint of 64 digits nor a file ({error.strerror})"
+        raise CallError(what, "give what the office published", exits.USAGE) from None
+    except ValueError as error:
+        raise CallError(str(error), "give what the office published", exits.USAGE) from None
