@@ -14,8 +14,8 @@ from storage.catalog.ledger import Leaf
 Body = Mapping[str, Any]
 Openings = Mapping[str, str]
 
-ERASED: Final = "(erased)"
-"""Where a leaf has a commitment and nobody can open it any more."""
+ERASED: Final = "(not known any more)"
+"""Where a leaf has a commitment and nobody can open it any more: it was erased, or lost with the database."""
 _RULES: Final = {
     "ceiling": "it was past its ceiling",
     "space": "room was needed, and it was past its floor",
@@ -154,8 +154,8 @@ def _generation(body: Body, openings: Openings) -> str:
 
 def _act(body: Body, openings: Openings) -> str:
     who, count = _opened("who", body, openings) or "somebody", body.get("count")
-    more = f", {count} times" if count else ""
-    of = f", what leaf {body['of']} says" if "of" in body else ""
+    more = f", {units.counted(count, 'call')}" if count else ""
+    of = f": nothing came of leaf {body['of']}" if "of" in body else ""
     ids = [str(body[name]) for name in sorted(body) if name not in _OF_ACTS and isinstance(body[name], str)]
     named = f" ({', '.join(ids)})" if ids else ""
     return f"{who} as {body['role']}: {body['verb']}{named} {body['result']}{of}{more}"

@@ -80,6 +80,17 @@ def test_a_name_that_was_erased_is_not_made_up_and_no_commitment_is_shown() -> N
     assert COMMITTED not in said
 
 
+def test_what_came_to_nothing_and_how_often_something_was_asked() -> None:
+    """A list that was asked for twelve times is no twelve copies, and what was refused was not approved."""
+    body = {"verb": "export", "result": "done", "role": "operator", "who": COMMITTED, "id": "E-20260501-7F3K"}
+    opened = {"who": "chen"}
+    assert (
+        sentence(Leaf.ACT, body | {"count": 12}, opened) == "chen as operator: export (E-20260501-7F3K) done, 12 calls"
+    )
+    assert sentence(Leaf.ACT, body | {"count": 1}, opened).endswith("done, 1 call")
+    assert sentence(Leaf.ACT, body | {"result": "failed", "of": 7}, opened).endswith("failed: nothing came of leaf 7")
+
+
 def test_a_generation_tells_what_the_centre_held() -> None:
     body = {
         "origin": "edged/box/1",
