@@ -11,6 +11,8 @@ from storage.catalog import generations, heads, ledger
 from storage.catalog.generations import Identity
 from storage.catalog.ledger import Leaf
 from storage.catalog.runs import Point
+from storage.layout import segment_path
+from storage.model import WHOLE_MAX
 
 DAY_MS: Final = 86_400_000
 
@@ -108,19 +110,22 @@ def leap(connection: sqlite3.Connection, beyond: int, wall_ms: int, identity: Id
 
 
 def days_of(connection: sqlite3.Connection, camera: str) -> set[str]:
-    """Days in whose directories segments of a camera should lie: one step of an index for each day."""
+    """Days in whose directories segments of a camera should lie: one step of an index for each day.
+
+    As their files are named, whatever clock they tell of: also of one that no calendar goes up to.
+    """
     found: set[str] = set()
-    at = -1
+    at = -WHOLE_MAX
     while True:
         row = connection.execute(
-            "SELECT s.start_wall_ms, date(s.start_wall_ms / 1000, 'unixepoch') FROM segments s"
+            "SELECT s.start_wall_ms FROM segments s"
             " WHERE s.camera = (SELECT number FROM cameras WHERE id = ?) AND s.state = 'committed'"
             " AND s.start_wall_ms > ? ORDER BY s.start_wall_ms LIMIT 1",
             (camera, at),
         ).fetchone()
         if row is None:
             return found
-        found.add(row[1])
+        found.add(segment_path(camera, row[0], 0).parts[1])
         at = (row[0] // DAY_MS + 1) * DAY_MS - 1
 
 

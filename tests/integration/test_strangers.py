@@ -14,8 +14,10 @@ from typing import Any, Final
 
 import pytest
 
+from edged import views
 from storage.layout import parse_segment_name, segment_path
 from storage.model import Segment
+from storage.repair import ledgerdir
 from storage.repair.tamper import Touch, Touched
 from storage.retention import Policy
 from tests.support import tiny_mp4
@@ -139,6 +141,40 @@ def test_a_story_with_a_number_that_nobody_counts_to_stops_no_recording(office: 
     office.store.books.rebuild()
     office.enrol("lobby")
     assert parse_segment_name(office.segment("lobby").path.name)
+
+
+@pytest.mark.parametrize("wall_ms", [1 << 52, 253_402_300_800_000, -1, -(1 << 52)])
+@pytest.mark.parametrize("told_by", ["a leaf", "a story"])
+def test_a_time_beyond_all_calendars_keeps_no_volume_from_being_known(
+    office: Office, told_by: str, wall_ms: int
+) -> None:
+    """The day of such footage had no name: its volume was never gone through, and nothing there went any more (S3)."""
+    made = office.segment("lobby")
+    if told_by == "a leaf":
+        office.segment("lobby")
+        office.store.books.mirror_now()
+        lose(office)
+        for file in (office.disk / ledgerdir.NAME).glob("*.jsonl"):
+            lines = [json.loads(line) for line in file.read_text().splitlines()]
+            for line in lines:
+                if line["k"] == "segment" and line["b"]["seq"] == made.seq + 1:
+                    line["b"]["start"]["wall_ms"] = wall_ms
+            file.write_text("".join(json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n" for line in lines))
+    else:
+        opening = office.opening("lobby")
+        story: dict[str, Any] = json.loads(office.story(opening).to_json()) | {"wall_ms": wall_ms}
+        path = office.disk / segment_path("lobby", wall_ms, opening.seq)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(tiny_mp4.segment(json.dumps(story), 3))
+        lose(office)
+    office.start()
+    report = office.store.books.rebuild()
+    assert (report.again, office.store.books.waiting()) == (False, [])
+    for one in office.store.segments(None, None, None):
+        views.segment(one)
+    office.clock.tick(LONG_AGO_MS)
+    sweep(office)
+    assert not made.path.exists()
 
 
 # --- links that lead elsewhere ----------------------------------------------------------------------------------
