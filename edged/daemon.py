@@ -29,6 +29,7 @@ from edged.api.routes import Parts, routes
 from edged.clockwatch import LOOK_EVERY_S
 from edged.config import Config
 from edged.control import Control
+from edged.ledgerwatch import LedgerWatch
 from edged.measure import MEASURE_EVERY_S
 from edged.people import People
 from edged.rebuilding import Rebuilder
@@ -122,10 +123,12 @@ class Daemon:
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
         tamper, rebuilder = tamperwatch.TamperWatch(site, store), Rebuilder(store)
+        itself = LedgerWatch(store)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
             going.push_async_callback(tamper.close)
             going.push_async_callback(rebuilder.close)
+            going.push_async_callback(itself.close)
             going.push_async_callback(people.close)
             going.push_async_callback(control.stop)
             going.push_async_callback(reporter.stop)
@@ -138,6 +141,7 @@ class Daemon:
             reporter.start(site.overview, anchoring)
             self._start_loops(loops, store, keeper, sweeper)
             rebuilder.start(loops)
+            itself.start(loops)
             people.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
             loops.every("tamper watch", tamperwatch.LOOK_EVERY_S, tamper.watch)

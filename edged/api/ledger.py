@@ -19,6 +19,7 @@ from edged.api.streaming import stream
 from edged.documents import ledger as documents
 from edged.roles import Verb
 from edged.views import timestamp
+from storage.catalog.checked import Checked
 from storage.catalog.leafing import Wanted
 from storage.catalog.ledger import Leaf
 from storage.clock import Clock
@@ -41,7 +42,8 @@ def routes(store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
 
     def standing() -> Mapping[str, str]:
         every = ",".join(generation(one).model_dump_json() for one in store.books.leaves.covered())
-        return {"generations": f"[{every}]"}
+        last = store.books.itself.last()
+        return {"generations": f"[{every}]", "checked": "null" if last is None else checked(last).model_dump_json()}
 
     async def renew(request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.RenewAsked), logged_in(request)
@@ -87,6 +89,12 @@ def generation(one: Covered) -> documents.Generation:
         signed=one.signed,
         seen=one.seen,
         checkpoint=one.generation.note,
+    )
+
+
+def checked(last: Checked) -> documents.Checked:
+    return documents.Checked(
+        at=timestamp(last.wall_ms), leaves=last.leaves, took_s=last.took_ms / 1000, findings=last.findings
     )
 
 

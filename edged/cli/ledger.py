@@ -9,6 +9,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from edged import units
 from edged.cli import printing
 from edged.cli.address import Address
 from edged.cli.approve import next_step
@@ -98,15 +99,23 @@ def screen(document: documents.Ledger, zone: ZoneInfo, limit: int | None) -> Ren
     cut = (
         [text(f"the last {limit}; there may be more: a larger --limit, or --from")] if _is_cut(document, limit) else []
     )
-    return Group(*head, *cut, *_standing(document))
+    return Group(*head, *cut, *_standing(document, zone))
 
 
 def _is_cut(document: documents.Ledger, limit: int | None) -> bool:
     return limit is not None and len(document.ledger) == limit
 
 
-def _standing(document: documents.Ledger) -> Iterator[RenderableType]:
-    """The present generation in a line."""
+def _standing(document: documents.Ledger, zone: ZoneInfo) -> Iterator[RenderableType]:
+    """The present generation in a line, and the last check in another."""
+    last = document.checked
+    if last is None:
+        yield text("the whole ledger was not checked yet: edgectl ledger verify", "dim")
+    elif last.findings:
+        found = units.counted(last.findings, "finding")
+        yield text(f"checked at {local(last.at, zone)}: {found} → edgectl ledger verify", "bold red")
+    else:
+        yield text(f"checked at {local(last.at, zone)}: {last.leaves} leaves, nothing was found", "dim")
     if not document.generations:
         return
     present = document.generations[-1]

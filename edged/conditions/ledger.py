@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from edged import units
 from edged.alarms import Trouble
 from storage.answers import Severity
+from storage.catalog.checked import Checked
 from storage.ledger.witness import Contradiction, Word
 from storage.repair.books import Plight
 
@@ -33,6 +35,8 @@ def troubles(seen: Plight) -> Iterator[tuple[str, Trouble]]:
         text = f"The ledger is not signed, because it is not whole: {seen.hole}. Recording goes on"
         action = f"Leave the volumes and the state directory as they are and call the auditor; then {RENEW}"
         yield "ledger.damaged", Trouble(Severity.CRITICAL, text, action)
+    if seen.checked is not None and seen.checked.findings:
+        yield "ledger.tampered", Trouble(Severity.CRITICAL, *_tampered(seen.checked))
     if seen.unsigned is not None:
         text = (
             f"The ledger is not signed: {seen.unsigned}. Recording goes on, but nobody outside can prove what happens "
@@ -45,6 +49,17 @@ def troubles(seen: Plight) -> Iterator[tuple[str, Trouble]]:
         text = f"The ledger {what}: {words}. If the database were lost now, what happened since would be, too"
         action = "Check that disk, its free space and who owns what lies there; edged goes on trying"
         yield f"ledger.unwritten:{place or 'state'}", Trouble(Severity.WARNING, text, action, UNWRITTEN_S)
+
+
+def _tampered(checked: Checked) -> tuple[str, str]:
+    """In the words of the first finding: it says what is to be done first."""
+    more = "" if checked.findings == 1 else f", and {units.counted(checked.findings - 1, 'more finding')}"
+    first = next((f"{one.where}: {one.what}" for one in checked.named), "more than is named")
+    text = f"The ledger of this box is not as it was entered: {first}{more}. Recording goes on"
+    action = (
+        "Leave the volumes and the state directory as they are and call the auditor; edgectl ledger verify names all"
+    )
+    return text, f"{action}, and with --checkpoint holds the box against the head that the centre kept"
 
 
 def _contradicted(found: Contradiction) -> tuple[str, str]:

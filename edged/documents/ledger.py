@@ -37,10 +37,18 @@ class Generation(Document):
     checkpoint: str | None = Field(description="its last head (C2SP signed note); null: none was signed")
 
 
+class Checked(Document):
+    at: str = Field(description="when the last check of all of it ended, by the box's wall clock")
+    leaves: int = Field(description="so many were looked at")
+    took_s: float
+    findings: int = Field(description="0: nothing was found; edgectl ledger verify names them")
+
+
 class Ledger(Document):
     schema_: Literal["edged.ledger/1"] = Field(default="edged.ledger/1", alias="schema")
     ledger: list[Leaf] = Field(description="the newest last")
     generations: list[Generation] = Field(description="all of them, from the first")
+    checked: Checked | None = Field(default=None, description="by edged itself or by a person; null: not yet")
 
 
 class LedgerRenew(Document):

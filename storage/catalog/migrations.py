@@ -174,6 +174,11 @@ def _askers(db: Database) -> None:
     _add_column(db, "acts", "account", "INTEGER")
 
 
+@MIGRATIONS(name="0025_checked")
+def _checked(db: Database) -> None:
+    _create(db, "checked")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -403,6 +403,20 @@ CREATE TABLE rescan (
     done INTEGER NOT NULL CHECK (done IN (0, 1))
 ) STRICT;
 
+-- What the last check of the ledger came to (storage.catalog.checked): in which run, when it ended, how many leaves and
+-- findings there were; `named`: the first of these, in JSON.
+CREATE TABLE checked (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    run INTEGER NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    leaves INTEGER NOT NULL,
+    took_ms INTEGER NOT NULL,
+    findings INTEGER NOT NULL CHECK (findings >= 0),
+    named TEXT NOT NULL
+) STRICT;
+
 -- 稽核軌跡: what happened; never changed, never removed (storage.catalog.ledger). `hash`: what the tree is made of
 -- (RFC 6962); null on what was entered before there was one.
 CREATE TABLE leaves (

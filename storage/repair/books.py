@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from storage.ages import History
 from storage.catalog import generations, mirroring
 from storage.catalog.boots import boots
+from storage.catalog.checked import Checked
 from storage.clock import Clock
 from storage.errors import DatabaseCorrupt, StoreBusy
 from storage.files.idle import become_idle
@@ -21,6 +23,7 @@ from storage.ledger.notary import Notary
 from storage.ledger.note import Checkpoint
 from storage.ledger.outside import Outside
 from storage.ledger.renewal import Order, Terms, Turn
+from storage.ledger.selfcheck import SLOWLY, SelfCheck
 from storage.ledger.verify import Box, Verify
 from storage.ledger.witness import Contradiction, Witness
 from storage.opening import Held
@@ -46,6 +49,8 @@ class Plight:
     unwritten: Mapping[str, str] = field(default_factory=dict)
     """By volume, or "state": why it does not take mirror or heads."""
     contradiction: Contradiction | None = None
+    checked: Checked | None = None
+    """What the last check of all of it came to."""
 
 
 class Books:
@@ -74,6 +79,8 @@ class Books:
         self._broken = threading.Lock()
         self._verifying = threading.Lock()
         self._present = held.pool.present
+        slowly = partial(self.verify, None, lambda _: None, stop, slowly=SLOWLY)
+        self.itself: Final = SelfCheck(held.database, held.life, clock, self._ages, slowly)
         self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
         self._database.on_damage = self._damaged
 
@@ -98,15 +105,22 @@ class Books:
         self._mirror.round(sign=True)
 
     def verify(
-        self, kept: Outside | None, progress: Callable[[Mapping[str, Any]], None], gone: threading.Event
+        self,
+        kept: Outside | None,
+        progress: Callable[[Mapping[str, Any]], None],
+        gone: threading.Event,
+        *,
+        slowly: float = 1.0,
     ) -> Report:
         """The whole ledger, and against a head from outside; one at a time, behind recording, in a thread of its own.
+
+        Rests are `slowly` times as long. What it came to is remembered.
 
         StoreBusy, or Stopped when `gone`.
         """
 
         def pace(worked_s: float) -> None:
-            if self._stop.is_set() or gone.wait(pause_after(worked_s)):
+            if self._stop.is_set() or gone.wait(pause_after(worked_s * slowly)):
                 raise Stopped
 
         if not self._verifying.acquire(blocking=False):
@@ -114,7 +128,9 @@ class Books:
         try:
             become_idle()
             box = Box(self._database.read, self._present(), self._database.path.parent, self._ages)
-            return Verify(box, kept, pace=pace, progress=progress).run()
+            report = Verify(box, kept, pace=pace, progress=progress).run()
+            self.itself.remember(report)
+            return report
         finally:
             self._verifying.release()
 
@@ -145,6 +161,7 @@ class Books:
             hole=self.notary.hole,
             unwritten={**self._mirror.unwritten, **unlaid},
             contradiction=self.witness.contradiction(),
+            checked=self.itself.last(),
         )
 
     def ready(self, volume: str) -> bool:

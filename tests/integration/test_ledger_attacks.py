@@ -27,6 +27,7 @@ from storage.ledger.note import Checkpoint, Verifier
 from storage.ledger.verify import Box, Verify
 from storage.ledger.witness import Word
 from storage.model import Bounds, GapCause
+from storage.repair import fsck as repair_fsck
 from storage.repair import offline
 from storage.repair.fsck import Level, Scope
 from storage.retention import Policy
@@ -595,13 +596,54 @@ def test_a_rescan_made_to_believe_that_it_has_read_everything(office: Office) ->
     while office.store.checks.rescan():
         pass
     tamper(office, "UPDATE rescan SET began_ms = 99999999999999, before_ms = 99999999999999, done = 1")
-    data = bytearray(segment.path.read_bytes())
-    data[-5] ^= 1
-    segment.path.write_bytes(data)
+    flip(segment.path)
     office.store.checks.again()
     while office.store.checks.rescan():
         pass
     assert [kind for one in office.store.checks.tampered() for _, kind in one.files] == ["content"]
+
+
+def test_a_byte_changed_where_the_rescan_believes_to_have_been(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads what changed since; only who reads everything finds it."""
+    monkeypatch.setattr(repair_fsck, "SETTLE_S", 0.0)
+    segment = office.store.segments("door", None, None)[-1]
+    while office.store.checks.rescan():
+        pass
+    flip(segment.path)
+    office.clock.wall_ms = max(office.clock.wall_ms, round(segment.path.stat().st_ctime * 1000) + 60_000)
+    tamper(office, ("UPDATE rescan SET began_ms = ?, before_ms = ?, done = 1", (office.clock.wall_ms,) * 2))
+    office.store.checks.again()
+    while office.store.checks.rescan():
+        pass
+    assert office.store.checks.tampered() == []
+    assert fsck(office, Level.HASH) == {"content"}
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+
+def test_the_files_of_two_segments_swapped(office: Office) -> None:
+    first, second = (one.path for one in office.store.segments("door", None, None)[-2:])
+    first.rename(first.with_name("aside"))
+    second.rename(first)
+    first.with_name("aside").rename(second)
+    while office.store.checks.rescan():
+        pass
+    found = {(Path(name).name, kind) for one in office.store.checks.tampered() for name, kind in one.files}
+    assert {name for name, _ in found} == {first.name, second.name}
+    assert {kind for _, kind in found} <= {"content", "size"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE generations SET seen = size", "UPDATE cameras SET known_since_ms = known_since_ms + 60000"],
+)
+def test_what_the_box_says_of_itself_and_no_leaf_tells_is_not_found(office: Office, change: str) -> None:
+    tamper(office, change)
+    assert codes(office) == set()
 
 
 def fsck(office: Office, level: Level) -> set[str]:

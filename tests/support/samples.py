@@ -733,6 +733,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
             }
         ],
         "generations": [GENERATION],
+        "checked": {"at": "2026-05-01T00:00:00.000Z", "leaves": 1042, "took_s": 0.5, "findings": 0},
     },
     ledger.LedgerRenew: {
         "schema": "edged.ledger-renew/1",
