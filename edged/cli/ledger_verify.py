@@ -96,7 +96,8 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
     try:
         with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
             box = Box(site.read, site.disks, state, lambda: site.present().ages)
-            report = Verify(box, head, progress=lambda told: show(dict(told)), spread=spread.processes).run()
+            with spread.Processes() as processes:
+                report = Verify(box, head, progress=lambda told: show(dict(told)), spread=processes).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
         raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None

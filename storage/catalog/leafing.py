@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from storage.catalog.ledger import Entry
 
@@ -150,20 +150,28 @@ def keep(connection: sqlite3.Connection, block: int) -> None:
     )
 
 
-def differing(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[int], int | None]:
-    """Of some rows behind that block: those that are not what their leaves make, and the last one looked at."""
-    rows = connection.execute(
+def rows(
+    connection: sqlite3.Connection, after: int, limit: int
+) -> list[tuple[int, int, int, str, int | None, int | None]]:
+    """As they are stored, from the one after `after` on."""
+    return connection.execute(
         "SELECT number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms FROM leaf_blocks"
         " WHERE number > ? ORDER BY number LIMIT ?",
         (after, limit),
     ).fetchall()
-    wrong = []
-    for block, least_ms, most_ms, kinds, *recorded in rows:
+
+
+def differs(connection: sqlite3.Connection, block: int) -> bool:
+    """There is a row, and it is not what its leaves make."""
+    for number, *told in rows(connection, block - 1, 1):
         made = connection.execute(f"SELECT {_MADE_OF}", (block << BITS, (block + 1) << BITS)).fetchone()
-        told = (least_ms, most_ms, set(kinds.split()), recorded)
-        if made is None or told != (made[0], made[1], set(made[2].split()), list(made[3:])):
-            wrong.append(block)
-    return wrong, rows[-1][0] if rows else None
+        return number == block and (made is None or _in_any_order(told) != _in_any_order(made))
+    return False
+
+
+def _in_any_order(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Of kinds."""
+    return *row[:2], set(row[2].split()), *row[3:]
 
 
 def forget(connection: sqlite3.Connection, number: int) -> None:

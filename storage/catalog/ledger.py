@@ -68,7 +68,9 @@ _NOBODY: Final[Mapping[str, str]] = {}
 HASHED_SQL: Final = (
     """CAST(x'00' || '{"b":' || body || ',"k":"' || kind || '","n":' || number || ',"t":' || wall_ms || '}' AS BLOB)"""
 )
-"""What is hashed of a leaf, `LEAF` and `Entry.data`, as SQLite makes it: twenty million are read in one go."""
+"""What is hashed of a leaf, `LEAF` and `Entry.data`, as SQLite makes it."""
+HASHED: Final = b'\0{"b":%b,"k":"%b","n":%d,"t":%d}'
+"""The same of body, kind, number and wall clock: twenty million are hashed in one go."""
 
 
 @dataclass(frozen=True, slots=True)

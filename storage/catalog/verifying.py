@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from storage.catalog import generations, heads, mirroring
 from storage.catalog.generations import Generation
-from storage.catalog.ledger import HASHED_SQL
+from storage.catalog.ledger import HASHED
 from storage.catalog.nodes import Node
 from storage.ledger.tree import Hash
 
 PAGE: Final = 4096
 """Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
 
-Hashed: TypeAlias = tuple[int, str, "Hash | None", bytes]
-"""A leaf: its number, kind, stored hash, and what is hashed of it."""
+Stored: TypeAlias = tuple[bytes, bytes, int, int, "Hash | None"]
+"""A leaf as it lies there: body, kind, number, wall clock, hash. What is hashed of it is `HASHED` of the first four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,23 @@ def overview(connection: sqlite3.Connection) -> Overview:
     )
 
 
-def hashed(connection: sqlite3.Connection, after: int, until: int, limit: int = PAGE) -> list[Hashed]:
+def stored(connection: sqlite3.Connection, after: int, until: int, limit: int = PAGE) -> list[Stored]:
     """Leaves by number, from the one after `after` on."""
     return connection.execute(
-        f"SELECT number, kind, hash, {HASHED_SQL} FROM leaves"  # noqa: S608  (a constant)
+        "SELECT CAST(body AS BLOB), CAST(kind AS BLOB), number, wall_ms, hash FROM leaves"
         " WHERE number > ? AND number <= ? ORDER BY number LIMIT ?",
         (after, until, limit),
     ).fetchall()
+
+
+def leaf(connection: sqlite3.Connection, number: int) -> Stored | None:
+    """The one of that number."""
+    return next(iter(stored(connection, number - 1, number)), None)
+
+
+def hashed(connection: sqlite3.Connection, after: int, until: int) -> list[tuple[int, bytes]]:
+    """Likewise, by number: what is hashed of each."""
+    return [(leaf[2], HASHED % leaf[:4]) for leaf in stored(connection, after, until)]
 
 
 def boots(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, str]:
@@ -125,46 +135,52 @@ _SEGMENT: Final = (
 _OF: Final = " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
 
 
-Raw: TypeAlias = tuple[Any, ...]
-"""A row of `segments`: seq, id, leaf, volume by number, boot, boottime and wall clock of its start, duration, bytes,
-floor, ceiling, clock epoch, whether that was synchronised, whether nothing vouches for it, hash. Millions of them are
-compared as they are.
+Row: TypeAlias = tuple[Any, ...]
+"""A row of `segments` and its leaf: id, number of the leaf, camera and volume by number, hash, body of the leaf; then
+seq, boot, boottime and wall clock of its start, duration, bytes, floor, ceiling, clock epoch, whether that was
+synchronised, whether nothing vouches for it. Millions of them are compared as they are. No body: there is no such leaf,
+or the row is of a file that is set aside.
 """
 
 
-def segments(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], Raw]:
-    """Rows under their own names, of these numbers of each camera; those in progress say nothing yet."""
+def segments(connection: sqlite3.Connection, after: int, upto: int, limit: int = PAGE) -> list[Row]:
+    """Rows by id, behind `after` and up to `upto`; those in progress say nothing yet."""
+    return connection.execute(
+        "SELECT s.id, s.leaf, s.camera, s.volume, s.sha256, iif(s.name IS NULL, CAST(l.body AS BLOB), NULL), s.seq,"
+        " s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms, s.bytes, s.floor_s, s.ceiling_s, s.epoch,"
+        " s.synced, s.unproven FROM segments s"
+        " LEFT JOIN leaves l ON l.number = s.leaf AND l.kind IN ('segment', 'quarantined')"
+        " WHERE s.id > ? AND s.id <= ? AND s.state <> 'open' ORDER BY s.id LIMIT ?",
+        (after, upto, limit),
+    ).fetchall()
+
+
+def names(connection: sqlite3.Connection) -> tuple[dict[int, str], dict[int, str]]:
+    """Ids of cameras and of volumes, by number."""
+    cameras = connection.execute("SELECT number, id FROM cameras").fetchall()
+    return dict(cameras), dict(connection.execute("SELECT number, id FROM volumes").fetchall())
+
+
+def going_by(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], int]:
+    """By camera and number, the leaf that the row goes by; 0: it has none yet. Rows under their own names."""
     return {
-        (camera, row[0]): row
+        (camera, seq): leaf
         for camera, seqs in wanted.items()
-        for row in connection.execute(
-            "SELECT s.seq, s.id, s.leaf, s.volume, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms,"
-            " s.bytes, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.sha256 FROM json_each(?2) j"
-            " CROSS JOIN segments s ON s.seq = j.value AND s.name IS NULL AND s.state <> 'open'"
-            " AND s.camera = (SELECT number FROM cameras WHERE id = ?1)",
+        for seq, leaf in connection.execute(
+            "SELECT s.seq, coalesce(s.leaf, 0) FROM json_each(?2) j CROSS JOIN segments s ON s.seq = j.value"
+            " AND s.name IS NULL AND s.state <> 'open' AND s.camera = (SELECT number FROM cameras WHERE id = ?1)",
             (camera, json.dumps(list(seqs))),
         )
     }
 
 
-def volumes(connection: sqlite3.Connection) -> dict[int, str]:
-    """Their ids, by number."""
-    return dict(connection.execute("SELECT number, id FROM volumes").fetchall())
-
-
-def claim(camera: str, raw: Raw, volumes: Mapping[int, str]) -> SegmentClaim:
-    """What it says."""
-    seq, number, leaf, volume, *said, sha256 = raw
-    known = (number, leaf, camera, seq, volumes.get(volume, ""))
-    return SegmentClaim._make((*known, *said[:5], sha256.hex(), *said[5:], None))
-
-
-def aside(connection: sqlite3.Connection, volume: str, name: str) -> SegmentClaim | None:
-    """The row of a file that is set aside under a name of its own."""
+def aside(connection: sqlite3.Connection, volume: str, name: str) -> int | None:
+    """Likewise, of a file that is set aside under a name of its own; None: there is no row."""
     row = connection.execute(
-        _SEGMENT + "FROM segments s" + _OF + "WHERE v.id = ? AND s.name = ?", (volume, name)
+        "SELECT coalesce(leaf, 0) FROM segments WHERE volume = (SELECT number FROM volumes WHERE id = ?) AND name = ?",
+        (volume, name),
     ).fetchone()
-    return None if row is None else SegmentClaim._make(row)
+    return None if row is None else int(row[0])
 
 
 def segment(connection: sqlite3.Connection, number: int) -> SegmentClaim | None:
@@ -179,9 +195,9 @@ def tombstones(connection: sqlite3.Connection, wanted: Mapping[str, Collection[i
         (camera, seq): number
         for camera, seqs in wanted.items()
         for seq, number in connection.execute(
-            "SELECT j.value, (SELECT max(l.number) FROM leaves l INDEXED BY leaves_destroyed"
+            "SELECT j.value, l.number FROM json_each(?2) j CROSS JOIN leaves l INDEXED BY leaves_destroyed"
             " WHERE l.kind = 'destroyed' AND json_extract(l.body, '$.camera') = ?1"
-            " AND json_extract(l.body, '$.seq') = j.value) AS number FROM json_each(?2) j WHERE number IS NOT NULL",
+            " AND json_extract(l.body, '$.seq') = j.value ORDER BY j.id, l.number",
             (camera, json.dumps(list(seqs))),
         )
     }
@@ -227,16 +243,22 @@ def _gap(row: tuple[Any, ...]) -> GapClaim:
     return GapClaim(number, leaf, camera, start, None if end[0] is None else end, cause, detail, bool(inside), told)
 
 
-ROWS: Final[Mapping[str, str]] = {
-    "segments": "SELECT id FROM segments WHERE id > ? AND state <> 'open' ORDER BY id LIMIT ?",
-    "gaps": "SELECT id FROM gaps WHERE id > ? AND end_boot IS NOT NULL ORDER BY id LIMIT ?",
-}
-"""Rows that a leaf must tell of, by table."""
+def cut(connection: sqlite3.Connection, table: str, after: int, count: int) -> int:
+    """Id of the last of the `count` rows behind `after`; `after` itself: there is none."""
+    for sql in ("SELECT id FROM {} WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", "SELECT max(id) FROM {} WHERE id > ?"):
+        row = connection.execute(sql.format(table), (after, count - 1)[: sql.count("?")]).fetchone()
+        if row is not None and row[0] is not None:
+            return int(row[0])
+    return after
 
 
-def rows(connection: sqlite3.Connection, table: str, after: int, limit: int = PAGE) -> list[int]:
-    """Their ids, from the one after `after` on."""
-    return [number for (number,) in connection.execute(ROWS[table], (after, limit))]
+def ended_gaps(connection: sqlite3.Connection, after: int, upto: int, limit: int = PAGE) -> list[int]:
+    """Ids of gaps of which a leaf must tell, behind `after` and up to `upto`."""
+    rows = connection.execute(
+        "SELECT id FROM gaps WHERE id > ? AND id <= ? AND end_boot IS NOT NULL ORDER BY id LIMIT ?",
+        (after, upto, limit),
+    )
+    return [number for (number,) in rows]
 
 
 def waits(connection: sqlite3.Connection, table: str, row: int) -> bool:

@@ -10,11 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from sqlite3 import Connection
-from typing import Final
 
 from storage.ages import History
 from storage.catalog import ground as catalog
-from storage.catalog import leafing
 from storage.catalog.coverage import Reader
 from storage.catalog.ground import Fact, Rows
 from storage.catalog.ledger import commitment
@@ -23,10 +21,6 @@ from storage.ledger.findings import Code, Finding
 from storage.ledger.ground import Ground
 from storage.ledger.tombs import Tomb
 from storage.repair.look import Pace, unpaced
-
-BLOCKS: Final = 8
-"""Of 1024 leaves, in one read: some milliseconds."""
-MORE: Final = "`edgectl destroyed` and `edgectl ledger` may leave something out"
 
 
 def besides(
@@ -37,7 +31,6 @@ def besides(
     yield from ground.take(facts)
     yield from ground.differences(rows)
     yield from tombs.early(read, ages, {number: boot.id for number, boot in rows.boots.items()}, suspects)
-    yield from _blocks(read, pace)
     yield from tombs.under_pins(read, ground, pace)
     yield from _holds(read, pace)
     yield from _openings(read, pace)
@@ -67,16 +60,4 @@ def _openings(read: Reader, pace: Pace) -> Iterator[Finding]:
                 what = f"its {field} is stored as something else than what was committed to"
                 yield Finding(Code.OPENING, f"leaf {number}", what)
         after = page[-1][:2]
-        pace(time.monotonic() - began)
-
-
-def _blocks(read: Reader, pace: Pace) -> Iterator[Finding]:
-    after: int | None = -1
-    while after is not None:
-        began = time.monotonic()
-        wrong, after = read(partial(leafing.differing, after=after, limit=BLOCKS))
-        for block in wrong:
-            first = block << leafing.BITS
-            where = f"leaves {first} to {first + leafing.BLOCK - 1}"
-            yield Finding(Code.BLOCK, where, f"what lists pass over is not what these leaves are: {MORE}")
         pace(time.monotonic() - began)

@@ -12,7 +12,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from storage.catalog.ledger import Leaf
-from storage.catalog.verifying import GapClaim, SegmentClaim
+from storage.catalog.verifying import GapClaim, Row, SegmentClaim
 from storage.ledger.findings import Code, Finding
 
 Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
@@ -53,6 +53,13 @@ class SegmentTold(msgspec.Struct, frozen=True, gc=False):
     """Of one that was destroyed, under which it went."""
 
 
+class SpanTold(msgspec.Struct, frozen=True):
+    """A leaf of kind `span`."""
+
+    start: Place
+    duration_ms: Whole
+
+
 class GapTold(msgspec.Struct, frozen=True):
     """A leaf of kind `gap`."""
 
@@ -81,34 +88,40 @@ class GapTold(msgspec.Struct, frozen=True):
 GapKey: TypeAlias = tuple[str, int, int, int, bool, bool]
 
 
-class _SegmentLine(msgspec.Struct, gc=False):
-    b: SegmentTold
-
-
-class _GapLine(msgspec.Struct):
-    b: GapTold
-
-
-_SEGMENT: Final = msgspec.json.Decoder(_SegmentLine)
-_GAP: Final = msgspec.json.Decoder(_GapLine)
-SEGMENTS: Final = frozenset({Leaf.SEGMENT.value, Leaf.QUARANTINED.value})
+_SEGMENT: Final = msgspec.json.Decoder(SegmentTold)
+_GAP: Final = msgspec.json.Decoder(GapTold)
+_SPAN: Final = msgspec.json.Decoder(SpanTold)
+SEGMENTS: Final = frozenset({Leaf.SEGMENT.value.encode(), Leaf.QUARANTINED.value.encode()})
 """Kinds that tell of a segment that is there."""
 
 
-def segment_told(line: bytes) -> SegmentTold | None:
+def segment_told(body: bytes) -> SegmentTold | None:
     """What a leaf says of a segment; None: not what its kind says."""
     try:
-        return _SEGMENT.decode(line).b
+        return _SEGMENT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
-def gap_told(line: bytes) -> GapTold | None:
+def gap_told(body: bytes) -> GapTold | None:
     """What a leaf says of a gap, likewise."""
     try:
-        return _GAP.decode(line).b
+        return _GAP.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def span_told(body: bytes) -> SpanTold | None:
+    """What a leaf says of time whose footage is gone, likewise."""
+    try:
+        return _SPAN.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def recorded(told: SegmentTold | SpanTold) -> tuple[int, int]:
+    """From when to when, by the wall clock."""
+    return told.start.wall_ms, told.start.wall_ms + told.duration_ms
 
 
 def same_segment(told: SegmentTold, row: SegmentClaim, boots: Mapping[int, str]) -> bool:
@@ -136,15 +149,56 @@ def same_gap(told: GapTold, row: GapClaim) -> bool:
     return same and told.detail in (None, row.detail)
 
 
-def of_segment(number: int, told: SegmentTold, row: SegmentClaim | None, tombstone: int | None) -> Finding | None:
-    """What is wrong with a leaf of a segment, or None: it has its row, or was destroyed, or told of again."""
-    if row is None:
-        if tombstone is not None and tombstone > number:
-            return None
+def same_row(told: SegmentTold, row: Row, cameras: Mapping[int, str], volumes: Mapping[int, str]) -> bool:
+    """They say the same word for word, as nearly all do. What does not may still be as it should be."""
+    start = told.start
+    return (
+        row[6:]
+        == (
+            told.seq,
+            start.boot,
+            start.boottime_ms,
+            start.wall_ms,
+            told.duration_ms,
+            told.bytes,
+            told.floor_s,
+            told.ceiling_s,
+            told.epoch,
+            told.synced,
+            told.unproven,
+        )
+        and cameras.get(row[2]) == told.camera
+        and volumes.get(row[3]) == told.volume
+        and row[4].hex() == told.sha256
+        and told.name is None
+    )
+
+
+def tells_of_segment(told: SegmentTold, row: SegmentClaim) -> bool:
+    """It is that segment, whatever is said of it."""
+    if told.name is not None or row.name is not None:
+        return (told.volume, told.name) == (row.volume, row.name)
+    return (told.camera, told.seq) == (row.camera, row.seq)
+
+
+def tells_of_gap(told: GapTold, row: GapClaim) -> bool:
+    """Likewise."""
+    is_step = row.end is not None and row.end[:2] <= row.start[:2]
+    return told.key(told.start) == (row.camera, *row.start, row.inside, is_step)
+
+
+def of_segment(number: int, told: SegmentTold, leaf: int | None, tombstone: int | None) -> Finding | None:
+    """What is wrong with a leaf of a segment, or None: it has its row, or was destroyed, or told of again.
+
+    `leaf`: the one that its row goes by, 0 for none; None: there is no row.
+    """
+    if tombstone is not None and tombstone > number:
+        return None
+    if leaf is None:
         what = f"{_segment(told)} has neither a row nor a leaf that it was destroyed"
         return Finding(Code.SEGMENT_GONE, f"leaf {number}", what)
-    if row.leaf is not None and row.leaf < number:
-        what = f"the row of {_segment(told)} goes by the earlier leaf {row.leaf}"
+    if 0 < leaf < number:
+        what = f"the row of {_segment(told)} goes by the earlier leaf {leaf}"
         return Finding(Code.SEGMENT_DIFFERS, f"leaf {number}", what)
     return None
 
@@ -156,9 +210,9 @@ def differing(number: int, told: SegmentTold | GapTold) -> Finding:
     return Finding(Code.SEGMENT_DIFFERS, f"leaf {number}", f"the row of {_segment(told)} says something else")
 
 
-def returned(number: int, told: SegmentTold, row: SegmentClaim) -> Finding | None:
+def returned(number: int, told: SegmentTold, leaf: int | None) -> Finding | None:
     """What is wrong with a tombstone, or None. A file that somebody put back is taken in, with a leaf of its own."""
-    if row.leaf is None or row.leaf > number:
+    if not leaf or leaf > number:
         return None
     what = f"{_segment(told)} was destroyed, and its row is there"
     return Finding(Code.SEGMENT_BACK, f"leaf {number}", what)
@@ -177,6 +231,11 @@ def untold(row: SegmentClaim | GapClaim) -> Finding:
     else:
         where, code, what = f"segment {row.seq} of {row.camera}", Code.SEGMENT_UNTOLD, "no leaf tells of it"
     return Finding(code, where, what if row.leaf is None else f"leaf {row.leaf}, which it goes by, does not tell of it")
+
+
+def twice(number: int) -> Finding:
+    """A leaf of which two rows say that they go by it."""
+    return Finding(Code.SEGMENT_UNTOLD, f"leaf {number}", "two rows go by it, and it tells of one")
 
 
 def _segment(told: SegmentTold) -> str:

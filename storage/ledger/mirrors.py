@@ -106,7 +106,7 @@ class Mirror:
         """Number of the next leaf of the ledger; None: there is none yet."""
         if not self._page:
             found = self._read(partial(verifying.hashed, after=self._after, until=1 << 62))
-            self._page = [(number, data) for number, _, _, data in reversed(found)]
+            self._page = found[::-1]
         return self._page[-1][0] if self._page else None
 
     def _next(self) -> bytes:
@@ -115,7 +115,7 @@ class Mirror:
 
 
 def _leaf(connection: Connection, number: int) -> bytes | None:
-    return next((data for *_, data in verifying.hashed(connection, number - 1, number)), None)
+    return next((data for _, data in verifying.hashed(connection, number - 1, number)), None)
 
 
 def _means(line: bytes) -> bytes | None:

@@ -1,17 +1,17 @@
-"""One stretch of the ledger: each leaf hashed, counted, and held against the rows that it tells of.
+"""One stretch of the ledger: each leaf hashed, counted, and asked for the rows that it tells of.
 
 Blocking, read-only. Stretches do not depend on each other, so that several processes may share them out. Each page is
 read in one moment of the database together with what it is held against: what is committed or destroyed meanwhile is no
-fault. Bounded: a stretch knows its own leaves only.
+fault. Bounded: a stretch knows its own leaves only. What rows say has been held against leaves before
+(`storage.ledger.rows`).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -20,25 +20,37 @@ from typing import Final
 from storage.catalog import ground, verifying
 from storage.catalog.coverage import Reader
 from storage.catalog.ground import Fact
-from storage.catalog.ledger import Leaf
+from storage.catalog.ledger import HASHED, Leaf
 from storage.catalog.nodes import WIDTH
-from storage.catalog.verifying import GapClaim, Hashed, Raw, SegmentClaim
+from storage.catalog.verifying import GapClaim, Stored
 from storage.ledger import claims, tree
+from storage.ledger.blocks import Block, blocks_of
 from storage.ledger.claims import SEGMENTS, GapKey, GapTold, SegmentTold
 from storage.ledger.findings import Code, Finding, Findings
 from storage.ledger.tombs import Tomb, is_suspect
 from storage.ledger.tree import Hash
 from storage.repair.look import Pace, unpaced
 
-_DESTROYED: Final = Leaf.DESTROYED.value
-_GAP: Final = Leaf.GAP.value
-_GENERATION: Final = Leaf.GENERATION.value
-_OF_SEGMENTS: Final = SEGMENTS | {_DESTROYED}
-"""Kinds as plain text, because millions are compared."""
+_DESTROYED: Final = Leaf.DESTROYED.value.encode()
+_GAP: Final = Leaf.GAP.value.encode()
+_SPAN: Final = Leaf.SPAN.value.encode()
+_GENERATION: Final = Leaf.GENERATION.value.encode()
+_FACTS: Final = frozenset(kind.encode() for kind in ground.KINDS)
 SUSPECTS_MAX: Final = 100
 """Of a stretch: a clock that was set back makes some, a stranger any number."""
 LENGTH: Final = 64 * WIDTH
 """Leaves: a tenth of a second of work, so that progress shows and processes have equal shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """One for each number from `first` on, which is a multiple of eight, the lowest of a byte first."""
+
+    first: int
+    bits: bytes
+
+
+NONE: Final = Bits(0, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Span:
     last: int
     in_tree: bool
     """They are whole blocks of 256 of a tree, but at its end; else they were entered before there was one."""
+    told: Bits = NONE
+    """Those that a row was found to agree with; NONE: no row was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +84,8 @@ class Stretch:
     leaves: int = 0
     blocks: list[Hash | None] = field(default_factory=list)
     """The node over each whole block of 256 leaves; None where one of them is missing."""
-    segments: array[int] = field(default_factory=lambda: array("q"))
-    """Ids of the rows of segments that go by these leaves."""
-    gap_rows: array[int] = field(default_factory=lambda: array("q"))
-    """Of gaps likewise."""
+    lists: dict[int, Block] = field(default_factory=dict)
+    """What lists of leaves go by."""
     gaps: list[GapSeen] = field(default_factory=list)
     generations: list[tuple[int, bytes]] = field(default_factory=list)
     """Leaves that begin a tree, with their lines."""
@@ -96,10 +108,12 @@ def check(read: Reader, span: Span, pace: Pace = unpaced) -> Stretch:
     after = span.first - 1
     while after < span.last:
         began = time.monotonic()
-        page = read(partial(_page, after=after, until=span.last))
-        upto = page.leaves[-1][0] if len(page.leaves) == verifying.PAGE else span.last
+        page = read(partial(_page, span=span, after=after))
+        upto = page.leaves[-1][2] if len(page.leaves) == verifying.PAGE else span.last
         hashes += _hashes(found, page.leaves, after, upto)
         _claims(found, page)
+        for number, block in blocks_of(page.leaves, page.destroyed).items():
+            found.lists[number] = found.lists[number] | block if number in found.lists else block
         after = upto
         pace(time.monotonic() - began)
     if span.in_tree:
@@ -111,17 +125,20 @@ def check(read: Reader, span: Span, pace: Pace = unpaced) -> Stretch:
 # --- leaves -------------------------------------------------------------------------------------------------------
 
 
-def _hashes(found: Stretch, leaves: Iterable[Hashed], after: int, upto: int) -> list[Hash | None]:
+def _hashes(found: Stretch, leaves: Sequence[Stored], after: int, upto: int) -> list[Hash | None]:
     """Stored hashes of the numbers behind `after`, up to `upto`, each held against its leaf; None for no leaf."""
-    hashes: list[Hash | None] = []
-    expected = after + 1
-    for number, _, stored, data in leaves:
+    found.leaves += len(leaves)
+    made = [sha256(HASHED % leaf[:4]).digest() for leaf in leaves]
+    hashes = [leaf[4] for leaf in leaves]
+    if made == hashes and len(leaves) == upto - after:
+        return hashes
+    hashes, expected = [], after + 1
+    for (_, _, number, _, stored), right in zip(leaves, made, strict=True):
         if number != expected:
             hashes += _hole(found, expected, number)
         expected = number + 1
-        found.leaves += 1
         hashes.append(stored)
-        if sha256(data).digest() != stored and (stored is not None or found.span.in_tree):
+        if right != stored and (stored is not None or found.span.in_tree):
             what = "it is not what was hashed when it was entered" if stored else "it was entered without its hash"
             found.findings.add(Finding(Code.LEAF_CHANGED, f"leaf {number}", what))
     return hashes + _hole(found, expected, upto + 1)
@@ -146,134 +163,122 @@ def _block(hashes: list[Hash | None]) -> Hash | None:
 class _Page:
     """Leaves, and what the database says of the same at the same moment."""
 
-    leaves: list[Hashed]
-    segments: list[tuple[int, str, SegmentTold]] = field(default_factory=list)
-    """Number and kind of each leaf that tells of one."""
+    leaves: list[Stored]
+    segments: list[tuple[int, SegmentTold]] = field(default_factory=list)
+    """Number of each leaf that tells of one and that no row was found to agree with yet."""
+    tombs: list[Tomb] = field(default_factory=list)
+    destroyed: list[tuple[int, int, int]] = field(default_factory=list)
+    """By number of the leaf: from when to when that was recorded of which it tells that it is gone."""
     gaps: list[tuple[int, GapTold]] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     generations: list[tuple[int, bytes]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     suspects: list[Tomb] = field(default_factory=list)
-    rows: dict[tuple[str, int], Raw] = field(default_factory=dict)
-    aside: dict[tuple[str, str], SegmentClaim] = field(default_factory=dict)
-    """Of files that are set aside, by volume and name."""
     tombstones: dict[tuple[str, int], int] = field(default_factory=dict)
+    rows: dict[tuple[str, int], int] = field(default_factory=dict)
+    """The leaf that each row goes by; 0: none."""
+    aside: dict[tuple[str, str], int | None] = field(default_factory=dict)
+    """Of files that are set aside, by volume and name."""
     gap_rows: dict[tuple[str, int, int], list[GapClaim]] = field(default_factory=dict)
     boots: Mapping[int, str] = field(default_factory=dict)
-    """Their own ids, by number."""
-    volumes: Mapping[int, str] = field(default_factory=dict)
+    """Their own ids, by number, of those in which gaps begin."""
 
-    def row(self, told: SegmentTold) -> SegmentClaim | None:
+    def row(self, told: SegmentTold) -> int | None:
+        """The leaf that the row of this segment goes by; None: there is no row."""
         if told.name is not None:
             return self.aside.get((told.volume, told.name))
-        raw = self.rows.get((told.camera, told.seq))
-        return None if raw is None else verifying.claim(told.camera, raw, self.volumes)
+        return self.rows.get((told.camera, told.seq))
+
+    def tombstone(self, told: SegmentTold) -> int | None:
+        return self.tombstones.get((told.camera, told.seq))
 
     def gap(self, told: GapTold) -> GapClaim | None:
         """The row of the same gap, whatever it says of it."""
         start = told.start
-        for row in self.gap_rows.get((told.camera, start.boot, start.boottime_ms), ()):
-            is_step = row.end is not None and row.end[:2] <= row.start[:2]
-            if (row.camera, *row.start, row.inside, is_step) == told.key(start):
-                return row
-        return None
+        rows = self.gap_rows.get((told.camera, start.boot, start.boottime_ms), ())
+        return next((row for row in rows if claims.tells_of_gap(told, row)), None)
 
 
-def _page(connection: sqlite3.Connection, after: int, until: int) -> _Page:
-    page = _Page(verifying.hashed(connection, after, until))
-    for number, kind, _, data in page.leaves:
-        if kind in _OF_SEGMENTS:
-            told = claims.segment_told(data[1:])
-            if told is not None:
-                page.segments.append((number, kind, told))
-                if kind == _DESTROYED and is_suspect(told, data):
-                    page.suspects.append(Tomb(number, told))
-                continue
-        elif kind == _GAP:
-            gap = claims.gap_told(data[1:])
-            if gap is not None:
-                page.gaps.append((number, gap))
-                continue
-        else:
-            if kind in ground.KINDS:
-                page.facts.append((number, kind, data))
-            elif kind == _GENERATION:
-                page.generations.append((number, data))
-            continue
-        page.unread.append(number)
+def _page(connection: sqlite3.Connection, span: Span, after: int) -> _Page:
+    page = _Page(verifying.stored(connection, after, span.last))
+    told, first, leaves = span.told.bits, span.told.first, page.leaves
+    if told:
+        leaves = [leaf for leaf in leaves if not told[leaf[2] - first >> 3] >> (leaf[2] & 7) & 1]
+    for leaf in leaves:
+        _read(page, leaf)
     _look_up(connection, page)
     return page
 
 
+def _read(page: _Page, leaf: Stored) -> None:
+    """What a leaf tells of, by its kind."""
+    body, kind, number, *_ = leaf
+    if kind in SEGMENTS or kind == _DESTROYED:
+        _of_segment(page, leaf)
+    elif kind == _GAP:
+        gap = claims.gap_told(body)
+        if gap is None:
+            page.unread.append(number)
+        else:
+            page.gaps.append((number, gap))
+    elif kind == _SPAN:
+        gone = claims.span_told(body)
+        if gone is not None:
+            page.destroyed.append((number, *claims.recorded(gone)))
+    elif kind in _FACTS:
+        page.facts.append((number, kind.decode(), HASHED % leaf[:4]))
+    elif kind == _GENERATION:
+        page.generations.append((number, HASHED % leaf[:4]))
+
+
+def _of_segment(page: _Page, leaf: Stored) -> None:
+    body, kind, number, wall_ms, _ = leaf
+    told = claims.segment_told(body)
+    if told is None:
+        page.unread.append(number)
+    elif kind == _DESTROYED:
+        page.tombs.append(Tomb(number, told))
+        page.destroyed.append((number, *claims.recorded(told)))
+        if is_suspect(told, wall_ms):
+            page.suspects.append(page.tombs[-1])
+    else:
+        page.segments.append((number, told))
+
+
 def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
-    wanted: defaultdict[str, list[int]] = defaultdict(list)
-    for _, _, told in page.segments:
-        if told.name is None:
-            wanted[told.camera].append(told.seq)
-        elif (row := verifying.aside(connection, told.volume, told.name)) is not None:
-            page.aside[told.volume, told.name] = row
-    page.rows = rows = verifying.segments(connection, wanted)
-    lacking: defaultdict[str, list[int]] = defaultdict(list)
-    for _, kind, told in page.segments:
-        if (told.camera, told.seq) not in rows and kind != _DESTROYED:
-            lacking[told.camera].append(told.seq)
-    page.tombstones = verifying.tombstones(connection, lacking)
-    page.volumes = verifying.volumes(connection)
-    starts = {told.start.boot for _, _, told in page.segments} | {gap.start.boot for _, gap in page.gaps}
-    page.boots = verifying.boots(connection, starts)
+    segments = [told for _, told in page.segments]
+    page.tombstones = verifying.tombstones(connection, _by_camera(segments))
+    asked = [told for number, told in page.segments if (page.tombstone(told) or 0) < number]
+    asked += [tomb.told for tomb in page.tombs]
+    page.rows = verifying.going_by(connection, _by_camera(told for told in asked if told.name is None))
+    for told in asked:
+        if told.name is not None:
+            page.aside[told.volume, told.name] = verifying.aside(connection, told.volume, told.name)
+    page.boots = verifying.boots(connection, {gap.start.boot for _, gap in page.gaps})
     for _, gap in page.gaps:
         place = (gap.camera, gap.start.boot, gap.start.boottime_ms)
         if place not in page.gap_rows:
             page.gap_rows[place] = verifying.gaps(connection, *place)
 
 
+def _by_camera(segments: Iterable[SegmentTold]) -> Mapping[str, Collection[int]]:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for told in segments:
+        found[told.camera].append(told.seq)
+    return found
+
+
 def _claims(found: Stretch, page: _Page) -> None:
-    """Of leaves from before there was a tree only this: which rows go by them."""
+    """Of leaves from before there was a tree only which gaps they explain, and what begins."""
     wrong: list[Finding | None] = [_unread(number) for number in page.unread]
-    rows, numbers = page.rows, {volume: number for number, volume in page.volumes.items()}
-    for number, kind, told in page.segments:
-        raw, start = rows.get((told.camera, told.seq)), told.start
-        if (
-            raw is not None
-            and raw[2] == number
-            and told.name is None
-            and raw[4:14]
-            == (
-                start.boot,
-                start.boottime_ms,
-                start.wall_ms,
-                told.duration_ms,
-                told.bytes,
-                told.floor_s,
-                told.ceiling_s,
-                told.epoch,
-                told.synced,
-                told.unproven,
-            )
-            and raw[14].hex() == told.sha256
-            and raw[3] == numbers.get(told.volume)
-            and kind != _DESTROYED
-        ):
-            found.segments.append(raw[1])  # as it should be, which is nearly always so
-        else:
-            wrong.append(_segment(found, number, kind, told, page))
-    for number, gap in page.gaps:
-        wrong.append(_gap(found, number, gap, page))
+    wrong += [claims.of_segment(number, told, page.row(told), page.tombstone(told)) for number, told in page.segments]
+    wrong += [claims.returned(tomb.number, tomb.told, page.row(tomb.told)) for tomb in page.tombs]
+    wrong += [_gap(found, number, gap, page) for number, gap in page.gaps]
     if found.span.in_tree:
         found.findings.take(one for one in wrong if one is not None)
         found.facts += page.facts
         found.suspects += page.suspects[: SUSPECTS_MAX - len(found.suspects)]
     found.generations += page.generations
-
-
-def _segment(found: Stretch, number: int, kind: str, told: SegmentTold, page: _Page) -> Finding | None:
-    row = page.row(told)
-    if kind == _DESTROYED:
-        return None if row is None else claims.returned(number, told, row)
-    if row is None or row.leaf != number:
-        return claims.of_segment(number, told, row, page.tombstones.get((told.camera, told.seq)))
-    found.segments.append(row.id)
-    return None if claims.same_segment(told, row, page.boots) else claims.differing(number, told)
 
 
 def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | None:
@@ -282,12 +287,8 @@ def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | N
     former = told.key(told.was) if told.was is not None else None
     lacking = told if row is None and told.stands and dated and found.span.in_tree else None
     found.gaps.append(GapSeen(number, told.key(told.start), former, lacking))
-    if row is None or row.leaf is None or row.leaf > number:
-        return None
-    if row.leaf == number:
-        found.gap_rows.append(row.id)
-        return None if row.end is None or claims.same_gap(told, row) else claims.differing(number, told)
-    return claims.differing(number, told) if told.stands else None
+    is_earlier = row is not None and row.leaf is not None and row.leaf < number
+    return claims.differing(number, told) if is_earlier and told.stands else None
 
 
 def _unread(number: int) -> Finding:

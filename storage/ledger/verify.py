@@ -1,7 +1,7 @@
 """`edgectl ledger verify`: the whole ledger of a box against itself, its rows, its mirrors, and a head from outside.
 
 Blocking, read-only, in short reads, so that the WAL begins anew meanwhile; paced as its owner says. Bounded: a bit for
-each row and 32 bytes for 256 leaves. Needs no writer: with the daemon down it runs on the files alone.
+each leaf and 32 bytes for 256 leaves. Needs no writer: with the daemon down it runs on the files alone.
 
 Whoever has the key of the box can write another ledger that is consistent in itself; only what somebody outside has
 kept of it shows that.
@@ -13,36 +13,45 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from storage.ages import History
 from storage.catalog import audit, heads, verifying
 from storage.catalog.coverage import Reader
-from storage.catalog.verifying import ROWS, Overview
+from storage.catalog.verifying import Overview
 from storage.errors import StoreBusy
 from storage.files.within import reading
 from storage.ledger import outside, stretch
 from storage.ledger.besides import besides
+from storage.ledger.blocks import Blocks
 from storage.ledger.findings import Against, Code, Finding, Reach, Report, Tree
 from storage.ledger.ground import Ground
 from storage.ledger.mirrors import Mirror
 from storage.ledger.notary import STATE_FILE
 from storage.ledger.note import NOTE_MAX_BYTES
 from storage.ledger.outside import Outside
-from storage.ledger.rows import OpenGaps, Told, untold
-from storage.ledger.stretch import SUSPECTS_MAX, Span, Stretch, spans
+from storage.ledger.rows import OpenGaps, Told, check_rows, row_spans
+from storage.ledger.stretch import SUSPECTS_MAX, Span, spans
 from storage.ledger.tombs import Tomb
 from storage.ledger.tree import Hash
 from storage.ledger.trees import Made, Said, Trees
 from storage.repair import ledgerdir
 from storage.repair.look import Disk, Pace, unpaced
 
-Check = Callable[[Span], Stretch]
-Spread = Callable[[Check, Iterable[Span]], Iterable[Stretch]]
-"""As `map`: in the order of the spans, wherever the work is done."""
+W = TypeVar("W")
+R = TypeVar("R")
+
+
+class Spread(Protocol):
+    """As `map`: in the order of the work, wherever it is done."""
+
+    def __call__(self, check: Callable[[W], R], work: Iterable[W], /) -> Iterable[R]: ...
+
+
 Progress = Callable[[Mapping[str, Any]], None]
 TELL_EVERY: Final = 4
 """Pages between two words about progress."""
@@ -104,18 +113,17 @@ class Verify:
         return self._report
 
     def _leaves(self, at: Overview) -> tuple[Trees, dict[int, bytes]]:
-        """Each leaf, and the rows; the trees they make, and the leaves with which trees begin."""
-        told, gaps = {table: Told() for table in ROWS}, OpenGaps()
+        """Rows, then each leaf; the trees they make, and the leaves with which trees begin."""
+        told, gaps, lists = self._rows(at), OpenGaps(), Blocks()
         blocks: dict[int, list[Hash | None]] = {one.first: [] for one in at.generations}
         begun: dict[int, bytes] = {}
         ground, suspects = Ground(), list[Tomb]()
         check = partial(stretch.check, self._box.read, pace=self._pace)
-        for one in self._spread(check, _all_spans(at)):
+        for one in self._spread(check, _all_spans(at, told)):
             self._report.leaves += one.leaves
             self._report.findings.merge(one.findings)
-            told["segments"].add(one.segments)
-            told["gaps"].add(one.gap_rows)
             gaps.take(one.gaps)
+            lists.take(one.lists)
             begun |= dict(one.generations)
             self._report.findings.take(ground.take(one.facts))
             suspects += one.suspects[: SUSPECTS_MAX - len(suspects)]
@@ -125,24 +133,26 @@ class Verify:
             else:
                 self._report.early += one.leaves
             self._tell("leaves of the ledger", self._report.leaves, at.last)
-        self._rows(at, told)
         newest = self._box.read(heads.last_leaf)
         for news in spans(at.last + 1, newest, in_tree=False):  # they may say why a gap is gone
             gaps.take(stretch.check(self._box.read, news, self._pace).gaps)
         self._report.findings.take(gaps.gone(self._box.ages()))
+        self._report.findings.take(lists.differences(self._box.read, self._pace))
         rest = besides(self._box.read, self._box.ages(), ground, at.last, suspects, self._pace)
         self._report.findings.take(rest)
         sized = zip(at.generations, at.sizes, strict=True)
         return Trees([Made(self._box.read, one, size, blocks[one.first]) for one, size in sized]), begun
 
-    def _rows(self, at: Overview, told: Mapping[str, Told]) -> None:
-        for table in ROWS:
-            for count, odd in untold(self._box.read, table, told[table]):
-                began = time.monotonic()
-                self._report.rows += count
-                self._report.findings.take(odd)
-                self._tell("segments and gaps", self._report.rows, at.rows)
-                self._pace(time.monotonic() - began)
+    def _rows(self, at: Overview) -> Told:
+        """Each row; the leaves that say what rows say."""
+        told = Told()
+        check = partial(check_rows, self._box.read, early=_begin(at), pace=self._pace)
+        for one in self._spread(check, row_spans(self._box.read)):
+            self._report.rows += one.rows
+            self._report.findings.merge(one.findings)
+            self._report.findings.take(told.add(one.told))
+            self._tell("segments and gaps", self._report.rows, at.rows)
+        return told
 
     def _mirrors(self, firsts: list[int]) -> None:
         unknown = self._box.read(audit.unreconciled)
@@ -219,9 +229,15 @@ class Verify:
         self._progress({"stage": stage, "done": done, "of": of, "bytes": 0, "of_bytes": 0, "elapsed_s": elapsed_s})
 
 
-def _all_spans(at: Overview) -> Iterator[Span]:
+def _begin(at: Overview) -> int:
+    """Number of the first leaf of a tree."""
+    return at.generations[0].first if at.generations else at.last + 1
+
+
+def _all_spans(at: Overview, told: Told) -> Iterator[Span]:
     """From the first leaf to the last."""
-    begin = at.generations[0].first if at.generations else at.last + 1
-    yield from spans(1, begin - 1, in_tree=False)
-    for one, size in zip(at.generations, at.sizes, strict=True):
-        yield from spans(one.first, one.first + size - 1, in_tree=True)
+    early = spans(1, _begin(at) - 1, in_tree=False)
+    sized = zip(at.generations, at.sizes, strict=True)
+    trees = (spans(one.first, one.first + size - 1, in_tree=True) for one, size in sized)
+    for span in chain(early, *trees):
+        yield replace(span, told=told.among(span.first, span.last))

@@ -1,4 +1,4 @@
-"""What is hashed of a leaf, as SQLite makes it; leaves read strictly; rows of which a leaf told, a bit each."""
+"""What is hashed of a leaf, as it is made of columns; leaves read strictly, and rows held against them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.catalog import verifying
-from storage.catalog.ledger import Entry, canonical
+from storage.catalog.ledger import HASHED_SQL, Entry, canonical
 from storage.catalog.verifying import GapClaim, SegmentClaim
 from storage.ledger import claims
 from storage.ledger.rows import Told
 from storage.ledger.stretch import spans
 from storage.ledger.tree import LEAF
 
-START = {"boot": 2, "id": "b", "boottime_ms": 5, "wall_ms": 1_772_000_000_000}
+NOW = 1_772_000_000_000
+START = {"boot": 2, "id": "b", "boottime_ms": 5, "wall_ms": NOW}
 SEGMENT = {
     "camera": "door", "seq": 7, "volume": "v", "start": START, "duration_ms": 9, "bytes": 10, "sha256": "ab" * 32,
     "floor_s": 1, "ceiling_s": 2, "parts": 3, "epoch": 3, "synced": True, "unproven": False,
 }  # fmt: skip
-ROW = SegmentClaim(1, 4, "door", 7, "v", 2, 5, 1_772_000_000_000, 9, 10, "ab" * 32, 1, 2, 3, 1, 0, None)
+ROW = SegmentClaim(1, 4, "door", 7, "v", 2, 5, NOW, 9, 10, "ab" * 32, 1, 2, 3, 1, 0, None)
 GAP = {"camera": "door", "start": START, "end": {**START, "boottime_ms": 8}, "cause": "stalled", "inside": False}
 
 
-def line(body: object) -> bytes:
-    return json.dumps({"b": body, "k": "segment", "n": 4, "t": 0}).encode()
+def leaf(body: object) -> bytes:
+    return json.dumps(body).encode()
 
 
 @given(
@@ -37,16 +38,20 @@ def line(body: object) -> bytes:
     st.sampled_from(["segment", "later-kind"]),
     st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), st.integers(0, 9)),
 )
-def test_sqlite_hashes_what_we_hash(number: int, wall_ms: int, kind: str, body: dict[str, int]) -> None:
+def test_what_is_hashed_of_columns_is_what_is_hashed_of_a_leaf(
+    number: int, wall_ms: int, kind: str, body: dict[str, int]
+) -> None:
     entry = Entry(number, wall_ms, kind, canonical(body))
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE leaves (number INTEGER PRIMARY KEY, wall_ms INTEGER, kind TEXT, body TEXT, hash BLOB)")
         db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", (number, wall_ms, kind, entry.body, entry.hash))
-        assert verifying.hashed(db, number - 1, number) == [(number, kind, entry.hash, LEAF + entry.data)]
+        assert verifying.hashed(db, number - 1, number) == [(number, LEAF + entry.data)]
+        assert db.execute(f"SELECT {HASHED_SQL} FROM leaves").fetchone() == (LEAF + entry.data,)  # noqa: S608
+        assert verifying.leaf(db, number) == (entry.body.encode(), kind.encode(), number, wall_ms, entry.hash)
 
 
 def test_a_segment_says_what_its_row_says() -> None:
-    told = claims.segment_told(line(SEGMENT))
+    told = claims.segment_told(leaf(SEGMENT))
     assert told is not None
     assert claims.same_segment(told, ROW, {2: "b"})
 
@@ -54,7 +59,7 @@ def test_a_segment_says_what_its_row_says() -> None:
 @pytest.mark.parametrize("name", ["camera", "seq", "volume", "boottime_ms", "wall_ms", "duration_ms", "bytes", "sha256",
                                   "floor_s", "ceiling_s", "epoch", "synced", "unproven", "name"])  # fmt: skip
 def test_each_difference_counts(name: str) -> None:
-    told = claims.segment_told(line(SEGMENT))
+    told = claims.segment_told(leaf(SEGMENT))
     assert told is not None
     other = "other" if isinstance(getattr(ROW, name), str | None) else 77
     changed = ROW._replace(**{name: other})  # type: ignore[arg-type]
@@ -62,7 +67,7 @@ def test_each_difference_counts(name: str) -> None:
 
 
 def test_a_boot_that_is_counted_otherwise_since_a_loss_leaves_the_wall_clock() -> None:
-    told = claims.segment_told(line(SEGMENT))
+    told = claims.segment_told(leaf(SEGMENT))
     assert told is not None
     assert claims.same_segment(told, ROW._replace(boot=9, boottime_ms=0), {2: "another"})
     assert not claims.same_segment(told, ROW._replace(boot=9, boottime_ms=0, wall_ms=0), {2: "another"})
@@ -71,18 +76,19 @@ def test_a_boot_that_is_counted_otherwise_since_a_loss_leaves_the_wall_clock() -
 @pytest.mark.parametrize("change", [{"seq": "7"}, {"seq": 1 << 60}, {"seq": 7.5}, {"seq": True}, {"start": {}},
                                     {"camera": None}, {"sha256": 5}])  # fmt: skip
 def test_what_is_not_of_its_kind_says_nothing(change: dict[str, object]) -> None:
-    assert claims.segment_told(line(SEGMENT | change)) is None
-    assert claims.segment_told(b'{"b":') is None
-    assert claims.gap_told(line(GAP | {"end": 5})) is None
-    assert claims.gap_told(line({**GAP, "pauses": [[1]]})) is None
+    assert claims.segment_told(leaf(SEGMENT | change)) is None
+    assert claims.segment_told(b'{"camera":') is None
+    assert claims.segment_told(leaf(SEGMENT) + b',"k":1') is None, "what is behind the body is of the line"
+    assert claims.gap_told(leaf(GAP | {"end": 5})) is None
+    assert claims.gap_told(leaf({**GAP, "pauses": [[1]]})) is None
 
 
 def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
-    gap, step = claims.gap_told(line(GAP)), claims.gap_told(line(GAP | {"end": START}))
+    gap, step = claims.gap_told(leaf(GAP)), claims.gap_told(leaf(GAP | {"end": START}))
     assert gap is not None
     assert step is not None
     assert gap.key(gap.start) != step.key(step.start), "a clock set forward takes no time"
-    open_gap, gone = claims.gap_told(line(GAP | {"end": None})), claims.gap_told(line(GAP | {"gone": True}))
+    open_gap, gone = claims.gap_told(leaf(GAP | {"end": None})), claims.gap_told(leaf(GAP | {"gone": True}))
     assert gap.stands
     assert open_gap is not None
     assert gone is not None
@@ -91,19 +97,59 @@ def test_gaps_are_told_apart_as_a_rebuild_does() -> None:
 
 
 def test_what_a_leaf_of_an_earlier_version_says_of_a_camera_must_be_what_the_row_says() -> None:
-    row = GapClaim(1, 4, "door", (2, 5, START["wall_ms"]), (2, 8, START["wall_ms"]), "stalled", "401", False, ())
+    row = GapClaim(1, 4, "door", (2, 5, NOW), (2, 8, NOW), "stalled", "401", False, ())
     for told, same in (({}, True), ({"detail": "401"}, True), ({"detail": "no route"}, False)):
-        gap = claims.gap_told(line(GAP | told))
+        gap = claims.gap_told(leaf(GAP | told))
         assert gap is not None
         assert claims.same_gap(gap, row) is same
 
 
-@given(st.sets(st.integers(1, 1 << 40), max_size=50), st.integers(1, 1 << 40))
-def test_a_bit_for_each_row(ids: set[int], other: int) -> None:
+RAW = (1, 4, 1, 2, bytes.fromhex("ab" * 32), leaf(SEGMENT), 7, 2, 5, NOW, 9, 10, 1, 2, 3, 1, 0)
+
+
+def test_a_row_that_says_the_same_word_for_word_needs_no_second_look() -> None:
+    told = claims.segment_told(RAW[5])
+    assert told is not None
+    assert claims.same_row(told, RAW, {1: "door"}, {2: "v"})
+    for at in (2, 3, *range(6, len(RAW))):
+        assert not claims.same_row(told, (*RAW[:at], 77, *RAW[at + 1 :]), {1: "door"}, {2: "v"}), at
+    assert not claims.same_row(told, (*RAW[:4], bytes(32), *RAW[5:]), {1: "door"}, {2: "v"})
+    aside = claims.segment_told(leaf(SEGMENT | {"name": "x"}))
+    assert aside is not None
+    assert not claims.same_row(aside, RAW, {1: "door"}, {2: "v"})
+
+
+@pytest.mark.parametrize(
+    ("row", "tombstone", "wrong"),
+    [(None, None, "neither"), (None, 3, "neither"), (None, 5, ""), (3, None, "earlier"), (4, None, ""), (9, None, ""),
+     (0, None, ""), (9, 5, "")],
+)  # fmt: skip
+def test_a_leaf_of_a_segment_has_its_row_or_a_later_leaf(row: int | None, tombstone: int | None, wrong: str) -> None:
+    told = claims.segment_told(leaf(SEGMENT))
+    assert told is not None
+    found = claims.of_segment(4, told, row, tombstone)
+    assert (found.what if found else "").count(wrong)
+    assert (found is None) == (not wrong)
+    assert (claims.returned(4, told, row) is None) == (row in (None, 0, 9))
+
+
+@given(
+    st.sets(st.integers(0, 1 << 60) | st.integers(65_500, 65_600), max_size=50),
+    st.integers(65_400, 65_600),
+    st.integers(0, 999),
+)
+def test_a_bit_for_each_leaf(numbers: set[int], first: int, count: int) -> None:
+    told, last = Told(), first + count
+    assert list(told.add(numbers)) == []
+    bits = told.among(first, last)
+    found = {n for n in range(first, last + 1) if bits.bits[n - bits.first >> 3] >> (n & 7) & 1}
+    assert found == {n for n in numbers if first <= n <= last}
+
+
+def test_two_rows_of_one_leaf() -> None:
     told = Told()
-    told.add(ids)
-    assert all(number in told for number in ids)
-    assert (other in told) == (other in ids)
+    assert [found.where for found in told.add([3, 5, 3])] == ["leaf 3"]
+    assert [found.where for found in told.add([5])] == ["leaf 5"]
 
 
 @given(st.integers(1, 10**6), st.integers(0, 10**5))
@@ -114,5 +160,5 @@ def test_spans_cover_each_leaf_once(first: int, count: int) -> None:
 
 
 def test_whatever_somebody_wrote_as_a_time_can_be_shown() -> None:
-    assert claims.moment(1_772_000_000_000) == "2026-02-25 06:13:20 UTC"
+    assert claims.moment(NOW) == "2026-02-25 06:13:20 UTC"
     assert claims.moment(10**18) == "1000000000000000000 ms"
