@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from storage.catalog import generations, heads, volumes
+from storage.catalog import agreed, generations, heads, volumes
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
 from storage.catalog.heads import Seen
@@ -197,6 +197,7 @@ def _close(database: Database | None) -> None:
 def _look(connection: sqlite3.Connection) -> tuple[bool, int]:
     boots(connection)
     volumes.known(connection)
+    agreed.read(connection)
     connection.execute("SELECT * FROM cameras").fetchall()
     connection.execute("SELECT * FROM runs ORDER BY number DESC LIMIT 1").fetchall()
     return heads.is_blank(connection), heads.last_leaf(connection)

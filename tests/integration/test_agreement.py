@@ -149,6 +149,16 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     assert held(office) == higher
 
 
+def test_one_that_cannot_be_read_is_a_database_that_is_damaged(office: Office) -> None:
+    """SQLite does not see a flipped bit in a text: edged did not come up again, and nothing was recorded."""
+    office.segment("lobby")
+    office.store._database.submit(lambda db: db.execute("UPDATE agreed SET body = '{' || body")).result(DEADLINE_S)
+    office.store.close()
+    office.start()
+    assert held(office) == AGREED
+    assert office.store.books.last_rebuild() is not None
+
+
 def test_until_a_lost_database_is_made_anew_nothing_counts_as_agreed_upon(office: Office) -> None:
     """Where no volume was there at the start that tells: the leaves that turn up later do, the last one first."""
 
