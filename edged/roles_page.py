@@ -27,6 +27,30 @@ and who has it; nothing else is told, and nothing is done.
 There is no verb that deletes or formats footage (刪除、格式化), and so no role that has one (P4, P5).
 """
 
+_HOW: Final = """\
+## Giving roles to people on a new box
+
+As root, once, before there are `[roles]`:
+
+1. Make a group for each role that the office has: `groupadd cctv`, `groupadd cctv-authority`, `groupadd ethics`.
+2. Give each person an account of their own (`adduser chen`), and nobody a second one. An account is not shared and not
+   lent: what it does is that person's (J3, J14).
+3. Put each into the group of their role: `gpasswd --add chen cctv`. Nobody is in a group of operators and in one of
+   authorities. Nobody at all is in the group `edged`: it owns the footage, and whoever is in it reads that past any
+   role and record (alarm `roles.readers`).
+4. Write the groups into `[roles]` ([configuration.md](configuration.md)), then `edgectl config check
+   /etc/edged/edged.toml` and `edgectl reload`.
+5. Each person logs in and types `edgectl status`; an authority and an auditor look at `edgectl ledger`.
+
+Whoever changes office is taken out at once: `gpasswd --delete chen cctv`. That holds from the next call on, also for
+what they asked for and nobody has approved yet. One authority is enough, if somebody else asks; whoever is the only one
+cannot approve what they asked for themselves.
+
+`sudo edgectl …` is root, and with `[roles]` root is a technician: sudo gives no other role, and takes none away from
+whoever types `edgectl` without it.
+
+"""
+
 _RULES: Final = """\
 ## What holds for all
 
@@ -38,14 +62,21 @@ technicians, whatever groups they are in: who administers the machine does not t
 neither role (P6: 專責人員不得兼任 最高權限之權限管理者). Its other roles stay. The alarm `roles.clash` names
 it; recording goes on.
 
-**Two persons (會同).** A release or an extension of a pin, an attestation of time, and whatever loosens a bound
-(a floor lowered, a ceiling raised, `on_full = "overwrite"`, also in the file) waits until another person, who
-holds `authority`, types `edgectl approve ID`; a pin lasts once another operator or an authority has approved it
-(`edgectl pin approve`). Persons are told apart by who logged in (`/proc/PID/loginuid`), which `sudo` and `su`
-do not change. What no login began (a timer, `systemd-run`, a service) is nobody's word: it can neither ask for
-such an act nor approve one. Whoever is root without bounds can forge a login, as they can change edged itself;
-no program on the box can hold that up, only tell of it. So give out `sudo` for single commands, and the
-password of root to nobody who holds a role.
+**Two persons (會同).** A release or an extension of a pin, an attestation of time, a new generation or key of the
+ledger, and whatever loosens a bound (a floor lowered, a ceiling raised, `on_full = "overwrite"`, also in the file)
+waits until another person, who holds `authority`, types `edgectl approve ID`; a pin lasts once another operator or an
+authority has approved it (`edgectl pin approve`). Persons are told apart by who logged in (`/proc/PID/loginuid`), which
+`sudo` and `su` do not change; and two who used one account, root aside, are not two. What no login began (a timer,
+`cron`, `at`, `systemd-run`, a service) is nobody's word, nor is a login that is not that of the session it is used in:
+it can neither ask for such an act nor approve one, and a pin that it placed nobody can approve. Whoever asked must
+still have the right to ask when it is approved, and what is done is what the second person read: if the file, the key
+or what the centre holds has changed meanwhile, it is asked for anew.
+
+**What no program can hold up.** Whoever is root without bounds can begin a session as anybody, make an account, write
+himself into a group, or change edged itself. The ledger and the head that the centre keeps tell of what was done with
+that ([evidence.md](evidence.md)); they do not hinder it. So give out `sudo` for single commands, none of which edits
+files or accounts, and the password of root to nobody who holds a role. Nor can the box know that two accounts are one
+person's.
 
 **On record (稽核軌跡).** Each call that discloses or changes something is a leaf: verb, role, result, and a
 commitment to the person's name, which can be erased. "First": the leaf is written before anything is shown or
@@ -53,7 +84,8 @@ done; while the database cannot be written, the call is refused (exit code 75). 
 or heals the box is never held up; its leaf is made up for, and until then there is the alarm `journal.owed`.
 What only tells how the machine is leaves none, and answers whatever is broken. If nothing comes of a call, a
 leaf `failed` says so. Refusals, and the same list asked for again and again, become one leaf a minute and
-person, with a count.
+person, with a count and, of refusals, every verb that was tried; all accounts that the box does not know are one person
+in this.
 """
 
 
@@ -66,7 +98,7 @@ directories: root, or the account of edged.
 
 def rendered() -> str:
     """The whole page."""
-    return f"{_INTRO}\n{_roles()}\n{_verbs()}\n{_RULES}"
+    return f"{_INTRO}\n{_roles()}\n{_verbs()}\n{_HOW}{_RULES}"
 
 
 def _roles() -> str:

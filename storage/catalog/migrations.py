@@ -169,7 +169,7 @@ def _gaps_long(db: Database) -> None:
     _create(db, "gaps_long")
 
 
-@MIGRATIONS(name="0023_askers")
+@MIGRATIONS(name="0024_askers")
 def _askers(db: Database) -> None:
     _add_column(db, "acts", "account", "INTEGER")
 

@@ -130,8 +130,9 @@ def unit(name: str) -> Iterator[list[Path]]:
 
 
 def _roots() -> list[Path]:
-    """Of the hierarchies that this machine has and lets us write to."""
-    return [Path(root) for root in HIERARCHIES if os.access(Path(root, "cgroup.procs"), os.W_OK)]
+    """Of the hierarchies that this machine has and lets us write to, of version 2 and 1."""
+    there = (Path(root) for root in HIERARCHIES)
+    return [one for one in there if any(os.access(one / name, os.W_OK) for name in ("cgroup.subtree_control", "tasks"))]
 
 
 def calls_by(
