@@ -101,6 +101,9 @@ class ExportedCamera(Document):
     loose: list[Loose] = Field(description="segments of which no film could be made: their files are here whole")
     gaps: list[ExportedGap]
     destroyed: list[Destroyed]
+    beside: list[Count] = Field(
+        description="leaves of what is not in this copy and accounts for time between: the clock was set, a disk away"
+    )
 
 
 class Manifest(Document):

@@ -8,7 +8,7 @@ shown as text, and has no letters in it that turn what is beside them around.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,6 +16,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
 
+from edged import units
 from edged.documents.evidence import ExportedCamera, Manifest
 from edged.evidence import verify
 from edged.evidence.verify import shown
@@ -27,6 +28,8 @@ _CONSTANTS: Final = (
     *("DOCUMENT_MAX", "LINE_MAX", "HEADER_MAX", "PART_MAX", "BOXES_MAX", "PARTS_MAX", "TEXT_MAX", "TEXT_SHOWN"),
     *("ITEMS_MAX", "PIECES_MAX", "MISFITS_MAX", "TOLD_MAX", "SAID_MAX", "AHEAD_MAX", "PICTURES"),
 )
+ABOUT_ZH: Final = ("錄影時段　", "複製時間　", "複製人　　", "事由　　　", "案號　　　", "來文字號　", "至")
+ABOUT_EN: Final = ("Footage   ", "Copied    ", "By        ", "Reason    ", "Case      ", "Request   ", "to")
 _PIECES: Final = ("page.css", "sha256.js", "check.js", "play.js")
 
 
@@ -59,6 +62,8 @@ def index(manifest: Manifest, played: Mapping[str, Sequence[Span]], clocks: Mapp
         "to": _ms(manifest.asked.to),
         "who": shown(manifest.who.text),
         "reason": shown(manifest.reason.text),
+        "case": shown(manifest.case.text) if manifest.case else "",
+        "request": shown(manifest.request.text) if manifest.request else "",
         "key": sha256(bytes.fromhex(manifest.key)).hexdigest(),
         "cameras": [_camera(camera, played, clocks) for camera in manifest.cameras],
     }
@@ -91,14 +96,33 @@ def readme(manifest: Manifest) -> bytes:
         "office": shown(manifest.office),
         "site": shown(manifest.site),
         "export": manifest.export,
-        "begin": manifest.asked.from_,
-        "end": manifest.asked.to,
-        "destroy_by": manifest.destroy_by,
+        "about_zh": _about(manifest, units.roc, ABOUT_ZH),
+        "about_en": _about(manifest, _plain, ABOUT_EN),
+        "destroy_by_zh": units.roc(manifest.destroy_by),
+        "destroy_by_en": _plain(manifest.destroy_by),
         "films": films,
         "key": sha256(bytes.fromhex(manifest.key)).hexdigest(),
     }
     text = _text("README.txt").format_map(told)
     return ("\ufeff" + text.replace("\n", "\r\n")).encode()
+
+
+def _about(manifest: Manifest, at: Callable[[str], str], words: Sequence[str]) -> str:
+    """What was copied, by whom and why: lines of which each has something to tell."""
+    footage, copied, who, reason, case, request, until = words
+    told = [
+        (footage, f"{at(manifest.asked.from_)} {until} {at(manifest.asked.to)}（{manifest.timezone}）"),
+        (copied, at(manifest.created)),
+        (who, shown(manifest.who.text)),
+        (reason, shown(manifest.reason.text)),
+        (case, shown(manifest.case.text) if manifest.case else ""),
+        (request, shown(manifest.request.text) if manifest.request else ""),
+    ]
+    return "\n".join(f"{name}{text}" for name, text in told if text)
+
+
+def _plain(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S}"
 
 
 @cache

@@ -113,6 +113,9 @@ All times here are those of {zone}, UTC{offset}.
 ! unsynced
 {camera}：{begin} 至 {end} 錄影時主機尚未校時，時間可能不準。
 {camera}: the recorder's clock was not in sync from {begin} to {end}; these times may be wrong.
+! beside
+{camera}：其間時鐘被調整過，另有 {count} 筆錄影或中斷，時間是 {begin} 至 {end}，不在要求的時段內。
+{camera}: the clock was set meanwhile: {count} entries more lie between, of {begin} to {end}, which was not asked for.
 ! late
 {camera}：{begin} 至 {end} 的中斷（第 {leaf} 筆），比其後的錄影更晚記下。
 {camera}: the gap from {begin} to {end} (entry {leaf}) was written down later than the footage after it.
@@ -209,6 +212,9 @@ x source
 x hole
 {camera}：{begin} 至 {end} 沒有任何交代：錄影或紀錄被拿掉了。
 {camera}: nothing accounts for {begin} to {end}: footage or entries were taken away.
+x absent
+{camera}：{begin} 至 {end} 有錄影，但不在這份複製中。
+{camera}: {begin} to {end} was recorded, but is not in this copy.
 x cut
 {camera}：{begin} 至 {end} 有錄影，卻沒有全部放進影片。
 {camera}: {begin} to {end} was recorded, but not all of it is in the film.
@@ -293,6 +299,7 @@ CAMERA = {
     "loose": [shape(count="leaf", path="original")],
     "gaps": [shape(count="leaf", time="from to", text="cause")],
     "destroyed": [shape(count="leaf", time="from to")],
+    "beside": ["count"],
 }
 LIST_SHAPE = {
     **shape(
@@ -1150,6 +1157,7 @@ class Check:
         found = {self.list["copy"], *self.list["clock"], *(one["first"] for one in self.list["checkpoints"])}
         for camera in self.list["cameras"]:
             found |= {one["leaf"] for what in ("segments", "loose", "gaps", "destroyed") for one in camera[what]}
+            found |= set(camera["beside"])
         return found
 
     def read_leaves(self, cited: set[int]) -> None:
@@ -1193,10 +1201,9 @@ class Check:
         if fingerprint(self.key) not in keys:
             raise Fault("other-key", file=KEYS)
         newer: dict[str, Any] | None = None
-        until = SAFE
         for head in reversed(heads):
             body = self.leaf(head["first"], "generation")
-            if body is None or body["origin"] != head["origin"] or head["first"] + head["size"] > until:
+            if body is None or body["origin"] != head["origin"]:
                 raise Fault("generation", origin=head["origin"])
             key = body["key"] or ""
             if newer is None:
@@ -1210,7 +1217,7 @@ class Check:
                 if key not in keys:
                     raise Fault("other-key", file=KEYS)
                 self.note(head, key)
-            newer, until = body, head["first"]
+            newer = body
 
     def note(self, head: dict[str, Any], key: str) -> None:
         """The signed head in its file is this one."""
@@ -1477,6 +1484,7 @@ class Check:
                     spent["recorded"] -= lost
                 else:
                     claims.append(claim)
+        claims += self.beside(camera, within)
         claims.sort(key=lambda one: (one.start, one.stop))
         self.holes(camera, claims)
         for one, after in zip(claims, claims[1:]):
@@ -1532,6 +1540,29 @@ class Check:
             return Claim(start, stop, leaf, "gap"), spans
         self.say("pauses", missing=lasting(sum(high - low for low, high in spans)), **where)
         return None, spans
+
+    def beside(self, camera: dict[str, Any], within: Callable[[int, int], int]) -> list[Claim]:
+        """What is not in this copy and accounts for running time: footage that was asked for must be, and gaps told."""
+        claims = []
+        for leaf in camera["beside"]:
+            body = self.leaf(leaf, "segment", "gap", camera=camera["id"])
+            if body is None:
+                continue
+            recorded = self.leaves[leaf][0] == "segment"
+            start = self.moment(body["start"], synced=recorded and body["synced"])
+            stop = start.plus(body["duration_ms"]) if recorded else self.ended(body)
+            if body.get("gone") or body.get("inside") or (not recorded and within(start.wall_ms, stop.wall_ms)):
+                self.say("leaf-other", leaf=leaf)
+            elif within(start.wall_ms, stop.wall_ms):
+                self.say("absent", camera=camera["id"], **self.span(start.wall_ms, stop.wall_ms))
+                claims.append(Claim(start, stop, leaf, "segment"))
+            else:
+                claims.append(Claim(start, stop, leaf, "segment" if recorded else "gap"))
+        others = [one for one in claims if not within(one.start.wall_ms, one.stop.wall_ms)]
+        if others:
+            span = self.span(min(one.start.wall_ms for one in others), max(one.stop.wall_ms for one in others))
+            self.say("beside", camera=camera["id"], count=len(others), **span)
+        return claims
 
     def ended(self, gap: dict[str, Any]) -> Moment:
         return self.moment(gap["end"] or gap.get("until") or gap["start"])

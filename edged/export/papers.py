@@ -37,6 +37,7 @@ def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
     cameras = [_camera(camera, at) for camera in work.cameras]
     cited = {export.leaf, *account.clock, *(head.generation.first for head in heads)}
     cited |= {entry["leaf"] for one in cameras for kind in CITING for entry in one[kind]}
+    cited |= {leaf for one in cameras for leaf in one["beside"]}
     papers = dict(_proofs(work, exports, heads, sorted(cited)))
     told_of: dict[str, Any] = {
         "export": export.id,
@@ -156,6 +157,7 @@ def _camera(camera: Camera, at: Callable[[int], str]) -> dict[str, Any]:
             {"leaf": one.leaf, "from": at(one.start_ms), "to": at(one.end_ms), "cause": one.cause} for one in told.gaps
         ],
         "destroyed": [{"leaf": one.leaf, "from": at(one.start_ms), "to": at(one.end_ms)} for one in told.destroyed],
+        "beside": list(told.beside),
     }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from storage.catalog import corrections, generations, leaves, ledger, listing
-from storage.catalog.gaps import next_gap, next_start
+from storage.catalog.gaps import JOIN_MS, next_gap, next_start
 from storage.catalog.holds import Covering
 from storage.catalog.ledger import Leaf, Value, enter
 from storage.catalog.queries import PAGE_MAX
@@ -157,6 +157,26 @@ def segments_in(connection: sqlite3.Connection, camera: str, interval: Interval,
     return [segment_row(row) for row in rows]
 
 
+def between(
+    connection: sqlite3.Connection, camera: str, after: Point, before: Point, limit: int
+) -> tuple[list[SegmentRow], list[GapRow]]:
+    """What accounts for a stretch of running time, whatever the wall clock said then; at most so many of each."""
+    span = (camera, after.boot, after.boottime_ms - JOIN_MS, before.boot, before.boottime_ms, limit)
+    segments = connection.execute(
+        SEGMENT_SQL + "WHERE c.id = ? AND s.name IS NULL AND s.state = 'committed'"
+        " AND (s.boot, s.start_boottime_ms) >= (?, ?) AND (s.boot, s.start_boottime_ms) < (?, ?)"
+        " ORDER BY s.boot, s.start_boottime_ms LIMIT ?",
+        span,
+    )
+    gaps = connection.execute(
+        GAP_SQL + "WHERE c.id = ? AND g.inside = 0 AND g.end_boot IS NOT NULL"
+        " AND (g.boot, g.start_boottime_ms) >= (?, ?) AND (g.boot, g.start_boottime_ms) < (?, ?)"
+        " ORDER BY g.boot, g.start_boottime_ms LIMIT ?",
+        span,
+    )
+    return [segment_row(row) for row in segments], [gap_row(row) for row in gaps]
+
+
 def set_aside_in(connection: sqlite3.Connection, camera: str, interval: Interval) -> int:
     """How many files that cannot be played touch the interval."""
     rows = connection.execute(
@@ -174,8 +194,7 @@ def gaps_in(connection: sqlite3.Connection, camera: str, interval: Interval) -> 
         page = listing.gaps(connection, camera, interval.first_ms, interval.last_ms, after, PAGE_MAX)
         for gap in page:
             row = connection.execute(GAP_SQL + "WHERE g.id = ?", (gap.id,)).fetchone()
-            leaf = connection.execute("SELECT leaf FROM gaps WHERE id = ?", (gap.id,)).fetchone()[0]
-            found.append((gap_row(row), leaf))
+            found.append((gap_row(row), leaf_of_gap(connection, gap_row(row))))
         if len(page) < PAGE_MAX:
             return sorted(found, key=lambda one: one[0].start)
         after = page[-1]
@@ -238,6 +257,12 @@ def tell_segment(connection: sqlite3.Connection, segment: int, wall_ms: int) -> 
     parts = Parts(body["parts"], bytes.fromhex(body["root"])) if "root" in body else None
     leaves.segment(connection, segment_row(row), wall_ms, parts)
     return leaves_of(connection, [segment])[segment]
+
+
+def leaf_of_gap(connection: sqlite3.Connection, gap: GapRow) -> int | None:
+    """That tells of it as it is; None: it has none, or is gone meanwhile."""
+    row = connection.execute("SELECT leaf FROM gaps WHERE id = ?", (gap.id,)).fetchone()
+    return None if row is None else row[0]
 
 
 def tell_gap(connection: sqlite3.Connection, gap: GapRow, now: Point) -> int:

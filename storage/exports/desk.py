@@ -22,6 +22,7 @@ from storage.ages import History
 from storage.catalog import exports
 from storage.catalog.boots import history
 from storage.catalog.database import Database
+from storage.catalog.rows import GapRow
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.errors import OrderRefused, UnknownId
@@ -149,6 +150,7 @@ class Exports:
                 tuple(recorded(leaf, bodies[leaf], clocks) for leaf in one.segments),
                 tuple(missing(leaf, bodies[leaf], clocks) for leaf in one.gaps),
                 tuple(destroyed(leaf, bodies[leaf], clocks) for leaf in one.destroyed),
+                one.beside,
             )
         return Contents(cameras)
 
@@ -172,7 +174,9 @@ class Exports:
         """Signed now, so that the leaf of this export is under the last one."""
         self._books.sign_now()
         account = export.account or Account({})
-        told = (leaf for one in account.cameras.values() for leaf in (*one.segments, *one.gaps, *one.destroyed))
+        told = (
+            leaf for one in account.cameras.values() for leaf in (*one.segments, *one.gaps, *one.destroyed, *one.beside)
+        )
         least = min([export.leaf or 0, *account.clock, *told])
         try:
             found = self._database.read(partial(citing.heads, least=least))
@@ -200,7 +204,8 @@ class Exports:
         cameras = {}
         for one in survey.cameras:
             known = dict(one.leaves)
-            anew = [row.id for row in one.segments if not _in(known.get(row.id), vouched)]
+            beside = [*one.away, *one.passed[0]]
+            anew = [row.id for row in (*one.segments, *beside) if not _in(known.get(row.id), vouched)]
             for at in range(0, len(anew), ANEW):
                 fact = partial(self._tell_segments, segments=anew[at : at + ANEW])
                 known |= self._database.submit(fact, yielding=True).result()
@@ -216,7 +221,8 @@ class Exports:
                         wall_ms=self._clock.now().wall_ms,
                     )  # fmt: skip
                     destroyed.append(self._database.submit(fact_of_span).result())
-            cameras[one.camera] = CameraAccount(tuple(segments), (), tuple(destroyed))
+            told = tuple(leaf for row in beside if (leaf := known.get(row.id)) is not None)
+            cameras[one.camera] = CameraAccount(tuple(segments), (), tuple(destroyed), told)
         return Account(cameras, tuple(self._database.read(partial(exports.corrections_of, boots=survey.boots))))
 
     def _tell_segments(self, connection: Connection, segments: Sequence[int]) -> dict[int, int | None]:
@@ -236,12 +242,16 @@ class Exports:
         export, now, vouched = _found(connection, export_id), self._now(), exports.vouched(connection)
         order = survey.order
         cameras = {}
-        for camera in order.cameras:
-            gaps = []
-            for gap, leaf in exports.gaps_in(connection, camera, order.interval):
-                proven = gap.end is not None and leaf is not None and _in(leaf, vouched)
-                gaps.append(leaf if proven and leaf is not None else exports.tell_gap(connection, gap, now))
-            cameras[camera] = replace(account.cameras[camera], gaps=tuple(gaps))
+
+        def told_of(gap: GapRow, leaf: int | None) -> int:
+            proven = gap.end is not None and _in(leaf, vouched)
+            return leaf if proven and leaf is not None else exports.tell_gap(connection, gap, now)
+
+        for one in survey.cameras:
+            gaps = [told_of(*found) for found in exports.gaps_in(connection, one.camera, order.interval)]
+            passed = [told_of(gap, exports.leaf_of_gap(connection, gap)) for gap in one.passed[1]]
+            known = account.cameras[one.camera]
+            cameras[one.camera] = replace(known, gaps=tuple(gaps), beside=(*known.beside, *passed))
         anything = any(one.segments for one in cameras.values())
         begun = replace(export, order=replace(order, whole=order.whole and anything))
         exports.begin(connection, begun, Account(cameras, account.clock), now.wall_ms, size, told)

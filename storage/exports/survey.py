@@ -18,7 +18,7 @@ from storage.catalog.rows import GapRow, SegmentRow, camera_row
 from storage.catalog.runs import Point
 from storage.destruction import Destruction
 from storage.errors import OrderRefused, OrderWrong, RetryError, UnknownCamera
-from storage.exports.words import Claim, Order, unaccounted
+from storage.exports.words import Claim, Order, breaks, unaccounted
 from storage.model import Bounds
 from storage.pins.words import Ground, Interval
 from storage.pins.words import Order as PinOrder
@@ -48,6 +48,9 @@ class CameraSurvey:
     """By segment."""
     away: tuple[SegmentRow, ...]
     """On volumes that are not there, or gone for good: not among the segments."""
+    passed: tuple[tuple[SegmentRow, ...], tuple[GapRow, ...]]
+    """What accounts for running time between what touches the interval, and does not touch it itself: the wall clock
+    was set meanwhile."""
     set_aside: int
     gaps: tuple[GapRow, ...]
     destroyed: tuple[Destruction, ...]
@@ -71,6 +74,7 @@ class Survey:
         points = {row.start.boot for camera in self.cameras for row in camera.segments}
         points |= {gap.start.boot for camera in self.cameras for gap in camera.gaps}
         points |= {gap.end.boot for camera in self.cameras for gap in camera.gaps if gap.end is not None}
+        points |= {row.start.boot for camera in self.cameras for row in (*camera.away, *camera.passed[0])}
         return points | {one.boot for camera in self.cameras for one in camera.destroyed}
 
 
@@ -113,28 +117,41 @@ class Surveyor:
         now: Point,
     ) -> CameraSurvey:
         at_hand = [row for row in rows if row.volume in there and not row.lost]
+        away = [row for row in rows if row.volume not in there or row.lost]
         gaps = [gap for gap, _ in self.read(partial(exports.gaps_in, camera=camera, interval=interval))]
         gone = [
             one.what
             for page in self.register.pages(Asked(camera, recorded=(interval.first_ms, interval.last_ms)))
             for one in page.entries
         ]
-        leaves: dict[int, int | None] = {}
-        for at in range(0, len(at_hand), PAGE):
-            some = [row.id for row in at_hand[at : at + PAGE]]
-            leaves |= self.read(partial(exports.leaves_of, segments=some))
         claims = [*map(of_segment, at_hand), *(of_gap(gap, now) for gap in gaps if not gap.inside), *map(of_gone, gone)]
+        passed = self._passed(camera, [*claims, *map(of_segment, away)])
+        claims += [*map(of_segment, passed[0]), *(of_gap(gap, now) for gap in passed[1])]
+        told = [row.id for row in (*at_hand, *away, *passed[0])]
+        leaves: dict[int, int | None] = {}
+        for at in range(0, len(told), PAGE):
+            leaves |= self.read(partial(exports.leaves_of, segments=told[at : at + PAGE]))
         return CameraSurvey(
             camera=camera,
             segments=tuple(at_hand),
             leaves=leaves,
-            away=tuple(row for row in rows if row.volume not in there or row.lost),
+            away=tuple(away),
+            passed=passed,
             set_aside=self.read(partial(exports.set_aside_in, camera=camera, interval=interval)),
             gaps=tuple(gaps),
             destroyed=tuple(gone),
             unaccounted=tuple(unaccounted(claims, interval)),
             due_soon=_due_soon(at_hand, ages, bounds),
         )
+
+    def _passed(self, camera: str, claims: list[Claim]) -> tuple[tuple[SegmentRow, ...], tuple[GapRow, ...]]:
+        """Nothing where it is more than could be told of."""
+        segments, gaps = list[SegmentRow](), list[GapRow]()
+        for after, before in breaks(claims):
+            ask = partial(exports.between, camera=camera, after=after, before=before, limit=SEGMENTS_MAX + 1)
+            found = self.read(ask)
+            segments, gaps = segments + found[0], gaps + found[1]
+        return (tuple(segments), tuple(gaps)) if max(len(segments), len(gaps)) <= SEGMENTS_MAX else ((), ())
 
 
 def _complete(connection: sqlite3.Connection, order: Order, now: Point) -> tuple[Order, str | None]:

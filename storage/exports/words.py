@@ -50,6 +50,8 @@ class CameraAccount:
     segments: tuple[int, ...] = ()
     gaps: tuple[int, ...] = ()
     destroyed: tuple[int, ...] = ()
+    beside: tuple[int, ...] = ()
+    """Of what does not leave and accounts for time between what does: the clock was set meanwhile, a disk is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Account:
     """Leaves by which times from before the clock was in sync are put right."""
 
     def to_json(self) -> str:
-        cameras = {name: [one.segments, one.gaps, one.destroyed] for name, one in self.cameras.items()}
+        cameras = {name: [one.segments, one.gaps, one.destroyed, one.beside] for name, one in self.cameras.items()}
         return json.dumps({"cameras": cameras, "clock": self.clock}, separators=(",", ":"))
 
     @classmethod
@@ -148,6 +150,8 @@ class CameraContents:
     segments: tuple[Recorded, ...]
     gaps: tuple[Missing, ...]
     destroyed: tuple[Destroyed, ...]
+    beside: tuple[int, ...] = ()
+    """Leaves, as in its account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +229,21 @@ class Claim:
     """By true time, as `stop_ms`."""
     stop_ms: int = field(compare=False)
 
+    def follows(self, reached: Point) -> bool:
+        """No time passes between what was reached and this."""
+        return self.start.boot == reached.boot and self.start.boottime_ms <= reached.boottime_ms + JOIN_MS
+
+
+def breaks(claims: Sequence[Claim]) -> list[tuple[Point, Point]]:
+    """Where running time passes between claims: from when until when."""
+    found: list[tuple[Point, Point]] = []
+    reached: Point | None = None
+    for claim in sorted(claims):
+        if reached is not None and not claim.follows(reached):
+            found.append((reached, claim.start))
+        reached = claim.stop if reached is None else max(reached, claim.stop)
+    return found
+
 
 def unaccounted(claims: Sequence[Claim], interval: Interval) -> list[tuple[int, int]]:
     """Of an interval of true time, what no claim accounts for: as the verifier of exports finds holes."""
@@ -234,7 +253,7 @@ def unaccounted(claims: Sequence[Claim], interval: Interval) -> list[tuple[int, 
         if reached is None:
             if claim.start_ms > interval.first_ms + JOIN_MS:
                 holes.append((interval.first_ms, claim.start_ms))
-        elif claim.start.boot != reached.stop.boot or claim.start.boottime_ms > reached.stop.boottime_ms + JOIN_MS:
+        elif not claim.follows(reached.stop):
             holes.append((reached.stop_ms, claim.start_ms))
         if reached is None or reached.stop < claim.stop:
             reached = claim

@@ -92,6 +92,9 @@ def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path) ->
         pinned = {verify.fingerprint(key.public_key().public_bytes_raw())}
         session.add(f"pinned-{key is exports.KEY}", genuine.root, pinned)
     session.add("whole", exports.genuine(tmp_path / "whole", whole=True).root)
+    stepped = genuine.copied(tmp_path / "stepped")
+    exports.set_meanwhile(stepped, -3_600_000)
+    session.add("stepped", stepped.root)
     for attack in tampering.ATTACKS:
         if not attack.python_only:
             export = genuine.copied(tmp_path / attack.name)
@@ -108,7 +111,7 @@ def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path) ->
     for name, expected in session.expected.items():
         assert answer[name] == expected, name
     good = [name for name, found in answer.items() if not found["faults"]]
-    assert good == ["genuine", "in-blocks", "pinned-True", "whole"]
+    assert good == ["genuine", "in-blocks", "pinned-True", "whole", "stepped"]
 
 
 WATCH: Final = """

@@ -205,6 +205,25 @@ def test_what_somebody_should_know_is_said(export: Export) -> None:
     assert [told["begin"] for told in where(found, "unproven")] == ["2026-05-01 08:00:15.000"]
 
 
+def test_what_was_recorded_while_the_clock_was_off_accounts_for_its_time(export: Export) -> None:
+    """It was not asked for, and is not in the copy; without it something would seem to have been taken away."""
+    exports.set_meanwhile(export, -3_600_000)
+    found = check(export.root)
+    assert said(found, "x") == []
+    span = {"begin": "2026-05-01 07:00:10.000", "end": "2026-05-01 07:00:15.000"}
+    assert where(found, "beside") == [{"camera": "lobby", "count": 1, **span}]
+    export.camera()["beside"] = []
+    export.seal()
+    assert said(check(export.root), "x") == ["hole"]
+
+
+def test_what_was_asked_for_must_be_in_the_copy(export: Export) -> None:
+    exports.set_meanwhile(export, 0)
+    found = check(export.root)
+    assert said(found, "x") == ["absent"]
+    assert where(found, "absent")[0]["begin"] == "2026-05-01 08:00:10.000"
+
+
 def test_a_gap_that_still_lasts_accounts_for_the_time_until_it_was_seen(export: Export) -> None:
     without_last(export)
     gap = export.camera()["gaps"][0]
@@ -332,6 +351,28 @@ def test_what_lies_beside_it_is_checked_and_not_run(export: Export, name: str) -
     assert (done.returncode, done.stderr) == (exits.FAILED, "")
     assert name in done.stdout
     assert "intact" not in done.stdout
+
+
+def test_a_document_that_is_too_large_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify.json, "loads", lambda *_, **__: pytest.fail("it was"))
+    for data in (b"[" * (verify.ITEMS_MAX + 1), b"{}," * verify.ITEMS_MAX):
+        with pytest.raises(verify.Fault, match="damaged"):
+            verify.strict(data, verify.LIST_SHAPE, "list")
+
+
+def test_no_more_is_hashed_than_lies_there(export: Export) -> None:
+    """Else a few lines of a list would make it read the same hashes over and over."""
+    export.edit("proof/lobby.hashes", lambda hashes: hashes[:-32])
+    export.seal()
+    hostile = verify.Check(verify.Folder(export.root))
+    hashes = hostile.hashes
+
+    def of_gate(camera: dict[str, Any], one: verify.Recording) -> list[bytes]:
+        assert camera["id"] == "gate", "nothing of this camera is read"
+        return hashes(camera, one)
+
+    hostile.hashes = of_gate  # type: ignore[method-assign]
+    assert said(hostile.run(), "x") == ["hashes"]
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -225,6 +226,7 @@ class Export:
     def cited(self) -> set[int]:
         kinds = ("segments", "loose", "gaps", "destroyed")
         found = {one["leaf"] for camera in self.manifest["cameras"] for kind in kinds for one in camera[kind]}
+        found |= {leaf for camera in self.manifest["cameras"] for leaf in camera["beside"]}
         return found | {self.manifest["copy"], *self.manifest["clock"], *self.ledger.firsts.values()}
 
     def sign(self) -> None:
@@ -324,6 +326,17 @@ def genuine(
     return made
 
 
+def set_meanwhile(made: Export, off_ms: int) -> None:
+    """No outage after all: for five seconds the clock of the recorder was so far off, and then set right again."""
+    lobby = made.camera()
+    start = point(10) | {"wall_ms": wall(10) + off_ms}
+    told = shot("lobby", 43, 15, 6, heard=True).body | {"seq": 44, "start": start, "duration_ms": 5000}
+    lobby["beside"] = [made.ledger.enter("segment", told)]
+    lobby["gaps"] = []
+    made.edit("lobby.vtt", lambda cues: re.sub(rb"\n[^\n]*line:0\n.*\n.*\n", b"", cues))
+    made.seal()
+
+
 def _camera(
     made: Export,
     name: str,
@@ -346,7 +359,7 @@ def _camera(
     made.write(f"proof/{name}.hashes", b"".join(part for one in shots for part in one.hashes))
     camera: dict[str, Any] = {"id": name, "name": title, "hashes": f"proof/{name}.hashes", "loose": []}
     camera["headers"] = f"proof/{name}.headers"
-    camera |= {"files": [], "segments": [], "gaps": [], "destroyed": []}
+    camera |= {"files": [], "segments": [], "gaps": [], "destroyed": [], "beside": []}
     played = {}
     for number, film in enumerate(planned.films):
         stem = name if not number else f"{name}-{number + 1}"

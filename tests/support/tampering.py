@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -365,6 +366,25 @@ def a_segment_is_left_out_and_not_told(export: Export) -> None:
     export.seal()
 
 
+@attack("absent")
+def a_segment_is_left_out_as_if_it_were_of_another_time(export: Export) -> None:
+    last = export.camera()["segments"].pop()
+    export.edit(FILM, lambda film: film[: last["at"]])
+    export.edit("lobby.vtt", lambda cues: cues[: cues.index(b"\n00:00:10")])
+    export.camera()["to"] = exports.rfc3339(exports.wall(10))
+    export.camera()["beside"] = [last["leaf"]]
+    export.seal()
+
+
+@attack("leaf-other", "hole")
+def a_gap_is_hidden_among_what_was_not_asked_for(export: Export) -> None:
+    camera = export.camera()
+    camera["beside"] = [one["leaf"] for one in camera["gaps"]]
+    camera["gaps"] = []
+    export.edit("lobby.vtt", lambda cues: re.sub(rb"\n[^\n]*line:0\n.*\n.*\n", b"", cues))
+    export.seal()
+
+
 @attack("cut")
 def a_segment_ends_early(export: Export) -> None:
     one, later = export.camera()["segments"][1:]
@@ -504,8 +524,7 @@ def a_subtitle_is_called_as_the_file_begins(export: Export) -> None:
 
 @attack("damaged")
 def a_subtitle_hides_behind_an_end_of_line(export: Export) -> None:
-    cue = "2026-05-01 08:00:03\r\r00:00:03.000 --> 00:00:09.000\r2026-05-01 09:00:03\n"
-    _subtitle(export, "2026-05-01 08:00:03\n", cue)
+    _subtitle(export, "連線中斷\n", "連線中斷\r\r00:00:03.000 --> 00:00:09.000\r2026-05-01 09:00:03\n")
 
 
 @attack("damaged")
@@ -583,8 +602,8 @@ def the_interval_ends_before_it_begins(export: Export) -> None:
 
 
 @attack("damaged")
-def a_leaf_has_a_name_that_programs_sort_differently(export: Export) -> None:
-    export.tell(export.camera()["gaps"][0]["leaf"], **{"\U0001f600": 1, "\ue000": 2})
+def a_leaf_has_a_name_that_programs_may_sort_differently(export: Export) -> None:
+    export.tell(export.camera()["gaps"][0]["leaf"], **{"\U0001f600": 1})
     export.seal()
 
 

@@ -653,6 +653,7 @@ class Check {
     const found = new Set([this.list.copy, ...this.list.clock, ...this.list.checkpoints.map(one => one.first)]);
     for (const camera of this.list.cameras) {
       for (const what of ["segments", "loose", "gaps", "destroyed"]) for (const one of camera[what]) found.add(one.leaf);
+      for (const leaf of camera.beside) found.add(leaf);
     }
     return found;
   }
@@ -691,10 +692,10 @@ class Check {
   async heads(heads) {
     const keys = readable(await this.folder.read(KEYS)).split(/[ \t\r\n]+/);
     if (!keys.includes(this.print)) throw new Fault("other-key", {file: KEYS});
-    let newer = null, until = Number.MAX_SAFE_INTEGER;
+    let newer = null;
     for (const head of [...heads].reverse()) {
       const {origin, size, file} = head, body = this.leaf(head.first, ["generation"]);
-      if (!body || body.origin !== origin || head.first + size > until) throw new Fault("generation", {origin});
+      if (!body || body.origin !== origin) throw new Fault("generation", {origin});
       const key = body.key || "";
       if (!newer) {
         if (file === null || key !== await vkey(origin, this.key)) throw new Fault("other-key", {file: file || LIST});
@@ -709,7 +710,6 @@ class Check {
         await this.note(head, key);
       }
       newer = body;
-      until = head.first;
     }
   }
 
@@ -966,6 +966,7 @@ class Check {
         else spent.recorded -= lost;
       }
     }
+    claims.push(...this.beside(camera, within));
     claims.sort((one, other) => order(one.start, other.start) || order(one.stop, other.stop));
     this.holes(camera, claims);
     claims.slice(1).forEach((after, index) => {
@@ -1018,6 +1019,29 @@ class Check {
     }
     this.say("pauses", {missing: lasting(spans.reduce((sum, [low, high]) => sum + high - low, 0)), ...where});
     return [null, spans];
+  }
+
+  beside(camera, within) {
+    const claims = [], outside = ({start, stop}) => !within(start.wall, stop.wall);
+    for (const leaf of camera.beside) {
+      const body = this.leaf(leaf, ["segment", "gap"], camera.id);
+      if (!body) continue;
+      const recorded = this.leaves.get(leaf).k === "segment", start = this.moment(body.start, recorded && body.synced);
+      const stop = recorded ? plus(start, body.duration_ms) : this.ended(body), claim = {start, stop, leaf};
+      if (body.gone || body.inside || (!recorded && !outside(claim))) {
+        this.say("leaf-other", {leaf});
+        continue;
+      }
+      if (!outside(claim)) this.say("absent", {camera: camera.id, ...this.span(start.wall, stop.wall)});
+      claims.push({...claim, kind: recorded ? "segment" : "gap"});
+    }
+    const others = claims.filter(outside);
+    if (others.length) {
+      const least = others.reduce((found, {start}) => Math.min(found, start.wall), Infinity);
+      const most = others.reduce((found, {stop}) => Math.max(found, stop.wall), -Infinity);
+      this.say("beside", {camera: camera.id, count: others.length, ...this.span(least, most)});
+    }
+    return claims;
   }
 
   ended(gap) { return this.moment(gap.end || gap.until || gap.start); }

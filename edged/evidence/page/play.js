@@ -5,7 +5,7 @@ const film = JSON.parse(document.getElementById("film").textContent || "null");
 const words = JSON.parse(document.getElementById("words").textContent);
 const $ = id => document.getElementById(id);
 const OFF_S = 0.3, HOP_MS = 2500, NEAR_MS = 1, ROWS_MAX = 500;
-const {SAID_MAX} = words.constants;
+const {DOCUMENT_MAX, SAID_MAX} = words.constants;
 
 function make(name, text = "", attributes = {}) {
   const element = document.createElement(name);
@@ -154,6 +154,10 @@ function tick() {
 function bar(camera) {
   const row = make("div", "", {className: "bar"}), line = make("div");
   row.append(make("span", camera.name), line);
+  const asked = make("b");
+  asked.style.left = `${(film.from - begin) / (end - begin) * 100}%`;
+  asked.style.width = `${(film.to - film.from) / (end - begin) * 100}%`;
+  line.append(asked);
   for (const {spans} of camera.films) {
     for (const [, from, length] of spans) {
       const part = make("i");
@@ -203,7 +207,9 @@ function about() {
     `the camera's own clock differs by ${(one.clock / 1000).toFixed(1)} s`);
   $("about").textContent = [
     `${local(film.from)} – ${local(film.to)}（${film.timezone}）　${film.export}　${film.office}`,
-    `複製 copied ${local(film.created)}：${film.who}，${film.reason}　應於此日前銷毀 to be destroyed by ${local(film.destroyBy)}`,
+    `複製 copied ${local(film.created)}　複製人 by ${film.who}　應於此時前銷毀 to be destroyed by ${local(film.destroyBy)}`,
+    [["事由 reason", film.reason], ["案號 case", film.case], ["來文字號 request", film.request]]
+      .filter(([, text]) => text).map(one => one.join(" ")).join("　"),
     `金鑰指紋 fingerprint ${film.key}`,
     ...clocks,
   ].join("\n");
@@ -241,13 +247,30 @@ function tellResult(found) {
   );
 }
 
+function refuse(why) { $("result").replaceChildren(make("p", why, {className: "verdict bad"})); }
+
+/* Of an export that is not the one of this page: which it is. */
+async function otherwise(files) {
+  const told = await files.get("proof/manifest.json")?.slice(0, DOCUMENT_MAX).text() ?? "";
+  const [, other] = told.match(/"export":"([-0-9A-Z]{1,40})"/) || [];
+  return other === undefined || other === film.export ? [] : [make("p", `檢查的是 ${other}，不是本頁播放的 ${film.export} · ` +
+    `${other} was checked, not ${film.export}, which this page plays`, {className: "verdict bad"})];
+}
+
 async function look(entries) {
-  const root = entries.map(([path]) => path).filter(path => path.endsWith("proof/manifest.json"))
-    .sort((one, other) => one.length - other.length)[0];
+  const depth = path => path.split("/").length;
+  const [root, next] = entries.map(([path]) => path).filter(path => `/${path}`.endsWith("/proof/manifest.json"))
+    .sort((one, other) => depth(one) - depth(other));
+  if (next !== undefined && depth(next) === depth(root)) {
+    return refuse("裡面有好幾個匯出資料夾，請只選其中一個 · There are several exports in there: choose one of them");
+  }
   const prefix = root === undefined ? "" : root.slice(0, -"proof/manifest.json".length);
   const files = new Map(entries.filter(([path]) => path.startsWith(prefix)).map(([path, file]) =>
     [path.slice(prefix.length), file]));
   const print = $("pin").value.toLowerCase().replace(/[\s:]/g, "");
+  if (print && !/^[0-9a-f]{64}$/.test(print)) {
+    return refuse("指紋應為 64 個 0–9、a–f 的字元，請重新輸入 · A fingerprint has 64 digits, 0–9 and a–f: enter it again");
+  }
   const progress = $("progress");
   progress.hidden = false;
   const films = new Set(film.cameras.flatMap(camera => camera.films.map(one => one.path)));  // these are read twice
@@ -255,7 +278,9 @@ async function look(entries) {
   progress.value = 0;
   $("result").replaceChildren();
   try {
+    const warning = await otherwise(files);
     tellResult(await check(files, {pinned: print ? [print] : null, progress: bytes => { progress.value += bytes; }}));
+    $("result").prepend(...warning);
   } catch (error) {
     $("result").replaceChildren(make("p", `檢查中止 · The check broke off: ${error}`, {className: "verdict bad"}));
   } finally { progress.hidden = true; }
