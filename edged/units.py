@@ -7,9 +7,12 @@ a right one later. Months and years are refused too: the law counts days, and a 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
+
+ROC: Final = 1911
+"""Of the first year of the Republic (民國) less one."""
 
 MAX_DURATION: Final = timedelta(days=36_525)
 """A hundred years: longer is a slip of the pen, and still far inside what every later sum can hold."""
@@ -122,6 +125,12 @@ def rough_size(size: int) -> str:
     power: int = 10 ** (len(str(size)) - 1)
     rough = max(step * power for step in (0, 1, 2, 5) if step * power <= size)
     return re.sub(r"\.0+ ", " ", format_size(rough))
+
+
+def roc(moment: str) -> str:
+    """RFC 3339 as forms write it, with years of the Republic: 民國115年5月3日 08:00:00."""
+    at = datetime.fromisoformat(moment)
+    return f"民國{at.year - ROC}年{at.month}月{at.day}日 {at:%H:%M:%S}"
 
 
 def counted(number: int, noun: str) -> str:

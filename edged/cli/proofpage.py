@@ -19,9 +19,8 @@ from edged.cli.words import Language
 from edged.documents import register as documents
 from edged.evidence.verify import CAUSES, fingerprint
 from edged.statement import opened
+from edged.units import ROC, roc
 
-ROC: Final = 1911
-"""Of the first year less one."""
 GAPS_SHOWN: Final = 10
 _STATES: Final = {"provisional": "待核可", "approved": "已核可", "released": "已解除", "lapsed": "已失效"}
 Line = tuple[str, str, str]
@@ -52,12 +51,6 @@ def sections(
     yield ("稽核軌跡", "Ledger"), list(_ledger(told))
     yield ("這裡不能證明", "Not proven by this"), [(one.zh, one.en, "") for one in told.limits]
     yield ("簽署", "Signature"), list(_signature(told, unsigned))
-
-
-def roc(moment: str) -> str:
-    """A time of the statement as forms write it: 民國115年5月3日 08:00:00."""
-    at = datetime.fromisoformat(moment)
-    return f"民國{at.year - ROC}年{at.month}月{at.day}日 {at:%H:%M:%S}"
 
 
 def plain(moment: str) -> str:

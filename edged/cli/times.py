@@ -14,7 +14,6 @@ from edged import units
 WAYS: Final = '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" or "2026-03-01" (site time), "-2h" or "now"'
 _LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?")
 _ROC: Final = re.compile(r"(?:民國)?\s*0?(1\d\d)\s*[-/.年]")
-_ROC_BEGAN: Final = 1911
 _FULL: Final = re.compile(r"\d{4}-\d{2}-\d{2}[ Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 
 
@@ -32,7 +31,7 @@ def parse(text: str, now: datetime, zone: tzinfo, *, end: bool) -> datetime:
     words = text.strip()
     if not _FULL.fullmatch(words) and (roc := _ROC.match(words)):
         year = int(roc[1])
-        raise WhenError(f"{units.shown(text)}: 民國{year} is written as {year + _ROC_BEGAN} here; write {WAYS}")
+        raise WhenError(f"{units.shown(text)}: 民國{year} is written as {year + units.ROC} here; write {WAYS}")
     try:
         if words == "now":
             return now.astimezone(UTC)

@@ -1,0 +1,39 @@
+"""What a police officer reads first: dates of the Republic, the case, commands that Windows knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edged.documents.evidence import Manifest
+from edged.evidence import folder
+from tests.support import exports
+
+
+def written(tmp_path: Path, **changes: object) -> str:
+    made = exports.genuine(tmp_path)
+    return folder.readme(Manifest.model_validate(made.manifest | changes)).decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def test_it_tells_what_was_copied_in_both_languages(tmp_path: Path) -> None:
+    text = written(tmp_path, request={"text": "北市警刑字第1150042號", "salt": "00" * 32})
+    case = exports.TOLD["case"]
+    for line in (
+        "錄影時段　民國115年5月1日 08:00:00 至 民國115年5月1日 08:00:18（Asia/Taipei）",
+        f"案號　　　{case}",
+        "來文字號　北市警刑字第1150042號",
+        f"Case      {case}",
+        "Request   北市警刑字第1150042號",
+    ):
+        assert line in text.splitlines()
+    chinese, english = text.split("-" * 88)
+    assert "T0" not in text
+    assert "2026-" not in chinese
+    assert "民國" not in english
+    assert "py verify.py" in chinese
+    assert "py verify.py" in english
+
+
+def test_what_was_not_said_has_no_line(tmp_path: Path) -> None:
+    text = written(tmp_path, request=None, case=None)
+    assert "來文字號" not in text
+    assert "Case " not in text
