@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, Final
 
 import pytest
 
 from storage.catalog import exports as catalog
+from storage.catalog import volumes
 from storage.exports.words import CameraContents, Export, Order
 from storage.model import GapCause
 from storage.pins.words import Interval
@@ -77,6 +79,21 @@ def test_what_lies_on_a_disk_that_is_away_is_told(office: Office) -> None:
     found = lobby(office, begin(office, wanted))
     assert found.segments == ()
     assert [body["seq"] for body in told(office, found.beside)] == seqs
+
+
+def test_what_is_away_between_what_is_there_is_told_once(office: Office) -> None:
+    office.enrol("lobby")
+    begun = office.clock.wall_ms
+    seqs = [office.segment("lobby").seq for _ in range(3)]
+
+    def move(db: Connection) -> None:
+        volumes.come(db, "volume-2", Path("/disk-2"), "", 0)
+        db.execute("UPDATE segments SET volume = (SELECT number FROM volumes WHERE id = 'volume-2') WHERE seq = 2")
+
+    office.store.exports._database.submit(move).result(DEADLINE_S)
+    found = lobby(office, begin(office, order(begun, office.clock.wall_ms)))
+    assert [one.seq for one in found.segments] == [seqs[0], seqs[2]]
+    assert [body["seq"] for body in told(office, found.beside)] == [seqs[1]]
 
 
 def test_where_the_clock_was_not_set_nothing_more_is_told(office: Office) -> None:
