@@ -189,6 +189,20 @@ def a_release_that_is_lost(machine: PromisesMachine) -> Steps:
     machine.end()
 
 
+def a_pin_of_which_only_the_mirror_tells(machine: PromisesMachine) -> Steps:
+    """What it holds is in progress, and has no sidecar yet."""
+    machine.begins("door", fragments=1)
+    known = machine.model.segments["door", 1]
+    machine.place(known, known, Ground.LAW, 2 * DAY_MS, ahead=False, step=None)
+    machine.mirror()
+    yield
+    machine.the_database_is_lost("gone", clean=False, mirrored=False, sweeps=False)
+    assert [row["pins"] for row in machine.site.box().look("SELECT pins FROM segments WHERE state = 'committed'")] == [1]
+    machine.sweeps(step=None, until_all_is_done=True)
+    yield
+    machine.end()
+
+
 def pins_beside_a_clock_that_was_wrong(machine: PromisesMachine) -> Steps:
     """One holds what turns out to have been then, the other not what was then by a clock known to be wrong."""
     machine.records("door", fragments=2, count=1, step=None)
@@ -261,6 +275,7 @@ UNSUSPICIOUS: Final = (
     a_segment_in_progress_of_which_nobody_knows,
     a_pin_that_is_over_and_whose_end_is_lost,
     a_release_that_is_lost,
+    a_pin_of_which_only_the_mirror_tells,
     pins_beside_a_clock_that_was_wrong,
     a_camera_that_pauses,
 )

@@ -179,7 +179,7 @@ class Model:
     released: dict[str, Held] = field(default_factory=dict)
     """Pins of whose release no volume tells yet."""
     revived: dict[str, Held] = field(default_factory=dict)
-    """Pins whose release was lost with the database: they may hold again."""
+    """Pins whose release was lost with the database, or of which no sidecar tells: if the mirror does, they hold again."""
     configured: dict[str, Bounds] = field(default_factory=dict)
     overwrite: bool = False
     giving: Giving = field(default_factory=Giving)
@@ -203,10 +203,10 @@ class Model:
         self.late = {camera: Terms() for camera in self.late}
 
     def forget_pins(self, on_disks: set[str], away: set[str]) -> int:
-        """The database is lost, and with it pins of which no disk tells; how many."""
+        """The database is lost, and with it pins of which no sidecar tells, and maybe no mirror; how many."""
         self.dormant |= {pin: held for pin, held in self.pins.items() if pin in away - on_disks}
         nowhere = self.pins.keys() - on_disks - away
-        self.revived |= self.released
+        self.revived |= self.released | {pin: self.pins[pin] for pin in nowhere}
         self.pins = {pin: held for pin, held in self.pins.items() if pin in on_disks}
         return len(nowhere)
 
