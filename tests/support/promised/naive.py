@@ -179,7 +179,7 @@ class Model:
     released: dict[str, Held] = field(default_factory=dict)
     """Pins of whose release no volume tells yet."""
     revived: dict[str, Held] = field(default_factory=dict)
-    """Pins whose release was lost with the database, or of which no sidecar tells: if the mirror does, they hold again."""
+    """Pins whose release was lost with the database, or of which no sidecar tells: they may hold again."""
     configured: dict[str, Bounds] = field(default_factory=dict)
     overwrite: bool = False
     giving: Giving = field(default_factory=Giving)
