@@ -159,6 +159,7 @@ FSCK: Final[dict[str, Any]] = {
     "segments": 23_456,
     "files": 23_458,
     "bytes": 1_234_000_000_000,
+    "whole_only": 0,
     "took_s": 41_233.5,
 }
 
