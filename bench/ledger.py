@@ -5,8 +5,9 @@
 Fills a database by `bench.filling` (compared with what storage's own facts make), each leaf with its real hash and
 all nodes kept. Then: appending, as the writer's thread does it, canonical JSON and hash included, without COMMIT; the
 proof that a leaf is in the tree, of leaves anywhere, each asked on a connection of its own; the whole check as
-`edgectl ledger verify` does it while edged is stopped, with one processor and with all, and its hashing alone; the
-bytes of a camera's year, half of it segments of 5 minutes and half their tombstones.
+`edgectl ledger verify` does it while edged is stopped, with one processor and with all, where all is there that was
+recorded and where half of it was destroyed; its hashing alone; the bytes of a camera's year, half of it segments of 5
+minutes and half their tombstones.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from bench.filling import SEGMENT_MS, Size, compare, fill_by_sql, grow, spec
+from bench.filling import SEGMENT_MS, Size, compare, fill_by_sql, grow, mirrored, spec
 from bench.storage import percentile, table, timed
 from storage.ages import History
-from storage.catalog import generations, heads, ledger, nodes, verifying
+from storage.catalog import generations, heads, leafing, ledger, nodes, verifying
 from storage.catalog.ledger import HASHED, HASHED_SQL, Leaf
-from storage.ledger import tree
-from storage.ledger.spread import Processes
+from storage.catalog.nodes import WIDTH
+from storage.ledger import stretch, tree
+from storage.ledger.spread import WORTH, Processes
+from storage.ledger.trees import Made
 from storage.ledger.verify import Box, Spread, Verify
 from storage.opening import DATABASE_NAME
 from storage.repair.offline import Reading
@@ -42,6 +45,14 @@ YEAR: Final = 365 * 86_400_000 // SEGMENT_MS
 """Segments of a camera in a year, and as many tombstones."""
 WEIGHED: Final = 20_000
 ALL: Final = (1_000_000, 20_000_000)
+_TOMBSTONES: Final = """
+    INSERT INTO leaves (wall_ms, kind, body)
+    SELECT l.wall_ms + 1000 * s.ceiling_s, 'destroyed', json_object('age_ms', 1000 * s.ceiling_s, 'bytes', s.bytes,
+        'camera', json_extract(l.body, '$.camera'), 'ceiling_s', s.ceiling_s, 'duration_ms', s.duration_ms,
+        'floor_s', s.floor_s, 'rule', 'ceiling', 'seq', s.seq, 'sha256', lower(hex(s.sha256)),
+        'start', json_extract(l.body, '$.start'), 'volume', json_extract(l.body, '$.volume'))
+    FROM segments s JOIN leaves l ON l.number = s.leaf WHERE s.seq <= :half ORDER BY l.number
+"""
 
 
 def append(folder: Path) -> dict[str, float]:
@@ -83,19 +94,54 @@ def prove(folder: Path) -> dict[str, float]:
     return {"inclusion proof, p50 ms": percentile(times_s, 0.5), "inclusion proof, p99 ms": percentile(times_s, 0.99)}
 
 
-def hash_all(folder: Path) -> float:
-    """Leaves a second, of one processor: each leaf hashed, and the tree over them; nothing else."""
+def hash_all(folder: Path, spread: Spread) -> float:
+    """Leaves a second: each hashed, and the tree over them held against the head; nothing else."""
     read, begin = Reading(folder / DATABASE_NAME), time.perf_counter()
-    generation, blocks, at = read(generations.present), [], 0
+    generation = read(generations.present)
     if generation is None:
         raise SystemExit("there is no ledger")
-    while page := read(partial(verifying.stored, after=at, until=1 << 62)):
+    spans = stretch.spans(generation.first, generation.first + generation.size - 1, in_tree=True)
+    blocks = [node for some in spread(partial(_nodes, read), spans) for node in some]
+    if Made(read, generation, generation.size, blocks).root(generation.size) != generation.root:
+        raise SystemExit("the leaves are not those under the head")
+    return generation.size / (time.perf_counter() - begin)
+
+
+def _nodes(read: Reading, span: stretch.Span) -> list[tree.Hash]:
+    """Over each whole block of 256 leaves."""
+    found, at = [], span.first - 1
+    while page := read(partial(verifying.stored, after=at, until=span.last)):
         at = page[-1][2]
         hashes = [sha256(HASHED % leaf[:4]).digest() for leaf in page]
-        if any(made != leaf[4] for made, leaf in zip(hashes, page, strict=True)):
-            raise SystemExit("a leaf has another hash than its own")
-        blocks.append(tree.root_of(hashes))
-    return (at - generation.first + 1) / (time.perf_counter() - begin)
+        found += [tree.root_of(hashes[one : one + WIDTH]) for one in range(0, len(hashes) - WIDTH + 1, WIDTH)]
+    return found
+
+
+def turn(folder: Path, size: Size) -> None:
+    """The older half of what was recorded is destroyed, each with its tombstone: a third of all leaves each."""
+    with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.create_function("leaf_hash", 1, lambda hashed: sha256(hashed).digest(), deterministic=True)
+        db.execute("BEGIN")
+        last, half = heads.last_leaf(db), {"half": size.each // 2}
+        db.execute(_TOMBSTONES, half)
+        db.execute(f"UPDATE leaves SET hash = leaf_hash({HASHED_SQL}) WHERE number > ?", (last,))  # noqa: S608
+        db.execute("DELETE FROM segments WHERE seq <= :half", half)
+        db.execute("UPDATE holdings SET segments = segments - :half, bytes = bytes - :half * 75000000", half)
+        mirrored(folder, db)
+        db.execute("COMMIT")
+    grow(folder)
+    lists(folder)
+    sign(folder, size)
+
+
+def lists(folder: Path) -> None:
+    """What lists go by, which a daemon makes behind recording."""
+    with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
+        db.execute("BEGIN")
+        for block in range(heads.last_leaf(db) >> leafing.BITS):
+            leafing.keep(db, block)
+        db.execute("COMMIT")
 
 
 def verify(folder: Path, spread: Spread) -> float:
@@ -148,14 +194,20 @@ def _pages(db: sqlite3.Connection) -> int:
 def measured(folder: Path, size: Size) -> dict[str, float]:
     fill_by_sql(folder, size)
     grow(folder)
+    lists(folder)
     sign(folder, size)
     found: dict[str, float] = {"segments": size.rows}
     found |= append(folder)
     found |= prove(folder)
-    found["hashes and tree alone, one processor, leaves a second"] = hash_all(folder)
-    found["whole check with one processor, leaves a second"] = verify(folder, map)
     with Processes() as processes:
-        found["whole check with all processors, leaves a second"] = verify(folder, processes)
+        ways: list[tuple[str, Spread]] = [("one processor", map), ("all processors", processes)]
+        list(processes(abs, range(WORTH)))  # they have begun: half a second, whatever there is to check
+        for name, spread in ways:
+            found[f"hashes and tree alone, {name}, leaves a second"] = hash_all(folder, spread)
+            found[f"whole check, {name}, leaves a second"] = verify(folder, spread)
+        turn(folder, size)
+        for name, spread in ways:
+            found[f"whole check where half was destroyed, {name}, leaves a second"] = verify(folder, spread)
     return found | weight(folder / "weight")
 
 

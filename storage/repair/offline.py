@@ -11,11 +11,11 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from storage.catalog import boots, terms, volumes
@@ -33,23 +33,38 @@ T = TypeVar("T")
 START_ONCE: Final = "start edged once, which puts it in order"
 
 
+Seen: TypeAlias = tuple[str, int, int]
+"""How the database is opened, and which file it is: inode and time of change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The database, for reading only."""
+    """The database, for reading only. Thread-safe.
+
+    A connection is kept for the next one who reads: each parses the whole schema, and knows no page of the file yet.
+    """
 
     path: Path
+    _idle: list[tuple[sqlite3.Connection, Seen]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type[Reading], tuple[Path]]:
+        """Another process opens its own."""
+        return Reading, (self.path,)
 
     @property
-    def _mode(self) -> str:
+    def _seen(self) -> Seen:
         """After a clean stop there is no WAL: then not even a file beside it is made."""
         wal = self.path.with_name(self.path.name + "-wal")
-        return "mode=ro" if wal.exists() and wal.stat().st_size else "immutable=1"
+        mode = "mode=ro" if wal.exists() and wal.stat().st_size else "immutable=1"
+        try:
+            found = self.path.stat()
+        except OSError:
+            return mode, 0, 0
+        return mode, found.st_ino, found.st_mtime_ns
 
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
         try:
-            with closing(sqlite3.connect(f"file:{quote(str(self.path))}?{self._mode}", uri=True)) as connection:
-                connection.isolation_level = None
-                connection.execute("BEGIN")
+            with self._connection() as connection:
                 return query(connection)
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
@@ -57,6 +72,20 @@ class Reading:
             raise StateUnusable(f"{self.path} cannot be read ({error})", START_ONCE) from error
         except sqlite3.DatabaseError as error:
             raise DatabaseDamaged(f"{self.path} is damaged ({error})", START_ONCE) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """One moment of it."""
+        seen = self._seen
+        connection, of = self._idle.pop() if self._idle else (None, seen)
+        if connection is None or of != seen:
+            connection = sqlite3.connect(
+                f"file:{quote(str(self.path))}?{seen[0]}", uri=True, isolation_level=None, check_same_thread=False
+            )
+        connection.execute("BEGIN")
+        yield connection  # one that failed is not used again
+        connection.execute("COMMIT")
+        self._idle.append((connection, seen))
 
 
 @dataclass(frozen=True, slots=True)

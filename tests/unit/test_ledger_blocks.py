@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.catalog import leafing, ledger, verifying
@@ -62,7 +62,8 @@ def differences(db: sqlite3.Connection, page: int = verifying.PAGE) -> list[Find
     return list(blocks.differences(read))
 
 
-@given(facts, st.sampled_from([7, 1000, 4096]))
+@settings(max_examples=20)
+@given(facts, st.sampled_from([70, 1000, 4096]))
 def test_wherever_stretches_are_cut_it_comes_to_the_same(leaves: list[Fact], page: int) -> None:
     db = kept(leaves)
     blocks = Blocks()

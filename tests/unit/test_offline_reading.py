@@ -1,0 +1,55 @@
+"""Reading the database of a daemon that is down: one connection for many looks, and never at an older file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage.errors import DatabaseDamaged
+from storage.repair.offline import Reading
+
+
+def write(path: Path, value: int) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE IF NOT EXISTS t (v)")
+        db.execute("DELETE FROM t")
+        db.execute("INSERT INTO t VALUES (?)", (value,))
+        db.commit()
+    os.utime(path, ns=(value, value))
+
+
+def value(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT v FROM t").fetchone()[0])
+
+
+def test_a_connection_is_kept(tmp_path: Path) -> None:
+    write(tmp_path / "x.db", 1)
+    read = Reading(tmp_path / "x.db")
+    assert read(id) == read(id)
+    assert pickle.loads(pickle.dumps(read))(value) == 1  # noqa: S301  (our own)
+
+
+def test_what_was_written_or_put_in_its_place_meanwhile_is_seen(tmp_path: Path) -> None:
+    write(tmp_path / "x.db", 1)
+    read = Reading(tmp_path / "x.db")
+    assert read(value) == 1
+    write(tmp_path / "x.db", 2)
+    assert read(value) == 2
+    write(tmp_path / "y.db", 3)
+    (tmp_path / "y.db").replace(tmp_path / "x.db")
+    assert read(value) == 3
+
+
+def test_a_connection_that_failed_is_not_used_again(tmp_path: Path) -> None:
+    write(tmp_path / "x.db", 1)
+    read = Reading(tmp_path / "x.db")
+    assert read(value) == 1
+    with pytest.raises(DatabaseDamaged):
+        read(lambda db: db.execute("SELECT * FROM absent"))
+    assert not read._idle
+    assert read(value) == 1
