@@ -55,7 +55,7 @@ SCHEMA, PAYLOAD_TYPE = "edged.manifest/1", "application/vnd.edged.export+json"
 
 JOIN_MS = 100  # what is nearer than this is one instant: ends and starts come from two clocks
 EDGE_MS = 1000  # what was asked for is cut at whole pictures
-SPLICE_MS = 2000  # where a segment's sound is longer than its pictures, the last one stands for so long at the most
+SPLICE_MS = 2000  # where sound goes on behind the last picture: so long, or to the segment's end, that one stands
 SUBTITLE_MS = 1500  # subtitles tell whole seconds, once a second
 
 # Far above anything real: a folder may be made to harm whoever looks at it.
@@ -1368,6 +1368,7 @@ class Check:
                 wall, begin = one.wall(one.begin or 0), one.film(one.begin or 0)
                 near = SPLICE_MS
                 if last is not None:
+                    near = max(near, last.stop.wall_ms - last.wall(last.end))
                     near = 0 if spans and last.entry["leaf"] == one.entry["leaf"] else near
                     near = -1 if one.start < last.start else near
                 if not 0 <= begin - reached <= near:

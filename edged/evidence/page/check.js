@@ -863,6 +863,7 @@ class Check {
         const wall = one.wall(one.begin), at = one.film(one.begin), begin = this.time(wall);
         let near = SPLICE_MS;
         if (last) {
+          near = Math.max(near, last.stop.wall - last.wall(last.end));
           if (spans.length && last.entry.leaf === one.entry.leaf) near = 0;
           if (order(one.start, last.start) < 0) near = -1;
         }
