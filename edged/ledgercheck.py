@@ -48,8 +48,4 @@ def _against(one: Against) -> documents.HeldAgainst:
 
 
 def _reach(one: Reach) -> documents.Reach:
-    try:
-        at = optional_timestamp(one.wall_ms)
-    except (ValueError, OverflowError):  # whatever somebody wrote into a leaf
-        at = None
-    return documents.Reach(leaves=one.size, last=one.leaf, at=at)
+    return documents.Reach(leaves=one.size, last=one.leaf, at=optional_timestamp(one.wall_ms))
