@@ -336,7 +336,8 @@ MANIFEST: Final[dict[str, Any]] = {
             "from": "2026-05-01T15:59:58.000+08:00",
             "to": "2026-05-01T16:30:00.400+08:00",
             "hashes": "proof/lobby.hashes",
-            "files": [{"path": "lobby.mp4", "header": 0, "subtitles": "lobby.vtt"}],
+            "headers": "proof/lobby.headers",
+            "files": [{"path": "lobby.mp4", "subtitles": "lobby.vtt"}],
             "segments": [
                 {
                     "leaf": 45_001,
@@ -348,10 +349,12 @@ MANIFEST: Final[dict[str, Any]] = {
                     "sequence": -596,
                     "offsets": {"1": -26_820_000, "2": -14_304_000},
                     "first_hash": 0,
+                    "header_bytes": 1_480,
                     "original": None,
                 }
             ],
             "loose": [],
+            "beside": [],
             "gaps": [
                 {
                     "leaf": 45_003,

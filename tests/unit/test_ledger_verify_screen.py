@@ -68,7 +68,7 @@ def test_a_report_becomes_a_document_whatever_somebody_wrote_into_a_leaf() -> No
     )
     report.findings.add(Finding(Code.NODE, "node 0", "it is not", "do"))
     document = ledgercheck.document(report, {"v": Path("/srv/edged")}, daemon=True)
-    assert document.generations[0].entered.at is None
+    assert document.generations[0].entered.at == "9999-12-31T23:59:59.998Z"
     assert document.volumes == ["/srv/edged"]
     assert [(one.code, one.action) for one in document.findings] == [("node", "do")]
     assert not document.clean
