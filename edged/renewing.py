@@ -42,8 +42,10 @@ def kind(store: Store) -> Kind:
         begun = f"Generation {present.generation.origin} of the ledger begins."
         unsigned = "" if present.generation.size else " It is not signed yet: edgectl alarms."
         verifier = present.generation.verifier
-        if act.arguments["key"] or verifier is None:
+        if verifier is None:
             return f"{begun}{unsigned}"
+        if act.arguments["key"]:
+            return f"{begun}{unsigned} The key stays the same: {verifier.fingerprint}."
         publish = "Publish this fingerprint where the old one stands; the old one still counts for what it signed"
         return f"{begun}{unsigned} The box has a new key: {verifier.fingerprint}. {publish}."
 
@@ -56,7 +58,7 @@ def sentence(arguments: Arguments) -> str:
     if terms.public is None:
         key = "a new key, which this box makes"
     else:
-        key = f"the key {Verifier('edged', terms.public).fingerprint}"
+        key = f"the same key as now ({Verifier('edged', terms.public).fingerprint})"
     against = terms.contradicted
     lost = "" if against is None else f", giving up what the centre holds of {against.origin} ({against.size} leaves)"
     return f"begin a new generation of the ledger, signed with {key}{lost}: {arguments['reason']}"

@@ -15,9 +15,11 @@ from edged.acts import Acts
 from edged.api import acts as act_calls
 from edged.api.base import Progress, Refusal, Route, answer, asked, follow, get, logged_in, post
 from edged.api.orders import carried_out
+from edged.api.register import known_camera
 from edged.api.streaming import stream
 from edged.documents import ledger as documents
 from edged.roles import Verb
+from edged.site import Site
 from edged.views import timestamp
 from storage.catalog.checked import Checked
 from storage.catalog.leafing import Wanted
@@ -31,12 +33,14 @@ from storage.repair.look import Stopped
 from storage.store import Store
 
 
-def routes(store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
+def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
     acts.register(renewing.RENEW, renewing.kind(store))
 
     async def listed(request: web.Request) -> web.StreamResponse:
-        last = _number(request.query.get("last"))
-        pages = store.books.leaves.pages(_wanted(request), last)
+        wanted, last = _wanted(request), _number(request.query.get("last"))
+        if wanted.camera is not None:
+            await carried_out(lambda: known_camera(site.config, store, wanted.camera or ""))
+        pages = store.books.leaves.pages(wanted, last)
         shown = ([leaf(one) for one in page.leaves] for page in pages)
         return await stream(request, "edged.ledger/1", "ledger", shown, standing)
 
@@ -126,12 +130,15 @@ def _wanted(request: web.Request) -> Wanted:
     if strange := sorted(kinds - {kind.value for kind in Leaf}):
         known = ", ".join(kind.value for kind in Leaf)
         raise Refusal(f"there is no kind of leaf called {strange[0]}", f"kinds are: {known}", exits.USAGE)
+    verb = query.get("act")
+    if verb is not None and verb not in set(Verb):
+        raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exits.USAGE)
     return Wanted(
         from_ms=queries.instant("from", query.get("from")),
         to_ms=queries.instant("to", query.get("to")),
         kinds=kinds,
         camera=query.get("camera"),
-        verb=query.get("act"),
+        verb=verb,
     )
 
 

@@ -29,7 +29,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
     async def destroyed(request: web.Request) -> web.StreamResponse:
         wanted, totals = _wanted(request), Totals()
         if wanted.camera is not None:
-            await carried_out(lambda: _known(site.config, store, wanted.camera or ""))
+            await carried_out(lambda: known_camera(site.config, store, wanted.camera or ""))
 
         def rest() -> Mapping[str, str]:
             lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
@@ -59,7 +59,7 @@ def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[docum
 def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofAsked) -> documents.ProofOfRetention:
     """Blocking. What is stated is read first and the head signed behind it, so that it is under that head."""
     config, now_ms, books = seen.config, seen.now.wall_ms, store.books
-    name = _known(config, store, wanted.camera)
+    name = known_camera(config, store, wanted.camera)
     from_ms, to_ms = _month(wanted.month, config.site.zone, now_ms)
     if books.waiting():
         what = "the database was lost and is being made anew: a statement would say less than the volumes know"
@@ -97,7 +97,7 @@ def _month(month: str, zone: ZoneInfo, now_ms: int) -> tuple[int, int]:
     return from_ms, to_ms
 
 
-def _known(config: Config, store: Store, camera: str) -> str | None:
+def known_camera(config: Config, store: Store, camera: str) -> str | None:
     """Its name, None while it is not configured. UnknownId: a register that is empty for a slip of the pen misleads."""
     names = {one.id: one.name for one in config.cameras}
     every = names.keys() | {one.camera for one in store.usage()}

@@ -35,7 +35,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
         *acts.routes(parts.acts, parts.clock, parts.may_ask),
         *boots.routes(parts.store, parts.acts),
-        *ledger.routes(parts.store, parts.acts, parts.clock),
+        *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
         *exports.Calls(Desk(parts.site, parts.store)).routes(),
         *register.routes(parts.site, parts.store),
     ]

@@ -1,4 +1,5 @@
-"""A ledger that nobody signs, that lacks leaves, that a disk does not take, or that the centre knows otherwise. Pure.
+"""A ledger that nobody signs, that others could sign, that lacks leaves, that a disk does not take, or that the centre
+knows otherwise. Pure.
 
 Recording goes on in each of these: it is the proof of it that suffers.
 """
@@ -19,7 +20,9 @@ TURN_S: Final = 15.0
 """While a person begins a new generation, key and generation do not fit for a moment."""
 UNWRITTEN_S: Final = 60.0
 """A disk that is busy for some seconds is no trouble."""
-RENEW: Final = "run edgectl ledger renew --reason …, which another person, with the role authority, approves"
+_APPROVED: Final = "--reason …, which another person, with the role authority, approves"
+RENEW: Final = f"run edgectl ledger renew {_APPROVED}"
+RENEW_KEY: Final = f"run edgectl ledger renew --new-key {_APPROVED}"
 _KNOWN_OTHERWISE: Final = {
     Word.LONGER: "of which leaves are not here",
     Word.OTHER: "which are others than those that are here",
@@ -42,8 +45,15 @@ def troubles(seen: Plight) -> Iterator[tuple[str, Trouble]]:
             f"The ledger is not signed: {seen.unsigned}. Recording goes on, but nobody outside can prove what happens "
             "meanwhile"
         )
-        action = f"Put the key back and start edged again, or {RENEW}; it then vouches for what came before, too"
+        action = f"Put the last key back where it was only moved away; else {RENEW}: the new one vouches for this, too"
         yield "ledger.unsigned", Trouble(Severity.CRITICAL, text, action, TURN_S)
+    if seen.exposed is not None:
+        text = f"Whoever has the key of this box can sign another ledger in its name, and {seen.exposed}"
+        action = (
+            f"Find out who could read it, then {RENEW_KEY}: edged alone reads the new key. Setting owner and mode "
+            "right does not take the old one back from whoever has read it"
+        )
+        yield "ledger.exposed", Trouble(Severity.WARNING, text, action, TURN_S)
     for place, words in seen.unwritten.items():
         what = "is not written beside the database" if place in ("", "state") else "does not reach a volume"
         text = f"The ledger {what}: {words}. If the database were lost now, what happened since would be, too"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +33,8 @@ class Identity:
     node: str
     public: bytes | None
     """Its key as of now, 32 bytes; None: it has none that can be used."""
+    given: bool = False
+    """A person put it there on purpose: as a credential, or with a renewal. A file in its place may be anybody's."""
 
     def key(self, origin: str) -> str | None:
         """As the first leaf of a generation names it."""
@@ -73,6 +75,42 @@ def every(connection: sqlite3.Connection) -> list[Generation]:
     return [Generation(*row) for row in connection.execute(_COLUMNS + "ORDER BY first")]
 
 
+def replacing(known: Iterable[Generation], public: bytes) -> Generation | None:
+    """The generation with which that key was given up for another; None while it may sign. Pure."""
+    was = False
+    for one in known:
+        key = _readable(one)
+        if was and key not in (None, public):
+            return one
+        was = was or key == public
+    return None
+
+
+def fits(known: Sequence[Generation], identity: Identity) -> bool:
+    """Whether a generation may begin with that key. Pure.
+
+    One that was given up comes back with an older state directory, and others may have it. A file that somebody put in
+    place of ours is no key to go by: whoever put it there has it, too. A credential is put there by whoever administers
+    the box.
+    """
+    if identity.public is None or replacing(known, identity.public) is not None:
+        return False
+    return identity.given or last_key(known) in (None, identity.public)
+
+
+def last_key(known: Sequence[Generation]) -> bytes | None:
+    """With which heads were signed last, as far as is known; 32 bytes. Pure."""
+    return next((key for one in reversed(known) if (key := _readable(one)) is not None), None)
+
+
+def _readable(generation: Generation) -> bytes | None:
+    """Its key; of one that is stored as something else nobody can say what it was."""
+    try:
+        return generation.public
+    except ValueError:
+        return None
+
+
 def present(connection: sqlite3.Connection) -> Generation | None:
     """The one that grows; None before the first."""
     row = connection.execute(_COLUMNS + "ORDER BY first DESC LIMIT 1").fetchone()
@@ -109,19 +147,21 @@ def begin(
     """A generation begins with a leaf of its own, the next one or that of `number`.
 
     The leaf names how far the one before goes: `previous`, where that is known, else its last head. `told` and
-    `committed` go into the leaf, too.
+    `committed` go into the leaf, too. With a key that does not fit it begins without one.
     """
-    before = present(connection)
+    known = every(connection)
+    before = known[-1] if known else None
     origin = f"edged/{identity.node}/{secrets.token_hex(4)}"
+    key = identity.key(origin) if fits(known, identity) else None
     body: dict[str, Value] = {
         **told,
         "origin": origin,
-        "key": identity.key(origin),
+        "key": key,
         "reason": reason,
         "previous": named(previous) if previous is not None else None if before is None else _last_head(before),
     }
     first = ledger.enter(connection, Leaf.GENERATION, wall_ms, body, committed=committed, number=number)
-    return _insert(connection, first, origin, identity.key(origin))
+    return _insert(connection, first, origin, key)
 
 
 def named(head: Checkpoint) -> dict[str, Value]:

@@ -1,14 +1,16 @@
 """The node's own key (Ed25519), with which it signs heads of the ledger, manifests and sidecars.
 
 Blocking. It is made once, at the first start, in a file that nobody but the daemon reads, or handed over by systemd as
-a credential. One that is damaged or gone is no reason to stop: what it would sign goes unsigned, with an alarm, until
-somebody with the right to do so makes a new one.
+a credential. What lies in its place counts, also while the daemon runs. One that is damaged or gone is no reason to
+stop: what it would sign goes unsigned, with an alarm, until it is back, or somebody with the right to do so makes a new
+one.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +45,10 @@ class Found:
     key: Ed25519PrivateKey | None
     fault: str | None
     """Why there is none, in words; None where nothing is there, or where it is sound."""
+    exposed: str | None = None
+    """Who else may have read it, in words."""
+    stamp: tuple[int, ...] | None = None
+    """Changes whenever the file does; None: it has to be read to know."""
 
 
 class Keyring:
@@ -53,8 +59,12 @@ class Keyring:
         self._node = node
         self._path = path
         self._ours = ours
-        found = read(path)
-        self._key, self._fault = found.key, found.fault
+        self._found = read(path)
+
+    def look(self) -> None:
+        """Notice, by its stamp, where the file is another one, gone, or back."""
+        if _stamp(self._path) != self._found.stamp:
+            self._found = read(self._path)
 
     @property
     def path(self) -> Path:
@@ -63,18 +73,23 @@ class Keyring:
     @property
     def fault(self) -> str | None:
         """Why nothing can be signed; None while it can."""
-        if self._key is None:
-            return self._fault or f"the key of this box, {self._path}, is gone"
-        return None
+        found = self._found
+        return found.fault or f"the key of this box, {self._path}, is gone" if found.key is None else None
+
+    @property
+    def exposed(self) -> str | None:
+        """Who else may have read the file, in words. A credential is guarded by systemd."""
+        return self._found.exposed if self._ours else None
 
     @property
     def key(self) -> Ed25519PrivateKey | None:
-        return self._key
+        return self._found.key
 
     @property
     def public(self) -> bytes | None:
         """32 bytes."""
-        return None if self._key is None else public_of(self._key)
+        key = self.key
+        return None if key is None else public_of(key)
 
     @property
     def ours(self) -> bool:
@@ -84,20 +99,22 @@ class Keyring:
     @property
     def identity(self) -> Identity:
         """As of now."""
-        return Identity(self._node, self.public)
+        return Identity(self._node, self.public, given=not self._ours)
 
     def with_key(self, key: Ed25519PrivateKey) -> Identity:
         """As it will be, once that key is in its place."""
-        return Identity(self._node, public_of(key))
+        return Identity(self._node, public_of(key), given=True)
 
     def found_box(self) -> None:
         """Before there is any ledger: make the key, unless something is there. Where that fails it is a fault."""
-        if self._key is None and self._fault is None and self._ours:
+        if self._found.key is None and self._found.fault is None and self._ours:
             try:
-                self.place(self.prepare(), ())
+                self.prepare()
+                self.place(())
             except OSError as error:
-                self._fault = f"the key of this box cannot be written to {self._path} ({error.strerror or error})"
-                log.error("%s: heads of the ledger go unsigned", self._fault)  # noqa: TRY400  (the trace says nothing)
+                fault = f"the key of this box cannot be written to {self._path} ({error.strerror or error})"
+                self._found = Found(None, fault)
+                log.error("%s: heads of the ledger go unsigned", fault)  # noqa: TRY400  (the trace says nothing)
 
     def settle(self, generations: Iterable[Generation]) -> None:
         """At the start: a renewal was cut off. Its key takes its place if the ledger goes by it already, else it goes.
@@ -111,7 +128,7 @@ class Keyring:
                 return
             key, last = read(beside).key, known[-1].public if known else None
             if key is not None and public_of(key) == last != self.public:
-                self.place(key, known)
+                self.place(known)
             else:
                 beside.unlink()
 
@@ -138,7 +155,7 @@ class Keyring:
             what = f"the key of this box comes from systemd ({self._path})"
             raise OrderRefused(what, "replace the credential, start edged again, then run this once more")
 
-    def place(self, key: Ed25519PrivateKey, generations: Iterable[Generation]) -> None:
+    def place(self, generations: Iterable[Generation]) -> None:
         """What `prepare` made takes the place of the key. OSError.
 
         The key of a generation that is over goes, so that nobody signs in its name again; what was none of ours stays
@@ -147,7 +164,7 @@ class Keyring:
         if self._path.exists() and self.public not in {one.public for one in generations if one.public}:
             self._path.replace(self._path.with_name(self._path.name + _OLD))
         self._path.with_name(self._path.name + _NEXT).rename(self._path)
-        self._key, self._fault = key, None
+        self._found = read(self._path)
         fsync_directory(self._path.parent)
 
 
@@ -160,6 +177,7 @@ def read(path: Path) -> Found:
     """The key that lies there."""
     try:
         with path.open("rb") as file:
+            status = os.fstat(file.fileno())
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return Found(None, None)
@@ -168,7 +186,26 @@ def read(path: Path) -> Found:
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Found(None, f"the key of this box, {path}, is damaged")
+        return Found(None, f"the key of this box, {path}, is damaged", stamp=_stamped(status))
     if not isinstance(key, Ed25519PrivateKey):
-        return Found(None, f"what lies in {path} is not an Ed25519 key")
-    return Found(key, None)
+        return Found(None, f"what lies in {path} is not an Ed25519 key", stamp=_stamped(status))
+    return Found(key, None, _exposed(path, status), _stamped(status))
+
+
+def _exposed(path: Path, status: os.stat_result) -> str | None:
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != os.geteuid():
+        return f"{path} belongs to another account (uid {status.st_uid})"
+    return f"other accounts may read {path} (mode {mode:04o})" if mode & ~MODE else None
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        return _stamped(path.stat())
+    except OSError:
+        return None
+
+
+def _stamped(status: os.stat_result) -> tuple[int, ...]:
+    """A change of owner or mode moves its ctime."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from storage.catalog.nodes import LeafMissing
 from storage.clock import Clock
 from storage.failpoints import Step, reach
 from storage.ledger import note, tree
-from storage.ledger.key import Keyring
+from storage.ledger.key import Keyring, public_of
 from storage.ledger.note import Checkpoint
 from storage.repair import ledgerdir
 
@@ -95,8 +95,9 @@ class Notary:
 
     def fault(self) -> str | None:
         """Why heads are not signed, in words; None: they are."""
-        present = self._database.read(generations.present)
-        return None if present is None else self._fault(present)
+        self._keyring.look()
+        known = self._database.read(generations.every)
+        return self._fault(known, known[-1]) if known else None
 
     def head(self) -> Head | None:
         """The last one of the present generation."""
@@ -108,8 +109,8 @@ class Notary:
 
     def signer(self) -> Signer | None:
         """Who signs what is handed out; None while that cannot be checked against a head (`fault`)."""
-        key, public = self._keyring.key, self._keyring.public
-        return None if key is None or public is None or self.fault() is not None else Signer(public, key.sign)
+        fault, key = self.fault(), self._keyring.key
+        return None if fault is not None or key is None else Signer(public_of(key), key.sign)
 
     def round(self, mirrored: Mapping[str, int], disks: Mapping[str, Disk], *, now: bool = False) -> None:
         """Sign what is due, or with `now` what there is; `mirrored`: the last leaf on each volume that is there."""
@@ -133,6 +134,7 @@ class Notary:
 
     def _sign(self, mirrored: Mapping[str, int], alone_ms: int) -> bool:
         """True where there is a new head, or nothing new to sign."""
+        self._keyring.look()
         key = self._keyring.key
         try:
             found = self._database.read(partial(_head_now, mirrored=mirrored, alone_ms=alone_ms))
@@ -145,7 +147,7 @@ class Notary:
         if found is None:
             return True
         generation, checkpoint = found
-        if key is None or self._fault(generation) is not None:
+        if key is None or self._fault(self._database.read(generations.every), generation) is not None:
             return False
         text = note.sign(checkpoint.text, checkpoint.origin, key)
         reach(Step.HEAD_SIGNED)
@@ -155,15 +157,20 @@ class Notary:
         self.on_head(Head(checkpoint, text, generation.first, generation.key or ""))
         return True
 
-    def _fault(self, generation: Generation) -> str | None:
-        if self._keyring.fault is not None:
+    def _fault(self, known: Sequence[Generation], generation: Generation) -> str | None:
+        public = self._keyring.public
+        if public is None:
             return self._keyring.fault
-        verifier = generation.verifier
-        if verifier is None:
-            return "this part of the ledger began while the box had no key"
-        if verifier.public != self._keyring.public:
-            return f"the key in {self._keyring.path} is not the one that this part of the ledger began with"
-        return None
+        key, verifier = f"the key in {self._keyring.path}", generation.verifier
+        after = generations.replacing(known, public)
+        if after is not None:
+            back = "an older state directory or an older key was put back"
+            return f"{key} was replaced with leaf {after.first}, where {after.origin} begins, and must not sign: {back}"
+        if verifier is not None and verifier.public != public:
+            return f"{key} is not the one that this part of the ledger began with"
+        if verifier is None and not generations.fits(known, self._keyring.identity):
+            return f"{key} is not the one that the ledger was signed with before"
+        return "this part of the ledger began while the box had no key" if verifier is None else None
 
     def _lay(self, disks: Mapping[str, Disk]) -> None:
         """Each volume gets the last head of each generation, the state directory the very last, once for each."""

@@ -69,15 +69,8 @@ Turn: TypeAlias = Callable[[sqlite3.Connection], Renewed]
 
 
 def needs_key(known: list[Generation], public: bytes | None, *, ours: bool, wanted: bool) -> bool:
-    """Whether there has to be a new key. Pure.
-
-    A file that somebody else put in place of ours is no key to go by: whoever put it there has it, too. A credential is
-    put there by whoever administers the box.
-    """
-    if public is None or wanted:
-        return True
-    last = next((one.public for one in reversed(known) if one.public is not None), None)
-    return ours and last not in (None, public)
+    """Whether there has to be a new key. Pure."""
+    return wanted or not generations.fits(known, Identity("", public, given=not ours))
 
 
 def terms(known: list[Generation], keyring: Keyring, contradicted: Checkpoint | None, *, new_key: bool) -> Terms:
@@ -107,7 +100,7 @@ def renewing(
     reach(Step.RENEW_BEGUN)
     if key is not old:
         try:
-            keyring.place(key, known)
+            keyring.place(known)
         except OSError as error:
             what = f"the new key cannot take the place of {keyring.path} ({error.strerror or error})"
             raise WriteFailed(what, "check the disk of the state directory, then start edged again") from error

@@ -44,6 +44,8 @@ class Plight:
 
     unsigned: str | None = None
     """Why heads are not signed."""
+    exposed: str | None = None
+    """Who else may have read the key."""
     hole: str = ""
     """Which leaf of the present generation is missing."""
     unwritten: Mapping[str, str] = field(default_factory=dict)
@@ -136,6 +138,7 @@ class Books:
 
     def terms(self, *, new_key: bool) -> Terms:
         """On which a new generation would begin now; OrderRefused."""
+        self._keyring.look()
         known = self._database.read(generations.every)
         return renewal.terms(known, self._keyring, self._contradicted(), new_key=new_key)
 
@@ -158,6 +161,7 @@ class Books:
         unlaid = {"state": self.notary.unlaid} if self.notary.unlaid else {}
         return Plight(
             unsigned=self.notary.fault(),
+            exposed=self._keyring.exposed,
             hole=self.notary.hole,
             unwritten={**self._mirror.unwritten, **unlaid},
             contradiction=self.witness.contradiction(),

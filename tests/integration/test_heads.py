@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from storage.ledger import key, tree
 from storage.ledger.notary import HEAD_EVERY_MS, STATE_FILE, Head
 from storage.ledger.note import Verifier, parse
 from tests.support.office import Office
+from tests.support.renewing import renew
 
 
 @pytest.fixture
@@ -168,6 +170,46 @@ def test_without_its_key_the_box_records_on_and_signs_nothing(office: Office, wh
     assert fault is not None
     assert str(file) in fault
     assert (file.read_bytes() if file.exists() else None) == left, "nothing was put in its place"
+
+
+def test_what_lies_in_the_place_of_the_key_counts_also_while_the_box_runs(office: Office, tmp_path: Path) -> None:
+    office.enrol("door")
+    office.store.books.sign_now()
+    size, file, aside = present(office).size, office.state / key.NAME, tmp_path / "aside.key"
+    other = key.Keyring("office", tmp_path / "other.key")
+    other.found_box()
+    file.rename(aside)
+    assert f"{file}, is gone" in (office.store.books.plight().unsigned or "")
+    office.segment("door")
+    office.store.books.sign_now()
+    assert present(office).size == size, "with what is gone nothing is signed"
+    (tmp_path / "other.key").rename(file)
+    assert "not the one" in (office.store.books.plight().unsigned or "")
+    aside.replace(file)
+    office.store.books.sign_now()
+    assert present(office).size > size
+    assert office.store.books.plight().unsigned is None
+
+
+@pytest.mark.parametrize("what", ["mode", "owner"])
+def test_a_key_that_others_may_have_read_is_told_until_there_is_another(
+    office: Office, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = office.state / key.NAME
+    assert office.store.books.plight().exposed is None
+    if what == "mode":
+        file.chmod(0o644)
+    else:
+        own = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+        os.utime(file)
+    plight = office.store.books.plight()
+    assert plight.unsigned is None, "it signs on"
+    assert str(file) in (plight.exposed or "")
+    assert ("mode 0644" if what == "mode" else f"uid {os.getuid()}") in (plight.exposed or "")
+    monkeypatch.undo()
+    renew(office.store, new_key=True)
+    assert office.store.books.plight().exposed is None
 
 
 def test_a_key_from_systemd_is_used_and_never_made(tmp_path: Path) -> None:

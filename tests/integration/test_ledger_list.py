@@ -116,13 +116,23 @@ def test_over_the_socket(tmp_path: Path) -> None:
         assert acts[0].openings["who"] in acts[0].text
         assert acts[0].openings["who"] not in json.dumps(acts[0].body)
         assert edged.ctl("ledger", "--kind", "gossip").code == 64
+        strange = edged.ctl("ledger", "--camera", "cellar")
+        assert (strange.code, strange.document["error"]) == (64, "there is no camera cellar")
+        strange = edged.ctl("ledger", "--act", "gossip")
+        assert (strange.code, strange.document["error"]) == (64, "there is no verb called gossip")
+        assert "pin add" in strange.document["action"]
+        assert edged.ctl("ledger", "--camera", "lobby", "--act", "pin add").document["ledger"] == []
+        same = renew_by_two(edged.config, "a new year")
+        fingerprint = documents.Ledger.model_validate(edged.ctl("ledger").document).generations[-1].fingerprint
+        assert f"the same key as now ({fingerprint})" in same["done"]["sentence"]
+        assert f"The key stays the same: {fingerprint}." in same["outcome"]
         assert edged.ctl("ledger", "--limit", "0").code == 64
         assert edged.ctl("ledger", "--from", "2020-01-01", "--to", "2020-01-02").document["ledger"] == []
         before = edged.state.joinpath("ledger.key").read_bytes()
         told = renew_by_two(edged.config, "someone had the disk in hand", "--new-key")
         assert edged.state.joinpath("ledger.key").read_bytes() != before
         last = documents.Ledger.model_validate(edged.ctl("ledger", "--kind", "generation").document)
-        assert len(last.generations) == 2
+        assert len(last.generations) == 3
         assert last.generations[-1].fingerprint in told["outcome"], "whoever publishes it has it from there"
         assert "someone had the disk in hand" in last.ledger[-1].text
         assert edged.stop() == 0

@@ -160,6 +160,58 @@ def test_without_its_key_the_box_gets_a_new_one_that_vouches_for_what_was_unsign
     assert (aside.read_bytes() if aside.exists() else None) == left, "whoever asks how it came there can look"
 
 
+def signs_nothing_until_renewed(office: Office, given_up: Generation, present: Generation) -> None:
+    heads = {one.origin: one.size for one in every(office)}
+    office.segment("door")
+    office.store.books.sign_now()
+    assert {one.origin: one.size for one in every(office)} == heads
+    unsigned = office.store.books.plight().unsigned
+    assert unsigned is not None
+    assert f"replaced with leaf {present.first}, where {present.origin} begins" in unsigned
+    assert office.store.books.notary.signer() is None
+    assert renew(office).new_key
+    *_, last = every(office)
+    assert last.public not in {None, given_up.public}
+    assert last.size > 0
+    assert office.store.books.plight().unsigned is None
+
+
+@pytest.mark.parametrize("what", [key.NAME, ""], ids=["the key", "the state directory"])
+def test_a_key_that_was_given_up_never_signs_again(office: Office, tmp_path: Path, what: str) -> None:
+    """It came back from a backup, alone or with all the rest: others may have it."""
+    office.store.close()
+    shutil.copytree(office.state, tmp_path / "old")
+    office.start()
+    renew(office, new_key=True)
+    given_up, present = every(office)
+    office.store.close()
+    if not what:
+        shutil.rmtree(office.state)
+    (tmp_path / "old" / what).replace(office.state / what)
+    office.start()
+    signs_nothing_until_renewed(office, given_up, present)
+
+
+def test_after_a_loss_a_key_that_was_put_there_by_anybody_is_not_gone_by(office: Office, tmp_path: Path) -> None:
+    office.store.close()
+    other = key.Keyring("office", tmp_path / "other.key")
+    other.found_box()
+    (tmp_path / "other.key").replace(office.state / key.NAME)
+    (office.state / "edged.db").unlink()
+    office.start()
+    office.segment("door")
+    office.store.books.sign_now()
+    assert every(office)[-1].key is None
+    assert "not the one that the ledger was signed with" in (office.store.books.plight().unsigned or "")
+
+
+def test_a_credential_that_was_given_up_has_to_be_replaced() -> None:
+    first = Generation(1, "log", str(Verifier("log", b"1" * 32)), 0, None, None, 0)
+    second = Generation(2, "log", str(Verifier("log", b"2" * 32)), 0, None, None, 0)
+    assert needs_key([first, second], b"1" * 32, ours=False, wanted=False)
+    assert not needs_key([first, second], b"3" * 32, ours=False, wanted=False)
+
+
 def test_a_credential_is_never_replaced(office: Office, tmp_path: Path) -> None:
     credential = tmp_path / "credential"
     (office.state / key.NAME).rename(credential)

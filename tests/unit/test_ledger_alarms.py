@@ -40,6 +40,14 @@ def test_without_a_signature_there_is_a_way_out() -> None:
     assert trouble.raise_after_s > 0, "a renewal takes a moment"
 
 
+def test_a_key_that_others_may_have_read_has_to_be_replaced() -> None:
+    ((key, trouble),) = troubles(Plight(exposed="other accounts may read /var/lib/edged/ledger.key (mode 0644)"))
+    assert key == "ledger.exposed"
+    assert trouble.severity is Severity.WARNING
+    assert "mode 0644" in trouble.text
+    assert "edgectl ledger renew --new-key --reason" in trouble.action
+
+
 def test_each_disk_that_does_not_take_it_is_told_by_itself() -> None:
     found = dict(
         troubles(Plight(unwritten={"v1": "/srv/a: full", "state": "/var: read-only"}, hole="leaf 7 is missing"))
