@@ -1,4 +1,4 @@
-"""Bounds of the configuration that would be loosened: what holds instead, and asking a second person.
+"""Bounds that the configuration loosens, roles that it gives: what holds instead, and asking a second person.
 
 A file can be edited by whoever is root, and nobody knows who that was. So a start or a signal asks nobody: what was
 agreed upon goes on to hold, with an alarm, until a person who logged in calls `edgectl reload`, and another one with
@@ -47,12 +47,14 @@ class Agreement:
 
     async def hold(self, wished: Config) -> Config:
         """The configuration as it may be used."""
-        bounds = wished_by(wished)
-        held = await asyncio.to_thread(self._store.agreement.hold, bounds)
+        values = wished_by(wished)
+        held = await asyncio.to_thread(self._store.agreement.hold, values)
         self._wished, before = wished, self.waiting
-        self.waiting = tuple(loosenings(held, bounds))
+        self.waiting = tuple(loosenings(held, values))
         if self.waiting and self.waiting != before:
-            log.warning("the configuration loosens bounds, which takes two persons: %s", sentence(self.waiting))
+            log.warning(
+                "the configuration loosens what is agreed upon, which takes two persons: %s", sentence(self.waiting)
+            )
         return under(wished, held)
 
     async def again(self) -> Config | None:

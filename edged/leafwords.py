@@ -107,7 +107,14 @@ def _overwriting(body: Body, _: Openings) -> str:
 
 
 def _agreed(body: Body, _: Openings) -> str:
-    return f"bounds are agreed upon, of {units.counted(len(body['cameras']), 'camera')} of its own"
+    bounds = f"bounds are agreed upon, of {units.counted(len(body['cameras']), 'camera')} of its own"
+    return f"{bounds}; {_roles(body['roles'])}" if "roles" in body else bounds
+
+
+def _roles(groups: Mapping[str, list[str]] | None) -> str:
+    if groups is None:
+        return "there are no roles, and root may do all"
+    return "roles: " + ", ".join(f"{role}: {' '.join(named)}" for role, named in groups.items())
 
 
 def _boot(body: Body, _: Openings) -> str:

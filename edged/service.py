@@ -15,6 +15,7 @@ from edged.control import Page
 from edged.documents import site as documents
 from edged.documents.ring import Explanation
 from edged.fleet import Difference
+from edged.loosening import granted
 from edged.reporting import Reporter
 from edged.site import Site
 from storage.errors import VolumeRefused
@@ -73,7 +74,7 @@ class Service:
     async def reload(self, by: Caller | None) -> documents.Reload:
         """Read the configuration again and touch only the cameras that changed. Refused whole when it has an error.
 
-        What loosens a bound waits for another person than `by`; None: nobody knows who it was.
+        What loosens a bound or gives a role waits for another person than `by`; None: nobody knows who it was.
         """
         async with self._reloading:
             try:
@@ -88,7 +89,8 @@ class Service:
             except VolumeRefused as refused:
                 action = f"nothing was changed. {refused.action}"
                 raise Refusal(f"no volume could be used: {refused.what}", action, exits.CONFIG) from None
-            change = await self._use(await self._agreement.hold(after))
+            held = await self._agreement.hold(after)
+            change = await self._use(held)
         waiting = await self._agreement.ask(by)
         return documents.Reload(
             added=list(change.added),
@@ -97,6 +99,7 @@ class Service:
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
             volumes=volumes.reloaded(disks),
+            roles=list(granted(before.assignment(), held.assignment())),
             warnings=[*disks.warnings, *waiting],
         )
 
@@ -114,7 +117,7 @@ class Service:
             held = await self._agreement.again()
             self._site.loosening = self._agreement.waiting
             if held is not None and held != self._site.config:
-                log.info("bounds as agreed upon: %s", held.policy())
+                log.info("as agreed upon: %s, roles %s", held.policy(), held.assignment())
                 await self._use(held)
 
     async def reload_and_tell(self) -> None:

@@ -257,7 +257,7 @@ def reload(document: documents.Reload) -> RenderableType:
         )
         if paths
     ]
-    parts: list[RenderableType] = [Text(line) for line in lines]
+    parts: list[RenderableType] = [Text(line) for line in [*lines, *map(clean, document.roles)]]
     if document.restart_needed:
         keys = ", ".join(map(clean, document.restart_needed))
         parts.append(Text(f"takes effect at the next start of edged: {keys}", style="yellow"))

@@ -238,8 +238,9 @@ class Reload(Document):
     unchanged: list[str]
     restart_needed: list[str] = Field(description="keys that changed but take effect only after a restart")
     volumes: ReloadedVolumes
+    roles: list[str] = Field(description="what changes at once of who holds which role")
     warnings: list[str] = Field(
-        description="volumes that cannot be used or were left out while they hold something; bounds that wait"
+        description="volumes that cannot be used or were left out while they hold something; bounds and roles that wait"
     )
 
 

@@ -1,4 +1,4 @@
-"""The bounds that are agreed upon: one row, one leaf each time they change, both carried over a loss of the database.
+"""The bounds and grants that are agreed upon: one row, one leaf each time they change, both carried over a loss of the database.
 
 Functions over a connection. `storage.ring.agreed` says what they mean.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from storage.catalog.ledger import Leaf, Value, canonical, enter
 from storage.layout import is_camera
 from storage.model import Bounds
-from storage.ring.agreed import Agreed
+from storage.ring.agreed import APPROVING, Agreed, Grants
 
 
 def read(connection: sqlite3.Connection) -> Agreed | None:
@@ -47,7 +47,8 @@ def is_known(connection: sqlite3.Connection) -> bool:
 def body_of(agreed: Agreed) -> dict[str, Value]:
     """As a leaf has it."""
     cameras: dict[str, Value] = {camera: _pair(bounds) for camera, bounds in agreed.cameras.items()}
-    return {"site": _pair(agreed.site), "cameras": cameras, "overwrite": agreed.overwrite}
+    body: dict[str, Value] = {"site": _pair(agreed.site), "cameras": cameras, "overwrite": agreed.overwrite}
+    return body if agreed.grants is None else {**body, "roles": _groups(agreed.grants)}
 
 
 def parse(text: str) -> Agreed:
@@ -66,7 +67,25 @@ def _of(body: Mapping[str, Any]) -> Agreed:
     cameras = {str(camera): _bounds(pair) for camera, pair in body["cameras"].items()}
     if not all(map(is_camera, cameras)):
         raise ValueError("bounds of what is no camera")
-    return Agreed(_bounds(body["site"]), cameras, bool(body["overwrite"]))
+    grants = _grants(body["roles"]) if "roles" in body else None
+    return Agreed(_bounds(body["site"]), cameras, bool(body["overwrite"]), grants)
+
+
+def _groups(grants: Grants) -> Value:
+    """Groups by role, each once and in order; None where nobody has said who holds one."""
+    if not grants.configured:
+        return None
+    roles = sorted({role for role, _ in grants.pairs})
+    return {role: [group for one, group in sorted(grants.pairs) if one == role] for role in roles}
+
+
+def _grants(groups: Mapping[str, Any] | None) -> Grants:
+    if groups is None:
+        return Grants(configured=False)
+    pairs = frozenset((role, group) for role, named in groups.items() for group in named)
+    if APPROVING not in groups or not all(isinstance(group, str) for _, group in pairs):
+        raise ValueError("roles that nobody could have configured")
+    return Grants(pairs)
 
 
 def _pair(bounds: Bounds) -> list[Value]:

@@ -43,7 +43,7 @@ class Leaf(StrEnum):
     OVERWRITING = "overwriting"
     """Whether `on_full = "overwrite"` is configured from now on."""
     AGREED = "agreed"
-    """Bounds as agreed upon from now on: looser ones take two persons."""
+    """Bounds, and groups that hold roles, as agreed upon from now on: what is looser takes two persons."""
     BOOT = "boot"
     RUN = "run"
     """The daemon starts or stops."""

@@ -18,16 +18,18 @@ from storage.model import Bounds
 from storage.repair import ledgerdir
 from storage.repair.mirror import STATE_HEAD
 from storage.retention import Policy
-from storage.ring.agreed import Agreed, loosenings
+from storage.ring.agreed import Agreed, Grants, loosenings
 from storage.ring.bounds import WAIT_MS, Overwriting
 from tests.support.office import DEADLINE_S, Office
 
 DAY = 86_400
 SITE = Bounds(31 * DAY, 365 * DAY)
-AGREED = Agreed(SITE, {"lobby": SITE})
-LOOSER = Agreed(Bounds(7 * DAY, 365 * DAY), {"lobby": Bounds(0, 400 * DAY)}, overwrite=True)
+GRANTS = Grants(frozenset({("authority", "chiefs"), ("operator", "cctv")}))
+MORE = Grants(frozenset({*GRANTS.pairs, ("authority", "tech")}))
+AGREED = Agreed(SITE, {"lobby": SITE}, grants=GRANTS)
+LOOSER = Agreed(Bounds(7 * DAY, 365 * DAY), {"lobby": Bounds(0, 400 * DAY)}, overwrite=True, grants=MORE)
 STOPPING = Policy(AGREED.cameras)
-OVERWRITING = Agreed(SITE, {"lobby": SITE}, overwrite=True)
+OVERWRITING = Agreed(SITE, {"lobby": SITE}, overwrite=True, grants=GRANTS)
 CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")
 
 
@@ -56,17 +58,42 @@ def test_what_is_configured_first_is_agreed_upon_and_one_leaf(office: Office) ->
 
 
 def test_what_tightens_is_agreed_upon_at_once(office: Office) -> None:
-    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)})
+    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)}, grants=GRANTS)
     assert held(office, higher) == higher
     assert leaves(office) == [AGREED, higher]
     assert held(office, AGREED) == higher, "and takes two persons from then on"
+
+
+@pytest.mark.parametrize("wished", [MORE, Grants(configured=False)])
+def test_who_can_edit_the_file_gives_nobody_a_role_by_a_restart(office: Office, wished: Grants) -> None:
+    file = Agreed(SITE, {"lobby": SITE}, grants=wished)
+    for end in (office.store.close, office.crash):
+        end()
+        office.start()
+        assert held(office, file) == AGREED
+    assert leaves(office) == [AGREED]
+    office.store.acts.approve(
+        office.store.acts.ask("loosen", {}, CHEN).id, LIN, lambda _: office.store.agreement.granting(file)
+    )
+    assert held(office, file) == file
+    assert leaves(office) == [AGREED, file]
+
+
+def test_roles_of_a_box_that_an_earlier_version_kept_are_taken_as_they_are(tmp_path: Path) -> None:
+    box = Office(tmp_path)
+    before = Agreed(SITE, {"lobby": SITE})
+    held(box, before)
+    assert held(box, AGREED) == AGREED
+    assert leaves(box) == [before, AGREED]
+    assert held(box, LOOSER) == AGREED
+    box.store.close()
 
 
 def test_a_ceiling_is_shortened_for_good_once_it_holds(office: Office) -> None:
     office.store.sweep(lambda: Policy(AGREED.cameras))
     office.clock.tick(2 * DAY * 1000)
     office.store.heartbeat().result(DEADLINE_S)
-    shorter = Agreed(SITE, {"lobby": Bounds(31 * DAY, 60 * DAY)})
+    shorter = Agreed(SITE, {"lobby": Bounds(31 * DAY, 60 * DAY)}, grants=GRANTS)
     office.store.sweep(lambda: Policy(held(office, shorter).cameras))
     assert held(office, AGREED) == AGREED, "taken back in time"
     held(office, shorter)
@@ -129,8 +156,8 @@ def granting(box: Office) -> Deed:
 
 @pytest.mark.parametrize("lost", ["gone", "gone, and the heads are older", "an old copy"])
 def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
-    """Whoever deletes the database has not loosened a bound by that."""
-    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)})
+    """Whoever deletes the database has not loosened a bound by that, nor given a role."""
+    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)}, grants=GRANTS)
     office.segment("lobby")
     copy = office.state.parent / "copy"
     office.store.close()
@@ -145,6 +172,7 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     LOSE[lost](office, copy)
     office.start()
     assert held(office) == higher
+    assert held(office, Agreed(SITE, grants=Grants(configured=False))).grants == GRANTS
     office.store.books.rebuild()
     assert held(office) == higher
 
@@ -204,7 +232,9 @@ LOSE: dict[str, Callable[[Office, Path], None]] = {
 @pytest.mark.parametrize(
     "text",
     ["{}", "[]", '{"site":[1,2],"cameras":[],"overwrite":false}', '{"site":[3,2],"cameras":{},"overwrite":false}',
-     '{"site":[1,2],"cameras":{"../x":[1,2]},"overwrite":false}', '{"site":[1],"cameras":{},"overwrite":false}'],
+     '{"site":[1,2],"cameras":{"../x":[1,2]},"overwrite":false}', '{"site":[1],"cameras":{},"overwrite":false}',
+     '{"site":[1,2],"cameras":{},"overwrite":false,"roles":{}}', '{"site":[1,2],"cameras":{},"overwrite":false,"roles":1}',
+     '{"site":[1,2],"cameras":{},"overwrite":false,"roles":{"authority":[7]}}'],
 )  # fmt: skip
 def test_what_is_none_of_ours_is_not_believed(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -212,5 +242,6 @@ def test_what_is_none_of_ours_is_not_believed(text: str) -> None:
 
 
 def test_it_reads_what_it_writes() -> None:
-    assert table.parse(json.dumps(table.body_of(LOOSER))) == LOOSER
+    for one in (LOOSER, Agreed(SITE), Agreed(SITE, grants=Grants(configured=False))):
+        assert table.parse(json.dumps(table.body_of(one))) == one
     assert list(loosenings(AGREED, LOOSER))

@@ -650,6 +650,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "unchanged": ["lobby"],
         "restart_needed": ["paths"],
         "volumes": {"added": ["/srv/second"], "retired": ["/srv/old"], "left_out": ["/srv/older"]},
+        "roles": ["group cctv-tech holds no more the role authority"],
         "warnings": ["volume /srv/new: there is no such directory. Create it, and mount the disk there if it has one."],
     },
     documents.ConfigCheck: {

@@ -5,13 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edged.roles import Role
 from storage.model import Bounds
-from storage.ring.agreed import Agreed, Loosening, What, granted, holding, loosenings, settled
+from storage.ring.agreed import APPROVING, Agreed, Grants, Loosening, What, granted, holding, loosenings, settled
 
 DAY: int = 86_400
 SITE = Bounds(31 * DAY, 365 * DAY)
 BOUNDS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda pair: Bounds(min(pair), max(pair)))
-AGREED = st.builds(Agreed, BOUNDS, st.dictionaries(st.sampled_from("abc"), BOUNDS), st.booleans())
+PAIRS = st.sets(st.tuples(st.sampled_from(["authority", "operator", "viewer"]), st.sampled_from("xyz")))
+GRANTS = st.builds(lambda pairs, last: Grants(frozenset({*pairs, ("authority", last)})), PAIRS, st.sampled_from("xyz"))
+ALL_GRANTS = st.one_of(GRANTS, st.just(Grants(configured=False)))
+AGREED = st.builds(Agreed, BOUNDS, st.dictionaries(st.sampled_from("abc"), BOUNDS), st.booleans(), ALL_GRANTS)
 
 
 def one(floor: int, ceiling: int, *, overwrite: bool = False) -> Agreed:
@@ -44,6 +48,7 @@ def test_whatever_differs_is_told_and_nothing_else(agreed: Agreed, wished: Agree
         for now, then in [(held.site, wished.site), *((held.cameras[c], wished.cameras[c]) for c in wished.cameras)]:
             assert now.floor_s <= then.floor_s
             assert now.ceiling_s >= then.ceiling_s
+        assert held.grants == wished.grants
     assert list(loosenings(held, held)) == []
     assert len(set(told)) == len(told)
 
@@ -67,6 +72,49 @@ def test_no_row_of_changes_by_one_person_ends_looser(agreed: Agreed, wishes: lis
     assert now.site.floor_s >= agreed.site.floor_s
     assert now.site.ceiling_s <= agreed.site.ceiling_s
     assert now.overwrite <= agreed.overwrite
+
+
+@given(GRANTS, st.lists(AGREED, max_size=5))
+def test_no_row_of_changes_by_one_person_gives_a_group_a_role(grants: Grants, wishes: list[Agreed]) -> None:
+    """Nor leaves it nobody who could approve; nor is there a way round by taking [roles] away."""
+    now = Agreed(SITE, grants=grants)
+    for wished in wishes:
+        now = settled(now, holding(now, wished), {})
+        assert now.grants is not None
+        assert now.grants.configured
+        assert now.grants.pairs <= grants.pairs
+        assert any(role == APPROVING for role, _ in now.grants.pairs)
+
+
+def test_taking_a_role_holds_at_once_and_giving_one_waits() -> None:
+    before = Agreed(SITE, grants=Grants(frozenset({("authority", "a"), ("operator", "o"), ("operator", "p")})))
+    wished = Agreed(SITE, grants=Grants(frozenset({("authority", "a"), ("authority", "t"), ("operator", "o")})))
+    held = holding(before, wished)
+    assert held.grants == Grants(frozenset({("authority", "a"), ("operator", "o")}))
+    assert list(loosenings(held, wished)) == [Loosening(None, What.GRANT, role="authority", group="t")]
+    assert holding(granted(before, wished), wished) == wished
+
+
+def test_those_who_approve_go_on_until_others_are_approved() -> None:
+    before = Agreed(SITE, grants=Grants(frozenset({("authority", "a")})))
+    wished = Agreed(SITE, grants=Grants(frozenset({("authority", "b")})))
+    held = holding(before, wished)
+    assert held == before
+    told = [(one.what, one.group) for one in loosenings(held, wished)]
+    assert told == [(What.GRANT, "b"), (What.REVOKE, "a")]
+
+
+def test_roles_are_first_given_by_who_had_all_of_them_and_taken_away_by_two() -> None:
+    none, some = (
+        Agreed(SITE, grants=Grants(configured=False)),
+        Agreed(SITE, grants=Grants(frozenset({("authority", "a")}))),
+    )
+    assert holding(none, some) == some
+    assert holding(some, none) == some
+    assert list(loosenings(some, none)) == [Loosening(None, What.UNGRANTED)]
+    assert holding(Agreed(SITE), some) == some, "an earlier version wrote nothing of them down"
+    assert holding(some, Agreed(SITE)) == some
+    assert Role.AUTHORITY == APPROVING
 
 
 def test_a_new_camera_begins_with_the_bounds_of_its_site() -> None:
