@@ -38,7 +38,7 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         yield "retention.overwriting", Trouble(Severity.WARNING, text, action)
     if seen.loosening:
         words = sentence(seen.loosening)
-        text = f"The configuration file loosens what is agreed upon, which takes two persons, and until then is not done: {words}"
+        text = f"What the configuration file loosens takes two persons, and until then is not done: {words}"
         action = (
             "If it is meant, log in and run `edgectl reload`, and let another person approve what that asks for "
             "(`edgectl approve`); if not, correct the file"

@@ -1,4 +1,4 @@
-"""The bounds and grants that are agreed upon: one row, one leaf each time they change, both carried over a loss of the database.
+"""The bounds and grants that are agreed upon: one row, one leaf each time they change, both kept over a lost database.
 
 Functions over a connection. `storage.ring.agreed` says what they mean.
 """

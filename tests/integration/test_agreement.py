@@ -233,7 +233,8 @@ LOSE: dict[str, Callable[[Office, Path], None]] = {
     "text",
     ["{}", "[]", '{"site":[1,2],"cameras":[],"overwrite":false}', '{"site":[3,2],"cameras":{},"overwrite":false}',
      '{"site":[1,2],"cameras":{"../x":[1,2]},"overwrite":false}', '{"site":[1],"cameras":{},"overwrite":false}',
-     '{"site":[1,2],"cameras":{},"overwrite":false,"roles":{}}', '{"site":[1,2],"cameras":{},"overwrite":false,"roles":1}',
+     '{"site":[1,2],"cameras":{},"overwrite":false,"roles":{}}',
+     '{"site":[1,2],"cameras":{},"overwrite":false,"roles":1}',
      '{"site":[1,2],"cameras":{},"overwrite":false,"roles":{"authority":[7]}}'],
 )  # fmt: skip
 def test_what_is_none_of_ours_is_not_believed(text: str) -> None:

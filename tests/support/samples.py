@@ -409,6 +409,7 @@ LEDGER_VERIFY: Final[dict[str, Any]] = {
             "fingerprint": "ab" * 32,
             "entered": {"leaves": 4200, "last": 4200, "at": "2026-03-01T04:00:30.000Z"},
             "signed": {"leaves": 4190, "last": 4190, "at": "2026-03-01T04:00:00.000Z"},
+            "vouched": {"leaves": 4190, "last": 4190, "at": "2026-03-01T04:00:00.000Z"},
             "seen": {"leaves": 4000, "last": 4000, "at": "2026-03-01T03:00:00.000Z"},
         }
     ],

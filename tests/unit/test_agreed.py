@@ -114,7 +114,7 @@ def test_roles_are_first_given_by_who_had_all_of_them_and_taken_away_by_two() ->
     assert list(loosenings(some, none)) == [Loosening(None, What.UNGRANTED)]
     assert holding(Agreed(SITE), some) == some, "an earlier version wrote nothing of them down"
     assert holding(some, Agreed(SITE)) == some
-    assert Role.AUTHORITY == APPROVING
+    assert Role.AUTHORITY.value == APPROVING
 
 
 def test_a_new_camera_begins_with_the_bounds_of_its_site() -> None:
