@@ -39,6 +39,7 @@ def _tree(one: Tree) -> documents.VerifiedTree:
         fingerprint=one.fingerprint,
         entered=_reach(one.leaves),
         signed=_reach(one.signed),
+        vouched=_reach(one.vouched),
         seen=_reach(one.seen),
     )
 

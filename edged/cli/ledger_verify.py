@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, tzinfo
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,9 +117,9 @@ def screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:
         parts += [line, Padding(text(one.what), (0, 0, 0, 2)), Padding(text(f"→ {one.action}"), (0, 0, 0, 2))]
     if document.unlisted:
         parts.append(Text(f"and {document.unlisted} more"))
-    for tree in document.generations:
+    for tree, following in zip_longest(document.generations, document.generations[1:]):
         parts.append(text(f"{tree.origin}, key {tree.fingerprint or 'none'}"))
-        parts += [Padding(text(words), (0, 0, 0, 2)) for words in _proven(tree, zone)]
+        parts += [Padding(text(words), (0, 0, 0, 2)) for words in _proven(tree, following, zone)]
     if document.checkpoint is not None:
         parts.append(_held(document.checkpoint, zone))
     if document.early:
@@ -132,13 +133,16 @@ def screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:
     return Group(*parts, text(LIMITS, "dim"), last)
 
 
-def _proven(tree: documents.VerifiedTree, zone: tzinfo) -> Iterator[str]:
+def _proven(tree: documents.VerifiedTree, following: documents.VerifiedTree | None, zone: tzinfo) -> Iterator[str]:
     """By the heads of the box itself, and what nobody else vouches for."""
-    entered, signed, seen = tree.entered, tree.signed, tree.seen
+    entered, signed, vouched, seen = tree.entered, tree.signed, tree.vouched, tree.seen
     if signed.leaves:
         yield f"leaves {tree.first} to {signed.last} ({_at(signed, zone)}) are as they were signed by this box"
-    if entered.leaves > signed.leaves:
-        rest = f"leaves {tree.first + signed.leaves} to {entered.last}"
+    if following is not None and vouched.leaves > signed.leaves:
+        rest = f"leaves {tree.first + signed.leaves} to {vouched.last} ({_at(vouched, zone)})"
+        yield f"{rest} are as the signed leaf {following.first} names them, with which {following.origin} begins"
+    if entered.leaves > vouched.leaves:
+        rest = f"leaves {tree.first + vouched.leaves} to {entered.last}"
         yield f"{rest} ({_at(entered, zone)}) are under no head that holds"
     if seen.leaves < entered.leaves:
         since = f"since {_at(seen, zone)}" if seen.leaves else "from the first"

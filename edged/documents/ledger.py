@@ -81,10 +81,12 @@ class VerifiedTree(Document):
     first: int = Field(description="number of its first leaf")
     fingerprint: str | None = Field(description="SHA-256 of its key, 64 digits; null: it has none")
     entered: Reach = Field(description="all that it has")
-    signed: Reach = Field(
-        description="under the largest head of this box that holds; what comes after proves nothing yet"
+    signed: Reach = Field(description="under the largest head of its own that holds")
+    vouched: Reach = Field(
+        description="under that, or named by the first leaf of the next generation, whose head holds; what comes after "
+        "proves nothing yet"
     )
-    seen: Reach = Field(description="under the largest head of which somebody outside is known to have a copy")
+    seen: Reach = Field(description="likewise, of heads of which somebody outside is known to have a copy")
 
 
 class HeldAgainst(Document):

@@ -138,8 +138,10 @@ class Tree:
     leaves: Reach
     signed: Reach
     """Under the largest head of this box that holds: signed by its key, over these leaves."""
+    vouched: Reach
+    """Of all heads of this box that hold: its own, and those of the next as far as its first leaf names this tree."""
     seen: Reach
-    """Under the largest head of which somebody outside is known to have a copy."""
+    """Of heads of which somebody outside is known to have a copy, likewise."""
 
 
 @dataclass(frozen=True, slots=True)

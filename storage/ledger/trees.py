@@ -6,7 +6,7 @@ Blocking, read-only. Whatever is held against them counts for nothing by itself:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -90,6 +90,8 @@ class Trees:
         self._by_origin = {one.generation.origin: one for one in made}
         self.proven: dict[str, int] = {}
         """By origin: the leaves under the largest head that holds."""
+        self._named: dict[str, int] = {}
+        """By origin: the leaves that the first leaf of the next tree names, as they are."""
         self._roots: dict[tuple[str, int], Hash | None] = {}
 
     def of(self, origin: str) -> Made | None:
@@ -187,8 +189,23 @@ class Trees:
             yield Finding(Code.GENERATION, where, f"{what}; {stored}")
         elif size:
             fault = self.holds(f"the head that {where} names", before, Checkpoint(origin, size, root))
-            if fault is not None:
+            if fault is None:
+                self._named[origin] = size
+            else:
                 yield fault
+
+    def reaching(self, own: Callable[[Made], int]) -> dict[str, int]:
+        """By origin: how many leaves some heads vouch for. `own`: of each tree, those under a head of its own.
+
+        Whatever vouches for the first leaf of a tree vouches for what that names.
+        """
+        found: dict[str, int] = {}
+        following = 0
+        for one in reversed(self.made):
+            origin = one.generation.origin
+            following = max(own(one), self._named.get(origin, 0) if following else 0)
+            found[origin] = following
+        return found
 
 
 def signed(note: Note, generation: Generation) -> bool:

@@ -108,7 +108,7 @@ class Verify:
         self._mirrors([made.generation.first for made in trees.made])
         if self._kept is not None:
             self._hold(self._kept, trees)
-        self._report.trees = [self._tree(one, trees) for one in trees.made]
+        self._report.trees = self._trees(trees)
         self._report.took_s = time.monotonic() - self._began
         return self._report
 
@@ -203,7 +203,12 @@ class Verify:
         reach = self._reach(one, head.size) if one is not None and proven else Reach(head.size)
         self._report.against = Against(head, proven, reach)
 
-    def _tree(self, one: Made, trees: Trees) -> Tree:
+    def _trees(self, trees: Trees) -> list[Tree]:
+        vouched = trees.reaching(lambda one: trees.proven.get(one.generation.origin, 0))
+        seen = trees.reaching(lambda one: min(one.generation.seen, one.size))
+        return [self._tree(one, trees, vouched, seen) for one in trees.made]
+
+    def _tree(self, one: Made, trees: Trees, vouched: Mapping[str, int], seen: Mapping[str, int]) -> Tree:
         generation = one.generation
         try:
             verifier = generation.verifier
@@ -215,7 +220,8 @@ class Verify:
             fingerprint=None if verifier is None else verifier.fingerprint,
             leaves=self._reach(one, one.size),
             signed=self._reach(one, trees.proven.get(generation.origin, 0)),
-            seen=self._reach(one, min(generation.seen, one.size)),
+            vouched=self._reach(one, vouched[generation.origin]),
+            seen=self._reach(one, seen[generation.origin]),
         )
 
     def _reach(self, one: Made, size: int) -> Reach:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from edged.documents import ledger as documents
 from storage.catalog import leafing
 from storage.catalog.leafing import Wanted
 from storage.ledger import key
+from storage.ledger.findings import Tree
 from storage.ledger.listing import Listed
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
@@ -38,6 +40,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def listed(office: Office, wanted: Wanted | None = None, last: int | None = None) -> list[Listed]:
     return [one for page in office.store.books.leaves.pages(wanted or Wanted(), last) for one in page.leaves]
+
+
+def checked(office: Office) -> Sequence[Tree]:
+    report = office.store.books.verify(None, lambda _: None, threading.Event())
+    assert report.clean, report.findings.named
+    return report.trees
 
 
 def numbers(found: list[Listed]) -> list[int]:
@@ -94,11 +102,18 @@ def test_what_was_unsigned_is_vouched_for_by_the_next_generation(office: Office)
     office.segment("door")
     office.store.books.sign_now()
     assert not listed(office)[-1].is_signed
+    (before,) = checked(office)
+    assert before.vouched == before.signed
+    assert before.signed.size < before.leaves.size
     renew(office.store, "林", "the key is gone")
     assert all(one.is_signed for one in listed(office))
     present = office.store.books.leaves.covered()[-1].generation
     office.store.books.witness.seen(present.origin, 1).result(DEADLINE_S)
     assert sum(one.is_seen for one in listed(office)) == present.first, "and by whoever has seen its head"
+    old, new = checked(office)
+    assert old.signed == before.signed
+    assert old.vouched == old.seen == old.leaves, "the check knows of it, too"
+    assert (new.vouched.size, new.seen.size) == (new.signed.size, 1)
 
 
 @pytest.mark.skipif(not can_log_in(), reason="nobody may set a login uid here: needs root")

@@ -42,7 +42,7 @@ def test_it_says_what_is_wrong_and_what_each_head_proves() -> None:
 
 def test_all_is_well_and_what_was_not_asked_is_not_said() -> None:
     every = {"leaves": 4200, "last": 4200, "at": "2026-03-01T04:00:30.000Z"}
-    tree = LEDGER_VERIFY["generations"][0] | {"entered": every, "signed": every, "seen": every}
+    tree = LEDGER_VERIFY["generations"][0] | {"entered": every, "signed": every, "vouched": every, "seen": every}
     plain: dict[str, Any] = {"clean": True, "findings": [], "generations": [tree], "checkpoint": None, "daemon": False}
     text = drawn(LedgerVerify.model_validate(LEDGER_VERIFY | plain))
     assert "no head" not in text
@@ -50,6 +50,19 @@ def test_all_is_well_and_what_was_not_asked_is_not_said() -> None:
     assert "\nclean: 4200 leaves" in text
     assert "the daemon is down" in text
     assert "A ledger proves" in text
+
+
+def test_what_the_next_generation_vouches_for_is_told_so() -> None:
+    all_of_it = {"leaves": 4200, "last": 4200, "at": "2026-03-01T04:00:30.000Z"}
+    old = LEDGER_VERIFY["generations"][0] | {"vouched": all_of_it, "seen": all_of_it}
+    new = old | {"origin": "edged/wenshan-main/8e8e8e8e", "first": 4201, "signed": all_of_it}
+    text = drawn(LedgerVerify.model_validate(LEDGER_VERIFY | {"generations": [old, new]}))
+    assert (
+        "leaves 4191 to 4200 (2026-03-01 12:00:30) are as the signed leaf 4201 names them, with which "
+        "edged/wenshan-main/8e8e8e8e begins" in text
+    )
+    assert "under no head" not in text
+    assert "nobody outside" not in text
 
 
 def test_the_head_from_outside_holds_up_to_a_leaf_and_a_time() -> None:
@@ -62,7 +75,7 @@ def test_the_head_from_outside_holds_up_to_a_leaf_and_a_time() -> None:
 
 def test_a_report_becomes_a_document_whatever_somebody_wrote_into_a_leaf() -> None:
     report = Report(
-        trees=[Tree("edged/a/1", 1, None, Reach(3, 3, 10**18), Reach(0), Reach(0))],
+        trees=[Tree("edged/a/1", 1, None, Reach(3, 3, 10**18), Reach(0), Reach(0), Reach(0))],
         against=Against(Checkpoint("edged/a/1", 9, bytes(32)), proven=False, reach=Reach(9)),
         volumes=["v"],
     )
