@@ -36,6 +36,7 @@ SILENT: Final = {
     "open of storage.files.segmentfile": "of an identity: as the looks below; a file that cannot be made is told",
     "file.read of storage.files.segmentfile": "the same",
     "open of storage.repair.loss": "of a volume, before the start: asked again what it knows as soon as it is there",
+    "stat of storage.catalog.readers": "a connection is made anew; what is really wrong with the database shows then",
 }
 """Calls whose failure nobody needs to hear of."""
 LOOKS: Final = ("of storage.volumes.", "of storage.ring.ballast")
