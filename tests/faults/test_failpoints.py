@@ -4,81 +4,43 @@ In-process first: a child plays the scenario of `tests.support.scenario` and die
 reached; its parent takes over what it left. Then for real.
 The real daemon with test pictures records into a ring that turns; a listener planted in each of its processes kills
 the whole group as soon as the armed step is reached. What lies there is looked at as it lies; started again it records
-within L1's 15 s, loses nothing that was committed and at most 2 s of what was being recorded, and leaves nothing half.
+within L1's 15 s, loses nothing that was committed and at most 2 s of what its cameras had sent, and leaves nothing
+half: `fsck` and `ledger verify` find nothing. What people begin, and what follows a loss: `test_failpoints_asked.py`.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import os
 import pickle
 import shutil
 import signal
-import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from edged.documents import site as documents
 from storage.failpoints import Step, arm
-from storage.layout import IDENTITY_NAME
-from tests.conftest import Profile
+from tests.conftest import LONG, Profile
 from tests.support import promises
-from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon, moment
+from tests.support.configuration import Setup
+from tests.support.killing import BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
 from tests.support.office import Clock
-from tests.support.promises import Box
 from tests.support.scenario import Event, Hands, OfficeAt, Told, broken, fold, play
 from tests.support.steps import reached
-from tests.support.waiting import wait_until
 
 MAX_LOSS_S: Final = 2.0
 FLOOR_S: Final = 6
 CEILING_S: Final = 15
-REACHED_S: Final = 40.0
-"""A ring of 15 s has to turn first; a busy machine takes its time."""
-BACK_S: Final = 15.0
-"""L1."""
 NAMES: Final = ("one", "two")
-PATTERN: Final = "test://?size=160x96&fps=10&gop=0.5"
-AT_START: Final = ("start.", "salvage.")
-"""Protocols that a daemon goes through only after one that did not end in order."""
-BY_PEOPLE: Final = ("pin.", "release.", "commit.linked")
-"""Protocols that somebody has to begin: for those, the storage dies in a child of its own."""
 ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.", "renew.", "export.")
 """Protocols behind recording, of a loss, of the ledger's keys, or of copies: `tests/integration/test_lost_steps.py`,
 `test_renewal.py` and `test_exports.py` cut them off at each step."""
-LISTENER: Final = """
-import os, signal, sys, time
-from storage import failpoints
-
-def pull(step, seen=[0]):
-    notary = sys.modules.get("storage.ledger.notary")
-    if notary is not None:
-        notary.HEAD_EVERY_MS = 1000  # or nobody would wait for the next head
-    try:
-        with open(ARMED) as file:
-            wanted, times = file.read().split()
-    except (FileNotFoundError, ValueError):
-        return
-    if step != wanted:
-        return
-    seen[0] += 1
-    if seen[0] == int(times):
-        os.rename(ARMED, PULLED)
-        os.killpg(0, signal.SIGKILL)
-
-failpoints.arm(pull)
-"""
-
-
 EARLY: Final = """
 from recorder import disk, wire
 
@@ -93,101 +55,35 @@ disk.Writer._commit = commit
 """
 """A planted bug: the daemon commits the row while the file is still a `.part`."""
 
-
-@dataclass
-class Ring:
-    """A daemon that is about to be killed, and what it has answered so far."""
-
-    edged: Daemon
-    answered: dict[tuple[str, int], documents.Segment] = field(default_factory=dict)
-    losses_s: list[float] = field(default_factory=list)
-
-    @property
-    def armed(self) -> Path:
-        return self.edged.folder / "armed"
-
-    @property
-    def pulled(self) -> Path:
-        return self.edged.folder / "pulled"
-
-    def box(self) -> Box:
-        identity = json.loads((self.edged.volume / IDENTITY_NAME).read_text())
-        return Box(self.edged.state, {identity["volume"]: self.edged.volume})
-
-    def record(self) -> None:
-        """Up, and everything that was left is worked off."""
-        self.edged.wait_for_states("recording", NAMES, BACK_S)
-        self.edged.wait_for(lambda status: not status.recovering, BACK_S, "what was in progress is adopted")
-
-    def listen(self) -> bool:
-        """Hear what is committed; whether it was killed meanwhile."""
-        for name in NAMES:
-            self.answered.update({(segment.camera, segment.seq): segment for segment in self.edged.listed(name)})
-        return self.pulled.exists()
-
-    def kill_at(self, step: Step, times: int) -> None:
-        """Returns with every process gone."""
-        self.pulled.unlink(missing_ok=True)
-        if step.startswith(AT_START):
-            self.listen()
-            self.armed.write_text(f"{step} {times}")
-            self.edged.sigkill()
-            killed_s = time.time()
-            self.edged.wait_for_no_process()
-            self.edged.start()
-            wait_until(self.listen, REACHED_S, f"{step} is reached")
-        else:
-            self.armed.write_text(f"{step} {times}")
-            wait_until(self.listen, REACHED_S, f"{step} is reached", every_s=0.05)
-            killed_s = self.pulled.stat().st_ctime
-        self.edged.sigkill()  # it is dead; this buries it
-        self.edged.wait_for_no_process()
-        faults = promises.at_any_instant(self.box())
-        self.edged.start()
-        self.record()
-        assert faults + self.broken() == []
-        self.losses_s += [killed_s - self.reaches_s(name, killed_s) for name in NAMES]
-
-    def broken(self) -> list[str]:
-        """S1 and S6 for all that was ever answered."""
-        now_s, there = time.time(), {}
-        for name in NAMES:
-            there.update({(one.camera, one.seq): one for one in self.edged.listed(name)})
-        faults = []
-        for key, segment in self.answered.items():
-            found = there.get(key)
-            if found is None and now_s - moment(segment.end) < FLOOR_S:
-                faults.append(f"S1: {key} is gone, and ended {now_s - moment(segment.end):.1f} s ago")
-            elif found is not None and (found.bytes, found.sha256) != (segment.bytes, segment.sha256):
-                faults.append(f"S4: {key} is not what it was")
-        return faults
-
-    def reaches_s(self, name: str, killed_s: float) -> float:
-        """Up to when the camera is recorded, of what was begun before the kill; a slow start may outlast the ring."""
-        heard = [one for one in self.answered.values() if one.camera == name]
-        ends = [moment(one.end) for one in [*heard, *self.edged.listed(name)] if moment(one.start) < killed_s]
-        return max(ends)
+UNTOLD: Final = """
+from storage.catalog import destroying
+destroying.enter = lambda *_: None
+"""
+"""A planted bug: what is destroyed has no tombstone."""
 
 
-@contextmanager
-def ring(folder: Path, planted: str = "") -> Iterator[Ring]:
-    """It records, and a listener waits in each of its processes."""
-    setup = Setup(
-        [Watched(name, PATTERN) for name in NAMES], segment="2s", floor=f"{FLOOR_S}s", ceiling=f"{CEILING_S}s"
-    )
-    listener = f"ARMED, PULLED = {str(folder / 'armed')!r}, {str(folder / 'pulled')!r}\n{LISTENER}{planted}"
-    with Daemon(folder, setup, sabotage=listener) as edged:
-        made = Ring(edged)
-        made.record()
-        yield made
+def ring(
+    folder: Path, planted: str = "", *, floor_s: int = FLOOR_S, ceiling_s: int = CEILING_S
+) -> AbstractContextManager[Killed]:
+    """Two cameras into a ring that turns within seconds."""
+    setup = Setup([pattern(name) for name in NAMES], segment="2s", floor=f"{floor_s}s", ceiling=f"{ceiling_s}s")
+    return killed(folder, setup, floor_s=floor_s, planted=planted)
+
+
+def old_days(volume: Path) -> None:
+    """Of the ledger's mirror, from a boot that is long over: what a mirror has to prune."""
+    for day in range(1, 1 + max(LONG.failpoint_times)):
+        line = '{"n":1,"t":1546300800000,"k":"boot","b":{"boot":0,"id":"","boottime_ms":0}}\n'
+        (volume / ".ledger" / f"2019-01-{day:02}.jsonl").write_text(line)
 
 
 def test_sigkill_at_every_step(tmp_path: Path, profile: Profile, capsys: pytest.CaptureFixture[str]) -> None:
-    steps = [step for step in reached() if not step.startswith((*BY_PEOPLE, *ELSEWHERE))]
+    steps = [step for step in reached() if not step.startswith(BEGUN_BY_SOMEBODY)]
     kills = [(step, times) for times in profile.failpoint_times for step in steps]
     with ring(tmp_path / "edged") as turning:
         for step, times in kills:
-            turning.kill_at(step, times)
+            before = partial(old_days, turning.edged.volume) if step is Step.MIRROR_PRUNED else nothing
+            turning.kill_at(step, times, bring_about=before)
         assert turning.edged.stop() == 0
         assert promises.at_rest(turning.box()) == []
     with capsys.disabled():
@@ -287,3 +183,11 @@ def test_death_of_the_storage_at_every_step(memory: Path, profile: Profile, caps
 def test_a_row_before_its_file_shows(tmp_path: Path) -> None:
     with ring(tmp_path / "edged", EARLY) as turning, pytest.raises(AssertionError, match=r"S4: .* No such file"):
         turning.kill_at(Step.COMMIT_SYNCED, 1)
+
+
+def test_a_deed_without_its_leaf_shows(tmp_path: Path) -> None:
+    with (
+        ring(tmp_path / "edged", UNTOLD, floor_s=2, ceiling_s=6) as turning,
+        pytest.raises(AssertionError, match=r"ledger verify ended with 1"),
+    ):
+        turning.kill_at(Step.DESTROY_DONE)
