@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from edged.api.base import Caller
 from edged.roles import Verb
 from storage.acts import NOBODY, Act, Arguments, Deed, Person, check
 from storage.errors import OrderRefused, OrderWrong
+from storage.journal import Doing as Leaf
 from storage.store import Store
 
 Doing: TypeAlias = Callable[[Act, Person], AbstractContextManager[Deed]]
@@ -35,6 +36,11 @@ def _nothing(act: Act) -> None:
 def _silence(act: Act) -> str:
     del act
     return ""
+
+
+def _never(act: Act) -> str | None:
+    del act
+    return None
 
 
 def doing(deed: Callable[[Act, Person], Deed], then: Callable[[Act], None] = _nothing) -> Doing:
@@ -62,6 +68,8 @@ class Kind:
     doing: Doing
     outcome: Callable[[Act], str] = _silence
     """What there is to tell once it is done. Blocking."""
+    outdated: Callable[[Act], str | None] = _never
+    """Why it cannot be approved as things are, in words that go behind "waits no longer"; None: it can."""
 
 
 class Acts:
@@ -76,24 +84,25 @@ class Acts:
         self._kinds[name] = kind
 
     def ask(self, name: str, arguments: Arguments, caller: Caller) -> Act:
-        """It waits from now on; the answer says under which id. What this person asked for already goes on waiting.
+        """It waits from now on, and its leaf says under which id; what this person asked for already goes on waiting.
 
         OrderWrong where the reason would show the second person something else than it is.
         """
         if not str(arguments.get("reason", "-")).isprintable():
             raise OrderWrong("the reason is not one line of plain text", "write it without line ends")
-        who = person(caller)
-        wanted = name, dict(arguments), who
-        same = (act for act in self._store.acts.waiting() if (act.verb, dict(act.arguments), act.asker) == wanted)
-        return next(same, None) or self._store.acts.ask(name, arguments, who, caller.uid)
+        verb = self._kinds[name].asked_by.value
+        leaf = Leaf(verb, "asked", caller.role, {"who": caller.who}, caller.ids)
+        return self._store.acts.ask(name, arguments, person(caller), caller.uid, leaf)
 
-    def waiting(self) -> list[Act]:
-        """Those of a kind that is known: another version may have left others."""
-        return [act for act in self._store.acts.waiting() if act.verb in self._kinds]
+    def listed(self) -> tuple[list[Act], list[Act]]:
+        """What waits, and what waits no longer: what it was about has come to an end, or is not what it was.
 
-    def ended(self) -> list[Act]:
-        """Likewise, what waits no longer because what it was about has come to an end."""
-        return [act for act in self._store.acts.ended() if act.verb in self._kinds]
+        Those of a kind that is known: another version may have left others.
+        """
+        known = [act for act in self._store.acts.waiting() if act.verb in self._kinds]
+        seen = [replace(act, ended=self._kinds[act.verb].outdated(act)) for act in known]
+        ended = [act for act in self._store.acts.ended() if act.verb in self._kinds]
+        return [act for act in seen if act.ended is None], [*ended, *(act for act in seen if act.ended is not None)]
 
     def sentence(self, act: Act) -> str:
         return self._kinds[act.verb].sentence(act.arguments)
@@ -109,10 +118,16 @@ class Acts:
             raise OrderRefused(f"{act.id} is of a kind ({act.verb}) that this version does not know", "ask again")
         return act, self._kinds[act.verb].asked_by
 
+    def check(self, act: Act, caller: Caller) -> None:
+        """Whether this person may approve it, as things are. SamePerson, OrderRefused."""
+        check(act, person(caller), caller.uid)
+        if (why := self._kinds[act.verb].outdated(act)) is not None:
+            raise OrderRefused(f"{act.id} waits no longer: {why}", "have it asked for anew")
+
     def approve(self, act_id: str, caller: Caller) -> Act:
         """Done, when this returns. UnknownId, SamePerson, or whatever keeps it from being done."""
         second = person(caller)
         found, _ = self.find(act_id)
-        check(found, second, caller.uid)
+        self.check(found, caller)
         with self._kinds[found.verb].doing(found, second) as deed:
             return self._store.acts.approve(act_id, second, lambda _: deed, caller.uid)

@@ -43,7 +43,9 @@ class Agreement:
         """Somebody has approved something: `again` has more to say."""
         self._loop = asyncio.get_running_loop()
         loosen = doing(self._deed, self._tell)
-        acts.register(LOOSEN, Kind(Verb.RELOAD, lambda arguments: str(arguments["words"]), loosen))
+        acts.register(
+            LOOSEN, Kind(Verb.RELOAD, lambda arguments: str(arguments["words"]), loosen, outdated=self._outdated)
+        )
 
     async def hold(self, wished: Config) -> Config:
         """The configuration as it may be used."""
@@ -76,12 +78,17 @@ class Agreement:
         return (f"does not hold before another person approves it (edgectl approve {act.id}): {words}",)
 
     def _deed(self, act: Act, _second: Person) -> Deed:
+        if (why := self._outdated(act)) is not None:
+            what = f"{act.id} waits no longer: {why}"
+            raise OrderRefused(what, "run `edgectl reload`, and let another person approve what that asks for")
+        return self._store.agreement.granting(text.parse(str(act.arguments["bounds"])))
+
+    def _outdated(self, act: Act) -> str | None:
         wished = text.parse(str(act.arguments["bounds"]))
         same = self._wished is not None and wished == wished_by(self._wished)
-        if not same or act.arguments["words"] != sentence(self.waiting):
-            what = f"the configuration, or what holds, was changed since {act.id} was asked for"
-            raise OrderRefused(what, "run `edgectl reload`, and let another person approve what that asks for")
-        return self._store.agreement.granting(wished)
+        if same and act.arguments["words"] == sentence(self.waiting):
+            return None
+        return "the configuration, or what holds, was changed since it was asked for"
 
     def _tell(self, _act: Act) -> None:
         self._loop.call_soon_threadsafe(self.approved.set)

@@ -17,28 +17,23 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
-from edged import exits
-from edged.api.base import Caller, Handler, Refusal, Route, answer, caller, get, in_words, post
+from edged import exits, queries
+from edged.api.base import Caller, Details, Handler, Refusal, Route, answer, caller, get, in_words, post
 from edged.api.doorway import Doorway
 from edged.api.guard import Guard
 from edged.api.streaming import stream
 from edged.documents import ring
 from edged.documents import site as documents
+from edged.queries import Page
 from edged.roles import Verb
 from storage.errors import StoreError
 
 log = logging.getLogger("edged.control")
 
 SOCKET_MODE: Final = 0o666
-PAGE: Final = 500
-"""Rows read from the catalog at a time: short reads keep the WAL small."""
 GOODBYE_S: Final = 1.0
 """How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 REQUEST_MAX_BYTES: Final = 64 * 1024
-
-
-Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
-"""Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
 
 
 class Site(Protocol):
@@ -79,7 +74,7 @@ class Control:
             _document("/v1/alarms", Verb.ALARMS, site.alarms),
             _document("/v1/version", Verb.VERSION, site.version),
             get("/v1/retention/explain", Verb.RETENTION, self._explain),
-            get("/v1/segments", Verb.SEGMENTS, self._segments),
+            get("/v1/segments", Verb.SEGMENTS, self._segments, self._named),
             get("/v1/gaps", Verb.GAPS, self._gaps),
             post("/v1/reload", Verb.RELOAD, self._reload),
             *self._more,
@@ -129,6 +124,11 @@ class Control:
 
     async def _segments(self, request: web.Request) -> web.StreamResponse:
         return await stream(request, "edged.segments/1", "segments", _each(self._site.segments(*_interval(request))))
+
+    async def _named(self, request: web.Request) -> Details:
+        camera, start, end, limit = _interval(request)
+        self._site.segments(camera, start, end, limit)  # refuses cameras that are not known
+        return queries.named(camera, {"from": queries.instant("from", start), "to": queries.instant("to", end)})
 
     async def _gaps(self, request: web.Request) -> web.StreamResponse:
         return await stream(request, "edged.gaps/1", "gaps", _each(self._site.gaps(*_interval(request))))

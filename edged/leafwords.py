@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from edged import units
+from edged.views import timestamp
 from storage.catalog.ledger import Leaf
 
 Body = Mapping[str, Any]
@@ -164,12 +165,17 @@ def _act(body: Body, openings: Openings) -> str:
     more = f", {units.counted(count, 'call')}" if count else ""
     of = f": nothing came of leaf {body['of']}" if "of" in body else ""
     ids = [str(body[name]) for name in sorted(body) if name not in _OF_ACTS and isinstance(body[name], str)]
+    ids += [
+        *body.get("cameras", ()),
+        *(f"{name.replace('_', ' ')} {timestamp(body[name])}" for name in _TIMES if name in body),
+    ]
     named = f" ({', '.join(ids)})" if ids else ""
     return f"{who} as {body['role']}: {body['verb']}{named} {body['result']}{of}{more}"
 
 
 _OF_ACTS: Final = frozenset({"verb", "result", "role", "who", "why", "reason", "case", "request", "count", "of"})
 """Fields of an act that are no ids."""
+_TIMES: Final = ("from", "to", "recorded_from", "recorded_to")
 
 
 def _copy(body: Body, openings: Openings) -> str:

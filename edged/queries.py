@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from edged import exits, views
-from edged.api.base import Refusal
-from edged.control import PAGE, Page
+from edged.api.base import Details, Refusal
 from edged.documents.ring import Explanation
 from edged.explaining import explanation
+from storage.catalog.ledger import Value
 from storage.errors import NotOpen, UnknownCamera
 from storage.layout import parse_segment_name
 from storage.model import Gap, Segment
@@ -22,6 +22,12 @@ from storage.retention import Policy
 from storage.store import Store
 
 Row = TypeVar("Row", Segment, Gap)
+
+PAGE: Final = 500
+"""Rows read from the catalog at a time: short reads keep the WAL small."""
+
+Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
+"""Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
 
 
 def segments(store: Store, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
@@ -70,6 +76,14 @@ def _paged(
 
 def _interval(start: str | None, end: str | None) -> tuple[int | None, int | None]:
     return instant("from", start), instant("to", end)
+
+
+def named(camera: str | None, times: Mapping[str, int | None]) -> Details:
+    """What the leaf of a list says was asked for; what it leaves out was left open. `camera`: one that is known."""
+    asked: dict[str, Value] = {}
+    if camera is not None:
+        asked["cameras"] = [camera]
+    return asked | {name: ms for name, ms in times.items() if ms is not None}
 
 
 def instant(name: str, text: str | None) -> int | None:

@@ -71,8 +71,12 @@ class Record(StrEnum):
     """It tells how the machine is, and of nobody: no leaf, and it answers whatever is broken."""
     SEEN = "seen"
     """It discloses or inspects: its leaf comes first, or nothing is shown. The same again in a minute is counted."""
+    LISTED = "listed"
+    """It names footage and shows none: its leaf comes if it can. All that a person lists in a day is counted."""
     DONE = "done"
     """It changes something: its leaf comes first, or nothing is changed."""
+    ASKED = "asked"
+    """It waits for a second person: leaf and act are one fact, so that the leaf names the act."""
     MENDED = "mended"
     """It keeps evidence or heals the box: its leaf comes first if it can, else it is made up for, with an alarm."""
 
@@ -88,6 +92,16 @@ class Rule:
     """What the leaf says became of it: done, asked (it waits for a second person), approved."""
     why: str = ""
     clauses: tuple[str, ...] = ()
+
+    @property
+    def two(self) -> bool:
+        """It takes two persons, of whom this is the first or the second."""
+        return self.result in ("asked", "approved")
+
+    @property
+    def changes(self) -> bool:
+        """If nothing comes of it, that is on record."""
+        return self.record in (Record.DONE, Record.ASKED, Record.MENDED)
 
 
 VIEWER, OPERATOR, AUTHORITY, AUDITOR, TECHNICIAN = Role
@@ -106,12 +120,16 @@ TABLE: Final[Mapping[Verb, Rule]] = {
     Verb.RETENTION: Rule(ALL, "保存期限"),
     Verb.VERSION: Rule(ALL, "版本"),
     Verb.SEGMENTS: Rule(
-        _only(OPERATOR, AUDITOR), "錄影檔清單", why="for whoever will copy or inspect; names files, shows no picture"
+        _only(OPERATOR, AUDITOR),
+        "錄影檔清單",
+        Record.LISTED,
+        why="for whoever will copy or inspect; names files, shows no picture",
     ),
     Verb.GAPS: Rule(KNOWING, "錄影中斷", why="when nothing was recorded is not for everybody's eyes"),
     Verb.DESTROYED: Rule(
         _only(OPERATOR, AUTHORITY, AUDITOR),
         "銷毀紀錄",
+        Record.LISTED,
         why="whoever is asked for footage must be able to say that it is destroyed; names files, shows no picture",
         clauses=("W1", "J4", "P4", "P13", "N4"),
     ),
@@ -130,7 +148,7 @@ TABLE: Final[Mapping[Verb, Rule]] = {
     ),
     Verb.BOOTS: Rule(_only(AUTHORITY, AUDITOR, TECHNICIAN), "開機紀錄"),
     Verb.BOOTS_ATTEST: Rule(
-        _only(AUTHORITY, TECHNICIAN), "證明關機時間", Record.DONE, "asked", "makes footage older: takes two persons"
+        _only(AUTHORITY, TECHNICIAN), "證明關機時間", Record.ASKED, "asked", "makes footage older: takes two persons"
     ),
     Verb.FSCK: Rule(
         _only(AUDITOR, TECHNICIAN),
@@ -162,11 +180,11 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         "another person than who placed it",
         ("W6",),
     ),
-    Verb.PIN_EXTEND: Rule(_only(OPERATOR), "申請展延證據保存", Record.DONE, "asked", "takes two persons", ("P5",)),
+    Verb.PIN_EXTEND: Rule(_only(OPERATOR), "申請展延證據保存", Record.ASKED, "asked", "takes two persons", ("P5",)),
     Verb.PIN_RELEASE: Rule(
         _only(OPERATOR),
         "申請解除證據保存",
-        Record.DONE,
+        Record.ASKED,
         "asked",
         "its footage may then be destroyed: takes two persons",
     ),
@@ -188,7 +206,7 @@ TABLE: Final[Mapping[Verb, Rule]] = {
     Verb.LEDGER_RENEW: Rule(
         _only(AUTHORITY, TECHNICIAN),
         "更換稽核軌跡金鑰",
-        Record.DONE,
+        Record.ASKED,
         "asked",
         "who holds the key speaks for the box: takes two persons",
         ("P14", "W3"),

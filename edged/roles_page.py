@@ -9,7 +9,9 @@ from edged.roles import CLAUSES, LOCAL, NAMES, TABLE, Record, Role, Verb
 _RECORDED: Final = {
     Record.NONE: "",
     Record.SEEN: "first",
+    Record.LISTED: "a day",
     Record.DONE: "first",
+    Record.ASKED: "with it",
     Record.MENDED: "if it can",
 }
 _TWO: Final = "asked"
@@ -42,6 +44,9 @@ As root, once, before there are `[roles]`:
    /etc/edged/edged.toml` and `edgectl reload`.
 5. Each person logs in and types `edgectl status`; an authority and an auditor look at `edgectl ledger`.
 
+That first table is taken as it is: root had every role until then. From then on a group gets a role only by two
+persons (below). Name groups after roles and not after people: their names stand in the audit trail as they are.
+
 Whoever changes office is taken out at once: `gpasswd --delete chen cctv`. That holds from the next call on, also for
 what they asked for and nobody has approved yet. One authority is enough, if somebody else asks; whoever is the only one
 cannot approve what they asked for themselves.
@@ -63,14 +68,23 @@ neither role (P6: 專責人員不得兼任 最高權限之權限管理者). Its 
 it; recording goes on.
 
 **Two persons (會同).** A release or an extension of a pin, an attestation of time, a new generation or key of the
-ledger, and whatever loosens a bound (a floor lowered, a ceiling raised, `on_full = "overwrite"`, also in the file)
-waits until another person, who holds `authority`, types `edgectl approve ID`; a pin lasts once another operator or an
-authority has approved it (`edgectl pin approve`). Persons are told apart by who logged in (`/proc/PID/loginuid`), which
-`sudo` and `su` do not change; and two who used one account, root aside, are not two. What no login began (a timer,
+ledger, whatever loosens a bound (a floor lowered, a ceiling raised, `on_full = "overwrite"`, also in the file), and
+whatever gives a group a role in `[roles]`, or takes the whole table away and so gives root all of them, waits until
+another person, who holds `authority`, types `edgectl approve ID`; a pin lasts once another operator or an authority has
+approved it (`edgectl pin approve`). Persons are told apart by who logged in (`/proc/PID/loginuid`), which `sudo` and
+`su` do not change; and two who used one account, root aside, are not two. What no login began (a timer,
 `cron`, `at`, `systemd-run`, a service) is nobody's word, nor is a login that is not that of the session it is used in:
 it can neither ask for such an act nor approve one, and a pin that it placed nobody can approve. Whoever asked must
 still have the right to ask when it is approved, and what is done is what the second person read: if the file, the key
-or what the centre holds has changed meanwhile, it is asked for anew.
+or what the centre holds has changed meanwhile, it is asked for anew; what can for that reason not be approved any more
+stands in the list as such.
+
+**Who holds which role.** A group that is taken out of `[roles]` loses its role at the next reload or start. A group that
+is put in gets it once another person, an authority as the table was before, has approved; until then there is the alarm
+`retention.loosening`, and neither a reload, nor a restart, nor the loss of the database leads around it. Where all groups
+of authorities are replaced, the old ones go on until then, or nobody could approve; if nobody is left in them, root puts
+somebody in (`gpasswd --add`). The answer to a reload names what changes at once and what waits. A leaf `agreed` tells
+which groups hold which role: at the first start, and whenever it changes.
 
 **What no program can hold up.** Whoever is root without bounds can begin a session as anybody, make an account, write
 himself into a group, or change edged itself. The ledger and the head that the centre keeps tell of what was done with
@@ -83,8 +97,13 @@ commitment to the person's name, which can be erased. "First": the leaf is writt
 done; while the database cannot be written, the call is refused (exit code 75). "If it can": what keeps evidence
 or heals the box is never held up; its leaf is made up for, and until then there is the alarm `journal.owed`.
 What only tells how the machine is leaves none, and answers whatever is broken. If nothing comes of a call, a
-leaf `failed` says so. Refusals, and the same list asked for again and again, become one leaf a minute and
-person, with a count and, of refusals, every verb that was tried; all accounts that the box does not know are one person
+leaf `failed` says so; what a second person is refused was never `approved`. "With it": the act that waits and its leaf
+`asked`, which names it, are one: the leaves `asked` and `approved` of one act have its id. "A day": lists that name
+footage and show none. Whoever calls for one is on record, with cameras and times; what else they list of the kind in the
+next 24 hours is one leaf at their end, with a count, all cameras and the whole time asked for; no leaf holds it up.
+(`gaps` and `volume list` name no footage: they tell how the machine is, and leave none.) A leaf of `export` or `pin add`
+says `plan` where nothing was copied or pinned, one of `proof-of-retention` names camera and month.
+Refusals, and the same list asked for again and again, become one leaf a minute and person, with a count and, of refusals, every verb that was tried; all accounts that the box does not know are one person
 in this.
 """
 

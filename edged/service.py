@@ -11,11 +11,11 @@ from edged import exits, queries, versions, views, volumes
 from edged.agreement import Agreement
 from edged.api.base import Caller, Refusal
 from edged.config import Config, ConfigError, load
-from edged.control import Page
 from edged.documents import site as documents
 from edged.documents.ring import Explanation
 from edged.fleet import Difference
 from edged.loosening import granted
+from edged.queries import Page
 from edged.reporting import Reporter
 from edged.site import Site
 from storage.errors import VolumeRefused

@@ -9,8 +9,10 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
+from storage import journal
 from storage.ages import History
 from storage.catalog import acts as table
 from storage.catalog.acts import NOBODY, Act, Arguments, Person
@@ -19,6 +21,7 @@ from storage.catalog.database import Database
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.errors import OrderRefused, SamePerson, UnknownId
+from storage.journal import Doing
 
 __all__ = ["NOBODY", "WAITS_MS", "Act", "Acts", "Arguments", "Deed", "Person", "check", "short_id"]
 
@@ -49,12 +52,29 @@ class Acts:
         self._life = life
         self._clock = clock
 
-    def ask(self, verb: str, arguments: Arguments, asker: Person, account: int | None = None) -> Act:
-        """From now on it waits. `account`: what the asker's process ran as. OrderRefused where too many wait."""
+    def ask(
+        self,
+        verb: str,
+        arguments: Arguments,
+        asker: Person,
+        account: int | None = None,
+        doing: Doing | None = None,
+    ) -> Act:
+        """From now on it waits; what this person asked for already goes on waiting. OrderRefused: too many wait.
+
+        `account`: what the asker's process ran as. `doing`: its leaf, to which the id of the act is added.
+        """
 
         def fact(connection: sqlite3.Connection) -> Act:
             now = Point.of(self._life.boot, self._clock.now())
             waiting = table.waiting(connection, self._ages(connection), WAITS_MS)
+            same = (act for act in waiting if (act.verb, act.arguments, act.asker) == (verb, dict(arguments), asker))
+            act = next(same, None) or new(connection, now, waiting)
+            if doing is not None:
+                journal.enter(connection, replace(doing, details={**doing.details, "act": act.id}), now.wall_ms)
+            return act
+
+        def new(connection: sqlite3.Connection, now: Point, waiting: list[Act]) -> Act:
             table.tidy(connection, self._ages(connection), WAITS_MS)
             if len(waiting) >= WAITING_MAX:
                 raise OrderRefused(f"{WAITING_MAX} acts wait for a second person", "see `edgectl approve`")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Final
 
 from storage.catalog import ledger
@@ -17,6 +18,27 @@ from storage.catalog.ledger import Leaf, Value
 from storage.clock import Clock
 
 NOTHING: Final[Mapping[str, Value]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """Somebody does something."""
+
+    verb: str
+    """As in `edgectl`."""
+    result: str
+    """What becomes of it: done, asked, approved, refused, failed."""
+    role: str
+    committed: Mapping[str, str]
+    """Who, why, which case; in the leaf only as commitments."""
+    details: Mapping[str, Value] = field(default_factory=dict)
+    """Ids and counts, no such words."""
+
+
+def enter(connection: sqlite3.Connection, doing: Doing, wall_ms: int) -> int:
+    """Its leaf, as part of a fact; the number."""
+    body: dict[str, Value] = {**doing.details, "verb": doing.verb, "result": doing.result, "role": doing.role}
+    return ledger.enter(connection, Leaf.ACT, wall_ms, body, committed=doing.committed)
 
 
 class Journal:
@@ -34,14 +56,6 @@ class Journal:
         committed: Mapping[str, str],
         details: Mapping[str, Value] = NOTHING,
     ) -> Future[int]:
-        """Somebody did something: `verb` as in `edgectl`, `result` done, asked, approved or refused; the leaf's number.
-
-        `committed`: who, why, which case; in the leaf only as commitments. `details`: ids and counts, no such words.
-        """
-        wall_ms = self._clock.now().wall_ms
-        body: dict[str, Value] = {**details, "verb": verb, "result": result, "role": role}
-
-        def fact(connection: sqlite3.Connection) -> int:
-            return ledger.enter(connection, Leaf.ACT, wall_ms, body, committed=committed)
-
-        return self._database.submit(fact)
+        """Somebody did something (`Doing`); the leaf's number."""
+        doing, wall_ms = Doing(verb, result, role, committed, details), self._clock.now().wall_ms
+        return self._database.submit(lambda connection: enter(connection, doing, wall_ms))

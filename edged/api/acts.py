@@ -10,7 +10,7 @@ from aiohttp import web
 
 from edged import exits
 from edged.acts import Acts
-from edged.api.base import Refusal, Route, answer, get, logged_in, post
+from edged.api.base import Details, Refusal, Route, answer, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.documents import pins as documents
 from edged.roles import Verb
@@ -26,27 +26,34 @@ def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:
     async def waiting(_request: web.Request) -> web.Response:
         return answer(await asyncio.to_thread(listed, acts, clock, None))
 
-    async def approve(request: web.Request) -> web.Response:
-        who, act_id = logged_in(request), request.match_info["act"]
-        act, verb = await carried_out(lambda: acts.find(act_id))
+    async def may_be(request: web.Request) -> Details:
+        """Whether this person may approve it: before the leaf says that it is approved."""
+        who = logged_in(request)
+        act, verb = await carried_out(lambda: acts.find(request.match_info["act"]))
         if not await may_ask(act.asker.uid if act.account is None else act.account, verb):
             what = f"{act.id} was asked for by {act.asker.name}, who has not the right to `{verb}` any more"
             raise Refusal(what, "have somebody ask who has it", exits.NOT_ALLOWED, status=409)
+        await carried_out(lambda: acts.check(act, who))
+        return {}
+
+    async def approve(request: web.Request) -> web.Response:
+        who, act_id = logged_in(request), request.match_info["act"]
 
         def work() -> documents.Approve:
             return listed(acts, clock, acts.approve(act_id, who))
 
         return answer(await carried_out(work))
 
-    return [get("/v1/acts", Verb.APPROVE, waiting), post("/v1/acts/{act}/approve", Verb.APPROVE_ID, approve)]
+    return [get("/v1/acts", Verb.APPROVE, waiting), post("/v1/acts/{act}/approve", Verb.APPROVE_ID, approve, may_be)]
 
 
 def listed(acts: Acts, clock: Clock, done: Act | None) -> documents.Approve:
+    waiting, ended = acts.listed()
     return documents.Approve(
         done=None if done is None else document(acts, done, clock),
         outcome="" if done is None else acts.outcome(done),
-        acts=[document(acts, act, clock) for act in acts.waiting()],
-        ended=[document(acts, act, clock) for act in acts.ended()],
+        acts=[document(acts, act, clock) for act in waiting],
+        ended=[document(acts, act, clock) for act in ended],
     )
 
 

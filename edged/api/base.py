@@ -10,9 +10,9 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -21,6 +21,7 @@ from edged import exits
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.roles import Verb
+from storage.catalog.ledger import Value
 from storage.errors import RetryError, StoreError
 
 log = logging.getLogger("edged.control")
@@ -41,6 +42,9 @@ class Refusal(Exception):
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Details: TypeAlias = "Mapping[str, Value]"
+"""What a leaf names of a call besides who and what: ids, known cameras, times; no text that somebody typed."""
+About: TypeAlias = Callable[[web.Request], Awaitable[Details]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,18 @@ class Route:
     path: str
     verb: Verb
     handler: Handler
+    about: About | None = None
+    """Looks at the call before it goes on record: what the leaf names of it; Refusal where nothing will come of it."""
 
 
-def get(path: str, verb: Verb, handler: Handler) -> Route:
+def get(path: str, verb: Verb, handler: Handler, about: About | None = None) -> Route:
     """What only reads."""
-    return Route("GET", path, verb, handler)
+    return Route("GET", path, verb, handler, about)
 
 
-def post(path: str, verb: Verb, handler: Handler) -> Route:
+def post(path: str, verb: Verb, handler: Handler, about: About | None = None) -> Route:
     """What changes something, or works for long."""
-    return Route("POST", path, verb, handler)
+    return Route("POST", path, verb, handler, about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,9 @@ class Caller:
     """Of the person's account, for people; its number where it has no name."""
     account: str
     """Of what the process runs as: the same, or what the person became."""
+    role: str = ""
+    """As which the guard let it in, and what the path of the call names: for a leaf that comes with a fact."""
+    ids: Details = field(default_factory=dict)
 
     @property
     def who(self) -> str:

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from edged import exits
-from edged.api.base import Progress, Refusal, Route, answer, asked, caller, follow, get, post
+from edged.api.base import Details, Progress, Refusal, Route, answer, asked, caller, follow, get, post
 from edged.api.orders import carried_out
 from edged.documents import exports as documents
 from edged.documents.base import Document
@@ -44,8 +44,8 @@ class Calls:
 
     def routes(self) -> Sequence[Route]:
         return [
-            get("/v1/exports", Verb.EXPORT, self.listed),
-            post("/v1/exports", Verb.EXPORT, self.begin),
+            get("/v1/exports", Verb.EXPORT, self.listed, _list),
+            post("/v1/exports", Verb.EXPORT, self.begin, _step),
             post("/v1/exports/{export}/prepare", Verb.EXPORT, self.prepare),
             get("/v1/exports/{export}/file", Verb.EXPORT, self.file),
             post("/v1/exports/{export}/seal", Verb.EXPORT, self.seal),
@@ -125,6 +125,15 @@ class Calls:
             raise Refusal("edged is stopping", "go on with: edgectl export --resume FOLDER", exits.TRY_LATER) from None
         except (OSError, Changed) as error:
             raise Refusal(f"what leaves cannot be read: {error}", "edgectl fsck", exits.FAILED) from error
+
+
+async def _list(_request: web.Request) -> Details:
+    return {"step": "list"}
+
+
+async def _step(request: web.Request) -> Details:
+    """A plan copies nothing."""
+    return {"step": "plan" if (await asked(request, documents.ExportAsked)).dry_run else "begin"}
 
 
 def _document(export: documents.Copied | None, plan: documents.ExportPlan | None) -> documents.Export:

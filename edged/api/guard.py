@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -16,10 +17,10 @@ from aiohttp import web
 
 from edged import accounts, exits, roles
 from edged.accounts import Account, Directory
-from edged.api.base import CALLER, Caller, Refusal, Route
-from edged.api.journal import Desk, Details, Entry
+from edged.api.base import CALLER, Caller, Details, Refusal, Route, logged_in
+from edged.api.journal import Desk, Entry
 from edged.api.visitors import visitor
-from edged.roles import Assignment, Holding, Record, Verb
+from edged.roles import Assignment, Holding, Record, Rule, Verb
 
 ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
 """What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
@@ -48,28 +49,45 @@ class Guard:
     async def pass_on(self, route: Route, request: web.Request) -> web.StreamResponse:
         """Let it through to its handler, or refuse it."""
         who, holding, known = await self._meet(request)
-        role, rule, verb = holding.under(route.verb), roles.TABLE[route.verb], route.verb.value
-        details = _ids(request)
+        role, rule, ids = holding.under(route.verb), roles.TABLE[route.verb], _ids(request)
+        entry = Entry(route.verb.value, rule.result, role or holding.named, who.who, ids)
         if role is None:
-            self._desk.refused(Entry(verb, "refused", holding.named, who.who, details), known=known)
+            self._desk.refused(entry.refused(), known=known)
             what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
             raise Refusal(what, action, exits.NOT_ALLOWED, status=403)
-        request[CALLER] = who
-        entry = Entry(verb, rule.result, role, who.who, details)
-        if rule.record is Record.NONE:
-            return await route.handler(request)
-        if rule.record is Record.SEEN:
-            await self._desk.seen(entry)
-            return await route.handler(request)
-        number = await (self._desk.before(entry) if rule.record is Record.DONE else self._desk.if_possible(entry))
+        request[CALLER] = replace(who, role=role, ids=ids)
+        try:
+            entry = entry.about(await _details(route, rule, request))
+        except Refusal as refusal:
+            if refusal.document.exit == exits.NOT_ALLOWED:
+                self._desk.refused(entry.refused(), known=known)
+            elif rule.changes:
+                await self._desk.if_possible(entry.failed())
+            raise
+        number = await self._put_on_record(rule, entry)
         try:
             return await route.handler(request)
         except ConnectionError:
             raise  # whoever asked went away; what was begun goes on
         except Exception:
-            if number is not None:
+            if number is not None or rule.record is Record.ASKED:
                 await self._desk.if_possible(entry.failed(number))
             raise
+
+    async def _put_on_record(self, rule: Rule, entry: Entry) -> int | None:
+        """The number of a leaf of which another one would say that nothing came of it."""
+        match rule.record:
+            case Record.DONE:
+                return await self._desk.before(entry)
+            case Record.MENDED:
+                return await self._desk.if_possible(entry)
+            case Record.SEEN:
+                await self._desk.seen(entry)
+            case Record.LISTED:
+                await self._desk.listed(entry)
+            case Record.NONE | Record.ASKED:
+                pass
+        return None
 
     async def may(self, uid: int, verb: Verb) -> bool:
         """Whether this account has the verb now. Refusal where its groups cannot be looked up."""
@@ -99,6 +117,13 @@ class Guard:
                 return Account(f"uid {uid}", known=at_home)
             what = f"the groups of uid {uid} cannot be looked up ({error or 'no answer'}), so nobody knows its role"
             raise Refusal(what, "check the directory service (getent group)", exits.TRY_LATER, status=503) from None
+
+
+async def _details(route: Route, rule: Rule, request: web.Request) -> Details:
+    """What the leaf names; Refusal where a second person is needed and nobody can tell which one this is."""
+    if rule.two:
+        logged_in(request)
+    return {} if route.about is None else await route.about(request)
 
 
 def _ids(request: web.Request) -> Details:

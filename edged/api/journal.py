@@ -4,10 +4,13 @@
 - What keeps evidence or heals the box (`Record.MENDED`) happens all the same; its leaf is owed, with an alarm, and
   written as soon as it can be. So is the leaf of a refusal.
 - What only tells how the machine is needs no leaf and always answers.
+- What lists footage and shows none always answers, too; its leaf is owed likewise.
 
-A leaf says "done" before it is done: where nothing comes of it, a leaf "failed" follows that names the first. The same
-list asked for again by the same person, and refusals of one person, become one leaf a minute, with a count and, of
-refusals, the verbs. Of accounts that this box does not have, anybody may have thousands: they share one leaf a minute.
+A leaf says "done" before it is done: where nothing comes of it, a leaf "failed" follows that names the first. The leaf
+of what waits for a second person comes with the act itself (`storage.acts`). The same asked for again by the same
+person, and refusals of one person, become one leaf a minute, with a count and, of refusals, the verbs; lists of footage
+one a day, with all that was asked for. Of accounts that this box does not have, anybody may have thousands: they share
+one leaf a minute.
 """
 
 from __future__ import annotations
@@ -20,11 +23,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 from edged import exits
-from edged.api.base import Refusal
-from edged.tally import Tally
+from edged.api.base import Details, Refusal
+from edged.tally import DAY_MS, Tally
 from storage.catalog.ledger import Value
 from storage.errors import StoreError
 
@@ -38,8 +41,6 @@ TEND_EVERY_S: Final = 5.0
 
 STRANGERS: Final = "accounts that this box does not have"
 CROWD: Final = ("refused",)
-
-Details: TypeAlias = "Mapping[str, Value]"
 
 
 class Journal(Protocol):
@@ -68,9 +69,41 @@ class Entry:
         verbs = {"verbs": ", ".join(kinds)} if any(kind != self.verb for kind in kinds) else {}
         return replace(self, details={**self.details, **verbs, "count": count})
 
-    def failed(self, number: int) -> Entry:
-        """Nothing came of what leaf `number` says."""
-        return replace(self, result="failed", details={**self.details, "of": number})
+    def about(self, details: Details) -> Entry:
+        """It names these, too."""
+        return replace(self, details={**self.details, **details})
+
+    def refused(self) -> Entry:
+        return replace(self, result="refused")
+
+    def failed(self, number: int | None = None) -> Entry:
+        """Nothing came of it, whatever leaf `number` says."""
+        of = {} if number is None else {"of": number}
+        return replace(self, result="failed", details={**self.details, **of})
+
+
+def spanning(one: Entry, other: Entry) -> Entry:
+    """Both lists as one: of all their cameras, and of all the time between; what either leaves open is open."""
+    details = dict(other.details)
+    for name in {*one.details, *other.details} & _SPANS.keys():
+        if name in one.details and name in other.details:
+            details[name] = _SPANS[name]([one.details[name], other.details[name]])
+        else:
+            details.pop(name, None)
+    return replace(other, details=details)
+
+
+def _union(lists: Any) -> Value:
+    return sorted({camera for each in lists for camera in each})
+
+
+_SPANS: Final[Mapping[str, Callable[[Any], Value]]] = {
+    "cameras": _union,
+    "from": min,
+    "to": max,
+    "recorded_from": min,
+    "recorded_to": max,
+}
 
 
 class _Late(Exception):
@@ -85,6 +118,7 @@ class Desk:
         self._journal = journal
         self._now_ms = now_ms
         self._looks: Tally[tuple[str, ...], Entry] = Tally()
+        self._lists: Tally[tuple[str, ...], Entry] = Tally(window_ms=DAY_MS, join=spanning)
         self._refusals: Tally[tuple[str, ...], Entry] = Tally(CROWD)
         self._owed: deque[Entry] = deque()
         self._lost = 0
@@ -113,6 +147,13 @@ class Desk:
         if not self._looks.is_repeated(key, entry, entry.verb):
             await self.before(entry)
             self._looks.told(key, entry, self._now_ms())
+
+    async def listed(self, entry: Entry) -> None:
+        """On record now or owed, or with what else this person lists in a day."""
+        key = (entry.who, entry.verb, entry.role)
+        if not self._lists.is_repeated(key, entry, entry.verb):
+            self._lists.told(key, entry, self._now_ms())
+            await self.if_possible(entry)
 
     async def if_possible(self, entry: Entry) -> int | None:
         """On record now, or owed: then None."""
@@ -145,8 +186,8 @@ class Desk:
             log.error("%d acts of people could not be put on record", self.owed)
 
     async def _work_off(self, now_ms: int | None) -> None:
-        for repeated in (*self._looks.due(now_ms), *self._refusals.due(now_ms)):
-            self._owe(repeated.last.counted(repeated.count, repeated.kinds))
+        for repeated in (*self._looks.due(now_ms), *self._lists.due(now_ms), *self._refusals.due(now_ms)):
+            self._owe(repeated.joined.counted(repeated.count, repeated.kinds))
         for _ in range(len(self._owed)):
             if await self.if_possible(self._owed.popleft()) is None:
                 return

@@ -13,7 +13,7 @@ from aiohttp import web
 from edged import units
 from edged.acts import Acts, Kind, doing, person
 from edged.api import acts as act_calls
-from edged.api.base import Route, answer, asked, caller, get, logged_in, post
+from edged.api.base import Details, Route, answer, asked, caller, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.config_model import Config
 from edged.documents import pins as documents
@@ -23,6 +23,7 @@ from edged.views import optional_timestamp, timestamp
 from storage.acts import Act, Arguments, Deed, Person
 from storage.clock import Clock
 from storage.errors import OrderWrong
+from storage.pins.placing import check_approver
 from storage.pins.rules import TEXT_MAX
 from storage.pins.words import Cost, Ground, Interval, Order, Presence, Standing
 from storage.store import Store
@@ -48,8 +49,8 @@ class Calls:
         self.acts.register(RELEASE, Kind(Verb.PIN_RELEASE, _releasing, release))
         return [
             get("/v1/pins", Verb.PIN_LIST, self.listed),
-            post("/v1/pins", Verb.PIN_ADD, self.add),
-            post("/v1/pins/{pin}/approve", Verb.PIN_APPROVE, self.approve),
+            post("/v1/pins", Verb.PIN_ADD, self.add, _plan),
+            post("/v1/pins/{pin}/approve", Verb.PIN_APPROVE, self.approve, self.may_be),
             post("/v1/pins/{pin}/extend", Verb.PIN_EXTEND, self.extend),
             post("/v1/pins/{pin}/release", Verb.PIN_RELEASE, self.release),
         ]
@@ -70,6 +71,12 @@ class Calls:
             return documents.PinAdd(pin=document(standing), cost=_cost(cost))
 
         return answer(await carried_out(work))
+
+    async def may_be(self, request: web.Request) -> Details:
+        """Whether this person may approve it: before the leaf says that it is approved."""
+        who, pin_id = person(logged_in(request)), request.match_info["pin"]
+        await carried_out(lambda: check_approver(self.store.pins.find(pin_id).pin, who))
+        return {}
 
     async def approve(self, request: web.Request) -> web.Response:
         who, pin_id = person(logged_in(request)), request.match_info["pin"]
@@ -122,6 +129,11 @@ class Calls:
     def _release(self, act: Act, second: Person) -> Deed:
         by = f"{act.asker.name}, {second.name}"
         return self.store.pins.releasing(str(act.arguments["pin"]), by, str(act.arguments["reason"]))
+
+
+async def _plan(request: web.Request) -> Details:
+    """A plan pins nothing."""
+    return {"step": "plan"} if (await asked(request, documents.PinAddAsked)).dry_run else {}
 
 
 def _extending(arguments: Arguments) -> str:

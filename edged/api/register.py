@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from edged import exits, queries, registerviews, statement
-from edged.api.base import Refusal, Route, answer, asked, get, post
+from edged.api.base import Details, Refusal, Route, answer, asked, get, post
 from edged.api.orders import carried_out
 from edged.api.streaming import stream
 from edged.config_model import Config
@@ -26,10 +27,23 @@ from storage.store import Store
 
 
 def routes(site: Site, store: Store) -> Sequence[Route]:
-    async def destroyed(request: web.Request) -> web.StreamResponse:
-        wanted, totals = _wanted(request), Totals()
+    async def listed(request: web.Request) -> Details:
+        wanted = _wanted(request)
         if wanted.camera is not None:
             await carried_out(lambda: known_camera(site.config, store, wanted.camera or ""))
+        (begin, end), (recorded_from, recorded_to) = wanted.destroyed, wanted.recorded
+        times = {"from": begin, "to": end, "recorded_from": recorded_from, "recorded_to": recorded_to}
+        return queries.named(wanted.camera, times)
+
+    async def stated(request: web.Request) -> Details:
+        wanted, config = await asked(request, documents.ProofAsked), site.config
+        await carried_out(lambda: known_camera(config, store, wanted.camera))
+        from_ms, _ = _month(wanted.month, config.site.zone, site.overview().now.wall_ms)
+        month = datetime.fromtimestamp(from_ms / 1000, config.site.zone).strftime("%Y-%m")
+        return {"camera": wanted.camera, "month": month}
+
+    async def destroyed(request: web.Request) -> web.StreamResponse:
+        wanted, totals = _wanted(request), Totals()
 
         def rest() -> Mapping[str, str]:
             lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
@@ -43,8 +57,8 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         return answer(await carried_out(lambda: proof(seen, policy, store, wanted)))
 
     return [
-        get("/v1/destroyed", Verb.DESTROYED, destroyed),
-        post("/v1/proof-of-retention", Verb.PROOF, prove),
+        get("/v1/destroyed", Verb.DESTROYED, destroyed, listed),
+        post("/v1/proof-of-retention", Verb.PROOF, prove, stated),
     ]
 
 

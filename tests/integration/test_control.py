@@ -16,8 +16,9 @@ from edged import exits
 from edged.api import guard as guard_module
 from edged.api.base import Refusal
 from edged.api.visitors import Visitor
-from edged.control import SOCKET_MODE, Control, Page
+from edged.control import SOCKET_MODE, Control
 from edged.documents import site as documents
+from edged.queries import Page
 from storage.errors import WriteFailed
 from tests.support.roles import guard
 

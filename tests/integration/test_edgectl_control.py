@@ -12,10 +12,11 @@ import pytest
 from edged import exits
 from edged.api.base import Refusal
 from edged.cli.main import main
-from edged.control import Control, Page
+from edged.control import Control
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
+from edged.queries import Page
 from tests.support.roles import guard
 from tests.support.samples import ALARM, GAP, SAMPLES, SEGMENT
 

@@ -145,8 +145,20 @@ def test_what_loosens_a_bound_takes_two_persons(office: Office) -> None:
     ]:
         assert office.ask(who, approve, login=login)[0].refused, (who, login)
         assert office.floor() == 60
+    stale = office.ask("auditor", Call("GET", "/v1/acts"))[0].document
+    assert ([one["id"] for one in stale["acts"]], stale["ended"]) == ([act], [])
+    office.daemon.configure(office.setup(floor="40s", ceiling="2h"))
+    other = asked_in(office.ask("root", reload, login=authority)[0])
+    told = office.ask("auditor", Call("GET", "/v1/acts"))[0].document
+    assert ([one["id"] for one in told["acts"]], [one["id"] for one in told["ended"]]) == ([other], [act])
+    assert "was changed since" in told["ended"][0]["ended"]
+    assert "waits no longer" in office.ask("other", approve)[0].document["error"]
+    office.daemon.configure(office.setup(floor="30s", ceiling="2h"))
+    assert asked_in(office.ask("root", reload, login=authority)[0]) == act, "the same again is the same"
     answer = office.ask("other", approve)[0]
     assert answer.status == 200, answer
+    told = office.ask("auditor", Call("GET", "/v1/acts"))[0].document
+    assert (told["acts"], [one["id"] for one in told["ended"]]) == ([], [other])
     assert "lower the floor of the site from 1m to 30s" in answer.document["done"]["sentence"]
     wait_until(lambda: office.floor() == 30, 10, "what was approved holds")
 
@@ -156,6 +168,40 @@ def test_what_loosens_a_bound_takes_two_persons(office: Office) -> None:
     office.daemon.wait_for_states("recording", ["lobby"], START_S)
     assert office.floor() == parse_duration("30s").total_seconds(), "a start is no way round, either"
     wait_until(lambda: "retention.loosening" in office.alarms(), 20, "an alarm")
+
+
+def test_who_can_edit_the_file_gives_himself_no_role(office: Office) -> None:
+    """By neither a reload nor a restart, nor by taking [roles] away; what narrows holds at once, and is told."""
+    technician, list_acts = str(Role.TECHNICIAN), Call("GET", "/v1/acts")
+    wider = {**office.groups, Role.AUTHORITY: [*office.groups[Role.AUTHORITY], *office.groups[Role.TECHNICIAN]]}
+    floor = {"floor": "30s", "ceiling": "2h"}
+    for groups in (wider, {}):
+        office.daemon.configure(office._replace(groups=groups).setup(**floor) if groups else plain(**floor))
+        act = asked_in(office.ask("root", Call("POST", "/v1/reload"), login=technician)[0])
+        assert office.ask(technician, list_acts)[0].refused
+        assert office.ask(technician, Call("POST", f"/v1/acts/{act}/approve"))[0].refused
+        assert office.ask("root", list_acts, login=technician)[0].refused
+        office.daemon.stop()
+        office.daemon.start()
+        office.daemon.wait_for_states("recording", ["lobby"], START_S)
+        assert office.ask(technician, list_acts)[0].refused
+        assert office.ask("root", list_acts, login=technician)[0].refused
+    first, second = office.groups[Role.VIEWER]
+    office.daemon.configure(office._replace(groups={**office.groups, Role.VIEWER: [second]}).setup(**floor))
+    told = office.ask("root", Call("POST", "/v1/reload"), login=technician)[0].document
+    assert (told["roles"], told["warnings"]) == ([f"group {first} holds no more the role viewer"], [])
+    office.daemon.configure(office.setup(**floor))
+    act = asked_in(office.ask("root", Call("POST", "/v1/reload"), login=technician)[0])
+    answer = office.ask("other", Call("POST", f"/v1/acts/{act}/approve"))[0]
+    assert answer.document["done"]["sentence"] == f"give the role viewer to group {first}"
+    entries = office.ask("auditor", Call("GET", "/v1/ledger?kind=agreed"))[0].document["ledger"]
+    assert entries[-1]["body"]["roles"]["viewer"] == sorted([first, second])
+    assert entries[-2]["body"]["roles"]["viewer"] == [second]
+
+
+def plain(floor: str, ceiling: str) -> Setup:
+    """The same without [roles]."""
+    return Setup([Watched("lobby", "test://")], segment="2s", floor=floor, ceiling=ceiling)
 
 
 def asked_in(answer: Answer) -> str | None:
@@ -174,11 +220,15 @@ def test_all_of_it_is_on_record_and_nobody_is_named(office: Office) -> None:
         told = " ".join(body for (body,) in database.execute("SELECT body FROM leaves"))
     assert office.town.mark not in told
     assert all(len(act["who"]) == 64 for act in acts)
-    done = {(act["role"], act["verb"]) for act in acts if act["result"] not in ("refused", "failed")}
+    done = {(act["role"], act["verb"]) for act in acts if act["result"] != "refused"}
     for role in Role:
         on_record = {verb for verb in Verb if role in TABLE[verb].who and TABLE[verb].record is not Record.NONE}
         assert {verb for name, verb in done if name == role} >= {verb.value for verb in on_record}
     assert all(TABLE[Verb(act["verb"])].record is not Record.NONE for act in acts if act["result"] != "refused")
+    joined = {(act["act"], act["result"]) for act in acts if act["verb"] in ("reload", "approve ID") and "act" in act}
+    approved = {act for act, result in joined if result == "approved"}
+    assert len(approved) == 1, "what was refused was never approved"
+    assert {(act, "asked") for act in approved} <= joined, "whoever asked and whoever approved are joined by its id"
     refused = [act for act in acts if act["result"] == "refused"]
     assert {"none", "viewer", "technician"} <= {act["role"] for act in refused}
     assert any(act.get("count", 1) > 1 for act in refused), "those of a minute are one"

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from edged import accounts, exits
+from edged import accounts, exits, roles
 from edged.accounts import Account, Directory
 from edged.api import guard as guard_module
 from edged.api import journal as journal_module
-from edged.api.base import Refusal, Route, caller, logged_in
+from edged.api.base import Caller, Details, Refusal, Route, caller
 from edged.api.guard import Guard
 from edged.api.journal import Desk
 from edged.api.visitors import Visitor
 from edged.roles import Assignment, Role, Verb
-from edged.tally import WINDOW_MS
+from edged.tally import DAY_MS, WINDOW_MS
 from storage.errors import WriteFailed
 from tests.support.roles import Act, Memory
 
@@ -43,6 +42,8 @@ class Box:
         self.ran: list[str] = []
         self.clashing: list[int] = []
         self.error: Exception | None = None
+        self.about: Details | Refusal | None = None
+        self.callers: list[Caller] = []
         self.desk = Desk(self.memory, lambda: self.now_ms)
         self.directory = Directory()
         self.assignment: Assignment | None = GROUPS
@@ -56,13 +57,19 @@ class Box:
 
     async def call(self, verb: Verb, **ids: str) -> web.StreamResponse:
         async def handler(request: web.Request) -> web.Response:
+            self.callers.append(caller(request))
             self.ran.append(caller(request).who)
             if self.error is not None:
                 raise self.error
             return web.Response()
 
+        async def about(_request: web.Request) -> Details:
+            if isinstance(self.about, Refusal):
+                raise self.about
+            return self.about or {}
+
         request = make_mocked_request("POST", "/v1/x", match_info=ids)
-        return await self.guard.pass_on(Route("POST", "/v1/x", verb, handler), request)
+        return await self.guard.pass_on(Route("POST", "/v1/x", verb, handler, about), request)
 
     async def refused(self, verb: Verb, exit_code: int, words: str, **ids: str) -> None:
         with pytest.raises(Refusal, match=re.escape(words)) as caught:
@@ -83,12 +90,13 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
 
 async def test_what_changes_something_is_on_record_before_it_happens(box: Box) -> None:
     box.memory.failure = BROKEN
-    await box.refused(Verb.PIN_RELEASE, exits.TRY_LATER, "no space left", pin="P-20260501-7F3K")
+    box.uid = box.login = 1002
+    await box.refused(Verb.APPROVE_ID, exits.TRY_LATER, "no space left", act="A-7F3K2")
     assert (box.ran, box.results) == ([], [])
     box.memory.failure = None
-    await box.call(Verb.PIN_RELEASE, pin="P-20260501-7F3K")
-    assert box.memory.acts == [Act("pin release", "asked", "operator", "chen", {"pin": "P-20260501-7F3K"})]
-    assert box.ran == ["chen"]
+    await box.call(Verb.APPROVE_ID, act="A-7F3K2")
+    assert box.memory.acts == [Act("approve ID", "approved", "authority", "lin", {"act": "A-7F3K2"})]
+    assert box.ran == ["lin"]
 
 
 async def test_nothing_is_looked_at_without_a_record(box: Box) -> None:
@@ -113,7 +121,7 @@ async def test_a_repetition_rests_on_no_leaf_that_is_not_there_yet(box: Box) -> 
     assert box.ran == []
 
 
-@pytest.mark.parametrize("verb", [Verb.STATUS, Verb.ALARMS, Verb.SEGMENTS])
+@pytest.mark.parametrize("verb", [Verb.STATUS, Verb.ALARMS, Verb.GAPS])
 async def test_what_tells_of_the_machine_answers_whatever_is_broken(box: Box, verb: Verb) -> None:
     box.memory.failure = BROKEN
     await box.call(verb)
@@ -133,17 +141,83 @@ async def test_what_keeps_evidence_is_never_held_up_and_its_leaf_is_made_up_for(
 
 
 async def test_a_leaf_of_what_came_to_nothing_is_followed_by_one_that_says_so(box: Box) -> None:
+    box.error = Refusal("there is no such disk", "", exits.USAGE, 404)
+    box.uid = box.login = 0
+    await box.refused(Verb.VOLUME_INIT, exits.USAGE, "no such disk")
+    assert box.results == [("volume init", "done"), ("volume init", "failed")]
+    assert box.memory.acts[1].details == {"of": 1}
+
+
+async def test_what_waits_for_a_second_person_is_on_record_with_the_act_itself(box: Box) -> None:
+    """The guard says who asks, as what and about what; the leaf comes with the act (storage.acts)."""
+    await box.call(Verb.PIN_EXTEND, pin="P-20260501-7F3K")
+    assert box.results == []
+    assert (box.callers[0].role, box.callers[0].ids) == ("operator", {"pin": "P-20260501-7F3K"})
     box.error = Refusal("there is no such pin", "", exits.USAGE, 404)
     await box.refused(Verb.PIN_EXTEND, exits.USAGE, "no such pin")
-    assert box.results == [("pin extend", "asked"), ("pin extend", "failed")]
-    assert box.memory.acts[1].details == {"of": 1}
+    assert box.results == [("pin extend", "failed")]
+
+
+async def test_what_a_second_person_is_refused_was_never_approved(box: Box) -> None:
+    box.uid = box.login = 1002
+    box.about = Refusal("it takes a second person", "", exits.NOT_ALLOWED, 403)
+    await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "a second person", act="A-7F3K2")
+    box.about, box.login = None, None
+    await box.refused(Verb.PIN_APPROVE, exits.NOT_ALLOWED, "no login vouches")
+    await box.desk.close()
+    assert box.ran == []
+    assert box.results == [("approve ID", "refused"), ("pin approve", "refused")]
+    assert box.memory.acts[0].details == {"act": "A-7F3K2"}
+
+
+async def test_what_is_not_there_to_approve_was_never_approved_either(box: Box) -> None:
+    box.uid = box.login = 1002
+    box.about = Refusal("there is no such act", "", exits.USAGE, 404)
+    await box.refused(Verb.APPROVE_ID, exits.USAGE, "no such act")
+    assert box.results == [("approve ID", "failed")]
+
+
+async def test_a_leaf_names_what_a_call_is_about(box: Box) -> None:
+    box.about = {"step": "plan"}
+    await box.call(Verb.EXPORT)
+    box.about = {"step": "begin"}
+    await box.call(Verb.EXPORT)
+    assert [act.details for act in box.memory.acts] == [{"step": "plan"}, {"step": "begin"}]
+
+
+async def test_lists_of_footage_are_one_leaf_a_day_with_all_that_was_asked_for(box: Box) -> None:
+    box.memory.failure = BROKEN
+    box.about = {"cameras": ["lobby"], "from": 5, "to": 7}
+    await box.call(Verb.SEGMENTS)
+    assert (box.ran, box.desk.owed) == (["chen"], 1), "no leaf holds up a list"
+    box.memory.failure = None
+    for minute in range(1, 1440):
+        box.now_ms = minute * 60_000
+        box.about = {"cameras": ["garage"] if minute % 2 else ["lobby"], "from": minute, "to": 60 + minute}
+        await box.call(Verb.SEGMENTS)
+        if minute % 60 == 0:
+            await box.desk.tend()
+    assert box.results == [("segments", "done")]
+    box.now_ms = DAY_MS
+    await box.desk.tend()
+    assert [act.details for act in box.memory.acts] == [
+        {"cameras": ["lobby"], "from": 5, "to": 7},
+        {"cameras": ["garage", "lobby"], "from": 1, "to": 1499, "count": 1439},
+    ]
+    box.about = {"cameras": ["lobby"], "from": 5}
+    await box.call(Verb.SEGMENTS)
+    box.about = {"to": 9}
+    await box.call(Verb.SEGMENTS)
+    await box.desk.close()
+    assert box.memory.acts[-1].details == {"count": 2}, "what one leaves open is open"
 
 
 async def test_whoever_asked_and_went_away_has_failed_at_nothing(box: Box) -> None:
     box.error = ConnectionResetError()
+    box.uid = box.login = 1002
     with pytest.raises(ConnectionResetError):
-        await box.call(Verb.PIN_EXTEND)
-    assert box.results == [("pin extend", "asked")]
+        await box.call(Verb.APPROVE_ID)
+    assert box.results == [("approve ID", "approved")]
 
 
 async def test_a_refusal_runs_nothing_and_is_on_record(box: Box) -> None:
@@ -204,7 +278,7 @@ async def test_the_same_list_again_is_counted_and_another_call_is_not(box: Box) 
 
 @pytest.mark.parametrize("text", ["王小明", "P-chen", "A-" + "X" * 40, "P-2 0", ""])
 async def test_what_somebody_typed_comes_into_no_leaf(box: Box, text: str) -> None:
-    await box.call(Verb.PIN_RELEASE, pin=text)
+    await box.call(Verb.PIN_APPROVE, pin=text)
     assert box.memory.acts[0].details == {}
 
 
@@ -244,7 +318,7 @@ async def test_root_comes_in_while_the_directory_hangs(box: Box, monkeypatch: py
 async def test_what_is_written_too_late_is_taken_back_or_was_owed(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "PATIENCE_S", 0)
     box.memory.hanging = []
-    await box.refused(Verb.PIN_RELEASE, exits.TRY_LATER, "does not answer")
+    await box.refused(Verb.PIN_LIST, exits.TRY_LATER, "does not answer")
     await box.call(Verb.PIN_ADD)
     await box.call(Verb.PIN_ADD)
     assert box.ran == ["chen", "chen"]
@@ -257,7 +331,7 @@ async def test_what_is_written_too_late_is_taken_back_or_was_owed(box: Box, monk
     monkeypatch.setattr(journal_module, "PATIENCE_S", 5)
     await asyncio.sleep(0)  # what they tell comes through the loop
     await box.desk.tend()
-    assert box.results == [("pin release", "failed"), ("pin add", "done")]
+    assert box.results == [("pin list", "failed"), ("pin add", "done")]
     assert box.memory.acts[0].details == {"of": 7}
 
 
@@ -274,19 +348,13 @@ async def test_what_is_owed_is_bounded_and_what_is_lost_is_counted(box: Box, mon
     assert (box.memory.acts[-1].result, box.memory.acts[-1].details) == ("lost", {"count": 3})
 
 
-@pytest.mark.parametrize(("login", "vouched"), [(1001, True), (None, False)])
-async def test_what_takes_two_persons_takes_a_login(box: Box, login: int | None, vouched: bool) -> None:
-    box.login = login
-    met: list[Callable[[], object]] = []
-
-    async def handler(request: web.Request) -> web.Response:
-        met.append(partial(logged_in, request))
-        return web.Response()
-
-    await box.guard.pass_on(Route("POST", "/v1/x", Verb.PIN_RELEASE, handler), make_mocked_request("POST", "/v1/x"))
-    if vouched:
-        assert met[0]()
-    else:
-        with pytest.raises(Refusal, match="no login"):
-            met[0]()
-        assert box.memory.acts[0].who == "chen without a login"
+@pytest.mark.parametrize("verb", [verb for verb in Verb if roles.TABLE[verb].result in ("asked", "approved")])
+async def test_what_takes_two_persons_takes_a_login(box: Box, verb: Verb) -> None:
+    box.assignment = None
+    box.uid, box.login = 0, 1001
+    await box.call(verb)
+    assert len(box.ran) == 1
+    box.login = None
+    await box.refused(verb, exits.NOT_ALLOWED, "no login vouches")
+    assert len(box.ran) == 1
+    assert box.memory.acts[-1].result == "refused"

@@ -24,12 +24,12 @@ def test_nothing_is_lost_and_nobody_is_told_of_twice_a_minute(steps: list[tuple[
     for number, (key, wait_ms) in enumerate(steps):
         now_ms += wait_ms
         for one in tally.due(now_ms):
-            tell(steps[one.last][0], one.count)
+            tell(steps[one.joined][0], one.count)
         if not tally.is_repeated(key, number):
             tally.told(key, number, now_ms)
             tell(key, 1)
     for one in tally.due(None):
-        told[steps[one.last][0]] += one.count
+        told[steps[one.joined][0]] += one.count
     assert told == {key: sum(step[0] == key for step in steps) for key in "abc"}
     assert tally.due(None) == []
 
@@ -40,7 +40,7 @@ def test_what_came_is_told_by_its_kinds() -> None:
     for kind in ("b", "a", "b", "c"):
         assert tally.is_repeated("chen", kind, kind)
     (one,) = tally.due(None)
-    assert (one.last, one.count, one.kinds) == ("c", 4, ("b", "a", "c"))
+    assert (one.joined, one.count, one.kinds) == ("c", 4, ("b", "a", "c"))
 
 
 def test_a_crowd_shares_one_place_that_is_always_there() -> None:
