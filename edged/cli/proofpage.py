@@ -167,10 +167,10 @@ def _destroyed(told: documents.Statement, tongue: Language) -> Iterator[Line]:
         en_when = f", {plain(gone.first)} to {plain(gone.last)}"
     yield f"{gone.segments} 個錄影檔，{size}{zh_when}（{zh_rules}）", f"{count}, {size}{en_when} ({en_rules})", ""
     yield from judged(gone)
-    for one, zh, en in ((gone.youngest, "最早銷毀者", "The youngest"), (gone.oldest, "最久者", "The oldest")):
+    for one, zh, en in ((gone.youngest, "保存最短者", "The youngest"), (gone.oldest, "保存最久者", "The oldest")):
         if one is not None:
             kept, floor, ceiling = (span(s, tongue) for s in (one.kept_ms / 1000, one.floor_s, one.ceiling_s))
-            zh_told = f"{zh}保存至少 {kept}（最低 {floor}，至遲 {ceiling}），第 {one.leaf} 筆"
+            zh_told = f"{zh}：至少 {kept}（最低 {floor}，至遲 {ceiling}），第 {one.leaf} 筆"
             yield zh_told, f"{en} was kept for at least {kept} (floor {floor}, ceiling {ceiling}), entry {one.leaf}", ""
     for one in gone.early:
         zh_told = f"未滿：{roc(one.start)} 的錄影，保存 {span(one.kept_ms / 1000, tongue)}，第 {one.leaf} 筆"

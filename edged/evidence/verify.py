@@ -50,7 +50,7 @@ from typing import Any, BinaryIO, Union
 LIST, ENVELOPE = "proof/manifest.json", "proof/manifest.dsse.json"
 LEAVES, KEYS = "proof/leaves.jsonl", "proof/key.txt"
 ALWAYS = {"index.html", "README.txt", "verify.py", LEAVES, KEYS}
-LITTER = {"thumbs.db", ".ds_store"}
+LITTER = {"thumbs.db", "desktop.ini", ".ds_store"}
 SCHEMA, PAYLOAD_TYPE = "edged.manifest/1", "application/vnd.edged.export+json"
 
 JOIN_MS = 100  # what is nearer than this is one instant: ends and starts come from two clocks
@@ -235,7 +235,10 @@ x copy
 Entry {leaf}, of this copy, does not fit the list: {what}.
 """
 _ROWS = WORDS.strip().split("\n")
-SENTENCES = {head[2:]: (head[0], zh, en) for head, zh, en in zip(_ROWS[::3], _ROWS[1::3], _ROWS[2::3])}
+SENTENCES = {
+    head[2:]: (head[0], zh.replace("{camera}", "{name}（{camera}）"), en.replace("{camera}", "{name} ({camera})"))
+    for head, zh, en in zip(_ROWS[::3], _ROWS[1::3], _ROWS[2::3])
+}
 
 _CAUSES = """
 starting|錄影服務剛啟動|recording had just started
@@ -985,6 +988,7 @@ class Check:
         self.faults = 0
         self.told: Counter[str] = Counter()
         self.list: dict[str, Any] = {}
+        self.names: dict[str, str] = {}  # of cameras
         self.key = b""
         self.ahead, self.zones = 0, [0]  # how far the site's clock is ahead of UTC; in summer and in winter
         self.level: tuple[str, int, list[bytes]] = ("", -1, [])
@@ -1011,6 +1015,8 @@ class Check:
         self.faults += SENTENCES[code][0] == "x"
         self.told[code] += 1
         if self.told[code] <= TOLD_MAX:
+            if "camera" in where:
+                where["name"] = self.names.get(where["camera"], "")
             self.lines.append((code, {name: shown(value) for name, value in where.items()}))
 
     @contextlib.contextmanager
@@ -1061,6 +1067,7 @@ class Check:
             self.list = self.read_list(plain, LIST)
         self.zones = [(instant(self.list["asked"][name]) or (0, 0))[1] for name in ("from", "to")]
         self.ahead = self.zones[0]
+        self.names = {one["id"]: one["name"] or one["id"] for one in self.list["cameras"]}
         self.key = bytes.fromhex(self.list["key"])
         if self.pinned is None:
             self.say("compare", key=fingerprint(self.key))
@@ -1501,15 +1508,18 @@ class Check:
             body = self.leaf(entry["leaf"], "segment", camera=camera["id"])
             if body is not None:
                 known[entry["leaf"]] = self.moment(body["start"], synced=body["synced"]), body
-        claims = []
+        claims: list[Claim] = []
+        unsynced: list[Claim] = []
         for leaf, (start, body) in known.items():
             claim = Claim(start, start.plus(body["duration_ms"]), leaf, "segment")
             span = self.span(claim.start.wall_ms, claim.stop.wall_ms)
             if body["unproven"]:
                 self.say("unproven", camera=camera["id"], **span)
             if not body["synced"]:
-                self.say("unsynced", camera=camera["id"], **span)
+                unsynced.append(claim)
             claims.append(claim)
+        for begin, end in stretches(unsynced):
+            self.say("unsynced", camera=camera["id"], **self.span(begin.wall_ms, end.wall_ms))
         return claims
 
     def claim(
@@ -1636,6 +1646,23 @@ def lasting(ms: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest // 100}"
 
 
+def stretches(claims: list[Claim]) -> list[tuple[Moment, Moment]]:
+    """Begin and end of each row in which one follows the other, by running time and by the wall clock."""
+    found: list[tuple[Moment, Moment]] = []
+    for one in sorted(claims, key=lambda one: (one.start, one.stop)):
+        begin, end = found[-1] if found else (one.start, one.start)
+        beside = one.start.boot == end.boot and one.start.boottime_ms <= end.boottime_ms + JOIN_MS
+        if (
+            found
+            and beside
+            and abs(one.start.wall_ms - one.start.boottime_ms - end.wall_ms + end.boottime_ms) <= JOIN_MS
+        ):
+            found[-1] = begin, max(end, one.stop)
+        else:
+            found.append((one.start, one.stop))
+    return found
+
+
 def is_litter(path: str, listed: Any) -> bool:
     """What Windows and macOS leave in every folder. It has a name under which nobody takes it for evidence."""
     folder, _, name = path.rpartition("/")
@@ -1752,10 +1779,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     found = report(check)
-    if asked.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
-    else:
-        print("\n".join(page(found, (asked.lang,) if asked.lang else ("zh", "en"))))
+    try:
+        if asked.json:
+            print(json.dumps(found, ensure_ascii=False, indent=2))
+        else:
+            print("\n".join(page(found, (asked.lang,) if asked.lang else ("zh", "en"))))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0 if found["intact"] else 1
 
 

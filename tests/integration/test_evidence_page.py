@@ -95,6 +95,15 @@ def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path) ->
     stepped = genuine.copied(tmp_path / "stepped")
     exports.set_meanwhile(stepped, -3_600_000)
     session.add("stepped", stepped.root)
+    unsynced = genuine.copied(tmp_path / "unsynced")
+    for camera in unsynced.manifest["cameras"]:
+        for one in camera["segments"]:
+            unsynced.tell(one["leaf"], synced=False)
+    exports.name_anew(unsynced)
+    unsynced.seal()
+    unsynced.write("Desktop.ini", b"x")
+    session.add("unsynced", unsynced.root)
+    assert [code for code, _ in session.expected["unsynced"]["lines"]].count("unsynced") == 3
     for attack in tampering.ATTACKS:
         if not attack.python_only:
             export = genuine.copied(tmp_path / attack.name)
@@ -111,7 +120,7 @@ def test_the_page_finds_what_verify_py_finds(genuine: Export, tmp_path: Path) ->
     for name, expected in session.expected.items():
         assert answer[name] == expected, name
     good = [name for name, found in answer.items() if not found["faults"]]
-    assert good == ["genuine", "in-blocks", "pinned-True", "whole", "stepped"]
+    assert good == ["genuine", "in-blocks", "pinned-True", "whole", "stepped", "unsynced"]
 
 
 WATCH: Final = """

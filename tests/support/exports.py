@@ -326,6 +326,14 @@ def genuine(
     return made
 
 
+def name_anew(made: Export) -> None:
+    """The second generation names the first one as that is now."""
+    ledger = made.ledger
+    earlier, present = ledger.firsts
+    named = {"origin": earlier, "size": ledger.firsts[present] - 1, "root": ledger.root(earlier).hex()}
+    made.tell(ledger.firsts[present], previous=named)
+
+
 def set_meanwhile(made: Export, off_ms: int) -> None:
     """No outage after all: for five seconds the clock of the recorder was so far off, and then set right again."""
     lobby = made.camera()

@@ -29,8 +29,16 @@ def test_it_tells_what_was_copied_in_both_languages(tmp_path: Path) -> None:
     assert "T0" not in text
     assert "2026-" not in chinese
     assert "民國" not in english
-    assert "py verify.py" in chinese
-    assert "py verify.py" in english
+    assert "拖進視窗" in chinese
+    assert "drag verify.py" in english
+
+
+def test_nothing_that_lies_in_the_folder_is_run_by_following_it(tmp_path: Path) -> None:
+    """`py -m` imports from where it stands, and Windows runs a py.exe that lies there."""
+    chinese, english = written(tmp_path).split("-" * 88)
+    for text, place in ((chinese, "不要在本資料夾內開啟"), (english, "not in this\n   folder")):
+        assert text.index(place) < text.index("py -m pip install")
+        assert "py verify.py" not in text
 
 
 def test_what_was_not_said_has_no_line(tmp_path: Path) -> None:

@@ -502,7 +502,7 @@ class Walk {
 
 class Check {
   constructor(folder, pinned) {
-    Object.assign(this, {folder, pinned, lines: [], faults: 0, told: new Map(), list: null, leaves: new Map(), clock: [],
+    Object.assign(this, {folder, pinned, lines: [], faults: 0, told: new Map(), list: null, leaves: new Map(), clock: [], names: new Map(),
       ahead: 0, zones: [0], level: null});
   }
 
@@ -524,7 +524,8 @@ class Check {
     if (words.sentences[code][0] === "x") this.faults++;
     this.told.set(code, (this.told.get(code) || 0) + 1);
     if (this.told.get(code) > TOLD_MAX) return;
-    this.lines.push([code, Object.fromEntries(Object.entries(where).map(([name, value]) => [name, clean(value)]))]);
+    const told = "camera" in where ? {...where, name: this.names.get(where.camera) ?? ""} : where;
+    this.lines.push([code, Object.fromEntries(Object.entries(told).map(([name, value]) => [name, clean(value)]))]);
   }
 
   tell(error) {
@@ -566,6 +567,7 @@ class Check {
     if (!this.list) this.list = this.readList(plain, LIST);
     this.zones = [instant(this.list.asked.from)[1], instant(this.list.asked.to)[1]];
     this.ahead = this.zones[0];
+    this.names = new Map(this.list.cameras.map(({id, name}) => [id, name || id]));
     this.key = unhex(this.list.key);
     this.print = await fingerprint(this.key);
     if (!this.pinned) this.say("compare", {key: this.print});
@@ -987,12 +989,17 @@ class Check {
       const body = this.leaf(leaf, ["segment"], camera.id);
       if (body) known.set(leaf, [this.moment(body.start, body.synced), body]);
     }
-    return [...known].map(([leaf, [start, body]]) => {
+    const unsynced = [];
+    const claims = [...known].map(([leaf, [start, body]]) => {
       const stop = plus(start, body.duration_ms), span = {camera: camera.id, ...this.span(start.wall, stop.wall)};
       if (body.unproven) this.say("unproven", span);
-      if (!body.synced) this.say("unsynced", span);
+      if (!body.synced) unsynced.push({start, stop});
       return {start, stop, leaf, kind: "segment"};
     });
+    for (const [begin, end] of stretches(unsynced)) {
+      this.say("unsynced", {camera: camera.id, ...this.span(begin.wall, end.wall)});
+    }
+    return claims;
   }
 
   claim(camera, kind, entry) {
@@ -1111,6 +1118,18 @@ function lasting(ms) {
   const all = Math.max(0, ms), seconds = Math.floor(all / 1000);
   const tenths = Math.floor(all % 1000 / 100);
   return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${tenths}`;
+}
+
+function stretches(claims) {
+  const found = [];
+  for (const {start, stop} of claims.sort((one, other) => order(one.start, other.start) || order(one.stop, other.stop))) {
+    const last = found[found.length - 1], end = last && last[1];
+    if (last && start.boot === end.boot && start.boottime <= end.boottime + JOIN_MS &&
+        Math.abs(start.wall - start.boottime - end.wall + end.boottime) <= JOIN_MS) {
+      if (order(end, stop) < 0) last[1] = stop;
+    } else found.push([start, stop]);
+  }
+  return found;
 }
 
 function isLitter(path, listed) {
