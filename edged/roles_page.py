@@ -79,12 +79,12 @@ still have the right to ask when it is approved, and what is done is what the se
 or what the centre holds has changed meanwhile, it is asked for anew; what can for that reason not be approved any more
 stands in the list as such.
 
-**Who holds which role.** A group that is taken out of `[roles]` loses its role at the next reload or start. A group that
-is put in gets it once another person, an authority as the table was before, has approved; until then there is the alarm
-`retention.loosening`, and neither a reload, nor a restart, nor the loss of the database leads around it. Where all groups
-of authorities are replaced, the old ones go on until then, or nobody could approve; if nobody is left in them, root puts
-somebody in (`gpasswd --add`). The answer to a reload names what changes at once and what waits. A leaf `agreed` tells
-which groups hold which role: at the first start, and whenever it changes.
+**Who holds which role.** A group that is taken out of `[roles]` loses its role at the next reload or start. A group
+that is put in gets it once another person, an authority as the table was before, has approved; until then there is
+the alarm `retention.loosening`, and neither a reload, nor a restart, nor the loss of the database leads around it.
+Where all groups of authorities are replaced, the old ones go on until then, or nobody could approve; if nobody is
+left in them, root puts somebody in (`gpasswd --add`). The answer to a reload names what changes at once and what
+waits. A leaf `agreed` tells which groups hold which role: at the first start, and whenever it changes.
 
 **What no program can hold up.** Whoever is root without bounds can begin a session as anybody, make an account, write
 himself into a group, or change edged itself. The ledger and the head that the centre keeps tell of what was done with
@@ -92,19 +92,19 @@ that ([evidence.md](evidence.md)); they do not hinder it. So give out `sudo` for
 files or accounts, and the password of root to nobody who holds a role. Nor can the box know that two accounts are one
 person's.
 
-**On record (稽核軌跡).** Each call that discloses or changes something is a leaf: verb, role, result, and a
-commitment to the person's name, which can be erased. "First": the leaf is written before anything is shown or
-done; while the database cannot be written, the call is refused (exit code 75). "If it can": what keeps evidence
-or heals the box is never held up; its leaf is made up for, and until then there is the alarm `journal.owed`.
-What only tells how the machine is leaves none, and answers whatever is broken. If nothing comes of a call, a
-leaf `failed` says so; what a second person is refused was never `approved`. "With it": the act that waits and its leaf
-`asked`, which names it, are one: the leaves `asked` and `approved` of one act have its id. "A day": lists that name
-footage and show none. Whoever calls for one is on record, with cameras and times; what else they list of the kind in the
-next 24 hours is one leaf at their end, with a count, all cameras and the whole time asked for; no leaf holds it up.
-(`gaps` and `volume list` name no footage: they tell how the machine is, and leave none.) A leaf of `export` or `pin add`
-says `plan` where nothing was copied or pinned, one of `proof-of-retention` names camera and month.
-Refusals, and the same list asked for again and again, become one leaf a minute and person, with a count and, of refusals, every verb that was tried; all accounts that the box does not know are one person
-in this.
+**On record (稽核軌跡).** Each call that discloses or changes something is a leaf: verb, role, result, and a commitment to
+the person's name, which can be erased. "First": the leaf is written before anything is shown or done; while the
+database cannot be written, the call is refused (exit code 75). "If it can": what keeps evidence or heals the box is
+never held up; its leaf is made up for, and until then there is the alarm `journal.owed`. What only tells how the
+machine is leaves none, and answers whatever is broken. If nothing comes of a call, a leaf `failed` says so; what a
+second person is refused was never `approved`. "With it": the act that waits and its leaf `asked`, which names it, are
+one: the leaves `asked` and `approved` of one act have its id. "A day": lists that name footage and show none. Whoever
+calls for one is on record, with cameras and times; what else they list of the kind in the next 24 hours is one leaf
+at their end, with a count, all cameras and the whole time asked for; no leaf holds it up. (`gaps` and `volume list`
+name no footage: they tell how the machine is, and leave none.) A leaf of `export` or `pin add` says `plan` where
+nothing was copied or pinned, one of `proof-of-retention` names camera and month. Refusals, and the same list asked
+for again and again, become one leaf a minute and person, with a count and, of refusals, every verb that was tried;
+all accounts that the box does not know are one person in this.
 """
 
 
