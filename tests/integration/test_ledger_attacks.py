@@ -433,7 +433,7 @@ def own_key(office: Office, db: Db, tmp_path: Path) -> None:
     before = present(db)
     size = generations.end(db, before)
     root = tree.root(nodes.read(db, before), size)
-    identity = generations.Identity("wenshan", ring.public)
+    identity = ring.with_key(ring.key)
     new = generations.begin(db, identity, "renewed", 1, previous=Checkpoint(before.origin, size, root))
     head = Checkpoint(new.origin, 1, tree.root(nodes.read(db, new), 1))
     generations.signed(db, new, 1, head.root, note.sign(head.text, head.origin, ring.key))
