@@ -118,7 +118,7 @@ class Daemon:
         self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)
-        people = People(site, store.journal, self._clock)
+        people = People(site, store, self._clock)
         parts = Parts(site, store, self._clock, acts, people.guard.may)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)

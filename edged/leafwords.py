@@ -178,6 +178,11 @@ _OF_ACTS: Final = frozenset({"verb", "result", "role", "who", "why", "reason", "
 _TIMES: Final = ("from", "to", "recorded_from", "recorded_to")
 
 
+def _holder(body: Body, openings: Openings) -> str:
+    held = " and ".join(body["roles"]) or "no role any more"
+    return f"account {body['account']}, {_opened('who', body, openings)}, holds {held} by its groups"
+
+
 def _copy(body: Body, openings: Openings) -> str:
     who, why = _opened("who", body, openings), _opened("reason", body, openings)
     by = f" by {who}" if who else ""
@@ -204,5 +209,6 @@ _WORDS: Final[Mapping[Leaf, Callable[[Body, Openings], str]]] = {
     Leaf.REBUILT: _rebuilt,
     Leaf.GENERATION: _generation,
     Leaf.ACT: _act,
+    Leaf.HOLDER: _holder,
     Leaf.COPY: _copy,
 }

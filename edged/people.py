@@ -8,26 +8,30 @@ from edged import rolewatch
 from edged.accounts import Directory
 from edged.api import journal
 from edged.api.guard import Guard
-from edged.api.journal import Desk, Journal
+from edged.api.journal import Desk
+from edged.holders import Holders
 from edged.roles import Assignment
 from edged.rolewatch import RoleWatch
 from edged.site import Site
 from edged.tasks import Loops
 from storage.clock import Clock
+from storage.store import Store
 
 
 class People:
     """Of one daemon run. `guard` goes to the control API."""
 
-    def __init__(self, site: Site, record: Journal, clock: Clock) -> None:
+    def __init__(self, site: Site, store: Store, clock: Clock) -> None:
         self._site = site
         self._directory = Directory()
-        self._desk = Desk(record, lambda: clock.now().boottime_ms)
+        self._desk = Desk(store.journal, lambda: clock.now().boottime_ms)
         self._watch = RoleWatch(self._assignment, self._directory)
+        self._holders = Holders(store.journal, store.books.leaves, self._directory)
         self.guard = Guard(self._assignment, self._directory, self._desk, self._watch.clash)
 
     def start(self, loops: Loops) -> None:
         loops.every("roles", rolewatch.LOOK_EVERY_S, self._look)
+        loops.every("holders of roles", rolewatch.LOOK_EVERY_S, lambda: self._holders.look(self._assignment()))
         loops.every("journal", journal.TEND_EVERY_S, self._tend)
 
     async def close(self) -> None:

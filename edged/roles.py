@@ -286,7 +286,12 @@ def resolve(uid: int, own_uid: int, groups: Collection[str], assignment: Assignm
     if is_of_the_house(uid, own_uid):
         return Holding(frozenset({Role.TECHNICIAN}))
     held = frozenset(role for role, named in assignment.items() if not set(named).isdisjoint(groups))
-    return Holding(held - APART, clashes=True) if held >= APART else Holding(held)
+    return Holding(apart(held), clashes=held >= APART)
+
+
+def apart(held: frozenset[Role]) -> frozenset[Role]:
+    """What is left of the roles of somebody's groups."""
+    return held - APART if held >= APART else held
 
 
 def named_groups(assignment: Assignment | None, roles: Collection[Role] = ALL) -> tuple[str, ...]:

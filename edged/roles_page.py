@@ -84,7 +84,10 @@ that is put in gets it once another person, an authority as the table was before
 the alarm `retention.loosening`, and neither a reload, nor a restart, nor the loss of the database leads around it.
 Where all groups of authorities are replaced, the old ones go on until then, or nobody could approve; if nobody is
 left in them, root puts somebody in (`gpasswd --add`). The answer to a reload names what changes at once and what
-waits. A leaf `agreed` tells which groups hold which role: at the first start, and whenever it changes.
+waits. A leaf `agreed` tells which groups hold which role: at the first start, and whenever it changes. Who is in
+these groups is looked at once a minute, and a leaf `holder` tells of each account whose roles have changed, by its
+number and a commitment to its name (of what a directory does not list, calls tell). No program hinders root from
+putting somebody into a group; but an auditor sees it.
 
 **What no program can hold up.** Whoever is root without bounds can begin a session as anybody, make an account, write
 himself into a group, or change edged itself. The ledger and the head that the centre keeps tell of what was done with
@@ -92,8 +95,8 @@ that ([evidence.md](evidence.md)); they do not hinder it. So give out `sudo` for
 files or accounts, and the password of root to nobody who holds a role. Nor can the box know that two accounts are one
 person's.
 
-**On record (稽核軌跡).** Each call that discloses or changes something is a leaf: verb, role, result, and a commitment to
-the person's name, which can be erased. "First": the leaf is written before anything is shown or done; while the
+**On record (稽核軌跡).** Each call that discloses or changes something is a leaf: verb, role, result, and a commitment
+to the person's name, which can be erased. "First": the leaf is written before anything is shown or done; while the
 database cannot be written, the call is refused (exit code 75). "If it can": what keeps evidence or heals the box is
 never held up; its leaf is made up for, and until then there is the alarm `journal.owed`. What only tells how the
 machine is leaves none, and answers whatever is broken. If nothing comes of a call, a leaf `failed` says so; what a

@@ -59,3 +59,11 @@ class Journal:
         """Somebody did something (`Doing`); the leaf's number."""
         doing, wall_ms = Doing(verb, result, role, committed, details), self._clock.now().wall_ms
         return self._database.submit(lambda connection: enter(connection, doing, wall_ms))
+
+    def holder(self, account: int, name: str, roles: list[str]) -> Future[int]:
+        """An account holds these roles from now on; the leaf's number. Its name goes in as a commitment only."""
+        wall_ms, held = self._clock.now().wall_ms, list[Value](roles)
+        body: dict[str, Value] = {"account": account, "roles": held}
+        return self._database.submit(
+            lambda connection: ledger.enter(connection, Leaf.HOLDER, wall_ms, body, committed={"who": name})
+        )

@@ -57,6 +57,8 @@ class Leaf(StrEnum):
     """A tree begins, with this leaf."""
     ACT = "act"
     """Somebody changed or looked at something, or was refused."""
+    HOLDER = "holder"
+    """Roles that an account holds from now on, by the groups it is in."""
     COPY = "copy"
     """複製: an export is begun, finished or abandoned."""
 

@@ -89,8 +89,9 @@ def test_what_discloses_or_changes_is_on_record() -> None:
     for route in served():
         rule = TABLE[route.verb]
         assert (rule.record is Record.NONE) <= (route.method == "GET"), route
-        assert (route.method == "GET") <= (rule.record in (Record.NONE, Record.SEEN)), route
-        assert (rule.result == "done") or rule.record in (Record.DONE, Record.MENDED)
+        assert (route.method == "GET") <= (rule.record in (Record.NONE, Record.SEEN, Record.LISTED)), route
+        assert (rule.result == "asked") == (rule.record is Record.ASKED)
+        assert (rule.result == "approved") <= (rule.record in (Record.DONE, Record.MENDED))
 
 
 # --- an account's roles -----------------------------------------------------------------------------------------------
