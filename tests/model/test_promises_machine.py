@@ -203,6 +203,19 @@ def a_pin_of_which_only_the_mirror_tells(machine: PromisesMachine) -> Steps:
     machine.end()
 
 
+def footage_of_a_boot_that_ran_longer_than_anybody_tells(machine: PromisesMachine) -> Steps:
+    machine.the_ring_turns(fragments=2, pause_ms=60_000, rounds=3)
+    machine.begins("door", fragments=3)
+    (*_, known) = machine.model.segments.values()
+    yield
+    machine.reboots(clean=False, unseen_ms=0, off_ms=HOUR_MS, up_ms=1, ppm=0, synced=False, step=Step.SALVAGE_CUT)
+    yield
+    machine.the_database_is_lost("gone", clean=False, mirrored=False, sweeps=False)
+    assert known.start.boot == 2
+    yield
+    machine.end()
+
+
 def pins_beside_a_clock_that_was_wrong(machine: PromisesMachine) -> Steps:
     """One holds what turns out to have been then, the other not what was then by a clock known to be wrong."""
     machine.records("door", fragments=2, count=1, step=None)
@@ -276,6 +289,7 @@ UNSUSPICIOUS: Final = (
     a_pin_that_is_over_and_whose_end_is_lost,
     a_release_that_is_lost,
     a_pin_of_which_only_the_mirror_tells,
+    footage_of_a_boot_that_ran_longer_than_anybody_tells,
     pins_beside_a_clock_that_was_wrong,
     a_camera_that_pauses,
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -152,7 +154,28 @@ class Disks(Base):
         lacking = [
             key for key, row in before.items() if after.get(key) != row and (mirrored or row["volume_id"] in present)
         ]
+        if not mirrored:
+            lacking = [key for key in lacking if not self.counts_from_now(key, before[key], after.get(key))]
         assert not lacking, f"S13: {[(key, before[key], after.get(key)) for key in lacking]}"
+
+    def counts_from_now(self, key: tuple[str, int], before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
+        """Nothing that is left tells that its boot ran until it began: a stranger could have written that.
+
+        So it is younger than it was, never older (S1).
+        """
+        known, boot = self.model.segments[key], self.site.store.boot
+        (counted,) = self.site.box().look("SELECT ran_ms FROM boots WHERE number = ?", before["boot"])
+        if counted["ran_ms"] >= known.start.boottime_ms or after is None or before["boot"] == boot:
+            return False
+        if after != {**before, "boot": boot, "start_boottime_ms": after["start_boottime_ms"]}:
+            return False
+        start_ms = after["start_boottime_ms"]
+        known.end = replace(
+            known.end, boot=boot, boottime_ms=start_ms + known.end.boottime_ms - known.start.boottime_ms
+        )
+        known.start = replace(known.start, boot=boot, boottime_ms=start_ms)
+        steps_made["footage of a boot that ran longer than anybody tells"] += 1
+        return True
 
 
 def lose(state: Path, how: str) -> None:
