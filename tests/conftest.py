@@ -65,7 +65,7 @@ SHORT: Final = Profile(
     live_cuts=10,
     failpoint_times=(1,),
     io_fault_each=71,
-    export_s=600,
+    export_s=240,
     export_kbps=400,
 )
 LONG: Final = Profile(

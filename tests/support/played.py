@@ -256,14 +256,15 @@ class Studio:
             session.talk.set_terms(terms)
             session.talk.cut()
 
-    async def film(self, until_ms: int, silent: Collection[str] = ()) -> None:
-        """Until so long after the beginning; those that are `silent` send nothing meanwhile."""
+    async def film(self, until_ms: int, silent: Collection[str] = (), blind: Collection[str] = ()) -> None:
+        """Until so long after the beginning. Who is `silent` sends nothing meanwhile, who is `blind` no pictures."""
         while self.passed_ms < until_ms:
             since_ms, self.passed_ms = self.passed_ms, self.passed_ms + STEP_MS
             self.clock.tick(STEP_MS)
             for camera, session in self._sessions.items():
                 sent = session.film.between(since_ms, self.passed_ms, self.begin_ms) if camera not in silent else []
-                session.recording.feed(Reading(sent, waited=True))
+                heard = [item for item in sent if camera not in blind or not item.video]
+                session.recording.feed(Reading(heard, waited=True))
             if self.passed_ms % 1000 == 0:
                 await self._second()
 
