@@ -22,6 +22,7 @@ from storage.catalog.database import Database
 from storage.catalog.ledger import Entry, Leaf, leaves
 from storage.errors import OrderRefused, SamePerson, StoreBusy, UnknownId
 from storage.failpoints import Step
+from storage.journal import Doing
 from storage.model import Bounds, Segment
 from storage.pins import rules
 from storage.pins.words import Ground, Interval, Limits, Order, PinState, Presence, Share, Standing
@@ -274,6 +275,16 @@ def test_an_act_takes_two_persons_and_waits_for_72_hours(office: Office) -> None
     with pytest.raises(UnknownId):
         office.store.acts.approve(act.id, LIN, lambda _: pytest.fail("done"))
     assert office.store.acts.waiting() == []
+
+
+def test_what_is_asked_for_and_its_leaf_are_one_and_the_leaf_names_it(office: Office) -> None:
+    doing = Doing("boots attest", "asked", "technician", {"who": "chen"})
+    first = office.store.acts.ask("boots-attest", {"boot": 1}, CHEN, doing=doing)
+    again = office.store.acts.ask("boots-attest", {"boot": 1}, CHEN, doing=doing)
+    other = office.store.acts.ask("boots-attest", {"boot": 1}, LIN, doing=doing)
+    assert first.id == again.id != other.id
+    named = rows(office, "SELECT body ->> '$.act', body ->> '$.result' FROM leaves WHERE kind = 'act' ORDER BY number")
+    assert named == [(one.id, "asked") for one in (first, again, other)]
 
 
 def test_an_act_about_a_pin_ends_with_it_and_says_why(office: Office) -> None:

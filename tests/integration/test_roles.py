@@ -11,8 +11,10 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 
@@ -170,6 +172,28 @@ def test_what_loosens_a_bound_takes_two_persons(office: Office) -> None:
     wait_until(lambda: "retention.loosening" in office.alarms(), 20, "an alarm")
 
 
+def test_a_leaf_says_what_a_call_was_about(office: Office) -> None:
+    """A plan is no copy; a statement names camera and month; a list cameras and times, once a day."""
+    now = datetime.now(UTC)
+    month, begin, end = now.strftime("%Y-%m"), (now - timedelta(days=1)).isoformat(), now.isoformat()
+    plan = {"cameras": ["lobby"], "start": begin, "end": end, "reason": "test", "destroy_by": None, "dry_run": True}
+    plan |= {"whole_segments": False, "max_file_bytes": 1 << 30}
+    assert office.ask(Role.OPERATOR, Call("POST", "/v1/exports", json.dumps(plan)))[0].status == 200
+    proof = Call("POST", "/v1/proof-of-retention", json.dumps({"camera": "lobby", "month": month}))
+    assert office.ask(Role.AUDITOR, proof)[0].status == 200
+    office.people["clerk"] = office.town.account("clerk", [office.groups[Role.AUTHORITY][0]])
+    query = urlencode({"camera": "lobby", "from": begin})
+    lists = [Call("GET", f"/v1/destroyed?{query}"), Call("GET", f"/v1/destroyed?{urlencode({'camera': '王小明'})}")]
+    assert [one.status for one in office.ask("clerk", lists[0], lists[0], lists[1])] == [200, 200, 404]
+    told = office.ask(Role.AUDITOR, Call("GET", "/v1/ledger?kind=act"))[0].document["ledger"]
+    bodies = [one["body"] for one in told]
+    assert {"export": "plan"} in [{body["verb"]: body.get("step")} for body in bodies]
+    assert ("lobby", month) in [(body.get("camera"), body.get("month")) for body in bodies]
+    (listed,) = (one for one in told if one["openings"]["who"].endswith("-clerk"))
+    assert (listed["body"]["cameras"], "from" in listed["body"], "to" in listed["body"]) == (["lobby"], True, False)
+    assert "destroyed (lobby, from " in listed["text"]
+
+
 def test_who_can_edit_the_file_gives_himself_no_role(office: Office) -> None:
     """By neither a reload nor a restart, nor by taking [roles] away; what narrows holds at once, and is told."""
     technician, list_acts = str(Role.TECHNICIAN), Call("GET", "/v1/acts")
@@ -228,7 +252,7 @@ def test_all_of_it_is_on_record_and_nobody_is_named(office: Office) -> None:
     assert all(TABLE[Verb(act["verb"])].record is not Record.NONE for act in acts if act["result"] != "refused")
     joined = {(act["act"], act["result"]) for act in acts if act["verb"] in ("reload", "approve ID") and "act" in act}
     approved = {act for act, result in joined if result == "approved"}
-    assert len(approved) == 1, "what was refused was never approved"
+    assert len(approved) == 2, "the bound and the role: what was refused was never approved"
     assert {(act, "asked") for act in approved} <= joined, "whoever asked and whoever approved are joined by its id"
     refused = [act for act in acts if act["result"] == "refused"]
     assert {"none", "viewer", "technician"} <= {act["role"] for act in refused}
