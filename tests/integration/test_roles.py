@@ -176,8 +176,8 @@ def test_a_leaf_says_what_a_call_was_about(office: Office) -> None:
     """A plan is no copy; a statement names camera and month; a list cameras and times, once a day."""
     now = datetime.now(UTC)
     month, begin, end = now.strftime("%Y-%m"), (now - timedelta(days=1)).isoformat(), now.isoformat()
-    plan = {"cameras": ["lobby"], "start": begin, "end": end, "reason": "test", "destroy_by": None, "dry_run": True}
-    plan |= {"whole_segments": False, "max_file_bytes": 1 << 30}
+    plan: dict[str, Any] = {"whole_segments": False, "max_file_bytes": 1 << 30}
+    plan |= {"cameras": ["lobby"], "start": begin, "end": end, "reason": "test", "destroy_by": None, "dry_run": True}
     assert office.ask(Role.OPERATOR, Call("POST", "/v1/exports", json.dumps(plan)))[0].status == 200
     proof = Call("POST", "/v1/proof-of-retention", json.dumps({"camera": "lobby", "month": month}))
     assert office.ask(Role.AUDITOR, proof)[0].status == 200

@@ -7,8 +7,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from edged.accounts import Directory
+from edged.api.base import Details
 from edged.api.guard import Guard
-from edged.api.journal import Desk, Details
+from edged.api.journal import Desk
 from edged.roles import Assignment
 
 
