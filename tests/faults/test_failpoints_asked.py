@@ -2,7 +2,8 @@
 ledger) and at every step that follows a loss (of the database, of a disk).
 
 Started again, files, catalog, mirror and ledger agree: `fsck --level hash` and `ledger verify` find nothing. What
-somebody had begun goes on, or is taken back, and nothing of it is left half.
+somebody had begun goes on, or is taken back, and nothing of it is left half. `--long`: generations, and losses, which
+`tests/integration/test_renewal.py` and `test_lost_steps.py` cut off at each step within one process.
 """
 
 from __future__ import annotations
@@ -200,7 +201,9 @@ def test_every_step_is_some_test_s() -> None:
     assert all(step in DONE or step.split(".")[0] in DONE for step in BY_PEOPLE)
 
 
-@pytest.mark.parametrize("step", BY_PEOPLE)
+@pytest.mark.parametrize(
+    "step", [pytest.param(step, marks=pytest.mark.long if step.startswith("renew.") else ()) for step in BY_PEOPLE]
+)
 def test_sigkill_at_every_step_that_people_begin(people: People, step: Step) -> None:
     people.kill_at(step)
 
@@ -255,6 +258,7 @@ def lose(state: Path, step: Step) -> None:
         one.unlink()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", REBUILDING)
 def test_sigkill_at_every_step_behind_a_lost_database(box: Killed, step: Step) -> None:
     """Everything that was answered is there again."""
@@ -272,6 +276,7 @@ def test_sigkill_at_every_step_behind_a_lost_database(box: Killed, step: Step) -
     box.kill_at(step, bring_about=partial(lose, edged.state, step), settle=rebuilt, fit=False)
 
 
+@pytest.mark.long
 def test_sigkill_at_every_step_of_a_disk_that_is_replaced(tmp_path: Path) -> None:
     """But for what went with the old one everything is as it should be, and the new one can be taken."""
     first, second = tmp_path / "first", tmp_path / "second"
