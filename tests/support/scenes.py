@@ -62,11 +62,11 @@ def recording_faults(edged: Daemon, server: RtspServer, camera: Camera) -> list[
 
 
 def lost_s(sent: Sequence[Sent], recorded: Sequence[frames.Recorded], ended_ms: float) -> float:
-    """How long before something ended the newest picture was sent that is on disk."""
-    walls = {entry.n: entry.wall_ms for entry in sent}
+    """How much of what was sent before something ended is not on disk. A camera that was sending late lost nothing."""
+    walls = {entry.n: entry.wall_ms for entry in sent if entry.wall_ms <= ended_ms}
     numbers = (frame.number for file in recorded for frame in file.video)
-    kept_ms = (walls[number] for number in numbers if number is not None and walls[number] <= ended_ms)
-    return (ended_ms - max(kept_ms, default=0)) / 1000
+    kept_ms = (walls[number] for number in numbers if number in walls)
+    return (max(walls.values(), default=0) - max(kept_ms, default=0)) / 1000
 
 
 def naming_faults(server: RtspServer, camera: Camera, segments: Sequence[documents.Segment]) -> list[str]:
