@@ -233,9 +233,12 @@ def newest_bounds(connection: sqlite3.Connection, camera: str) -> Bounds | None:
 
 
 def boot_that_ran(connection: sqlite3.Connection, boot_id: str, boottime_ms: int) -> int | None:
-    """The number of the boot with this id that ran until this boottime at least; None for one nobody counted."""
+    """The number of the boot with this id that ran at this boottime; None for one nobody counted.
+
+    Of several (its clock ran backwards, or the database was lost while it ran) the last: nothing is older by it.
+    """
     row = connection.execute(
-        "SELECT max(number) FROM boots WHERE boot_id = ? AND ran_ms >= ?", (boot_id, boottime_ms)
+        "SELECT max(number) FROM boots WHERE boot_id = ?1 AND ?2 BETWEEN began_ms AND ran_ms", (boot_id, boottime_ms)
     ).fetchone()
     return None if row[0] is None else int(row[0])
 

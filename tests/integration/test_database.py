@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from storage.catalog import coverage, pace, readers
 from storage.catalog import database as module
 from storage.catalog.boots import boots
 from storage.catalog.database import Database
+from storage.catalog.queries import boot_that_ran
 from storage.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
 
 DEADLINE_S = 10.0
@@ -375,3 +377,17 @@ def test_a_closing_database_writes_what_yields_too(tmp_path: Path) -> None:
     held.let_go()
     opened.close()
     assert waiting.result(0) == 7
+
+
+@pytest.mark.parametrize(("boottime_ms", "number"), [(50, 1), (100, 1), (120, None), (160, 3), (190, 2), (250, None)])
+def test_of_boots_of_one_id_the_one_that_ran_then_is_meant(
+    database: Database, boottime_ms: int, number: int | None
+) -> None:
+    """There are two where a database was lost while the box ran on, three where its clock ran backwards then."""
+
+    def fact(connection: sqlite3.Connection) -> None:
+        rows = [(1, "b", 100, 0), (2, "b", 200, 150), (3, "b", 170, 155), (4, "other", 500, 0)]
+        connection.executemany("INSERT INTO boots (number, boot_id, ran_ms, began_ms) VALUES (?, ?, ?, ?)", rows)
+
+    database.submit(fact).result(DEADLINE_S)
+    assert database.read(partial(boot_that_ran, boot_id="b", boottime_ms=boottime_ms)) == number
