@@ -11,14 +11,14 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
-from urllib.parse import quote
+from typing import Final, TypeVar
 
 from storage.catalog import boots, terms, volumes
+from storage.catalog.readers import Readers, at_rest
 from storage.clock import Clock
 from storage.errors import DatabaseDamaged, StateLocked, StateUnusable
 from storage.files.segmentfile import read_identity
@@ -33,39 +33,21 @@ T = TypeVar("T")
 START_ONCE: Final = "start edged once, which puts it in order"
 
 
-Seen: TypeAlias = tuple[str, int, int]
-"""How the database is opened, and which file it is: inode and time of change."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """The database, for reading only. Thread-safe.
+    """The database, for reading only; to be closed, or its file stays open. Thread-safe."""
 
-    A connection is kept for the next one who reads: each parses the whole schema, and knows no page of the file yet.
-    """
-
-    path: Path
-    _idle: list[tuple[sqlite3.Connection, Seen]] = field(default_factory=list, init=False, repr=False, compare=False)
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self.path = path
+        self._readers = Readers(path, 0, at_rest)
 
     def __reduce__(self) -> tuple[type[Reading], tuple[Path]]:
         """Another process opens its own."""
         return Reading, (self.path,)
 
-    @property
-    def _seen(self) -> Seen:
-        """After a clean stop there is no WAL: then not even a file beside it is made."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        mode = "mode=ro" if wal.exists() and wal.stat().st_size else "immutable=1"
-        try:
-            found = self.path.stat()
-        except OSError:
-            return mode, 0, 0
-        return mode, found.st_ino, found.st_mtime_ns
-
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T:
         try:
-            with self._connection() as connection:
-                return query(connection)
+            return self._readers.read(query)
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
                 raise DatabaseDamaged(f"{self.path} is of an earlier version ({error})", START_ONCE) from error
@@ -73,19 +55,8 @@ class Reading:
         except sqlite3.DatabaseError as error:
             raise DatabaseDamaged(f"{self.path} is damaged ({error})", START_ONCE) from error
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """One moment of it."""
-        seen = self._seen
-        connection, of = self._idle.pop() if self._idle else (None, seen)
-        if connection is None or of != seen:
-            connection = sqlite3.connect(
-                f"file:{quote(str(self.path))}?{seen[0]}", uri=True, isolation_level=None, check_same_thread=False
-            )
-        connection.execute("BEGIN")
-        yield connection  # one that failed is not used again
-        connection.execute("COMMIT")
-        self._idle.append((connection, seen))
+    def close(self) -> None:
+        self._readers.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +80,7 @@ def opened(state: Path, clock: Clock, policy: Policy | None) -> Iterator[Site]:
     """
     with ExitStack() as undo:
         undo.callback(os.close, _locked(state))
-        read = Reading(state / DATABASE_NAME)
+        read = undo.enter_context(closing(Reading(state / DATABASE_NAME)))
         disks: dict[str, Held] = {}
         for one in read(volumes.known):
             fd = _volume(one.path, one.id) if one.loss is None and one.path.is_absolute() else None

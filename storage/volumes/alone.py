@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from storage import opening
@@ -23,7 +23,8 @@ def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[
     with ExitStack() as undo:
         undo.callback(os.close, opening.lock(state))
         database = state / opening.DATABASE_NAME
-        known = Reading(database)(volumes.known) if database.exists() else []
+        read = undo.enter_context(closing(Reading(database)))
+        known = read(volumes.known) if database.exists() else []
         belongs = {one.path: one.id for one in known if one.belongs}
         refuse_known(spec.path, known)
         refuse_unfit(spec, {*belongs, *configured} - {spec.path})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -51,5 +51,21 @@ def test_a_connection_that_failed_is_not_used_again(tmp_path: Path) -> None:
     assert read(value) == 1
     with pytest.raises(DatabaseDamaged):
         read(lambda db: db.execute("SELECT * FROM absent"))
-    assert not read._idle
     assert read(value) == 1
+
+
+def test_closed_it_leaves_no_file_open(tmp_path: Path) -> None:
+    """What is open keeps a disk from being unmounted."""
+    write(tmp_path / "x.db", 1)
+    with closing(Reading(tmp_path / "x.db")) as read:
+        assert read(value) == 1
+        assert open_files(tmp_path) == 1
+    assert open_files(tmp_path) == 0
+
+
+def open_files(under: Path) -> int:
+    found = 0
+    for number in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found += number.readlink().is_relative_to(under)
+    return found
