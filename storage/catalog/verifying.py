@@ -21,6 +21,9 @@ from storage.ledger.tree import Hash
 PAGE: Final = 4096
 """Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
 
+NEXT: Final = 16
+"""Leaves behind one that may say when it was entered, by running time."""
+
 Stored: TypeAlias = tuple[bytes, bytes, int, int, "Hash | None"]
 """A leaf as it lies there: body, kind, number, wall clock, hash. What is hashed of it is `HASHED` of the first four."""
 
@@ -95,6 +98,28 @@ def entered_ms(connection: sqlite3.Connection, number: int) -> int | None:
     """The wall clock when a leaf was entered; None: there is none of that number."""
     row = connection.execute("SELECT wall_ms FROM leaves WHERE number = ?", (number,)).fetchone()
     return None if row is None else int(row[0])
+
+
+def entered_at(connection: sqlite3.Connection, after: int) -> tuple[int, int] | None:
+    """Boot and boottime at which that leaf had been entered already, by those behind it; None: until now."""
+    found = connection.execute(
+        "SELECT body FROM leaves WHERE number > ? AND kind IN ('segment', 'gap', 'run', 'boot')"
+        " ORDER BY number LIMIT ?",
+        (after, NEXT),
+    ).fetchall()
+    if len(found) < NEXT:
+        return None
+    return max(filter(None, (_place(text) for (text,) in found)), default=None)
+
+
+def _place(text: str) -> tuple[int, int] | None:
+    """Where what a leaf tells of ended, by running time; None: it says nothing that makes sense."""
+    try:
+        body = json.loads(text)
+        at = body.get("start", body)
+        return int(at["boot"]), int(at["boottime_ms"]) + int(body.get("duration_ms", 0))
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
 
 
 def kept(connection: sqlite3.Connection, generation: int, after: tuple[int, int], limit: int = PAGE) -> list[Node]:

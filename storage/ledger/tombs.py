@@ -6,17 +6,15 @@ gives him away is when the leaf was entered, and what boots and pins were then.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from sqlite3 import Connection
 from typing import Final
 
 from storage import destruction
 from storage.ages import History
-from storage.catalog import leafing, register
+from storage.catalog import leafing, register, verifying
 from storage.catalog.coverage import Reader
 from storage.catalog.leafing import Wanted
 from storage.catalog.ledger import Leaf
@@ -27,8 +25,6 @@ from storage.ledger.ground import Ground, PinTold
 from storage.pins.words import Interval
 from storage.repair.look import Pace, unpaced
 
-NEXT: Final = 16
-"""Leaves behind a tombstone that may say when it was entered, by running time."""
 SLACK_MS: Final = 600_000
 """What they tell of may have ended so long before they were entered."""
 
@@ -55,7 +51,7 @@ def early(read: Reader, ages: History, boots: dict[int, str], suspects: Iterable
         if boots.get(start.boot) != start.id:
             continue  # nobody can say
         end_ms = start.boottime_ms + tomb.told.duration_ms
-        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(_entered, after=tomb.number)))
+        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(verifying.entered_at, after=tomb.number)))
         if kept_ms is not None and kept_ms + SLACK_MS < floor_ms:
             what = f"segment {tomb.told.seq} of {tomb.told.camera} was destroyed {kept_ms // 1000} s after it was"
             what += f" recorded, at the most; its floor is {floor_ms // 1000} s"
@@ -72,35 +68,17 @@ def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | Non
     return since if entered is None else since - ages.age(*entered).low_ms
 
 
-def _entered(connection: Connection, after: int) -> tuple[int, int] | None:
-    """Boot and boottime at which that leaf had been entered already, by those behind it; None: until now."""
-    found = connection.execute(
-        "SELECT kind, body FROM leaves WHERE number > ? AND kind IN ('segment', 'gap', 'run', 'boot') ORDER BY number"
-        " LIMIT ?",
-        (after, NEXT),
-    ).fetchall()
-    if len(found) < NEXT:
-        return None
-    places = []
-    for _, text in found:
-        body = json.loads(text)
-        at = body.get("start", body)
-        if isinstance(at, dict) and isinstance(at.get("boot"), int) and isinstance(at.get("boottime_ms"), int):
-            places.append((at["boot"], at["boottime_ms"] + body.get("duration_ms", 0)))
-    return max(places, default=None)
-
-
 def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
     """Those of what a pin held then: by the time that it was recorded under and by its true one, to be certain."""
     moved = read(register.shifts)
     for name, pin in ground.pins.items():
         body = pin.body
-        if body["ground"] == "internal" or not pin.placed:
+        if body.ground == "internal" or not pin.placed:
             continue
-        interval = Interval(body["from"], body["to"])
+        interval = Interval(body.first_ms, body.last_ms)
         wanted = Wanted(kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval)))
         for block in read(partial(leafing.candidates, wanted=wanted)):
-            if (block + 1) << leafing.BITS <= pin.first or (not pin.lasts and block << leafing.BITS > pin.last[0]):
+            if (block + 1) << leafing.BITS <= pin.first or (not body.lasts and block << leafing.BITS > pin.last):
                 continue
             began = time.monotonic()
             for one in read(partial(leafing.matches, wanted=wanted, block=block)):
@@ -115,8 +93,8 @@ def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[F
 
 
 def _was_held(found: Destruction, pin: PinTold, interval: Interval) -> bool:
-    lasted = pin.first < found.leaf and (pin.lasts or found.leaf < pin.last[0])
-    mine = found.camera in pin.body["cameras"] and found.name is None and found.rule is not Rule.LOST
+    lasted = pin.first < found.leaf and (pin.body.lasts or found.leaf < pin.last)
+    mine = found.camera in pin.body.cameras and found.name is None and found.rule is not Rule.LOST
     return lasted and mine and interval.touches(found.start_ms, found.duration_ms)
 
 

@@ -12,14 +12,13 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from storage.catalog import agreed, generations, heads, volumes
-from storage.catalog.boots import boots
+from storage.catalog import generations, heads, soundness
 from storage.catalog.database import Database
 from storage.catalog.heads import Seen
 from storage.catalog.lines import BELIEVED_MAX, Line
@@ -171,7 +170,7 @@ def _inspected(path: Path, relief: Callable[[], bool]) -> tuple[Database | None,
     database = None
     try:
         database = Database(path, relief)
-        blank, last = database.read(_look)
+        blank, last = database.read(soundness.look)
         _check_length(database, path)
     except DatabaseCorrupt as error:
         _close(database)
@@ -194,31 +193,15 @@ def _close(database: Database | None) -> None:
         database.close()
 
 
-def _look(connection: sqlite3.Connection) -> tuple[bool, int]:
-    boots(connection)
-    volumes.known(connection)
-    agreed.read(connection)
-    connection.execute("SELECT * FROM cameras").fetchall()
-    connection.execute("SELECT * FROM runs ORDER BY number DESC LIMIT 1").fetchall()
-    return heads.is_blank(connection), heads.last_leaf(connection)
-
-
 def _check_length(database: Database, path: Path) -> None:
     """A file that ends before its last page was cut off, unless the rest still lies in the WAL."""
     for attempt in range(2):
-        pages, page_bytes = database.read(_pages)
-        if path.stat().st_size >= pages * page_bytes:
+        if path.stat().st_size >= database.read(soundness.size):
             return
         if attempt == 0:
             database.submit(lambda _: None).result(PATIENCE_S)
-            with closing(sqlite3.connect(path, isolation_level=None)) as connection:  # nobody else writes yet
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            soundness.checkpoint(path)
     raise DatabaseCorrupt(f"{path} is cut off", "")
-
-
-def _pages(connection: sqlite3.Connection) -> tuple[int, int]:
-    count, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    return count, size
 
 
 def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool) -> list[Ledger]:

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -671,3 +672,39 @@ def test_a_span_of_destruction_made_up_to_explain_a_hole_explains_no_segment(off
     )
     tamper(office, (span, (segment.id,)), ("DELETE FROM segments WHERE id = ?", (segment.id,)))
     assert codes(office) == {Code.SEGMENT_GONE}
+
+
+# --- leaves that say nonsense -----------------------------------------------------------------------------------------
+
+
+def leaves_of_each_kind(office: Office) -> dict[str, tuple[int, dict[str, object]]]:
+    """One of each kind and, of clocks, of each thing they say."""
+    found = {}
+    with closing(sqlite3.connect(office.state / "edged.db")) as db:
+        for number, kind, text in db.execute("SELECT number, kind, body FROM leaves ORDER BY number"):
+            body = json.loads(text)
+            found[f"{kind} {body.get('what', '') if kind == 'clock' else ''}".strip()] = number, body
+    return found
+
+
+def spoilt(body: dict[str, object]) -> Iterator[dict[str, object]]:
+    """With each field gone, and of each other type."""
+    for name in body:
+        yield {key: value for key, value in body.items() if key != name}
+        for nonsense in (None, "x", -1, True, [], {}, 1 << 70):
+            if body[name] != nonsense:
+                yield body | {name: nonsense}
+
+
+def test_whatever_a_leaf_says_the_check_answers(office: Office) -> None:
+    """Somebody rewrites a leaf: it is named, and all the rest is still checked."""
+    told = leaves_of_each_kind(office)
+    assert {"boot", "run", "clock credit", "clock corrected", "pin", "bounds", "overwriting", "agreed"} <= set(told)
+    for kind, (number, body) in told.items():
+        for nonsense in spoilt(body):
+            text = json.dumps(nonsense, separators=(",", ":"), sort_keys=True)
+            tamper(office, ("UPDATE leaves SET body = ? WHERE number = ?", (text, number)))
+            assert codes(office), f"{kind}: {text}"
+        original = json.dumps(body, separators=(",", ":"), sort_keys=True)
+        tamper(office, ("UPDATE leaves SET body = ? WHERE number = ?", (original, number)))
+        assert codes(office) == set(), kind

@@ -109,7 +109,7 @@ def at_module_level(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def trespasses(module: Module) -> list[str]:
-    """Imports that lead the wrong way, wherever in the module they stand."""
+    """Imports that lead the wrong way, and SQL outside of the catalog, wherever in the module they stand."""
     found = []
     for name in imported(ast.walk(module.tree)):
         top = name.partition(".")[0]
@@ -117,6 +117,10 @@ def trespasses(module: Module) -> list[str]:
             found.append(f"{module.name} imports {name}: {module.room} may only enter {sorted(ROOMS[module.room])}")
         if top in KEPT and not {module.room, module.name} & KEPT[top]:
             found.append(f"{module.name} imports {name}: only {sorted(KEPT[top]) or 'tests'} may")
+    if not module.name.startswith("storage.catalog."):
+        calls = (node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+        asked = {call.lineno for call in calls if isinstance(call, ast.Attribute) and call.attr.startswith("execute")}
+        found += [f"{module.name}, line {line}: only storage.catalog speaks SQL" for line in sorted(asked)]
     return found
 
 
@@ -193,6 +197,7 @@ def test_entry_modules_import_nothing_because_each_worker_runs_them_again() -> N
         ("edged.planted", "from watchdog.observers import Observer"),
         ("edged.planted", "from amqtt.broker import Broker"),
         ("edged.planted", "from tests.support import footage"),
+        ("storage.planted", "def late(db):\n    db.executemany('', [])"),
     ],
 )
 def test_a_planted_trespass_is_caught(name: str, source: str) -> None:
@@ -205,6 +210,7 @@ def test_a_planted_trespass_is_caught(name: str, source: str) -> None:
         ("edged.planted", "from recorder import worker\nfrom mqtt.client import Link\nimport storage.model"),
         ("recorder.planted", "import asyncio\nfrom . import wire"),
         ("recorder.testpattern", "import av"),
+        ("storage.catalog.planted", "def late(db):\n    db.execute('')"),
         ("storage.planted", "import sqlite3\nimport sqlite_utils"),
         ("edged.planted", "import averages\nfrom storages import model"),
     ],
