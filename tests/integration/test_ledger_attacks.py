@@ -677,6 +677,9 @@ def test_a_span_of_destruction_made_up_to_explain_a_hole_explains_no_segment(off
 # --- leaves that say nonsense -----------------------------------------------------------------------------------------
 
 
+NONSENSE: Final[tuple[object, ...]] = (None, "x", -1, True, [], {}, 1 << 70)
+
+
 def leaves_of_each_kind(office: Office) -> dict[str, tuple[int, dict[str, object]]]:
     """One of each kind and, of clocks, of each thing they say."""
     found = {}
@@ -689,11 +692,9 @@ def leaves_of_each_kind(office: Office) -> dict[str, tuple[int, dict[str, object
 
 def spoilt(body: dict[str, object]) -> Iterator[dict[str, object]]:
     """With each field gone, and of each other type."""
-    for name in body:
-        yield {key: value for key, value in body.items() if key != name}
-        for nonsense in (None, "x", -1, True, [], {}, 1 << 70):
-            if body[name] != nonsense:
-                yield body | {name: nonsense}
+    for name, value in body.items():
+        yield {other: body[other] for other in body if other != name}
+        yield from (body | {name: nonsense} for nonsense in NONSENSE if nonsense != value)
 
 
 def test_whatever_a_leaf_says_the_check_answers(office: Office) -> None:

@@ -9,10 +9,8 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -23,9 +21,9 @@ import pytest
 from edged.api.doorway import ALL_MAX, EACH_MAX
 from edged.api.journal import STRANGERS
 from edged.roles import TABLE, Record, Role, Verb
-from tests.integration.test_roles import CALLS, START_S, Office
-from tests.support.daemon import Daemon
+from tests.integration.test_roles import CALLS
 from tests.support.people import Answer, Call, Town, calls_by, can_be_others, done_by, leave, unit
+from tests.support.peopled import START_S, Office, opened
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not can_be_others(), reason="nobody can be somebody else here: needs root")
@@ -46,16 +44,8 @@ def office() -> Iterator[Office]:
         for name in ("chief", "third", "leaver"):
             people[name] = town.account(name, [groups[Role.AUTHORITY][0]])
         people |= {"nobody": town.account("nobody", []), "root": 0}
-        folder = Path(tempfile.mkdtemp(prefix="edged-attacks-"))
-        setup = Office(town, people, groups, Any).setup()  # type: ignore[arg-type]
-        try:
-            with Daemon(folder, setup) as daemon:
-                for place in (folder, daemon.socket.parent):
-                    place.chmod(0o755)
-                daemon.wait_for_states("recording", ["lobby"], START_S)
-                yield Office(town, people, groups, daemon)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with opened(town, people, groups) as with_people:
+            yield with_people
 
 
 def asked(office: Office, who: str = "root", login: str | None = "authority") -> str:

@@ -6,14 +6,11 @@ And what the table cannot say: groups are what the system has now, persons are l
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
@@ -21,8 +18,8 @@ import pytest
 from edged.roles import APART, TABLE, Record, Role, Verb
 from edged.units import parse_duration
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon
-from tests.support.people import Answer, Call, Town, calls_by, can_be_others, leave, table
+from tests.support.people import Answer, Call, Town, can_be_others, leave
+from tests.support.peopled import START_S, Office, opened
 from tests.support.waiting import wait_until
 from tests.unit.test_roles import served
 
@@ -36,32 +33,8 @@ CALLS: Final = [
     for route in served()
 ]
 """Each route once. Nothing comes of them where they are allowed: what they are about is not there, or not said."""
-START_S: Final = 60.0
 ALARM_S: Final = 70.0
 """Groups are looked through once a minute."""
-
-
-class Office(NamedTuple):
-    """One box with people."""
-
-    town: Town
-    people: dict[str, int]
-    groups: dict[Role, list[str]]
-    daemon: Daemon
-
-    def ask(self, who: str, *calls: Call, login: str | None = "") -> list[Answer]:
-        """As that person, who logged in as himself, as `login`, or, None, did not."""
-        began = self.people[who] if login == "" else None if login is None else self.people[login]
-        return calls_by(self.people[who], began, self.daemon.socket, calls)
-
-    def setup(self, floor: str = "1m", ceiling: str = "1h") -> Setup:
-        return Setup([Watched("lobby", "test://")], segment="2s", floor=floor, ceiling=ceiling, more=table(self.groups))
-
-    def alarms(self) -> dict[str, str]:
-        return {one["key"]: one["text"] for one in self.daemon.ask("/v1/alarms")["alarms"] if one["cleared"] is None}
-
-    def floor(self) -> float:
-        return float(self.daemon.ask("/v1/cameras")["cameras"][0]["floor_s"])
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +47,8 @@ def office() -> Iterator[Office]:
         people["both"] = town.account("both", both, own=groups[Role.AUTHORITY][1])
         people["nobody"] = town.account("nobody", [])
         people["root"] = 0
-        folder = Path(tempfile.mkdtemp(prefix="edged-roles-"))
-        setup = Office(town, people, groups, Any).setup()  # type: ignore[arg-type]
-        try:
-            with Daemon(folder, setup) as daemon:
-                for place in (folder, daemon.socket.parent):
-                    place.chmod(0o755)
-                daemon.wait_for_states("recording", ["lobby"], START_S)
-                yield Office(town, people, groups, daemon)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with opened(town, people, groups) as with_people:
+            yield with_people
 
 
 def held_by(who: str) -> set[Role]:
