@@ -139,6 +139,8 @@ class AlarmRow:
     text: str
     action: str
     acknowledged: bool
+    occurrence: str = ""
+    """Stays the same from when it was raised until it is gone for an hour."""
 
 
 @dataclass(frozen=True, slots=True)

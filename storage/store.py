@@ -42,6 +42,7 @@ from storage.journal import Journal
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.pins.desk import Pins
 from storage.pins.placing import Box
+from storage.post import Post
 from storage.repair.books import Books
 from storage.repair.checks import Checks
 from storage.repair.compare import Fault
@@ -88,6 +89,7 @@ class Store:
         self._stop = threading.Event()
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
+        self.post: Final = Post(held.database, clock)
         self.ballast: Final[Ballast] = held.ballast
         self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)

@@ -179,6 +179,12 @@ def _checked(db: Database) -> None:
     _create(db, "checked")
 
 
+@MIGRATIONS(name="0026_outbox")
+def _outbox(db: Database) -> None:
+    _add_column(db, "alarms", "occurrence", "TEXT NOT NULL DEFAULT ''")
+    _create(db, "outbox", "outbox_by_rank", "outbox_by_kind", "outbox_count", "outbox_ranks")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

@@ -271,7 +271,42 @@ CREATE TABLE alarms (
     text TEXT NOT NULL,
     action TEXT NOT NULL,
     acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
+    occurrence TEXT NOT NULL DEFAULT '',
     CHECK ((raised = 1) = (cleared_ms IS NULL))
+) STRICT;
+
+-- Events for the centre until the broker has passed them on (storage.catalog.outbox). `what` and `leaf`: of a leaf.
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY,
+    rank INTEGER NOT NULL CHECK (rank BETWEEN 1 AND 4),
+    kind TEXT NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    leaf INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    body TEXT NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outbox_by_rank ON outbox (rank, seq);
+CREATE INDEX outbox_by_kind ON outbox (kind, seq);
+
+-- One row. `epoch` names this count of events: the wall clock when it began, in ms. `wanted`: a broker is configured.
+CREATE TABLE outbox_count (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL DEFAULT 0,
+    wanted INTEGER NOT NULL DEFAULT 1 CHECK (wanted IN (0, 1)),
+    limit_bytes INTEGER NOT NULL DEFAULT 268435456
+) STRICT;
+
+-- What waits of each rank, and what gave way for want of room until that is told.
+CREATE TABLE outbox_ranks (
+    rank INTEGER PRIMARY KEY CHECK (rank BETWEEN 1 AND 4),
+    events INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    evicted INTEGER NOT NULL DEFAULT 0,
+    first_seq INTEGER,
+    last_seq INTEGER,
+    since_ms INTEGER
 ) STRICT;
 
 -- 證據保存: what is kept out of the ring (storage.pins). It lasts `span_ms` of running time from when it was placed.
