@@ -1,4 +1,4 @@
-"""Alarms (異常通報) as rows and events: raised, brought up to date, acknowledged, cleared. In their caller's transaction."""
+"""Alarms (異常通報) as rows and events: raised, kept up to date, acknowledged, cleared. In their caller's transaction."""
 
 from __future__ import annotations
 
