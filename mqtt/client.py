@@ -13,16 +13,18 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from typing import Protocol as Port
 
 from mqtt import messages, reasons
 from mqtt.attempts import Attempts, Protocol
 from mqtt.board import ACK_DEADLINE_S, Board
 from mqtt.connection import BrokerSettings, Connection, ConnectionEnded
+from mqtt.drain import Post
 from mqtt.messages import Message
 from mqtt.readback import Do, Reading
 from mqtt.reasons import Reason
 
-__all__ = ["Anchor", "BrokerSettings", "Link", "LinkView"]
+__all__ = ["Anchor", "BrokerSettings", "Link", "LinkView", "Orders", "Post"]
 
 FAREWELL_S: Final = 2.0
 """How long a stop may wait for the broker; the whole daemon has 10 s."""
@@ -58,6 +60,18 @@ class Anchor:
     """Hears of each message there that somebody is known to have got."""
 
 
+class Orders(Port):
+    """Hears what the centre sends to this box."""
+
+    @property
+    def topic_filter(self) -> str:
+        """Where orders come, like `edged/v1/NODE/dn/cmd/+`; the broker keeps for a day what comes while we are away."""
+
+    def heard(self, topic: str, payload: bytes, retained: bool) -> None:
+        """One of them, on the event loop; must neither block nor raise. The broker has been told that it arrived, so
+        what gets lost from here on is not sent again. It may come twice, and be anything."""
+
+
 class Link:
     """`run` it as a task and cancel it to stop; `publish` and `forget` at any time, from the event loop."""
 
@@ -71,7 +85,12 @@ class Link:
         random: Callable[[], float],
         now_ms: Callable[[], int],
         anchor: Anchor | None = None,
+        post: Post | None = None,
+        orders: Orders | None = None,
     ) -> None:
+        """`post`: events that wait for the centre, whom the database keeps; `orders`: hears what the centre says."""
+        self._post = post
+        self._orders = orders
         self._anchor = anchor
         self._reading: Reading | None = None
         self._settings = settings
@@ -124,7 +143,9 @@ class Link:
         while True:
             attempts = attempts.due(loop.time())
             connected_s = 0.0
-            connection = Connection(self._settings, self._node, attempts.protocol, self._will)
+            connection = Connection(
+                self._settings, self._node, attempts.protocol, self._will, lasting=self._orders is not None
+            )
             try:
                 await connection.open()
                 attempts = attempts.answered(loop.time())
@@ -152,6 +173,8 @@ class Link:
             self._board.withhold(self._anchor.topic)
             connection.subscribe(self._anchor.topic)
             self._reading = Reading(asyncio.get_running_loop().time())
+        if self._orders is not None:
+            connection.obey(self._orders.topic_filter)
         self._note_connected(protocol)
         try:
             while True:
@@ -170,11 +193,21 @@ class Link:
                 self._note_acknowledged(message.topic, arrived.refusal)
                 if self._anchor is not None and message.topic == self._anchor.topic and arrived.passed_on:
                     self._anchor.passed_on(message)
+        self._obey(connection)
         self._read_back(connection, now_s)
         while (message := self._board.take()) is not None:
             self._board.sent(connection.publish(message), message, now_s)
         if self._board.stalled(now_s):
             raise connection.stalled(ACK_DEADLINE_S)
+
+    def _obey(self, connection: Connection) -> None:
+        if self._orders is None:
+            return
+        for arrived in connection.arrived():
+            self._orders.heard(arrived.topic, arrived.payload, arrived.retained)
+        if connection.obeying is False:
+            connection.obeying = None
+            log.warning("the broker does not let this box hear orders under %s", self._orders.topic_filter)
 
     def _read_back(self, connection: Connection, now_s: float) -> None:
         if self._anchor is None or self._reading is None:

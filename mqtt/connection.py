@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from mqtt.board import WINDOW
 from mqtt.messages import Message
 from mqtt.readback import Heard
 from mqtt.reasons import Reason
+from mqtt.tls import Keyring
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
@@ -46,6 +48,9 @@ KEEPALIVE_S: Final = 30
 PACKET_MAX_BYTES: Final = 64 << 10
 """What a broker may send us (MQTT 5): it has kept what we said ourselves, and our longest message has 2 kB."""
 
+SESSION_S: Final = 86_400
+"""How long a broker keeps what is sent to a box that is away (MQTT 5). Orders expire sooner by themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
@@ -56,6 +61,8 @@ class BrokerSettings:
     username: str = ""
     password: str = field(default="", repr=False)
     keepalive_s: int = KEEPALIVE_S
+    tls: Keyring | None = field(default=None, repr=False)
+    """None: everything goes over the network in plain text."""
 
     @property
     def address(self) -> str:
@@ -73,6 +80,16 @@ class Acknowledgement:
     """The broker says that somebody is subscribed and gets it. MQTT 3.1.1 does not tell."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message to us, as it came."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    """Its sender had the broker keep it (MQTT 5; 3.1.1 says so only of what was there before we subscribed)."""
+
+
 class ConnectionEnded(Exception):
     """There is no connection any more; `reason` is in words for people."""
 
@@ -85,29 +102,41 @@ class ConnectionEnded(Exception):
 class Connection:
     """Use: `open`, then `publish` and `step` in turns until `ConnectionEnded`; always `close`. Event loop only."""
 
-    def __init__(self, settings: BrokerSettings, node: str, protocol: Protocol, will: Message) -> None:
+    def __init__(
+        self, settings: BrokerSettings, node: str, protocol: Protocol, will: Message, *, lasting: bool = False
+    ) -> None:
+        """`lasting`: the broker keeps what is sent to us while we are away."""
         self._settings = settings
+        self._lasting = lasting
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
         self._gone = False
+        self._context: ssl.SSLContext | None = None
+        self._sock: Any = None
         self.window = WINDOW
         """How many messages the broker takes unacknowledged."""
         self._acknowledgements: list[Acknowledgement] = []
         self.heard = Heard()
         """What came back to `subscribe` and `unsubscribe`."""
+        self._obeyed = ""
+        self._arrived: list[Arrived] = []
+        self._subscriptions: dict[int, str] = {}
+        self.obeying: bool | None = None
+        """The broker's answer to `obey`; None: none yet."""
         self._client = self._make_client(node, will)
         user = f" as user {settings.username}" if settings.username else ""
-        self._tried = f"MQTT {protocol.value} to {settings.address}{user}"
+        over = " over TLS" if settings.tls is not None else ""
+        self._tried = f"MQTT {protocol.value}{over} to {settings.address}{user}"
 
     def _make_client(self, node: str, will: Message) -> paho.Client:
         version = paho.MQTTv5 if self._protocol is Protocol.V5 else paho.MQTTv311
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=node,
-            clean_session=None if self._protocol is Protocol.V5 else True,
+            clean_session=None if self._protocol is Protocol.V5 else not self._lasting,
             protocol=version,
             reconnect_on_failure=False,
         )
@@ -160,12 +189,28 @@ class Connection:
 
     def subscribe(self, topic: str) -> None:
         """Ask for what the broker has kept under a topic of ours, and for nothing that we say there from now on."""
-        code, _ = (
-            self._client.subscribe(topic, options=SubscribeOptions(qos=0, noLocal=True))
+        self._subscribe(topic, 0, SubscribeOptions(qos=0, noLocal=True))
+
+    def obey(self, topic_filter: str) -> None:
+        """Ask for what others say there, from now on and while we are away: `arrived`."""
+        self._obeyed = topic_filter
+        known = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+        self._subscribe(topic_filter, 1, SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=known))
+
+    def arrived(self) -> list[Arrived]:
+        """What came under the filter of `obey` since the last call."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def _subscribe(self, topic: str, qos: int, options: SubscribeOptions) -> None:
+        code, mid = (
+            self._client.subscribe(topic, options=options)
             if self._protocol is Protocol.V5
-            else self._client.subscribe(topic, 0)
+            else self._client.subscribe(topic, qos)
         )
         self._handed_over(code)
+        if mid is not None:
+            self._subscriptions[mid] = topic
 
     def unsubscribe(self, topic: str) -> None:
         """Ask no longer."""
@@ -208,13 +253,20 @@ class Connection:
 
         def connect() -> None:
             error: BaseException | None = None
-            clean: Any = True if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
+            clean: Any = not self._lasting if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
             bounds: Properties | None = None
             if self._protocol is Protocol.V5:
                 bounds = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
                 bounds.MaximumPacketSize = PACKET_MAX_BYTES
+                if self._lasting:
+                    bounds.SessionExpiryInterval = SESSION_S
             try:
+                if settings.tls is not None:
+                    self._context = settings.tls.context()
+                    client.tls_set_context(self._context)
                 client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean, properties=bounds)
+                if settings.tls is not None:
+                    settings.tls.met(client.socket())
             except BaseException as raised:  # noqa: BLE001  carried over to the task that waits
                 error = raised
             if not outcome.set_running_or_notify_cancel():
@@ -229,7 +281,7 @@ class Connection:
 
     def _listen(self) -> None:
         client = self._client
-        sock = client.socket()
+        self._sock = sock = client.socket()
         if sock is None:
             raise ConnectionEnded(Outcome.CLOSED_UNANSWERED, reasons.closed_unanswered(self._tried))
         client.on_connect = self._on_connect
@@ -246,6 +298,8 @@ class Connection:
         client = self._client
         try:
             client.loop_read()
+            while _holds_more(client):
+                client.loop_read()
             if client.want_write():
                 client.loop_write()
             client.loop_misc()
@@ -253,7 +307,15 @@ class Connection:
             raise ConnectionEnded(self._outcome(), reasons.unreadable(self._tried, error)) from error
         if self._gone or (self._answer is not None and self._answer.is_failure):
             raise self._ended()
+        self._yield_to_new_keys()
         self._watch_writable()
+
+    def _yield_to_new_keys(self) -> None:
+        """Certificate or key were replaced: say goodbye, so that the will is not published, and come again."""
+        tls, context = self._settings.tls, self._context
+        if tls is not None and context is not None and self._answer is not None and tls.superseded(context):
+            self._client.disconnect()
+            raise ConnectionEnded(Outcome.RENEWED, reasons.renewed(self._tried))
 
     def _watch_writable(self) -> None:
         if (sock := self._client.socket()) is None:
@@ -268,6 +330,8 @@ class Connection:
         match outcome:
             case Outcome.REFUSED | Outcome.WRONG_VERSION:
                 reason = reasons.refused(self._tried, str(self._answer))
+            case Outcome.UNREACHABLE if self._objection is not None:
+                reason = reasons.unreachable(self._tried, self._objection, CONNECT_TIMEOUT_S)
             case Outcome.CLOSED_UNANSWERED:
                 reason = reasons.closed_unanswered(self._tried)
             case _ if self._farewell is not None:
@@ -280,9 +344,15 @@ class Connection:
         """What the owner raises when nothing has been acknowledged for so long."""
         return ConnectionEnded(Outcome.LOST, reasons.stalled(self._tried, deadline_s))
 
+    @property
+    def _objection(self) -> ssl.SSLError | None:
+        """What the broker's TLS had against us after the handshake."""
+        objection: ssl.SSLError | None = getattr(self._sock, "objection", None)
+        return objection
+
     def _outcome(self) -> Outcome:
         if self._answer is None:
-            return Outcome.CLOSED_UNANSWERED
+            return Outcome.CLOSED_UNANSWERED if self._objection is None else Outcome.UNREACHABLE
         if not self._answer.is_failure:
             return Outcome.LOST
         return Outcome.WRONG_VERSION if self._answer == "Unsupported protocol version" else Outcome.REFUSED
@@ -312,13 +382,19 @@ class Connection:
         self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else "", passed_on))
 
     def _on_message(self, _client: paho.Client, _user: Any, arrived: paho.MQTTMessage) -> None:
-        if arrived.retain and not self.heard.kept:
+        if self._obeyed and paho.topic_matches_sub(self._obeyed, arrived.topic):
+            self._arrived.append(Arrived(arrived.topic, bytes(arrived.payload), bool(arrived.retain)))
+        elif arrived.retain and not self.heard.kept:
             self.heard.kept.append(bytes(arrived.payload))
 
     def _on_subscribe(
-        self, _client: paho.Client, _user: Any, _mid: int, codes: list[ReasonCode], _properties: Properties | None
+        self, _client: paho.Client, _user: Any, mid: int, codes: list[ReasonCode], _properties: Properties | None
     ) -> None:
-        self.heard.granted = bool(codes) and not any(code.is_failure for code in codes)
+        granted = bool(codes) and not any(code.is_failure for code in codes)
+        if self._subscriptions.pop(mid, "") == self._obeyed != "":
+            self.obeying = granted
+        else:
+            self.heard.granted = granted
 
     def _on_unsubscribe(self, *_: Any) -> None:
         self.heard.given_up = True
@@ -330,6 +406,12 @@ class Connection:
     def _deaf(self, sock: Any) -> None:
         self._loop.remove_reader(sock.fileno())
         self._loop.remove_writer(sock.fileno())
+
+
+def _holds_more(client: paho.Client) -> bool:
+    """TLS has taken bytes off the socket that nobody has read: the loop will not be woken for them."""
+    sock = client.socket()
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
 def _shut(client: paho.Client) -> None:
