@@ -31,7 +31,7 @@ from mqtt.board import WINDOW
 from mqtt.messages import Message
 from mqtt.readback import Heard
 from mqtt.reasons import Reason
-from mqtt.tls import Keyring
+from mqtt.tls import Keyring, holds_more
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
@@ -298,7 +298,7 @@ class Connection:
         client = self._client
         try:
             client.loop_read()
-            while _holds_more(client):
+            while holds_more(client.socket()):
                 client.loop_read()
             if client.want_write():
                 client.loop_write()
@@ -315,7 +315,7 @@ class Connection:
         tls, context = self._settings.tls, self._context
         if tls is not None and context is not None and self._answer is not None and tls.superseded(context):
             self._client.disconnect()
-            raise ConnectionEnded(Outcome.RENEWED, reasons.renewed(self._tried))
+            raise ConnectionEnded(Outcome.LOST, reasons.renewed(self._tried))
 
     def _watch_writable(self) -> None:
         if (sock := self._client.socket()) is None:
@@ -406,12 +406,6 @@ class Connection:
     def _deaf(self, sock: Any) -> None:
         self._loop.remove_reader(sock.fileno())
         self._loop.remove_writer(sock.fileno())
-
-
-def _holds_more(client: paho.Client) -> bool:
-    """TLS has taken bytes off the socket that nobody has read: the loop will not be woken for them."""
-    sock = client.socket()
-    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
 def _shut(client: paho.Client) -> None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 from dataclasses import dataclass
 from typing import Final
+
+from mqtt.certificates import Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,74 @@ _CHECK_BY_ANSWER: Final = {
 }
 
 
+_TLS_PORT: Final = "whether this is the broker's TLS port ([mqtt] port: 8883 is usual, 1883 is without TLS)"
+_OWN: Final = "the certificate under [mqtt] certificate"
+_CLOCK: Final = "the clock of this box (timedatectl)"
+
+_BY_VERIFY_CODE: Final = {
+    9: ("the broker's certificate begins only in the time to come", f"{_CLOCK}, then the broker's certificate"),
+    10: ("the broker's certificate has expired", f"{_CLOCK}; if it is right, the broker needs a new certificate"),
+    23: ("the broker's certificate has been revoked", "with the centre which broker this is"),
+    26: ("the broker's certificate is not made for a server", "its extendedKeyUsage: it must have serverAuth"),
+    62: ("", "[mqtt] host: write the name that stands in the broker's certificate (subjectAltName)"),
+    64: ("", "[mqtt] host: write a name or address that stands in the broker's certificate (subjectAltName)"),
+}
+"""What OpenSSL's X509_V_ERR_… of our own look at the broker mean."""
+
+_STRANGER: Final = (
+    "the broker's certificate is not signed by an authority in [mqtt] ca_file",
+    "that ca_file is the centre's, and that nobody stands between this box and the broker",
+)
+
+_BY_TLS: Final = {
+    "CERTIFICATE_REQUIRED": ("the broker wants a certificate of this box", "[mqtt] certificate and key_file: set both"),
+    "HANDSHAKE_FAILURE": (
+        "the broker broke off the TLS handshake",
+        f"{_OWN} (brokers that want one end it so), and the broker's TLS settings",
+    ),
+    "UNKNOWN_CA": ("the broker does not know who signed this box's certificate", f"{_OWN}: it must be the centre's"),
+    "CERTIFICATE_EXPIRED": (
+        "the broker says that this box's certificate has expired",
+        f"{_OWN}, and the broker's clock",
+    ),
+    "CERTIFICATE_REVOKED": ("the broker says that this box's certificate was revoked", "with the centre, and why"),
+    "UNSUPPORTED_CERTIFICATE": (
+        "the broker says that this box's certificate is not for this",
+        f"{_OWN}: it must have extendedKeyUsage = clientAuth",
+    ),
+    "BAD_CERTIFICATE": ("the broker does not take this box's certificate", f"{_OWN}, and {_CHECK_LOG}"),
+    "CERTIFICATE_UNKNOWN": ("the broker does not take this box's certificate", f"{_OWN}, and {_CHECK_LOG}"),
+    "PROTOCOL_VERSION": ("no version of TLS that both know", "the broker's: it must know TLS 1.2 or 1.3"),
+    "UNSUPPORTED_PROTOCOL": ("a version of TLS older than 1.2", "the broker's: it must know TLS 1.2 or 1.3"),
+    "WRONG_VERSION_NUMBER": ("something that is not TLS", _TLS_PORT),
+    "RECORD_LAYER_FAILURE": ("something that is not TLS", _TLS_PORT),
+    "UNEXPECTED_EOF_WHILE_READING": ("the connection was closed during the TLS handshake", _TLS_PORT),
+}
+"""By how the names of OpenSSL's reasons end (TLSV13_ALERT_CERTIFICATE_REQUIRED, SSLV3_ALERT_…)."""
+
+
+def _tls(error: ssl.SSLError) -> tuple[str, str]:
+    """What came back and what to check, where TLS came to nothing."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        back, check = _BY_VERIFY_CODE.get(error.verify_code, _STRANGER)
+        return back or f"the broker's certificate is another's ({error.verify_message.rstrip('.')})", check
+    name = error.reason or ("UNEXPECTED_EOF_WHILE_READING" if isinstance(error, ssl.SSLEOFError) else "")
+    for ending, words in _BY_TLS.items():
+        if name.endswith(ending):
+            return words
+    return f"TLS failed ({name.replace('_', ' ').lower() or 'no reason given'})", f"{_OWN}, and {_CHECK_LOG}"
+
+
 def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
     """No connection at all. `error` is what `connect` raised."""
     match error:
+        case Unusable(fault=fault):
+            back, check = (
+                f"nothing yet: {fault.problem}",
+                f"[mqtt] {fault.key}: {fault.instead[:1].lower()}{fault.instead[1:]}",
+            )
+        case ssl.SSLError():
+            back, check = _tls(error)
         case socket.gaierror():
             back, check = "the name has no address", "the spelling of [mqtt] host, and the name server of this box"
         case ConnectionRefusedError():
@@ -59,11 +127,10 @@ def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
 
 
 def closed_unanswered(tried: str) -> Reason:
-    return _reason(
-        tried,
-        "the connection was closed without an answer",
-        f"whether this is the broker's MQTT port (not its TLS or web port), and {_CHECK_LOG}",
-    )
+    """Also TLS 1.3 that wants another certificate ends so, where the broker closes before its alert is read."""
+    port = "MQTT port over TLS, whether it takes this box's certificate" if " over TLS" in tried else ""
+    check = f"whether this is the broker's {port or 'MQTT port (not its TLS or web port)'}, and {_CHECK_LOG}"
+    return _reason(tried, "the connection was closed without an answer", check)
 
 
 def silent(tried: str, timeout_s: float) -> Reason:
@@ -80,6 +147,10 @@ def closed(tried: str, answer: str) -> Reason:
     """An established connection was closed by the broker with a reason code."""
     back = f"connected, then closed by the broker: {_quoted(answer)}"
     return _reason(tried, back, _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
+
+
+def renewed(tried: str) -> Reason:
+    return _reason(tried, "connected, then closed by this box to come again with its new certificate", _OWN)
 
 
 def lost(tried: str) -> Reason:
