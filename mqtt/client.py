@@ -18,11 +18,12 @@ from typing import Protocol as Port
 from mqtt import messages, reasons
 from mqtt.attempts import Attempts, Protocol
 from mqtt.board import ACK_DEADLINE_S, Board
-from mqtt.connection import BrokerSettings, Connection, ConnectionEnded
+from mqtt.connection import Connection, ConnectionEnded
 from mqtt.drain import Post
 from mqtt.messages import Message
 from mqtt.readback import Do, Reading
 from mqtt.reasons import Reason
+from mqtt.settings import BrokerSettings
 
 __all__ = ["Anchor", "BrokerSettings", "Link", "LinkView", "Orders", "Post"]
 

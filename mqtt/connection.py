@@ -15,7 +15,7 @@ import contextlib
 import ssl
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -31,7 +31,8 @@ from mqtt.board import WINDOW
 from mqtt.messages import Message
 from mqtt.readback import Heard
 from mqtt.reasons import Reason
-from mqtt.tls import Keyring, holds_more
+from mqtt.settings import BrokerSettings
+from mqtt.tls import holds_more
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
@@ -42,32 +43,11 @@ ANSWER_TIMEOUT_S: Final = 5.0
 TICK_S: Final = 1.0
 """How often paho looks after its keep-alive when nothing else happens."""
 
-KEEPALIVE_S: Final = 30
-"""A box that vanishes is offline at the centre after 45 s, and a broker that vanishes is noticed within 60 s."""
-
 PACKET_MAX_BYTES: Final = 64 << 10
 """What a broker may send us (MQTT 5): it has kept what we said ourselves, and our longest message has 2 kB."""
 
 SESSION_S: Final = 86_400
 """How long a broker keeps what is sent to a box that is away (MQTT 5). Orders expire sooner by themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
-    """Where the broker is and who we are to it."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = field(default="", repr=False)
-    keepalive_s: int = KEEPALIVE_S
-    tls: Keyring | None = field(default=None, repr=False)
-    """None: everything goes over the network in plain text."""
-
-    @property
-    def address(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

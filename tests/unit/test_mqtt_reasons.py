@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from mqtt import reasons
-from mqtt.connection import BrokerSettings
+from mqtt.settings import BrokerSettings
 
 TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
 
