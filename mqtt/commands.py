@@ -104,9 +104,9 @@ def _line(text: str) -> str:
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{16,32}$", description="random; names this command, once and for all")]
 """Hexadecimal, so that it can go on record where no name may."""
-Level = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+Level = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
 """Of a topic."""
-CameraId = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
+CameraId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 Time = Annotated[str, Field(max_length=40), AfterValidator(_time)]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_line)]
 Milliseconds = Annotated[int, Field(ge=0, le=COUNTER_MAX)]

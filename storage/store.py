@@ -35,6 +35,7 @@ from storage.catalog.database import Database
 from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
 from storage.clock import Clock, read
+from storage.commands import Commands
 from storage.errors import StoreClosed
 from storage.exports.desk import Exports
 from storage.failpoints import Step, reach_after
@@ -90,6 +91,7 @@ class Store:
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
         self.post: Final = Post(held.database, clock)
+        self.commands: Final = Commands(held.database, held.life, clock)
         self.ballast: Final[Ballast] = held.ballast
         self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)

@@ -188,6 +188,11 @@ def _outbox(db: Database) -> None:
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}
+@MIGRATIONS(name="0027_commands")
+def _commands(db: Database) -> None:
+    _create(db, "command_keys", "commands", "commands_open", "commands_by_verb")
+
+
     for statement in _schema():
         found = re.search(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (\w+)", statement)
         if found and found[1] in names and found[1] not in present:

@@ -390,6 +390,33 @@ CREATE TABLE acts (
 -- 複製: copies that leave the box. While one is open, what touches its cameras (JSON) and interval is not destroyed for
 -- its space. `leaf`: its `copy` leaf, from which on it may be disclosed; `account`: what it consists of, as numbers of
 -- leaves in JSON, while it is open. Names and reasons stand behind the commitments of its leaf.
+-- Keys of the centre: the counter of the last command of each that was taken (storage.catalog.commands).
+CREATE TABLE command_keys (
+    key TEXT PRIMARY KEY,
+    counter INTEGER NOT NULL CHECK (counter > 0)
+) STRICT, WITHOUT ROWID;
+
+-- Commands that were taken, entered before they are done. `leaf`: the one that says so; `reason`: why nothing came of it.
+CREATE TABLE commands (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('accepted', 'done', 'rejected', 'interrupted')),
+    reason TEXT NOT NULL DEFAULT '',
+    leaf INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    UNIQUE (key, id)
+) STRICT;
+
+CREATE INDEX commands_open ON commands (number) WHERE state = 'accepted';
+CREATE INDEX commands_by_verb ON commands (verb, number);
+
 CREATE TABLE exports (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
