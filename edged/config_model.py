@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import zoneinfo
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from edged.config_types import (
     AbsolutePath,
+    CommandVerb,
+    Day,
     Duration,
     Fingerprint,
     Group,
@@ -24,6 +26,7 @@ from edged.config_types import (
     OnFull,
     Port,
     Profile,
+    PublicKey,
     Reserve,
     Share,
     Size,
@@ -36,9 +39,12 @@ from edged.config_types import (
     identifier,
     parse_reserve,
     parse_share,
+    public_key,
 )
 from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from edged.roles import Assignment, Role
+from mqtt import judging
+from mqtt.commands import Verb
 from storage.model import Bounds
 from storage.pins.words import Limits
 from storage.retention import Policy
@@ -68,6 +74,8 @@ MAX_CAMERAS: Final = 256
 MAX_VOLUMES: Final = 64
 MAX_GROUPS: Final = 32
 """That have one role: each is looked up at each call."""
+MAX_COMMANDERS: Final = 32
+"""Desks of the centre, with an old and a new key each while they change."""
 MAX_PRIORITY: Final = 1_000
 
 
@@ -195,6 +203,27 @@ class Broker(Table):
     password: SecretStr = Field(default=SecretStr(""), exclude=True, repr=False)
 
 
+class Commander(Table):
+    """A key of the centre that may command this box (docs/commands.md)."""
+
+    name: Annotated[str, identifier(MAX_ID)] = Field(examples=['name = "city-noc"'])
+    key: PublicKey = Field(examples=['key = "ed25519:…", the line that `edged-command keygen` prints'])
+    verbs: Annotated[list[CommandVerb], Field(min_length=1, max_length=len(Verb))] = Field(
+        examples=['verbs = ["status", "rebirth", "alarm-ack"]']
+    )
+    until: Day | None = Field(default=None, examples=['until = "2027-01-31"'])
+    """The last day on which it is good, in site time."""
+
+    def known(self, zone: zoneinfo.ZoneInfo) -> judging.Commander:
+        """As commands are judged by it."""
+        until_ms = None
+        if self.until is not None:
+            end = datetime.combine(self.until + timedelta(days=1), time(), zone)
+            until_ms = round(end.timestamp() * 1000)
+        verbs = frozenset(Verb(verb) for verb in self.verbs)
+        return judging.Commander(self.name, public_key(self.key), verbs, until_ms)
+
+
 class Config(Table):
     """The effective configuration: defaults filled in, passwords resolved."""
 
@@ -213,6 +242,14 @@ class Config(Table):
         default_factory=list, examples=["a [[cameras]] table for each camera"]
     )
     mqtt: Broker | None = Field(default=None, examples=["a [mqtt] table, or leave it out"])
+    commanders: Annotated[list[Commander], Field(max_length=MAX_COMMANDERS)] = Field(
+        default_factory=list, examples=["a [[commanders]] table for each key of the centre, or leave them out"]
+    )
+
+    def known_keys(self) -> judging.Commanders:
+        """The keys of the centre, by their ids."""
+        found = [commander.known(self.site.zone) for commander in self.commanders]
+        return {commander.key_id: commander for commander in found}
 
     def bounds(self, camera_id: str) -> Bounds:
         """Floor and ceiling of one camera: its own where it has them, else (also for one that is gone) the site's."""

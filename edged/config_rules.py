@@ -50,6 +50,7 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> No
     _floors_below_ceilings(findings)
     _pins_within_bounds(findings)
     _operators_are_no_authorities(findings)
+    _one_commander_per_key(findings)
     _volumes_apart(findings)
     _certificates(findings, directory)
     _passwords(findings, directory, environ)
@@ -61,6 +62,8 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
         findings.warn(
             ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
         )
+    if config.commanders and config.mqtt is None:
+        findings.warn(("commanders",), "nobody can command this box without a broker", "an [mqtt] table")
     config_room.warn_of_volumes(findings.warn, config)
     _warn_of_groups(findings, config)
 
@@ -165,6 +168,23 @@ def _operators_are_no_authorities(findings: Findings) -> None:
                     "different groups, with different people",
                 )
                 return
+
+
+def _one_commander_per_key(findings: Findings) -> None:
+    """Each key counts its commands by itself, and what was commanded is on record under one name."""
+    first: dict[tuple[str, str], int] = {}
+    for index, commander in _tables(findings.raw, "commanders"):
+        for name in ("name", "key"):
+            value = commander.get(name)
+            if not isinstance(value, str):
+                continue
+            if (name, value) in first:
+                findings.problem(
+                    ("commanders", index, name),
+                    f"is already the {name} of commanders[{first[name, value]}]",
+                    f"a {name} of its own for each",
+                )
+            first.setdefault((name, value), index)
 
 
 def _volumes_apart(findings: Findings) -> None:
