@@ -7,6 +7,7 @@ Everything on the board is owed again at each connection, because a broker may c
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,6 +20,9 @@ MAX_TOPICS: Final = 4096
 """Two topics for each camera and one for each volume ever configured in this run; 64 cameras are 130.
 Beyond, the oldest gives way."""
 
+ANSWERS_MAX: Final = 64
+"""Answers that wait: nobody asks so much at a time. Beyond, the oldest gives way: whoever asked has given up by then."""
+
 ACK_DEADLINE_S: Final = 60.0
 """With something in flight and no acknowledgement for so long, the connection is dead, whatever TCP says."""
 
@@ -30,6 +34,7 @@ class Board:
         self._newest: dict[str, Message] = {}
         self._owed: dict[str, None] = {}  # an ordered set
         self._flying: dict[int, Message] = {}
+        self._answers: deque[Message] = deque(maxlen=ANSWERS_MAX)
         self._withheld = ""
         self._window = WINDOW
         self._quiet_since_s = 0.0
@@ -37,7 +42,7 @@ class Board:
     @property
     def waiting(self) -> int:
         """Messages that have not been acknowledged."""
-        return len(self._owed) + len(self._flying)
+        return len(self._owed) + len(self._flying) + len(self._answers)
 
     def withhold(self, topic: str) -> None:
         """Nothing is sent under this topic until it is released: what the broker has of it is looked at first."""
@@ -54,8 +59,14 @@ class Board:
         self._newest[message.topic] = message
         self._owed.setdefault(message.topic)
 
+    def answer(self, message: Message) -> None:
+        """Not kept by the broker: to be said once to whoever listens, before any state."""
+        self._answers.append(message)
+
     def connected(self, greeting: Iterable[Message], window: int) -> None:
         """A new connection: the greeting first and in its order, then whatever else is on the board."""
+        unheard = [message for message in self._flying.values() if not message.retain]
+        self._answers = deque([*unheard, *self._answers], maxlen=ANSWERS_MAX)
         self._flying.clear()
         self._owed.clear()
         self._window = max(1, min(window, WINDOW))
@@ -65,7 +76,7 @@ class Board:
             self._owed.setdefault(topic)
 
     def leave(self, farewell: Message, last: str = "") -> None:
-        """Only this is still to be said, and before it what waits under the topic `last`, unless it is withheld."""
+        """Only this is still to be said, and before it answers, and what waits under `last`, unless it is withheld."""
         owed = last in self._owed and last != self._withheld
         self._owed.clear()
         if owed:
@@ -76,6 +87,8 @@ class Board:
         """The next message to send, if the window has room; one in flight per topic, so that none overtakes another."""
         if len(self._flying) >= self._window:
             return None
+        if self._answers:
+            return self._answers.popleft()
         busy = {self._withheld, *(message.topic for message in self._flying.values())}
         for topic in self._owed:
             if topic not in busy:

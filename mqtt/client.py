@@ -126,6 +126,12 @@ class Link:
             except ConnectionEnded:
                 self._connection.wake()  # `run` finds the same and deals with it
 
+    def answer(self, message: Message) -> None:
+        """Neither state nor an event: said once, ahead of all state, and not again by another run of the daemon."""
+        self._board.answer(message)
+        if self._connection is not None:
+            self._connection.wake()
+
     def release(self) -> None:
         """The anchor may be said, until the next connection."""
         if self._reading is None or self._reading.over:

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mqtt.board import ACK_DEADLINE_S, MAX_TOPICS, WINDOW, Board
+from mqtt.board import ACK_DEADLINE_S, ANSWERS_MAX, MAX_TOPICS, WINDOW, Board
 from mqtt.messages import Message, tombstone
 
 
@@ -200,3 +200,28 @@ class BoardAgainstABroker(RuleBasedStateMachine):
 
 TestBoardAgainstABroker = BoardAgainstABroker.TestCase
 TestBoardAgainstABroker.settings = settings(stateful_step_count=30)
+
+
+def test_answers_go_before_state_and_again_only_where_nobody_acknowledged_them() -> None:
+    board = Board()
+    board.connected([state("a")], WINDOW)
+    first, second = (Message("up/reply/noc", payload, 1, retain=False) for payload in (b"1", b"2"))
+    board.answer(first)
+    board.answer(second)
+    assert board.waiting == 3
+    assert board.take() is first
+    board.sent(1, first, 0.0)
+    assert board.take() is second
+    board.sent(2, second, 0.0)
+    board.acknowledged(1, 0.0)
+    board.connected([], WINDOW)
+    assert board.take() is second
+
+
+def test_answers_are_bounded_and_the_oldest_give_way() -> None:
+    board = Board()
+    for number in range(ANSWERS_MAX + 2):
+        board.answer(Message("up/reply/noc", b"%d" % number, 1, retain=False))
+    taken = board.take()
+    assert taken is not None
+    assert (taken.payload, board.waiting) == (b"2", ANSWERS_MAX - 1)
