@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import zoneinfo
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from edged.config_types import (
     AbsolutePath,
@@ -44,6 +45,7 @@ from edged.config_types import (
 from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from edged.roles import Assignment, Role
 from mqtt import judging
+from mqtt.certificates import Files
 from mqtt.commands import Verb
 from storage.model import Bounds
 from storage.pins.words import Limits
@@ -77,6 +79,9 @@ MAX_GROUPS: Final = 32
 MAX_COMMANDERS: Final = 32
 """Desks of the centre, with an old and a new key each while they change."""
 MAX_PRIORITY: Final = 1_000
+MQTT_PORT: Final = 1883
+MQTTS_PORT: Final = 8883
+"""The ports that IANA has for MQTT, and for MQTT over TLS."""
 
 
 class Table(BaseModel):
@@ -196,11 +201,26 @@ class Camera(Table):
 
 
 class Broker(Table):
+    """Without `ca_file` in plain text; `certificate` and `key_file` are how the broker knows this box."""
+
     host: Host = Field(examples=['host = "127.0.0.1"'])
-    port: Port = Field(default=1883, examples=["port = 1883"])
+    port: Port = Field(default=MQTT_PORT, examples=["port = 1883"])
+    ca_file: Word | None = Field(default=None, examples=['ca_file = "mqtt/ca.crt"'])
+    certificate: Word | None = Field(default=None, examples=['certificate = "mqtt/wenshan-main.crt"'])
+    key_file: Word | None = Field(default=None, examples=['key_file = "mqtt/wenshan-main.key"'])
+    """These three are absolute once the configuration is complete."""
     username: Word | None = Field(default=None, examples=['username = "edged"'])
     password_file: Word | None = Field(default=None, examples=['password_file = "mqtt.password"'])
     password: SecretStr = Field(default=SecretStr(""), exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_port_of_tls(cls, table: Any) -> Any:
+        return {"port": MQTTS_PORT, **table} if isinstance(table, Mapping) and "ca_file" in table else table
+
+    def files(self) -> Files | None:
+        """What TLS is made with; None where there is none."""
+        return Files(self.ca_file, self.certificate or "", self.key_file or "") if self.ca_file else None
 
 
 class Commander(Table):

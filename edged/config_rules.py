@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from edged import accounts, config_model, config_room, secrets, units
+from edged import accounts, config_link, config_model, config_room, secrets, units
 from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
@@ -54,6 +54,7 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> No
     _volumes_apart(findings)
     _certificates(findings, directory)
     _passwords(findings, directory, environ)
+    config_link.belongs_together(findings.problem, _table(findings.raw, "mqtt"))
 
 
 def warn_of_plans(findings: Findings, config: Config) -> None:
@@ -66,6 +67,8 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
         findings.warn(("commanders",), "nobody can command this box without a broker", "an [mqtt] table")
     config_room.warn_of_volumes(findings.warn, config)
     _warn_of_groups(findings, config)
+    if config.mqtt is not None:
+        config_link.warn(findings.warn, config.mqtt)
 
 
 def _warn_of_groups(findings: Findings, config: Config) -> None:

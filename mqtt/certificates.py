@@ -43,7 +43,7 @@ class Weight(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`key` is the key under [mqtt] whose file it is; `instead` what to do, as an order."""
+    """`key` is the key under [mqtt] whose file it is; `instead` what to do."""
 
     key: str
     problem: str
@@ -51,7 +51,12 @@ class Fault:
     weight: Weight = Weight.BROKEN
 
     def __str__(self) -> str:
-        return f"[mqtt] {self.key}: {self.problem}. {self.instead}"
+        return f"[mqtt] {self.key}: {self.problem}. {self.action}"
+
+    @property
+    def action(self) -> str:
+        """`instead` as a sentence."""
+        return self.instead[:1].upper() + self.instead[1:]
 
 
 class Unusable(ValueError):
@@ -118,7 +123,7 @@ def _certificates(key: str, path: str, pem: bytes, faults: list[Fault]) -> tuple
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
     except (ValueError, UnsupportedAlgorithm):
-        instead = "Name a PEM file: text that begins with -----BEGIN CERTIFICATE-----"
+        instead = "name a PEM file: text that begins with -----BEGIN CERTIFICATE-----"
         faults.append(Fault(key, f"{path} holds no certificates that can be read", f"{instead}; {HOW}"))
         return ()
 
@@ -127,22 +132,22 @@ def _key_faults(files: Files, held: Contents, box: x509.Certificate | None) -> I
     path = files.key_file
     if held.key_mode & (stat.S_IROTH | stat.S_IWOTH):
         problem = f"everybody on this machine can read {path}, and so pose as this box"
-        instead = f"Run chmod o= {path}, and have a new key and certificate made if others could log in here"
+        instead = f"run chmod o= {path}, and have a new key and certificate made if others could log in here"
         yield Fault("key_file", problem, instead, Weight.WRONG)
     try:
         key = load_pem_private_key(held.key, None)
     except TypeError:
         problem = f"the key in {path} is locked with a password, which nobody is there to type"
-        yield Fault("key_file", problem, f"Run openssl pkey -in {path}, and put what it prints in its place")
+        yield Fault("key_file", problem, f"run openssl pkey -in {path}, and put what it prints in its place")
         return
     except (ValueError, UnsupportedAlgorithm):
-        instead = "Name a PEM file: text that begins with -----BEGIN PRIVATE KEY-----"
+        instead = "name a PEM file: text that begins with -----BEGIN PRIVATE KEY-----"
         yield Fault("key_file", f"{path} holds no key that can be read", f"{instead}; {HOW}")
         return
     spki = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if box is not None and key.public_key().public_bytes(*spki) != box.public_key().public_bytes(*spki):
         problem = f"the key in {path} does not belong to the certificate in {files.certificate}"
-        yield Fault("key_file", problem, "Put the two in place that were made together")
+        yield Fault("key_file", problem, "put the two in place that were made together")
 
 
 def _purpose(files: Files, box: x509.Certificate) -> Iterator[Fault]:
@@ -152,7 +157,7 @@ def _purpose(files: Files, box: x509.Certificate) -> Iterator[Fault]:
         return  # no word on it: good for everything
     if not uses & {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
         problem = f"the certificate in {files.certificate} is not made for a client: brokers refuse it"
-        yield Fault("certificate", problem, f"Have one made with extendedKeyUsage = clientAuth; {HOW}", Weight.WRONG)
+        yield Fault("certificate", problem, f"have one made with extendedKeyUsage = clientAuth; {HOW}", Weight.WRONG)
 
 
 def _name(files: Files, box: x509.Certificate, node: str, username: str) -> Iterator[Fault]:
@@ -162,7 +167,7 @@ def _name(files: Files, box: x509.Certificate, node: str, username: str) -> Iter
         return
     said = f"made out to {', '.join(map(repr, names))}" if names else "made out to nobody"
     problem = f"the certificate in {files.certificate} is {said}, not to {node!r}, this box's [site] node"
-    instead = f"Have one made with CN = {node}: the broker gives a box the topics of the name in its certificate"
+    instead = f"have one made with CN = {node}: the broker gives a box the topics of the name in its certificate"
     yield Fault("certificate", problem, instead, Weight.WRONG)
 
 
@@ -201,13 +206,13 @@ def lapses(files: Files, examined: Examined, now_ms: int) -> tuple[Fault, ...]:
 def lapse(key: str, life: Lifetime, now_ms: int) -> Fault | None:
     if now_ms > life.ends_ms:
         problem = f"the certificate in {life.source} ended on {day(life.ends_ms)}"
-        return Fault(key, problem, f"Put a new one in its place; {HOW}", Weight.TIME)
+        return Fault(key, problem, f"put a new one in its place; {HOW}", Weight.TIME)
     if now_ms < life.begins_ms:
         problem = (
             f"the certificate in {life.source} begins on {day(life.begins_ms)}, and by the clock of this box that is "
             "still to come"
         )
-        return Fault(key, problem, "Check the clock of this box (timedatectl) first", Weight.TIME)
+        return Fault(key, problem, "check the clock of this box (timedatectl) first", Weight.TIME)
     return None
 
 

@@ -107,7 +107,7 @@ def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
         case Unusable(fault=fault):
             back, check = (
                 f"nothing yet: {fault.problem}",
-                f"[mqtt] {fault.key}: {fault.instead[:1].lower()}{fault.instead[1:]}",
+                f"[mqtt] {fault.key}: {fault.instead}",
             )
         case ssl.SSLError():
             back, check = _tls(error)

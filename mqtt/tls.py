@@ -171,24 +171,24 @@ def _bytes(key: str, path: str) -> tuple[bytes, int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
-        raise Unusable(Fault(key, f"there is no file {path}", f"Put it there; {certificates.HOW}")) from None
+        raise Unusable(Fault(key, f"there is no file {path}", f"put it there; {certificates.HOW}")) from None
     except PermissionError:
         problem = f"{path} may not be read by this user"
-        instead = f"Let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}"
+        instead = f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}"
         raise Unusable(Fault(key, problem, instead)) from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable file name"
-        raise Unusable(Fault(key, f"{path} cannot be opened: {reason}", "Name a PEM file")) from None
+        raise Unusable(Fault(key, f"{path} cannot be opened: {reason}", "name a PEM file")) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unusable(Fault(key, f"{path} is not a file", "Name a PEM file"))
+            raise Unusable(Fault(key, f"{path} is not a file", "name a PEM file"))
         if status.st_size > MAX_FILE_BYTES:
-            raise Unusable(Fault(key, f"{path} is larger than {MAX_FILE_BYTES} bytes", "Name a PEM file"))
+            raise Unusable(Fault(key, f"{path} is larger than {MAX_FILE_BYTES} bytes", "name a PEM file"))
         with os.fdopen(os.dup(descriptor), "rb") as file:
             return file.read(MAX_FILE_BYTES), status.st_mode
     except OSError as error:
-        raise Unusable(Fault(key, f"{path} cannot be read: {error.strerror}", "Check the disk it lies on")) from None
+        raise Unusable(Fault(key, f"{path} cannot be read: {error.strerror}", "check the disk it lies on")) from None
     finally:
         os.close(descriptor)
 
@@ -235,7 +235,7 @@ def _context(files: Files, contents: Contents, examined: Examined) -> tuple[ssl.
     except (ssl.SSLError, ValueError) as error:
         words = str(getattr(error, "reason", None) or "it is not usable").replace("_", " ").lower()
         problem = f"OpenSSL does not take what {getattr(files, key)} holds: {words}"
-        instead = "Have one made with a key and a signature that are still held to be safe (EC P-256, SHA-256)"
+        instead = "have one made with a key and a signature that are still held to be safe (EC P-256, SHA-256)"
         return None, (*examined.faults, Fault(key, problem, instead))
     return context, examined.faults
 
