@@ -40,6 +40,7 @@ from edged.service import Service
 from edged.site import Site
 from edged.tasks import Loops
 from edged.timesync import HostClock
+from mqtt import tls
 from recorder.process import Forkserver
 from storage.clock import Clock
 from storage.errors import RetryError, StoreError
@@ -146,6 +147,7 @@ class Daemon:
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
             loops.every("tamper watch", tamperwatch.LOOK_EVERY_S, tamper.watch)
             loops.every("rescan", tamperwatch.RESCAN_EVERY_S, tamper.rescan)
+            loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
             loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))

@@ -20,6 +20,7 @@ from edged.views import Overview
 from mqtt import messages
 from mqtt.client import Anchor, BrokerSettings, Link, LinkView
 from mqtt.messages import Message, Payload
+from mqtt.tls import Keyring, TlsView
 from storage.clock import Clock
 from storage.ledger.notary import Head
 
@@ -54,6 +55,7 @@ class Reporter:
         self._ears: Ears | None = None
         self._head: Head | None = None
         self._link: Link | None = None
+        self._keyring: Keyring | None = None
         self._task: asyncio.Task[None] | None = None
         self._told: dict[str, tuple[dict[str, Any], int]] = {}
         self._heartbeat_at_ms: int | None = None
@@ -63,14 +65,25 @@ class Reporter:
         """How the link stands; None without `[mqtt]`."""
         return self._link.view if self._link else None
 
+    @property
+    def tls(self) -> TlsView | None:
+        """How its certificates stand; None where it has none."""
+        return self._keyring.view if self._keyring else None
+
+    async def look_at_certificates(self) -> None:
+        """Files that were replaced are taken into use: the link then connects anew."""
+        if self._keyring is not None:
+            await asyncio.to_thread(self._keyring.look)
+
     def start(self, overview: Callable[[], Overview], ears: Ears | None = None) -> None:
         """Connect, if a broker is configured."""
         self._overview, self._ears = overview, ears
         if self._config.mqtt is None:
             return
         node = self._config.site.node
+        self._keyring = self._made_keyring(self._config.mqtt)
         self._link = Link(
-            _settings(self._config.mqtt),
+            _settings(self._config.mqtt, self._keyring),
             node,
             greeting=self._greeting,
             will=messages.will(node, boot=self._clock.boot_id, epoch=self._run, ts=self._clock.now().wall_ms),
@@ -85,11 +98,12 @@ class Reporter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._task = self._link = None
+        self._task = self._link = self._keyring = None
 
     async def renew(self, after: Config) -> None:
         """A new configuration: another broker is connected to, what is gone is taken from the broker."""
         before, self._config = self._config, after
+        await self.look_at_certificates()
         if before.mqtt != after.mqtt:
             overview = self._overview
             await self.stop()
@@ -100,6 +114,12 @@ class Reporter:
         if self._link is not None and self._overview is not None and before != after:
             seen = self._overview()
             self._publish(seen, self._birth(seen))
+
+    def _made_keyring(self, broker: Broker) -> Keyring | None:
+        files = broker.files()
+        if files is None:
+            return None
+        return Keyring(files, self._config.site.node, broker.username or "", lambda: self._clock.now().wall_ms)
 
     def tell(self, seen: Overview) -> None:
         """Publish what changed or is due; a heartbeat each minute and at each new connection."""
@@ -243,10 +263,11 @@ def gone(seen: Overview) -> Iterator[Message]:
         yield messages.tombstone(messages.storage_topic(node, volume))
 
 
-def _settings(broker: Broker) -> BrokerSettings:
+def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:
     return BrokerSettings(
         host=broker.host,
         port=broker.port,
         username=broker.username or "",
         password=broker.password.get_secret_value(),
+        tls=keyring,
     )

@@ -226,6 +226,7 @@ class Site:
             measured=self._measured,
             health=dict(self._health),
             link=self._reporter.view,
+            tls=self._reporter.tls,
             alarms=self._alarms,
             destroyed=self._destroyed,
             last_sweep_ms=self._last_sweep_ms,

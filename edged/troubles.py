@@ -11,7 +11,7 @@ from typing import Final
 
 from edged import devices
 from edged.alarms import Trouble
-from edged.conditions import database, ledger, pins, ring, roles, room, tamper, time, volumes
+from edged.conditions import database, ledger, link, pins, ring, roles, room, tamper, time, volumes
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
@@ -51,6 +51,7 @@ def troubles(
             *_storage(seen),
             *tamper.troubles(seen.tampered),
             *_broker(seen),
+            *link.troubles(seen.tls, seen.link.address if seen.link else "", seen.now.wall_ms, synced=seen.synced),
             *_clock(seen, stepped_at_ms),
             *ring.troubles(seen),
             *time.troubles(seen),

@@ -16,6 +16,7 @@ from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Samp
 from edged.measure import Measurements
 from edged.rolewatch import RolesSeen
 from mqtt.client import LinkView
+from mqtt.tls import TlsView
 from recorder.camera import CameraView
 from recorder.messages import Ended
 from recorder.supervisor import sentence
@@ -87,6 +88,8 @@ class Overview:
     """Accounts and groups that [roles] can do nothing with; what is not on record."""
     loosening: Sequence[Loosening] = ()
     """What of the configuration file does not hold, because it takes two persons."""
+    tls: TlsView | None = None
+    """Certificates and key of the link; None where it has none."""
 
 
 _FIRST_MS: Final = -62_135_596_800_000
