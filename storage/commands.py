@@ -17,6 +17,8 @@ from storage.catalog.ledger import Value
 from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 from storage.journal import Doing
+from storage.ledger import proving
+from storage.ledger.proving import Consistency
 
 __all__ = ["Commands", "Limit", "Taken", "Told"]
 
@@ -65,6 +67,10 @@ class Commands:
         """It was not taken: the centre gets to know."""
         wall_ms = self._clock.now().wall_ms
         return self._database.submit(lambda connection: table.refuse(connection, told, reason, text, wall_ms))
+
+    def consistency(self, origin: str | None, first_size: int, second_size: int) -> Consistency:
+        """That the ledger of `second_size` leaves begins with that of `first_size` (`storage.ledger.proving`)."""
+        return self._database.read(lambda connection: proving.consistency(connection, origin, first_size, second_size))
 
     def settle(self) -> Future[list[tuple[Taken, str, str]]]:
         """Those that an earlier run did not come to the end of: each with its state from now on, and a sentence.
