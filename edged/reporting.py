@@ -18,7 +18,7 @@ from edged.documents import site as documents
 from edged.versions import versions
 from edged.views import Overview
 from mqtt import messages
-from mqtt.client import Anchor, BrokerSettings, Link, LinkView
+from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders
 from mqtt.messages import Message, Payload
 from mqtt.tls import Keyring, TlsView
 from storage.clock import Clock
@@ -53,6 +53,7 @@ class Reporter:
         self._run = run
         self._overview: Callable[[], Overview] | None = None
         self._ears: Ears | None = None
+        self._orders: Orders | None = None
         self._head: Head | None = None
         self._link: Link | None = None
         self._keyring: Keyring | None = None
@@ -75,9 +76,9 @@ class Reporter:
         if self._keyring is not None:
             await asyncio.to_thread(self._keyring.look)
 
-    def start(self, overview: Callable[[], Overview], ears: Ears | None = None) -> None:
-        """Connect, if a broker is configured."""
-        self._overview, self._ears = overview, ears
+    def start(self, overview: Callable[[], Overview], ears: Ears | None = None, orders: Orders | None = None) -> None:
+        """Connect, if a broker is configured. `orders` hears what the centre says."""
+        self._overview, self._ears, self._orders = overview, ears, orders
         if self._config.mqtt is None:
             return
         node = self._config.site.node
@@ -90,6 +91,7 @@ class Reporter:
             random=random.random,
             now_ms=lambda: self._clock.now().wall_ms,
             anchor=None if ears is None else Anchor(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
+            orders=orders,
         )
         self._task = asyncio.create_task(self._link.run(), name="link to the centre")
 
@@ -109,7 +111,7 @@ class Reporter:
             await self.stop()
             self._told.clear()
             if overview is not None:
-                self.start(overview, self._ears)
+                self.start(overview, self._ears, self._orders)
             return
         if self._link is not None and self._overview is not None and before != after:
             seen = self._overview()
@@ -149,6 +151,20 @@ class Reporter:
         """What the broker has kept was held against the ledger: the present head may take its place."""
         if self._link is not None:
             self._link.release()
+
+    def rebirth(self) -> int:
+        """All that is said at a new connection is said again; how many messages."""
+        said = self._greeting() if self._link is not None else []
+        for message in said:
+            if self._link is not None:
+                self._link.publish(message)
+        return len(said)
+
+    def answer(self, payload: Payload) -> None:
+        """To whoever asked, while the link stands; no state, and no event."""
+        if self._link is not None and self._overview is not None:
+            seen = self._overview()
+            self._link.answer(messages.message(seen.config.site.node, self._stamped(seen, payload)))
 
     def _beat(self, seen: Overview, now_ms: int) -> None:
         if self._link is None or not self._link.view.connected:

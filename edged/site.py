@@ -210,6 +210,10 @@ class Site:
         """Asked from the sweep's and the writer's thread, too: a configuration is never changed, only replaced."""
         return self.config.policy()
 
+    async def reconnect(self, camera: str) -> bool:
+        """A camera begins anew; False where it is not recorded."""
+        return await self._fleet.reconnect(camera)
+
     def overview(self) -> views.Overview:
         """Everything known now; cheap."""
         return views.Overview(

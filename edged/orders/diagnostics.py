@@ -6,61 +6,22 @@ No secret, no address within a camera, no name of a person. What does not fit is
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from edged.config import Config
 
-LINES_MAX: Final = 200
-LINE_MAX: Final = 400
-"""Characters."""
+THREADS_MAX: Final = 200
 BYTES_MAX: Final = 32 << 10
 """Of the whole, as JSON: a slow line takes it in half a minute."""
 SECRET_MIN: Final = 3
 """Shorter words are blanked out nowhere: they would blank out everything."""
 _STARS: Final = "***"
 _LOGIN: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_PEOPLE: Final = "/edged/api/"
-"""Of the path of a module that logs what people did, by name."""
-
-
-class Tail(logging.Handler):
-    """The last lines of the log, without those that name people."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._lines: deque[str] = deque(maxlen=LINES_MAX)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            if _names_people(record):
-                return
-            what = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
-            words = " ".join(f"{record.getMessage()} {what}".split())
-            moment = self.formatter or _FORMAT
-            line = f"{moment.formatTime(record)} {record.levelname} {record.name}: {words}"
-            self._lines.append(line[:LINE_MAX])
-        except Exception:  # noqa: BLE001  (a line that cannot be written must not hold up who logs it)
-            self.handleError(record)
-
-    def lines(self) -> list[str]:
-        return list(self._lines)
-
-
-_FORMAT: Final = logging.Formatter()
-
-
-def _names_people(record: logging.LogRecord) -> bool:
-    """Alarms are told for themselves, without the names that their lines have."""
-    return _PEOPLE in Path(record.pathname).as_posix() or (
-        record.name == "edged.site" and record.msg.startswith("alarm ")
-    )
 
 
 def secrets_of(config: Config) -> frozenset[str]:
@@ -96,7 +57,7 @@ def blanked(lines: Iterable[str], secrets: Collection[str]) -> list[str]:
 def report(config: Config, lines: Iterable[str], more: dict[str, Any]) -> dict[str, Any]:
     """All of it, in at most `BYTES_MAX`. `more`: versions and depths."""
     threads = sorted(thread.name for thread in threading.enumerate())
-    found: dict[str, Any] = {**more, "threads": threads[:LINES_MAX], "config": redacted(config), "log": []}
+    found: dict[str, Any] = {**more, "threads": threads[:THREADS_MAX], "config": redacted(config), "log": []}
     if _size(found) > BYTES_MAX:
         found["config"] = {"left_out": "too large"}
     room = BYTES_MAX - _size(found)
