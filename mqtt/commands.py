@@ -167,15 +167,20 @@ class ConsistencyProof(_Closed):
 
 Args = Nothing | PinPlace | PinExtend | AlarmAck | CameraReconnect | ConsistencyProof
 
+MODELS: Final[Mapping[Verb, tuple[type[BaseModel], ...]]] = {
+    Verb.REBIRTH: (Nothing,),
+    Verb.STATUS: (Nothing,),
+    Verb.PIN: (PinPlace, PinExtend),
+    Verb.ALARM_ACK: (AlarmAck,),
+    Verb.DIAGNOSTICS: (Nothing,),
+    Verb.CAMERA_RECONNECT: (CameraReconnect,),
+    Verb.RESTART: (Nothing,),
+    Verb.CONSISTENCY_PROOF: (ConsistencyProof,),
+}
+"""What `args` may be; where there are several, `do` tells which."""
+_PIN: Final[TypeAdapter[Any]] = TypeAdapter(Annotated[PinPlace | PinExtend, Field(discriminator="do")])
 ARGS: Final[Mapping[Verb, TypeAdapter[Any]]] = {
-    Verb.REBIRTH: TypeAdapter(Nothing),
-    Verb.STATUS: TypeAdapter(Nothing),
-    Verb.PIN: TypeAdapter(Annotated[PinPlace | PinExtend, Field(discriminator="do")]),
-    Verb.ALARM_ACK: TypeAdapter(AlarmAck),
-    Verb.DIAGNOSTICS: TypeAdapter(Nothing),
-    Verb.CAMERA_RECONNECT: TypeAdapter(CameraReconnect),
-    Verb.RESTART: TypeAdapter(Nothing),
-    Verb.CONSISTENCY_PROOF: TypeAdapter(ConsistencyProof),
+    verb: _PIN if verb is Verb.PIN else TypeAdapter(models[0]) for verb, models in MODELS.items()
 }
 
 
