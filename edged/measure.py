@@ -14,6 +14,7 @@ from edged.steadiness import Steadiness
 from storage.answers import CameraUsage, Coverage, VolumeStatus
 from storage.boots import Doubt
 from storage.catalog.mirroring import Rebuild
+from storage.catalog.outbox import Depth, Rank
 from storage.model import Moment, Segment
 from storage.pins.words import Left
 from storage.repair.books import Plight
@@ -64,6 +65,8 @@ class Measurements:
     """Nothing of it is."""
     ledger: Plight = field(default_factory=Plight)
     """What is wrong with the ledger."""
+    outbox: Mapping[Rank, Depth] = field(default_factory=dict)
+    """Events that wait for the centre."""
 
 
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
@@ -97,6 +100,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         ballast_owed=store.ballast.owed > 0,
         ballast_gone=store.ballast.left == 0,
         ledger=store.books.plight(),
+        outbox=store.post.depth(),
     )
 
 

@@ -18,6 +18,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Retention,
     ring.Explanation,
     documents.Alarms,
+    documents.AlarmAck,
     documents.Reload,
     documents.ConfigCheck,
     documents.Version,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from edged import verdict
+from edged.alarms import in_full
 from edged.config import Camera, Config
 from edged.documents import ring as ring_documents
 from edged.documents import site as documents
@@ -24,6 +25,7 @@ from storage import model
 from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
 from storage.catalog.destroying import Breach
 from storage.catalog.findings import Tampered
+from storage.catalog.outbox import Depth, Rank
 from storage.model import Bounds, GapCause, Moment
 from storage.retention import effective
 from storage.ring.agreed import Loosening
@@ -46,6 +48,14 @@ _WITHHELD: Final = {
     ),
 }
 """Troubles of the box and not of the camera, which the worker cannot put into words: what it is, what to check."""
+
+
+_RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
+    Rank.PROOF: "proof",
+    Rank.ALARM: "alarm",
+    Rank.STORAGE: "storage",
+    Rank.HISTORY: "history",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +259,7 @@ def gap(row: model.Gap) -> documents.Gap:
 
 
 def alarm(row: AlarmRow) -> documents.Alarm:
+    """For people on this box: with names, which the centre is not told."""
     return documents.Alarm(
         key=row.key,
         severity=row.severity.value,
@@ -256,8 +267,10 @@ def alarm(row: AlarmRow) -> documents.Alarm:
         since=timestamp(row.since_ms),
         cleared=optional_timestamp(row.cleared_ms),
         count=row.count,
-        text=row.text,
+        text=in_full(row.text, row.names),
         action=row.action,
+        acknowledged=row.acknowledged,
+        occurrence=row.occurrence,
     )
 
 
@@ -272,7 +285,13 @@ def broker(seen: Overview) -> documents.Broker:
         protocol=link.protocol,
         reason=f"{told(link.reason, link.check)}." if link.reason else "",
         since=optional_timestamp(link.since_ms),
+        waiting=[waiting(rank, depth) for rank, depth in seen.measured.outbox.items() if depth.events],
     )
+
+
+def waiting(rank: Rank, depth: Depth) -> documents.Waiting:
+    oldest = optional_timestamp(depth.oldest_ms)
+    return documents.Waiting(rank=_RANKS[rank], events=depth.events, bytes=depth.bytes, oldest=oldest)
 
 
 def cameras(seen: Overview) -> documents.Cameras:

@@ -141,6 +141,8 @@ class AlarmRow:
     acknowledged: bool
     occurrence: str = ""
     """Stays the same from when it was raised until it is gone for an hour."""
+    names: str = ""
+    """Of the people it is about: never told outside of the box."""
 
 
 @dataclass(frozen=True, slots=True)

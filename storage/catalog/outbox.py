@@ -15,13 +15,13 @@ from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 FREED_SHARE: Final = 64
-"""Of the limit, so much more is freed than must be: else each event would evict one."""
+"""Of the limit, so much more is freed of a rank than must be: else each event would evict one."""
 ROW_BYTES: Final = 64
 """What a row takes beside its body, about."""
 _BEGUN: Final = {"what": "begun"}
 """Events from before were not kept, or went with a database that was lost."""
 EVICTED_MAX: Final = 20_000
-"""Rows in one transaction: some 50 ms, which a commit may have to wait for (L4)."""
+"""Rows that one event may evict: some 30 ms, which a commit may have to wait for (L4); the next one goes on."""
 
 
 class Rank(IntEnum):
@@ -150,7 +150,7 @@ def _put(
     )
     held = connection.execute("SELECT sum(bytes) FROM outbox_ranks").fetchone()[0]
     if held > limit:
-        _evict(connection, held - limit + limit // FREED_SHARE, wall_ms)
+        _evict(connection, held - limit, limit // FREED_SHARE, wall_ms)
     return epoch, seq
 
 
@@ -170,25 +170,32 @@ def _begin(connection: sqlite3.Connection, wall_ms: int) -> None:
     put(connection, Kind.OUTBOX, wall_ms, _BEGUN)
 
 
-def _evict(connection: sqlite3.Connection, excess: int, wall_ms: int) -> None:
-    """Lowest rank first, oldest first within it; what went is counted until it is told."""
+def _evict(connection: sqlite3.Connection, excess: int, spare: int, wall_ms: int) -> None:
+    """Lowest rank first, oldest first within it, until `excess` bytes are free. Of the last rank that has to give,
+    `spare` bytes more: no higher one gives way for those. What went is counted until it is told.
+    """
+    left = EVICTED_MAX
     for rank in reversed(Rank):
-        rows = connection.execute(
-            "SELECT seq, bytes FROM outbox WHERE rank = ? ORDER BY seq LIMIT ?", (rank, EVICTED_MAX)
-        ).fetchall()
-        gone: list[int] = []
-        for seq, size in rows:
-            if excess <= 0:
+        if excess <= 0 or left <= 0:
+            return
+        events = freed = 0
+        first = last = 0
+        for seq, size in connection.execute(
+            "SELECT seq, bytes FROM outbox WHERE rank = ? ORDER BY seq LIMIT ?", (rank, left)
+        ):
+            if freed >= excess + spare:
                 break
-            gone.append(seq)
-            excess -= size
-        if gone:
-            done(connection, gone)
+            first, last = first or seq, seq
+            events, freed = events + 1, freed + size
+        if events:
+            connection.execute("DELETE FROM outbox WHERE rank = ? AND seq <= ?", (rank, last))
             connection.execute(
-                "UPDATE outbox_ranks SET evicted = evicted + ?2, first_seq = min(coalesce(first_seq, ?3), ?3),"
-                " last_seq = max(coalesce(last_seq, ?4), ?4), since_ms = coalesce(since_ms, ?5) WHERE rank = ?1",
-                (rank, len(gone), gone[0], gone[-1], wall_ms),
+                "UPDATE outbox_ranks SET events = events - ?2, bytes = bytes - ?3, evicted = evicted + ?2,"
+                " first_seq = coalesce(first_seq, ?4), last_seq = ?5, since_ms = coalesce(since_ms, ?6)"
+                " WHERE rank = ?1",
+                (rank, events, freed, first, last, wall_ms),
             )
+        excess, left = excess - freed, left - events
 
 
 def tell_evicted(connection: sqlite3.Connection, wall_ms: int) -> bool:

@@ -261,6 +261,8 @@ CREATE INDEX gaps_long ON gaps (camera, start_wall_ms, id, end_wall_ms)
     WHERE end_wall_ms IS NULL OR end_wall_ms - start_wall_ms > 3600000;
 CREATE INDEX gaps_by_age ON gaps (camera, boot, start_boottime_ms);
 
+-- 異常通報: `occurrence` stays the same while a condition comes and goes within an hour. `names`: of people it is about,
+-- which leave the box nowhere.
 CREATE TABLE alarms (
     key TEXT PRIMARY KEY,
     severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
@@ -272,6 +274,7 @@ CREATE TABLE alarms (
     action TEXT NOT NULL,
     acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
     occurrence TEXT NOT NULL DEFAULT '',
+    names TEXT NOT NULL DEFAULT '',
     CHECK ((raised = 1) = (cleared_ms IS NULL))
 ) STRICT;
 
@@ -387,9 +390,6 @@ CREATE TABLE acts (
     account INTEGER
 ) STRICT;
 
--- 複製: copies that leave the box. While one is open, what touches its cameras (JSON) and interval is not destroyed for
--- its space. `leaf`: its `copy` leaf, from which on it may be disclosed; `account`: what it consists of, as numbers of
--- leaves in JSON, while it is open. Names and reasons stand behind the commitments of its leaf.
 -- Keys of the centre: the counter of the last command of each that was taken (storage.catalog.commands).
 CREATE TABLE command_keys (
     key TEXT PRIMARY KEY,
@@ -417,6 +417,9 @@ CREATE TABLE commands (
 CREATE INDEX commands_open ON commands (number) WHERE state = 'accepted';
 CREATE INDEX commands_by_verb ON commands (verb, number);
 
+-- 複製: copies that leave the box. While one is open, what touches its cameras (JSON) and interval is not destroyed for
+-- its space. `leaf`: its `copy` leaf, from which on it may be disclosed; `account`: what it consists of, as numbers of
+-- leaves in JSON, while it is open. Names and reasons stand behind the commitments of its leaf.
 CREATE TABLE exports (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
