@@ -1,12 +1,21 @@
 "use strict";
 /* The page itself: one connection to the broker, one look at the screen for each frame, and what the viewer chooses.
 
-   It subscribes and never publishes. MQTT 3.1.1 has all that a reader needs and every broker speaks it; QoS 0, because
-   brokers bound how many messages of QoS 1 they keep waiting, and 200 boxes have more to tell than that at once. */
+   It subscribes and never publishes. MQTT 3.1.1 has all that a reader needs, and every broker speaks it. A broker holds
+   no more than so many messages for one reader (mosquitto 1000, of any QoS) and silently drops the rest, and 200 boxes
+   keep 7,500: so boxes are found by birth and status, and asked for all that they keep some at a time. */
 (() => {
 const {say} = Words;
-const FILTER = "edged/v1/+/up/#";
-const KEEPALIVE_S = 15, CONNECT_MS = 10_000, RETRY_MS = 1000, RETRY_MAX_MS = 30_000;
+const FOUND_BY = ["edged/v1/+/up/birth", "edged/v1/+/up/status", "edged/v1/+/up/heartbeat"];
+const READ = "edged/v1/+/up/#";
+const filter = node => `edged/v1/${node}/up/#`;
+/** Messages that are asked for at once, and how many a box keeps that has not said how many cameras it has. */
+const ASKED_MAX = 800, KEPT_UNKNOWN = 160;
+/** So long for the first message of a box that is known by its heartbeat alone, and may keep none. */
+const ANSWER_MS = 1000, GATHER_MS = 50;
+/** A broker that says nothing for one and a half times as long is lost. mosquitto 2.0.11 passes large messages on at
+    40 KB/s, and nothing else meanwhile: less would give up on one of a megabyte, again and again. */
+const KEEPALIVE_S = 30, CONNECT_MS = 10_000, RETRY_MS = 1000, RETRY_MAX_MS = 30_000;
 /** After the last retained message: then the broker has told all that it keeps. */
 const SETTLED_MS = 1500;
 const REFUSED = [4, 5, 134, 135];  // bad user or password, not authorised: in 3.1.1 and in 5
@@ -15,6 +24,7 @@ const $ = id => document.getElementById(id);
 
 const fleet = new Model.Fleet(), broker = address(), touched = new Set();
 let client = null, failures = 0, retry = null, settling = null, wanted = false, refused = "", denied = false;
+let unasked = [], known = new Set(), asked = null, answering = null;
 
 /** Where the broker is: `?broker=`, or where this page comes from; null where that is no address. */
 function address() {
@@ -47,27 +57,76 @@ function connect() {
 function connected() {
   failures = 0;
   refused = "";
+  denied = false;
+  unasked = [];
+  known = new Set();
+  asked = answering = null;
   fleet.connected(Date.now());
   $("login").hidden = true;
   settle();
-  client.subscribe(FILTER, {qos: 0}, (error, granted) => {
-    denied = Boolean(error) || granted?.some(one => one.qos > 2);
+  subscribe(FOUND_BY);
+  redraw();
+}
+
+function subscribe(filters, done = () => {}) {
+  const connection = client;
+  connection.subscribe(filters, {qos: 0}, (error, granted) => {
+    if (client !== connection) return;
+    denied ||= Boolean(error) || (granted ?? []).some(one => one.qos > 2);
+    done();
     redraw();
   });
-  redraw();
 }
 
 function heard(topic, payload, packet) {
   const box = fleet.hear(topic, payload, packet.retain, Date.now());
   if (packet.retain) settle();
-  if (box !== null) touched.add(box.node);
+  if (box === null) return;
+  touched.add(box.node);
+  if (asked !== null && packet.retain && asked.last === box.node) asked.answered();
+  if (!known.has(box.node)) {
+    known.add(box.node);
+    unasked.push(box.node);
+    if (unasked.length === 1) setTimeout(askNext, GATHER_MS);
+  }
   redraw();
+}
+
+/** Some boxes for all that they keep; the next ones once the last of these begins to answer. */
+function askNext() {
+  if (asked !== null || unasked.length === 0 || denied || fleet.connectedAt === null) return;
+  const nodes = [];
+  for (let room = ASKED_MAX; unasked.length && (nodes.length === 0 || room >= kept(unasked[0]));) {
+    room -= kept(unasked[0]);
+    nodes.push(unasked.shift());
+  }
+  const mine = asked = {last: nodes.at(-1), answered() {
+    if (asked !== mine) return;
+    [...nodes.slice(0, -1), answering].forEach(read);
+    answering = mine.last;
+    asked = null;
+    askNext();
+  }};
+  subscribe(nodes.map(filter), () => setTimeout(mine.answered, ANSWER_MS));
+}
+
+function read(node) {
+  const box = fleet.boxes.get(node);
+  if (box === undefined || box.read) return;
+  box.read = true;
+  touched.add(node);
+}
+
+function kept(node) {
+  const birth = fleet.boxes.get(node)?.of("birth");
+  return birth ? 2 * birth.cameras.length + birth.volumes.length + 16 : KEPT_UNKNOWN;
 }
 
 function settle() {
   clearTimeout(settling);
   settling = setTimeout(() => {
     if (fleet.connectedAt === null || denied) return;
+    if (asked !== null || unasked.length) return settle();
     fleet.settled().forEach(box => touched.add(box.node));
     redraw();
   }, SETTLED_MS);
@@ -141,14 +200,26 @@ $("account").addEventListener("click", () => {
 
 /* --- the screen --- */
 
-/** Once, with the next frame, however much is heard until then. */
+const FRAME_MAX_MS = 400;
+let drawn = 0, cost = 0, missed = false;
+
+/** Once, with the next frame, however much is heard until then; in a flood half of the time is left for listening. */
 function redraw() {
-  if (wanted) return;
+  if (wanted) {
+    missed = true;
+    return;
+  }
   wanted = true;
-  requestAnimationFrame(() => {
-    wanted = false;
+  setTimeout(() => requestAnimationFrame(began => {
     draw();
-  });
+    requestAnimationFrame(() => {
+      cost = Math.min(FRAME_MAX_MS, performance.now() - began);
+      drawn = performance.now();
+      wanted = false;
+      if (missed) redraw();
+      missed = false;
+    });
+  }), Math.max(0, drawn + cost - performance.now()));
 }
 
 function draw() {
@@ -166,7 +237,7 @@ function draw() {
 function link(lost) {
   Rows.write($("link"), broker === null ? "" : say(lost ? "connecting" : "connected", broker));
   const words = broker === null ? say("bad-broker")
-    : denied && !lost ? say("refused", FILTER)
+    : denied && !lost ? say("refused", READ)
     : !lost || refused ? ""
     : fleet.lostAt !== null && fleet.boxes.size ? say("lost", broker, Words.clock(fleet.lostAt))
     : failures ? say("unreachable", broker) : "";

@@ -11,7 +11,7 @@ const wanted = {state: "", office: "", alarms: "", search: ""};
 let order = "worst", offices = "", lines = new Map();
 const table = new Rows.Table($("boxes"), COLUMNS,
   {sortable: COLUMNS, sorted: column => sortBy(column === "state" ? "worst" : column)});
-const counts = Object.fromEntries(["", ...Model.STATES].map(state => [state, button(state)]));
+const counts = Object.fromEntries(["", "ok", "attention", "critical", "offline"].map(state => [state, button(state)]));
 
 function button(state) {
   const made = document.createElement("button"), figure = document.createElement("b");
@@ -72,7 +72,7 @@ function cells(box, now) {
     {text: Words.ago(box.heard, now), sub: box.absent ? Words.when(box.heard) : ""},
     {text: cameras.all ? `${cameras.working} / ${cameras.all}` : "–", sub: percent(cameras.all ? cameras.working / cameras.all : null),
       tone: cameras.working < cameras.all ? "attention" : ""},
-    {text: percent(box.coverage), sub: box.lowest !== null && box.lowest < box.coverage ? say("lowest", percent(box.lowest)) : ""},
+    {text: percent(box.coverage), sub: percent(box.lowest) === percent(box.coverage) ? "" : say("lowest", percent(box.lowest))},
     box.health.length ? number(box.gaps) : "–",
     tightest === null ? "–" : {text: say("days", days(tightest.retained_s)), tone: tightest.compliant ? "" : "attention",
       sub: `${say("bounds", days(tightest.floor_s), days(tightest.ceiling_s))}${
@@ -147,7 +147,8 @@ function summary(boxes) {
     made.setAttribute("aria-pressed", String(wanted.state === state));
     made.classList.toggle("zero", these.length === 0);
   }
-  const present = boxes.filter(box => !box.absent), covered = present.filter(box => box.coverage !== null);
+  const present = boxes.filter(box => !box.absent && box.state !== "reading");
+  const covered = present.filter(box => box.coverage !== null);
   const sum = (list, taken) => list.reduce((total, box) => total + taken(box), 0);
   const working = sum(present, box => box.cameras.working), all = sum(present, box => box.cameras.all);
   const coverage = covered.length ? sum(covered, box => box.coverage) / covered.length : null;

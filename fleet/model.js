@@ -9,7 +9,7 @@ const SILENT_MS = 180_000;
 const RETAINED_FRESH_MS = 360_000;
 const CLOCK_OFF_MS = 300_000;
 const BOXES_MAX = 5000, TOPICS_MAX = 2000;
-const STATES = ["critical", "offline", "attention", "ok"];
+const STATES = ["critical", "offline", "attention", "reading", "ok"];
 const SEVERITIES = ["critical", "warning", "info"];
 
 class Box {
@@ -18,6 +18,7 @@ class Box {
   live = null;              // when something of its own arrived last, retained messages left out
   told = null;              // the newest time that a retained message of its own names
   overtaken = false;        // it spoke after it was said to be gone
+  read = false;             // the broker was asked for all that it keeps of it, and answered
   flooded = false;
   clockOff = 0;
   figures = null;           // what follows from the topics; null until asked for anew
@@ -60,6 +61,7 @@ class Fleet {
   settled() {
     const touched = [];
     for (const box of this.boxes.values()) {
+      box.read = true;
       const gone = [...box.topics.values()].filter(one => one.round < this.round && one.kind !== "heartbeat");
       if (gone.length === 0) continue;
       gone.forEach(one => box.topics.delete(one.tail));
@@ -155,7 +157,11 @@ function tightest(retention) {
 /** What is not in order, the worst first: {state, words} with words for `say`. */
 function problems(box, {birth, heartbeat, health, retention, volumes, alarms, defects, untold, cameras, unexplained}) {
   const found = [], add = (state, ...words) => found.push({state, words});
-  const names = (state, key, list, field) => list.length && add(state, key, brief(list.map(one => one[field])));
+  const alarmed = name => alarms.some(one => one.key.endsWith(`:${name}`));  // its alarm says more
+  const names = (state, key, list, field) => {
+    const silent = list.map(one => one[field]).filter(name => !alarmed(name));
+    if (silent.length) add(state, key, brief(silent));
+  };
   const are = (list, ...states) => list.filter(one => states.includes(one.state));
   const standing = severity => alarms.filter(one => one.severity === severity).forEach(one =>
     add(severity === "critical" ? "critical" : "attention", "alarm", one.text));
@@ -186,9 +192,9 @@ const brief = names => names.length <= 4 ? names.join(", ") : `${names.slice(0, 
 /** The box at this moment: its figures, its state, what is wrong, and when it was last heard. */
 function standing(box, fleet, now) {
   const known = figures(box), absent = absence(box, fleet, now);
-  const worst = absent ? "offline" : known.problems.some(one => one.state === "critical") ? "critical"
-    : known.problems.length ? "attention" : "ok";
-  const why = absent ? [{state: "offline", words: absent}, ...known.problems] : known.problems;
+  const worst = absent ? "offline" : !box.read ? "reading" : known.problems.some(one => one.state === "critical")
+    ? "critical" : known.problems.length ? "attention" : "ok";
+  const why = absent ? [{state: "offline", words: absent}, ...known.problems] : box.read ? known.problems : [];
   return {node: box.node, ...known, state: worst, absent, why, heard: box.heard};
 }
 

@@ -19,6 +19,7 @@ const WORDS = {
   attention: ["注意", "Attention"],
   critical: ["異常", "Critical"],
   offline: ["離線", "Offline"],
+  reading: ["讀取中", "Reading"],
   // the link
   connecting: ["正在連線至 {}", "Connecting to {}"],
   connected: ["已連線 {}", "Connected to {}"],
@@ -189,9 +190,10 @@ function say(key, ...values) {
   return words.replaceAll("{}", () => String(values.shift() ?? ""));
 }
 
-/** Whole percent would hide what is missing of 99.9 %: cut to a tenth, never rounded up. */
-const percent = share => share === null ? "–" : `${formats.short.format(Math.floor(share * 1000) / 10)} %`;
-const days = seconds => seconds === null ? "–" : formats.short.format(Math.floor(seconds / 8640) / 10);
+/** Cut to a tenth, never rounded up: 99.97 % is not all, and 30.98 days are not 31. */
+const tenths = value => formats.short.format(Math.floor(value * 10 + 1e-6) / 10);
+const percent = share => share === null ? "–" : `${tenths(share * 100)} %`;
+const days = seconds => seconds === null ? "–" : tenths(seconds / 86400);
 
 function bytes(count) {
   const units = ["B", "KB", "MB", "GB", "TB", "PB"];

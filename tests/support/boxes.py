@@ -1,101 +1,177 @@
-"""The daemon's part of the link for tests: a box that greets, publishes and, if asked to, has events and orders."""
+"""Boxes as the fleet page sees them: what each keeps at the broker, made with the product's own payloads."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
+import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt import messages
-from mqtt.client import BrokerSettings, Link, Orders, Post
-from mqtt.messages import Message, Sequence
+from mqtt.messages import Message, Payload
 from tests.support.brokers import DEADLINE_S
 
-NODE = "wenshan-main"
-BOOT = "6c1f5f3c-boot"
-EPOCH = 3
-STATUS = messages.status_topic(NODE)
-BIRTH = messages.birth_topic(NODE)
+DAY_S: Final = 86_400
+REASONS: Final = {"down": "no frame for 42 s: check power and cable", "degraded": "6 fps instead of 10"}
+OFFICES: Final = (
+    "文山", "大安", "信義", "中正", "萬華", "北投", "士林", "內湖", "南港", "松山", "板橋", "三重", "中和", "新店",
+    "淡水", "桃園", "中壢", "竹北", "苗栗", "豐原", "彰化", "南投", "斗六", "嘉義", "新營", "鳳山", "屏東", "宜蘭",
+    "花蓮", "臺東", "澎湖", "金門", "馬祖", "羅東", "頭份", "員林", "虎尾", "朴子", "永康", "岡山",
+)  # fmt: skip
 
 
+@dataclass(frozen=True)
 class Box:
-    """The daemon's part: a link, and what it greets with."""
+    """One box at one moment; `ts` in milliseconds since 1970, spans in days, `coverage` a share."""
 
-    def __init__(
-        self,
-        port: int,
-        *,
-        host: str = "127.0.0.1",
-        username: str = "",
-        password: str = "",
-        keepalive_s: int = 30,
-        post: Post | None = None,
-        orders: Orders | None = None,
-    ) -> None:
-        self.sequence = Sequence(EPOCH)
-        self.greetings = 0
-        self.snapshot: list[Message] = []
-        settings = BrokerSettings(host, port, username, password, keepalive_s)
-        will = messages.will(NODE, boot=BOOT, epoch=EPOCH, ts=1)
-        self.link = Link(
-            settings,
-            NODE,
-            greeting=self.greeting,
-            will=will,
-            random=lambda: 0.05,
-            now_ms=lambda: 1_700_000_000_000,
-            post=post,
-            orders=orders,
+    node: str
+    ts: int
+    office: str = "wenshan"
+    name: str = "文山區戶政事務所"
+    cameras: tuple[str, ...] = ("lobby", "stairs")
+    down: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+    state: str = "online"
+    coverage: float = 0.9987
+    gaps: int = 1
+    retained: float = 41.3
+    compliant: bool = True
+    volume: str = "in-service"
+    alarms: tuple[dict[str, Any], ...] = ()
+    epoch: int = 7
+    stamp: messages.Stamp = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stamp", {"ts": self.ts, "epoch": self.epoch, "seq": 1})
+
+    def but(self, **changes: Any) -> Box:
+        return replace(self, **changes)
+
+    def said(self) -> list[Message]:
+        """All that it keeps at the broker, as it comes at a connection."""
+        state: list[Payload] = [self.status(), self.birth()]
+        state += [payload for camera in self.cameras for payload in (self.health(camera), self.retention(camera))]
+        state += [self.storage(), self.checkpoint()]
+        return [*(messages.message(self.node, payload) for payload in state), *map(self.alarm, self.alarms)]
+
+    def status(self) -> messages.Status:
+        return messages.Status.model_validate({**self.stamp, "state": self.state, "boot": "b"})
+
+    def birth(self) -> messages.Birth:
+        return messages.Birth(
+            **self.stamp, node=self.node, office=self.office, name=self.name, timezone="Asia/Taipei",
+            profile="household", boot="b", started=self.ts - 3_600_000, version="0.1.0", python="3.11.2", av="18.1.0",
+            ffmpeg="8.1", sqlite="3.40.1", volumes=["v1"], capabilities=[], config_sha256="0" * 64,
+            cameras=list(self.cameras),
+        )  # fmt: skip
+
+    def heartbeat(self, *, synced: bool = True) -> Message:
+        beat = messages.Heartbeat(
+            **self.stamp, uptime_s=3600.0, box_uptime_s=7200.0, clock_synced=synced, clock_epoch=1,
+            disk_total_bytes=4 * 10**12, disk_free_bytes=3 * 10**11, outbox_messages=0,
+        )  # fmt: skip
+        return messages.message(self.node, beat)
+
+    def health(self, camera: str) -> messages.CameraHealth:
+        state = "down" if camera in self.down else "degraded" if camera in self.degraded else "recording"
+        return messages.CameraHealth.model_validate({
+            **self.stamp, "camera": camera, "state": state, "since": self.ts - 60_000,
+            "reason": REASONS.get(state, ""),
+            "fps": 10.0, "width": 1920, "height": 1080, "codec": "h264", "audio": "", "bitrate_bps": 2_000_000,
+            "last_frame_age_s": 0.1, "clock_offset_ms": 12, "coverage_24h": self.coverage, "unexplained_s": 0.0,
+            "gaps_24h": self.gaps,
+        })  # fmt: skip
+
+    def retention(self, camera: str) -> messages.CameraRetention:
+        return messages.CameraRetention(
+            **self.stamp, camera=camera, floor_s=31 * DAY_S, ceiling_s=365 * DAY_S, retained_s=self.retained * DAY_S,
+            covered_s=30.9 * DAY_S, gone_s=0.0, forecast_s=58.0 * DAY_S, full_in_s=None, floor_at_risk_in_s=None,
+            compliant=self.compliant, segments=11_900, bytes=890 * 10**9,
+        )  # fmt: skip
+
+    def storage(self) -> messages.Storage:
+        return messages.Storage.model_validate({
+            **self.stamp, "volume": "v1", "path": "/srv/edged", "state": self.volume, "reason": "",
+            "total_bytes": 4 * 10**12, "free_bytes": 3 * 10**11, "ring_bytes": 34 * 10**11, "limit_bytes": 38 * 10**11, 
+            "others_bytes": 10**9, "segments": 190_400, "full_in_s": None, "floor_at_risk_in_s": None,
+        })  # fmt: skip
+
+    def checkpoint(self) -> messages.LedgerCheckpoint:
+        note = f"edged/{self.node}\n204817\n{'A' * 43}=\n\n— edged/{self.node} {'B' * 88}\n"
+        return messages.LedgerCheckpoint(
+            **self.stamp, origin=f"edged/{self.node}", size=204_817, root="ab" * 32, first=1, key="k", note=note
         )
 
-    def greeting(self) -> list[Message]:
-        self.greetings += 1
-        online = messages.Status(**self.sequence.stamp(2), state="online", boot=BOOT)
-        return [messages.message(NODE, online), Message(BIRTH, b"{}", 1, True), *self.snapshot]
-
-    def heartbeat(self) -> Message:
-        return messages.message(
-            NODE,
-            messages.Heartbeat(
-                **self.sequence.stamp(3),
-                uptime_s=1,
-                box_uptime_s=2,
-                clock_synced=True,
-                clock_epoch=1,
-                disk_total_bytes=2,
-                disk_free_bytes=1,
-                outbox_messages=self.link.waiting,
-            ),
-        )
+    def alarm(self, alarm: dict[str, Any]) -> Message:
+        told = {**self.stamp, "occurrence": f"{self.node}:1:1", "since": self.ts - 600_000, "count": 1} | alarm
+        return retained(f"{messages.ROOT}/{self.node}/up/alarm/{alarm['key']}", told)
 
 
-@contextlib.asynccontextmanager
-async def running(box: Box) -> AsyncIterator[asyncio.Task[None]]:
-    """Runs the link; afterwards nothing of it may be left."""
-    task = asyncio.create_task(box.link.run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    for thread in threading.enumerate():
-        if thread.name.startswith("mqtt"):  # a connect that was under way ends by itself, and closes its socket
-            thread.join(DEADLINE_S)
-            assert not thread.is_alive(), thread.name
+def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes: Any) -> dict[str, Any]:
+    told = {"key": key, "severity": severity, "state": "raised", "acknowledged": False}
+    told |= {"text": "攝影機 lobby 無畫面", "action": "檢查電源與網路線"}
+    return told | changes
 
 
-async def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something inside this event loop."""
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while not true():  # noqa: ASYNC110  what is waited for has no event, and must not get one for tests
-                await asyncio.sleep(0.005)
-    except TimeoutError as error:
-        raise AssertionError(f"{what} did not happen") from error
+def retained(topic: str, payload: Any) -> Message:
+    """Anything, as JSON; bytes as they are."""
+    raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Message(topic=topic, payload=raw, qos=1, retain=True)
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  counted, not walked
+def fleet(boxes: int, cameras: int, ts: int) -> list[Box]:
+    """Mostly in order: of 25 boxes one is offline, one has a camera down, and two want to be looked at."""
+    names = tuple(f"cam-{number:02}" for number in range(1, cameras + 1))
+    return [_one(number, names, ts) for number in range(boxes)]
+
+
+def _one(number: int, cameras: tuple[str, ...], ts: int) -> Box:
+    office = OFFICES[number // 5 % len(OFFICES)]
+    place = ("所本部", "第一辦公室", "第二辦公室", "機房", "檔案室")[number % 5]
+    box = Box(
+        node=f"box-{number + 1:03}", ts=ts - number * 900 % 60_000, office=office, name=f"{office}戶政事務所 {place}",
+        cameras=cameras, coverage=0.9999 - number % 13 / 4000, gaps=number % 7, retained=33 + number % 40,
+    )  # fmt: skip
+    match number % 25:
+        case 6:
+            return box.but(state="offline", ts=ts - (number + 3) * 3_600_000)
+        case 11:
+            told = alarm(f"camera.down:{cameras[3]}", text=f"攝影機 {cameras[3]} 無畫面")
+            return box.but(down=cameras[3:4], alarms=(told,), coverage=0.941)
+        case 17:
+            return box.but(degraded=cameras[:2])
+        case 23:
+            told = alarm("retention.floor-at-risk", "warning", text="最低保存期限可能無法維持", acknowledged=True)
+            return box.but(alarms=(told,), compliant=False, retained=29.5)
+    return box
+
+
+class Mouth:
+    """Says to a broker what boxes would say; each call returns once the broker has it."""
+
+    def __init__(self, port: int) -> None:
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="mouth", reconnect_on_failure=False)
+        self._client.max_inflight_messages_set(1000)
+        self._connected = threading.Event()
+        self._client.on_connect = lambda *_: self._connected.set()
+        self._client.connect("127.0.0.1", port)
+
+    def __enter__(self) -> Self:
+        self._client.loop_start()
+        assert self._connected.wait(DEADLINE_S), "the broker does not answer"
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._client.on_connect = None
+
+    def say(self, said: Iterable[Message]) -> None:
+        waiting = [self._client.publish(one.topic, one.payload, one.qos, one.retain) for one in said]
+        for one in waiting:
+            one.wait_for_publish(DEADLINE_S)
+            assert one.is_published(), "the broker did not take it"
