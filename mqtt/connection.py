@@ -3,19 +3,16 @@
 Knows paho and nothing of what is sent. A client object is made for each attempt, because paho carries messages, ids
 and flags from one connection into the next and floods the broker with them. It has no network thread: a thread can die
 unnoticed, hang and outlive us, while a task that reads the socket ends with a reason; and a box whose event loop hangs
-should look offline. Only resolving and connecting block, so they have a thread, which cannot be interrupted: a daemon
-thread, one at a time, bounded by `CONNECT_TIMEOUT_S` for each address and by the resolver, that closes what it opened
-when nobody waits for it any more. paho's callbacks only take notes: they run under its locks.
+should look offline. Only resolving and connecting block: they have a thread (`dialling`). paho's callbacks only take
+notes: they run under its locks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import ssl
-import threading
-from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -26,13 +23,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mqtt import reasons
+from mqtt.arrivals import Acknowledgement, Arrived
 from mqtt.attempts import Outcome, Protocol
-from mqtt.board import WINDOW
+from mqtt.dialling import DIAL_S, Dialler, Hung
 from mqtt.messages import Message
+from mqtt.outbox import Word
 from mqtt.readback import Heard
 from mqtt.reasons import Reason
 from mqtt.settings import BrokerSettings
 from mqtt.tls import holds_more
+from mqtt.window import WINDOW
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
@@ -46,28 +46,15 @@ TICK_S: Final = 1.0
 PACKET_MAX_BYTES: Final = 64 << 10
 """What a broker may send us (MQTT 5): it has kept what we said ourselves, and our longest message has 2 kB."""
 
+HEADER_BYTES: Final = 32
+"""Of a publication, beside topic and payload, at most."""
+
 SESSION_S: Final = 86_400
 """How long a broker keeps what is sent to a box that is away (MQTT 5). Orders expire sooner by themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The broker's word on one message; `refusal` is its reason code by name, empty when it took the message."""
-
-    mid: int
-    refusal: str
-    passed_on: bool = False
-    """The broker says that somebody is subscribed and gets it. MQTT 3.1.1 does not tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message to us, as it came."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    """Its sender had the broker keep it (MQTT 5; 3.1.1 says so only of what was there before we subscribed)."""
+NO_SUBSCRIBERS: Final = 0x10
+"""The reason code of a PUBACK: taken, and gone to nobody."""
 
 
 class ConnectionEnded(Exception):
@@ -83,9 +70,17 @@ class Connection:
     """Use: `open`, then `publish` and `step` in turns until `ConnectionEnded`; always `close`. Event loop only."""
 
     def __init__(
-        self, settings: BrokerSettings, node: str, protocol: Protocol, will: Message, *, lasting: bool = False
+        self,
+        settings: BrokerSettings,
+        node: str,
+        protocol: Protocol,
+        will: Message,
+        dialler: Dialler,
+        *,
+        lasting: bool = False,
     ) -> None:
         """`lasting`: the broker keeps what is sent to us while we are away."""
+        self._dialler = dialler
         self._settings = settings
         self._lasting = lasting
         self._protocol = protocol
@@ -98,6 +93,9 @@ class Connection:
         self._sock: Any = None
         self.window = WINDOW
         """How many messages the broker takes unacknowledged."""
+        self._largest: float = math.inf
+        """Bytes of a packet that the broker takes."""
+        self._unsent = 0
         self._acknowledgements: list[Acknowledgement] = []
         self.heard = Heard()
         """What came back to `subscribe` and `unsubscribe`."""
@@ -130,7 +128,9 @@ class Connection:
     async def open(self) -> None:
         """Connect and be accepted, or raise `ConnectionEnded`."""
         try:
-            await self._connect_in_thread()
+            await self._dialler.dial(self._connect, lambda: _shut(self._client))
+        except Hung as error:
+            raise ConnectionEnded(Outcome.UNREACHABLE, reasons.hung(self._tried, DIAL_S)) from error
         except (OSError, ValueError) as error:
             reason = reasons.unreachable(self._tried, error, CONNECT_TIMEOUT_S)
             raise ConnectionEnded(Outcome.UNREACHABLE, reason) from error
@@ -143,10 +143,10 @@ class Connection:
             reason = reasons.silent(self._tried, ANSWER_TIMEOUT_S)
             raise ConnectionEnded(Outcome.SILENT, reason) from error
 
-    async def step(self) -> None:
+    async def step(self, within_s: float = TICK_S) -> None:
         """Wait until there is something to do, or for a tick, and do it."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TICK_S):
+            async with asyncio.timeout(min(within_s, TICK_S)):
                 await self._wake.wait()
         self._wake.clear()
         self._drive()
@@ -157,6 +157,11 @@ class Connection:
 
     def publish(self, message: Message) -> int:
         """Hand one message to the socket and return its id. The caller keeps to `window`."""
+        if len(message.payload) + len(message.topic.encode()) + HEADER_BYTES > self._largest:
+            self._unsent -= 1  # no id of paho's
+            self._acknowledgements.append(Acknowledgement(self._unsent, Word.REFUSED, "Packet too large"))
+            self._wake.set()
+            return self._unsent
         properties: Properties | None = None
         if message.expiry_s is not None and self._protocol is Protocol.V5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
@@ -227,37 +232,22 @@ class Connection:
         self._client.on_socket_close = None
         _shut(self._client)
 
-    async def _connect_in_thread(self) -> None:
-        outcome: Future[None] = Future()
+    def _connect(self) -> None:
+        """On a thread: resolve, connect, handshake."""
         client, settings = self._client, self._settings
-
-        def connect() -> None:
-            error: BaseException | None = None
-            clean: Any = not self._lasting if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
-            bounds: Properties | None = None
-            if self._protocol is Protocol.V5:
-                bounds = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
-                bounds.MaximumPacketSize = PACKET_MAX_BYTES
-                if self._lasting:
-                    bounds.SessionExpiryInterval = SESSION_S
-            try:
-                if settings.tls is not None:
-                    self._context = settings.tls.context()
-                    client.tls_set_context(self._context)
-                client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean, properties=bounds)
-                if settings.tls is not None:
-                    settings.tls.met(client.socket())
-            except BaseException as raised:  # noqa: BLE001  carried over to the task that waits
-                error = raised
-            if not outcome.set_running_or_notify_cancel():
-                _shut(client)
-            elif error is not None:
-                outcome.set_exception(error)
-            else:
-                outcome.set_result(None)
-
-        threading.Thread(target=connect, name="mqtt-connect", daemon=True).start()
-        await asyncio.wrap_future(outcome)
+        clean: Any = not self._lasting if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
+        bounds: Properties | None = None
+        if self._protocol is Protocol.V5:
+            bounds = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
+            bounds.MaximumPacketSize = PACKET_MAX_BYTES
+            if self._lasting:
+                bounds.SessionExpiryInterval = SESSION_S
+        if settings.tls is not None:
+            self._context = settings.tls.context()
+            client.tls_set_context(self._context)
+        client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean, properties=bounds)
+        if settings.tls is not None:
+            settings.tls.met(client.socket())
 
     def _listen(self) -> None:
         client = self._client
@@ -342,6 +332,7 @@ class Connection:
     ) -> None:
         self._answer = code
         self.window = min(WINDOW, getattr(granted, "ReceiveMaximum", WINDOW))
+        self._largest = getattr(granted, "MaximumPacketSize", math.inf)
 
     def _on_disconnect(
         self,
@@ -359,7 +350,9 @@ class Connection:
         self, _client: paho.Client, _user: Any, mid: int, code: ReasonCode, _properties: Properties
     ) -> None:
         passed_on = self._protocol is Protocol.V5 and code.value == 0
-        self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else "", passed_on))
+        unheard = code.value == NO_SUBSCRIBERS
+        word = Word.REFUSED if code.is_failure else Word.UNHEARD if unheard else Word.TAKEN
+        self._acknowledgements.append(Acknowledgement(mid, word, str(code) if code.is_failure else "", passed_on))
 
     def _on_message(self, _client: paho.Client, _user: Any, arrived: paho.MQTTMessage) -> None:
         if self._obeyed and paho.topic_matches_sub(self._obeyed, arrived.topic):

@@ -2,10 +2,9 @@
 
 The rows lie in the database (`storage.catalog.outbox`) and leave it only once the broker says that somebody has got
 them (PUBACK 0x00; MQTT 3.1.1 does not tell, there its PUBACK has to do). Highest rank first: a new alarm overtakes a
-month of history. Within a kind, which is a topic, order is kept: each kind begins with one event in flight, and only
-when that has arrived the rest of the window follows; when nobody listens (0x10) or the broker turns it down, the kind
-rests, goes back to that event, and tries it alone once a minute. What was in flight when a connection ended is sent
-again, under its own id.
+month of history. Within a kind, which is a topic, order is kept whatever the broker answers, because one event of each
+is under way at a time. When nobody listens (0x10) or the broker turns it down, the kind rests and that event is tried
+again once a minute. What was under way when a connection ended is sent again, under its own id.
 """
 
 from __future__ import annotations
@@ -21,11 +20,13 @@ from storage.catalog.outbox import RANKS, Event, Kind
 PROBE_EVERY_S: Final = 60.0
 """While nobody listens: one event of each kind."""
 PAGE: Final = 64
-"""Events of a kind in memory; the window is smaller."""
+"""Events of a kind in memory: more than a second's, at the rate at which they are sent."""
+ARRIVED_MAX: Final = 1024
+"""Arrived and not deleted: beyond, nothing is sent. Where nothing can be deleted, all of it would be sent again."""
 
 
 class Word(StrEnum):
-    """What the broker says of an event."""
+    """What the broker says of a message."""
 
     TAKEN = "taken"
     """It has gone to somebody; with MQTT 3.1.1: the broker has it."""
@@ -52,17 +53,19 @@ class _Lane:
     """The last that was read."""
     dry: bool = False
     """There were no more when it was read last."""
-    asked: bool = False
-    open: bool = False
-    """What was answered last has arrived: the window is used."""
-    flying: int = 0
-    rests_until_s: float = 0.0
+    asked: Ask | None = None
+    flying: Event | None = None
+    """Taken, and not answered."""
+    rests_until_s: float | None = None
+    """Nobody got what was tried last."""
 
     def rewind(self, after: int) -> None:
-        if after < self.after:
-            self.read.clear()
-            self.after = after
-        self.dry = False
+        """What was read is forgotten: it may have given way meanwhile. An answer that is on its way is not for us."""
+        self.read.clear()
+        self.after, self.dry, self.asked, self.flying = after, False, None, None
+
+    def rests(self, now_s: float) -> bool:
+        return self.rests_until_s is not None and now_s < self.rests_until_s
 
 
 class Outbox:
@@ -72,18 +75,22 @@ class Outbox:
         self._lanes = {kind: _Lane() for kind in sorted(Kind, key=lambda kind: RANKS[kind])}
         self._flying: dict[int, Event] = {}
         self._arrived: set[int] = set()
-        """Numbers of those that may leave the database and may still lie there."""
 
     @property
     def flying(self) -> int:
         """Events that were sent and not answered."""
         return len(self._flying)
 
+    @property
+    def arrived(self) -> list[int]:
+        """Numbers of those that may leave the database and may still lie there, in their order."""
+        return sorted(self._arrived)
+
     def connected(self) -> None:
         """A new connection: whatever was not answered is sent again."""
         self._flying.clear()
         for lane in self._lanes.values():
-            lane.open, lane.flying, lane.rests_until_s = False, 0, 0.0
+            lane.rests_until_s = None
             lane.rewind(0)
 
     def news(self) -> None:
@@ -91,55 +98,57 @@ class Outbox:
         for lane in self._lanes.values():
             lane.dry = False
 
-    def asks(self) -> Ask | None:
-        """What should be read next, if anything; each question gets one answer, by `hand`."""
+    def asks(self, now_s: float) -> list[Ask]:
+        """What should be read now; each question gets one answer, by `hand` or `missed`."""
+        asks = []
         for kind, lane in self._lanes.items():
-            if not lane.read and not lane.dry and not lane.asked:
-                lane.asked = True
-                return Ask(kind, lane.after, PAGE)
-        return None
+            if not lane.read and not lane.dry and lane.asked is None and not lane.rests(now_s):
+                lane.asked = Ask(kind, lane.after, PAGE)
+                asks.append(lane.asked)
+        return asks
 
     def hand(self, ask: Ask, events: list[Event]) -> None:
-        """The answer. One to a question from before a rewind is passed over, and asked anew."""
+        """The answer. One to a question that is not asked any more is passed over."""
         lane = self._lanes[ask.kind]
-        lane.asked = False
-        if ask.after != lane.after or lane.read:
+        if lane.asked is not ask:
             return
-        known = self._arrived | {event.seq for event in self._flying.values()}
-        lane.read.extend(event for event in events if event.seq not in known)
+        lane.asked = None
+        lane.read.extend(event for event in events if event.seq not in self._arrived)
         lane.after = events[-1].seq if events else lane.after
         lane.dry = len(events) < ask.limit
 
+    def missed(self, ask: Ask) -> None:
+        """It could not be read: it is asked again."""
+        lane = self._lanes[ask.kind]
+        if lane.asked is ask:
+            lane.asked = None
+
     def take(self, now_s: float) -> Event | None:
         """The next to be sent: of the highest rank that has one, the oldest. Kinds that rest are passed over."""
-        ready = [lane for lane in self._lanes.values() if lane.read and self._may(lane, now_s)]
-        if not ready:
+        ready = [lane for lane in self._lanes.values() if lane.read and lane.flying is None and not lane.rests(now_s)]
+        if not ready or len(self._arrived) >= ARRIVED_MAX:
             return None
-        return min(ready, key=lambda lane: (lane.read[0].rank, lane.read[0].seq)).read.popleft()
-
-    @staticmethod
-    def _may(lane: _Lane, now_s: float) -> bool:
-        return lane.open or (lane.flying == 0 and now_s >= lane.rests_until_s)
+        lane = min(ready, key=lambda lane: (lane.read[0].rank, lane.read[0].seq))
+        lane.flying = lane.read.popleft()
+        return lane.flying
 
     def sent(self, mid: int, event: Event) -> None:
         """`take`n, and handed to the connection under that id."""
         self._flying[mid] = event
-        self._lanes[event.kind].flying += 1
 
     def answered(self, mid: int, word: Word, now_s: float) -> Event | None:
-        """The event that may leave the database; None: it stays, or the answer is for none of ours."""
+        """The event that this was the answer for, if it was for one of ours."""
         event = self._flying.pop(mid, None)
         if event is None:
             return None
         lane = self._lanes[event.kind]
-        lane.flying -= 1
         if word is Word.TAKEN:
-            lane.open = lane.open or now_s >= lane.rests_until_s
+            lane.flying, lane.rests_until_s = None, None
             self._arrived.add(event.seq)
-            return event
-        lane.open, lane.rests_until_s = False, now_s + PROBE_EVERY_S
-        lane.rewind(event.seq - 1)
-        return None
+        else:
+            lane.rests_until_s = now_s + PROBE_EVERY_S
+            lane.rewind(event.seq - 1)
+        return event
 
     def deleted(self, seqs: Collection[int]) -> None:
         """They have left the database."""

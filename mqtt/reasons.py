@@ -126,6 +126,17 @@ def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
     return _reason(tried, back, check)
 
 
+def hung(tried: str, deadline_s: float) -> Reason:
+    """The attempt has neither succeeded nor failed: what it waits for is the resolver, or a kernel that hangs."""
+    return _reason(tried, f"neither yes nor no for {deadline_s:g} s", "the name server of this box")
+
+
+def unheard(topic: str) -> Reason:
+    """Connected, and events go to nobody."""
+    check = "whether the centre's collector runs and is subscribed to the events of this box; until then they are kept"
+    return _reason(f"to publish {topic}", "nobody is subscribed", check)
+
+
 def closed_unanswered(tried: str) -> Reason:
     """Also TLS 1.3 that wants another certificate ends so, where the broker closes before its alert is read."""
     port = "MQTT port over TLS, whether it takes this box's certificate" if " over TLS" in tried else ""

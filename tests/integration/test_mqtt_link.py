@@ -15,10 +15,10 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
-from mqtt import board, client, connection, messages
+from mqtt import client, connection, messages, window
 from mqtt.messages import Message
-from tests.support.boxes import BIRTH, BOOT, EPOCH, NODE, STATUS, Box, descriptors, running, until
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, free_port, mosquitto
+from tests.support.linked import BIRTH, BOOT, EPOCH, NODE, STATUS, Box, descriptors, running, until
 
 SECRET = "correct horse battery"
 HEALTH = messages.camera_health_topic(NODE, "lobby")
@@ -124,10 +124,10 @@ async def test_newest_state_is_sent_again_to_a_broker_that_lost_its_memory(broke
 async def test_a_frozen_broker_is_noticed_and_still_spoken_to_in_mqtt_5(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
     box = Box(broker.port, keepalive_s=1)
     async with running(box):
         await until(lambda: box.link.view.connected and box.link.waiting == 0, "arrival")
+        monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
         broker.freeze()
         await until(lambda: not box.link.view.connected, "the loss")
         await until(lambda: "then nothing for" in box.link.view.reason, "silence")
@@ -392,9 +392,9 @@ async def test_what_paho_trips_over_ends_the_connection_and_not_the_link(
         await until(lambda: box.link.view.connected, "the reconnection")
 
 
-@pytest.mark.parametrize(("connack", "window"), [(CONNACK_5, board.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)])
+@pytest.mark.parametrize(("connack", "granted"), [(CONNACK_5, window.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)])
 async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
-    connack: bytes, window: int, monkeypatch: pytest.MonkeyPatch
+    connack: bytes, granted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "FAREWELL_S", 0.05)
     publications: list[int] = []
@@ -409,13 +409,13 @@ async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
         box = Box(port)
         box.snapshot = [Message(f"edged/v1/{NODE}/up/cam/c{n}/health", b"{}", 1, True) for n in range(100)]
         async with running(box):
-            await until(lambda: len(publications) >= window, "a full window")
+            await until(lambda: len(publications) >= granted, "a full window")
             assert box.link.waiting == 102
-            monkeypatch.setattr(board, "ACK_DEADLINE_S", 0.0)
+            monkeypatch.setattr(window, "ANSWER_DEADLINE_S", 0.0)
             box.link.publish(health("1"))  # wakes it
             await until(lambda: not box.link.view.connected, "the end")
             assert "no message was acknowledged" in box.link.view.reason
-            assert publications == [0x33] * window  # no duplicates: QoS 1, retained, first time
+            assert publications == [0x33] * granted  # no duplicates: QoS 1, retained, first time
 
 
 async def test_a_defect_of_ours_comes_out_and_leaves_nothing_open(broker: Broker) -> None:

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt import client
 from mqtt.attempts import Attempts, Protocol
-from tests.support.boxes import NODE, Box, running, until
+from tests.support.linked import NODE, Box, running, until
 from tests.support.brokers import DEADLINE_S, Broker, amqtt, mosquitto
 
 FILTER = f"edged/v1/{NODE}/dn/cmd/+"
