@@ -119,7 +119,7 @@ class Daemon:
         acts = Acts(store)
         agreement = Agreement(store, acts)
         config = await agreement.hold(self._config)
-        reporter = Reporter(config, store.run, self._clock)
+        reporter = Reporter(config, store.run, self._clock, store.post)
         self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)

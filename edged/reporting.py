@@ -18,7 +18,7 @@ from edged.documents import site as documents
 from edged.versions import versions
 from edged.views import Overview
 from mqtt import messages
-from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders
+from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders, Post
 from mqtt.messages import Message, Payload
 from mqtt.tls import Keyring, TlsView
 from storage.clock import Clock
@@ -46,7 +46,9 @@ class Ears(Protocol):
 class Reporter:
     """Lives on the event loop; `tell` is called every second with everything known."""
 
-    def __init__(self, config: Config, run: int, clock: Clock) -> None:
+    def __init__(self, config: Config, run: int, clock: Clock, post: Post | None = None) -> None:
+        """`post`: events that wait for the centre."""
+        self._post = post
         self._config = config
         self._clock = clock
         self._sequence = messages.Sequence(run)
@@ -91,6 +93,7 @@ class Reporter:
             random=random.random,
             now_ms=lambda: self._clock.now().wall_ms,
             anchor=None if ears is None else Anchor(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
+            post=self._post,
             orders=orders,
         )
         self._task = asyncio.create_task(self._link.run(), name="link to the centre")
