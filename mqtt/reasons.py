@@ -94,7 +94,9 @@ def _tls(error: ssl.SSLError) -> tuple[str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         back, check = _BY_VERIFY_CODE.get(error.verify_code, _STRANGER)
         return back or f"the broker's certificate is another's ({error.verify_message.rstrip('.')})", check
-    name = error.reason or ("UNEXPECTED_EOF_WHILE_READING" if isinstance(error, ssl.SSLEOFError) else "")
+    name = getattr(error, "reason", None) or (
+        "UNEXPECTED_EOF_WHILE_READING" if isinstance(error, ssl.SSLEOFError) else ""
+    )
     for ending, words in _BY_TLS.items():
         if name.endswith(ending):
             return words
@@ -111,6 +113,8 @@ def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
             )
         case ssl.SSLError():
             back, check = _tls(error)
+        case ConnectionResetError() | BrokenPipeError() if _over_tls(tried):
+            back, check = _BY_TLS["UNEXPECTED_EOF_WHILE_READING"]
         case socket.gaierror():
             back, check = "the name has no address", "the spelling of [mqtt] host, and the name server of this box"
         case ConnectionRefusedError():
@@ -139,7 +143,7 @@ def unheard(topic: str) -> Reason:
 
 def closed_unanswered(tried: str) -> Reason:
     """Also TLS 1.3 that wants another certificate ends so, where the broker closes before its alert is read."""
-    port = "MQTT port over TLS, whether it takes this box's certificate" if " over TLS" in tried else ""
+    port = "MQTT port over TLS, whether it takes this box's certificate" if _over_tls(tried) else ""
     check = f"whether this is the broker's {port or 'MQTT port (not its TLS or web port)'}, and {_CHECK_LOG}"
     return _reason(tried, "the connection was closed without an answer", check)
 
@@ -185,6 +189,10 @@ def rejected(topic: str, answer: str) -> Reason:
     """Connected, and one message was turned down."""
     check = "whether the broker's access rules let this box write its own topics"
     return _reason(f"to publish {topic}", _quoted(answer), check)
+
+
+def _over_tls(tried: str) -> bool:
+    return " over TLS " in tried
 
 
 def _quoted(answer: str) -> str:

@@ -76,7 +76,7 @@ def troubles(view: TlsView | None, broker: str, now_ms: int, *, synced: bool) ->
 
 def _files(view: TlsView) -> Trouble:
     problems = "; ".join(fault.problem for fault in view.faults)
-    action = view.faults[0].action
+    action = max(view.faults, key=lambda fault: fault.weight).action
     if view.kept:
         text = f"The files of the link's TLS cannot take the place of what was there before: {problems}"
         then = "The link goes on with the old ones until edged is restarted"

@@ -92,6 +92,15 @@ class Authority:
             )
         return Signed(builder.sign(self._key, hashes.SHA256()), key)
 
+    def revoked(self, *those: Signed) -> bytes:
+        """The list of them, as PEM."""
+        builder = x509.CertificateRevocationListBuilder(self._name, now() - DAY, now() + YEAR)
+        for one in those:
+            serial = one.certificate.serial_number
+            gone = x509.RevokedCertificateBuilder(serial, now() - DAY / 2).build()
+            builder = builder.add_revoked_certificate(gone)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
     def server(self, *hosts: str, ends: timedelta = YEAR, begins: timedelta = -DAY) -> Signed:
         return self.sign("broker", use=SERVER, hosts=hosts or ("127.0.0.1", "localhost"), ends=ends, begins=begins)
 
