@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 from hypothesis import settings
+
+from tests.support import contract
+
+T = TypeVar("T")
 
 settings.register_profile("short", max_examples=30, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True)
@@ -97,6 +102,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Property tests: the same few examples each time, or many new ones."""
     settings.load_profile("long" if config.getoption("--long") else "short")
+    contract.watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, T, T]:
+    try:
+        return (yield)
+    finally:
+        _hold_to_contract()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, T, T]:
+    try:
+        return (yield)
+    finally:
+        _hold_to_contract()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, T, T]:
+    try:
+        return (yield)
+    finally:
+        _hold_to_contract()
+
+
+def _hold_to_contract() -> None:
+    """Fails what made edged say something that its contract with the centre does not have."""
+    if found := contract.VIOLATIONS.taken():
+        pytest.fail("\n".join([f"{len(found)} messages break the contract (docs/asyncapi.json):", *found[:5]]))
 
 
 @pytest.fixture(scope="session")
