@@ -7,7 +7,7 @@ const TABLES = {
   alarms: ["alarms", "severity", "since", "count", "action"],
   cameras: ["camera", "state", "picture", "coverage", "gaps", "kept"],
   volumes: ["volume", "state", "used", "free", "segments"],
-  pins: ["pin", "state", "details"],
+  pins: ["pin", "state", "cameras", "footage", "until"],
   defects: ["topic", "defect"],
 };
 const tables = Object.fromEntries(Object.entries(TABLES).map(([name, columns]) =>
@@ -42,7 +42,7 @@ function show(node, fleet, now) {
   fill("alarms", box.alarms.map(alarm));
   fill("cameras", cameras(box));
   fill("volumes", box.volumes.map(volume));
-  fill("pins", box.pins.map(({id, value}) => ({key: id, cells: [id, value.state, value.details]})));
+  fill("pins", box.pins.map(pin));
   fill("defects", box.defects.map(({tail, defect}) => ({key: tail, cells: [tail, say(...defect)]})));
   const note = box.checkpoint?.note ?? say("checkpoint-none");
   if ($("box-note").textContent !== note) $("box-note").textContent = note;
@@ -90,17 +90,24 @@ function alarm({key, severity, since, count, text, action, acknowledged}) {
     when(since), number(count), action]};
 }
 
+function pin({pin: id, state, ground, cameras: held, from_ms, to_ms, until_ms}) {
+  return {key: id, cells: [id, {text: say(state), sub: say(ground)}, held.join(", "),
+    `${when(from_ms)} – ${when(to_ms)}`, when(until_ms)]};
+}
+
 function cameras({health, retention, untold}) {
   const kept = new Map(retention.map(one => [one.camera, one])), rank = ["down", "degraded", "recording", "disabled"];
   const told = [...health].sort((one, other) =>
     rank.indexOf(one.state) - rank.indexOf(other.state) || Words.compare(one.camera, other.camera));
   return [
-    ...untold.map(camera => ({key: camera, cells: [camera, {text: "–", tone: "attention"}, "–", "–", "–", span(kept.get(camera))]})),
+    ...untold.map(camera => ({key: camera,
+      cells: [camera, {text: "–", tone: "attention"}, "–", "–", "–", span(kept.get(camera))]})),
     ...told.map(one => ({key: one.camera, cells: [
       one.camera,
       {text: say(one.state), sub: one.reason, tone: TONES[one.state] ?? ""},
       {text: one.width && one.height ? `${one.width}×${one.height} ${one.codec ?? ""}` : "–", sub: rate(one)},
-      {text: percent(one.coverage_24h), sub: one.unexplained_s >= 1 ? say("unexplained", Math.floor(one.unexplained_s)) : ""},
+      {text: percent(one.coverage_24h),
+        sub: one.unexplained_s >= 1 ? say("unexplained", Math.floor(one.unexplained_s)) : ""},
       number(one.gaps_24h),
       span(kept.get(one.camera)),
     ]})),

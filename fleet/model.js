@@ -140,7 +140,7 @@ function figures(box) {
     forecast: least(retention.map(one => one.forecast_s)),
     unseen: alarms.filter(one => !one.acknowledged).length,
     checkpoint: box.of("ledger/checkpoint"),
-    pins: [...box.topics.values()].filter(one => one.kind === "pin" && one.value),
+    pins: of("pin"),
   };
   found.problems = problems(box, found);
   return box.figures = found;

@@ -31,12 +31,13 @@ const KINDS = {
     reason: text(TEXT_MAX), free_bytes: size, ring_bytes: size, limit_bytes: size, segments: size,
     full_in_s: either(span)},
   checkpoint: {origin: name, size: whole(1, Number.MAX_SAFE_INTEGER), root: text(64), note: text(TEXT_MAX)},
-  alarm: {key: name, severity: oneOf("info", "warning", "critical"), state: name, since: ms, count,
+  alarm: {key: name, severity: oneOf("info", "warning", "critical"), state: oneOf("raised", "cleared"), since: ms, count,
     acknowledged: flag, text: text(TEXT_MAX), action: text(TEXT_MAX)},
-  pin: {state: name},
+  pin: {pin: name, state: oneOf("provisional", "approved"), ground: name, cameras: several, from_ms: ms, to_ms: ms,
+    until_ms: ms},
   other: null,
 };
-const NAMED = {birth: "node", health: "camera", retention: "camera", storage: "volume", alarm: "key"};
+const NAMED = {birth: "node", health: "camera", retention: "camera", storage: "volume", alarm: "key", pin: "pin"};
 
 const ROUTES = [
   [/^(status|birth|heartbeat)$/, found => [found[1], ""]],
@@ -52,12 +53,16 @@ function route(topic) {
   const [, node, tail] = found;
   for (const [pattern, taken] of ROUTES) {
     const match = pattern.exec(tail);
-    if (match !== null) {
-      const [kind, id] = taken(match);
-      return {node, tail, kind, id};
-    }
+    if (match === null) continue;
+    const [kind, id] = taken(match);
+    return {node, tail, kind, id: plain(id)};
   }
   return {node, tail, kind: "other", id: ""};
+}
+
+/** In a topic, what cannot stand there is written with percent signs. */
+function plain(id) {
+  try { return decodeURIComponent(id); } catch { return id; }
 }
 
 /** `{value}` with the fields that the page knows, or `{defect: [words, what it is about]}`. */
@@ -75,15 +80,7 @@ function read({node, kind, id}, bytes) {
   }
   const named = NAMED[kind];
   if (named && value[named] !== (kind === "birth" ? node : id)) return {defect: ["other-name", named]};
-  if (kind === "pin") value.details = details(said);
   return {value: Object.freeze(value)};
-}
-
-/** What else a pin says, where it is short enough to be shown. */
-function details(said) {
-  const shown = Object.entries(said).filter(([field, value]) =>
-    !["ts", "epoch", "seq", "state"].includes(field) && ["string", "number", "boolean"].includes(typeof value));
-  return shown.slice(0, 20).map(([field, value]) => `${field} ${value}`).join(" · ").slice(0, TEXT_MAX);
 }
 
 return {route, read};

@@ -16,7 +16,7 @@ import pytest
 from mqtt import messages
 from mqtt.messages import Message
 from tests.support import boxes, brokers, devtools
-from tests.support.boxes import Box, Mouth, alarm, retained
+from tests.support.boxes import Box, Mouth, alarm, emptied, retained
 from tests.support.brokers import Centre, Heard, WebBroker
 from tests.support.devtools import Page
 
@@ -37,7 +37,7 @@ NAME, STATE, LAST_HEARD, WORKING, COVERAGE, GAPS, KEPT, ALARMS, CHECKPOINT = ran
 DEFECTS: Final = (
     "birth不是 JSON", "cam/huge/health欄位 gaps_24h", "cam/inf/health欄位 fps", "cam/types/health欄位 state",
     "cam/other/health內容的 camera", "cam/list/health不是 JSON 物件", "retention欄位 ts", "storage/long欄位 path",
-    "alarm/big超過 65536", "alarm/latin不是 UTF-8", "checkpoint不是 JSON 物件", "pin/1欄位 state",
+    "alarm/big超過 65536", "alarm/latin不是 UTF-8", "checkpoint不是 JSON 物件", "pin/1欄位 pin",
 )  # fmt: skip
 
 
@@ -149,15 +149,14 @@ async def test_every_box_is_shown_with_what_it_keeps_at_the_broker_in_both_langu
 
 async def test_the_page_of_a_box_is_reached_by_its_address_and_shows_all_of_it(web: WebBroker, mouth: Mouth) -> None:
     box = a_box(degraded=("lobby",), volume="full", alarms=(alarm("storage.full:v1", "warning", text="硬碟已滿"),))
-    pin = {**box.stamp, "state": "in-force", "until": "2026-12-24", "case": "A-17"}
-    mouth.say([*box.said(), retained("edged/v1/wenshan-main/up/pin/P-1", pin)])
+    mouth.say([*box.said(), box.pin("P-1")])
     async with looked_at(f"{web.page}#/box/wenshan-main") as page:
         await until(page, text("#box-name"), "文山區戶政事務所")
         await until(page, text("#box-cameras tbody tr"), "lobby品質不佳 6 fps instead of 101920×1080 h264 10 fps"
                     " · 2 Mbit/s99.8 %141.3 天 期限 31–365 天 · 預估 58 天")  # fmt: skip
         assert "硬碟已滿" in await page.run(text("#box-alarms tbody"))
         assert "已滿" in await page.run(text("#box-volumes tbody"))
-        assert "until 2026-12-24" in await page.run(text("#box-pins tbody"))
+        assert (await page.run(text("#box-pins tbody"))).startswith("P-1已核可 依法lobby民國")
         assert "民國" in await page.run(text("#box-facts")), "as a form has it"
         assert await page.run(text("#box-note")) == box.checkpoint().note, "to be kept, byte for byte"
         mouth.say([box.heartbeat()])
@@ -185,12 +184,12 @@ async def test_what_a_box_says_is_on_the_screen_and_what_it_takes_back_is_gone(w
         await until(page, state, "正常")
         mouth.say([box.alarm(alarm("clock", "warning"))])
         await until(page, state, "注意")
-        mouth.say([messages.tombstone("edged/v1/wenshan-main/up/alarm/clock")])
+        mouth.say([emptied("edged/v1/wenshan-main/up/alarm/clock")])
         await until(page, state, "正常")
         mouth.say([box.heartbeat(synced=False)])
         await until(page, state, "注意")
-        mouth.say(messages.tombstone(one.topic) for one in box.said())
-        mouth.say([messages.tombstone(box.heartbeat().topic)])
+        mouth.say(emptied(one.topic) for one in box.said())
+        mouth.say([emptied(box.heartbeat().topic)])
         await until(page, text("#shown"), "broker 上還沒有任何主機的訊息。")
 
 
@@ -368,7 +367,7 @@ async def test_strangers_payloads_are_a_defect_of_that_box_and_break_nothing(web
             assert any(wanted in one for one in told), (wanted, told)
         assert "lobby" in await page.run(text("#box-cameras")), "what is whole is shown all the same"
         mouth.say(bad.said())
-        mouth.say(messages.tombstone(topic) for topic in hostile if topic.startswith(root) and "birth" not in topic)
+        mouth.say(emptied(topic) for topic in hostile if topic.startswith(root) and "birth" not in topic)
         mouth.say(bad.said())
         await page.run("location.hash = '#/'")
         await until(page, "return document.querySelectorAll('#boxes tr[data-tone=ok]').length", 2)

@@ -96,7 +96,7 @@ class Box:
     def storage(self) -> messages.Storage:
         return messages.Storage.model_validate({
             **self.stamp, "volume": "v1", "path": "/srv/edged", "state": self.volume, "reason": "",
-            "total_bytes": 4 * 10**12, "free_bytes": 3 * 10**11, "ring_bytes": 34 * 10**11, "limit_bytes": 38 * 10**11, 
+            "total_bytes": 4 * 10**12, "free_bytes": 3 * 10**11, "ring_bytes": 34 * 10**11, "limit_bytes": 38 * 10**11,
             "others_bytes": 10**9, "segments": 190_400, "full_in_s": None, "floor_at_risk_in_s": None,
         })  # fmt: skip
 
@@ -107,8 +107,16 @@ class Box:
         )
 
     def alarm(self, alarm: dict[str, Any]) -> Message:
-        told = {**self.stamp, "occurrence": f"{self.node}:1:1", "since": self.ts - 600_000, "count": 1} | alarm
-        return retained(f"{messages.ROOT}/{self.node}/up/alarm/{alarm['key']}", told)
+        told = {**self.stamp, "occurrence": "1:1", "since": self.ts - 600_000, "cleared": None, "count": 1} | alarm
+        return messages.message(self.node, messages.Alarm.model_validate(told))
+
+    def pin(self, pin: str) -> Message:
+        held = messages.Pin(
+            **self.stamp, pin=pin, state="approved", ground="law", cameras=list(self.cameras[:1]),
+            from_ms=self.ts - 7_200_000, to_ms=self.ts - 3_600_000, placed_ms=self.ts,
+            until_ms=self.ts + 30 * DAY_S * 1000,
+        )  # fmt: skip
+        return messages.message(self.node, held)
 
 
 def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes: Any) -> dict[str, Any]:
@@ -121,6 +129,11 @@ def retained(topic: str, payload: Any) -> Message:
     """Anything, as JSON; bytes as they are."""
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return Message(topic=topic, payload=raw, qos=1, retain=True)
+
+
+def emptied(topic: str) -> Message:
+    """What takes a topic away from the broker, whoever does it."""
+    return retained(topic, b"")
 
 
 def fleet(boxes: int, cameras: int, ts: int) -> list[Box]:
