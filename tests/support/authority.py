@@ -112,12 +112,13 @@ def _host(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def write(directory: Path, authority: Authority, box: Signed | None = None) -> Files:
+def write(directory: Path, authority: Authority, own: Signed | None = None, name: str = "box") -> Files:
     """As a box has them on disk; what is there is replaced as a person would, by another file of that name."""
-    if box is None:
-        return Files(str(_put(directory / "ca.crt", authority.pem)))
-    ca, certificate = _put(directory / "ca.crt", authority.pem), _put(directory / "box.crt", box.pem)
-    return Files(str(ca), str(certificate), str(_put(directory / "box.key", box.key_pem)))
+    ca = _put(directory / "ca.crt", authority.pem)
+    if own is None:
+        return Files(str(ca))
+    certificate, key = _put(directory / f"{name}.crt", own.pem), _put(directory / f"{name}.key", own.key_pem)
+    return Files(str(ca), str(certificate), str(key))
 
 
 def _put(path: Path, contents: bytes) -> Path:
