@@ -42,7 +42,8 @@ function connect() {
   clearTimeout(retry);
   const login = account(), connection = mqtt.connect(broker, {
     protocolVersion: 4, clean: true, keepalive: KEEPALIVE_S, connectTimeout: CONNECT_MS, reconnectPeriod: 0,
-    resubscribe: false, timerVariant: "native", queueQoSZero: false, clientId: `fleet-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
+    resubscribe: false, timerVariant: "native", queueQoSZero: false,
+    clientId: `fleet-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
     ...login && {username: login.user, password: login.password},
   });
   const mine = act => (...given) => { if (client === connection) act(...given); };
@@ -210,16 +211,20 @@ function redraw() {
     return;
   }
   wanted = true;
-  setTimeout(() => requestAnimationFrame(began => {
-    draw();
-    requestAnimationFrame(() => {
-      cost = Math.min(FRAME_MAX_MS, performance.now() - began);
-      drawn = performance.now();
-      wanted = false;
-      if (missed) redraw();
-      missed = false;
-    });
-  }), Math.max(0, drawn + cost - performance.now()));
+  const rest = drawn + cost - performance.now();
+  if (rest > 0) setTimeout(requestAnimationFrame, rest, frame);
+  else requestAnimationFrame(frame);
+}
+
+function frame(began) {
+  draw();
+  requestAnimationFrame(() => {
+    drawn = performance.now();
+    cost = Math.min(FRAME_MAX_MS, drawn - began);
+    wanted = false;
+    if (missed) redraw();
+    missed = false;
+  });
 }
 
 function draw() {
@@ -232,6 +237,8 @@ function draw() {
     List.show(fleet, touched, now);
     touched.clear();
   } else BoxPage.show(node, fleet, now);
+  const title = `${node === null ? "" : `${$("box-name").textContent} · `}${say("title")}`;
+  if (document.title !== title) document.title = title;
 }
 
 function link(lost) {
@@ -260,7 +267,6 @@ function translate() {
     element.setAttribute("aria-label", say(element.dataset.label));
   }
   Rows.write($("language"), say("other"));
-  document.title = say("title");
   if (!$("login").hidden) ask(refused);
   List.translate();
   BoxPage.translate();
@@ -270,6 +276,10 @@ $("language").addEventListener("click", () => {
   Words.toggle();
   translate();
   redraw();
+});
+document.querySelector(".skip").addEventListener("click", event => {
+  event.preventDefault();  // the address names a box, and nothing else
+  $("main").focus();
 });
 let scrolled = 0;
 addEventListener("hashchange", event => {

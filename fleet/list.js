@@ -70,11 +70,14 @@ function cells(box, now) {
       href: `#/box/${encodeURIComponent(box.node)}`},
     {text: say(box.state), sub: box.why.length ? why(box.why) : "", tone: box.state},
     {text: Words.ago(box.heard, now), sub: box.absent ? Words.when(box.heard) : ""},
-    {text: cameras.all ? `${cameras.working} / ${cameras.all}` : "–", sub: percent(cameras.all ? cameras.working / cameras.all : null),
+    {text: cameras.all ? `${cameras.working} / ${cameras.all}` : "–",
+      sub: cameras.all ? percent(cameras.working / cameras.all) : "",
       tone: cameras.working < cameras.all ? "attention" : ""},
-    {text: percent(box.coverage), sub: percent(box.lowest) === percent(box.coverage) ? "" : say("lowest", percent(box.lowest))},
+    {text: percent(box.coverage),
+      sub: percent(box.lowest) === percent(box.coverage) ? "" : say("lowest", percent(box.lowest))},
     box.health.length ? number(box.gaps) : "–",
-    tightest === null ? "–" : {text: say("days", days(tightest.retained_s)), tone: tightest.compliant ? "" : "attention",
+    tightest === null ? "–" : {text: say("days", days(tightest.retained_s)),
+      tone: tightest.compliant ? "" : "attention",
       sub: `${say("bounds", days(tightest.floor_s), days(tightest.ceiling_s))}${
         box.forecast === null ? "" : ` · ${say("forecast", days(box.forecast))}`}`},
     {text: alarms.length ? number(alarms.length) : say("none"), sub: unseen ? say("unseen", unseen) : "",
@@ -101,7 +104,7 @@ function show(fleet, touched, now) {
   table.arrange(order === "office" ? grouped(shown) : shown.map(box => box.node));
   const words = fleet.boxes.size === 0 ? (fleet.connectedAt === null ? "" : say("no-boxes"))
     : shown.length === 0 ? say("none-match") : say("shown", number(shown.length), number(boxes.length));
-  Rows.write($("shown"), words);
+  Rows.write($("shown"), fleet.full ? `${words} ${say("full-fleet")}` : words);
 }
 
 function line(box, now) {

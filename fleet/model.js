@@ -34,6 +34,7 @@ class Fleet {
   round = 0;
   connectedAt = null;
   lostAt = null;
+  full = false;             // there are more boxes than the page takes in
 
   /** A connection stands: what it does not tell again is gone. */
   connected(now) { this.round++; this.connectedAt = now; this.lostAt = null; }
@@ -45,7 +46,8 @@ class Fleet {
     if (route === null) return null;
     let box = this.boxes.get(route.node);
     if (box === undefined) {
-      if (bytes.length === 0 || this.boxes.size >= BOXES_MAX) return null;
+      this.full ||= this.boxes.size >= BOXES_MAX;
+      if (bytes.length === 0 || this.full) return null;
       this.boxes.set(route.node, box = new Box(route.node));
     }
     box.round = this.round;
@@ -125,7 +127,7 @@ function figures(box) {
   const told = new Set(health.map(one => one.camera));
   const untold = (birth?.cameras ?? []).filter(camera => !told.has(camera));
   const defects = [...box.topics.values()].filter(one => one.defect);
-  const covered = health.filter(one => one.coverage_24h !== null && one.state !== "disabled").map(one => one.coverage_24h);
+  const covered = health.filter(one => one.state !== "disabled").map(one => one.coverage_24h).filter(one => one !== null);
   const enabled = health.filter(one => one.state !== "disabled").length + untold.length;
   const found = {
     birth, heartbeat, health, retention, volumes, alarms, defects, untold,
@@ -157,24 +159,24 @@ function tightest(retention) {
 /** What is not in order, the worst first: {state, words} with words for `say`. */
 function problems(box, {birth, heartbeat, health, retention, volumes, alarms, defects, untold, cameras, unexplained}) {
   const found = [], add = (state, ...words) => found.push({state, words});
-  const alarmed = name => alarms.some(one => one.key.endsWith(`:${name}`));  // its alarm says more
-  const names = (state, key, list, field) => {
-    const silent = list.map(one => one[field]).filter(name => !alarmed(name));
-    if (silent.length) add(state, key, brief(silent));
-  };
+  const names = (state, key, list, field) => list.length && add(state, key, brief(list.map(one => one[field])));
   const are = (list, ...states) => list.filter(one => states.includes(one.state));
-  const standing = severity => alarms.filter(one => one.severity === severity).forEach(one =>
-    add(severity === "critical" ? "critical" : "attention", "alarm", one.text));
   const down = are(health, "down"), starting = down.filter(one => one.reason === "starting");
+  const degraded = are(health, "degraded"), gone = are(volumes, "away", "lost");
+  const said = new Set([  // below, in the viewer's language
+    ...down.map(one => `camera.down:${one.camera}`), ...degraded.map(one => `camera.degraded:${one.camera}`),
+    ...gone.map(one => `storage.away:${one.volume}`)]);
+  const standing = severity => alarms.filter(one => one.severity === severity && !said.has(one.key)).forEach(one =>
+    add(severity === "critical" ? "critical" : "attention", "alarm", one.text));
   standing("critical");
   names("critical", "cameras-down", down.filter(one => one.reason !== "starting"), "camera");
-  names("critical", "volumes-gone", are(volumes, "away", "lost"), "volume");
+  names("critical", "volumes-gone", gone, "volume");
   standing("warning");
   names("attention", "not-compliant", retention.filter(one => !one.compliant), "camera");
   const risk = least(retention.map(one => one.floor_at_risk_in_s));
   if (risk !== null) add("attention", "floor-at-risk", Math.floor(risk / 86400));
   names("attention", "volumes-full", are(volumes, "full"), "volume");
-  names("attention", "cameras-degraded", are(health, "degraded"), "camera");
+  names("attention", "cameras-degraded", degraded, "camera");
   names("attention", "cameras-starting", starting, "camera");
   if (untold.length) add("attention", "cameras-untold", brief(untold));
   if (unexplained >= 1) add("attention", "unexplained", Math.floor(unexplained));

@@ -37,7 +37,8 @@ const WORDS = {
   "login-why": ["{} 需要帳號與密碼。", "{} wants a user and a password."],
   "login-wrong": ["{} 不接受這組帳號與密碼。", "{} does not accept this user and password."],
   "login-hint": ["帳號與密碼只保留到關閉分頁為止。", "Kept until this tab is closed, and nowhere else."],
-  "login-plain": ["這條連線沒有加密（ws://），密碼會以明文傳送。", "This connection is not encrypted (ws://): the password travels in clear."],
+  "login-plain": ["這條連線沒有加密（ws://），密碼會以明文傳送。",
+    "This connection is not encrypted (ws://): the password travels in clear."],
   // the list
   boxes: ["主機", "Boxes"],
   name: ["主機", "Box"],
@@ -58,6 +59,7 @@ const WORDS = {
   "open-alarms": ["有異常通報", "With open alarms"],
   "unseen-alarms": ["有未確認的", "With unacknowledged ones"],
   shown: ["顯示 {} 台，共 {} 台", "{} of {} boxes shown"],
+  "full-fleet": ["主機過多，其餘未顯示。", "There are more boxes than this page shows."],
   "no-boxes": ["broker 上還沒有任何主機的訊息。", "No box has told this broker anything yet."],
   "none-match": ["沒有符合條件的主機。", "No box matches."],
   totals: ["攝影機 {} / {} 妥善（{}）・錄影完整率 {}・未結異常通報 {}",

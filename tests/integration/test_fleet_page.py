@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -114,7 +115,7 @@ async def test_every_box_is_shown_with_what_it_keeps_at_the_broker_in_both_langu
     well = a_box(cameras=("a", "b", "c"))
     ill = a_box(
         "daan-main", office="daan", name="大安區戶政事務所", down=("stairs",), coverage=0.87, compliant=False,
-        retained=12.0, alarms=(alarm("camera.down:stairs", text="攝影機 stairs 無畫面"),),
+        retained=12.0, alarms=(alarm("camera.down:stairs"),),
     )  # fmt: skip
     mouth.say([*well.said(), *ill.said()])
     async with looked_at(web.page) as page:
@@ -131,7 +132,7 @@ async def test_every_box_is_shown_with_what_it_keeps_at_the_broker_in_both_langu
         assert cells[ALARMS] == "無"
         assert cells[CHECKPOINT].startswith("第 204,817 筆")
         cells = found["daan-main"]["cells"]
-        assert cells[STATE].startswith("異常 攝影機 stairs 無畫面")
+        assert cells[STATE].startswith("異常 攝影機無畫面：stairs")
         assert cells[WORKING] == "1 / 2 50 %"
         assert cells[ALARMS] == "1 1 項未確認"
         assert cells[KEPT].startswith("12 天")
@@ -194,6 +195,10 @@ async def test_what_a_box_says_is_on_the_screen_and_what_it_takes_back_is_gone(w
 
 
 async def test_a_box_that_is_gone_is_grey_with_the_time_it_was_last_heard(web: WebBroker, mouth: Mouth) -> None:
+    await gone_is_grey(web, mouth)
+
+
+async def gone_is_grey(web: WebBroker, mouth: Mouth) -> None:
     hour_ago = now_ms() - 3_600_000
     gone = a_box("gone", state="offline").but(ts=hour_ago)
     stopped = a_box("stopped", state="stopping").but(ts=hour_ago)
@@ -374,6 +379,10 @@ async def test_strangers_payloads_are_a_defect_of_that_box_and_break_nothing(web
 
 
 async def test_it_never_publishes(web: WebBroker, mouth: Mouth) -> None:
+    await publishes_nothing(web, mouth)
+
+
+async def publishes_nothing(web: WebBroker, mouth: Mouth) -> None:
     """A subscriber to everything hears only the boxes, and the broker counts no other PUBLISH."""
     said = [message for node in ("one", "two") for message in a_box(node).said()]
     mouth.say(said)
@@ -467,6 +476,10 @@ async def test_another_broker_is_named_in_the_address(tmp_path: Path, web: WebBr
 
 
 async def test_more_than_a_broker_queues_arrives_whole(web: WebBroker, mouth: Mouth) -> None:
+    await arrives_whole(web, mouth)
+
+
+async def arrives_whole(web: WebBroker, mouth: Mouth) -> None:
     """mosquitto drops what exceeds 1000 messages for one reader, and tells nobody; 60 boxes keep 2,200."""
     fleet = [box.but(state="online", ts=now_ms()) for box in boxes.fleet(60, 16, now_ms())]
     mouth.say(message for box in fleet for message in box.said())
@@ -476,6 +489,47 @@ async def test_more_than_a_broker_queues_arrives_whole(web: WebBroker, mouth: Mo
         assert {node for node, row in found.items() if row["tone"] == "ok"} == {
             box.node for box in fleet if not (box.alarms or box.down or box.degraded)
         }
+
+
+@pytest.mark.parametrize(
+    ("check", "file", "good", "planted"),
+    [
+        (
+            publishes_nothing,
+            "fleet.js",
+            "subscribe(FOUND_BY);",
+            "subscribe(FOUND_BY); client.publish('edged/v1/x', 'x');",
+        ),
+        (arrives_whole, "fleet.js", "ASKED_MAX = 800", "ASKED_MAX = 80_000"),
+        (gone_is_grey, "model.js", "if (status !== null && status.state", "if (status === 0 && status.state"),
+    ],
+)
+async def test_each_of_these_defects_would_be_found(
+    tmp_path: Path, check: Callable[[WebBroker, Mouth], Awaitable[None]], file: str, good: str, planted: str
+) -> None:
+    page = shutil.copytree(FLEET, tmp_path / "fleet")
+    script = (page / file).read_text()
+    assert script.count(good) == 1
+    (page / file).write_text(script.replace(good, planted))
+    with brokers.mosquitto_web(tmp_path, page, "sys_interval 1") as web, Mouth(web.broker.port) as mouth:
+        with pytest.raises(AssertionError):
+            await check(web, mouth)
+
+
+async def test_a_screen_reader_hears_what_each_thing_is(web: WebBroker, mouth: Mouth) -> None:
+    mouth.say([*a_box(alarms=(alarm("x", "warning"),)).said(), a_box().pin("P-1")])
+    async with looked_at(web.page) as page:
+        await rows(page, 1)
+        await page.call("Accessibility.enable")
+        for address, tables in (("#/", 1), ("#/box/wenshan-main", 4)):
+            await page.run(f"location.hash = '{address}'")
+            await until(page, "return document.querySelectorAll('main section:not([hidden]) tbody tr').length")
+            heard = [one for one in (await page.call("Accessibility.getFullAXTree"))["nodes"] if not one["ignored"]]
+            named = {"link", "button", "textbox", "searchbox", "combobox", "table", "columnheader", "group", "region"}
+            told = [(one["role"]["value"], one["name"]["value"]) for one in heard if one["role"]["value"] in named]
+            assert [role for role, name in told if not name] == []
+            assert len([role for role, _ in told if role == "table"]) == tables
+            assert {"row", "rowheader", "cell", "heading", "main"} <= {one["role"]["value"] for one in heard}
 
 
 def test_each_word_is_there_in_both_languages() -> None:

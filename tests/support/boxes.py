@@ -113,7 +113,7 @@ class Box:
     def pin(self, pin: str) -> Message:
         held = messages.Pin(
             **self.stamp, pin=pin, state="approved", ground="law", cameras=list(self.cameras[:1]),
-            from_ms=self.ts - 7_200_000, to_ms=self.ts - 3_600_000, placed_ms=self.ts,
+            from_ms=self.ts - 7_200_000, to_ms=self.ts - 3_600_000, placed_ms=self.ts, span_ms=30 * DAY_S * 1000,
             until_ms=self.ts + 30 * DAY_S * 1000,
         )  # fmt: skip
         return messages.message(self.node, held)
@@ -121,7 +121,7 @@ class Box:
 
 def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes: Any) -> dict[str, Any]:
     told = {"key": key, "severity": severity, "state": "raised", "acknowledged": False}
-    told |= {"text": "攝影機 lobby 無畫面", "action": "檢查電源與網路線"}
+    told |= {"text": "Camera lobby is not recorded: no frame for 42 s", "action": "Check its power and its cable"}
     return told | changes
 
 
@@ -153,12 +153,14 @@ def _one(number: int, cameras: tuple[str, ...], ts: int) -> Box:
         case 6:
             return box.but(state="offline", ts=ts - (number + 3) * 3_600_000)
         case 11:
-            told = alarm(f"camera.down:{cameras[3]}", text=f"攝影機 {cameras[3]} 無畫面")
+            text = f"Camera {cameras[3]} is not recorded: no frame for 42 s"
+            told = alarm(f"camera.down:{cameras[3]}", text=text)
             return box.but(down=cameras[3:4], alarms=(told,), coverage=0.941)
         case 17:
             return box.but(degraded=cameras[:2])
         case 23:
-            told = alarm("retention.floor-at-risk", "warning", text="最低保存期限可能無法維持", acknowledged=True)
+            text = "Floors will not be met: within two weeks recording stops"
+            told = alarm("retention.floor-at-risk", "warning", text=text, action="Add space", acknowledged=True)
             return box.but(alarms=(told,), compliant=False, retained=29.5)
     return box
 
