@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from edged import views
+from edged import retained, views
 from edged.config import Broker, Config
 from edged.documents import site as documents
 from edged.versions import versions
@@ -32,6 +32,7 @@ VOLATILE: Final = {
     "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
     "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
     "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "gone_s", "full_in_s", "floor_at_risk_in_s",
+    "until_ms",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
 
@@ -195,7 +196,7 @@ class Reporter:
         said = [online, self._birth(seen), *self._state(seen)]
         said += [self._checkpoint(self._head)] if self._head is not None else []
         node = seen.config.site.node
-        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
+        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *retained.gone(seen)]
 
     @property
     def _blank(self) -> messages.Stamp:
@@ -214,6 +215,8 @@ class Reporter:
             if status.id:
                 shown = views.volume(status, seen.foresight).model_dump(exclude={"id"})
                 yield messages.Storage(**self._blank, volume=status.id, **shown)
+        yield from retained.shown_alarms(seen, self._blank)
+        yield from retained.shown_pins(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
         taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
@@ -238,7 +241,7 @@ class Reporter:
             started=seen.started_ms,
             cameras=[camera.id for camera in seen.config.cameras],
             volumes=[status.id for status in seen.measured.volumes if status.id],
-            capabilities=[],
+            capabilities=retained.capabilities(seen.config),
             config_sha256=seen.config.config_hash(),
             **versions().model_dump(exclude={"schema_"}),
         )
@@ -265,21 +268,8 @@ class Reporter:
             disk_total_bytes=sum(status.total_bytes for status in seen.measured.volumes),
             disk_free_bytes=sum(status.free_bytes for status in seen.measured.volumes),
             outbox_messages=self._link.waiting if self._link else 0,
+            **retained.waiting(seen.measured.outbox),
         )
-
-
-def gone(seen: Overview) -> Iterator[Message]:
-    """What the catalog knows and the configuration does not: removed while edged was off, the broker was never told.
-
-    A volume is known by the oldest footage on it, which stays in the catalog as long as nobody can destroy it.
-    """
-    node, configured = seen.config.site.node, {camera.id for camera in seen.config.cameras}
-    for camera in seen.measured.usage.keys() - configured:
-        yield messages.tombstone(messages.camera_health_topic(node, camera))
-        yield messages.tombstone(messages.camera_retention_topic(node, camera))
-    recorded_on = {segment.volume for segment in seen.measured.oldest.values()}
-    for volume in recorded_on - {status.id for status in seen.measured.volumes}:
-        yield messages.tombstone(messages.storage_topic(node, volume))
 
 
 def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:

@@ -273,7 +273,7 @@ def _message(name: str) -> dict[str, Any]:
 def examples_of(name: str) -> dict[str, dict[str, Any]]:
     """Messages as they are sent, by what they are examples of."""
     if name in PAYLOADS:
-        return {name: json.loads(messages.message(examples.NODE, examples.payloads()[name]).payload)}
+        return {name: json.loads(messages.message(examples.NODE, examples.PAYLOADS[name]).payload)}
     return {
         what: json.loads(events.message(examples.NODE, event).payload)
         for what, event in examples.events().items()

@@ -263,6 +263,7 @@ class Pin(Payload):
     from_ms: int = Field(description="where what is asked for begins; what is held is rounded outward to segments")
     to_ms: int
     placed_ms: int
+    span_ms: int = Field(description="how long it lasts from then once it is approved, in running time")
     until_ms: int = Field(description="when it ends, or lapses without an approval, if the box runs on: an estimate")
 
     def topic(self, node: str) -> str:

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
+from sqlite3 import Connection
+from typing import Final
 
-from storage.catalog import outbox
+from storage.catalog import outbox, pins, volumes
 from storage.catalog.database import Database
 from storage.catalog.outbox import Depth, Event, Kind, Rank
 from storage.clock import Clock
+
+PINS_PAST: Final = 64
+"""Pins that ended lately: of one that ended while the link was down the centre was not told, if edged stopped then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the centre may still be shown, and is no more or may be no more."""
+
+    volumes: tuple[str, ...] = ()
+    """Ids of all that were ever met."""
+    pins: tuple[str, ...] = ()
+    """Of the last that ended."""
 
 
 class Post:
@@ -42,3 +58,12 @@ class Post:
     def depth(self) -> dict[Rank, Depth]:
         """How much waits, by rank. Cheap."""
         return self._database.read(outbox.depth)
+
+    def past(self) -> Past:
+        """Whose retained messages are to be emptied, unless it is there. Cheap."""
+
+        def read(connection: Connection) -> Past:
+            met = tuple(one.id for one in volumes.known(connection))
+            return Past(met, tuple(pins.ended_ids(connection, PINS_PAST)))
+
+        return self._database.read(read)

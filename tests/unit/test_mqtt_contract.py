@@ -128,7 +128,7 @@ def test_what_is_made_here_is_looked_at() -> None:
 
 
 def test_what_a_daemon_says_is_looked_at() -> None:
-    good = messages.message(DAEMON, examples.payloads()["camera-health"])
+    good = messages.message(DAEMON, examples.PAYLOADS["camera-health"])
     overhear(good.topic, good.payload, 1, kept=False)
     overhear(good.topic, good.payload, 1, kept=True)
     overhear(good.topic.replace(DAEMON, "somebody-else"), b"{}", 0, kept=False)
@@ -152,7 +152,7 @@ def test_what_a_daemon_says_is_looked_at() -> None:
     ],
 )
 def test_topic_and_delivery_are_part_of_it(topic: str, qos: int, retain: bool) -> None:
-    payload = messages.message(DAEMON, examples.payloads()["camera-health"]).payload
+    payload = messages.message(DAEMON, examples.PAYLOADS["camera-health"]).payload
     assert wrong(topic, payload, qos, retain) is not None
     assert wrong(HEALTH, payload, 1, retain=True) is None
 

@@ -36,7 +36,7 @@ TOPICS = {
 
 @pytest.mark.parametrize("name", sorted(TOPICS))
 def test_topic_and_delivery(name: str) -> None:
-    sent = messages.message(NODE, examples.payloads()[name])
+    sent = messages.message(NODE, examples.PAYLOADS[name])
     assert sent.topic == TOPICS[name]
     if name == "heartbeat":
         assert (sent.qos, sent.retain, sent.expiry_s) == (0, False, 180)
@@ -48,7 +48,7 @@ def test_topic_and_delivery(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(TOPICS))
 def test_payload_matches_its_schema_and_is_flat(name: str) -> None:
-    document = json.loads(messages.message(NODE, examples.payloads()[name]).payload)
+    document = json.loads(messages.message(NODE, examples.PAYLOADS[name]).payload)
     jsonschema.validate(document, SCHEMAS[name])
     assert {"ts", "epoch", "seq"} <= document.keys()
     for field, value in document.items():
@@ -60,7 +60,7 @@ def test_payload_matches_its_schema_and_is_flat(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(TOPICS))
 def test_an_unnamed_field_is_refused_here_and_by_the_schema(name: str) -> None:
-    payload = examples.payloads()[name]
+    payload = examples.PAYLOADS[name]
     document = payload.model_dump() | {"password": "secret"}
     with pytest.raises(ValidationError):
         type(payload).model_validate(document)
@@ -69,7 +69,7 @@ def test_an_unnamed_field_is_refused_here_and_by_the_schema(name: str) -> None:
 
 
 def test_a_chinese_name_travels_as_it_is() -> None:
-    assert "文山區戶政事務所".encode() in messages.message(NODE, examples.payloads()["birth"]).payload
+    assert "文山區戶政事務所".encode() in messages.message(NODE, examples.PAYLOADS["birth"]).payload
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_chinese_name_travels_as_it_is() -> None:
     [("fps", float("nan")), ("fps", float("inf")), ("gaps_24h", "2"), ("coverage_24h", 1.5), ("state", "fine")],
 )
 def test_what_is_not_exact_is_refused(field: str, value: object) -> None:
-    document: dict[str, Any] = examples.payloads()["camera-health"].model_dump() | {field: value}
+    document: dict[str, Any] = examples.PAYLOADS["camera-health"].model_dump() | {field: value}
     with pytest.raises(ValidationError):
         messages.CameraHealth.model_validate(document)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged import devices, foresight, health, reporting, troubles, views
+from edged import devices, foresight, health, retained, troubles, views
 from edged.conditions import database
 from edged.config import Config
 from edged.health import CameraState, Condition
@@ -251,7 +251,7 @@ def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_peop
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
     old = {"old": segment("old", Bounds(0, 1), "v-old"), "lobby": segment("lobby", Bounds(0, 1))}
     measured = Measurements(NOW, (VOLUME,), {name: usage(name, 1) for name in old}, {}, old)
-    gone = list(reporting.gone(overview(measured)))
+    gone = list(retained.gone(overview(measured)))
     topics = {"cam/old/health", "cam/old/retention", "storage/v-old"}
     assert {message.topic for message in gone} == {f"edged/v1/n/up/{topic}" for topic in topics}
     assert all(message.retain and not message.payload for message in gone)
