@@ -25,7 +25,7 @@ from mqtt.judging import Commander, Order, Refusal, judge, plain
 from mqtt.messages import Payload
 from storage.clock import Clock
 from storage.commands import ROLE, Taken, Told
-from storage.errors import OrderRefused, Replayed, RetryError, StoreError, TooOften
+from storage.errors import OrderRefused, Replayed, StoreError, TooOften
 from storage.store import Store
 
 log = logging.getLogger("edged.orders")
@@ -164,7 +164,7 @@ class Orders:
             await self._turn_down(order, Reason.REPLAYED, error.what, error.state)
         except TooOften as error:
             await self._turn_down(order, Reason.TOO_OFTEN, error.what)
-        except RetryError as error:
+        except StoreError as error:
             await self._turn_down(order, Reason.BUSY, f"it cannot be put on record, so it is not done: {error.what}")
         else:
             self._answer(told, State.ACCEPTED, None, "on record, and being done")
