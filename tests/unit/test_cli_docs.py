@@ -33,6 +33,7 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "[roles]": config_model.Roles,
     "[[cameras]]": config_model.Camera,
     "[mqtt]": config_model.Broker,
+    "[[commanders]]": config_model.Commander,
 }
 
 
