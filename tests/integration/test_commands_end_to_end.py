@@ -121,7 +121,9 @@ def test_what_the_centre_commands_is_done(site: Site) -> None:
 def _acknowledged(site: Site) -> None:
     def raised() -> dict[str, Any] | None:
         document = site.edged.ask("/v1/alarms") or {"alarms": []}
-        return next((one for one in document["alarms"] if one["key"] == "camera.down:gate" and one["raised"]), None)
+        return next(
+            (one for one in document["alarms"] if (one["key"], one["state"]) == ("camera.down:gate", "raised")), None
+        )
 
     wait_until(raised, ALARM_S, "the alarm of the camera that is not there")
     alarms = {alarm["key"]: alarm for alarm in site.done("status")["alarms"]}
