@@ -37,8 +37,10 @@ PAUSE_S: Final = 0.02
 DOING_MAX: Final = 8
 """At a time. A restart is taken beyond that: it is what helps where they hang."""
 ANSWERS_MAX: Final = 10
-"""Refusals that a key is answered at once, before it is one a second."""
+"""Refusals that a key is answered, and that become events, at once; before it is one in so long:"""
 ANSWER_EVERY_MS: Final = 1000
+EVENT_EVERY_MS: Final = 60_000
+"""An event lasts until the centre has got it, and ranks before alarms: whoever replays must not crowd those out."""
 UNPROVEN: Final = "somebody without a key that this box knows"
 SETTLE_AGAIN_S: Final = 10.0
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -46,13 +48,14 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 @dataclass(slots=True)
 class Allowance:
-    """How many refusals a key may still be answered."""
+    """How many refusals of a key may still be told."""
 
-    left: float
+    every_ms: int
     at_ms: int
+    left: float = ANSWERS_MAX
 
     def take(self, now_ms: int) -> bool:
-        self.left = min(ANSWERS_MAX, self.left + max(0, now_ms - self.at_ms) / ANSWER_EVERY_MS)
+        self.left = min(ANSWERS_MAX, self.left + max(0, now_ms - self.at_ms) / self.every_ms)
         self.at_ms = now_ms
         if self.left < 1:
             return False
@@ -84,7 +87,7 @@ class Orders:
         self._waiting: deque[tuple[str, bytes, bool]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._allowances: dict[str, Allowance] = {}
+        self._allowances: dict[tuple[str, int], Allowance] = {}
         self._doing: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -208,19 +211,20 @@ class Orders:
         commander, command = refusal.commander, refusal.command
         who, role = (UNPROVEN, "none") if commander is None else (commander.name, ROLE)
         self._journal.refused(Entry(named, "refused", role, who, {"code": refusal.reason.value}))
-        if commander is None or command is None or not self._may_answer(commander):
+        if commander is None or command is None or not self._may(commander, ANSWER_EVERY_MS):
             return
         told = _told(commander, command)
         if state:
             self._answer(told, State(state), refusal.reason, refusal.words)
             return
-        with suppress(StoreError):  # the answer goes out all the same
-            await asyncio.wrap_future(self._store.commands.refused(told, refusal.reason, refusal.words))
+        if self._may(commander, EVENT_EVERY_MS):
+            with suppress(StoreError):  # the answer goes out all the same
+                await asyncio.wrap_future(self._store.commands.refused(told, refusal.reason, refusal.words))
         self._answer(told, State.REJECTED, refusal.reason, refusal.words)
 
-    def _may_answer(self, commander: Commander) -> bool:
+    def _may(self, commander: Commander, every_ms: int) -> bool:
         now_ms = self._clock.now().boottime_ms
-        allowance = self._allowances.setdefault(commander.key_id, Allowance(ANSWERS_MAX, now_ms))
+        allowance = self._allowances.setdefault((commander.key_id, every_ms), Allowance(every_ms, now_ms))
         return allowance.take(now_ms)
 
     def _answer(

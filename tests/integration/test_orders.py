@@ -187,6 +187,13 @@ async def test_answers_to_replays_are_rationed(box: Box) -> None:
     for _ in range(10):
         await box.hear(message)
     assert len(box.replies) == 2 + ANSWERS_MAX + 3
+    late = box.noc.signed("status", issued_ms=1, expires_ms=2)
+    for _ in range(30):
+        box.office.clock.tick(1000)
+        await box.hear(late)
+    assert sum(event["reason"] == "expired" for event in box.events()) == ANSWERS_MAX
+    assert len(box.replies) == 2 + ANSWERS_MAX + 3 + 30
+    box.noc.now_ms = box.office.clock.wall_ms
     await box.hear(box.noc.signed("status"))  # what is right is done all the same
     assert box.states()[-1] == ("done", "")
 
