@@ -1,13 +1,15 @@
 """Holds every message that edged says during a test against its JSON Schema: a violation fails the test that caused it.
 
-In this process the functions that make messages are watched; what daemons in processes of their own say is heard by
-`tests.support.brokers.Centre`. The product knows nothing of it.
+In this process the functions that make messages are watched, and what enters events into the outbox; what daemons in
+processes of their own say is heard by `tests.support.brokers.Centre`. The product knows nothing of it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache, wraps
@@ -19,6 +21,8 @@ from jsonschema.exceptions import best_match
 
 from mqtt import contract, events, messages
 from mqtt.messages import Message
+from storage.catalog import outbox
+from storage.catalog.outbox import Event, Kind
 from tests.support.configuration import Setup
 
 MAKERS: Final[dict[ModuleType, tuple[str, ...]]] = {
@@ -57,6 +61,31 @@ def watch() -> None:
     for module, names in MAKERS.items():
         for name in names:
             setattr(module, name, _watched(getattr(module, name)))
+    put = outbox._put
+
+    def told(
+        connection: sqlite3.Connection, kind: Kind, wall_ms: int, body: str, leaf: int = 0, what: str = ""
+    ) -> tuple[int, int]:
+        if _asker() in ("edged", "storage"):
+            VIOLATIONS.note(not_understood(Event(1, 1, kind, wall_ms, leaf, what, json.loads(body))))
+        return put(connection, kind, wall_ms, body, leaf, what)
+
+    outbox._put = told
+
+
+def not_understood(event: Event) -> str | None:
+    """edged must know the words for each event of its own."""
+    return f"edged has no words for an event of its own: {event}" if events.understood(event) is None else None
+
+
+def _asker() -> str:
+    """Whose fact the event is: the room of the first frame that is neither outbox nor ledger. Tests make up any."""
+    passed = {__name__, outbox.__name__, "storage.catalog.ledger"}
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") in passed:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _watched(make: Callable[P, Message]) -> Callable[P, Message]:

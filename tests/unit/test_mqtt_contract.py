@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,8 @@ import pytest
 from edged import schemas
 from mqtt import commands, contract, events, examples, messages
 from mqtt.commands import Verb
+from storage.answers import Severity
+from storage.catalog import alarms, outbox
 from storage.catalog.outbox import Event, Kind
 from tests import conftest
 from tests.support.contract import NODE as DAEMON
@@ -21,6 +25,7 @@ from tests.support.contract import VIOLATIONS, overhear, wrong
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
+SCHEMA: Final = ROOT / "storage" / "catalog" / "schema.sql"
 OFFICIAL: Final = ROOT / "tests" / "support" / "asyncapi" / "3.0.0.json.gz"
 PROMISED: Final = {
     "up/status", "up/birth", "up/heartbeat", "up/cam/{camera}/health", "up/cam/{camera}/retention",
@@ -169,3 +174,19 @@ def test_a_violation_fails_the_test_that_caused_it() -> None:
     messages.tombstone(messages.pin_topic(DAEMON, "P-20260506-AB23"))
     with pytest.raises(StopIteration):
         hook.send(None)
+
+
+def test_what_enters_the_outbox_is_looked_at() -> None:
+    """Each event of edged's own has words; what a test makes up needs none."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA.read_text("utf-8"))
+        outbox.want(connection, True, 1)
+        outbox.put(connection, Kind.GAP, 1, {"made": "up"})
+        assert not VIOLATIONS.taken()
+        asks = {"__name__": "storage.catalog.strange", "outbox": outbox, "connection": connection, "kind": Kind.GAP}
+        exec("outbox.put(connection, kind, 1, {'made': 'up'})", asks)  # noqa: S102  (the room counts that it is in)
+        assert len(VIOLATIONS.taken()) == 1
+        alarms.raise_alarm(connection, "mqtt.down", Severity.WARNING, "text", "action", 1)
+        rows = outbox.following(connection, Kind.ALARM, 0, 10)
+        assert [told.what for event in rows if (told := events.understood(event))] == ["raised"]
+    assert not VIOLATIONS.taken()
