@@ -171,6 +171,11 @@ def _name(files: Files, box: x509.Certificate, node: str, username: str) -> Iter
     yield Fault("certificate", problem, instead, Weight.WRONG)
 
 
+def worst(faults: Sequence[Fault]) -> int:
+    """The weight of the heaviest; 0 where there is none."""
+    return max((fault.weight for fault in faults), default=0)
+
+
 def lifetime(certificate: x509.Certificate, source: str = "") -> Lifetime:
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return Lifetime(round(begins.timestamp() * 1000), round(ends.timestamp() * 1000), source)

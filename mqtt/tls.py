@@ -14,7 +14,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cryptography import x509
@@ -70,25 +70,28 @@ class Keyring:
         self.view = TlsView(files)
 
     def look(self) -> None:
-        """Read the files. What is new and in order is used from now on; what is not leaves all as it was."""
+        """Read the files. What is new and no worse is used from now on; what is worse leaves all as it was."""
         with self._lock:
-            contents, faults = _read(self._files)
-            if contents is not None and self._worn is not None and contents.digest == self._worn.digest:
-                examined = certificates.examine(self._files, contents, self._node, self._username)
-                return self._note(examined.faults, kept=False)  # the mode of a file is not in its contents
-            if contents is not None:
-                examined = certificates.examine(self._files, contents, self._node, self._username)
-                context, faults = _context(self._files, contents, examined)
-                late = certificates.lapses(self._files, examined, self._now_ms())
-                if context is not None and (self._worn is None or not (faults or late)):
-                    renewed = self._worn is not None
-                    self._worn = _Worn(contents.digest, context, examined)
-                    self._note(faults, kept=False)
-                    if renewed:
-                        log.info("certificate and key of the link were replaced: the broker is shown the new ones")
-                    return None
-                faults = (*faults, *late)
-            return self._note(faults, kept=self._worn is not None)
+            contents, unread = _read(self._files)
+            worn = self._worn
+            if contents is None:
+                return self._note(unread, kept=worn is not None)
+            examined = certificates.examine(self._files, contents, self._node, self._username)
+            if worn is not None and contents.digest == worn.digest:
+                self._worn = replace(worn, examined=examined)  # the mode of a file is not in its contents
+                return self._note(examined.faults, kept=False)
+            context, faults = _context(self._files, contents, examined)
+            now = (*faults, *certificates.lapses(self._files, examined, self._now_ms()))
+            if context is None or (worn is not None and certificates.worst(now) > self._worst_of(worn)):
+                return self._note(now, kept=worn is not None)
+            self._worn = _Worn(contents.digest, context, examined)
+            if worn is not None:
+                log.info("certificate and key of the link were replaced: the broker is shown the new ones")
+            return self._note(faults, kept=False)
+
+    def _worst_of(self, worn: _Worn) -> int:
+        late = certificates.lapses(self._files, worn.examined, self._now_ms())
+        return certificates.worst((*worn.examined.faults, *late))
 
     def context(self) -> ssl.SSLContext:
         """For one attempt; Unusable where there is nothing to try with."""
@@ -232,8 +235,9 @@ def _context(files: Files, contents: Contents, examined: Examined) -> tuple[ssl.
         if files.certificate:
             with _in_memory(contents.certificate) as chain, _in_memory(contents.key) as private:
                 context.load_cert_chain(chain, private)
-    except (ssl.SSLError, ValueError) as error:
-        words = str(getattr(error, "reason", None) or "it is not usable").replace("_", " ").lower()
+    except (OSError, ValueError) as error:
+        known = getattr(error, "reason", None) or getattr(error, "strerror", None) or "it is not usable"
+        words = str(known).replace("_", " ").lower()
         problem = f"OpenSSL does not take what {getattr(files, key)} holds: {words}"
         instead = "have one made with a key and a signature that are still held to be safe (EC P-256, SHA-256)"
         return None, (*examined.faults, Fault(key, problem, instead))

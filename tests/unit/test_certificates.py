@@ -162,6 +162,24 @@ def test_what_is_replaced_and_wrong_is_told_and_not_taken(tmp_path: Path, bad: S
     assert (keyring.view.faults, keyring.view.kept) == ((), False)
 
 
+def test_what_is_no_worse_than_what_is_used_is_taken(tmp_path: Path) -> None:
+    """A key that all may read is replaced by another such; a certificate that is over by one that is to come."""
+    ring_of_wrong = ring(write(tmp_path, CA, BOX))
+    (tmp_path / "box.key").chmod(0o644)
+    first = ring_of_wrong.context()
+    new = CA.sign("box")
+    (tmp_path / "box.crt").write_bytes(new.pem)
+    (tmp_path / "box.key").write_bytes(new.key_pem)
+    assert ring_of_wrong.context() is not first
+    assert [fault.weight for fault in ring_of_wrong.view.faults] == [Weight.WRONG]
+    late = ring(write(tmp_path, CA, CA.sign("box", ends=-DAY / 2)))
+    first = late.context()
+    write(tmp_path, CA, CA.sign("yard"))
+    assert late.context() is first, "that would be worse"
+    write(tmp_path, CA, CA.sign("box", begins=DAY))
+    assert late.context() is not first
+
+
 def test_between_a_new_certificate_and_its_key_the_old_ones_are_used(tmp_path: Path) -> None:
     keyring = ring(write(tmp_path, CA, BOX))
     first = keyring.context()
