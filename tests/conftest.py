@@ -41,6 +41,14 @@ class Profile:
     """Power cuts after so many flushes; None: after every single write."""
     cut_subsets: int
     """Power cuts that leave a random part of what was not flushed."""
+    link_schedules: int
+    """Of faults between box and broker."""
+    link_kills: int
+    """SIGKILL of the daemon during an outage and the drain."""
+    outage_days: int
+    """Without a broker, with 64 cameras that flap."""
+    outage_limit_bytes: int
+    """Of the outbox: in the short form a day fills it."""
     live_cuts: int
     """Power cuts under the real daemon."""
     failpoint_times: tuple[int, ...]
@@ -67,6 +75,10 @@ SHORT: Final = Profile(
     camera_faults_s=24,
     cut_prefixes=70,
     cut_subsets=70,
+    link_schedules=100,
+    link_kills=10,
+    outage_days=1,
+    outage_limit_bytes=500_000,
     live_cuts=10,
     failpoint_times=(1,),
     io_fault_each=71,
@@ -87,6 +99,10 @@ LONG: Final = Profile(
     camera_faults_s=60,
     cut_prefixes=None,
     cut_subsets=3000,
+    link_schedules=1000,
+    link_kills=200,
+    outage_days=30,
+    outage_limit_bytes=15_000_000,
     live_cuts=200,
     failpoint_times=(1, 2, 5),
     io_fault_each=1,

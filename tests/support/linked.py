@@ -34,6 +34,7 @@ class Box:
         keepalive_s: int = 30,
         post: Post | None = None,
         orders: Orders | None = None,
+        random: Callable[[], float] = lambda: 0.05,
         tls: Keyring | None = None,
     ) -> None:
         self.sequence = Sequence(EPOCH)
@@ -46,7 +47,7 @@ class Box:
             NODE,
             greeting=self.greeting,
             will=will,
-            random=lambda: 0.05,
+            random=random,
             now_ms=lambda: 1_700_000_000_000,
             post=post,
             orders=orders,
