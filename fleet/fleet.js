@@ -8,10 +8,12 @@
 const {say} = Words;
 const FOUND_BY = ["edged/v1/+/up/birth", "edged/v1/+/up/status", "edged/v1/+/up/heartbeat"];
 const READ = "edged/v1/+/up/#";
-const filter = node => `edged/v1/${node}/up/#`;
+/** Its state and no history: what a box has to tell after an outage is not for a viewer to carry. */
+const KEPT = ["cam/+/health", "cam/+/retention", "storage/+", "alarm/+", "pin/+", "ledger/checkpoint"];
+const filters = node => KEPT.map(tail => `edged/v1/${node}/up/${tail}`);
 /** Messages that are asked for at once, and how many a box keeps that has not said how many cameras it has. */
 const ASKED_MAX = 800, KEPT_UNKNOWN = 160;
-/** So long for the first message of a box that is known by its heartbeat alone, and may keep none. */
+/** So long for the first message of a box, which may keep none but those by which it was found. */
 const ANSWER_MS = 1000, GATHER_MS = 50;
 /** A broker that says nothing for one and a half times as long is lost. mosquitto 2.0.11 passes large messages on at
     40 KB/s, and nothing else meanwhile: less would give up on one of a megabyte, again and again. */
@@ -84,7 +86,7 @@ function heard(topic, payload, packet) {
   if (packet.retain) settle();
   if (box === null) return;
   touched.add(box.node);
-  if (asked !== null && packet.retain && asked.last === box.node) asked.answered();
+  if (asked?.last === box.node && packet.retain && !/\/(birth|status)$/.test(topic)) asked.answered();
   if (!known.has(box.node)) {
     known.add(box.node);
     unasked.push(box.node);
@@ -108,7 +110,7 @@ function askNext() {
     asked = null;
     askNext();
   }};
-  subscribe(nodes.map(filter), () => setTimeout(mine.answered, ANSWER_MS));
+  subscribe(nodes.flatMap(filters), () => setTimeout(mine.answered, ANSWER_MS));
 }
 
 function read(node) {
