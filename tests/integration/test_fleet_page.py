@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -533,15 +532,3 @@ async def test_a_screen_reader_hears_what_each_thing_is(web: WebBroker, mouth: M
             assert [role for role, name in told if not name] == []
             assert len([role for role, _ in told if role == "table"]) == tables
             assert {"row", "rowheader", "cell", "heading", "main"} <= {one["role"]["value"] for one in heard}
-
-
-def test_each_word_is_there_in_both_languages() -> None:
-    """Kept by the page itself as pairs; every key that the scripts and the page ask for has one."""
-    source = (FLEET / "words.js").read_text()
-    page = (FLEET / "index.html").read_text()
-    asked = set(re.findall(r'data-(?:word|label)="([^"]+)"', page))
-    for script in FLEET.glob("*.js"):
-        if script.name != "mqtt.min.js":
-            asked |= set(re.findall(r'say\("([^"]+)"', script.read_text()))
-    kept = set(re.findall(r'^  "?([\w-]+)"?: \["', source, re.MULTILINE))
-    assert asked <= kept, asked - kept
