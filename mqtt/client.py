@@ -1,9 +1,10 @@
-"""The link to the centre: keeps one connection to the broker alive and the broker's picture of this box current.
+"""The link to the centre: keeps one connection to the broker alive, the broker's picture of this box current, and
+events on their way to whoever listens.
 
-The shell around `board` (what to send), `attempts` (when and how to try) and `connection` (paho). Everything here runs
-on the event loop. edged records with and without it: no method blocks, and nothing but a defect comes out of `run`.
-Status, birth and a snapshot of all state are made anew at each connection; what the broker must not lose (events,
-through the outbox) is not carried here. One topic can be an anchor: what the broker has kept of it is read back first.
+The shell around `traffic` (what to send), `drain` (the outbox's rows), `attempts` (when and how to try) and `connection`
+(paho). Everything here runs on the event loop. edged records with and without it: no method blocks, and nothing but a
+defect comes out of `run`. Status, birth and a snapshot of all state are made anew at each connection; events lie in the
+database until somebody has got them. One topic can be an anchor: what the broker has kept of it is read back first.
 """
 
 from __future__ import annotations
