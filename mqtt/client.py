@@ -1,7 +1,7 @@
 """The link to the centre: keeps one connection to the broker alive, the broker's picture of this box current, and
 events on their way to whoever listens.
 
-The shell around `traffic` (what to send), `drain` (the outbox's rows), `attempts` (when and how to try) and `connection`
+The shell around `traffic` (what to send), `drain` (rows of the outbox), `attempts` (when and how to try), `connection`
 (paho). Everything here runs on the event loop. edged records with and without it: no method blocks, and nothing but a
 defect comes out of `run`. Status, birth and a snapshot of all state are made anew at each connection; events lie in the
 database until somebody has got them. One topic can be an anchor: what the broker has kept of it is read back first.
