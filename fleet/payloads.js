@@ -42,9 +42,14 @@ const NAMED = {birth: "node", health: "camera", retention: "camera", storage: "v
 const ROUTES = [
   [/^(status|birth|heartbeat)$/, found => [found[1], ""]],
   [/^cam\/([^/]+)\/(health|retention)$/, found => [found[2], found[1]]],
-  [/^(storage|alarm|pin)\/(.+)$/, found => [found[1], found[2]]],
+  [/^(storage|alarm|pin)\/(.+)$/, found => [found[1], plain(found[2])]],
   [/^ledger\/checkpoint$/, () => ["checkpoint", ""]],
 ];
+
+/** A name as it was before it became a level of a topic, where some signs stand as %XX. */
+function plain(level) {
+  try { return decodeURIComponent(level); } catch { return level; }
+}
 
 /** Whose topic it is and what it is about, or null where it is none of ours. */
 function route(topic) {
