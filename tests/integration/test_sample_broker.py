@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,12 +22,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from mqtt import tls
+from mqtt.certificates import Files
 from tests.support.brokers import DEADLINE_S, MOSQUITTO, MOSQUITTO_PASSWD, Broker, free_port
+from tests.support.linked import NODE, Box, running, until
 
 DOCS: Final = Path(__file__).parents[2] / "docs" / "mosquitto"
 BLOCKS: Final = re.findall(r"```sh\n(.*?)```", (DOCS / "README.md").read_text("utf-8"), re.DOTALL)
 AUTHORITY, BROKER, REQUEST, SIGN, REVOKE = BLOCKS
-BOX, OTHER, GONE = "wenshan-main", "wenshan-annex", "beitou-main"
+BOX, OTHER, GONE = NODE, "wenshan-annex", "beitou-main"
 LISTENER, COMMAND = "centre-listener", "centre-command"
 PASSWORD: Final = "show me"
 REFUSED: Final = 135
@@ -187,6 +191,17 @@ def viewer(place: Place, password: str | None = PASSWORD, name: str = "viewer") 
     return User(browser, place.web_port)
 
 
+async def test_edged_itself_is_at_home_there(place: Place) -> None:
+    """Its session, its will, what it reads back and what it says at each connection: nothing of it is refused."""
+    at = place.directory
+    files = Files(str(at / "ca.crt"), str(at / "boxes" / f"{BOX}.crt"), str(at / f"{BOX}.key"))
+    assert tls.inspect(files, BOX, "", time.time_ns() // 1_000_000) == ()
+    box = Box(place.port, host="localhost", tls=tls.Keyring(files, NODE, "", lambda: time.time_ns() // 1_000_000))
+    async with running(box):
+        await until(lambda: box.link.view.connected and box.link.waiting == 0, "the greeting's arrival")
+        assert (box.link.view.protocol, box.link.view.reason) == ("5", "")
+
+
 def test_a_box_writes_under_its_own_name_alone_and_the_centre_hears_it(place: Place) -> None:
     with user(place, LISTENER) as centre, user(place, BOX) as box:
         centre.listen("edged/v1/+/up/#")
@@ -244,7 +259,7 @@ def test_nobody_throws_another_box_out_by_taking_its_client_id(place: Place) -> 
 
 
 def refusal(place: Place, context: ssl.SSLContext) -> str | None:
-    """How the broker ended it; None where it answered. TLS 1.3 refuses after the client takes the handshake for over."""
+    """How the broker ended it; None where it let in. TLS 1.3 refuses when the client takes the handshake for over."""
     hello = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04box1"
     try:
         with (
