@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -59,6 +60,7 @@ class Outage:
         self.clock = Clock()
         self.post = Post(self._database, self.clock)
         self.post.want(wanted=True).result()
+        self._do(partial(outbox.next_id, wall_ms=self.clock.wall_ms))  # the count begins
         self._do(lambda db: db.execute("UPDATE outbox_count SET limit_bytes = ?", (limit_bytes,)))
         self.entered: Counter[Kind] = Counter({Kind.OUTBOX: 1})
         self.worst_bytes = 0
