@@ -17,9 +17,8 @@ from typing import Any, Final, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.waiting import wait_until
-
 from tests.support import contract
+from tests.support.waiting import wait_until
 
 MOSQUITTO: Final = "/usr/sbin/mosquitto"
 MOSQUITTO_PASSWD: Final = "/usr/bin/mosquitto_passwd"
