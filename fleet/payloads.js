@@ -60,14 +60,9 @@ function route(topic) {
     const match = pattern.exec(tail);
     if (match === null) continue;
     const [kind, id] = taken(match);
-    return {node, tail, kind, id: plain(id)};
+    return {node, tail, kind, id};
   }
   return {node, tail, kind: "other", id: ""};
-}
-
-/** In a topic, what cannot stand there is written with percent signs. */
-function plain(id) {
-  try { return decodeURIComponent(id); } catch { return id; }
 }
 
 /** `{value}` with the fields that the page knows, or `{defect: [words, what it is about]}`. */

@@ -148,13 +148,17 @@ async def test_every_box_is_shown_with_what_it_keeps_at_the_broker_in_both_langu
 
 
 async def test_the_page_of_a_box_is_reached_by_its_address_and_shows_all_of_it(web: WebBroker, mouth: Mouth) -> None:
-    box = a_box(degraded=("lobby",), volume="full", alarms=(alarm("storage.full:v1", "warning", text="硬碟已滿"),))
+    odd = alarm("device.fault:10.0.0.5/24 #+%2F%", "info", text="a key that no topic can have as it is")
+    full = alarm("storage.full:v1", "warning", text="硬碟已滿")
+    box = a_box(degraded=("lobby",), volume="full", alarms=(full, odd))
     mouth.say([*box.said(), box.pin("P-1")])
     async with looked_at(f"{web.page}#/box/wenshan-main") as page:
         await until(page, text("#box-name"), "文山區戶政事務所")
         await until(page, text("#box-cameras tbody tr"), "lobby品質不佳 6 fps instead of 101920×1080 h264 10 fps"
                     " · 2 Mbit/s99.8 %141.3 天 期限 31–365 天 · 預估 58 天")  # fmt: skip
         assert "硬碟已滿" in await page.run(text("#box-alarms tbody"))
+        assert odd["key"] in await page.run(text("#box-alarms tbody"))
+        assert await page.run("return document.querySelectorAll('#box-defects tbody tr').length") == 0
         assert "已滿" in await page.run(text("#box-volumes tbody"))
         assert (await page.run(text("#box-pins tbody"))).startswith("P-1已核可 依法lobby民國")
         assert "民國" in await page.run(text("#box-facts")), "as a form has it"
