@@ -59,13 +59,13 @@ class Box:
 
 
 def at_any_instant(box: Box, *, pages: bool = True) -> list[str]:
-    """Committed rows have their files, files have their rows, the database is sound, all its `pages` included."""
+    """Committed rows have their files, files have rows, the database is sound; with all its `pages`, events, too."""
     rows = box.segments()
     return [
         *(_database(box) if pages else _counters(box)),
         *_files_of_rows(box, rows),
         *_rows_of_files(box, rows, strict=False),
-        *events(box),
+        *(events(box) if pages else ()),
     ]
 
 
