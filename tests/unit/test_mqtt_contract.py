@@ -27,6 +27,7 @@ ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 SCHEMA: Final = ROOT / "storage" / "catalog" / "schema.sql"
 OFFICIAL: Final = ROOT / "tests" / "support" / "asyncapi" / "3.0.0.json.gz"
+SCHEMAS: Final = contract.schemas()
 PROMISED: Final = {
     "up/status", "up/birth", "up/heartbeat", "up/cam/{camera}/health", "up/cam/{camera}/retention",
     "up/storage/{volume}", "up/alarm/{key}", "up/pin/{pin}", "up/ledger/checkpoint", "up/reply/{requester}",
@@ -77,7 +78,7 @@ def test_each_reference_leads_somewhere() -> None:
 
 @pytest.mark.parametrize("name", contract.TAILS)
 def test_examples_are_what_the_schemas_say(name: str) -> None:
-    validator = jsonschema.Draft202012Validator(contract.schemas()[name])
+    validator = jsonschema.Draft202012Validator(SCHEMAS[name])
     shown = document()["components"]["messages"][name].get("examples", [])
     assert shown or name == "command"
     for example in shown:
@@ -97,7 +98,7 @@ def test_delivery_is_told() -> None:
 
 def test_a_command_is_what_is_signed() -> None:
     """The schema takes what `edged-command` signs, for each verb, and no arguments of another."""
-    validator = jsonschema.Draft202012Validator(contract.schemas()["command-told"])
+    validator = jsonschema.Draft202012Validator(SCHEMAS["command-told"])
     told = commands.Command(
         node="box", verb="pin", id="0" * 16, requester="centre", issued_ms=1, expires_ms=2, counter=1,
         args={"do": "extend", "pin": "P-20260506-AB23", "until": "2026-06-01T00:00:00Z", "reason": "x"},
@@ -105,7 +106,7 @@ def test_a_command_is_what_is_signed() -> None:
     validator.validate(json.loads(commands.written(told)))
     with pytest.raises(jsonschema.ValidationError):
         validator.validate(json.loads(commands.written(told)) | {"verb": "status"})
-    assert {one["properties"]["verb"]["const"] for one in contract.schemas()["command-told"]["oneOf"]} == set(Verb)
+    assert {one["properties"]["verb"]["const"] for one in SCHEMAS["command-told"]["oneOf"]} == set(Verb)
 
 
 # --- the hook that holds all tests to it ----------------------------------------------------------------------------
