@@ -88,9 +88,8 @@ async def test_deleting_on_sending_is_caught(tmp_path: Path, quick: None, monkey
 
 async def test_on_a_line_of_a_kilobyte_per_second_heartbeats_are_heard_while_history_drains(tmp_path: Path) -> None:
     with mosquitto(tmp_path, *NO_LIMIT) as broker, Centre(broker.port) as centre, Outbox(tmp_path) as rows:
-        for _ in range(300):
-            await rows.enter(Kind.GAP)
-            await rows.enter(Kind.ALARM)
+        await rows.enter(Kind.GAP, 300)
+        await rows.enter(Kind.ALARM, 300)
         async with wired(broker.port, Random(1), slow_bytes_per_s=1000) as wire:
             wire.befall(Fault.SLOW)
             box = Box(wire.port, post=rows.post)
@@ -108,8 +107,7 @@ async def test_on_a_line_of_a_kilobyte_per_second_heartbeats_are_heard_while_his
 
 async def test_a_stop_does_not_wait_for_a_month_of_history(tmp_path: Path) -> None:
     with mosquitto(tmp_path, *NO_LIMIT) as broker, Collector(broker.port) as collector, Outbox(tmp_path) as rows:
-        for _ in range(500):
-            await rows.enter(Kind.GAP)
+        await rows.enter(Kind.GAP, 500)
         box = Box(broker.port, post=rows.post)
         async with running(box):
             await until(lambda: bool(collector.heard), "a first event")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final, Self
@@ -52,17 +52,17 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    async def enter(self, kind: Kind, padding: int = 0) -> None:
+    async def enter(self, kind: Kind, times: int = 1, padding: int = 0) -> None:
+        """So many events, in one transaction."""
         self._clock.tick(1)
-        body: dict[str, object] = {
-            "n": len(self.entered),
-            "camera": f"c{len(self.entered) % 64}",
-            "cause": "connection lost",
-        }
-        body |= {"padding": "x" * padding} if padding else {}
-        put = partial(outbox.put, kind=kind, wall_ms=self._clock.now().wall_ms, body=body)
-        number = await asyncio.wrap_future(self._database.submit(put))
-        self.entered[f"{NODE}:{number}"] = kind
+        begun, wall_ms = len(self.entered), self._clock.now().wall_ms
+
+        def put(connection: sqlite3.Connection) -> list[str]:
+            bodies = ({"n": n, "camera": f"c{n % 64}", "padding": "x" * padding} for n in range(begun, begun + times))
+            return [outbox.put(connection, kind, wall_ms, body) for body in bodies]
+
+        for number in await asyncio.wrap_future(self._database.submit(put)):
+            self.entered[f"{NODE}:{number}"] = kind
 
     def waiting(self) -> int:
         return sum(depth.events for depth in self.post.depth().values())
