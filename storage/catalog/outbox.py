@@ -21,7 +21,7 @@ ROW_BYTES: Final = 64
 _BEGUN: Final = {"what": "begun"}
 """Events from before were not kept, or went with a database that was lost."""
 EVICTED_MAX: Final = 20_000
-"""Rows that one event may evict: some 30 ms, which a commit may have to wait for (L4); the next one goes on."""
+"""Rows that one event may evict: some 45 ms, which a commit may have to wait for (L4); the next one goes on."""
 
 
 class Rank(IntEnum):
