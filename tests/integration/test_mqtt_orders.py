@@ -12,8 +12,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt import client
 from mqtt.attempts import Attempts, Protocol
-from tests.support.linked import NODE, Box, running, until
 from tests.support.brokers import DEADLINE_S, Broker, amqtt, mosquitto
+from tests.support.linked import NODE, Box, running, until
 
 FILTER = f"edged/v1/{NODE}/dn/cmd/+"
 PIN = f"edged/v1/{NODE}/dn/cmd/pin"
