@@ -29,7 +29,7 @@ from storage.failpoints import Step, arm
 from tests.conftest import LONG, Profile
 from tests.support import promises
 from tests.support.configuration import Setup
-from tests.support.killing import BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
+from tests.support.killing import AT_START, BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
 from tests.support.office import Clock
 from tests.support.scenario import Event, Hands, OfficeAt, Told, broken, fold, play
 from tests.support.steps import reached
