@@ -8,7 +8,6 @@ from edged import exits
 from edged.documents.checks import Fsck
 from tests.support.daemon import Daemon
 
-
 PATIENCE_S: Final = 30.0
 """For some hundred MB."""
 
