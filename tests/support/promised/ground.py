@@ -69,7 +69,7 @@ class Ground(RuleBasedStateMachine):
 
     def lives(self) -> Lives:
         found = self.site.box().look("SELECT number, ran_ms, off_low_ms, began_ms FROM boots")
-        boots = {row.pop("number"): BootRow(**row) for row in found}
+        boots = {row["number"]: BootRow(row["ran_ms"], row["off_low_ms"], row["began_ms"]) for row in found}
         return Lives(self.at(), boots, self.lags)
 
     def learned(self) -> None:
