@@ -146,8 +146,8 @@ def lists(folder: Path) -> None:
 
 def verify(folder: Path, spread: Spread) -> float:
     """Leaves a second, of a clean ledger."""
-    box = Box(Reading(folder / DATABASE_NAME), {}, folder, lambda: History([], 1, 0))
-    report = Verify(box, spread=spread).run()
+    with closing(Reading(folder / DATABASE_NAME)) as read:
+        report = Verify(Box(read, {}, folder, lambda: History([], 1, 0)), spread=spread).run()
     if not report.clean or report.leaves != report.trees[0].signed.size:
         raise SystemExit(f"not clean: {report.findings.named[:3]}")
     return report.leaves / report.took_s

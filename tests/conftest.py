@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -154,3 +155,10 @@ def _hold_to_contract() -> None:
 @pytest.fixture(scope="session")
 def profile(request: pytest.FixtureRequest) -> Profile:
     return LONG if request.config.getoption("--long") else SHORT
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _awake() -> Iterator[None]:
+    """Checks give way to all else, for the rest of their thread: here that would be every test behind them."""
+    with patch("storage.repair.books.become_idle"), patch("storage.repair.checks.become_idle"):
+        yield

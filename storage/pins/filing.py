@@ -257,7 +257,7 @@ class Filing:
                     self.clear(volume, pin)
                     self.troubles.pop(pin.id, None)
                     continue
-                if undone.stale:
+                if undone.stale or self._lacks_sidecar(volume, pin):
                     boot_id = self._database.read(partial(pins.boot_id, boot=pin.placed.boot))
                     self.write(volume, pin.id, sidecar.of_pin(pin, boot_id))
                     self._database.submit(
@@ -270,6 +270,11 @@ class Filing:
                 if self.troubles.get(pin.id) != words:
                     log.error("pin %s is not filed as it should be: %s", pin.id, words)  # noqa: TRY400
                 self.troubles[pin.id] = words
+
+    def _lacks_sidecar(self, volume: Volume, pin: Pin) -> bool:
+        """Although its row says it was written: a placing that was told it had failed, and had not, withdrew it."""
+        with volume.held() as fd:
+            return links.read_sidecar(fd, pin.id, 1) is None
 
     def put_back(self, volume: Volume, pin_id: str, lacks: PurePosixPath | None = None) -> None:
         """Sidecar and missing links of a pin that lasts, somebody having been at them, are made anew.

@@ -31,7 +31,7 @@ from storage.failpoints import Step, arm
 from tests.conftest import LONG, Profile
 from tests.support import promises
 from tests.support.configuration import Setup
-from tests.support.killing import BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
+from tests.support.killing import AT_START, BEGUN_BY_SOMEBODY, Killed, killed, nothing, pattern
 from tests.support.office import Clock
 from tests.support.scenario import Event, Hands, OfficeAt, Told, broken, fold, play
 from tests.support.steps import reached
@@ -85,7 +85,7 @@ def test_sigkill_at_every_step(tmp_path: Path, profile: Profile, capsys: pytest.
     with ring(tmp_path / "edged") as turning:
         for step, times in kills:
             before = partial(old_days, turning.edged.volume) if step is Step.MIRROR_PRUNED else nothing
-            turning.kill_at(step, times, bring_about=before)
+            turning.kill_at(step, 1 if step.startswith(AT_START) else times, bring_about=before)
         assert turning.edged.stop() == 0
         assert promises.at_rest(turning.box()) == []
     with capsys.disabled():

@@ -113,6 +113,7 @@ def afterwards(root: Path, scene: Played) -> list[str]:
         told = fold(scene.events)
         hands.enrol()
         hands.recover()
+        office.store.books.rebuild(paced=False)  # a disk that could not be looked at when it was met
         again = office.store.recover()
         hands.held = told.held()
         hands.sweep()

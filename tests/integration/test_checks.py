@@ -261,9 +261,14 @@ def test_an_entry_that_tells_of_other_fragments_is_found(office: Office, how: st
     assert kinds(office) == []
     on_leaf(office, f"UPDATE leaves SET body = {how} WHERE kind = 'segment' AND body ->> '$.seq' = 2")  # noqa: S608
     assert kinds(office, Level.SIZE) == []
-    assert kinds(office) == ["S4 parts"]
+    assert beside_mirror(office) == ["S4 parts"]
     flip(told.path)
-    assert kinds(office) == ["S4 content"], "of another file the fragments are others, too"
+    assert beside_mirror(office) == ["S4 content"], "of another file the fragments are others, too"
+
+
+def beside_mirror(office: Office) -> list[str]:
+    """What is found, but for a mirror that may have had the leaf before it was changed."""
+    return [kind for kind in kinds(office) if kind != "S13 mirror"]
 
 
 def test_of_what_was_recorded_before_fragments_were_told_only_whole_files_are_compared(office: Office) -> None:

@@ -155,7 +155,7 @@ def hour(tmp_path_factory: pytest.TempPathFactory, profile: Profile) -> Iterator
         answer = box.ctl("export", *named, *span, "--out", str(stick), *why, within_s=PATIENCE_S)
         took_s = time.monotonic() - begun
         assert answer.code == 0, answer.stdout + answer.stderr
-        fsck_clean(box)
+        fsck_clean(box, within_s=PATIENCE_S)
         assert box.stop() == 0
     shutil.rmtree(box.volume)
     told = documents.Export.model_validate(answer.document)

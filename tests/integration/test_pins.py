@@ -6,10 +6,12 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import pytest
 
@@ -20,7 +22,7 @@ from storage.answers import VolumeState
 from storage.catalog import holds, pins, touched
 from storage.catalog.database import Database
 from storage.catalog.ledger import Entry, Leaf, leaves
-from storage.errors import OrderRefused, SamePerson, StoreBusy, UnknownId
+from storage.errors import OrderRefused, SamePerson, StoreBusy, UnknownId, WriteFailed
 from storage.failpoints import Step
 from storage.journal import Doing
 from storage.model import Bounds, Segment
@@ -841,3 +843,25 @@ def test_reported_spans_leave_out_what_only_a_pin_keeps(office: Office) -> None:
     office.start()
     (usage,) = [one for one in office.store.usage({"lobby": 10 * BOUNDS.floor_s}) if one.camera == "lobby"]
     assert usage.oldest == old.start, "also of another boot"
+
+
+def test_a_pin_that_was_placed_although_its_placing_was_told_it_failed_is_filed(office: Office) -> None:
+    """A disk stores a transaction and reports that it did not: what had been filed was withdrawn, the row stands."""
+    segment = office.segment("lobby")
+    entered = Database.submit
+
+    def late(database: Database, fact: Callable[[sqlite3.Connection], Any], **how: bool) -> Future[Any]:
+        done = entered(database, fact, **how)
+        if getattr(getattr(fact, "func", None), "__name__", "") != "_enter":
+            return done
+        done.result()
+        refused: Future[Any] = Future()
+        refused.set_exception(WriteFailed("the database could not be written", "look at the disk"))
+        return refused
+
+    with patch.object(Database, "submit", late), pytest.raises(WriteFailed):
+        place(office, order(segment))
+    assert [names for names in links(office).values() if names] == []
+    sweep(office)
+    check(office)
+    assert links(office)[office.store.pins.standing()[0].pin.id] == {"pin.json", link_name(segment)}

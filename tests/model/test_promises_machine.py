@@ -30,7 +30,7 @@ Steps: TypeAlias = Iterator[None]
 STEPS_LONG: Final = 100_000
 STEPS_EACH: Final = {False: 25, True: 60}
 """In a short run, and in a long one."""
-EXAMPLES_LONG: Final = 1750
+EXAMPLES_LONG: Final = 2200
 MACHINE: Final = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from edged import exits
 from edged.documents.checks import Fsck
 from tests.support.daemon import Daemon
 
+PATIENCE_S: Final = 30.0
+"""For some hundred MB."""
 
-def fsck(edged: Daemon, *options: str) -> Fsck:
+
+def fsck(edged: Daemon, *options: str, within_s: float = PATIENCE_S) -> Fsck:
     """What it finds."""
-    answer = edged.ctl("fsck", "--level", "hash", *options)
+    answer = edged.ctl("fsck", "--level", "hash", *options, within_s=within_s)
     if answer.code not in (exits.OK, exits.FAILED) or answer.document is None:
         raise AssertionError(f"edgectl fsck ended with {answer.code}: {answer.stdout}{answer.stderr}")
     document = Fsck.model_validate(answer.document)
@@ -18,11 +23,11 @@ def fsck(edged: Daemon, *options: str) -> Fsck:
     return document
 
 
-def fsck_clean(edged: Daemon) -> None:
+def fsck_clean(edged: Daemon, *, within_s: float = PATIENCE_S) -> None:
     """No promise is broken, and the ledger is whole."""
-    found = [f"{one.promise} {one.kind} {one.where}: {one.what}" for one in fsck(edged).findings]
+    found = [f"{one.promise} {one.kind} {one.where}: {one.what}" for one in fsck(edged, within_s=within_s).findings]
     if found:
         raise AssertionError("fsck: " + "\n".join(found))
-    answer = edged.ctl("ledger", "verify")
+    answer = edged.ctl("ledger", "verify", within_s=within_s)
     if answer.code != exits.OK:
         raise AssertionError(f"edgectl ledger verify ended with {answer.code}: {answer.stdout}{answer.stderr}")

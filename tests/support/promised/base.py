@@ -133,6 +133,10 @@ class Base(Ground):
         self.work_off()
 
     def came_up(self) -> None:
+        if self.site.store.boot != self.boot and self.boot not in self.lags:  # the box ran on, its database was lost
+            self.lags[self.boot] = self.at().lag_us
+            self.lag_us, self.lead_us = 0, self.clock.lead_us()
+        self.boot = self.site.store.boot
         self.learned()
 
     def work_off(self) -> None:

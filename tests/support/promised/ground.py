@@ -43,6 +43,8 @@ class Ground(RuleBasedStateMachine):
         self.recording: dict[str, Recording] = {}
         self.lag_us = self.lead_us = 0
         self.lags: dict[int, int] = {}
+        self.boot = 1
+        """As the store counted when it came up last."""
         self.off_ms = 0
         """How long the box was truly off before this boot, counted from its last heartbeat."""
         self.beaten_ms = 0
@@ -66,8 +68,9 @@ class Ground(RuleBasedStateMachine):
         return At(self.clock.box.true_ms, self.site.store.boot, now.boottime_ms, now.wall_ms, lag_us)
 
     def lives(self) -> Lives:
-        found = self.site.box().look("SELECT number, ran_ms, off_low_ms FROM boots")
-        return Lives(self.at(), {row["number"]: BootRow(row["ran_ms"], row["off_low_ms"]) for row in found}, self.lags)
+        found = self.site.box().look("SELECT number, ran_ms, off_low_ms, began_ms FROM boots")
+        boots = {row["number"]: BootRow(row["ran_ms"], row["off_low_ms"], row["began_ms"]) for row in found}
+        return Lives(self.at(), boots, self.lags)
 
     def learned(self) -> None:
         """The store has read the clocks."""

@@ -41,6 +41,8 @@ class BootRow:
 
     ran_ms: int
     off_low_ms: int
+    began_ms: int = 0
+    """Above 0 where the box ran on and its database was lost: another one counted what was before."""
 
 
 @dataclass
@@ -63,8 +65,13 @@ class Lives:
             if boot + 1 < number <= self.now.boot:
                 low += row.off_low_ms
             if boot < number < self.now.boot:
-                low += max(0, row.ran_ms - _ms(self.lags.get(number, 0)))
-        return low + max(0, self.now.boottime_ms - _ms(self.now.lag_us))
+                low += max(0, row.ran_ms - row.began_ms - _ms(self.lags.get(number, 0)))
+        return low + max(0, self.now.boottime_ms - self._began_ms - _ms(self.now.lag_us))
+
+    @property
+    def _began_ms(self) -> int:
+        row = self.boots.get(self.now.boot)
+        return 0 if row is None else row.began_ms
 
     def low_since(self, at: At) -> int:
         return self.low_ms(at.boot, at.boottime_ms, at.lag_us)
