@@ -5,6 +5,7 @@ const film = JSON.parse(document.getElementById("film").textContent || "null");
 const words = JSON.parse(document.getElementById("words").textContent);
 const $ = id => document.getElementById(id);
 const OFF_S = 0.3, HOP_MS = 2500, NEAR_MS = 1, ROWS_MAX = 500;
+const LATE_MS = 200, FRAME_S = 0.15, TRIES = 3;
 const {DOCUMENT_MAX, SAID_MAX} = words.constants;
 
 function make(name, text = "", attributes = {}) {
@@ -47,13 +48,33 @@ class Screen {
     this.figure.addEventListener("dblclick", () => this.figure.requestFullscreen().catch(() => {}));
     this.video.addEventListener("error", () => this.tell(
       `這個瀏覽器不能播放 ${this.path}，請用 VLC 開啟。\nThis browser cannot play ${this.path}: open it in VLC.`));
+    this.asked = this.want = 0;
+    this.tries = 0;
     if (this.video.requestVideoFrameCallback) {
-      const drawn = (_, frame) => { this.draw(frame.mediaTime * 1000); this.video.requestVideoFrameCallback(drawn); };
+      this.drawn = null;
+      const drawn = (_, frame) => {
+        this.draw((this.drawn = frame.mediaTime) * 1000);
+        this.video.requestVideoFrameCallback(drawn);
+      };
       this.video.requestVideoFrameCallback(drawn);
+      this.video.addEventListener("seeking", () => { this.drawn = null; });
+      this.video.addEventListener("seeked", () => setTimeout(() => this.settle(), LATE_MS));
     } else {
       const drawn = () => { this.draw(this.video.currentTime * 1000); requestAnimationFrame(drawn); };
       requestAnimationFrame(drawn);
     }
+    this.video.addEventListener("seeked", () => { if (this.video.paused && this.asked !== this.want) this.seek(this.want); });
+  }
+
+  seek(to) { this.video.currentTime = this.asked = this.want = to; }
+
+  /* A browser may miss to tell of the picture that a jump ends with: it is asked for it again, a few times only, for
+     where the camera paused the right picture is an old one. */
+  settle() {
+    if (!this.video.paused || this.video.seeking) return;
+    const told = this.drawn !== null && Math.abs(this.drawn - this.video.currentTime) < FRAME_S;
+    if (!told && this.tries++ < TRIES) this.seek(this.asked);
+    else this.tries = 0;
   }
 
   /* What the wall clock showed when the picture was taken that the film shows at this time. */
@@ -90,9 +111,11 @@ class Screen {
     if (this.path !== this.span.path) {
       this.path = this.span.path;
       this.video.src = encodeURI(this.path);
-      this.video.currentTime = want;
-    } else if (!this.video.seeking && Math.abs(this.video.currentTime - want) > (exact ? 0.001 : OFF_S)) {
-      this.video.currentTime = want;
+      this.seek(want);
+    } else if (this.video.seeking) {
+      if (exact) this.want = want;
+    } else if (Math.abs(this.video.currentTime - want) > (exact ? 0.001 : OFF_S)) {
+      this.seek(want);
     }
     this.video.playbackRate = rate;
     if (playing && this.video.paused) this.video.play().catch(() => {});
