@@ -29,7 +29,7 @@ log = logging.getLogger("edged.reporting")
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
-    "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
+    "ts", "epoch", "seq", "since_ms", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
     "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
     "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "gone_s", "full_in_s", "floor_at_risk_in_s",
     "until_ms",
@@ -219,11 +219,11 @@ class Reporter:
         yield from retained.shown_pins(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
-        taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
+        taken = {"id", "name", "since_ms", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
         health = seen.health.get(camera.id)
         since_ms = health.since_ms if health else None
         shown = camera.model_dump(exclude=taken)
-        return messages.CameraHealth(**self._blank, camera=camera.id, since=since_ms, **shown)
+        return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)
 
     def _retention(self, retention: documents.CameraRetention) -> Payload:
         return messages.CameraRetention(**self._blank, **retention.model_dump(exclude={"oldest", "newest"}))
@@ -238,7 +238,7 @@ class Reporter:
             timezone=site.timezone,
             profile=site.profile or "",
             boot=seen.boot_id,
-            started=seen.started_ms,
+            started_ms=seen.started_ms,
             cameras=[camera.id for camera in seen.config.cameras],
             volumes=[status.id for status in seen.measured.volumes if status.id],
             capabilities=retained.capabilities(seen.config),

@@ -61,7 +61,7 @@ function facts({birth, heartbeat, node, office, checkpoint}) {
   const known = [["node", node], ["office", office || "–"]];
   if (birth) {
     known.push(["version", birth.version], ["profile", birth.profile || "–"], ["timezone", birth.timezone],
-      ["started", when(birth.started)]);
+      ["started", when(birth.started_ms)]);
   }
   if (heartbeat) {
     known.push(["clock", say(heartbeat.clock_synced ? "synced" : "unsynced")],
@@ -84,10 +84,10 @@ function fact() {
   return pair;
 }
 
-function alarm({key, severity, since, count, text, action, acknowledged}) {
+function alarm({key, severity, since_ms, count, text, action, acknowledged}) {
   return {key, cells: [{text, sub: key},
     {text: say(severity), sub: say(acknowledged ? "acknowledged" : "not-acknowledged"), tone: TONES[severity]},
-    when(since), number(count), action]};
+    when(since_ms), number(count), action]};
 }
 
 function pin({pin: id, state, ground, cameras: held, from_ms, to_ms, until_ms}) {

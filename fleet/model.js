@@ -123,7 +123,7 @@ function figures(box) {
   const birth = box.of("birth"), heartbeat = box.of("heartbeat");
   const health = of("health"), retention = of("retention"), volumes = of("storage");
   const alarms = of("alarm").filter(one => one.state !== "cleared").sort((one, other) =>
-    SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) || one.since - other.since);
+    SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) || one.since_ms - other.since_ms);
   const told = new Set(health.map(one => one.camera));
   const untold = (birth?.cameras ?? []).filter(camera => !told.has(camera));
   const defects = [...box.topics.values()].filter(one => one.defect);

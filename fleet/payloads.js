@@ -18,11 +18,11 @@ const size = whole(0, Number.MAX_SAFE_INTEGER), share = between(0, 1);
 const STAMP = {ts: ms, epoch: size};
 const KINDS = {
   status: {state: oneOf("online", "offline", "stopping"), boot: name},
-  birth: {node: name, office: name, name, timezone: name, profile: name, started: ms, version: name,
+  birth: {node: name, office: name, name, timezone: name, profile: name, started_ms: ms, version: name,
     cameras: several, volumes: several},
   heartbeat: {clock_synced: flag, disk_total_bytes: size, disk_free_bytes: size, outbox_messages: size},
   health: {camera: name, state: oneOf("recording", "degraded", "down", "disabled"), reason: text(TEXT_MAX),
-    since: either(ms), fps: either(between(0, 1e4)), width: either(whole(0, 1e5)), height: either(whole(0, 1e5)),
+    since_ms: either(ms), fps: either(between(0, 1e4)), width: either(whole(0, 1e5)), height: either(whole(0, 1e5)),
     codec: either(name), bitrate_bps: either(between(0, 1e12)), coverage_24h: either(share),
     unexplained_s: between(0, 2 * 86400), gaps_24h: count},
   retention: {camera: name, floor_s: span, ceiling_s: span, retained_s: span, forecast_s: either(span),
@@ -31,7 +31,7 @@ const KINDS = {
     reason: text(TEXT_MAX), free_bytes: size, ring_bytes: size, limit_bytes: size, segments: size,
     full_in_s: either(span)},
   checkpoint: {origin: name, size: whole(1, Number.MAX_SAFE_INTEGER), root: text(64), note: text(TEXT_MAX)},
-  alarm: {key: name, severity: oneOf("info", "warning", "critical"), state: oneOf("raised", "cleared"), since: ms,
+  alarm: {key: name, severity: oneOf("info", "warning", "critical"), state: oneOf("raised", "cleared"), since_ms: ms,
     count, acknowledged: flag, text: text(TEXT_MAX), action: text(TEXT_MAX)},
   pin: {pin: name, state: oneOf("provisional", "approved"), ground: name, cameras: several, from_ms: ms, to_ms: ms,
     until_ms: ms},

@@ -110,7 +110,7 @@ class Birth(Payload):
         default=CONTRACT, description="version of these messages (docs/mqtt.md); a second number that grew adds things"
     )
     boot: str
-    started: int = Field(ge=0, description="when this run of the daemon began, milliseconds since 1970")
+    started_ms: int = Field(ge=0, description="when this run of the daemon began")
     version: str = Field(description="of edged")
     python: str
     av: str
@@ -160,7 +160,7 @@ class CameraHealth(Payload):
     camera: str
     state: Literal["recording", "degraded", "down", "disabled"]
     reason: str = Field(description="why it is in this state, and what to check; empty when all is well")
-    since: int | None = Field(description="when the present state began, milliseconds since 1970")
+    since_ms: int | None = Field(description="when the present state began, milliseconds since 1970")
     fps: float | None
     width: int | None
     height: int | None
@@ -239,8 +239,8 @@ class Alarm(Payload):
     occurrence: str = Field(description="EPOCH:SEQ of the event that raised it first; a new one after an hour without")
     severity: Literal["info", "warning", "critical"]
     state: Literal["raised", "cleared"]
-    since: int = Field(ge=0, description="when this occurrence was first raised, milliseconds since 1970")
-    cleared: int | None = Field(description="when it was cleared, milliseconds since 1970; null while it stands")
+    since_ms: int = Field(ge=0, description="when this occurrence was first raised, milliseconds since 1970")
+    cleared_ms: int | None = Field(description="when it was cleared, milliseconds since 1970; null while it stands")
     count: int = Field(ge=1, description="how often it was raised in this occurrence")
     acknowledged: bool
     text: str

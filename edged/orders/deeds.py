@@ -116,7 +116,7 @@ class Deeds:
             "verdict": told.verdict,
             "action": told.action[:WORDS_MAX],
             "version": told.version,
-            "started": told.started,
+            "started_ms": seen.started_ms,
             "clock_synced": seen.synced,
             "recovering": told.recovering,
             "cameras": [{"id": one.id, "state": one.state, "reason": one.reason[:WORDS_MAX]} for one in told.cameras],

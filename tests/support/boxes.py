@@ -64,7 +64,7 @@ class Box:
     def birth(self) -> messages.Birth:
         return messages.Birth(
             **self.stamp, node=self.node, office=self.office, name=self.name, timezone="Asia/Taipei",
-            profile="household", boot="b", started=self.ts - 3_600_000, version="0.1.0", python="3.11.2", av="18.1.0",
+            profile="household", boot="b", started_ms=self.ts - 3_600_000, version="0.1.0", python="3.11.2", av="18.1.0",
             ffmpeg="8.1", sqlite="3.40.1", volumes=["v1"], capabilities=[], config_sha256="0" * 64,
             cameras=list(self.cameras),
         )  # fmt: skip
@@ -79,7 +79,7 @@ class Box:
     def health(self, camera: str) -> messages.CameraHealth:
         state = "down" if camera in self.down else "degraded" if camera in self.degraded else "recording"
         return messages.CameraHealth.model_validate({
-            **self.stamp, "camera": camera, "state": state, "since": self.ts - 60_000,
+            **self.stamp, "camera": camera, "state": state, "since_ms": self.ts - 60_000,
             "reason": REASONS.get(state, ""),
             "fps": 10.0, "width": 1920, "height": 1080, "codec": "h264", "audio": "", "bitrate_bps": 2_000_000,
             "last_frame_age_s": 0.1, "clock_offset_ms": 12, "coverage_24h": self.coverage, "unexplained_s": 0.0,
@@ -107,7 +107,7 @@ class Box:
         )
 
     def alarm(self, alarm: dict[str, Any]) -> Message:
-        told = {**self.stamp, "occurrence": "1:1", "since": self.ts - 600_000, "cleared": None, "count": 1} | alarm
+        told = {**self.stamp, "occurrence": "1:1", "since_ms": self.ts - 600_000, "cleared_ms": None, "count": 1} | alarm
         return messages.message(self.node, messages.Alarm.model_validate(told))
 
     def pin(self, pin: str) -> Message:

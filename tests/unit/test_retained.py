@@ -68,8 +68,8 @@ def test_alarms_are_shown_while_they_stand_and_a_week_longer() -> None:
     shown = dict(map(said, retained.shown_alarms(seen, STAMP)))
     assert list(shown) == ["alarm/camera.down:lobby", "alarm/mqtt.down"]
     first, second = shown.values()
-    assert (first["state"], first["acknowledged"], first["count"], first["cleared"]) == ("raised", True, 2, None)
-    assert (second["state"], second["cleared"]) == ("cleared", NOW.wall_ms - RETAINED_MS + 1)
+    assert (first["state"], first["acknowledged"], first["count"], first["cleared_ms"]) == ("raised", True, 2, None)
+    assert (second["state"], second["cleared_ms"]) == ("cleared", NOW.wall_ms - RETAINED_MS + 1)
     assert "王小明" not in json.dumps(first, ensure_ascii=False)
     assert [message.topic for message in retained.gone(seen)] == [f"{UP}alarm/storage.slow"]
 
