@@ -219,7 +219,7 @@ class Reporter:
         yield from retained.shown_pins(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
-        taken = {"id", "name", "since_ms", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
+        taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
         health = seen.health.get(camera.id)
         since_ms = health.since_ms if health else None
         shown = camera.model_dump(exclude=taken)
