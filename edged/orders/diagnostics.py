@@ -9,7 +9,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,14 +21,29 @@ BYTES_MAX: Final = 32 << 10
 SECRET_MIN: Final = 3
 """Shorter words are blanked out nowhere: they would blank out everything."""
 _STARS: Final = "***"
-_LOGIN: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_LOGIN: Final = r"(?<=://)[^/@\s]+(?=@)"
+"""Whatever stands where an address has a login."""
 
 
-def secrets_of(config: Config) -> frozenset[str]:
-    """Words that must be read nowhere."""
-    words = [camera.password.get_secret_value() for camera in config.cameras]
-    words += [] if config.mqtt is None else [config.mqtt.password.get_secret_value()]
-    return frozenset(word for word in words if len(word) >= SECRET_MIN)
+def secrets_of(config: Config) -> re.Pattern[str]:
+    """What must be read nowhere: passwords wherever they stand; users, and what lies behind a camera's host and port,
+    as whole words. `edged`, the account of every box, tells nobody anything."""
+    logins = [(one.username, one.password) for one in config.cameras]
+    logins += [(config.mqtt.username, config.mqtt.password)] if config.mqtt else []
+    passwords = {password.get_secret_value() for _, password in logins}
+    words = {user or "" for user, _ in logins} - {"edged"}
+    paths: set[str] = set()
+    for camera in config.cameras:
+        parts = urlsplit(camera.url)
+        paths |= {parts.path, parts.query, f"{parts.path}?{parts.query}"}
+    found = [re.escape(word) for word in _longest(passwords)]
+    found += [rf"(?<![\w-]){re.escape(word)}(?![\w-])" for word in _longest(words)]
+    found += [rf"{re.escape(behind)}(?![\w-])" for behind in _longest(paths)]
+    return re.compile("|".join([*found, _LOGIN]))
+
+
+def _longest(words: Iterable[str]) -> list[str]:
+    return sorted((word for word in words if len(word) >= SECRET_MIN), key=len, reverse=True)
 
 
 def redacted(config: Config) -> dict[str, Any]:
@@ -43,17 +58,6 @@ def redacted(config: Config) -> dict[str, Any]:
     return plain
 
 
-def blanked(lines: Iterable[str], secrets: Collection[str]) -> list[str]:
-    """Without secrets, and without whatever stands where an address has a login."""
-    found = []
-    for line in lines:
-        plain = _LOGIN.sub(_STARS, line)
-        for secret in secrets:
-            plain = plain.replace(secret, _STARS)
-        found.append(plain)
-    return found
-
-
 def report(config: Config, lines: Iterable[str], more: dict[str, Any]) -> dict[str, Any]:
     """All of it, in at most `BYTES_MAX`. `more`: versions and depths."""
     threads = sorted(thread.name for thread in threading.enumerate())
@@ -62,7 +66,9 @@ def report(config: Config, lines: Iterable[str], more: dict[str, Any]) -> dict[s
         found["config"] = {"left_out": "too large"}
     room = BYTES_MAX - _size(found)
     kept: deque[str] = deque()
-    for line in reversed(blanked(lines, secrets_of(config))):
+    secrets = secrets_of(config)
+    for whole in reversed([*lines]):
+        line = secrets.sub(_STARS, whole)
         room -= _size(line) + 2
         if room < 0:
             break

@@ -74,8 +74,9 @@ class Site:
         client.loop_stop()
 
     def events(self) -> list[dict[str, Any]]:
-        topic = f"{ROOT}event/command"
-        return [json.loads(heard.payload)["data"] for heard in self.centre.heard if heard.topic == topic]
+        """Of commands; `what` is the last word of its type."""
+        told = [json.loads(heard.payload) for heard in self.centre.heard if heard.topic == f"{ROOT}event/command"]
+        return [event["data"] | {"what": event["type"].rpartition(".")[2]} for event in told]
 
 
 @pytest.fixture

@@ -64,8 +64,8 @@ class Box:
     def birth(self) -> messages.Birth:
         return messages.Birth(
             **self.stamp, node=self.node, office=self.office, name=self.name, timezone="Asia/Taipei",
-            profile="household", boot="b", started_ms=self.ts - 3_600_000, version="0.1.0", python="3.11.2", av="18.1.0",
-            ffmpeg="8.1", sqlite="3.40.1", volumes=["v1"], capabilities=[], config_sha256="0" * 64,
+            profile="household", boot="b", started_ms=self.ts - 3_600_000, version="0.1.0", python="3.11.2",
+            av="18.1.0", ffmpeg="8.1", sqlite="3.40.1", volumes=["v1"], capabilities=[], config_sha256="0" * 64,
             cameras=list(self.cameras),
         )  # fmt: skip
 
@@ -107,7 +107,14 @@ class Box:
         )
 
     def alarm(self, alarm: dict[str, Any]) -> Message:
-        told = {**self.stamp, "occurrence": "1:1", "since_ms": self.ts - 600_000, "cleared_ms": None, "count": 1} | alarm
+        told = {
+            **self.stamp,
+            "occurrence": "1:1",
+            "since_ms": self.ts - 600_000,
+            "cleared_ms": None,
+            "count": 1,
+            **alarm,
+        }
         return messages.message(self.node, messages.Alarm.model_validate(told))
 
     def pin(self, pin: str) -> Message:
