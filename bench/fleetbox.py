@@ -15,6 +15,7 @@ import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from sqlite3 import Connection as Sqlite
@@ -32,12 +33,12 @@ from mqtt.connection import Connection
 from mqtt.messages import Message
 from storage.alarms import Alarms
 from storage.answers import AlarmRow, CameraUsage, Coverage, Severity, VolumeState, VolumeStatus
-from storage.catalog import outbox
+from storage.catalog import generations, outbox
 from storage.catalog.database import Database
 from storage.catalog.outbox import Depth, Kind, Rank
 from storage.clock import SystemClock
-from storage.ledger.note import Checkpoint
 from storage.ledger.notary import Head
+from storage.ledger.note import Checkpoint
 from storage.model import GapCause, Moment
 from storage.post import Post
 
@@ -89,7 +90,7 @@ class Box:
         self._book = book
         self._number = number
         self.node = node(number)
-        self._chance = Random(number)  # noqa: S311
+        self._chance = Random(number)
         self._clock = SystemClock()
         self._cameras = [f"cam-{one:02}" for one in range(1, book.cameras + 1)]
         self._config = _config(self.node, self._cameras, way)
@@ -161,7 +162,7 @@ class Box:
             volumes=(volume,),
             usage={camera: CameraUsage(camera, 11_900, 890 * 10**9, *used) for camera in self._cameras},
             coverage={camera: Coverage(86_300_000, 100_000, 0, 1, 5) for camera in self._cameras},
-            covered_ms={camera: 31 * DAY_S * 1000 for camera in self._cameras},
+            covered_ms=dict.fromkeys(self._cameras, 31 * DAY_S * 1000),
             outbox=self._depth,
         )
 
@@ -177,12 +178,11 @@ class Box:
             head = self._head()
             if time.monotonic() - told_s >= HEAD_EVENT_S:
                 told_s = time.monotonic()
-                named = {"origin": head.checkpoint.origin, "size": head.checkpoint.size, "root": "ab" * 32}
+                named = generations.named(head.checkpoint)
                 body = {"what": "checkpoint", **named, "first": 1, "key": head.key, "note": head.note}
                 wall_ms = self._clock.now().wall_ms
-                await asyncio.wrap_future(
-                    self._database.submit(lambda db, at=wall_ms, told=body: outbox.put(db, Kind.LEDGER, at, told))  # type: ignore[misc]
-                )
+                fact = partial(outbox.put, kind=Kind.LEDGER, wall_ms=wall_ms, body=body)
+                await asyncio.wrap_future(self._database.submit(fact))
             await asyncio.sleep(HEAD_S)
 
     def _head(self) -> Head:

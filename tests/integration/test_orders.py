@@ -256,6 +256,14 @@ async def test_a_restart_is_told_done_by_the_next_run(box: Box) -> None:
     assert again.states() == [("done", "")]
 
 
+def read(message: bytes) -> object:
+    """Blanks between its words make no other message of it."""
+    try:
+        return json.loads(message)
+    except (ValueError, RecursionError):
+        return message
+
+
 async def test_fuzzed_payloads_crash_nothing_and_run_nothing(box: Box) -> None:
     """Ten thousand, through all that stands before a deed. Negative control: the untouched one behind them is done."""
     dice = random.Random(66)
@@ -263,7 +271,7 @@ async def test_fuzzed_payloads_crash_nothing_and_run_nothing(box: Box) -> None:
     for number in range(10_000):
         verb, original = dice.choice(originals)
         message = mutated(original, dice)
-        if message.split() == original.split():
+        if read(message) == read(original):
             continue
         box.orders.heard(commands.command_topic("test-node", verb), message, dice.random() < 0.1)
         if number % 20 == 0:
