@@ -90,7 +90,8 @@ class Book:
     @property
     def missing(self) -> int:
         """Events that were entered and have not come to the centre."""
-        return sum(self.last) - sum(self.got)
+        missing: int = sum(self.last) - sum(self.got)
+        return missing
 
 
 def after(cells: Sequence[float], since_s: float) -> list[float]:

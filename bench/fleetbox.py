@@ -11,6 +11,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -301,6 +302,7 @@ def _config(name: str, cameras: list[str], way: Way) -> Config:
 
 def run(book: Book, process: int, way: Way, folder: Path, spread_s: float) -> None:
     """A process with its share of the boxes, until it is killed; they begin over `spread_s`."""
+    logging.basicConfig(level=logging.ERROR)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

@@ -53,6 +53,7 @@ class Collector:
         """Away; the broker keeps its session."""
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # paho makes a new pair at each start
         self._subscribed.clear()
 
     def come(self) -> None:
