@@ -30,7 +30,9 @@ PROBED_S: Final = 150.0
 
 def committed(edged: Daemon) -> dict[int, str]:
     """Kinds of the events that lie in the database, by number, and the number of the last one ever, as ""."""
-    database = sqlite3.connect(f"file:{edged.state / 'edged.db'}?mode=ro", uri=True)
+    if not (path := edged.state / "edged.db").exists():
+        return {0: ""}
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         (last,) = database.execute("SELECT seq FROM outbox_count").fetchone() or (0,)
         return {last: ""} | dict(database.execute("SELECT seq, kind FROM outbox").fetchall())
