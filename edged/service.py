@@ -103,7 +103,7 @@ class Service:
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
             volumes=volumes.reloaded(disks),
-            roles=list(granted(before.assignment(), held.assignment())),
+            roles=list(granted(before, held)),
             warnings=[*disks.warnings, *waiting, *map(str, tls)],
         )
 
