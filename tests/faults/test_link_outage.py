@@ -133,15 +133,31 @@ def ended(tmp_path: Path, profile: Profile) -> Iterator[Outage]:
         it.close()
 
 
-async def test_a_month_without_a_broker(ended: Outage, profile: Profile) -> None:
-    depth = ended.post.depth()
-    by_rank = Counter(dict.fromkeys(Rank, 0))
+def gone_of(ended: Outage) -> dict[Rank, int]:
+    """How much of the lower ranks gave way; AssertionError if any of the higher did."""
+    depth, by_rank = ended.post.depth(), Counter(dict.fromkeys(Rank, 0))
     for kind, count in ended.entered.items():
         by_rank[RANKS[kind]] += count
-    assert ended.worst_bytes <= profile.outage_limit_bytes
     for rank in (Rank.PROOF, Rank.ALARM):
         assert depth[rank].events == by_rank[rank], f"of rank {rank} something gave way"
-    gone = {rank: by_rank[rank] - depth[rank].events for rank in (Rank.STORAGE, Rank.HISTORY)}
+    return {rank: by_rank[rank] - depth[rank].events for rank in (Rank.STORAGE, Rank.HISTORY)}
+
+
+def test_giving_up_what_matters_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control."""
+    monkeypatch.setattr(outbox, "Rank", sorted(Rank, reverse=True))
+    it = Outage(tmp_path, 100_000)
+    try:
+        it.last_for(1)
+        with pytest.raises(AssertionError, match="gave way"):
+            gone_of(it)
+    finally:
+        it.close()
+
+
+async def test_a_month_without_a_broker(ended: Outage, profile: Profile) -> None:
+    depth, gone = ended.post.depth(), gone_of(ended)
+    assert ended.worst_bytes <= profile.outage_limit_bytes
     assert gone[Rank.HISTORY] > 0, "the outage was not long enough to try anything"
 
     sent = await drained(ended)
