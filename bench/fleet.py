@@ -5,8 +5,9 @@
 Boxes are the daemon's own reporter, link, outbox and database, several to a process (`bench.fleetbox`), a centre
 listens to all of them, and the broker is set up as docs/mosquitto shows (`bench.fleetcentre`). Phases: `--minutes` at
 rest; SIGTERM and start; SIGKILL and start; stopped for `--off` minutes, in which each box enters what `--hours` would
-have brought; SIGKILL while as much is on its way. Times run from when the broker accepts connections again. Databases lie in /dev/shm where there is one,
-because real boxes do not share a disk; the broker's lies in `--state`. Needs mosquitto, and /proc.
+have brought; SIGKILL while as much is on its way. Times run from when the broker accepts connections again. Databases
+lie in /dev/shm where there is one, because real boxes do not share a disk; the broker's lies in `--state`. Needs
+mosquitto, and /proc.
 """
 
 from __future__ import annotations
@@ -124,11 +125,11 @@ class Fleet:
         self._since_s = time.monotonic()
 
     def _missed(self) -> int:
-        """The least of some looks: what is on its way is missing, too."""
+        """The least of some looks: between kinds, events on their way leave holes, too."""
         looks = []
         for _ in range(LOOKS):
             time.sleep(0.25)
-            looks.append(self._book.missing)
+            looks.append(self._book.holes)
         return min(looks)
 
     def _cpu(self) -> int:

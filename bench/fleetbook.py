@@ -47,6 +47,8 @@ class Book:
     """When the centre had heard all of its state since then."""
     got: Any = field(init=False)
     """Different events of it that the centre has heard."""
+    top: Any = field(init=False)
+    """Highest number of an event of it that the centre has heard."""
     tries: Any = field(init=False)
     """By process and second: attempts to connect."""
     messages: Any = field(init=False)
@@ -67,7 +69,7 @@ class Book:
     def __post_init__(self) -> None:
         for name in ("online", "empty", "told", "shown"):
             setattr(self, name, RawArray(ctypes.c_double, self.boxes))
-        for name in ("depth", "last", "got"):
+        for name in ("depth", "last", "got", "top"):
             setattr(self, name, RawArray(ctypes.c_longlong, self.boxes))
         self.tries = RawArray(ctypes.c_int, self.processes * SECONDS)
         self.entered = RawArray(ctypes.c_int, self.processes)
@@ -86,6 +88,12 @@ class Book:
         """Of all, in each second from then until now."""
         seconds = range(self.second(since_s), self.second(time.monotonic()) + 1)
         return [sum(self.tries[process * SECONDS + at] for process in range(self.processes)) for at in seconds]
+
+    @property
+    def holes(self) -> int:
+        """Events below the last heard of each box that have not come to the centre."""
+        holes: int = sum(self.top) - sum(self.got)
+        return holes
 
     @property
     def missing(self) -> int:

@@ -253,6 +253,7 @@ class Listener:
             return
         heard[seq] = 1
         self._book.got[number] += 1
+        self._book.top[number] = max(seq, self._book.top[number])
         if seq < self._newest.get((number, kind), 0):
             self._book.disordered.value += 1
         self._newest[number, kind] = max(seq, self._newest.get((number, kind), 0))
