@@ -21,6 +21,7 @@ from mqtt import messages
 from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders, Post
 from mqtt.messages import Message, Payload
 from mqtt.tls import Keyring, TlsView
+from recorder.address import without_login
 from storage.clock import Clock
 from storage.ledger.notary import Head
 
@@ -222,7 +223,7 @@ class Reporter:
         taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
         health = seen.health.get(camera.id)
         since_ms = health.since_ms if health else None
-        shown = camera.model_dump(exclude=taken)
+        shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason)}
         return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)
 
     def _retention(self, retention: documents.CameraRetention) -> Payload:

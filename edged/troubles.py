@@ -15,6 +15,7 @@ from edged.conditions import database, ledger, link, pins, ring, roles, room, ta
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
+from recorder.address import without_login
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState
 
@@ -81,7 +82,7 @@ def _cameras(seen: Overview, told: Collection[str], patient: Collection[str]) ->
 
 
 def _words(name: str, what: str, health: Health) -> tuple[str, str]:
-    return f"Camera {name} {what}: {health.condition.reason}", _action(health.condition.check)
+    return f"Camera {name} {what}: {without_login(health.condition.reason)}", _action(health.condition.check)
 
 
 def _action(check: str) -> str:
