@@ -99,7 +99,9 @@ def _commanding(config: Config) -> frozenset[tuple[str, str]]:
 
 
 def _key(commander: Commander) -> str:
-    return f"{commander.name} ({commander.key})"
+    """With its last day: another one is agreed upon anew, whichever way it was moved."""
+    until = f"until {commander.until}" if commander.until else "without an end"
+    return f"{commander.name} ({commander.key}, {until})"
 
 
 def _commanders(config: Config, grants: Grants | None) -> Iterator[Commander]:

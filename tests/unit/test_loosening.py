@@ -40,11 +40,11 @@ def test_a_key_waits_for_a_second_person(folder: Path) -> None:
     before = configured(folder, ROLES)
     wished = configured(folder, ROLES, NOC.table(Verb.PIN, Verb.STATUS))
     now, waits = held(wished_by(before), wished)
-    line = wished.commanders[0].key
-    assert (now.commanders, waits) == ([], f"let {NOC.name} ({line}) command pin, status")
+    key = f"{NOC.name} ({wished.commanders[0].key}, without an end)"
+    assert (now.commanders, waits) == ([], f"let {key} command pin, status")
     after, waits = held(agreed_upon(wished_by(before), wished_by(wished)), wished)
     assert (after, waits) == (wished, "")
-    assert [*granted(before, after)] == [f"{NOC.name} ({line}) may command {verb}" for verb in ("pin", "status")]
+    assert [*granted(before, after)] == [f"{key} may command {verb}" for verb in ("pin", "status")]
 
 
 def test_one_more_verb_waits_and_one_less_holds_at_once(folder: Path) -> None:
@@ -59,6 +59,13 @@ def test_another_key_under_the_same_name_waits(folder: Path) -> None:
     now, waits = held(agreed, configured(folder, ROLES, Desk(NOC.name).table(Verb.PIN)))
     assert now.commanders == []
     assert "command pin" in waits
+
+
+def test_another_last_day_waits(folder: Path) -> None:
+    ended = NOC.table(Verb.STATUS) + "until = 2020-01-31\n"
+    now, waits = held(wished_by(configured(folder, ROLES, ended)), configured(folder, ROLES, NOC.table(Verb.STATUS)))
+    assert now.commanders == []
+    assert "without an end) command status" in waits
 
 
 def test_a_key_that_is_taken_out_holds_no_more_at_once(folder: Path) -> None:
