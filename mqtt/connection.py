@@ -380,6 +380,11 @@ class Connection:
         self._loop.remove_reader(sock.fileno())
         self._loop.remove_writer(sock.fileno())
 
+    @property
+    def largest(self) -> float:
+        """Bytes of a message, topic and payload together, that the broker takes."""
+        return self._largest - HEADER_BYTES
+
 
 def _shut(client: paho.Client) -> None:
     if (sock := client.socket()) is not None:
