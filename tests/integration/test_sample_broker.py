@@ -4,6 +4,7 @@ boxes apart, lets in nobody else, and shows viewers everything and lets them do 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -24,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt import tls
 from mqtt.certificates import Files
+from tests.support import devtools
 from tests.support.brokers import DEADLINE_S, MOSQUITTO, MOSQUITTO_PASSWD, Broker, free_port
 from tests.support.linked import NODE, Box, running, until
 
@@ -33,39 +35,64 @@ AUTHORITY, BROKER, REQUEST, SIGN, REVOKE = BLOCKS
 BOX, OTHER, GONE = NODE, "wenshan-annex", "beitou-main"
 LISTENER, COMMAND = "centre-listener", "centre-command"
 PASSWORD: Final = "show me"
+FLEET: Final = Path(__file__).parents[2] / "fleet"
+NGINX: Final = """
+daemon off; master_process off; user root; pid {directory}/nginx.pid; error_log {directory}/nginx.log;
+events {{}}
+http {{
+include /etc/nginx/mime.types; access_log off; client_body_temp_path {directory}/body;
+proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
+uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+{site}
+}}
+"""
+"""What Debian has around such a file."""
 REFUSED: Final = 135
 """MQTT 5: not authorised."""
 
 
+def here(name: str, *replaced: tuple[str, str]) -> str:
+    """A file of the documents, with what must be different in a test."""
+    text = (DOCS / name).read_text("utf-8")
+    for documented, different in replaced:
+        assert documented in text
+        text = text.replace(documented, different)
+    return text
+
+
 class Place:
-    """An authority's directory, and a broker that is set up from it."""
+    """An authority's directory, and a broker and a web server that are set up from it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port, self.web_port = free_port(), free_port()
+        self.port, self.web_port, self.inner_port = free_port(), free_port(), free_port()
         for name in ("ca.cnf", "acl", "acl.viewers"):
             text = (DOCS / name).read_text("utf-8").replace("mqtt.centre.example", "localhost")
             (directory / name).write_text(text, "utf-8")
-        fleet = directory / "fleet"
-        fleet.mkdir()
-        (fleet / "index.html").write_text("the fleet")
         command = [MOSQUITTO_PASSWD, "-b", "-c", str(directory / "passwords"), "viewer", PASSWORD]
         subprocess.run(command, check=True, capture_output=True)
-        text = (DOCS / "mosquitto.conf").read_text("utf-8")
-        for documented, here in (
+        text = here(
+            "mosquitto.conf",
             ("/etc/mosquitto/edged", str(directory)),
             ("/var/lib/mosquitto/", f"{directory}/"),
-            ("/usr/share/edged/fleet", str(fleet)),
             ("listener 8883", f"listener {self.port} 127.0.0.1"),
-            ("listener 8443", f"listener {self.web_port} 127.0.0.1"),
-        ):
-            assert documented in text
-            text = text.replace(documented, here)
+            ("listener 8080", f"listener {self.inner_port}"),
+        )
+        site = here(
+            "nginx.conf",
+            ("/etc/mosquitto/edged", str(directory)),
+            ("/usr/share/edged/fleet", str(FLEET)),
+            ("listen 8443", f"listen 127.0.0.1:{self.web_port}"),
+            ("mqtt.centre.example", "localhost"),
+            ("127.0.0.1:8080", f"127.0.0.1:{self.inner_port}"),
+        )
+        (directory / "nginx.conf").write_text(NGINX.format(directory=directory, site=site), "utf-8")
         user = "user root\n" if os.geteuid() == 0 else ""
         (directory / "mosquitto.conf").write_text(user + text, "utf-8")
         self.broker = Broker(
             [MOSQUITTO, "-c", str(directory / "mosquitto.conf")], self.port, directory / "mosquitto.log"
         )
+        self.web = Broker(["nginx", "-c", str(directory / "nginx.conf")], self.web_port, directory / "nginx.log")
 
     def run(self, block: str, box: str = BOX) -> None:
         """One block of the page."""
@@ -168,7 +195,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         made.made(box)
     made.run(REVOKE, GONE)
     made.broker.start()
+    made.web.start()
     yield made
+    made.web.stop()
     made.broker.stop()
 
 
@@ -299,7 +328,7 @@ def test_the_revoked_one_was_good_until_then(place: Place, tmp_path: Path) -> No
     text = (place.directory / "mosquitto.conf").read_text("utf-8")
     port = free_port()
     text = re.sub(r"^crlfile .*\n", "", text, flags=re.MULTILINE).replace(f"listener {place.port}", f"listener {port}")
-    text = text.replace(f"listener {place.web_port}", f"listener {free_port()}").replace("persistence true", "")
+    text = text.replace(f"listener {place.inner_port}", f"listener {free_port()}").replace("persistence true", "")
     (tmp_path / "mosquitto.conf").write_text(text, "utf-8")
     broker = Broker([MOSQUITTO, "-c", str(tmp_path / "mosquitto.conf")], port, tmp_path / "log")
     broker.start()
@@ -339,7 +368,28 @@ def test_a_viewer_without_the_password_gets_no_further_than_the_page(
         assert browser.connected is None or browser.connected.is_failure
     address = f"https://localhost:{place.web_port}/index.html"
     with urllib.request.urlopen(address, context=place.context(None), timeout=DEADLINE_S) as page:
-        assert page.read() == b"the fleet"
+        assert page.read() == (FLEET / "index.html").read_bytes()
+
+
+async def test_a_browser_reads_the_fleet_page_over_tls(place: Place) -> None:
+    """Which mosquitto 2.0.11 cannot do by itself: it offers HTTP/2."""
+    login = f"""
+    document.getElementById("user").value = "viewer";
+    document.getElementById("password").value = "{PASSWORD}";
+    document.getElementById("login").requestSubmit();"""
+    status = '{"state": "online", "boot": "b", "ts": 1, "epoch": 1, "seq": 1}'
+    with user(place, BOX) as box:
+        assert box.say(f"edged/v1/{BOX}/up/status", status, retain=True) in (0, 16)
+    async with devtools.opened(f"https://localhost:{place.web_port}/", "--ignore-certificate-errors") as page:
+
+        async def shows(script: str) -> None:
+            async with asyncio.timeout(DEADLINE_S):
+                while not await page.run(f"return {script};"):
+                    pass
+
+        await shows("!document.getElementById('login').hidden")
+        await page.run(login)
+        await shows(f"document.querySelector('#boxes tbody')?.textContent.includes('{BOX}')")
 
 
 def test_a_clerk_decides_the_name_and_not_the_request(place: Place) -> None:
