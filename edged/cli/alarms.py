@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -45,11 +46,19 @@ def ack(address: Address, key: str, *, as_json: bool) -> None:
     session.print(document, lambda: acknowledged(document, session.zone))
 
 
+_GRAVEST: Final = ("info", "warning", "critical")
+
+
 def screen(document: documents.Alarms, zone: ZoneInfo) -> RenderableType:
-    """A block for each alarm: what, since when, what to do."""
+    """A block for each alarm: what, since when, what to do. The worst first, what is over last."""
     if not document.alarms:
         return Text("No alarms.")
-    return Group(*(_alarm(alarm, zone) for alarm in document.alarms))
+    return Group(*(_alarm(alarm, zone) for alarm in sorted(document.alarms, key=_urgency)))
+
+
+def _urgency(alarm: documents.Alarm) -> tuple[bool, int]:
+    """Of equals the order stays."""
+    return alarm.state != "raised", -_GRAVEST.index(alarm.severity) if alarm.state == "raised" else 0
 
 
 def acknowledged(document: documents.AlarmAck, zone: ZoneInfo) -> RenderableType:
@@ -66,6 +75,6 @@ def _alarm(alarm: documents.Alarm, zone: ZoneInfo) -> RenderableType:
     heading.append(f", {alarm.count} times" if alarm.count > 1 else "", style="not bold dim")
     heading.append(", acknowledged" if alarm.acknowledged else "", style="not bold green")
     parts: list[RenderableType] = [heading, Padding(text(alarm.text), (0, 0, 0, 2))]
-    if alarm.action:
+    if alarm.action and alarm.state == "raised":
         parts.append(Padding(text(f"→ {alarm.action}"), (0, 0, 0, 2)))
     return Group(*parts)
