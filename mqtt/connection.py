@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mqtt import reasons
-from mqtt.arrivals import Acknowledgement, Arrived
+from mqtt.arrivals import ARRIVED_MAX, PACKET_MAX_BYTES, Acknowledgement, Arrived, Guarded, Unwanted, acknowledgement
 from mqtt.attempts import Outcome, Protocol
 from mqtt.dialling import DIAL_S, Dialler, Hung
 from mqtt.messages import Message
@@ -43,18 +43,15 @@ ANSWER_TIMEOUT_S: Final = 5.0
 TICK_S: Final = 1.0
 """How often paho looks after its keep-alive when nothing else happens."""
 
-PACKET_MAX_BYTES: Final = 64 << 10
-"""What a broker may send us (MQTT 5): it has kept what we said ourselves, and our longest message has 2 kB."""
+READS_MAX: Final = 32
+"""Of paho, one after the other, mostly of a packet each: some milliseconds in which nothing else happens in the daemon.
+A broker can see to it that TLS holds more for ever."""
 
 HEADER_BYTES: Final = 32
 """Of a publication, beside topic and payload, at most."""
 
 SESSION_S: Final = 86_400
 """How long a broker keeps what is sent to a box that is away (MQTT 5). Orders expire sooner by themselves."""
-
-
-NO_SUBSCRIBERS: Final = 0x10
-"""The reason code of a PUBACK: taken, and gone to nobody."""
 
 
 class ConnectionEnded(Exception):
@@ -111,7 +108,7 @@ class Connection:
 
     def _make_client(self, node: str, will: Message) -> paho.Client:
         version = paho.MQTTv5 if self._protocol is Protocol.V5 else paho.MQTTv311
-        client = paho.Client(
+        client = Guarded(
             CallbackAPIVersion.VERSION2,
             client_id=node,
             clean_session=None if self._protocol is Protocol.V5 else not self._lasting,
@@ -144,7 +141,8 @@ class Connection:
             raise ConnectionEnded(Outcome.SILENT, reason) from error
 
     async def step(self, within_s: float = TICK_S) -> None:
-        """Wait until there is something to do, or for a tick, and do it."""
+        """Wait until there is something to do, or for a tick, and do it. The loop turns each time."""
+        await asyncio.sleep(0)  # an event that is set is not waited for
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(within_s, TICK_S)):
                 await self._wake.wait()
@@ -183,7 +181,7 @@ class Connection:
         self._subscribe(topic_filter, 1, SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=known))
 
     def arrived(self) -> list[Arrived]:
-        """What came under the filter of `obey` since the last call."""
+        """What came under the filter of `obey` since the last call; beyond `ARRIVED_MAX` it is lost."""
         arrived, self._arrived = self._arrived, []
         return arrived
 
@@ -267,18 +265,29 @@ class Connection:
     def _drive(self) -> None:
         client = self._client
         try:
-            client.loop_read()
-            while holds_more(client.socket()):
-                client.loop_read()
+            self._read()
             if client.want_write():
                 client.loop_write()
             client.loop_misc()
+        except Unwanted as error:
+            raise ConnectionEnded(self._outcome(), reasons.unwanted(self._tried, str(error))) from error
         except Exception as error:  # paho's parser has raised all sorts of things at what brokers send (#894)
             raise ConnectionEnded(self._outcome(), reasons.unreadable(self._tried, error)) from error
         if self._gone or (self._answer is not None and self._answer.is_failure):
             raise self._ended()
         self._yield_to_new_keys()
         self._watch_writable()
+
+    def _read(self) -> None:
+        """What has come, up to a bound: the rest is read in the next step, of which the socket may not tell."""
+        before = self._answer
+        for _ in range(READS_MAX):
+            self._client.loop_read()
+            if not holds_more(self._client.socket()):
+                return
+            if self._answer is not before:  # what comes behind the welcome is for those who `obey`
+                break
+        self._wake.set()
 
     def _yield_to_new_keys(self) -> None:
         """Certificate or key were replaced: say goodbye, so that the will is not published, and come again."""
@@ -349,14 +358,12 @@ class Connection:
     def _on_publish(
         self, _client: paho.Client, _user: Any, mid: int, code: ReasonCode, _properties: Properties
     ) -> None:
-        passed_on = self._protocol is Protocol.V5 and code.value == 0
-        unheard = code.value == NO_SUBSCRIBERS
-        word = Word.REFUSED if code.is_failure else Word.UNHEARD if unheard else Word.TAKEN
-        self._acknowledgements.append(Acknowledgement(mid, word, str(code) if code.is_failure else "", passed_on))
+        self._acknowledgements.append(acknowledgement(mid, code, tells=self._protocol is Protocol.V5))
 
     def _on_message(self, _client: paho.Client, _user: Any, arrived: paho.MQTTMessage) -> None:
         if self._obeyed and paho.topic_matches_sub(self._obeyed, arrived.topic):
-            self._arrived.append(Arrived(arrived.topic, bytes(arrived.payload), bool(arrived.retain)))
+            if len(self._arrived) < ARRIVED_MAX:
+                self._arrived.append(Arrived(arrived.topic, bytes(arrived.payload), bool(arrived.retain)))
         elif arrived.retain and not self.heard.kept:
             self.heard.kept.append(bytes(arrived.payload))
 

@@ -180,6 +180,12 @@ def unreadable(tried: str, error: Exception) -> Reason:
     return _reason(tried, back, "whether this is the broker's MQTT port, and the broker's version")
 
 
+def unwanted(tried: str, what: str) -> Reason:
+    """This box closed the connection at the head of `what`."""
+    check = "whether this is the centre's broker, its version, and who publishes to this box"
+    return _reason(tried, f"{what}: this box closed the connection", check)
+
+
 def stalled(tried: str, deadline_s: float) -> Reason:
     back = f"connected, but no message was acknowledged for {deadline_s:g} s"
     return _reason(tried, back, f"whether the broker is overloaded or its disk full, and {_CHECK_LOG}")

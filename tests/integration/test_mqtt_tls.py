@@ -21,7 +21,7 @@ from typing import Final
 
 import pytest
 
-from mqtt import connection, tls
+from mqtt import client, connection, tls
 from mqtt.certificates import Files, lifetime
 from mqtt.messages import Message, camera_health_topic
 from tests.support.authority import DAY, SERVER, Authority, Signed, broker_lines, write
@@ -73,6 +73,7 @@ async def test_all_is_said_over_tls_and_nothing_waits_for_a_tick(
 ) -> None:
     """Several packets come in one TLS record; only the first of them wakes the loop."""
     monkeypatch.setattr(connection, "TICK_S", 3600.0)
+    monkeypatch.setattr(client, "TICK_S", 3600.0)
     ring = keyring(write(tmp_path, CA, BOX))
     box = Box(broker.port, host="localhost", tls=ring)
     box.snapshot = [Message(camera_health_topic(NODE, f"c{n}"), b"{}", 1, True) for n in range(130)]
