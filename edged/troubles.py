@@ -21,6 +21,10 @@ from storage.answers import Severity, VolumeState
 
 BROKER_PATIENCE_S: Final = 60.0
 """A broker that restarts is back by then."""
+REFUSED_PATIENCE_S: Final = 300.0
+UNHEARD_MS: Final = 86_400_000
+UNHEARD_PATIENCE_S: Final = 7200.0
+"""What a month's outage left has drained by then."""
 SLOW_SYNC_MS: Final = 500
 """A sync above this endangers S6 (design §5)."""
 SIBLINGS_S: Final = 5.0
@@ -105,9 +109,21 @@ def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
 
 
 def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    if seen.link is not None and not seen.link.connected:
+    if seen.link is None:
+        return
+    action = _action(seen.link.check)
+    if not seen.link.connected:
         text = f"The centre cannot be reached: {seen.link.reason}"
-        yield "mqtt.down", Trouble(Severity.WARNING, text, _action(seen.link.check), BROKER_PATIENCE_S)
+        yield "mqtt.down", Trouble(Severity.WARNING, text, action, BROKER_PATIENCE_S)
+        return
+    if seen.link.reason:
+        text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
+        yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
+    oldest_ms = min((depth.oldest_ms for depth in seen.measured.outbox.values() if depth.oldest_ms), default=None)
+    if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
+        text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
+        action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
+        yield "mqtt.unheard", Trouble(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)
 
 
 def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, Trouble]]:

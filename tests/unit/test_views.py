@@ -19,6 +19,7 @@ from recorder.messages import Connected, Stats
 from recorder.session import Phase
 from storage.answers import CameraUsage, VolumeState, VolumeStatus
 from storage.catalog.mirroring import ON_PURPOSE, Rebuild
+from storage.catalog.outbox import Depth, Rank
 from storage.model import Bounds, GapCause, Moment, Segment, SegmentState
 
 DAY_S: Final = 86_400
@@ -246,6 +247,17 @@ def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_peop
     assert (alarm.text, alarm.action) == (f"The centre cannot be reached: {link.reason}", "Check the broker")
     assert views.broker(seen).reason == f"{link.reason}. Check the broker."
     assert views.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
+
+
+def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
+    link = LinkView(True, "c:1883", "5", "Came back: Not authorized", "the broker's access rules", NOW.wall_ms)
+    refused = overview(Measurements(NOW), link=link)
+    assert set(troubles.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
+    well = replace(link, reason="", check="")
+    for waited_ms, told in ((troubles.UNHEARD_MS, set()), (troubles.UNHEARD_MS + 1, {"mqtt.unheard"})):
+        waiting = {Rank.PROOF: Depth(0, 0, None), Rank.ALARM: Depth(3, 900, NOW.wall_ms - waited_ms)}
+        seen = overview(Measurements(NOW, outbox=waiting), link=well)
+        assert set(troubles.troubles(seen, {}, {}, None, {})) == told
 
 
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
