@@ -140,7 +140,7 @@ class Disks(Base):
         lose(self.site.state, how)
         self.model.forget_terms()
         self.site.start()
-        self.learned()
+        self.came_up()
         steps_made["a database was lost"] += 1
         for camera in self.model.configured:
             self.enrol(camera)
