@@ -113,6 +113,8 @@ class Link:
         """By topic: what the broker turned down last, at this connection."""
         self._unheard: dict[str, Reason] = {}
         """By topic: which event nobody got."""
+        self._shortened = False
+        """At this connection an event was left out."""
         self._told = False
         self.view = LinkView(False, settings.address, "", "not tried yet", "", now_ms())
 
@@ -191,7 +193,7 @@ class Link:
     async def _converse(self, connection: Connection, protocol: Protocol) -> None:
         """From the broker's welcome to the end of the connection."""
         loop = asyncio.get_running_loop()
-        self._traffic.connected(self._greeting(), connection.window)
+        self._traffic.connected(self._greeting(), connection.window, connection.largest)
         if self._drain is not None:
             self._drain.connected(loop.time())
         self._connection = connection
@@ -274,6 +276,7 @@ class Link:
         self._told = False
         self._refused.clear()
         self._unheard.clear()
+        self._shortened = False
         self._set_view(protocol, None)
         log.info("connected to the broker %s with MQTT %s", self._settings.address, protocol.value)
 
@@ -287,8 +290,11 @@ class Link:
         log.warning("no connection to the broker: %s", ended.reason)
 
     def _note_acknowledged(self, parcel: Parcel, arrived: Acknowledgement) -> None:
-        """What is turned down is told once for each topic; that events go to nobody, once for all of them."""
+        """What is turned down is told once for each topic; that events go to nobody or in short, once for all."""
         topic = parcel.message.topic
+        if parcel.short and not arrived.refusal and not self._shortened:
+            self._shortened = True
+            log.warning("%s", reasons.shortened(topic))
         refused = reasons.rejected(topic, arrived.refusal) if arrived.refusal else None
         if refused is None:
             self._refused.pop(topic, None)

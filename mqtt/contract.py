@@ -167,6 +167,7 @@ def _data(kind: Kind, at: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
     types: dict[type[BaseModel], list[str]] = {}
     for name, fact in facts.of_kind(kind).items():
         types.setdefault(fact, []).append(f"edged.{name}")
+    types[facts.LeftOut] = [*(f"edged.{name}" for name in facts.of_kind(kind)), f"edged.{kind}"]
     _, made = models_json_schema([(fact, "serialization") for fact in types], ref_template=f"{at}{{model}}")
     defs: dict[str, Any] = {facts.FOREIGN: _FOREIGN, **made.get("$defs", {})}
     return defs, {fact.__name__: names for fact, names in types.items()}
@@ -276,7 +277,7 @@ def examples_of(name: str) -> dict[str, dict[str, Any]]:
         return {name: json.loads(messages.message(examples.NODE, examples.PAYLOADS[name]).payload)}
     return {
         what: json.loads(events.message(examples.NODE, event).payload)
-        for what, event in examples.events().items()
+        for what, event in (examples.events() | examples.OTHERS).items()
         if f"event-{event.kind}" == name
     }
 

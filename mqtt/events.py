@@ -2,7 +2,8 @@
 
 An event keeps its id, `<node>:<epoch>:<seq>`, however often it is sent. `seq` counts all events of the box within its
 epoch; where a number is missing, one is missing. What another version wrote and this one does not understand goes out
-all the same, as `edged.<kind>` with whatever it says, flattened: an event is lost by nobody's taste.
+all the same, as `edged.<kind>` with whatever it says, flattened: an event is lost by nobody's taste. What is too large
+for a broker goes out in `short`: that it happened is told, and where the whole is.
 """
 
 from __future__ import annotations
@@ -41,6 +42,19 @@ class Told(NamedTuple):
 def message(node: str, event: Event) -> Message:
     """As it goes out under this node's name. Never raises: what is not understood is passed on."""
     told = understood(event)
+    if told is not None:
+        return _said(node, event, told, type(told.fact), told.fact.model_dump(mode="json"))
+    return _said(node, event, None, None, _foreign(event))
+
+
+def short(node: str, event: Event, size: int, limit: int) -> Message:
+    """In place of its message, which has `size` bytes, of which the broker takes `limit`."""
+    leaf = event.leaf if 0 < event.leaf <= EXACT else None
+    fact = facts.LeftOut(leaf=leaf, bytes=size, limit_bytes=max(0, limit))
+    return _said(node, event, understood(event), facts.LeftOut, fact.model_dump(mode="json"))
+
+
+def _said(node: str, event: Event, told: Told | None, fact: type[Fact] | None, data: dict[str, Any]) -> Message:
     envelope: dict[str, Any] = {
         "specversion": "1.0",
         "id": f"{node}:{event.epoch}:{event.seq}",
@@ -51,9 +65,9 @@ def message(node: str, event: Event) -> Message:
     if told is not None and told.subject:
         envelope["subject"] = told.subject
     envelope["datacontenttype"] = "application/json"
-    if told is not None:
-        envelope["dataschema"] = data_schema(event.kind, type(told.fact))
-    envelope["data"] = told.fact.model_dump(mode="json") if told is not None else _foreign(event)
+    if fact is not None:
+        envelope["dataschema"] = data_schema(event.kind, fact)
+    envelope["data"] = data
     payload = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # Half of a pair of surrogates, of a file's name that is no UTF-8, cannot be sent
     return Message(
@@ -100,7 +114,9 @@ def _foreign(event: Event) -> dict[str, Any]:
     except RecursionError:
         told = {}  # nobody's body is a thousand levels deep; that it is there is told
     if event.leaf:
-        told |= {"leaf": event.leaf, "leaf_kind": event.what}
+        told |= {"leaf": exact(event.leaf), "leaf_kind": event.what}
+    if event.other:
+        told["event_kind"] = event.other
     return told
 
 

@@ -327,6 +327,12 @@ BODIES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 """By type, without `edged.`: the kind of its leaf, and its body as storage writes it."""
 
 
+OTHERS: Final = {
+    "other": Event(EPOCH_MS, 301, Kind.OTHER, NOW_MS, 0, "", {"what": "opened", "door": "back"}, other="door"),
+}
+"""What this version does not know."""
+
+
 def events() -> dict[str, Event]:
     """One of each type that this version knows, by type."""
     return {

@@ -21,6 +21,8 @@ FOREIGN: Final = "Foreign"
 """Name in the schemas of the data of an event that this version does not understand."""
 
 Whole = Annotated[int, Field(ge=0, le=EXACT)]
+Moment = Annotated[int, Field(ge=-EXACT, le=EXACT)]
+"""Milliseconds since 1970. A person may ask for any year; what a clock says may be before 1970, too."""
 Signed = Annotated[int, Field(ge=-EXACT, le=EXACT)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -45,8 +47,8 @@ class Alarm(Fact):
         description="EPOCH:SEQ of the event that first raised it; stays until it has been gone for an hour"
     )
     severity: Literal["info", "warning", "critical"]
-    since_ms: Whole = Field(description="when this occurrence was first raised")
-    cleared_ms: Whole | None = Field(description="when it was cleared; null while it stands")
+    since_ms: Moment = Field(description="when this occurrence was first raised")
+    cleared_ms: Moment | None = Field(description="when it was cleared; null while it stands")
     count: Whole = Field(description="how often it was raised in this occurrence")
     acknowledged: bool
     text: str
@@ -57,13 +59,13 @@ class Gap(Entered):
     """錄影中斷: not recorded. `open`: it lasts; `closed`: it has ended; `withdrawn`: it is recorded after all."""
 
     camera: str
-    start_ms: Whole
-    end_ms: Whole | None = Field(description="null while it lasts")
+    start_ms: Moment
+    end_ms: Moment | None = Field(description="null while it lasts")
     duration_ms: Whole | None = Field(description="by the clock that nobody can set, where one boot saw all of it")
     cause: GapCause
     inside: bool = Field(description="a pause within a segment: the session went on, and no frame came")
     paused_ms: Whole = Field(description="of such a gap: what all its pauses together lasted")
-    started_before_ms: Whole | None = Field(description="where it was told to start before; null when that is the same")
+    started_before_ms: Moment | None = Field(description="where it was told to start before; null: that is the same")
 
 
 class Pin(Entered):
@@ -73,10 +75,10 @@ class Pin(Entered):
     state: Literal["provisional", "approved", "released", "lapsed"]
     version: Whole
     cameras: list[str]
-    from_ms: Whole
-    to_ms: Whole
+    from_ms: Moment
+    to_ms: Moment
     ground: Literal["law", "investigation", "internal"]
-    placed_ms: Whole
+    placed_ms: Moment
     span_ms: Whole = Field(description="how long it lasts from its placing once it is approved, in running time")
     segments: Whole | None = Field(description="how many it held when it was placed; null otherwise")
     signed: bool | None = Field(description="of an adopted one: whether this box has signed it; null otherwise")
@@ -87,8 +89,8 @@ class Copy(Entered):
 
     export: str
     cameras: list[str]
-    from_ms: Whole
-    to_ms: Whole
+    from_ms: Moment
+    to_ms: Moment
     whole: bool = Field(description="nothing that is recorded of the interval is left out")
     bytes: Whole
     manifest_sha256: Digest | None = Field(description="of a finished one: the list of what has left; null otherwise")
@@ -100,7 +102,7 @@ class Epoch(Entered):
     clock_epoch: Whole
     boot: Whole
     boot_id: str
-    start_ms: Whole = Field(description="of the epoch, by its own wall clock")
+    start_ms: Moment = Field(description="of the epoch, by its own wall clock")
     synced: bool = Field(description="whether the clock was synchronised when it began")
     stepped_by_ms: Signed | None
     corrected_by_ms: Signed | None = Field(description="what is to be added to its wall clock to get true time")
@@ -150,8 +152,8 @@ class Lost(Volume):
     segments: Whole = Field(description="all that the catalog has of it")
     below_floor: Whole = Field(description="of these, what had to be kept")
     pinned: Whole = Field(description="of these, what was held as evidence")
-    first_ms: Whole | None = Field(description="where what had to be kept begins")
-    last_ms: Whole | None = Field(description="where it ends")
+    first_ms: Moment | None = Field(description="where what had to be kept begins")
+    last_ms: Moment | None = Field(description="where it ends")
 
 
 class Bounds(Entered):
@@ -231,7 +233,7 @@ class Evicted(Fact):
     events: Whole
     first_seq: Whole
     last_seq: Whole = Field(description="of this rank; between the two others may still come")
-    since_ms: Whole = Field(description="when the first of them gave way")
+    since_ms: Moment = Field(description="when the first of them gave way")
 
 
 class Command(Fact):
@@ -245,6 +247,14 @@ class Command(Fact):
     reason: str = Field(description="why it was rejected, as a code; empty when it was not")
     text: str
     result: dict[str, Any] = Field(description="what the verb answers with; `bytes` alone: too big for an event")
+
+
+class LeftOut(Fact):
+    """Instead of any other: the whole is larger than the broker takes. If it is a leaf, the box's ledger has it."""
+
+    leaf: Whole | None = Field(description="number of its leaf in the ledger; null: it is none")
+    bytes: Whole = Field(description="of the whole message")
+    limit_bytes: Whole = Field(description="of a message, topic and payload together, that the broker takes")
 
 
 TYPES: Final[Mapping[str, type[Fact]]] = {

@@ -41,6 +41,8 @@ _CHECK_BY_ANSWER: Final = {
     "Server moved": "[mqtt] host: the broker has moved to another address",
     "Use another server": "[mqtt] host: the broker sends its clients to another address",
 }
+_NOT_OF_RULES: Final = frozenset({"Packet too large", "Quota exceeded", "Retain not supported", "QoS not supported"})
+"""What turns a single message down, and no access rule is to blame."""
 
 
 _TLS_PORT: Final = "whether this is the broker's TLS port ([mqtt] port: 8883 is usual, 1883 is without TLS)"
@@ -194,7 +196,15 @@ def stalled(tried: str, deadline_s: float) -> Reason:
 def rejected(topic: str, answer: str) -> Reason:
     """Connected, and one message was turned down."""
     check = "whether the broker's access rules let this box write its own topics"
+    if answer in _NOT_OF_RULES:
+        check = _CHECK_BY_ANSWER[answer]
     return _reason(f"to publish {topic}", _quoted(answer), check)
+
+
+def shortened(topic: str) -> Reason:
+    """An event is larger than what the broker takes: that it happened was told, the whole was left out."""
+    back = "the broker takes no message of its size, so it was sent in short"
+    return _reason(f"to publish {topic}", back, _CHECK_BY_ANSWER["Packet too large"])
 
 
 def _over_tls(tried: str) -> bool:

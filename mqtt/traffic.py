@@ -6,6 +6,7 @@ starve the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -20,10 +21,11 @@ from storage.catalog.outbox import Event
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message, and the event that it tells of, if any."""
+    """A message, and the event that it tells of, if any; `short`: only that there is one, too large for the broker."""
 
     message: Message
     event: Event | None = None
+    short: bool = False
 
 
 class Traffic:
@@ -34,13 +36,15 @@ class Traffic:
         self.outbox: Final = Outbox()
         self._node = node
         self._window = Window()
+        self._largest: float = math.inf
         self._pace = Pace()
         self._flying: dict[int, Parcel] = {}
         self._events_turn = False
         self._leaving = False
 
-    def connected(self, greeting: Iterable[Message], granted: int) -> None:
-        """A new connection, whose broker takes so many messages unacknowledged."""
+    def connected(self, greeting: Iterable[Message], granted: int, largest: float = math.inf) -> None:
+        """A new connection, whose broker takes so many messages unacknowledged, of so many bytes at most."""
+        self._largest = largest
         self._flying.clear()
         self._window.open(granted)
         self._leaving = False
@@ -83,12 +87,17 @@ class Traffic:
 
     def _of_outbox(self, now_s: float) -> Parcel | None:
         event = self.outbox.take(now_s)
-        return None if event is None else Parcel(events.message(self._node, event), event)
+        if event is None:
+            return None
+        message = events.message(self._node, event)
+        if (size := _size(message)) <= self._largest:
+            return Parcel(message, event)
+        return Parcel(events.short(self._node, event, size, int(self._largest)), event, short=True)
 
     def sent(self, mid: int, parcel: Parcel, now_s: float) -> None:
         """`take`n, and handed to the connection under that id."""
         self._flying[mid] = parcel
-        self._window.sent(mid, len(parcel.message.payload) + len(parcel.message.topic), now_s)
+        self._window.sent(mid, _size(parcel.message), now_s)
         if parcel.event is None:
             self.board.sent(mid, parcel.message)
         else:
@@ -105,3 +114,7 @@ class Traffic:
     def stalled(self, now_s: float) -> bool:
         """Something waits for its answer for too long."""
         return self._window.stalled(now_s)
+
+
+def _size(message: Message) -> int:
+    return len(message.topic.encode()) + len(message.payload)

@@ -3,6 +3,7 @@
 Functions over a connection. One number for all events, counted without end within an epoch: the centre sees what it
 lacks. Bounded: what has the lowest rank and is oldest gives way first, and that it did becomes an event itself. Without
 a broker configured nothing is kept. What is sent when is decided by `mqtt.outbox`, in which words by `mqtt.events`.
+What lies there is read whatever it is: another version wrote it, or the disk has changed it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ ROW_BYTES: Final = 64
 """What a row takes beside its body, about."""
 _BEGUN: Final = {"what": "begun"}
 """Events from before were not kept, or went with a database that was lost."""
+UNREADABLE: Final = "unreadable"
+"""Field with the text of a body that is no JSON object."""
 EVICTED_MAX: Final = 20_000
 """Rows that one event may evict: some 45 ms, which a commit may have to wait for (L4); the next one goes on."""
 
@@ -50,6 +53,8 @@ class Kind(StrEnum):
     GAP = "gap"
     CLOCK = "clock"
     RUN = "run"
+    OTHER = "other"
+    """All kinds that this version does not know, when they are read: a newer one wrote them. Nothing is entered so."""
 
 
 RANKS: Final[Mapping[Kind, Rank]] = {
@@ -64,6 +69,7 @@ RANKS: Final[Mapping[Kind, Rank]] = {
     Kind.GAP: Rank.HISTORY,
     Kind.CLOCK: Rank.HISTORY,
     Kind.RUN: Rank.HISTORY,
+    Kind.OTHER: Rank.HISTORY,
 }
 OF_LEAVES: Final[Mapping[str, Kind]] = {
     "generation": Kind.LEDGER,
@@ -85,7 +91,9 @@ OF_LEAVES: Final[Mapping[str, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """As it lies there. `leaf`: the number of its leaf, 0 for none; `what`: the leaf's kind, or ""."""
+    """As it lies there. `leaf`: the number of its leaf, 0 for none; `what`: the leaf's kind, or ""; `other`: of
+    Kind.OTHER, what the version that wrote it calls the kind. A body that is no JSON object is the `UNREADABLE` of one.
+    """
 
     epoch: int
     seq: int
@@ -94,6 +102,7 @@ class Event:
     leaf: int
     what: str
     body: Mapping[str, Any]
+    other: str = ""
 
     @property
     def rank(self) -> Rank:
@@ -226,16 +235,44 @@ def want(connection: sqlite3.Connection, wanted: bool, wall_ms: int) -> None:
 
 
 def following(connection: sqlite3.Connection, kind: Kind, after: int, limit: int) -> list[Event]:
-    """Events of a kind by number, from the one after `after` on."""
-    rows = connection.execute(
-        "SELECT (SELECT epoch FROM outbox_count), seq, kind, wall_ms, leaf, what, body FROM outbox"
-        " WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?",
-        (kind, after, limit),
-    )
-    return [
-        Event(epoch, seq, Kind(kind), wall_ms, leaf, what, json.loads(body))
-        for epoch, seq, kind, wall_ms, leaf, what, body in rows
+    """Events of a kind by number, from the one after `after` on. Texts come as bytes: they may be no UTF-8."""
+    names = _unknown(connection) if kind is Kind.OTHER else [kind.encode()]
+    rows = [
+        row
+        for name in names
+        for row in connection.execute(
+            "SELECT seq, (SELECT epoch FROM outbox_count), CAST(kind AS BLOB), wall_ms, leaf, CAST(what AS BLOB),"
+            " CAST(body AS BLOB) FROM outbox WHERE kind = CAST(? AS TEXT) AND seq > ? ORDER BY seq LIMIT ?",
+            (name, after, limit),
+        )
     ]
+    return [
+        Event(epoch, seq, kind, wall_ms, leaf, _text(what), _body(body), _text(name) if kind is Kind.OTHER else "")
+        for seq, epoch, name, wall_ms, leaf, what, body in sorted(rows)[:limit]
+    ]
+
+
+def _unknown(connection: sqlite3.Connection) -> list[bytes]:
+    """Names of kinds that lie there and are none of ours. Looks at one row of each kind, however much waits."""
+    known = {kind.encode() for kind in Kind if kind is not Kind.OTHER}
+    found = connection.execute(
+        "WITH RECURSIVE kinds (kind) AS (SELECT min(kind) FROM outbox UNION ALL"
+        " SELECT (SELECT min(kind) FROM outbox WHERE outbox.kind > kinds.kind) FROM kinds WHERE kind IS NOT NULL)"
+        " SELECT CAST(kind AS BLOB) FROM kinds WHERE kind IS NOT NULL"
+    )
+    return [name for (name,) in found if name not in known]
+
+
+def _body(lies: bytes) -> Mapping[str, Any]:
+    try:
+        body = json.loads(lies.decode("utf-8"))
+    except (ValueError, RecursionError):
+        body = None
+    return body if isinstance(body, dict) else {UNREADABLE: _text(lies)}
+
+
+def _text(lies: bytes) -> str:
+    return lies.decode("utf-8", "replace")
 
 
 def last(connection: sqlite3.Connection) -> int:

@@ -6,6 +6,7 @@ Time is accelerated: waits, deadlines and paces of minutes are fractions of a se
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from pathlib import Path
 from random import Random
@@ -13,6 +14,7 @@ from random import Random
 import pytest
 
 from mqtt import attempts, client, connection, drain, outbox, window
+from mqtt.connection import HEADER_BYTES
 from mqtt.messages import Message, camera_health_topic
 from storage.catalog.outbox import Event, Kind
 from tests.conftest import Profile
@@ -135,8 +137,28 @@ async def test_while_nobody_listens_it_is_told_and_everything_is_kept(tmp_path: 
             assert box.link.view.reason == ""
 
 
-async def test_an_event_that_is_too_large_for_the_broker_holds_up_its_kind_alone(tmp_path: Path, quick: None) -> None:
+async def test_an_event_that_is_too_large_for_the_broker_is_told_in_short_and_holds_up_nothing(
+    tmp_path: Path, quick: None, caplog: pytest.LogCaptureFixture
+) -> None:
     with mosquitto(tmp_path, "max_packet_size 2000") as broker, Outbox(tmp_path) as rows:
+        await rows.enter(Kind.PIN, padding=3000)
+        await rows.enter(Kind.PIN)
+        await rows.enter(Kind.PIN, padding=3000)
+        await rows.enter(Kind.ALARM)
+        with Collector(broker.port) as collector:
+            async with running(Box(broker.port, post=rows.post)):
+                await until(lambda: rows.waiting() == 0, "the end of the queue")
+                await asyncio.to_thread(collector.catch_up)
+            rows.check(collector.heard)
+        pins = [json.loads(payload) for topic, _, payload in collector.heard if topic.endswith("/pin")]
+    assert ["padding" in pin["data"] for pin in pins] == [False, True, False]
+    assert pins[0]["data"] == {"leaf": None, "bytes": pins[0]["data"]["bytes"], "limit_bytes": 2000 - HEADER_BYTES}
+    assert pins[0]["data"]["bytes"] > 3000
+    assert caplog.text.count("sent in short") == 1
+
+
+async def test_an_event_that_does_not_even_fit_in_short_holds_up_its_kind_alone(tmp_path: Path, quick: None) -> None:
+    with mosquitto(tmp_path, "max_packet_size 330") as broker, Outbox(tmp_path) as rows:
         await rows.enter(Kind.PIN, padding=3000)
         await rows.enter(Kind.PIN)
         await rows.enter(Kind.ALARM)

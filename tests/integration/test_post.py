@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mqtt.drain import Drain
+from mqtt.outbox import Word
+from mqtt.traffic import Traffic
+from mqtt.window import WINDOW
 from storage.answers import Severity
 from storage.catalog.outbox import Event, Kind, Rank
 from storage.ledger.notary import TOLD_EVERY_MS
 from storage.opening import DATABASE_NAME
+from storage.post import Post
 from tests.support import promises
 from tests.support.office import DEADLINE_S, Office
 from tests.support.scenario import Hands, OfficeAt, Told, broken, play
@@ -135,6 +143,56 @@ def test_a_day_in_a_nutshell_is_told_and_names_nobody(tmp_path: Path) -> None:
         ("UPDATE outbox SET body = '{}' WHERE kind = 'alarm'", "S8: alarm"),
     ):
         assert any(shows in fault for fault in faults_with(planted, tmp_path, told)), planted
+
+
+async def test_what_a_bad_disk_and_a_later_version_left_goes_out_and_leaves(office: Office) -> None:
+    """Through what reads it, words it and deletes it; nothing of it holds up what is behind it."""
+    office.enrol("door")
+    office.segment("door")
+    post = office.store.post
+    later = [(900_000 + n, 2, f"later-{n % 2}", '{"what":"opened"}') for n in range(4)]
+
+    def plant(connection: sqlite3.Connection) -> None:
+        for kind, body in (("run", '{"run":'), ("volume", "[]"), ("outbox", "7")):
+            connection.execute("UPDATE outbox SET body = ? WHERE kind = ?", (body, kind))
+        connection.execute("UPDATE outbox SET body = CAST(x'7b22ff' AS TEXT) WHERE kind = 'retention'")
+        connection.executemany("INSERT INTO outbox VALUES (?1, ?2, ?3, 1, 0, '', ?4, 66)", later)
+        connection.execute("UPDATE outbox_ranks SET events = events + 4, bytes = bytes + 264 WHERE rank = 2")
+        connection.execute("UPDATE outbox_count SET seq = 900003")
+
+    office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
+    office.store._database.submit(plant).result(DEADLINE_S)
+    waiting = {event.seq: event for kind in Kind for event in events(office, kind)}
+    said = await drained(post)
+    assert len(said) == len(waiting) == len({document["id"] for document in said})
+    assert all(depth.events == 0 and depth.bytes == 0 for depth in post.depth().values())
+    of_later = [document for document in said if document["type"] == "edged.other"]
+    assert [document["data"] for document in of_later] == [
+        {"what": "opened", "event_kind": kind} for _, _, kind, _ in later
+    ], "in their order"
+    texts = {document["type"]: document["data"].get("unreadable") for document in said}
+    assert (texts["edged.run"], texts["edged.volume"], texts["edged.outbox"]) == ('{"run":', "[]", "7")
+    assert texts["edged.alarm.raised"] is None
+
+
+async def drained(post: Post) -> list[dict[str, Any]]:
+    """All that waits, as a broker gets it that takes everything."""
+    traffic, woken = Traffic("box"), asyncio.Event()
+    drain, said, now_s = Drain(post, traffic.outbox, woken.set), list[dict[str, Any]](), 0.0
+    traffic.connected([], WINDOW)
+    drain.connected(now_s)
+    async with asyncio.timeout(DEADLINE_S):
+        while any(depth.events for depth in post.depth().values()):
+            drain.look(now_s)
+            while (parcel := traffic.take(now_s)) is not None:
+                said.append(json.loads(parcel.message.payload))
+                traffic.sent(len(said), parcel, now_s)
+                traffic.answered(len(said), Word.TAKEN, now_s)
+            if drain._job is not None:
+                await woken.wait()
+                woken.clear()
+            now_s += 1
+    return said
 
 
 def faults_with(planted: str, folder: Path, told: Told) -> list[str]:

@@ -27,7 +27,7 @@ from tests.support.configuration import Setup
 
 MAKERS: Final[dict[ModuleType, tuple[str, ...]]] = {
     messages: ("message", "tombstone", "stopping"),
-    events: ("message",),
+    events: ("message", "short"),
 }
 """All that ends as something said begins in one of these."""
 NODE: Final = Setup([]).node

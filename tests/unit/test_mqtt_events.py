@@ -15,6 +15,7 @@ from tests.support.contract import wrong
 
 EVENTS = examples.events()
 NODE = examples.NODE
+BODY = {name: event.body for name, event in EVENTS.items()}
 
 
 def told(event: Event) -> dict[str, Any]:
@@ -95,6 +96,53 @@ def test_a_field_more_is_passed_over() -> None:
     event = EVENTS["alarm.raised"]
     more = Event(event.epoch, event.seq, event.kind, event.wall_ms, 0, "", {**event.body, "mood": "dark"})
     assert told(more) == told(event)
+
+
+def test_what_lies_there_unreadable_goes_out_and_says_so() -> None:
+    document = told(Event(1, 2, Kind.GAP, 0, 9, "gap", {"unreadable": '{"camera":"lob'}))
+    assert (document["type"], "dataschema" in document) == ("edged.gap", False)
+    assert document["data"] == {"unreadable": '{"camera":"lob', "leaf": 9, "leaf_kind": "gap"}
+    assert wrong(f"edged/v1/{NODE}/up/event/gap", json.dumps(document).encode(), 1, retain=False) is None
+
+
+def test_a_kind_that_is_not_known_goes_out_under_a_topic_of_ours() -> None:
+    event = Event(1, 2, Kind.OTHER, 0, 0, "", {"kind": "x", "door": "back"}, other="a/#+ kind")
+    assert events.message(NODE, event).topic == f"edged/v1/{NODE}/up/event/other"
+    assert told(event)["type"] == "edged.other"
+    assert told(event)["data"] == {"kind": "x", "door": "back", "event_kind": "a/#+ kind"}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_in_short_is_the_same_event_and_part_of_the_contract(name: str) -> None:
+    event, whole = EVENTS[name], told(EVENTS[name])
+    message = events.short(NODE, event, 9_412, 4_064)
+    document = json.loads(message.payload)
+    assert message.topic == events.message(NODE, event).topic
+    assert {field: document.get(field) for field in ("id", "type", "time", "subject", "source")} == {
+        field: whole.get(field) for field in ("id", "type", "time", "subject", "source")
+    }
+    assert document["data"] == {"leaf": event.leaf or None, "bytes": 9_412, "limit_bytes": 4_064}
+    assert document["dataschema"] == f"urn:edged:mqtt:1:event-{event.kind}#/$defs/LeftOut"
+    assert wrong(message.topic, message.payload, 1, retain=False, foreign=False) is None
+    document["dataschema"] = whole["dataschema"]
+    assert wrong(message.topic, json.dumps(document).encode(), 1, retain=False), "each with its own data"
+
+
+def test_what_is_not_understood_can_be_short_too() -> None:
+    for event in (Event(1, 1, Kind.GAP, 0, 2**60, "gap", {"x": 1}), examples.OTHERS["other"]):
+        message = events.short(NODE, event, 1, 0)
+        assert json.loads(message.payload)["type"] == f"edged.{event.kind}"
+        assert wrong(message.topic, message.payload, 1, retain=False) is None
+
+
+@pytest.mark.parametrize("name", ["pin.placed", "copy.begun", "alarm.raised"])
+def test_a_time_before_1970_is_a_time(name: str) -> None:
+    """Somebody may ask for footage from the year 1 on."""
+    body = {
+        field: -62_135_596_800_000 if field in ("from", "since_ms") else value for field, value in BODY[name].items()
+    }
+    event = EVENTS[name]
+    assert told(Event(1, 1, event.kind, -1, event.leaf, event.what, body))["type"] == f"edged.{name}"
 
 
 def test_a_body_deeper_than_anybody_writes() -> None:

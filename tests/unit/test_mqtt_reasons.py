@@ -105,3 +105,11 @@ def test_settings_do_not_show_the_password() -> None:
     settings = BrokerSettings("::1", 1883, "box", "hunter2")
     assert "hunter2" not in repr(settings)
     assert settings.address == "[::1]:1883"
+
+
+def test_what_is_too_large_does_not_point_to_access_rules() -> None:
+    topic = "edged/v1/box/up/event/pin"
+    assert "max_packet_size" in reasons.rejected(topic, "Packet too large").check
+    assert "access rules" in reasons.rejected(topic, "Not authorized").check
+    assert "in short" in reasons.shortened(topic).said
+    assert "max_packet_size" in reasons.shortened(topic).check

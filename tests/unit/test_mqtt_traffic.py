@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt import events, messages
+from mqtt import events, examples, messages
 from mqtt.messages import Message
 from mqtt.outbox import Word
 from mqtt.traffic import Parcel, Traffic
@@ -17,6 +18,7 @@ from storage.catalog.outbox import Event, Kind
 
 NODE = "wenshan-main"
 STATUS = messages.status_topic(NODE)
+TOLD = events.message
 
 
 def health(camera: int, value: str = "{}") -> Message:
@@ -192,3 +194,36 @@ def test_what_was_not_answered_is_sent_again_at_the_next_connection() -> None:
     assert broker.send(0.0)
     assert broker.send(0.0)
     assert [parcel.message for parcel in broker.got[2:]] == [parcel.message for parcel in broker.got[:2]]
+
+
+def test_what_a_broker_does_not_take_goes_in_short_and_only_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "message", TOLD)
+    pin = examples.BODIES["pin.placed"][1]
+    fits = len(events.message(NODE, examples.events()["pin.placed"]).payload) + 40
+    traffic = Traffic(NODE)
+    cameras = [f"camera-{n}" for n in range(256)]
+    bodies = (pin | {"cameras": cameras}, pin)
+    pins = [Event(1, seq, Kind.PIN, 0, 7, "pin", body) for seq, body in enumerate(bodies, 1)]
+    traffic.connected([], WINDOW, fits + len(f"edged/v1/{NODE}/up/event/pin"))
+    for ask in traffic.outbox.asks(0.0):
+        traffic.outbox.hand(ask, pins if ask.kind is Kind.PIN else [])
+    broker = Broker(traffic)
+    first, second = broker.send(0.0), broker.send(0.0)
+    assert first is not None
+    assert second is not None
+    assert (first.short, json.loads(first.message.payload)["data"]["leaf"]) == (True, 7)
+    assert len(first.message.payload) < fits
+    assert (second.short, json.loads(second.message.payload)["data"]["pin"]) == (False, examples.PIN)
+    assert traffic.outbox.arrived == [1, 2]
+
+
+def test_what_does_not_even_fit_in_short_is_turned_down_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "message", TOLD)
+    traffic = Traffic(NODE)
+    traffic.connected([], WINDOW, 30)
+    history(traffic, 1)
+    broker = Broker(traffic)
+    parcel = broker.send(0.0, answers=False)
+    assert parcel is not None
+    assert traffic.answered(1, Word.REFUSED, 0.0) is parcel
+    assert traffic.outbox.arrived == []

@@ -65,6 +65,7 @@ def test_a_leaf_that_is_put_back_is_no_event(db: sqlite3.Connection) -> None:
 
 def test_every_kind_has_a_rank_and_leaves_are_those_there_are() -> None:
     assert set(RANKS) == set(Kind)
+    assert Kind.OTHER not in OF_LEAVES.values()
     assert set(OF_LEAVES) <= {leaf.value for leaf in Leaf}
 
 
@@ -200,3 +201,80 @@ def test_alarms_without_a_broker_have_occurrences_too(db: sqlite3.Connection) ->
     assert found.occurrence == "9:1"
     alarms.raise_alarm(db, "clock.stepped", Severity.INFO, "stepped", "", 10)
     assert {row.occurrence for row in alarms.alarms(db)} == {"9:1", "9:2"}
+
+
+def lies(db: sqlite3.Connection, kind: bytes, body: bytes, rank: Rank = Rank.HISTORY) -> int:
+    """As a newer version wrote it, or as a bad disk left it; its number."""
+    number = int(outbox.put(db, Kind.RUN, 5, {}).partition(":")[2])
+    db.execute("UPDATE outbox_ranks SET events = events - 1, bytes = bytes - ? WHERE rank = 4", (2 + outbox.ROW_BYTES,))
+    db.execute(
+        "UPDATE outbox SET rank = ?2, kind = CAST(?3 AS TEXT), body = CAST(?4 AS TEXT), bytes = ?5 WHERE seq = ?1",
+        (number, rank, kind, body, len(body)),
+    )
+    db.execute(
+        "INSERT INTO outbox_ranks (rank, events, bytes) VALUES (?1, 1, ?2)"
+        " ON CONFLICT (rank) DO UPDATE SET events = events + 1, bytes = bytes + ?2",
+        (rank, len(body)),
+    )
+    return number
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"camera":"lob',
+        b"[1]",
+        b"7",
+        b"null",
+        b'"text"',
+        b'{"a":"\xff\xfe"}',
+        b"1" * 5000,
+        b"[" * 100_000,
+        b"\0{}",
+    ],
+    ids=lambda body: repr(body[:8]),
+)
+def test_a_body_that_is_no_object_is_read_as_one_that_says_so(db: sqlite3.Connection, body: bytes) -> None:
+    bad = lies(db, b"gap", body)
+    good = outbox.put(db, Kind.GAP, 6, {"fine": True})
+    first, second = told(db, Kind.GAP)
+    assert (first.seq, first.body) == (bad, {"unreadable": body.decode("utf-8", "replace")})
+    assert (f"{second.epoch}:{second.seq}", second.body) == (good, {"fine": True})
+
+
+def test_kinds_of_a_later_version_are_read_in_one_order_and_leave(db: sqlite3.Connection) -> None:
+    outbox.next_id(db, 5)
+    before = outbox.depth(db)
+    names = [b"zebra", b"door", b"zebra", b"other", b"", b"d\xffr", b"door"]
+    seqs = []
+    for name in names:
+        seqs.append(lies(db, name, b'{"n":1}', Rank.ALARM))
+        outbox.put(db, Kind.CLOCK, 5, {})
+    found = told(db, Kind.OTHER)
+    assert [event.seq for event in found] == seqs
+    assert [event.other for event in found] == [name.decode("utf-8", "replace") for name in names]
+    assert {event.kind for event in found} == {Kind.OTHER}
+    assert [event.seq for event in outbox.following(db, Kind.OTHER, seqs[1], 3)] == seqs[2:5], "a page"
+    assert not told(db, Kind.RUN)
+    outbox.done(db, [*seqs, *(event.seq for event in told(db, Kind.CLOCK))])
+    after = outbox.depth(db)
+    assert {rank: (one.events, one.bytes) for rank, one in after.items()} == {
+        rank: (one.events, one.bytes) for rank, one in before.items()
+    }
+
+
+def test_looking_for_other_kinds_does_not_read_all_that_waits(db: sqlite3.Connection) -> None:
+    """It is done each second, in an outbox of a million rows, too."""
+    for _ in range(5_000):
+        outbox.put(db, Kind.GAP, 1, {})
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    db.set_progress_handler(step, 1)
+    assert not told(db, Kind.OTHER)
+    db.set_progress_handler(None, 1)
+    assert steps < 500
