@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from storage.catalog import commands as table
 from storage.catalog.boots import history
-from storage.catalog.commands import Limit, Taken, Told
+from storage.catalog.commands import Limit, Rate, Taken, Told
 from storage.catalog.database import Database
 from storage.catalog.ledger import Value
 from storage.catalog.runs import Life, Point
@@ -20,7 +20,7 @@ from storage.journal import Doing
 from storage.ledger import proving
 from storage.ledger.proving import Consistency
 
-__all__ = ["Commands", "Limit", "Taken", "Told"]
+__all__ = ["Commands", "Limit", "Rate", "Taken", "Told"]
 
 ROLE: Final = "centre"
 """As which a command is on record."""
@@ -35,17 +35,18 @@ class Commands:
         self._life = life
         self._clock = clock
 
-    def take(self, told: Told, commander: str, limits: Sequence[Limit] = ()) -> Future[Taken]:
+    def take(self, told: Told, commander: str, limits: Sequence[Limit] = (), rate: Rate | None = None) -> Future[Taken]:
         """On record before anything is done. Fails with Replayed, TooOften, or where nothing can be written.
 
-        `commander`: whose key it is, as configured; in the leaf only as a commitment.
+        `commander`: whose key it is, as configured; in the leaf only as a commitment. `limits` of the verb, `rate` of
+        the key.
         """
         doing = Doing(f"command {told.verb}", "done", ROLE, {"who": commander}, {"command": told.id})
 
         def fact(connection: sqlite3.Connection) -> Taken:
             now = Point.of(self._life.boot, self._clock.now())
             ages = history(connection, self._life.boot, self._clock)
-            return table.take(connection, told, doing, limits, self._life, ages, now)
+            return table.take(connection, told, doing, limits, rate, self._life, ages, now)
 
         return self._database.submit(fact)
 

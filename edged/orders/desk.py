@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edged.api.journal import Desk, Entry
-from edged.orders.deeds import LIMITS, Declined, Deeds, Stopping
+from edged.orders.deeds import LIMITS, RATE, Declined, Deeds, Stopping
 from edged.site import Site
 from mqtt import commands
 from mqtt.commands import Command, Reason, Reply, State, Verb
@@ -161,12 +161,12 @@ class Orders:
         told, commander = _told(order.commander, order.command), order.commander
         try:
             taken = await asyncio.wrap_future(
-                self._store.commands.take(told, commander.name, LIMITS.get(order.verb, ()))
+                self._store.commands.take(told, commander.name, LIMITS.get(order.verb, ()), RATE)
             )
         except Replayed as error:
             await self._turn_down(order, Reason.REPLAYED, error.what, error.state)
         except TooOften as error:
-            await self._turn_down(order, Reason.TOO_OFTEN, error.what)
+            await self._turn_down(order, Reason.TOO_OFTEN, str(error))
         except StoreError as error:
             await self._turn_down(order, Reason.BUSY, f"it cannot be put on record, so it is not done: {error.what}")
         else:
@@ -185,8 +185,10 @@ class Orders:
             return  # the next run tells that it is done
         except Declined as declined:
             await self._fail(order, taken, declined.reason, declined.words)
+        except TooOften as error:
+            await self._fail(order, taken, Reason.TOO_OFTEN, str(error))
         except OrderRefused as error:
-            await self._fail(order, taken, Reason.NOT_POSSIBLE, error.what)
+            await self._fail(order, taken, Reason.NOT_POSSIBLE, str(error))
         except StoreError as error:
             await self._fail(order, taken, Reason.FAILED, error.what)
         except Exception:

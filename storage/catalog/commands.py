@@ -23,6 +23,8 @@ from storage.journal import Doing
 
 KEPT_MAX: Final = 1000
 """Of each verb: to tell what became of one, and how often one was done lately."""
+LOOKED_AT: Final = 100
+"""Of what a key commanded last: over more than that, its rate is bounded by theirs."""
 RESULT_MAX: Final = 4096
 """Bytes of a result that go into the event; of a larger one only the reply tells."""
 RESTART: Final = "restart"
@@ -58,17 +60,35 @@ class Limit:
     within_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Of all that one key commands: so many at once, then one in so much running time."""
+
+    at_once: int
+    every_ms: int
+
+    def wait_ms(self, ages_ms: Sequence[int]) -> int:
+        """Until the next one may come; 0: now. Of those that were taken, the last one first. Pure.
+
+        A bucket of tokens, told from what was taken alone: no time had more than it holds and regains.
+        """
+        behind = ages_ms[self.at_once - 1 :]
+        return max((count * self.every_ms - age_ms for count, age_ms in enumerate(behind, 1)), default=0)
+
+
 def take(
     connection: sqlite3.Connection,
     told: Told,
     doing: Doing,
     limits: Sequence[Limit],
+    rate: Rate | None,
     life: Life,
     ages: History,
     now: Point,
 ) -> Taken:
     """On record, and to be done now. Replayed, TooOften: nothing is entered."""
     _refuse_replayed(connection, told)
+    _refuse_too_many(connection, told.key, rate, ages)
     _refuse_too_often(connection, told.verb, limits, ages)
     connection.execute(
         "INSERT INTO command_keys (key, counter) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET counter = ?2",
@@ -101,6 +121,19 @@ def _refuse_replayed(connection: sqlite3.Connection, told: Told) -> None:
     if last is not None and told.counter <= last[0]:
         what = f"its counter is {told.counter}, and a command of this key with {last[0]} was taken before"
         raise Replayed(what, "sign it anew with a larger one")
+
+
+def _refuse_too_many(connection: sqlite3.Connection, key: str, rate: Rate | None, ages: History) -> None:
+    """Whatever became of them: each costs a leaf and two events."""
+    if rate is None:
+        return
+    rows = connection.execute(
+        "SELECT boot, boottime_ms FROM commands WHERE key = ? ORDER BY number DESC LIMIT ?", (key, LOOKED_AT)
+    )
+    wait_ms = rate.wait_ms([ages.age(boot, boottime_ms).low_ms for boot, boottime_ms in rows])
+    if wait_ms > 0:
+        allowed = f"{rate.at_once} commands at once and then one in {rate.every_ms // 1000} s"
+        raise TooOften(f"of one key {allowed} are taken, and this is one more", f"wait {-(-wait_ms // 1000)} s")
 
 
 def _refuse_too_often(connection: sqlite3.Connection, verb: str, limits: Sequence[Limit], ages: History) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storage.catalog import ledger
 from storage.catalog.outbox import Kind
-from storage.commands import Limit, Taken, Told
+from storage.commands import Limit, Rate, Taken, Told
 from storage.errors import OrderWrong, Replayed, TooOften, UnknownId
 from storage.ledger import tree
 from tests.support.office import DEADLINE_S, Office
@@ -19,6 +21,7 @@ from tests.support.office import DEADLINE_S, Office
 KEY: Final = "a" * 64
 MINUTE: Final = 60_000
 LIMITS: Final = (Limit(1, 10 * MINUTE), Limit(3, 24 * 60 * MINUTE))
+RATE: Final = Rate(3, 10_000)
 
 
 @pytest.fixture
@@ -32,8 +35,8 @@ def told(counter: int, verb: str = "status", *, key: str = KEY, name: int | None
     return Told(key, counter, f"{counter if name is None else name:032x}", verb, "desk-1")
 
 
-def take(office: Office, one: Told, limits: tuple[Limit, ...] = ()) -> Taken:
-    return office.store.commands.take(one, "city-noc", limits).result(DEADLINE_S)
+def take(office: Office, one: Told, limits: tuple[Limit, ...] = (), rate: Rate | None = None) -> Taken:
+    return office.store.commands.take(one, "city-noc", limits, rate).result(DEADLINE_S)
 
 
 def events(office: Office) -> list[dict[str, Any]]:
@@ -150,6 +153,40 @@ def test_what_was_rejected_counts_for_no_limit(office: Office) -> None:
     for counter in (1, 2):
         taken = take(office, told(counter, "restart"), LIMITS)
         office.store.commands.rejected(taken, "city-noc", "not-possible", "").result(DEADLINE_S)
+
+
+@given(st.lists(st.integers(0, 30_000), max_size=60))
+def test_a_rate_is_a_bucket_of_tokens(pauses: list[int]) -> None:
+    """Held against one that counts tokens, in milliseconds of regaining."""
+    now, left, taken = 0, 3 * 10_000, list[int]()
+    for pause in pauses:
+        now, left = now + pause, min(3 * 10_000, left + pause)
+        wait_ms = RATE.wait_ms([now - one for one in reversed(taken)])
+        assert max(0, wait_ms) == max(0, 10_000 - left)
+        if wait_ms <= 0:
+            taken.append(now)
+            left -= 10_000
+
+
+def test_of_one_key_so_many_are_taken_also_over_restarts_and_whatever_became_of_them(office: Office) -> None:
+    for counter in (1, 2, 3):
+        taken = take(office, told(counter), rate=RATE)
+        office.store.commands.rejected(taken, "city-noc", "not-possible", "").result(DEADLINE_S)
+    office.clock.step_wall(365 * 24 * 60 * MINUTE)
+    office.crash()
+    office.start()
+    leaves, told_before = len(acts(office)), len(events(office))
+    with pytest.raises(TooOften, match="wait 10 s"):
+        take(office, told(4, "pin"), rate=RATE)
+    assert (len(acts(office)), len(events(office))) == (leaves, told_before)
+    with pytest.raises(Replayed):  # what became of an earlier one is told all the same
+        take(office, told(3), rate=RATE)
+    take(office, told(4, key="b" * 64), rate=RATE)
+    office.clock.tick(10_000)
+    take(office, told(4, "pin"), rate=RATE)
+    with pytest.raises(TooOften):
+        take(office, told(5), rate=RATE)
+    take(office, told(5))  # negative control: it is the rate that refuses it
 
 
 def test_a_later_head_begins_with_an_earlier_one(office: Office) -> None:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from edged.api.journal import Desk as Journal
-from edged.orders.deeds import Declined, Deeds, Result, Stopping
+from edged.orders.deeds import RATE, Declined, Deeds, Result, Stopping
 from edged.orders.desk import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, Orders
 from edged.site import Site
 from mqtt import commands
@@ -24,7 +24,7 @@ from mqtt.judging import Commander, Order
 from mqtt.messages import Payload
 from storage.catalog import ledger
 from storage.catalog.outbox import Kind
-from storage.errors import OrderRefused, WriteFailed
+from storage.errors import OrderRefused, TooOften, WriteFailed
 from tests.support.commanding import Desk
 from tests.support.office import WALL_MS, Office
 from tests.support.roles import Memory
@@ -198,6 +198,36 @@ async def test_answers_to_replays_are_rationed(box: Box) -> None:
     assert box.states()[-1] == ("done", "")
 
 
+async def test_a_key_that_may_command_does_not_do_so_without_end(box: Box) -> None:
+    """1,000 in 100 s; each is one more, and none is a replay."""
+    for _ in range(1000):
+        await box.hear(box.noc.signed("status"))
+        box.office.clock.tick(100)
+    taken = RATE.at_once + 100_000 // RATE.every_ms - 1
+    assert len(box.played.done) == taken
+    assert set(box.states()) == {("accepted", ""), ("done", ""), ("rejected", "too-often")}
+    told = [event["reason"] for event in box.events() if event["what"] == "rejected"]
+    assert ANSWERS_MAX <= len(told) <= ANSWERS_MAX + 2
+    assert len(box.replies) <= 2 * taken + ANSWERS_MAX + 100
+    assert len(box.acts()) == taken
+    assert {act.details["code"] for act in box.memory.acts} == {"too-often"}
+    assert len(box.memory.acts) <= 3
+    other = Desk("other-noc", now_ms=WALL_MS)
+    box.know(other.commander())
+    await box.hear(other.signed("status"))  # others are not held up
+    assert box.states()[-1] == ("done", "")
+
+
+async def test_replays_take_nothing_of_what_a_key_may(box: Box) -> None:
+    """Else whoever hears a command and says it again would silence the desk."""
+    message = box.noc.signed("status")
+    for _ in range(100):
+        await box.hear(message)
+    for _ in range(RATE.at_once - 1):
+        await box.hear(box.noc.signed("status"))
+        assert box.states()[-1] == ("done", "")
+
+
 async def test_more_than_can_wait_is_dropped(box: Box) -> None:
     for _ in range(WAITING_MAX + 1000):
         box.orders.heard(commands.command_topic("test-node", "status"), b"x" * 100_000, False)
@@ -225,6 +255,7 @@ async def test_what_hangs_holds_up_no_other_and_not_the_restart(box: Box) -> Non
     [
         (Declined(Reason.TOO_OFTEN, "later"), "too-often"),
         (OrderRefused("no such camera", ""), "not-possible"),
+        (TooOften("20 pins wait", "approve them"), "too-often"),
         (WriteFailed("the disk is full", ""), "failed"),
         (ZeroDivisionError("a defect"), "failed"),
     ],
