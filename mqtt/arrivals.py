@@ -17,6 +17,9 @@ PACKET_MAX_BYTES: Final = 64 << 10
 ARRIVED_MAX: Final = 64
 """Messages to us that wait to be fetched: twice what `edged.orders.desk` lays down, so that it sees a flood."""
 
+ANSWERS_MAX: Final = 1000
+"""That wait to be written. Of ours are a window's at the most: whoever asks and does not listen fills the memory."""
+
 NO_SUBSCRIBERS: Final = 0x10
 """The reason code of a PUBACK: taken, and gone to nobody."""
 
@@ -63,6 +66,8 @@ class Guarded(paho.Client):
         head = self._in_packet
         if head["have_remaining"]:
             _judge(head["command"], head["remaining_length"])
+        elif len(self._out_packet) > ANSWERS_MAX:
+            raise Unwanted(f"more than {ANSWERS_MAX} messages that want an answer, and fetched none")
         return super()._sock_recv(bufsize)
 
 

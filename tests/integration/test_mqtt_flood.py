@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Final, Self
 
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt import client, connection, messages
-from mqtt.arrivals import ARRIVED_MAX, PACKET_MAX_BYTES
+from mqtt.arrivals import ANSWERS_MAX, ARRIVED_MAX, PACKET_MAX_BYTES, Guarded, Unwanted
 from mqtt.attempts import Protocol
 from mqtt.connection import READS_MAX, Connection, ConnectionEnded
 from mqtt.dialling import Dialler
@@ -336,3 +337,17 @@ async def test_what_the_broker_kept_may_come_in_one_record_with_its_welcome(
             await until(lambda: len(ears.payloads) == 2, "the orders of the time away")
             broker.flood()
     assert ears.payloads == [b"1", b"2"]
+
+
+def test_a_broker_that_wants_answers_and_fetches_none_is_left() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        flooded = Guarded(CallbackAPIVersion.VERSION2)
+        flooded._sock = ours
+        theirs.send(b"\xc0\x00")
+        flooded._out_packet.extend([{}] * ANSWERS_MAX)  # type: ignore[typeddict-item]
+        assert flooded._sock_recv(1) == b"\xc0"
+        flooded._out_packet.append({})  # type: ignore[typeddict-item]
+        with pytest.raises(Unwanted, match="fetched none"):
+            flooded._sock_recv(1)
+        flooded._sock = None
