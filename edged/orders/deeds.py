@@ -34,7 +34,7 @@ from mqtt.commands import (
 )
 from mqtt.judging import Commander, Order
 from storage.clock import Clock
-from storage.commands import Limit
+from storage.commands import Limit, Rate
 from storage.pins.words import Ground, Interval
 from storage.pins.words import Order as Wanted
 from storage.store import Store
@@ -52,6 +52,9 @@ LIMITS: Final[Mapping[Verb, tuple[Limit, ...]]] = {
     Verb.RESTART: (Limit(1, 10 * 60_000), Limit(3, 24 * 3_600_000)),
 }
 """A restart costs each camera some seconds."""
+RATE: Final = Rate(10, 10_000)
+"""Of one key, whatever it commands: what was taken is in the ledger for good, and its events, which last until the
+centre has got them, rank before alarms. Nobody at a desk types faster."""
 
 Result = tuple[str, Mapping[str, Any]]
 """A sentence, and what a program reads."""
@@ -82,6 +85,9 @@ class Deeds:
     tail: Tail
     stop: Callable[[], object]
     _reconnected_ms: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tail.beside(lambda: self.site.config)
 
     async def do(self, order: Order) -> Result:
         """Declined, Stopping, StoreError."""
@@ -214,8 +220,8 @@ class Deeds:
             "descriptors": len(os.listdir("/proc/self/fd")),  # noqa: PTH208  (counted, not looked at)
             "outbox": {rank.name.lower(): {"events": one.events, "bytes": one.bytes} for rank, one in depth.items()},
         }
-        lines = self.tail.lines()
-        return "as it is now", await asyncio.to_thread(diagnostics.report, self.site.config, lines, more)
+        lines, earlier = self.tail.lines(), self.tail.held()
+        return "as it is now", await asyncio.to_thread(diagnostics.report, self.site.config, lines, more, earlier)
 
     async def _restart(self) -> Result:
         if not os.environ.get("NOTIFY_SOCKET"):
