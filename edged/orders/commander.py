@@ -14,16 +14,15 @@ from edged.roles import Verb
 from mqtt import commands
 from mqtt.judging import Commander, Commanders
 from storage.commands import ROLE
+from storage.pins.rules import KEYS_FIRST
 
-FIRST: Final = 1 << 32
-"""Numbers of keys begin where those of accounts end."""
 NUMBER_BYTES: Final = 6
 """Of its fingerprint; what comes of it is a whole number that every reader of JSON takes exactly."""
 
 
 def number(commander: Commander) -> int:
     """In place of the number of an account; no account has it."""
-    return FIRST + int(commander.key_id[: 2 * NUMBER_BYTES], 16)
+    return KEYS_FIRST + int(commander.key_id[: 2 * NUMBER_BYTES], 16)
 
 
 def caller(commander: Commander, ids: Details) -> Caller:
@@ -36,7 +35,7 @@ def or_key(may: MayAsk, keys: Callable[[], Commanders]) -> MayAsk:
     """Whether an account, or a key of the centre, may still ask for what it asked for."""
 
     async def may_ask(uid: int, verb: Verb) -> bool:
-        if uid < FIRST:
+        if uid < KEYS_FIRST:
             return await may(uid, verb)
         known = (one for one in keys().values() if number(one) == uid)
         return verb is Verb.PIN_EXTEND and any(commands.Verb.PIN in one.verbs for one in known)

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import pytest
 
 from edged import logs
-from edged.acts import Acts
+from edged.acts import Acts, person
 from edged.api.base import Caller
 from edged.api.pins import Calls
 from edged.config import Config
@@ -20,9 +20,11 @@ from edged.orders.deeds import Declined, Deeds, Stopping
 from mqtt.commands import Reason, Verb
 from mqtt.judging import Order, judge
 from storage.answers import Severity
-from storage.errors import OrderRefused, SamePerson, UnknownId
+from storage.errors import OrderRefused, SamePerson, TooOften, UnknownId
 from storage.model import Segment
-from storage.pins.words import PinState
+from storage.pins import rules
+from storage.pins.words import Ground, Interval, PinState
+from storage.pins.words import Order as Wanted
 from tests.support.commanding import NODE, Desk
 from tests.support.office import DEADLINE_S, WALL_MS, Office
 from tests.unit.test_command_line import loaded
@@ -105,6 +107,57 @@ async def test_a_pin_of_the_centre_is_provisional_and_lapses_without_a_second_pe
     box.office.store.heartbeat().result(DEADLINE_S)
     await asyncio.to_thread(pins.tend, dict)
     assert [one.pin.state for one in await asyncio.to_thread(pins.ended)] == [PinState.LAPSED]
+
+
+async def test_a_key_places_only_so_many_that_nobody_approved(box: Box) -> None:
+    segment, pins = box.office.segment("lobby"), box.office.store.pins
+    placed = [await box.place(segment) for _ in range(rules.WAITING_MAX)]
+    with pytest.raises(TooOften, match="edgectl pin approve"):
+        await box.place(segment)
+    first, box.noc = box.noc, Desk("other-noc", now_ms=WALL_MS)
+    await box.place(segment)  # another key may
+    at_the_box(box, segment)  # and so may people
+    box.noc = first
+    pins.approve(placed[0], person(CHEN))
+    await box.place(segment)
+
+
+async def test_what_keys_held_and_nobody_approved_they_do_not_hold_again(box: Box) -> None:
+    """By a slice of the same segment neither, and by no other key. Negative control: other footage, people."""
+    segment, other = box.office.segment("lobby"), box.office.segment("lobby")
+    first_ms = segment.start.wall_ms
+    await pin_of(box, first_ms, first_ms + 1)
+    await pin_of(box, first_ms + 1, first_ms + 2)  # it waits still
+    box.office.clock.tick(73 * 3_600_000)
+    box.office.store.heartbeat().result(DEADLINE_S)
+    await asyncio.to_thread(box.office.store.pins.tend, dict)
+    for noc in (box.noc, Desk("other-noc", now_ms=WALL_MS)):
+        box.noc = noc
+        with pytest.raises(OrderRefused, match="nobody approved it; let somebody at the box"):
+            await pin_of(box, first_ms + 2, first_ms + 3)
+    await box.place(other)
+    at_the_box(box, segment)
+
+
+async def test_what_was_approved_is_placed_again(box: Box) -> None:
+    segment, pins = box.office.segment("lobby"), box.office.store.pins
+    pins.approve(await box.place(segment), person(CHEN))
+    box.office.clock.tick(31 * DAY_MS)
+    box.office.store.heartbeat().result(DEADLINE_S)
+    await asyncio.to_thread(pins.tend, dict)
+    assert [one.pin.state for one in await asyncio.to_thread(pins.ended)] == [PinState.LAPSED]
+    await box.place(segment)
+
+
+async def pin_of(box: Box, first_ms: int, last_ms: int) -> None:
+    words = {"ground": "internal", "case": "115-0042", "approver": "主任"}
+    await box.do(Verb.PIN, do="place", cameras=["lobby"], **{"from": iso(first_ms), "to": iso(last_ms)}, **words)
+
+
+def at_the_box(box: Box, segment: Segment) -> None:
+    interval = Interval(segment.start.wall_ms, segment.end.wall_ms)
+    order = Wanted(("lobby",), interval, Ground.INTERNAL, "", "115-0042", "主任", 30 * DAY_MS)
+    box.office.store.pins.place(order, person(CHEN), box.site.config.pins.limits())
 
 
 async def test_somebody_at_the_box_approves_it(box: Box) -> None:
