@@ -240,7 +240,8 @@ def _public_key(value: str) -> str:
         key = public_key(value)
     except (binascii.Error, ValueError):
         key = b""
-    if not value.startswith(KEY_PREFIX) or len(key) != KEY_BYTES:
+    # Base64 has bits to spare: written otherwise, the same key would be another one to whoever compares texts.
+    if len(key) != KEY_BYTES or value != KEY_PREFIX + base64.b64encode(key).decode():
         raise _refuse("is not a public key of Ed25519", instead)
     if bytes((*key[:-1], key[-1] & 0x7F)) in WEAK_KEYS:
         raise _refuse("is a key that anybody can sign for", instead)

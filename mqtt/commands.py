@@ -90,9 +90,11 @@ def instant_ms(text: str) -> int:
 
 def _time(text: str) -> str:
     try:
-        instant_ms(text)
+        wall_ms = instant_ms(text)
     except (ValueError, OverflowError):
         raise ValueError("not a time such as 2026-05-01T08:00:00Z") from None
+    if wall_ms < 0:
+        raise ValueError("before 1970, when nothing was recorded")
     return text
 
 

@@ -28,7 +28,7 @@ from edged.command.keyfile import KeyFileError
 from edged.views import timestamp
 from mqtt import asking, commands
 from mqtt.commands import ARGS, MODELS, Command, Reason, Reply, State, Verb
-from mqtt.judging import LIFETIME_MAX_MS
+from mqtt.judging import LIFETIME_MAX_MS, plain
 
 CODES: Final[Mapping[str, int]] = {
     Reason.BUSY: exits.TRY_LATER,
@@ -144,7 +144,7 @@ def _ask(broker: asking.Broker, question: asking.Question, wait_s: float, comman
     except asking.Unreachable as error:
         raise Failed(str(error), "check broker, account and network", exits.UNREACHABLE) from None
     if last is not None and as_json:
-        click.echo(json.dumps({"schema": "edged.command/1", **last.model_dump(mode="json")}, ensure_ascii=False))
+        click.echo(_json({"schema": "edged.command/1", **last.model_dump(mode="json")}))
     if last is None:
         words = "it may be off, or not know this key: whom it does not know it never answers"
         raise Failed(f"{command.node} did not answer within {wait_s:g} s", words, exits.UNREACHABLE)
@@ -155,13 +155,20 @@ def _ask(broker: asking.Broker, question: asking.Question, wait_s: float, comman
 
 
 def _show(reply: Reply) -> None:
-    why = f" ({reply.reason})" if reply.reason else ""
-    click.echo(f"{reply.state}{why}: {reply.text}")
+    """Anybody may have written it, and a terminal obeys what it is given."""
+    why = f" ({plain(reply.reason)})" if reply.reason else ""
+    click.echo(f"{reply.state}{why}: {plain(reply.text)}")
     if reply.result:
-        click.echo(json.dumps(reply.result, ensure_ascii=False, indent=2))
+        click.echo(_json(reply.result, indent=2))
     if reply.reason in (Reason.EXPIRED, Reason.EARLY):
         synced = "synchronised" if reply.clock_synced else "not synchronised"
         click.echo(f"the clock of the box says {timestamp(reply.ts)} and is {synced}; if that is so, use --box-time")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Chinese is left readable; what a terminal would obey is escaped, which JSON leaves raw from DEL on."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
 
 
 def given(verb: Verb, arguments: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import stat
 from pathlib import Path
@@ -14,12 +15,12 @@ from pydantic import SecretStr
 from edged import exits, logs
 from edged.command import keyfile
 from edged.command.keyfile import COUNTER, KeyFileError
-from edged.command.main import given, main
+from edged.command.main import _json, _show, given, main
 from edged.config import Config, ConfigError, load
 from edged.orders import commander as commanders
 from edged.orders import diagnostics
 from edged.roles import Verb as RoleVerb
-from mqtt.commands import COUNTER_MAX, Verb
+from mqtt.commands import COUNTER_MAX, Reply, Verb
 from storage.acts import NOBODY
 from tests.support.commanding import Desk
 
@@ -103,6 +104,8 @@ def test_arguments_are_read_by_the_closed_models() -> None:
         ('name = "noc"\nkey = "ed25519:AAAA"\nverbs = ["status"]', "key"),
         (f'name = "noc"\nkey = "ed25519:{"A" * 43}="\nverbs = ["status"]', "key"),
         ('name = "noc"\nkey = 7\nverbs = ["status"]', "key"),
+        ('name = "noc"\nkey = "SPARE"\nverbs = ["status"]', "key"),
+        ('name = "noc"\nkey = "KEY="\nverbs = ["status"]', "key"),
         ('name = "noc"\nkey = "KEY"\nverbs = ["delete"]', "verbs"),
         ('name = "noc"\nkey = "KEY"\nverbs = []', "verbs"),
         ('name = "Chen"\nkey = "KEY"\nverbs = ["status"]', "name"),
@@ -116,8 +119,9 @@ def test_arguments_are_read_by_the_closed_models() -> None:
 )
 def test_what_is_wrong_with_a_table_is_told(tmp_path: Path, table: str, key: str) -> None:
     line = keyfile.public_line(Desk().key)
+    spare = f"{line[:-2]}{chr(ord(line[-2]) + 1)}="  # the same bytes: the last two bits of the last sign say nothing
     with pytest.raises(ConfigError) as error:
-        loaded(tmp_path, "[[commanders]]\n" + table.replace("KEY", line) + "\n")
+        loaded(tmp_path, "[[commanders]]\n" + table.replace("KEY", line).replace("SPARE", spare) + "\n")
     assert any(key in problem.key and problem.instead for problem in error.value.problems)
 
 
@@ -162,6 +166,22 @@ def test_diagnostics_leave_out_what_is_secret_and_stay_small(tmp_path: Path) -> 
         assert word not in text
     assert found["log"][-1].startswith("399 ***")
     assert diagnostics._size(found) <= diagnostics.BYTES_MAX
+
+
+def test_a_forged_answer_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "好\x1b]0;owned\x07\x9b2J\u202e\r\nok\U000e0001"
+    content = {"state": "done", "reason": words, "text": words, "result": {words: [words]}}
+    stamp = {"ts": 10**18, "epoch": 1, "seq": 0, "clock_synced": True}
+    named = {"id": "0" * 16, "verb": "status", "requester": "a"}
+    _show(Reply.model_validate_json(json.dumps(stamp | named | content)))
+    shown = capsys.readouterr().out
+    assert "好" in shown
+    assert shown.replace("\n", "").isprintable()
+    assert _json({"text": words}).isprintable()
+    first, _, result = shown.partition("\n")
+    assert first == "done (好?]0;owned??2J???ok?): 好?]0;owned??2J???ok?"
+    assert json.loads(result) == content["result"]  # as JSON all of it is still there
+    assert json.loads(_json({"text": words})) == {"text": words}
 
 
 def test_the_tail_of_the_log_names_nobody() -> None:

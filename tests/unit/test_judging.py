@@ -173,6 +173,8 @@ BAD: Final[list[tuple[Verb, dict[str, Any]]]] = [
     (Verb.PIN, NEEDED[Verb.PIN] | {"cameras": "lobby"}),
     (Verb.PIN, NEEDED[Verb.PIN] | {"from": "yesterday"}),
     (Verb.PIN, NEEDED[Verb.PIN] | {"from": "2026-05-01T08:00:00"}),
+    (Verb.PIN, NEEDED[Verb.PIN] | {"from": "0001-01-01T00:00:00+00:00"}),
+    (Verb.PIN, NEEDED[Verb.PIN] | {"from": "1970-01-01T07:59:59.999+08:00"}),
     (Verb.PIN, NEEDED[Verb.PIN] | {"ground": "curiosity"}),
     (Verb.PIN, NEEDED[Verb.PIN] | {"case": "1\n2"}),
     (Verb.PIN, {"do": "extend", "pin": "P-20260501-ABCD", "until": "0001-01-01T00:00:00+23:59", "reason": "x"}),
@@ -188,6 +190,12 @@ BAD: Final[list[tuple[Verb, dict[str, Any]]]] = [
 @pytest.mark.parametrize(("verb", "args"), BAD)
 def test_arguments_are_closed(verb: Verb, args: dict[str, Any]) -> None:
     assert refused(DESK.signed(verb, args=args), verb).reason is Reason.BAD_ARGS
+
+
+def test_the_year_1970_is_the_first_one() -> None:
+    args = NEEDED[Verb.PIN] | {"from": "1970-01-01T08:00:00+08:00"}
+    assert isinstance(judged(DESK.signed("pin", args=args), "pin"), Order)
+    assert "before 1970" in refused(DESK.signed("pin", args=args | {"from": "1969-12-31T00:00:00Z"}), "pin").words
 
 
 def test_the_list_of_verbs_is_closed() -> None:
