@@ -140,6 +140,7 @@ async def test_while_nobody_listens_it_is_told_and_everything_is_kept(tmp_path: 
 async def test_an_event_that_is_too_large_for_the_broker_is_told_in_short_and_holds_up_nothing(
     tmp_path: Path, quick: None, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "mqtt.client")
     with mosquitto(tmp_path, "max_packet_size 2000") as broker, Outbox(tmp_path) as rows:
         await rows.enter(Kind.PIN, padding=3000)
         await rows.enter(Kind.PIN)
