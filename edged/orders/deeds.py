@@ -33,6 +33,7 @@ from mqtt.commands import (
     instant_ms,
 )
 from mqtt.judging import Commander, Order
+from recorder.address import without_login
 from storage.clock import Clock
 from storage.commands import Limit, Rate
 from storage.pins.words import Ground, Interval
@@ -125,7 +126,10 @@ class Deeds:
             "started_ms": seen.started_ms,
             "clock_synced": seen.synced,
             "recovering": told.recovering,
-            "cameras": [{"id": one.id, "state": one.state, "reason": one.reason[:WORDS_MAX]} for one in told.cameras],
+            "cameras": [
+                {"id": one.id, "state": one.state, "reason": without_login(one.reason)[:WORDS_MAX]}
+                for one in told.cameras
+            ],
             "volumes": [{"id": one.id, "state": one.state} for one in told.volumes],
             "alarms_raised": len(standing),
             "alarms": [
