@@ -142,7 +142,9 @@ def _ask(broker: asking.Broker, question: asking.Question, wait_s: float, comman
     try:
         finished = asking.ask(broker, question, wait_s, heard)
     except asking.Unreachable as error:
-        raise Failed(str(error), "check broker, account and network", exits.UNREACHABLE) from None
+        tls = "" if broker.tls else "; no TLS was tried: --ca FILE"
+        wants = "check broker, account and network; it may want a certificate: --cert and --cert-key"
+        raise Failed(str(error), f"{wants}{tls}", exits.UNREACHABLE) from None
     if last is not None and as_json:
         click.echo(_json({"schema": "edged.command/1", **last.model_dump(mode="json")}))
     if last is None:
@@ -189,7 +191,7 @@ def given(verb: Verb, arguments: Sequence[str]) -> dict[str, Any]:
     try:
         args: BaseModel = ARGS[verb].validate_python(found)
     except ValidationError as error:
-        raise click.UsageError(f"{verb}: {_first(error)}") from None
+        raise click.UsageError(f"{_wrong(error)}. {_takes(verb, found.get('do'))}") from None
     return args.model_dump(mode="json", by_alias=True)
 
 
@@ -214,6 +216,37 @@ def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def _wrong(error: ValidationError) -> str:
+    """All that is, in words for whoever typed it."""
+    words = []
+    for one in error.errors(include_url=False, include_input=False, include_context=False):
+        name = next((str(part) for part in reversed(one["loc"]) if isinstance(part, str)), "do")
+        match one["type"]:
+            case "missing":
+                words.append(f"{name}= is missing")
+            case "extra_forbidden":
+                words.append(f"there is no {units.shown(name)}=")
+            case "union_tag_not_found" | "union_tag_invalid":
+                words.append("do= is place or extend")
+            case _:
+                words.append(f"{name}=: {one['msg'][:1].lower()}{one['msg'][1:]}")
+    return "; ".join(words)
+
+
+def _takes(verb: Verb, do: object) -> str:
+    """What may be given."""
+    models = [model for model in MODELS[verb] if do in _tags(model)] or MODELS[verb]
+    forms = []
+    for model in models:
+        fields = {field.alias or name: field.is_required() for name, field in model.model_fields.items()}
+        forms.append(" ".join(f"{name}=" if needed else f"[{name}=]" for name, needed in fields.items()))
+    return f"{verb} takes {' or '.join(forms)}" if forms[0] else f"{verb} takes no arguments"
+
+
+def _tags(model: type[BaseModel]) -> tuple[object, ...]:
+    return typing.get_args(model.model_fields["do"].annotation) if "do" in model.model_fields else ()
 
 
 def _broker(options: Mapping[str, Any]) -> asking.Broker:

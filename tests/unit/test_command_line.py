@@ -199,3 +199,22 @@ def test_the_tail_of_the_log_names_nobody() -> None:
         tail.emit(record("edged", "x.py", f"{number} %s\n" + "z" * 1000))
     assert len(tail.lines()) == logs.LINES_MAX
     assert all(len(line) <= logs.LINE_MAX and "\n" not in line for line in tail.lines())
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "said"),
+    [
+        (Verb.ALARM_ACK, [], "key= is missing; occurrence= is missing. alarm-ack takes key= occurrence="),
+        (Verb.STATUS, ["foo=bar"], 'there is no "foo"=. status takes no arguments'),
+        (Verb.PIN, ["do=release"], "do= is place or extend. pin takes do= "),
+        (
+            Verb.PIN,
+            ["do=extend", "pin=P-20260501-ABCD", "reason=court"],
+            "until= is missing. pin takes do= pin= until=",
+        ),
+    ],
+)
+def test_wrong_arguments_are_told_in_words_of_the_command(verb: Verb, arguments: list[str], said: str) -> None:
+    with pytest.raises(click.UsageError) as refused:
+        given(verb, arguments)
+    assert refused.value.message.startswith(said)
