@@ -1,7 +1,8 @@
 """Alarms (異常通報): conditions in, what to raise, update and clear out. Pure; storing and sending is done by others.
 
 A condition must stand for its `raise_after_s` before it becomes an alarm and be gone for `CLEAR_AFTER_S` before the
-alarm ends, so that what flaps is one alarm with a count. Keys are stable names (`camera.down:lobby`).
+alarm ends, so that what flaps is one alarm with a count. Keys are stable names (`camera.down:lobby`). New words of one
+that stands are told at once, and then at most once in `AGAIN_AFTER_S`: each telling is an event for the centre.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from storage.answers import AlarmRow, Severity
 CLEAR_AFTER_S: Final = 20.0
 """A condition that comes back within this time was never gone: a camera that gives three seconds of picture between two
 outages of ten is one outage."""
+AGAIN_AFTER_S: Final = 60.0
+"""Between two tellings of new words that are no worse: a camera may give another reason with each attempt."""
+RETAINED_MS: Final = 7 * 86_400_000
+"""An alarm that is over is shown to the centre for so long (design §8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,13 @@ class Trouble:
     text: str
     action: str
     raise_after_s: float = 0.0
+    names: str = ""
+    """Of the people it is about: they stand behind the text on this box, and are told nobody outside."""
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """What is told beside the severity."""
+        return self.text, self.action, self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +44,12 @@ class Tracked:
     """What is remembered of a condition between two looks; times are CLOCK_BOOTTIME in seconds."""
 
     trouble: Trouble
+    """As it was told last; until it is raised, as it was seen."""
     first_s: float
     last_s: float
     raised: bool
+    again_s: float | None = None
+    """When new words were told last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +69,16 @@ def step(
     changes: list[Change] = []
     for key, trouble in troubles.items():
         before = tracked.get(key)
-        entry = Tracked(trouble, before.first_s if before else now_s, now_s, bool(before and before.raised))
-        if not entry.raised and now_s - entry.first_s >= trouble.raise_after_s:
-            changes.append(Change(key, trouble))
-            entry = replace(entry, raised=True)
-        elif before and entry.raised and _differs(before.trouble, trouble):
-            changes.append(Change(key, trouble, again=True))
+        if before is not None and before.raised:
+            entry = replace(before, last_s=now_s)
+            if _is_news(before, trouble, now_s):
+                changes.append(Change(key, trouble, again=True))
+                entry = replace(entry, trouble=trouble, again_s=now_s)
+        else:
+            entry = Tracked(trouble, before.first_s if before else now_s, now_s, raised=False)
+            if now_s - entry.first_s >= trouble.raise_after_s:
+                changes.append(Change(key, trouble))
+                entry = replace(entry, raised=True)
         memory[key] = entry
     for key, before in tracked.items():
         if key in troubles:
@@ -74,17 +93,32 @@ def step(
 def remembered(rows: Iterable[AlarmRow], tracked: Mapping[str, Tracked], now_ms: int) -> tuple[AlarmRow, ...]:
     """What stands, for as long as the database does not answer; `rows` are as they were known last."""
     known = {row.key: row for row in rows if row.raised}
+    standing = {key: one.trouble for key, one in tracked.items() if one.raised}
     return tuple(
-        replace(known[key], severity=one.trouble.severity, text=one.trouble.text, action=one.trouble.action)
+        replace(known[key], severity=one.severity, text=one.text, action=one.action, names=one.names)
         if key in known
         else AlarmRow(
-            *(key, one.trouble.severity, True, now_ms, None, 1, one.trouble.text, one.trouble.action),
-            acknowledged=False,
+            *(key, one.severity, True, now_ms, None, 1, one.text, one.action), acknowledged=False, names=one.names
         )
-        for key, one in tracked.items()
-        if one.raised
+        for key, one in standing.items()
     )
 
 
-def _differs(before: Trouble, now: Trouble) -> bool:
-    return (before.severity, before.text, before.action) != (now.severity, now.text, now.action)
+def in_full(text: str, names: str) -> str:
+    """For people on this box."""
+    return f"{text}: {names}" if names else text
+
+
+def retained(rows: Iterable[AlarmRow], now_ms: int) -> tuple[AlarmRow, ...]:
+    """Those that the centre is shown: all that stand, and what was over less than RETAINED_MS ago by the wall clock.
+
+    The retained message of any other is to be emptied.
+    """
+    return tuple(row for row in rows if row.cleared_ms is None or now_ms - row.cleared_ms < RETAINED_MS)
+
+
+def _is_news(told: Tracked, now: Trouble, now_s: float) -> bool:
+    """Another severity is news at once, other words are when the last ones are old enough."""
+    if told.trouble.severity is not now.severity:
+        return True
+    return told.trouble.words != now.words and (told.again_s is None or now_s - told.again_s >= AGAIN_AFTER_S)

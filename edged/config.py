@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from edged import config_rules
+from edged import config_link, config_rules
 from edged.config_model import Broker, Camera, Config, Expect, Paths, Recording, Retention, Site, Volume
 from edged.config_problem import ConfigError, Problem, translate
 from edged.defaults import DEFAULT_CONFIG
+from storage.clock import SystemClock
 
 __all__ = [
     "Broker",
@@ -55,10 +56,12 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def check(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Problem], list[Problem]]:
-    """(problems, warnings) of a file, without using it."""
+    """(problems, warnings) of a file, without using it: also what would stop no start, as certificates."""
     config, findings = _read(path, environ)
     if config is not None:
         config_rules.warn_of_plans(findings, config)
+        for fault in config_link.faults(config, SystemClock().now().wall_ms):
+            findings.problem(("mqtt", fault.key), fault.problem, fault.instead)
     return findings.problems, findings.warnings
 
 
@@ -75,7 +78,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, config
         config = None
         findings.problems += translate(error, Config, str(path), raw)
     config_rules.apply(findings, path.parent, environ)
-    return (None if config is None or findings.problems else _complete(config, findings)), findings
+    return (None if config is None or findings.problems else _complete(config, findings, environ)), findings
 
 
 def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None:
@@ -153,7 +156,7 @@ def _without_passwords(raw: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _complete(config: Config, findings: config_rules.Findings) -> Config:
+def _complete(config: Config, findings: config_rules.Findings, environ: Mapping[str, str]) -> Config:
     """Names where none were given, passwords where they were found, paths in full."""
 
     def with_password(location: tuple[int | str, ...]) -> dict[str, Any]:
@@ -172,4 +175,5 @@ def _complete(config: Config, findings: config_rules.Findings) -> Config:
         for index, camera in enumerate(config.cameras)
     ]
     mqtt = config.mqtt and config.mqtt.model_copy(update=with_password(("mqtt",)))
+    mqtt = mqtt and config_link.completed(mqtt, directory, environ)
     return config.model_copy(update={"cameras": cameras, "mqtt": mqtt})

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import zoneinfo
-from datetime import timedelta
-from typing import Annotated, Final
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from edged.config_types import (
     AbsolutePath,
+    CommandVerb,
+    Day,
     Duration,
     Fingerprint,
     Group,
@@ -24,6 +27,7 @@ from edged.config_types import (
     OnFull,
     Port,
     Profile,
+    PublicKey,
     Reserve,
     Share,
     Size,
@@ -36,9 +40,13 @@ from edged.config_types import (
     identifier,
     parse_reserve,
     parse_share,
+    public_key,
 )
 from edged.defaults import DEFAULT_SOCKET, DEFAULT_STATE, DEFAULT_VOLUME
 from edged.roles import Assignment, Role
+from mqtt import judging
+from mqtt.certificates import Files
+from mqtt.commands import Verb
 from storage.model import Bounds
 from storage.pins.words import Limits
 from storage.retention import Policy
@@ -68,7 +76,12 @@ MAX_CAMERAS: Final = 256
 MAX_VOLUMES: Final = 64
 MAX_GROUPS: Final = 32
 """That have one role: each is looked up at each call."""
+MAX_COMMANDERS: Final = 32
+"""Desks of the centre, with an old and a new key each while they change."""
 MAX_PRIORITY: Final = 1_000
+MQTT_PORT: Final = 1883
+MQTTS_PORT: Final = 8883
+"""The ports that IANA has for MQTT, and for MQTT over TLS."""
 
 
 class Table(BaseModel):
@@ -188,11 +201,47 @@ class Camera(Table):
 
 
 class Broker(Table):
+    """Without `ca_file` in plain text; `certificate` and `key_file` are how the broker knows this box."""
+
     host: Host = Field(examples=['host = "127.0.0.1"'])
-    port: Port = Field(default=1883, examples=["port = 1883"])
+    port: Port = Field(default=MQTT_PORT, examples=["port = 1883"])
+    ca_file: Word | None = Field(default=None, examples=['ca_file = "mqtt/ca.crt"'])
+    certificate: Word | None = Field(default=None, examples=['certificate = "mqtt/wenshan-main.crt"'])
+    key_file: Word | None = Field(default=None, examples=['key_file = "mqtt/wenshan-main.key"'])
+    """These three are absolute once the configuration is complete."""
     username: Word | None = Field(default=None, examples=['username = "edged"'])
     password_file: Word | None = Field(default=None, examples=['password_file = "mqtt.password"'])
     password: SecretStr = Field(default=SecretStr(""), exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_port_of_tls(cls, table: Any) -> Any:
+        return {"port": MQTTS_PORT, **table} if isinstance(table, Mapping) and "ca_file" in table else table
+
+    def files(self) -> Files | None:
+        """What TLS is made with; None where there is none."""
+        return Files(self.ca_file, self.certificate or "", self.key_file or "") if self.ca_file else None
+
+
+class Commander(Table):
+    """A key of the centre that may command this box (docs/commands.md)."""
+
+    name: Annotated[str, identifier(MAX_ID)] = Field(examples=['name = "city-noc"'])
+    key: PublicKey = Field(examples=['key = "ed25519:…", the line that `edged-command keygen` prints'])
+    verbs: Annotated[list[CommandVerb], Field(min_length=1, max_length=len(Verb))] = Field(
+        examples=['verbs = ["status", "rebirth", "alarm-ack"]']
+    )
+    until: Day | None = Field(default=None, examples=['until = "2027-01-31"'])
+    """The last day on which it is good, in site time."""
+
+    def known(self, zone: zoneinfo.ZoneInfo) -> judging.Commander:
+        """As commands are judged by it."""
+        until_ms = None
+        if self.until is not None:
+            end = datetime.combine(self.until + timedelta(days=1), time(), zone)
+            until_ms = round(end.timestamp() * 1000)
+        verbs = frozenset(Verb(verb) for verb in self.verbs)
+        return judging.Commander(self.name, public_key(self.key), verbs, until_ms)
 
 
 class Config(Table):
@@ -213,6 +262,14 @@ class Config(Table):
         default_factory=list, examples=["a [[cameras]] table for each camera"]
     )
     mqtt: Broker | None = Field(default=None, examples=["a [mqtt] table, or leave it out"])
+    commanders: Annotated[list[Commander], Field(max_length=MAX_COMMANDERS)] = Field(
+        default_factory=list, examples=["a [[commanders]] table for each key of the centre, or leave them out"]
+    )
+
+    def known_keys(self) -> judging.Commanders:
+        """The keys of the centre, by their ids."""
+        found = [commander.known(self.site.zone) for commander in self.commanders]
+        return {commander.key_id: commander for commander in found}
 
     def bounds(self, camera_id: str) -> Bounds:
         """Floor and ceiling of one camera: its own where it has them, else (also for one that is gone) the site's."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from edged import accounts, config_model, config_room, secrets, units
+from edged import accounts, config_link, config_model, config_room, secrets, units
 from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
@@ -50,9 +50,11 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> No
     _floors_below_ceilings(findings)
     _pins_within_bounds(findings)
     _operators_are_no_authorities(findings)
+    _one_commander_per_key(findings)
     _volumes_apart(findings)
     _certificates(findings, directory)
     _passwords(findings, directory, environ)
+    config_link.belongs_together(findings.problem, _table(findings.raw, "mqtt"))
 
 
 def warn_of_plans(findings: Findings, config: Config) -> None:
@@ -61,8 +63,12 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
         findings.warn(
             ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
         )
+    if config.commanders and config.mqtt is None:
+        findings.warn(("commanders",), "nobody can command this box without a broker", "an [mqtt] table")
     config_room.warn_of_volumes(findings.warn, config)
     _warn_of_groups(findings, config)
+    if config.mqtt is not None:
+        config_link.warn(findings.warn, config.mqtt)
 
 
 def _warn_of_groups(findings: Findings, config: Config) -> None:
@@ -165,6 +171,23 @@ def _operators_are_no_authorities(findings: Findings) -> None:
                     "different groups, with different people",
                 )
                 return
+
+
+def _one_commander_per_key(findings: Findings) -> None:
+    """Each key counts its commands by itself, and what was commanded is on record under one name."""
+    first: dict[tuple[str, str], int] = {}
+    for index, commander in _tables(findings.raw, "commanders"):
+        for name in ("name", "key"):
+            value = commander.get(name)
+            if not isinstance(value, str):
+                continue
+            if (name, value) in first:
+                findings.problem(
+                    ("commanders", index, name),
+                    f"is already the {name} of commanders[{first[name, value]}]",
+                    f"a {name} of its own for each",
+                )
+            first.setdefault((name, value), index)
 
 
 def _volumes_apart(findings: Findings) -> None:

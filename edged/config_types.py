@@ -5,11 +5,13 @@ Imports pydantic and edged.units. The checks never repeat an address, which may 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import re
 import unicodedata
 import zoneinfo
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from edged import units
+from mqtt.commands import Verb
 
 PROFILES: Final = ("wenshan-household", "jiancheng-land", "taipei-police", "dahu-township", "nangang-school")
 """Offices whose rules edged knows by name."""
@@ -33,6 +36,20 @@ MAX_SOCKET_BYTES: Final = 107
 """What fits into sockaddr_un (unix(7)) with its closing NUL."""
 MAX_URL: Final = 2_000
 """Characters: a message to a worker must stay small."""
+KEY_PREFIX: Final = "ed25519:"
+"""Of a public key of the centre; 32 bytes in base64 follow."""
+KEY_BYTES: Final = 32
+FIRST_YEAR: Final = 2020
+LAST_YEAR: Final = 2199
+WEAK_KEYS: Final = frozenset(
+    bytes.fromhex(key)
+    for key in (
+        "00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "ed" + "ff" * 30 + "7f", "ee" + "ff" * 30 + "7f",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    )
+)  # fmt: skip
+"""Points of small order, without their sign: a signature that holds for one can be made without any key."""
 PATH_SECRET: Final = re.compile(r"(?i)(?:^|[/?&;_:=.-])(?:pass|passwd|password|pwd)=[^&/?_;]")
 """How cheap cameras want the password inside the path: /user=admin&password=…, /user=admin_password=…"""
 
@@ -212,6 +229,41 @@ def _fingerprint(value: str) -> str:
     return f"sha256:{digits}"
 
 
+def public_key(text: str) -> bytes:
+    """ "ed25519:…" → 32 bytes."""
+    return base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)
+
+
+def _public_key(value: str) -> str:
+    instead = f'"{KEY_PREFIX}…", the line that `edged-command keygen` prints'
+    try:
+        key = public_key(value)
+    except (binascii.Error, ValueError):
+        key = b""
+    # Base64 has bits to spare: written otherwise, the same key would be another one to whoever compares texts.
+    if len(key) != KEY_BYTES or value != KEY_PREFIX + base64.b64encode(key).decode():
+        raise _refuse("is not a public key of Ed25519", instead)
+    if bytes((*key[:-1], key[-1] & 0x7F)) in WEAK_KEYS:
+        raise _refuse("is a key that anybody can sign for", instead)
+    return value
+
+
+def _command_verb(value: str) -> str:
+    if value not in set(Verb):
+        raise _refuse(f"{units.shown(value)} is nothing that a box can be told to do", f"some of {', '.join(Verb)}")
+    return value
+
+
+def _day(value: Any) -> date:
+    try:
+        day = value if type(value) is date else date.fromisoformat(value)
+    except (TypeError, ValueError):
+        day = date.min
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise _refuse(f"is not a day of the years {FIRST_YEAR} to {LAST_YEAR}", 'one such as "2027-01-31"')
+    return day
+
+
 def identifier(longest: int) -> AfterValidator:
     """What names files, topics and rows: safe in all of them."""
 
@@ -247,4 +299,7 @@ Reserve = Annotated[str, BeforeValidator(_reserve)]
 Group = Annotated[str, Field(max_length=MAX_GROUP), AfterValidator(_group)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 Url = Annotated[str, Field(max_length=MAX_URL), AfterValidator(_url)]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
+CommandVerb = Annotated[str, AfterValidator(_command_verb)]
+Day = Annotated[date, BeforeValidator(_day)]
 Host = Annotated[str, AfterValidator(_host)]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from edged import agreement as agreements
-from edged import exits, fleet, notify, secrets, tamperwatch
+from edged import exits, fleet, logs, notify, secrets, tamperwatch
 from edged.acts import Acts
 from edged.agreement import Agreement
 from edged.anchoring import STEP_EVERY_S as ANCHOR_EVERY_S
@@ -31,6 +31,9 @@ from edged.config import Config
 from edged.control import Control
 from edged.ledgerwatch import LedgerWatch
 from edged.measure import MEASURE_EVERY_S
+from edged.orders.commander import or_key
+from edged.orders.deeds import Deeds
+from edged.orders.desk import Orders
 from edged.people import People
 from edged.rebuilding import Rebuilder
 from edged.recording import LOOK_EVERY_S as VOLUMES_EVERY_S
@@ -40,6 +43,8 @@ from edged.service import Service
 from edged.site import Site
 from edged.tasks import Loops
 from edged.timesync import HostClock
+from mqtt import tls
+from mqtt.judging import Commanders
 from recorder.process import Forkserver
 from storage.clock import Clock
 from storage.errors import RetryError, StoreError
@@ -114,16 +119,16 @@ class Daemon:
         acts = Acts(store)
         agreement = Agreement(store, acts)
         config = await agreement.hold(self._config)
-        reporter = Reporter(config, store.run, self._clock)
+        reporter = Reporter(config, store.run, self._clock, store.post)
         self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)
         people = People(site, store, self._clock)
-        parts = Parts(site, store, self._clock, acts, people.guard.may)
+        orders = self._orders(store, acts, reporter, people)
+        parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys))
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
-        tamper, rebuilder = tamperwatch.TamperWatch(site, store), Rebuilder(store)
-        itself = LedgerWatch(store)
+        tamper, rebuilder, itself = tamperwatch.TamperWatch(site, store), Rebuilder(store), LedgerWatch(store)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
             going.push_async_callback(tamper.close)
@@ -135,17 +140,19 @@ class Daemon:
             going.push_async_callback(anchoring.end)
             going.push_async_callback(loops.stop)
             going.push_async_callback(cameras.stop)
+            going.push_async_callback(orders.close)
             going.callback(store.interrupt)
             await site.start()
             await anchoring.begin()
-            reporter.start(site.overview, anchoring)
+            orders.start()
+            reporter.start(site.overview, anchoring, orders)
             self._start_loops(loops, store, keeper, sweeper)
             rebuilder.start(loops)
             itself.start(loops)
             people.start(loops)
+            tamper.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
-            loops.every("tamper watch", tamperwatch.LOOK_EVERY_S, tamper.watch)
-            loops.every("rescan", tamperwatch.RESCAN_EVERY_S, tamper.rescan)
+            loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
             loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))
@@ -156,6 +163,13 @@ class Daemon:
             notify.stopping("finishing the last segments")
             log.info("stopping: finishing the last segments")
         log.info("stopped")
+
+    def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: People) -> Orders:
+        deeds = Deeds(self._site, store, acts, reporter, self._clock, logs.TAIL, self._stop.set)
+        return Orders(self._site, store, people.journal, deeds, reporter.answer, self._clock)
+
+    def _keys(self) -> Commanders:
+        return self._site.config.known_keys()
 
     def _bounds(self, camera: str) -> Bounds:
         return self._site.bounds(camera)

@@ -14,6 +14,11 @@ def ctl() -> int:
     return _run("edgectl", "edged.cli.main")
 
 
+def command() -> int:
+    """`edged-command`"""
+    return _run("edged-command", "edged.command.main")
+
+
 def _run(program: str, module: str) -> int:
     import importlib
     import sys

@@ -93,6 +93,8 @@ class _Berth:
     runner: CameraRunner | None = None
     task: asyncio.Task[None] | None = None
     leaving: bool = False
+    anew: bool = False
+    """Its runner was told to end, and another one to begin at once."""
 
 
 class Fleet:
@@ -139,6 +141,16 @@ class Fleet:
                 log.error("a camera could not be set up as configured", exc_info=error)
         await self.renew_terms()
         return change
+
+    async def reconnect(self, camera: str) -> bool:
+        """Its connection and its worker begin anew; False where it is not recorded. The last segment is committed."""
+        async with self._turn:
+            berth = self._berths.get(camera)
+            if berth is None or berth.runner is None or self._closed:
+                return False
+            berth.anew = True
+            await berth.runner.stop(GapCause.RELOAD)
+            return True
 
     async def renew_terms(self) -> None:
         """Tell all workers under which terms their next segments are recorded."""
@@ -223,7 +235,9 @@ class Fleet:
                     log.error("%s: its gap could not be written down: %s", camera, refused)  # noqa: TRY400 - told above
             if berth.leaving:
                 return
-            await asyncio.sleep(ANEW_AFTER_S)
+            if not berth.anew:
+                await asyncio.sleep(ANEW_AFTER_S)
+            berth.anew = False
             berth.runner = self._runner(berth.settings)
 
     def _runner(self, settings: CameraSettings) -> CameraRunner:

@@ -170,7 +170,10 @@ def _act(body: Body, openings: Openings) -> str:
         *(f"{name.replace('_', ' ')} {timestamp(body[name])}" for name in _TIMES if name in body),
     ]
     named = f" ({', '.join(ids)})" if ids else ""
-    return f"{who} as {body['role']}: {body['verb']}{named} {body['result']}{of}{more}"
+    verb, result = body["verb"], body["result"]
+    if verb.startswith("command ") and result == "done":
+        result = "taken"  # what became of it is told by the event, and by a leaf if nothing did
+    return f"{who} as {body['role']}: {verb}{named} {result}{of}{more}"
 
 
 _OF_ACTS: Final = frozenset({"verb", "result", "role", "who", "why", "reason", "case", "request", "count", "of"})

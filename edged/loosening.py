@@ -1,18 +1,24 @@
-"""A configuration as bounds and grants, these as a configuration, and what would be loosened in words. Pure."""
+"""A configuration as bounds and grants, these as a configuration, and what would be loosened in words. Pure.
+
+A key of the centre is granted verbs as a group is granted roles: it counts as a person, so nobody gives himself one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import groupby
 from typing import Final
 
 from edged import units
-from edged.config_model import CameraRetention, Config, Retention, Roles
-from edged.roles import Assignment, Role
+from edged.config_model import CameraRetention, Commander, Config, Retention, Roles
+from edged.roles import Role
 from storage.model import Bounds
 from storage.ring.agreed import Agreed, Grants, Loosening, What
 
 _SECOND: Final = timedelta(seconds=1)
+_COMMANDS: Final = "command "
+"""Before a verb: what is granted to a key, beside the roles."""
 
 
 def wished_by(config: Config) -> Agreed:
@@ -20,7 +26,7 @@ def wished_by(config: Config) -> Agreed:
     default = config.retention
     site = Bounds(default.min // _SECOND, default.max // _SECOND)
     cameras = {camera.id: config.bounds(camera.id) for camera in config.cameras}
-    return Agreed(site, cameras, default.on_full == "overwrite", _grants(config.assignment()))
+    return Agreed(site, cameras, default.on_full == "overwrite", _grants(config))
 
 
 def under(config: Config, held: Agreed) -> Config:
@@ -32,12 +38,23 @@ def under(config: Config, held: Agreed) -> Config:
         camera.model_copy(update={"retention": CameraRetention(**_pair(held.cameras[camera.id]))})
         for camera in config.cameras
     ]
-    return config.model_copy(update={"retention": site, "cameras": cameras, "roles": _roles(held.grants)})
+    commanders = list(_commanders(config, held.grants))
+    held_by = {"roles": _roles(held.grants), "commanders": commanders}
+    return config.model_copy(update={"retention": site, "cameras": cameras, **held_by})
 
 
 def sentence(waiting: Sequence[Loosening]) -> str:
     """What would be done, as the second person reads it."""
-    return "; ".join(map(_words, waiting))
+    keyed = [one for one in waiting if one.role.startswith(_COMMANDS)]
+    words = [_words(one) for one in waiting if one not in keyed]
+    for (what, key), ones in groupby(sorted(keyed, key=_by_key), key=_by_key):
+        verbs = ", ".join(one.role.removeprefix(_COMMANDS) for one in ones)
+        words.append(f"let {key} command {verbs}" if what is What.GRANT else f"no longer let {key} command {verbs}")
+    return "; ".join(words)
+
+
+def _by_key(one: Loosening) -> tuple[What, str]:
+    return one.what, one.group
 
 
 def _words(one: Loosening) -> str:
@@ -55,21 +72,45 @@ def _words(one: Loosening) -> str:
     return f"{how} the {one.what} of {whose} from {held} to {wished}"
 
 
-def granted(before: Assignment | None, after: Assignment | None) -> Iterator[str]:
-    """What changes of who holds which role, for whoever reloads."""
-    if after is None and before is not None:
+def granted(before: Config, after: Config) -> Iterator[str]:
+    """What changes of who holds which role and which key may what, for whoever reloads."""
+    if after.roles is None and before.roles is not None:
         yield "root and the account of edged hold every role: there is no [roles]"
-    elif before is None and after is not None:
+    elif before.roles is None and after.roles is not None:
         yield "root and the account of edged are technicians, and nothing else any more"
-    had, has = (frozenset() if one is None else _grants(one).pairs for one in (before, after))
+    had, has = (_assigned(one) for one in (before, after))
     for words, pairs in (("holds the role", has - had), ("holds no more the role", had - has)):
         yield from (f"group {group} {words} {role}" for role, group in sorted(pairs))
+    had, has = (_commanding(one) for one in (before, after))
+    for words, pairs in (("may", has - had), ("may no more", had - has)):
+        yield from (f"{key} {words} {does}" for does, key in sorted(pairs))
 
 
-def _grants(assignment: Assignment | None) -> Grants:
-    if assignment is None:
-        return Grants(configured=False)
-    return Grants(frozenset((role.value, group) for role, groups in assignment.items() for group in groups))
+def _grants(config: Config) -> Grants:
+    return Grants(configured=False) if config.roles is None else Grants(_assigned(config) | _commanding(config))
+
+
+def _assigned(config: Config) -> frozenset[tuple[str, str]]:
+    return frozenset((role.value, group) for role, groups in (config.assignment() or {}).items() for group in groups)
+
+
+def _commanding(config: Config) -> frozenset[tuple[str, str]]:
+    return frozenset((_COMMANDS + verb, _key(one)) for one in config.commanders for verb in one.verbs)
+
+
+def _key(commander: Commander) -> str:
+    """With its last day: another one is agreed upon anew, whichever way it was moved."""
+    until = f"until {commander.until}" if commander.until else "without an end"
+    return f"{commander.name} ({commander.key}, {until})"
+
+
+def _commanders(config: Config, grants: Grants | None) -> Iterator[Commander]:
+    """Those that hold something, with what they hold; all of them where no roles are held either."""
+    for commander in config.commanders:
+        if grants is None or not grants.configured:
+            yield commander
+        elif verbs := [verb for verb in commander.verbs if (_COMMANDS + verb, _key(commander)) in grants.pairs]:
+            yield commander.model_copy(update={"verbs": verbs})
 
 
 def _roles(grants: Grants | None) -> Roles | None:

@@ -14,8 +14,10 @@ from edged.steadiness import Steadiness
 from storage.answers import CameraUsage, Coverage, VolumeStatus
 from storage.boots import Doubt
 from storage.catalog.mirroring import Rebuild
+from storage.catalog.outbox import Depth, Rank
 from storage.model import Moment, Segment
 from storage.pins.words import Left
+from storage.post import Past
 from storage.repair.books import Plight
 from storage.retention import Policy
 from storage.ring.pacer import Paces
@@ -64,6 +66,10 @@ class Measurements:
     """Nothing of it is."""
     ledger: Plight = field(default_factory=Plight)
     """What is wrong with the ledger."""
+    outbox: Mapping[Rank, Depth] = field(default_factory=dict)
+    """Events that wait for the centre."""
+    past: Past = field(default_factory=Past)
+    """Volumes and pins that the centre may have been told of."""
 
 
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
@@ -97,6 +103,8 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         ballast_owed=store.ballast.owed > 0,
         ballast_gone=store.ballast.left == 0,
         ledger=store.books.plight(),
+        outbox=store.post.depth(),
+        past=store.post.past(),
     )
 
 

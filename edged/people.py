@@ -29,6 +29,11 @@ class People:
         self._holders = Holders(store.journal, store.books.leaves, self._directory)
         self.guard = Guard(self._assignment, self._directory, self._desk, self._watch.clash)
 
+    @property
+    def journal(self) -> Desk:
+        """For what others than people ask for."""
+        return self._desk
+
     def start(self, loops: Loops) -> None:
         loops.every("roles", rolewatch.LOOK_EVERY_S, self._look)
         loops.every("holders of roles", rolewatch.LOOK_EVERY_S, lambda: self._holders.look(self._assignment()))

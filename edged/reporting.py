@@ -12,14 +12,16 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from edged import views
+from edged import retained, views
 from edged.config import Broker, Config
 from edged.documents import site as documents
 from edged.versions import versions
 from edged.views import Overview
 from mqtt import messages
-from mqtt.client import Anchor, BrokerSettings, Link, LinkView
+from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders, Post
 from mqtt.messages import Message, Payload
+from mqtt.tls import Keyring, TlsView
+from recorder.address import without_login
 from storage.clock import Clock
 from storage.ledger.notary import Head
 
@@ -28,9 +30,10 @@ log = logging.getLogger("edged.reporting")
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
-    "ts", "epoch", "seq", "since", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
+    "ts", "epoch", "seq", "since_ms", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
     "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
     "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "gone_s", "full_in_s", "floor_at_risk_in_s",
+    "until_ms",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
 
@@ -45,15 +48,19 @@ class Ears(Protocol):
 class Reporter:
     """Lives on the event loop; `tell` is called every second with everything known."""
 
-    def __init__(self, config: Config, run: int, clock: Clock) -> None:
+    def __init__(self, config: Config, run: int, clock: Clock, post: Post | None = None) -> None:
+        """`post`: events that wait for the centre."""
+        self._post = post
         self._config = config
         self._clock = clock
         self._sequence = messages.Sequence(run)
         self._run = run
         self._overview: Callable[[], Overview] | None = None
         self._ears: Ears | None = None
+        self._orders: Orders | None = None
         self._head: Head | None = None
         self._link: Link | None = None
+        self._keyring: Keyring | None = None
         self._task: asyncio.Task[None] | None = None
         self._told: dict[str, tuple[dict[str, Any], int]] = {}
         self._heartbeat_at_ms: int | None = None
@@ -63,20 +70,33 @@ class Reporter:
         """How the link stands; None without `[mqtt]`."""
         return self._link.view if self._link else None
 
-    def start(self, overview: Callable[[], Overview], ears: Ears | None = None) -> None:
-        """Connect, if a broker is configured."""
-        self._overview, self._ears = overview, ears
+    @property
+    def tls(self) -> TlsView | None:
+        """How its certificates stand; None where it has none."""
+        return self._keyring.view if self._keyring else None
+
+    async def look_at_certificates(self) -> None:
+        """Files that were replaced are taken into use: the link then connects anew."""
+        if self._keyring is not None:
+            await asyncio.to_thread(self._keyring.look)
+
+    def start(self, overview: Callable[[], Overview], ears: Ears | None = None, orders: Orders | None = None) -> None:
+        """Connect, if a broker is configured. `orders` hears what the centre says."""
+        self._overview, self._ears, self._orders = overview, ears, orders
         if self._config.mqtt is None:
             return
         node = self._config.site.node
+        self._keyring = self._made_keyring(self._config.mqtt)
         self._link = Link(
-            _settings(self._config.mqtt),
+            _settings(self._config.mqtt, self._keyring),
             node,
             greeting=self._greeting,
             will=messages.will(node, boot=self._clock.boot_id, epoch=self._run, ts=self._clock.now().wall_ms),
             random=random.random,
             now_ms=lambda: self._clock.now().wall_ms,
             anchor=None if ears is None else Anchor(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
+            post=self._post,
+            orders=orders,
         )
         self._task = asyncio.create_task(self._link.run(), name="link to the centre")
 
@@ -85,21 +105,28 @@ class Reporter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._task = self._link = None
+        self._task = self._link = self._keyring = None
 
     async def renew(self, after: Config) -> None:
         """A new configuration: another broker is connected to, what is gone is taken from the broker."""
         before, self._config = self._config, after
+        await self.look_at_certificates()
         if before.mqtt != after.mqtt:
             overview = self._overview
             await self.stop()
             self._told.clear()
             if overview is not None:
-                self.start(overview, self._ears)
+                self.start(overview, self._ears, self._orders)
             return
         if self._link is not None and self._overview is not None and before != after:
             seen = self._overview()
             self._publish(seen, self._birth(seen))
+
+    def _made_keyring(self, broker: Broker) -> Keyring | None:
+        files = broker.files()
+        if files is None:
+            return None
+        return Keyring(files, self._config.site.node, broker.username or "", lambda: self._clock.now().wall_ms)
 
     def tell(self, seen: Overview) -> None:
         """Publish what changed or is due; a heartbeat each minute and at each new connection."""
@@ -130,6 +157,20 @@ class Reporter:
         if self._link is not None:
             self._link.release()
 
+    def rebirth(self) -> int:
+        """All that is said at a new connection is said again; how many messages."""
+        said = self._greeting() if self._link is not None else []
+        for message in said:
+            if self._link is not None:
+                self._link.publish(message)
+        return len(said)
+
+    def answer(self, payload: Payload) -> None:
+        """To whoever asked, while the link stands; no state, and no event."""
+        if self._link is not None and self._overview is not None:
+            seen = self._overview()
+            self._link.answer(messages.message(seen.config.site.node, self._stamped(seen, payload)))
+
     def _beat(self, seen: Overview, now_ms: int) -> None:
         if self._link is None or not self._link.view.connected:
             self._heartbeat_at_ms = None
@@ -156,7 +197,7 @@ class Reporter:
         said = [online, self._birth(seen), *self._state(seen)]
         said += [self._checkpoint(self._head)] if self._head is not None else []
         node = seen.config.site.node
-        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
+        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *retained.gone(seen)]
 
     @property
     def _blank(self) -> messages.Stamp:
@@ -175,13 +216,15 @@ class Reporter:
             if status.id:
                 shown = views.volume(status, seen.foresight).model_dump(exclude={"id"})
                 yield messages.Storage(**self._blank, volume=status.id, **shown)
+        yield from retained.shown_alarms(seen, self._blank)
+        yield from retained.shown_pins(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
         taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
         health = seen.health.get(camera.id)
         since_ms = health.since_ms if health else None
-        shown = camera.model_dump(exclude=taken)
-        return messages.CameraHealth(**self._blank, camera=camera.id, since=since_ms, **shown)
+        shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason)}
+        return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)
 
     def _retention(self, retention: documents.CameraRetention) -> Payload:
         return messages.CameraRetention(**self._blank, **retention.model_dump(exclude={"oldest", "newest"}))
@@ -196,10 +239,10 @@ class Reporter:
             timezone=site.timezone,
             profile=site.profile or "",
             boot=seen.boot_id,
-            started=seen.started_ms,
+            started_ms=seen.started_ms,
             cameras=[camera.id for camera in seen.config.cameras],
             volumes=[status.id for status in seen.measured.volumes if status.id],
-            capabilities=[],
+            capabilities=retained.capabilities(seen.config),
             config_sha256=seen.config.config_hash(),
             **versions().model_dump(exclude={"schema_"}),
         )
@@ -226,27 +269,15 @@ class Reporter:
             disk_total_bytes=sum(status.total_bytes for status in seen.measured.volumes),
             disk_free_bytes=sum(status.free_bytes for status in seen.measured.volumes),
             outbox_messages=self._link.waiting if self._link else 0,
+            **retained.waiting(seen.measured.outbox),
         )
 
 
-def gone(seen: Overview) -> Iterator[Message]:
-    """What the catalog knows and the configuration does not: removed while edged was off, the broker was never told.
-
-    A volume is known by the oldest footage on it, which stays in the catalog as long as nobody can destroy it.
-    """
-    node, configured = seen.config.site.node, {camera.id for camera in seen.config.cameras}
-    for camera in seen.measured.usage.keys() - configured:
-        yield messages.tombstone(messages.camera_health_topic(node, camera))
-        yield messages.tombstone(messages.camera_retention_topic(node, camera))
-    recorded_on = {segment.volume for segment in seen.measured.oldest.values()}
-    for volume in recorded_on - {status.id for status in seen.measured.volumes}:
-        yield messages.tombstone(messages.storage_topic(node, volume))
-
-
-def _settings(broker: Broker) -> BrokerSettings:
+def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:
     return BrokerSettings(
         host=broker.host,
         port=broker.port,
         username=broker.username or "",
         password=broker.password.get_secret_value(),
+        tls=keyring,
     )

@@ -36,6 +36,7 @@ class Verb(StrEnum):
     STATUS = "status"
     CAMERAS = "cameras"
     ALARMS = "alarms"
+    ALARMS_ACK = "alarms ack"
     RETENTION = "retention"
     VERSION = "version"
     SEGMENTS = "segments"
@@ -117,6 +118,12 @@ TABLE: Final[Mapping[Verb, Rule]] = {
     Verb.STATUS: Rule(ALL, "狀態"),
     Verb.CAMERAS: Rule(ALL, "攝影機"),
     Verb.ALARMS: Rule(ALL, "異常通報"),
+    Verb.ALARMS_ACK: Rule(
+        _only(OPERATOR, AUTHORITY, TECHNICIAN),
+        "確認異常通報",
+        Record.DONE,
+        why="whoever does something about it; the alarm goes on standing",
+    ),
     Verb.RETENTION: Rule(ALL, "保存期限"),
     Verb.VERSION: Rule(ALL, "版本"),
     Verb.SEGMENTS: Rule(

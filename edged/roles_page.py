@@ -87,7 +87,8 @@ left in them, root puts somebody in (`gpasswd --add`). The answer to a reload na
 waits. A leaf `agreed` tells which groups hold which role: at the first start, and whenever it changes. Who is in
 these groups is looked at once a minute, and a leaf `holder` tells of each account whose roles have changed, by its
 number and a commitment to its name (of what a directory does not list, calls tell). No program hinders root from
-putting somebody into a group; but an auditor sees it.
+putting somebody into a group; but an auditor sees it. Keys of the centre ([commands.md](commands.md)) count as persons,
+so each verb that one may command is agreed upon in the same way.
 
 **What no program can hold up.** Whoever is root without bounds can begin a session as anybody, make an account, write
 himself into a group, or change edged itself. The ledger and the head that the centre keeps tell of what was done with

@@ -8,7 +8,7 @@ from typing import Any, Final
 from edged.documents import boots, checks, evidence, exports, ledger, pins, rebuild, register, ring, volumes
 from edged.documents import site as documents
 from edged.documents.base import Document
-from mqtt import messages
+from mqtt import contract
 
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Status,
@@ -18,6 +18,7 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Retention,
     ring.Explanation,
     documents.Alarms,
+    documents.AlarmAck,
     documents.Reload,
     documents.ConfigCheck,
     documents.Version,
@@ -58,8 +59,13 @@ def name_of(document: type[Document]) -> str:
 def rendered() -> dict[str, str]:
     """File names below docs/schemas, and what belongs into them."""
     files = {f"{name_of(document)}.json": _DIALECT | _schema(document) for document in DOCUMENTS}
-    files |= {f"mqtt/{name}.json": schema for name, schema in messages.schemas().items()}
+    files |= {f"mqtt/{name}.json": schema for name, schema in contract.schemas().items()}
     return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in files.items()}
+
+
+def asyncapi() -> str:
+    """What belongs into docs/asyncapi.json."""
+    return json.dumps(contract.asyncapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _schema(document: type[Document]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from edged import exits, queries, versions, views, volumes
+from edged import config_link, exits, queries, versions, views, volumes
 from edged.agreement import Agreement
 from edged.api.base import Caller, Refusal
 from edged.config import Config, ConfigError, load
@@ -82,6 +82,10 @@ class Service:
             except ConfigError as error:
                 action = "nothing was changed; correct the file and reload again"
                 raise Refusal(str(error), action, exits.CONFIG) from None
+            tls = await asyncio.to_thread(config_link.faults, wished, self._site.overview().now.wall_ms)
+            if mistakes := config_link.mistakes(tls):
+                action = "nothing was changed; put it right and reload again"
+                raise Refusal("; ".join(map(str, mistakes)), action, exits.CONFIG)
             before = self._site.config
             after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
             try:
@@ -99,8 +103,8 @@ class Service:
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
             volumes=volumes.reloaded(disks),
-            roles=list(granted(before.assignment(), held.assignment())),
-            warnings=[*disks.warnings, *waiting],
+            roles=list(granted(before, held)),
+            warnings=[*disks.warnings, *waiting, *map(str, tls)],
         )
 
     async def _use(self, config: Config) -> Difference:

@@ -60,6 +60,7 @@ class Site:
         self._tracked: dict[str, alarms.Tracked] = {}
         self._devices: dict[str, devices.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
+        self._events_wanted: bool | None = None
         self._destroyed = 0
         self._last_sweep_ms: int | None = None
         self._ceiling_unproven = False
@@ -76,11 +77,11 @@ class Site:
         await self.man(self.config)
         await self.measure()
         self._tell_of_floors()
-        self._alarms = tuple(await asyncio.to_thread(self._store.alarms))
+        await self.look_at_alarms()
         now_s = self._started.boottime_ms / 1000
         for row in self._alarms:
             if row.raised:
-                trouble = alarms.Trouble(row.severity, row.text, row.action)
+                trouble = alarms.Trouble(row.severity, row.text, row.action, names=row.names)
                 self._tracked[row.key] = alarms.Tracked(trouble, now_s, now_s, raised=True)
 
     def _tell_of_floors(self) -> None:
@@ -104,6 +105,13 @@ class Site:
         policy = self.policy()
         self._measured = await asyncio.to_thread(measure, self._store, policy, self._clock.now())
         self._foresight = foretell(self.config, self._measured)
+        await self._want_events(wanted=self.config.mqtt is not None)
+
+    async def _want_events(self, *, wanted: bool) -> None:
+        """Without a broker nothing is kept for the centre. Where that cannot be stored, the next look tries again."""
+        if wanted is not self._events_wanted:
+            await asyncio.wrap_future(self._store.post.want(wanted))
+            self._events_wanted = wanted
 
     async def watch_volumes(self) -> None:
         """Where the next segments go: the workers hear of it before they begin them."""
@@ -178,16 +186,19 @@ class Site:
             if change.trouble is None:
                 if change.key in shown:
                     log.info("alarm cleared: %s", change.key)
-                await asyncio.wrap_future(self._store.clear_alarm(change.key))
+                await asyncio.wrap_future(self._store.alarms.cleared(change.key))
                 continue
             trouble = change.trouble
             if change.key not in shown:
-                log.warning("alarm %s: %s. %s", change.key, trouble.text, trouble.action)
-            await asyncio.wrap_future(
-                self._store.raise_alarm(change.key, trouble.severity, trouble.text, trouble.action)
-            )
+                text = alarms.in_full(trouble.text, trouble.names)
+                log.warning("alarm %s: %s. %s", change.key, text, trouble.action)
+            await asyncio.wrap_future(self._store.alarms.raised(change.key, trouble.severity, *trouble.words))
         self._tracked = tracked
-        self._alarms = tuple(await asyncio.to_thread(self._store.alarms))
+        await self.look_at_alarms()
+
+    async def look_at_alarms(self) -> None:
+        """As the database has them: also after somebody acknowledged one."""
+        self._alarms = tuple(await asyncio.to_thread(self._store.alarms.all))
 
     def swept(self, report: SweepReport) -> None:
         """Remember what a sweep did, for whoever asks; what could not be removed is told once."""
@@ -198,6 +209,10 @@ class Site:
             if words not in self._unmoved:
                 log.error("footage past its time could not be removed: %s", words)
         self._unmoved = report.failed
+
+    async def reconnect(self, camera: str) -> bool:
+        """A camera begins anew; False where it is not recorded."""
+        return await self._fleet.reconnect(camera)
 
     def bounds(self, camera: str) -> Bounds:
         return self.config.bounds(camera)
@@ -226,6 +241,7 @@ class Site:
             measured=self._measured,
             health=dict(self._health),
             link=self._reporter.view,
+            tls=self._reporter.tls,
             alarms=self._alarms,
             destroyed=self._destroyed,
             last_sweep_ms=self._last_sweep_ms,

@@ -16,7 +16,7 @@ import rfc8785
 
 from edged.documents import register as documents
 from edged.documents.evidence import Limit
-from edged.evidence import dsse
+from storage import dsse
 from storage.destruction import Destruction, Rule, Totals, Verdict
 from storage.ledger.notary import Head
 from storage.ledger.note import Verifier

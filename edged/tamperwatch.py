@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 
 from edged.fswatch import Place, Watches, watches_allowed
 from edged.site import Site
+from edged.tasks import Loops
 from storage.repair.compare import OUR_NAMES, PINS_NAME, is_day
 from storage.repair.tamper import Touch, Touched
 from storage.store import Store
@@ -52,6 +53,10 @@ class TamperWatch:
         self._placed_s = self._rooted_s = float("-inf")
         self._roots: dict[str, tuple[int, int]] = {}
         self._short = False
+
+    def start(self, loops: Loops) -> None:
+        loops.every("tamper watch", LOOK_EVERY_S, self.watch)
+        loops.every("rescan", RESCAN_EVERY_S, self.rescan)
 
     async def watch(self) -> None:
         """One look at what the watches told."""

@@ -11,15 +11,20 @@ from typing import Final
 
 from edged import devices
 from edged.alarms import Trouble
-from edged.conditions import database, ledger, pins, ring, roles, room, tamper, time, volumes
+from edged.conditions import database, ledger, link, pins, ring, roles, room, tamper, time, volumes
 from edged.devices import Episode
 from edged.health import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
+from recorder.address import without_login
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState
 
 BROKER_PATIENCE_S: Final = 60.0
 """A broker that restarts is back by then."""
+REFUSED_PATIENCE_S: Final = 300.0
+UNHEARD_MS: Final = 86_400_000
+UNHEARD_PATIENCE_S: Final = 7200.0
+"""What a month's outage left has drained by then."""
 SLOW_SYNC_MS: Final = 500
 """A sync above this endangers S6 (design §5)."""
 SIBLINGS_S: Final = 5.0
@@ -51,6 +56,7 @@ def troubles(
             *_storage(seen),
             *tamper.troubles(seen.tampered),
             *_broker(seen),
+            *link.troubles(seen.tls, seen.link.address if seen.link else "", seen.now.wall_ms, synced=seen.synced),
             *_clock(seen, stepped_at_ms),
             *ring.troubles(seen),
             *time.troubles(seen),
@@ -80,7 +86,7 @@ def _cameras(seen: Overview, told: Collection[str], patient: Collection[str]) ->
 
 
 def _words(name: str, what: str, health: Health) -> tuple[str, str]:
-    return f"Camera {name} {what}: {health.condition.reason}", _action(health.condition.check)
+    return f"Camera {name} {what}: {without_login(health.condition.reason)}", _action(health.condition.check)
 
 
 def _action(check: str) -> str:
@@ -103,9 +109,21 @@ def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:
 
 
 def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    if seen.link is not None and not seen.link.connected:
+    if seen.link is None:
+        return
+    action = _action(seen.link.check)
+    if not seen.link.connected:
         text = f"The centre cannot be reached: {seen.link.reason}"
-        yield "mqtt.down", Trouble(Severity.WARNING, text, _action(seen.link.check), BROKER_PATIENCE_S)
+        yield "mqtt.down", Trouble(Severity.WARNING, text, action, BROKER_PATIENCE_S)
+        return
+    if seen.link.reason:
+        text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
+        yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
+    oldest_ms = min((depth.oldest_ms for depth in seen.measured.outbox.values() if depth.oldest_ms), default=None)
+    if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
+        text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
+        action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
+        yield "mqtt.unheard", Trouble(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)
 
 
 def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, Trouble]]:

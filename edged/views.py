@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from edged import verdict
+from edged.alarms import in_full
 from edged.config import Camera, Config
 from edged.documents import ring as ring_documents
 from edged.documents import site as documents
@@ -16,6 +17,7 @@ from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Samp
 from edged.measure import Measurements
 from edged.rolewatch import RolesSeen
 from mqtt.client import LinkView
+from mqtt.tls import TlsView
 from recorder.camera import CameraView
 from recorder.messages import Ended
 from recorder.supervisor import sentence
@@ -23,6 +25,7 @@ from storage import model
 from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
 from storage.catalog.destroying import Breach
 from storage.catalog.findings import Tampered
+from storage.catalog.outbox import Depth, Rank
 from storage.model import Bounds, GapCause, Moment
 from storage.retention import effective
 from storage.ring.agreed import Loosening
@@ -45,6 +48,14 @@ _WITHHELD: Final = {
     ),
 }
 """Troubles of the box and not of the camera, which the worker cannot put into words: what it is, what to check."""
+
+
+_RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
+    Rank.PROOF: "proof",
+    Rank.ALARM: "alarm",
+    Rank.STORAGE: "storage",
+    Rank.HISTORY: "history",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,8 @@ class Overview:
     """Accounts and groups that [roles] can do nothing with; what is not on record."""
     loosening: Sequence[Loosening] = ()
     """What of the configuration file does not hold, because it takes two persons."""
+    tls: TlsView | None = None
+    """Certificates and key of the link; None where it has none."""
 
 
 _FIRST_MS: Final = -62_135_596_800_000
@@ -246,6 +259,7 @@ def gap(row: model.Gap) -> documents.Gap:
 
 
 def alarm(row: AlarmRow) -> documents.Alarm:
+    """For people on this box: with names, which the centre is not told."""
     return documents.Alarm(
         key=row.key,
         severity=row.severity.value,
@@ -253,8 +267,10 @@ def alarm(row: AlarmRow) -> documents.Alarm:
         since=timestamp(row.since_ms),
         cleared=optional_timestamp(row.cleared_ms),
         count=row.count,
-        text=row.text,
+        text=in_full(row.text, row.names),
         action=row.action,
+        acknowledged=row.acknowledged,
+        occurrence=row.occurrence,
     )
 
 
@@ -269,7 +285,13 @@ def broker(seen: Overview) -> documents.Broker:
         protocol=link.protocol,
         reason=f"{told(link.reason, link.check)}." if link.reason else "",
         since=optional_timestamp(link.since_ms),
+        waiting=[waiting(rank, depth) for rank, depth in seen.measured.outbox.items() if depth.events],
     )
+
+
+def waiting(rank: Rank, depth: Depth) -> documents.Waiting:
+    oldest = optional_timestamp(depth.oldest_ms)
+    return documents.Waiting(rank=_RANKS[rank], events=depth.events, bytes=depth.bytes, oldest=oldest)
 
 
 def cameras(seen: Overview) -> documents.Cameras:

@@ -22,6 +22,9 @@ LAST_LIMIT_S: Final = 30.0
 STABLE_S: Final = 60.0
 """A connection that held this long was a good one: the next wait is short again."""
 
+AFTER_LOSS_S: Final = 15.0
+"""Boxes that lost their broker in one moment come back to it spread over so long."""
+
 PROTOCOL_MEMORY_S: Final = 3600.0
 """How long a broker is believed to know what it spoke: brokers are upgraded and replaced. No link is cut for it."""
 
@@ -54,6 +57,8 @@ class Attempts:
     failures: int = 0
     believed_since_s: float | None = None
     """When the broker was heard to speak `protocol`: 5 for the last time, 3.1.1 for the first (5 gets its turn)."""
+    lost: bool = False
+    """The last attempt was connected."""
     at_once: bool = False
     """The next attempt is the other half of this one: no wait."""
 
@@ -79,11 +84,12 @@ class Attempts:
         failures = 1 if connected_s >= STABLE_S else known.failures + 1
         if not believed:
             return Attempts(Protocol.V5, failures)
-        return replace(known, failures=failures, at_once=False)
+        return replace(known, failures=failures, lost=outcome is Outcome.LOST, at_once=False)
 
     def wait_s(self, random: float) -> float:
         """How long to wait before the next attempt; `random` lies in [0, 1)."""
         if self.at_once or self.failures == 0:
             return 0.0
         # The exponent is bounded so that a broker away for weeks does not end in a float overflow.
-        return random * min(LAST_LIMIT_S, FIRST_LIMIT_S * 2.0 ** min(self.failures - 1, 16))
+        limit_s = min(LAST_LIMIT_S, FIRST_LIMIT_S * 2.0 ** min(self.failures - 1, 16))
+        return random * (max(limit_s, AFTER_LOSS_S) if self.lost else limit_s)

@@ -1,26 +1,23 @@
 """The retained state that the broker should show, and how much of it has arrived. Pure: no clock, no socket.
 
-Newest per topic wins: of a camera that changed ten times during an outage, the centre gets the last. paho forgets its
-window at a reconnect and sends everything at once, so the window is kept here and paho never holds more than it.
+Newest per topic wins: of a camera that changed ten times during an outage, the centre gets the last.
 Everything on the board is owed again at each connection, because a broker may come back without its memory.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
 from mqtt.messages import Message
 
-WINDOW: Final = 20
-"""Unacknowledged messages at a time; mosquitto's own default, and a few kB in flight fill no slow line for long."""
-
 MAX_TOPICS: Final = 4096
 """Two topics for each camera and one for each volume ever configured in this run; 64 cameras are 130.
 Beyond, the oldest gives way."""
 
-ACK_DEADLINE_S: Final = 60.0
-"""With something in flight and no acknowledgement for so long, the connection is dead, whatever TCP says."""
+ANSWERS_MAX: Final = 64
+"""Answers that wait: nobody asks so much at a time. Beyond, the oldest gives way: who asked has given up by then."""
 
 
 class Board:
@@ -30,14 +27,14 @@ class Board:
         self._newest: dict[str, Message] = {}
         self._owed: dict[str, None] = {}  # an ordered set
         self._flying: dict[int, Message] = {}
+        self._answers: deque[Message] = deque(maxlen=ANSWERS_MAX)
         self._withheld = ""
-        self._window = WINDOW
-        self._quiet_since_s = 0.0
+        self._unsaid = 0
 
     @property
     def waiting(self) -> int:
         """Messages that have not been acknowledged."""
-        return len(self._owed) + len(self._flying)
+        return len(self._owed) + len(self._flying) + len(self._answers)
 
     def withhold(self, topic: str) -> None:
         """Nothing is sent under this topic until it is released: what the broker has of it is looked at first."""
@@ -54,18 +51,29 @@ class Board:
         self._newest[message.topic] = message
         self._owed.setdefault(message.topic)
 
-    def connected(self, greeting: Iterable[Message], window: int) -> None:
+    def answer(self, message: Message) -> None:
+        """Not kept by the broker: to be said once to whoever listens, before any state."""
+        self._answers.append(message)
+
+    def connected(self, greeting: Iterable[Message]) -> None:
         """A new connection: the greeting first and in its order, then whatever else is on the board."""
+        unheard = [message for message in self._flying.values() if not message.retain]
+        self._answers = deque([*unheard, *self._answers], maxlen=ANSWERS_MAX)
         self._flying.clear()
         self._owed.clear()
-        self._window = max(1, min(window, WINDOW))
         for message in greeting:
             self.put(message)
         for topic in self._newest:
             self._owed.setdefault(topic)
+        self._unsaid = len(self._owed)
+
+    @property
+    def greeting(self) -> bool:
+        """Of what was owed at the beginning of the connection, not all has been sent."""
+        return self._unsaid > 0
 
     def leave(self, farewell: Message, last: str = "") -> None:
-        """Only this is still to be said, and before it what waits under the topic `last`, unless it is withheld."""
+        """Only this is still to be said, and before it answers, and what waits under `last`, unless it is withheld."""
         owed = last in self._owed and last != self._withheld
         self._owed.clear()
         if owed:
@@ -73,30 +81,24 @@ class Board:
         self.put(farewell)
 
     def take(self) -> Message | None:
-        """The next message to send, if the window has room; one in flight per topic, so that none overtakes another."""
-        if len(self._flying) >= self._window:
-            return None
+        """The next message to send, if any may be; one in flight per topic, so that none overtakes another."""
+        if self._answers:
+            return self._answers.popleft()
         busy = {self._withheld, *(message.topic for message in self._flying.values())}
         for topic in self._owed:
             if topic not in busy:
                 del self._owed[topic]
+                self._unsaid -= 1
                 return self._newest[topic]
         return None
 
-    def sent(self, mid: int, message: Message, now_s: float) -> None:
-        if not self._flying:
-            self._quiet_since_s = now_s
+    def sent(self, mid: int, message: Message) -> None:
+        """`take`n, and handed to the connection under that id."""
         self._flying[mid] = message
 
-    def acknowledged(self, mid: int, now_s: float) -> Message | None:
+    def acknowledged(self, mid: int) -> Message | None:
         """The message that this acknowledgement is for; None if it is for none of ours."""
         message = self._flying.pop(mid, None)
-        if message is None:
-            return None
-        self._quiet_since_s = now_s
-        if not message.payload and self._newest.get(message.topic) is message:
+        if message is not None and not message.payload and self._newest.get(message.topic) is message:
             del self._newest[message.topic]
         return message
-
-    def stalled(self, now_s: float) -> bool:
-        return bool(self._flying) and now_s - self._quiet_since_s >= ACK_DEADLINE_S

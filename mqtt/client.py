@@ -1,9 +1,10 @@
-"""The link to the centre: keeps one connection to the broker alive and the broker's picture of this box current.
+"""The link to the centre: keeps one connection to the broker alive, the broker's picture of this box current, and
+events on their way to whoever listens.
 
-The shell around `board` (what to send), `attempts` (when and how to try) and `connection` (paho). Everything here runs
-on the event loop. edged records with and without it: no method blocks, and nothing but a defect comes out of `run`.
-Status, birth and a snapshot of all state are made anew at each connection; what the broker must not lose (events,
-through the outbox) is not carried here. One topic can be an anchor: what the broker has kept of it is read back first.
+The shell around `traffic` (what to send), `drain` (rows of the outbox), `attempts` (when and how to try), `connection`
+(paho). Everything here runs on the event loop. edged records with and without it: no method blocks, and nothing but a
+defect comes out of `run`. Status, birth and a snapshot of all state are made anew at each connection; events lie in the
+database until somebody has got them. One topic can be an anchor: what the broker has kept of it is read back first.
 """
 
 from __future__ import annotations
@@ -13,16 +14,23 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from typing import Protocol as Port
 
 from mqtt import messages, reasons
+from mqtt.arrivals import Acknowledgement
 from mqtt.attempts import Attempts, Protocol
-from mqtt.board import ACK_DEADLINE_S, Board
-from mqtt.connection import BrokerSettings, Connection, ConnectionEnded
+from mqtt.connection import TICK_S, Connection, ConnectionEnded
+from mqtt.dialling import Dialler
+from mqtt.drain import Drain, Post
 from mqtt.messages import Message
+from mqtt.outbox import Word
 from mqtt.readback import Do, Reading
 from mqtt.reasons import Reason
+from mqtt.settings import BrokerSettings
+from mqtt.traffic import Parcel, Traffic
+from mqtt.window import ANSWER_DEADLINE_S
 
-__all__ = ["Anchor", "BrokerSettings", "Link", "LinkView"]
+__all__ = ["Anchor", "BrokerSettings", "Link", "LinkView", "Orders", "Post"]
 
 FAREWELL_S: Final = 2.0
 """How long a stop may wait for the broker; the whole daemon has 10 s."""
@@ -58,6 +66,18 @@ class Anchor:
     """Hears of each message there that somebody is known to have got."""
 
 
+class Orders(Port):
+    """Hears what the centre sends to this box."""
+
+    @property
+    def topic_filter(self) -> str:
+        """Where orders come, like `edged/v1/NODE/dn/cmd/+`; the broker keeps for a day what comes while we are away."""
+
+    def heard(self, topic: str, payload: bytes, retained: bool) -> None:
+        """One of them, on the event loop; must neither block nor raise. The broker has been told that it arrived, so
+        what gets lost from here on is not sent again. It may come twice, and be anything."""
+
+
 class Link:
     """`run` it as a task and cancel it to stop; `publish` and `forget` at any time, from the event loop."""
 
@@ -71,7 +91,11 @@ class Link:
         random: Callable[[], float],
         now_ms: Callable[[], int],
         anchor: Anchor | None = None,
+        post: Post | None = None,
+        orders: Orders | None = None,
     ) -> None:
+        """`post`: events that wait for the centre, whom the database keeps; `orders`: hears what the centre says."""
+        self._orders = orders
         self._anchor = anchor
         self._reading: Reading | None = None
         self._settings = settings
@@ -80,24 +104,30 @@ class Link:
         self._will = will
         self._random = random
         self._now_ms = now_ms
-        self._board = Board()
+        self._traffic = Traffic(node)
+        self._drain = None if post is None else Drain(post, self._traffic.outbox, self._woken)
+        self._dialler = Dialler()
         self._connection: Connection | None = None
         """The one that is accepted; None while there is none."""
-        self._refused_topic = ""
+        self._refused: dict[str, Reason] = {}
+        """By topic: what the broker turned down last, at this connection."""
+        self._unheard: dict[str, Reason] = {}
+        """By topic: which event nobody got."""
+        self._shortened = False
+        """At this connection an event was left out."""
         self._told = False
         self.view = LinkView(False, settings.address, "", "not tried yet", "", now_ms())
 
     @property
     def waiting(self) -> int:
         """Messages that the broker has not acknowledged."""
-        return self._board.waiting
+        return self._traffic.board.waiting
 
     def publish(self, message: Message) -> None:
         """Retained state: shown by the broker as soon as it can be, the newest per topic. QoS 0: now or never."""
         if message.retain:
-            self._board.put(message)
-            if self._connection is not None:
-                self._connection.wake()
+            self._traffic.board.put(message)
+            self._woken()
         elif message.qos > 0:
             raise ValueError(f"{message.topic}: neither state nor QoS 0; what must not be lost needs an outbox")
         elif self._connection is not None and not self._connection.congested:
@@ -106,12 +136,20 @@ class Link:
             except ConnectionEnded:
                 self._connection.wake()  # `run` finds the same and deals with it
 
+    def answer(self, message: Message) -> None:
+        """Neither state nor an event: said once, ahead of all state, and not again by another run of the daemon."""
+        self._traffic.board.answer(message)
+        self._woken()
+
+    def _woken(self) -> None:
+        if self._connection is not None:
+            self._connection.wake()
+
     def release(self) -> None:
         """The anchor may be said, until the next connection."""
         if self._reading is None or self._reading.over:
-            self._board.release()
-            if self._connection is not None:
-                self._connection.wake()
+            self._traffic.board.release()
+            self._woken()
 
     def forget(self, topic: str) -> None:
         """Take a retained topic away from the broker: its camera or volume is no longer ours to report."""
@@ -124,7 +162,14 @@ class Link:
         while True:
             attempts = attempts.due(loop.time())
             connected_s = 0.0
-            connection = Connection(self._settings, self._node, attempts.protocol, self._will)
+            connection = Connection(
+                self._settings,
+                self._node,
+                attempts.protocol,
+                self._will,
+                self._dialler,
+                lasting=self._orders is not None,
+            )
             try:
                 await connection.open()
                 attempts = attempts.answered(loop.time())
@@ -139,42 +184,66 @@ class Link:
             finally:
                 self._connection = None
                 connection.close()
+                if self._drain is not None:
+                    self._drain.flush()
                 if self.view.connected:  # cancelled, or a defect is on its way out
                     self._set_view(None, Reason("stopped", ""))
             await asyncio.sleep(attempts.wait_s(self._random()))
 
     async def _converse(self, connection: Connection, protocol: Protocol) -> None:
         """From the broker's welcome to the end of the connection."""
-        self._board.connected(self._greeting(), connection.window)
+        loop = asyncio.get_running_loop()
+        self._traffic.connected(self._greeting(), connection.window, connection.largest)
+        if self._drain is not None:
+            self._drain.connected(loop.time())
         self._connection = connection
         self._reading = None
         if self._anchor is not None:
-            self._board.withhold(self._anchor.topic)
+            self._traffic.board.withhold(self._anchor.topic)
             connection.subscribe(self._anchor.topic)
-            self._reading = Reading(asyncio.get_running_loop().time())
+            self._reading = Reading(loop.time())
+        if self._orders is not None:
+            connection.obey(self._orders.topic_filter)
         self._note_connected(protocol)
         try:
             while True:
                 self._pump(connection)
-                await connection.step()
+                now_s = loop.time()
+                await connection.step(self._traffic.due_s(now_s) or TICK_S)
         except asyncio.CancelledError:
             await self._take_leave(connection)
             raise
 
     def _pump(self, connection: Connection) -> None:
-        """Take in what was acknowledged, send what the window has room for."""
+        """Take in what came, send what window and pace have room for."""
         now_s = asyncio.get_running_loop().time()
         for arrived in connection.acknowledged():
-            message = self._board.acknowledged(arrived.mid, now_s)
-            if message is not None:
-                self._note_acknowledged(message.topic, arrived.refusal)
-                if self._anchor is not None and message.topic == self._anchor.topic and arrived.passed_on:
-                    self._anchor.passed_on(message)
+            self._acknowledged(arrived, now_s)
+        if self._drain is not None:
+            self._drain.look(now_s)
+        self._obey(connection)
         self._read_back(connection, now_s)
-        while (message := self._board.take()) is not None:
-            self._board.sent(connection.publish(message), message, now_s)
-        if self._board.stalled(now_s):
-            raise connection.stalled(ACK_DEADLINE_S)
+        while (parcel := self._traffic.take(now_s)) is not None:
+            self._traffic.sent(connection.publish(parcel.message), parcel, now_s)
+        if self._traffic.stalled(now_s):
+            raise connection.stalled(ANSWER_DEADLINE_S)
+
+    def _acknowledged(self, arrived: Acknowledgement, now_s: float) -> None:
+        parcel = self._traffic.answered(arrived.mid, arrived.word, now_s)
+        if parcel is None:
+            return
+        self._note_acknowledged(parcel, arrived)
+        if self._anchor is not None and parcel.message.topic == self._anchor.topic and arrived.passed_on:
+            self._anchor.passed_on(parcel.message)
+
+    def _obey(self, connection: Connection) -> None:
+        if self._orders is None:
+            return
+        for arrived in connection.arrived():
+            self._orders.heard(arrived.topic, arrived.payload, arrived.retained)
+        if connection.obeying is False:
+            connection.obeying = None
+            log.warning("the broker does not let this box hear orders under %s", self._orders.topic_filter)
 
     def _read_back(self, connection: Connection, now_s: float) -> None:
         if self._anchor is None or self._reading is None:
@@ -192,11 +261,11 @@ class Link:
     async def _take_leave(self, connection: Connection) -> None:
         """Say that we stop on purpose. Where that does not arrive in time, the will says that we are gone."""
         anchor = "" if self._anchor is None else self._anchor.topic
-        self._board.leave(messages.stopping(self._will, self._now_ms()), anchor)
+        self._traffic.leave(messages.stopping(self._will, self._now_ms()), anchor)
         try:
             async with asyncio.timeout(FAREWELL_S):
                 self._pump(connection)
-                while self._board.waiting:
+                while self._traffic.board.waiting:
                     await connection.step()
                     self._pump(connection)
                 await connection.disconnect()
@@ -205,7 +274,9 @@ class Link:
 
     def _note_connected(self, protocol: Protocol) -> None:
         self._told = False
-        self._refused_topic = ""
+        self._refused.clear()
+        self._unheard.clear()
+        self._shortened = False
         self._set_view(protocol, None)
         log.info("connected to the broker %s with MQTT %s", self._settings.address, protocol.value)
 
@@ -218,16 +289,27 @@ class Link:
         self._told = True
         log.warning("no connection to the broker: %s", ended.reason)
 
-    def _note_acknowledged(self, topic: str, refusal: str) -> None:
-        if refusal:
-            reason = reasons.rejected(topic, refusal)
-            if topic != self._refused_topic:
-                log.warning("%s", reason)
-            self._refused_topic = topic
-            self._set_view(Protocol(self.view.protocol), reason)
-        elif topic == self._refused_topic:
-            self._refused_topic = ""
-            self._set_view(Protocol(self.view.protocol), None)
+    def _note_acknowledged(self, parcel: Parcel, arrived: Acknowledgement) -> None:
+        """What is turned down is told once for each topic; that events go to nobody or in short, once for all."""
+        topic = parcel.message.topic
+        if parcel.short and not arrived.refusal and not self._shortened:
+            self._shortened = True
+            log.warning("%s", reasons.shortened(topic))
+        refused = reasons.rejected(topic, arrived.refusal) if arrived.refusal else None
+        if refused is None:
+            self._refused.pop(topic, None)
+        else:
+            if topic not in self._refused:
+                log.warning("%s", refused)
+            self._refused[topic] = refused
+        if parcel.event is not None and arrived.word is Word.UNHEARD:
+            if not self._unheard:
+                log.warning("%s", reasons.unheard(topic))
+            self._unheard[topic] = reasons.unheard(topic)
+        else:
+            self._unheard.pop(topic, None)
+        told = next(iter((self._refused or self._unheard).values()), None)
+        self._set_view(Protocol(self.view.protocol), told)
 
     def _set_view(self, protocol: Protocol | None, reason: Reason | None) -> None:
         """`protocol` is None while there is no connection, `reason` while all is well."""

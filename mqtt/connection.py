@@ -3,18 +3,16 @@
 Knows paho and nothing of what is sent. A client object is made for each attempt, because paho carries messages, ids
 and flags from one connection into the next and floods the broker with them. It has no network thread: a thread can die
 unnoticed, hang and outlive us, while a task that reads the socket ends with a reason; and a box whose event loop hangs
-should look offline. Only resolving and connecting block, so they have a thread, which cannot be interrupted: a daemon
-thread, one at a time, bounded by `CONNECT_TIMEOUT_S` for each address and by the resolver, that closes what it opened
-when nobody waits for it any more. paho's callbacks only take notes: they run under its locks.
+should look offline. Only resolving and connecting block: they have a thread (`dialling`). paho's callbacks only take
+notes: they run under its locks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+import math
+import ssl
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -25,11 +23,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mqtt import reasons
+from mqtt.arrivals import ARRIVED_MAX, PACKET_MAX_BYTES, Acknowledgement, Arrived, Guarded, Unwanted, acknowledgement
 from mqtt.attempts import Outcome, Protocol
-from mqtt.board import WINDOW
+from mqtt.dialling import DIAL_S, Dialler, Hung
 from mqtt.messages import Message
+from mqtt.outbox import Word
 from mqtt.readback import Heard
 from mqtt.reasons import Reason
+from mqtt.settings import BrokerSettings
+from mqtt.tls import holds_more
+from mqtt.window import WINDOW
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
@@ -40,37 +43,15 @@ ANSWER_TIMEOUT_S: Final = 5.0
 TICK_S: Final = 1.0
 """How often paho looks after its keep-alive when nothing else happens."""
 
-KEEPALIVE_S: Final = 30
-"""A box that vanishes is offline at the centre after 45 s, and a broker that vanishes is noticed within 60 s."""
+READS_MAX: Final = 32
+"""Of paho, one after the other, mostly of a packet each: some milliseconds in which nothing else happens in the daemon.
+A broker can see to it that TLS holds more for ever."""
 
-PACKET_MAX_BYTES: Final = 64 << 10
-"""What a broker may send us (MQTT 5): it has kept what we said ourselves, and our longest message has 2 kB."""
+HEADER_BYTES: Final = 32
+"""Of a publication, beside topic and payload, at most."""
 
-
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
-    """Where the broker is and who we are to it."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = field(default="", repr=False)
-    keepalive_s: int = KEEPALIVE_S
-
-    @property
-    def address(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The broker's word on one message; `refusal` is its reason code by name, empty when it took the message."""
-
-    mid: int
-    refusal: str
-    passed_on: bool = False
-    """The broker says that somebody is subscribed and gets it. MQTT 3.1.1 does not tell."""
+SESSION_S: Final = 86_400
+"""How long a broker keeps what is sent to a box that is away (MQTT 5). Orders expire sooner by themselves."""
 
 
 class ConnectionEnded(Exception):
@@ -85,29 +66,52 @@ class ConnectionEnded(Exception):
 class Connection:
     """Use: `open`, then `publish` and `step` in turns until `ConnectionEnded`; always `close`. Event loop only."""
 
-    def __init__(self, settings: BrokerSettings, node: str, protocol: Protocol, will: Message) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        node: str,
+        protocol: Protocol,
+        will: Message,
+        dialler: Dialler,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        """`lasting`: the broker keeps what is sent to us while we are away."""
+        self._dialler = dialler
         self._settings = settings
+        self._lasting = lasting
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._answer: ReasonCode | None = None
         self._farewell: ReasonCode | None = None
         self._gone = False
+        self._context: ssl.SSLContext | None = None
+        self._sock: Any = None
         self.window = WINDOW
         """How many messages the broker takes unacknowledged."""
+        self._largest: float = math.inf
+        """Bytes of a packet that the broker takes."""
+        self._unsent = 0
         self._acknowledgements: list[Acknowledgement] = []
         self.heard = Heard()
         """What came back to `subscribe` and `unsubscribe`."""
+        self._obeyed = ""
+        self._arrived: list[Arrived] = []
+        self._subscriptions: dict[int, str] = {}
+        self.obeying: bool | None = None
+        """The broker's answer to `obey`; None: none yet."""
         self._client = self._make_client(node, will)
         user = f" as user {settings.username}" if settings.username else ""
-        self._tried = f"MQTT {protocol.value} to {settings.address}{user}"
+        over = " over TLS" if settings.tls is not None else ""
+        self._tried = f"MQTT {protocol.value}{over} to {settings.address}{user}"
 
     def _make_client(self, node: str, will: Message) -> paho.Client:
         version = paho.MQTTv5 if self._protocol is Protocol.V5 else paho.MQTTv311
-        client = paho.Client(
+        client = Guarded(
             CallbackAPIVersion.VERSION2,
             client_id=node,
-            clean_session=None if self._protocol is Protocol.V5 else True,
+            clean_session=None if self._protocol is Protocol.V5 else not self._lasting,
             protocol=version,
             reconnect_on_failure=False,
         )
@@ -121,7 +125,9 @@ class Connection:
     async def open(self) -> None:
         """Connect and be accepted, or raise `ConnectionEnded`."""
         try:
-            await self._connect_in_thread()
+            await self._dialler.dial(self._connect, lambda: _shut(self._client))
+        except Hung as error:
+            raise ConnectionEnded(Outcome.UNREACHABLE, reasons.hung(self._tried, DIAL_S)) from error
         except (OSError, ValueError) as error:
             reason = reasons.unreachable(self._tried, error, CONNECT_TIMEOUT_S)
             raise ConnectionEnded(Outcome.UNREACHABLE, reason) from error
@@ -134,10 +140,11 @@ class Connection:
             reason = reasons.silent(self._tried, ANSWER_TIMEOUT_S)
             raise ConnectionEnded(Outcome.SILENT, reason) from error
 
-    async def step(self) -> None:
-        """Wait until there is something to do, or for a tick, and do it."""
+    async def step(self, within_s: float = TICK_S) -> None:
+        """Wait until there is something to do, or for a tick, and do it. The loop turns each time."""
+        await asyncio.sleep(0)  # an event that is set is not waited for
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TICK_S):
+            async with asyncio.timeout(min(within_s, TICK_S)):
                 await self._wake.wait()
         self._wake.clear()
         self._drive()
@@ -148,6 +155,11 @@ class Connection:
 
     def publish(self, message: Message) -> int:
         """Hand one message to the socket and return its id. The caller keeps to `window`."""
+        if len(message.payload) + len(message.topic.encode()) + HEADER_BYTES > self._largest:
+            self._unsent -= 1  # no id of paho's
+            self._acknowledgements.append(Acknowledgement(self._unsent, Word.REFUSED, "Packet too large"))
+            self._wake.set()
+            return self._unsent
         properties: Properties | None = None
         if message.expiry_s is not None and self._protocol is Protocol.V5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
@@ -160,12 +172,28 @@ class Connection:
 
     def subscribe(self, topic: str) -> None:
         """Ask for what the broker has kept under a topic of ours, and for nothing that we say there from now on."""
-        code, _ = (
-            self._client.subscribe(topic, options=SubscribeOptions(qos=0, noLocal=True))
+        self._subscribe(topic, 0, SubscribeOptions(qos=0, noLocal=True))
+
+    def obey(self, topic_filter: str) -> None:
+        """Ask for what others say there, from now on and while we are away: `arrived`."""
+        self._obeyed = topic_filter
+        known = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+        self._subscribe(topic_filter, 1, SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=known))
+
+    def arrived(self) -> list[Arrived]:
+        """What came under the filter of `obey` since the last call; beyond `ARRIVED_MAX` it is lost."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def _subscribe(self, topic: str, qos: int, options: SubscribeOptions) -> None:
+        code, mid = (
+            self._client.subscribe(topic, options=options)
             if self._protocol is Protocol.V5
-            else self._client.subscribe(topic, 0)
+            else self._client.subscribe(topic, qos)
         )
         self._handed_over(code)
+        if mid is not None:
+            self._subscriptions[mid] = topic
 
     def unsubscribe(self, topic: str) -> None:
         """Ask no longer."""
@@ -202,34 +230,26 @@ class Connection:
         self._client.on_socket_close = None
         _shut(self._client)
 
-    async def _connect_in_thread(self) -> None:
-        outcome: Future[None] = Future()
+    def _connect(self) -> None:
+        """On a thread: resolve, connect, handshake."""
         client, settings = self._client, self._settings
-
-        def connect() -> None:
-            error: BaseException | None = None
-            clean: Any = True if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
-            bounds: Properties | None = None
-            if self._protocol is Protocol.V5:
-                bounds = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
-                bounds.MaximumPacketSize = PACKET_MAX_BYTES
-            try:
-                client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean, properties=bounds)
-            except BaseException as raised:  # noqa: BLE001  carried over to the task that waits
-                error = raised
-            if not outcome.set_running_or_notify_cancel():
-                _shut(client)
-            elif error is not None:
-                outcome.set_exception(error)
-            else:
-                outcome.set_result(None)
-
-        threading.Thread(target=connect, name="mqtt-connect", daemon=True).start()
-        await asyncio.wrap_future(outcome)
+        clean: Any = not self._lasting if self._protocol is Protocol.V5 else paho.MQTT_CLEAN_START_FIRST_ONLY
+        bounds: Properties | None = None
+        if self._protocol is Protocol.V5:
+            bounds = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
+            bounds.MaximumPacketSize = PACKET_MAX_BYTES
+            if self._lasting:
+                bounds.SessionExpiryInterval = SESSION_S
+        if settings.tls is not None:
+            self._context = settings.tls.context()
+            client.tls_set_context(self._context)
+        client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=clean, properties=bounds)
+        if settings.tls is not None:
+            settings.tls.met(client.socket())
 
     def _listen(self) -> None:
         client = self._client
-        sock = client.socket()
+        self._sock = sock = client.socket()
         if sock is None:
             raise ConnectionEnded(Outcome.CLOSED_UNANSWERED, reasons.closed_unanswered(self._tried))
         client.on_connect = self._on_connect
@@ -245,15 +265,36 @@ class Connection:
     def _drive(self) -> None:
         client = self._client
         try:
-            client.loop_read()
+            self._read()
             if client.want_write():
                 client.loop_write()
             client.loop_misc()
+        except Unwanted as error:
+            raise ConnectionEnded(self._outcome(), reasons.unwanted(self._tried, str(error))) from error
         except Exception as error:  # paho's parser has raised all sorts of things at what brokers send (#894)
             raise ConnectionEnded(self._outcome(), reasons.unreadable(self._tried, error)) from error
         if self._gone or (self._answer is not None and self._answer.is_failure):
             raise self._ended()
+        self._yield_to_new_keys()
         self._watch_writable()
+
+    def _read(self) -> None:
+        """What has come, up to a bound: the rest is read in the next step, of which the socket may not tell."""
+        before = self._answer
+        for _ in range(READS_MAX):
+            self._client.loop_read()
+            if not holds_more(self._client.socket()):
+                return
+            if self._answer is not before:  # what comes behind the welcome is for those who `obey`
+                break
+        self._wake.set()
+
+    def _yield_to_new_keys(self) -> None:
+        """Certificate or key were replaced: say goodbye, so that the will is not published, and come again."""
+        tls, context = self._settings.tls, self._context
+        if tls is not None and context is not None and self._answer is not None and tls.superseded(context):
+            self._client.disconnect()
+            raise ConnectionEnded(Outcome.LOST, reasons.renewed(self._tried))
 
     def _watch_writable(self) -> None:
         if (sock := self._client.socket()) is None:
@@ -268,6 +309,8 @@ class Connection:
         match outcome:
             case Outcome.REFUSED | Outcome.WRONG_VERSION:
                 reason = reasons.refused(self._tried, str(self._answer))
+            case Outcome.UNREACHABLE if self._objection is not None:
+                reason = reasons.unreachable(self._tried, self._objection, CONNECT_TIMEOUT_S)
             case Outcome.CLOSED_UNANSWERED:
                 reason = reasons.closed_unanswered(self._tried)
             case _ if self._farewell is not None:
@@ -280,9 +323,15 @@ class Connection:
         """What the owner raises when nothing has been acknowledged for so long."""
         return ConnectionEnded(Outcome.LOST, reasons.stalled(self._tried, deadline_s))
 
+    @property
+    def _objection(self) -> ssl.SSLError | None:
+        """What the broker's TLS had against us after the handshake."""
+        objection: ssl.SSLError | None = getattr(self._sock, "objection", None)
+        return objection
+
     def _outcome(self) -> Outcome:
         if self._answer is None:
-            return Outcome.CLOSED_UNANSWERED
+            return Outcome.CLOSED_UNANSWERED if self._objection is None else Outcome.UNREACHABLE
         if not self._answer.is_failure:
             return Outcome.LOST
         return Outcome.WRONG_VERSION if self._answer == "Unsupported protocol version" else Outcome.REFUSED
@@ -292,6 +341,7 @@ class Connection:
     ) -> None:
         self._answer = code
         self.window = min(WINDOW, getattr(granted, "ReceiveMaximum", WINDOW))
+        self._largest = getattr(granted, "MaximumPacketSize", math.inf)
 
     def _on_disconnect(
         self,
@@ -308,17 +358,23 @@ class Connection:
     def _on_publish(
         self, _client: paho.Client, _user: Any, mid: int, code: ReasonCode, _properties: Properties
     ) -> None:
-        passed_on = self._protocol is Protocol.V5 and code.value == 0
-        self._acknowledgements.append(Acknowledgement(mid, str(code) if code.is_failure else "", passed_on))
+        self._acknowledgements.append(acknowledgement(mid, code, tells=self._protocol is Protocol.V5))
 
     def _on_message(self, _client: paho.Client, _user: Any, arrived: paho.MQTTMessage) -> None:
-        if arrived.retain and not self.heard.kept:
+        if self._obeyed and paho.topic_matches_sub(self._obeyed, arrived.topic):
+            if len(self._arrived) < ARRIVED_MAX:
+                self._arrived.append(Arrived(arrived.topic, bytes(arrived.payload), bool(arrived.retain)))
+        elif arrived.retain and not self.heard.kept:
             self.heard.kept.append(bytes(arrived.payload))
 
     def _on_subscribe(
-        self, _client: paho.Client, _user: Any, _mid: int, codes: list[ReasonCode], _properties: Properties | None
+        self, _client: paho.Client, _user: Any, mid: int, codes: list[ReasonCode], _properties: Properties | None
     ) -> None:
-        self.heard.granted = bool(codes) and not any(code.is_failure for code in codes)
+        granted = bool(codes) and not any(code.is_failure for code in codes)
+        if self._subscriptions.pop(mid, "") == self._obeyed != "":
+            self.obeying = granted
+        else:
+            self.heard.granted = granted
 
     def _on_unsubscribe(self, *_: Any) -> None:
         self.heard.given_up = True
@@ -330,6 +386,11 @@ class Connection:
     def _deaf(self, sock: Any) -> None:
         self._loop.remove_reader(sock.fileno())
         self._loop.remove_writer(sock.fileno())
+
+    @property
+    def largest(self) -> float:
+        """Bytes of a message, topic and payload together, that the broker takes."""
+        return self._largest - HEADER_BYTES
 
 
 def _shut(client: paho.Client) -> None:

@@ -3,19 +3,23 @@
 Pure: values in, `Message` out; imports pydantic and nothing of ours. Payloads are flat JSON, units are in the names,
 `ts` is milliseconds since 1970 (it names, it proves nothing), `epoch` counts the runs of the daemon and `seq` the
 messages within one run. Roots: `edged/v1/<node>/`, of which `up/` is ours to write and `dn/` the centre's.
-`docs/schemas/mqtt/` is generated from `schemas()`, and a test holds it current. Nothing secret has a field here.
+What `mqtt.contract` makes of these is `docs/asyncapi.json` and `docs/schemas/mqtt/`. Nothing secret has a field here,
+nor has the name of a person.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, TypedDict
+from typing import ClassVar, Final, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
 ROOT: Final = "edged/v1"
+CONTRACT: Final = "1.0"
+"""Version of all messages; `mqtt.contract` says when it changes."""
 
 HEARTBEAT_EXPIRY_S: Final = 180
 """Three heartbeats: an older one says nothing about now, so a broker that holds it back may drop it (MQTT 5 only)."""
@@ -62,7 +66,9 @@ class Sequence:
 class Payload(BaseModel):
     """Closed, unchangeable and exact: a field that is not named, a text for a number or a NaN is a defect."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True
+    )
 
     qos: ClassVar[Literal[0, 1]] = 1
     retain: ClassVar[bool] = True
@@ -100,8 +106,11 @@ class Birth(Payload):
     name: str = Field(description="the site's name for people")
     timezone: str
     profile: str = Field(description="name of the profile in force; empty without one")
+    contract: str = Field(
+        default=CONTRACT, description="version of these messages (docs/mqtt.md); a second number that grew adds things"
+    )
     boot: str
-    started: int = Field(ge=0, description="when this run of the daemon began, milliseconds since 1970")
+    started_ms: int = Field(ge=0, description="when this run of the daemon began")
     version: str = Field(description="of edged")
     python: str
     av: str
@@ -129,7 +138,17 @@ class Heartbeat(Payload):
     clock_epoch: int = Field(description="counts the steps of the wall clock")
     disk_total_bytes: int = Field(ge=0, description="all volumes together")
     disk_free_bytes: int = Field(ge=0, description="what may still be written, all volumes together")
-    outbox_messages: int = Field(ge=0, description="what the broker has not acknowledged yet")
+    outbox_messages: int = Field(ge=0, description="state that the broker has not acknowledged yet")
+    outbox_proofs: int = Field(
+        default=0, ge=0, description="events that wait: ledger, pins, copies, commands, the outbox itself"
+    )
+    outbox_alarms: int = Field(default=0, ge=0, description="events that wait: alarms")
+    outbox_storage: int = Field(default=0, ge=0, description="events that wait: retention and volumes")
+    outbox_history: int = Field(default=0, ge=0, description="events that wait: gaps, clock, runs")
+    outbox_bytes: int = Field(default=0, ge=0, description="of all events that wait")
+    outbox_oldest_ms: int | None = Field(
+        default=None, description="when the oldest of them was entered; null: none waits"
+    )
 
     def topic(self, node: str) -> str:
         return heartbeat_topic(node)
@@ -141,7 +160,7 @@ class CameraHealth(Payload):
     camera: str
     state: Literal["recording", "degraded", "down", "disabled"]
     reason: str = Field(description="why it is in this state, and what to check; empty when all is well")
-    since: int | None = Field(description="when the present state began, milliseconds since 1970")
+    since_ms: int | None = Field(description="when the present state began, milliseconds since 1970")
     fps: float | None
     width: int | None
     height: int | None
@@ -210,6 +229,47 @@ class Storage(Payload):
         return storage_topic(node, self.volume)
 
 
+class Alarm(Payload):
+    """`up/alarm/<key>`: one condition as it is now; the topic is emptied 7 days after it was cleared.
+
+    In the topic the key is written with percent signs where a topic cannot have what is in it (`level`).
+    """
+
+    key: str
+    occurrence: str = Field(description="EPOCH:SEQ of the event that raised it first; a new one after an hour without")
+    severity: Literal["info", "warning", "critical"]
+    state: Literal["raised", "cleared"]
+    since_ms: int = Field(ge=0, description="when this occurrence was first raised, milliseconds since 1970")
+    cleared_ms: int | None = Field(description="when it was cleared, milliseconds since 1970; null while it stands")
+    count: int = Field(ge=1, description="how often it was raised in this occurrence")
+    acknowledged: bool
+    text: str
+    action: str = Field(description="what to do")
+
+    def topic(self, node: str) -> str:
+        return alarm_topic(node, self.key)
+
+
+class Pin(Payload):
+    """`up/pin/<id>`: a pin (證據保存) that lasts; the topic is emptied once it is released or has lapsed.
+
+    Who asked for it, in which case and why stays on the box.
+    """
+
+    pin: str
+    state: Literal["provisional", "approved"]
+    ground: Literal["law", "investigation", "internal"]
+    cameras: list[str]
+    from_ms: int = Field(description="where what is asked for begins; what is held is rounded outward to segments")
+    to_ms: int
+    placed_ms: int
+    span_ms: int = Field(description="how long it lasts from then once it is approved, in running time")
+    until_ms: int = Field(description="when it ends, or lapses without an approval, if the box runs on: an estimate")
+
+    def topic(self, node: str) -> str:
+        return pin_topic(node, self.pin)
+
+
 class LedgerCheckpoint(Payload):
     """`up/ledger/checkpoint`: the last signed head of the ledger, at most a minute old while something happens.
 
@@ -251,6 +311,14 @@ def storage_topic(node: str, volume: str) -> str:
     return _up(node, "storage", volume)
 
 
+def alarm_topic(node: str, key: str) -> str:
+    return _up(node, "alarm", level(key))
+
+
+def pin_topic(node: str, pin: str) -> str:
+    return _up(node, "pin", pin)
+
+
 def ledger_checkpoint_topic(node: str) -> str:
     return _up(node, "ledger", "checkpoint")
 
@@ -283,19 +351,13 @@ def stopping(last_will: Message, ts: int) -> Message:
     return Message(topic=last_will.topic, payload=farewell.model_dump_json().encode(), qos=1, retain=True)
 
 
-def schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schema of every payload, by the name of its file in `docs/schemas/mqtt/` without `.json`."""
-    payloads: dict[str, type[Payload]] = {
-        "status": Status,
-        "birth": Birth,
-        "heartbeat": Heartbeat,
-        "camera-health": CameraHealth,
-        "camera-retention": CameraRetention,
-        "storage": Storage,
-        "ledger-checkpoint": LedgerCheckpoint,
-    }
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {name: dialect | payload.model_json_schema(mode="serialization") for name, payload in payloads.items()}
+def level(name: str) -> str:
+    """A name as one level of a topic: what cannot stand there as %XX of its UTF-8, and so the % itself."""
+    return _UNFIT.sub(lambda one: "".join(f"%{byte:02X}" for byte in one[0].encode("utf-8", "surrogatepass")), name)
+
+
+_UNFIT: Final = re.compile("[%/+#$\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+"""What separates, matches, begins a topic of the broker's own, or has brokers close the connection (MQTT 5, 1.5.4)."""
 
 
 def _up(node: str, *levels: str) -> str:

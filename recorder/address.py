@@ -21,10 +21,17 @@ _TRIED: Final = re.compile(r"RTSP over (?:TCP|TLS) to \S+, path \S+, (?:user [^:
 
 _PATH_TRIED: Final = re.compile(r"^(RTSP over (?:TCP|TLS) to \S+), path \S+(?=, (?:user |without a user))")
 
+_LOGIN_TRIED: Final = re.compile(r"(?<=\S), path \S+, (?:user [^:]*|without a user)(?=: |$)")
+
 
 def without_tried(sentence: str) -> str:
     """What came back and what to check: for lists, in which all lines of a camera would begin alike."""
     return _TRIED.sub("", sentence, count=1) if sentence.startswith("RTSP over ") else sentence
+
+
+def without_login(sentence: str) -> str:
+    """Without path and user wherever it says what was tried: for whatever leaves the box."""
+    return _LOGIN_TRIED.sub("", sentence)
 
 
 def without_path(sentence: str) -> str:

@@ -139,6 +139,10 @@ class AlarmRow:
     text: str
     action: str
     acknowledged: bool
+    occurrence: str = ""
+    """Stays the same from when it was raised until it is gone for an hour."""
+    names: str = ""
+    """Of the people it is about: never told outside of the box."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,3 +82,16 @@ class OrderWrong(OrderRefused):
 
 class SamePerson(OrderRefused):
     """It takes two persons, and this is the first one again."""
+
+
+class Replayed(OrderRefused):
+    """A command of the centre that was taken before, or is older than one that was."""
+
+    def __init__(self, what: str, action: str, state: str = "") -> None:
+        """`state`: what became of it, where it was this one."""
+        super().__init__(what, action)
+        self.state = state
+
+
+class TooOften(OrderRefused):
+    """It may be done again after a while."""

@@ -18,6 +18,7 @@ from typing import Final, Self, TypeVar
 
 from storage import opening
 from storage.acts import Acts
+from storage.alarms import Alarms
 from storage.answers import (
     AlarmRow,
     CameraUsage,
@@ -30,11 +31,12 @@ from storage.answers import (
     VolumeStatus,
 )
 from storage.boots import Boots
-from storage.catalog import alarms, corrections, coverage, facts, gaps, holes, listing, queries, restore, runs
+from storage.catalog import corrections, coverage, facts, gaps, holes, listing, queries, restore, runs
 from storage.catalog.database import Database
 from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
 from storage.clock import Clock, read
+from storage.commands import Commands
 from storage.errors import StoreClosed
 from storage.exports.desk import Exports
 from storage.failpoints import Step, reach_after
@@ -42,6 +44,7 @@ from storage.journal import Journal
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.pins.desk import Pins
 from storage.pins.placing import Box
+from storage.post import Post
 from storage.repair.books import Books
 from storage.repair.checks import Checks
 from storage.repair.compare import Fault
@@ -88,6 +91,9 @@ class Store:
         self._stop = threading.Event()
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
+        self.post: Final = Post(held.database, clock)
+        self.alarms: Final = Alarms(held.database, clock)
+        self.commands: Final = Commands(held.database, held.life, clock)
         self.ballast: Final[Ballast] = held.ballast
         self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
@@ -341,19 +347,6 @@ class Store:
         """Each camera that was ever enrolled, configured or not, with footage or without. From counters, cheap."""
         now, lead_us = self._point(self._clock.now()), self._clock.lead_us()
         return self._database.read(partial(queries.usage, now=now, lead_us=lead_us, floors_s=floors_s))
-
-    def raise_alarm(self, key: str, severity: Severity, text: str, action: str) -> Future[bool]:
-        """The condition holds; True when it did not before. Raised again: its words are brought up to date."""
-        now_ms = self._clock.now().wall_ms
-        return self._submit(lambda db: alarms.raise_alarm(db, key, severity, text, action, now_ms))
-
-    def clear_alarm(self, key: str) -> Future[bool]:
-        """The condition holds no longer; True when it did before."""
-        return self._submit(partial(alarms.clear_alarm, key=key, now_ms=self._clock.now().wall_ms))
-
-    def alarms(self) -> list[AlarmRow]:
-        """All alarms, raised ones first, then by the time they were raised."""
-        return self._database.read(alarms.alarms)
 
     def close(self, clean: bool = True) -> None:
         """End this run and let go of everything. `clean` says that recording was ended in order before."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
+
+from tests.support import contract
+
+T = TypeVar("T")
 
 settings.register_profile("short", max_examples=30, derandomize=True, database=None, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True)
@@ -38,6 +42,14 @@ class Profile:
     """Power cuts after so many flushes; None: after every single write."""
     cut_subsets: int
     """Power cuts that leave a random part of what was not flushed."""
+    link_schedules: int
+    """Of faults between box and broker."""
+    link_kills: int
+    """SIGKILL of the daemon during an outage and the drain."""
+    outage_days: int
+    """Without a broker, with 64 cameras that flap."""
+    outage_limit_bytes: int
+    """Of the outbox: in the short form a day fills it."""
     live_cuts: int
     """Power cuts under the real daemon."""
     failpoint_times: tuple[int, ...]
@@ -64,6 +76,10 @@ SHORT: Final = Profile(
     camera_faults_s=24,
     cut_prefixes=70,
     cut_subsets=70,
+    link_schedules=100,
+    link_kills=10,
+    outage_days=1,
+    outage_limit_bytes=500_000,
     live_cuts=10,
     failpoint_times=(1,),
     io_fault_each=71,
@@ -84,6 +100,10 @@ LONG: Final = Profile(
     camera_faults_s=60,
     cut_prefixes=None,
     cut_subsets=3000,
+    link_schedules=1000,
+    link_kills=200,
+    outage_days=30,
+    outage_limit_bytes=15_000_000,
     live_cuts=200,
     failpoint_times=(1, 2, 5),
     io_fault_each=1,
@@ -99,6 +119,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Property tests: the same few examples each time, or many new ones."""
     settings.load_profile("long" if config.getoption("--long") else "short")
+    contract.watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, T, T]:
+    try:
+        return (yield)
+    finally:
+        _hold_to_contract()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, T, T]:
+    try:
+        return (yield)
+    finally:
+        _hold_to_contract()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, T, T]:
+    try:
+        return (yield)
+    finally:
+        _hold_to_contract()
+
+
+def _hold_to_contract() -> None:
+    """Fails what made edged say something that its contract with the centre does not have."""
+    if found := contract.VIOLATIONS.taken():
+        pytest.fail("\n".join([f"{len(found)} messages break the contract (docs/asyncapi.json):", *found[:5]]))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edged.acts import Acts
-from edged.api import acts, boots, checks, exports, ledger, pins, rebuild, register, volumes
+from edged.api import acts, alarms, boots, checks, exports, ledger, pins, rebuild, register, volumes
 from edged.api.acts import MayAsk
 from edged.api.base import Route
 from edged.export.desk import Desk
@@ -29,6 +29,7 @@ class Parts:
 def routes(parts: Parts) -> Sequence[Route]:
     """All of them."""
     return [
+        *alarms.routes(parts.site, parts.store),
         *checks.routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
         *rebuild.routes(parts.store),

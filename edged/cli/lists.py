@@ -218,25 +218,6 @@ def explanation(document: ring.Explanation) -> RenderableType:
     )
 
 
-def alarms(document: documents.Alarms, zone: ZoneInfo) -> RenderableType:
-    """A block for each alarm: what, since when, what to do."""
-    if not document.alarms:
-        return Text("No alarms.")
-    return Group(*(_alarm(alarm, zone) for alarm in document.alarms))
-
-
-def _alarm(alarm: documents.Alarm, zone: ZoneInfo) -> RenderableType:
-    heading = styled(alarm.severity if alarm.state == "raised" else "cleared")
-    heading.append(f" {clean(alarm.key)}", style="bold default")
-    heading.append(f"  since {local(alarm.since, zone)}", style="not bold dim")
-    heading.append(f", cleared {local(alarm.cleared, zone)}" if alarm.cleared else "", style="not bold dim")
-    heading.append(f", {alarm.count} times" if alarm.count > 1 else "", style="not bold dim")
-    parts: list[RenderableType] = [heading, Padding(text(alarm.text), (0, 0, 0, 2))]
-    if alarm.action:
-        parts.append(Padding(text(f"→ {alarm.action}"), (0, 0, 0, 2)))
-    return Group(*parts)
-
-
 def reload(document: documents.Reload) -> RenderableType:
     lines = [
         f"{word:<10} {', '.join(map(clean, names))}"

@@ -33,7 +33,7 @@ VERBS: Final = {
     "segments": "verbs",
     "gaps": "verbs",
     "retention": "verbs",
-    "alarms": "verbs",
+    "alarms": "alarms",
     "volume": "volume",
     "fsck": "fsck",
     "boots": "boots",

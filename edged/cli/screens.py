@@ -148,7 +148,12 @@ def _broker(document: documents.Status, zone: ZoneInfo, tongue: Language) -> Ren
         line.append(f" (MQTT {clean(broker.protocol)})", style="not bold")
     if broker.since:
         line.append(f" {word('since', tongue)} {local(broker.since, zone)}", style="not bold dim")
-    return line.append(f": {clean(broker.reason)}", style="not bold") if broker.reason else line
+    line.append(f": {clean(broker.reason)}" if broker.reason else "", style="not bold")
+    if not broker.waiting:
+        return line
+    events, size = sum(one.events for one in broker.waiting), sum(one.bytes for one in broker.waiting)
+    waiting = Text(f"{word('events waiting:', tongue)} {events} ({units.format_size(size)})", style="dim")
+    return Group(line, Padding(waiting, (0, 0, 0, 2)))
 
 
 def _alarms(document: documents.Status, zone: ZoneInfo, tongue: Language) -> list[RenderableType]:

@@ -134,16 +134,6 @@ def retention(address: Address, *, explain: str | None, as_json: bool) -> None:
 @click.command()
 @json_option
 @address_given
-def alarms(address: Address, *, as_json: bool) -> None:
-    """What is wrong or was, since when, and what to do."""
-    session = Session(address.daemon(), as_json)
-    document = session.read(documents.Alarms, "/v1/alarms")
-    session.print(document, lambda: lists.alarms(document, session.zone))
-
-
-@click.command()
-@json_option
-@address_given
 def reload(address: Address, *, as_json: bool) -> None:
     """Let the daemon read its configuration again; cameras that did not change lose no frame."""
     session = Session(address.daemon(), as_json)

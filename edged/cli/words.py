@@ -59,6 +59,7 @@ WORDS: Final[Mapping[str, str]] = {
     "not configured": "未設定",
     "connected to": "已連線",
     "not connected to": "未連線",
+    "events waiting:": "待送事件",
     # alarms
     "Alarms": "異常通報",
     "none": "無",

@@ -8,7 +8,7 @@ own: pins, volumes, checks, boots.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from edged.documents.ring import BrokenFloor, ShortenedCeiling, WaitingOverwrite
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
 Severity = Literal["info", "warning", "critical"]
+ALARM_KEY_MAX: Final = 200
 
 
 class Camera(Document):
@@ -126,6 +127,19 @@ class Alarm(Document):
     count: int = Field(description="how often it was raised since then; back within an hour is the same alarm")
     text: str
     action: str = Field(description="the first thing to do")
+    acknowledged: bool = Field(description="somebody has seen it, while it was no worse than it is")
+    occurrence: str = Field(
+        default="", description="id of this time that it stands, the same while it comes and goes within an hour"
+    )
+
+
+class Waiting(Document):
+    """Events of one rank that the centre has not got."""
+
+    rank: Literal["proof", "alarm", "storage", "history"] = Field(description="what goes first, in this order")
+    events: int
+    bytes: int
+    oldest: str | None = Field(description="when the oldest of them happened")
 
 
 class Broker(Document):
@@ -135,6 +149,9 @@ class Broker(Document):
     protocol: str = Field(description="5, 3.1.1 or empty")
     reason: str
     since: str | None
+    waiting: list[Waiting] = Field(
+        default=[], description="events that the centre has not got; a rank without is left out"
+    )
 
 
 class Clock(Document):
@@ -182,6 +199,18 @@ class Gaps(Document):
 class Alarms(Document):
     schema_: Literal["edged.alarms/1"] = Field(default="edged.alarms/1", alias="schema")
     alarms: list[Alarm]
+
+
+class AlarmAckAsked(Document):
+    """The body of a request."""
+
+    key: str = Field(min_length=1, max_length=ALARM_KEY_MAX)
+
+
+class AlarmAck(Document):
+    schema_: Literal["edged.alarms-ack/1"] = Field(default="edged.alarms-ack/1", alias="schema")
+    alarm: Alarm
+    again: bool = Field(description="it was acknowledged before, and nothing changed")
 
 
 class CameraRetention(Document):

@@ -11,8 +11,8 @@ from typing import Any, Final
 import rfc8785
 
 from edged.documents.evidence import Manifest
-from edged.evidence import dsse
 from edged.evidence.verify import PAYLOAD_TYPE
+from storage import dsse
 from storage.ledger.notary import Signer
 from storage.ledger.note import Verifier
 

@@ -15,9 +15,9 @@ import rfc8785
 from pydantic import ValidationError
 
 from edged.documents.register import MonthDestroyed, StatedHead, Statement
-from edged.evidence import dsse
 from edged.evidence.verify import ENVELOPE_SHAPE, Fault, fingerprint, lasting, shown, strict, unbase64, verifies
 from edged.statement import PAYLOAD_TYPE
+from storage import dsse
 from storage.destruction import NAMED_MAX
 from storage.ledger.note import NoteDamaged, Verifier, parse
 

@@ -1,11 +1,14 @@
-"""Alarms (異常通報) as rows: raised, brought up to date, cleared. Inside their caller's transaction."""
+"""Alarms (異常通報) as rows and events, in their caller's transaction: raised, updated, acknowledged, cleared."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 from storage.answers import AlarmRow, Severity
+from storage.catalog import outbox
+from storage.catalog.outbox import Kind
+from storage.errors import UnknownId
 
 ALARMS_MAX: Final = 1000
 """More conditions than a site of 64 cameras has names for; a page for a person, not a history."""
@@ -15,25 +18,49 @@ FLAP_MS: Final = 3_600_000
 """A condition that comes back within an hour is flapping: the same occurrence, counted once more."""
 
 
+_RANKS: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+
+
 def raise_alarm(
-    connection: sqlite3.Connection, key: str, severity: Severity, text: str, action: str, now_ms: int
+    connection: sqlite3.Connection,
+    key: str,
+    severity: Severity,
+    text: str,
+    action: str,
+    now_ms: int,
+    names: str = "",
 ) -> bool:
-    """True when the condition did not hold before. One that holds already is only brought up to date."""
-    row = connection.execute("SELECT raised FROM alarms WHERE key = ?", (key,)).fetchone()
-    if row is not None and row[0]:
-        connection.execute(
-            "UPDATE alarms SET severity = ?, text = ?, action = ? WHERE key = ?", (severity, text, action, key)
-        )
+    """True when the condition did not hold before. One that holds already is only brought up to date.
+
+    `names`: of the people it is about; shown here, and told to nobody outside. That somebody has seen it goes with its
+    occurrence, and is void once it is more severe than what they saw.
+    """
+    found = find(connection, key)
+    if found is not None and found.raised:
+        if (found.severity, found.text, found.action, found.names) != (severity, text, action, names):
+            seen = found.acknowledged and not _is_worse(found, severity)
+            connection.execute(
+                "UPDATE alarms SET severity = ?, text = ?, action = ?, names = ?, acknowledged = ? WHERE key = ?",
+                (severity, text, action, names, seen, key),
+            )
+            _tell(connection, key, "updated", now_ms)
         return False
+    if found is not None and found.cleared_ms is not None and abs(now_ms - found.cleared_ms) <= FLAP_MS:
+        seen = found.acknowledged and not _is_worse(found, severity)
+        occurrence, since_ms, count = found.occurrence, found.since_ms, found.count + 1
+    else:
+        seen, occurrence, since_ms, count = False, outbox.next_id(connection, now_ms), now_ms, 1
     connection.execute(
-        "INSERT INTO alarms (key, severity, raised, since_ms, count, text, action) VALUES (?1, ?2, 1, ?3, 1, ?4, ?5)"
-        " ON CONFLICT (key) DO UPDATE SET severity = excluded.severity, raised = 1, cleared_ms = NULL,"
-        " since_ms = iif(abs(excluded.since_ms - cleared_ms) <= ?6, since_ms, excluded.since_ms),"
-        " count = iif(abs(excluded.since_ms - cleared_ms) <= ?6, count + 1, 1),"
-        " text = excluded.text, action = excluded.action, acknowledged = 0",
-        (key, severity, now_ms, text, action, FLAP_MS),
+        "INSERT OR REPLACE INTO alarms (key, severity, raised, since_ms, count, text, action, acknowledged, occurrence,"
+        " names) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
+        (key, severity, since_ms, count, text, action, seen, occurrence, names),
     )
+    _tell(connection, key, "raised", now_ms)
     return True
+
+
+def _is_worse(before: AlarmRow, severity: Severity) -> bool:
+    return _RANKS.index(severity) > _RANKS.index(before.severity)
 
 
 def clear_alarm(connection: sqlite3.Connection, key: str, now_ms: int) -> bool:
@@ -43,6 +70,7 @@ def clear_alarm(connection: sqlite3.Connection, key: str, now_ms: int) -> bool:
     )
     if cursor.rowcount == 0:
         return False
+    _tell(connection, key, "cleared", now_ms)
     connection.execute(
         "DELETE FROM alarms WHERE raised = 0 AND key <> ? AND key NOT IN"
         " (SELECT key FROM alarms WHERE raised = 0 ORDER BY cleared_ms DESC LIMIT ?)",
@@ -51,14 +79,62 @@ def clear_alarm(connection: sqlite3.Connection, key: str, now_ms: int) -> bool:
     return True
 
 
+def acknowledge(connection: sqlite3.Connection, key: str, occurrence: str | None, now_ms: int) -> bool:
+    """Somebody has seen it; it goes on standing. False where it was acknowledged before.
+
+    `occurrence`: the one that is meant; None: whichever stands now. UnknownId: no such alarm stands.
+    """
+    found = find(connection, key)
+    if found is None or not found.raised:
+        raise UnknownId(f"no alarm {key} stands", "`edgectl alarms` lists those that do")
+    if occurrence not in (None, found.occurrence):
+        raise UnknownId(f"alarm {key} stands anew, as {found.occurrence}", "look at it again: `edgectl alarms`")
+    if found.acknowledged:
+        return False
+    connection.execute("UPDATE alarms SET acknowledged = 1 WHERE key = ?", (key,))
+    _tell(connection, key, "acknowledged", now_ms)
+    return True
+
+
+def _tell(connection: sqlite3.Connection, key: str, what: str, now_ms: int) -> None:
+    """The centre, in the same transaction: all that the row says, but for names."""
+    told = _row(connection.execute(f"{_SQL} WHERE key = ?", (key,)).fetchone())
+    body = {
+        "what": what,
+        "key": key,
+        "occurrence": told.occurrence,
+        "severity": told.severity.value,
+        "since_ms": told.since_ms,
+        "cleared_ms": told.cleared_ms,
+        "count": told.count,
+        "text": told.text,
+        "action": told.action,
+        "acknowledged": told.acknowledged,
+    }
+    outbox.put(connection, Kind.ALARM, now_ms, body)
+
+
+def find(connection: sqlite3.Connection, key: str) -> AlarmRow | None:
+    """The alarm of that key, raised or cleared."""
+    row = connection.execute(f"{_SQL} WHERE key = ?", (key,)).fetchone()
+    return None if row is None else _row(row)
+
+
 def alarms(connection: sqlite3.Connection) -> list[AlarmRow]:
     """Raised ones first, each lot by the time it was raised, latest first."""
-    rows = connection.execute(
-        "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, acknowledged FROM alarms"
-        " ORDER BY raised DESC, since_ms DESC, key LIMIT ?",
-        (ALARMS_MAX,),
-    )
     return [
-        AlarmRow(key, Severity(severity), bool(raised), since, cleared, count, text, action, bool(acknowledged))
-        for key, severity, raised, since, cleared, count, text, action, acknowledged in rows
+        _row(row)
+        for row in connection.execute(f"{_SQL} ORDER BY raised DESC, since_ms DESC, key LIMIT ?", (ALARMS_MAX,))
     ]
+
+
+_SQL: Final = (
+    "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, acknowledged, occurrence, names"
+    " FROM alarms"
+)
+
+
+def _row(row: tuple[Any, ...]) -> AlarmRow:
+    key, severity, raised, since_ms, cleared_ms, count, text, action, seen, occurrence, names = row
+    told = (since_ms, cleared_ms, count, text, action)
+    return AlarmRow(key, Severity(severity), bool(raised), *told, bool(seen), occurrence, names)

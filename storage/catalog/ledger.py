@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 
 import rfc8785
 
+from storage.catalog import outbox
 from storage.ledger.tree import Hash, leaf_hash
 
 Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | None"
@@ -132,6 +133,7 @@ def enter(
         "INSERT INTO openings (leaf, field, salt, value) VALUES (?, ?, ?, ?)",
         [(number, name, salts[name], value) for name, value in committed.items()],
     )
+    outbox.of_leaf(connection, kind, number, wall_ms, entry.body)
     return number
 
 

@@ -179,6 +179,20 @@ def _checked(db: Database) -> None:
     _create(db, "checked")
 
 
+@MIGRATIONS(name="0026_outbox")
+def _outbox(db: Database) -> None:
+    _add_column(db, "alarms", "occurrence", "TEXT NOT NULL DEFAULT ''")
+    _add_column(db, "alarms", "names", "TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE alarms SET occurrence = '0:' || since_ms WHERE occurrence = ''")  # from before there was a count
+    db.execute("DELETE FROM alarms WHERE key IN ('roles.clash', 'roles.readers')")  # with names; raised anew without
+    _create(db, "outbox", "outbox_by_rank", "outbox_by_kind", "outbox_count", "outbox_ranks")
+
+
+@MIGRATIONS(name="0027_commands")
+def _commands(db: Database) -> None:
+    _create(db, "command_keys", "commands", "commands_open", "commands_by_verb")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

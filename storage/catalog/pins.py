@@ -90,6 +90,12 @@ def ended(connection: sqlite3.Connection, limit: int) -> list[Pin]:
     return [_pin(row) for row in rows]
 
 
+def ended_ids(connection: sqlite3.Connection, limit: int) -> list[str]:
+    """Of the last ones."""
+    sql = f"SELECT id FROM pins WHERE NOT {LASTS} ORDER BY ended_wall_ms DESC, number DESC LIMIT ?"  # noqa: S608  (a constant)
+    return [pin_id for (pin_id,) in connection.execute(sql, (limit,))]
+
+
 def lasting_of(connection: sqlite3.Connection, camera: str) -> list[Pin]:
     """Those that hold what is committed of this camera now."""
     where = "WHERE number IN (SELECT pin FROM pin_cameras WHERE camera = (SELECT number FROM cameras WHERE id = ?))"

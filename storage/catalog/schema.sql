@@ -261,6 +261,8 @@ CREATE INDEX gaps_long ON gaps (camera, start_wall_ms, id, end_wall_ms)
     WHERE end_wall_ms IS NULL OR end_wall_ms - start_wall_ms > 3600000;
 CREATE INDEX gaps_by_age ON gaps (camera, boot, start_boottime_ms);
 
+-- 異常通報: `occurrence` stays the same while a condition comes and goes within an hour. `names`: of people it is about,
+-- which leave the box nowhere.
 CREATE TABLE alarms (
     key TEXT PRIMARY KEY,
     severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
@@ -271,7 +273,43 @@ CREATE TABLE alarms (
     text TEXT NOT NULL,
     action TEXT NOT NULL,
     acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
+    occurrence TEXT NOT NULL DEFAULT '',
+    names TEXT NOT NULL DEFAULT '',
     CHECK ((raised = 1) = (cleared_ms IS NULL))
+) STRICT;
+
+-- Events for the centre until the broker has passed them on (storage.catalog.outbox). `what` and `leaf`: of a leaf.
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY,
+    rank INTEGER NOT NULL CHECK (rank BETWEEN 1 AND 4),
+    kind TEXT NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    leaf INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    body TEXT NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outbox_by_rank ON outbox (rank, seq);
+CREATE INDEX outbox_by_kind ON outbox (kind, seq);
+
+-- One row. `epoch` names this count of events: the wall clock when it began, in ms. `wanted`: a broker is configured.
+CREATE TABLE outbox_count (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL DEFAULT 0,
+    wanted INTEGER NOT NULL DEFAULT 1 CHECK (wanted IN (0, 1)),
+    limit_bytes INTEGER NOT NULL DEFAULT 268435456
+) STRICT;
+
+-- What waits of each rank, and what gave way for want of room until that is told.
+CREATE TABLE outbox_ranks (
+    rank INTEGER PRIMARY KEY CHECK (rank BETWEEN 1 AND 4),
+    events INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    evicted INTEGER NOT NULL DEFAULT 0,
+    first_seq INTEGER,
+    last_seq INTEGER,
+    since_ms INTEGER
 ) STRICT;
 
 -- 證據保存: what is kept out of the ring (storage.pins). It lasts `span_ms` of running time from when it was placed.
@@ -351,6 +389,33 @@ CREATE TABLE acts (
     ended TEXT,
     account INTEGER
 ) STRICT;
+
+-- Keys of the centre: the counter of the last command of each that was taken (storage.catalog.commands).
+CREATE TABLE command_keys (
+    key TEXT PRIMARY KEY,
+    counter INTEGER NOT NULL CHECK (counter > 0)
+) STRICT, WITHOUT ROWID;
+
+-- Commands that were taken, entered before they are done. `leaf`: the one that says so; `reason`: why nothing came of it.
+CREATE TABLE commands (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('accepted', 'done', 'rejected', 'interrupted')),
+    reason TEXT NOT NULL DEFAULT '',
+    leaf INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    UNIQUE (key, id)
+) STRICT;
+
+CREATE INDEX commands_open ON commands (number) WHERE state = 'accepted';
+CREATE INDEX commands_by_verb ON commands (verb, number);
 
 -- 複製: copies that leave the box. While one is open, what touches its cameras (JSON) and interval is not destroyed for
 -- its space. `leaf`: its `copy` leaf, from which on it may be disclosed; `account`: what it consists of, as numbers of

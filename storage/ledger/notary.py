@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from storage.catalog import generations, nodes
+from storage.catalog import generations, nodes, outbox
 from storage.catalog.database import Database
 from storage.catalog.generations import Generation
 from storage.catalog.nodes import LeafMissing
+from storage.catalog.outbox import Kind
 from storage.clock import Clock
 from storage.failpoints import Step, reach
 from storage.ledger import note, tree
@@ -31,6 +32,9 @@ log = logging.getLogger("edged.storage.ledger.notary")
 
 HEAD_EVERY_MS: Final = 60_000
 """At most so old is a head while something happens; the centre keeps it, and takes nothing back after it."""
+TOLD_EVERY_MS: Final = 3_600_000
+"""So often the head becomes an event, too. The retained one is always newer; the events are a history of heads, which
+tells the centre between which two of them something was taken away."""
 ALONE_MS: Final = 60_000
 """After so long without any volume, heads cover what lies in the database alone."""
 GROW: Final = 64
@@ -83,6 +87,9 @@ class Notary:
         self._keyring = keyring
         self._signed_ms: int | None = None
         self._alone_since_ms: int | None = None
+        self._told_ms: int | None = None
+        self._told: tuple[int, int] | None = None
+        """First leaf and size of the head that was an event last. Since this start."""
         self._laid: dict[tuple[str, int], int] = {}
         """Of each volume, and of the state directory (""), by generation: the size of the head that lies there. Since
         this start."""
@@ -124,7 +131,20 @@ class Notary:
         due = now or self._signed_ms is None or boottime_ms - self._signed_ms >= HEAD_EVERY_MS
         if due and self._sign(mirrored, alone_ms):
             self._signed_ms = boottime_ms
+        if self._told_ms is None or boottime_ms - self._told_ms >= TOLD_EVERY_MS:
+            self.tell()
         self._lay(disks)
+
+    def tell(self) -> None:
+        """The last head becomes an event, unless it is one: once in TOLD_EVERY_MS, and when edged stops in order."""
+        head = self.head()
+        if head is None or self._told == (head.first, head.checkpoint.size):
+            return
+        now, told = self._clock.now(), {"what": "checkpoint", **generations.named(head.checkpoint)}
+        body = told | {"first": head.first, "key": head.key, "note": head.note}
+        fact = partial(outbox.put, kind=Kind.LEDGER, wall_ms=now.wall_ms, body=body)
+        self._database.submit(fact).result(PATIENCE_S)
+        self._told_ms, self._told = now.boottime_ms, (head.first, head.checkpoint.size)
 
     def _grow(self) -> None:
         """Of all generations: those of a lost database are complete only when it has been made anew."""

@@ -131,7 +131,12 @@ class Placer:
 
     def place(self, order: Order, placer: Person, limits: Limits) -> tuple[Pin, Cost]:
         """Held, when this returns, and provisional."""
+        is_key = placer.uid >= rules.KEYS_FIRST
+        if is_key:
+            rules.check_waiting(self._database.read(pins.lasting), placer.uid)
         cost, rows = self.cost(order, limits)
+        if is_key:
+            rules.check_again(self._database.read(pins.every), order.interval, cost.cameras)
         now = Point.of(self._life.boot, self._clock.now())
         told = Sidecar(
             *(self._new_id(now.wall_ms), PinState.PROVISIONAL, 1, order, placer, None),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from storage.errors import OrderRefused, OrderWrong
-from storage.pins.words import Cost, Ground, Limits, Order, PinState
+from storage.errors import OrderRefused, OrderWrong, TooOften
+from storage.pins.words import CameraCost, Cost, Ground, Interval, Limits, Order, Pin, PinState
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -23,6 +23,11 @@ SEGMENTS_MAX: Final = 20_000
 memory, some 20 MB, and a person waits for as many links; whoever needs more places several."""
 LASTING_MAX: Final = 1_000
 """Pins at a time: each is looked at every few seconds."""
+KEYS_FIRST: Final = 1 << 32
+"""Numbers of placers: below it people with accounts, from it on keys of the centre."""
+WAITING_MAX: Final = 20
+"""Provisional pins of one key of the centre at a time: all 32 that there may be leave a third of `LASTING_MAX` to
+people at the box, who would have to look at each of them within 72 h."""
 TEXT_MAX: Final = 200
 """Characters of a case, a reference or a name."""
 
@@ -68,6 +73,36 @@ def check_order(order: Order, limits: Limits, now_wall_ms: int) -> None:
         if len(text) > TEXT_MAX or not text.isprintable():
             raise OrderWrong(f"the {name} is not one line of at most {TEXT_MAX} characters", "write it shorter")
     check_span(order.span_ms, limits)
+
+
+def check_waiting(lasting: Iterable[Pin], key: int) -> None:
+    """TooOften where enough pins of this key of the centre wait for a person."""
+    waiting = sum(pin.state is PinState.PROVISIONAL and pin.placer.uid == key for pin in lasting)
+    if waiting >= WAITING_MAX:
+        what = f"{waiting} pins of this key wait for approval, and no more may"
+        raise TooOften(what, "let somebody at the box approve them (edgectl pin approve), or let them lapse")
+
+
+def check_again(known: Iterable[Pin], interval: Interval, cameras: Iterable[CameraCost]) -> None:
+    """What a key of the centre asks for: OrderRefused where a pin of such a key held some of it, and ended unapproved.
+
+    Else keys that place one pin after the other would keep what no person ever asked for, beyond its ceiling.
+    """
+    over = [pin for pin in known if pin.placer.uid >= KEYS_FIRST and not pin.state.lasts and pin.approved_by is None]
+    for camera in cameras:
+        held = _held(interval, camera)
+        for pin in over:
+            before = pin.order.interval
+            if camera.camera in pin.order.cameras and held.touches(before.first_ms, before.last_ms - before.first_ms):
+                what = f"{pin.id} of the centre held this footage of camera {camera.camera}, and nobody approved it"
+                raise OrderRefused(what, "let somebody at the box place this pin (edgectl pin add)")
+
+
+def _held(interval: Interval, camera: CameraCost) -> Interval:
+    """With the whole of each segment that it touches."""
+    first_ms = interval.first_ms if camera.first_ms is None else min(camera.first_ms, interval.first_ms)
+    last_ms = interval.last_ms if camera.last_ms is None else max(camera.last_ms, interval.last_ms)
+    return Interval(first_ms, last_ms)
 
 
 def check_span(span_ms: int, limits: Limits, age_low_ms: int = 0) -> None:

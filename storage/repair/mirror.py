@@ -103,6 +103,14 @@ class Mirror:
             self.round()  # to look at the volumes may be a fact itself, that one has come or gone
             self._headed_ms = None
             self.round(sign=True)
+            self._part()
+
+    def _part(self) -> None:
+        """The centre is told with which head this run ended."""
+        try:
+            self._notary.tell()
+        except (StoreError, TimeoutError) as error:
+            log.warning("the last head does not become an event: %s", error)
 
     def _run(self) -> None:
         while not self._stop.wait(ROUND_S):

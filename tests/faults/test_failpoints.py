@@ -21,10 +21,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Final
 
 import pytest
 
+from storage.catalog import alarms
 from storage.failpoints import Step, arm
 from tests.conftest import LONG, Profile
 from tests.support import promises
@@ -178,6 +180,23 @@ def test_death_of_the_storage_at_every_step(memory: Path, profile: Profile, caps
     with capsys.disabled():
         print(f" {kills} kills, {len(violations)} violations", end="")  # noqa: T201
     assert violations == [], "\n".join(violations[:5])
+
+
+def test_an_event_behind_its_fact_shows(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted bug: alarms are told with the next fact that tells of one, and death lies between."""
+    owed: list[tuple[str, str, int]] = []
+    tell = alarms._tell
+
+    def late(connection: Connection, key: str, what: str, now_ms: int) -> None:
+        for one in owed:
+            tell(connection, *one)
+        owed[:] = [(key, what, now_ms)]
+
+    monkeypatch.setattr(alarms, "_tell", late)
+    root, notes = memory / "late", Notes(memory / "late.notes")
+    perform(root, notes, Step.DESTROY_DONE, 1)
+    owed.clear()  # its memory died with the child's
+    assert [fault for fault in take_over(root, notes.told()) if fault.startswith("S8: alarm")]
 
 
 def test_a_row_before_its_file_shows(tmp_path: Path) -> None:

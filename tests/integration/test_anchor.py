@@ -20,10 +20,11 @@ from mqtt.client import Anchor, BrokerSettings, Link
 from mqtt.messages import Message
 from storage.ledger import key
 from storage.ledger.note import Verifier, parse
-from tests.integration.test_mqtt_link import BOOT, EPOCH, NODE, Box, heard, running, until
+from tests.integration.test_mqtt_link import heard
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, mosquitto
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
+from tests.support.linked import BOOT, EPOCH, NODE, Box, running, until
 from tests.support.people import can_log_in
 from tests.support.renewing import renew_by_two
 from tests.support.waiting import wait_until

@@ -16,6 +16,8 @@ from tests.support.waiting import wait_until
 
 ROOT = "edged/v1/test-node/up/"
 TOPICS_S = 10.0
+ALARM_S = 40.0
+"""Ten seconds without a frame, after however long a start takes."""
 
 
 def topics(centre: Centre) -> dict[str, bytes]:
@@ -85,4 +87,25 @@ def test_no_broker_configured(tmp_path: Path) -> None:
         status = edged.wait_for_states("recording", ["lobby"])
         assert not status.broker.configured
         assert free_port() > 0
+        assert edged.stop() == 0
+
+
+def test_an_alarm_is_shown_and_told_with_one_occurrence(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    nobody = f"rtsp://127.0.0.1:{free_port()}/stream"
+    with (
+        mosquitto(tmp_path / "broker") as broker,
+        Centre(broker.port) as centre,
+        Daemon(tmp_path / "edged", Setup([Watched("gate", nobody)], mqtt_port=broker.port)) as edged,
+    ):
+        wait_until(lambda: "alarm/camera.down:gate" in topics(centre), ALARM_S, "the alarm under its topic")
+        shown = json.loads(topics(centre)["alarm/camera.down:gate"])
+        assert (shown["state"], shown["severity"], shown["count"]) == ("raised", "critical", 1)
+
+        def raised() -> list[str]:
+            told = [json.loads(heard.payload) for heard in centre.heard if heard.topic == f"{ROOT}event/alarm"]
+            return [one["id"] for one in told if (one["type"], one["subject"]) == ("edged.alarm.raised", shown["key"])]
+
+        wait_until(raised, ALARM_S, "the alarm as an event")
+        assert set(raised()) == {f"test-node:{shown['occurrence']}"}
         assert edged.stop() == 0

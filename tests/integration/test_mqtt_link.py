@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,80 +15,13 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
-from mqtt import board, client, connection, messages
-from mqtt.client import BrokerSettings, Link
-from mqtt.messages import Message, Sequence
+from mqtt import client, connection, messages, window
+from mqtt.messages import Message
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, free_port, mosquitto
+from tests.support.linked import BIRTH, BOOT, EPOCH, NODE, STATUS, Box, descriptors, running, until
 
-NODE = "wenshan-main"
-BOOT = "6c1f5f3c-boot"
-EPOCH = 3
 SECRET = "correct horse battery"
-STATUS = messages.status_topic(NODE)
-BIRTH = messages.birth_topic(NODE)
 HEALTH = messages.camera_health_topic(NODE, "lobby")
-
-
-class Box:
-    """The daemon's part: a link, and what it greets with."""
-
-    def __init__(
-        self, port: int, *, host: str = "127.0.0.1", username: str = "", password: str = "", keepalive_s: int = 30
-    ) -> None:
-        self.sequence = Sequence(EPOCH)
-        self.greetings = 0
-        self.snapshot: list[Message] = []
-        settings = BrokerSettings(host, port, username, password, keepalive_s)
-        will = messages.will(NODE, boot=BOOT, epoch=EPOCH, ts=1)
-        self.link = Link(
-            settings, NODE, greeting=self.greeting, will=will, random=lambda: 0.05, now_ms=lambda: 1_700_000_000_000
-        )
-
-    def greeting(self) -> list[Message]:
-        self.greetings += 1
-        online = messages.Status(**self.sequence.stamp(2), state="online", boot=BOOT)
-        return [messages.message(NODE, online), Message(BIRTH, b"{}", 1, True), *self.snapshot]
-
-    def heartbeat(self) -> Message:
-        return messages.message(
-            NODE,
-            messages.Heartbeat(
-                **self.sequence.stamp(3),
-                uptime_s=1,
-                box_uptime_s=2,
-                clock_synced=True,
-                clock_epoch=1,
-                disk_total_bytes=2,
-                disk_free_bytes=1,
-                outbox_messages=self.link.waiting,
-            ),
-        )
-
-
-@contextlib.asynccontextmanager
-async def running(box: Box) -> AsyncIterator[asyncio.Task[None]]:
-    """Runs the link; afterwards nothing of it may be left."""
-    task = asyncio.create_task(box.link.run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    for thread in threading.enumerate():
-        if thread.name.startswith("mqtt"):  # a connect that was under way ends by itself, and closes its socket
-            thread.join(DEADLINE_S)
-            assert not thread.is_alive(), thread.name
-
-
-async def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something inside this event loop."""
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while not true():  # noqa: ASYNC110  what is waited for has no event, and must not get one for tests
-                await asyncio.sleep(0.005)
-    except TimeoutError as error:
-        raise AssertionError(f"{what} did not happen") from error
 
 
 async def heard(centre: Centre, wanted: Callable[[Heard], bool], what: str) -> Heard:
@@ -106,10 +38,6 @@ def about(topic: str, payload: bytes) -> Callable[[Heard], bool]:
 
 def health(value: str) -> Message:
     return Message(HEALTH, value.encode(), 1, True)
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  counted, not walked
 
 
 @pytest.fixture
@@ -196,10 +124,10 @@ async def test_newest_state_is_sent_again_to_a_broker_that_lost_its_memory(broke
 async def test_a_frozen_broker_is_noticed_and_still_spoken_to_in_mqtt_5(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
     box = Box(broker.port, keepalive_s=1)
     async with running(box):
         await until(lambda: box.link.view.connected and box.link.waiting == 0, "arrival")
+        monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
         broker.freeze()
         await until(lambda: not box.link.view.connected, "the loss")
         await until(lambda: "then nothing for" in box.link.view.reason, "silence")
@@ -464,9 +392,9 @@ async def test_what_paho_trips_over_ends_the_connection_and_not_the_link(
         await until(lambda: box.link.view.connected, "the reconnection")
 
 
-@pytest.mark.parametrize(("connack", "window"), [(CONNACK_5, board.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)])
+@pytest.mark.parametrize(("connack", "granted"), [(CONNACK_5, window.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)])
 async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
-    connack: bytes, window: int, monkeypatch: pytest.MonkeyPatch
+    connack: bytes, granted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "FAREWELL_S", 0.05)
     publications: list[int] = []
@@ -481,13 +409,13 @@ async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
         box = Box(port)
         box.snapshot = [Message(f"edged/v1/{NODE}/up/cam/c{n}/health", b"{}", 1, True) for n in range(100)]
         async with running(box):
-            await until(lambda: len(publications) >= window, "a full window")
+            await until(lambda: len(publications) >= granted, "a full window")
             assert box.link.waiting == 102
-            monkeypatch.setattr(board, "ACK_DEADLINE_S", 0.0)
+            monkeypatch.setattr(window, "ANSWER_DEADLINE_S", 0.0)
             box.link.publish(health("1"))  # wakes it
             await until(lambda: not box.link.view.connected, "the end")
             assert "no message was acknowledged" in box.link.view.reason
-            assert publications == [0x33] * window  # no duplicates: QoS 1, retained, first time
+            assert publications == [0x33] * granted  # no duplicates: QoS 1, retained, first time
 
 
 async def test_a_defect_of_ours_comes_out_and_leaves_nothing_open(broker: Broker) -> None:

@@ -640,9 +640,9 @@ def test_a_clock_step_opens_an_epoch(office: Office) -> None:
 
 
 def test_alarms_are_rows(office: Office) -> None:
-    assert office.store.raise_alarm("camera.down:lobby", Severity.CRITICAL, "down", "look").result(DEADLINE_S)
-    assert office.store.clear_alarm("camera.down:lobby").result(DEADLINE_S)
-    (alarm,) = office.store.alarms()
+    assert office.store.alarms.raised("camera.down:lobby", Severity.CRITICAL, "down", "look").result(DEADLINE_S)
+    assert office.store.alarms.cleared("camera.down:lobby").result(DEADLINE_S)
+    (alarm,) = office.store.alarms.all()
     assert (alarm.key, alarm.raised, alarm.cleared_ms) == ("camera.down:lobby", False, office.clock.wall_ms)
 
 

@@ -17,6 +17,9 @@ from typing import Any, Final, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.support import contract
+from tests.support.waiting import wait_until
+
 MOSQUITTO: Final = "/usr/sbin/mosquitto"
 MOSQUITTO_PASSWD: Final = "/usr/bin/mosquitto_passwd"
 DEADLINE_S: Final = 15.0
@@ -85,6 +88,36 @@ def mosquitto(directory: Path, *lines: str, password: tuple[str, str] | None = N
         yield broker
     finally:
         broker.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class WebBroker:
+    """A mosquitto that browsers reach, too: over WebSocket, and for the files of `http_dir`, at one address."""
+
+    broker: Broker
+    web_port: int
+
+    @property
+    def page(self) -> str:
+        return f"http://127.0.0.1:{self.web_port}/index.html"
+
+
+@contextlib.contextmanager
+def mosquitto_web(
+    directory: Path, http_dir: Path, *lines: str, password: tuple[str, str] | None = None
+) -> Iterator[WebBroker]:
+    """A mosquitto with a WebSocket listener. Version 2.0.11 (Debian 12) starts one only beside an ordinary listener."""
+    web_port = free_port()
+    web = (f"listener {web_port} 127.0.0.1", "protocol websockets", f"http_dir {http_dir}")
+    with mosquitto(directory, *lines, *web, password=password) as broker:
+        wait_until(lambda: _accepts(web_port), DEADLINE_S, "a WebSocket listener", every_s=0.01)
+        yield WebBroker(broker, web_port)
+
+
+def _accepts(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -163,6 +196,7 @@ class Centre:
     def _on_message(self, _client: paho.Client, _user: Any, arrived: paho.MQTTMessage) -> None:
         expiry_s = getattr(arrived.properties, "MessageExpiryInterval", None)
         heard = Heard(arrived.topic, bytes(arrived.payload), arrived.qos, arrived.retain, expiry_s)
+        contract.overhear(heard.topic, heard.payload, heard.qos, kept=heard.retain)
         with self._changed:
             self._heard.append(heard)
             self._changed.notify_all()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,13 @@ class Page:
         self._socket = socket
         self._numbers = itertools.count(1)
         self._events: list[str] = []
+        self.complaints: list[str] = []
+        """What the browser's console would show in red, since `listen`."""
+
+    async def listen(self) -> None:
+        """Hear of every error that a script, a policy or the network makes, from now on."""
+        await self.call("Runtime.enable")
+        await self.call("Log.enable")
 
     async def call(self, method: str, **parameters: Any) -> Any:
         number = next(self._numbers)
@@ -51,6 +59,7 @@ class Page:
     async def _heard(self) -> Any:
         message = await self._socket.receive_json(timeout=PATIENCE_S)
         self._events.append(message.get("method", ""))
+        self.complaints.extend(_complaint(message))
         return message
 
     async def run(self, script: str) -> Any:
@@ -89,6 +98,16 @@ async def opened(address: str, *options: str) -> AsyncIterator[Page]:
         finally:
             os.killpg(browser.pid, signal.SIGKILL)
             await browser.wait()
+
+
+def _complaint(message: Any) -> Iterator[str]:
+    match message:
+        case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
+            yield json.dumps(details)
+        case {"method": "Runtime.consoleAPICalled", "params": {"type": "error" | "warning" | "assert", "args": said}}:
+            yield json.dumps(said)
+        case {"method": "Log.entryAdded", "params": {"entry": {"level": "error" | "warning"} as entry}}:
+            yield json.dumps(entry)
 
 
 async def _target(session: aiohttp.ClientSession, profile: str) -> str:

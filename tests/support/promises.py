@@ -59,12 +59,13 @@ class Box:
 
 
 def at_any_instant(box: Box, *, pages: bool = True) -> list[str]:
-    """Committed rows have their files, files have their rows, the database is sound, all its `pages` included."""
+    """Committed rows have their files, files have rows, the database is sound; with all its `pages`, events, too."""
     rows = box.segments()
     return [
         *(_database(box) if pages else _counters(box)),
         *_files_of_rows(box, rows),
         *_rows_of_files(box, rows, strict=False),
+        *(events(box) if pages else ()),
     ]
 
 
@@ -90,6 +91,28 @@ def fsck(box: Box, clock: Clock, lost: Collection[str] = ()) -> list[str]:
         ledger = Verify(Ledger(site.read, site.disks, box.state, lambda: site.present().ages)).run().findings.named
     faults = [f"fsck: {fault}" for fault in found if not (fault.kind is Kind.LOST and fault.volume in lost)]
     return faults + [f"ledger: {one}" for one in ledger]
+
+
+def events(box: Box) -> list[str]:
+    """S8: no event without its fact; and while nothing has left the outbox, no fact without its event."""
+    told = {row["leaf"]: row for row in box.look("SELECT * FROM outbox WHERE leaf > 0")}
+    leaves = {row["number"]: row for row in box.look("SELECT number, kind, body FROM leaves")}
+    faults = [
+        f"S8: event {row['seq']} tells of leaf {number}, which says something else or is not there"
+        for number, row in told.items()
+        if number not in leaves or (leaves[number]["kind"], leaves[number]["body"]) != (row["what"], row["body"])
+    ]
+    (count,) = box.look("SELECT seq = (SELECT count(*) FROM outbox) AS whole, wanted FROM outbox_count")
+    if count["whole"] and count["wanted"] and told:
+        due = {n for n, leaf in leaves.items() if leaf["kind"] in OF_LEAVES and n >= min(told)}
+        faults += [f"S8: leaf {number} ({leaves[number]['kind']}) is no event" for number in sorted(due - told.keys())]
+    return faults
+
+
+OF_LEAVES: Final = {"generation", "rebuilt", "finding", "pin", "copy", "bounds", "overwriting", "agreed", "volume"} | {
+    "gap", "clock", "boot", "run"
+}  # fmt: skip
+"""Leaves that are events, written down once more."""
 
 
 def name_of(row: Row) -> str:

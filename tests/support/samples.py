@@ -72,6 +72,8 @@ ALARM: Final[dict[str, Any]] = {
     "count": 2,
     "text": "Camera side-door is not recorded: 401 Unauthorized",
     "action": "Check user and password of this camera in edged.toml, then edgectl reload",
+    "acknowledged": True,
+    "occurrence": "1772323400000:4182",
 }
 SEGMENT: Final[dict[str, Any]] = {
     "camera": "lobby",
@@ -121,6 +123,7 @@ STATUS: Final[dict[str, Any]] = {
         "protocol": "5",
         "reason": "",
         "since": "2026-02-26T20:00:01.000Z",
+        "waiting": [{"rank": "history", "events": 3, "bytes": 1_310, "oldest": "2026-03-01T00:59:58.000Z"}],
     },
     "alarms": [ALARM],
 }
@@ -640,9 +643,12 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "count": 1,
                 "text": "The clock is not in sync",
                 "action": "",
+                "acknowledged": False,
+                "occurrence": "1772323400000:4170",
             },
         ],
     },
+    documents.AlarmAck: {"schema": "edged.alarms-ack/1", "alarm": ALARM, "again": False},
     documents.Reload: {
         "schema": "edged.reload/1",
         "added": ["garage"],

@@ -8,12 +8,14 @@ salvaged, or asked again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from storage.answers import Severity
 from storage.catalog.acts import Person
 from storage.errors import StoreError
 from storage.files.segmentfile import SegmentFile
@@ -55,6 +57,8 @@ class Told:
     pinned: dict[str, frozenset[Key]] = field(default_factory=dict)
     releasing: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
+    alarms: list[tuple[str, str]] = field(default_factory=list)
+    """Key and what became of it."""
     wall_ms: int = WALL_MS
     """What everybody's clock says."""
 
@@ -143,6 +147,17 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarmed:
+    """An alarm was raised, acknowledged or cleared: the centre has to hear of it (S8)."""
+
+    key: str
+    what: str
+
+    def tell(self, told: Told) -> None:
+        told.alarms.append((self.key, self.what))
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time has passed."""
 
@@ -180,8 +195,17 @@ def broken(told: Told, box: Box) -> list[str]:
     faults += [f"S2: pin {pin} was released, and lasts" for pin in told.released & lasting]
     unheld = {key for key in told.held() if key in rows and not rows[key]["pins"]}
     faults += [f"S2: {key} is pinned, and its row does not say so" for key in unheld]
+    faults += [f"S8: alarm {key} was {what}, and no event tells of it" for key, what in _untold(told, box)]
     back = told.gone & rows.keys()
     return [*faults, *(f"S5: {key} was destroyed, and is {rows[key]['state']} again" for key in back)]
+
+
+def _untold(told: Told, box: Box) -> Counter[tuple[str, str]]:
+    """Of a database that was lost, the event that its successor began with tells instead."""
+    if box.look("SELECT 1 FROM rebuilds"):
+        return Counter()
+    events = box.look("SELECT body ->> 'key' AS key, body ->> 'what' AS what FROM outbox WHERE kind = 'alarm'")
+    return Counter(told.alarms) - Counter((event["key"], event["what"]) for event in events)
 
 
 class OfficeAt(Office):
@@ -319,6 +343,20 @@ class Hands:
         """From the end of what is recorded the camera is not."""
         self.ask(lambda: self.office.store.begin_gap(camera, None, cause, "").result(DEADLINE_S))
 
+    def alarm(self, key: str) -> None:
+        """It stands from now on."""
+        raised = self.office.store.alarms.raised
+        if self.ask(lambda: raised(key, Severity.WARNING, "the cable is loose", "push").result(DEADLINE_S)):
+            self.note(Alarmed(key, "raised"))
+
+    def calm(self, key: str) -> None:
+        """Somebody has seen it, and it is over."""
+        alarms = self.office.store.alarms
+        if self.ask(lambda: alarms.acknowledge(key).result(DEADLINE_S)):
+            self.note(Alarmed(key, "acknowledged"))
+        if self.ask(lambda: alarms.cleared(key).result(DEADLINE_S)):
+            self.note(Alarmed(key, "cleared"))
+
     def sweep(self) -> None:
         """What is past its ceiling goes."""
         now_ms = self.office.clock.wall_ms  # it is never stepped here
@@ -403,6 +441,7 @@ def play(hands: Hands) -> None:
             recording = following
         hands.write(recording)
         hands.commit(recording)
+    hands.alarm(f"camera.down:{second}")
     hands.ask(lambda: office.store.heartbeat().result(DEADLINE_S))
     dying = hands.begin(second)
     hands.write(dying, 2)
@@ -429,5 +468,6 @@ def play(hands: Hands) -> None:
         hands.write(recording, sync=False)  # what the commit has to sync
         hands.commit(recording)
     hands.pause()
+    hands.calm(f"camera.down:{second}")
     hands.release(pin)
     hands.sweep()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms import CLEAR_AFTER_S, Change, Tracked, Trouble, remembered, step
+from edged.alarms import CLEAR_AFTER_S, RETAINED_MS, Change, Tracked, Trouble, in_full, remembered, retained, step
 from storage.answers import AlarmRow, Severity
 
 DOWN = Trouble(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)
@@ -50,6 +52,44 @@ def test_better_advice_updates_an_alarm_that_an_earlier_run_left() -> None:
     memory, changes = step({"k": Tracked(DOWN, 0, 0, raised=True)}, {"k": wiser}, 1)
     assert changes == [Change("k", wiser, again=True)]
     assert step(memory, {"k": wiser}, 2)[1] == []
+
+
+def test_words_that_change_all_the_time_are_told_at_once_and_then_once_a_minute() -> None:
+    attempts = [Trouble(Severity.CRITICAL, f"attempt {number}", "wait") for number in range(180)]
+    told = run([(float(now_s), {"k": attempt}) for now_s, attempt in enumerate(attempts)])
+    assert [now_s for now_s, _ in told] == [0.0, 1.0, 61.0, 121.0]
+    assert told[-1][1] == Change("k", attempts[121], again=True)
+
+
+def test_the_last_words_are_told_although_they_came_too_soon() -> None:
+    words = {0: "first", 1: "second", 2: "third"}
+    looks = [(float(t), {"k": Trouble(Severity.INFO, words[min(t, 2)], "")}) for t in range(100)]
+    assert [(at, change.trouble.text) for at, change in run(looks) if change.trouble] == [
+        (0.0, "first"),
+        (1.0, "second"),
+        (61.0, "third"),
+    ]
+
+
+def test_another_severity_does_not_wait() -> None:
+    mild = Trouble(Severity.WARNING, "a", "")
+    looks = [(0.0, mild), (1.0, replace(mild, text="b")), (2.0, replace(mild, severity=Severity.CRITICAL))]
+    assert [now_s for now_s, _ in run([(now_s, {"k": trouble}) for now_s, trouble in looks])] == [0.0, 1.0, 2.0]
+
+
+def test_names_are_words_but_stand_apart() -> None:
+    told = run([(0.0, {"k": replace(DOWN, raise_after_s=0, names="chen")}), (1.0, {"k": replace(DOWN, names="lin")})])
+    assert [change.trouble.names for _, change in told if change.trouble] == ["chen", "lin"]
+    assert in_full("accounts hold neither role", "chen, lin") == "accounts hold neither role: chen, lin"
+    assert in_full("the disk is full", "") == "the disk is full"
+
+
+def test_the_centre_is_shown_what_stands_and_what_was_over_within_a_week() -> None:
+    rows = [
+        AlarmRow(key, Severity.INFO, over is None, 0, over, 1, "", "", acknowledged=False)
+        for key, over in {"stands": None, "new": 8, "old": 7, "set back": RETAINED_MS * 9}.items()
+    ]
+    assert [row.key for row in retained(rows, RETAINED_MS + 7)] == ["stands", "new", "set back"]
 
 
 def test_what_stands_is_known_without_a_database() -> None:

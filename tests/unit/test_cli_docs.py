@@ -17,6 +17,7 @@ from edged.cli.main import VERBS, edgectl
 from edged.config import check
 from storage.model import GapCause
 from tests.support import tls
+from tests.support.authority import Authority, write
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 EDGECTL: Final = (DOCS / "edgectl.md").read_text("utf-8")
@@ -32,6 +33,7 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "[roles]": config_model.Roles,
     "[[cameras]]": config_model.Camera,
     "[mqtt]": config_model.Broker,
+    "[[commanders]]": config_model.Commander,
 }
 
 
@@ -118,6 +120,9 @@ def test_the_full_example_is_valid_and_full(tmp_path: Path) -> None:
     for name in ("lobby.password", "gate.password", "mqtt.password"):
         (tmp_path / name).write_text("word")
         (tmp_path / name).chmod(0o600)
+    (tmp_path / "mqtt").mkdir()
+    authority = Authority()
+    write(tmp_path / "mqtt", authority, authority.sign("wenshan-main"), "wenshan-main")
     (tmp_path / "edged.toml").write_text(example[1], "utf-8")
     problems, _ = check(tmp_path / "edged.toml", {})
     assert not problems

@@ -18,6 +18,7 @@ from rich.console import Console, Group, RenderableType
 from rich.screen import Screen
 
 from edged.cli import (
+    alarms,
     approve,
     cells,
     destroyed,
@@ -94,7 +95,7 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "gaps": lambda: lists.gaps(sample(documents.Gaps), ZONE),
     "retention": lambda: lists.retention(sample(documents.Retention), ZONE),
     "explanation": lambda: lists.explanation(sample(ring.Explanation)),
-    "alarms": lambda: lists.alarms(sample(documents.Alarms), ZONE),
+    "alarms": lambda: alarms.screen(sample(documents.Alarms), ZONE),
     "reload": lambda: lists.reload(sample(documents.Reload)),
     "volume-list": lambda: volume.listing(sample(volumes.VolumeList)),
     "volume-replace": lambda: volume.loss(sample(volumes.VolumeReplace), ZONE),
@@ -244,7 +245,7 @@ def test_a_low_screen_keeps_the_verdict_and_says_what_it_hides(height: int, tong
 def test_nothing_to_list_is_said() -> None:
     assert drawn(lists.segments(sample(documents.Segments, segments=[]), ZONE)) == "No segments.\n"
     assert drawn(lists.gaps(sample(documents.Gaps, gaps=[]), ZONE)) == "No gaps.\n"
-    assert drawn(lists.alarms(sample(documents.Alarms, alarms=[]), ZONE)) == "No alarms.\n"
+    assert drawn(alarms.screen(sample(documents.Alarms, alarms=[]), ZONE)) == "No alarms.\n"
     assert drawn(lists.cameras(sample(documents.Cameras, cameras=[]), ZONE)) == "No cameras are configured.\n"
 
 

@@ -60,6 +60,16 @@ def test_migrated_equals_new(first: sqlite3.Connection) -> None:
         assert form(first) == form(new)
 
 
+def test_alarms_from_before_have_occurrences_and_no_names_in_their_words(first: sqlite3.Connection) -> None:
+    first.executemany(
+        "INSERT INTO alarms (key, severity, raised, since_ms, count, text, action) VALUES (?, 'info', 1, ?, 1, ?, '')",
+        [("camera.down:lobby", 17, "down"), ("roles.clash", 18, "hold neither role: chen")],
+    )
+    migrate(first)
+    assert first.execute("SELECT key, occurrence, names FROM alarms").fetchall() == [("camera.down:lobby", "0:17", "")]
+    assert first.execute("SELECT count(*) FROM outbox").fetchone() == (0,), "what was is no event"
+
+
 def test_what_was_there_stays(first: sqlite3.Connection) -> None:
     migrate(first)
     assert first.execute("SELECT seq, camera_offset_ms FROM segments").fetchall() == [(1, None)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.attempts import LAST_LIMIT_S, PROTOCOL_MEMORY_S, Attempts, Outcome, Protocol
+from mqtt.attempts import LAST_LIMIT_S, PROTOCOL_MEMORY_S, STABLE_S, Attempts, Outcome, Protocol
 
 NEVER_CONNECTED = 0.0
 
@@ -32,8 +32,18 @@ def test_the_wait_is_a_random_part_of_the_limit() -> None:
 
 
 def test_a_stable_minute_makes_waits_short_again() -> None:
-    assert failing(6).ended(Outcome.LOST, 100.0, 59.9).wait_s(1.0) == 30
-    assert failing(6).ended(Outcome.LOST, 100.0, 60.0).wait_s(1.0) == 1
+    def next_but_one(connected_s: float) -> float:
+        lost = failing(6).ended(Outcome.LOST, 100.0, connected_s)
+        return lost.ended(Outcome.UNREACHABLE, 101.0, NEVER_CONNECTED).wait_s(1.0)
+
+    assert next_but_one(STABLE_S - 0.1) == 30
+    assert next_but_one(STABLE_S) == 2
+
+
+def test_boxes_that_lost_one_broker_come_back_spread_over_fifteen_seconds() -> None:
+    lost = Attempts().answered(0.0).ended(Outcome.LOST, 100.0, 100.0)
+    assert [lost.wait_s(random) for random in (0.0, 0.5, 1.0)] == [0.0, 7.5, 15.0]
+    assert failing(6).ended(Outcome.LOST, 100.0, 1.0).wait_s(1.0) == 30, "one that breaks off again and again"
 
 
 def test_a_broker_that_says_wrong_version_is_asked_in_the_old_one_at_once() -> None:

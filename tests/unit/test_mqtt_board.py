@@ -1,13 +1,13 @@
-"""What is owed to the broker: newest per topic, a bounded window, all of it again after a reconnect."""
+"""What is owed to the broker: newest per topic, all of it again after a reconnect."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from mqtt.board import ACK_DEADLINE_S, MAX_TOPICS, WINDOW, Board
-from mqtt.messages import Message, tombstone
+from mqtt.board import ANSWERS_MAX, MAX_TOPICS, Board
+from mqtt.messages import Message
 
 
 def state(topic: str, value: str = "x") -> Message:
@@ -18,7 +18,7 @@ def send_all(board: Board, first_mid: int = 1) -> list[Message]:
     """Whatever the window lets out, with ids from `first_mid` on."""
     out: list[Message] = []
     while (message := board.take()) is not None:
-        board.sent(first_mid + len(out), message, 0.0)
+        board.sent(first_mid + len(out), message)
         out.append(message)
     return out
 
@@ -27,7 +27,7 @@ def test_the_greeting_goes_first_and_in_its_order() -> None:
     board = Board()
     board.put(state("c"))
     board.put(state("a", "old"))
-    board.connected([state("b"), state("a", "new")], WINDOW)
+    board.connected([state("b"), state("a", "new")])
     assert send_all(board) == [state("b"), state("a", "new"), state("c")]
     assert board.waiting == 3
 
@@ -45,63 +45,65 @@ def test_no_second_message_of_a_topic_overtakes_the_first() -> None:
     assert send_all(board) == [state("a", "1")]
     board.put(state("a", "2"))
     assert board.take() is None
-    assert board.acknowledged(1, 0.0) == state("a", "1")
+    assert board.acknowledged(1) == state("a", "1")
     assert board.take() == state("a", "2")
-
-
-def test_the_window_is_the_smaller_of_ours_and_the_brokers() -> None:
-    topics = [state(str(number)) for number in range(100)]
-    for granted, expected in ((5, 5), (1000, WINDOW), (0, 1)):
-        board = Board()
-        board.connected(topics, granted)
-        assert len(send_all(board)) == expected
-        board.acknowledged(1, 0.0)
-        assert len(send_all(board, first_mid=1000)) == 1
 
 
 def test_everything_is_owed_again_after_a_reconnect() -> None:
     board = Board()
-    board.connected([state("a"), state("b")], WINDOW)
+    board.connected([state("a"), state("b")])
     send_all(board)
-    board.acknowledged(1, 0.0)
-    board.connected([state("b", "fresh")], WINDOW)
+    board.acknowledged(1)
+    board.connected([state("b", "fresh")])
     assert {message.topic: message.payload for message in send_all(board)} == {"a": b"x", "b": b"fresh"}
-    assert board.acknowledged(99, 0.0) is None
+    assert board.acknowledged(99) is None
 
 
 def test_a_tombstone_leaves_once_it_has_arrived() -> None:
     board = Board()
     board.put(state("a"))
-    board.put(tombstone("a"))
-    assert send_all(board) == [tombstone("a")]
-    board.acknowledged(1, 0.0)
-    board.connected([], WINDOW)
+    board.put(state("a", ""))
+    assert send_all(board) == [state("a", "")]
+    board.acknowledged(1)
+    board.connected([])
     assert send_all(board) == []
 
 
 def test_a_camera_that_comes_back_before_its_tombstone_arrived_stays() -> None:
     board = Board()
-    board.put(tombstone("a"))
+    board.put(state("a", ""))
     send_all(board)
     board.put(state("a", "back"))
-    board.acknowledged(1, 0.0)
+    board.acknowledged(1)
     assert send_all(board) == [state("a", "back")]
 
 
 def test_the_farewell_is_all_that_is_still_said() -> None:
     board = Board()
-    board.connected([state("status", "online"), state("a"), state("b")], 1)
-    send_all(board)
+    board.connected([state("status", "online"), state("a"), state("b")])
+    online = board.take()
+    assert online is not None
+    board.sent(1, online)
     board.leave(state("status", "stopping"))
-    board.acknowledged(1, 0.0)
+    board.acknowledged(1)
     assert send_all(board) == [state("status", "stopping")]
-    board.acknowledged(1, 0.0)
+    board.acknowledged(1)
     assert board.waiting == 0
+
+
+def test_what_is_owed_at_the_beginning_is_the_greeting_and_what_comes_later_is_not() -> None:
+    board = Board()
+    board.put(state("c"))
+    board.connected([state("a")])
+    assert board.greeting
+    board.put(state("d"))
+    assert [message.topic for message in send_all(board)] == ["a", "c", "d"]
+    assert not board.greeting
 
 
 def test_what_is_withheld_waits_and_the_rest_does_not() -> None:
     board = Board()
-    board.connected([state("a"), state("head", "1"), state("b")], WINDOW)
+    board.connected([state("a"), state("head", "1"), state("b")])
     board.withhold("head")
     assert send_all(board) == [state("a"), state("b")]
     board.put(state("head", "2"))
@@ -131,19 +133,6 @@ def test_memory_is_bounded() -> None:
     assert board.take() == state("3")
 
 
-def test_silence_counts_only_while_something_is_in_flight() -> None:
-    board = Board()
-    assert not board.stalled(1e9)
-    board.sent(1, state("a"), 1000.0)
-    board.sent(2, state("b"), 1030.0)
-    assert not board.stalled(1000.0 + ACK_DEADLINE_S - 0.1)
-    assert board.stalled(1000.0 + ACK_DEADLINE_S)
-    board.acknowledged(1, 1050.0)
-    assert not board.stalled(1000.0 + ACK_DEADLINE_S)
-    board.acknowledged(2, 1051.0)
-    assert not board.stalled(1e9)
-
-
 class BoardAgainstABroker(RuleBasedStateMachine):
     """A broker that keeps retained messages, may lose connections and its memory, and must end up with the newest."""
 
@@ -165,7 +154,7 @@ class BoardAgainstABroker(RuleBasedStateMachine):
         message = self.board.take()
         if message is not None:
             self.mids += 1
-            self.board.sent(self.mids, message, 0.0)
+            self.board.sent(self.mids, message)
             self.flying[self.mids] = message
 
     @precondition(lambda self: self.flying)
@@ -174,25 +163,21 @@ class BoardAgainstABroker(RuleBasedStateMachine):
         mid = list(self.flying)[index % len(self.flying)]
         message = self.flying.pop(mid)
         self.broker[message.topic] = message.payload
-        assert self.board.acknowledged(mid, 0.0) is message
+        assert self.board.acknowledged(mid) is message
 
-    @rule(forgets=st.booleans(), window=st.integers(1, 4))
-    def reconnect(self, forgets: bool, window: int) -> None:
+    @rule(forgets=st.booleans())
+    def reconnect(self, forgets: bool) -> None:
         self.flying.clear()
         if forgets:
             self.broker.clear()
-        self.board.connected([], window)
-
-    @invariant()
-    def window_is_kept(self) -> None:
-        assert len(self.flying) <= WINDOW
+        self.board.connected([])
 
     def teardown(self) -> None:
         while self.board.waiting:
             self.send()
             for mid in list(self.flying):
                 self.broker[self.flying[mid].topic] = self.flying[mid].payload
-                self.board.acknowledged(mid, 0.0)
+                self.board.acknowledged(mid)
                 del self.flying[mid]
         shown = {topic: value for topic, value in self.broker.items() if value}
         assert shown == {topic: value for topic, value in self.wanted.items() if value}
@@ -200,3 +185,28 @@ class BoardAgainstABroker(RuleBasedStateMachine):
 
 TestBoardAgainstABroker = BoardAgainstABroker.TestCase
 TestBoardAgainstABroker.settings = settings(stateful_step_count=30)
+
+
+def test_answers_go_before_state_and_again_only_where_nobody_acknowledged_them() -> None:
+    board = Board()
+    board.connected([state("a")])
+    first, second = (Message("up/reply/noc", payload, 1, retain=False) for payload in (b"1", b"2"))
+    board.answer(first)
+    board.answer(second)
+    assert board.waiting == 3
+    assert board.take() is first
+    board.sent(1, first)
+    assert board.take() is second
+    board.sent(2, second)
+    board.acknowledged(1)
+    board.connected([])
+    assert board.take() is second
+
+
+def test_answers_are_bounded_and_the_oldest_give_way() -> None:
+    board = Board()
+    for number in range(ANSWERS_MAX + 2):
+        board.answer(Message("up/reply/noc", b"%d" % number, 1, retain=False))
+    taken = board.take()
+    assert taken is not None
+    assert (taken.payload, board.waiting) == (b"2", ANSWERS_MAX - 1)

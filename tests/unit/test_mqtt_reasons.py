@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 
 import pytest
 
 from mqtt import reasons
-from mqtt.connection import BrokerSettings
+from mqtt.certificates import Fault, Unusable
+from mqtt.settings import BrokerSettings
 
 TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
 
@@ -47,7 +49,67 @@ def test_an_answer_nobody_foresaw_still_says_where_to_look() -> None:
     assert "the broker's own log" in reasons.refused(TRIED, "Implementation specific error").check
 
 
+def of_openssl(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    return error
+
+
+def unverified(code: int, message: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "back", "check"),
+    [
+        (
+            unverified(20, "unable to get local issuer certificate"),
+            "not signed by an authority in [mqtt] ca_file",
+            "ca_",
+        ),
+        (unverified(18, "self-signed certificate"), "not signed by an authority in [mqtt] ca_file", "nobody stands"),
+        (unverified(62, "Hostname mismatch, certificate is not valid for 'x'."), "not valid for 'x')", "[mqtt] host"),
+        (unverified(64, "IP address mismatch"), "another's (IP address mismatch)", "[mqtt] host"),
+        (unverified(10, "certificate has expired"), "has expired", "the clock of this box"),
+        (unverified(9, "certificate is not yet valid"), "in the time to come", "the clock of this box"),
+        (of_openssl("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "wants a certificate", "[mqtt] certificate and key_file"),
+        (of_openssl("SSLV3_ALERT_HANDSHAKE_FAILURE"), "broke off", "brokers that want one"),
+        (of_openssl("TLSV1_ALERT_UNKNOWN_CA"), "does not know who signed", "the centre's"),
+        (of_openssl("SSLV3_ALERT_CERTIFICATE_EXPIRED"), "says that this box's certificate has expired", "clock"),
+        (of_openssl("SSLV3_ALERT_CERTIFICATE_REVOKED"), "was revoked", "with the centre"),
+        (of_openssl("SSLV3_ALERT_BAD_CERTIFICATE"), "does not take this box's certificate", "the broker's own log"),
+        (of_openssl("TLSV1_ALERT_PROTOCOL_VERSION"), "no version of TLS that both know", "TLS 1.2 or 1.3"),
+        (of_openssl("UNSUPPORTED_PROTOCOL"), "older than 1.2", "TLS 1.2 or 1.3"),
+        (of_openssl("WRONG_VERSION_NUMBER"), "something that is not TLS", "8883"),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "closed during the TLS handshake", "8883"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), "closed during the TLS handshake", "8883"),
+        (of_openssl("NOBODY_FORESAW_THIS"), "TLS failed (nobody foresaw this)", "the broker's own log"),
+        (ssl.SSLError(), "TLS failed (no reason given)", "the broker's own log"),
+        (Unusable(Fault("key_file", "there is no file /e/k", "put it there")), "no file /e/k", "key_file: put it"),
+    ],
+)
+def test_tls_that_comes_to_nothing(error: Exception, back: str, check: str) -> None:
+    reason = reasons.unreachable("MQTT 5 over TLS to 10.0.0.1:8883", error, 5.0)
+    assert back in reason.said.partition(" Came back: ")[2]
+    assert check in reason.check
+
+
+def test_only_over_tls_a_reset_speaks_of_tls() -> None:
+    assert "TLS" not in str(reasons.unreachable(TRIED, ConnectionResetError(errno.ECONNRESET, "x"), 5.0))
+    assert "takes this box's certificate" in reasons.closed_unanswered("MQTT 5 over TLS to h:8883").check
+
+
 def test_settings_do_not_show_the_password() -> None:
     settings = BrokerSettings("::1", 1883, "box", "hunter2")
     assert "hunter2" not in repr(settings)
     assert settings.address == "[::1]:1883"
+
+
+def test_what_is_too_large_does_not_point_to_access_rules() -> None:
+    topic = "edged/v1/box/up/event/pin"
+    assert "max_packet_size" in reasons.rejected(topic, "Packet too large").check
+    assert "access rules" in reasons.rejected(topic, "Not authorized").check
+    assert "in short" in reasons.shortened(topic).said
+    assert "max_packet_size" in reasons.shortened(topic).check

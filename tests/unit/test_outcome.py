@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from recorder import outcome
-from recorder.address import Target, without_tried
+from recorder.address import Target, without_login, without_tried
 from recorder.messages import Ended
 from storage.model import GapCause
 
@@ -132,3 +132,16 @@ def test_a_list_says_what_came_back_and_not_what_was_tried(url: str, user: str) 
     said = "404 Not Found: no user viewer: here. Check it"
     assert without_tried(f"{Target.parse(url, user).tried}: {said}") == said
     assert without_tried(said) == said
+
+
+@pytest.mark.parametrize(
+    "url", ["rtsps://nvr.example/ch1", "rtsp://[fd00::11]:8554/x?a=1,user:b", "rtsp://10.0.0.11/live/viewer/S3cret/1"]
+)
+@pytest.mark.parametrize("user", ["", "viewer", "hall, east"])
+def test_what_leaves_the_box_tells_neither_path_nor_user(url: str, user: str) -> None:
+    target = Target.parse(url, user)
+    whole = f"Camera hall is not recorded: {target.tried}: 404 Not Found: no such thing. Check it"
+    told = without_login(whole)
+    assert told.startswith("Camera hall is not recorded: RTSP over T")
+    assert told.endswith(f" to {target.address}: 404 Not Found: no such thing. Check it")
+    assert without_login(told) == told

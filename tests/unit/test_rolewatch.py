@@ -74,7 +74,8 @@ def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_t
     assert rolewatch._readers(0, 0) == ()
     found = dict(conditions.troubles(RolesSeen(readers=("lin",))))
     assert found["roles.readers"].severity is Severity.CRITICAL
-    assert "lin" in found["roles.readers"].text
+    assert found["roles.readers"].names == "lin"
+    assert "lin" not in found["roles.readers"].text, "the centre is told the text"
 
 
 async def test_suspects_are_bounded() -> None:
@@ -90,7 +91,7 @@ async def test_suspects_are_bounded() -> None:
 def test_alarms_name_what_is_to_be_done() -> None:
     found = dict(conditions.troubles(RolesSeen(("chen",), ("ethics",), 3)))
     assert set(found) == {"roles.clash", "roles.unknown-group", "journal.owed"}
-    assert "chen" in found["roles.clash"].text
+    assert (found["roles.clash"].names, "chen" in found["roles.clash"].text) == ("chen", False)
     assert "ethics" in found["roles.unknown-group"].text
     assert found["journal.owed"].severity is Severity.CRITICAL
     assert not dict(conditions.troubles(RolesSeen()))

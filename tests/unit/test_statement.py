@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from edged import statement
 from edged.documents import register as documents
-from edged.evidence import dsse, stated
+from edged.evidence import stated
 from edged.evidence.verify import fingerprint, page
 from edged.statement import PAYLOAD_TYPE, Box, Rests, Standing
+from storage import dsse
 from storage.catalog.coverage import Shares
 from storage.catalog.register import Aside
 from storage.destruction import Destruction, Rule, Totals

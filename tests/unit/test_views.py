@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged import devices, foresight, health, reporting, troubles, views
+from edged import devices, foresight, health, retained, troubles, views
 from edged.conditions import database
 from edged.config import Config
 from edged.health import CameraState, Condition
@@ -19,6 +19,7 @@ from recorder.messages import Connected, Stats
 from recorder.session import Phase
 from storage.answers import CameraUsage, VolumeState, VolumeStatus
 from storage.catalog.mirroring import ON_PURPOSE, Rebuild
+from storage.catalog.outbox import Depth, Rank
 from storage.model import Bounds, GapCause, Moment, Segment, SegmentState
 
 DAY_S: Final = 86_400
@@ -248,10 +249,21 @@ def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_peop
     assert views.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
 
 
+def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
+    link = LinkView(True, "c:1883", "5", "Came back: Not authorized", "the broker's access rules", NOW.wall_ms)
+    refused = overview(Measurements(NOW), link=link)
+    assert set(troubles.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
+    well = replace(link, reason="", check="")
+    for waited_ms, told in ((troubles.UNHEARD_MS, set()), (troubles.UNHEARD_MS + 1, {"mqtt.unheard"})):
+        waiting = {Rank.PROOF: Depth(0, 0, None), Rank.ALARM: Depth(3, 900, NOW.wall_ms - waited_ms)}
+        seen = overview(Measurements(NOW, outbox=waiting), link=well)
+        assert set(troubles.troubles(seen, {}, {}, None, {})) == told
+
+
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
     old = {"old": segment("old", Bounds(0, 1), "v-old"), "lobby": segment("lobby", Bounds(0, 1))}
     measured = Measurements(NOW, (VOLUME,), {name: usage(name, 1) for name in old}, {}, old)
-    gone = list(reporting.gone(overview(measured)))
+    gone = list(retained.gone(overview(measured)))
     topics = {"cam/old/health", "cam/old/retention", "storage/v-old"}
     assert {message.topic for message in gone} == {f"edged/v1/n/up/{topic}" for topic in topics}
     assert all(message.retain and not message.payload for message in gone)

@@ -1,0 +1,1 @@
+"""`edged-command`: a command of the centre is signed and sent, and its answer waited for."""

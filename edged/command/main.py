@@ -1,0 +1,324 @@
+"""`edged-command`: makes a key for a desk of the centre; signs a command, sends it and waits for what became of it.
+
+Exit codes as everywhere (design §9): 0 done, 1 rejected or interrupted, 64 usage, 69 no broker or no answer, 75 try
+later, 77 not allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+import sys
+import time
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from pydantic import BaseModel, ValidationError
+
+from edged import exits, units
+from edged.cli.options import AS_GIVEN
+from edged.command import keyfile
+from edged.command.keyfile import KeyFileError
+from edged.views import timestamp
+from mqtt import asking, commands
+from mqtt.commands import ARGS, MODELS, Command, Reason, Reply, State, Verb
+from mqtt.judging import LIFETIME_MAX_MS, plain
+
+CODES: Final[Mapping[str, int]] = {
+    Reason.BUSY: exits.TRY_LATER,
+    Reason.TOO_OFTEN: exits.TRY_LATER,
+    Reason.NOT_ALLOWED: exits.NOT_ALLOWED,
+    Reason.KEY_EXPIRED: exits.NOT_ALLOWED,
+    Reason.BAD_ARGS: exits.USAGE,
+}
+"""By the reason of a refusal; all others are 1."""
+PORT, TLS_PORT = 1883, 8883
+INTERRUPTED: Final = 130
+
+
+class Failed(Exception):
+    """Ends with a sentence and a code."""
+
+    def __init__(self, what: str, action: str, code: int) -> None:
+        super().__init__(f"{what}; {action}")
+        self.code = code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edged")
+def cli() -> None:
+    """Command a box from the centre, signed (docs/commands.md)."""
+
+
+@cli.command()
+@click.argument("file", type=AS_GIVEN)
+def keygen(file: Path) -> None:
+    """Make a key in FILE, and print what the boxes have to know of it."""
+    key = keyfile.make(file)
+    click.echo(f'key = "{keyfile.public_line(key)}"')
+
+
+@cli.command()
+@click.argument("file", type=AS_GIVEN)
+def public(file: Path) -> None:
+    """Print what the boxes have to know of the key in FILE."""
+    click.echo(f'key = "{keyfile.public_line(keyfile.read(file))}"')
+
+
+@cli.command()
+@click.argument("verb", metavar="VERB", type=click.Choice([verb.value for verb in Verb]))
+@click.argument("arguments", metavar="[NAME=VALUE]...", nargs=-1)
+@click.option("--node", required=True, help="The box: [site] node of its configuration.")
+@click.option("--key", "key_path", type=AS_GIVEN, required=True, help="File that keygen made.")
+@click.option("--broker", required=True, metavar="HOST[:PORT]", help=f"[{TLS_PORT} with --ca, else {PORT}]")
+@click.option("--ca", type=AS_GIVEN, help="PEM file of who signs the broker's certificate: turns TLS on.")
+@click.option("--cert", type=AS_GIVEN, help="PEM file of our own certificate, if the broker wants one.")
+@click.option("--cert-key", type=AS_GIVEN, help="Its key.")
+@click.option("--username")
+@click.option("--password-file", type=AS_GIVEN)
+@click.option("--requester", help="Last level of the topic of the answer.  [random]")
+@click.option("--wait", default="30s", show_default=True, help="For the answer.")
+@click.option("--valid", default="5m", show_default=True, help="After that no box takes it any more; at most 1h.")
+@click.option("--box-time", metavar="TIME", help="What the box's clock says, where it is wrong (RFC 3339).")
+@click.option("--mqtt", "version", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the last answer as JSON.")
+def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) -> int:
+    """Sign VERB with its arguments, send it, and wait for what became of it.
+
+    Verbs: rebirth, status, pin, alarm-ack, diagnostics, camera-reconnect, restart, consistency-proof.
+
+    A list is given by naming it several times: camera-reconnect camera=lobby; pin do=place cameras=lobby cameras=gate …
+    """
+    args = given(Verb(verb), arguments)
+    broker = _broker(options)
+    key_path: Path = options["key_path"]
+    key, wait_s, valid_ms = keyfile.read(key_path), _ms("--wait", options["wait"]) / 1000, _valid_ms(options["valid"])
+    now_ms = time.time_ns() // 1_000_000
+    issued_ms = now_ms if options["box_time"] is None else _instant_ms(options["box_time"])
+    try:
+        command = Command(
+            node=options["node"],
+            verb=verb,
+            id=secrets.token_hex(16),
+            requester=options["requester"] or f"desk-{secrets.token_hex(4)}",
+            issued_ms=issued_ms,
+            expires_ms=issued_ms + valid_ms,
+            counter=keyfile.next_counter(key_path, now_ms),
+            args=args,
+        )
+    except ValidationError as error:
+        raise click.UsageError(_first(error)) from None
+    question = asking.Question(
+        commands.command_topic(command.node, verb),
+        commands.signed(commands.written(command), key),
+        commands.reply_topic(command.node, command.requester),
+        max(1, valid_ms // 1000),
+    )
+    return _ask(broker, question, wait_s, command, as_json=as_json)
+
+
+def _ask(broker: asking.Broker, question: asking.Question, wait_s: float, command: Command, *, as_json: bool) -> int:
+    last: Reply | None = None
+
+    def heard(payload: bytes) -> bool:
+        nonlocal last
+        try:
+            reply = Reply.model_validate_json(payload)
+        except ValidationError:
+            return False
+        if reply.id != command.id:
+            return False
+        last = reply
+        if not as_json:
+            _show(reply)
+        return State(reply.state).is_final
+
+    try:
+        finished = asking.ask(broker, question, wait_s, heard)
+    except asking.Unreachable as error:
+        tls = "" if broker.tls else "; no TLS was tried: --ca FILE"
+        wants = "check broker, account and network; it may want a certificate: --cert and --cert-key"
+        raise Failed(str(error), f"{wants}{tls}", exits.UNREACHABLE) from None
+    if last is not None and as_json:
+        click.echo(_json({"schema": "edged.command/1", **last.model_dump(mode="json")}))
+    if last is None:
+        words = "it may be off, or not know this key: whom it does not know it never answers"
+        raise Failed(f"{command.node} did not answer within {wait_s:g} s", words, exits.UNREACHABLE)
+    if not finished:
+        click.echo("it was accepted, and not done in time; its end is an event under up/event/command", err=True)
+        return exits.TRY_LATER
+    return exits.OK if State(last.state) is State.DONE else CODES.get(last.reason, exits.FAILED)
+
+
+def _show(reply: Reply) -> None:
+    """Anybody may have written it, and a terminal obeys what it is given."""
+    why = f" ({plain(reply.reason)})" if reply.reason else ""
+    click.echo(f"{reply.state}{why}: {plain(reply.text)}")
+    if reply.result:
+        click.echo(_json(reply.result, indent=2))
+    if reply.reason in (Reason.EXPIRED, Reason.EARLY):
+        synced = "synchronised" if reply.clock_synced else "not synchronised"
+        click.echo(f"the clock of the box says {timestamp(reply.ts)} and is {synced}; if that is so, use --box-time")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Chinese is left readable; what a terminal would obey is escaped, which JSON leaves raw from DEL on."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
+
+
+def given(verb: Verb, arguments: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE as the closed model of the verb has them; click.UsageError."""
+    found: dict[str, Any] = {}
+    kinds = _kinds(verb)
+    for argument in arguments:
+        name, sign, value = argument.partition("=")
+        if not sign:
+            raise click.UsageError(f"{units.shown(argument)} is not NAME=VALUE")
+        kind = kinds.get(name, str)
+        if kind is list:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise click.UsageError(f"{units.shown(name)} is given twice")
+        else:
+            found[name] = int(value) if kind is int and value.isascii() and value.isdecimal() else value
+    try:
+        args: BaseModel = ARGS[verb].validate_python(found)
+    except ValidationError as error:
+        raise click.UsageError(f"{_wrong(error)}. {_takes(verb, found.get('do'))}") from None
+    return args.model_dump(mode="json", by_alias=True)
+
+
+def _kinds(verb: Verb) -> dict[str, type]:
+    """By the name of an argument: str, int or list."""
+    fields = (field for model in MODELS[verb] for field in model.model_fields.items())
+    return {field.alias or name: _plain(field.annotation) for name, field in fields}
+
+
+def _plain(annotation: Any) -> type:
+    if isinstance(annotation, type):
+        return annotation
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return _plain(next(part for part in typing.get_args(annotation) if part is not type(None)))
+    if origin is typing.Annotated:
+        return _plain(typing.get_args(annotation)[0])
+    return origin if isinstance(origin, type) else str
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def _wrong(error: ValidationError) -> str:
+    """All that is, in words for whoever typed it."""
+    words = []
+    for one in error.errors(include_url=False, include_input=False, include_context=False):
+        name = next((str(part) for part in reversed(one["loc"]) if isinstance(part, str)), "do")
+        match one["type"]:
+            case "missing":
+                words.append(f"{name}= is missing")
+            case "extra_forbidden":
+                words.append(f"there is no {units.shown(name)}=")
+            case "union_tag_not_found" | "union_tag_invalid":
+                words.append("do= is place or extend")
+            case _:
+                words.append(f"{name}=: {one['msg'][:1].lower()}{one['msg'][1:]}")
+    return "; ".join(words)
+
+
+def _takes(verb: Verb, do: object) -> str:
+    """What may be given."""
+    models = [model for model in MODELS[verb] if do in _tags(model)] or MODELS[verb]
+    forms = []
+    for model in models:
+        fields = {field.alias or name: field.is_required() for name, field in model.model_fields.items()}
+        forms.append(" ".join(f"{name}=" if needed else f"[{name}=]" for name, needed in fields.items()))
+    return f"{verb} takes {' or '.join(forms)}" if forms[0] else f"{verb} takes no arguments"
+
+
+def _tags(model: type[BaseModel]) -> tuple[object, ...]:
+    return typing.get_args(model.model_fields["do"].annotation) if "do" in model.model_fields else ()
+
+
+def _broker(options: Mapping[str, Any]) -> asking.Broker:
+    host, sign, port = options["broker"].rpartition(":")
+    if not sign or (port and not port.isdecimal()) or host.endswith(":"):
+        host, port = options["broker"], ""
+    tls = _tls(options)
+    password = ""
+    if (file := options["password_file"]) is not None:
+        try:
+            password = file.read_text(encoding="utf-8").removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failed(f"{file}: {error}", "name a file that holds the password", exits.FAILED) from None
+    number = int(port) if port else (PORT if tls is None else TLS_PORT)
+    return asking.Broker(
+        host.strip("[]"), number, tls, options["username"] or "", password, is_v5=options["version"] == "5"
+    )
+
+
+def _tls(options: Mapping[str, Any]) -> ssl.SSLContext | None:
+    """None without --ca: then the way to the broker must be safe otherwise."""
+    if options["ca"] is None:
+        if options["cert"] or options["cert_key"]:
+            raise click.UsageError("--cert and --cert-key need --ca: without it there is no TLS")
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options["ca"])
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if options["cert"] is not None:
+            context.load_cert_chain(options["cert"], options["cert_key"])
+    except (OSError, ValueError) as error:
+        raise Failed(
+            f"--ca, --cert, --cert-key: {error}", "name PEM files that belong together", exits.FAILED
+        ) from None
+    return context
+
+
+def _ms(option: str, text: str) -> int:
+    try:
+        return max(1, units.parse_duration(text) // timedelta(milliseconds=1))
+    except units.UnitError as error:
+        raise click.UsageError(f"{option} {error.problem}: {error.instead}") from None
+
+
+def _valid_ms(text: str) -> int:
+    valid_ms = _ms("--valid", text)
+    if valid_ms > LIFETIME_MAX_MS:
+        raise click.UsageError("--valid is at most 1h")
+    return valid_ms
+
+
+def _instant_ms(text: str) -> int:
+    try:
+        return commands.instant_ms(text)
+    except (ValueError, OverflowError):
+        raise click.UsageError("--box-time is not a time such as 2026-05-01T08:00:00Z") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        result = cli.main(words, prog_name="edged-command", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return exits.USAGE if isinstance(error, click.UsageError) else error.exit_code
+    except Failed as failed:
+        click.echo(f"edged-command: {failed}", err=True)
+        return failed.code
+    except KeyFileError as error:
+        click.echo(f"edged-command: {error.what}; {error.action}", err=True)
+        return exits.FAILED
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    return result if isinstance(result, int) else exits.OK

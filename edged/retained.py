@@ -1,0 +1,123 @@
+"""What the centre is shown of alarms and pins, and whose retained messages are taken away again. Pure.
+
+Names of people, cases and reasons stay on the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, TypedDict
+
+from edged import alarms
+from edged.config import Config
+from edged.views import Overview
+from mqtt import messages
+from mqtt.messages import Message, Stamp
+from storage.catalog.outbox import Depth, Rank
+from storage.pins.words import Left, PinState
+
+EMPTIED_FOR_MS: Final = 31 * 86_400_000
+"""An alarm that is not shown any more is emptied at each connection for so long, which outlasts outages of a month."""
+CAPABILITIES: Final = ("alarms", "events", "exports", "ledger", "pins", "retention")
+"""Beyond recording."""
+
+
+class Waiting(TypedDict):
+    """Of a heartbeat."""
+
+    outbox_proofs: int
+    outbox_alarms: int
+    outbox_storage: int
+    outbox_history: int
+    outbox_bytes: int
+    outbox_oldest_ms: int | None
+
+
+def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.Alarm]:
+    """All that stand, and those that were cleared lately."""
+    for row in alarms.retained(seen.alarms, seen.now.wall_ms):
+        yield messages.Alarm(
+            **stamp,
+            key=row.key,
+            occurrence=row.occurrence,
+            severity=row.severity.value,
+            state="raised" if row.raised else "cleared",
+            since_ms=row.since_ms,
+            cleared_ms=row.cleared_ms,
+            count=row.count,
+            acknowledged=row.acknowledged,
+            text=row.text,
+            action=row.action,
+        )
+
+
+def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.Pin]:
+    """Those that last."""
+    for left in seen.measured.pins:
+        if (state := _lasting(left)) is not None:
+            order = left.pin.order
+            yield messages.Pin(
+                **stamp,
+                pin=left.pin.id,
+                state=state,
+                ground=order.ground.value,
+                cameras=list(order.cameras),
+                from_ms=order.interval.first_ms,
+                to_ms=order.interval.last_ms,
+                placed_ms=left.pin.placed.wall_ms,
+                span_ms=order.span_ms,
+                until_ms=left.until_ms,
+            )
+
+
+def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
+    match left.pin.state:
+        case PinState.PROVISIONAL:
+            return "provisional"
+        case PinState.APPROVED:
+            return "approved"
+    return None
+
+
+def waiting(depths: Mapping[Rank, Depth]) -> Waiting:
+    """How much waits in the outbox, by rank."""
+    events = {rank: depths[rank].events if rank in depths else 0 for rank in Rank}
+    oldest = [depth.oldest_ms for depth in depths.values() if depth.oldest_ms is not None]
+    return {
+        "outbox_proofs": events[Rank.PROOF],
+        "outbox_alarms": events[Rank.ALARM],
+        "outbox_storage": events[Rank.STORAGE],
+        "outbox_history": events[Rank.HISTORY],
+        "outbox_bytes": sum(depth.bytes for depth in depths.values()),
+        "outbox_oldest_ms": min(oldest, default=None),
+    }
+
+
+def capabilities(config: Config) -> list[str]:
+    """By name; a verb of the centre is one where some key may command it."""
+    verbs = {verb for commander in config.known_keys().values() for verb in commander.verbs}
+    return sorted([*CAPABILITIES, *(f"command.{verb}" for verb in verbs)])
+
+
+def gone(seen: Overview) -> Iterator[Message]:
+    """What the box knows of and does not report any more: it may have ended while edged was off, or the broker away.
+
+    Cameras that are not configured, volumes that are not there, pins that ended, alarms that were over long ago.
+    """
+    node, configured = seen.config.site.node, {camera.id for camera in seen.config.cameras}
+    for camera in sorted(seen.measured.usage.keys() - configured):
+        yield messages.tombstone(messages.camera_health_topic(node, camera))
+        yield messages.tombstone(messages.camera_retention_topic(node, camera))
+    recorded_on = {segment.volume for segment in seen.measured.oldest.values()}
+    met = recorded_on | set(seen.measured.past.volumes)
+    for volume in sorted(met - {status.id for status in seen.measured.volumes}):
+        yield messages.tombstone(messages.storage_topic(node, volume))
+    lasting = {left.pin.id for left in seen.measured.pins}
+    for pin in seen.measured.past.pins:
+        if pin not in lasting:
+            yield messages.tombstone(messages.pin_topic(node, pin))
+    shown = {row.key for row in alarms.retained(seen.alarms, seen.now.wall_ms)}
+    for row in seen.alarms:
+        over_ms = 0 if row.cleared_ms is None else seen.now.wall_ms - row.cleared_ms
+        if row.key not in shown and over_ms < alarms.RETAINED_MS + EMPTIED_FOR_MS:
+            yield messages.tombstone(messages.alarm_topic(node, row.key))

@@ -1,0 +1,136 @@
+"use strict";
+/* One box: what it said last, in full. */
+const BoxPage = (() => {
+const {say, percent, days, number, bytes, when} = Words;
+const $ = id => document.getElementById(id);
+const TABLES = {
+  alarms: ["alarms", "severity", "since", "count", "action"],
+  cameras: ["camera", "state", "picture", "coverage", "gaps", "kept"],
+  volumes: ["volume", "state", "used", "free", "segments"],
+  pins: ["pin", "state", "cameras", "footage", "until"],
+  defects: ["topic", "defect"],
+};
+const tables = Object.fromEntries(Object.entries(TABLES).map(([name, columns]) =>
+  [name, new Rows.Table($(`box-${name}`), columns)]));
+const TONES = {down: "critical", away: "critical", lost: "critical", degraded: "attention", full: "attention",
+  critical: "critical", warning: "attention"};
+
+function translate() { Object.values(tables).forEach(table => table.title()); }
+
+/** Fill the page with this box, or say that nothing is known of it. */
+function show(node, fleet, now) {
+  const known = fleet.boxes.get(node);
+  for (const part of $("box").children) part.classList.toggle("unknown", known === undefined && part.id !== "box-name");
+  if (known === undefined) {
+    Rows.write($("box-name"), say("no-such-box", node));
+    return;
+  }
+  const box = Model.standing(known, fleet, now);
+  Rows.write($("box-name"), box.name);
+  Rows.write($("box-state"), `${say(box.state)} · ${say("heard")} ${Words.ago(box.heard, now)} (${when(box.heard)})`);
+  $("box-state").dataset.tone = box.state;
+  $("box").classList.toggle("stale", box.absent !== null);
+  $("box-stale").hidden = box.absent === null;
+  Rows.write($("box-stale"), say("box-stale", when(box.heard)));
+  list($("box-problems"), box.why);
+  facts(box);
+  const stale = box.absent !== null;
+  const fill = (name, rows) => {
+    tables[name].fill(rows.map(row => ({stale, ...row})));
+    tables[name].table.classList.toggle("empty", rows.length === 0);
+  };
+  fill("alarms", box.alarms.map(alarm));
+  fill("cameras", cameras(box));
+  fill("volumes", box.volumes.map(volume));
+  fill("pins", box.pins.map(pin));
+  fill("defects", box.defects.map(({tail, defect}) => ({key: tail, cells: [tail, say(...defect)]})));
+  const note = box.checkpoint?.note ?? say("checkpoint-none");
+  if ($("box-note").textContent !== note) $("box-note").textContent = note;
+}
+
+function list(element, problems) {
+  while (element.children.length > problems.length) element.lastElementChild.remove();
+  problems.forEach(({state, words}, place) => {
+    const item = element.children[place] ?? element.appendChild(document.createElement("li"));
+    item.dataset.tone = state;
+    Rows.write(item, say(...words));
+  });
+}
+
+function facts({birth, heartbeat, node, office, checkpoint}) {
+  const known = [["node", node], ["office", office || "–"]];
+  if (birth) {
+    known.push(["version", birth.version], ["profile", birth.profile || "–"], ["timezone", birth.timezone],
+      ["started", when(birth.started_ms)]);
+  }
+  if (heartbeat) {
+    known.push(["clock", say(heartbeat.clock_synced ? "synced" : "unsynced")],
+      ["disk", say("disk-free", bytes(heartbeat.disk_free_bytes), bytes(heartbeat.disk_total_bytes))],
+      ["outbox", number(heartbeat.outbox_messages)]);
+  }
+  if (checkpoint) known.push(["checkpoint", `${say("leaves", number(checkpoint.size))} · ${when(checkpoint.ts)}`]);
+  const element = $("box-facts");
+  while (element.children.length > known.length) element.lastElementChild.remove();
+  known.forEach(([word, value], place) => {
+    const pair = element.children[place] ?? element.appendChild(fact());
+    Rows.write(pair.children[0], say(word));
+    Rows.write(pair.children[1], value);
+  });
+}
+
+function fact() {
+  const pair = document.createElement("div");
+  pair.append(document.createElement("dt"), document.createElement("dd"));
+  return pair;
+}
+
+function alarm({key, severity, since_ms, count, text, action, acknowledged}) {
+  return {key, cells: [{text, sub: key},
+    {text: say(severity), sub: say(acknowledged ? "acknowledged" : "not-acknowledged"), tone: TONES[severity]},
+    when(since_ms), number(count), action]};
+}
+
+function pin({pin: id, state, ground, cameras: held, from_ms, to_ms, until_ms}) {
+  return {key: id, cells: [id, {text: say(state), sub: say(ground)}, held.join(", "),
+    `${when(from_ms)} – ${when(to_ms)}`, when(until_ms)]};
+}
+
+function cameras({health, retention, untold}) {
+  const kept = new Map(retention.map(one => [one.camera, one])), rank = ["down", "degraded", "recording", "disabled"];
+  const told = [...health].sort((one, other) =>
+    rank.indexOf(one.state) - rank.indexOf(other.state) || Words.compare(one.camera, other.camera));
+  return [
+    ...untold.map(camera => ({key: camera,
+      cells: [camera, {text: "–", tone: "attention"}, "–", "–", "–", span(kept.get(camera))]})),
+    ...told.map(one => ({key: one.camera, cells: [
+      one.camera,
+      {text: say(one.state), sub: one.reason, tone: TONES[one.state] ?? ""},
+      {text: one.width && one.height ? `${one.width}×${one.height} ${one.codec ?? ""}` : "–", sub: rate(one)},
+      {text: percent(one.coverage_24h),
+        sub: one.unexplained_s >= 1 ? say("unexplained", Math.floor(one.unexplained_s)) : ""},
+      number(one.gaps_24h),
+      span(kept.get(one.camera)),
+    ]})),
+  ];
+}
+
+const rate = ({fps, bitrate_bps}) => [fps === null ? "" : `${Words.tenth(fps)} fps`,
+  bitrate_bps === null ? "" : `${Words.tenth(bitrate_bps / 1e6)} Mbit/s`].filter(Boolean).join(" · ");
+
+function span(kept) {
+  if (kept === undefined) return "–";
+  const forecast = kept.forecast_s === null ? "" : ` · ${say("forecast", days(kept.forecast_s))}`;
+  return {text: say("days", days(kept.retained_s)), tone: kept.compliant ? "" : "attention",
+    sub: say("bounds", days(kept.floor_s), days(kept.ceiling_s)) + forecast};
+}
+
+function volume(one) {
+  return {key: one.volume, cells: [{text: one.path, sub: one.volume},
+    {text: say(one.state === "lost" ? "gone" : one.state), sub: one.reason, tone: TONES[one.state] ?? ""},
+    {text: bytes(one.ring_bytes), sub: say("limit", bytes(one.limit_bytes))},
+    {text: bytes(one.free_bytes), sub: one.full_in_s === null ? "" : say("full-in", days(one.full_in_s))},
+    number(one.segments)]};
+}
+
+return {show, translate};
+})();

@@ -1,0 +1,82 @@
+"""Keys of the centre are granted verbs as groups are granted roles: not by who edits the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edged.config import load
+from edged.config_model import Config
+from edged.loosening import granted, sentence, under, wished_by
+from mqtt.commands import Verb
+from storage.ring.agreed import Agreed, holding, loosenings
+from storage.ring.agreed import granted as agreed_upon
+from tests.support.commanding import Desk
+from tests.support.configuration import Setup
+
+NOC, OTHER = Desk(), Desk("night-desk")
+ROLES = '[roles]\nauthority = ["chiefs"]\noperator = ["cctv"]\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def configured(folder: Path, *tables: str) -> Config:
+    path = folder / "edged.toml"
+    setup = Setup([], mqtt_port=1883, more="".join(tables))
+    path.write_text(setup.toml(state=folder / "state", socket=folder / "socket", volume=folder / "volume"))
+    return load(path, {})
+
+
+def held(agreed: Agreed, wished: Config) -> tuple[Config, str]:
+    now = holding(agreed, wished_by(wished))
+    return under(wished, now), sentence([*loosenings(now, wished_by(wished))])
+
+
+def test_a_key_waits_for_a_second_person(folder: Path) -> None:
+    before = configured(folder, ROLES)
+    wished = configured(folder, ROLES, NOC.table(Verb.PIN, Verb.STATUS))
+    now, waits = held(wished_by(before), wished)
+    key = f"{NOC.name} ({wished.commanders[0].key}, without an end)"
+    assert (now.commanders, waits) == ([], f"let {key} command pin, status")
+    after, waits = held(agreed_upon(wished_by(before), wished_by(wished)), wished)
+    assert (after, waits) == (wished, "")
+    assert [*granted(before, after)] == [f"{key} may command {verb}" for verb in ("pin", "status")]
+
+
+def test_one_more_verb_waits_and_one_less_holds_at_once(folder: Path) -> None:
+    agreed = wished_by(configured(folder, ROLES, NOC.table(Verb.STATUS, Verb.REBIRTH)))
+    now, waits = held(agreed, configured(folder, ROLES, NOC.table(Verb.STATUS, Verb.PIN)))
+    assert [one.verbs for one in now.commanders] == [["status"]]
+    assert waits.endswith("command pin")
+
+
+def test_another_key_under_the_same_name_waits(folder: Path) -> None:
+    agreed = wished_by(configured(folder, ROLES, NOC.table(Verb.PIN)))
+    now, waits = held(agreed, configured(folder, ROLES, Desk(NOC.name).table(Verb.PIN)))
+    assert now.commanders == []
+    assert "command pin" in waits
+
+
+def test_another_last_day_waits(folder: Path) -> None:
+    ended = NOC.table(Verb.STATUS) + "until = 2020-01-31\n"
+    now, waits = held(wished_by(configured(folder, ROLES, ended)), configured(folder, ROLES, NOC.table(Verb.STATUS)))
+    assert now.commanders == []
+    assert "without an end) command status" in waits
+
+
+def test_a_key_that_is_taken_out_holds_no_more_at_once(folder: Path) -> None:
+    both = wished_by(configured(folder, ROLES, NOC.table(Verb.PIN), OTHER.table(Verb.PIN)))
+    now, waits = held(both, configured(folder, ROLES, OTHER.table(Verb.PIN)))
+    assert ([one.name for one in now.commanders], waits) == ([OTHER.name], "")
+
+
+def test_where_nobody_holds_a_role_keys_need_nobody_either(folder: Path) -> None:
+    agreed = wished_by(configured(folder))
+    wished = configured(folder, NOC.table(Verb.PIN))
+    assert held(agreed, wished) == (wished, "")
+    closed, waits = held(agreed, configured(folder, ROLES, NOC.table(Verb.PIN)))
+    assert ([one.name for one in closed.commanders], waits) == ([NOC.name], "")

@@ -1,0 +1,280 @@
+"""What becomes an event for the centre, in which words, and what alarms tell it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, Final
+
+import pytest
+
+from storage.answers import Severity
+from storage.catalog import alarms, ledger, outbox
+from storage.catalog.ledger import Leaf
+from storage.catalog.migrations import migrate
+from storage.catalog.outbox import OF_LEAVES, RANKS, Event, Kind, Rank
+from storage.errors import UnknownId
+
+MINUTE_MS: Final = 60_000
+DOWN: Final = ("camera.down:lobby", Severity.CRITICAL, "lobby is not recorded", "check its cable")
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        yield connection
+
+
+def told(db: sqlite3.Connection, kind: Kind = Kind.ALARM) -> list[Event]:
+    return outbox.following(db, kind, 0, 1000)
+
+
+def words(db: sqlite3.Connection) -> list[Any]:
+    return [event.body["what"] for event in told(db)]
+
+
+def limit(db: sqlite3.Connection, size: int) -> None:
+    outbox.next_id(db, 1)
+    db.execute("UPDATE outbox_count SET limit_bytes = ?", (size,))
+
+
+def test_leaves_that_are_events_are_told_with_their_numbers(db: sqlite3.Connection) -> None:
+    """The event's body is the leaf's: the centre can hold one against the other."""
+    number = ledger.enter(db, Leaf.PIN, 5, {"what": "placed", "pin": "P-1"}, committed={"who": "chen"})
+    ledger.enter(db, Leaf.SEGMENT, 6, {"camera": "lobby", "seq": 1})
+    (event,) = told(db, Kind.PIN)
+    leaf = ledger.leaf(db, number)
+    assert leaf is not None
+    assert (event.leaf, event.what, event.wall_ms, event.body) == (number, "pin", 5, json.loads(leaf.body))
+    assert "chen" not in json.dumps(event.body), "a commitment, not a name"
+    assert outbox.last(db) == 2, "begun, and the pin: footage is not told one by one"
+
+
+def test_a_leaf_that_is_put_back_is_no_event(db: sqlite3.Connection) -> None:
+    ledger.enter(db, Leaf.PIN, 5, {"what": "placed", "pin": "P-1"})
+    entry = ledger.leaf(db, 1)
+    assert entry is not None
+    before = outbox.last(db)
+    db.execute("DELETE FROM leaves")
+    assert ledger.put_back(db, entry)
+    assert outbox.last(db) == before
+
+
+def test_every_kind_has_a_rank_and_leaves_are_those_there_are() -> None:
+    assert set(RANKS) == set(Kind)
+    assert Kind.OTHER not in OF_LEAVES.values()
+    assert set(OF_LEAVES) <= {leaf.value for leaf in Leaf}
+
+
+def test_proofs_are_not_evicted_for_history(db: sqlite3.Connection) -> None:
+    """An outbox that is full of proofs lets history go by, and not one proof for it."""
+    limit(db, 10_000)
+    while outbox.depth(db)[Rank.PROOF].bytes < 9_900:
+        outbox.put(db, Kind.PIN, 1, {"x": ""})
+    proofs = outbox.depth(db)[Rank.PROOF]
+    for _ in range(20):
+        outbox.put(db, Kind.GAP, 1, {"x": "y" * 200})
+    assert outbox.depth(db)[Rank.PROOF] == proofs
+    assert outbox.depth(db)[Rank.HISTORY].events == 0
+    assert outbox.tell_evicted(db, 2)
+    assert told(db, Kind.OUTBOX)[-1].body["events"] == 20
+
+
+def test_one_event_evicts_so_many_at_most_and_keeps_the_order(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "EVICTED_MAX", 5)
+    for _ in range(50):
+        outbox.put(db, Kind.GAP, 1, {})
+        outbox.put(db, Kind.PIN, 1, {})
+    limit(db, 3_000)
+    outbox.put(db, Kind.GAP, 1, {})
+    assert outbox.depth(db)[Rank.HISTORY].events == 50 + 1 - 5
+    assert outbox.depth(db)[Rank.PROOF].events == 51, "a lower rank has not given all yet"
+    while outbox.depth(db)[Rank.HISTORY].events:
+        outbox.put(db, Kind.PIN, 1, {})
+    assert sum(one.bytes for one in outbox.depth(db).values()) > 3_000, "the bound is reached step by step"
+    for _ in range(20):
+        outbox.put(db, Kind.PIN, 1, {})
+    assert sum(one.bytes for one in outbox.depth(db).values()) <= 3_000
+
+
+def test_without_a_broker_nothing_is_kept_and_with_one_it_begins_anew(db: sqlite3.Connection) -> None:
+    outbox.put(db, Kind.GAP, 1, {})
+    outbox.want(db, wanted=False, wall_ms=2)
+    assert outbox.put(db, Kind.GAP, 3, {}) == "1:3"
+    assert all(one.events == 0 for one in outbox.depth(db).values())
+    outbox.want(db, wanted=True, wall_ms=4)
+    outbox.want(db, wanted=True, wall_ms=5)
+    (begun,) = told(db, Kind.OUTBOX)
+    assert (begun.epoch, begun.seq, begun.body) == (1, 4, {"what": "begun"})
+
+
+def test_an_alarm_tells_its_whole_life_under_one_occurrence(db: sqlite3.Connection) -> None:
+    key, severity, text, action = DOWN
+    alarms.raise_alarm(db, *DOWN, 10)
+    alarms.raise_alarm(db, *DOWN, 11)
+    alarms.raise_alarm(db, key, severity, "wrong password", action, 12)
+    assert alarms.acknowledge(db, key, None, 13)
+    assert not alarms.acknowledge(db, key, None, 14)
+    alarms.clear_alarm(db, key, 15)
+    events = told(db)
+    assert [event.body["what"] for event in events] == ["raised", "updated", "acknowledged", "cleared"]
+    (occurrence,) = {event.body["occurrence"] for event in events}
+    assert occurrence == f"{events[0].epoch}:{events[0].seq}", "the id of the event that raised it"
+    assert events[0].body == {
+        "what": "raised",
+        "key": key,
+        "occurrence": occurrence,
+        "severity": "critical",
+        "since_ms": 10,
+        "cleared_ms": None,
+        "count": 1,
+        "text": text,
+        "action": action,
+        "acknowledged": False,
+    }
+    assert (events[-1].body["cleared_ms"], events[-1].body["acknowledged"]) == (15, True)
+
+
+def test_flapping_is_one_occurrence_and_stays_acknowledged(db: sqlite3.Connection) -> None:
+    now_ms = 0
+    for turn in range(5):
+        alarms.raise_alarm(db, *DOWN, now_ms)
+        if turn == 0:
+            alarms.acknowledge(db, DOWN[0], None, now_ms)
+        alarms.clear_alarm(db, DOWN[0], now_ms + MINUTE_MS)
+        now_ms += MINUTE_MS + alarms.FLAP_MS
+    assert len({event.body["occurrence"] for event in told(db)}) == 1
+    last = told(db)[-1].body
+    assert (last["count"], last["since_ms"], last["acknowledged"]) == (5, 0, True)
+    alarms.raise_alarm(db, *DOWN, now_ms + 1)
+    again = told(db)[-1].body
+    assert (again["count"], again["since_ms"], again["acknowledged"]) == (1, now_ms + 1, False)
+    assert again["occurrence"] != last["occurrence"]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["standing", "flapping"])
+def test_what_becomes_worse_is_acknowledged_no_longer(db: sqlite3.Connection, *, gone: bool) -> None:
+    alarms.raise_alarm(db, "pin.ending:P", Severity.WARNING, "three days", "", 1)
+    alarms.acknowledge(db, "pin.ending:P", None, 2)
+    alarms.raise_alarm(db, "pin.ending:P", Severity.INFO, "two weeks", "", 3)
+    assert told(db)[-1].body["acknowledged"], "what is no worse was seen"
+    if gone:
+        alarms.clear_alarm(db, "pin.ending:P", 4)
+    alarms.raise_alarm(db, "pin.ending:P", Severity.CRITICAL, "a day", "", 5)
+    assert not told(db)[-1].body["acknowledged"]
+
+
+def test_only_what_stands_can_be_acknowledged_and_only_as_it_stands(db: sqlite3.Connection) -> None:
+    with pytest.raises(UnknownId):
+        alarms.acknowledge(db, DOWN[0], None, 1)
+    alarms.raise_alarm(db, *DOWN, 1)
+    found = alarms.find(db, DOWN[0])
+    assert found is not None
+    with pytest.raises(UnknownId, match=f"as {found.occurrence}"):
+        alarms.acknowledge(db, DOWN[0], "1:1", 2)
+    assert alarms.acknowledge(db, DOWN[0], found.occurrence, 2)
+    alarms.clear_alarm(db, DOWN[0], 3)
+    with pytest.raises(UnknownId):
+        alarms.acknowledge(db, DOWN[0], None, 4)
+    assert words(db) == ["raised", "acknowledged", "cleared"]
+
+
+def test_names_of_people_stay_on_the_box(db: sqlite3.Connection) -> None:
+    alarms.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 1, "chen, lin")
+    alarms.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 2, "chen, wu")
+    found = alarms.find(db, "roles.clash")
+    assert found is not None
+    assert found.names == "chen, wu"
+    assert not any("chen" in json.dumps(event.body) for event in told(db))
+
+
+def test_alarms_without_a_broker_have_occurrences_too(db: sqlite3.Connection) -> None:
+    outbox.want(db, wanted=False, wall_ms=9)
+    alarms.raise_alarm(db, *DOWN, 10)
+    found = alarms.find(db, DOWN[0])
+    assert found is not None
+    assert found.occurrence == "9:1"
+    alarms.raise_alarm(db, "clock.stepped", Severity.INFO, "stepped", "", 10)
+    assert {row.occurrence for row in alarms.alarms(db)} == {"9:1", "9:2"}
+
+
+def lies(db: sqlite3.Connection, kind: bytes, body: bytes, rank: Rank = Rank.HISTORY) -> int:
+    """As a newer version wrote it, or as a bad disk left it; its number."""
+    number = int(outbox.put(db, Kind.RUN, 5, {}).partition(":")[2])
+    db.execute("UPDATE outbox_ranks SET events = events - 1, bytes = bytes - ? WHERE rank = 4", (2 + outbox.ROW_BYTES,))
+    db.execute(
+        "UPDATE outbox SET rank = ?2, kind = CAST(?3 AS TEXT), body = CAST(?4 AS TEXT), bytes = ?5 WHERE seq = ?1",
+        (number, rank, kind, body, len(body)),
+    )
+    db.execute(
+        "INSERT INTO outbox_ranks (rank, events, bytes) VALUES (?1, 1, ?2)"
+        " ON CONFLICT (rank) DO UPDATE SET events = events + 1, bytes = bytes + ?2",
+        (rank, len(body)),
+    )
+    return number
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"camera":"lob',
+        b"[1]",
+        b"7",
+        b"null",
+        b'"text"',
+        b'{"a":"\xff\xfe"}',
+        b"1" * 5000,
+        b"[" * 100_000,
+        b"\0{}",
+    ],
+    ids=lambda body: repr(body[:8]),
+)
+def test_a_body_that_is_no_object_is_read_as_one_that_says_so(db: sqlite3.Connection, body: bytes) -> None:
+    bad = lies(db, b"gap", body)
+    good = outbox.put(db, Kind.GAP, 6, {"fine": True})
+    first, second = told(db, Kind.GAP)
+    assert (first.seq, first.body) == (bad, {"unreadable": body.decode("utf-8", "replace")})
+    assert (f"{second.epoch}:{second.seq}", second.body) == (good, {"fine": True})
+
+
+def test_kinds_of_a_later_version_are_read_in_one_order_and_leave(db: sqlite3.Connection) -> None:
+    outbox.next_id(db, 5)
+    before = outbox.depth(db)
+    names = [b"zebra", b"door", b"zebra", b"other", b"", b"d\xffr", b"door"]
+    seqs = []
+    for name in names:
+        seqs.append(lies(db, name, b'{"n":1}', Rank.ALARM))
+        outbox.put(db, Kind.CLOCK, 5, {})
+    found = told(db, Kind.OTHER)
+    assert [event.seq for event in found] == seqs
+    assert [event.other for event in found] == [name.decode("utf-8", "replace") for name in names]
+    assert {event.kind for event in found} == {Kind.OTHER}
+    assert [event.seq for event in outbox.following(db, Kind.OTHER, seqs[1], 3)] == seqs[2:5], "a page"
+    assert not told(db, Kind.RUN)
+    outbox.done(db, [*seqs, *(event.seq for event in told(db, Kind.CLOCK))])
+    after = outbox.depth(db)
+    assert {rank: (one.events, one.bytes) for rank, one in after.items()} == {
+        rank: (one.events, one.bytes) for rank, one in before.items()
+    }
+
+
+def test_looking_for_other_kinds_does_not_read_all_that_waits(db: sqlite3.Connection) -> None:
+    """It is done each second, in an outbox of a million rows, too."""
+    for _ in range(5_000):
+        outbox.put(db, Kind.GAP, 1, {})
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    db.set_progress_handler(step, 1)
+    assert not told(db, Kind.OTHER)
+    db.set_progress_handler(None, 1)
+    assert steps < 500
