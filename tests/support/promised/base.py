@@ -136,6 +136,8 @@ class Base(Ground):
         if self.site.store.boot != self.boot and self.boot not in self.lags:  # the box ran on, its database was lost
             self.lags[self.boot] = self.at().lag_us
             self.lag_us, self.lead_us = 0, self.clock.lead_us()
+        if self.site.store.boot != self.boot:  # maybe the number of one that nothing tells of any more
+            self.lags.pop(self.site.store.boot, None)
         self.boot = self.site.store.boot
         self.learned()
 

@@ -163,10 +163,12 @@ class Disks(Base):
 
         So it is younger than it was, never older (S1).
         """
-        known, boot = self.model.segments[key], self.site.store.boot
+        known, boot, now = self.model.segments[key], self.site.store.boot, self.at()
         (counted,) = self.site.box().look("SELECT ran_ms FROM boots WHERE number = ?", before["boot"])
-        if counted["ran_ms"] >= known.start.boottime_ms or after is None or before["boot"] == boot:
+        if counted["ran_ms"] >= known.start.boottime_ms or after is None:
             return False
+        if before["boot"] == boot and known.start.true_ms >= now.true_ms - now.boottime_ms:
+            return False  # this boot itself; of one that nobody tells of the number is given away again
         if after != {**before, "boot": boot, "start_boottime_ms": after["start_boottime_ms"]}:
             return False
         start_ms = after["start_boottime_ms"]
