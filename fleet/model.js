@@ -8,6 +8,8 @@ const SILENT_MS = 180_000;
 /** A box that is well tells everything anew each five minutes; its clock and ours may differ by one. */
 const RETAINED_FRESH_MS = 360_000;
 const CLOCK_OFF_MS = 300_000;
+/** By then a run has told all that it knows. */
+const TOLD_BY_S = 600;
 const BOXES_MAX = 5000, TOPICS_MAX = 2000;
 const STATES = ["critical", "offline", "attention", "reading", "ok"];
 const SEVERITIES = ["critical", "warning", "info"];
@@ -119,8 +121,10 @@ function ofThePast(box, status) {
 /** What follows from what the box said, whenever that was. */
 function figures(box) {
   if (box.figures !== null) return box.figures;
-  const of = kind => [...box.topics.values()].filter(one => one.kind === kind && one.value).map(one => one.value);
   const birth = box.of("birth"), heartbeat = box.of("heartbeat");
+  const all = birth && heartbeat?.epoch === birth.epoch && heartbeat.uptime_s > TOLD_BY_S;
+  const of = kind => [...box.topics.values()].filter(one => one.kind === kind && one.value).map(one => one.value)
+    .filter(one => !all || one.epoch === birth.epoch);  // else its box, whose database was lost, knows nothing of it
   const health = of("health"), retention = of("retention"), volumes = of("storage");
   const alarms = of("alarm").filter(one => one.state !== "cleared").sort((one, other) =>
     SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) || one.since_ms - other.since_ms);

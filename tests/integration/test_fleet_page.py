@@ -190,7 +190,11 @@ async def test_what_a_box_says_is_on_the_screen_and_what_it_takes_back_is_gone(w
         await until(page, state, "注意")
         mouth.say([emptied("edged/v1/wenshan-main/up/alarm/clock")])
         await until(page, state, "正常")
-        mouth.say([box.heartbeat(synced=False)])
+        mouth.say([box.but(epoch=6).alarm(alarm("gone", "critical"))])
+        await until(page, state, "異常")
+        mouth.say([box.heartbeat()])  # of the run of now, which has said all that it knows
+        await until(page, state, "正常")
+        mouth.say([emptied("edged/v1/wenshan-main/up/alarm/gone"), box.heartbeat(synced=False)])
         await until(page, state, "注意")
         mouth.say(emptied(one.topic) for one in box.said())
         mouth.say([emptied(box.heartbeat().topic)])
