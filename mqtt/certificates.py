@@ -201,6 +201,17 @@ def _vouches(one: x509.Certificate, shown: x509.Certificate) -> bool:
     return True
 
 
+def estranged(
+    files: Files, held: Sequence[x509.Certificate], wished: Sequence[x509.Certificate], shown: x509.Certificate
+) -> tuple[Fault, ...]:
+    """Whoever vouches for the broker of a link that stands is no longer among the authorities."""
+    known, knows = (any(_vouches(one, shown) for one in some) for some in (held, wished))
+    if knows or not known or not wished:
+        return ()
+    problem = f"{files.ca_file} holds no authority that vouches for the broker that this box is connected to"
+    return (Fault("ca_file", problem, "put the broker's authority into it, too; it may hold several", Weight.WRONG),)
+
+
 def lapses(files: Files, examined: Examined, now_ms: int) -> tuple[Fault, ...]:
     """What is not in date by this clock."""
     box = None if examined.box is None else lifetime(examined.box, files.certificate)

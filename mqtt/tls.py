@@ -66,6 +66,7 @@ class Keyring:
         self._lock = threading.Lock()
         self._worn: _Worn | None = None
         self._shown: x509.Certificate | None = None
+        self._stands = False
         self._told: tuple[Fault, ...] = ()
         self.view = TlsView(files)
 
@@ -82,11 +83,14 @@ class Keyring:
                 return self._note(examined.faults, kept=False)
             context, faults = _context(self._files, contents, examined)
             now = (*faults, *certificates.lapses(self._files, examined, self._now_ms()))
+            if worn is not None and self._stands and self._shown is not None:
+                held, wished = worn.examined.authorities, examined.authorities
+                now += certificates.estranged(self._files, held, wished, self._shown)
             if context is None or (worn is not None and certificates.worst(now) > self._worst_of(worn)):
                 return self._note(now, kept=worn is not None)
             self._worn = _Worn(contents.digest, context, examined)
             if worn is not None:
-                log.info("certificate and key of the link were replaced: the broker is shown the new ones")
+                log.info("certificates or key of the link were replaced: the next connection is made with the new ones")
             return self._note(faults, kept=False)
 
     def _worst_of(self, worn: _Worn) -> int:
@@ -94,7 +98,8 @@ class Keyring:
         return certificates.worst((*worn.examined.faults, *late))
 
     def context(self) -> ssl.SSLContext:
-        """For one attempt; Unusable where there is nothing to try with."""
+        """For one attempt, made when no connection stands; Unusable where there is nothing to try with."""
+        self._stands = False
         self.look()
         worn = self._worn
         if worn is None:
@@ -116,6 +121,7 @@ class Keyring:
                 self._shown = x509.load_der_x509_certificate(shown)
             except ValueError:  # OpenSSL is content with it, so the link is
                 self._shown = None
+            self._stands = True
             self._note(self.view.faults, kept=self.view.kept)
 
     def _note(self, faults: tuple[Fault, ...], *, kept: bool) -> None:

@@ -104,7 +104,7 @@ async def test_a_new_certificate_is_shown_without_a_restart_and_nobody_takes_the
     assert log.index("u'first'") < log.index("u'second'")
 
 
-@pytest.mark.parametrize("bad", ["foreign key", "no key", "nonsense", "over", "of another"])
+@pytest.mark.parametrize("bad", ["foreign key", "no key", "nonsense", "over", "of another", "strangers"])
 async def test_what_is_broken_is_told_and_the_connection_goes_on(
     broker: Broker, plain_port: int, tmp_path: Path, bad: str
 ) -> None:
@@ -123,6 +123,8 @@ async def test_what_is_broken_is_told_and_the_connection_goes_on(
                 write(tmp_path, CA, CA.sign(NODE, ends=-DAY / 2))
             case "of another":
                 write(tmp_path, CA, CA.sign("another"))
+            case "strangers":
+                (tmp_path / "ca.crt").write_bytes(Authority("strangers").pem)
         await asyncio.to_thread(ring.look)
         assert (len(ring.view.faults), ring.view.kept) == (1, True)
         with Centre(plain_port) as centre:

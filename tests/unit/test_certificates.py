@@ -180,6 +180,26 @@ def test_what_is_no_worse_than_what_is_used_is_taken(tmp_path: Path) -> None:
     assert late.context() is not first
 
 
+def test_an_authority_that_does_not_vouch_for_the_broker_is_taken_only_when_the_link_is_down(tmp_path: Path) -> None:
+    """It may be a broker of another authority that does not answer any more: then the old one helps nobody."""
+    keyring = ring(write(tmp_path, CA, BOX))
+    first = keyring.context()
+    keyring._shown, keyring._stands = CA.sign("broker", use=SERVER).certificate, True
+    other = Authority("other")
+    (tmp_path / "ca.crt").write_bytes(other.pem)
+    keyring.look()
+    assert ([fault.key for fault in keyring.view.faults], keyring.view.kept) == (["ca_file"], True)
+    (tmp_path / "ca.crt").write_bytes(other.pem + CA.pem)
+    keyring.look()
+    assert (keyring.view.faults, keyring.superseded(first)) == ((), True)
+    (tmp_path / "ca.crt").write_bytes(other.pem)
+    keyring.look()
+    both = keyring._worn
+    assert keyring.view.kept
+    assert both is not None
+    assert keyring.context() is not both.context
+
+
 def test_between_a_new_certificate_and_its_key_the_old_ones_are_used(tmp_path: Path) -> None:
     keyring = ring(write(tmp_path, CA, BOX))
     first = keyring.context()
