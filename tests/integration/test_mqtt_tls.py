@@ -98,6 +98,10 @@ async def test_a_new_certificate_is_shown_without_a_restart_and_nobody_takes_the
             await asyncio.to_thread(ring.look)
             await until(lambda: box.greetings == 2 and box.link.waiting == 0, "the second connection")
             assert box.link.view.connected
+        last = "the farewell"
+        await asyncio.to_thread(
+            centre.wait_for, lambda said: said.topic == STATUS and b"stopping" in said.payload, last
+        )
         states = [json.loads(said.payload)["state"] for said in centre.heard if said.topic == STATUS]
         assert states == ["online", "online", "stopping"]
     log = (tmp_path / "mosquitto.log").read_text()
