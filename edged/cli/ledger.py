@@ -119,6 +119,6 @@ def _standing(document: documents.Ledger, zone: ZoneInfo) -> Iterator[Renderable
     if not document.generations:
         return
     present = document.generations[-1]
-    seen = f"{present.seen} of them" if present.seen else "nothing of it"
-    words = f"{present.signed} leaves are under a signed head, {seen} is known to be seen outside"
+    seen = f"{present.seen} of them are" if present.seen else "nothing of it is"
+    words = f"{present.signed} leaves are under a signed head, {seen} known to be seen outside"
     yield text(f"generation {present.origin}: {words}")
