@@ -85,9 +85,10 @@ function fact() {
 }
 
 function alarm({key, severity, since_ms, count, text, action, acknowledged}) {
-  return {key, cells: [{text, sub: key},
+  const known = Alarms.chinese(key);
+  return {key, cells: [known ? {text: known.what, sub: text} : {text, sub: key},
     {text: say(severity), sub: say(acknowledged ? "acknowledged" : "not-acknowledged"), tone: TONES[severity]},
-    when(since_ms), number(count), action]};
+    when(since_ms), number(count), known ? {text: known.action, sub: action} : action]};
 }
 
 function pin({pin: id, state, ground, cameras: held, from_ms, to_ms, until_ms}) {

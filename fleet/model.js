@@ -171,7 +171,7 @@ function problems(box, {birth, heartbeat, health, retention, volumes, alarms, de
     ...down.map(one => `camera.down:${one.camera}`), ...degraded.map(one => `camera.degraded:${one.camera}`),
     ...gone.map(one => `storage.away:${one.volume}`)]);
   const standing = severity => alarms.filter(one => one.severity === severity && !said.has(one.key)).forEach(one =>
-    add(severity === "critical" ? "critical" : "attention", "alarm", one.text));
+    add(severity === "critical" ? "critical" : "attention", "alarm", Alarms.brief(one)));
   standing("critical");
   names("critical", "cameras-down", down.filter(one => one.reason !== "starting"), "camera");
   names("critical", "volumes-gone", gone, "volume");

@@ -79,6 +79,14 @@ def test_each_word_is_there_in_both_languages() -> None:
     assert [key for key, chinese, english in pairs if chinese.count("{}") != english.count("{}")] == []
 
 
+def test_each_alarm_is_known_in_chinese() -> None:
+    """What it is about and what to do, for all that docs/alarms.md has."""
+    page = (FLEET.parent / "docs" / "alarms.md").read_text("utf-8")
+    keys = {key.partition(":")[0] for key in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)}
+    known = re.findall(r'^  "?([\w.-]+)"?: \["(.+)", "(.+)"\],$', (FLEET / "alarms.js").read_text(), re.MULTILINE)
+    assert {key for key, _, _ in known} == keys
+
+
 def test_the_policy_of_the_page_is_strict() -> None:
     page = (FLEET / "index.html").read_text()
     found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
