@@ -69,7 +69,7 @@ def test_a_box_without_its_certificate_records_and_gets_in_once_it_is_there(tmp_
         before = log.read_text().count(OPENED)
         write(places, CA, CA.sign(NODE))
         assert edged.ctl("reload").code == 0
-        edged.until(lambda: log.read_text().count(OPENED) > before, 15, "a connection with the new one")
+        edged.until(lambda: log.read_text().count(OPENED) > before, RETRY_S, "a connection with the new one")
         edged.wait_for(lambda status: not alarm(status, "mqtt.certificate:box"), 60, "the end of the alarm")
 
         before = log.read_text().count(OPENED)
