@@ -148,14 +148,20 @@ class History:
         return Age(low, None if unknown else high, attested)
 
     def since(self, age_ms: int) -> tuple[int, int]:
-        """The earliest instant, as boot and boottime, whose age may still be as low as this."""
+        """The earliest instant, as boot and boottime, from which on all ages are at most this low.
+
+        Between two marks ages fall evenly; at one that tells of a sleep they rise, so each stretch is asked by itself.
+        """
         for number in reversed(self._numbers):
             boot = self._by_number[number]
-            end_ms = self._now_ms if number == self._now_boot else boot.ran_ms
-            if self.age(number, boot.began_ms).low_ms > age_ms:
-                span = range(boot.began_ms, end_ms + 1)
-                later = bisect_left(span, -age_ms, key=lambda at_ms: -self.age(number, at_ms).low_ms)
-                return number, boot.began_ms + later
+            until_ms = 1 + (self._now_ms if number == self._now_boot else boot.ran_ms)
+            marks = (mark.boottime_ms for mark in reversed(boot.marks) if boot.began_ms < mark.boottime_ms < until_ms)
+            for begin_ms in (*marks, boot.began_ms):
+                if self.age(number, begin_ms).low_ms > age_ms:
+                    stretch = range(begin_ms, until_ms)
+                    later = bisect_left(stretch, -age_ms, key=lambda at_ms: -self.age(number, at_ms).low_ms)
+                    return number, begin_ms + later
+                until_ms = begin_ms
         return 0, 0
 
     def _within(self, boottime_ms: int) -> Age:

@@ -159,6 +159,16 @@ def test_since_is_where_an_age_begins(history: History, age_ms: int) -> None:
             assert ((number, at_ms) >= since) == (asked.age(number, at_ms).low_ms <= age_ms)
 
 
+def test_since_is_not_within_a_sleep_when_what_follows_it_is_old() -> None:
+    """Of instants within it less is proven than of those after it."""
+    slept = Pace(lag_us=50_000_000)
+    marks = (Mark(0, Pace()), Mark(60_000, slept))
+    asked = ages.History([Boot(1, "a", 100_000, 0, 0, slept, marks=marks)], 1, 100_000)
+    assert asked.age(1, 60_000).low_ms == 40_000 > asked.age(1, 59_000).low_ms
+    assert asked.since(39_000) == (1, 61_000)
+    assert asked.since(40_000) == (1, 10_000)
+
+
 @given(histories(), st.data())
 def test_ages_only_grow_within_a_boot(history: History, data: st.DataObject) -> None:
     recorded = data.draw(st.integers(1, len(history.ran)))
