@@ -15,6 +15,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     CRITICAL = "critical"
 
+    @property
+    def gravity(self) -> int:
+        """To compare by; the gravest is the largest."""
+        return list(Severity).index(self)
+
 
 class VolumeState(StrEnum):
     IN_SERVICE = "in-service"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,6 +14,7 @@ from edged.cli.cells import clean, local, styled, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import site as documents
+from storage.answers import Severity
 
 
 @click.group(invoke_without_command=True)
@@ -46,9 +46,6 @@ def ack(address: Address, key: str, *, as_json: bool) -> None:
     session.print(document, lambda: acknowledged(document, session.zone))
 
 
-_GRAVEST: Final = ("info", "warning", "critical")
-
-
 def screen(document: documents.Alarms, zone: ZoneInfo) -> RenderableType:
     """A block for each alarm: what, since when, what to do. The worst first, what is over last."""
     if not document.alarms:
@@ -58,7 +55,7 @@ def screen(document: documents.Alarms, zone: ZoneInfo) -> RenderableType:
 
 def _urgency(alarm: documents.Alarm) -> tuple[bool, int]:
     """Of equals the order stays."""
-    return alarm.state != "raised", -_GRAVEST.index(alarm.severity) if alarm.state == "raised" else 0
+    return alarm.state != "raised", -Severity(alarm.severity).gravity if alarm.state == "raised" else 0
 
 
 def acknowledged(document: documents.AlarmAck, zone: ZoneInfo) -> RenderableType:

@@ -18,9 +18,6 @@ FLAP_MS: Final = 3_600_000
 """A condition that comes back within an hour is flapping: the same occurrence, counted once more."""
 
 
-_RANKS: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
-
-
 def raise_alarm(
     connection: sqlite3.Connection,
     key: str,
@@ -60,7 +57,7 @@ def raise_alarm(
 
 
 def _is_worse(before: AlarmRow, severity: Severity) -> bool:
-    return _RANKS.index(severity) > _RANKS.index(before.severity)
+    return severity.gravity > before.severity.gravity
 
 
 def clear_alarm(connection: sqlite3.Connection, key: str, now_ms: int) -> bool:
