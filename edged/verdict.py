@@ -7,8 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from edged.documents import site as documents
-
-_SEVERITIES: Final = ("critical", "warning", "info")
+from storage.answers import Severity
 
 
 class Urgency(IntEnum):
@@ -46,7 +45,7 @@ def ranked(alarms: Iterable[documents.Alarm], volumes: Collection[documents.Volu
     return sorted(
         alarms,
         key=lambda one: (
-            _SEVERITIES.index(one.severity),
+            -Severity(one.severity).gravity,
             _urgency(one, volumes),
             one.key.startswith("camera."),
             one.since,
