@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from edged import devices
+from edged import devices, retained
 from edged.alarms import Trouble
 from edged.conditions import database, ledger, link, pins, ring, roles, room, tamper, time, volumes
 from edged.devices import Episode
@@ -119,7 +119,7 @@ def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     if seen.link.reason:
         text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
         yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
-    oldest_ms = min((depth.oldest_ms for depth in seen.measured.outbox.values() if depth.oldest_ms), default=None)
+    oldest_ms = retained.waiting(seen.measured.outbox)["outbox_oldest_ms"]
     if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
         text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
         action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
