@@ -25,7 +25,7 @@ from unittest import mock
 
 from bench.fleetbook import Book, node
 from edged.config import Config
-from edged.health import CameraState, Condition, Stream
+from edged.health.stream import CameraState, Condition, Stream
 from edged.measure import Measurements
 from edged.reporting import Reporter
 from edged.views import Health, Overview

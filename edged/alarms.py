@@ -7,7 +7,7 @@ that stands are told at once, and then at most once in `AGAIN_AFTER_S`: each tel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -32,6 +32,8 @@ class Trouble:
     raise_after_s: float = 0.0
     names: str = ""
     """Of the people it is about: they stand behind the text on this box, and are told nobody outside."""
+    about: frozenset[str] = frozenset()
+    """Cameras that are in it, where its key does not name one."""
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -62,9 +64,15 @@ class Change:
 
 
 def step(
-    tracked: Mapping[str, Tracked], troubles: Mapping[str, Trouble], now_s: float
+    tracked: Mapping[str, Tracked],
+    troubles: Mapping[str, Trouble],
+    now_s: float,
+    held: Collection[str] = (),
 ) -> tuple[dict[str, Tracked], list[Change]]:
-    """One look: the new memory, and what changed. Looking twice at the same instant changes nothing."""
+    """One look: the new memory, and what changed. Looking twice at the same instant changes nothing.
+
+    `held`: keys that are not raised now, however long they have stood; they are once they are held no longer.
+    """
     memory: dict[str, Tracked] = {}
     changes: list[Change] = []
     for key, trouble in troubles.items():
@@ -76,7 +84,7 @@ def step(
                 entry = replace(entry, trouble=trouble, again_s=now_s)
         else:
             entry = Tracked(trouble, before.first_s if before else now_s, now_s, raised=False)
-            if now_s - entry.first_s >= trouble.raise_after_s:
+            if key not in held and now_s - entry.first_s >= trouble.raise_after_s:
                 changes.append(Change(key, trouble))
                 entry = replace(entry, raised=True)
         memory[key] = entry

@@ -47,9 +47,12 @@ _CHARACTER_NAMES: Final = {r"'\n'": "end of line", r"'\r'": "carriage return", r
 _CHARACTERS: Final = re.compile("|".join(map(re.escape, _CHARACTER_NAMES)))
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """The effective configuration, passwords resolved; ConfigError names all that is wrong."""
-    config, findings = _read(path, environ)
+def load(path: Path, environ: Mapping[str, str] = os.environ, *, in_force: str | None = None) -> Config:
+    """The effective configuration, passwords resolved; ConfigError names all that is wrong.
+
+    `in_force`: the profile under which a daemon runs, of which a reload can break no clause either.
+    """
+    config, findings = _read(path, environ, in_force)
     if config is None:
         raise ConfigError(findings.problems)
     return config
@@ -57,15 +60,17 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def check(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Problem], list[Problem]]:
     """(problems, warnings) of a file, without using it: also what would stop no start, as certificates."""
-    config, findings = _read(path, environ)
+    config, findings = _read(path, environ, None)
     if config is not None:
         config_rules.warn_of_plans(findings, config)
-        for fault in config_link.faults(config, SystemClock().now().wall_ms):
+        now_ms = SystemClock().now().wall_ms
+        config_link.warn_of_ends(findings.warn, config, now_ms)
+        for fault in config_link.faults(config, now_ms):
             findings.problem(("mqtt", fault.key), fault.problem, fault.instead)
     return findings.problems, findings.warnings
 
 
-def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, config_rules.Findings]:
+def _read(path: Path, environ: Mapping[str, str], in_force: str | None) -> tuple[Config | None, config_rules.Findings]:
     findings = config_rules.Findings(str(path), {})
     raw = _parse(path, findings)
     if raw is None:
@@ -77,7 +82,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, config
     except ValidationError as error:
         config = None
         findings.problems += translate(error, Config, str(path), raw)
-    config_rules.apply(findings, path.parent, environ)
+    config_rules.apply(findings, path.parent, environ, in_force)
     return (None if config is None or findings.problems else _complete(config, findings, environ)), findings
 
 
@@ -156,6 +161,12 @@ def _without_passwords(raw: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def _expected(camera: Camera) -> Expect:
+    """A duty desk is heard, without anybody having to say so."""
+    heard = camera.duty_desk and camera.expect.audio is None
+    return camera.expect.model_copy(update={"audio": True}) if heard else camera.expect
+
+
 def _complete(config: Config, findings: config_rules.Findings, environ: Mapping[str, str]) -> Config:
     """Names where none were given, passwords where they were found, paths in full."""
 
@@ -169,6 +180,7 @@ def _complete(config: Config, findings: config_rules.Findings, environ: Mapping[
             update={
                 "name": camera.name or camera.id,
                 "ca_file": camera.ca_file and str(directory / camera.ca_file),
+                "expect": _expected(camera),
                 **with_password(("cameras", index)),
             }
         )

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from edged import secrets
+from edged.conditions.link import WARN_MS
 from edged.config_model import MQTT_PORT, MQTTS_PORT, Broker, Config
 from edged.config_problem import Location
 from mqtt import tls
-from mqtt.certificates import KEYS, Fault, Weight
+from mqtt.certificates import KEYS, Fault, Weight, day
 
 Tell = Callable[[Location, str, str], None]
 """Takes a location, what is wrong there and what to write or do instead."""
@@ -57,6 +58,20 @@ def faults(config: Config, now_ms: int) -> tuple[Fault, ...]:
     if broker is None or files is None:
         return ()
     return tls.inspect(files, config.site.node, broker.username or "", now_ms)
+
+
+def warn_of_ends(tell: Tell, config: Config, now_ms: int) -> None:
+    """What is good today and soon is not: certificates of the link, and keys of the centre that ended. Blocking."""
+    files = None if config.mqtt is None else config.mqtt.files()
+    for key, life in ({} if files is None else tls.lives(files)).items():
+        if now_ms <= life.ends_ms <= now_ms + WARN_MS:
+            problem = f"the certificate in {life.source} ends on {day(life.ends_ms)}, and with it the link"
+            tell(("mqtt", key), problem, f"put a new one in its place before that; {MAKING}")
+    for index, commander in enumerate(config.commanders):
+        until_ms = commander.known(config.site.zone).until_ms
+        if until_ms is not None and until_ms <= now_ms:
+            problem = f"was over on {commander.until}: no command by this key is taken any more"
+            tell(("commanders", index, "until"), problem, "a later day if the centre still uses it, or no such table")
 
 
 def mistakes(found: tuple[Fault, ...]) -> list[Fault]:

@@ -11,7 +11,7 @@ import json
 import zoneinfo
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -177,6 +177,11 @@ class Expect(Table):
     width: Annotated[int, Field(ge=16, le=16_384)] | None = Field(default=None, examples=["width = 1920"])
     height: Annotated[int, Field(ge=16, le=16_384)] | None = Field(default=None, examples=["height = 1080"])
     fps: Annotated[float, Field(gt=0, le=240)] | None = Field(default=None, examples=["fps = 10"])
+    pixels: Annotated[int, Field(ge=256, le=36_000_000)] | None = Field(default=None, examples=["pixels = 1000000"])
+    """At least so many."""
+    codec: Literal["h264", "h265"] | None = Field(default=None, examples=['codec = "h264"'])
+    colour: bool | None = Field(default=None, examples=["colour = true"])
+    """By day; at night grey is no fault."""
     audio: bool | None = Field(default=None, examples=["audio = true"])
 
 
@@ -197,6 +202,8 @@ class Camera(Table):
     expect: Expect = Field(
         default=Expect(), examples=["expect = { width = 1920, height = 1080, fps = 10, audio = true }"]
     )
+    duty_desk: bool = Field(default=False, examples=["duty_desk = true"])
+    """值勤臺或受理民眾報案地點: sound is expected there unless the file says otherwise (P2)."""
     enabled: bool = Field(default=True, examples=["enabled = true"])
 
 

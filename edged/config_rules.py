@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from edged import accounts, config_link, config_model, config_room, secrets, units
+from edged import accounts, config_link, config_model, config_profile, config_room, secrets, units
 from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
@@ -44,13 +44,14 @@ class Findings:
         self.warnings.append(Problem(self.file, key_path(location, self.raw), problem, instead))
 
 
-def apply(findings: Findings, directory: Path, environ: Mapping[str, str]) -> None:
-    """Every rule that needs no complete configuration."""
+def apply(findings: Findings, directory: Path, environ: Mapping[str, str], in_force: str | None) -> None:
+    """Every rule that needs no complete configuration. `in_force`: the profile that a running daemon keeps to."""
     _one_camera_per_id(findings)
     _floors_below_ceilings(findings)
     _pins_within_bounds(findings)
     _operators_are_no_authorities(findings)
     _one_commander_per_key(findings)
+    config_profile.refuse(findings.problem, findings.raw, in_force)
     _volumes_apart(findings)
     _certificates(findings, directory)
     _passwords(findings, directory, environ)

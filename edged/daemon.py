@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from edged import agreement as agreements
 from edged import exits, fleet, logs, notify, secrets, tamperwatch
@@ -27,9 +27,14 @@ from edged.anchoring import STEP_EVERY_S as ANCHOR_EVERY_S
 from edged.anchoring import Anchoring
 from edged.api.routes import Parts, routes
 from edged.clockwatch import LOOK_EVERY_S
+from edged.compliancewatch import ComplianceWatch
 from edged.config import Config
 from edged.control import Control
+from edged.faults.watch import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
+from edged.faults.watch import FaultWatch
+from edged.journal import Told, marked
 from edged.ledgerwatch import LedgerWatch
+from edged.lookout import Lookout
 from edged.measure import MEASURE_EVERY_S
 from edged.orders.commander import or_key
 from edged.orders.deeds import Deeds
@@ -45,6 +50,7 @@ from edged.tasks import Loops
 from edged.timesync import HostClock
 from mqtt import tls
 from mqtt.judging import Commanders
+from recorder.eye.glance import Eye
 from recorder.process import Forkserver
 from storage.clock import Clock
 from storage.errors import RetryError, StoreError
@@ -65,6 +71,13 @@ ALIVE_PATIENCE_S: Final = 20.0
 """A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
 STOP_LIMIT_S: Final = 9.5
 """A stop takes at most 10 s, whatever a disk does: what is not finished by then is adopted at the next start."""
+
+
+class Beside(Protocol):
+    """What goes on beside recording, in loops of its own."""
+
+    def start(self, loops: Loops) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Daemon:
@@ -90,7 +103,7 @@ class Daemon:
                 async with self._opened() as store:
                     await self._live(store)
         except StoreError as error:
-            log.critical("%s. %s", error.what, error.action)
+            log.critical("%s. %s", error.what, error.action, extra=marked(Told.FATAL))
             return exits.FAILED
         return exits.OK
 
@@ -125,16 +138,17 @@ class Daemon:
         service = Service(site, store, reporter, agreement, self._config_path)
         people = People(site, store, self._clock)
         orders = self._orders(store, acts, reporter, people)
-        parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys))
+        compliance = ComplianceWatch(site, store, lambda: control.routes)
+        lookout = Lookout(site, Eye(), self._clock, self._config.paths.state)
+        parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
         tamper, rebuilder, itself = tamperwatch.TamperWatch(site, store), Rebuilder(store), LedgerWatch(store)
+        besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
-            going.push_async_callback(tamper.close)
-            going.push_async_callback(rebuilder.close)
-            going.push_async_callback(itself.close)
-            going.push_async_callback(people.close)
+            for one in besides:
+                going.push_async_callback(one.close)
             going.push_async_callback(control.stop)
             going.push_async_callback(reporter.stop)
             going.push_async_callback(anchoring.end)
@@ -147,10 +161,8 @@ class Daemon:
             orders.start()
             reporter.start(site.overview, anchoring, orders)
             self._start_loops(loops, store, keeper, sweeper)
-            rebuilder.start(loops)
-            itself.start(loops)
-            people.start(loops)
-            tamper.start(loops)
+            for one in besides:
+                one.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
             loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
@@ -158,10 +170,12 @@ class Daemon:
             loops.every("reload", 0.0, lambda: self._reloaded(service))
             await loops.first_round("control socket")
             notify.ready(site.one_line())
-            log.info("ready: %d cameras, state in %s", len(self._config.cameras), self._config.paths.state)
+            log.info(
+                "ready: %d cameras, state in %s", len(config.cameras), config.paths.state, extra=marked(Told.READY)
+            )
             await self._stop.wait()
             notify.stopping("finishing the last segments")
-            log.info("stopping: finishing the last segments")
+            log.info("stopping: finishing the last segments", extra=marked(Told.STOPPING))
         log.info("stopped")
 
     def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: People) -> Orders:
@@ -208,6 +222,8 @@ class Daemon:
 
         loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
         loops.every("volumes", VOLUMES_EVERY_S, site.watch_volumes)
+        loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(site, store, self._clock).look)
+        loops.every("maintenance", HEALTH_EVERY_S, site.look_at_maintenance)
         loops.every("clock watch", LOOK_EVERY_S, site.watch_clock)
         loops.every("measurement", MEASURE_EVERY_S, site.measure)
         loops.every("health", HEALTH_EVERY_S, lambda: site.judge(loops.failing))

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Final
 
 from edged.alarms import Trouble
-from edged.health import DOWN_AFTER_S, CameraState, Condition
+from edged.health.stream import DOWN_AFTER_S, CameraState, Condition
 from recorder.camera import CameraView
 from storage.answers import Severity
 from storage.model import GapCause
@@ -184,7 +184,7 @@ def troubles(episodes: Mapping[str, Episode], cameras: Sequence[Seen]) -> dict[s
             severity = Severity.CRITICAL if is_down else Severity.WARNING
             text = _text(address, episode, len(members), is_down=is_down)
             action = f"Check {episode.check or CHECK}"
-            found[f"device.fault:{address}"] = Trouble(severity, text, action, GATHER_S)
+            found[f"device.fault:{address}"] = Trouble(severity, text, action, GATHER_S, about=episode.cameras)
     return found
 
 

@@ -40,7 +40,8 @@ def _unusable(program: str, what: str) -> int:
     import json
     import sys
 
-    action = f"start {program} from the .venv of its folder, or make that anew: script/setup run"
+    anew = "or make that anew: script/install for a service, else script/setup run"
+    action = f"start {program} from the .venv of its folder, {anew}"
     code = 3 if program == "edgectl" and "--check" in sys.argv else 1
     if program == "edgectl" and "--json" in sys.argv:
         document = {"schema": "edged.error/1", "error": f"{program} {what}", "action": action, "exit": code}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ from edged.recording import StoreKeeper
 from recorder.camera import CameraRunner, CameraSettings, CameraView, Shared
 from recorder.desk import Desk
 from recorder.gate import Gate
+from recorder.handout import Kind
 from recorder.messages import HELD_MS
 from recorder.narration import Chorus
 from recorder.process import Forkserver
@@ -118,6 +120,11 @@ class Fleet:
         """What the runner of an enabled camera sees, or None when it has none."""
         berth = self._berths.get(camera)
         return berth.runner.view if berth and berth.runner else None
+
+    def hand(self, camera: str, what: Kind, to: socket.socket) -> bool:
+        """Copies of what a camera sends, into this socket; False while nothing comes."""
+        berth = self._berths.get(camera)
+        return berth is not None and berth.runner is not None and berth.runner.hand(what, to)
 
     async def apply(self, wanted: Mapping[str, CameraSettings], known: Collection[str]) -> Difference:
         """Make the runners match. Each camera changes by itself; one that fails to is tried again by the next `apply`.

@@ -74,6 +74,7 @@ def _destroyed_before(body: Body, _: Openings) -> str:
 
 def _gap(body: Body, _: Openings) -> str:
     cause, detail = body["cause"], f" ({body['detail']})" if body.get("detail") else ""
+    cause += f" over {body['beneath']}" if body.get("beneath") else ""
     if body.get("gone"):
         return f"{body['camera']}: what was told as a gap ({cause}) is recorded after all"
     if body["end"] is None:
@@ -194,6 +195,43 @@ def _copy(body: Body, openings: Openings) -> str:
     return f"export {body['export']} {event}{by}: {footage} of {', '.join(body['cameras'])}{because}"
 
 
+def _maintenance(body: Body, openings: Openings) -> str:
+    what = ", ".join(body["cameras"]) or "the whole box"
+    who, why, company = (_opened(name, body, openings) for name in ("who", "reason", "with"))
+    match body["event"]:
+        case "begun":
+            with_whom = f", with {company}" if company else ""
+            because = f", because: {why}" if why else ""
+            return (
+                f"maintenance {body['maintenance']} of {what} is announced by {who or 'somebody'}{with_whom},"
+                f" for {_span(body['span_ms'])} at the most{because}"
+            )
+        case "ended":
+            return f"maintenance {body['maintenance']} of {what} was ended by {who or 'somebody'}"
+        case "lapsed":
+            return f"maintenance {body['maintenance']} of {what} is over, because its time was"
+        case other:
+            return f"maintenance {body['maintenance']}: {other}"
+
+
+def _fault(body: Body, openings: Openings) -> str:
+    who, to, note = (_opened(name, body, openings) for name in ("who", "to", "note"))
+    what = _FAULTS.get(body["what"], body["what"])
+    whom = f" to {to}" if to else ""
+    by = f" by {who}" if who else ""
+    about = body["key"] or body["camera"] or body["volume"] or "the box"
+    return f"fault {body['fault']} ({about}) {what}{whom}{by}{f': {note}' if note else ''}"
+
+
+_FAULTS: Final = {
+    "found": "is found",
+    "again": "is back",
+    "joined": "shows in another way",
+    "over": "is seen no more, and waits to be closed",
+    "reported": "is reported",
+    "repaired": "is repaired",
+    "checked": "is checked, and closed",
+}
 _WORDS: Final[Mapping[Leaf, Callable[[Body, Openings], str]]] = {
     Leaf.SEGMENT: _segment,
     Leaf.DESTROYED: _destroyed,
@@ -214,4 +252,6 @@ _WORDS: Final[Mapping[Leaf, Callable[[Body, Openings], str]]] = {
     Leaf.ACT: _act,
     Leaf.HOLDER: _holder,
     Leaf.COPY: _copy,
+    Leaf.MAINTENANCE: _maintenance,
+    Leaf.FAULT: _fault,
 }

@@ -1,35 +1,24 @@
-"""Logging: one line per fact on standard error, for a person or for the journal.
+"""Logging: one line per fact on standard error, or one entry in the journal where standard error leads there.
 
-Under systemd each line carries its priority as sd-daemon's `<N>` prefix and no time, which the journal adds. Secrets
-never reach a record: whoever logs gets them only inside SecretStr or not at all.
+Secrets never reach a record: whoever logs gets them only inside SecretStr or not at all.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-_PRIORITY: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
-
+from edged.journal import JournalHandler, is_journal
 
 LINES_MAX: Final = 200
 LINE_MAX: Final = 4000
 """Characters; whoever shows lines cuts them shorter, once nothing in them is secret: half a secret is found nowhere."""
 _PEOPLE: Final = "/edged/api/"
 """In the path of a module that logs what people did, by name."""
-
-
-class JournalFormatter(logging.Formatter):
-    """`<priority>name: message`; continuation lines get the prefix too, or the journal would file them as info."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        prefix = f"<{_PRIORITY.get(record.levelno, 6)}>"
-        return "\n".join(prefix + line for line in super().format(record).splitlines())
 
 
 _PLAIN: Final = logging.Formatter()
@@ -84,11 +73,12 @@ TAIL: Final = Tail()
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Send all records of at least `level` to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    if "JOURNAL_STREAM" in os.environ:
-        handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
+    """Send all records of at least `level` to the journal or to standard error."""
+    handler: logging.Handler
+    if is_journal(sys.stderr.fileno()):
+        handler = JournalHandler()
     else:
+        handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler, TAIL], force=True)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ from typing import Final
 
 from edged import steadiness
 from edged.steadiness import Steadiness
-from storage.answers import CameraUsage, Coverage, VolumeStatus
+from storage.answers import CameraUsage, Coverage, OpenFault, VolumeStatus
 from storage.boots import Doubt
 from storage.catalog.mirroring import Rebuild
 from storage.catalog.outbox import Depth, Rank
@@ -70,6 +70,8 @@ class Measurements:
     """Events that wait for the centre."""
     past: Past = field(default_factory=Past)
     """Volumes and pins that the centre may have been told of."""
+    faults: tuple[OpenFault, ...] = ()
+    """Those that nobody has closed, the oldest first."""
 
 
 def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
@@ -105,6 +107,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         ledger=store.books.plight(),
         outbox=store.post.depth(),
         past=store.post.past(),
+        faults=store.faults.open(),
     )
 
 

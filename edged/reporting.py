@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from edged import retained, views
+from edged import retained, ringviews, views
 from edged.config import Broker, Config
 from edged.documents import site as documents
 from edged.versions import versions
@@ -31,6 +31,7 @@ STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
     "ts", "epoch", "seq", "since_ms", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
+    "sound_db", "sound_lag_ms",
     "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
     "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "gone_s", "full_in_s", "floor_at_risk_in_s",
     "until_ms",
@@ -211,19 +212,22 @@ class Reporter:
         for configured in seen.config.cameras:
             yield self._health(seen, views.camera(configured, seen))
             bounds = seen.config.bounds(configured.id)
-            yield self._retention(views.camera_retention(configured.id, bounds, seen))
+            yield self._retention(ringviews.camera_retention(configured.id, bounds, seen))
         for status in seen.measured.volumes:
             if status.id:
                 shown = views.volume(status, seen.foresight).model_dump(exclude={"id"})
                 yield messages.Storage(**self._blank, volume=status.id, **shown)
         yield from retained.shown_alarms(seen, self._blank)
         yield from retained.shown_pins(seen, self._blank)
+        yield from retained.shown_faults(seen, self._blank)
+        yield from retained.shown_maintenance(seen, self._blank)
+        yield from retained.shown_compliance(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
-        taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s"}
-        health = seen.health.get(camera.id)
-        since_ms = health.since_ms if health else None
-        shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason)}
+        taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s", "findings", "looked"}
+        since_ms = views.since_ms(camera.id, seen)
+        faults = [finding.fault for finding in camera.findings]
+        shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason), "faults": faults}
         return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)
 
     def _retention(self, retention: documents.CameraRetention) -> Payload:

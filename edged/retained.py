@@ -11,14 +11,24 @@ from typing import Final, Literal, TypedDict
 from edged import alarms
 from edged.config import Config
 from edged.views import Overview
-from mqtt import messages
+from mqtt import messages, upkeep
 from mqtt.messages import Message, Stamp
 from storage.catalog.outbox import Depth, Rank
 from storage.pins.words import Left, PinState
 
 EMPTIED_FOR_MS: Final = 31 * 86_400_000
 """An alarm that is not shown any more is emptied at each connection for so long, which outlasts outages of a month."""
-CAPABILITIES: Final = ("alarms", "events", "exports", "ledger", "pins", "retention")
+CAPABILITIES: Final = (
+    "alarms",
+    "compliance",
+    "events",
+    "exports",
+    "faults",
+    "ledger",
+    "maintenance",
+    "pins",
+    "retention",
+)
 """Beyond recording."""
 
 
@@ -70,6 +80,39 @@ def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.Pin]:
             )
 
 
+def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[upkeep.Fault]:
+    """Those that nobody has closed."""
+    for one in seen.measured.faults:
+        state: Literal["found", "reported", "repaired"]
+        state = "repaired" if one.repaired_ms is not None else "found" if one.reported_ms is None else "reported"
+        yield upkeep.Fault(
+            **stamp,
+            fault=one.id,
+            state=state,
+            key=one.key,
+            camera=one.camera,
+            volume=one.volume,
+            found_ms=one.found_ms,
+            reported_ms=one.reported_ms,
+            repaired_ms=one.repaired_ms,
+            over=one.over,
+        )
+
+
+def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[upkeep.Maintenance]:
+    """That which is under way."""
+    if seen.under is not None:
+        one = seen.under.maintenance
+        yield upkeep.Maintenance(
+            **stamp,
+            maintenance=one.id,
+            cameras=list(one.cameras),
+            started_ms=one.start.wall_ms,
+            until_ms=seen.under.until_ms,
+            held=len(seen.held),
+        )
+
+
 def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
     match left.pin.state:
         case PinState.PROVISIONAL:
@@ -77,6 +120,21 @@ def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
         case PinState.APPROVED:
             return "approved"
     return None
+
+
+def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Compliance]:
+    """Once it is judged; none without a profile."""
+    if (told := seen.compliance) is not None:
+        yield messages.Compliance(
+            **stamp,
+            profile=told.profile,
+            met=told.met,
+            not_met=told.not_met,
+            by_hand=told.by_hand,
+            not_built=told.not_built,
+            unmet=[clause for clause, _ in told.unmet],
+            unmet_since_ms=[since_ms for _, since_ms in told.unmet],
+        )
 
 
 def waiting(depths: Mapping[Rank, Depth]) -> Waiting:
@@ -102,7 +160,8 @@ def capabilities(config: Config) -> list[str]:
 def gone(seen: Overview) -> Iterator[Message]:
     """What the box knows of and does not report any more: it may have ended while edged was off, or the broker away.
 
-    Cameras that are not configured, volumes that are not there, pins that ended, alarms that were over long ago.
+    Cameras that are not configured, volumes that are not there, pins that ended, faults that are
+    closed, maintenance that is over, alarms that were over long ago.
     """
     node, configured = seen.config.site.node, {camera.id for camera in seen.config.cameras}
     for camera in sorted(seen.measured.usage.keys() - configured):
@@ -116,8 +175,22 @@ def gone(seen: Overview) -> Iterator[Message]:
     for pin in seen.measured.past.pins:
         if pin not in lasting:
             yield messages.tombstone(messages.pin_topic(node, pin))
+    yield from _over(seen)
     shown = {row.key for row in alarms.retained(seen.alarms, seen.now.wall_ms)}
     for row in seen.alarms:
         over_ms = 0 if row.cleared_ms is None else seen.now.wall_ms - row.cleared_ms
         if row.key not in shown and over_ms < alarms.RETAINED_MS + EMPTIED_FOR_MS:
             yield messages.tombstone(messages.alarm_topic(node, row.key))
+
+
+def _over(seen: Overview) -> Iterator[Message]:
+    """Faults that were checked, maintenance that is over, a profile that is not configured any more."""
+    node = seen.config.site.node
+    open_faults = {one.id for one in seen.measured.faults}
+    for fault in seen.measured.past.faults:
+        if fault not in open_faults:
+            yield messages.tombstone(upkeep.fault_topic(node, fault))
+    if seen.under is None and seen.measured.past.maintenance:
+        yield messages.tombstone(upkeep.maintenance_topic(node))
+    if seen.config.site.profile is None:
+        yield messages.tombstone(messages.compliance_topic(node))

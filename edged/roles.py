@@ -37,12 +37,26 @@ class Verb(StrEnum):
     CAMERAS = "cameras"
     ALARMS = "alarms"
     ALARMS_ACK = "alarms ack"
+    FAULTS = "faults"
+    FAULTS_SHOW = "faults show"
+    FAULTS_ADD = "faults add"
+    FAULTS_REPORT = "faults report"
+    FAULTS_REPAIR = "faults repair"
+    FAULTS_CHECK = "faults check"
+    MAINTENANCE = "maintenance"
+    MAINTENANCE_START = "maintenance start"
+    MAINTENANCE_END = "maintenance end"
     RETENTION = "retention"
     VERSION = "version"
     SEGMENTS = "segments"
     GAPS = "gaps"
     DESTROYED = "destroyed"
     PROOF = "proof-of-retention"
+    SNAPSHOT = "snapshot"
+    REFERENCE_LIST = "reference list"
+    REFERENCE_SET = "reference set"
+    REFERENCE_CLEAR = "reference clear"
+    COMPLIANCE = "compliance"
     VOLUME_LIST = "volume list"
     VOLUME_INIT = "volume init"
     VOLUME_RETIRE = "volume retire"
@@ -114,6 +128,8 @@ def _only(*roles: Role) -> frozenset[Role]:
     return frozenset(roles)
 
 
+_SEEING_TO: Final = _only(OPERATOR, AUTHORITY, TECHNICIAN)
+"""Whoever may see to what is out of order."""
 TABLE: Final[Mapping[Verb, Rule]] = {
     Verb.STATUS: Rule(ALL, "狀態"),
     Verb.CAMERAS: Rule(ALL, "攝影機"),
@@ -124,6 +140,29 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         Record.DONE,
         why="whoever does something about it; the alarm goes on standing",
     ),
+    Verb.FAULTS: Rule(KNOWING, "報修清單", why="what is out of order; names nobody", clauses=("J2", "P10")),
+    Verb.FAULTS_SHOW: Rule(
+        KNOWING, "報修紀錄", Record.LISTED, why="names who did what about it", clauses=("J2", "P10")
+    ),
+    Verb.FAULTS_ADD: Rule(_SEEING_TO, "登錄故障", Record.DONE, why="whoever finds it", clauses=("J2", "N6")),
+    Verb.FAULTS_REPORT: Rule(_SEEING_TO, "報修", Record.DONE, clauses=("J2", "P10")),
+    Verb.FAULTS_REPAIR: Rule(_SEEING_TO, "登錄修復", Record.DONE, clauses=("J2", "P10")),
+    Verb.FAULTS_CHECK: Rule(
+        _only(OPERATOR, AUTHORITY),
+        "驗收",
+        Record.DONE,
+        why="another person than who repaired it; the box says whether it sees it still",
+        clauses=("J2", "P10"),
+    ),
+    Verb.MAINTENANCE: Rule(KNOWING, "設備維護", why="what is worked on, who announced it, which alarms wait"),
+    Verb.MAINTENANCE_START: Rule(
+        _only(AUTHORITY),
+        "開始設備維護",
+        Record.DONE,
+        why="holds alarms back and explains gaps: opened by the top right, and over by itself",
+        clauses=("P5", "W3"),
+    ),
+    Verb.MAINTENANCE_END: Rule(_only(AUTHORITY), "結束設備維護", Record.DONE, clauses=("P5", "W3")),
     Verb.RETENTION: Rule(ALL, "保存期限"),
     Verb.VERSION: Rule(ALL, "版本"),
     Verb.SEGMENTS: Rule(
@@ -146,6 +185,35 @@ TABLE: Final[Mapping[Verb, Rule]] = {
         Record.DONE,
         why="signed in the name of the office: that it was handed out is on record",
         clauses=("W1", "J4", "P4", "P13", "N4"),
+    ),
+    Verb.SNAPSHOT: Rule(
+        _only(OPERATOR),
+        "擷取畫面",
+        Record.SEEN,
+        why="shows a live picture, so it says what for; whoever watches or inspects, and nobody else",
+        clauses=("W2", "J7"),
+    ),
+    Verb.REFERENCE_LIST: Rule(KNOWING, "攝影方向基準", why="names cameras, shows no picture"),
+    Verb.REFERENCE_SET: Rule(
+        _only(OPERATOR),
+        "設定攝影方向基準",
+        Record.DONE,
+        why="says what a camera is to show: who turned it may not be who says so unseen",
+        clauses=("J14",),
+    ),
+    Verb.REFERENCE_CLEAR: Rule(
+        _only(OPERATOR),
+        "取消攝影方向基準",
+        Record.DONE,
+        why="nobody is told any more that it was turned",
+        clauses=("J14",),
+    ),
+    Verb.COMPLIANCE: Rule(
+        KNOWING,
+        "法規查核",
+        Record.SEEN,
+        why="names accounts that hold too much; that it was looked at is evidence",
+        clauses=("P15", "D8"),
     ),
     Verb.VOLUME_LIST: Rule(KNOWING, "錄影硬碟"),
     Verb.VOLUME_INIT: Rule(_only(TECHNICIAN), "啟用硬碟", Record.DONE, clauses=("P14",)),
@@ -231,8 +299,10 @@ TABLE: Final[Mapping[Verb, Rule]] = {
 """What each role has. Whoever needs a verb gets it here, in one line, or not at all."""
 
 LOCAL: Final[Mapping[str, str]] = {
-    "config check": "reads a file",
-    "verify": "reads an export",
+    "config check": "reads a file, and asks no daemon",
+    "verify": "reads an export, and asks no daemon",
+    "doctor": "looks at the machine as whoever calls it, and asks the daemon for no more than `status`",
+    "probe": "speaks with a camera as whoever calls it, with the password that they give, and asks no daemon",
 }
 """Verbs that ask no daemon: what they need is the right to read what they are given."""
 

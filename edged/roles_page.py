@@ -132,7 +132,7 @@ def _roles() -> str:
 def _verbs() -> str:
     heading = f"| `edgectl …` | | {' | '.join(f'`{role}` {NAMES[role][0]}' for role in Role)} | On record | Remark |"
     rows = [_row(verb) for verb in Verb]
-    local = "\n".join(f"`edgectl {verb}` asks no daemon and takes no role: it {why}." for verb, why in LOCAL.items())
+    local = "\n".join(f"`edgectl {verb}` takes no role: it {why}." for verb, why in LOCAL.items())
     return f"{_table('## The verbs', heading, rows)}\n{local}\n\n{_LEGEND}"
 
 

@@ -5,7 +5,24 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from edged.documents import boots, checks, evidence, exports, ledger, pins, rebuild, register, ring, volumes
+from edged.documents import (
+    boots,
+    checks,
+    compliance,
+    evidence,
+    exports,
+    faults,
+    ledger,
+    machine,
+    maintenance,
+    pictures,
+    pins,
+    probe,
+    rebuild,
+    register,
+    ring,
+    volumes,
+)
 from edged.documents import site as documents
 from edged.documents.base import Document
 from mqtt import contract
@@ -19,6 +36,12 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     ring.Explanation,
     documents.Alarms,
     documents.AlarmAck,
+    faults.Faults,
+    faults.FaultsShow,
+    faults.FaultsStep,
+    maintenance.Maintenance,
+    maintenance.MaintenanceStart,
+    maintenance.MaintenanceEnd,
     documents.Reload,
     documents.ConfigCheck,
     documents.Version,
@@ -39,6 +62,11 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     register.Destroyed,
     register.ProofOfRetention,
     register.Statement,
+    pictures.Snapshot,
+    pictures.ReferenceList,
+    pictures.ReferenceSet,
+    pictures.ReferenceClear,
+    compliance.Compliance,
     volumes.VolumeList,
     volumes.VolumeInit,
     volumes.VolumeRetire,
@@ -47,6 +75,9 @@ DOCUMENTS: Final[tuple[type[Document], ...]] = (
     exports.ExportList,
     evidence.Manifest,
     evidence.Verify,
+    probe.Probe,
+    machine.Doctor,
+    machine.StatusDown,
 )
 _DIALECT: Final = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 

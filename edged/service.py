@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from edged import config_link, exits, queries, versions, views, volumes
+from edged import config_link, exits, queries, ringviews, versions, views, volumes
 from edged.agreement import Agreement
 from edged.api.base import Caller, Refusal
 from edged.config import Config, ConfigError, load
@@ -45,10 +45,11 @@ class Service:
         return views.cameras(self._site.overview())
 
     async def retention(self) -> documents.Retention:
-        return views.retention(self._site.overview())
+        return ringviews.retention(self._site.overview())
 
     async def alarms(self) -> documents.Alarms:
-        return documents.Alarms(alarms=[views.alarm(row) for row in self._site.overview().alarms])
+        seen = self._site.overview()
+        return documents.Alarms(alarms=[views.alarm(row) for row in seen.alarms], held=views.held(seen))
 
     async def version(self) -> documents.Version:
         return versions.versions()
@@ -78,7 +79,8 @@ class Service:
         """
         async with self._reloading:
             try:
-                wished = await asyncio.to_thread(load, self._config_path)
+                in_force = self._site.config.site.profile
+                wished = await asyncio.to_thread(load, self._config_path, in_force=in_force)
             except ConfigError as error:
                 action = "nothing was changed; correct the file and reload again"
                 raise Refusal(str(error), action, exits.CONFIG) from None

@@ -10,19 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from edged import alarms, clockwatch, devices, fleet, health, steadiness, troubles, units, views
-from edged.config import Config
+from edged import alarms, clockwatch, devices, fleet, journal, maintenance, steadiness, troubles, units, views
+from edged.compliance.summary import Summary
+from edged.config import Camera, Config
 from edged.foresight import Foresight, foretell
+from edged.health import stream
+from edged.health.words import Judged
 from edged.measure import Measurements, measure
 from edged.recording import StoreKeeper
 from edged.reporting import Reporter
 from edged.rolewatch import RolesSeen
+from recorder.camera import CameraView
+from recorder.handout import Kind
 from storage.answers import AlarmRow, SweepReport
 from storage.catalog.findings import Tampered
 from storage.clock import Clock
+from storage.errors import StoreError
+from storage.maintenance import Lasting
 from storage.model import Bounds
 from storage.retention import Policy, Reason
 from storage.ring.agreed import Loosening
@@ -69,9 +77,24 @@ class Site:
         self.tampered: tuple[Tampered, ...] = ()
         self.roles = RolesSeen()
         self.loosening: tuple[Loosening, ...] = ()
+        self.under: Lasting | None = None
+        """Maintenance that is under way."""
+        self.waiting: frozenset[str] = frozenset()
+        """Keys of conditions that hold and that it covers: what stood before goes on standing."""
+        self.held: dict[str, alarms.Trouble] = {}
+        """Alarms that it holds back."""
+        self.judged: dict[str, Judged] = {}
+        self.compliance: Summary | None = None
 
     async def start(self) -> None:
-        """Recording first; then the alarms that an earlier run left standing are taken over."""
+        """Recording first; then the alarms that an earlier run left standing are taken over.
+
+        Before all, maintenance that ended while nobody was there to see it: gaps go by that.
+        """
+        try:
+            await self.look_at_maintenance()
+        except StoreError as error:
+            log.warning("whether maintenance is under way is not known yet: %s", error)
         await self._read_clock()
         await self._keeper.look()
         await self.man(self.config)
@@ -152,10 +175,9 @@ class Site:
                 before=before is not None and before.condition.unsteady,
             )
             observed = views.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
-            expected = health.Expectation(
-                camera.expect.width, camera.expect.height, camera.expect.fps, camera.expect.audio
-            )
-            condition = health.assess(observed, expected)
+            wants = camera.expect
+            expected = stream.Expectation(wants.width, wants.height, wants.fps, wants.audio, wants.pixels, wants.codec)
+            condition = stream.assess(observed, expected)
             same = before is not None and before.condition.state is condition.state
             since_ms = before.since_ms if before is not None and same else now.wall_ms
             offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
@@ -176,7 +198,9 @@ class Site:
 
     async def _alarm(self, standing: Mapping[str, alarms.Trouble]) -> None:
         now = self._clock.now()
-        tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000)
+        self.waiting = maintenance.held(standing, self.under, self._tracked)
+        tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
+        self._hold_back(maintenance.waiting(tracked, self.waiting, now.boottime_ms / 1000))
         if not changes:
             self._tracked = tracked
             return
@@ -185,16 +209,30 @@ class Site:
         for change in changes:
             if change.trouble is None:
                 if change.key in shown:
-                    log.info("alarm cleared: %s", change.key)
+                    log.info("alarm cleared: %s", change.key, extra=journal.cleared(change.key))
                 await asyncio.wrap_future(self._store.alarms.cleared(change.key))
                 continue
             trouble = change.trouble
             if change.key not in shown:
                 text = alarms.in_full(trouble.text, trouble.names)
-                log.warning("alarm %s: %s. %s", change.key, text, trouble.action)
+                log.warning("alarm %s: %s. %s", change.key, text, trouble.action, extra=journal.raised(change.key))
             await asyncio.wrap_future(self._store.alarms.raised(change.key, trouble.severity, *trouble.words))
         self._tracked = tracked
         await self.look_at_alarms()
+
+    def _hold_back(self, held: dict[str, alarms.Trouble]) -> None:
+        """Each is told in the journal once: it happened, and nobody else hears of it yet."""
+        for key in held.keys() - self.held.keys():
+            log.info("alarm %s is held back by maintenance: %s", key, held[key].text)
+        self.held = held
+
+    async def look_at_maintenance(self) -> None:
+        """Call it every second: it ends by itself. What it held back is then raised by the next `judge`."""
+        before, self.under = self.under, await asyncio.to_thread(self._store.maintenance.look)
+        if before is not None and self.under is None:
+            log.info("maintenance %s is over", before.maintenance.id)
+        elif before is None and self.under is not None:
+            log.info("maintenance %s is under way, for %d s", self.under.maintenance.id, self.under.left_ms // 1000)
 
     async def look_at_alarms(self) -> None:
         """As the database has them: also after somebody acknowledged one."""
@@ -213,6 +251,14 @@ class Site:
     async def reconnect(self, camera: str) -> bool:
         """A camera begins anew; False where it is not recorded."""
         return await self._fleet.reconnect(camera)
+
+    def hand(self, camera: str, to: socket.socket) -> bool:
+        """One key frame of a camera and the sound with it, into this socket; False while nothing comes."""
+        return self._fleet.hand(camera, Kind.LOOK, to)
+
+    def camera(self, camera: str) -> tuple[CameraView | None, Camera | None]:
+        """What is seen of it now, and how it is configured."""
+        return self._fleet.view(camera), next((one for one in self.config.cameras if one.id == camera), None)
 
     def bounds(self, camera: str) -> Bounds:
         return self.config.bounds(camera)
@@ -250,6 +296,10 @@ class Site:
             tampered=self.tampered,
             roles=self.roles,
             loosening=self.loosening,
+            under=self.under,
+            held=self.held,
+            judged=dict(self.judged),
+            compliance=self.compliance,
         )
 
     def one_line(self) -> str:

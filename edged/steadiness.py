@@ -30,6 +30,7 @@ ON_PURPOSE: Final = frozenset(
         GapCause.CLOCK_STEP,
         GapCause.DISABLED,
         GapCause.RELOAD,
+        GapCause.MAINTENANCE,
     }
 )
 

@@ -11,13 +11,14 @@ from typing import Final
 
 from edged import devices, retained
 from edged.alarms import Trouble
-from edged.conditions import database, ledger, link, pins, ring, roles, room, tamper, time, volumes
+from edged.conditions import database, faults, ledger, link, pins, ring, roles, room, sight, tamper, time, volumes
 from edged.devices import Episode
-from edged.health import DOWN_AFTER_S, CameraState
+from edged.health.stream import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
 from recorder.address import without_login
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState
+from storage.model import GapCause
 
 BROKER_PATIENCE_S: Final = 60.0
 """A broker that restarts is back by then."""
@@ -51,8 +52,10 @@ def troubles(
     return dict(
         [
             *_cameras(seen, told, patient),
+            *sight.troubles(seen),
             *devices.troubles(episodes, cameras).items(),
             *_syncs(views),
+            *_writes(seen, views),
             *_storage(seen),
             *tamper.troubles(seen.tampered),
             *_broker(seen),
@@ -66,6 +69,7 @@ def troubles(
             *database.troubles(seen),
             *ledger.troubles(seen.measured.ledger),
             *roles.troubles(seen.roles),
+            *faults.troubles(seen),
             *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
         ]
     )
@@ -98,6 +102,19 @@ def _syncs(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
     if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
         text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
         yield "storage.slow", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
+
+
+def _writes(seen: Overview, views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+    """One alarm for all cameras, where a disk answers and takes nothing: read-only since an error, or about to die.
+
+    Linux 6.15 and later call an ext4 that stopped itself after an error still writable.
+    """
+    spoken = {view.came_back for view in views.values() if view.cause is GapCause.IO_ERROR}
+    told = any(status.state in (VolumeState.AWAY, VolumeState.FULL) for status in seen.measured.volumes)
+    if spoken and not told:
+        text = f"The disk does not take what is written, and cameras are not recorded: {min(spoken)}"
+        action = "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors"
+        yield "storage.failing", Trouble(Severity.CRITICAL, text, action, DOWN_AFTER_S)
 
 
 def _storage(seen: Overview) -> Iterator[tuple[str, Trouble]]:

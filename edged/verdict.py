@@ -29,6 +29,7 @@ _STAKES: Final = {
     "internal": Urgency.ENDING,
     "retention.floor-at-risk": Urgency.ENDING,
     "storage.ballast": Urgency.ENDING,
+    "storage.failing": Urgency.NOT_RECORDED,
     "storage.slow": Urgency.ENDING,
     "clock.stepped": Urgency.PAST,
     "storage.lost": Urgency.PAST,
@@ -36,6 +37,7 @@ _STAKES: Final = {
 """By what alarms are called before the colon."""
 _FULL_OR_AWAY: Final = frozenset({"storage.full", "storage.away"})
 _TAKES_FOOTAGE: Final = "in-service"
+_UNWELL: Final = ("down", "degraded")
 
 
 def ranked(alarms: Iterable[documents.Alarm], volumes: Collection[documents.Volume]) -> list[documents.Alarm]:
@@ -58,11 +60,13 @@ def judge(
     alarms: Iterable[documents.Alarm],
     volumes: Collection[documents.Volume],
     starting: Collection[str],
+    work: str = "",
 ) -> tuple[documents.Verdict, str]:
     """One word for everything, and the first thing to do, as the first alarm tells it.
 
     A camera that is down speaks also where no alarm tells of it, because it could not be stored; `starting` are those
-    that have been down for so short a time that nobody is alarmed yet.
+    that have been down for so short a time that nobody is alarmed yet, or that are worked on. `work`: what maintenance
+    keeps from being as it should.
     """
     worst: documents.Verdict
     order = ranked(alarms, volumes)
@@ -75,10 +79,10 @@ def judge(
         if standing:
             first = standing[0]
             return worst, f"{first.text}{_more(len(standing) - 1)}. {first.action}".strip()
-    for state in ("down", "degraded"):
-        for seen in cameras:
-            if seen.state == state:
-                return "warning", f"{seen.id}: {seen.reason}"
+    if work:
+        return "warning", work
+    for seen in sorted((one for one in cameras if one.state in _UNWELL), key=lambda one: _UNWELL.index(one.state)):
+        return "warning", f"{seen.id}: {seen.reason}"
     if not any(seen.state == "recording" for seen in cameras):
         return "unknown", "no camera is enabled: nothing is recorded. Add a camera to the configuration"
     return "ok", ""

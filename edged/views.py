@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from edged import verdict
-from edged.alarms import in_full
+from edged import maintenance, verdict
+from edged.alarms import Trouble, in_full
+from edged.compliance.summary import Summary
 from edged.config import Camera, Config
-from edged.documents import ring as ring_documents
+from edged.documents import maintenance as maintenance_documents
 from edged.documents import site as documents
 from edged.foresight import UNFORESEEN, Foresight
-from edged.health import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
+from edged.health import telling
+from edged.health.stream import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
+from edged.health.words import Judged
 from edged.measure import Measurements
 from edged.rolewatch import RolesSeen
 from mqtt.client import LinkView
@@ -23,16 +26,12 @@ from recorder.messages import Ended
 from recorder.supervisor import sentence
 from storage import model
 from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
-from storage.catalog.destroying import Breach
 from storage.catalog.findings import Tampered
 from storage.catalog.outbox import Depth, Rank
-from storage.model import Bounds, GapCause, Moment
-from storage.retention import effective
+from storage.maintenance import Lasting
+from storage.model import GapCause, Moment
 from storage.ring.agreed import Loosening
-from storage.ring.bounds import Waiting
 
-CEILING_GRACE_S: Final = 3600
-"""S3: destroying what is past its ceiling takes at most this much running time."""
 _WITHHELD: Final = {
     GapCause.DISK_FULL: (
         "the disk is full",
@@ -98,8 +97,16 @@ class Overview:
     """Accounts and groups that [roles] can do nothing with; what is not on record."""
     loosening: Sequence[Loosening] = ()
     """What of the configuration file does not hold, because it takes two persons."""
+    under: Lasting | None = None
+    """Maintenance that is under way."""
+    held: Mapping[str, Trouble] = field(default_factory=dict)
+    """Alarms that it holds back."""
     tls: TlsView | None = None
     """Certificates and key of the link; None where it has none."""
+    compliance: Summary | None = None
+    """How the box stands to the clauses of its profile; None without one, and before it is judged."""
+    judged: Mapping[str, Judged] = field(default_factory=dict)
+    """Picture and sound of the cameras that were looked at."""
 
 
 _FIRST_MS: Final = -62_135_596_800_000
@@ -140,8 +147,7 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady
         seen = view.connected
         stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
     samples = tuple(
-        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms, s.sound_units)
-        for at, s in view.samples
+        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
     )
     reason, check = trouble(view)
     return Observation(
@@ -164,11 +170,13 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
     stream = health.stream if health else None
     usage, coverage = seen.measured.usage.get(configured.id), seen.measured.coverage.get(configured.id)
     bounds = seen.config.bounds(configured.id)
+    judged = seen.judged.get(configured.id, Judged(0))
+    state, reason, since_ms = shown_state(condition, judged, health.since_ms if health else None)
     return documents.Camera(
         id=configured.id,
         name=configured.name,
-        state=condition.state.value,
-        reason=told(condition.reason, condition.check),
+        state=state.value,
+        reason=reason,
         fps=None if condition.fps is None else round(condition.fps, 1),
         width=stream.width if stream else None,
         height=stream.height if stream else None,
@@ -184,8 +192,33 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
         coverage_24h=share(coverage),
         unexplained_s=coverage.unexplained_ms / 1000 if coverage else 0.0,
         gaps_24h=coverage.gaps if coverage else 0,
-        since=optional_timestamp(health.since_ms if health else None),
+        since=optional_timestamp(since_ms),
+        findings=[
+            documents.Finding(fault=one.fault.value, since=timestamp(one.since_ms), evidence=one.evidence)
+            for one in judged.findings
+        ],
+        colour=judged.colour,
+        sound_db=judged.sound_db,
+        sound_lag_ms=judged.drift_ms,
+        looked=timestamp(judged.at_ms) if judged.at_ms else None,
     )
+
+
+def since_ms(camera: str, seen: Overview) -> int | None:
+    """When its present state began, by the wall clock."""
+    health = seen.health.get(camera)
+    return shown_state(health.condition, seen.judged.get(camera, Judged(0)), health.since_ms)[2] if health else None
+
+
+def shown_state(condition: Condition, judged: Judged, since_ms: int | None) -> tuple[CameraState, str, int | None]:
+    """With what was found in its picture and sound: a camera that is recorded and shows nothing is degraded."""
+    reasons = [told(condition.reason, condition.check)]
+    if condition.state not in (CameraState.RECORDING, CameraState.DEGRADED) or not judged.findings:
+        return condition.state, reasons[0], since_ms
+    reasons += [told(telling.says(one.fault), telling.check(one.fault)) for one in judged.findings]
+    if condition.state is CameraState.RECORDING:
+        since_ms = min(one.since_ms for one in judged.findings)
+    return CameraState.DEGRADED, "; ".join(reason for reason in reasons if reason), since_ms
 
 
 def share(coverage: Coverage | None) -> float | None:
@@ -254,6 +287,7 @@ def gap(row: model.Gap) -> documents.Gap:
         detail=row.detail,
         clock_correction_ms=row.clock_correction_ms,
         end_correction_ms=row.end_correction_ms,
+        beneath=None if row.beneath is None else row.beneath.value,
         pauses=[documents.Pause(start=timestamp(a), end=timestamp(b)) for a, b in row.missing(0)] if row.pauses else [],
     )
 
@@ -298,79 +332,14 @@ def cameras(seen: Overview) -> documents.Cameras:
     return documents.Cameras(cameras=[camera(configured, seen) for configured in seen.config.cameras])
 
 
-def retention(seen: Overview) -> documents.Retention:
-    """Also of cameras that are no longer configured, as long as they have footage."""
-    configured = {c.id: seen.config.bounds(c.id) for c in seen.config.cameras}
-    left = {name: segment.bounds for name, segment in sorted(seen.measured.oldest.items()) if name not in configured}
-    return documents.Retention(
-        retention=[camera_retention(name, bounds, seen) for name, bounds in (configured | left).items()],
-        volumes=[volume(v, seen.foresight) for v in seen.measured.volumes],
-        destroyed=seen.destroyed,
-        last_sweep=optional_timestamp(seen.last_sweep_ms),
-        waiting=[_waiting(camera, one, seen) for camera, one in seen.measured.ring.waiting.items()],
-        overwriting=_overwriting(seen),
-        broken=[_broken(one) for one in seen.measured.ring.breaches],
-    )
-
-
-def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.ShortenedCeiling:
-    return ring_documents.ShortenedCeiling(
-        camera=camera,
-        old_s=one.old_s,
-        new_s=one.new_s,
-        left_s=one.left_ms / 1000,
-        holds=timestamp(seen.measured.at.wall_ms + one.left_ms),
-    )
-
-
-def _overwriting(seen: Overview) -> ring_documents.WaitingOverwrite | None:
-    left_ms = seen.measured.ring.overwriting.left_ms
-    if left_ms is None:
-        return None
-    return ring_documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
-
-
-def _broken(one: Breach) -> ring_documents.BrokenFloor:
-    since, last = timestamp(one.since.wall_ms), timestamp(one.last.wall_ms)
-    return ring_documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
-
-
-def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:
-    """`bounds` are those of the configuration, or, of a camera that is not in it, those stamped on its oldest segment.
-
-    The site's bounds do not hold for a camera that is gone: what was stamped does (`storage.retention.effective`).
-    """
-    usage, oldest = seen.measured.usage.get(name), seen.measured.oldest.get(name)
-    held_s, lasts_s = retained_s(usage, seen), forecast_s(name, seen)
-    in_force = seen.measured.ring.bounds.get(name, bounds)
-    binding = effective(oldest.bounds, in_force) if oldest else bounds
-    overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
-    at_risk = lasts_s is not None and lasts_s < bounds.floor_s
-    gone_s = usage.gone_ms / 1000 if usage else 0.0
-    return documents.CameraRetention(
-        camera=name,
-        floor_s=bounds.floor_s,
-        ceiling_s=bounds.ceiling_s,
-        retained_s=held_s,
-        covered_s=seen.measured.covered_ms.get(name, 0) / 1000,
-        forecast_s=lasts_s,
-        full_in_s=seen.foresight.full_in_s if lasts_s is not None else None,
-        floor_at_risk_in_s=seen.foresight.at_risk_in_s if lasts_s is not None and bounds.floor_s else None,
-        gone_s=gone_s,
-        compliant=not (overdue or at_risk or gone_s > 0 or (usage is not None and usage.lost)),
-        segments=usage.segments if usage else 0,
-        bytes=usage.bytes if usage else 0,
-        oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),
-        newest=optional_timestamp(usage.newest.wall_ms if usage and usage.newest else None),
-    )
-
-
 def status(seen: Overview) -> documents.Status:
     """The whole screen, ending in a verdict."""
     lines = [camera(configured, seen) for configured in seen.config.cameras]
     shelves = [volume(v, seen.foresight) for v in seen.measured.volumes]
     standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), shelves)
-    word, action = verdict.judge(lines, standing, shelves, _starting(seen))
+    quiet = maintenance.not_recording(((line.id, line.state) for line in lines), seen.under)
+    work = maintenance.sentence(seen.under, len(seen.held), quiet)
+    word, action = verdict.judge(lines, standing, shelves, [*_starting(seen), *quiet], work)
     site = seen.config.site
     return documents.Status(
         verdict=word,
@@ -391,7 +360,34 @@ def status(seen: Overview) -> documents.Status:
         volumes=shelves,
         broker=broker(seen),
         alarms=standing,
+        maintenance=under_way(seen),
     )
+
+
+def under_way(seen: Overview) -> maintenance_documents.Under | None:
+    """Maintenance, as people on this box are told of it; None: none is announced."""
+    if seen.under is None:
+        return None
+    one = seen.under.maintenance
+    return maintenance_documents.Under(
+        id=one.id,
+        cameras=list(one.cameras),
+        started=timestamp(one.start.wall_ms),
+        until=timestamp(seen.under.until_ms),
+        left_s=seen.under.left_ms / 1000,
+        by=seen.under.names.get("who", ""),
+        held=len(seen.held),
+    )
+
+
+def held(seen: Overview) -> list[maintenance_documents.Held]:
+    """Alarms that maintenance holds back."""
+    return [
+        maintenance_documents.Held(
+            key=key, severity=one.severity.value, text=in_full(one.text, one.names), action=one.action
+        )
+        for key, one in sorted(seen.held.items())
+    ]
 
 
 def _starting(seen: Overview) -> list[str]:

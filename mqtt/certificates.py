@@ -214,9 +214,14 @@ def estranged(
 
 def lapses(files: Files, examined: Examined, now_ms: int) -> tuple[Fault, ...]:
     """What is not in date by this clock."""
+    return tuple(fault for key, life in lives(files, examined).items() if (fault := lapse(key, life, now_ms)))
+
+
+def lives(files: Files, examined: Examined) -> dict[str, Lifetime]:
+    """Key to lifetime, of what could be read."""
     box = None if examined.box is None else lifetime(examined.box, files.certificate)
-    lives = {"ca_file": authority(examined.authorities, None, files.ca_file), "certificate": box}
-    return tuple(fault for key, life in lives.items() if life and (fault := lapse(key, life, now_ms)))
+    found = {"ca_file": authority(examined.authorities, None, files.ca_file), "certificate": box}
+    return {key: life for key, life in found.items() if life is not None}
 
 
 def lapse(key: str, life: Lifetime, now_ms: int) -> Fault | None:

@@ -71,7 +71,7 @@ class Connection:
         settings: BrokerSettings,
         node: str,
         protocol: Protocol,
-        will: Message,
+        will: Message | None,
         dialler: Dialler,
         *,
         lasting: bool = False,
@@ -106,7 +106,7 @@ class Connection:
         over = " over TLS" if settings.tls is not None else ""
         self._tried = f"MQTT {protocol.value}{over} to {settings.address}{user}"
 
-    def _make_client(self, node: str, will: Message) -> paho.Client:
+    def _make_client(self, node: str, will: Message | None) -> paho.Client:
         version = paho.MQTTv5 if self._protocol is Protocol.V5 else paho.MQTTv311
         client = Guarded(
             CallbackAPIVersion.VERSION2,
@@ -119,7 +119,8 @@ class Connection:
         client.max_inflight_messages = WINDOW
         if self._settings.username:
             client.username_pw_set(self._settings.username, self._settings.password or None)
-        client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         return client
 
     async def open(self) -> None:
@@ -215,9 +216,9 @@ class Connection:
         """Earlier bytes still wait for the socket."""
         return self._client.want_write()
 
-    async def disconnect(self) -> None:
+    async def disconnect(self, properties: Properties | None = None) -> None:
         """Say goodbye, so that the broker forgets the will; returns when that is on its way."""
-        self._client.disconnect()
+        self._client.disconnect(properties=properties)
         with contextlib.suppress(ConnectionEnded):
             while not self._gone:
                 self._watch_writable()

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from mqtt import commands, events, examples, facts, messages
+from mqtt import commands, events, examples, facts, messages, upkeep
 from mqtt.commands import Reply, Verb
 from mqtt.messages import CONTRACT, ROOT, Payload
 from storage.catalog.outbox import RANKS, Kind
@@ -30,7 +30,10 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
     "storage": messages.Storage,
     "alarm": messages.Alarm,
     "pin": messages.Pin,
+    "fault": upkeep.Fault,
+    "maintenance": upkeep.Maintenance,
     "ledger-checkpoint": messages.LedgerCheckpoint,
+    "compliance": messages.Compliance,
     "reply": Reply,
 }
 """By the name of their schema."""
@@ -43,13 +46,18 @@ TAILS: Final[Mapping[str, str]] = {
     "storage": "up/storage/{volume}",
     "alarm": "up/alarm/{key}",
     "pin": "up/pin/{pin}",
+    "fault": "up/fault/{fault}",
+    "maintenance": "up/maintenance",
     "ledger-checkpoint": "up/ledger/checkpoint",
+    "compliance": "up/compliance",
     "reply": "up/reply/{requester}",
     **{f"event-{kind}": f"up/event/{kind}" for kind in Kind},
     "command": "dn/cmd/{verb}",
 }
 """Below `edged/v1/<node>/`, by the name of the schema of what is said there."""
-EMPTIED: Final = frozenset({"camera-health", "camera-retention", "storage", "alarm", "pin"})
+EMPTIED: Final = frozenset(
+    {"camera-health", "camera-retention", "storage", "alarm", "pin", "fault", "maintenance", "compliance"}
+)
 """Topics that are taken away from the broker, by an empty retained payload, when what they are about is gone."""
 _PARAMETERS: Final = {
     "node": "id of the box, as configured: [a-z0-9-]",
@@ -57,6 +65,7 @@ _PARAMETERS: Final = {
     "volume": "id of a volume, a UUID, from its .edged-volume.json",
     "key": "key of an alarm, with % / + # $ and control characters as %XX of their UTF-8",
     "pin": "id of a pin, P-YYYYMMDD-XXXX",
+    "fault": "id of a fault, F-YYYYMMDD-XXXX",
     "requester": "whoever signed the command said where it waits: [a-z0-9-]",
     "verb": "what is to be done",
 }

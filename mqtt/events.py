@@ -157,6 +157,7 @@ def _gap(body: Body, leaf: int) -> Told:
         end_ms=None if end is None else end["wall_ms"],
         duration_ms=duration_ms,
         cause=GapCause(body["cause"]),
+        beneath=GapCause(body["beneath"]) if "beneath" in body else None,
         inside=body["inside"],
         paused_ms=sum(lasted_ms for _, lasted_ms in body.get("pauses", ())),
         started_before_ms=body["was"]["wall_ms"] if "was" in body else None,
@@ -195,6 +196,27 @@ def _copy(body: Body, leaf: int) -> Told:
         manifest_sha256=body.get("manifest"),
     )
     return Told(body["event"], body["export"], fact)
+
+
+def _maintenance(body: Body, leaf: int) -> Told:
+    """Who announced it, why and with whom stays here."""
+    fact = facts.Maintenance(
+        leaf=leaf,
+        maintenance=body["maintenance"],
+        cameras=body["cameras"],
+        start_ms=body["start"]["wall_ms"],
+        span_ms=body["span_ms"],
+        end_ms=body["end"]["wall_ms"] if "end" in body else None,
+    )
+    return Told(body["event"], body["maintenance"], fact)
+
+
+def _fault(body: Body, leaf: int) -> Told:
+    names = ("fault", "state", "key", "camera", "volume", "over")
+    found_ms = body["found"]["wall_ms"]
+    return Told(
+        body["what"], body["fault"], facts.Fault(leaf=leaf, found_ms=found_ms, **{name: body[name] for name in names})
+    )
 
 
 def _clock(body: Body, leaf: int) -> Told:
@@ -314,6 +336,8 @@ _TOLD: Final[Mapping[tuple[Kind, str], Callable[[Body, int], Told]]] = {
     (Kind.GAP, "gap"): _gap,
     (Kind.PIN, "pin"): _pin,
     (Kind.COPY, "copy"): _copy,
+    (Kind.MAINTENANCE, "maintenance"): _maintenance,
+    (Kind.FAULT, "fault"): _fault,
     (Kind.CLOCK, "clock"): _clock,
     (Kind.RUN, "boot"): _boot,
     (Kind.RUN, "run"): _run,

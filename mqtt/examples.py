@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mqtt import messages
+from mqtt import messages, upkeep
 from mqtt.commands import Reply
 from mqtt.messages import Payload, Stamp
 from storage.catalog.outbox import Event, Kind
@@ -18,7 +18,10 @@ EPOCH_MS: Final = 1_777_593_600_000
 NOW_MS: Final = EPOCH_MS + 6 * 86_400_000
 BOOT_ID: Final = "0f3c7a51-6a0e-4c0b-9a64-6f2f0c1d8e11"
 VOLUME: Final = "7b1e2c44-0d5a-4f5e-8c55-0a8d3a4b9c10"
+PROFILE: Final = "wenshan-household"
 PIN: Final = "P-20260506-AB23"
+FAULT: Final = "F-20260506-K3QW"
+WORK: Final = "M-20260507-7H2C"
 ORIGIN: Final = "edged/wenshan-main/7f3a91c2"
 NOTE: Final = f"{ORIGIN}\n1041\n{'A' * 43}=\n\n— {ORIGIN} {'B' * 92}\n"
 DIGEST: Final = "9f2b" * 16
@@ -33,7 +36,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         office="wenshan",
         name="文山區戶政事務所 所本部",
         timezone="Asia/Taipei",
-        profile="wenshan-household",
+        profile=PROFILE,
         boot=BOOT_ID,
         started_ms=NOW_MS - 3_600_000,
         version="0.1.0",
@@ -79,6 +82,10 @@ PAYLOADS: Final[dict[str, Payload]] = {
         coverage_24h=0.9987,
         unexplained_s=0.0,
         gaps_24h=2,
+        faults=["blurred"],
+        colour=True,
+        sound_db=-41.5,
+        sound_lag_ms=40,
     ),
     "camera-retention": messages.CameraRetention(
         **_STAMP,
@@ -135,6 +142,26 @@ PAYLOADS: Final[dict[str, Payload]] = {
         span_ms=2_592_000_000,
         until_ms=NOW_MS + 255_600_000,
     ),
+    "fault": upkeep.Fault(
+        **_STAMP,
+        fault=FAULT,
+        state="reported",
+        key="camera.down:lobby",
+        camera="lobby",
+        volume=None,
+        found_ms=NOW_MS - 90_000_000,
+        reported_ms=NOW_MS - 86_400_000,
+        repaired_ms=None,
+        over=False,
+    ),
+    "maintenance": upkeep.Maintenance(
+        **_STAMP,
+        maintenance=WORK,
+        cameras=["lobby"],
+        started_ms=NOW_MS - 600_000,
+        until_ms=NOW_MS + 6_600_000,
+        held=1,
+    ),
     "ledger-checkpoint": messages.LedgerCheckpoint(
         **_STAMP,
         origin=ORIGIN,
@@ -143,6 +170,9 @@ PAYLOADS: Final[dict[str, Payload]] = {
         first=1,
         key=f"{ORIGIN}+0a1b2c3d+AeHk",
         note=NOTE,
+    ),
+    "compliance": messages.Compliance(
+        **_STAMP, profile=PROFILE, met=3, not_met=1, by_hand=0, not_built=6, unmet=["W2"], unmet_since_ms=[NOW_MS]
     ),
     "reply": Reply(
         **_STAMP,
@@ -208,6 +238,18 @@ _LOST: Final[dict[str, Any]] = _VOLUME | {
     "last_wall_ms": NOW_MS,
     "noted": False,
 }
+_WORK: Final[dict[str, Any]] = {"maintenance": WORK, "cameras": ["lobby"], "start": _START, "span_ms": 7_200_000}
+_FAULT: Final[dict[str, Any]] = {
+    "fault": FAULT,
+    "state": "found",
+    "version": 1,
+    "key": "camera.down:lobby",
+    "camera": "lobby",
+    "volume": None,
+    "found": _START,
+    "at": _START,
+    "over": False,
+}
 _HEAD: Final[dict[str, Any]] = {"origin": "edged/wenshan-main/02d4b6aa", "size": 977, "root": DIGEST}
 _COMMAND: Final[dict[str, Any]] = {
     "id": "8c1f0a6e5d2b4c37",
@@ -237,6 +279,19 @@ BODIES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "copy.begun": ("copy", _COPY | {"event": "begun", "reason": DIGEST}),
     "copy.finished": ("copy", _COPY | {"event": "finished", "manifest": DIGEST}),
     "copy.abandoned": ("copy", _COPY | {"event": "abandoned", "bytes": 0}),
+    "maintenance.begun": ("maintenance", _WORK | {"event": "begun", "who": DIGEST, "reason": DIGEST}),
+    "maintenance.ended": ("maintenance", _WORK | {"event": "ended", "end": _END, "who": DIGEST}),
+    "maintenance.lapsed": ("maintenance", _WORK | {"event": "lapsed", "end": _END}),
+    "fault.found": ("fault", _FAULT | {"what": "found"}),
+    "fault.again": ("fault", _FAULT | {"what": "again", "version": 4, "at": _END}),
+    "fault.joined": ("fault", _FAULT | {"what": "joined", "version": 2, "key": "camera.degraded:lobby"}),
+    "fault.over": ("fault", _FAULT | {"what": "over", "version": 3, "over": True}),
+    "fault.reported": ("fault", _FAULT | {"what": "reported", "version": 5, "state": "reported", "to": DIGEST}),
+    "fault.repaired": ("fault", _FAULT | {"what": "repaired", "version": 6, "state": "repaired", "note": DIGEST}),
+    "fault.checked": (
+        "fault",
+        _FAULT | {"what": "checked", "version": 7, "state": "checked", "over": True, "note": DIGEST},
+    ),
     "clock.began": ("clock", _EPOCH | {"what": "began"}),
     "clock.stepped": ("clock", _EPOCH | {"what": "step", "by_ms": -1500}),
     "clock.corrected": ("clock", _EPOCH | {"what": "corrected", "synced": False, "true_offset_ms": NOW_MS - 199_000}),

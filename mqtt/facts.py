@@ -63,6 +63,7 @@ class Gap(Entered):
     end_ms: Moment | None = Field(description="null while it lasts")
     duration_ms: Whole | None = Field(description="by the clock that nobody can set, where one boot saw all of it")
     cause: GapCause
+    beneath: GapCause | None = Field(description="of one in maintenance: the cause that it would have otherwise")
     inside: bool = Field(description="a pause within a segment: the session went on, and no frame came")
     paused_ms: Whole = Field(description="of such a gap: what all its pauses together lasted")
     started_before_ms: Moment | None = Field(description="where it was told to start before; null: that is the same")
@@ -94,6 +95,29 @@ class Copy(Entered):
     whole: bool = Field(description="nothing that is recorded of the interval is left out")
     bytes: Whole
     manifest_sha256: Digest | None = Field(description="of a finished one: the list of what has left; null otherwise")
+
+
+class Maintenance(Entered):
+    """維護: somebody is at work on cameras or on the box, has ended it (`ended`), or its time was over (`lapsed`)."""
+
+    maintenance: str
+    cameras: list[str] = Field(description="what is worked on; empty: the whole box")
+    start_ms: Moment
+    span_ms: Whole = Field(description="how long it lasts at the most, in running time")
+    end_ms: Moment | None = Field(description="null while it lasts")
+
+
+class Fault(Entered):
+    """報修: a fault was found, came back (`again`), shows in another alarm (`joined`), is seen no more (`over`), was
+    reported, repaired, or checked, which closes it. Who did it, and whom it was reported to, stays on the box."""
+
+    fault: str
+    state: Literal["found", "reported", "repaired", "checked"]
+    key: str = Field(description="of the alarm that this tells of; empty where a person found it")
+    camera: str | None
+    volume: str | None
+    found_ms: Moment
+    over: bool = Field(description="the box sees nothing of it any more")
 
 
 class Epoch(Entered):
@@ -262,6 +286,8 @@ TYPES: Final[Mapping[str, type[Fact]]] = {
     **{f"gap.{what}": Gap for what in ("open", "closed", "withdrawn")},
     **{f"pin.{what}": Pin for what in ("placed", "approved", "extended", "released", "lapsed", "adopted")},
     **{f"copy.{what}": Copy for what in ("begun", "finished", "abandoned")},
+    **{f"maintenance.{what}": Maintenance for what in ("begun", "ended", "lapsed")},
+    **{f"fault.{what}": Fault for what in ("found", "again", "joined", "over", "reported", "repaired", "checked")},
     **{f"clock.{what}": Epoch for what in ("began", "stepped", "corrected")},
     "clock.credited": Off,
     "clock.attested": Attested,

@@ -18,7 +18,7 @@ from typing import ClassVar, Final, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field
 
 ROOT: Final = "edged/v1"
-CONTRACT: Final = "1.0"
+CONTRACT: Final = "1.1"
 """Version of all messages; `mqtt.contract` says when it changes."""
 
 HEARTBEAT_EXPIRY_S: Final = 180
@@ -176,6 +176,12 @@ class CameraHealth(Payload):
     )
     unexplained_s: float = Field(ge=0, description="of the last 24 h, neither recorded nor in a gap with a cause")
     gaps_24h: int = Field(ge=0)
+    faults: list[str] = Field(
+        default=[], max_length=12, description="what is wrong with picture and sound (docs/health.md); since 1.1"
+    )
+    colour: bool | None = Field(default=None, description="whether the picture has colour; since 1.1")
+    sound_db: float | None = Field(default=None, description="level of the sound in dB of full scale; since 1.1")
+    sound_lag_ms: int | None = Field(default=None, description="how far sound comes after its picture; since 1.1")
 
     def topic(self, node: str) -> str:
         return camera_health_topic(node, self.camera)
@@ -287,40 +293,59 @@ class LedgerCheckpoint(Payload):
         return ledger_checkpoint_topic(node)
 
 
+class Compliance(Payload):
+    """`up/compliance`: how the box stands to its profile; on change and every 5 min; emptied where it has none."""
+
+    profile: str
+    met: int = Field(ge=0, description="clauses of which all is met that the box can measure")
+    not_met: int = Field(ge=0)
+    by_hand: int = Field(ge=0, description="clauses that only people can judge")
+    not_built: int = Field(ge=0, description="clauses for which this version does nothing yet")
+    unmet: list[str] = Field(description="ids of those that are not met, in the order of the text")
+    unmet_since_ms: list[int] = Field(description="since when, of each of these in the same order")
+
+    def topic(self, node: str) -> str:
+        return compliance_topic(node)
+
+
 def status_topic(node: str) -> str:
-    return _up(node, "status")
+    return up(node, "status")
 
 
 def birth_topic(node: str) -> str:
-    return _up(node, "birth")
+    return up(node, "birth")
 
 
 def heartbeat_topic(node: str) -> str:
-    return _up(node, "heartbeat")
+    return up(node, "heartbeat")
 
 
 def camera_health_topic(node: str, camera: str) -> str:
-    return _up(node, "cam", camera, "health")
+    return up(node, "cam", camera, "health")
 
 
 def camera_retention_topic(node: str, camera: str) -> str:
-    return _up(node, "cam", camera, "retention")
+    return up(node, "cam", camera, "retention")
 
 
 def storage_topic(node: str, volume: str) -> str:
-    return _up(node, "storage", volume)
+    return up(node, "storage", volume)
 
 
 def alarm_topic(node: str, key: str) -> str:
-    return _up(node, "alarm", level(key))
+    return up(node, "alarm", level(key))
 
 
 def pin_topic(node: str, pin: str) -> str:
-    return _up(node, "pin", pin)
+    return up(node, "pin", pin)
 
 
 def ledger_checkpoint_topic(node: str) -> str:
-    return _up(node, "ledger", "checkpoint")
+    return up(node, "ledger", "checkpoint")
+
+
+def compliance_topic(node: str) -> str:
+    return up(node, "compliance")
 
 
 def message(node: str, payload: Payload) -> Message:
@@ -360,7 +385,8 @@ _UNFIT: Final = re.compile("[%/+#$\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\u
 """What separates, matches, begins a topic of the broker's own, or has brokers close the connection (MQTT 5, 1.5.4)."""
 
 
-def _up(node: str, *levels: str) -> str:
+def up(node: str, *levels: str) -> str:
+    """A topic of ours. ValueError for levels that no topic can have."""
     for level in (node, *levels):
         if not level or level.startswith("$") or any(sign in level for sign in "/+#\0"):
             raise ValueError(f"{level!r} cannot be a level of a topic: not empty, no leading $, none of / + # NUL")

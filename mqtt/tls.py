@@ -156,6 +156,12 @@ def inspect(files: Files, node: str, username: str, now_ms: int) -> tuple[Fault,
     return *faults, *certificates.lapses(files, examined, now_ms)
 
 
+def lives(files: Files) -> dict[str, Lifetime]:
+    """From when to when the certificates are good, by the key that names their file; of what can be read. Blocking."""
+    contents, _ = _read(files)
+    return {} if contents is None else certificates.lives(files, certificates.examine(files, contents, "", ""))
+
+
 def _read(files: Files) -> tuple[Contents | None, tuple[Fault, ...]]:
     """None with faults where one of them cannot be read."""
     found: list[tuple[bytes, int]] = []

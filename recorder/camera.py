@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,7 +19,7 @@ from recorder.conversation import Conversation
 from recorder.desk import SETTLE_S, Desk
 from recorder.gate import Caller, Gate, Pass
 from recorder.handout import Kind
-from recorder.messages import Connected, Opening, Start, Stats, Stop, Terms
+from recorder.messages import Connected, Opening, Start, Stats, Stop, Terms, Watch
 from recorder.narration import Chorus, Narration
 from recorder.process import Forkserver, NoProcess
 from recorder.session import (
@@ -191,6 +192,10 @@ class CameraRunner:
     def watch(self, what: Kind) -> Watching:
         """Copies of what the camera sends, as long as its present session lasts; over at once while there is none."""
         return Watching(None) if self._talk is None else watching.watch(self._talk.worker, what)
+
+    def hand(self, what: Kind, to: socket.socket) -> bool:
+        """As `watch`, into a socket whose other end somebody else reads; False while there is no session."""
+        return self._talk is not None and self._talk.worker.send(Watch(what), to.fileno())
 
     async def _next(self) -> Event | None:
         """What happened, or None. A deadline counts only when nothing is left to hear: we may have been busy."""

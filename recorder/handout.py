@@ -33,6 +33,10 @@ MAX_FRAME_BYTES: Final = 4 << 20
 PATIENCE_S: Final = 10.0
 """A watcher that takes nothing for so long is let go: a live one keeps the reader from its naps."""
 LENGTH_BYTES: Final = 4
+LOOK_SOUND_S: Final = 0.5
+"""So much sound goes with the one key frame of a look: enough for a level."""
+LOOK_LIFE_S: Final = 20.0
+"""A look that is not complete by then never will be: its key frame or its sound does not come."""
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Ticks: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
@@ -45,6 +49,8 @@ class Kind(StrEnum):
     """Key frames alone; one that waits gives way to the next."""
     ALL = "all"
     """Every unit as soon as it comes."""
+    LOOK = "look"
+    """One key frame and the sound of `LOOK_SOUND_S` that follows it; then it is over."""
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=str.lower):
@@ -122,13 +128,17 @@ class _Watcher:
         """Had a key frame; and everything since, so that what comes next can be decoded."""
         self._told: tuple[Parameters, Sound | None] | None = None
         self._missed_units = self._missed_bytes = 0
-        self._took_s = now_s
+        self._sound_left = 0
+        """Ticks of sound that are still to come; of a look."""
+        self._began_s = self._took_s = now_s
 
     def wants(self, unit: Unit) -> bool:
         """Whether to offer it; counts what is lost while the next key frame is waited for."""
+        if self.kind is Kind.LOOK and self._started:
+            return not unit.video and self._sound_left > 0
         if unit.video and unit.key:
             return True
-        if self.kind is Kind.KEY:
+        if self.kind is not Kind.ALL:
             return False
         if not self._in_step:
             self._miss(unit)
@@ -147,8 +157,18 @@ class _Watcher:
             return
         if key:
             self._introduce(unit.parameters or video.parameters, video.rate, sound)
+            self._sound_left = 0 if sound is None else round(LOOK_SOUND_S * sound.rate)
+        else:
+            self._sound_left -= max(1, unit.duration)
         self._started = self._in_step = True
         self._keep(frame, 1, len(unit.data))
+
+    def is_over(self, now_s: float) -> bool:
+        """A look that has all it came for, or waited long enough for it."""
+        if self.kind is not Kind.LOOK:
+            return False
+        has_all = self._started and self._sound_left <= 0 and not (self._begun or self._waiting)
+        return has_all or now_s - self._began_s > LOOK_LIFE_S
 
     def flush(self, now_s: float) -> bool:
         """Send what can be sent at once. False: it is gone, or took nothing for too long."""
@@ -250,7 +270,7 @@ class Handout:
 
     def _flush(self) -> None:
         now_s = self._clock()
-        gone = [watcher for watcher in self._watchers if not watcher.flush(now_s)]
+        gone = [watcher for watcher in self._watchers if not watcher.flush(now_s) or watcher.is_over(now_s)]
         for watcher in gone:
             watcher.sock.close()
             self._watchers.remove(watcher)

@@ -180,6 +180,8 @@ class Stats(Message, frozen=True, tag="stats"):
     """As last heard; None while the camera does not tell its clock."""
     sound_units: Count = 0
     """Pieces of sound that came: a camera may promise sound and send none."""
+    sound_lag_ms: ClockOffsetMs | None = None
+    """How far behind its picture the sound came, over the last minute; None while that is not known."""
     boottime_ms: Count = 0
     """When these counters stood so, which may be long before the daemon has time to hear of it; 0: when it hears."""
 

@@ -191,6 +191,7 @@ class Recording:
                 lost_packets=self._source.losses.packets,
                 camera_offset_ms=self._camera_offset_ms,
                 sound_units=self._sound_units,
+                sound_lag_ms=None if self._sync.lag_ns is None else self._sync.lag_ns // NS_PER_MS,
                 boottime_ms=self._clock.now().boottime_ms,
             )
 

@@ -44,6 +44,8 @@ class Sync:
         """None until it is known."""
         self.aligned = False
         """The camera says that both tracks count from the same instant."""
+        self.lag_ns: int | None = None
+        """How far behind its picture the sound came, over the last `WATCHED_NS`; None until there was one."""
         self._fixed = self._reported = False
         self._delays: dict[bool, int] = {}
         """The smallest: until it is settled of all, afterwards of this `WATCHED_NS`."""
@@ -107,9 +109,13 @@ class Sync:
             return
         self._since_ns = arrival_ns
         delays, self._delays = self._delays, {}
-        if len(delays) < len(self._walls) or self._reported or self.offset_ns is None:
+        if len(delays) < len(self._walls) or self.offset_ns is None:
+            self.lag_ns = None
             return
         later = delays[False] - delays[True]
+        self.lag_ns = later - self.offset_ns
+        if self._reported:
+            return
         if self._usual is None:
             self._usual = later
         elif abs(later - self._usual) > DRIFT_NS:

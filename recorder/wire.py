@@ -66,19 +66,23 @@ def offer(sock: socket.socket, message: Message, fd: int | None = None) -> bool:
     return True
 
 
-def receive(sock: socket.socket) -> ToWorker | None:
-    """Worker's side: the next command, or None at EOF, also when the daemon died with something of ours unread.
-
-    A descriptor that came with it is the receiver's.
+def datagram(sock: socket.socket) -> tuple[bytes, int]:
+    """The next datagram and the descriptor that came with it, -1 for none; it is the receiver's. Empty at EOF, also
+    when the other side died with something of ours unread.
     """
     try:
         data, along, _, _ = sock.recvmsg(MAX_MESSAGE_BYTES + 1, _ROOM, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
-        return None
+        return b"", -1
+    return data, next((_FD.unpack(what)[0] for _, kind, what in along if kind == socket.SCM_RIGHTS), -1)
+
+
+def receive(sock: socket.socket) -> ToWorker | None:
+    """Worker's side: the next command, or None at EOF. A descriptor that came with it is the receiver's."""
+    data, fd = datagram(sock)
     if not data:
         return None
     message = decode_command(data)
-    fd = next((_FD.unpack(what)[0] for _, kind, what in along if kind == socket.SCM_RIGHTS), -1)
     if isinstance(message, Watch):
         return msgspec.structs.replace(message, fd=fd)
     if fd >= 0:

@@ -8,23 +8,29 @@ from functools import partial
 from storage.answers import AlarmRow, Severity
 from storage.catalog import alarms
 from storage.catalog.database import Database
+from storage.catalog.runs import Life, Point
 from storage.clock import Clock
 
 
 class Alarms:
     """Of one store."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, life: Life | None = None) -> None:
+        """`life`: of this run; without it nobody is told for how long an alarm has stood."""
         self._database = database
         self._clock = clock
+        self._life = life
 
     def raised(self, key: str, severity: Severity, text: str, action: str, names: str = "") -> Future[bool]:
         """The condition holds; True when it did not before. Told again: its words are brought up to date.
 
         `names`: of the people it is about, which are told nobody outside of the box.
         """
-        now_ms = self._now_ms
-        return self._database.submit(lambda db: alarms.raise_alarm(db, key, severity, text, action, now_ms, names))
+        now = self._clock.now()
+        at = None if self._life is None else Point.of(self._life.boot, now)
+        return self._database.submit(
+            lambda db: alarms.raise_alarm(db, key, severity, text, action, now.wall_ms, names, at)
+        )
 
     def cleared(self, key: str) -> Future[bool]:
         """The condition holds no longer; True when it did before."""

@@ -148,6 +148,25 @@ class AlarmRow:
     """Stays the same from when it was raised until it is gone for an hour."""
     names: str = ""
     """Of the people it is about: never told outside of the box."""
+    at: tuple[int, int] | None = None
+    """Boot and boottime when it was raised last; None: by an earlier version."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFault:
+    """報修: a fault that nobody has closed. Times of day by the wall clock; `age_ms` is running time, at the least."""
+
+    id: str
+    key: str
+    """Of the alarm that found it first; "" where a person did."""
+    camera: str | None
+    volume: str | None
+    found_ms: int
+    age_ms: int
+    reported_ms: int | None
+    repaired_ms: int | None
+    over: bool
+    """The box sees nothing of it any more; never of one that a person found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class GapCause(StrEnum):
     CLOCK_STEP = "clock-step"
     DISABLED = "disabled"
     RELOAD = "reload"
+    MAINTENANCE = "maintenance"
+    """Somebody was at work on it, announced; what it would have been called otherwise is kept beside it."""
     UNKNOWN = "unknown"
 
 
@@ -176,6 +178,8 @@ class Gap:
     end_correction_ms: int | None = None
     pauses: tuple[Pause, ...] = ()
     """Of one that joins pauses within what is recorded: only these are missing. Else all of it is."""
+    beneath: GapCause | None = None
+    """Of one in maintenance: the cause that it would have otherwise, and has from the end of that on."""
 
     @property
     def true_start(self) -> Moment:

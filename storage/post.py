@@ -9,13 +9,14 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.catalog import outbox, pins, volumes
+from storage.catalog import faults, maintenance, outbox, pins, volumes
 from storage.catalog.database import Database
 from storage.catalog.outbox import Depth, Event, Kind, Rank
 from storage.clock import Clock
 
 PINS_PAST: Final = 64
-"""Pins that ended lately: of one that ended while the link was down the centre was not told, if edged stopped then."""
+"""Pins that ended lately, and faults that were closed: of one that was while the link was down the centre was not told,
+if edged stopped then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Past:
     """Ids of all that were ever met."""
     pins: tuple[str, ...] = ()
     """Of the last that ended."""
+    faults: tuple[str, ...] = ()
+    """Of the last that were closed."""
+    maintenance: bool = False
+    """There was some."""
 
 
 class Post:
@@ -64,6 +69,8 @@ class Post:
 
         def read(connection: Connection) -> Past:
             met = tuple(one.id for one in volumes.known(connection))
-            return Past(met, tuple(pins.ended_ids(connection, PINS_PAST)))
+            closed = tuple(faults.closed_ids(connection, PINS_PAST))
+            ended = tuple(pins.ended_ids(connection, PINS_PAST))
+            return Past(met, ended, closed, maintenance.is_known(connection))
 
         return self._database.read(read)

@@ -43,6 +43,8 @@ class Asked:
     """When it was destroyed."""
     recorded: Span = (None, None)
     """When it was recorded, by true time."""
+    after: int = 0
+    """Only entries of higher numbers than this leaf's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Page:
 
     entries: list[Entered] = field(default_factory=list)
     unread: int = 0
+    end: int = 0
+    """The number behind the last leaf that was looked at for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ class Register:
         windows = None if asked.recorded == (None, None) else register.windows(moved, from_ms, to_ms)
         holders = [pin for pin in self._database.read(pins.every) if pin.order.ground is not Ground.INTERNAL]
         wanted = Wanted(*asked.destroyed, destruction.KINDS, asked.camera, recorded=windows)
-        for page in self._leaves.pages(wanted, None):
+        for page in self._leaves.pages(wanted, None, asked.after):
             found = [(_moved(destruction.read(one.told.entry), moved), one) for one in page.leaves]
             yield Page(
                 [
@@ -162,6 +166,7 @@ class Register:
                     if what is not None and (windows is None or what.touches(from_ms, to_ms))
                 ],
                 sum(what is None for what, _ in found),
+                page.end,
             )
 
     def losses(self, destroyed: Span) -> list[LostVolume]:

@@ -37,10 +37,13 @@ from storage.catalog.rows import camera_row, segment_by_seq
 from storage.catalog.runs import Point
 from storage.clock import Clock, read
 from storage.commands import Commands
+from storage.compliance import Compliance
 from storage.errors import StoreClosed
 from storage.exports.desk import Exports
 from storage.failpoints import Step, reach_after
+from storage.faults import Faults
 from storage.journal import Journal
+from storage.maintenance import Maintenances
 from storage.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.pins.desk import Pins
 from storage.pins.placing import Box
@@ -92,8 +95,10 @@ class Store:
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
         self.post: Final = Post(held.database, clock)
-        self.alarms: Final = Alarms(held.database, clock)
+        self.alarms: Final = Alarms(held.database, clock, held.life)
         self.commands: Final = Commands(held.database, held.life, clock)
+        self.faults: Final = Faults(held.database, held.life, clock)
+        self.maintenance: Final = Maintenances(held.database, held.life, clock)
         self.ballast: Final[Ballast] = held.ballast
         self.agreement: Final = Agreement(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
@@ -109,6 +114,7 @@ class Store:
         self._sweeper = Sweeper(held.database, held.life, clock, held.pool, self._door.headroom, ready, self._stop)
         self.exports: Final = Exports(held.database, held.life, clock, held.pool, self._books)
         self._stragglers = Stragglers(held.database, held.life, clock, self._salvager)
+        self.compliance: Final = Compliance(held.database, held.life, clock, self._books)
         self._ring_desk = Ring(held.database, held.life, clock, held.pool)
         self._recovering, self._sweeping = threading.Lock(), threading.Lock()
         self._salvages = ThreadPoolExecutor(SALVAGES_MAX, "salvage")

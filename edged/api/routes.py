@@ -6,10 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edged.acts import Acts
-from edged.api import acts, alarms, boots, checks, exports, ledger, pins, rebuild, register, volumes
+from edged.api import (
+    acts,
+    alarms,
+    boots,
+    checks,
+    compliance,
+    exports,
+    faults,
+    ledger,
+    maintenance,
+    pictures,
+    pins,
+    rebuild,
+    register,
+    volumes,
+)
 from edged.api.acts import MayAsk
 from edged.api.base import Route
+from edged.compliancewatch import ComplianceWatch
 from edged.export.desk import Desk
+from edged.lookout import Lookout
 from edged.site import Site
 from storage.clock import Clock
 from storage.store import Store
@@ -24,14 +41,19 @@ class Parts:
     clock: Clock
     acts: Acts
     may_ask: MayAsk
+    lookout: Lookout
+    compliance: ComplianceWatch
 
 
 def routes(parts: Parts) -> Sequence[Route]:
     """All of them."""
     return [
         *alarms.routes(parts.site, parts.store),
+        *faults.Calls(parts.site, parts.store).routes(),
+        *maintenance.routes(parts.site, parts.store),
         *checks.routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
+        *pictures.Calls(parts.lookout, lambda: parts.site.config).routes(),
         *rebuild.routes(parts.store),
         *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
         *acts.routes(parts.acts, parts.clock, parts.may_ask),
@@ -39,4 +61,5 @@ def routes(parts: Parts) -> Sequence[Route]:
         *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
         *exports.Calls(Desk(parts.site, parts.store)).routes(),
         *register.routes(parts.site, parts.store),
+        *compliance.routes(parts.site, parts.compliance),
     ]

@@ -14,6 +14,7 @@ from edged.cli.cells import clean, local, styled, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import site as documents
+from edged.documents.maintenance import Held
 from storage.answers import Severity
 
 
@@ -48,9 +49,16 @@ def ack(address: Address, key: str, *, as_json: bool) -> None:
 
 def screen(document: documents.Alarms, zone: ZoneInfo) -> RenderableType:
     """A block for each alarm: what, since when, what to do. The worst first, what is over last."""
-    if not document.alarms:
+    if not document.alarms and not document.held:
         return Text("No alarms.")
-    return Group(*(_alarm(alarm, zone) for alarm in sorted(document.alarms, key=_urgency)))
+    shown = [_alarm(alarm, zone) for alarm in sorted(document.alarms, key=_urgency)]
+    return Group(*shown, *map(_held, document.held))
+
+
+def _held(one: Held) -> RenderableType:
+    """What maintenance holds back."""
+    heading = Text("held back", style="dim").append(f" {clean(one.key)}", style="bold default not dim")
+    return Group(heading, Padding(text(one.text), (0, 0, 0, 2)))
 
 
 def _urgency(alarm: documents.Alarm) -> tuple[bool, int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from edged import exits
 from edged.cli import unit
@@ -26,6 +26,8 @@ RELOAD_TIMEOUT_S: Final = 60.0
 """A reload waits for the cameras that changed to close their segments (10 s each, side by side)."""
 FOLLOW_TIMEOUT_S: Final = 600.0
 """Between two words about long work: one large file on a slow disk."""
+PICTURE_TIMEOUT_S: Final = 70.0
+"""A picture comes with the camera's next key frame, or not within a minute."""
 BLOCK: Final = 1 << 20
 LOOK_AT_UNIT: Final = "systemctl status edged, then journalctl -u edged -n 50"
 BE_ROOT: Final = "run edgectl as root or with sudo"
@@ -34,11 +36,13 @@ BE_ROOT: Final = "run edgectl as root or with sudo"
 class CallError(Exception):
     """No answer, or a refusal: what happened, the first thing to do, and the exit code it ends in."""
 
-    def __init__(self, error: str, action: str, exit_code: int) -> None:
+    def __init__(self, error: str, action: str, exit_code: int, *, said: bool = False) -> None:
         super().__init__(f"{error}\n  → {action}" if action else error)
         self.error = error
         self.action = action
         self.exit_code = exit_code
+        self.said = said
+        """The daemon itself said it."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -58,11 +62,13 @@ class Daemon:
 
     socket_path: Path
     of_unit: bool = False
+    patience_s: float = ANSWER_TIMEOUT_S
+    """For a document."""
 
     def get(self, path: str, **query: str | int | None) -> bytes:
         """The document at `path`, as it came; parameters that are None are left out."""
         given = {key.rstrip("_"): value for key, value in query.items() if value is not None}
-        return self._call("GET", f"{path}?{urlencode(given)}" if given else path, ANSWER_TIMEOUT_S)
+        return self._call("GET", f"{path}?{urlencode(given)}" if given else path, self.patience_s)
 
     def lines(self, path: str, **query: str | int | None) -> Iterator[bytes]:
         """A long document (`edged.api.streaming`), line by line as it comes; the daemon's refusal before the first."""
@@ -71,6 +77,24 @@ class Daemon:
     def octets(self, path: str, **query: str | int | None) -> Iterator[bytes]:
         """A file, in blocks as it comes, likewise. Where the daemon breaks off it ends early."""
         return self._stream(path, query, lambda response: iter(partial(response.read, BLOCK), b""))
+
+    def picture(self, camera: str, purpose: str) -> tuple[str, bytes]:
+        """A snapshot: when it was taken, and the JPEG."""
+        connection = _Connection(self.socket_path, PICTURE_TIMEOUT_S)
+        try:
+            query = urlencode({"purpose": purpose})
+            connection.request("GET", f"/v1/cameras/{quote(camera, safe='')}/snapshot?{query}")
+            response = connection.getresponse()
+            body = response.read()
+        except (TimeoutError, http.client.HTTPException):
+            raise self._unreachable(f"the daemon at {self.socket_path} broke off before there was a picture") from None
+        except OSError as error:
+            raise self._no_connection(error) from None
+        finally:
+            connection.close()
+        if response.status >= http.client.BAD_REQUEST:
+            raise _refusal(response.status, body)
+        return response.getheader("X-Edged-Taken", ""), body
 
     def _stream(
         self,
@@ -163,7 +187,7 @@ def _refusal(status: int, body: bytes) -> CallError:
     """The daemon's own words, or plain ones where it sent none (it is another program, or another version)."""
     try:
         document = json.loads(body)
-        return CallError(str(document["error"]), str(document["action"]), int(document["exit"]))
+        return CallError(str(document["error"]), str(document["action"]), int(document["exit"]), said=True)
     except (ValueError, KeyError, TypeError):
         return CallError(
             f"the daemon answered with HTTP status {status}",

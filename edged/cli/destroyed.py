@@ -22,7 +22,7 @@ from edged.cli.address import Address
 from edged.cli.cells import corrected, local, span, table, text
 from edged.cli.client import CallError
 from edged.cli.ledger import MEANS, SEEN, SIGNED, UNSIGNED
-from edged.cli.options import TIMES, address_given, json_option
+from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.registerwords import COLUMNS, RULES, VERDICTS, say
 from edged.cli.session import Session
 from edged.cli.verbs import interval
@@ -42,7 +42,7 @@ BOM: Final = b"\xef\xbb\xbf"
 
 
 @click.command(short_help="What was destroyed (銷毀紀錄), when, and under which rule.")
-@click.option("--camera", metavar="ID", help="Only this camera.")
+@click.option("--camera", metavar="ID", type=CAMERA, help="Only this camera.")
 @click.option("--from", "start", metavar="TIME", help=f"Destroyed from then on: {TIMES}.")
 @click.option("--to", "end", metavar="TIME", help=f"Destroyed until then: {TIMES}.")
 @click.option("--recorded-from", "recorded_start", metavar="TIME", help="What was recorded from then on.")

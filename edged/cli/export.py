@@ -20,7 +20,7 @@ from edged.cli import exportwords
 from edged.cli.address import Address
 from edged.cli.client import CallError, Daemon
 from edged.cli.exportfolder import FAT_BYTES, Cut, Folder, Note, inside, is_fat, needed, room
-from edged.cli.options import AS_GIVEN, TIMES, address_given, json_option
+from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
 from edged.cli.pin import moment
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
@@ -35,7 +35,7 @@ NOT_AS_WRITTEN: Final = frozenset({"missing", "length", "content", "unreadable"}
 
 
 @click.command(short_help="Copy footage into a folder that anybody can check.")
-@click.option("--camera", "cameras", metavar="ID", multiple=True, help="Whose; more than once for more.")
+@click.option("--camera", "cameras", metavar="ID", type=CAMERA, multiple=True, help="Whose; more than once for more.")
 @click.option("--from", "start", metavar="TIME", help=f"From then on: {TIMES}.")
 @click.option("--to", "end", metavar="TIME", help="Until then.")
 @click.option("--out", metavar="DIR", type=AS_GIVEN, help="Where the folder is made.")

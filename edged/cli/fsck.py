@@ -18,7 +18,7 @@ from edged.cli import printing
 from edged.cli.address import Address
 from edged.cli.cells import STYLES, clean, span, text
 from edged.cli.client import CallError
-from edged.cli.options import address_given, json_option
+from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import checked
 from edged.documents import checks as documents
 
@@ -34,7 +34,7 @@ SHOWN_EVERY_S: Final = 0.2
     show_default=True,
     help="How closely each file is looked at.",
 )
-@click.option("--camera", metavar="ID", help="Only this camera's footage.")
+@click.option("--camera", metavar="ID", type=CAMERA, help="Only this camera's footage.")
 @click.option("--volume", metavar="ID", help="Only this volume: its id, or its path.")
 @json_option
 @address_given

@@ -15,7 +15,7 @@ from edged.cli.address import Address
 from edged.cli.approve import next_step
 from edged.cli.cells import local, table, text
 from edged.cli.ledger_verify import verify
-from edged.cli.options import TIMES, address_given, json_option
+from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
 from edged.documents import ledger as documents
@@ -32,7 +32,7 @@ MEANS = (
 @click.option("--from", "start", metavar="TIME", help=f"Entered from then on: {TIMES}.")
 @click.option("--to", "end", metavar="TIME", help=f"Entered until then: {TIMES}.")
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only this kind of leaf; more than once for more.")
-@click.option("--camera", metavar="ID", help="Only leaves that name this camera.")
+@click.option("--camera", metavar="ID", type=CAMERA, help="Only leaves that name this camera.")
 @click.option("--act", metavar="VERB", help='Only what people did with this verb, e.g. "pin add".')
 @click.option("--limit", metavar="N", type=click.IntRange(1, 999_999_999), help="At most N, the last ones.")
 @json_option

@@ -61,6 +61,10 @@ def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
         rate = f"{number(camera.fps, 1)} fps, {number(megabits(camera.bitrate_bps), 2)} Mbit/s"
         sound = f"sound {clean(camera.audio)}" if camera.audio else "no sound"
         facts.add_row("picture", f"{picture(camera.width, camera.height, camera.codec)}, {rate}, {sound}")
+    for finding in camera.findings:
+        since = f"since {local(finding.since, zone)}: {clean(finding.evidence)}"
+        facts.add_row(clean(finding.fault), Text(since, style="yellow"))
+    facts.add_row("looked at", _looked_at(camera, zone))
     facts.add_row("last frame", "–" if camera.last_frame_age_s is None else f"{camera.last_frame_age_s:.1f} s ago")
     if camera.clock_offset_ms is not None:
         facts.add_row("its clock", against_ours(camera.clock_offset_ms))
@@ -73,6 +77,20 @@ def _camera(camera: documents.Camera, zone: ZoneInfo) -> RenderableType:
         "last 24 h", f"{share(camera.coverage_24h)}, gaps {camera.gaps_24h}, unexplained {span(camera.unexplained_s)}"
     )
     return Group(heading, Padding(facts, (0, 0, 1, 2)))
+
+
+def _looked_at(camera: documents.Camera, zone: ZoneInfo) -> str:
+    """The last look at picture and sound."""
+    if camera.looked is None:
+        return "not yet"
+    parts = [local(camera.looked, zone)]
+    if camera.colour is not None:
+        parts.append("in colour" if camera.colour else "in grey")
+    if camera.sound_db is not None:
+        parts.append(f"sound at {camera.sound_db:.0f} dB")
+    if camera.sound_lag_ms is not None:
+        parts.append(f"{camera.sound_lag_ms / 1000:+.1f} s after the picture")
+    return ", ".join(parts)
 
 
 def segments(document: documents.Segments, zone: ZoneInfo, limit: int | None = None) -> RenderableType:
@@ -115,7 +133,7 @@ def gaps(document: documents.Gaps, zone: ZoneInfo, limit: int | None = None) -> 
     for gap in document.gaps:
         start = corrected(gap.start, gap.clock_correction_ms)
         length = between(start, None if gap.end is None else corrected(gap.end, gap.end_correction_ms))
-        detail = without_tried(gap.detail)
+        detail = ": ".join(filter(None, (gap.beneath, without_tried(gap.detail))))
         if gap.pauses and length is not None:
             detail = f"{len(gap.pauses)} pauses in {_length(length)}: {detail}"
             length = sum(between(pause.start, pause.end) or 0 for pause in gap.pauses)

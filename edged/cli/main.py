@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem, shell_complete
 
 from edged import exits, units
 from edged.cli.address import Address
@@ -25,6 +26,8 @@ from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
 """128 and the signal's number, as shells report SIGINT and SIGPIPE."""
+COMPLETE: Final = "_EDGECTL_COMPLETE"
+"""In the environment: the shell wants to know what a line may go on with (click's own name for it)."""
 
 
 VERBS: Final = {
@@ -34,6 +37,10 @@ VERBS: Final = {
     "gaps": "verbs",
     "retention": "verbs",
     "alarms": "alarms",
+    "faults": "faults",
+    "maintenance": "maintenance",
+    "snapshot": "snapshot",
+    "reference": "reference",
     "volume": "volume",
     "fsck": "fsck",
     "boots": "boots",
@@ -43,8 +50,11 @@ VERBS: Final = {
     "ledger": "ledger",
     "destroyed": "destroyed",
     "proof-of-retention": "proof",
+    "compliance": "compliance",
     "rebuild": "rebuild",
     "verify": "verify",
+    "doctor": "doctor",
+    "probe": "probe",
     "config": "verbs",
     "reload": "verbs",
     "version": "version",
@@ -75,6 +85,11 @@ class LateVerbs(click.Group):
             ctx.fail(f"there is no verb {units.shown(args[0])}{hint}")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Without importing every verb, as the group of click would: nobody waits seconds for a key."""
+        verbs = [CompletionItem(verb) for verb in VERBS if verb.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
+
 
 @click.group(cls=LateVerbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", metavar="FILE", type=AS_GIVEN, help=f"Says where the socket is.  [{DEFAULT_CONFIG}]")
@@ -87,6 +102,9 @@ def edgectl(context: click.Context, config: Path | None, socket: Path | None) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; the exit code. Not click's own `main`, which would end with 1 where a pipe closes."""
+    if instruction := os.environ.get(COMPLETE):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # nothing may be said in the middle of a line
+        return shell_complete(edgectl, {}, "edgectl", COMPLETE, instruction)
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = _run(words)

@@ -15,7 +15,7 @@ from edged.cli import times
 from edged.cli.address import Address
 from edged.cli.approve import next_step
 from edged.cli.cells import clean, local, share, span, styled, table, text
-from edged.cli.options import address_given, json_option
+from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
 from edged.documents import pins as documents
@@ -35,7 +35,15 @@ def pin() -> None:
 
 
 @pin.command(short_help="Pin footage: held at once, until it is approved or lapses.")
-@click.option("--camera", "cameras", metavar="ID", multiple=True, required=True, help="Whose; more than once for more.")
+@click.option(
+    "--camera",
+    "cameras",
+    metavar="ID",
+    type=CAMERA,
+    multiple=True,
+    required=True,
+    help="Whose; more than once for more.",
+)
 @click.option("--from", "start", metavar="TIME", required=True, help="From then on.")
 @click.option("--to", "end", metavar="TIME", required=True, help="Until then; at most 24 h ahead, as +1h.")
 @click.option("--case", "case", metavar="TEXT", required=True, help="What it is filed under.")

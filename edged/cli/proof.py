@@ -11,7 +11,8 @@ import rfc8785
 from edged import exits
 from edged.cli.address import Address
 from edged.cli.client import CallError
-from edged.cli.options import AS_GIVEN, address_given, json_option
+from edged.cli.files import may_write, write_new
+from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
 from edged.cli.proofpage import page
 from edged.cli.session import Session, checked
 from edged.cli.words import language
@@ -19,7 +20,9 @@ from edged.documents import register as documents
 
 
 @click.command(short_help="A signed statement on what became of a month of one camera.")
-@click.option("--camera", metavar="ID", required=True, help="Which camera; also one that is not configured any more.")
+@click.option(
+    "--camera", metavar="ID", type=CAMERA, required=True, help="Which camera; also one that is not configured any more."
+)
 @click.option("--month", metavar="YYYY-MM", required=True, help="Which month, in site time.")
 @click.option("--out", metavar="FILE", type=AS_GIVEN, help="Write the signed statement there; it must not exist.")
 @json_option
@@ -32,10 +35,8 @@ def proof_of_retention(address: Address, *, camera: str, month: str, out: Path |
         wanted = documents.ProofAsked(camera=camera, month=month)
     except ValueError:
         raise click.UsageError("--month is written as 2026-05") from None
-    if out is not None and out.exists():
-        raise CallError(f"{out} exists", "name a file that does not: a statement replaces nothing", exits.USAGE)
-    if out is not None and not os.access(out.parent, os.W_OK | os.X_OK):
-        raise CallError(f"{out.parent} is not there, or you may not write in it", "name another place", exits.FAILED)
+    if out is not None:
+        may_write(out)
     session = Session(address.daemon(), as_json)
     body = session.daemon.post("/v1/proof-of-retention", wanted.model_dump_json().encode())
     document = checked(documents.ProofOfRetention, body)
@@ -44,18 +45,6 @@ def proof_of_retention(address: Address, *, camera: str, month: str, out: Path |
         return exits.OK
     if document.envelope is None:
         raise CallError(f"nothing was written to {out}: {document.unsigned}", "edgectl alarms", exits.FAILED)
-    _write(out, rfc8785.dumps(document.envelope.model_dump(mode="json")))
+    write_new(out, rfc8785.dumps(document.envelope.model_dump(mode="json")))
     click.echo(f"edgectl: written to {out}", err=True)
     return exits.OK
-
-
-def _write(out: Path, data: bytes) -> None:
-    """Whole or not at all, and in place of nothing."""
-    with out.open("xb") as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            out.unlink(missing_ok=True)
-            raise

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from edged import units
 from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
+from edged.cli.maintenance import one_line
 from edged.cli.words import Language, word
 from edged.documents import site as documents
 from recorder.address import without_path
@@ -57,6 +58,8 @@ def _heading(document: documents.Status, zone: ZoneInfo, tongue: Language) -> li
     lines: list[RenderableType] = [top, line]
     if document.recovering:
         lines.append(Text(word("still working off an unclean stop", tongue), style="yellow"))
+    if document.maintenance is not None:
+        lines.append(one_line(document.maintenance, zone, tongue))
     return lines
 
 

@@ -10,7 +10,7 @@ import click
 
 from edged import config as configuration
 from edged import exits
-from edged.cli import lists, printing, screens, times
+from edged.cli import down, lists, printing, screens, times
 from edged.cli.address import Address
 from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN, address_given, interval_options, json_option
@@ -37,13 +37,9 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     try:
         document = session.read(documents.Status, "/v1/status")
     except CallError as error:
-        if check:
-            return _unanswered(error, tongue, as_json=as_json)
-        if as_json:
-            raise
-        click.echo(f"edgectl: {error.error}", err=True)
-        printing.show(screens.verdict("unknown", word(error.action, tongue), tongue))
-        return error.exit_code
+        if error.exit_code not in (exits.UNREACHABLE, exits.NOT_ALLOWED) or error.said:
+            return _unanswered(error, tongue, check=check, as_json=as_json)
+        return down.tell(address, error, tongue, check=check, as_json=as_json)
     session.print(
         document,
         lambda: (
@@ -53,8 +49,14 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     return screens.EXIT_OF[document.verdict] if check else exits.OK
 
 
-def _unanswered(error: CallError, tongue: Language, *, as_json: bool) -> int:
-    """For monitoring, no answer is the verdict `unknown`, not a failure of edgectl."""
+def _unanswered(error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
+    """The daemon's own refusal. For monitoring it is the verdict `unknown`, not a failure of edgectl."""
+    if not check:
+        if as_json:
+            raise error
+        click.echo(f"edgectl: {error.error}", err=True)
+        printing.show(screens.verdict("unknown", word(error.action, tongue), tongue))
+        return error.exit_code
     code = screens.EXIT_OF["unknown"]
     known = documents.Error(error=error.error, action=error.action, exit=code)
     happened = "; ".join(error.error.splitlines())

@@ -52,9 +52,8 @@ def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
     """Cameras whose trouble is that of a volume, which has an alarm of its own: told once, not once for each."""
     states = {status.state for status in seen.measured.volumes}
     standing = any(row.raised and row.key.startswith(_OF_VOLUMES) for row in seen.alarms)
-    if not standing and not states & {VolumeState.FULL, VolumeState.AWAY}:
-        return set()
-    return {name for name, view in views.items() if view.cause in OF_THE_BOX}
+    told = OF_THE_BOX if standing or states & {VolumeState.FULL, VolumeState.AWAY} else {GapCause.IO_ERROR}
+    return {name for name, view in views.items() if view.cause in told}
 
 
 def _full(status: VolumeStatus, waiting: Sequence[str]) -> Trouble:

@@ -13,12 +13,22 @@ from typing import Final, Literal
 from pydantic import Field
 
 from edged.documents.base import Document
+from edged.documents.maintenance import Held, Under
 from edged.documents.ring import BrokenFloor, ShortenedCeiling, WaitingOverwrite
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
 CameraState = Literal["recording", "degraded", "down", "disabled"]
 Severity = Literal["info", "warning", "critical"]
 ALARM_KEY_MAX: Final = 200
+
+
+class Finding(Document):
+    fault: Literal[
+        "black", "white", "flat", "frozen", "blurred", "covered", "moved", "colourless",
+        "silent", "clipped", "mute", "drift",
+    ]  # fmt: skip
+    since: str = Field(description="the first look that showed it")
+    evidence: str = Field(description="what was measured")
 
 
 class Camera(Document):
@@ -50,6 +60,15 @@ class Camera(Document):
     )
     gaps_24h: int
     since: str | None = Field(description="when the present state began")
+    findings: list[Finding] = Field(default=[], description="what is wrong with its picture and sound")
+    colour: bool | None = Field(default=None, description="whether its picture has colour; null while unknown")
+    sound_db: float | None = Field(
+        default=None, description="level of its sound in dB of full scale, as last heard; null where none was"
+    )
+    sound_lag_ms: int | None = Field(
+        default=None, description="how far its sound comes after its picture; null while that is not known"
+    )
+    looked: str | None = Field(default=None, description="when its picture was last looked at; null: not yet")
 
 
 class Volume(Document):
@@ -116,6 +135,9 @@ class Gap(Document):
         default=[],
         description="of a gap that joins pauses within what is recorded: only these are missing; empty: all of it is",
     )
+    beneath: str | None = Field(
+        default=None, description="of a gap in maintenance: the cause that it would have otherwise, as detail tells it"
+    )
 
 
 class Alarm(Document):
@@ -179,6 +201,7 @@ class Status(Document):
     volumes: list[Volume]
     broker: Broker
     alarms: list[Alarm]
+    maintenance: Under | None = Field(default=None, description="what is worked on now; null: nothing is announced")
 
 
 class Cameras(Document):
@@ -199,6 +222,7 @@ class Gaps(Document):
 class Alarms(Document):
     schema_: Literal["edged.alarms/1"] = Field(default="edged.alarms/1", alias="schema")
     alarms: list[Alarm]
+    held: list[Held] = Field(default=[], description="those that maintenance holds back; raised once it ends")
 
 
 class AlarmAckAsked(Document):

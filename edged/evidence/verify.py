@@ -262,6 +262,7 @@ io-error|硬碟讀寫錯誤|the disk failed
 clock-step|時鐘被調整|the clock was set
 disabled|攝影機停用|the camera was switched off
 reload|變更設定|settings were changed
+maintenance|設備維護|maintenance was under way
 unknown|原因不明|nobody knows why
 """
 CAUSES = {name: (zh, en) for name, zh, en in (row.split("|") for row in _CAUSES.strip().split("\n"))}

@@ -73,17 +73,36 @@ class Opened:
             ports.close()
 
 
-def open_stream(url: str, account: Account, trust: Trust, now: Now = time.monotonic) -> Opened:
-    """Everything up to PLAY. `SessionEnded` says why not."""
+def open_stream(
+    url: str,
+    account: Account,
+    trust: Trust,
+    now: Now = time.monotonic,
+    told: Callable[[Description], None] | None = None,
+) -> Opened:
+    """Everything up to PLAY. `SessionEnded` says why not; `told` hears what the device offers, kept or not."""
     deadline = now() + OPENING_S
     dialogue, asked, answer = _find(url, account, trust, deadline, now)
     try:
-        headers = answer.headers
-        base = sdp.base_of(headers.get("Content-Base"), headers.get("Content-Location"), asked)
-        return _Setup(dialogue, sdp.parse(answer.body, base)).run()
+        description = _description(asked, answer)
+        if told is not None:
+            told(description)
+        return _Setup(dialogue, description).run()
     except BaseException:
         dialogue.connection.close(dialogue.farewell(asked))
         raise
+
+
+def describe(url: str, account: Account, trust: Trust, patience_s: float, now: Now = time.monotonic) -> Description:
+    """What the device offers at this address, and nothing more. `SessionEnded` says why not."""
+    dialogue, asked, answer = _find(url, account, trust, now() + patience_s, now)
+    dialogue.connection.close()
+    return _description(asked, answer)
+
+
+def _description(asked: str, answer: Answer) -> Description:
+    headers = answer.headers
+    return sdp.parse(answer.body, sdp.base_of(headers.get("Content-Base"), headers.get("Content-Location"), asked))
 
 
 def _find(url: str, account: Account, trust: Trust, deadline: float, now: Now) -> tuple[Dialogue, str, Answer]:

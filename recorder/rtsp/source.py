@@ -16,6 +16,7 @@ from recorder.outcome import SessionEnded
 from recorder.rtsp.auth import Account
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.opening import Lane, Now, Opened, identity, open_stream
+from recorder.rtsp.sdp import Description, Media
 from recorder.stream import Item, Reading, SenderReport, Sound, Video
 
 LOOK_S: Final = 1.0
@@ -73,6 +74,16 @@ class RtspSource:
         """See `recorder.stream.Source`."""
         sound = self._opened.sound
         return sound is not None and sound.aligned and self._opened.video.aligned
+
+    @property
+    def udp(self) -> bool:
+        """It comes as datagrams, because the camera knows nothing else."""
+        return bool(self._ports)
+
+    @property
+    def played(self) -> tuple[Media, ...]:
+        """The tracks that were set up."""
+        return tuple(lane.media for lane in self._opened.lanes)
 
     def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
         """See `recorder.stream.Source`."""
@@ -161,10 +172,16 @@ class RtspSource:
         return video
 
 
-def connect(url: str, username: str, password: str, trust: Trust | None = None) -> RtspSource:
-    """A camera's stream, playing; `SessionEnded` says why it cannot be had."""
+def connect(
+    url: str,
+    username: str,
+    password: str,
+    trust: Trust | None = None,
+    told: Callable[[Description], None] | None = None,
+) -> RtspSource:
+    """A camera's stream, playing; `SessionEnded` says why it cannot be had. `told` hears what the device offers."""
     began = time.monotonic()
-    opened = open_stream(url, Account(username, password), trust or Trust())
+    opened = open_stream(url, Account(username, password), trust or Trust(), told=told)
     try:
         return RtspSource(opened, began)
     except BaseException:

@@ -56,7 +56,7 @@ def secure(target: Target, trust: Trust, sock: socket.socket, patience_s: float)
         seen = fingerprint(secured)
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message.removesuffix(".")
-        raise SessionEnded(outcome.untrusted(target, why, _look(target))) from None
+        raise SessionEnded(outcome.untrusted(target, why, shown(target, LOOK_S))) from None
     except TimeoutError:
         raise SessionEnded(outcome.no_tls_answer(target, patience_s)) from None
     except ssl.SSLError as error:
@@ -101,10 +101,11 @@ def _wrap(context: ssl.SSLContext, sock: socket.socket, target: Target, patience
         raise
 
 
-def _look(target: Target) -> str:
-    """The fingerprint of the certificate that was not trusted, for people to compare; a failed handshake hides it."""
+def shown(target: Target, patience_s: float) -> str:
+    """The fingerprint of the certificate that answers there, trusted or not, for people to compare; "" where none can
+    be had. Nothing is said to it."""
     try:
-        secured = _wrap(_lenient(), reach(target, time.monotonic() + LOOK_S), target, LOOK_S)
+        secured = _wrap(_lenient(), reach(target, time.monotonic() + patience_s), target, patience_s)
     except (OSError, SessionEnded):
         return ""
     try:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from storage.answers import AlarmRow, Severity
 from storage.catalog import outbox
 from storage.catalog.outbox import Kind
+from storage.catalog.runs import Point
 from storage.errors import UnknownId
 
 ALARMS_MAX: Final = 1000
@@ -26,11 +27,13 @@ def raise_alarm(
     action: str,
     now_ms: int,
     names: str = "",
+    at: Point | None = None,
 ) -> bool:
     """True when the condition did not hold before. One that holds already is only brought up to date.
 
     `names`: of the people it is about; shown here, and told to nobody outside. That somebody has seen it goes with its
     occurrence, and is void once it is more severe than what they saw.
+    `at`: now, by running time.
     """
     found = find(connection, key)
     if found is not None and found.raised:
@@ -49,11 +52,15 @@ def raise_alarm(
         seen, occurrence, since_ms, count = False, outbox.next_id(connection, now_ms), now_ms, 1
     connection.execute(
         "INSERT OR REPLACE INTO alarms (key, severity, raised, since_ms, count, text, action, acknowledged, occurrence,"
-        " names) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
-        (key, severity, since_ms, count, text, action, seen, occurrence, names),
+        " names, boot, boottime_ms) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (key, severity, since_ms, count, text, action, seen, occurrence, names, *_running(at)),
     )
     _tell(connection, key, "raised", now_ms)
     return True
+
+
+def _running(at: Point | None) -> tuple[int | None, int | None]:
+    return (None, None) if at is None else (at.boot, at.boottime_ms)
 
 
 def _is_worse(before: AlarmRow, severity: Severity) -> bool:
@@ -126,12 +133,13 @@ def alarms(connection: sqlite3.Connection) -> list[AlarmRow]:
 
 
 _SQL: Final = (
-    "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, acknowledged, occurrence, names"
-    " FROM alarms"
+    "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, acknowledged, occurrence, names,"
+    " boot, boottime_ms FROM alarms"
 )
 
 
 def _row(row: tuple[Any, ...]) -> AlarmRow:
-    key, severity, raised, since_ms, cleared_ms, count, text, action, seen, occurrence, names = row
+    key, severity, raised, since_ms, cleared_ms, count, text, action, seen, occurrence, names, boot, boottime_ms = row
     told = (since_ms, cleared_ms, count, text, action)
-    return AlarmRow(key, Severity(severity), bool(raised), *told, bool(seen), occurrence, names)
+    at = None if boot is None else (boot, boottime_ms)
+    return AlarmRow(key, Severity(severity), bool(raised), *told, bool(seen), occurrence, names, at)

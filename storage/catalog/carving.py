@@ -45,5 +45,5 @@ def carve(connection: sqlite3.Connection, gap: GapRow, recorded: Sequence[tuple[
     gaps.remove(connection, gap)
     at = gap.start
     for start, end in [*recorded, (gap.end, gap.end)]:
-        gaps.bridge(connection, gap.camera_number, at, start, gap.cause, gap.detail)
+        gaps.bridge(connection, gap.camera_number, at, start, gap.own_cause, gap.detail)
         at = max(at, end)

@@ -71,7 +71,7 @@ def _account_for_absence(connection: sqlite3.Connection, life: Life, camera: str
     else:
         starting, cause, detail = begins, GapCause.DISABLED, NOT_CONFIGURED
     if lasting is not None:
-        alive = starting if lasting.cause is cause else last_alive(connection, known.enrolled_run)
+        alive = starting if lasting.own_cause is cause else last_alive(connection, known.enrolled_run)
         left = min(max(alive, lasting.start), starting)
         end_gap(connection, lasting, left)
     else:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from storage.catalog import leaves
+from storage.catalog import leaves, windows
 from storage.catalog.rows import GAP_SQL, CameraRow, GapRow, gap_row
 from storage.catalog.runs import Point
 from storage.clock import STEP_MS
@@ -38,14 +38,27 @@ def open_gap(connection: sqlite3.Connection, camera: int) -> GapRow | None:
 def insert_gap(
     connection: sqlite3.Connection, camera: int, start: Point, end: Point | None, cause: GapCause, detail: str
 ) -> None:
-    """A gap, lasting when `end` is None."""
+    """A gap, lasting when `end` is None. What of it lies in maintenance has that cause, and its own beneath."""
+    for begun, ended, within in windows.cut(start, end, windows.over(connection, camera, start, cause)):
+        causes = (GapCause.MAINTENANCE, cause) if within else (cause, None)
+        _insert(connection, camera, begun, ended, causes, detail)
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    camera: int,
+    start: Point,
+    end: Point | None,
+    causes: tuple[GapCause, GapCause | None],
+    detail: str,
+) -> None:
     ends = (None, None, None) if end is None else (end.boot, end.wall_ms, end.boottime_ms)
     number: int = connection.execute(
         "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-        " cause, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (camera, start.boot, start.wall_ms, start.boottime_ms, *ends, cause, detail),
+        " cause, beneath, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (camera, start.boot, start.wall_ms, start.boottime_ms, *ends, *causes, detail),
     ).fetchone()[0]
-    if end is not None or cause is GapCause.UNKNOWN:
+    if end is not None or causes[0] is GapCause.UNKNOWN:
         _tell(connection, number)
     if end is not None:
         advance(connection, camera, end)
@@ -68,7 +81,7 @@ def end_gap(connection: sqlite3.Connection, gap: GapRow, end: Point) -> None:
     """The gap lasted until `end`. One that lasted no time at all did not happen; a clock set forward in it did."""
     if end <= gap.start:
         remove(connection, gap)
-        bridge(connection, gap.camera_number, gap.start, end, gap.cause, "")
+        bridge(connection, gap.camera_number, gap.start, end, gap.own_cause, "")
         return
     connection.execute(
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?",
@@ -139,7 +152,7 @@ def begin(
     """
     lasting = open_gap(connection, camera.number)
     if lasting is not None:
-        if lasting.cause is cause:
+        if lasting.own_cause is cause:
             return
         turn = max(lasting.start, at or now)
         end_gap(connection, lasting, turn)
@@ -170,7 +183,7 @@ def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
     if before is None or after is None:
         return
     first, second = gap_row(before), gap_row(after)
-    if first.id == second.id or first.cause is not second.cause:
+    if first.id == second.id or (first.cause, first.beneath) != (second.cause, second.beneath):
         return
     end = second.end
     ends = (None, None, None) if end is None else (end.boot, end.boottime_ms, end.wall_ms)
@@ -243,6 +256,9 @@ def settle(
         if gap.end is not None and gap.end <= end:
             remove(connection, gap)
             continue
+        if end < gap.start and windows.over(connection, camera, end, gap.own_cause):
+            insert_gap(connection, camera, end, gap.start, gap.own_cause, gap.detail)
+            return
         connection.execute(
             "UPDATE gaps SET boot = ?, start_boottime_ms = ?, start_wall_ms = ? WHERE id = ?",
             (end.boot, end.boottime_ms, end.wall_ms, gap.id),

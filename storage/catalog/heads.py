@@ -42,6 +42,8 @@ _TABLES: Final[Mapping[str, str]] = {
     "agreed": "SELECT * FROM agreed",
     "breaches": "SELECT * FROM breaches",
     "gaps": "SELECT * FROM gaps WHERE end_boot IS NULL",
+    "maintenances": "SELECT * FROM maintenances WHERE state = 'lasting'",
+    "faults": "SELECT * FROM faults WHERE state <> 'checked'",
     "generations": "SELECT * FROM generations",
 }
 """What is carried, in an order in which each row finds those it refers to. Hundreds of rows each at the most."""

@@ -76,6 +76,8 @@ def gap(
         "cause": row.cause.value,
         "inside": row.inside,
     }
+    if row.beneath is not None:
+        body["beneath"] = row.beneath.value
     if row.pauses:
         body["pauses"] = [[since_ms, lasted_ms] for since_ms, lasted_ms in row.pauses]
     if was is not None:

@@ -62,6 +62,10 @@ class Leaf(StrEnum):
     """Roles that an account holds from now on, by the groups it is in."""
     COPY = "copy"
     """複製: an export is begun, finished or abandoned."""
+    MAINTENANCE = "maintenance"
+    """維護: somebody begins to work on cameras or on the box, or has ended."""
+    FAULT = "fault"
+    """報修: a fault is found, reported, repaired, checked; or the box sees nothing of it any more."""
 
 
 _KINDS: Final = {kind.value: kind for kind in Leaf}
@@ -144,6 +148,11 @@ def put_back(connection: sqlite3.Connection, entry: Entry) -> bool:
         (entry.number, entry.wall_ms, entry.kind, entry.body, entry.hash),
     )
     return cursor.rowcount > 0
+
+
+def opened(connection: sqlite3.Connection, number: int | None) -> dict[str, str]:
+    """What stands behind the commitments of a leaf, as far as it was neither erased nor lost with a database."""
+    return dict(connection.execute("SELECT field, value FROM openings WHERE leaf = ?", (number,)).fetchall())
 
 
 def leaf(connection: sqlite3.Connection, number: int) -> Entry | None:

@@ -193,6 +193,24 @@ def _commands(db: Database) -> None:
     _create(db, "command_keys", "commands", "commands_open", "commands_by_verb")
 
 
+@MIGRATIONS(name="0028_maintenance")
+def _maintenance(db: Database) -> None:
+    _add_column(db, "gaps", "beneath", "TEXT")
+    _create(db, "maintenances", "maintenances_lasting", "maintenances_by_end")
+
+
+@MIGRATIONS(name="0029_faults")
+def _faults(db: Database) -> None:
+    _add_column(db, "alarms", "boot", "INTEGER")
+    _add_column(db, "alarms", "boottime_ms", "INTEGER")
+    _create(db, "faults", "faults_by_age", "faults_open", "faults_of_thing", "leaves_fault")
+
+
+@MIGRATIONS(name="0030_compliance")
+def _compliance(db: Database) -> None:
+    _create(db, "compliance", "register_faults", "register_read")
+
+
 def _create(db: Database, *names: str) -> None:
     """Tables and indexes as the schema has them, where they are missing."""
     present = {name for (name,) in db.execute("SELECT name FROM sqlite_master").fetchall()}

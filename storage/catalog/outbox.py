@@ -48,6 +48,8 @@ class Kind(StrEnum):
     OUTBOX = "outbox"
     """Nothing from before is there, or events gave way."""
     ALARM = "alarm"
+    MAINTENANCE = "maintenance"
+    FAULT = "fault"
     RETENTION = "retention"
     VOLUME = "volume"
     GAP = "gap"
@@ -64,6 +66,8 @@ RANKS: Final[Mapping[Kind, Rank]] = {
     Kind.COMMAND: Rank.PROOF,
     Kind.OUTBOX: Rank.PROOF,
     Kind.ALARM: Rank.ALARM,
+    Kind.MAINTENANCE: Rank.ALARM,
+    Kind.FAULT: Rank.ALARM,
     Kind.RETENTION: Rank.STORAGE,
     Kind.VOLUME: Rank.STORAGE,
     Kind.GAP: Rank.HISTORY,
@@ -80,6 +84,8 @@ OF_LEAVES: Final[Mapping[str, Kind]] = {
     "bounds": Kind.RETENTION,
     "overwriting": Kind.RETENTION,
     "agreed": Kind.RETENTION,
+    "maintenance": Kind.MAINTENANCE,
+    "fault": Kind.FAULT,
     "volume": Kind.VOLUME,
     "gap": Kind.GAP,
     "clock": Kind.CLOCK,

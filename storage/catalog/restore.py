@@ -16,7 +16,20 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.catalog import agreed, corrections, facts, gaps, generations, holes, leafing, ledger, pins, recall
+from storage.catalog import (
+    agreed,
+    corrections,
+    facts,
+    faults,
+    gaps,
+    generations,
+    holes,
+    leafing,
+    ledger,
+    maintenance,
+    pins,
+    recall,
+)
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
 from storage.catalog.queries import boot_that_ran
@@ -270,10 +283,11 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
         pauses = None if told is None else holes.text_of(told, end.boottime_ms - start.boottime_ms)
         connection.execute(
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
-            " cause, detail, inside, pauses, leaf) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(camera, start.boot, start.wall_ms, start.boottime_ms, end.boot, end.wall_ms, end.boottime_ms),
                 *(GapCause(body["cause"]), str(body.get("detail", "")), inside, pauses, now.leaf),
+                None if body.get("beneath") is None else GapCause(body["beneath"]),
             ),
         )
 
@@ -303,6 +317,32 @@ def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
     recall.apply(connection, body, placed, now.at.wall_ms)
 
 
+def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    remember_maintenance(connection, body, now.leaf, lasts=False)
+
+
+def remember_maintenance(
+    connection: sqlite3.Connection, body: Mapping[str, Any], leaf: int | None, *, lasts: bool
+) -> None:
+    """Unless it was in a boot that this database counts otherwise: nobody could say when that was."""
+    begun, ended = place(body["start"]), place(body["end"]) if "end" in body else None
+    told = [begun] if ended is None else [begun, ended]
+    if all(count_boot(connection, one.boot, one.boot_id, one.boottime_ms) for one in told):
+        maintenance.remember(connection, body, begun.point, ended.point if ended else None, leaf, lasts=lasts)
+
+
+def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    del now
+    remember_fault(connection, body)
+
+
+def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """Unless it was in a boot that this database counts otherwise."""
+    found, at = place(body["found"]), place(body["at"])
+    if all(count_boot(connection, one.boot, one.boot_id, one.boottime_ms) for one in (found, at)):
+        faults.remember(connection, body, found.point, at.point)
+
+
 def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     if now.leaf is not None:
         agreed.remember(connection, now.leaf, body)
@@ -319,5 +359,7 @@ _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now]
     Leaf.SPAN: _apply_span,
     Leaf.GENERATION: _apply_generation,
     Leaf.AGREED: _apply_agreed,
+    Leaf.MAINTENANCE: _apply_maintenance,
+    Leaf.FAULT: _apply_fault,
 }
 """Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""

@@ -36,7 +36,7 @@ SEGMENT_SQL: Final = (
 )
 GAP_SQL: Final = (
     "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"  # noqa: S608
-    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}, g.inside, g.pauses"
+    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}, g.inside, g.pauses, g.beneath"
     " FROM gaps g JOIN cameras c ON c.number = g.camera "
 )
 
@@ -189,7 +189,13 @@ class GapRow:
     inside: bool
     """A pause within what is recorded, or several."""
     pauses: tuple[Pause, ...]
-    """As in `Gap`."""
+    beneath: GapCause | None
+    """Both as in `Gap`."""
+
+    @property
+    def own_cause(self) -> GapCause:
+        """What made it, maintenance or not."""
+        return self.beneath or self.cause
 
     @property
     def true_start_ms(self) -> int:
@@ -202,7 +208,7 @@ class GapRow:
     def gap(self) -> Gap:
         end, corrections = self.end.moment if self.end else None, (self.correction_ms, self.end_correction_ms)
         known = (self.id, self.camera, self.start.moment, end, self.cause, self.detail)
-        return Gap(*known, *corrections, self.pauses)
+        return Gap(*known, *corrections, self.pauses, self.beneath)
 
 
 def gap_row(row: tuple[Any, ...]) -> GapRow:
@@ -214,7 +220,8 @@ def gap_row(row: tuple[Any, ...]) -> GapRow:
         end_off_ms = _correction_ms(row[12], end.boottime_ms, end.wall_ms)
     start = Point(boot, boottime_ms, wall_ms)
     known = (gap_id, camera, start, end, GapCause(cause), detail, number)
-    return GapRow(*known, start_off_ms, end_off_ms, bool(row[13]), pauses_of(row[14]))
+    beneath = None if row[15] is None else GapCause(row[15])
+    return GapRow(*known, start_off_ms, end_off_ms, bool(row[13]), pauses_of(row[14]), beneath)
 
 
 def pauses_of(text: str | None) -> tuple[Pause, ...]:

@@ -248,6 +248,7 @@ CREATE TABLE gaps (
     inside INTEGER NOT NULL DEFAULT 0 CHECK (inside IN (0, 1)),
     pauses TEXT,
     leaf INTEGER,
+    beneath TEXT,
     CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL)),
     CHECK (end_boot IS NULL OR (end_boot, end_boottime_ms) >= (boot, start_boottime_ms))
 ) STRICT;
@@ -261,8 +262,28 @@ CREATE INDEX gaps_long ON gaps (camera, start_wall_ms, id, end_wall_ms)
     WHERE end_wall_ms IS NULL OR end_wall_ms - start_wall_ms > 3600000;
 CREATE INDEX gaps_by_age ON gaps (camera, boot, start_boottime_ms);
 
+-- 維護: while one lasts, what is not recorded has that cause (storage.catalog.windows). `cameras`: in JSON, none for the
+-- whole box. `span_ms`: how long it lasts at the most, in running time. `leaf`: behind it lie names and reason.
+CREATE TABLE maintenances (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('lasting', 'ended', 'lapsed')),
+    cameras TEXT NOT NULL,
+    boot INTEGER NOT NULL REFERENCES boots (number),
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    span_ms INTEGER NOT NULL CHECK (span_ms > 0),
+    leaf INTEGER,
+    end_boot INTEGER REFERENCES boots (number),
+    end_boottime_ms INTEGER,
+    end_wall_ms INTEGER,
+    CHECK ((state = 'lasting') = (end_boot IS NULL)),
+    CHECK ((end_boot IS NULL) = (end_wall_ms IS NULL) AND (end_boot IS NULL) = (end_boottime_ms IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX maintenances_lasting ON maintenances (state) WHERE state = 'lasting';
+CREATE INDEX maintenances_by_end ON maintenances (end_boot, end_boottime_ms);
+
 -- 異常通報: `occurrence` stays the same while a condition comes and goes within an hour. `names`: of people it is about,
--- which leave the box nowhere.
+-- which leave the box nowhere. `boot`, `boottime_ms`: when it was raised last, by running time.
 CREATE TABLE alarms (
     key TEXT PRIMARY KEY,
     severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
@@ -275,8 +296,32 @@ CREATE TABLE alarms (
     acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
     occurrence TEXT NOT NULL DEFAULT '',
     names TEXT NOT NULL DEFAULT '',
+    boot INTEGER,
+    boottime_ms INTEGER,
     CHECK ((raised = 1) = (cleared_ms IS NULL))
 ) STRICT;
+
+-- 報修, as made of its leaves (storage.catalog.faults). `thing`: what is out of order. `keys`, `moments`: its alarms, and
+-- when its steps were, in JSON. `by`: the account of who repaired it.
+CREATE TABLE faults (
+    id TEXT PRIMARY KEY,
+    thing TEXT NOT NULL,
+    key TEXT NOT NULL,
+    camera TEXT,
+    volume TEXT,
+    boot INTEGER NOT NULL,
+    boottime_ms INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('found', 'reported', 'repaired', 'checked')),
+    version INTEGER NOT NULL CHECK (version > 0),
+    over INTEGER NOT NULL CHECK (over IN (0, 1)),
+    keys TEXT NOT NULL,
+    moments TEXT NOT NULL,
+    by INTEGER
+) STRICT;
+CREATE INDEX faults_by_age ON faults (boot, boottime_ms);
+CREATE UNIQUE INDEX faults_open ON faults (thing) WHERE state <> 'checked';
+CREATE INDEX faults_of_thing ON faults (thing);
 
 -- Events for the centre until the broker has passed them on (storage.catalog.outbox). `what` and `leaf`: of a leaf.
 CREATE TABLE outbox (
@@ -494,6 +539,8 @@ CREATE TABLE leaves (
 -- What became of a segment that is gone: asked by people who hold a list of them.
 CREATE INDEX leaves_destroyed ON leaves (json_extract(body, '$.camera'), json_extract(body, '$.seq'))
     WHERE kind = 'destroyed';
+-- The steps of a fault.
+CREATE INDEX leaves_fault ON leaves (json_extract(body, '$.fault')) WHERE kind = 'fault';
 
 -- What 1024 neighbouring leaves hold, once there are later ones: between which wall clocks they were entered, and of which
 -- kinds they are; `recorded_*`: between which wall clocks was recorded what they tell to be destroyed, null for nothing. A
@@ -561,3 +608,27 @@ CREATE TABLE openings (
     value TEXT NOT NULL,
     PRIMARY KEY (leaf, field)
 ) STRICT, WITHOUT ROWID;
+
+-- 法規查核 (storage.catalog.compliance): how each clause of the office's regulation stands, and since when.
+CREATE TABLE compliance (
+    clause TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    since_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What of the register of destruction was against a bound, by camera, up to the leaf that `register_read` names; of
+-- each kind how much, and the last of it.
+CREATE TABLE register_faults (
+    camera TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('early', 'permitted', 'late')),
+    segments INTEGER NOT NULL CHECK (segments > 0),
+    leaf INTEGER NOT NULL,
+    wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (camera, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE register_read (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    leaf INTEGER NOT NULL,
+    segments INTEGER NOT NULL
+) STRICT;

@@ -7,47 +7,37 @@ later, behind running recording (`storage.catalog.restore`). Part of S13, and of
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from storage.catalog import agreed, boots, corrections, gaps, generations, runs, volumes
 from storage.catalog.ledger import Leaf
 from storage.catalog.lines import Line
-from storage.catalog.restore import camera_number, count_boot, place
+from storage.catalog.restore import camera_number, count_boot, place, remember_fault, remember_maintenance
 
 
 def remember(connection: sqlite3.Connection, line: Line) -> None:
     """What a leaf from after the head adds to it. Leaves of kinds that add nothing are passed over."""
+    adding = _ADDING.get(line.kind)
+    if adding is not None:
+        adding(connection, line)
+
+
+def _remember_boot(connection: sqlite3.Connection, line: Line) -> None:
     body = line.body
-    if line.kind == Leaf.BOOT:
-        _remember_boot(connection, body)
-    elif line.kind == Leaf.CLOCK:
-        boots.remember(connection, body)
-        _remember_epoch(connection, body)
-        corrections.remember(connection, body)
-    elif line.kind == Leaf.RUN:
-        _remember_run(connection, body, line.wall_ms)
-    elif line.kind == Leaf.SEGMENT:
-        _remember_segment(connection, body)
-    elif line.kind == Leaf.GAP and body.get("end") is not None and not body.get("inside"):
-        _remember_gap(connection, body)
-    elif line.kind == Leaf.BOUNDS:
-        _remember_terms(connection, body)
-    elif line.kind == Leaf.AGREED:
-        agreed.remember(connection, line.number, body)
-    elif line.kind == Leaf.VOLUME:
-        volumes.remember(connection, body)
-    elif line.kind == Leaf.GENERATION:
-        generations.remember(connection, line.number, body)
-
-
-def _remember_boot(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
         began_ms = int(body.get("began_ms", 0))
         connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
 
 
-def _remember_run(connection: sqlite3.Connection, body: Mapping[str, Any], wall_ms: int) -> None:
+def _remember_clock(connection: sqlite3.Connection, line: Line) -> None:
+    boots.remember(connection, line.body)
+    _remember_epoch(connection, line.body)
+    corrections.remember(connection, line.body)
+
+
+def _remember_run(connection: sqlite3.Connection, line: Line) -> None:
+    body, wall_ms = line.body, line.wall_ms
     known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (body["boot"],)).fetchone()
     if known is None:
         return
@@ -70,7 +60,8 @@ def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> 
             runs.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
 
 
-def _remember_segment(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+def _remember_segment(connection: sqlite3.Connection, line: Line) -> None:
+    body = line.body
     start = place(body["start"])
     end = start.point.plus_ms(int(body["duration_ms"]))
     if not count_boot(connection, start.boot, start.boot_id, end.boottime_ms):
@@ -91,7 +82,10 @@ def _remember_segment(connection: sqlite3.Connection, body: Mapping[str, Any]) -
     gaps.advance(connection, number, end)
 
 
-def _remember_gap(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+def _remember_gap(connection: sqlite3.Connection, line: Line) -> None:
+    body = line.body
+    if body.get("end") is None or body.get("inside"):
+        return
     start, end = place(body["start"]), place(body["end"])
     if not count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
         return
@@ -103,7 +97,8 @@ def _remember_gap(connection: sqlite3.Connection, body: Mapping[str, Any]) -> No
     gaps.advance(connection, number, end.point)
 
 
-def _remember_terms(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+def _remember_terms(connection: sqlite3.Connection, line: Line) -> None:
+    body = line.body
     at = place(body["at"])
     if count_boot(connection, at.boot, at.boot_id, at.boottime_ms):
         connection.execute(
@@ -113,3 +108,18 @@ def _remember_terms(connection: sqlite3.Connection, body: Mapping[str, Any]) -> 
                 *(body["floor_s"], body["ceiling_s"]),
             ),
         )
+
+
+_ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, Line], object]]] = {
+    Leaf.BOOT: _remember_boot,
+    Leaf.CLOCK: _remember_clock,
+    Leaf.RUN: _remember_run,
+    Leaf.SEGMENT: _remember_segment,
+    Leaf.GAP: _remember_gap,
+    Leaf.BOUNDS: _remember_terms,
+    Leaf.AGREED: lambda connection, line: agreed.remember(connection, line.number, line.body),
+    Leaf.VOLUME: lambda connection, line: volumes.remember(connection, line.body),
+    Leaf.GENERATION: lambda connection, line: generations.remember(connection, line.number, line.body),
+    Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),
+    Leaf.MAINTENANCE: lambda connection, line: remember_maintenance(connection, line.body, line.number, lasts=True),
+}

@@ -73,6 +73,7 @@ class GapTold(msgspec.Struct, frozen=True):
     pauses: tuple[tuple[Whole, Whole], ...] = ()
     was: Place | None = None
     gone: bool = False
+    beneath: str | None = None
 
     @property
     def stands(self) -> bool:
@@ -141,7 +142,9 @@ def same_segment(told: SegmentTold, row: SegmentClaim, boots: Mapping[int, str])
 
 def same_gap(told: GapTold, row: GapClaim) -> bool:
     """They say the same. Pauses within a segment that goes on are told when it ends."""
-    if told.end is None or row.end is None or (told.start.at, told.cause) != (row.start, row.cause):
+    if told.end is None or row.end is None or told.start.at != row.start:
+        return False
+    if (told.cause, told.beneath) != (row.cause, row.beneath):
         return False
     if told.inside and row.inside and row.pauses:
         return told.end.at[:2] <= row.end[:2]

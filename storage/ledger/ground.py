@@ -51,6 +51,8 @@ class Ground:
     attested: dict[int, told.Attested] = field(default_factory=dict)
     epochs: dict[int, Said[told.Epoch]] = field(default_factory=dict)
     corrected: dict[int, told.Corrected] = field(default_factory=dict)
+    offsets: dict[int, set[int]] = field(default_factory=dict)
+    """Of epochs that were corrected: every offset that ever counted, the last one, too."""
     pins: dict[str, PinTold] = field(default_factory=dict)
     bounds: dict[str, Said[told.Bounds]] = field(default_factory=dict)
     overwriting: Said[told.Overwriting] | None = None
@@ -114,6 +116,7 @@ class Ground:
         self.epochs.setdefault(body.epoch, Said(number, body))
         if isinstance(body, told.Corrected):
             self.corrected[body.epoch] = body
+            self.offsets.setdefault(body.epoch, set()).add(body.true_offset_ms)
 
     def _finding(self, number: int, body: told.Finding) -> None:
         key = body.volume, body.path, body.kind

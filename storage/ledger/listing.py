@@ -54,6 +54,8 @@ class Page:
     """Some leaves, in order; there may be more where it is empty."""
 
     leaves: list[Listed] = field(default_factory=list)
+    end: int = 0
+    """The number behind the last leaf that was looked at for it; 0 where none was."""
 
 
 class Listing:
@@ -62,16 +64,17 @@ class Listing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def pages(self, wanted: Wanted, last: int | None) -> Iterator[Page]:
-        """What is wanted, the newest last; `last`: only so many, the last ones."""
+    def pages(self, wanted: Wanted, last: int | None, after: int = 0) -> Iterator[Page]:
+        """What is wanted, the newest last; `last`: only so many, the last ones. `after`: only of higher numbers."""
         blocks = self._database.read(partial(leafing.candidates, wanted=wanted))
-        begin = 0
+        begin = after + 1
+        blocks = [block for block in blocks if block >= begin >> leafing.BITS]
         if last is not None:
             count = last
             for place in reversed(range(len(blocks))):
                 tail = partial(leafing.last_of, wanted=wanted, block=blocks[place], count=count)
                 found, first = self._database.read(tail)
-                begin, count = first or begin, count - found
+                begin, count = max(first or 0, begin), count - found
                 yield Page()
                 if count <= 0:
                     blocks = blocks[place:]
@@ -112,4 +115,4 @@ def _page(connection: sqlite3.Connection, wanted: Wanted, block: int, begin: int
         if number >= begin:
             place = bisect_right(firsts, number) - 1
             found.append(Listed(told, known[place], number - firsts[place]) if place >= 0 else Listed(told, None))
-    return Page(found)
+    return Page(found, (block + 1) << leafing.BITS)

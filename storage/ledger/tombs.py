@@ -18,6 +18,7 @@ from storage.catalog import leafing, register, verifying
 from storage.catalog.coverage import Reader
 from storage.catalog.leafing import Wanted
 from storage.catalog.ledger import Leaf
+from storage.catalog.register import Shift
 from storage.destruction import Destruction, Rule
 from storage.ledger.claims import SegmentTold
 from storage.ledger.findings import Code, Finding
@@ -69,7 +70,9 @@ def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | Non
 
 
 def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
-    """Those of what a pin held then: by the time that it was recorded under and by its true one, to be certain."""
+    """Those of what a pin held then: by the time that it was recorded under and by every true one that was ever told
+    of it, to be certain.
+    """
     moved = read(register.shifts)
     for name, pin in ground.pins.items():
         body = pin.body
@@ -85,11 +88,21 @@ def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[F
                 found = destruction.read(one.entry)
                 if found is None or not _was_held(found, pin, interval):
                     continue
-                corrections = [ms for ms in (shift.of(found) for shift in moved) if ms is not None]
-                if all(interval.touches(found.start_ms + ms, found.duration_ms) for ms in corrections):
+                if all(
+                    interval.touches(found.start_ms + ms, found.duration_ms)
+                    for ms in _corrections(found, moved, ground)
+                ):
                     what = f"segment {found.seq} of {found.camera} was destroyed while pin {name} held it"
                     yield Finding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
             pace(time.monotonic() - began)
+
+
+def _corrections(found: Destruction, moved: Iterable[Shift], ground: Ground) -> Iterator[int]:
+    """What was ever to be added to its time: a clock that vouched may have proved wrong, too."""
+    for shift in moved:
+        if (ms := shift.of(found)) is not None:
+            yield ms
+            yield from (ms + offset - shift.one.true_offset_ms for offset in ground.offsets.get(shift.one.epoch, ()))
 
 
 def _was_held(found: Destruction, pin: PinTold, interval: Interval) -> bool:

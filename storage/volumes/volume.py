@@ -182,8 +182,14 @@ class Volume:
 
 
 def _refuse_read_only(fd: int, path: Path) -> None:
+    """Mounted so, or turned so by an error, which statvfs does not tell of ext4 since Linux 6.15, and opening does."""
     if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
         raise failed(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+    try:
+        os.close(os.open(IDENTITY_NAME, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd))
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise failed(path, error) from error
 
 
 def _lock(fd: int, path: Path, taken: Mapping[str, Path]) -> None:

@@ -9,6 +9,11 @@ from typing import Final
 
 import pytest
 
+from tests.support.booted import Booted, NoBoot, base
+from tests.support.footage import SMALL, Sound
+from tests.support.installed import FITTING, FOREVER, Followed, change, wait_for_recording
+from tests.support.rtsp_server import Camera, RtspServer
+
 MEMORY: Final = Path("/dev/shm")
 
 
@@ -20,3 +25,45 @@ def memory(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="edged-", dir=MEMORY) as place:
         yield Path(place)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    """A Debian that has never seen edged."""
+    try:
+        base()
+        with Booted(tmp_path_factory.mktemp("booted")) as box:
+            yield box
+    except NoBoot as reason:
+        pytest.skip(f"no systemd can be booted here: {reason}")
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    """Hangs outside the box, and has power whatever becomes of that."""
+    lobby = Camera("lobby", SMALL, Sound(), user="viewer", password="Geheim-7")
+    with RtspServer([lobby], tmp_path_factory.mktemp("camera")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def followed(bare: Booted, camera: RtspServer) -> Followed:
+    """The page, from the program to doctor; by the network, as at the first time."""
+    followed = Followed(bare, camera.url("lobby"), "Geheim-7")
+    followed.follow()
+    return followed
+
+
+@pytest.fixture(scope="module")
+def installed(followed: Followed) -> Booted:
+    """From here on nothing that was recorded may go."""
+    change(followed.box, FITTING, FOREVER)
+    followed.box.must("edgectl", "reload")
+    return followed.box
+
+
+@pytest.fixture
+def box(installed: Booted) -> Booted:
+    """Records."""
+    wait_for_recording(installed)
+    return installed

@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from edged.documents import site as documents
-from edged.health import DOWN_AFTER_S
+from edged.health.stream import DOWN_AFTER_S
 from storage.ring.ballast import NAME
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon, moment

@@ -258,6 +258,20 @@ def test_read_only_is_refused_noticed_and_taken_back(disk: Ext4) -> None:
         pool.close()
 
 
+def test_a_file_system_that_stops_itself_is_away_whatever_it_says_of_itself(disk: Ext4) -> None:
+    """As ext4 does after an error; Linux 6.15 and later go on to call it writable (statvfs, access)."""
+    empty = disk.path / "empty"
+    empty.mkdir()
+    pool = Pool([VolumeSpec(empty)], "wenshan", [])
+    try:
+        assert len(pool.present()) == 1
+        disk.refuse_writes()
+        assert pool.present() == {}
+        assert "mounted read-only" in pool.statuses(lambda _: Held(0, 0, is_all=True), [])[0].reason
+    finally:
+        pool.close()
+
+
 @pytest.mark.skipif(which("mkfs.vfat") is None, reason="dosfstools is missing: script/setup test")
 def test_a_file_system_without_hard_links_is_refused(tmp_path: Path) -> None:
     image, path = tmp_path / "fat.img", tmp_path / "fat"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from edged.config import load
+
 SYSTEMD: Final = Path(__file__).parents[2] / "systemd"
 UNIT: Final = SYSTEMD / "edged.service"
-PROGRAMS: Final = "/opt/edged/.venv/bin"
+PROGRAMS: Final = "/opt/edged/current/bin"
 
 MAX_EXPOSURE_TENTHS: Final = 20
 """`systemd-analyze security` rates the sandbox 1.8 of 10 today; a setting taken out by mistake is noticed."""
@@ -85,9 +88,26 @@ def test_the_daemon_is_watched_brought_back_and_stopped_gently() -> None:
         "KillMode": "mixed",
         "TimeoutStopSec": "20",
         "LimitCORE": "0",
+        "OOMScoreAdjust": "-500",
+        "CPUWeight": "500",
+        "IOWeight": "500",
         "ExecReload": f"{PROGRAMS}/edgectl --config /etc/edged/edged.toml reload",
     }
     assert promised.items() <= settings().items()
+
+
+def test_the_sample_is_a_configuration_that_needs_no_correction() -> None:
+    text = (SYSTEMD / "edged.toml").read_text(encoding="utf-8")
+    assert load(SYSTEMD / "edged.toml").cameras[0].url == "test://"
+    spread = re.sub(r"^#(?=\[|\w+ = )", "", text, flags=re.MULTILINE)
+    assert [camera["id"] for camera in tomllib.loads(spread)["cameras"]] == ["test", "lobby"]
+
+
+def test_whatever_lies_in_the_folder_is_placed_by_the_installation() -> None:
+    script = (SYSTEMD.parent / "script" / "install").read_text(encoding="utf-8")
+    assert [
+        file.name for file in SYSTEMD.iterdir() if not re.search(rf'(\$from|\$\(carried "\$1"\))/{file.name}"', script)
+    ] == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a directory to another account")

@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from storage.failpoints import Step
+from storage.maintenance import MOST_MS
+from storage.model import GapCause
 from storage.pins.words import Ground
 from tests.support.promised import planted
 from tests.support.promised.disks import Disks
@@ -24,6 +26,7 @@ from tests.support.promised.ground import BOUNDS, steps_made
 from tests.support.promised.naive import DAY_MS, HOUR_MS
 from tests.support.promised.people import LIN, People
 from tests.support.promised.site import DISK_BYTES
+from tests.support.promised.work import AtWork
 
 Steps: TypeAlias = Iterator[None]
 
@@ -37,7 +40,7 @@ MACHINE: Final = settings(
 )
 
 
-class PromisesMachine(Footage, People, Disks):
+class PromisesMachine(Footage, People, Disks, AtWork):
     """Everything that may happen to a box."""
 
 
@@ -139,6 +142,36 @@ def a_sweep_without_a_disk(machine: PromisesMachine) -> Steps:
     yield
 
 
+def work_in_a_pause(machine: PromisesMachine) -> Steps:
+    """A daemon dies in it, and comes back long after it: what was missed begins before it and ends behind it."""
+    machine.begins("door", fragments=2)
+    machine.time_passes(1000, 0, 0)
+    machine.announces_work(("door",), HOUR_MS)
+    machine.time_passes(HOUR_MS // 2, 0, 0)
+    yield
+    machine.the_daemon_restarts(clean=False, down_ms=HOUR_MS, step=None)
+    assert machine.model.work is None
+    yield
+    machine.records("door", fragments=2, count=1, step=None)
+    causes = [row["cause"] for row in machine.site.box().look("SELECT cause FROM gaps ORDER BY id")]
+    assert GapCause.MAINTENANCE in causes
+    yield
+    machine.end()
+
+
+def work_beside_a_clock_that_is_set(machine: PromisesMachine) -> Steps:
+    machine.announces_work((), MOST_MS)
+    machine.the_clock_is_stepped(DAY_MS, noticed=True)
+    machine.somebody_looks()
+    assert machine.model.work is not None
+    machine.reboots(clean=False, unseen_ms=0, off_ms=1000, up_ms=1, ppm=0, synced=False, step=None)
+    yield
+    machine.time_passes(MOST_MS, 0, 0)
+    machine.somebody_looks()
+    assert machine.model.work is None
+    yield
+
+
 WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], str]]] = {
     "floor off by one segment": (planted.floor_off_by_one_segment, to_the_last_second_of_a_floor, "S1"),
     "wall clock believed": (planted.wall_clock_believed, two_years_by_the_wall_clock, "S1"),
@@ -146,6 +179,12 @@ WAYS: Final[dict[str, tuple[planted.Plant, Callable[[PromisesMachine], Steps], s
     "row before file": (planted.row_before_file, a_death_between_row_and_name, "S4"),
     "ceiling that does not wait": (planted.ceiling_that_does_not_wait, a_ceiling_that_is_shortened, "S7"),
     "overwriting that does not wait": (planted.overwriting_that_does_not_wait, floors_on_full_disks, "S1"),
+    "work that explains what follows": (planted.work_that_explains_what_follows, work_in_a_pause, "S9"),
+    "work that ends by the wall clock": (
+        planted.work_that_ends_by_the_wall_clock,
+        work_beside_a_clock_that_is_set,
+        "S7",
+    ),
     "volume that is away pruned": (planted.volume_that_is_away_pruned, a_sweep_without_a_disk, "S4"),
 }
 
@@ -237,6 +276,22 @@ def pins_beside_a_clock_that_was_wrong(machine: PromisesMachine) -> Steps:
     machine.end()
 
 
+def a_clock_that_vouched_and_proved_wrong(machine: PromisesMachine) -> Steps:
+    """What went was not then by the clock that counted, and is by the one before and the one after."""
+    machine.reboots(clean=True, unseen_ms=0, off_ms=0, up_ms=1, ppm=0, synced=False, step=None)
+    machine.records("lobby", fragments=1, count=1, step=None)
+    (known,) = machine.model.segments.values()
+    machine.is_synchronised(-HOUR_MS)
+    machine.place(known, known, Ground.INVESTIGATION, 30 * DAY_MS, ahead=True, step=None)
+    machine.time_passes(11 * DAY_MS, 0, 0)
+    machine.sweeps(step=None, until_all_is_done=True)
+    assert known.gone
+    yield
+    machine.is_synchronised(0)
+    yield
+    machine.end()
+
+
 def a_camera_that_pauses(machine: PromisesMachine) -> Steps:
     machine.begins("door", fragments=5)
     machine.time_passes(HOUR_MS, 0, 0)
@@ -291,6 +346,7 @@ UNSUSPICIOUS: Final = (
     a_pin_of_which_only_the_mirror_tells,
     footage_of_a_boot_that_ran_longer_than_anybody_tells,
     pins_beside_a_clock_that_was_wrong,
+    a_clock_that_vouched_and_proved_wrong,
     a_camera_that_pauses,
 )
 
@@ -308,5 +364,6 @@ def walk(steps: Callable[[PromisesMachine], Steps]) -> None:
             machine.observe()
             machine.nothing_is_broken()
             machine.pins_last()
+            machine.work_explains_what_lies_in_it()
     finally:
         machine.let_go()

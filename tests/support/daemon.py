@@ -144,6 +144,14 @@ class Daemon:
         self._process = None
         return code
 
+    def ended(self, within_s: float) -> int:
+        """It ends by itself, in time: its exit code."""
+        if self._process is None:
+            raise RuntimeError("it is not running")
+        code = self._process.wait(within_s)
+        self._process = None
+        return code
+
     def sigkill(self) -> None:
         """The daemon alone is killed; its workers have to notice."""
         if self._process is None:

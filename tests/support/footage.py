@@ -23,7 +23,8 @@ from av.audio.resampler import AudioResampler
 
 from tests.support.clips import VIDEO_RATE, Clip, Codec, Frame
 
-Footage = Literal["bigbuckbunny", "bikes", "carphone_pristine"]
+Footage = Literal["bigbuckbunny", "bikes", "carphone_pristine", "cap"]
+"""The last is none: a cap on the lens."""
 
 RECIPE: Final = 1
 """Counted up when the encoding below changes, so that no stale clip is used."""
@@ -91,6 +92,8 @@ def clip(wish: Picture | Sound) -> Clip:
 
 def pictures(footage: Footage) -> Iterator[av.VideoFrame]:
     """The decoded footage, endless."""
+    while footage == "cap":
+        yield av.VideoFrame.from_ndarray(np.zeros((180, 320, 3), np.uint8), "rgb24")
     while True:
         with av.open(str(path_of(footage))) as container:
             yield from container.decode(video=0)

@@ -129,9 +129,13 @@ class Scene:
         """Something, for a while; afterwards it is over."""
         match name:
             case "killed":
+                # What a broker has acknowledged and takes along is its loss, not the box's, and kept out of here.
+                self._wire.befall(Fault.HALF_OPEN)
+                await asyncio.to_thread(self._collector.catch_up)
                 self._broker.stop()
                 await asyncio.sleep(for_s)
                 await asyncio.to_thread(self._broker.start)
+                self._wire.befall(Fault.NONE)
             case "frozen":
                 self._broker.freeze()
                 await asyncio.sleep(for_s)

@@ -4,10 +4,36 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edged.documents import boots, checks, evidence, exports, ledger, pins, rebuild, register, ring, volumes
+from edged.documents import (
+    boots,
+    checks,
+    compliance,
+    evidence,
+    exports,
+    faults,
+    ledger,
+    machine,
+    maintenance,
+    pictures,
+    pins,
+    probe,
+    rebuild,
+    register,
+    ring,
+    volumes,
+)
 from edged.documents import site as documents
 from edged.documents.base import Document
+from tests.support.samples_machine import DOCTOR, PROBE, STATUS_DOWN
 from tests.support.samples_register import DESTROYED, PROOF, STATEMENT
+from tests.support.samples_upkeep import (
+    FAULTS,
+    FAULTS_SHOW,
+    FAULTS_STEP,
+    MAINTENANCE,
+    MAINTENANCE_END,
+    MAINTENANCE_START,
+)
 
 LOBBY: Final[dict[str, Any]] = {
     "id": "lobby",
@@ -30,6 +56,17 @@ LOBBY: Final[dict[str, Any]] = {
     "unexplained_s": 0.0,
     "gaps_24h": 1,
     "since": "2026-03-01T00:00:05.000Z",
+    "findings": [
+        {
+            "fault": "blurred",
+            "since": "2026-03-01T00:08:00.000Z",
+            "evidence": "much less sharp than usual by this light",
+        }
+    ],
+    "colour": True,
+    "sound_db": -41.5,
+    "sound_lag_ms": 40,
+    "looked": "2026-03-01T00:14:55.000Z",
 }
 DOOR: Final[dict[str, Any]] = LOBBY | {
     "id": "side-door",
@@ -48,6 +85,11 @@ DOOR: Final[dict[str, Any]] = LOBBY | {
     "forecast_s": None,
     "coverage_24h": 0.8125,
     "gaps_24h": 3,
+    "findings": [],
+    "colour": None,
+    "sound_db": None,
+    "sound_lag_ms": None,
+    "looked": None,
 }
 VOLUME: Final[dict[str, Any]] = {
     "id": "5d4f0f5e-0d3b-4f6a-9d55-0d6c0c2d9c11",
@@ -99,6 +141,7 @@ GAP: Final[dict[str, Any]] = {
     "clock_correction_ms": None,
     "end_correction_ms": None,
     "pauses": [],
+    "beneath": None,
 }
 STATUS: Final[dict[str, Any]] = {
     "schema": "edged.status/1",
@@ -126,6 +169,7 @@ STATUS: Final[dict[str, Any]] = {
         "waiting": [{"rank": "history", "events": 3, "bytes": 1_310, "oldest": "2026-03-01T00:59:58.000Z"}],
     },
     "alarms": [ALARM],
+    "maintenance": None,
 }
 CAMERA_RETENTION: Final[dict[str, Any]] = {
     "camera": "lobby",
@@ -428,7 +472,62 @@ LEDGER_VERIFY: Final[dict[str, Any]] = {
     "volumes": ["/srv/edged"],
     "took_s": 0.3,
 }
+COMPLIANCE: Final[dict[str, Any]] = {
+    "schema": "edged.compliance/1",
+    "node": "wenshan-main",
+    "office": "wenshan",
+    "site": "文山區戶政事務所 所本部",
+    "profile": "wenshan-household",
+    "body": "臺北市文山區戶政事務所",
+    "title": "臺北市文山區戶政事務所錄影監視系統管理作業規定",
+    "time": "2026-05-03T08:00:00.000Z",
+    "timezone": "Asia/Taipei",
+    "software": "edged 0.1.0",
+    "counts": {"met": 1, "not_met": 1, "by_hand": 0, "not_built": 1},
+    "head": {"origin": "edged/wenshan-main/7f3k2a1b", "size": 104001, "root": "22" * 32, "key": "edged+0a1b2c3d+AeHk"},
+    "declaration": "本報告為錄影主機依自身量測所作的自我聲明。",
+    "compliance": [
+        {
+            "id": "W1",
+            "article": "第三點第(一)款",
+            "text": ["監視系統儲存影像最少需保存1個月，屆滿保存期限後，系統依序由後往前覆蓋已逾保存期限影像。"],
+            "status": "met",
+            "whole": False,
+            "since": "2026-05-01T00:00:00.000Z",
+            "faults": [],
+            "evidence": ["大廳（lobby）：已保存 40天（最低 31天）"],
+            "by_hand": ["銷毀期限請機關確認。"],
+            "not_built": [],
+        },
+        {
+            "id": "W2",
+            "article": "第三點第(二)款",
+            "text": ["不得任意閱覽。"],
+            "status": "not-met",
+            "whole": False,
+            "since": "2026-05-03T07:00:00.000Z",
+            "faults": ["/srv/edged/lobby/2026-05-03/a.mp4：權限 0644，其他帳號可存取"],
+            "evidence": ["已查核全部 40 個檔案及目錄的擁有者、權限及存取清單"],
+            "by_hand": [],
+            "not_built": ["調閱申請與核准流程。"],
+        },
+        {
+            "id": "W5",
+            "article": "第四點第(一)款第1目",
+            "text": ["本所同仁遇有財物遺失。"],
+            "status": "not-built",
+            "whole": False,
+            "since": None,
+            "faults": [],
+            "evidence": [],
+            "by_hand": [],
+            "not_built": ["內部調閱申請表（附件2）及核准流程。"],
+        },
+    ],
+}
+
 SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
+    compliance.Compliance: COMPLIANCE,
     exports.Export: {
         "schema": "edged.export/1",
         "export": COPIED,
@@ -479,6 +578,9 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     exports.ExportList: {"schema": "edged.export-list/1", "exports": [COPIED]},
     evidence.Manifest: MANIFEST,
     evidence.Verify: VERIFY,
+    probe.Probe: PROBE,
+    machine.Doctor: DOCTOR,
+    machine.StatusDown: STATUS_DOWN,
     boots.Boots: BOOTS,
     boots.Attest: {
         "schema": "edged.boots-attest/1",
@@ -487,6 +589,28 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "before is that much older for certain, and is destroyed that much earlier",
         "action": "a second person types: edgectl approve A-7KQ2M",
     },
+    pictures.Snapshot: {
+        "schema": "edged.snapshot/1",
+        "camera": "lobby",
+        "path": "/home/chen/lobby.jpg",
+        "bytes": 412_345,
+        "sha256": "ab" * 32,
+        "taken": "2026-03-01T00:15:00.000Z",
+        "purpose": "repair",
+    },
+    pictures.ReferenceList: {
+        "schema": "edged.reference-list/1",
+        "references": [
+            {"camera": "lobby", "set": "2026-03-01T00:10:00.000Z"},
+            {"camera": "side-door", "set": None},
+        ],
+    },
+    pictures.ReferenceSet: {
+        "schema": "edged.reference-set/1",
+        "camera": "lobby",
+        "set": "2026-03-01T00:10:00.000Z",
+    },
+    pictures.ReferenceClear: {"schema": "edged.reference-clear/1", "camera": "lobby", "cleared": True},
     volumes.VolumeList: {
         "schema": "edged.volume-list/1",
         "volumes": [
@@ -567,6 +691,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                 "clock_correction_ms": None,
                 "end_correction_ms": None,
                 "pauses": [],
+                "beneath": None,
             },
             {
                 "camera": "yard",
@@ -581,6 +706,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
                     {"start": "2026-03-01T00:07:01.000Z", "end": "2026-03-01T00:07:03.500Z"},
                     {"start": "2026-03-01T00:09:28.000Z", "end": "2026-03-01T00:09:31.000Z"},
                 ],
+                "beneath": None,
             },
         ],
     },
@@ -632,6 +758,7 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
     },
     documents.Alarms: {
         "schema": "edged.alarms/1",
+        "held": [],
         "alarms": [
             ALARM,
             ALARM
@@ -752,6 +879,12 @@ SAMPLES: Final[dict[type[Document], dict[str, Any]]] = {
         "act": ACT | {"verb": "ledger-renew"},
     },
     ledger.LedgerVerify: LEDGER_VERIFY,
+    faults.Faults: FAULTS,
+    faults.FaultsShow: FAULTS_SHOW,
+    faults.FaultsStep: FAULTS_STEP,
+    maintenance.Maintenance: MAINTENANCE,
+    maintenance.MaintenanceStart: MAINTENANCE_START,
+    maintenance.MaintenanceEnd: MAINTENANCE_END,
     register.Destroyed: DESTROYED,
     register.ProofOfRetention: PROOF,
     register.Statement: STATEMENT,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged import config_link
+from edged.command import keyfile
 from edged.config import Config, Problem, check, load
 from mqtt.certificates import Weight
 from tests.support.authority import DAY, Authority, write
@@ -123,6 +125,37 @@ def test_what_works_and_is_hardly_meant_is_warned_of(tmp_path: Path, host: str, 
     assert not problems
     (warning,) = warnings
     assert words in warning.problem
+
+
+def test_what_ends_soon_is_warned_of_before_it_does(tmp_path: Path) -> None:
+    write(tmp_path, CA, CA.sign("n", ends=29 * DAY))
+    problems, warnings = checked(tmp_path, TLS)
+    assert (problems, [warning.key for warning in warnings]) == ([], ["mqtt.certificate"])
+    assert f"the certificate in {tmp_path}/box.crt ends on " in warnings[0].problem
+    write(tmp_path, CA, CA.sign("n", ends=32 * DAY))
+    assert checked(tmp_path, TLS) == ([], [])
+
+
+def test_an_authority_that_ends_soon_is_warned_of(tmp_path: Path) -> None:
+    old = Authority(ends=20 * DAY)
+    write(tmp_path, old, old.sign("n", ends=60 * DAY))
+    problems, warnings = checked(tmp_path, TLS)
+    assert (problems, [warning.key for warning in warnings]) == ([], ["mqtt.ca_file"])
+
+
+def test_what_has_ended_is_a_problem_and_no_warning(tmp_path: Path) -> None:
+    write(tmp_path, CA, CA.sign("n", ends=-DAY))
+    problems, warnings = checked(tmp_path, TLS)
+    assert ([problem.key for problem in problems], warnings) == (["mqtt.certificate"], [])
+
+
+@pytest.mark.parametrize(("until", "keys"), [("2020-01-31", ["commanders[0].until"]), ("2199-01-31", [])])
+def test_a_key_of_the_centre_that_is_over_is_warned_of(tmp_path: Path, until: str, keys: list[str]) -> None:
+    line = keyfile.public_line(Ed25519PrivateKey.generate())
+    write(tmp_path, CA, BOX)
+    table = f"[[commanders]]\nname = 'noc'\nkey = '{line}'\nverbs = ['status']\nuntil = '{until}'\n"
+    problems, warnings = checked(tmp_path, TLS + table)
+    assert (problems, [warning.key for warning in warnings]) == ([], keys)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.1.7", "::1", "localhost", "LOCALHOST."])

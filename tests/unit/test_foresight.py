@@ -12,7 +12,7 @@ from edged import foresight, troubles, views
 from edged.alarms import Trouble
 from edged.conditions import room
 from edged.foresight import CRITICAL_S, WARN_S, foretell
-from edged.health import CameraState, Condition
+from edged.health.stream import CameraState, Condition
 from edged.measure import Measurements
 from storage.answers import CameraUsage, Severity, VolumeState, VolumeStatus
 from storage.model import Bounds, GapCause
@@ -139,7 +139,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
     assert naming == [two["storage.full:v-2"].text], "once, and where something can be done at once"
     alone = overview(measured(GB), health={"lobby": down})
     found_alone = troubles.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
-    assert set(found_alone) == {"camera.down:lobby"}, "no volume has an alarm that would tell of it"
+    assert set(found_alone) == {"storage.failing"}, "no volume has an alarm that would tell of it"
 
 
 def test_a_ballast_that_is_gone_is_told() -> None:

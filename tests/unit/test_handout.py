@@ -116,6 +116,38 @@ def test_key_frames_alone(hall: Hall) -> None:
     assert viewer.read() == [TRACKS, *packets(keys)]
 
 
+def test_a_look_is_one_key_frame_and_the_sound_of_half_a_second_and_makes_nobody_hurry(hall: Hall) -> None:
+    hall.send(3)
+    viewer = hall.viewer(Kind.LOOK)
+    assert (hall.handout.wanted, hall.handout.live) == (True, False)
+    hall.send(60)
+    key = next(index for index, unit in enumerate(hall.sent) if index > 3 and unit.key and unit.video)
+    sound = [unit for unit in hall.sent[key:] if not unit.video][:24]
+    assert viewer.read() == [TRACKS, *packets([hall.sent[key], *sound])], "24 packets of 1024 samples are half a second"
+    assert (viewer.over, hall.handout.wanted) == (True, False)
+
+
+def test_a_look_without_sound_is_over_with_its_picture(hall: Hall) -> None:
+    viewer = hall.viewer(Kind.LOOK)
+    hall.send(1, sound=None)
+    assert [type(handed) for handed in viewer.read()] == [Tracks, Packet]
+    assert viewer.over
+
+
+def test_a_look_does_not_wait_for_ever(hall: Hall) -> None:
+    """Neither for a key frame nor for sound that is promised; its place is free again."""
+    hall.send(1)
+    mute = hall.viewer(Kind.LOOK)
+    hall.handout.pass_on(Unit(True, 0, 0, True, b"key", PARAMETERS), VIDEO, SOUND)
+    keyless = hall.viewer(Kind.LOOK)
+    for seconds, over in ((handout.LOOK_LIFE_S, False), (1.0, True)):
+        hall.clock.now_s += seconds
+        hall.handout.tick()
+        for viewer in (keyless, mute):
+            viewer.read()
+        assert (keyless.over, mute.over, hall.handout.wanted) == (over, over, not over)
+
+
 def test_wanted_and_live_follow_who_watches(hall: Hall) -> None:
     def said() -> tuple[bool, bool]:
         return hall.handout.wanted, hall.handout.live

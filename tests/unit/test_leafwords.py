@@ -15,6 +15,8 @@ START = {"boot": 1, "id": "b", "boottime_ms": 1000, "wall_ms": 5000}
 LATER = {"boot": 1, "id": "b", "boottime_ms": 61_000, "wall_ms": 3000}
 SEGMENT = {"camera": "lobby", "seq": 7, "duration_ms": 300_000, "bytes": 78_000_000, "unproven": False}
 PIN = {"pin": "P-20260501-AB23", "cameras": ["lobby", "gate"], "from": 0, "to": 3_600_000, "ground": "law"}
+MAINTENANCE = {"maintenance": "M-20260501-AB23", "cameras": ["lobby"], "start": START, "span_ms": 7_200_000}
+FAULT = {"fault": "F-20260501-AB23", "key": "camera.down:lobby", "camera": "lobby", "volume": None}
 PREVIOUS = {"origin": "edged/box/0", "size": 12, "root": "00"}
 COMMITTED = "ab" * 32
 
@@ -51,6 +53,38 @@ TOLD: list[tuple[Leaf, dict[str, Any], str]] = [
         Leaf.PIN,
         PIN | {"what": "adopted", "state": "approved", "signed": False},
         "pin P-20260501-AB23 adopted, not signed by this box: 1h of lobby, gate (law), approved",
+    ),
+    (
+        Leaf.GAP,
+        {
+            "camera": "lobby",
+            "start": START,
+            "end": LATER,
+            "cause": "maintenance",
+            "beneath": "dropped",
+            "inside": False,
+        },
+        "lobby was not recorded for 1m: maintenance over dropped",
+    ),
+    (
+        Leaf.MAINTENANCE,
+        MAINTENANCE | {"event": "begun", "who": COMMITTED},
+        "maintenance M-20260501-AB23 of lobby is announced by 陳, for 2h at the most",
+    ),
+    (
+        Leaf.MAINTENANCE,
+        MAINTENANCE | {"event": "lapsed", "cameras": []},
+        "maintenance M-20260501-AB23 of the whole box is over, because its time was",
+    ),
+    (
+        Leaf.FAULT,
+        FAULT | {"what": "found"},
+        "fault F-20260501-AB23 (camera.down:lobby) is found",
+    ),
+    (
+        Leaf.FAULT,
+        FAULT | {"what": "repaired", "who": COMMITTED},
+        "fault F-20260501-AB23 (camera.down:lobby) is repaired by 陳",
     ),
     (Leaf.VOLUME, {"volume": "v", "path": "/srv", "event": "gone"}, "volume v at /srv is not there any more"),
     (Leaf.BOUNDS, {"camera": "lobby", "floor_s": 60, "ceiling_s": 3600}, "lobby: floor 1m, ceiling 1h from now on"),

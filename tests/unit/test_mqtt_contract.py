@@ -31,9 +31,11 @@ SCHEMAS: Final = contract.schemas()
 PROMISED: Final = {
     "up/status", "up/birth", "up/heartbeat", "up/cam/{camera}/health", "up/cam/{camera}/retention",
     "up/storage/{volume}", "up/alarm/{key}", "up/pin/{pin}", "up/ledger/checkpoint", "up/reply/{requester}",
+    "up/fault/{fault}", "up/maintenance",
+    "up/compliance",
     "dn/cmd/{verb}", *(f"up/event/{kind}" for kind in Kind),
 }  # fmt: skip
-"""Topics of the design."""
+"""Topics of the design, and since 1.1 of what people do to keep a box well."""
 
 
 def document() -> dict[str, Any]:

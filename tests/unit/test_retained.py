@@ -71,12 +71,12 @@ def test_alarms_are_shown_while_they_stand_and_a_week_longer() -> None:
     assert (first["state"], first["acknowledged"], first["count"], first["cleared_ms"]) == ("raised", True, 2, None)
     assert (second["state"], second["cleared_ms"]) == ("cleared", NOW.wall_ms - RETAINED_MS + 1)
     assert "王小明" not in json.dumps(first, ensure_ascii=False)
-    assert [message.topic for message in retained.gone(seen)] == [f"{UP}alarm/storage.slow"]
+    assert [message.topic for message in retained.gone(seen)] == [f"{UP}compliance", f"{UP}alarm/storage.slow"]
 
 
 def test_an_alarm_over_for_months_is_not_emptied_at_each_connection() -> None:
     seen = overview(Measurements(NOW), alarms=(alarm("mqtt.down", over_ms=RETAINED_MS + retained.EMPTIED_FOR_MS),))
-    assert list(retained.gone(seen)) == []
+    assert [message.topic for message in retained.gone(seen)] == [f"{UP}compliance"]
 
 
 def test_a_pin_is_shown_without_names_case_and_letter() -> None:
@@ -96,7 +96,11 @@ def test_what_ended_while_nobody_heard_is_emptied() -> None:
     past = Past(volumes=("v-old",), pins=("P-20260506-AB23", "P-20260506-AB24"))
     seen = overview(Measurements(NOW, pins=(pin("P-20260506-AB24"),), past=past))
     emptied = list(retained.gone(seen))
-    assert [message.topic.removeprefix(UP) for message in emptied] == ["storage/v-old", "pin/P-20260506-AB23"]
+    assert [message.topic.removeprefix(UP) for message in emptied] == [
+        "storage/v-old",
+        "pin/P-20260506-AB23",
+        "compliance",
+    ]
     assert all(message.retain and not message.payload for message in emptied)
 
 

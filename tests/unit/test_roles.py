@@ -37,7 +37,15 @@ class _Anything:
 
 def served() -> list[Route]:
     anything = cast("Any", _Anything())
-    parts = api.Parts(site=anything, store=anything, clock=anything, acts=anything, may_ask=anything)
+    parts = api.Parts(
+        site=anything,
+        store=anything,
+        clock=anything,
+        acts=anything,
+        may_ask=anything,
+        lookout=anything,
+        compliance=anything,
+    )
     return Control(anything, Path("/nowhere"), guard(), api.routes(parts)).routes
 
 

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from edged import devices, foresight, health, retained, troubles, views
+from edged import devices, foresight, retained, ringviews, troubles, views
 from edged.conditions import database
 from edged.config import Config
-from edged.health import CameraState, Condition
+from edged.documents import site as documents
+from edged.health import stream
+from edged.health.stream import CameraState, Condition
 from edged.measure import Measurements
 from mqtt.client import LinkView
 from recorder.camera import CameraView
@@ -61,7 +63,7 @@ def frames(**changes: Any) -> CameraView:
 
 
 def assessed(view: CameraView) -> Condition:
-    return health.assess(views.observation(view, NOW, enabled=True), health.Expectation())
+    return stream.assess(views.observation(view, NOW, enabled=True), stream.Expectation())
 
 
 def usage(camera: str, age_s: float, *, a_day: float | None = GB) -> CameraUsage:
@@ -127,7 +129,7 @@ def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raise
 ) -> None:
     view = frames(cause=GapCause.STARTING, recorded_ms=NOW.boottime_ms - ago_ms)
     found = assessed(view)
-    assert (found.state, found.reason) == (CameraState.DOWN, health.WAITING)
+    assert (found.state, found.reason) == (CameraState.DOWN, stream.WAITING)
     seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
     assert bool(troubles.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
 
@@ -136,14 +138,14 @@ def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_f
     between = replace(frames(cause=GapCause.DROPPED, recorded_ms=NOW.boottime_ms - 4_000), connected=None)
     for view, state in ((between, CameraState.DOWN), (frames(), CameraState.RECORDING)):
         assert assessed(view).state is state
-        found = health.assess(views.observation(view, NOW, enabled=True, unsteady=True), health.Expectation())
-        assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, health.UNSTEADY, True)
+        found = stream.assess(views.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
+        assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, stream.UNSTEADY, True)
         seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
         assert set(troubles.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
     seen = overview(Measurements(NOW), health={"lobby": views.Health(assessed(between), None, NOW.wall_ms)})
     assert troubles.troubles(seen, {"lobby": between}, {}, None, {}) == {}
     gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
-    found = health.assess(views.observation(gone, NOW, enabled=True, unsteady=True), health.Expectation())
+    found = stream.assess(views.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
     assert found.state is CameraState.DOWN
 
 
@@ -202,17 +204,25 @@ def test_compliant_looks_at_floor_and_ceiling(
     age_d: float, stamped: Bounds | None, short: bool, compliant: bool
 ) -> None:
     seen = held("lobby", age_d * DAY_S, stamped, gone_ms=1500 if short else 0)
-    shown = views.retention(seen).retention[0]
+    shown = ringviews.retention(seen).retention[0]
     assert (shown.compliant, shown.gone_s) == (compliant, 1.5 if short else 0)
 
 
+def by_camera(seen: views.Overview) -> dict[str, documents.CameraRetention]:
+    return {line.camera: line for line in ringviews.retention(seen).retention}
+
+
 def test_a_camera_that_is_gone_is_shown_under_its_stamped_bounds_while_it_has_footage() -> None:
-    shown = {line.camera: line for line in views.retention(held("old", 40 * DAY_S, Bounds(50, 41 * DAY_S))).retention}
+    shown = {
+        line.camera: line for line in ringviews.retention(held("old", 40 * DAY_S, Bounds(50, 41 * DAY_S))).retention
+    }
     assert (shown["old"].floor_s, shown["old"].ceiling_s, shown["old"].compliant) == (50, 41 * DAY_S, True)
-    late = {line.camera: line for line in views.retention(held("old", 42 * DAY_S, Bounds(50, 41 * DAY_S))).retention}
+    late = {
+        line.camera: line for line in ringviews.retention(held("old", 42 * DAY_S, Bounds(50, 41 * DAY_S))).retention
+    }
     assert not late["old"].compliant
     empty = overview(Measurements(NOW, (), {"old": replace(usage("old", 0), oldest=None, segments=0)}))
-    assert [line.camera for line in views.retention(empty).retention] == ["lobby", "spare"]
+    assert [line.camera for line in ringviews.retention(empty).retention] == ["lobby", "spare"]
 
 
 def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
@@ -228,7 +238,7 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
     assert views.forecast_s("lobby", little) == 20 * DAY_S
     much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
-    assert not views.retention(much).retention[0].compliant
+    assert not ringviews.retention(much).retention[0].compliant
 
 
 def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
@@ -238,6 +248,19 @@ def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
     assert list(one) == ["storage.slow"]
     assert one == both
     assert troubles.troubles(seen, {"a": frames()}, {}, None, {}) == {}
+
+
+def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> None:
+    """Its volume looks well: statvfs of a Linux of today says nothing of an ext4 that has stopped itself."""
+    ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back="/srv/edged: Read-only file system")
+    out = Condition(CameraState.DOWN, "the disk does not take what is written", lost_s=60)
+    seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", views.Health(out, None, 0)))
+    found = troubles.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
+    assert list(found) == ["storage.failing"]
+    assert found["storage.failing"].text.endswith("not recorded: /srv/edged: Read-only file system")
+    away = replace(VOLUME, state=VolumeState.AWAY)
+    gone = replace(seen, measured=Measurements(NOW, (away,)))
+    assert list(troubles.troubles(gone, {"a": ill, "b": ill}, {}, None, {})) == [f"storage.away:{VOLUME.id}"]
 
 
 def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_people() -> None:
@@ -264,6 +287,6 @@ def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
     old = {"old": segment("old", Bounds(0, 1), "v-old"), "lobby": segment("lobby", Bounds(0, 1))}
     measured = Measurements(NOW, (VOLUME,), {name: usage(name, 1) for name in old}, {}, old)
     gone = list(retained.gone(overview(measured)))
-    topics = {"cam/old/health", "cam/old/retention", "storage/v-old"}
+    topics = {"cam/old/health", "cam/old/retention", "storage/v-old", "compliance"}
     assert {message.topic for message in gone} == {f"edged/v1/n/up/{topic}" for topic in topics}
     assert all(message.retain and not message.payload for message in gone)

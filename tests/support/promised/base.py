@@ -128,9 +128,22 @@ class Base(Ground):
     def come_up(self) -> None:
         self.site.start()
         self.came_up()
+        self.looks_after_work()
         for camera in self.model.configured:
             self.enrol(camera)
         self.work_off()
+
+    def looks_after_work(self) -> None:
+        """As the daemon does each second: what has lasted for its time is over, and nothing before (S7)."""
+        found, lives = self.site.store.maintenance.look(), self.lives()
+        work = self.model.at_work(None if found is None else found.maintenance.id)
+        if found is None:
+            assert work is None or not work.lasts(lives), f"S7: {work} ended early"
+            self.model.work = None
+            return
+        assert work is not None, f"S7: {found.maintenance} lasts, and is over"
+        assert found.maintenance.id == work.id, f"S7: {found.maintenance} lasts, not {work}"
+        assert not work.is_over(lives), f"S7: {work} goes on"
 
     def came_up(self) -> None:
         if self.site.store.boot != self.boot and self.boot not in self.lags:  # the box ran on, its database was lost
@@ -144,9 +157,9 @@ class Base(Ground):
     def work_off(self) -> None:
         """What a daemon does behind recording."""
         for _ in range(PATIENCE_ROUNDS):
+            self.site.store.books.rebuild(paced=False)
             if not self.site.store.books.waiting():
                 break
-            self.site.store.books.rebuild(paced=False)
         assert self.site.store.books.waiting() == [], "S13: a volume that cannot be gone through"
         self.site.store.recover()
 

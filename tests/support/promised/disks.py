@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -129,18 +129,24 @@ class Disks(Base):
     def the_database_is_lost(self, how: str, clean: bool, mirrored: bool, sweeps: bool) -> None:
         """S13. `mirrored`: a second passed since something happened; else the files tell of what the leaves lack."""
         self.abandon()
+        self.looks_after_work()
         if mirrored:
             self.mirror()
         self.stop(clean=clean)
         self.unexplained |= not (mirrored or clean)
         before = eyes.catalog(self.site.box())
         self.model.lose_sight(eyes.in_progress_away(self.site.box()))
+        self.model.rumour = not (mirrored or clean)
         if not mirrored:
             steps_made["pins without a sidecar"] += self.model.forget_pins(self.site.filed(), self.site.filed_away())
         lose(self.site.state, how)
         self.model.forget_terms()
+        counted = self.boot
         self.site.start()
         self.came_up()
+        if self.boot != counted:
+            self.renumber(counted, before)
+        self.looks_after_work()
         steps_made["a database was lost"] += 1
         for camera in self.model.configured:
             self.enrol(camera)
@@ -158,14 +164,21 @@ class Disks(Base):
             lacking = [key for key in lacking if not self.counts_from_now(key, before[key], after.get(key))]
         assert not lacking, f"S13: {[(key, before[key], after.get(key)) for key in lacking]}"
 
+    def renumber(self, counted: int, but: Collection[tuple[str, int]]) -> None:
+        """Nothing is left that tells of this boot: it has another number, and with it what was in progress."""
+        began_ms = self.at().true_ms - self.at().boottime_ms
+        for key, known in self.model.segments.items():
+            if key not in but and known.start.boot == counted and known.start.true_ms >= began_ms:
+                known.start, known.end = (replace(one, boot=self.boot) for one in (known.start, known.end))
+
     def counts_from_now(self, key: tuple[str, int], before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
         """Nothing that is left tells that its boot ran until it began: a stranger could have written that.
 
         So it is younger than it was, never older (S1).
         """
         known, boot, now = self.model.segments[key], self.site.store.boot, self.at()
-        (counted,) = self.site.box().look("SELECT ran_ms FROM boots WHERE number = ?", before["boot"])
-        if counted["ran_ms"] >= known.start.boottime_ms or after is None:
+        counted = self.site.box().look("SELECT ran_ms FROM boots WHERE number = ?", before["boot"])
+        if after is None or any(one["ran_ms"] >= known.start.boottime_ms for one in counted):
             return False
         if before["boot"] == boot and known.start.true_ms >= now.true_ms - now.boottime_ms:
             return False  # this boot itself; of one that nobody tells of the number is given away again

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from storage.model import Bounds
+from storage.model import Bounds, GapCause
 from tests.support.promised.naive import ROUNDING_MS, Known, Lives, Model
-from tests.support.promises import Box, Row, name_of
+from tests.support.promises import JOIN_MS, Box, Row, name_of
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 
 Key = tuple[str, int]
@@ -169,3 +169,39 @@ def catalog(box: Box) -> dict[Key, Mapping[str, Any]]:
     )
     committed = {key: row for key, row in rows_by_key(box).items() if row["state"] == "committed"}
     return {key: {name: row[name] for name in columns} for key, row in committed.items()}
+
+
+Instant = tuple[int, int]
+EVER: Instant = (1 << 40, 0)
+UNEXPLAINED = {GapCause.DISABLED, GapCause.CLOCK_STEP, GapCause.UNKNOWN}
+
+
+def explained(box: Box) -> Iterator[str]:
+    """S9: a gap has the cause `maintenance` where it lies in a window that was announced, and nowhere else."""
+    windows = [
+        ((row["boot"], row["boottime_ms"]), _end(row, "end_boot"), set(json.loads(row["cameras"])))
+        for row in box.look("SELECT * FROM maintenances")
+    ]
+    for row in box.look("SELECT g.*, c.id AS name FROM gaps g JOIN cameras c ON c.number = g.camera WHERE inside = 0"):
+        start, end = (row["boot"], row["start_boottime_ms"]), _end(row, "end_boot")
+        mine = [(begun, ended) for begun, ended, cameras in windows if not cameras or row["name"] in cameras]
+        name = f"{row['name']}: {row['cause']} ({row['beneath']}) from {start} to {end}"
+        if row["cause"] == GapCause.MAINTENANCE:
+            if not any(begun <= _later(start) and _sooner(end) <= ended for begun, ended in mine):
+                yield f"S9: {name} is explained by maintenance, and lies in none of {mine}"
+        elif row["cause"] not in UNEXPLAINED and any(
+            max(begun, _later(start)) < min(ended, _sooner(end)) for begun, ended in mine
+        ):
+            yield f"S9: {name} lies in maintenance, and is not explained by it: {mine}"
+
+
+def _end(row: Row, boot: str) -> Instant:
+    return EVER if row[boot] is None else (row[boot], row["end_boottime_ms"])
+
+
+def _later(at: Instant) -> Instant:
+    return at[0], at[1] + JOIN_MS
+
+
+def _sooner(at: Instant) -> Instant:
+    return at if at == EVER else (at[0], at[1] - JOIN_MS)

@@ -142,6 +142,24 @@ class Held:
 
 
 @dataclass
+class Work:
+    """Maintenance that was announced."""
+
+    id: str
+    begun: At
+    span_ms: int
+    filed: bool = False
+    """The volumes tell of it."""
+
+    def lasts(self, lives: Lives) -> bool:
+        """By true time."""
+        return lives.true_since(self.begun) < self.span_ms - ROUNDING_MS
+
+    def is_over(self, lives: Lives) -> bool:
+        return lives.low_since(self.begun) >= self.span_ms + ROUNDING_MS
+
+
+@dataclass
 class Terms:
     """What was configured of one camera, since a sweep first heard of it; None: it was configured no longer."""
 
@@ -187,6 +205,11 @@ class Model:
     """Pins of whose release no volume tells yet."""
     revived: dict[str, Held] = field(default_factory=dict)
     """Pins whose release was lost with the database, or of which no sidecar tells: they may hold again."""
+    work: Work | None = None
+    hushed: Work | None = None
+    """Of whose end no volume tells yet."""
+    rumour: bool = False
+    """The database was lost with what no volume told of yet: work may be forgotten, or be under way again."""
     configured: dict[str, Bounds] = field(default_factory=dict)
     overwrite: bool = False
     giving: Giving = field(default_factory=Giving)
@@ -224,6 +247,19 @@ class Model:
     def mirrored(self) -> None:
         """The volumes tell of all that there is."""
         self.released.clear()
+        self.hushed = None
+        if self.work is not None:
+            self.work.filed = True
+
+    def at_work(self, told: str | None) -> Work | None:
+        """What lasts, where the box says that it is this."""
+        if self.rumour:
+            self.rumour = False
+            if self.hushed is not None and self.hushed.id == told:
+                self.work = self.hushed
+            elif self.work is not None and told is None and not self.work.filed:
+                self.work = None
+        return self.work
 
     def learn(self, at: At) -> None:
         """The clock is vouched for, and with it what it would have shown earlier in this boot."""

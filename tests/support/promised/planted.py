@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from sqlite3 import Connection
 from typing import TypeAlias
@@ -11,11 +11,12 @@ import pytest
 
 from storage.ages import Age, History
 from storage.answers import SweepReport
-from storage.catalog import facts, holds
+from storage.catalog import facts, holds, windows
 from storage.catalog import pins as catalog
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.catalog.runs import Point
 from storage.clock import Clock
+from storage.maintenance import Maintenance, Maintenances
 from storage.model import Closing
 from storage.retention import Candidate, Policy
 from storage.ring import bounds, heads, sweep
@@ -91,6 +92,23 @@ def volume_that_is_away_pruned(patched: pytest.MonkeyPatch) -> None:
         return really(store, configured)
 
     patched.setattr(Store, "sweep", swept)
+
+
+def work_that_explains_what_follows(patched: pytest.MonkeyPatch) -> None:
+    """A gap that begins in maintenance is explained to its end."""
+
+    def cut(start: Point, end: Point | None, known: Iterable[windows.Window]) -> list[windows.Piece]:
+        begun = any(first <= start and (last is None or start < last) for first, last in known)
+        return [(start, end, begun)]
+
+    patched.setattr(windows, "cut", cut)
+
+
+def work_that_ends_by_the_wall_clock(patched: pytest.MonkeyPatch) -> None:
+    def age_ms(works: Maintenances, connection: Connection, one: Maintenance) -> int:
+        return works._clock.now().wall_ms - one.start.wall_ms
+
+    patched.setattr(Maintenances, "_age_ms", age_ms)
 
 
 def row_before_file(patched: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,98 @@
+"""What the eye costs: processor time for a look and memory, with real key frames and half a second of sound.
+
+    nice -n 19 .venv/bin/python bench/eye.py [--looks 200]
+
+The real eye is asked as the daemon asks it, by a process that plays the cameras' workers. Its processor time is what
+the kernel has counted, its memory what its process has of its own (PSS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from recorder.eye.glance import Eye, Glance  # noqa: E402
+from recorder.eye.words import THUMB_BYTES, Want  # noqa: E402
+from recorder.handout import Packet, SoundTrack, framed  # noqa: E402
+from recorder.stream import Codec  # noqa: E402
+from tests.support.footage import Sound, clip, pictures  # noqa: E402
+from tests.support.keyframes import Encoder, packet, with_sound  # noqa: E402
+
+ROUND_S: Final = 10
+WARM: Final = 10
+
+
+def said(codec: str, width: int, height: int) -> list[bytes]:
+    """What a worker sends for one look, of a few key frames."""
+    encoder, source = Encoder(width, height, "h265" if codec == "h265" else "h264", crf=26), pictures("bigbuckbunny")
+    sound = clip(Sound())
+    track = SoundTrack(Codec.AAC, sound.rate, sound.channels, sound.extra)
+    heard = b"".join(framed(Packet(False, f.pts, 1024, True, f.data)) for f in sound.frames[:24])
+    looks = []
+    for _ in range(4):
+        tracks, data = encoder.encode(next(source).reformat(width, height, "rgb24").to_ndarray())
+        looks.append(framed(with_sound(tracks, track)) + framed(packet(data)) + heard)
+    return looks
+
+
+def spent_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def own_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+async def measured(codec: str, width: int, height: int, looks: int) -> str:
+    bodies, eye, loop = said(codec, width, height), Eye(), asyncio.get_running_loop()
+
+    async def look(number: int) -> None:
+        def hand(sock: socket.socket) -> bool:
+            ours = sock.dup()
+            ours.setblocking(True)
+
+            def send() -> None:
+                with ours:
+                    ours.sendall(bodies[number % len(bodies)])
+
+            loop.run_in_executor(None, send)
+            return True
+
+        came = await eye.look(hand, Want.MEASURE, bytes(range(256)) * (THUMB_BYTES // 256) + bytes(THUMB_BYTES % 256))
+        if not isinstance(came, Glance):
+            raise SystemExit(f"nothing was seen: {came}")
+
+    for number in range(WARM):
+        await look(number)
+    pid = eye.pid or 0
+    before = spent_s(pid)
+    for number in range(looks):
+        await look(number)
+    each_ms, memory = (spent_s(pid) - before) / looks * 1000, own_mb(pid)
+    await eye.close()
+    size = sum(len(body) for body in bodies) // len(bodies) // 1024
+    share = each_ms / ROUND_S / 10
+    return f"| {codec} {width}×{height} | {size} KiB | {each_ms:.1f} ms | {share:.2f} % | {memory:.0f} MB |"
+
+
+async def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--looks", type=int, default=200)
+    looks = asked.parse_args().looks
+    print("| Key frame | With its sound | Processor time a look | Of a core, a camera | Memory of the eye |")
+    print("| --- | --- | --- | --- | --- |")
+    for codec, width, height in (("h264", 1280, 720), ("h264", 1920, 1080), ("h265", 1920, 1080)):
+        print(await measured(codec, width, height, looks), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,255 @@
+"""How soon a disturbed picture is found, and how often an undisturbed one is: the tables of docs/health.md.
+
+    nice -n 19 .venv/bin/python bench/health.py [--looks 1000] [--only faults|false]
+
+Real footage (`health_scenes`) goes through a real encoder (x264), the decoder and the measures of the eye, and the
+judgement, one look in ten seconds of the camera's time. Each camera learns for 40 looks first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)  # not its own folder, where a file is called as one of our rooms
+
+from bench import health_scenes as on  # noqa: E402
+from bench.health_scenes import Change, Rgb, Scene  # noqa: E402
+from edged.health import judge  # noqa: E402
+from edged.health.judge import Look, Memory  # noqa: E402
+from edged.health.words import Fault  # noqa: E402
+from recorder.eye import decode, picture, sound  # noqa: E402
+from recorder.eye.words import Heard, Picture  # noqa: E402
+from recorder.handout import SoundTrack  # noqa: E402
+from recorder.stream import Codec  # noqa: E402
+from tests.support.footage import Sound as SoundWish  # noqa: E402
+from tests.support.footage import _samples as samples_of  # noqa: E402
+from tests.support.keyframes import Encoder  # noqa: E402
+
+EVERY_MS: Final = 10_000
+NOON_MS: Final = 20_000 * 86_400_000 + 9 * 3_600_000
+LEARNED: Final = 40
+MOST: Final = 18
+"""Looks until a fault counts as not found."""
+SIZE: Final = (640, 360)
+SMALL: Final = (320, 180)
+
+
+@dataclass
+class Camera:
+    """One, on its way through encoder, decoder, measures and judgement."""
+
+    scene: Scene
+    size: tuple[int, int]
+    kbps: int | None = None
+    memory: Memory = field(default_factory=Memory)
+    reference: Any = None
+    at_ms: int = NOON_MS
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        self.chance = np.random.default_rng(len(self.scene.name))
+        self.encoder = Encoder(*self.size, crf=26, kbps=self.kbps)
+
+    def measure(self, shown: Rgb) -> Picture:
+        tracks, data = self.encoder.encode(shown)
+        planes = decode.planes(decode.picture(tracks, data, whole=False))
+        if self.reference is None and len(self.scene.frames) == 1:  # of the others the camera moves
+            self.reference = picture.thumbnail(planes.small)
+        return picture.measure(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
+
+    def look(self, shown: Rgb, heard: Heard | None = None) -> set[Fault]:
+        self.number += 1
+        self.at_ms += EVERY_MS
+        if self.at_ms // 3_600_000 % 24 >= 17:  # it is always day here: the colour is judged
+            self.at_ms += 16 * 3_600_000
+        self.memory, judged = judge.step(self.memory, Look(self.at_ms, self.at_ms, self.measure(shown), heard))
+        return {finding.fault for finding in judged.findings}
+
+    def shown(self, *changes: Change, noise: float = on.SENSOR) -> Rgb:
+        return on.shown(self.scene, self.number, self.chance, *changes, noise=noise)
+
+
+def disturbances() -> Iterator[tuple[Fault, str, tuple[Change, ...], float]]:
+    """Expected, how much, what changes, and the sensor's noise meanwhile."""
+    for left, noise in ((0.0, 0.0), (0.0, 2.0), (0.02, 3.0), (0.05, 3.0), (0.1, 3.0)):
+        yield Fault.BLACK, f"{left:.0%} of the light, noise {noise:g}", (on.gain(left),), noise
+    for more in (0.3, 0.6, 0.9, 1.0):
+        yield Fault.WHITE, f"lifted by {more:.0%} of white", (on.glare(more),), 2.0
+    for share in (0.8, 0.95, 1.0):
+        yield Fault.FLAT, f"contrast less {share:.0%}", (on.even(share),), 0.5
+    for radius in (1, 2, 3, 5, 8):
+        yield Fault.BLURRED, f"radius {radius} of 640 pixels, thrice", (on.blur(radius),), 2.0
+    for share in (0.2, 0.35, 0.5, 0.7, 0.9):
+        yield Fault.COVERED, f"{share:.0%} by a dark sheet", (on.cover(share),), 2.0
+    for share in (0.35, 0.5, 0.7):
+        yield Fault.COVERED, f"{share:.0%} by a bright cloth", (on.cover(share, 150, 12),), 2.0
+    for share in (0.01, 0.03, 0.06, 0.12, 0.25, 0.5):
+        yield Fault.MOVED, f"turned by {share:.0%} of the width", (on.turn(share),), 2.0
+    for left in (0.5, 0.2, 0.0):
+        yield Fault.COLOURLESS, f"{left:.0%} of the colour", (on.fade(left),), 2.0
+
+
+def watched(fault: Fault, scene: Scene) -> bool:
+    """Whether it can be told there at all: two of the moving clips are films, whose view moves by itself."""
+    return len(scene.frames) == 1 or fault not in (Fault.MOVED, Fault.COLOURLESS, Fault.COVERED)
+
+
+def learned(scene: Scene, size: tuple[int, int], kbps: int | None = None) -> Camera:
+    camera = Camera(scene, size, kbps)
+    for _ in range(LEARNED):
+        camera.look(camera.shown())
+    return camera
+
+
+def until_found(camera: Camera, fault: Fault, show: Any) -> tuple[int | None, set[Fault]]:
+    """Seconds from the first disturbed picture until the alarm; what else was found instead."""
+    others: set[Fault] = set()
+    for count in range(1, MOST + 1):
+        found = camera.look(show())
+        others |= found - {fault}
+        if fault in found:
+            return count * EVERY_MS // 1000, others
+    return None, others
+
+
+def faults() -> None:
+    scenes = on.scenes(*SIZE)
+    known = {scene.name: learned(scene, SIZE) for scene in scenes}
+    print("| Disturbance | How much | Found on | After (s) | Called otherwise |\n| --- | --- | --- | --- | --- |")
+    for fault, amount, changes, noise in disturbances():
+        row(fault, amount, [(again(known[scene.name]), changes, noise) for scene in scenes if watched(fault, scene)])
+    freezes(scenes, known)
+    sounds()
+
+
+def again(camera: Camera) -> Camera:
+    """With what it has learned."""
+    anew = Camera(camera.scene, camera.size, camera.kbps, camera.memory, camera.reference, camera.at_ms, camera.number)
+    anew.chance = np.random.default_rng(camera.number + 1)
+    return anew
+
+
+def row(fault: Fault, amount: str, tries: list[tuple[Camera, tuple[Change, ...], float]]) -> None:
+    told = []
+    for camera, changes, noise in tries:
+        told.append(until_found(camera, fault, lambda c=camera, ch=changes, n=noise: c.shown(*ch, noise=n)))
+    line(fault, amount, told)
+
+
+def line(fault: Fault, amount: str, told: list[tuple[int | None, set[Fault]]]) -> None:
+    times = [seconds for seconds, _ in told if seconds is not None]
+    spread = f"{min(times)}–{max(times)}" if times and min(times) != max(times) else f"{times[0]}" if times else "–"
+    others = sorted({other.value for seconds, found in told if seconds is None for other in found})
+    missed = sum(1 for seconds, found in told if seconds is None and found)
+    also = f"{', '.join(others)} ({missed})" if others else ""
+    print(f"| `{fault}` | {amount} | {len(times)} of {len(told)} | {spread} | {also} |", flush=True)
+
+
+def freezes(scenes: list[Scene], known: dict[str, Camera]) -> None:
+    """The sensor stands; the encoder runs on, or repeats its bytes. A camera paints its clock over it, or does not."""
+    for amount, kbps, clock in (
+        ("at constant quality", None, False),
+        ("at constant quality, the camera's clock runs on", None, True),
+        ("at a bit rate of 400 kbit/s a key frame", 400, False),
+    ):
+        told = []
+        for scene in scenes:
+            camera = again(known[scene.name]) if kbps is None else learned(scene, SIZE, kbps)
+            still = camera.shown()
+
+            def show(camera: Camera = camera, still: Rgb = still, clock: bool = clock) -> Rgb:
+                painted = still.copy()
+                if clock:
+                    painted[8:28, 8:200] = camera.chance.integers(0, 2, (1, 24), np.uint8).repeat(8, 1)[..., None] * 255
+                return painted
+
+            told.append(until_found(camera, Fault.FROZEN, show))
+        line(Fault.FROZEN, amount, told)
+
+
+def sounds() -> None:
+    """Real sound as a second of L16; on top of what the pictures of one camera show."""
+    scene = on.scenes(*SMALL)[0]
+    whole = samples_of(SoundWish("l16", 8000, 1)).astype(np.float32)[:, 0] / 32768
+    whole *= 0.1 / float(np.sqrt((whole * whole).mean()))  # speech as a camera has it: 20 dB below full scale
+    track = SoundTrack(Codec.L16, 8000, 1, b"")
+    for fault, amount, factor in (
+        (Fault.SILENT, "nothing but zeros", 0.0),
+        (Fault.SILENT, "80 dB quieter", 1e-4),
+        (Fault.SILENT, "50 dB quieter", 3e-3),
+        (Fault.CLIPPED, "30 dB louder", 30.0),
+        (Fault.CLIPPED, "10 dB louder", 3.0),
+    ):
+        camera = learned(scene, SMALL)
+        seconds = None
+        for count in range(1, MOST + 1):
+            piece = np.clip(whole[(count % 10) * 8000 : (count % 10 + 1) * 8000] * factor, -1, 1)
+            packets = [(piece * 32767).astype(">i2").tobytes()]
+            if fault in camera.look(camera.shown(), sound.measure(decode.samples(track, packets), 8000)):
+                seconds = count * EVERY_MS // 1000
+                break
+        line(fault, amount, [(seconds, set())])
+
+
+def undisturbed() -> Iterator[tuple[str, tuple[Change, ...], float]]:
+    for noise in (0.5, 1.0, 2.0, 4.0, 8.0):
+        yield f"sensor noise of {noise:g}", (), noise
+    yield "rain-like grain", (on.rain,), 2.0
+    yield "people come and go", (on.people,), 2.0
+    yield "trembles in the wind", (on.tremble,), 2.0
+    yield "daylight comes and goes in three hours", (on.daylight,), 2.0
+    yield "lights off and on each 10 min", (on.alternately(on.gain(0.15), on.unchanged, 60),), 3.0
+    yield "lights off and on each 40 s", (on.alternately(on.gain(0.15), on.unchanged, 4),), 3.0
+    yield "infrared and day each 10 min", (on.alternately(on.infrared, on.unchanged, 60),), 2.0
+    yield "infrared and day each 40 s", (on.alternately(on.infrared, on.unchanged, 4),), 2.0
+
+
+def false_alarms(looks: int) -> None:
+    print("| Nothing is wrong, but | Camera-hours | Alarms | Which |\n| --- | --- | --- | --- |")
+    fixed = [scene for scene in on.scenes(*SMALL) if scene.name not in on.FILMS]
+    hours = 0.0
+    total = 0
+    for words, changes, noise in undisturbed():
+        alarms: dict[str, int] = {}
+        for scene in fixed:
+            camera, standing = Camera(scene, SMALL), set[Fault]()
+            for _ in range(looks):
+                found = camera.look(camera.shown(*changes, noise=noise))
+                for fault in found - standing:
+                    name = f"{fault} ({scene.name})"
+                    alarms[name] = alarms.get(name, 0) + 1
+                standing = found
+            hours += looks * EVERY_MS / 3_600_000
+        total += sum(alarms.values())
+        which = ", ".join(f"{name} {count}" for name, count in alarms.items())
+        print(
+            f"| {words} | {len(fixed) * looks * EVERY_MS / 3_600_000:.1f} | {sum(alarms.values())} | {which} |",
+            flush=True,
+        )
+    print(f"\n{total} false alarms in {hours / 24:.1f} camera-days")
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--looks", type=int, default=1000)
+    asked.add_argument("--only", choices=("faults", "false"))
+    given = asked.parse_args()
+    began_s = time.process_time()
+    if given.only != "false":
+        faults()
+    if given.only != "faults":
+        false_alarms(given.looks)
+    print(f"\n{time.process_time() - began_s:.0f} s of a processor", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

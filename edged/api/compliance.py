@@ -1,0 +1,44 @@
+"""The call behind `edgectl compliance`: what the last look came to, a few seconds ago at the most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from edged import complianceviews, exits
+from edged.api.base import Details, Refusal, Route, answer, get
+from edged.compliancewatch import ComplianceWatch, Standing
+from edged.roles import Verb
+from edged.site import Site
+
+
+def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
+    def standing() -> Standing:
+        if site.config.site.profile is None:
+            what = "this box has no profile, so nobody knows which regulation it has to keep to"
+            raise Refusal(what, 'write [site] profile = "…" (docs/configuration.md) and restart edged', exits.CONFIG)
+        if watch.standing is None:
+            what = "edged has just started, and nothing is judged yet"
+            raise Refusal(what, "ask again in some seconds", exits.TRY_LATER, 503)
+        return watch.standing
+
+    def named(request: web.Request) -> str | None:
+        clause, known = request.query.get("clause"), [one.clause.id for one in standing().findings]
+        if clause is not None and clause not in known:
+            raise Refusal(
+                f"there is no clause {clause} in {standing().profile.name}",
+                f"one of {' '.join(known)}",
+                exits.USAGE,
+                404,
+            )
+        return clause
+
+    async def about(request: web.Request) -> Details:
+        clause = named(request)
+        return {} if clause is None else {"clause": clause}
+
+    async def compliance(request: web.Request) -> web.Response:
+        return answer(complianceviews.document(standing(), named(request)))
+
+    return [get("/v1/compliance", Verb.COMPLIANCE, compliance, about)]

@@ -1,0 +1,66 @@
+"""The calls behind `edgectl maintenance`: announced by the authority (W3, P5), and over by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from edged import exits, views
+from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
+from edged.api.orders import carried_out
+from edged.documents import maintenance as documents
+from edged.roles import Verb
+from edged.site import Site
+from storage.catalog.ledger import Value
+from storage.store import Store
+
+
+def routes(site: Site, store: Store) -> Sequence[Route]:
+    async def shown(request: web.Request) -> web.Response:
+        del request
+        seen = site.overview()
+        names = {} if seen.under is None else seen.under.names
+        return answer(
+            documents.Maintenance(
+                maintenance=views.under_way(seen),
+                reason=names.get("reason", ""),
+                accompanied=names.get("with", ""),
+                held=views.held(seen),
+            )
+        )
+
+    async def named(request: web.Request) -> Details:
+        """Cameras that are there; the words of people stay behind the leaf of the maintenance itself."""
+        wanted = await asked(request, documents.StartAsked)
+        known = {camera.id for camera in site.config.cameras}
+        if unknown := sorted(set(wanted.cameras) - known):
+            raise Refusal(f"there is no camera {', '.join(unknown)}", f"known: {', '.join(sorted(known))}", exits.USAGE)
+        for words in (wanted.reason, wanted.accompanied):
+            if words and (not words.strip() or not words.isprintable()):
+                raise Refusal("reason and name are one line of text each", "say in a few words", exits.USAGE)
+        return {"cameras": list[Value](sorted(set(wanted.cameras)))}
+
+    async def start(request: web.Request) -> web.Response:
+        wanted, who = await asked(request, documents.StartAsked), caller(request)
+        committed = {"who": who.who, "reason": wanted.reason}
+        committed |= {"with": wanted.accompanied} if wanted.accompanied else {}
+        span_ms = round(wanted.span_s * 1000)
+        await carried_out(lambda: store.maintenance.start(wanted.cameras, span_ms, committed))
+        await site.look_at_maintenance()
+        under = views.under_way(site.overview())
+        if under is None:
+            raise Refusal("the maintenance is over already", "announce it for longer", exits.FAILED, status=409)
+        return answer(documents.MaintenanceStart(maintenance=under))
+
+    async def end(request: web.Request) -> web.Response:
+        held = views.held(site.overview())
+        one = await carried_out(lambda: store.maintenance.end({"who": caller(request).who}))
+        await site.look_at_maintenance()
+        return answer(documents.MaintenanceEnd(id=one.id, started=views.timestamp(one.start.wall_ms), held=held))
+
+    return [
+        get("/v1/maintenance", Verb.MAINTENANCE, shown),
+        post("/v1/maintenance/start", Verb.MAINTENANCE_START, start, named),
+        post("/v1/maintenance/end", Verb.MAINTENANCE_END, end),
+    ]

@@ -1,0 +1,95 @@
+"""The calls behind `edgectl snapshot` and `edgectl reference`: a picture of a camera now, and what it is to show.
+
+A snapshot is on record, with its purpose, before it is shown. The picture itself goes through as it came from the eye.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+from aiohttp import web
+
+from edged import exits
+from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
+from edged.config import Camera, Config
+from edged.documents import pictures as documents
+from edged.lookout import Lookout, NoPicture
+from edged.roles import Verb
+from edged.views import optional_timestamp, timestamp
+
+log = logging.getLogger("edged.pictures")
+
+TAKEN: str = "X-Edged-Taken"
+"""Header of a snapshot: when it was fetched."""
+
+
+class Calls:
+    """All of them."""
+
+    def __init__(self, lookout: Lookout, config: Callable[[], Config]) -> None:
+        self._lookout = lookout
+        self._config = config
+
+    def routes(self) -> Sequence[Route]:
+        return [
+            get("/v1/cameras/{camera}/snapshot", Verb.SNAPSHOT, self.snapshot, self._what_for),
+            get("/v1/references", Verb.REFERENCE_LIST, self.listed),
+            post("/v1/references/{camera}/set", Verb.REFERENCE_SET, self.refer, self._which),
+            post("/v1/references/{camera}/clear", Verb.REFERENCE_CLEAR, self.unrefer, self._which),
+        ]
+
+    async def snapshot(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        try:
+            jpeg, taken_ms = await self._lookout.snapshot(camera.id)
+        except NoPicture as error:
+            raise _none(camera, error) from None
+        return web.Response(body=jpeg, content_type="image/jpeg", headers={TAKEN: timestamp(taken_ms)})
+
+    async def listed(self, request: web.Request) -> web.Response:
+        del request
+        since = {name: one.set_ms for name, one in self._lookout.references.items()}
+        cameras = [one.id for one in self._config().cameras]
+        rows = [documents.Reference(camera=one, set=optional_timestamp(since.get(one))) for one in cameras]
+        return answer(documents.ReferenceList(references=rows))
+
+    async def refer(self, request: web.Request) -> web.Response:
+        camera, wanted = self._camera(request), await asked(request, documents.ReferenceAsked)
+        try:
+            one = await self._lookout.refer(camera.id)
+        except NoPicture as error:
+            raise _none(camera, error) from None
+        log.info("reference set %s by %s, because: %s", camera.id, caller(request).name, wanted.reason or "–")
+        return answer(documents.ReferenceSet(camera=camera.id, set=timestamp(one.set_ms)))
+
+    async def unrefer(self, request: web.Request) -> web.Response:
+        camera, wanted = self._camera(request), await asked(request, documents.ReferenceAsked)
+        cleared = await self._lookout.unrefer(camera.id)
+        log.info("reference clear %s by %s, because: %s", camera.id, caller(request).name, wanted.reason or "–")
+        return answer(documents.ReferenceClear(camera=camera.id, cleared=cleared))
+
+    async def _what_for(self, request: web.Request) -> Details:
+        purpose = request.query.get("purpose", "")
+        if purpose not in get_args(documents.Purpose):
+            words = ", ".join(get_args(documents.Purpose))
+            raise Refusal("a live picture is shown for a purpose only", f"say which: {words}", exits.USAGE)
+        return {"cameras": [self._camera(request).id], "purpose": purpose}
+
+    async def _which(self, request: web.Request) -> Details:
+        return {"cameras": [self._camera(request).id]}
+
+    def _camera(self, request: web.Request) -> Camera:
+        """Refusal for one that is not configured or not switched on."""
+        name = request.match_info["camera"]
+        one = next((camera for camera in self._config().cameras if camera.id == name), None)
+        if one is None:
+            raise Refusal(f"there is no camera {name!r}", "edgectl cameras lists them", exits.USAGE, 404)
+        if not one.enabled:
+            raise Refusal(f"camera {name} is disabled in the configuration", "edgectl cameras", exits.FAILED, 409)
+        return one
+
+
+def _none(camera: Camera, error: NoPicture) -> Refusal:
+    return Refusal(f"there is no picture of camera {camera.id} now: {error}", "edgectl cameras", exits.TRY_LATER, 503)

@@ -1,0 +1,77 @@
+"""`edgectl status` of a daemon that does not answer: since when, why, what next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from edged import units
+from edged.cli import printing, screens, times
+from edged.cli.address import Address
+from edged.cli.cells import clean
+from edged.cli.client import CallError
+from edged.cli.words import Language, word
+from edged.documents import machine as documents
+
+
+def tell(address: Address, error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
+    """Look from outside, and say it. `error`: what came of asking. 69, or 77; for monitoring 3."""
+    document = look(address, error, screens.EXIT_OF["unknown"] if check else error.exit_code)
+    if as_json:
+        printing.show_document(document)
+        return document.exit
+    first, *_ = error.error.splitlines()
+    why = "" if document.error == first else f"{clean(document.error)}{_since(document)}"
+    if check:
+        said = f"{'; '.join(filter(None, (clean(first), why)))}. {word(document.action, tongue)}"
+        printing.show(screens.verdict("unknown", said, tongue))
+        return document.exit
+    click.echo(f"edgectl: {clean(first)}", err=True)
+    for line in filter(None, (why, *_lines(document))):
+        click.echo(f"  {clean(line)}", err=True)
+    printing.show(screens.verdict("unknown", word(document.action, tongue), tongue))
+    return document.exit
+
+
+def look(address: Address, error: CallError, code: int) -> documents.StatusDown:
+    """As a document; where nothing more is known, with the words of `error`."""
+    from edged.doctor import visit
+
+    daemon = address.daemon()
+    found, alive_ms, unseen = visit.outside(address.config_file, daemon.socket_path, of_unit=daemon.of_unit)
+    told = found.cause not in ("unknown", "not-allowed")
+    return documents.StatusDown(
+        error=found.said if told else error.error.splitlines()[0],
+        action=found.action if told else error.action,
+        exit=code,
+        cause=found.cause,
+        since=_moment(found.since_ms),
+        last_alive=_moment(alive_ms),
+        evidence=list(found.evidence),
+        unseen=list(unseen),
+    )
+
+
+def _moment(wall_ms: int) -> str | None:
+    return times.rfc3339(datetime.fromtimestamp(wall_ms / 1000, UTC)) if wall_ms else None
+
+
+def _since(document: documents.StatusDown) -> str:
+    """In the time of this machine, which whoever stands before it reads off the wall."""
+    if document.since is None:
+        return ""
+    moment = datetime.fromisoformat(document.since)
+    ago = units.approximate_duration(max(0.0, (datetime.now(UTC) - moment).total_seconds()))
+    return f", since {moment.astimezone():%Y-%m-%d %H:%M:%S %Z} ({ago})"
+
+
+def _lines(document: documents.StatusDown) -> list[str]:
+    lines = list(document.evidence)
+    if document.last_alive is not None:
+        alive = datetime.fromisoformat(document.last_alive).astimezone()
+        lines.append(f"last sign of life: {alive:%Y-%m-%d %H:%M:%S %Z}")
+    if document.unseen:
+        lines += [f"not seen: {line}" for line in document.unseen]
+        lines.append("as root or with sudo, edgectl can tell more")
+    return lines

@@ -1,0 +1,29 @@
+"""Files that a person asks edgectl for. Imports the standard library and click's errors."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edged import exits
+from edged.cli.client import CallError
+
+
+def may_write(out: Path) -> None:
+    """CallError where it could not be written, before anything is asked of the daemon."""
+    if out.exists():
+        raise CallError(f"{out} exists", "name a file that does not: it replaces nothing", exits.USAGE)
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise CallError(f"{out.parent} is not there, or you may not write in it", "name another place", exits.FAILED)
+
+
+def write_new(out: Path, data: bytes) -> None:
+    """Whole or not at all, and in place of nothing."""
+    with out.open("xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            out.unlink(missing_ok=True)
+            raise

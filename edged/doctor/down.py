@@ -1,0 +1,239 @@
+"""Why a daemon does not answer: since when, in words, and what to do next. Pure.
+
+systemd knows how it ended, the lock in the state directory whether it lives, the database when it last lived, the
+journal what it said last. What one of them does not tell, another may; what none tells is not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from edged import exits, units
+from edged.doctor.unit import RESTARTS_ODD, UNIT, Unit
+
+Knock = Literal["absent", "refused", "silent", "forbidden"]
+Cause = Literal[
+    "hung", "starting", "stopping", "restarting", "never-started", "stopped-by-hand", "watchdog", "configuration",
+    "out-of-memory", "killed", "failed", "elsewhere", "ended-in-order", "ended-without-a-word", "power-cut",
+    "not-installed", "not-allowed", "unknown",
+]  # fmt: skip
+
+JOURNAL: Final = "journalctl -u edged -n 50"
+MEND: Final = "edgectl config check, mend it"
+WAIT: Final = "wait some seconds, then ask again"
+LOOK: Final = f"systemctl status edged, then {JOURNAL}"
+STATE_FULL_BYTES: Final = 16 << 20
+"""Less than this on the disk of the state directory, a start fails."""
+SAID_MAX: Final = 5
+_STARTED_ANEW: Final = frozenset({
+    "never-started", "stopped-by-hand", "watchdog", "out-of-memory", "killed", "failed", "ended-in-order",
+    "ended-without-a-word", "power-cut",
+})  # fmt: skip
+"""What to do is a start, which a mistake in the configuration would end."""
+_EXECUTED: Final = {
+    200: "its working directory is not there",
+    203: "its program cannot be run: is /opt/edged/current there? script/install brings it back",
+    217: "the account edged does not exist",
+    226: "the sandbox cannot be made",
+    233: "the runtime directory cannot be made",
+    238: "the state directory cannot be made or given to edged",
+    243: "a credential of the unit (LoadCredential=) cannot be read",
+}
+"""systemd.exec(5): it never came to run."""
+_RESULTS: Final = {
+    "watchdog": "it hung, and the watchdog killed it",
+    "oom-kill": "memory ran out, and the kernel killed it",
+    "timeout": "it was not ready, or did not stop, in time",
+    "dependency": "something it needs did not come up (a mount of its state directory?)",
+}
+"""systemd.service(5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """Of the database: the last life of the daemon."""
+
+    alive_ms: int
+    clean: bool
+    this_boot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What could be found out; None, or empty: that could not."""
+
+    knock: Knock
+    unit: Unit | None = None
+    """None: systemd does not run here, or is not asked about this daemon."""
+    holder: int | None = None
+    """The process that holds the state directory's lock; 0: nobody does."""
+    last: LastRun | None = None
+    state_there: bool | None = None
+    journal: Sequence[str] = ()
+    """Its last lines, the oldest first."""
+    problems: Sequence[str] = field(default=())
+    """Of the configuration."""
+    away: Sequence[str] = ()
+    """Volumes that are not there, or are another disk."""
+    state_free_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """`since_ms`: 0 where nobody knows."""
+
+    cause: Cause
+    said: str
+    action: str
+    since_ms: int = 0
+    evidence: tuple[str, ...] = ()
+
+
+def why(known: Known) -> Down:
+    """The first that explains it."""
+    found = _alive(known) or _of_systemd(known) or _of_the_files(known)
+    action = f"{MEND}, then {found.action}" if known.problems and found.cause in _STARTED_ANEW else found.action
+    return Down(found.cause, found.said, action, found.since_ms, (*found.evidence, *_besides(known)))
+
+
+def _alive(known: Known) -> Down | None:
+    """It runs all the same."""
+    if known.knock == "forbidden":
+        return Down("not-allowed", "this user may not open its socket", "run edgectl as root or with sudo")
+    unit, pid = known.unit, known.holder or 0
+    if unit is not None and unit.load == "loaded":
+        if unit.active == "activating" and unit.sub != "auto-restart":
+            often = unit.restarts >= RESTARTS_ODD
+            said = f"edged is starting{f': {unit.told}' if unit.told else ''}"
+            said += f"; systemd has restarted it {unit.restarts} times" if often else ""
+            return Down("starting", said, f"{WAIT}; {JOURNAL}" if often else WAIT, unit.since_ms)
+        if unit.active == "deactivating":
+            return Down("stopping", "edged is stopping", f"wait 20 s, then {LOOK}", unit.since_ms)
+        pid = pid or (unit.pid if unit.active in ("active", "reloading") else 0)
+    if not pid:
+        return None
+    since_ms = unit.since_ms if unit is not None else 0
+    if known.knock == "silent":
+        watched = unit is not None and unit.watchdog
+        then = "the watchdog restarts it within a minute" if watched else "no watchdog is known that would restart it"
+        stuck = f"edged runs (process {pid}), and does not answer: it hangs; {then}"
+        again = "systemctl restart edged" if unit is not None else f"end process {pid}, and start edged again"
+        action = f"wait a minute, then ask again; if it is still so: {again}"
+        return Down("hung", stuck, action, since_ms)
+    said = f"edged runs (process {pid}), but not at this socket"
+    return Down("elsewhere", said, "name the configuration it runs with: edgectl --config FILE", since_ms)
+
+
+def _of_systemd(known: Known) -> Down | None:
+    unit = known.unit
+    if unit is None:
+        return None
+    if unit.load == "masked":
+        said = f"{UNIT} is masked: systemd may not start it"
+        return Down("stopped-by-hand", said, f"systemctl unmask {UNIT} && systemctl start {UNIT}", unit.since_ms)
+    if unit.load != "loaded":
+        return None
+    last = tuple(known.journal[-SAID_MAX:])
+    if unit.active == "activating":
+        return _again(known, unit, last)
+    if not unit.started_ms and not unit.ended_ms:
+        return _never(known, unit)
+    cause, said, action = _how_it_ended(known, unit)
+    return Down(cause, said, action, unit.ended_ms or unit.since_ms, () if cause == "stopped-by-hand" else last)
+
+
+def _again(known: Known, unit: Unit, last: tuple[str, ...]) -> Down:
+    mount = f"mount {known.away[0]} (lsblk shows the disks): edged then starts by itself" if known.away else ""
+    if unit.restarts < RESTARTS_ODD:
+        said = f"edged has ended, and systemd starts it again: {_ended(unit)}"
+        return Down("restarting", said, mount or WAIT, unit.since_ms, last)
+    said = f"edged ends again and again ({unit.restarts} times): {_ended(unit)}"
+    return Down("restarting", said, mount or JOURNAL, unit.since_ms, last)
+
+
+def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
+    if unit.status == exits.CONFIG and unit.ended_by != "killed":
+        first = f": {known.problems[0].partition(' → ')[0]}" if known.problems else ""
+        return "configuration", f"its configuration was refused{first}", f"{MEND}, then systemctl start edged"
+    if unit.result == "watchdog":
+        return "watchdog", "edged hung, and the watchdog killed it", f"systemctl start edged; {JOURNAL}"
+    if unit.result == "oom-kill":
+        return "out-of-memory", "memory ran out, and the kernel killed edged", "free -h; systemctl start edged"
+    if unit.result == "success":
+        return "stopped-by-hand", "edged was stopped in order (systemctl stop, or a shutdown)", "systemctl start edged"
+    cause: Cause = "killed" if unit.ended_by in ("killed", "dumped") else "failed"
+    return cause, f"edged failed: {_ended(unit)}", f"{JOURNAL}; then systemctl start edged"
+
+
+def _never(known: Known, unit: Unit) -> Down:
+    if unit.result not in ("success", ""):
+        said = f"edged was not started since the box came up: {_ended(unit)}"
+        return Down("failed", said, LOOK, unit.since_ms, tuple(known.journal[-SAID_MAX:]))
+    why_not = "" if _enabled(unit) else f"; {UNIT} is {unit.enabled or 'not enabled'}, so nothing starts it at boot"
+    if known.last is not None and known.last.this_boot:  # systemd forgets a unit that nothing wants any more
+        found = _of_the_files(known)
+        return replace(found, said=found.said + why_not)
+    if known.last is not None:
+        said = "edged was not started since the box came up"
+    elif known.state_there is False:
+        said = "edged has never run here"
+    else:
+        said = "edged does not run, and systemd knows of no start since the box came up"
+    return Down("never-started", f"{said}{why_not}", _start(known))
+
+
+def _enabled(unit: Unit) -> bool:
+    return unit.enabled in ("enabled", "enabled-runtime")
+
+
+def _ended(unit: Unit) -> str:
+    """How, in words."""
+    if unit.status in _EXECUTED and unit.ended_by == "exited":
+        return _EXECUTED[unit.status]
+    if unit.result in _RESULTS:
+        return _RESULTS[unit.result]
+    if unit.ended_by in ("killed", "dumped"):
+        return f"it was ended by signal {unit.status}"
+    if unit.result in ("start-limit-hit", "resources", "protocol"):
+        return f"systemd says {unit.result}"
+    return f"exit code {unit.status}" if unit.status else f"systemd says {unit.result or 'nothing'}"
+
+
+def _of_the_files(known: Known) -> Down:
+    """systemd does not know it: a run by hand, a container, or nothing installed."""
+    last = known.last
+    if last is None:
+        if known.state_there is False:
+            return Down("never-started", "edged has never run here: there is no state directory", _start(known))
+        if known.unit is not None and not known.unit.known:
+            return Down("not-installed", f"systemd does not know {UNIT}", "docs/install.md, or name --config FILE")
+        return Down("unknown", "edged does not run, or uses another socket", LOOK)
+    if last.clean:
+        return Down("ended-in-order", "edged ended in order", _start(known), last.alive_ms)
+    if not last.this_boot:
+        said = "the box went down without a word, and edged was not started since it came up"
+        return Down("power-cut", said, _start(known), last.alive_ms)
+    said = "edged ended without a word: it was killed, or crashed"
+    return Down("ended-without-a-word", said, f"see what it said last, then {_start(known)}", last.alive_ms)
+
+
+def _start(known: Known) -> str:
+    return f"mount {known.away[0]}, then {_started(known)}" if known.away else _started(known)
+
+
+def _started(known: Known) -> str:
+    if known.unit is not None and known.unit.known:
+        return "systemctl start edged" if _enabled(known.unit) else "systemctl enable --now edged"
+    return "start it as it was started before (edged --config FILE, or its container)"
+
+
+def _besides(known: Known) -> tuple[str, ...]:
+    said = []
+    if known.state_free_bytes is not None and known.state_free_bytes < STATE_FULL_BYTES:
+        free = units.format_size(known.state_free_bytes)
+        said.append(f"the disk of its state directory is full ({free} free): it cannot start until there is room")
+    said += [f"volume away: {path}" for path in known.away]
+    said += [f"configuration: {problem}" for problem in known.problems[:SAID_MAX]]
+    return tuple(said)

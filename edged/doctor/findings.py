@@ -1,0 +1,77 @@
+"""One line of `edgectl doctor`, and which of them is the worst. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+AS_ROOT: Final = "run edgectl doctor as root or with sudo"
+BY_HAND: Final = "look at it by hand"
+
+
+class Result(StrEnum):
+    """The worst first: what could not be seen hides nothing that was."""
+
+    CRITICAL = "critical"
+    WARN = "warn"
+    UNKNOWN = "unknown"
+    OK = "ok"
+
+
+EXIT_OF: Final = {Result.OK: 0, Result.WARN: 1, Result.CRITICAL: 2, Result.UNKNOWN: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`name` is stable, `said` one sentence, `action` the first thing to do; "" where all is well."""
+
+    name: str
+    result: Result
+    said: str
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What could not be gathered, and why."""
+
+    why: str
+    root: bool = False
+    """Root would see it."""
+    action: str = ""
+    """What to do, where it is not that."""
+
+    def check(self, name: str) -> Check:
+        return Check(name, Result.UNKNOWN, self.why, AS_ROOT if self.root else self.action or BY_HAND)
+
+
+class Unseen(Exception):
+    """A gatherer cannot look; `missing` says why."""
+
+    def __init__(self, why: str, action: str = "", *, root: bool = False) -> None:
+        super().__init__(why)
+        self.missing = Missing(why, root, action)
+
+
+def ok(name: str, said: str) -> Check:
+    return Check(name, Result.OK, said)
+
+
+def warn(name: str, said: str, action: str) -> Check:
+    return Check(name, Result.WARN, said, action)
+
+
+def critical(name: str, said: str, action: str) -> Check:
+    return Check(name, Result.CRITICAL, said, action)
+
+
+def unknown(name: str, said: str, action: str) -> Check:
+    return Check(name, Result.UNKNOWN, said, action)
+
+
+def worst(checks: Iterable[Check]) -> Result:
+    """OK where there is none."""
+    found = {check.result for check in checks}
+    return next((result for result in Result if result in found), Result.OK)

@@ -1,0 +1,116 @@
+"""Cameras and broker, as the daemon tells of them, or as they answer at the door while it is down. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edged import units
+from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
+from edged.documents.site import Broker, Camera
+from mqtt.knock import Knocked
+
+NAMED_MAX: Final = 6
+"""Cameras that are named in one line; `edgectl cameras` has all."""
+OLD_PROTOCOL: Final = (
+    "it only speaks MQTT 3.1.1: nobody can tell whether anybody hears what this box reports (docs/mqtt.md)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Of one device: "" if its port takes a connection, else why not."""
+
+    device: str
+    cameras: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Of a certificate."""
+
+    path: str
+    days: int | None
+    """Until it ends; below 0: since; None: it cannot be read."""
+
+
+RENEW: Final = "have a new one made, and put it in its place (of the link: docs/mosquitto/README.md)"
+CERTIFICATE_SOON_DAYS: Final = 30
+CERTIFICATE_NOW_DAYS: Final = 7
+
+
+def judge_cameras(cameras: Sequence[Camera], *, grave: bool) -> list[Check]:
+    """As the daemon sees them; `grave`: it says that one of them is. One that has only just been started is not."""
+    found = []
+    for state, judged in (("down", critical if grave else warn), ("degraded", warn)):
+        some = [camera for camera in cameras if camera.state == state]
+        action = "edgectl cameras; then edgectl probe with its url"
+        found += [judged(f"camera {one.id}", f"{state}: {one.reason}", action) for one in some[:NAMED_MAX]]
+        if len(some) > NAMED_MAX:
+            more = f"{units.counted(len(some) - NAMED_MAX, 'more camera')} {state}"
+            found.append(judged("camera", more, "edgectl cameras"))
+    recorded = sum(camera.state == "recording" for camera in cameras)
+    return found or [ok("cameras", f"{units.counted(recorded, 'camera')} recorded")]
+
+
+def judge_doors(doors: Sequence[Answered] | Missing) -> list[Check]:
+    """While the daemon is down: no login, only whether somebody listens."""
+    if isinstance(doors, Missing):
+        return [doors.check("cameras")]
+    silent = [door for door in doors if door.why]
+    found = [
+        warn(
+            f"device {door.device}",
+            f"{door.why} (cameras {', '.join(door.cameras[:NAMED_MAX])})",
+            "its power and network",
+        )
+        for door in silent
+    ]
+    if not doors:
+        return [ok("cameras", "none that could be reached are configured")]
+    return found or [ok("cameras", f"{units.counted(len(doors), 'device')} can be reached; edged is down")]
+
+
+def judge_link(broker: Broker) -> Check:
+    """As the daemon sees it."""
+    if not broker.configured:
+        return ok("broker", "none is configured")
+    if not broker.connected:
+        return warn(
+            "broker", f"not connected to {broker.address}: {broker.reason}", "edgectl status; the broker's own log"
+        )
+    if broker.protocol == "3.1.1":
+        return ok("broker", f"connected to {broker.address}; {OLD_PROTOCOL}")
+    return ok("broker", f"connected to {broker.address} with MQTT {broker.protocol}")
+
+
+def judge_knock(knocked: Knocked | Missing | None) -> Check:
+    """While the daemon is down."""
+    if knocked is None:
+        return ok("broker", "none is configured")
+    if isinstance(knocked, Missing):
+        return knocked.check("broker")
+    if knocked.said:
+        return warn("broker", f"{knocked.address}: {knocked.said}", f"check {knocked.check}")
+    old = f"; {OLD_PROTOCOL}" if knocked.protocol == "3.1.1" else ""
+    return ok("broker", f"{knocked.address} lets this box in{old}")
+
+
+def judge_certificates(found: Sequence[Ends] | Missing) -> list[Check]:
+    if isinstance(found, Missing):
+        return [found.check("certificates")]
+    checks, good = [], []
+    for one in found:
+        if one.days is None:
+            checks.append(unknown("certificates", f"{one.path} cannot be read", "edgectl config check, as root"))
+        elif one.days > CERTIFICATE_SOON_DAYS:
+            good.append(one.days)
+        else:
+            judged = critical if one.days <= CERTIFICATE_NOW_DAYS else warn
+            said = f"{one.path} ended {-one.days} days ago" if one.days < 0 else f"{one.path} ends in {one.days} days"
+            checks.append(judged("certificates", said, RENEW))
+    if checks or not good:
+        return checks or [ok("certificates", "none are used")]
+    return [ok("certificates", f"the first of {len(good)} ends in {min(good)} days")]

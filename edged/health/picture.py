@@ -1,0 +1,131 @@
+"""What one picture gives reason to suspect, against the one before it and what the camera usually shows. Pure.
+
+One look proves nothing: `edged.health.judge` weighs several. What is no fault is told apart here: lights that are
+switched off, a camera that goes over to infrared, grain of rain or of a sensor, a corridor in which nothing moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from edged.health.usual import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
+from edged.health.words import Fault
+from recorder.eye.words import Picture, Shift
+
+BLACK_HIGH: Final = 24.0
+"""Nearly nothing is brighter than this: less light than a room has with its lights off, or none."""
+WHITE_LOW: Final = 232.0
+FLAT_SPREAD: Final = 4.0
+FLAT_EDGES: Final = 1.5
+"""Of the busiest block: there is nothing to be seen but one tone."""
+
+PRINTED: Final = 8
+"""Blocks with detail that there must be to tell whether a picture repeats."""
+REPEATED: Final = 0.3
+"""Share of them that is exactly the same. Of a picture with a sensor's noise, were it a quarter of a grey level, none
+is (docs/health.md); of a frozen one over which the camera's own clock runs on, those that the clock's coding leaves
+alone.
+"""
+
+BUSY: Final = 2.5
+"""Usual step between neighbours in a block of which it can be told that its detail is gone."""
+BUSY_BLOCKS: Final = 8
+GONE: Final = 0.3
+"""Of its usual steps: what stood there is hidden."""
+GRAIN: Final = 1.2
+"""Steps that a sensor's noise alone makes of an even tone, by good light."""
+HIDDEN: Final = 0.3
+"""Share of the busy blocks over which the view counts as covered."""
+MOSTLY: Final = 0.6
+"""Share of them that is hidden when the colour is gone as well."""
+LEFT: Final = 0.6
+"""Of their usual steps, which blocks still show that are not hidden: a blur leaves none."""
+
+BLUR: Final = 0.55
+"""Of the usual sharpness."""
+BLUR_SPREAD: Final = 0.5
+"""Of the usual contrast, below which sharpness says nothing."""
+
+MOVED: Final = 0.04
+"""Share of the width or height; cameras tremble in the wind by a tenth of it."""
+SURE: Final = 0.12
+"""Confidence of a shift between two views of one scene; of two scenes that have nothing in common it stays below."""
+LIKE: Final = 0.25
+"""Usual likeness to the reference from which on its loss means something."""
+UNLIKE: Final = 0.3
+"""Of the usual likeness: another view altogether."""
+
+SAME_TONES: Final = 6.0
+"""Mean change of the blocks' brightness while the colour went: by infrared everything looks different."""
+
+
+def suspicions(now: Picture, before: Picture | None, known: Mapping[Light, Usual]) -> Iterator[tuple[Fault, str]]:
+    """Each fault that this picture shows, with what was measured. `known`: what is usual by each light."""
+    own, near = known.get(light(now)), of_same_brightness(known, light(now))
+    if before is not None and _repeats(now, before):
+        yield Fault.FROZEN, "pictures repeat exactly although the stream runs"
+    if now.high <= BLACK_HIGH:
+        yield Fault.BLACK, "nothing in it is brighter than black"
+    elif now.low >= WHITE_LOW:
+        yield Fault.WHITE, "nothing in it is darker than white"
+    elif now.spread < FLAT_SPREAD and max(now.edges) < FLAT_EDGES:
+        yield Fault.FLAT, "one even tone without any edge"
+    elif now.shift is not None and _shifted(now.shift):
+        yield Fault.MOVED, "the view lies beside its reference"
+    elif own is not None and is_known(own):
+        yield from _against(now, own)
+    elif near is not None and is_known(near) and _is_hidden(now, near):
+        yield Fault.COVERED, "most of the view has lost all detail, and its colour"
+
+
+def is_blind(now: Picture) -> bool:
+    """There is nothing in it to learn from."""
+    return now.high <= BLACK_HIGH or now.low >= WHITE_LOW or now.spread < FLAT_SPREAD
+
+
+def lost_colour(now: Picture, before: Picture) -> bool:
+    """Colour went from one look to the next, and nothing else changed."""
+    if now.saturation >= GREY or before.saturation < 2 * GREY:
+        return False
+    changes = [abs(a - b) for a, b in zip(now.tones, before.tones, strict=True)]
+    return sum(changes) / len(changes) <= SAME_TONES
+
+
+def _repeats(now: Picture, before: Picture) -> bool:
+    both = [(a, b) for a, b in zip(now.prints, before.prints, strict=True) if a and b]
+    return len(both) >= PRINTED and sum(a == b for a, b in both) >= REPEATED * len(both)
+
+
+def _shifted(shift: Shift) -> bool:
+    return shift.confidence >= SURE and max(abs(shift.across), abs(shift.down)) >= MOVED
+
+
+def _against(now: Picture, usual: Usual) -> Iterator[tuple[Fault, str]]:
+    """By the same light: another one is another `Usual`, so that no change of it looks like a loss."""
+    hidden, left = _lost(now, usual)
+    blurred = now.spread >= BLUR_SPREAD * usual.spread and now.sharpness < BLUR * usual.sharpness
+    if hidden >= HIDDEN and (left or not blurred):
+        yield Fault.COVERED, "a large part of the view has lost all detail"
+        return
+    if blurred:
+        yield Fault.BLURRED, "much less sharp than usual by this light"
+        return
+    known = usual.likened >= ENOUGH and usual.likeness >= LIKE
+    if now.shift is not None and known and now.shift.likeness < UNLIKE * usual.likeness:
+        yield Fault.MOVED, "another view than that of its reference"
+
+
+def _is_hidden(now: Picture, usual: Usual) -> bool:
+    """Infrared, too, takes the colour; but it leaves edges where there were some."""
+    hidden, left = _lost(now, usual)
+    return hidden >= MOSTLY or (hidden >= HIDDEN and left and now.spread >= BLUR_SPREAD * usual.spread)
+
+
+def _lost(now: Picture, usual: Usual) -> tuple[float, bool]:
+    """The share of the busy blocks that have lost their detail, and whether any kept it."""
+    both = [(a, b) for a, b in zip(now.edges, usual.edges, strict=True) if b >= BUSY]
+    if len(both) < BUSY_BLOCKS:
+        return 0.0, False
+    hidden = sum(a < max(GONE * b, GRAIN) for a, b in both)
+    return hidden / len(both), any(a >= LEFT * b for a, b in both)

@@ -1,0 +1,99 @@
+"""What a camera usually shows, learned while nothing is suspected: one `Usual` for each light. Pure.
+
+Day and infrared night look different, and so does a room with its lights on or off; each is compared with its own kind
+alone. A light that is new to a camera is learned first (`ENOUGH` looks), and nothing is judged against it until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from recorder.eye.words import PerBlock, Picture
+
+GREY: Final = 2.5
+"""Mean distance from grey below which a picture has no colour: what coding leaves of none is below 1.5."""
+DIM: Final = 100.0
+"""Nearly everything is darker than this: the lights are off."""
+ENOUGH: Final = 30
+"""Looks, five minutes of them."""
+MEMORY: Final = 360
+"""Looks after which the older count for little: an hour."""
+
+
+class Light(StrEnum):
+    """By which a camera sees."""
+
+    DAY = "day"
+    DIM_DAY = "dim-day"
+    NIGHT = "night"
+    """In grey: infrared, or a camera that knows no colour."""
+    DIM_NIGHT = "dim-night"
+
+
+class Usual(msgspec.Struct, frozen=True):
+    """Running means."""
+
+    looks: int
+    sharpness: float
+    spread: float
+    edges: PerBlock
+    likeness: float = 0.0
+    """To the reference."""
+    likened: int = 0
+    """Looks that were compared with it."""
+
+
+def light(picture: Picture) -> Light:
+    if picture.saturation < GREY:
+        return Light.DIM_NIGHT if picture.high < DIM else Light.NIGHT
+    return Light.DIM_DAY if picture.high < DIM else Light.DAY
+
+
+_OTHER: Final = {
+    Light.DAY: Light.NIGHT,
+    Light.NIGHT: Light.DAY,
+    Light.DIM_DAY: Light.DIM_NIGHT,
+    Light.DIM_NIGHT: Light.DIM_DAY,
+}
+
+
+def of_same_brightness(usual: Mapping[Light, Usual], by: Light) -> Usual | None:
+    """What is usual by this light or, where that is not known, with or without its colour: a grey sheet before most of
+    the lens takes the colour along.
+    """
+    own = usual.get(by)
+    return own if is_known(own) else usual.get(_OTHER[by])
+
+
+def is_known(usual: Usual | None) -> bool:
+    return usual is not None and usual.looks >= ENOUGH
+
+
+def learned(before: Usual | None, picture: Picture) -> Usual:
+    """With one look more."""
+    if before is None:
+        likeness = picture.shift.likeness if picture.shift else 0.0
+        return Usual(1, picture.sharpness, picture.spread, picture.edges, likeness, int(picture.shift is not None))
+    looks = min(before.looks + 1, MEMORY)
+    likeness, likened = before.likeness, before.likened
+    if picture.shift is not None:
+        likened = min(likened + 1, MEMORY)
+        likeness += (picture.shift.likeness - likeness) / likened
+    edges = tuple(a + (b - a) / looks for a, b in zip(before.edges, picture.edges, strict=True))
+    return Usual(
+        looks,
+        before.sharpness + (picture.sharpness - before.sharpness) / looks,
+        before.spread + (picture.spread - before.spread) / looks,
+        edges,
+        likeness,
+        likened,
+    )
+
+
+def without_reference(usual: Usual) -> Usual:
+    """There is another reference, or none."""
+    return msgspec.structs.replace(usual, likeness=0.0, likened=0)

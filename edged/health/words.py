@@ -1,0 +1,69 @@
+"""The words for what can be wrong with a camera's picture and sound. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What is wrong though the stream runs: first with the picture, then with the sound."""
+
+    BLACK = "black"
+    WHITE = "white"
+    FLAT = "flat"
+    """One even tone: a lens behind a cap, a sensor that is dead."""
+    FROZEN = "frozen"
+    """The same picture again and again, while the stream runs."""
+    BLURRED = "blurred"
+    COVERED = "covered"
+    """Something hangs before a large part of the view."""
+    MOVED = "moved"
+    """The view is not that of the reference that the operator set."""
+    COLOURLESS = "colourless"
+    """Grey by day."""
+    SILENT = "silent"
+    """Sound comes, and nothing can be heard in it."""
+    CLIPPED = "clipped"
+    """So loud that it is distorted."""
+    MUTE = "mute"
+    """Promised, but no sound comes."""
+    DRIFT = "drift"
+    """Sound and picture lie apart."""
+
+    @property
+    def of_sound(self) -> bool:
+        return self in _SOUND
+
+
+_SOUND = frozenset({Fault.SILENT, Fault.CLIPPED, Fault.MUTE, Fault.DRIFT})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault, until it is over."""
+
+    fault: Fault
+    since_ms: int
+    """Wall clock of the first picture or sound that showed it."""
+    evidence: str
+    """What was measured, for people: no figure that changes with each look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of a camera's picture and sound."""
+
+    at_ms: int
+    """Wall clock of the newest look; 0 where none came to anything yet."""
+    findings: tuple[Finding, ...] = ()
+    colour: bool | None = None
+    """Whether there is colour in the picture; None while unknown."""
+    day: bool | None = None
+    """False: the camera sees by infrared, without colour; None while unknown."""
+    sound_db: float | None = None
+    """Level of the sound in dB below full scale (0 or less); None where none was heard."""
+    drift_ms: int | None = None
+    """By how much the sound lies after the picture; None where that is not known."""
+    unjudged: str = ""
+    """Why its picture cannot be judged at present; "" when it can, or nobody has looked yet."""

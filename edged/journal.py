@@ -1,0 +1,126 @@
+"""What the daemon says, to the journal of systemd in the journal's own protocol. Imports the standard library only.
+
+One datagram for each record, and never a wait: a journal that stands still or is gone must not hold up recording, as a
+pipe to it would. What it does not take is counted and told with the next that it takes. Only the fields here are sent:
+never the arguments of a record, which could hold a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+SOCKET: Final = "/run/systemd/journal/socket"
+STREAM_VARIABLE: Final = "JOURNAL_STREAM"
+"""Set by systemd where it has connected standard error to the journal: device and inode of that."""
+MESSAGE_MAX: Final = 48_000
+"""Characters of one record, in UTF-8 below what a datagram of 212,992 bytes holds; the longest trace has a tenth."""
+_PRIORITY: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+
+class Told(StrEnum):
+    """MESSAGE_ID of what somebody may search for; what each means is in systemd/edged.catalog. Never changed."""
+
+    READY = "8b9de64d29544578a75b6f74ce8e2cda"
+    STOPPING = "86c5b822346448669ec195b7e6514e89"
+    FATAL = "fcc06787c2e3434a932632827cd70017"
+    CAMERA_DOWN = "8c29af525e6f484a8c209ad4dc07b8e8"
+    CAMERA_BACK = "392a0e449fa8435480a06b4e1b58b816"
+    VOLUME_AWAY = "f2d918c35fa440758844d124b58b74ba"
+    VOLUME_BACK = "97b3a6c3da1f476e902726373d88a121"
+    ALARM_RAISED = "ae0446d28c094b34b843d86acaa443ca"
+    ALARM_CLEARED = "ebb4e4818a544572b5fe345f1251b127"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a record is, for who searches the journal."""
+
+    told: Told
+    alarm: str = ""
+    """Key of the alarm (EDGED_ALARM)."""
+
+
+_RAISED: Final = {"camera.down": Told.CAMERA_DOWN, "storage.away": Told.VOLUME_AWAY}
+_CLEARED: Final = {"camera.down": Told.CAMERA_BACK, "storage.away": Told.VOLUME_BACK}
+
+
+def marked(told: Told, alarm: str = "") -> Mapping[str, Mark]:
+    """The `extra` of a record."""
+    return {"mark": Mark(told, alarm)}
+
+
+def raised(key: str) -> Mapping[str, Mark]:
+    """The `extra` of an alarm that is raised."""
+    return marked(_RAISED.get(key.partition(":")[0], Told.ALARM_RAISED), key)
+
+
+def cleared(key: str) -> Mapping[str, Mark]:
+    """The `extra` of one that is cleared."""
+    return marked(_CLEARED.get(key.partition(":")[0], Told.ALARM_CLEARED), key)
+
+
+def is_journal(fd: int, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether what is written to `fd` goes to the journal; a child inherits the variable also where it does not."""
+    try:
+        there = os.fstat(fd)
+    except OSError:
+        return False
+    return environ.get(STREAM_VARIABLE) == f"{there.st_dev}:{there.st_ino}"
+
+
+def fields(record: logging.LogRecord, message: str) -> Iterator[tuple[str, str]]:
+    """All that is sent of a record."""
+    yield "MESSAGE", message[:MESSAGE_MAX]
+    yield "PRIORITY", str(_PRIORITY.get(record.levelno, 6))
+    yield "SYSLOG_IDENTIFIER", "edged"
+    mark = getattr(record, "mark", None)
+    if isinstance(mark, Mark):
+        yield "MESSAGE_ID", mark.told
+        if mark.alarm:
+            yield "EDGED_ALARM", mark.alarm
+
+
+def datagram(values: Iterator[tuple[str, str]]) -> bytes:
+    """The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): lengths in front, so that no text makes a
+    field."""
+    parts = ((name.encode(), text.encode("utf-8", "backslashreplace")) for name, text in values)
+    return b"".join(name + b"\n" + len(text).to_bytes(8, "little") + text + b"\n" for name, text in parts)
+
+
+class JournalHandler(logging.Handler):
+    """Each record as one entry."""
+
+    def __init__(self, address: str = SOCKET) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        self._address = address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if self._lost and self._send(
+                fields(record, f"the journal did not take {self._lost} lines before this one")
+            ):
+                self._lost = 0
+            self._lost += not self._send(fields(record, self.format(record)))
+        except Exception:  # noqa: BLE001  (a line that cannot be written must not hold up who logs it)
+            self._lost += 1
+
+    def _send(self, values: Iterator[tuple[str, str]]) -> bool:
+        try:
+            self._socket.sendto(datagram(values), socket.MSG_NOSIGNAL, self._address)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
+        super().close()

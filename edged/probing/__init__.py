@@ -1,0 +1,1 @@
+"""What `edgectl probe` says of a camera: remarks, the table to paste, the document. Pure."""

@@ -1,0 +1,80 @@
+"""One knock at the broker's door, as this box but under another client id: does it let us in, and by which version.
+
+Sends nothing, subscribes to nothing and leaves nothing behind. A broker may call its clients by their account or
+certificate whatever they say (docs/mosquitto does): then the knock is the box itself, ends the connection of a daemon
+that has one, and is given what the broker has kept for the box. So nobody is to knock while a daemon runs; and what was
+kept is not acknowledged, so that the daemon gets it when it comes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from mqtt.attempts import Outcome, Protocol
+from mqtt.connection import Connection, ConnectionEnded
+from mqtt.dialling import Dialler
+from mqtt.messages import Message
+from mqtt.settings import BrokerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Knocked:
+    """`said` and `check` tell why it did not let us in; "" where it did."""
+
+    address: str
+    protocol: str
+    said: str = ""
+    check: str = ""
+
+
+class _Guest(Connection):
+    """Takes up a session that is there, and leaves it as it was; one that was made for it ends with it."""
+
+    _taken_up = False
+
+    def _make_client(self, node: str, will: Message | None) -> paho.Client:
+        client = super()._make_client(node, will)
+        client.manual_ack_set(True)
+        return client
+
+    def _on_connect(
+        self, client: paho.Client, user: Any, flags: paho.ConnectFlags, code: ReasonCode, granted: Properties | None
+    ) -> None:
+        self._taken_up = flags.session_present
+        super()._on_connect(client, user, flags, code, granted)
+
+    async def leave(self) -> None:
+        forget: Properties | None = None
+        if self._protocol is Protocol.V5 and not self._taken_up:
+            forget = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]  # paho's gap
+            forget.SessionExpiryInterval = 0
+        await self.disconnect(forget)
+
+
+async def knock(settings: BrokerSettings, node: str) -> Knocked:
+    """With MQTT 5, and with 3.1.1 where that may be all it knows."""
+    refused: ConnectionEnded | None = None
+    for protocol in Protocol:
+        name = f"{node}-doctor-{secrets.token_hex(3)}"
+        guest = _Guest(settings, name, protocol, None, Dialler(), lasting=protocol is Protocol.V5)
+        try:
+            await guest.open()
+            await guest.leave()
+        except ConnectionEnded as ended:
+            if refused is None or refused.outcome is Outcome.CLOSED_UNANSWERED:  # what TLS objects to may be lost once
+                refused = ended
+            if ended.outcome not in (Outcome.WRONG_VERSION, Outcome.CLOSED_UNANSWERED, Outcome.SILENT):
+                break
+        else:
+            return Knocked(settings.address, protocol.value)
+        finally:
+            guest.close()
+    reason = None if refused is None else refused.reason
+    return Knocked(settings.address, "", *(("", "") if reason is None else (reason.said, reason.check)))

@@ -1,0 +1,1 @@
+"""The eye: one process for all cameras that decodes their pictures and sound, and measures them."""

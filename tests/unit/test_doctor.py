@@ -1,0 +1,373 @@
+"""The judgement of `edgectl doctor`: values in, one line each out; and that what hangs hides nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edged.doctor import clock, disks, findings, machine, network, places, programs, site, unit
+from edged.doctor.apart import Task, together
+from edged.doctor.clock import Clock
+from edged.doctor.disks import Array, Disk, Disks, Messages
+from edged.doctor.findings import Check, Missing, Result, Unseen, worst
+from edged.doctor.machine import Machine, Versions
+from edged.doctor.network import Answered, Ends
+from edged.doctor.places import File, Place
+from edged.doctor.smart import Smart
+from edged.documents.site import Broker, Camera
+from mqtt.knock import Knocked
+from storage.repair.glance import Glance, Sizes
+from tests.support import samples
+
+PLACE: Final = Place("/srv/edged", there=True, kind="ext4", total=10**12, free=10**11, volume="v-1", mode=0o750)
+GLANCE: Final = Glance(4096, 0, 1_000, clean=True, boot_id="b", volumes={}, complaints=())
+WHOLE: Final = Disk("sda", "ST4000", rotates=True, virtual=False, smart=Smart(passed=True, temperature_c=35))
+
+
+# What hangs, fails or dies hides nothing
+
+
+def fails() -> int:
+    raise OSError(5, "Input/output error")
+
+
+def may_not() -> int:
+    raise PermissionError(13, "Permission denied", "/secret")
+
+
+def unseen() -> int:
+    raise Unseen("there is none", "make one")
+
+
+def hangs() -> int:
+    time.sleep(60)
+    return 1
+
+
+def dies() -> int:
+    os._exit(9)
+
+
+def test_each_gatherer_is_apart() -> None:
+    tasks: dict[str, Task[Any]] = {
+        "good": Task(int, lambda: 7),
+        "place": Task(Place, lambda: PLACE),
+        "many": Task(tuple[str, ...], lambda: tuple("x" * 1000 for _ in range(1000))),
+        "fails": Task(int, fails),
+        "may not": Task(int, may_not),
+        "unseen": Task(int, unseen),
+        "hangs": Task(int, hangs, 0.3),
+        "dies": Task(int, dies),
+        "lies": Task(int, lambda: "text"),
+    }
+    found = together(tasks)
+    assert (found["good"], found["place"], len(found["many"])) == (7, PLACE, 1000)
+    assert found["fails"] == Missing("OSError: Input/output error")
+    assert found["may not"] == Missing("/secret may not be read by this user", root=os.geteuid() != 0)
+    assert found["unseen"] == Missing("there is none", action="make one")
+    assert found["hangs"] == Missing("no answer within 0.3 s: it hangs")
+    assert isinstance(found["dies"], Missing)
+    assert isinstance(found["lies"], Missing)
+
+
+def test_programs_are_asked_in_english_and_utc_and_not_for_ever() -> None:
+    told = programs.fields(programs.run("env").out)
+    assert {key: told[key] for key in ("LC_ALL", "TZ")} == {"LC_ALL": "C", "TZ": "UTC"}
+    assert "HOME" not in told
+    assert programs.run("false").code == 1
+    with pytest.raises(programs.Unasked, match="did not answer within"):
+        programs.run("sleep", "60", within_s=0.2)
+    with pytest.raises(programs.Unasked, match="is not installed"):
+        programs.run("no-such-program")
+
+
+def test_the_worst_is_told_and_what_was_not_seen_hides_nothing() -> None:
+    some = [findings.ok("a", ""), findings.unknown("b", "", "")]
+    assert worst(some) is Result.UNKNOWN
+    assert worst([*some, findings.warn("c", "", "")]) is Result.WARN
+    assert worst([*some, findings.warn("c", "", ""), findings.critical("d", "", "")]) is Result.CRITICAL
+    assert worst([]) is Result.OK
+    assert [findings.EXIT_OF[Result(word)] for word in ("ok", "warn", "critical", "unknown")] == [0, 1, 2, 3]
+
+
+# Disks
+
+
+@pytest.mark.parametrize(
+    ("smart", "result", "words"),
+    [
+        (Smart(passed=True, temperature_c=35), Result.OK, "35 °C"),
+        (Smart(passed=False), Result.CRITICAL, "failing"),
+        (Smart(passed=True, pending=3), Result.CRITICAL, "3 sectors cannot be read"),
+        (Smart(passed=True, reallocated=8), Result.WARN, "8 sectors were replaced"),
+        (Smart(passed=True, reallocated=8, pending=1), Result.CRITICAL, "1 sectors cannot be read; 8 sectors"),
+        (Smart(passed=True, worn=93), Result.WARN, "93 %"),
+        (Smart(passed=True, worn=100), Result.CRITICAL, "100 %"),
+        (Smart(passed=True, temperature_c=56), Result.WARN, "56 °C"),
+        (Smart(passed=True, temperature_c=66), Result.CRITICAL, "66 °C"),
+        (Smart(passed=True, temperature_c=40, too_hot=True), Result.CRITICAL, "too hot"),
+        (Smart(passed=True, errors=7), Result.WARN, "7 errors"),
+    ],
+)
+def test_a_disk_is_judged_by_its_gravest_worry(smart: Smart, result: Result, words: str) -> None:
+    (check,) = disks.judge(Disks((replace(WHOLE, smart=smart),)))
+    assert (check.result, check.name) == (result, "disk sda")
+    assert words in check.said
+    assert bool(check.action) == (result is not Result.OK)
+
+
+def test_where_no_health_can_be_had_it_is_said_why() -> None:
+    virtual = Disk("vda", "", rotates=False, virtual=True)
+    bare = Disk("sda", "", rotates=True, virtual=False, why_not="its health is not known: smartctl is not installed")
+    closed = Disk("sdb", "", rotates=True, virtual=False, why_not="Permission denied", root=True)
+    card = Disk("mmcblk0", "SD", rotates=False, virtual=False, why_not="it is a card", none=True)
+    checks = disks.judge(Disks((virtual, bare, closed, card)))
+    assert [check.result for check in checks] == [Result.OK, Result.UNKNOWN, Result.UNKNOWN, Result.OK]
+    assert "its host has to look after it" in checks[0].said
+    assert "nobody can tell" in checks[3].said
+    assert "smartmontools" in checks[1].action
+    assert "as root" in checks[2].action
+
+
+@pytest.mark.parametrize(("missing", "result"), [(0, Result.OK), (1, Result.CRITICAL)])
+def test_an_array_that_has_lost_a_disk_is_told_though_the_others_are_well(missing: int, result: Result) -> None:
+    array, disk = disks.judge(Disks((WHOLE,), (Array("md0", "raid1", 2, missing),)))
+    assert (array.name, array.result, disk.result) == ("disk md0", result, Result.OK)
+
+
+def test_the_kernel_s_word_on_disks_is_heard() -> None:
+    lines = (
+        "usb 1-1: device descriptor read error",
+        "blk_update_request: I/O error, dev sdb, sector 5",
+        "ata3.00: failed command: READ",
+    )
+    check = disks.judge_kernel(Messages(lines))
+    assert check.result is Result.CRITICAL
+    assert "2 times" in check.said
+    assert disks.judge_kernel(Messages(lines[:1])).result is Result.OK
+    assert "host's journal" in disks.judge_kernel(Messages((), elsewhere=True)).said
+
+
+# Clock, unit, machine
+
+
+@pytest.mark.parametrize(
+    ("told", "results"),
+    [
+        (Clock(True, "10.0.0.1 (chrony)", 0.4, 300), [Result.OK, Result.OK]),
+        (Clock(False), [Result.WARN, Result.OK]),
+        (Clock(None), [Result.UNKNOWN, Result.OK]),
+        (Clock(True, "x", 800.0, 90_000), [Result.WARN, Result.WARN]),
+    ],
+)
+def test_clocks(told: Clock, results: list[Result]) -> None:
+    assert [check.result for check in clock.judge(told)] == results
+
+
+def test_a_clock_that_nobody_keeps_is_told_apart() -> None:
+    assert "apt-get install systemd-timesyncd" in clock.judge(Clock(False, kept=False))[0].action
+    assert "set a time server the box can reach" in clock.judge(Clock(False, kept=True))[0].action
+    here, hardware = clock.judge(Clock(False, kept=False, of_host=True))
+    assert "host" in here.action
+    assert "host" in hardware.said
+
+
+SHOWN: Final = """\
+LoadState=loaded
+ActiveState=failed
+SubState=failed
+Result=watchdog
+ExecMainCode=2
+ExecMainStatus=6
+UnitFileState=enabled
+NRestarts=4
+MainPID=0
+StateChangeTimestamp=Sun 2026-03-01 00:00:05 UTC
+ExecMainStartTimestamp=Sun 2026-03-01 00:00:00 UTC
+ExecMainExitTimestamp=Sun 2026-03-01 00:00:04 UTC
+WatchdogUSec=30s
+StatusText=recording 3 of 3 cameras
+ExecStart={ path=/opt/edged/.venv/bin/edged ; argv[]=/opt/edged/.venv/bin/edged --config /etc/edged/edged.toml }
+"""
+
+
+def test_what_systemd_shows_is_read_and_judged() -> None:
+    found = unit.parse(SHOWN)
+    assert (found.load, found.active, found.result, found.ended_by, found.status) == (
+        "loaded",
+        "failed",
+        "watchdog",
+        "killed",
+        6,
+    )
+    assert (found.since_ms - found.ended_ms, found.ended_ms - found.started_ms) == (1_000, 4_000)
+    assert found.watchdog
+    assert unit.concerns(found, Path("/etc/edged/edged.toml"))
+    assert not unit.concerns(found, Path("/tmp/own.toml"))
+    assert unit.judge(found).result is Result.WARN
+    assert unit.judge(replace(found, restarts=0)).result is Result.OK
+    assert unit.judge(replace(found, enabled="disabled")).action == "systemctl enable edged.service"
+    assert unit.judge(replace(found, load="masked")).result is Result.CRITICAL
+    assert unit.judge(replace(found, restarts=0, watchdog=False)).result is Result.WARN
+    assert unit.judge(unit.parse("LoadState=not-found\n")).result is Result.WARN
+    assert unit.judge(unit.NOBODY).result is Result.OK
+
+
+def test_memory_load_and_versions() -> None:
+    well = Machine(8 << 30, 4 << 30, 0.0, 1.0, 4)
+    assert [check.result for check in machine.judge(well)] == [Result.OK, Result.OK]
+    assert machine.judge(replace(well, memory_free=100 << 20))[0].result is Result.WARN
+    assert machine.judge(replace(well, pressed=25.0))[0].result is Result.CRITICAL
+    assert machine.judge(replace(well, load=9.0))[1].result is Result.WARN
+    here = Versions("0.1.0", "3.11.2", "18.1.0", "3.40.1")
+    assert "mended in 3.51.3" in machine.judge_versions(here, "").said
+    assert "mended in" not in machine.judge_versions(replace(here, sqlite="3.51.3"), "0.1.0").said
+    assert machine.judge_versions(here, "0.0.9").result is Result.WARN
+    assert machine.judge_console("UTF-8") is None
+    assert machine.judge_console("ANSI_X3.4-1968") is not None
+
+
+# Volumes, room, database, files
+
+
+@pytest.mark.parametrize(
+    ("place", "expected", "result"),
+    [
+        (PLACE, "v-1", Result.OK),
+        (PLACE, "", Result.OK),
+        (replace(PLACE, volume="v-2"), "v-1", Result.CRITICAL),
+        (replace(PLACE, volume=""), "v-1", Result.CRITICAL),
+        (replace(PLACE, volume="", identity_unread=True), "v-1", Result.OK),
+        (replace(PLACE, unmounted="/srv"), "v-1", Result.CRITICAL),
+        (replace(PLACE, read_only=True), "v-1", Result.CRITICAL),
+        (Place("/srv/edged", there=False), "", Result.CRITICAL),
+        (Missing("no answer within 8 s: it hangs"), "v-1", Result.UNKNOWN),
+    ],
+)
+def test_volumes(place: Place | Missing, expected: str, result: Result) -> None:
+    assert places.judge_volume(place, "/srv/edged", None, expected, daemon=False).result is result
+
+
+def test_room() -> None:
+    assert places.judge_room(PLACE, "/srv", None).result is Result.OK
+    assert places.judge_room(replace(PLACE, inodes=1000, inodes_free=3), "/srv", None).result is Result.CRITICAL
+    assert places.judge_state(PLACE).result is Result.OK
+    assert places.judge_state(replace(PLACE, free=100 << 20)).result is Result.WARN
+    assert places.judge_state(replace(PLACE, free=1 << 20)).result is Result.CRITICAL
+    assert places.judge_state(replace(PLACE, read_only=True)).result is Result.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("found", "result", "words"),
+    [
+        (GLANCE, Result.OK, "sound"),
+        (replace(GLANCE, complaints=None), Result.OK, "as far as there was time"),
+        (replace(GLANCE, complaints=("row 5 missing from index",)), Result.CRITICAL, "row 5"),
+        (replace(GLANCE, unreadable="edged.db is damaged"), Result.CRITICAL, "edged.db is damaged"),
+        (Sizes(4096, 1 << 30), Result.WARN, "WAL is large"),
+        (Sizes(4096, 0), Result.OK, "in use by edged"),
+        (Missing("x", root=True), Result.UNKNOWN, "x"),
+        (None, Result.UNKNOWN, "no database yet"),
+    ],
+)
+def test_the_database(found: Glance | Sizes | Missing | None, result: Result, words: str) -> None:
+    check = places.judge_database(found)
+    assert check.result is result
+    assert words in check.said
+
+
+def test_what_everybody_can_read_is_told_and_what_cannot_be_seen() -> None:
+    safe, open_ = File("/e/a", "password", there=True, mode=0o640), File("/e/b", "key", there=True, mode=0o644)
+    assert [check.result for check in places.judge_modes([safe], {"/srv": PLACE})] == [Result.OK]
+    (told,) = places.judge_modes([safe, open_], {})
+    assert (told.result, "/e/b" in told.said) == (Result.CRITICAL, True)
+    (told,) = places.judge_modes([safe], {"/srv": replace(PLACE, mode=0o755)})
+    assert "755" in told.said
+    told = places.judge_modes([open_, File("/e/c", "password", there=True, hidden=True)], {})[-1]
+    assert (told.result, "as root" in told.action) == (Result.UNKNOWN, True)
+
+
+# Cameras and broker
+
+LINK: Final = Broker(configured=True, connected=True, address="b:1883", protocol="5", reason="", since=None)
+
+
+@pytest.mark.parametrize(("grave", "result"), [(True, Result.CRITICAL), (False, Result.WARN)])
+def test_a_camera_that_only_just_starts_is_no_graver_than_the_daemon_has_it(grave: bool, result: Result) -> None:
+    camera = Camera.model_validate({**samples.STATUS["cameras"][0], "state": "down", "reason": "connecting"})
+    assert [check.result for check in network.judge_cameras([camera], grave=grave)] == [result]
+
+
+def test_links_and_doors() -> None:
+    assert network.judge_link(LINK).result is Result.OK
+    old = network.judge_link(LINK.model_copy(update={"protocol": "3.1.1"}))
+    assert (old.result, "nobody can tell whether anybody hears" in old.said) == (Result.OK, True)
+    assert network.judge_link(LINK.model_copy(update={"connected": False, "reason": "refused"})).result is Result.WARN
+    assert "nobody can tell" in network.judge_knock(Knocked("b:1883", "3.1.1")).said
+    assert network.judge_knock(Knocked("b:1883", "", "refused", "the log")).action == "check the log"
+    doors = [Answered("10.0.0.1:554", ("a",), ""), Answered("10.0.0.2:554", ("b", "c"), "no answer from this address")]
+    (told,) = network.judge_doors(doors)
+    assert (told.name, told.result) == ("device 10.0.0.2:554", Result.WARN)
+    assert [check.result for check in network.judge_doors(doors[:1])] == [Result.OK]
+
+
+@pytest.mark.parametrize(
+    ("days", "result"), [(31, Result.OK), (30, Result.WARN), (7, Result.CRITICAL), (-1, Result.CRITICAL)]
+)
+def test_certificates(days: int, result: Result) -> None:
+    (check,) = network.judge_certificates((Ends("/e/box.crt", days),))
+    assert check.result is result
+
+
+def test_a_certificate_that_cannot_be_read_is_not_none() -> None:
+    (check,) = network.judge_certificates((Ends("/e/ca.crt", 900), Ends("/e/box.crt", None)))
+    assert (check.result, "/e/box.crt cannot be read" in check.said) == (Result.UNKNOWN, True)
+    (none,) = network.judge_certificates(())
+    assert none.said == "none are used"
+
+
+# What a configuration names
+
+
+def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None:
+    text = (
+        '[site]\nnode = 5\n[paths]\nstate = "relative"\n[[volumes]]\npath = "/v"\n[[volumes]]\npath = 7\n[mqtt]\n'
+        'key_file = "k"\n[[cameras]]\nid = "a"\nurl = "rtsp://h:99/x"\npassword_file = "a.pw"\n'
+        '[[cameras]]\nurl = "rtsp://[bad"\n[[cameras]]\nid = "c"\nurl = "rtsp://g/x"\nenabled = false\n'
+    )
+    found = site.outline(tmp_path / "edged.toml", text.encode())
+    assert (found.node, found.state, found.volumes) == ("", "/var/lib/edged", ("/v",))
+    assert [(door.camera, door.host, door.port) for door in found.doors] == [("a", "h", 99)]
+    assert [secret.path for secret in found.secrets] == [
+        f"{tmp_path}/a.pw",
+        f"{tmp_path}/k",
+        "/var/lib/edged/ledger.key",
+    ]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["site", "paths", "volumes", "cameras", "mqtt"]),
+        st.integers() | st.text() | st.lists(st.integers()),
+    )
+)
+def test_no_table_of_the_wrong_kind_is_stumbled_over(raw: dict[str, Any]) -> None:
+    text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in raw.items())
+    try:
+        site.outline(Path("/e/edged.toml"), text.encode())
+    except ValueError as error:
+        assert "TOML" in type(error).__name__ or "Unicode" in type(error).__name__  # noqa: PT017
+
+
+def test_every_check_that_is_not_well_says_what_to_do() -> None:
+    for check in (Missing("x").check("a"), Missing("x", root=True).check("a"), Missing("x", action="y").check("a")):
+        assert isinstance(check, Check)
+        assert check.action

@@ -1,0 +1,280 @@
+"""edged.health: what is suspected often enough is found, what is gone is over, and what is no fault is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from edged.health import judge, telling
+from edged.health.habits import DAY_MS, HOUR_MS, Habits
+from edged.health.judge import FOUND_AT, Look, Memory
+from edged.health.usual import ENOUGH, Light, Usual
+from edged.health.words import Fault, Judged
+from recorder.eye.words import BLOCKS, Heard, Picture, Shift
+
+NOON_MS: Final = 20_000 * DAY_MS + 12 * HOUR_MS
+EVERY_MS: Final = 10_000
+LOUD: Final = Heard(1.0, -30.0, -10.0, 0.0)
+SILENCE: Final = Heard(1.0, -120.0, -120.0, 0.0)
+
+
+def view(number: int = 0, **changed: Any) -> Picture:
+    """An ordinary picture in colour; no two have a block in common."""
+    usual = Picture(
+        1920, 1080, 110.0, 20.0, 220.0, 50.0, 0.01, 0.01, 0.4, 12.0, (6.0,) * BLOCKS, (110.0,) * BLOCKS,
+        tuple(1 + number * BLOCKS + block for block in range(BLOCKS)),
+    )  # fmt: skip
+    return msgspec.structs.replace(usual, **changed)
+
+
+class Camera:
+    """Looks at it, one after the other."""
+
+    def __init__(self, **about: Any) -> None:
+        self.memory = Memory()
+        self.about = about
+        self.at_ms = NOON_MS
+        self.number = 0
+        self.judged = Judged(0)
+
+    def look(self, *, heard: Any = LOUD, **changed: Any) -> set[Fault]:
+        self.number += 1
+        self.at_ms += EVERY_MS
+        picture = view(self.number, **changed)
+        look = replace(Look(self.at_ms, self.at_ms, picture, heard), **self.about)
+        self.memory, self.judged = judge.step(self.memory, look)
+        return {finding.fault for finding in self.judged.findings}
+
+    def learn(self, **changed: Any) -> None:
+        for _ in range(ENOUGH):
+            assert self.look(**changed) == set()
+
+    def until(self, faults: set[Fault], most: int = 20, **changed: Any) -> int:
+        """Looks until exactly these are found."""
+        for count in range(1, most + 1):
+            if self.look(**changed) == faults:
+                return count
+        raise AssertionError(f"not {faults} after {most} looks")
+
+
+HIDDEN: Final = (0.2,) * 20 + (6.0,) * (BLOCKS - 20)
+FAULTS: Final[dict[Fault, dict[str, Any]]] = {
+    Fault.BLACK: {"high": 10.0, "low": 0.0, "mean": 2.0, "spread": 1.0},
+    Fault.WHITE: {"high": 255.0, "low": 240.0, "mean": 250.0, "spread": 2.0},
+    Fault.FLAT: {"spread": 1.0, "edges": (0.5,) * BLOCKS},
+    Fault.FROZEN: {"prints": tuple(range(1, BLOCKS + 1))},
+    Fault.BLURRED: {"sharpness": 0.15},
+    Fault.COVERED: {"edges": HIDDEN},
+    Fault.MOVED: {"shift": Shift(0.1, 0.0, 0.3, 0.1)},
+    Fault.SILENT: {"heard": SILENCE},
+    Fault.CLIPPED: {"heard": Heard(1.0, -3.0, 0.0, 0.3)},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_found_within_a_minute_and_is_over_a_minute_after_it_ended(fault: Fault) -> None:
+    camera = Camera()
+    camera.learn()
+    began_ms = camera.at_ms
+    looks = camera.until({fault}, **FAULTS[fault])
+    assert FOUND_AT <= looks <= 5, "within 60 s"
+    (finding,) = camera.judged.findings
+    assert began_ms < finding.since_ms <= began_ms + 2 * EVERY_MS
+    assert finding.evidence
+    for _ in range(40):
+        assert camera.look(**FAULTS[fault]) == {fault}, "it stands as long as it lasts: nothing is learned from it"
+    assert 4 <= camera.until(set()) <= 6
+    assert telling.says(fault)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_few_looks_prove_nothing(fault: Fault) -> None:
+    camera = Camera()
+    camera.learn()
+    for _ in range(30):
+        for changed in (FAULTS[fault], FAULTS[fault], {}, {}):
+            assert camera.look(**changed) == set()
+
+
+def test_a_finding_does_not_flutter() -> None:
+    camera = Camera()
+    camera.learn()
+    camera.until({Fault.BLURRED}, sharpness=0.15)
+    camera.look(sharpness=0.15)
+    camera.look(sharpness=0.15)
+    for changed in ({}, {"sharpness": 0.15}) * 20:
+        assert camera.look(**changed) == {Fault.BLURRED}
+
+
+def test_an_empty_corridor_is_not_frozen_and_a_frozen_one_is() -> None:
+    """Whatever is the same but for the sensor's noise is a picture of its own; the camera's painted clock is none."""
+    camera = Camera()
+    for _ in range(200):
+        assert camera.look() == set(), "nothing moves, and no block repeats"
+    frozen = tuple(range(1, BLOCKS + 1))
+    for number in range(8):
+        camera.look(prints=(5000 + number, 6000 + number, *frozen[2:]))
+    assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
+    for number in range(12):
+        camera.look(prints=tuple(frozen[n] if n % 4 == 0 else 7000 + number * BLOCKS + n for n in range(BLOCKS)))
+    assert camera.judged.findings == (), "a quarter of smooth walls may repeat"
+
+
+def test_dark_pictures_that_repeat_are_not_frozen() -> None:
+    camera = Camera()
+    for _ in range(40):
+        assert Fault.FROZEN not in camera.look(prints=(0,) * (BLOCKS - 5) + (1, 2, 3, 4, 5))
+
+
+def test_lights_that_are_switched_off_and_infrared_are_no_fault() -> None:
+    camera = Camera(colour=None)
+    camera.learn()
+    dim: dict[str, Any] = {"mean": 15.0, "high": 60.0, "spread": 9.0, "sharpness": 0.1, "edges": (0.4,) * BLOCKS}
+    night: dict[str, Any] = {"saturation": 0.3, "sharpness": 0.2, "edges": (2.5,) * BLOCKS}
+    dim, night = dim | {"tones": (15.0,) * BLOCKS}, night | {"tones": (70.0,) * BLOCKS}
+    for _ in range(3):
+        for light in (dim, night, {}, night, dim, {}):
+            for _ in range(40):
+                assert camera.look(**light) == set()
+    assert set(camera.memory.usual) == {Light.DAY, Light.DIM_DAY, Light.NIGHT}
+    assert camera.judged.day
+
+
+def test_a_grey_sheet_before_most_of_the_lens_is_no_infrared() -> None:
+    camera = Camera()
+    camera.learn()
+    sheet: dict[str, Any] = {
+        "saturation": 0.5,
+        "edges": (0.2,) * 40 + (6.0,) * (BLOCKS - 40),
+        "tones": (30.0,) * BLOCKS,
+    }
+    assert camera.until({Fault.COVERED}, **sheet) == FOUND_AT
+
+
+def test_each_light_has_its_own_measure() -> None:
+    """By night this camera is less sharp; by day as little would be a blur, and by night still less is one."""
+    camera = Camera()
+    camera.learn()
+    night: dict[str, Any] = {"saturation": 0.3, "tones": (60.0,) * BLOCKS}
+    camera.learn(sharpness=0.15, **night)
+    camera.until({Fault.BLURRED}, sharpness=0.06, **night)
+
+
+def test_colour_that_goes_by_day_while_nothing_else_changes_is_lost() -> None:
+    camera = Camera()
+    camera.learn()
+    assert camera.until({Fault.COLOURLESS}, saturation=0.2) == FOUND_AT
+    assert (camera.judged.day, camera.judged.colour) == (True, False)
+    camera.until(set())
+    camera.at_ms += 9 * HOUR_MS
+    for _ in range(30):
+        assert camera.look(saturation=0.2) == set(), "in the evening it is the camera's own doing"
+
+
+def test_where_colour_is_expected_grey_by_day_is_a_fault_whatever_went_before() -> None:
+    expecting = Camera(colour=True)
+    assert expecting.until({Fault.COLOURLESS}, saturation=0.2) == FOUND_AT
+    other = Camera()
+    for _ in range(30):
+        assert other.look(saturation=0.2) == set()
+
+
+def test_another_view_altogether_is_a_moved_camera_but_not_before_it_is_known_how_alike_it_is() -> None:
+    camera = Camera()
+    camera.learn(shift=Shift(0.0, 0.0, 0.5, 0.8))
+    assert camera.until({Fault.MOVED}, shift=Shift(0.3, 0.1, 0.02, 0.02)) == FOUND_AT
+    camera.memory = judge.referred(camera.memory)
+    for _ in range(20):
+        assert camera.look(shift=Shift(0.3, 0.1, 0.02, 0.02)) == set(), "of a new reference nothing is known yet"
+
+
+def test_sound_is_judged_only_where_it_is_not_unwanted() -> None:
+    camera = Camera(sound=False)
+    for _ in range(20):
+        assert camera.look(heard=SILENCE) == set()
+
+
+def test_sound_that_came_and_comes_no_more_is_missed() -> None:
+    never, expected, once = Camera(overdue=True), Camera(overdue=True, sound=True), Camera()
+    once.learn()
+    once.about = {"overdue": True}
+    assert expected.until({Fault.MUTE}, heard=None) == FOUND_AT
+    assert once.until({Fault.MUTE}, heard=None) == FOUND_AT
+    for _ in range(20):
+        assert never.look(heard=None) == set(), "a camera may promise sound that nobody wants"
+
+
+def test_sound_that_lies_apart_from_its_picture_is_found_and_told_on_which_side() -> None:
+    for lag_ms, word in ((1500, "after"), (-1500, "before")):
+        camera = Camera(lag_ms=lag_ms)
+        camera.until({Fault.DRIFT})
+        assert word in camera.judged.findings[0].evidence
+        assert camera.judged.drift_ms == lag_ms
+    assert [Camera(lag_ms=900).look() for _ in range(20)] == [set()] * 20
+
+
+def nights(camera: Camera, days: Iterable[int]) -> list[bool]:
+    """Dark from 20 to 6 each night: whether it was found."""
+    found = []
+    for day in days:
+        camera.at_ms = (20_000 + day) * DAY_MS + 20 * HOUR_MS
+        found.append(any([camera.look(**FAULTS[Fault.BLACK]) for _ in range(3600)]))  # noqa: C419 - the whole night
+        for _ in range(10):
+            camera.look()
+    return found
+
+
+def test_a_room_that_is_dark_each_night_is_told_twice_and_then_known() -> None:
+    camera = Camera()
+    assert nights(camera, range(5)) == [True, True, False, False, False]
+    assert nights(camera, [8]) == [False], "after a weekend"
+    camera.at_ms = 20_010 * DAY_MS + 11 * HOUR_MS
+    camera.until({Fault.BLACK}, **FAULTS[Fault.BLACK])
+
+
+def test_what_stays_for_days_is_no_habit() -> None:
+    camera = Camera()
+    camera.until({Fault.BLACK}, **FAULTS[Fault.BLACK])
+    for hour in range(24 * 5):
+        camera.at_ms = NOON_MS + hour * HOUR_MS
+        assert camera.look(**FAULTS[Fault.BLACK]) == {Fault.BLACK}, hour
+    for _ in range(10):
+        camera.look()
+    assert camera.memory.habits == Habits()
+
+
+def test_habits_are_bounded() -> None:
+    habits = Habits()
+    for day in range(400):
+        habits = habits.ended(Fault.BLACK, day * DAY_MS + 18 * HOUR_MS, (day + 1) * DAY_MS + 6 * HOUR_MS)
+    assert len(habits.hours[Fault.BLACK]) <= 11 * 24
+
+
+def test_what_was_learned_is_kept_over_a_restart() -> None:
+    camera = Camera()
+    camera.learn()
+    camera.until({Fault.BLURRED}, sharpness=0.15)
+    kept = msgspec.json.encode({"lobby": camera.memory})
+    assert len(kept) < 20_000
+    camera.memory = msgspec.json.decode(kept, type=dict[str, Memory])["lobby"]
+    assert camera.look(sharpness=0.15) == {Fault.BLURRED}
+
+
+def test_looks_that_come_to_nothing_are_told_after_a_while() -> None:
+    memory = Memory()
+    for _ in range(judge.UNSEEN_AT):
+        assert not judge.is_unseen(memory)
+        memory = judge.missed(memory)
+    assert judge.is_unseen(memory)
+    memory, _ = judge.step(memory, Look(0, 0, view(), None))
+    assert not judge.is_unseen(memory)
+
+
+def test_every_fault_has_words() -> None:
+    assert set(telling.WORDS) == set(Fault)
+    assert isinstance(Memory().usual, dict)
+    assert Usual(1, 1.0, 1.0, (1.0,) * BLOCKS).likened == 0
