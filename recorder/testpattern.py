@@ -51,6 +51,11 @@ _START_CODE: Final = b"\x00\x00\x01"
 _SOUNDS: Final = {"0": False, "none": False, "1": True, "aac": True}
 _BOX: Final = 8
 """The moving box is this part of the picture's height."""
+_SHADE: Final = 12
+"""Grey levels by which the bars darken and brighten from top to bottom and back."""
+_ROUND_S: Final = 37
+"""In so many steps of a second the shade has gone round: not a multiple of any time between two looks, for a pattern
+that repeats exactly is what a frozen camera shows."""
 
 
 class PatternError(ValueError):
@@ -184,6 +189,7 @@ class _Encoder:
     def __init__(self, pattern: Pattern) -> None:
         self._pattern = pattern
         self._canvas = _canvas(pattern)
+        self._shade = _shade(pattern.height)
         self.sets: Sets = H265Sets() if pattern.codec == "h265" else H264Sets()
         video: Any = av.CodecContext.create(_ENCODERS[pattern.codec], "w")
         video.width, video.height, video.pix_fmt = pattern.width, pattern.height, "yuv420p"
@@ -245,6 +251,8 @@ class _Encoder:
     def _draw(self, number: int, now_ns: int) -> Luma:
         pattern = self._pattern
         picture = self._canvas.copy()
+        gone = now_ns // 1_000_000_000 % _ROUND_S * pattern.height // _ROUND_S
+        picture[: pattern.height] += np.roll(self._shade, gone)
         side = max(8, pattern.height // _BOX)
         left = number * max(2, pattern.width // 200) % (pattern.width - side)
         top = pattern.height - 2 * side
@@ -272,6 +280,12 @@ def _canvas(pattern: Pattern) -> Luma:
     planes[:half] = np.tile((96 + 9 * chroma).astype(np.uint8), height // 2)
     planes[half:] = np.tile((160 - 9 * chroma).astype(np.uint8), height // 2)
     return canvas
+
+
+def _shade(height: int) -> Luma:
+    """For each row of a picture: up to `_SHADE` and back to 0."""
+    there_and_back = np.abs(np.arange(height) * 2 - height) * _SHADE // height
+    return there_and_back.astype(np.uint8).reshape(-1, 1)
 
 
 def _tone() -> NDArray[np.float32]:

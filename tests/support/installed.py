@@ -14,7 +14,7 @@ from edged.documents.machine import Doctor, StatusDown
 from tests.support.booted import PROJECT, VOLUME, Booted
 from tests.support.daemon import moment
 from tests.support.rtsp_server import REPOSITORY
-from tests.support.waiting import wait_until
+from tests.support.waiting import TooLateError, wait_until
 
 CONFIG: Final = "/etc/edged/edged.toml"
 INSTALL: Final = f"{PROJECT}/script/install"
@@ -125,7 +125,10 @@ def wait_for_recording(box: Booted, within_s: float = AGAIN_S + BUSY_S) -> None:
             state == "recording" and newest(box, camera) > before.get(camera, 0) for camera, state in seen.items()
         )
 
-    wait_until(records, within_s, "it records", every_s=0.3)
+    try:
+        wait_until(records, within_s, "it records", every_s=0.3)
+    except TooLateError as late:
+        raise AssertionError(f"{late}; {states(box)}, {alarms(box)}, {box.unit('ActiveState')}") from None
 
 
 def gaps(box: Booted, camera: str = "test") -> list[tuple[str, float]]:

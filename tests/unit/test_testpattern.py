@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from typing import Final
 
 import numpy as np
 import pytest
 
 from recorder.bitfont import GLYPH_HEIGHT, GLYPH_WIDTH, draw, render
+from recorder.eye.picture import prints
 from recorder.stream import SenderReport, Unit
-from recorder.testpattern import Pattern, PatternError, Pictures
+from recorder.testpattern import Pattern, PatternError, Pictures, _Encoder
+
+NOON_NS: Final = 1_790_000_000_000_000_000
 
 
 def test_without_options() -> None:
@@ -63,6 +68,16 @@ def test_it_plays_as_a_camera_does_until_it_is_closed(codec: str, name: str) -> 
     assert source.sound is not None
     assert source.sound.config
     assert next(item.at for item in items if isinstance(item, SenderReport)) == 0
+
+
+@pytest.mark.parametrize("size", [(160, 120), (640, 480)])
+def test_a_look_at_it_is_never_as_the_one_before(size: tuple[int, int]) -> None:
+    """Or edged would call it frozen, as it would a camera that repeats its pictures."""
+    width, height = size
+    encoder = _Encoder(Pattern(width, height, 5, sound=False))
+    looks = [prints(encoder._draw(50 * look, NOON_NS + 10 * look * 10**9)[:height]) for look in range(37)]
+    for before, now in itertools.pairwise(looks):
+        assert sum(a == b for a, b in zip(before, now, strict=True) if a and b) <= 1
 
 
 def test_letters_differ_and_keep_their_size() -> None:
