@@ -263,7 +263,7 @@ def settle(
             "UPDATE gaps SET boot = ?, start_boottime_ms = ?, start_wall_ms = ? WHERE id = ?",
             (end.boot, end.boottime_ms, end.wall_ms, gap.id),
         )
-        if gap.end is not None and gap.start != end:
+        if gap.end is not None and (gap.start, gap.start.wall_ms) != (end, end.wall_ms):
             _tell(connection, gap.id, was=gap.start)
         return
     if following is not None:

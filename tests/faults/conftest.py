@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +15,6 @@ from tests.support.installed import FITTING, FOREVER, Followed, change, wait_for
 from tests.support.rtsp_server import Camera, RtspServer
 
 MEMORY: Final = Path("/dev/shm")
-UNSTILL: Final = replace(SMALL, seconds=13)
-"""Begins again at no multiple of ten seconds, at which edged looks: it would be a picture that stands still."""
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
     """Hangs outside the box, and has power whatever becomes of that."""
-    lobby = Camera("lobby", UNSTILL, Sound(), user="viewer", password="Geheim-7")
+    lobby = Camera("lobby", SMALL, Sound(), user="viewer", password="Geheim-7")
     with RtspServer([lobby], tmp_path_factory.mktemp("camera")) as server:
         yield server
 

@@ -239,6 +239,24 @@ def test_a_gap_that_turns_out_to_be_shorter_or_none_is_no_finding(office: Office
     assert codes(office) == set()
 
 
+@pytest.mark.parametrize("slew_ms", [-1, 0, 1, 4_000])
+def test_a_gap_that_begins_at_another_time_by_the_clock_alone_is_no_finding(office: Office, slew_ms: int) -> None:
+    """The clock was set between a segment and the next one, of which a crash left nothing that can be kept."""
+    office.segment("door")
+    office.clock.step_wall(slew_ms)
+    garbled = office.record("door")
+    garbled.file.abandon()
+    path = office.disk / next(name for name in office.files() if name.endswith(".part"))
+    path.write_bytes(b"?" * 100)
+    office.clock.tick(2_000)
+    office.crash()
+    office.start()
+    office.enrol("door")
+    office.store.recover()
+    office.segment("door")
+    assert codes(office) == set()
+
+
 def test_what_an_earlier_version_left_is_told_again_and_proven(office: Office) -> None:
     """Also once the database was lost: each row goes by the leaf that lies in a tree."""
 

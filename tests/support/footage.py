@@ -36,7 +36,10 @@ G711_CHUNK: Final = 160
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A video track as a camera would encode it. One round is `seconds` long and made of closed GOPs."""
+    """A video track as a camera would encode it. One round is `seconds` long and made of closed GOPs.
+
+    With a round as long as the ten seconds between two looks (`edged.lookout`), it would stand still.
+    """
 
     codec: Literal["h264", "h265"] = "h264"
     width: int = 1280
@@ -45,7 +48,7 @@ class Picture:
     gop: int = 50
     b_frames: int = 0
     kbps: int = 2000
-    seconds: int = 10
+    seconds: int = 14
     footage: Footage = "bigbuckbunny"
 
 
