@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from edged.alarms import AGAIN_AFTER_S
 from edged.documents import site as documents
 from edged.health.stream import DOWN_AFTER_S
 from storage.ring.ballast import NAME
@@ -37,6 +38,8 @@ NOTICED_S: Final = 25.0
 """A look at the disks each second, a sweep each five, a segment of two, a key frame each second; and a busy box."""
 BACK_S: Final = 25.0
 """L1's 15 s and as long as the daemon needs to look."""
+TOLD_S: Final = AGAIN_AFTER_S + NOTICED_S
+"""Who has stopped is told anew once that has been told long enough ago."""
 STEADY_S: Final = 40.0
 """Twenty segments and eight sweeps."""
 OF_THE_BOX: Final = {"floor-protect", "disk-full"}
@@ -160,7 +163,7 @@ def test_where_nothing_may_go_they_stop_by_priority_and_start_again_when_space_r
         edged.wait_for_states("recording", NAMES, BACK_S)
         found.goes_on()
         stranger = found.disk.fill()
-        alarm = edged.until(lambda: found.full_naming("gate, lobby, yard"), NOTICED_S, "an alarm that names them")
+        alarm = edged.until(lambda: found.full_naming("gate, lobby, yard"), TOLD_S, "an alarm that names them")
         assert alarm is not None
         assert alarm.severity == "critical"
         let_run(DOWN_AFTER_S + 1, edged.check_alive)
