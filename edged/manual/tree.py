@@ -10,7 +10,7 @@ import click
 
 def verbs(group: click.Group, name: str, within: str = "") -> Iterator[tuple[str, click.Command]]:
     """Each command that does something, with what one types for it: `edgectl pin`, `edgectl pin add`…"""
-    context = click.Context(group, info_name=name)
+    context = _context(group, name)
     for verb in group.list_commands(context):
         command = group.get_command(context, verb)
         if command is None or command.hidden:
@@ -22,9 +22,14 @@ def verbs(group: click.Group, name: str, within: str = "") -> Iterator[tuple[str
             yield from verbs(command, verb, typed)
 
 
+def _context(command: click.Command, name: str | None = None) -> click.Context:
+    """As edgectl makes it: a command keeps for good what its help was called in the first one that it saw."""
+    return click.Context(command, info_name=name, help_option_names=["-h", "--help"])
+
+
 def usage(typed: str, command: click.Command) -> str:
     """As one line: `edgectl volume init [OPTIONS] PATH`."""
-    context = click.Context(command)
+    context = _context(command)
     pieces = click.Command.collect_usage_pieces(command, context)  # of a group without its "COMMAND [ARGS]..."
     return " ".join([typed, *pieces])
 
@@ -36,7 +41,7 @@ def said(command: click.Command) -> str:
 
 def options(command: click.Command, without: Collection[str] = ()) -> str:
     """A list, an item for each; "" where there are none. What all verbs take is told once: `without`."""
-    context = click.Context(command)
+    context = _context(command)
     shown = (parameter for parameter in command.params if not set(parameter.opts) & set(without))
     records = (parameter.get_help_record(context) for parameter in shown)
     return "\n".join(f"- `{option}`: {text}" for option, text in filter(None, records) if text)
