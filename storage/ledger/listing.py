@@ -74,7 +74,7 @@ class Listing:
             for place in reversed(range(len(blocks))):
                 tail = partial(leafing.last_of, wanted=wanted, block=blocks[place], count=count)
                 found, first = self._database.read(tail)
-                begin, count = max(first or 0, begin), count - found
+                begin, count = max(first, after + 1) if found else begin, count - found
                 yield Page()
                 if count <= 0:
                     blocks = blocks[place:]
