@@ -196,7 +196,7 @@ class Faults:
             if (key := standing.get(known.thing)) is not None:
                 what = f"{fault} is not in order: the alarm {key} stands"
                 raise OrderRefused(what, "have it repaired, and check it then")
-            if known.state is State.REPAIRED and known.by is not None and known.by == by:
+            if known.by is not None and known.by == by:
                 why = "no login vouches that you are" if by == NOBODY else "you are not"
                 what = f"{fault} is checked by another person than who repaired it, and {why}"
                 raise SamePerson(what, f"let somebody else log in and run: edgectl faults check {fault}")

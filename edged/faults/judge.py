@@ -17,6 +17,10 @@ MEND_WITHIN_MS: Final = 14 * 86_400_000
 """P10: what is reported is kept in view; after two weeks somebody should ask."""
 
 
+TAKES_EFFECT_MS: Final = 2 * 60_000
+"""What is repaired is seen a while later: some look at a minute's distance, and an alarm outlives its condition."""
+
+
 @dataclass(frozen=True, slots=True)
 class Find:
     """This alarm is a fault."""
@@ -57,14 +61,17 @@ def look(
 
 
 def _found(one: Standing, tickets: Mapping[str, Aged]) -> Find | None:
-    """Unless its ticket knows of it. A repair has the alarm's patience to take effect."""
+    """Unless its ticket knows of it. A repair has the alarm's patience to take effect, and some time in any case."""
     row, about = one.row, table.subject(one.row.key)
     if about is None:
         return None
     known = tickets.get(about.thing)
     stood_ms, count = one.stood_ms, row.count
     if known is not None and known.ticket.state is State.REPAIRED:
-        stood_ms, count = min(stood_ms, known.since_ms.get(Step.REPAIRED, 0)), 1
+        repaired_ms = known.since_ms.get(Step.REPAIRED, 0)
+        if repaired_ms < TAKES_EFFECT_MS:
+            return None
+        stood_ms, count = min(stood_ms, repaired_ms), 1
     if not table.is_due(row.key, stood_ms, count):
         return None
     if known is not None and row.key in known.ticket.keys:

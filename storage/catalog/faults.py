@@ -76,7 +76,8 @@ class Ticket:
     moments: Mapping[Step, Point] = field(default_factory=dict)
     """Of the last step of each kind since it was found, or found again."""
     by: int | None = None
-    """The account of who repaired it; None: nobody has, or somebody without an account did."""
+    """The account of who repaired it last, whether that held or not; None: nobody has, or somebody without an account
+    did."""
 
     @property
     def is_open(self) -> bool:
@@ -98,11 +99,12 @@ def folded(before: Ticket, step: Step, version: int, key: str, at: Point, by: in
 
 
 def _begun_again(one: Ticket) -> Ticket:
-    """A repair that did not hold leaves it reported; what was closed is found anew."""
+    """A repair that did not hold leaves it reported, and who tried it known; what was closed is found anew."""
+    by = None if one.state is State.CHECKED else one.by
     gone = {Step.REPAIRED, Step.CHECKED} | ({Step.REPORTED} if one.state is State.CHECKED else set())
     kept = {step: at for step, at in one.moments.items() if step not in gone}
     state = State.REPORTED if Step.REPORTED in kept else State.FOUND
-    return replace(one, state=state, moments=kept, by=None)
+    return replace(one, state=state, moments=kept, by=by)
 
 
 def enter(

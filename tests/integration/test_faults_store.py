@@ -98,6 +98,16 @@ def test_from_found_to_closed_with_names_only_behind_the_leaves(office: Office) 
         office.store.faults.one("F-19990101-AAAA")
 
 
+def test_whose_repair_did_not_hold_does_not_close_it_himself(office: Office) -> None:
+    fault = found(office)
+    office.store.faults.repair(fault, CHEN, who(), others=False)
+    assert found(office) == fault, "the box sees it still"
+    cleared(office)
+    with pytest.raises(SamePerson):
+        office.store.faults.check(fault, CHEN, {}, who())
+    office.store.faults.check(fault, LIN, {}, who("lin"))
+
+
 @pytest.mark.parametrize(("repaired_by", "others", "checks"), [(CHEN, True, True), (NOBODY, False, False)])
 def test_who_writes_down_what_the_vendor_did_may_check_it_and_nobody_is_no_second_person(
     office: Office, repaired_by: int, *, others: bool, checks: bool

@@ -58,6 +58,13 @@ def test_what_a_ticket_knows_is_not_found_again_and_a_repair_has_time_to_take_ef
     assert judge.look([standing("camera.degraded:lobby")], [ticket()], (), {}, 0).find
 
 
+@pytest.mark.parametrize(("since_ms", "again"), [(119_999, False), (120_000, True)])
+def test_also_what_is_a_fault_at_once_has_some_time(since_ms: int, *, again: bool) -> None:
+    key = "storage.tampered:v"
+    found = Ticket("F-1", "volume:v", key, None, "v", AT, Stage.REPAIRED, 1, over=False, keys=(key,))
+    assert bool(judge.look([standing(key)], [Aged(found, HOUR_MS, {Step.REPAIRED: since_ms})], (), {}, 0).find) is again
+
+
 def test_it_is_over_an_hour_after_the_last_alarm_and_not_while_maintenance_covers_it() -> None:
     first = judge.look([], [ticket()], (), {}, 0)
     assert (first.over, first.gone) == ((), {"F-1": 0})
