@@ -24,6 +24,8 @@ BETWEEN_S: Final = 5.0
 """Two cuts between one reload and the next."""
 GONE_S: Final = 15.0
 """For a camera that was disabled to have ended its last segment, and for what served it to be gone."""
+LOOK_S: Final = 30.0
+"""A look each ten seconds, on a busy machine."""
 OFFSET_S: Final = 3.2
 WARM_UP: Final = 5
 """Cycles after which nothing is done for the first time any more."""
@@ -155,6 +157,11 @@ def no_more_than_before(edged: Daemon, cycles: int) -> Iterator[None]:
         assert grown_kb < GROWN_KB, f"{grown_kb} KiB in {cycles} cycles"
 
 
+def has_eye(edged: Daemon) -> bool:
+    """The process that looks at pictures is started with the first look, and stays."""
+    return any(b"recorder.eye" in Path("/proc", str(pid), "cmdline").read_bytes() for pid in edged.processes())
+
+
 def holdings(edged: Daemon) -> dict[int, Held]:
     """Of the daemon and its helpers, by process."""
     return {pid: held(pid) for pid in sorted(edged.processes())}
@@ -169,16 +176,18 @@ def test_starting_and_stopping_leaks_nothing(tmp_path: Path, cycles: int) -> Non
         edged = stack.enter_context(Daemon(tmp_path / "edged", nothing))
         edged.wait_for_states("disabled", cameras)
 
-        def cycle() -> None:
+        def cycle(*, stays: bool = False) -> None:
             edged.configure(setup(cameras))
             assert edged.ctl("reload").code == 0
             edged.wait_for_states("recording", ["a"])
+            if stays:
+                edged.until(lambda: has_eye(edged), LOOK_S, "it looks at the camera for the first time")
             edged.configure(nothing)
             assert edged.ctl("reload").code == 0
             edged.wait_for_states("disabled", cameras)
 
-        for _ in range(WARM_UP):
-            cycle()
+        for number in range(WARM_UP):
+            cycle(stays=number == 0)
         wait_until(lambda: not edged.workers(), GONE_S, "all workers are gone")
         with no_more_than_before(edged, cycles):
             for _ in range(cycles):
