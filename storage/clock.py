@@ -60,6 +60,14 @@ def kernel_synced() -> bool | None:
     return None if answer < 0 else answer != _TIME_ERROR
 
 
+def has_own_boot_id(mounts: str) -> bool:
+    """Whether a container (systemd-nspawn, LXD) has laid a boot id of its own over the kernel's, whose clock runs on.
+
+    `mounts`: /proc/self/mountinfo. A sandboxed unit in there sees the kernel's: to the two it is another boot.
+    """
+    return any(line.split(" ")[4:5] == [str(BOOT_ID)] for line in mounts.splitlines())
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All that the clocks say at one instant."""

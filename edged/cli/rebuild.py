@@ -24,6 +24,15 @@ from edged.cli.session import checked
 from edged.documents.rebuild import Rebuild, RebuildAsked
 
 UMASK: Final = 0o027
+MOUNTS: Final = Path("/proc/self/mountinfo")
+_OTHER_BOOT: Final = (
+    "this container shows a boot id of its own, and edged.service the kernel's: to the catalog this would be another "
+    "boot, and all footage hours older than it is"
+)
+_WITHIN_A_UNIT: Final = (
+    "start edged, which makes the catalog anew by itself; or "
+    "systemd-run --pipe --wait --property=ProtectKernelTunables=yes edgectl rebuild"
+)
 _PHASES: Final = {"leaves": "leaves of the ledger", "files": "directories"}
 
 
@@ -57,6 +66,7 @@ def alone(
     """The daemon is down: its files, as its own account, under its lock."""
     from edged import config as configuration
     from edged.cli.owner import become_owner
+    from storage.clock import has_own_boot_id
     from storage.errors import StateLocked, StoreError
 
     try:
@@ -65,6 +75,8 @@ def alone(
         first = [why.error] if why else []
         words = "\n".join([*first, "; ".join(str(problem) for problem in error.problems)])
         raise CallError(words, "edgectl config check", exits.CONFIG) from None
+    if has_own_boot_id(MOUNTS.read_text("utf-8")):
+        raise CallError(_OTHER_BOOT, _WITHIN_A_UNIT, exits.FAILED)
     become_owner(config.paths.state)
     os.umask(UMASK)
     try:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from edged import exits
+from edged.cli.main import main
 from storage import clock
-from storage.clock import Clock, SystemClock
+from storage.clock import Clock, SystemClock, has_own_boot_id
 from storage.model import Moment
+from tests.support.configuration import Setup
 
 
 def test_both_clocks_are_read_and_told_apart() -> None:
@@ -86,3 +89,25 @@ def test_the_real_kernel_answers_and_nothing_is_overwritten() -> None:
     answer = clock._adjtimex(timex)
     assert -1 <= answer <= 5
     assert timex.raw[256:] == bytes(256)
+
+
+@pytest.mark.parametrize(
+    ("point", "own"),
+    [("/proc/sys/kernel/random/boot_id", True), ("/proc/sys/kernel/random/uuid", False), ("/proc", False)],
+)
+def test_a_container_that_shows_a_boot_id_of_its_own(point: str, *, own: bool) -> None:
+    line = "52 40 0:25 /proc/boot_id {} ro,nosuid - tmpfs /proc/sys/kernel/random/boot_id rw\n"
+    assert has_own_boot_id("23 28 0:21 / /proc rw - proc proc rw\n" + line.format(point)) is own
+
+
+def test_nothing_is_rebuilt_by_another_boot_id_than_edged_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be another boot, and what was recorded in this one hours older than it is."""
+    config = Setup([]).toml(state=tmp_path / "state", socket=tmp_path / "edged.sock", volume=tmp_path / "volume")
+    (tmp_path / "edged.toml").write_text(config)
+    (tmp_path / "mounts").write_text("52 40 0:25 /x /proc/sys/kernel/random/boot_id ro - tmpfs none rw\n")
+    monkeypatch.setattr("edged.cli.rebuild.MOUNTS", tmp_path / "mounts")
+    assert main(["--config", str(tmp_path / "edged.toml"), "rebuild"]) == exits.FAILED
+    assert "boot id of its own" in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
