@@ -11,7 +11,15 @@ UNIT: Final = "edged.service"
 ASK_TIMEOUT_S: Final = 2.0
 """systemctl answers in milliseconds; a stuck one must not hold up the bad news."""
 _SYSTEMD_RUNS: Final = Path("/run/systemd/system")
-_PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "Result", "ExecMainStatus", "StateChangeTimestamp")
+_PROPERTIES: Final = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "ExecMainStatus",
+    "StateChangeTimestamp",
+    "NRestarts",
+)
 
 
 def ask() -> str:
@@ -36,4 +44,5 @@ def sentence(known: Mapping[str, str]) -> str:
     result, code = known.get("Result", ""), known.get("ExecMainStatus", "0")
     if result not in ("", "success") or code != "0":
         words += f"; it ended with {result or 'no result'}, {code}"
-    return words
+    often = known.get("NRestarts", "0")
+    return words if often in ("", "0") else f"{words}; restarted so far: {often}"

@@ -104,13 +104,8 @@ def _alive(known: Known) -> Down | None:
         return Down("not-allowed", "this user may not open its socket", "run edgectl as root or with sudo")
     unit, pid = known.unit, known.holder or 0
     if unit is not None and unit.load == "loaded":
-        if unit.active == "activating" and unit.sub != "auto-restart":
-            often = unit.restarts >= RESTARTS_ODD
-            said = f"edged is starting{f': {unit.told}' if unit.told else ''}"
-            said += f"; systemd has restarted it {unit.restarts} times" if often else ""
-            return Down("starting", said, f"{WAIT}; {JOURNAL}" if often else WAIT, unit.since_ms)
-        if unit.active == "deactivating":
-            return Down("stopping", "edged is stopping", f"wait 20 s, then {LOOK}", unit.since_ms)
+        if (under_way := _under_way(known, unit)) is not None:
+            return under_way
         pid = pid or (unit.pid if unit.active in ("active", "reloading") else 0)
     if not pid:
         return None
@@ -126,6 +121,18 @@ def _alive(known: Known) -> Down | None:
     return Down("elsewhere", said, "name the configuration it runs with: edgectl --config FILE", since_ms)
 
 
+def _under_way(known: Known, unit: Unit) -> Down | None:
+    """A start or a stop."""
+    if unit.begins:
+        if unit.restarts or unit.failed:
+            return _again(known, unit)
+        said = f"edged is starting{f': {unit.told}' if unit.told else ''}"
+        return Down("starting", said, WAIT, unit.since_ms)
+    if unit.active == "deactivating":
+        return Down("stopping", "edged is stopping", f"wait 20 s, then {LOOK}", unit.since_ms)
+    return None
+
+
 def _of_systemd(known: Known) -> Down | None:
     unit = known.unit
     if unit is None:
@@ -135,22 +142,32 @@ def _of_systemd(known: Known) -> Down | None:
         return Down("stopped-by-hand", said, f"systemctl unmask {UNIT} && systemctl start {UNIT}", unit.since_ms)
     if unit.load != "loaded":
         return None
-    last = tuple(known.journal[-SAID_MAX:])
     if unit.active == "activating":
-        return _again(known, unit, last)
+        return _again(known, unit)
     if not unit.started_ms and not unit.ended_ms:
         return _never(known, unit)
     cause, said, action = _how_it_ended(known, unit)
+    last = tuple(known.journal[-SAID_MAX:])
     return Down(cause, said, action, unit.ended_ms or unit.since_ms, () if cause == "stopped-by-hand" else last)
 
 
-def _again(known: Known, unit: Unit, last: tuple[str, ...]) -> Down:
-    mount = f"mount {known.away[0]} (lsblk shows the disks): edged then starts by itself" if known.away else ""
-    if unit.restarts < RESTARTS_ODD:
-        said = f"edged has ended, and systemd starts it again: {_ended(unit)}"
-        return Down("restarting", said, mount or WAIT, unit.since_ms, last)
-    said = f"edged ends again and again ({unit.restarts} times): {_ended(unit)}"
-    return Down("restarting", said, mount or JOURNAL, unit.since_ms, last)
+def _again(known: Known, unit: Unit) -> Down:
+    """What ended it last is told also while the next start is under way."""
+    last = tuple(known.journal[-SAID_MAX:])
+    lead = "edged has ended, and systemd starts it again"
+    if unit.restarts >= RESTARTS_ODD:
+        lead = f"edged ends again and again ({unit.restarts} times)"
+    said = f"{lead}: {_ended(unit)}{f'; it said last: {last[-1]}' if last else ''}"
+    return Down("restarting", said, _what_then(known), unit.since_ms, last)
+
+
+def _what_then(known: Known) -> str:
+    """For one that starts by itself as soon as it can."""
+    if known.away:
+        return f"mount {known.away[0]} (lsblk shows the disks): edged then starts by itself"
+    if known.problems:
+        return f"{MEND}: edged then starts by itself"
+    return f"do what it said last; {JOURNAL}" if known.journal else JOURNAL
 
 
 def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
@@ -168,7 +185,7 @@ def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
 
 
 def _never(known: Known, unit: Unit) -> Down:
-    if unit.result not in ("success", ""):
+    if unit.failed:
         said = f"edged was not started since the box came up: {_ended(unit)}"
         return Down("failed", said, LOOK, unit.since_ms, tuple(known.journal[-SAID_MAX:]))
     why_not = "" if _enabled(unit) else f"; {UNIT} is {unit.enabled or 'not enabled'}, so nothing starts it at boot"
@@ -198,7 +215,9 @@ def _ended(unit: Unit) -> str:
         return f"it was ended by signal {unit.status}"
     if unit.result in ("start-limit-hit", "resources", "protocol"):
         return f"systemd says {unit.result}"
-    return f"exit code {unit.status}" if unit.status else f"systemd says {unit.result or 'nothing'}"
+    if unit.status:
+        return f"exit code {unit.status}"
+    return f"systemd says {unit.result}" if unit.failed else "systemd does not tell of a failure"
 
 
 def _of_the_files(known: Known) -> Down:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,9 @@ PROPERTIES: Final = (
     "MainPID", "StateChangeTimestamp", "ExecMainStartTimestamp", "ExecMainExitTimestamp", "WatchdogUSec", "StatusText",
     "ExecStart", "InvocationID",
 )  # fmt: skip
+PROCESS_EXIT: Final = "98e322203f7a4ed290d09fe03c09fe15"
+FAILURE_RESULT: Final = "d9b373ed55a64feb8242e02dbe79a49c"
+"""Of the journal: what systemd tells of the end of a process, and of a unit that failed."""
 RESTARTS_ODD: Final = 3
 """Since the unit was last started by hand or at boot; one may be an upgrade or a bad moment."""
 _TIME: Final = "%a %Y-%m-%d %H:%M:%S UTC"
@@ -53,6 +57,15 @@ class Unit:
     def known(self) -> bool:
         return self.load in ("loaded", "masked", "bad-setting", "error")
 
+    @property
+    def begins(self) -> bool:
+        """A start is under way: systemd has forgotten how the life before it ended."""
+        return self.active == "activating" and not self.sub.startswith("auto-restart")
+
+    @property
+    def failed(self) -> bool:
+        return self.result not in ("success", "")
+
 
 NOBODY: Final = Unit("", "", "", "", "", 0, "", 0, 0, 0, 0, 0, watchdog=False, told="")
 """Where systemd does not run."""
@@ -79,6 +92,31 @@ def parse(text: str) -> Unit:
         runs=known.get("ExecStart", ""),
         life=known.get("InvocationID", ""),
     )
+
+
+def with_last_life(unit: Unit, journal: str) -> Unit:
+    """One that begins, with how its last life ended. `journal`: what systemd told of that, JSON lines, oldest first."""
+    entries = [entry for line in journal.splitlines() if (entry := _entry(line))]
+    end = next((entry for entry in reversed(entries) if entry.get("MESSAGE_ID") == FAILURE_RESULT), None)
+    if end is None:
+        return replace(unit, life="")
+    life = end.get("INVOCATION_ID", "")
+    process = next((entry for entry in entries if "EXIT_CODE" in entry and entry.get("INVOCATION_ID") == life), {})
+    return replace(
+        unit,
+        result=end.get("UNIT_RESULT", ""),
+        ended_by=process.get("EXIT_CODE", ""),
+        status=_number(process.get("EXIT_STATUS", "")),
+        life=life,
+    )
+
+
+def _entry(line: str) -> dict[str, str]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return {key: value for key, value in entry.items() if isinstance(value, str)} if isinstance(entry, dict) else {}
 
 
 def concerns(unit: Unit, config: Path) -> bool:

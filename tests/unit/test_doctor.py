@@ -221,6 +221,28 @@ def test_what_systemd_shows_is_read_and_judged() -> None:
     assert unit.judge(unit.NOBODY).result is Result.OK
 
 
+ENDS: Final = """\
+{"MESSAGE_ID":"98e322203f7a4ed290d09fe03c09fe15","INVOCATION_ID":"aa","EXIT_CODE":"killed","EXIT_STATUS":"9"}
+{"MESSAGE_ID":"d9b373ed55a64feb8242e02dbe79a49c","INVOCATION_ID":"aa","UNIT_RESULT":"signal"}
+{"MESSAGE_ID":"98e322203f7a4ed290d09fe03c09fe15","INVOCATION_ID":"bb","EXIT_CODE":"exited","EXIT_STATUS":"1"}
+{"MESSAGE_ID":"d9b373ed55a64feb8242e02dbe79a49c","INVOCATION_ID":"bb","UNIT_RESULT":"exit-code","MESSAGE":[1]}
+cut off
+"""
+
+
+def test_how_the_life_before_a_start_ended_comes_from_the_journal() -> None:
+    """systemd forgets it as soon as it starts the unit again."""
+    begun = "LoadState=loaded\nActiveState=activating\nSubState=start\nResult=success\nInvocationID=cc\n"
+    now = unit.parse(begun)
+    assert now.begins
+    assert not replace(now, sub="auto-restart").begins
+    found = unit.with_last_life(now, ENDS)
+    assert (found.result, found.ended_by, found.status, found.life) == ("exit-code", "exited", 1, "bb")
+    nothing = unit.with_last_life(now, "")
+    assert not nothing.failed
+    assert not nothing.life, "the words of any life, not of the one that has just begun"
+
+
 def test_memory_load_and_versions() -> None:
     well = Machine(8 << 30, 4 << 30, 0.0, 1.0, 4)
     assert [check.result for check in machine.judge(well)] == [Result.OK, Result.OK]

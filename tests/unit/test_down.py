@@ -91,12 +91,12 @@ def failed(**more: Any) -> Unit:
             ),
             "restarting",
             "starts it again: it hung, and the watchdog killed it",
-            "wait some seconds",
+            "journalctl",
         ),
         (
             replace(ABSENT, unit=replace(WELL, active="activating", sub="start", restarts=5)),
-            "starting",
-            "systemd has restarted it 5 times",
+            "restarting",
+            "again and again (5 times)",
             "journalctl",
         ),
         (
@@ -180,6 +180,31 @@ def test_a_full_disk_and_a_volume_that_is_away_are_told_beside() -> None:
     found = down.why(replace(ABSENT, unit=failed(), away=("/srv/b",), state_free_bytes=1000))
     assert "is full" in " ".join(found.evidence)
     assert "volume away: /srv/b" in found.evidence
+
+
+BEGINS: Final = replace(WELL, active="activating", sub="start")
+NOT_MOUNTED: Final = "no volume could be used: /srv/edged is not mounted. Mount it"
+
+
+def test_only_a_first_start_says_wait() -> None:
+    first = down.why(replace(ABSENT, unit=BEGINS))
+    assert (first.cause, first.said, first.action) == ("starting", "edged is starting", down.WAIT)
+    ended = replace(BEGINS, result="exit-code", ended_by="exited", status=1)
+    for unit in (ended, replace(BEGINS, restarts=1), replace(ended, restarts=9), replace(ended, sub="auto-restart")):
+        for holder in (None, 42):
+            found = down.why(
+                replace(ABSENT, unit=unit, journal=("x", NOT_MOUNTED), holder=holder if unit.begins else 0)
+            )
+            assert found.cause == "restarting"
+            assert found.said.endswith(f"; it said last: {NOT_MOUNTED}")
+            assert found.evidence == ("x", NOT_MOUNTED)
+            assert found.action == f"do what it said last; {down.JOURNAL}"
+
+
+def test_of_a_crash_loop_what_to_mend_is_told() -> None:
+    looping = replace(ABSENT, unit=replace(BEGINS, restarts=2), journal=(NOT_MOUNTED,))
+    assert down.why(replace(looping, away=("/srv/edged",))).action.startswith("mount /srv/edged ")
+    assert down.why(replace(looping, problems=("a: is missing → b",))).action.startswith(down.MEND)
 
 
 @given(

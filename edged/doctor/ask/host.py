@@ -16,7 +16,7 @@ from edged.doctor.disks import Messages
 from edged.doctor.findings import Unseen
 from edged.doctor.machine import Machine, Versions
 from edged.doctor.programs import Unasked, fields, run
-from edged.doctor.unit import NOBODY, PROPERTIES, UNIT, Unit, parse
+from edged.doctor.unit import FAILURE_RESULT, NOBODY, PROCESS_EXIT, PROPERTIES, UNIT, Unit, parse, with_last_life
 from edged.timesync import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
 from recorder.versions import av_version
 from storage.versions import sqlite_version
@@ -26,6 +26,8 @@ JOURNALS: Final = (Path("/var/log/journal"), Path("/run/log/journal"))
 CONTAINER: Final = (Path("/run/systemd/container"), Path("/.dockerenv"), Path("/run/.containerenv"))
 KEEPERS: Final = ("systemd-timesyncd", "chrony", "chronyd", "ntpsec", "ntp", "ntpd", "openntpd")
 """Services that keep a clock, as distributions call them."""
+SHORT_WHILE: Final = "-10min"
+"""So long a failure has to do with a start that is under way."""
 LINES: Final = 200
 LINE_MAX: Final = 300
 WARNING: Final = 4
@@ -33,10 +35,20 @@ WARNING: Final = 4
 
 
 def unit() -> Unit:
-    """edged.service."""
+    """edged.service; while it is being started, with how it ended a short while ago."""
     if not SYSTEMD_RUNS.is_dir():
         return NOBODY
-    return parse(_told("systemctl", "show", UNIT, "--property", ",".join(PROPERTIES)))
+    known = parse(_told("systemctl", "show", UNIT, "--property", ",".join(PROPERTIES)))
+    return with_last_life(known, _ends()) if known.begins else known
+
+
+def _ends() -> str:
+    """What systemd itself told of them in the journal; "" where that cannot be read."""
+    told = (f"MESSAGE_ID={PROCESS_EXIT}", f"MESSAGE_ID={FAILURE_RESULT}")
+    try:
+        return _journal("_PID=1", f"UNIT={UNIT}", *told, "--since", SHORT_WHILE, "-o", "json", "-n", "4")
+    except Unseen:
+        return ""
 
 
 def last_words(invocation: str) -> Messages:
