@@ -6,6 +6,7 @@ A key of the centre is granted verbs as a group is granted roles: it counts as a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 from typing import Final
@@ -14,8 +15,10 @@ from edged import units
 from edged.config_model import CameraRetention, Commander, Config, Retention, Roles
 from edged.roles import Role
 from storage.model import Bounds
-from storage.ring.agreed import Agreed, Grants, Loosening, What
+from storage.ring.agreed import Agreed, Grants, Loosening, What, loosenings
 
+NAMED: Final = 8
+"""Bounds that are named in one sentence."""
 _SECOND: Final = timedelta(seconds=1)
 _COMMANDS: Final = "command "
 """Before a verb: what is granted to a key, beside the roles."""
@@ -84,6 +87,16 @@ def granted(before: Config, after: Config) -> Iterator[str]:
     had, has = (_commanding(one) for one in (before, after))
     for words, pairs in (("may", has - had), ("may no more", had - has)):
         yield from (f"{key} {words} {does}" for does, key in sorted(pairs))
+
+
+def tightened(before: Config, after: Config) -> Iterator[str]:
+    """Bounds that hold at once, for whoever reloads: a slip of the pen is not taken back alone."""
+    was, now = wished_by(before), wished_by(after)
+    both = {camera: bounds for camera, bounds in was.cameras.items() if camera in now.cameras}
+    back = [one for one in loosenings(now, replace(was, cameras=both)) if one.what in (What.FLOOR, What.CEILING)]
+    if back:
+        more = f"; and {len(back) - NAMED} more" if len(back) > NAMED else ""
+        yield f"holds from now on, and it takes two persons to {sentence(back[:NAMED])} again{more}"
 
 
 def _grants(config: Config) -> Grants:

@@ -14,7 +14,7 @@ from edged.config import Config, ConfigError, load
 from edged.documents import site as documents
 from edged.documents.ring import Explanation
 from edged.fleet import Difference
-from edged.loosening import granted
+from edged.loosening import granted, tightened
 from edged.queries import Page
 from edged.reporting import Reporter
 from edged.site import Site
@@ -106,7 +106,7 @@ class Service:
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
             volumes=volumes.reloaded(disks),
             roles=list(granted(before, held)),
-            warnings=[*disks.warnings, *waiting, *map(str, tls)],
+            warnings=[*disks.warnings, *tightened(before, held), *waiting, *map(str, tls)],
         )
 
     async def _use(self, config: Config) -> Difference:

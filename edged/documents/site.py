@@ -293,7 +293,8 @@ class Reload(Document):
     volumes: ReloadedVolumes
     roles: list[str] = Field(description="what changes at once of who holds which role")
     warnings: list[str] = Field(
-        description="volumes that cannot be used or were left out while they hold something; bounds and roles that wait"
+        description="volumes that cannot be used or were left out while they hold something; bounds that are "
+        "tightened, which two persons have to take back; bounds and roles that wait"
     )
 
 

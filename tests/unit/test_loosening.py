@@ -8,12 +8,12 @@ import pytest
 
 from edged.config import load
 from edged.config_model import Config
-from edged.loosening import granted, sentence, under, wished_by
+from edged.loosening import granted, sentence, tightened, under, wished_by
 from mqtt.commands import Verb
 from storage.ring.agreed import Agreed, holding, loosenings
 from storage.ring.agreed import granted as agreed_upon
 from tests.support.commanding import Desk
-from tests.support.configuration import Setup
+from tests.support.configuration import Setup, Watched
 
 NOC, OTHER = Desk(), Desk("night-desk")
 ROLES = '[roles]\nauthority = ["chiefs"]\noperator = ["cctv"]\n'
@@ -80,3 +80,22 @@ def test_where_nobody_holds_a_role_keys_need_nobody_either(folder: Path) -> None
     assert held(agreed, wished) == (wished, "")
     closed, waits = held(agreed, configured(folder, ROLES, NOC.table(Verb.PIN)))
     assert ([one.name for one in closed.commanders], waits) == ([NOC.name], "")
+
+
+def test_a_bound_that_is_tightened_is_told_for_it_is_not_taken_back_alone(folder: Path) -> None:
+    before = bounded(folder, "31d", "365d", "lobby", "gate")
+    after = bounded(folder, "40d", "100d", "lobby", "yard")
+    assert [*tightened(before, before)] == []
+    assert [*tightened(after, before)] == [], "that waits for a second person"
+    (told,) = tightened(before, after)
+    assert told == (
+        "holds from now on, and it takes two persons to lower the floor of the site from 40d to 31d; "
+        "raise the ceiling of the site from 100d to 365d again"
+    )
+
+
+def bounded(folder: Path, floor: str, ceiling: str, *cameras: str) -> Config:
+    path = folder / "edged.toml"
+    setup = Setup([Watched(name, "test://") for name in cameras], floor=floor, ceiling=ceiling)
+    path.write_text(setup.toml(state=folder / "state", socket=folder / "socket", volume=folder / "volume"))
+    return load(path, {})
