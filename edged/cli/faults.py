@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -15,7 +16,7 @@ from rich.text import Text
 from edged import units
 from edged.cli import times
 from edged.cli.address import Address
-from edged.cli.cells import OneLine, clean, local, span, table, text
+from edged.cli.cells import clean, local, span, text
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.words import Language, language, word
@@ -138,22 +139,22 @@ def _instant(session: Session, name: str, given: str | None, *, end: bool) -> st
 
 
 def listing(document: documents.Faults, zone: tzinfo, tongue: Language = "en") -> RenderableType:
-    """A line for each; what is late stands below the table."""
+    """A block for each."""
     if not document.faults:
         return Text(word("No faults.", tongue))
-    headings = [word(one, tongue) for one in ("Fault", "State", "Found", "Open for", "Repaired in", "What")]
-    made = table(*headings, right=(headings[3], headings[4]))
-    for one in document.faults:
-        made.add_row(
-            text(one.id, "bold"),
-            _state(one, tongue),
-            text(local(one.found, zone)),
-            text(span(one.age_s, tongue)),
-            text(span(one.repair_s, tongue)),
-            OneLine(_about(one)),
-        )
-    late = [one for one in document.faults if one.late is not None]
-    return Group(made, *(_late(one, tongue) for one in late))
+    widest = max(cell_len(word(one.state, tongue)) for one in document.faults)
+    return Group(*(_listed(one, widest, zone, tongue) for one in document.faults))
+
+
+def _listed(one: documents.Fault, widest: int, zone: tzinfo, tongue: Language) -> RenderableType:
+    """Its id first and whole, on a screen of any width: every other verb asks for it."""
+    state = _state(one, tongue)
+    state.pad_right(widest - state.cell_len)
+    took = "" if one.repair_s is None else f", {word('repaired in', tongue)} {span(one.repair_s, tongue)}"
+    line = Text(one.id, style="bold").append("  ").append_text(state)
+    line.append(f"  {local(one.found, zone)}  {word('open for', tongue)} {span(one.age_s, tongue)}", style="not bold")
+    what = Padding(text(f"{_about(one)}{took}"), (0, 0, 0, 2))
+    return Group(line, what, *([_late(one.late, tongue)] if one.late else []))
 
 
 def story(document: documents.FaultsShow, zone: tzinfo, tongue: Language = "en") -> RenderableType:
@@ -180,9 +181,9 @@ def _state(one: documents.Fault, tongue: Language) -> Text:
     return Text(word(one.state, tongue), style=_STYLES[one.state])
 
 
-def _late(one: documents.Fault, tongue: Language) -> RenderableType:
-    why = "not reported for more than a day" if one.late == "unreported" else "not repaired for more than two weeks"
-    return Padding(text(f"{one.id}: {word(why, tongue)}", "yellow"), (0, 0, 0, 2))
+def _late(late: str, tongue: Language) -> RenderableType:
+    why = "not reported for more than a day" if late == "unreported" else "not repaired for more than two weeks"
+    return Padding(text(word(why, tongue), "yellow"), (0, 0, 0, 2))
 
 
 def _told(step: documents.FaultStep, zone: tzinfo, tongue: Language) -> RenderableType:

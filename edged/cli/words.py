@@ -69,11 +69,8 @@ WORDS: Final[Mapping[str, str]] = {
     "more; see": "則未列，請執行",
     # faults
     "No faults.": "沒有報修中的故障。",
-    "Fault": "報修單",
-    "Found": "發現",
-    "Open for": "歷時",
-    "Repaired in": "修復時間",
-    "What": "故障情形",
+    "open for": "歷時",
+    "repaired in": "修復時間",
     "found": "發現",
     "again": "再次發生",
     "joined": "另有異常",

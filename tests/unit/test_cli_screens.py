@@ -23,6 +23,7 @@ from edged.cli import (
     cells,
     destroyed,
     exportwords,
+    faults,
     lists,
     pin,
     proofpage,
@@ -35,6 +36,7 @@ from edged.cli import (
 from edged.cli.client import Daemon
 from edged.cli.session import Session
 from edged.documents import exports, pins, register, ring, volumes
+from edged.documents import faults as tickets
 from edged.documents import rebuild as rebuilding
 from edged.documents import site as documents
 from edged.documents.base import Document
@@ -68,6 +70,8 @@ SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "destroyed": lambda: register_screen("en"),
     "destroyed-zh_TW": lambda: register_screen("zh_TW"),
     "exports": lambda: exportwords.listing(sample(exports.ExportList), ZONE),
+    "faults": lambda: faults.listing(sample(tickets.Faults), ZONE),
+    "faults-zh_TW": lambda: faults.listing(sample(tickets.Faults), ZONE, "zh_TW"),
     "proof": lambda: proofpage.page(sample(register.ProofOfRetention), "en"),
     "proof-zh_TW": lambda: proofpage.page(sample(register.ProofOfRetention), "zh_TW"),
     "proof-unsigned": lambda: proofpage.page(
@@ -138,6 +142,16 @@ def test_a_long_id_folds_and_is_never_cut() -> None:
     text = drawn(screens.status(sample(documents.Status, cameras=[LOBBY | {"id": name, "name": "電梯旁"}])))
     column = "".join(line.split("  ")[0] for line in text.splitlines()[4:])
     assert column.startswith(name)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_id_of_a_fault_stands_first_and_whole(width: int) -> None:
+    away = {"key": f"volume.away:{'b' * 36}", "alarms": ["a", "b", "c"], "volume": "b" * 36, "state": "repaired"}
+    told = sample(tickets.Faults)
+    every = [one.model_copy(update=away) for one in told.faults]
+    lines = drawn(faults.listing(told.model_copy(update={"faults": every}), ZONE), width).splitlines()
+    for one in every:
+        assert any(line.startswith(f"{one.id}  repaired") for line in lines)
 
 
 def test_the_last_line_is_the_verdict_and_the_first_thing_to_do() -> None:
