@@ -78,8 +78,6 @@ def ledger(
 @address_given
 def renew(address: Address, *, reason: str, new_key: bool, as_json: bool) -> None:
     """Ask for a new generation of the ledger, with a new key where the old one is gone, damaged or another's."""
-    if not reason.strip() or len(reason) > documents.REASON_MAX:
-        raise click.UsageError(f"--reason must say something, in at most {documents.REASON_MAX} characters")
     wanted = documents.RenewAsked(reason=reason.strip(), new_key=new_key)
     body = address.daemon().post("/v1/ledger/renew", wanted.model_dump_json().encode())
     document = checked(documents.LedgerRenew, body)

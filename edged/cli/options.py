@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,6 +28,11 @@ COMPLETION_S: Final = 1.0
 class CameraId(click.types.StringParamType):
     """Any word; the shell completes those that the daemon knows, and nothing where it does not answer."""
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("it is empty: write the id of a camera (edgectl cameras)", param, ctx)
+        return super().convert(value, param, ctx)
+
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
         given = ctx.find_root().params
         try:
@@ -40,8 +46,28 @@ class CameraId(click.types.StringParamType):
 
 CAMERA: Final = CameraId()
 
-address_given = click.make_pass_decorator(Address)
+_passed = click.make_pass_decorator(Address)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document (docs/schemas).")
+
+
+def address_given(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The verb gets its address. What its request document refuses is wrong usage, told by the option's name."""
+
+    @wraps(command)
+    def told(*positional: Any, **given: Any) -> Any:
+        from edged.cli import asking  # late: pydantic, which `version` does without
+
+        context = click.get_current_context()
+        if nothing := asking.empty(context):
+            raise nothing
+        try:
+            return command(*positional, **given)
+        except ValueError as error:
+            if wrong := asking.refused(error, context):
+                raise wrong from None
+            raise
+
+    return _passed(told)
 
 
 def interval_options(command: Command) -> Command:

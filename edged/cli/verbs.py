@@ -108,8 +108,8 @@ def interval(session: Session, start: str | None, end: str | None) -> tuple[str 
     now = datetime.now(UTC)
     zone = session.zone if any(text and times.is_local(text) for text in (start, end)) else UTC
     try:
-        first = times.parse(start, now, zone, end=False) if start else None
-        last = times.parse(end, now, zone, end=True) if end else None
+        first = times.parse(start, now, zone, end=False) if start is not None else None
+        last = times.parse(end, now, zone, end=True) if end is not None else None
     except times.WhenError as error:
         raise click.UsageError(str(error)) from None
     if first is not None and last is not None and first >= last:

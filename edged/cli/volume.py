@@ -59,13 +59,13 @@ def init(address: Address, path: str, *, as_json: bool) -> None:
 
 
 @volume.command(short_help="Record nothing new on VOLUME.")
-@click.argument("name", metavar="VOLUME")
+@click.argument("volume", metavar="VOLUME")
 @click.option("--undo", is_flag=True, help="Use a retired one again.")
 @json_option
 @address_given
-def retire(address: Address, name: str, *, undo: bool, as_json: bool) -> None:
+def retire(address: Address, volume: str, *, undo: bool, as_json: bool) -> None:
     """Record nothing new on VOLUME (its id, or its path); what it holds is kept as long as it must be."""
-    wanted = documents.RetireAsked(volume=str(Path(name).absolute()) if "/" in name else name, undo=undo)
+    wanted = documents.RetireAsked(volume=str(Path(volume).absolute()) if "/" in volume else volume, undo=undo)
     document = ask(address, "retire", wanted, documents.VolumeRetire)
     state = "takes no more footage" if document.retired else "is used again"
     printing.answer(document, lambda: said(f"{clean(document.path)} {state}.", document.next), as_json=as_json)

@@ -1,0 +1,125 @@
+"""What edgectl puts into request documents: whatever is typed is no traceback, and what is wrong is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+import pytest
+
+from edged import exits
+from edged.cli.main import edgectl, main
+from tests.support.answering import Answering, answering
+
+LONG: Final = "x" * 5000
+FITTING: Final = {
+    "SPAN": "2h",
+    "DURATION": "1h",
+    "TIME": "2026-05-01T00:00:00Z",
+    "GROUND": "law:1",
+    "YYYY-MM": "2026-05",
+    "NUMBER": "1",
+    "SIZE": "1GB",
+}
+"""What a parameter may be given, by its metavar; any other takes a word."""
+LEFT_TO_THE_DAEMON: Final = ("pin add", "pin extend", "pin release")
+"""It refuses these in words of its own."""
+ALONE: Final = ("verify", "probe", "version", "config check", "rebuild", "doctor")
+"""These send no document."""
+
+
+def verbs(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from verbs(command, (*above, name))
+        elif " ".join((*above, name)) not in ALONE:
+            yield (*above, name), command
+
+
+EVERY: Final = dict(verbs(edgectl))
+TYPED: Final = [
+    (words, one.name or "")
+    for words, command in EVERY.items()
+    for one in command.params
+    if isinstance(one.type, click.types.StringParamType)
+]
+
+
+def line(words: tuple[str, ...], named: str, value: str, folder: Path) -> list[str]:
+    """A whole command line in which one parameter is that value."""
+    given = list(words)
+    for one in EVERY[words].params:
+        fitting = value if one.name == named else FITTING.get((one.metavar or "").strip("[]"), "F-1")
+        if isinstance(one, click.Argument) and isinstance(one.type, click.IntRange):
+            given.append("1")
+        elif isinstance(one, click.Argument):
+            given.append(fitting)
+        elif one.required or one.name == named:
+            given += [one.opts[-1], str(folder) if isinstance(one.type, click.Path) else fitting]
+    if any("--yes" in one.opts for one in EVERY[words].params):
+        given.append("--yes")
+    if words == ("export",) and named != "undo":
+        given += [f"--out={folder}"]
+        for option in ("--camera=lobby", "--from=2026-05-01T00:00:00Z", "--to=2026-05-02T00:00:00Z", "--reason=r"):
+            given += [] if option.split("=")[0] in given else [option]
+    return given
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
+    monkeypatch.chdir(tmp_path)
+    with answering(tmp_path / "control.sock") as stand_in:
+        yield stand_in
+
+
+@pytest.mark.parametrize(("words", "named"), TYPED, ids=lambda one: one if isinstance(one, str) else "-".join(one))
+@pytest.mark.parametrize("value", ["", LONG], ids=["empty", "long"])
+def test_whatever_is_typed_is_no_traceback(
+    daemon: Answering,
+    words: tuple[str, ...],
+    named: str,
+    value: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = main(["--socket", str(daemon.socket), *line(words, named, value, tmp_path)])
+    said = capsys.readouterr().err
+    parameter = next(one for one in EVERY[words].params if one.name == named)
+    typed = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
+    assert "String should" not in said
+    if value == "" and parameter.required and " ".join(words) not in LEFT_TO_THE_DAEMON:
+        assert code == exits.USAGE, (code, said)
+        assert typed in said or "is not a time" in said, said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["maintenance", "start", "--reason", ""], "--reason: it is empty: write something"),
+        (["maintenance", "start", "--reason", "x" * 201], "--reason: it has 201 characters: write at most 200"),
+        (["volume", "retire", ""], "VOLUME: it is empty: write something"),
+        (["volume", "replace", "/srv/x", "--reason", ""], "--reason: it is empty: write something"),
+        (["volume", "init", ""], "PATH: it is empty: write something"),
+        (["faults", "report", "F-1", "--to", "x" * 101], "--to: it has 101 characters: write at most 100"),
+        (["faults", "add", "--note", ""], "--note: it is empty: write something"),
+        (["snapshot", ""], "it is empty: write the id of a camera"),
+        (["export", "--case", ""], "--case: it is empty: write something, or leave it out"),
+        (["export", "--max-file", "1kB"], "--max-file: it is too small: at least 65536"),
+        (["segments", "--from", ""], '"" is not a time'),
+    ],
+)
+def test_what_is_wrong_is_told_by_the_option_s_name(
+    daemon: Answering, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if arguments[0] == "export":
+        arguments = [*arguments, "--camera=a", "--from=-2h", "--to=-1h", "--reason=r", "--dry-run"]
+    assert main(["--socket", str(daemon.socket), *arguments]) == exits.USAGE
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Usage: edgectl" in told
+    assert daemon.asked == [], "nothing was asked of the daemon"
