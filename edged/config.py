@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from edged import config_link, config_rules
+from edged import accounts, config_link, config_rules
 from edged.config_model import Broker, Camera, Config, Expect, Paths, Recording, Retention, Site, Volume
 from edged.config_problem import ConfigError, Problem, translate
 from edged.defaults import DEFAULT_CONFIG
+from edged.reader import Reader
 from storage.clock import SystemClock
 
 __all__ = [
@@ -58,9 +59,16 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, in_force: str |
     return config
 
 
-def check(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Problem], list[Problem]]:
-    """(problems, warnings) of a file, without using it: also what would stop no start, as certificates."""
+def check(
+    path: Path, environ: Mapping[str, str] = os.environ, reader: Reader | None = None
+) -> tuple[list[Problem], list[Problem]]:
+    """(problems, warnings) of a file, without using it: also what would stop no start, as certificates.
+
+    `reader`: who will use it, where that is somebody else (`edged.reader.of_unit`).
+    """
     config, findings = _read(path, environ, None)
+    if reader is not None:
+        config_rules.refuse_unreadable(findings, path, environ, reader)
     if config is not None:
         config_rules.warn_of_plans(findings, config)
         now_ms = SystemClock().now().wall_ms
@@ -99,9 +107,10 @@ def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None
     except IsADirectoryError:
         findings.problem((), "is a directory", f"the file in it, such as {path / DEFAULT_CONFIG.name}")
     except OSError as error:
+        who = f" by the account {accounts.account(os.geteuid()).name}" if isinstance(error, PermissionError) else ""
         findings.problem(
             (),
-            f"cannot be read: {error.strerror}",
+            f"cannot be read{who}: {error.strerror}",
             "make it readable for the account that runs edged (owner root, group edged, mode 640)",
         )
     except UnicodeDecodeError as error:

@@ -20,6 +20,8 @@ from edged import accounts, config_link, config_model, config_profile, config_ro
 from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
+from edged.reader import Reader, barred
+from mqtt.certificates import KEYS
 
 PINS: Final = config_model.Pins()
 """What holds where the file says nothing."""
@@ -56,6 +58,29 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str], in_fo
     _certificates(findings, directory)
     _passwords(findings, directory, environ)
     config_link.belongs_together(findings.problem, _table(findings.raw, "mqtt"))
+
+
+def refuse_unreadable(findings: Findings, file: Path, environ: Mapping[str, str], reader: Reader) -> None:
+    """What that account cannot read, and with it edged: the file itself, passwords, certificates, keys. Blocking."""
+    if (found := barred(reader, file)) is not None:
+        findings.problem((), found.problem, found.instead)
+        return
+    for location, name, handed in _named_files(findings.raw):
+        if handed and (name in reader.credentials or secrets.credential(name, environ) is not None):
+            continue
+        if (found := barred(reader, file.absolute().parent / name)) is not None:
+            findings.problem(location, found.problem, found.instead)
+
+
+def _named_files(raw: Raw) -> Iterator[tuple[Location, str, bool]]:
+    """Where each stands, and whether systemd may hand it over as a credential."""
+    tables: list[tuple[Location, Raw, str, bool]] = []
+    for index, camera in _tables(raw, "cameras"):
+        tables += [(("cameras", index), camera, "password_file", True), (("cameras", index), camera, "ca_file", False)]
+    tables += [(("mqtt",), _table(raw, "mqtt"), key, True) for key in ("password_file", *KEYS)]
+    for location, table, key, handed in tables:
+        if isinstance(name := table.get(key), str) and name:
+            yield (*location, key), name, handed
 
 
 def warn_of_plans(findings: Findings, config: Config) -> None:

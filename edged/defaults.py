@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+ACCOUNT: Final = "edged"
+"""Which runs the daemon (systemd/edged.sysusers.conf)."""
 DEFAULT_CONFIG: Final = Path("/etc/edged/edged.toml")
 DEFAULT_STATE: Final = Path("/var/lib/edged")
 DEFAULT_SOCKET: Final = Path("/run/edged/control.sock")

@@ -1,6 +1,6 @@
 """Where passwords and keys come from: a systemd credential or a file, never the configuration itself.
 
-Imports pydantic's SecretStr and nothing of ours. A secret leaves here only inside a SecretStr, so that repr, str, logs
+Imports pydantic's SecretStr and edged.accounts. A secret leaves here only inside a SecretStr, so that repr, str, logs
 and dumps show stars; whoever needs the word itself calls `get_secret_value()` at the last moment. No message made here
 repeats what a file contains.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
+
+from edged import accounts
 
 CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
 """Set by systemd for units with LoadCredential= or SetCredential=."""
@@ -69,7 +71,7 @@ def _read(path: Path) -> tuple[bytes, int]:
         ) from None
     except PermissionError:
         raise SecretError(
-            f"{path} may not be read by this user",
+            f"{path} may not be read by the account {accounts.account(os.geteuid()).name}",
             f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}",
         ) from None
     except (OSError, ValueError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import ssl
 import stat
 import threading
@@ -188,7 +189,7 @@ def _bytes(key: str, path: str) -> tuple[bytes, int]:
     except FileNotFoundError:
         raise Unusable(Fault(key, f"there is no file {path}", f"put it there; {certificates.HOW}")) from None
     except PermissionError:
-        problem = f"{path} may not be read by this user"
+        problem = f"{path} may not be read by the account {_account()}"
         instead = f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}"
         raise Unusable(Fault(key, problem, instead)) from None
     except (OSError, ValueError) as error:
@@ -206,6 +207,13 @@ def _bytes(key: str, path: str) -> tuple[bytes, int]:
         raise Unusable(Fault(key, f"{path} cannot be read: {error.strerror}", "check the disk it lies on")) from None
     finally:
         os.close(descriptor)
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
 
 
 class _Socket(ssl.SSLSocket):

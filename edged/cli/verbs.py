@@ -19,6 +19,7 @@ from edged.cli.watch import watch as watch_status
 from edged.cli.words import Language, language, word
 from edged.documents import ring
 from edged.documents import site as documents
+from edged.reader import of_unit
 
 
 @click.command()
@@ -155,7 +156,7 @@ def config() -> None:
 def check(address: Address, file: Path | None, *, as_json: bool) -> int:
     """All that is wrong with FILE, and what to write instead. Needs no daemon."""
     path = file or address.config_file
-    problems, warnings = configuration.check(path)
+    problems, warnings = configuration.check(path, reader=of_unit(path))
     document = documents.ConfigCheck(
         ok=not problems,
         file=str(path),

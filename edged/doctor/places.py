@@ -10,6 +10,7 @@ from typing import Final
 from edged import units
 from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Volume
+from edged.reader import Barred
 from storage.repair.glance import Glance, Sizes
 
 STATE_LOW_BYTES: Final = 1 << 30
@@ -59,6 +60,8 @@ class File:
     owner: str = ""
     hidden: bool = False
     """This user cannot see whether it is there."""
+    barred: Barred | None = None
+    """What keeps edged from it."""
 
 
 def judge_volume(place: Place | Missing, path: str, known: Volume | None, expected: str, *, daemon: bool) -> Check:
@@ -173,6 +176,8 @@ def judge_modes(files: Sequence[File], directories: Mapping[str, Place | Missing
     for file in files:
         if file.hidden:
             hidden += 1
+        elif file.barred is not None:
+            found.append(critical("modes", f"{file.barred.problem} ({file.what})", file.barred.instead))
         elif file.there and file.mode & (stat.S_IRWXO):
             seen += 1
             what = f"everybody on this machine can use {file.path} ({file.what}, mode {file.mode & 0o777:o})"

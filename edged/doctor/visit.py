@@ -134,7 +134,7 @@ def _of_its_files(site: Site | Missing, status: Status | None, *, down: bool) ->
         if down:
             tasks["glance"] = Task(Glance | None, partial(files.database, state, DATABASE_S - 2), DATABASE_S)
     if isinstance(site, Site):
-        tasks["files"] = Task(tuple[File, ...], partial(files.files, site.secrets))
+        tasks["files"] = Task(tuple[File, ...], partial(files.files, Path(site.file), site.secrets))
         if down:
             tasks["doors"] = Task(tuple[Answered, ...], partial(doors.doors, site.doors), DOOR_S)
             tasks["broker"] = Task(Knocked | None, partial(doors.broker, Path(site.file)), DOOR_S)

@@ -70,7 +70,7 @@ def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(SecretError, match="may not be read by this user"):
+    with pytest.raises(SecretError, match="may not be read by the account"):
         find("p", tmp_path, {})
 
 

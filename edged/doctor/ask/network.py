@@ -15,6 +15,7 @@ from edged import config as configuration
 from edged.doctor.findings import Unseen
 from edged.doctor.network import Answered, Ends
 from edged.doctor.site import Door
+from edged.reader import of_unit
 from mqtt import tls
 from mqtt.certificates import Files
 from mqtt.knock import Knocked, knock
@@ -99,7 +100,7 @@ def check(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Problems and warnings of `edgectl config check`, each a line. PermissionError."""
     if not os.access(file, os.R_OK) and file.exists():
         raise PermissionError(13, "Permission denied", str(file))
-    problems, warnings = configuration.check(file)
+    problems, warnings = configuration.check(file, reader=of_unit(file))
     return tuple(map(_line, problems)), tuple(map(_line, warnings))
 
 

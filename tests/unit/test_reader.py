@@ -1,0 +1,184 @@
+"""What root can read and the account of the unit cannot: found before edged is started as that account."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from edged import config, exits
+from edged.cli import verbs
+from edged.cli.main import main
+from edged.defaults import DEFAULT_CONFIG
+from edged.doctor import places
+from edged.doctor.ask import files
+from edged.doctor.findings import Result
+from edged.doctor.site import Secret
+from edged.reader import UNIT, Reader, Runs, barred, of_unit, parse
+
+UNIT_FILE = Path(__file__).parents[2] / "systemd" / UNIT
+CONFIG = """
+[site]
+node = "wenshan"
+office = "wenshan"
+name = "文山區戶政事務所"
+[retention]
+min = "31d"
+max = "365d"
+[[cameras]]
+id = "lobby"
+url = "rtsp://10.0.0.11/stream1"
+username = "viewer"
+password_file = "lobby.password"
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Everybody may enter it, and all that lies above."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        (Path(made) / "edged.toml").write_text(CONFIG)
+        (Path(made) / "lobby.password").write_text("geheim\n")
+        for name in ("edged.toml", "lobby.password"):
+            (Path(made) / name).chmod(0o604)
+        yield Path(made)
+
+
+@pytest.fixture
+def reader(folder: Path) -> Reader:
+    """Somebody else than we are, in none of our groups."""
+    return Reader("edged", os.geteuid() + 1, "edged", frozenset({os.getegid() + 1}), folder / "edged.toml")
+
+
+def status(mode: int, uid: int, gid: int) -> os.stat_result:
+    return os.stat_result((mode, 0, 0, 1, uid, gid, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "may"),
+    [
+        (0o600, 0, 0, False),
+        (0o640, 0, 990, True),
+        (0o640, 0, 0, False),
+        (0o604, 0, 0, True),
+        (0o604, 0, 990, False),  # the group is denied, whatever others may
+        (0o400, 990, 0, True),
+        (0o044, 990, 990, False),  # the owner is denied, whatever group and others may
+        (0o640, 0, 44, True),
+    ],
+)
+def test_owner_then_group_then_others_decide(mode: int, uid: int, gid: int, may: bool) -> None:
+    reader = Reader("edged", 990, "edged", frozenset({990, 44}), DEFAULT_CONFIG)
+    assert reader.may(status(mode, uid, gid), 0o4) is may
+    assert replace(reader, uid=0).may(status(mode, uid, gid), 0o4)
+
+
+def test_a_file_is_named_with_what_to_do(folder: Path, reader: Reader) -> None:
+    password = folder / "lobby.password"
+    assert barred(reader, password) is None
+    assert barred(reader, folder / "none") is None
+    password.chmod(0o600)
+    found = barred(reader, password)
+    assert found is not None
+    assert f"{password} cannot be read by the account edged" in found.problem
+    assert found.instead == f"chown root:edged {password}; chmod 640 {password}"
+
+
+def test_a_directory_on_the_way_is_named_also_behind_a_link(folder: Path, reader: Reader) -> None:
+    (folder / "closed").mkdir(mode=0o700)
+    (folder / "closed" / "key").write_text("x")
+    (folder / "link").symlink_to(folder / "closed" / "key")
+    for path in (folder / "closed" / "key", folder / "link"):
+        found = barred(reader, path)
+        assert found is not None
+        assert f"may not enter {folder / 'closed'}" in found.problem
+        assert f"chmod 750 {folder / 'closed'}" in found.instead
+    found = barred(replace(reader, config=DEFAULT_CONFIG), folder / "link")
+    assert found is not None
+    assert found.instead == "keep it in /etc/edged", "nobody is told to give a directory away that is not edged's"
+
+
+def test_config_check_says_it_and_what_systemd_reads_is_fine(folder: Path, reader: Reader) -> None:
+    file = folder / "edged.toml"
+    assert config.check(file, {}, reader)[0] == []
+    (folder / "lobby.password").chmod(0o600)
+    assert config.check(file, {})[0] == [], "without knowing who reads it"
+    (problem,) = config.check(file, {}, reader)[0]
+    assert (problem.key, "the account edged" in problem.problem) == ("cameras.lobby.password_file", True)
+    assert config.check(file, {}, replace(reader, credentials=frozenset({"lobby.password"})))[0] == []
+    file.chmod(0o600)
+    (problem,) = config.check(file, {}, reader)[0]
+    assert problem.problem.startswith(f"{file} cannot be read")
+
+
+def test_edgectl_ends_with_78(
+    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verbs, "of_unit", lambda file: replace(reader, config=file))
+    assert main(["config", "check", str(folder / "edged.toml")]) == exits.OK
+    (folder / "lobby.password").chmod(0o600)
+    capsys.readouterr()
+    assert main(["config", "check", str(folder / "edged.toml")]) == exits.CONFIG
+    assert "chown root:edged" in capsys.readouterr().out
+
+
+def test_doctor_says_it_of_files_that_nobody_else_may_read(
+    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "lobby.password").chmod(0o600)
+    secret = Secret(str(folder / "lobby.password"), "password of camera lobby")
+    monkeypatch.setattr(files, "of_unit", lambda _: reader)
+    (told,) = places.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
+    assert (told.result, told.action.startswith("chown root:edged")) == (Result.CRITICAL, True)
+    monkeypatch.setattr(files, "of_unit", lambda _: replace(reader, credentials=frozenset({"lobby.password"})))
+    (told,) = places.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
+    assert told.result is Result.OK
+
+
+# Who that is
+
+
+def test_the_unit_says_who_reads_and_what_systemd_hands_over() -> None:
+    assert parse("") == Runs()
+    shipped = UNIT_FILE.read_text("utf-8")
+    assert parse(shipped) == Runs(group="edged")
+    drop_in = (
+        "[Service]\nUser=recorder\nSupplementaryGroups=video ssl-cert\nLoadCredential=a:/x\nLoadCredential=\n"
+        "LoadCredential=lobby.password:/etc/edged/lobby.password\nSetCredential = b:word\n"
+        "ExecStart=\nExecStart=/opt/edged --config=/etc/other.toml\n"
+    )
+    assert parse(shipped + drop_in) == Runs(
+        "recorder",
+        "edged",
+        ("video", "ssl-cert"),
+        Path("/etc/other.toml"),
+        frozenset({"lobby.password", "b"}),
+    )
+
+
+def test_only_root_asks_and_only_of_the_units_own_configuration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = folder / "units"
+    (unit / f"{UNIT}.d").mkdir(parents=True)
+    (unit / UNIT).write_text(f"[Service]\nUser=edged\nExecStart=/opt/edged --config {folder}/edged.toml\n")
+    (unit / f"{UNIT}.d" / "override.conf").write_text("[Service]\nLoadCredential=a:/a\n")
+    accounts = {"edged": SimpleNamespace(pw_name="edged", pw_uid=990, pw_gid=991)}
+    monkeypatch.setattr(pwd, "getpwnam", accounts.__getitem__)
+    monkeypatch.setattr(os, "getgrouplist", lambda _, gid: [gid, 44])
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    found = of_unit(folder / "edged.toml", [unit])
+    assert found is not None
+    assert (found.name, found.uid, sorted(found.groups), list(found.credentials)) == ("edged", 990, [44, 991], ["a"])
+    assert of_unit(folder / "draft.toml", [unit]) is None
+    assert of_unit(DEFAULT_CONFIG, []) is not None, "before there is a unit"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert of_unit(folder / "edged.toml", [unit]) is None
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    accounts.clear()
+    assert of_unit(folder / "edged.toml", [unit]) is None
