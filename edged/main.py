@@ -53,8 +53,7 @@ def run(config_path: Path, *, verbose: bool) -> int:
     try:
         config = load(config_path)
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
+        _tell([str(problem) for problem in error.problems])
         return exits.CONFIG
     os.umask(UMASK)
 
@@ -71,6 +70,19 @@ def run(config_path: Path, *, verbose: bool) -> int:
         return asyncio.run(Daemon(config, config_path, forkserver).run())
     finally:
         forkserver.close()
+
+
+def _tell(problems: Sequence[str]) -> None:
+    """What ends a start: in the journal as grave as it is, so that whoever asks for errors finds it; else as it is."""
+    import logging
+
+    from edged.journal import Told, is_journal, marked
+
+    for problem in problems:
+        if is_journal(sys.stderr.fileno()):
+            logging.getLogger("edged").critical("%s", problem, extra=marked(Told.FATAL))
+        else:
+            click.echo(problem, err=True)
 
 
 def main() -> int:

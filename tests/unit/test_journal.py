@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import journal
+from edged import exits, journal, logs
 from edged.journal import JournalHandler, Told
+from edged.main import run
 
 CATALOG: Final = Path(__file__).parents[2] / "systemd" / "edged.catalog"
 MORE_THAN_FITS: Final = 3000
@@ -129,3 +130,15 @@ def test_the_catalog_explains_each_number_and_no_other() -> None:
     assert sorted(entry[:32] for entry in entries) == sorted(Told)
     for entry in entries:
         assert re.match(r"[0-9a-f]{32}\nSubject: .+\nDefined-By: edged\nDocumentation: \S+\n\n\S", entry), entry
+
+
+def test_a_configuration_that_ends_a_start_is_as_grave_in_the_journal_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Printed it would be of no priority, and whoever asks for errors would hear systemd's words alone."""
+    monkeypatch.setattr(logs, "set_up", lambda _: None)
+    monkeypatch.setattr(journal, "is_journal", lambda _: True)
+    assert run(tmp_path / "none.toml", verbose=False) == exits.CONFIG
+    (record,) = caplog.records
+    assert (record.levelname, record.mark.told) == ("CRITICAL", Told.FATAL)  # type: ignore[attr-defined]
+    assert "there is no such file" in record.getMessage()
