@@ -72,6 +72,9 @@ class Edged:
     load: Cameras
     count: int
     segment_s: int
+    client: str = "edged"
+    before: str = ""
+    """Lines of Python that run before it."""
     pid: int = 0
     _process: subprocess.Popen[bytes] | None = None
 
@@ -85,11 +88,11 @@ class Edged:
             f'[recording]\nsegment = "{self.segment_s}s"',
             '[retention]\nmin = "1d"\nmax = "2d"',
         ]
-        lines += [f'[[cameras]]\nid = "c{n}"\nurl = "{self.load.url("edged", n)}"' for n in range(self.count)]
+        lines += [f'[[cameras]]\nid = "c{n}"\nurl = "{self.load.url(self.client, n)}"' for n in range(self.count)]
         self.config.write_text("\n".join(lines) + "\n")
         script = self.folder / "daemon.py"
         script.write_text(
-            f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom edged.entry import daemon\n"
+            f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{self.before}from edged.entry import daemon\n"
             "if __name__ == '__main__':\n    sys.exit(daemon())\n"
         )
         with (self.folder / "edged.log").open("wb") as log:
