@@ -36,20 +36,27 @@ _STAKES: Final = {
 }
 """By what alarms are called before the colon."""
 _FULL_OR_AWAY: Final = frozenset({"storage.full", "storage.away"})
+_AWAY: Final = "storage.away"
+_CAMERA: Final = "camera."
+_CAMERA_DOWN: Final = "camera.down:"
+NAMED_MAX: Final = 3
+"""Cameras that are named behind an alarm that is not theirs."""
 _TAKES_FOOTAGE: Final = "in-service"
 _UNWELL: Final = ("down", "degraded")
 
 
 def ranked(alarms: Iterable[documents.Alarm], volumes: Collection[documents.Volume]) -> list[documents.Alarm]:
     """In the order in which they are to be seen to: the worst first, among equals by what is at stake, then a cause
-    before its symptoms (what concerns the box before what concerns one camera), then the oldest.
+    before its symptoms (a volume that is away before one that is full because of it, what concerns the box before what
+    concerns one camera), then the oldest.
     """
     return sorted(
         alarms,
         key=lambda one: (
             -Severity(one.severity).gravity,
             _urgency(one, volumes),
-            one.key.startswith("camera."),
+            not one.key.startswith(_AWAY),
+            one.key.startswith(_CAMERA),
             one.since,
         ),
     )
@@ -78,7 +85,7 @@ def judge(
                     return "critical", f"{seen.id}: {seen.reason}{_more(len(standing))}"
         if standing:
             first = standing[0]
-            return worst, f"{first.text}{_more(len(standing) - 1)}. {first.action}".strip()
+            return worst, f"{first.text}{_more(len(standing) - 1, _hidden(standing))}. {first.action}".strip()
     if work:
         return "warning", work
     for seen in sorted((one for one in cameras if one.state in _UNWELL), key=lambda one: _UNWELL.index(one.state)):
@@ -97,5 +104,15 @@ def _urgency(alarm: documents.Alarm, volumes: Collection[documents.Volume]) -> U
     return _STAKES.get(name, Urgency.KEPT_IN_DANGER)
 
 
-def _more(count: int) -> str:
-    return f" (and {count} more)" if count else ""
+def _hidden(standing: Sequence[documents.Alarm]) -> list[str]:
+    """Cameras that are down for a reason of their own, where something else speaks first."""
+    first, *others = standing
+    if first.key.startswith(_CAMERA):
+        return []
+    return sorted(one.key.removeprefix(_CAMERA_DOWN) for one in others if one.key.startswith(_CAMERA_DOWN))
+
+
+def _more(count: int, cameras: Sequence[str] = ()) -> str:
+    named = ", ".join([*cameras[:NAMED_MAX], *(["…"] if len(cameras) > NAMED_MAX else [])])
+    among = f", camera down for a reason of its own: {named}" if cameras else ""
+    return f" (and {count} more{among})" if count else ""

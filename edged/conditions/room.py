@@ -5,12 +5,13 @@ Texts name no figure that goes on changing by itself; `edgectl retention` shows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from edged import units
 from edged.alarms import Trouble
 from edged.foresight import CRITICAL_S, WARN_S, blames_others
+from edged.health.stream import CameraState
 from edged.views import Overview
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState, VolumeStatus
@@ -28,6 +29,7 @@ _AGAINST: Final[Mapping[GapCause | None, str]] = {
     GapCause.IO_ERROR: "Check the disk (`journalctl -k`, `smartctl -a`) and what `edgectl alarms` says of destroying",
 }
 """What helps depends on what is in the way."""
+_RECORDED: Final = frozenset({CameraState.RECORDING, CameraState.DEGRADED})
 _FIGURES: Final = "`edgectl retention` shows the figures"
 
 
@@ -35,8 +37,9 @@ def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble."""
     full = [status for status in seen.measured.volumes if status.state is VolumeState.FULL]
     full.sort(key=lambda status: status.cause is not GapCause.DISK_FULL)
+    ending = {name for name, health in seen.health.items() if health.condition.state in _RECORDED}
     for at, status in enumerate(full):
-        yield f"storage.full:{status.id}", _full(status, status.stopped if at == 0 else ())
+        yield f"storage.full:{status.id}", _full(status, status.stopped if at == 0 else (), ending)
     if seen.measured.ballast_owed:
         kept = "the space that is kept for the database on a full disk (ballast)"
         text = f"Part of {kept} is used up"
@@ -56,16 +59,22 @@ def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
     return {name for name, view in views.items() if view.cause in told}
 
 
-def _full(status: VolumeStatus, waiting: Sequence[str]) -> Trouble:
-    """`waiting`: cameras without room on any volume, so they are told with one of them."""
-    named = ", ".join(waiting[:NAMED])
-    more = f" and {len(waiting) - NAMED} more" if len(waiting) > NAMED else ""
-    who = f". Not recorded until there is room: {named}{more}" if waiting else ""
+def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str]) -> Trouble:
+    """`waiting`: cameras without room on any volume, so they are told with one of them; those of them that are in
+    `ending` still record the segment that they have begun.
+    """
+    who = _named(". Not recorded until there is room", [name for name in waiting if name not in ending])
+    who += _named(". Stopping at the end of their segment", [name for name in waiting if name in ending])
     text = f"Volume {status.path} is full: {status.reason}"
     if status.cause is GapCause.DISK_FULL and blames_others(status):
         taken = units.rough_size(status.others_bytes)
         text = f"Others have taken at least {taken} on the file system of {status.path}: no room is left for recording"
     return Trouble(Severity.CRITICAL, f"{text}{who}", _AGAINST.get(status.cause, "Add space or lower what is recorded"))
+
+
+def _named(lead: str, names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{lead}: {', '.join(names[:NAMED])}{more}" if names else ""
 
 
 def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:

@@ -132,6 +132,11 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         Severity.CRITICAL,
         True,
     )
+    records = views.Health(Condition(CameraState.RECORDING, ""), None, NOW.wall_ms)
+    ending = standing(found, health={"lobby": down, "spare": records})["storage.full:v-new"].text
+    assert ending.endswith("Not recorded until there is room: lobby. Stopping at the end of their segment: spare")
+    only = standing(found, health={"lobby": records, "spare": records})["storage.full:v-new"].text
+    assert "Not recorded" not in only
     many = replace(full, stopped=tuple(f"cam-{number:02}" for number in range(20)))
     assert standing(measured(GB, 0, many))["storage.full:v-new"].text.endswith("cam-15 and 4 more")
     two = standing(measured(GB, 0, full, replace(full, id="v-2", cause=GapCause.DISK_FULL)))

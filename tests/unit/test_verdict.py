@@ -36,11 +36,19 @@ def test_all_well_is_ok_and_nothing_to_do() -> None:
     assert judge([GOOD], [], SERVES, ()) == ("ok", "")
 
 
-def test_a_cause_speaks_before_its_symptoms_and_the_others_are_counted() -> None:
-    symptom = alarm("camera.down:gate", "critical", "2026-01-01T00:00:00Z", "Camera gate is not recorded")
-    cause = alarm("storage.full:1", "critical", "2026-01-01T00:00:09Z", "Volume /srv is full", "Add space")
-    told = judge([DOWN], [symptom, cause], [volume("full")], ())
-    assert told == ("critical", "Volume /srv is full (and 1 more). Add space")
+def test_what_concerns_the_box_speaks_first_and_the_others_are_counted_and_cameras_named() -> None:
+    own = alarm("camera.down:gate", "critical", "2026-01-01T00:00:00Z", "Camera gate is not recorded")
+    box = alarm("storage.full:1", "critical", "2026-01-01T00:00:09Z", "Volume /srv is full", "Add space")
+    told = judge([DOWN], [own, box], [volume("full")], ())
+    more = "and 1 more, camera down for a reason of its own: gate"
+    assert told == ("critical", f"Volume /srv is full ({more}). Add space")
+    many = [critical(f"camera.down:{name}", 1) for name in "dcba"]
+    assert "(and 4 more, camera down for a reason of its own: a, b, c, …)" in judge([], [box, *many], [], ())[1]
+
+
+def test_a_volume_that_is_away_speaks_before_one_that_is_full_because_of_it() -> None:
+    full, away = critical("storage.full:1", 1), critical("storage.away:2", 9)
+    assert judge([DOWN], [full, away], [volume("full"), volume("away")], ())[1] == "storage.away:2 (and 1 more)."
 
 
 def test_the_oldest_of_equals_speaks() -> None:
@@ -72,7 +80,9 @@ def test_what_is_not_recorded_now_speaks_before_what_will_not_be_and_what_is_los
     told = [one.key for one in ranked(alarms, SERVES)]
     assert [set(told[:3]), set(told[3:6]), set(told[6:8])] == [set(urgent), set(soon), set(rest[:2])]
     assert (told[2], told[-1]) == ("camera.down:gate", "storage.lost:2")
-    assert judge([DOWN], alarms, SERVES, ())[1] == "device.fault:10.0.0.20:554 (and 8 more)."
+    assert judge([DOWN], alarms, SERVES, ())[1] == (
+        "device.fault:10.0.0.20:554 (and 8 more, camera down for a reason of its own: gate)."
+    )
 
 
 def test_a_camera_that_is_down_without_an_alarm_speaks_before_a_loss_of_long_ago() -> None:
