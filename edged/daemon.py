@@ -53,7 +53,7 @@ from mqtt.judging import Commanders
 from recorder.eye.glance import Eye
 from recorder.process import Forkserver
 from storage.clock import Clock
-from storage.errors import RetryError, StoreError
+from storage.errors import NodeChanged, RetryError, StoreError
 from storage.ledger.key import NAME as KEY_NAME
 from storage.model import Bounds
 from storage.store import Store
@@ -104,7 +104,7 @@ class Daemon:
                     await self._live(store)
         except StoreError as error:
             log.critical("%s. %s", error.what, error.action, extra=marked(Told.FATAL))
-            return exits.FAILED
+            return exits.CONFIG if isinstance(error, NodeChanged) else exits.FAILED
         return exits.OK
 
     @asynccontextmanager

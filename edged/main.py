@@ -73,14 +73,14 @@ def run(config_path: Path, *, verbose: bool) -> int:
 
 
 def _tell(problems: Sequence[str]) -> None:
-    """What ends a start: in the journal as grave as it is, so that whoever asks for errors finds it; else as it is."""
+    """What ends a start: in the journal one line each, as grave as it is, so that whoever asks for errors finds it."""
     import logging
 
     from edged.journal import Told, is_journal, marked
 
     for problem in problems:
         if is_journal(sys.stderr.fileno()):
-            logging.getLogger("edged").critical("%s", problem, extra=marked(Told.FATAL))
+            logging.getLogger("edged").critical("%s", " ".join(problem.split()), extra=marked(Told.FATAL))
         else:
             click.echo(problem, err=True)
 

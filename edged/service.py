@@ -18,7 +18,7 @@ from edged.loosening import granted, tightened
 from edged.queries import Page
 from edged.reporting import Reporter
 from edged.site import Site
-from storage.errors import VolumeRefused
+from storage.errors import NodeChanged, VolumeRefused
 from storage.store import Store
 
 log = logging.getLogger("edged.service")
@@ -89,6 +89,9 @@ class Service:
                 action = "nothing was changed; put it right and reload again"
                 raise Refusal("; ".join(map(str, mistakes)), action, exits.CONFIG)
             before = self._site.config
+            if wished.site.node != before.site.node:
+                changed = NodeChanged(wished.site.node, before.site.node)
+                raise Refusal(changed.what, f"nothing was changed; {changed.action}, and reload again", exits.CONFIG)
             after = wished.model_copy(update={key: getattr(before, key) for key in UNTIL_RESTART})
             try:
                 disks = await asyncio.to_thread(self._store.disks.configure, after.volume_specs())

@@ -60,6 +60,14 @@ class StateUnusable(FatalError):
     """The state directory cannot be used."""
 
 
+class NodeChanged(FatalError):
+    """The configuration calls this box otherwise than its own volumes do, which does not heal by itself."""
+
+    def __init__(self, node: str, was: str) -> None:
+        what = f'[site] node is "{node}", and this box is "{was}" for good: its footage and its ledger bear that name'
+        super().__init__(what, f'write it back: node = "{was}"')
+
+
 class DatabaseDamaged(FatalError):
     """edged.db is not a database that this version can use."""
 

@@ -25,7 +25,7 @@ from storage.ledger.key import NAME as KEY_NAME
 from storage.ledger.key import Keyring
 from storage.repair import loss
 from storage.ring.ballast import Ballast
-from storage.volumes.disks import arrival
+from storage.volumes.disks import arrival, refuse_other_name
 from storage.volumes.pool import Pool
 from storage.volumes.volume import VolumeSpec
 
@@ -64,12 +64,14 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
         keyring = Keyring(node, state / KEY_NAME if credential is None else credential, ours=credential is None)
         database = loss.begin(state / DATABASE_NAME, node, volumes, clock, ballast.give, keyring)
         undo.callback(database.close)
+        known = database.read(known_volumes)
+        refuse_other_name(node, volumes, {one.id for one in known})
         if database.read(generations.present) is None:
             keyring.found_box()
             first = partial(generations.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms)
             database.submit(first).result(PATIENCE_S)
         keyring.settle(database.read(generations.every))
-        pool = Pool(volumes, node, database.read(known_volumes))
+        pool = Pool(volumes, node, known)
         undo.callback(pool.close)
         for volume in pool.opened:
             database.submit(arrival(volume, clock)).result(PATIENCE_S)

@@ -172,6 +172,9 @@ def _what_then(known: Known) -> str:
 
 def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
     if unit.status == exits.CONFIG and unit.ended_by != "killed":
+        if known.journal and not known.problems:  # what the file alone does not show: it contradicts what is stored
+            said = f"its configuration was refused: {known.journal[-1]}"
+            return "configuration", said, "mend what it said last, then systemctl start edged"
         first = f": {known.problems[0].partition(' → ')[0]}" if known.problems else ""
         return "configuration", f"its configuration was refused{first}", f"{MEND}, then systemctl start edged"
     if unit.result == "watchdog":

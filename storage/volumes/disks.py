@@ -24,7 +24,7 @@ from storage.catalog.database import Database
 from storage.catalog.runs import Life
 from storage.catalog.volumes import Known, Loss
 from storage.clock import Clock
-from storage.errors import OrderRefused, UnknownId
+from storage.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
 from storage.failpoints import Step, reach
 from storage.files.segmentfile import read_identity
 from storage.layout import IDENTITY_NAME
@@ -302,6 +302,15 @@ def whose(path: Path) -> dict[str, str] | None:
     except ValueError as error:
         what = f"{IDENTITY_NAME} cannot be read ({error})"
         raise refused(path, what, "Check the disk; restore the file from a backup.") from error
+
+
+def refuse_other_name(node: str, specs: Iterable[VolumeSpec], known: Collection[str]) -> None:
+    """`NodeChanged` where a volume that the database knows bears another name: not another box's disk, but ours."""
+    for spec in specs:
+        with suppress(VolumeRefused):
+            told = whose(spec.path)
+            if told is not None and told.get("volume") in known and told.get("node") != node:
+                raise NodeChanged(node, told.get("node", ""))
 
 
 def refuse_known(path: Path, known: Sequence[Known]) -> None:

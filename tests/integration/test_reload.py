@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from edged import exits
 from edged.documents import site as documents
 from tests.support import footage, frames
 from tests.support.configuration import Setup, Watched
-from tests.support.daemon import Daemon, moment
+from tests.support.daemon import READY_S, Daemon, moment
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL, Sound
 from tests.support.resources import Held, held
@@ -50,6 +52,29 @@ def reload(edged: Daemon, cameras: dict[str, str], *, disabled: str = "", floor:
 def setup(cameras: dict[str, str], *, disabled: str = "", floor: str = "1m") -> Setup:
     watched = [Watched(name, url, more="enabled = false" if name == disabled else "") for name, url in cameras.items()]
     return Setup(watched, segment=SEGMENT, floor=floor)
+
+
+def test_another_name_is_refused_by_a_reload_and_ends_a_start_for_good(tmp_path: Path) -> None:
+    """Its volumes bear the old one: systemd would start it in vain for ever."""
+    setup = Setup([Watched("test", "test://")])
+    words = '[site] node is "other", and this box is "test-node" for good'
+    with Daemon(tmp_path / "edged", setup) as edged:
+        edged.wait_for_states("recording", ["test"])
+        edged.configure(replace(setup, node="other"))
+        answer = edged.ctl("reload", json_=False)
+        assert answer.code == exits.CONFIG
+        assert words in " ".join(answer.stderr.split())
+        assert 'write it back: node = "test-node"' in " ".join(answer.stderr.split())
+        edged.check_alive()
+
+        edged.stop()
+        edged.start()
+        assert edged.ended(READY_S) == exits.CONFIG
+        assert words in edged.log
+
+        edged.configure(setup)
+        edged.start()
+        edged.wait_for_states("recording", ["test"])
 
 
 def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:

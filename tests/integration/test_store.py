@@ -19,7 +19,7 @@ import pytest
 from storage import failpoints
 from storage.answers import Salvaged, Severity, VolumeState, VolumeStatus
 from storage.catalog.database import Database
-from storage.errors import DatabaseDamaged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
+from storage.errors import DatabaseDamaged, NodeChanged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
 from storage.failpoints import Step
 from storage.layout import IDENTITY_NAME, QUARANTINE_SUFFIX, part_path, segment_path
 from storage.model import Bounds, GapCause, Moment, SegmentState
@@ -98,9 +98,9 @@ def test_a_database_of_a_later_version_is_refused_and_everything_let_go(office: 
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
         db.execute("UPDATE _sqlite_migrations SET name = '0001_catalog' WHERE name = '9999_later'")
         db.commit()
-    with pytest.raises(VolumeRefused, match=r"belongs to the box|belongs here") as refused:
+    with pytest.raises(NodeChanged, match='this box is "wenshan" for good') as refused:
         _open_as(office, "another-node")
-    assert refused.value.action
+    assert refused.value.action == 'write it back: node = "wenshan"'
     office.start()
 
 

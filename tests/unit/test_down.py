@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edged import exits
 from edged.doctor import down
 from edged.doctor.down import Cause, Known, LastRun
 from edged.doctor.unit import Unit
@@ -245,3 +246,11 @@ def test_what_keeps_it_from_coming_up_is_what_to_mend_first() -> None:
     assert "then mount /srv/b, then start it" in down.why(replace(died, away=("/srv/b",))).action
     looping = replace(ABSENT, unit=replace(failed(), active="activating", sub="auto-restart"), away=("/srv/b",))
     assert down.why(looping).action == "mount /srv/b (lsblk shows the disks): edged then starts by itself"
+
+
+def test_a_refusal_that_the_file_alone_does_not_show_is_told_from_the_journal() -> None:
+    """`edgectl config check` finds nothing in it, so nobody is sent there."""
+    died = replace(ABSENT, unit=replace(WELL, active="failed", result="exit-code", status=exits.CONFIG))
+    found = down.why(replace(died, journal=('[site] node is "b", and this box is "a" for good',)))
+    assert (found.cause, 'this box is "a" for good' in found.said) == ("configuration", True)
+    assert "config check" not in found.action
