@@ -39,6 +39,7 @@ KEEP_EVERY_S: Final = 300.0
 """What is learned in less is learned again."""
 WORDS: Final = {
     Why.NO_PICTURE: "no key frame came within 20 s",
+    Why.NOT_SENT: "nothing comes from it",
     Why.UNREADABLE: "its key frames cannot be decoded",
     Why.TOO_LARGE: "its pictures are larger than any camera's",
     Why.BUSY: "the eye has too much to do",

@@ -6,17 +6,21 @@ A snapshot is on record, with its purpose, before it is shown. The picture itsel
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import get_args
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from edged import exits
+from edged import exits, views
 from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
-from edged.config import Camera, Config
+from edged.conditions.ring import site_time
+from edged.config import Camera
 from edged.documents import pictures as documents
+from edged.health.stream import CameraState
 from edged.lookout import Lookout, NoPicture
 from edged.roles import Verb
+from edged.site import Site
 from edged.views import optional_timestamp, timestamp
 
 log = logging.getLogger("edged.pictures")
@@ -28,9 +32,9 @@ TAKEN: str = "X-Edged-Taken"
 class Calls:
     """All of them."""
 
-    def __init__(self, lookout: Lookout, config: Callable[[], Config]) -> None:
+    def __init__(self, lookout: Lookout, site: Site) -> None:
         self._lookout = lookout
-        self._config = config
+        self._site = site
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -45,13 +49,13 @@ class Calls:
         try:
             jpeg, taken_ms = await self._lookout.snapshot(camera.id)
         except NoPicture as error:
-            raise _none(camera, error) from None
+            raise self._none(camera, error) from None
         return web.Response(body=jpeg, content_type="image/jpeg", headers={TAKEN: timestamp(taken_ms)})
 
     async def listed(self, request: web.Request) -> web.Response:
         del request
         since = {name: one.set_ms for name, one in self._lookout.references.items()}
-        cameras = [one.id for one in self._config().cameras]
+        cameras = [one.id for one in self._site.config.cameras]
         rows = [documents.Reference(camera=one, set=optional_timestamp(since.get(one))) for one in cameras]
         return answer(documents.ReferenceList(references=rows))
 
@@ -60,7 +64,7 @@ class Calls:
         try:
             one = await self._lookout.refer(camera.id)
         except NoPicture as error:
-            raise _none(camera, error) from None
+            raise self._none(camera, error) from None
         log.info("reference set %s by %s, because: %s", camera.id, caller(request).name, wanted.reason or "–")
         return answer(documents.ReferenceSet(camera=camera.id, set=timestamp(one.set_ms)))
 
@@ -83,13 +87,25 @@ class Calls:
     def _camera(self, request: web.Request) -> Camera:
         """Refusal for one that is not configured or not switched on."""
         name = request.match_info["camera"]
-        one = next((camera for camera in self._config().cameras if camera.id == name), None)
+        one = next((camera for camera in self._site.config.cameras if camera.id == name), None)
         if one is None:
             raise Refusal(f"there is no camera {name!r}", "edgectl cameras lists them", exits.USAGE, 404)
         if not one.enabled:
             raise Refusal(f"camera {name} is disabled in the configuration", "edgectl cameras", exits.FAILED, 409)
         return one
 
+    def _none(self, camera: Camera, error: NoPicture) -> Refusal:
+        seen, zone = self._site.overview(), self._site.config.site.zone
+        health = seen.health.get(camera.id)
+        why = down(health, zone) if health else ""
+        words = f"there is no picture of camera {camera.id} now: {why or error}"
+        return Refusal(words, "edgectl cameras", exits.TRY_LATER, 503)
 
-def _none(camera: Camera, error: NoPicture) -> Refusal:
-    return Refusal(f"there is no picture of camera {camera.id} now: {error}", "edgectl cameras", exits.TRY_LATER, 503)
+
+def down(health: views.Health, zone: ZoneInfo) -> str:
+    """That it is down, since when and why, as the status has it; "" where it is not."""
+    condition = health.condition
+    if condition.state is not CameraState.DOWN:
+        return ""
+    why = views.told(condition.reason, condition.check)
+    return f"it is down since {site_time(health.since_ms, zone)}{f': {why}' if why else ''}"

@@ -53,7 +53,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *maintenance.routes(parts.site, parts.store),
         *checks.routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
-        *pictures.Calls(parts.lookout, lambda: parts.site.config).routes(),
+        *pictures.Calls(parts.lookout, parts.site).routes(),
         *rebuild.routes(parts.store),
         *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
         *acts.routes(parts.acts, parts.clock, parts.may_ask),

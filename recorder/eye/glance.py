@@ -94,7 +94,7 @@ class Eye:
             raise Lost(f"no socket: {error.strerror}") from error
         with ours, theirs:
             if not hand(theirs):
-                return Why.NO_PICTURE
+                return Why.NOT_SENT
             self._number += 1
             number = self._number
             self._send(Look(number, want, reference), ours)

@@ -138,6 +138,8 @@ class Why(StrEnum):
 
     NO_PICTURE = "no-picture"
     """No key frame came."""
+    NOT_SENT = "not-sent"
+    """It was not waited for: nothing comes from this camera."""
     UNREADABLE = "unreadable"
     """It cannot be decoded."""
     TOO_LARGE = "too-large"

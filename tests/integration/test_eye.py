@@ -126,7 +126,7 @@ async def test_what_cannot_be_decoded_is_told_and_the_next_is_seen(eye: Eye) -> 
     assert await asked(eye, sending(noise)) is Why.NO_PICTURE, "a worker that sends nonsense"
     assert await asked(eye, sending((2**31).to_bytes(LENGTH_BYTES, "big"))) is Why.NO_PICTURE
     assert await asked(eye, sending()) is Why.NO_PICTURE
-    assert await asked(eye, lambda _: False) is Why.NO_PICTURE
+    assert await asked(eye, lambda _: False) is Why.NOT_SENT
     assert isinstance(await asked(eye, sending(framed(tracks), framed(packet(data)))), Glance)
 
 
@@ -155,7 +155,7 @@ async def test_looks_that_fail_leave_no_descriptor_behind(eye: Eye) -> None:
     await seen(eye, sending(framed(tracks), framed(packet(data))))
     before, pid = held(), eye.pid
     for _ in range(FAILED_LOOKS):
-        assert await asked(eye, lambda _: False) is Why.NO_PICTURE
+        assert await asked(eye, lambda _: False) is Why.NOT_SENT
         assert await asked(eye, sending(b"\xff" * 100)) is Why.NO_PICTURE
         assert await asked(eye, sending(framed(tracks), framed(packet(b"\0" * 50)))) is Why.UNREADABLE
         with pytest.raises(TimeoutError):

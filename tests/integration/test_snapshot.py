@@ -51,6 +51,8 @@ def test_a_picture_a_reference_and_what_is_on_record(daemon: Daemon, tmp_path: P
     assert (unknown.code, "no camera" in unknown.document["error"]) == (exits.USAGE, True)
     down = daemon.ctl("snapshot", "gate", "--out", str(tmp_path / "gate.jpg"))
     assert (down.code, "no picture of camera gate" in down.document["error"]) == (exits.TRY_LATER, True)
+    assert "it is down since 20" in down.document["error"]
+    assert "key frame" not in down.document["error"], "none was waited for"
     assert not (tmp_path / "gate.jpg").exists()
 
     assert daemon.ctl("reference", "set", "lobby", "--reason", "hung anew").code == exits.OK

@@ -1,0 +1,35 @@
+"""Why there is no picture of a camera: in the words of the status, if it is down."""
+
+from __future__ import annotations
+
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edged.api.pictures import down
+from edged.health.stream import CameraState, Condition
+from edged.lookout import WORDS
+from edged.views import Health
+from recorder.eye.words import Why
+
+ZONE: Final = ZoneInfo("Asia/Taipei")
+SINCE_MS: Final = 1_777_593_600_000
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (CameraState.DOWN, "it is down since 2026-05-01 08:00: connection refused. Check its plug"),
+        (CameraState.DEGRADED, ""),
+        (CameraState.RECORDING, ""),
+    ],
+)
+def test_a_camera_that_is_down_is_told_as_the_status_does(state: CameraState, said: str) -> None:
+    condition = Condition(state, "connection refused", "its plug")
+    assert down(Health(condition, None, SINCE_MS), ZONE) == said
+
+
+def test_every_look_that_comes_to_nothing_has_words_and_only_one_says_that_it_waited() -> None:
+    assert set(WORDS) == set(Why)
+    assert [why for why in Why if "within 20 s" in WORDS[why]] == [Why.NO_PICTURE]
