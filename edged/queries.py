@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from edged.documents.ring import Explanation
 from edged.explaining import explanation
 from storage.catalog.ledger import Value
 from storage.errors import NotOpen, UnknownCamera
-from storage.layout import parse_segment_name
+from storage.layout import is_camera, parse_segment_name, segment_path
 from storage.model import Gap, Segment
 from storage.retention import Policy
 from storage.store import Store
@@ -25,6 +25,10 @@ Row = TypeVar("Row", Segment, Gap)
 
 PAGE: Final = 500
 """Rows read from the catalog at a time: short reads keep the WAL small."""
+
+WAYS: Final = "name it by its path, as CAMERA/DAY/NAME, by its NAME or as CAMERA/SEQ: `edgectl segments` lists them"
+    "name it by its path, as CAMERA/DAY/NAME, by its NAME alone or as CAMERA/SEQ: `edgectl segments` lists them"
+)
 
 Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
 """Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
@@ -98,22 +102,35 @@ def instant(name: str, text: str | None) -> int | None:
         raise Refusal(f"{name}={text} is not a time", "write it as 2026-05-01T08:00:00Z", exits.USAGE)
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
-
+    """Why this segment stays or goes, and when; named by its path or a part of it (`WAYS`)."""
 def explain(store: Store, segment: str, policy: Policy, now_ms: int, zone: ZoneInfo) -> Explanation:
-    """Why this segment stays or goes, and when; named by path or as CAMERA/SEQ."""
-    camera, seq = _named(segment)
+    """Why this segment stays or goes, and when; named by path, as CAMERA/DAY/NAME, by its name alone or as CAMERA/SEQ."""
+    camera, seq = _named(store, segment)
     try:
         return explanation(segment, store.ring.explain(camera, seq, policy), now_ms, zone)
     except (NotOpen, UnknownCamera) as error:
         raise Refusal(error.what, error.action or "`edgectl segments` lists what is there", exits.USAGE, 404) from None
 
 
-def _named(segment: str) -> tuple[str, int]:
-    camera, _, seq = segment.partition("/")
-    if camera and seq.isascii() and seq.isdecimal():
-        return camera, int(seq)
-    path = Path(segment)
+def _named(store: Store, segment: str) -> tuple[str, int]:
+    camera, _, digits = segment.partition("/")
+    if camera and digits.isascii() and digits.isdecimal():
+        return camera, int(digits)
+    path = PurePosixPath(segment)
     parsed = parse_segment_name(path.name)
-    if parsed is None or len(path.parts) < 3:
-        raise Refusal(f"{segment} names no segment", "name it by path or as CAMERA/SEQ", exits.USAGE)
-    return path.parts[-3], parsed[1]
+    if parsed is None:
+        raise Refusal(f"{segment} names no segment", WAYS, exits.USAGE)
+    start_ms, seq = parsed
+    begun = store.ring.begun(seq)
+    having = [camera for camera, at_ms in begun.items() if at_ms == start_ms]
+    if len(path.parts) == 1:
+        if len(having) != 1:
+            whose = f"several cameras have a {segment}: {', '.join(having)}" if having else f"no camera has a {segment}"
+            raise Refusal(whose, WAYS, exits.USAGE, 404)
+        return having[0], seq
+    camera = path.parts[-3] if len(path.parts) > 2 else ""
+    if not is_camera(camera) or path.parent != path.parents[2] / segment_path(camera, start_ms, seq).parent:
+        raise Refusal(f"{segment} is no path of a segment", WAYS, exits.USAGE)
+    if begun.get(camera, start_ms) != start_ms:
+        raise Refusal(f"{segment} is not there: segment {seq} of {camera} has another name", WAYS, exits.USAGE, 404)
+    return camera, seq

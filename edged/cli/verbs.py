@@ -126,7 +126,8 @@ def retention(address: Address, *, explain: str | None, as_json: bool) -> None:
     """What is kept, how long, and how long it will last."""
     session = Session(address.daemon(), as_json)
     if explain is not None:
-        named = str(Path(explain).absolute()) if explain.endswith(".mp4") else explain
+        here = Path(explain).absolute()
+        named = str(here) if os.path.lexists(here) else explain  # else the daemon looks for it on its volumes
         explained = session.read(ring.Explanation, "/v1/retention/explain", segment=named)
         session.print(explained, lambda: lists.explanation(explained))
         return

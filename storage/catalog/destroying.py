@@ -167,6 +167,13 @@ def any_by_seq(connection: sqlite3.Connection, camera: str, seq: int) -> Segment
     return None if row is None else segment_row(row)
 
 
+def begun(connection: sqlite3.Connection, seq: int) -> dict[str, int]:
+    """By camera, when its segment of this number began, by the clock that named its file."""
+    cameras = [str(camera) for (camera,) in connection.execute("SELECT id FROM cameras ORDER BY id")]
+    found = ((camera, segment_by_seq(connection, camera, seq)) for camera in cameras)
+    return {camera: row.start.wall_ms for camera, row in found if row is not None}
+
+
 def longest_stamped(connection: sqlite3.Connection) -> dict[str, int]:
     """By camera, the longest ceiling that is stamped on what it has."""
     return dict(

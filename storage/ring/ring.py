@@ -72,6 +72,10 @@ class Ring:
         away = row.volume not in self._pool.present()
         return self._database.read(partial(self._explain, row=row, policy=policy, away=away, retired=home.retired))
 
+    def begun(self, seq: int) -> dict[str, int]:
+        """By camera, when its segment of this number began, as the name of its file has it."""
+        return self._database.read(partial(destroying.begun, seq=seq))
+
     def _view(self, connection: sqlite3.Connection, policy: Policy) -> RingView:
         as_is = present(connection, self._boot, self._clock, policy)
         longest = destroying.longest_stamped(connection)

@@ -111,9 +111,12 @@ def test_a_segment_to_explain_may_be_named_by_a_relative_path(
     daemon: Answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run(daemon, "retention", "--explain", "lobby/x.mp4", "--json")
-    run(daemon, "retention", "--explain", "lobby/7", "--json")
-    assert [query["segment"] for _, _, query in daemon.asked] == [str(tmp_path / "lobby/x.mp4"), "lobby/7"]
+    (tmp_path / "here.mp4").touch()
+    typed = ["here.mp4", "lobby/2026-05-01/x.mp4", "x.mp4", "/srv/lobby/2026-05-01/x.mp4", "lobby/7"]
+    for one in typed:
+        run(daemon, "retention", "--explain", one, "--json")
+    asked = [query["segment"] for _, _, query in daemon.asked]
+    assert asked == [str(tmp_path / "here.mp4"), *typed[1:]], "what is no file here is looked for by the daemon"
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("ok", 0), ("warning", 1), ("critical", 2), ("unknown", 3)])

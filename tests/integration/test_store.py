@@ -314,6 +314,13 @@ def test_a_part_of_a_boot_nobody_counted_ages_from_now(office: Office) -> None:
     assert explained.decision.candidate.end_age.low_ms == 0
 
 
+def test_the_number_and_the_start_of_a_segment_are_in_the_name_of_its_file(office: Office) -> None:
+    segment = office.segment("lobby")
+    (begun,) = office.store.ring.begun(segment.seq).items()
+    assert segment.path == office.disk / segment_path(*begun, segment.seq)
+    assert office.store.ring.begun(segment.seq + 1) == {}
+
+
 def test_a_file_that_lies_about_itself_is_quarantined(office: Office) -> None:
     office.segment("lobby")
     elsewhere = office.opening("lobby", start=Moment(office.clock.wall_ms + 77, 1))
