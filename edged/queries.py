@@ -27,8 +27,6 @@ PAGE: Final = 500
 """Rows read from the catalog at a time: short reads keep the WAL small."""
 
 WAYS: Final = "name it by its path, as CAMERA/DAY/NAME, by its NAME or as CAMERA/SEQ: `edgectl segments` lists them"
-    "name it by its path, as CAMERA/DAY/NAME, by its NAME alone or as CAMERA/SEQ: `edgectl segments` lists them"
-)
 
 Page = Callable[[object | None], tuple[list[BaseModel], object | None]]
 """Blocking: from a cursor (None at first) to the rows of one page and the next cursor (None after the last page)."""
@@ -102,9 +100,9 @@ def instant(name: str, text: str | None) -> int | None:
         raise Refusal(f"{name}={text} is not a time", "write it as 2026-05-01T08:00:00Z", exits.USAGE)
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
-    """Why this segment stays or goes, and when; named by its path or a part of it (`WAYS`)."""
+
 def explain(store: Store, segment: str, policy: Policy, now_ms: int, zone: ZoneInfo) -> Explanation:
-    """Why this segment stays or goes, and when; named by path, as CAMERA/DAY/NAME, by its name alone or as CAMERA/SEQ."""
+    """Why this segment stays or goes, and when; named by its path or a part of it (`WAYS`)."""
     camera, seq = _named(store, segment)
     try:
         return explanation(segment, store.ring.explain(camera, seq, policy), now_ms, zone)
