@@ -36,6 +36,8 @@ def refuse(problem: Refuse, raw: Raw, in_force: str | None) -> None:
             for clause in chosen.clauses:
                 for location, words, instead in _short(clause, raw):
                     problem(location, f"{words}; {cited(chosen, clause)}", instead)
+                for location, words, instead in _ceilings(clause.demands.ceiling, raw):
+                    problem(location, f"{words}; {_bounding(chosen, clause)}", instead)
 
 
 def cited(chosen: Profile, clause: Clause) -> str:
@@ -43,12 +45,16 @@ def cited(chosen: Profile, clause: Clause) -> str:
     return f"{chosen.office}{clause.article}（{clause.id}）：「{'……'.join(clause.words)}」"
 
 
+def _bounding(chosen: Profile, clause: Clause) -> str:
+    """What the ceiling rests on: not always the words of its clause."""
+    by = clause.demands.ceiling_by
+    return f"{chosen.office}{by}" if by else cited(chosen, clause)
+
+
 def _short(clause: Clause, raw: Raw) -> Iterator[Short]:
     demands = clause.demands
     if demands.floor is not None:
         yield from _floors(demands.floor, raw)
-    if demands.ceiling is not None:
-        yield from _ceilings(demands.ceiling, raw)
     if demands.stated:
         yield from _unsaid(raw)
     if demands.on_full:
@@ -71,9 +77,9 @@ def _floors(least: timedelta, raw: Raw) -> Iterator[Short]:
             yield location, words, f'min = "{low}" or more'
 
 
-def _ceilings(most: timedelta, raw: Raw) -> Iterator[Short]:
+def _ceilings(most: timedelta | None, raw: Raw) -> Iterator[Short]:
     for location, value in _bounds("max", raw):
-        if value > most:
+        if most is not None and value > most:
             high = units.format_duration(most)
             words = f"footage would be kept for up to {units.format_duration(value)}, and {high} is the most"
             yield location, words, f'max = "{high}" or less'

@@ -81,6 +81,8 @@ class Demands(_Table):
     """No camera may have a shorter one."""
     ceiling: Span | None = None
     """No camera may have a longer one."""
+    ceiling_by: str = ""
+    """The article that it rests on, and its words, where those of the clause itself speak of something else."""
     stated: bool = False
     """The text names no period: the office says both floor and ceiling."""
     on_full: list[OnFull] = Field(default_factory=list)

@@ -39,7 +39,6 @@ MEETS: Final = {
 """Of each profile, what just meets it: [retention], a camera's own keys, further tables."""
 BREAKS: Final = [
     ("wenshan-household", "W1", ('min = "30d"\nmax = "365d"', "", ""), "retention.min"),
-    ("wenshan-household", "W1", ('min = "31d"\nmax = "366d"', "", ""), "retention.max"),
     ("wenshan-household", "W1", ('min = "31d"\nmax = "365d"\non_full = "overwrite"', "", ""), "retention.on_full"),
     (
         "wenshan-household",
@@ -184,6 +183,23 @@ def test_what_breaks_one_clause_is_refused_and_names_it(
     if clause not in ("D2", "P6"):
         without, _ = check(written(tmp_path, None, parts), {})
         assert without == [], "it is the profile that refuses it"
+
+
+def test_a_ceiling_names_what_it_rests_on_and_not_the_words_that_bound_the_floor(tmp_path: Path) -> None:
+    """W1 says how long footage is kept at the least; the longest comes with the law that the sixth article calls in."""
+    parts = ('min = "31d"\nmax = "2000d"', "", "")
+    (problem,) = check(written(tmp_path, "wenshan-household", parts), {})[0]
+    assert (problem.key, problem.instead) == ("retention.max", 'max = "365d" or less')
+    assert "第六點" in problem.problem
+    assert "1個月" not in problem.problem
+    assert check(written(tmp_path, None, parts), {})[0] == [], "it is the profile that refuses it"
+
+
+@pytest.mark.parametrize(("name", "clause"), EVERY, ids=lambda one: one if isinstance(one, str) else one.id)
+def test_what_a_ceiling_rests_on_is_quoted_from_the_text(name: str, clause: Clause) -> None:
+    text = bare((TEXTS / f"{name}.txt").read_text("utf-8"))
+    assert all(bare(words) in text for words in re.findall(r"「([^」]+)」", clause.demands.ceiling_by))
+    assert bool(clause.demands.ceiling_by) == ("「" in clause.demands.ceiling_by)
 
 
 def named(problem: Problem) -> str:
