@@ -19,6 +19,7 @@ from edged.health.stream import DOWN_AFTER_S, CameraState, Condition, Observatio
 from edged.health.words import Judged
 from edged.measure import Measurements
 from edged.rolewatch import RolesSeen
+from edged.withheld import WITHHELD
 from mqtt.client import LinkView
 from mqtt.tls import TlsView
 from recorder.camera import CameraView
@@ -29,25 +30,8 @@ from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeState, Volume
 from storage.catalog.findings import Tampered
 from storage.catalog.outbox import Depth, Rank
 from storage.maintenance import Lasting
-from storage.model import GapCause, Moment
+from storage.model import Moment
 from storage.ring.agreed import Loosening
-
-_WITHHELD: Final = {
-    GapCause.DISK_FULL: (
-        "the disk is full",
-        "what else lies on the volumes and whether one is away (`edgectl status`): free space, or add a volume",
-    ),
-    GapCause.FLOOR_PROTECT: (
-        "the volumes are full of footage that must still be kept",
-        "the size of the volumes against the floors (`edgectl retention`): add a volume, or raise max_bytes",
-    ),
-    GapCause.IO_ERROR: (
-        "the disk does not take what is written",
-        "the disk, its cable and its mount (`journalctl -k`, `smartctl -a`): replace it if it reports errors",
-    ),
-}
-"""Troubles of the box and not of the camera, which the worker cannot put into words: what it is, what to check."""
-
 
 _RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
     Rank.PROOF: "proof",
@@ -128,7 +112,7 @@ def trouble(view: CameraView) -> tuple[str, str]:
     """Why it is not recorded (what was tried, what came back) and what to check; "" where there is nothing to tell."""
     if view.cause is None:
         return "", ""
-    what, check = _WITHHELD.get(view.cause, ("", view.check))
+    what, check = WITHHELD.get(view.cause, ("", view.check))
     words = sentence(Ended(cause=view.cause, tried=view.tried, came_back=view.came_back, check=""))
     return ": ".join(part for part in (what, words) if part), check
 

@@ -9,6 +9,7 @@ from typing import Final
 from edged import units
 from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Broker, Camera
+from edged.withheld import of_the_box
 from mqtt.knock import Knocked
 
 NAMED_MAX: Final = 6
@@ -46,8 +47,7 @@ def judge_cameras(cameras: Sequence[Camera], *, grave: bool) -> list[Check]:
     found = []
     for state, judged in (("down", critical if grave else warn), ("degraded", warn)):
         some = [camera for camera in cameras if camera.state == state]
-        action = "edgectl cameras; then edgectl probe with its url"
-        found += [judged(f"camera {one.id}", f"{state}: {one.reason}", action) for one in some[:NAMED_MAX]]
+        found += [judged(f"camera {one.id}", f"{state}: {one.reason}", _look_at(one)) for one in some[:NAMED_MAX]]
         if len(some) > NAMED_MAX:
             more = f"{units.counted(len(some) - NAMED_MAX, 'more camera')} {state}"
             found.append(judged("camera", more, "edgectl cameras"))
@@ -55,8 +55,14 @@ def judge_cameras(cameras: Sequence[Camera], *, grave: bool) -> list[Check]:
     return found or [ok("cameras", f"{units.counted(recorded, 'camera')} recorded")]
 
 
-def judge_doors(doors: Sequence[Answered] | Missing) -> list[Check]:
-    """While the daemon is down: no login, only whether somebody listens."""
+def _look_at(camera: Camera) -> str:
+    if of_the_box(camera.reason):
+        return "see volume; edgectl retention"
+    return "edgectl cameras; then edgectl probe with its url"
+
+
+def judge_doors(doors: Sequence[Answered] | Missing, configured: int) -> list[Check]:
+    """While the daemon is down: no login, only whether somebody listens. `configured`: cameras, of whatever kind."""
     if isinstance(doors, Missing):
         return [doors.check("cameras")]
     silent = [door for door in doors if door.why]
@@ -68,6 +74,9 @@ def judge_doors(doors: Sequence[Answered] | Missing) -> list[Check]:
         )
         for door in silent
     ]
+    if not configured:
+        said = "none is configured: nothing would be recorded"
+        return [warn("cameras", said, "add each as a [[cameras]] table: docs/configuration.md")]
     if not doors:
         return [ok("cameras", "none that could be reached are configured")]
     return found or [ok("cameras", f"{units.counted(len(doors), 'device')} can be reached; edged is down")]

@@ -20,6 +20,7 @@ INODES_LOW: Final = 0.02
 WAL_LARGE_BYTES: Final = 64 << 20
 """It is worked off once a second; so large, somebody holds it open or the disk does not keep up."""
 DAY_S: Final = 86_400
+_AWAY: Final = ("away", "lost")
 SOON_S, NOW_S = 14 * DAY_S, 3 * DAY_S
 """As the alarms `retention.forecast` have it."""
 
@@ -64,16 +65,29 @@ class File:
     """What keeps edged from it."""
 
 
-def judge_volume(place: Place | Missing, path: str, known: Volume | None, expected: str, *, daemon: bool) -> Check:
-    """`known`: what the daemon says of it; `expected`: the id that the database knows for this path, "" for none."""
+def judge_volume(
+    place: Place | Missing, path: str, known: Volume | None, expected: str | None, *, daemon: bool
+) -> Check:
+    """`known`: what the daemon says of it; `expected`: the id that the database knows for this path, "" for none, None
+    where the database could not be asked.
+    """
     name = f"volume {path}"
-    if known is not None and known.state in ("away", "lost"):
+    if known is not None and known.state in _AWAY:
         return critical(name, f"{known.state}: {known.reason}", "check cable and power of the disk, then: mount -a")
     if isinstance(place, Missing):
         return place.check(name)
-    found = next(_amiss(place, path, expected), None)
+    found = next(_amiss(place, path, expected or ""), None)
     if found is not None:
         return critical(name, *found)
+    if nobody_knows(place, expected):
+        said = "its identity file is missing: its disk is not mounted, or edged has never recorded there"
+        return unknown(name, said, f"lsblk; then mount {path}")
+    return _in_place(name, place, known, daemon=daemon)
+
+
+def _in_place(name: str, place: Place, known: Volume | None, *, daemon: bool) -> Check:
+    if known is not None and known.state == "full":
+        return critical(name, f"full: {known.reason}", "edgectl retention; edgectl alarms")
     if daemon and place.holder == 0 and known is not None and known.state != "retired":
         return warn(name, "edged does not hold it", "edgectl volume list says why")
     state = "ready" if known is None else known.state
@@ -84,6 +98,19 @@ def is_away(place: Place, expected: str) -> bool:
     """Not there, not mounted, or not the disk that the database knows for this path."""
     other = bool(expected) and place.volume != expected and not place.identity_unread
     return not place.there or bool(place.unmounted) or other
+
+
+def is_volume(place: Place | Missing, known: Volume | None, expected: str | None) -> bool:
+    """Whether what is seen there is the volume, and not the empty mount point or another disk in its place."""
+    if isinstance(place, Missing):
+        return True
+    told_away = known is not None and known.state in _AWAY
+    return not (told_away or nobody_knows(place, expected) or is_away(place, expected or ""))
+
+
+def nobody_knows(place: Place, expected: str | None) -> bool:
+    """No identity file, and no database that could tell whether there should be one."""
+    return expected is None and not place.volume and not place.identity_unread
 
 
 def _amiss(place: Place, path: str, expected: str) -> Iterator[tuple[str, str]]:
@@ -112,8 +139,6 @@ def judge_room(place: Place | Missing, path: str, known: Volume | None) -> Check
         return judged(name, said, "edgectl retention; add a disk, or lower the bit rate of cameras")
     if isinstance(place, Missing):
         return place.check(name)
-    if not place.there:
-        return unknown(name, "it is not there", "see volume")
     if place.inodes and place.inodes_free < INODES_LOW * place.inodes:
         return critical(
             name, f"{place.inodes_free} inodes are free of {place.inodes}", "remove others' small files: df -i"

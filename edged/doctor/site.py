@@ -42,6 +42,7 @@ class Site:
     node: str = ""
     state: str = str(DEFAULT_STATE)
     volumes: tuple[str, ...] = (str(DEFAULT_VOLUME),)
+    cameras: int = 0
     doors: tuple[Door, ...] = ()
     broker: bool = False
     secrets: tuple[Secret, ...] = ()
@@ -61,6 +62,7 @@ def outline(file: Path, data: bytes) -> Site:
         node=_word(_table(raw, "site"), "node"),
         state=state,
         volumes=volumes or (str(DEFAULT_VOLUME),),
+        cameras=len(cameras),
         doors=tuple(door for camera in cameras if (door := _door(camera)) is not None),
         broker=bool(mqtt),
         secrets=(*secrets, Secret(f"{state}/ledger.key", "key of the ledger")),

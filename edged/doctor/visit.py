@@ -202,7 +202,8 @@ def _judged(gathered: Visit) -> Iterator[Check | None]:
         yield network.judge_link(status.broker)
     else:
         unread = found["site"] if isinstance(found["site"], Missing) else UNTOLD
-        yield from network.judge_doors(found.get("doors", unread))
+        configured = gathered.site.cameras if gathered.site is not None else 0
+        yield from network.judge_doors(found.get("doors", unread), configured)
         yield network.judge_knock(found.get("broker", unread))
     yield from network.judge_certificates(found["certificates"])
     yield from _modes(gathered)
@@ -243,18 +244,27 @@ def _configuration(told: tuple[Sequence[str], Sequence[str]] | Missing) -> Check
 def _storage(gathered: Visit) -> Iterator[Check]:
     found, status = gathered.found, gathered.status
     told = {} if status is None else {volume.path: volume for volume in status.volumes}
-    glance = found.get("glance")
-    ids = glance.volumes if isinstance(glance, Glance) else {path: volume.id for path, volume in told.items()}
     for path in _volumes(found["site"], status):
-        place, known = found[f"place {path}"], told.get(path)
-        yield places.judge_volume(place, path, known, ids.get(path, ""), daemon=status is not None)
-        yield places.judge_room(place, path, known)
+        place, known, expected = found[f"place {path}"], told.get(path), _expected(gathered, path)
+        yield places.judge_volume(place, path, known, expected, daemon=status is not None)
+        if places.is_volume(place, known, expected):
+            yield places.judge_room(place, path, known)
     if gathered.site is None:
         yield found["site"].check("database")
         return
     yield places.judge_state(found["state"])
     in_use = "glance" not in found or bool(isinstance(found["holder"], int) and found["holder"])
-    yield places.judge_database(found["sizes"] if in_use else glance)
+    yield places.judge_database(found["sizes"] if in_use else found["glance"])
+
+
+def _expected(gathered: Visit, path: str) -> str | None:
+    """The id that the daemon, or its database, knows for a volume; None where neither could be asked."""
+    if gathered.status is not None:
+        return next((volume.id for volume in gathered.status.volumes if volume.path == path), "")
+    glance = gathered.found.get("glance")
+    if isinstance(glance, Glance):
+        return glance.volumes.get(path, "")
+    return "" if "glance" in gathered.found and glance is None else None
 
 
 def _modes(gathered: Visit) -> Iterator[Check]:
@@ -266,5 +276,10 @@ def _modes(gathered: Visit) -> Iterator[Check]:
     if isinstance(some, Missing):
         yield some.check("modes")
         return
-    directories = {path: found[f"place {path}"] for path in _volumes(site, gathered.status)}
+    told = {} if gathered.status is None else {volume.path: volume for volume in gathered.status.volumes}
+    directories = {
+        path: place
+        for path in _volumes(site, gathered.status)
+        if places.is_volume(place := found[f"place {path}"], told.get(path), _expected(gathered, path))
+    }
     yield from places.judge_modes(some, {site.state: found["state"], **directories})

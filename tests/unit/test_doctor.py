@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edged import views
 from edged.doctor import clock, disks, findings, machine, network, places, programs, site, unit
 from edged.doctor.apart import Task, together
+from edged.doctor.ask import network as doors_asked
 from edged.doctor.clock import Clock
 from edged.doctor.disks import Array, Disk, Disks, Messages
 from edged.doctor.findings import Check, Missing, Result, Unseen, worst
@@ -22,7 +24,8 @@ from edged.doctor.machine import Machine, Versions
 from edged.doctor.network import Answered, Ends
 from edged.doctor.places import File, Place
 from edged.doctor.smart import Smart
-from edged.documents.site import Broker, Camera
+from edged.documents.site import Broker, Camera, Volume
+from edged.withheld import WITHHELD
 from mqtt.knock import Knocked
 from storage.repair.glance import Glance, Sizes
 from tests.support import samples
@@ -268,14 +271,46 @@ def test_memory_load_and_versions() -> None:
         (replace(PLACE, volume="v-2"), "v-1", Result.CRITICAL),
         (replace(PLACE, volume=""), "v-1", Result.CRITICAL),
         (replace(PLACE, volume="", identity_unread=True), "v-1", Result.OK),
+        (replace(PLACE, volume=""), None, Result.UNKNOWN),
         (replace(PLACE, unmounted="/srv"), "v-1", Result.CRITICAL),
         (replace(PLACE, read_only=True), "v-1", Result.CRITICAL),
         (Place("/srv/edged", there=False), "", Result.CRITICAL),
         (Missing("no answer within 8 s: it hangs"), "v-1", Result.UNKNOWN),
     ],
 )
-def test_volumes(place: Place | Missing, expected: str, result: Result) -> None:
+def test_volumes(place: Place | Missing, expected: str | None, result: Result) -> None:
     assert places.judge_volume(place, "/srv/edged", None, expected, daemon=False).result is result
+
+
+FULL: Final = Volume.model_validate({**samples.STATUS["volumes"][0], "state": "full", "reason": "no more fits"})
+
+
+def test_a_volume_that_is_full_is_not_well() -> None:
+    check = places.judge_volume(PLACE, "/srv/edged", FULL, "v-1", daemon=True)
+    assert (check.result, check.said) == (Result.CRITICAL, "full: no more fits")
+
+
+@pytest.mark.parametrize(
+    ("place", "known", "expected", "seen"),
+    [
+        (PLACE, None, "v-1", True),
+        (PLACE, None, None, True),
+        (PLACE, FULL, "v-1", True),
+        (replace(PLACE, volume=""), None, "", True),  # before the first start
+        (replace(PLACE, volume="", identity_unread=True), None, "v-1", True),
+        (Missing("it hangs"), None, "v-1", True),
+        (replace(PLACE, volume=""), None, "v-1", False),
+        (replace(PLACE, volume=""), None, None, False),
+        (replace(PLACE, volume="v-2"), None, "v-1", False),
+        (replace(PLACE, unmounted="/srv"), None, "", False),
+        (Place("/srv/edged", there=False), None, "", False),
+        (PLACE, FULL.model_copy(update={"state": "away"}), "v-1", False),
+    ],
+)
+def test_of_a_volume_that_is_away_neither_room_nor_modes_are_told(
+    place: Place | Missing, known: Volume | None, expected: str | None, seen: bool
+) -> None:
+    assert places.is_volume(place, known, expected) is seen
 
 
 def test_room() -> None:
@@ -336,9 +371,29 @@ def test_links_and_doors() -> None:
     assert "nobody can tell" in network.judge_knock(Knocked("b:1883", "3.1.1")).said
     assert network.judge_knock(Knocked("b:1883", "", "refused", "the log")).action == "check the log"
     doors = [Answered("10.0.0.1:554", ("a",), ""), Answered("10.0.0.2:554", ("b", "c"), "no answer from this address")]
-    (told,) = network.judge_doors(doors)
+    (told,) = network.judge_doors(doors, 3)
     assert (told.name, told.result) == ("device 10.0.0.2:554", Result.WARN)
-    assert [check.result for check in network.judge_doors(doors[:1])] == [Result.OK]
+    assert [check.result for check in network.judge_doors(doors[:1], 1)] == [Result.OK]
+    assert [check.result for check in network.judge_doors([], 1)] == [Result.OK]
+    (none,) = network.judge_doors([], 0)
+    assert (none.result, "none is configured" in none.said) == (Result.WARN, True)
+
+
+def test_where_the_disk_is_the_reason_nobody_is_sent_to_the_camera() -> None:
+    for what, check in WITHHELD.values():
+        reason = views.told(what, check)
+        camera = Camera.model_validate({**samples.STATUS["cameras"][0], "state": "down", "reason": reason})
+        (told,) = network.judge_cameras([camera], grave=True)
+        assert "probe" not in told.action
+    (own,) = network.judge_cameras([camera.model_copy(update={"reason": "no route to host"})], grave=True)
+    assert "probe" in own.action
+
+
+def test_what_an_empty_configuration_lacks_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "edged.toml"
+    file.write_text("")
+    with pytest.raises(Unseen, match=r"cannot be used: site is missing"):
+        doors_asked.broker(file)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,9 @@ def _config(file: Path) -> configuration.Config:
     try:
         return configuration.load(file)
     except configuration.ConfigError as error:
-        what = f"the configuration cannot be used: {error.problems[0].problem}"
+        first = error.problems[0]
+        named = " ".join(filter(None, (first.key, first.problem)))
+        what = f"the configuration cannot be used: {named}"
         raise Unseen(what, f"edgectl config check {file}") from None
 
 
