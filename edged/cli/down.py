@@ -3,43 +3,58 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
 
 import click
+from rich.console import RenderableType
+from rich.padding import Padding
 
-from edged import units
+from edged import exits, units
 from edged.cli import printing, screens, times
-from edged.cli.address import Address
-from edged.cli.cells import clean
-from edged.cli.client import CallError
+from edged.cli.cells import clean, text
+from edged.cli.client import CallError, Daemon
 from edged.cli.words import Language, word
 from edged.documents import machine as documents
 
+ASIDE: Final = (exits.UNREACHABLE, exits.NOT_ALLOWED)
+"""Endings of a question that nobody answered: what is the matter is looked for from outside."""
 
-def tell(address: Address, error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
+
+def tell(config: Path, daemon: Daemon, error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
     """Look from outside, and say it. `error`: what came of asking. 69, or 77; for monitoring 3."""
-    document = look(address, error, screens.EXIT_OF["unknown"] if check else error.exit_code)
+    document = look(config, daemon, error, screens.EXIT_OF["unknown"] if check else error.exit_code)
     if as_json:
         printing.show_document(document)
         return document.exit
-    first, *_ = error.error.splitlines()
-    why = "" if document.error == first else f"{clean(document.error)}{_since(document)}"
+    first, *why = _reasons(document, error)
     if check:
-        said = f"{'; '.join(filter(None, (clean(first), why)))}. {word(document.action, tongue)}"
+        said = f"{'; '.join((first, *why))}. {word(document.action, tongue)}"
         printing.show(screens.verdict("unknown", said, tongue))
         return document.exit
-    click.echo(f"edgectl: {clean(first)}", err=True)
-    for line in filter(None, (why, *_lines(document))):
+    click.echo(f"edgectl: {first}", err=True)
+    for line in (*why, *_lines(document)):
         click.echo(f"  {clean(line)}", err=True)
     printing.show(screens.verdict("unknown", word(document.action, tongue), tongue))
     return document.exit
 
 
-def look(address: Address, error: CallError, code: int) -> documents.StatusDown:
+def screen(config: Path, daemon: Daemon, error: CallError, tongue: Language) -> list[RenderableType]:
+    """The same for a screen that is redrawn; the verdict is its last part."""
+    if error.exit_code not in ASIDE or error.said:
+        last = screens.verdict("unknown", word(error.action, tongue), tongue, wrap=True)
+        return [text(error.error), "", last]
+    document = look(config, daemon, error, error.exit_code)
+    first, *why = _reasons(document, error)
+    lines = [Padding(text(line), (0, 0, 0, 2)) for line in (*why, *_lines(document))]
+    return [text(first), *lines, "", screens.verdict("unknown", word(document.action, tongue), tongue, wrap=True)]
+
+
+def look(config: Path, daemon: Daemon, error: CallError, code: int) -> documents.StatusDown:
     """As a document; where nothing more is known, with the words of `error`."""
     from edged.doctor import visit
 
-    daemon = address.daemon()
-    found, alive_ms, unseen = visit.outside(address.config_file, daemon.socket_path, of_unit=daemon.of_unit)
+    found, alive_ms, unseen = visit.outside(config, daemon.socket_path, of_unit=daemon.of_unit)
     told = found.cause not in ("unknown", "not-allowed")
     return documents.StatusDown(
         error=found.said if told else error.error.splitlines()[0],
@@ -51,6 +66,13 @@ def look(address: Address, error: CallError, code: int) -> documents.StatusDown:
         evidence=list(found.evidence),
         unseen=list(unseen),
     )
+
+
+def _reasons(document: documents.StatusDown, error: CallError) -> list[str]:
+    """What came of asking and, where it is known, why."""
+    first, *_ = error.error.splitlines()
+    why = [] if document.error == first else [f"{clean(document.error)}{_since(document)}"]
+    return [clean(first), *why]
 
 
 def _moment(wall_ms: int) -> str | None:

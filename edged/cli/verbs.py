@@ -33,14 +33,14 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     if watch and (as_json or check):
         raise click.UsageError("--watch draws a screen: leave out --json and --check")
     if watch:
-        return watch_status(address.daemon(), tongue)
+        return watch_status(address.config_file, address.daemon(), tongue)
     session = Session(address.daemon(), as_json)
     try:
         document = session.read(documents.Status, "/v1/status")
     except CallError as error:
-        if error.exit_code not in (exits.UNREACHABLE, exits.NOT_ALLOWED) or error.said:
+        if error.exit_code not in down.ASIDE or error.said:
             return _unanswered(error, tongue, check=check, as_json=as_json)
-        return down.tell(address, error, tongue, check=check, as_json=as_json)
+        return down.tell(address.config_file, session.daemon, error, tongue, check=check, as_json=as_json)
     session.print(
         document,
         lambda: (

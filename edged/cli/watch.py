@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -13,8 +14,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from edged import exits
-from edged.cli import printing, screens
-from edged.cli.cells import text
+from edged.cli import down, printing, screens
 from edged.cli.client import CallError, Daemon
 from edged.cli.session import checked
 from edged.cli.words import Language, word
@@ -23,19 +23,19 @@ from edged.documents.site import Status
 EVERY_S: Final = 1.0
 
 
-def watch(daemon: Daemon, tongue: Language) -> int:
+def watch(config: Path, daemon: Daemon, tongue: Language) -> int:
     """Ends with Ctrl-C, which is its proper end: exit 0. Without a terminal the screens follow one another."""
     console = printing.console()
     try:
         if not sys.stdout.isatty():
             while True:
-                console.print(look(daemon, tongue), "")
+                console.print(look(config, daemon, tongue), "")
                 sys.stdout.flush()
                 time.sleep(EVERY_S)
-        with Live(look(daemon, tongue), console=console, screen=True, auto_refresh=False) as live:
+        with Live(look(config, daemon, tongue), console=console, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(EVERY_S)
-                live.update(look(daemon, tongue), refresh=True)
+                live.update(look(config, daemon, tongue), refresh=True)
     except KeyboardInterrupt:
         return exits.OK
 
@@ -65,11 +65,10 @@ class Fitted:
             yield Segment.line()
 
 
-def look(daemon: Daemon, tongue: Language) -> RenderableType:
-    """The screen now; a daemon that is down for a moment does not end the watching."""
+def look(config: Path, daemon: Daemon, tongue: Language) -> RenderableType:
+    """The screen now; a daemon that is down does not end the watching: it is told as `edgectl status` does."""
     try:
         return Fitted(screens.status(checked(Status, daemon.get("/v1/status")), tongue, wrap=True), tongue)
     except CallError as error:
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        last = screens.verdict("unknown", word(error.action, tongue), tongue, wrap=True)
-        return Fitted(Group(Text(now), "", text(error.error), "", last), tongue)
+        return Fitted(Group(Text(now), "", *down.screen(config, daemon, error, tongue)), tongue)

@@ -149,7 +149,7 @@ class Demo:
         else:
             for number in ticks:
                 if number % SCREEN_EVERY_S == 0:
-                    printing.console().print(look(daemon, language(os.environ)))
+                    printing.console().print(look(self._folder / "edged.toml", daemon, language(os.environ)))
                     say(f"\n{self._hint(daemon)}\n")
         if process.poll() is not None:
             raise DemoError(f"the daemon ended with exit code {process.returncode}\n{self._log_tail()}")
@@ -180,7 +180,8 @@ class Demo:
                 return
 
     def _screen(self, daemon: Daemon) -> RenderableType:
-        return Group(look(daemon, language(os.environ)), "", Text(self._hint(daemon), style="dim", overflow="fold"))
+        seen = look(self._folder / "edged.toml", daemon, language(os.environ))
+        return Group(seen, "", Text(self._hint(daemon), style="dim", overflow="fold"))
 
     def _hint(self, daemon: Daemon) -> str:
         """What one may do meanwhile, in another terminal."""

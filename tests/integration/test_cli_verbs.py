@@ -13,13 +13,15 @@ import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
 from edged import exits, schemas
-from edged.cli import printing, screens, unit
+from edged.cli import printing, screens, unit, watch, words
+from edged.cli.client import Daemon
 from edged.cli.main import main
+from edged.doctor import down
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
@@ -398,6 +400,24 @@ def test_a_full_disk_behind_the_output_is_one_line(daemon: Answering, verb: list
         )
     assert done.stderr == "edgectl: the output cannot be written: No space left on device\n"
     assert done.returncode == exits.FAILED
+
+
+@pytest.mark.parametrize("tongue", get_args(words.Language))
+def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
+    tmp_path: Path, tongue: words.Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand = down.Down("stopped-by-hand", "edged was stopped in order", "systemctl start edged", since_ms=0)
+    monkeypatch.setattr("edged.doctor.visit.outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
+    monkeypatch.setenv("LC_ALL", f"{tongue}.UTF-8")
+    monkeypatch.setenv("TERM", "xterm")
+    socket = tmp_path / "none"
+    assert main(["--socket", str(socket), "status"]) == exits.UNREACHABLE
+    plain = capsys.readouterr()
+    printing.show(watch.look(tmp_path / "none.toml", Daemon(socket), tongue))
+    watched = " ".join(capsys.readouterr().out.split())
+    for line in (plain.err.removeprefix("edgectl: ") + plain.out).splitlines():
+        assert " ".join(line.split()) in watched
+    assert "systemctl start edged" in watched
 
 
 def test_watch_redraws_until_interrupted(daemon: Answering) -> None:
