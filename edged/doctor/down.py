@@ -147,8 +147,9 @@ def _of_systemd(known: Known) -> Down | None:
     if not unit.started_ms and not unit.ended_ms:
         return _never(known, unit)
     cause, said, action = _how_it_ended(known, unit)
-    last = tuple(known.journal[-SAID_MAX:])
-    return Down(cause, said, action, unit.ended_ms or unit.since_ms, () if cause == "stopped-by-hand" else last)
+    told = cause == "stopped-by-hand" or (cause == "configuration" and known.problems)
+    last = () if told else tuple(known.journal[-SAID_MAX:])
+    return Down(cause, said, action, unit.ended_ms or unit.since_ms, last)
 
 
 def _again(known: Known, unit: Unit) -> Down:
@@ -175,8 +176,8 @@ def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
         if known.journal and not known.problems:  # what the file alone does not show: it contradicts what is stored
             said = f"its configuration was refused: {known.journal[-1]}"
             return "configuration", said, "mend what it said last, then systemctl start edged"
-        first = f": {known.problems[0].partition(' → ')[0]}" if known.problems else ""
-        return "configuration", f"its configuration was refused{first}", f"{MEND}, then systemctl start edged"
+        found = f": {units.counted(len(known.problems), 'problem')} in it" if known.problems else ""
+        return "configuration", f"its configuration was refused{found}", f"{MEND}, then systemctl start edged"
     if unit.result == "watchdog":
         return "watchdog", "edged hung, and the watchdog killed it", f"systemctl start edged; {JOURNAL}"
     if unit.result == "oom-kill":
@@ -258,4 +259,6 @@ def _besides(known: Known) -> tuple[str, ...]:
         said.append(f"the disk of its state directory is full ({free} free): it cannot start until there is room")
     said += [f"volume away: {path}" for path in known.away]
     said += [f"configuration: {problem}" for problem in known.problems[:SAID_MAX]]
+    if len(known.problems) > SAID_MAX:
+        said.append(f"configuration: and {len(known.problems) - SAID_MAX} more")
     return tuple(said)

@@ -50,7 +50,7 @@ def failed(**more: Any) -> Unit:
         (
             replace(ABSENT, unit=failed() and replace(failed(), status=78), problems=("site.node: is missing → a",)),
             "configuration",
-            "site.node: is missing",
+            "refused: 1 problem in it",
             "edgectl config check",
         ),
         (
@@ -175,6 +175,18 @@ def test_when_it_ended_and_what_it_said_last_are_told() -> None:
         )
     )
     assert (found.since_ms, found.evidence) == (77, ("a", "b"))
+
+
+def test_of_a_refused_configuration_each_problem_is_told_once() -> None:
+    """Those that edged told the journal are the same."""
+    problems = tuple(f"cameras.c{number}.url: is missing → rtsp://…" for number in range(7))
+    refused = replace(ABSENT, unit=replace(failed(), status=78), problems=problems, journal=problems)
+    found = down.why(refused)
+    told = " ".join((found.said, *found.evidence))
+    assert [told.count(problem) for problem in problems] == [1, 1, 1, 1, 1, 0, 0]
+    assert found.evidence[-1] == "configuration: and 2 more"
+    known_to_the_journal_alone = down.why(replace(refused, problems=()))
+    assert known_to_the_journal_alone.evidence == problems[-down.SAID_MAX :]
 
 
 def test_a_full_disk_and_a_volume_that_is_away_are_told_beside() -> None:
