@@ -16,7 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from edged.defaults import ACCOUNT
+
 T = TypeVar("T")
+
+AS_ROOT: Final = "as root, or with sudo: to this account it is closed"
 
 PATIENCE_S: Final = 5.0
 """A directory service that needs longer is out of order; who calls is told so."""
@@ -34,6 +38,14 @@ class Account:
     """Of the groups that were asked about, those it is in."""
     known: bool = True
     """The system has an account of that number."""
+
+
+def otherwise(instead: str) -> str:
+    """What whoever may not read a file of edged's is told. `instead`: what is told the account of edged itself.
+
+    To anybody else its modes may be just right.
+    """
+    return instead if os.geteuid() == 0 or account(os.geteuid()).name == ACCOUNT else AS_ROOT
 
 
 def account(uid: int, groups: Collection[str] = ()) -> Account:

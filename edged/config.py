@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 MAX_FILE_BYTES: Final = 1_048_576
+READABLE: Final = "make it readable for the account that runs edged (owner root, group edged, mode 640)"
 """256 cameras with every key come to about 100 kB; a larger file is the wrong file."""
 _WORD: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _KEYS: Final = re.compile(rf"\({_WORD}(?:, {_WORD})*,?\)")
@@ -111,7 +112,7 @@ def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None
         findings.problem(
             (),
             f"cannot be read{who}: {error.strerror}",
-            "make it readable for the account that runs edged (owner root, group edged, mode 640)",
+            accounts.otherwise(READABLE) if isinstance(error, PermissionError) else READABLE,
         )
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1

@@ -72,7 +72,7 @@ def _read(path: Path) -> tuple[bytes, int]:
     except PermissionError:
         raise SecretError(
             f"{path} may not be read by the account {accounts.account(os.geteuid()).name}",
-            f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}",
+            accounts.otherwise(f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}"),
         ) from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable file name"

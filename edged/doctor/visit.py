@@ -138,8 +138,9 @@ def _of_its_files(site: Site | Missing, status: Status | None, *, down: bool) ->
         if down:
             tasks["doors"] = Task(tuple[Answered, ...], partial(doors.doors, site.doors), DOOR_S)
             tasks["broker"] = Task(Knocked | None, partial(doors.broker, Path(site.file)), DOOR_S)
-    tasks["disks"] = Task(Disks, partial(files.disks, everywhere), DISKS_S)
-    return together(tasks)
+    if everywhere:
+        tasks["disks"] = Task(Disks, partial(files.disks, everywhere), DISKS_S)
+    return {"disks": site} | together(tasks)
 
 
 def _volumes(site: Site | Missing, status: Status | None) -> list[str]:

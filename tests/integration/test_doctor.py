@@ -113,7 +113,7 @@ def test_who_may_see_little_is_told_so_and_sees_the_rest(box: Daemon) -> None:
     assert code != 0
     assert found["daemon"].result == "unknown"  # it runs, and tells root only as long as there are no roles
     assert "may not ask this daemon" in found["daemon"].said
-    for name in ("configuration", "database", "modes"):
+    for name in ("configuration", "database", "modes", "disk"):
         assert found[name].result == "unknown", found[name]
         assert "as root" in found[name].action
     assert found["memory"].result in ("ok", "warn")

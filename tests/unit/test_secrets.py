@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edged import accounts, config
+from edged.accounts import Account
 from edged.secrets import MAX_SECRET_BYTES, SecretError, credential, find
 
 
@@ -70,8 +72,25 @@ def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(SecretError, match="may not be read by the account"):
-        find("p", tmp_path, {})
+    for name, instead in (("edged", "chown root:edged"), ("linda", "as root, or with sudo")):
+        monkeypatch.setattr(accounts, "account", lambda _, name=name: Account(name))
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        with pytest.raises(SecretError, match=f"may not be read by the account {name}; .*{instead}"):
+            find("p", tmp_path, {})
+
+
+@pytest.mark.parametrize(("name", "instead"), [("edged", config.READABLE), ("linda", accounts.AS_ROOT)])
+def test_a_configuration_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, instead: str
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(accounts, "account", lambda _: Account(name))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(Path, "open", refuse)
+    (problem,) = config.check(tmp_path / "edged.toml", {})[0]
+    assert (problem.problem.startswith(f"cannot be read by the account {name}"), problem.instead) == (True, instead)
 
 
 def test_a_file_that_everybody_can_read_is_warned_of(tmp_path: Path) -> None:

@@ -150,14 +150,20 @@ def database(state: Path, patience_s: float) -> Glance | None:
 
 
 def disks(paths: tuple[str, ...]) -> Disks:
-    """The whole disks that these directories lie on, each once, and the arrays between."""
+    """The whole disks that these directories lie on, each once, and the arrays between. PermissionError where none of
+    them may be looked at by this user.
+    """
     names: dict[str, None] = {}
+    refused = None
     for path in paths:
         try:
             device = Path(path).stat().st_dev
-        except OSError:
+        except OSError as error:
+            refused = error if isinstance(error, PermissionError) else refused
             continue
         names |= dict.fromkeys(_below(SYS_DEVICES / f"{os.major(device)}:{os.minor(device)}"))
+    if refused is not None and not names:
+        raise refused
     arrays = tuple(array for name in names if (array := _array(name)) is not None)
     known = {array.name for array in arrays}
     made_of_others = [name for name in names if name not in known and _slaves(SYS_BLOCK / name)]
