@@ -34,12 +34,15 @@ def configured_socket(config: Path | None) -> Path:
     """[paths] socket of the configuration, whatever else is wrong with it: a typing error must not hide the daemon.
 
     Where there is none to be had it is the default, with a warning, which needs none where the default file is absent
-    or its owner's, the daemon's, alone.
+    or its owner's, the daemon's, alone. A file that was named and is not there is wrong usage.
     """
     file = config or DEFAULT_CONFIG
     try:
         return _path_in(_tables(file), "socket", DEFAULT_SOCKET)
     except OSError as error:
+        if config is not None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            what = f"--config: there is no file {file}: write the one that edged runs with, or leave it out"
+            raise click.UsageError(what) from None
         reason = error.strerror or "it is not a file"
         if config is None and isinstance(error, (FileNotFoundError, PermissionError)):
             return DEFAULT_SOCKET

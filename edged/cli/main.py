@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from click.shell_completion import CompletionItem, shell_complete
+from click.shell_completion import CompletionItem, _resolve_context, shell_complete
 
 from edged import exits, units
 from edged.cli.address import Address
@@ -94,6 +94,7 @@ class LateVerbs(click.Group):
 @click.group(cls=LateVerbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", metavar="FILE", type=AS_GIVEN, help=f"Says where the socket is.  [{DEFAULT_CONFIG}]")
 @click.option("--socket", metavar="PATH", type=AS_GIVEN, help=f"The daemon's.  [{DEFAULT_SOCKET}]")
+@click.version_option(package_name="edged")
 @click.pass_context
 def edgectl(context: click.Context, config: Path | None, socket: Path | None) -> None:
     """Ask a running edged how it is, what it has recorded, and what it will do."""
@@ -143,6 +144,8 @@ def _drop_output() -> None:
 def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
     """Wrong usage: click's own words to a person, a document to a program."""
     code = exits.USAGE if isinstance(error, click.UsageError) else exits.FAILED
+    if isinstance(error, click.UsageError) and error.ctx is None:  # click knows none where it reads options
+        error.ctx = _resolve_context(edgectl, {}, "edgectl", list(words))
     if "--json" not in words:
         error.show()
         return code

@@ -39,7 +39,7 @@ class CameraId(click.types.StringParamType):
             known = Address(given.get("config"), given.get("socket")).daemon().socket_path
             document = json.loads(Daemon(known, patience_s=COMPLETION_S).get("/v1/cameras"))
             ids = [str(camera["id"]) for camera in document["cameras"]]
-        except (CallError, ValueError, KeyError, TypeError):
+        except (CallError, click.UsageError, ValueError, KeyError, TypeError):
             return []
         return [CompletionItem(one) for one in ids if one.startswith(incomplete)]
 

@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -216,6 +217,8 @@ def test_status_speaks_the_reader_s_language(
         ["segments", "--from", "banana"],
         ["gaps", "--from", "-1h", "--to", "-2h"],
         ["config"],
+        ["--config"],
+        ["maintenance", "start", "--reason"],
     ],
 )
 def test_wrong_usage_is_64(daemon: Answering, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,6 +236,7 @@ def test_wrong_usage_is_64(daemon: Answering, arguments: list[str], capsys: pyte
         (["segments", "--nonsense"], "edgectl segments"),
         (["status", "--watch"], "edgectl status"),
         (["nonsense"], "edgectl"),
+        (["faults", "report", "F-1", "--json=1"], "edgectl faults report"),
         (["config", "check", "a", "b"], "edgectl config check"),
     ],
 )
@@ -339,20 +343,18 @@ def test_the_socket_is_found_through_the_configuration(
         (b"paths = 5", "its paths.socket is not an absolute path"),
         (b'[paths]\nsocket = "\\u0000"', "its paths.socket is not an absolute path"),
         (b"[paths]\nsocket = 5", "its paths.socket is not an absolute path"),
-        (None, "No such file or directory"),
     ],
 )
 def test_a_broken_configuration_does_not_hide_the_daemon(
     daemon: Answering,
     tmp_path: Path,
-    content: bytes | None,
+    content: bytes,
     reason: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = tmp_path / "edged.toml"
-    if content is not None:
-        file.write_bytes(content)
+    file.write_bytes(content)
     monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", daemon.socket)
     assert main(["--config", str(file), "cameras", "--json"]) == exits.OK
     said = capsys.readouterr()
@@ -363,6 +365,27 @@ def test_a_broken_configuration_does_not_hide_the_daemon(
     assert main(["--config", str(file), "status", "--check"]) == screens.EXIT_OF["critical"]
     monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
     assert main(["--config", str(file), "status", "--check"]) == screens.EXIT_OF["unknown"]
+
+
+@pytest.mark.parametrize("verb", [["status"], ["status", "--check"], ["cameras"], ["doctor"]])
+def test_a_configuration_that_is_named_and_not_there_is_wrong_usage(
+    daemon: Answering,
+    verb: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", daemon.socket)
+    assert main(["--config", str(tmp_path / "none"), *verb]) == exits.USAGE
+    said = capsys.readouterr().err
+    assert "Usage: edgectl" in said
+    assert f"--config: there is no file {tmp_path / 'none'}" in said
+    assert daemon.asked == []
+
+
+def test_the_version_is_an_option_as_with_edged(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == exits.OK
+    assert capsys.readouterr().out == f"edgectl, version {version('edged')}\n"
 
 
 def test_config_check_needs_no_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
