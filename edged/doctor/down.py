@@ -51,6 +51,10 @@ _RESULTS: Final = {
 """systemd.service(5)."""
 
 
+_KILLED: Final = ("killed", "dumped")
+"""By a signal: what it had said before does not explain it."""
+
+
 @dataclass(frozen=True, slots=True)
 class LastRun:
     """Of the database: the last life of the daemon."""
@@ -158,17 +162,18 @@ def _again(known: Known, unit: Unit) -> Down:
     lead = "edged has ended, and systemd starts it again"
     if unit.restarts >= RESTARTS_ODD:
         lead = f"edged ends again and again ({unit.restarts} times)"
-    said = f"{lead}: {_ended(unit)}{f'; it said last: {last[-1]}' if last else ''}"
-    return Down("restarting", said, _what_then(known), unit.since_ms, last)
+    spoke = bool(last) and unit.ended_by not in _KILLED
+    said = f"{lead}: {_ended(unit)}{f'; it said last: {last[-1]}' if spoke else ''}"
+    return Down("restarting", said, _what_then(known, spoke=spoke), unit.since_ms, last)
 
 
-def _what_then(known: Known) -> str:
+def _what_then(known: Known, *, spoke: bool) -> str:
     """For one that starts by itself as soon as it can."""
     if known.away:
         return f"mount {known.away[0]} (lsblk shows the disks): edged then starts by itself"
     if known.problems:
         return f"{MEND}: edged then starts by itself"
-    return f"do what it said last; {JOURNAL}" if known.journal else JOURNAL
+    return f"do what it said last; {JOURNAL}" if spoke else JOURNAL
 
 
 def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
@@ -184,7 +189,7 @@ def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
         return "out-of-memory", "memory ran out, and the kernel killed edged", "free -h; systemctl start edged"
     if unit.result == "success":
         return "stopped-by-hand", "edged was stopped in order (systemctl stop, or a shutdown)", "systemctl start edged"
-    cause: Cause = "killed" if unit.ended_by in ("killed", "dumped") else "failed"
+    cause: Cause = "killed" if unit.ended_by in _KILLED else "failed"
     return cause, f"edged failed: {_ended(unit)}", f"{JOURNAL}; then systemctl start edged"
 
 
@@ -215,7 +220,7 @@ def _ended(unit: Unit) -> str:
         return _EXECUTED[unit.status]
     if unit.result in _RESULTS:
         return _RESULTS[unit.result]
-    if unit.ended_by in ("killed", "dumped"):
+    if unit.ended_by in _KILLED:
         return f"it was ended by signal {unit.status}"
     if unit.result in ("start-limit-hit", "resources", "protocol"):
         return f"systemd says {unit.result}"

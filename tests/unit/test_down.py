@@ -214,6 +214,13 @@ def test_only_a_first_start_says_wait() -> None:
             assert found.action == f"do what it said last; {down.JOURNAL}"
 
 
+def test_one_that_was_killed_did_not_say_why() -> None:
+    killed = replace(BEGINS, restarts=1, result="signal", ended_by="killed", status=9)
+    found = down.why(replace(ABSENT, unit=killed, journal=("lobby: recording",)))
+    assert found.said == "edged has ended, and systemd starts it again: it was ended by signal 9"
+    assert (found.action, found.evidence) == (down.JOURNAL, ("lobby: recording",))
+
+
 def test_of_a_crash_loop_what_to_mend_is_told() -> None:
     looping = replace(ABSENT, unit=replace(BEGINS, restarts=2), journal=(NOT_MOUNTED,))
     assert down.why(replace(looping, away=("/srv/edged",))).action.startswith("mount /srv/edged ")
