@@ -67,19 +67,23 @@ def check(
 
     `reader`: who will use it, where that is somebody else (`edged.reader.of_unit`).
     """
-    config, findings = _read(path, environ, None)
+    handed = frozenset[str]() if reader is None else reader.credentials
+    config, findings = _read(path, environ, None, handed)
     if reader is not None:
         config_rules.refuse_unreadable(findings, path, environ, reader)
     if config is not None:
         config_rules.warn_of_plans(findings, config)
-        now_ms = SystemClock().now().wall_ms
-        config_link.warn_of_ends(findings.warn, config, now_ms)
-        for fault in config_link.faults(config, now_ms):
-            findings.problem(("mqtt", fault.key), fault.problem, fault.instead)
+        if not config_rules.is_link_handed_over(findings.raw, path.parent, environ, handed):
+            now_ms = SystemClock().now().wall_ms
+            config_link.warn_of_ends(findings.warn, config, now_ms)
+            for fault in config_link.faults(config, now_ms):
+                findings.problem(("mqtt", fault.key), fault.problem, fault.instead)
     return findings.problems, findings.warnings
 
 
-def _read(path: Path, environ: Mapping[str, str], in_force: str | None) -> tuple[Config | None, config_rules.Findings]:
+def _read(
+    path: Path, environ: Mapping[str, str], in_force: str | None, handed: frozenset[str] = frozenset()
+) -> tuple[Config | None, config_rules.Findings]:
     findings = config_rules.Findings(str(path), {})
     raw = _parse(path, findings)
     if raw is None:
@@ -91,7 +95,7 @@ def _read(path: Path, environ: Mapping[str, str], in_force: str | None) -> tuple
     except ValidationError as error:
         config = None
         findings.problems += translate(error, Config, str(path), raw)
-    config_rules.apply(findings, path.parent, environ, in_force)
+    config_rules.apply(findings, path.parent, environ, in_force, handed)
     return (None if config is None or findings.problems else _complete(config, findings, environ)), findings
 
 

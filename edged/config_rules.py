@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -46,8 +46,17 @@ class Findings:
         self.warnings.append(Problem(self.file, key_path(location, self.raw), problem, instead))
 
 
-def apply(findings: Findings, directory: Path, environ: Mapping[str, str], in_force: str | None) -> None:
-    """Every rule that needs no complete configuration. `in_force`: the profile that a running daemon keeps to."""
+def apply(
+    findings: Findings,
+    directory: Path,
+    environ: Mapping[str, str],
+    in_force: str | None,
+    handed: Collection[str] = frozenset(),
+) -> None:
+    """Every rule that needs no complete configuration.
+
+    `in_force`: the profile that a running daemon keeps to; `handed`: credentials that systemd hands to it alone.
+    """
     _one_camera_per_id(findings)
     _floors_below_ceilings(findings)
     _pins_within_bounds(findings)
@@ -56,7 +65,7 @@ def apply(findings: Findings, directory: Path, environ: Mapping[str, str], in_fo
     config_profile.refuse(findings.problem, findings.raw, in_force)
     _volumes_apart(findings)
     _certificates(findings, directory)
-    _passwords(findings, directory, environ)
+    _passwords(findings, directory, environ, handed)
     config_link.belongs_together(findings.problem, _table(findings.raw, "mqtt"))
 
 
@@ -272,7 +281,18 @@ def _holds_certificates(path: Path) -> bool:
     return True
 
 
-def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str]) -> None:
+def is_handed_over(name: str, directory: Path, environ: Mapping[str, str], handed: Collection[str]) -> bool:
+    """systemd alone knows where it lies."""
+    return name in handed and secrets.credential(name, environ) is None and not (directory / name).exists()
+
+
+def is_link_handed_over(raw: Raw, directory: Path, environ: Mapping[str, str], handed: Collection[str]) -> bool:
+    """At least one file of the link, so that they cannot be looked at together."""
+    names = (_table(raw, "mqtt").get(key) for key in KEYS)
+    return any(isinstance(name, str) and is_handed_over(name, directory, environ, handed) for name in names)
+
+
+def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str], handed: Collection[str]) -> None:
     holders: list[tuple[Location, Raw]] = [
         (("cameras", index), camera) for index, camera in _tables(findings.raw, "cameras")
     ]
@@ -285,6 +305,8 @@ def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str]) 
             findings.problem(
                 (*location, "username"), "is missing, though there is a password_file", 'username = "viewer"'
             )
+        if is_handed_over(name, directory, environ, handed):
+            continue
         try:
             found = secrets.find(name, directory, environ)
         except secrets.SecretError as error:

@@ -142,6 +142,15 @@ def test_doctor_says_it_of_files_that_nobody_else_may_read(
     assert told.result is Result.OK
 
 
+def test_what_systemd_alone_hands_over_is_missed_by_nobody(folder: Path, reader: Reader) -> None:
+    """It lies where neither edged nor whoever checks need look: /etc/edged/credentials is root's."""
+    file = folder / "edged.toml"
+    (folder / "lobby.password").unlink()
+    (problem,) = config.check(file, {}, reader)[0]
+    assert "there is no file" in problem.problem
+    assert config.check(file, {}, replace(reader, credentials=frozenset({"lobby.password"})))[0] == []
+
+
 # Who that is
 
 
