@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-from click.shell_completion import CompletionItem, _resolve_context, shell_complete
+from click.shell_completion import CompletionItem, shell_complete
 
 from edged import exits, units
 from edged.cli.address import Address
@@ -141,11 +141,21 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _context(words: Sequence[str]) -> click.Context:
+    """Of the verb that was typed, as far as there is one: for its usage line."""
+    context = click.Context(edgectl, info_name="edgectl", **edgectl.context_settings)
+    for word in words:
+        group = context.command
+        if isinstance(group, click.Group) and (verb := group.get_command(context, word)) is not None:
+            context = click.Context(verb, parent=context, info_name=word)
+    return context
+
+
 def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
     """Wrong usage: click's own words to a person, a document to a program."""
     code = exits.USAGE if isinstance(error, click.UsageError) else exits.FAILED
     if isinstance(error, click.UsageError) and error.ctx is None:  # click knows none where it reads options
-        error.ctx = _resolve_context(edgectl, {}, "edgectl", list(words))
+        error.ctx = _context(words)
     if "--json" not in words:
         error.show()
         return code
