@@ -26,8 +26,9 @@ from tests.support.wire import Fault, wired
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minute is a second, and a second less."""
+def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A minute is a second, and a second less; of a thousand outages not each is logged."""
+    caplog.set_level(logging.ERROR, "mqtt.client")
     for module, name, seconds in (
         (outbox, "PROBE_EVERY_S", 0.3), (window, "ANSWER_DEADLINE_S", 1.5), (window, "RATE_PER_S", 500.0),
         (drain, "LOOK_EVERY_S", 0.03), (drain, "DELETE_EVERY_S", 0.03), (drain, "PATIENCE_S", 0.1),
@@ -40,7 +41,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def schedules(folder: Path, count: int, seed: int) -> None:
     """So many, one after the other, of one box. LostError names the first that lost something."""
     random = Random(seed)
-    logging.getLogger("mqtt.client").setLevel(logging.ERROR)
     with mosquitto(folder, *NO_LIMIT) as broker, Collector(broker.port) as collector, Outbox(folder) as rows:
         async with (
             wired(broker.port, random, slow_bytes_per_s=10_000) as wire,

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
@@ -25,22 +26,23 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 
 @pytest.mark.parametrize("clean_stop", [True, False])
-def test_fsck_by_root(tmp_path: Path, *, clean_stop: bool) -> None:
-    office = Office(tmp_path)
-    office.enrol("lobby")
-    segment = office.segment("lobby", bounds=Bounds(60, 365 * 86_400))  # of a boot that was long ago
-    office.store.close(clean=clean_stop)
-    config = tmp_path / "edged.toml"
-    setup = Setup([Watched("lobby", "test://")], node="wenshan", ceiling="365d")
-    config.write_text(setup.toml(state=office.state, socket=tmp_path / "none.sock", volume=office.disk))
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+def test_fsck_by_root(*, clean_stop: bool) -> None:
+    with TemporaryDirectory(prefix="edged-") as root:
+        folder = Path(root)
         folder.chmod(0o755)
-    for path in (office.state, office.disk, *office.state.rglob("*"), *office.disk.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    assert fsck(config) == (exits.OK, [])
-    segment.path.unlink()
-    assert fsck(config) == (exits.FAILED, ["missing"])
-    assert {path.stat().st_uid for path in office.state.rglob("*")} == {NOBODY}
+        office = Office(folder)
+        office.enrol("lobby")
+        segment = office.segment("lobby", bounds=Bounds(60, 365 * 86_400))  # of a boot that was long ago
+        office.store.close(clean=clean_stop)
+        config = folder / "edged.toml"
+        setup = Setup([Watched("lobby", "test://")], node="wenshan", ceiling="365d")
+        config.write_text(setup.toml(state=office.state, socket=folder / "none.sock", volume=office.disk))
+        for path in (office.state, office.disk, *office.state.rglob("*"), *office.disk.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        assert fsck(config) == (exits.OK, [])
+        segment.path.unlink()
+        assert fsck(config) == (exits.FAILED, ["missing"])
+        assert {path.stat().st_uid for path in office.state.rglob("*")} == {NOBODY}
 
 
 def fsck(config: Path) -> tuple[int, list[str]]:
