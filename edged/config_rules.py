@@ -71,14 +71,16 @@ def apply(
 
 def refuse_unreadable(findings: Findings, file: Path, environ: Mapping[str, str], reader: Reader) -> None:
     """What that account cannot read, and with it edged: the file itself, passwords, certificates, keys. Blocking."""
-    if (found := barred(reader, file)) is not None:
-        findings.problem((), found.problem, found.instead)
-        return
-    for location, name, handed in _named_files(findings.raw):
-        if handed and (name in reader.credentials or secrets.credential(name, environ) is not None):
-            continue
-        if (found := barred(reader, file.absolute().parent / name)) is not None:
-            findings.problem(location, found.problem, found.instead)
+    named = {
+        location: file.absolute().parent / name
+        for location, name, handed in _named_files(findings.raw)
+        if not (handed and (name in reader.credentials or secrets.credential(name, environ) is not None))
+    }
+    found = barred(reader, {file, *named.values()})
+    places: dict[Location, Path] = {(): file} if file in found else named
+    for location, path in places.items():
+        if path in found:
+            findings.problem(location, found[path].problem, found[path].instead)
 
 
 def _named_files(raw: Raw) -> Iterator[tuple[Location, str, bool]]:

@@ -1,4 +1,4 @@
-"""Whether the account that the unit runs edged as may read a file: by owner, group and mode alone, asked by root.
+"""Whether the account that the unit runs edged as may read a file: the kernel says so to a process of that account.
 
 Root reads everything, so what root finds readable says nothing of the daemon. Who that is, and which credentials
 systemd reads for it, stands in the files of the unit; they are read without systemd, also before it knows the unit.
@@ -11,8 +11,8 @@ import grp
 import os
 import pwd
 import re
-import stat
-from collections.abc import Iterator, Sequence
+import subprocess
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,9 @@ PLACES: Final = tuple(
 """Of units, the first one counts."""
 _SETTING: Final = re.compile(r"^(\w+)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _CONFIG: Final = re.compile(r"--config[ =](\S+)")
+_ASK: Final = """while [ $# -gt 0 ]; do test "$1" "$2" && printf y || printf n; shift 2; done"""
+"""Of pairs of a test's operator and a path, a letter each: one process for all of them."""
+_ACL: Final = "system.posix_acl_access"
 _CREDENTIALS: Final = ("LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted")
 
 
@@ -53,14 +56,6 @@ class Reader:
     groups: frozenset[int]
     config: Path
     credentials: frozenset[str] = frozenset()
-
-    def may(self, status: os.stat_result, bit: int) -> bool:
-        """`bit` as for others: S_IROTH, S_IXOTH. The first that fits decides: owner, group, others."""
-        if self.uid == 0:
-            return True
-        if status.st_uid == self.uid:
-            return bool(status.st_mode & bit << 6)
-        return bool(status.st_mode & (bit << 3 if status.st_gid in self.groups else bit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +99,62 @@ def of_unit(config: Path, places: Sequence[Path] = PLACES) -> Reader | None:
     )
 
 
-def barred(reader: Reader, path: Path) -> Barred | None:
-    """None: it may read it, or there is nothing to read. Blocking."""
+def barred(reader: Reader, paths: Collection[Path]) -> Mapping[Path, Barred]:
+    """Of those that are there, what the account cannot read, and the first thing on the way that bars it. Blocking."""
+    ways = {path: [*(("-x", above) for above in _above(path)), ("-r", path)] for path in paths if _is_there(path)}
+    denied = _denied(reader, dict.fromkeys(question for way in ways.values() for question in way))
+    found = {}
+    for path, way in ways.items():
+        first = next((at for question, at in way if (question, at) in denied), None)
+        if first is not None:
+            found[path] = _barred(reader, path, first)
+    return found
+
+
+def _is_there(path: Path) -> bool:
     try:
-        for directory in _above(path):
-            if not reader.may(directory.stat(), stat.S_IXOTH):
-                return Barred(
-                    f"{path} cannot be read by the account {reader.name}: it may not enter {directory}",
-                    _let_in(reader, directory),
-                )
-        status = path.stat()
+        path.stat()
     except (OSError, ValueError):
-        return None
-    if reader.may(status, stat.S_IROTH):
-        return None
-    words = f"{path} cannot be read by the account {reader.name}, which runs edged"
-    return Barred(words, f"chown root:{reader.group} {path}; chmod 640 {path}")
+        return False
+    return True
 
 
-def _let_in(reader: Reader, directory: Path) -> str:
+def _denied(reader: Reader, questions: Iterable[tuple[str, Path]]) -> set[tuple[str, Path]]:
+    """Asked as that account, so that access lists count, too; nothing where nobody can be asked as it."""
+    asked = list(questions)
+    group, *others = reader.groups
+    try:
+        said = subprocess.run(
+            ["/bin/sh", "-c", _ASK, "sh", *(str(word) for question in asked for word in question)],
+            user=reader.uid, group=group, extra_groups=others, cwd="/", env={},
+            stdin=subprocess.DEVNULL, capture_output=True, check=True,
+        ).stdout.decode()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return set()
+    return {question for question, letter in zip(asked, said, strict=True) if letter == "n"}
+
+
+def _barred(reader: Reader, path: Path, at: Path) -> Barred:
     """Only what is edged's own is given to it."""
+    who = f"{path} cannot be read by the account {reader.name}"
     own = reader.config.parent
-    if directory.is_relative_to(own):
-        return f"chown root:{reader.group} {directory}; chmod 750 {directory}"
-    return f"keep it in {own}"
+    if at == path:
+        return Barred(f"{who}, which runs edged{_list_of(path)}", _give(reader, path, "640"))
+    instead = _give(reader, at, "750") if at.is_relative_to(own) else f"keep it in {own}"
+    return Barred(f"{who}: it may not enter {at}{_list_of(at)}", instead)
+
+
+def _give(reader: Reader, path: Path, mode: str) -> str:
+    """Beside an access list the group's mode is but its mask: the list goes first."""
+    return f"{f'setfacl -b {path}; ' if _list_of(path) else ''}chown root:{reader.group} {path}; chmod {mode} {path}"
+
+
+def _list_of(path: Path) -> str:
+    """In words, where an access list decides and not the modes alone."""
+    try:
+        return " (it has an access list: getfacl)" if _ACL in os.listxattr(path) else ""
+    except OSError:
+        return ""
 
 
 def _above(path: Path) -> dict[Path, None]:

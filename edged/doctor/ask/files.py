@@ -17,7 +17,7 @@ from edged.doctor.places import File, Place
 from edged.doctor.programs import Unasked, run
 from edged.doctor.site import Secret, Site, outline
 from edged.doctor.smart import UNKNOWN_BRIDGE, Told, emmc, parse
-from edged.reader import Reader, barred, of_unit
+from edged.reader import Barred, barred, of_unit
 from storage.files.segmentfile import read_identity
 from storage.repair import glance as glances
 from storage.repair.glance import Glance, Sizes
@@ -106,24 +106,25 @@ def _name(uid: int) -> str:
 def files(config: Path, secrets: tuple[Secret, ...]) -> tuple[File, ...]:
     """Files that the configuration names, and what keeps the account of its unit from them."""
     reader = of_unit(config)
-    return tuple(_file(secret, reader) for secret in secrets)
+    paths = [Path(secret.path) for secret in secrets]
+    found = {} if reader is None else barred(reader, [path for path in paths if path.name not in reader.credentials])
+    return tuple(_file(secret, found.get(path)) for secret, path in zip(secrets, paths, strict=True))
 
 
-def _file(secret: Secret, reader: Reader | None) -> File:
+def _file(secret: Secret, why_not: Barred | None) -> File:
     try:
         here = Path(secret.path).stat()
     except PermissionError:
         return File(secret.path, secret.what, there=True, hidden=True)
     except OSError:
         return File(secret.path, secret.what, there=False)
-    handed = reader is None or Path(secret.path).name in reader.credentials
     return File(
         path=secret.path,
         what=secret.what,
         there=True,
         mode=stat.S_IMODE(here.st_mode),
         owner=_name(here.st_uid),
-        barred=None if reader is None or handed else barred(reader, Path(secret.path)),
+        barred=why_not,
     )
 
 
