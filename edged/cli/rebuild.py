@@ -67,7 +67,7 @@ def alone(
     from edged import config as configuration
     from edged.cli.owner import become_owner
     from storage.clock import has_own_boot_id
-    from storage.errors import StateLocked, StoreError
+    from storage.errors import NodeChanged, StateLocked, StoreError
 
     try:
         config = configuration.load(address.config_file)
@@ -85,6 +85,8 @@ def alone(
         said = f"{why.error}\n{error.what}" if why else error.what
         action = why.action if why else "stop it first: systemctl stop edged"
         raise CallError(said, action, exits.UNREACHABLE if why else exits.TRY_LATER) from None
+    except NodeChanged as error:
+        raise CallError(error.what, error.action, exits.CONFIG) from None
     except StoreError as error:
         raise CallError(error.what, error.action, exits.FAILED) from None
 

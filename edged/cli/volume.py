@@ -93,7 +93,7 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     from edged import config as configuration
     from edged import volumes
     from edged.cli.owner import become_owner
-    from storage.errors import StateLocked, StoreError
+    from storage.errors import NodeChanged, StateLocked, StoreError
     from storage.volumes.alone import init_alone
 
     try:
@@ -108,6 +108,8 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
         made = init_alone(config.paths.state, config.site.node, spec or volumes.default_spec(path), others)
     except StateLocked as error:  # it runs, and its socket does not answer
         raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
+    except NodeChanged as error:
+        raise CallError(error.what, error.action, exits.CONFIG) from None
     except StoreError as error:
         raise CallError(error.what, error.action, exits.FAILED) from None
     return volumes.begun(made, path, configured=spec is not None, daemon=False)

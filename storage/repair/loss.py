@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from storage.catalog.database import Database
 from storage.catalog.heads import Seen
 from storage.catalog.lines import BELIEVED_MAX, Line
 from storage.clock import Clock
-from storage.errors import DatabaseCorrupt, WriteFailed
+from storage.errors import DatabaseCorrupt, NodeChanged, VolumeRefused, WriteFailed
 from storage.failpoints import Step, reach
 from storage.files.durable import fsync_directory
 from storage.files.segmentfile import read_identity
@@ -32,6 +32,7 @@ from storage.ledger.key import Keyring
 from storage.repair import ledgerdir
 from storage.repair.compare import OUR_NAMES, is_day
 from storage.repair.mirror import STATE_HEAD
+from storage.volumes.disks import whose
 from storage.volumes.volume import VolumeSpec
 
 log = logging.getLogger("edged.storage.repair.loss")
@@ -84,21 +85,36 @@ def verdict(state: State, ledgers: Sequence[Ledger]) -> str | None:
     return None
 
 
+def renamed(node: str, told: str | None, volumes: Collection[str | None]) -> str | None:
+    """This box's name for good, where the configuration has another one and no database knows better. Pure.
+
+    `told`: what lies beside the database says so; without it all volumes must, or they are another box's disks.
+    """
+    names = {told} if told is not None else set(volumes)
+    return names.pop() if len(names) == 1 and node not in names else None
+
+
 def begin(
     path: Path, node: str, specs: Sequence[VolumeSpec], clock: Clock, relief: Callable[[], bool], keyring: Keyring
 ) -> Database:
-    """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken."""
+    """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken, and
+    `NodeChanged` before anything is done where it is lost and the box has another name.
+    """
     marked = _marked(path)
-    database, state = None, State(blank=False, last=0, broken=marked)
-    if marked is None:
+    database, state = None, State(blank=marked is None, last=0, broken=marked)
+    if marked is None and path.exists():
         database, state = _inspected(path, relief)
     cursory = not state.blank and state.broken is None
+    was = None if cursory else renamed(node, _told_name(path.parent), [_name_of(spec.path) for spec in specs])
+    if was is not None:
+        _close(database)
+        raise NodeChanged(node, was)
     ledgers = _ledgers(path.parent, node, specs, names=not cursory)
     reason = verdict(state, ledgers)
-    if database is not None and reason is None:
+    if reason is None:
+        database = database or Database(path, relief)
         database.on_damage = partial(suspect, path)
         return database
-    reason = reason or "it cannot be used"
     aside = None
     if not state.blank:
         if database is not None:
@@ -207,17 +223,35 @@ def _check_length(database: Database, path: Path) -> None:
 def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool) -> list[Ledger]:
     """Of the volumes that are there and belong to this box, and of the state directory. Reads only."""
     found = []
-    fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        head = ledgerdir.read_head(fd, STATE_HEAD)
-    finally:
-        os.close(fd)
-    if head is not None and head.get("node") == node and _leaf(head):
+    head = _state_head(state)
+    if head.get("node") == node and _leaf(head):
         found.append(Ledger("", head, _leaf(head), lambda _: (), {}))
     for spec in specs:
         with suppress(OSError, ValueError):
             found += _of_volume(spec.path, node, names=names)
     return found
+
+
+def _state_head(state: Path) -> Mapping[str, Any]:
+    fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return ledgerdir.read_head(fd, STATE_HEAD) or {}
+    finally:
+        os.close(fd)
+
+
+def _told_name(state: Path) -> str | None:
+    name = _state_head(state).get("node")
+    return name if isinstance(name, str) else None
+
+
+def _name_of(volume: Path) -> str | None:
+    """None where nothing is there, or nobody can tell."""
+    try:
+        told = whose(volume)
+    except VolumeRefused:
+        return None
+    return None if told is None else told.get("node")
 
 
 def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from storage import opening
 from storage.catalog import volumes
 from storage.repair.offline import Reading
-from storage.volumes.disks import refuse_known, refuse_unfit
+from storage.volumes.disks import refuse_known, refuse_other_name, refuse_unfit
 from storage.volumes.volume import Volume, VolumeSpec
 
 
@@ -26,6 +26,7 @@ def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[
         read = undo.enter_context(closing(Reading(database)))
         known = read(volumes.known) if database.exists() else []
         belongs = {one.path: one.id for one in known if one.belongs}
+        refuse_other_name(node, map(VolumeSpec, configured), {one.id for one in known})
         refuse_known(spec.path, known)
         refuse_unfit(spec, {*belongs, *configured} - {spec.path})
         volume = Volume.open(spec, node=node, known=belongs, taken={})

@@ -20,7 +20,7 @@ from storage.catalog import arrears, audit, heads, mirroring
 from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.errors import DatabaseCorrupt, StoreError
 from storage.model import Bounds, GapCause
-from storage.repair import ledgerdir, mirror
+from storage.repair import ledgerdir, loss, mirror
 from storage.retention import Policy
 from storage.volumes.volume import VolumeSpec
 from tests.support import promises
@@ -825,3 +825,24 @@ def test_arrears_break_off_and_go_on(office: Office, monkeypatch: pytest.MonkeyP
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
         count = db.execute("SELECT count(*) FROM leaves WHERE kind IN ('segment', 'quarantined')").fetchone()[0]
         assert count == db.execute("SELECT count(*) FROM segments WHERE state <> 'garbage'").fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "volumes", "name"),
+    [
+        (None, [], None),  # a new box
+        (None, [None], None),
+        ("a", [], "a"),
+        ("a", ["a", None], "a"),
+        ("a", ["b"], "a"),  # another box's disk, in whatever name this one has
+        (None, ["a", "a"], "a"),
+        (None, ["a", None], None),  # an empty disk, or one that is not mounted yet
+        (None, ["a", "c"], None),
+        (None, ["a", "b"], None),
+        ("b", ["a"], None),
+    ],
+)
+def test_a_box_without_a_database_is_called_as_what_is_left_of_it_says(
+    told: str | None, volumes: list[str | None], name: str | None
+) -> None:
+    assert loss.renamed("b", told, volumes) == name

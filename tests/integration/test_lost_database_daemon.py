@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edged import exits
 from edged.documents.rebuild import Rebuild
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
@@ -90,6 +93,39 @@ def test_garbage_or_nothing_while_it_runs(tmp_path: Path, harm: Callable[[Path],
         comes_back(edged, before)
         assert not (edged.state / "edged.db.suspect").exists()
         assert edged.stop() == 0
+
+
+@pytest.mark.parametrize("harm", [spoil, remove, shutil.rmtree])
+def test_another_name_beside_a_lost_database_ends_a_start_for_good_and_does_nothing(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    with Daemon(tmp_path, SETUP) as edged:
+        before = enough(edged)
+        assert edged.stop() == 0
+        harm(edged.state)
+        renamed = replace(SETUP, node="other")
+        edged.configure(renamed)
+        lies = _content(edged.state)
+        edged.start()
+        assert edged.ended(BACK_S) == exits.CONFIG
+        (told,) = [line for line in edged.log.splitlines() if " CRITICAL " in line]
+        assert '[site] node is "other", and this box is "test-node" for good' in told
+        assert _content(edged.state) == lies
+        answer = edged.ctl("rebuild")
+        assert answer.code == exits.CONFIG, answer
+        assert _content(edged.state) == lies
+
+        edged.configure(SETUP)
+        edged.start()
+        edged.wait_for_states("recording", NAMES, BACK_S)
+        comes_back(edged, before)
+        assert edged.stop() == 0
+
+
+def _content(state: Path) -> dict[str, bytes]:
+    """But the lock, which is taken before anything is looked at."""
+    known = state.iterdir() if state.exists() else ()
+    return {one.name: one.read_bytes() for one in known if one.name not in ("edged.lock", "ballast")}
 
 
 def mirrored(edged: Daemon, before: list[tuple[str, int, str]]) -> bool:
