@@ -38,7 +38,7 @@ def configured_socket(config: Path | None) -> Path:
     """
     file = config or DEFAULT_CONFIG
     try:
-        return _path_in(_tables(file), "socket", DEFAULT_SOCKET)
+        return _path_in(tables(file), "socket", DEFAULT_SOCKET)
     except OSError as error:
         if config is not None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
             what = f"--config: there is no file {file}: write the one that edged runs with, or leave it out"
@@ -57,12 +57,13 @@ def configured_socket(config: Path | None) -> Path:
 def configured_state(file: Path) -> Path | None:
     """[paths] state of a configuration, whatever else is wrong with it; None where it does not say that."""
     try:
-        return _path_in(_tables(file), "state", DEFAULT_STATE)
+        return _path_in(tables(file), "state", DEFAULT_STATE)
     except (OSError, ValueError):
         return None
 
 
-def _tables(file: Path) -> Mapping[str, Any]:
+def tables(file: Path) -> Mapping[str, Any]:
+    """Of a configuration, right or wrong. OSError, ValueError."""
     return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
 
 

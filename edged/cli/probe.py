@@ -1,4 +1,4 @@
-"""`edgectl probe`: looks at a camera before it is added. Asks no daemon and reads no configuration.
+"""`edgectl probe`: looks at a camera before it is added. Asks no daemon; of the configuration it takes the ids alone.
 
 A password comes from a file or from the terminal, never from the command line, which every account of the box can read
 while it runs; it is sent only where recording would send it, and shown nowhere.
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from edged import exits, units
 from edged.cli import printing
+from edged.cli.address import Address, tables
 from edged.cli.cells import STYLES, against_ours, clean, text
 from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN, json_option
@@ -39,8 +40,16 @@ WAYS: Final = {
 @click.option("--certificate", metavar="SHA256", default="", help="rtsps: the fingerprint that its certificate has.")
 @click.option("--ca-file", type=AS_GIVEN, metavar="FILE", help="rtsps: authorities that vouch for its certificate.")
 @json_option
+@click.pass_obj
 def probe(
-    url: str, username: str, password_file: Path | None, certificate: str, ca_file: Path | None, *, as_json: bool
+    address: Address,
+    url: str,
+    username: str,
+    password_file: Path | None,
+    certificate: str,
+    ca_file: Path | None,
+    *,
+    as_json: bool,
 ) -> int:
     """Look at the camera behind URL for 10 s: can it be had, what does it send, what would be recorded. Prints the
     [[cameras]] table to paste. Ends with 1 if nothing can be recorded of it. Needs no daemon."""
@@ -54,9 +63,18 @@ def probe(
     if sys.stderr.isatty() and not as_json:
         click.echo("looking for some 10 s …", err=True)
     found = look(url, Account(username, password), trust, SystemClock())
-    document = view.document(url, username, password_file and password_file.absolute(), found)
+    taken = _ids_of_others(address.config_file, url)
+    document = view.document(url, username, password_file and password_file.absolute(), found, taken)
     printing.answer(document, lambda: screen(document), as_json=as_json)
     return exits.OK if document.recordable else exits.FAILED
+
+
+def _ids_of_others(file: Path, url: str) -> frozenset[str]:
+    """Of cameras with another address, as far as this account may read the configuration."""
+    try:
+        return frozenset(one.get("id") for one in tables(file).get("cameras", ()) if one.get("url") != url)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return frozenset()
 
 
 def _checked(url: str, certificate: str, ca_file: Path | None) -> Trust:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,14 +14,15 @@ from urllib.parse import urlsplit
 from edged.config_model import MAX_ID
 from edged.config_types import near_identifier
 from edged.defaults import DEFAULT_CONFIG
+from recorder.address import RTSP_PORTS
 from recorder.survey.look import Found
 
 MODE: Final = "owner root, group edged, mode 640"
 
 
-def table(url: str, username: str, password_file: Path | None, found: Found) -> str:
+def table(url: str, username: str, password_file: Path | None, found: Found, taken: Collection[str] = ()) -> str:
     """Lines of TOML. What was not measured is left out rather than guessed."""
-    name = suggested(url)
+    name = suggested(url, taken)
     lines = ["[[cameras]]", f"id = {_text(name)}", f"url = {_text(url)}"]
     if username:
         lines.append(f"username = {_text(username)}")
@@ -30,16 +34,31 @@ def table(url: str, username: str, password_file: Path | None, found: Found) -> 
     return "\n".join(lines) + "\n"
 
 
-def suggested(url: str) -> str:
-    """An id for a camera, out of its address: "cam-10-0-0-20-201" for channel 201 of a recorder."""
+def suggested(url: str, taken: Collection[str] = ()) -> str:
+    """An id for a camera, out of its address, that no other has: "cam-10-0-0-20-201" for channel 201 of a recorder.
+
+    With the words of its path where there is room for them, else with all numbers in it, which are the channel's.
+    """
     parts = urlsplit(url)
-    if parts.scheme == "test":
-        return "test"
     host = parts.hostname or ""
     name = f"cam-{host}" if re.fullmatch(r"[0-9.]+|.*:.*", host) else host.partition(".")[0]
-    numbers = "-".join(re.findall(r"\d+", f"{parts.path}?{parts.query}"))
-    lead = near_identifier(name, MAX_ID) or "camera"
-    return near_identifier(f"{lead[: MAX_ID - len(numbers) - 1]}-{numbers}" if numbers else lead, MAX_ID)
+    lead = "test" if parts.scheme == "test" else near_identifier(name, MAX_ID) or "camera"
+    if parts.port not in (None, RTSP_PORTS.get(parts.scheme)):
+        lead = f"{lead}-{parts.port}"
+    path = "" if parts.scheme == "test" else f"{parts.path}?{parts.query}"
+    tail = near_identifier(path, len(path))
+    if len(lead) + len(tail) >= MAX_ID:
+        tail = "-".join(re.findall("[0-9]+", path))
+    if len(tail) > MAX_ID // 2:
+        tail = f"{zlib.crc32(path.encode()):08x}"
+    first = _joined(lead, tail)
+    others = (_joined(first, str(number)) for number in itertools.count(2))
+    return next(one for one in itertools.chain([first], others) if one not in taken)
+
+
+def _joined(lead: str, tail: str) -> str:
+    """The tail whole."""
+    return f"{lead[: MAX_ID - len(tail) - 1].rstrip('-')}-{tail}" if tail else lead[:MAX_ID].rstrip("-")
 
 
 def _named(name: str, password_file: Path | None) -> str:

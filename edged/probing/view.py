@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +15,10 @@ from recorder.survey.look import Found, Track
 Way = Literal["tcp", "udp", "tls", "built-in"]
 
 
-def document(url: str, username: str, password_file: Path | None, found: Found) -> documents.Probe:
-    """`url` as it was given, without user and password."""
+def document(
+    url: str, username: str, password_file: Path | None, found: Found, taken: Collection[str] = ()
+) -> documents.Probe:
+    """`url` as it was given, without user and password. `taken`: ids of other cameras."""
     ended, measured = found.ended, found.measured
     recordable = bool(found.codec) and measured is not None and measured.pictures > 0
     target = Target.parse(url, username)
@@ -39,7 +42,7 @@ def document(url: str, username: str, password_file: Path | None, found: Found) 
         measured_s=0.0 if measured is None else round(measured.seconds, 1),
         remarks=list(remarks(found)),
         other_urls=[without_secrets(other) for other in found.others],
-        configuration=table(url, username, password_file, found) if recordable else "",
+        configuration=table(url, username, password_file, found, taken) if recordable else "",
         took_s=round(found.took_s, 1),
     )
 
