@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -43,6 +43,7 @@ class Calls:
         query = request.query
         camera, begin, end = query.get("camera"), instant("from", query.get("from")), instant("to", query.get("to"))
         found = await asyncio.to_thread(self.store.faults.all, everything="all" in query)
+        _refuse_unknown("camera", camera, self._cameras().union(one.ticket.camera for one in found))
         standing = self._standing()
         return answer(
             documents.Faults(
@@ -56,13 +57,9 @@ class Calls:
 
     async def add(self, request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.AddAsked), caller(request)
-        seen = self.site.overview()
-        for what, name, known in (
-            ("camera", wanted.camera, {camera.id for camera in seen.config.cameras} | seen.measured.usage.keys()),
-            ("volume", wanted.volume, {volume.id for volume in seen.measured.volumes}),
-        ):
-            if name is not None and name not in known:
-                raise Refusal(f"there is no {what} {name}", f"known: {', '.join(sorted(known))}", exits.USAGE, 404)
+        _refuse_unknown("camera", wanted.camera, self._cameras())
+        volumes = self.site.overview().measured.volumes
+        _refuse_unknown("volume", wanted.volume, {volume.id for volume in volumes})
         words = {"who": who.who, "note": _line("note", wanted.note)}
         by = person(who).uid
         return await self._done(lambda: self.store.faults.add(wanted.camera, wanted.volume, by, words))
@@ -91,6 +88,11 @@ class Calls:
         one, _ = await carried_out(lambda: self.store.faults.one(ticket.id))
         return answer(documents.FaultsStep(fault=views.fault(one, self._standing())))
 
+    def _cameras(self) -> set[str | None]:
+        """Those that are configured, and those of which there is footage."""
+        seen = self.site.overview()
+        return {*(camera.id for camera in seen.config.cameras), *seen.measured.usage}
+
     def _standing(self) -> Mapping[str, str]:
         """Alarms that stand, also those that maintenance holds back: what the box sees, it sees."""
         seen = self.site.overview()
@@ -99,6 +101,12 @@ class Calls:
 
 def _id(request: web.Request) -> str:
     return request.match_info["fault"]
+
+
+def _refuse_unknown(what: str, name: str | None, known: Collection[str | None]) -> None:
+    if name is not None and name not in known:
+        names = ", ".join(sorted(filter(None, known)))
+        raise Refusal(f"there is no {what} {name}", f"known: {names}", exits.USAGE, 404)
 
 
 def _is_wanted(one: Aged, camera: str | None, begin_ms: int | None, end_ms: int | None) -> bool:

@@ -62,6 +62,15 @@ def configured_state(file: Path) -> Path | None:
         return None
 
 
+def is_closed(file: Path) -> bool:
+    """Whether this account may not read it, which says nothing of what is in it."""
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
+
+
 def tables(file: Path) -> Mapping[str, Any]:
     """Of a configuration, right or wrong. OSError, ValueError."""
     return tomllib.loads(file.read_bytes().decode("utf-8-sig"))

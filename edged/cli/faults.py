@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from typing import Final
 
 import click
@@ -14,11 +14,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from edged import units
-from edged.cli import times
 from edged.cli.address import Address
 from edged.cli.cells import clean, local, span, text
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.session import Session, checked
+from edged.cli.verbs import interval
 from edged.cli.words import Language, language, word
 from edged.documents import faults as documents
 
@@ -50,9 +50,9 @@ def faults(
             raise click.UsageError(f"write options behind the verb: edgectl faults {context.invoked_subcommand} …")
         return
     session = Session(address.daemon(), as_json)
-    query = {"all": None if is_open else 1, "camera": camera}
-    query |= {"from": _instant(session, "--from", start, end=False), "to": _instant(session, "--to", end, end=True)}
-    document = session.read(documents.Faults, "/v1/faults", **query)
+    first, last = interval(session, start, end)
+    wanted = {"all": None if is_open else 1, "camera": camera}
+    document = session.read(documents.Faults, "/v1/faults", from_=first, to=last, **wanted)
     session.print(document, lambda: listing(document, session.zone, language(os.environ)))
 
 
@@ -126,16 +126,6 @@ def _id(typed: str) -> str:
     if not found.replace("-", "").isalnum() or not found.isascii():
         raise click.UsageError(f"{units.shown(typed)} is no fault: edgectl faults")
     return found
-
-
-def _instant(session: Session, name: str, given: str | None, *, end: bool) -> str | None:
-    if given is None:
-        return None
-    zone: tzinfo = session.zone if times.is_local(given) else UTC
-    try:
-        return times.rfc3339(times.parse(given, datetime.now(UTC), zone, end=end))
-    except times.WhenError as error:
-        raise click.UsageError(f"{name}: {error}") from None
 
 
 def listing(document: documents.Faults, zone: tzinfo, tongue: Language = "en") -> RenderableType:

@@ -11,10 +11,13 @@ from edged.cli.client import CallError
 
 def may_write(out: Path) -> None:
     """CallError where it could not be written, before anything is asked of the daemon."""
-    if out.exists():
+    if os.path.lexists(out):
         raise CallError(f"{out} exists", "name a file that does not: it replaces nothing", exits.USAGE)
+    if not out.parent.is_dir():
+        raise CallError(f"{out.parent} is no directory", "name one that is there", exits.USAGE)
     if not os.access(out.parent, os.W_OK | os.X_OK):
-        raise CallError(f"{out.parent} is not there, or you may not write in it", "name another place", exits.FAILED)
+        what = f"{out.parent} cannot be written by whoever runs this, or is mounted read-only"
+        raise CallError(what, "name a place that you may write", exits.FAILED)
 
 
 def write_new(out: Path, data: bytes) -> None:

@@ -69,7 +69,7 @@ def _read(file: Path) -> str:
         with file.open("rb") as opened:
             data = opened.read(FILE_MAX_BYTES + 1)
     except OSError as error:
-        raise CallError(f"{file}: {error.strerror or error}", "name the file with the head", exits.FAILED) from None
+        raise CallError(f"{file}: {error.strerror or error}", "name the file with the head", exits.USAGE) from None
     try:
         return data[:FILE_MAX_BYTES].decode("utf-8")
     except UnicodeDecodeError:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edged import exits
-from edged.cli.address import Address, configured_state
+from edged.cli.address import Address, configured_state, is_closed
 from edged.cli.client import BE_ROOT, CallError
 
 if TYPE_CHECKING:
+    from edged.config import ConfigError
     from edged.config_model import Config
 
 UMASK: Final = 0o027
@@ -38,14 +39,21 @@ def files_of(address: Address, why: CallError) -> tuple[Path, Config | None]:
     except configuration.ConfigError as error:
         told = configured_state(address.config_file)
         if told is None:
-            first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
-            raise CallError(first, "edgectl config check", exits.CONFIG) from None
+            raise unusable(address.config_file, error, why) from None
         state = told
         words = "floors and ceilings are taken as they last held (edgectl config check)"
         click.echo(f"edgectl: {address.config_file} cannot be used: {words}", err=True)
     become_owner(state)
     os.umask(UMASK)
     return state, config
+
+
+def unusable(file: Path, error: ConfigError, why: CallError | None) -> CallError:
+    """What a verb says that needs the configuration and has none; `why`: the daemon is down."""
+    words = "\n".join([*([why.error] if why else []), "; ".join(str(problem) for problem in error.problems)])
+    if is_closed(file):
+        return CallError(words, BE_ROOT, exits.NOT_ALLOWED)
+    return CallError(words, "edgectl config check", exits.CONFIG)
 
 
 def become_owner(state: Path) -> None:

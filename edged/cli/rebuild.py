@@ -65,16 +65,14 @@ def alone(
 ) -> Rebuild:
     """The daemon is down: its files, as its own account, under its lock."""
     from edged import config as configuration
-    from edged.cli.owner import become_owner
+    from edged.cli.owner import become_owner, unusable
     from storage.clock import has_own_boot_id
     from storage.errors import NodeChanged, StateLocked, StoreError
 
     try:
         config = configuration.load(address.config_file)
     except configuration.ConfigError as error:
-        first = [why.error] if why else []
-        words = "\n".join([*first, "; ".join(str(problem) for problem in error.problems)])
-        raise CallError(words, "edgectl config check", exits.CONFIG) from None
+        raise unusable(address.config_file, error, why) from None
     if has_own_boot_id(MOUNTS.read_text("utf-8")):
         raise CallError(_OTHER_BOOT, _WITHIN_A_UNIT, exits.FAILED)
     become_owner(config.paths.state)

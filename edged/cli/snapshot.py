@@ -14,7 +14,7 @@ from edged import exits, units
 from edged.cli import printing
 from edged.cli.address import Address
 from edged.cli.cells import clean
-from edged.cli.client import CallError
+from edged.cli.files import may_write
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
 from edged.documents import pictures as documents
 
@@ -38,10 +38,7 @@ MODE: Final = 0o600
 def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, as_json: bool) -> int:
     """The next key frame of CAMERA in its full size. That it was taken, by whom and for what, is on record first."""
     path = (out or Path(f"{Path(camera).name}.jpg")).absolute()
-    if os.path.lexists(path):
-        raise CallError(f"{path} exists", "name a file that does not: a picture replaces nothing", exits.USAGE)
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise CallError(f"{path.parent} is not there, or you may not write in it", "name another place", exits.FAILED)
+    may_write(path)
     taken, jpeg = address.daemon().picture(camera, purpose)
     _write(path, jpeg)
     document = documents.Snapshot(

@@ -11,7 +11,7 @@ import click
 from edged import config as configuration
 from edged import exits
 from edged.cli import down, lists, printing, screens, times
-from edged.cli.address import Address
+from edged.cli.address import Address, is_closed
 from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN, address_given, interval_options, json_option
 from edged.cli.session import Session, checked
@@ -165,7 +165,7 @@ def check(address: Address, file: Path | None, *, as_json: bool) -> int:
         warnings=[_problem(warning) for warning in warnings],
     )
     printing.answer(document, lambda: lists.config_check(document), as_json=as_json)
-    return exits.OK if document.ok else exits.CONFIG
+    return exits.OK if document.ok else exits.NOT_ALLOWED if is_closed(path) else exits.CONFIG
 
 
 def _problem(found: configuration.Problem) -> documents.ConfigProblem:

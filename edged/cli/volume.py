@@ -92,15 +92,14 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     """The daemon is down: as its own account, so that it can use what is made."""
     from edged import config as configuration
     from edged import volumes
-    from edged.cli.owner import become_owner
+    from edged.cli.owner import become_owner, unusable
     from storage.errors import NodeChanged, StateLocked, StoreError
     from storage.volumes.alone import init_alone
 
     try:
         config = configuration.load(address.config_file)
     except configuration.ConfigError as error:
-        first = f"{why.error}\n{'; '.join(str(problem) for problem in error.problems)}"
-        raise CallError(first, "edgectl config check", exits.CONFIG) from None
+        raise unusable(address.config_file, error, why) from None
     become_owner(config.paths.state)
     spec = volumes.spec_of(config, path)
     others = [one.path for one in config.volumes]

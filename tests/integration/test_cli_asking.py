@@ -10,64 +10,19 @@ import click
 import pytest
 
 from edged import exits
-from edged.cli.main import edgectl, main
+from edged.cli.main import main
 from tests.support.answering import Answering, answering
+from tests.support.typed import EVERY, line
 
 LONG: Final = "x" * 5000
-FITTING: Final = {
-    "SPAN": "2h",
-    "DURATION": "1h",
-    "TIME": "2026-05-01T00:00:00Z",
-    "GROUND": "law:1",
-    "YYYY-MM": "2026-05",
-    "NUMBER": "1",
-    "SIZE": "1GB",
-}
-"""What a parameter may be given, by its metavar; any other takes a word."""
 LEFT_TO_THE_DAEMON: Final = ("pin add", "pin extend", "pin release")
 """It refuses these in words of its own."""
-ALONE: Final = ("verify", "probe", "version", "config check", "rebuild", "doctor")
-"""These send no document."""
-
-
-def verbs(group: click.Group, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from verbs(command, (*above, name))
-        elif " ".join((*above, name)) not in ALONE:
-            yield (*above, name), command
-
-
-EVERY: Final = dict(verbs(edgectl))
 TYPED: Final = [
     (words, one.name or "")
     for words, command in EVERY.items()
     for one in command.params
     if isinstance(one.type, click.types.StringParamType)
 ]
-
-
-def line(words: tuple[str, ...], named: str, value: str, folder: Path) -> list[str]:
-    """A whole command line in which one parameter is that value."""
-    given = list(words)
-    for one in EVERY[words].params:
-        fitting = value if one.name == named else FITTING.get((one.metavar or "").strip("[]"), "F-1")
-        if isinstance(one, click.Argument) and isinstance(one.type, click.IntRange):
-            given.append("1")
-        elif isinstance(one, click.Argument):
-            given.append(fitting)
-        elif one.required or one.name == named:
-            given += [one.opts[-1], str(folder) if isinstance(one.type, click.Path) else fitting]
-    if any("--yes" in one.opts for one in EVERY[words].params):
-        given.append("--yes")
-    if words == ("export",) and named != "undo":
-        given += [f"--out={folder}"]
-        for option in ("--camera=lobby", "--from=2026-05-01T00:00:00Z", "--to=2026-05-02T00:00:00Z", "--reason=r"):
-            given += [] if option.split("=")[0] in given else [option]
-    return given
 
 
 @pytest.fixture
