@@ -224,7 +224,18 @@ class Reporter:
         yield from retained.shown_compliance(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
-        taken = {"id", "name", "since", "retained_s", "floor_s", "ceiling_s", "forecast_s", "findings", "looked"}
+        taken = {
+            "id",
+            "name",
+            "cause",
+            "since",
+            "retained_s",
+            "floor_s",
+            "ceiling_s",
+            "forecast_s",
+            "findings",
+            "looked",
+        }
         since_ms = views.since_ms(camera.id, seen)
         faults = [finding.fault for finding in camera.findings]
         shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason), "faults": faults}

@@ -144,6 +144,7 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady
         writing=view.cause is None,
         recorded_ms=view.recorded_ms,
         unsteady=unsteady,
+        cause=view.cause,
     )
 
 
@@ -161,6 +162,7 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
         name=configured.name,
         state=state.value,
         reason=reason,
+        cause=None if condition.cause is None else condition.cause.value,
         fps=None if condition.fps is None else round(condition.fps, 1),
         width=stream.width if stream else None,
         height=stream.height if stream else None,

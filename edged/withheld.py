@@ -23,6 +23,6 @@ WITHHELD: Final = {
 """Troubles of the box and not of the camera, which the worker cannot put into words: what it is, what to check."""
 
 
-def of_the_box(reason: str) -> bool:
-    """Whether a camera's reason, as the screens have it, is a trouble of the box."""
-    return reason.startswith(tuple(what for what, _ in WITHHELD.values()))
+def of_the_box(cause: str | None) -> bool:
+    """Whether what keeps a camera from being recorded is a trouble of the box."""
+    return cause in WITHHELD

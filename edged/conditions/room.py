@@ -13,6 +13,7 @@ from edged.alarms import Trouble
 from edged.foresight import CRITICAL_S, WARN_S, blames_others
 from edged.health.stream import CameraState
 from edged.views import Overview
+from edged.withheld import WITHHELD
 from recorder.camera import CameraView
 from storage.answers import Severity, VolumeState, VolumeStatus
 from storage.model import GapCause
@@ -21,7 +22,7 @@ PATIENCE_S: Final = 60.0
 """Rates of the first minute are no forecast."""
 NAMED: Final = 16
 """Cameras that are named in a text; the screens show each of them."""
-OF_THE_BOX: Final = frozenset({GapCause.DISK_FULL, GapCause.FLOOR_PROTECT, GapCause.IO_ERROR})
+OF_THE_BOX: Final = frozenset(WITHHELD)
 """Why cameras are not recorded through no fault of theirs."""
 _OF_VOLUMES: Final = ("storage.full:", "storage.away:")
 _AGAINST: Final[Mapping[GapCause | None, str]] = {

@@ -56,7 +56,7 @@ def judge_cameras(cameras: Sequence[Camera], *, grave: bool) -> list[Check]:
 
 
 def _look_at(camera: Camera) -> str:
-    if of_the_box(camera.reason):
+    if of_the_box(camera.cause):
         return "see volume; edgectl retention"
     return "edgectl cameras; then edgectl probe with its url"
 

@@ -36,6 +36,7 @@ class Camera(Document):
     name: str
     state: CameraState
     reason: str = Field(description="why it is in this state, and what to check; empty when all is well")
+    cause: str | None = Field(default=None, description="of one that is down, as in gaps; null while it is not known")
     fps: float | None
     width: int | None
     height: int | None

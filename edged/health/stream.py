@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from storage.model import GapCause
+
 DOWN_AFTER_S: Final = 10.0
 """No frame for this long is down. Also the time a starting camera has before anybody is alarmed."""
 SLOW_FOR_S: Final = 30.0
@@ -91,6 +93,8 @@ class Observation:
     """Boottime of the newest picture that was recorded, in whichever session; None when that is not known."""
     unsteady: bool = False
     """Recorded only part of the time, these last minutes."""
+    cause: GapCause | None = None
+    """Of what keeps it from being recorded, as its gap has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Condition:
     lost_s: float | None = None
     """For how long nothing has been recorded; None when that is not known."""
     unsteady: bool = False
+    cause: GapCause | None = None
+    """Of one that is down, as its gap has it; None while that is not known."""
 
 
 def frame_rate(samples: Sequence[Sample], window_s: float = SLOW_FOR_S) -> float | None:
@@ -145,13 +151,15 @@ def assess(seen: Observation, expect: Expectation) -> Condition:
     if not seen.enabled:
         return Condition(CameraState.DISABLED, "disabled in the configuration")
     found = _at_this_instant(seen, expect)
+    if found.state is CameraState.DOWN:
+        found = replace(found, cause=seen.cause)
     if seen.recorded_ms is not None:
         found = replace(found, lost_s=max(0, seen.now_ms - seen.recorded_ms) / 1000)
     if not seen.unsteady or found.lost_s is None or found.lost_s >= DOWN_AFTER_S:
         return found
     also = found.reason if found.state is CameraState.DEGRADED else ""
     reason = "; ".join(part for part in (UNSTEADY, also) if part)
-    return replace(found, state=CameraState.DEGRADED, reason=reason, check=CHECK_STREAM, unsteady=True)
+    return replace(found, state=CameraState.DEGRADED, reason=reason, check=CHECK_STREAM, unsteady=True, cause=None)
 
 
 def _at_this_instant(seen: Observation, expect: Expectation) -> Condition:

@@ -40,6 +40,7 @@ LOBBY: Final[dict[str, Any]] = {
     "name": "大廳",
     "state": "recording",
     "reason": "",
+    "cause": None,
     "fps": 25.0,
     "width": 1920,
     "height": 1080,
@@ -72,6 +73,7 @@ DOOR: Final[dict[str, Any]] = LOBBY | {
     "id": "side-door",
     "name": "側門",
     "state": "down",
+    "cause": "unauthorised",
     "reason": "RTSP over TCP to 10.0.0.12:554, path /stream1, user viewer: 401 Unauthorized. "
     "Check user and password of this camera in edged.toml",
     "fps": None,

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import views
 from edged.doctor import clock, disks, findings, machine, network, places, programs, site, unit
 from edged.doctor.apart import Task, together
 from edged.doctor.ask import network as doors_asked
@@ -380,12 +379,11 @@ def test_links_and_doors() -> None:
 
 
 def test_where_the_disk_is_the_reason_nobody_is_sent_to_the_camera() -> None:
-    for what, check in WITHHELD.values():
-        reason = views.told(what, check)
-        camera = Camera.model_validate({**samples.STATUS["cameras"][0], "state": "down", "reason": reason})
+    for cause in WITHHELD:
+        camera = Camera.model_validate({**samples.STATUS["cameras"][0], "state": "down", "cause": cause.value})
         (told,) = network.judge_cameras([camera], grave=True)
         assert "probe" not in told.action
-    (own,) = network.judge_cameras([camera.model_copy(update={"reason": "no route to host"})], grave=True)
+    (own,) = network.judge_cameras([camera.model_copy(update={"cause": "unreachable"})], grave=True)
     assert "probe" in own.action
 
 

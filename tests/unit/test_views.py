@@ -123,6 +123,17 @@ def test_frames_that_are_not_recorded_are_no_recording_whatever_the_cause(cause:
     assert assessed(frames()).state is CameraState.RECORDING
 
 
+@pytest.mark.parametrize("cause", [*GapCause, None])
+def test_the_document_of_a_camera_that_is_down_has_the_cause(cause: GapCause | None) -> None:
+    """For programs: the reason beside it is for people, and its words may change."""
+    for unsteady in (False, True):
+        seen = views.observation(frames(cause=cause), NOW, enabled=True, unsteady=unsteady)
+        found = stream.assess(seen, stream.Expectation())
+        health = {"lobby": views.Health(found, None, NOW.wall_ms)}
+        shown = views.camera(CONFIG.cameras[0], overview(Measurements(NOW), health=health))
+        assert (shown.id, shown.cause) == ("lobby", cause if found.state is CameraState.DOWN else None)
+
+
 @pytest.mark.parametrize(("ago_ms", "alarmed"), [(9_000, False), (10_000, True)])
 def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raised_at_once(
     ago_ms: int, *, alarmed: bool
