@@ -60,17 +60,24 @@ const CHINESE = {
   internal: ["主機程式內部錯誤", "聯絡維護人員，附上主機日誌"],
 };
 
-/** Both in Chinese with what the key names, or null where the reader wants English or the kind is not known. */
+/** What it is about and what to do, or null where the reader wants English or the kind is not known. */
+const known = kind => Words.locale !== "en" && Object.hasOwn(CHINESE, kind) ? CHINESE[kind] : null;
+
+/** Both in Chinese with what the key names, or null as above. */
 function chinese(key) {
-  if (Words.locale === "en") return null;
   const [kind, ...about] = key.split(":");
-  if (!Object.hasOwn(CHINESE, kind)) return null;
-  const [what, action] = CHINESE[kind];
+  if (known(kind) === null) return null;
+  const [what, action] = known(kind);
   return {what: about.length ? `${what}：${about.join(":")}` : what, action};
 }
 
 return {
   chinese,
+  /** What it is about, without what the key names; the key where that is not known. */
+  kind: key => known(key.split(":")[0])?.[0] ?? key,
+  /** What is wrong with a camera's picture and sound, each as its alarm has it. */
+  wrong: faults => faults.map(one => known(`camera.${one}`)?.[0].replace(/^攝影機/, "") ?? one)
+    .join(Words.locale === "en" ? ", " : "、"),
   /** In one line, in the language of whoever reads it then. */
   brief: ({key, text}) => ({toString: () => chinese(key)?.what ?? text}),
 };

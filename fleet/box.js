@@ -6,6 +6,7 @@ const $ = id => document.getElementById(id);
 const TABLES = {
   alarms: ["alarms", "severity", "since", "count", "action"],
   cameras: ["camera", "state", "picture", "coverage", "gaps", "kept"],
+  tickets: ["ticket", "about", "stage", "found"],
   volumes: ["volume", "state", "used", "free", "segments"],
   pins: ["pin", "state", "cameras", "footage", "until"],
   defects: ["topic", "defect"],
@@ -32,7 +33,7 @@ function show(node, fleet, now) {
   $("box").classList.toggle("stale", box.absent !== null);
   $("box-stale").hidden = box.absent === null;
   Rows.write($("box-stale"), say("box-stale", when(box.heard)));
-  list($("box-problems"), box.why);
+  list($("box-problems"), [...under(box), ...box.why]);
   facts(box);
   const stale = box.absent !== null;
   const fill = (name, rows) => {
@@ -40,12 +41,22 @@ function show(node, fleet, now) {
     tables[name].table.classList.toggle("empty", rows.length === 0);
   };
   fill("alarms", box.alarms.map(alarm));
+  fill("tickets", box.tickets.map(one => ticket(one, box)));
   fill("cameras", cameras(box));
   fill("volumes", box.volumes.map(volume));
   fill("pins", box.pins.map(pin));
   fill("defects", box.defects.map(({tail, defect}) => ({key: tail, cells: [tail, say(...defect)]})));
   const note = box.checkpoint?.note ?? say("checkpoint-none");
   if ($("box-note").textContent !== note) $("box-note").textContent = note;
+}
+
+/** Maintenance that is under way, in the place of a problem. Who does it and why is not told: it stays on the box. */
+function under({under: work}) {
+  if (work === null) return [];
+  const what = Model.brief(work.cameras) || say("whole-box");
+  const held = work.held ? [say("under-held", number(work.held))] : [];
+  const words = [say("under-full", what, when(work.started_ms), when(work.until_ms)), ...held, say("under-why")];
+  return [{state: "attention", words: ["alarm", words.join(Words.locale === "en" ? " " : "")]}];
 }
 
 function list(element, problems) {
@@ -96,7 +107,17 @@ function pin({pin: id, state, ground, cameras: held, from_ms, to_ms, until_ms}) 
     `${when(from_ms)} – ${when(to_ms)}`, when(until_ms)]};
 }
 
-function cameras({health, retention, untold}) {
+function ticket({fault, state, key, camera, volume, found_ms, reported_ms, repaired_ms, over}, {volumes}) {
+  const path = volumes.find(one => one.volume === volume)?.path ?? volume;
+  const since = state === "found" ? null : state === "reported" ? reported_ms : repaired_ms;
+  return {key: fault, cells: [fault,
+    {text: camera ?? path ?? say("this-box"), sub: key ? Alarms.kind(key) : say("by-person")},
+    {text: say(`ticket-${state}`), sub: [since === null ? "" : when(since), over ? say("ticket-over") : ""]
+      .filter(Boolean).join(" · "), tone: state === "repaired" || over ? "" : "attention"},
+    when(found_ms)]};
+}
+
+function cameras({health, retention, untold, excused, isWorkedOn}) {
   const kept = new Map(retention.map(one => [one.camera, one])), rank = ["down", "degraded", "recording", "disabled"];
   const told = [...health].sort((one, other) =>
     rank.indexOf(one.state) - rank.indexOf(other.state) || Words.compare(one.camera, other.camera));
@@ -105,7 +126,10 @@ function cameras({health, retention, untold}) {
       cells: [camera, {text: "–", tone: "attention"}, "–", "–", "–", span(kept.get(camera))]})),
     ...told.map(one => ({key: one.camera, cells: [
       one.camera,
-      {text: say(one.state), sub: one.reason, tone: TONES[one.state] ?? ""},
+      {text: say(one.state),
+        sub: [isWorkedOn(one.camera) ? say("worked-on") : "", Alarms.wrong(one.faults), one.reason]
+          .filter(Boolean).join(" · "),
+        tone: excused.has(one) || one.faults.length ? "attention" : TONES[one.state] ?? ""},
       {text: one.width && one.height ? `${one.width}×${one.height} ${one.codec ?? ""}` : "–", sub: rate(one)},
       {text: percent(one.coverage_24h),
         sub: one.unexplained_s >= 1 ? say("unexplained", Math.floor(one.unexplained_s)) : ""},

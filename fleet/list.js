@@ -3,7 +3,7 @@
 const List = (() => {
 const {say, percent, days, number} = Words;
 const COLUMNS = ["name", "state", "heard", "working", "coverage", "gaps", "kept", "alarms", "checkpoint"];
-const CHOICES = {alarms: ["any-alarms", "open-alarms", "unseen-alarms"],
+const CHOICES = {alarms: ["any-alarms", "open-alarms", "unseen-alarms", "under-maintenance", "with-faults"],
   sort: ["worst", "office", ...COLUMNS.filter(one => one !== "state")]};
 const $ = id => document.getElementById(id);
 
@@ -63,12 +63,12 @@ function options(select, choices) {
 
 /** A box as the cells of its line. */
 function cells(box, now) {
-  const {cameras, tightest, alarms, checkpoint, unseen} = box;
+  const {cameras, tightest, alarms, checkpoint} = box;
   const severe = alarms.some(one => one.severity === "critical");
   return [
     {text: box.name, sub: box.office === box.node || !box.office ? box.node : `${box.office} · ${box.node}`,
       href: `#/box/${encodeURIComponent(box.node)}`},
-    {text: say(box.state), sub: box.why.length ? why(box.why) : "", tone: box.state},
+    {text: say(box.state), sub: [under(box), why(box.why)].filter(Boolean).join(" · "), tone: box.state},
     {text: Words.ago(box.heard, now), sub: box.absent ? Words.when(box.heard) : ""},
     {text: cameras.all ? `${cameras.working} / ${cameras.all}` : "–",
       sub: cameras.all ? percent(cameras.working / cameras.all) : "",
@@ -80,7 +80,7 @@ function cells(box, now) {
       tone: tightest.compliant ? "" : "attention",
       sub: `${say("bounds", days(tightest.floor_s), days(tightest.ceiling_s))}${
         box.forecast === null ? "" : ` · ${say("forecast", days(box.forecast))}`}`},
-    {text: alarms.length ? number(alarms.length) : say("none"), sub: unseen ? say("unseen", unseen) : "",
+    {text: alarms.length ? number(alarms.length) : say("none"), sub: waiting(box),
       tone: alarms.length === 0 ? "" : severe ? "critical" : "attention"},
     checkpoint === null ? "–" : {text: say("leaves", number(checkpoint.size)), sub: Words.ago(checkpoint.ts, now)},
   ];
@@ -89,7 +89,18 @@ function cells(box, now) {
 /** The first thing that is wrong, and how many more there are. */
 function why(problems) {
   const [first, ...more] = problems;
-  return `${say(...first.words)}${more.length ? ` (+${more.length})` : ""}`;
+  return first === undefined ? "" : `${say(...first.words)}${more.length ? ` (+${more.length})` : ""}`;
+}
+
+/** Maintenance, wherever there is some: it explains what is missing elsewhere. */
+function under({under: work}) {
+  return work === null ? "" : say("under", Model.brief(work.cameras) || say("whole-box"), Words.hour(work.until_ms));
+}
+
+/** What waits for somebody: alarms to be acknowledged, alarms held back, faults to be mended and to be closed. */
+function waiting({unseen, under: work, tickets, toMend}) {
+  const counts = {unseen, held: work?.held ?? 0, "to-mend": toMend, "to-close": tickets.length - toMend};
+  return Object.entries(counts).filter(([, count]) => count).map(([word, count]) => say(word, number(count))).join(" · ");
 }
 
 /** Brings the screen up to date. `touched`: the nodes that said something since. */
@@ -113,7 +124,7 @@ function line(box, now) {
 }
 
 /** What of a line changes by itself, as time goes by. */
-const age = (box, now) => [box.state, box.why.length, Words.ago(box.heard, now),
+const age = (box, now) => [box.state, box.why.length, box.late, Words.ago(box.heard, now),
   box.checkpoint === null ? "" : Words.ago(box.checkpoint.ts, now)].join();
 const aged = (box, now) => lines.get(box.node) !== age(box, now);
 
@@ -158,7 +169,9 @@ function summary(boxes) {
   const note = present.length < boxes.length ? say("totals-note") : "";
   const words = say("totals", number(working), number(all), percent(all ? working / all : null), percent(coverage),
     number(sum(present, box => box.alarms.length)));
-  Rows.write($("totals"), boxes.length ? words + note : "");
+  const upkeep = {"totals-under": sum(present, box => box.under ? 1 : 0), "totals-mend": sum(present, box => box.toMend)};
+  const more = Object.entries(upkeep).filter(([, count]) => count).map(([word, count]) => say(word, number(count)));
+  Rows.write($("totals"), boxes.length ? [words, ...more, note].join("") : "");
 }
 
 /** The offices there are, to choose from. */

@@ -118,9 +118,16 @@ function ofThePast(box, status) {
   return birth !== null && birth.epoch > status.epoch;
 }
 
+/** Maintenance is over by then, by the box's own clock: it should have said so, and excuses nothing any more. */
+function overdue(box, now) {
+  const told = box.of("maintenance");
+  return told !== null && now + box.clockOff > told.until_ms + RETAINED_FRESH_MS;
+}
+
 /** What follows from what the box said, whenever that was. */
-function figures(box) {
-  if (box.figures !== null) return box.figures;
+function figures(box, now) {
+  const late = overdue(box, now);
+  if (box.figures?.late === late) return box.figures;
   const birth = box.of("birth"), heartbeat = box.of("heartbeat");
   const all = birth && heartbeat?.epoch === birth.epoch && heartbeat.uptime_s > TOLD_BY_S;
   const of = kind => [...box.topics.values()].filter(one => one.kind === kind && one.value).map(one => one.value)
@@ -128,6 +135,8 @@ function figures(box) {
   const health = of("health"), retention = of("retention"), volumes = of("storage");
   const alarms = of("alarm").filter(one => one.state !== "cleared").sort((one, other) =>
     SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) || one.since_ms - other.since_ms);
+  const [maintenance = null] = of("maintenance"), under = late ? null : maintenance;
+  const tickets = of("fault").sort((one, other) => one.found_ms - other.found_ms);
   const told = new Set(health.map(one => one.camera));
   const untold = (birth?.cameras ?? []).filter(camera => !told.has(camera));
   const defects = [...box.topics.values()].filter(one => one.defect);
@@ -147,7 +156,12 @@ function figures(box) {
     unseen: alarms.filter(one => !one.acknowledged).length,
     checkpoint: box.of("ledger/checkpoint"),
     pins: of("pin"),
+    raised: new Set(alarms.map(one => one.key)),
+    late, maintenance, under, tickets,
+    toMend: tickets.filter(one => one.state !== "repaired" && !one.over).length,
+    isWorkedOn: camera => under !== null && (under.cameras.length === 0 || under.cameras.includes(camera)),
   };
+  found.excused = excused(found);
   found.problems = problems(box, found);
   return box.figures = found;
 }
@@ -160,12 +174,25 @@ function tightest(retention) {
   return retention.reduce((worst, one) => worst === null || room(one) < room(worst) ? one : worst, null);
 }
 
+/** Cameras and volumes that are out, and whose alarm maintenance holds back: what stood before goes on standing. */
+function excused({health, volumes, raised, under, isWorkedOn}) {
+  const cameras = health.filter(one => one.state === "down" && isWorkedOn(one.camera))
+    .filter(one => !raised.has(`camera.down:${one.camera}`));
+  const away = volumes.filter(one => one.state === "away" && under?.cameras.length === 0)
+    .filter(one => !raised.has(`storage.away:${one.volume}`));
+  return new Set([...cameras, ...away]);
+}
+
 /** What is not in order, the worst first: {state, words} with words for `say`. */
-function problems(box, {birth, heartbeat, health, retention, volumes, alarms, defects, untold, cameras, unexplained}) {
+function problems(box, known) {
+  const {birth, heartbeat, health, retention, volumes, alarms, defects, untold, cameras, unexplained} = known;
+  const {raised, excused, late, maintenance} = known;
   const found = [], add = (state, ...words) => found.push({state, words});
   const names = (state, key, list, field) => list.length && add(state, key, brief(list.map(one => one[field])));
   const are = (list, ...states) => list.filter(one => states.includes(one.state));
+  const aside = list => list.filter(one => excused.has(one)), others = list => list.filter(one => !excused.has(one));
   const down = are(health, "down"), starting = down.filter(one => one.reason === "starting");
+  const out = down.filter(one => one.reason !== "starting");
   const degraded = are(health, "degraded"), gone = are(volumes, "away", "lost");
   const said = new Set([  // below, in the viewer's language
     ...down.map(one => `camera.down:${one.camera}`), ...degraded.map(one => `camera.degraded:${one.camera}`),
@@ -173,14 +200,21 @@ function problems(box, {birth, heartbeat, health, retention, volumes, alarms, de
   const standing = severity => alarms.filter(one => one.severity === severity && !said.has(one.key)).forEach(one =>
     add(severity === "critical" ? "critical" : "attention", "alarm", Alarms.brief(one)));
   standing("critical");
-  names("critical", "cameras-down", down.filter(one => one.reason !== "starting"), "camera");
-  names("critical", "volumes-gone", gone, "volume");
+  names("critical", "cameras-down", others(out), "camera");
+  names("critical", "volumes-gone", others(gone), "volume");
   standing("warning");
   names("attention", "not-compliant", retention.filter(one => !one.compliant), "camera");
   const risk = least(retention.map(one => one.floor_at_risk_in_s));
   if (risk !== null) add("attention", "floor-at-risk", Math.floor(risk / 86400));
   names("attention", "volumes-full", are(volumes, "full"), "volume");
+  if (late && maintenance) add("attention", "maintenance-late", later(() => Words.when(maintenance.until_ms)));
+  names("attention", "cameras-worked-on", aside(out), "camera");
+  names("attention", "volumes-gone", aside(gone), "volume");
   names("attention", "cameras-degraded", degraded, "camera");
+  for (const {camera, faults} of health) {
+    const unsaid = faults.filter(one => !raised.has(`camera.${one}:${camera}`));
+    if (unsaid.length) add("attention", "camera-faulty", camera, later(() => Alarms.wrong(unsaid)));
+  }
   names("attention", "cameras-starting", starting, "camera");
   if (untold.length) add("attention", "cameras-untold", brief(untold));
   if (unexplained >= 1) add("attention", "unexplained", Math.floor(unexplained));
@@ -193,13 +227,15 @@ function problems(box, {birth, heartbeat, health, retention, volumes, alarms, de
   return found;
 }
 
+/** Words in the language of whoever reads them then. */
+const later = words => ({toString: words});
 const brief = names => names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} +${names.length - 3}`;
 
 /** The box at this moment: its figures, its state, what is wrong, and when it was last heard. */
 function standing(box, fleet, now) {
-  const known = figures(box), absent = absence(box, fleet, now);
+  const known = figures(box, now), absent = absence(box, fleet, now);
   const worst = absent ? "offline" : !box.read ? "reading" : known.problems.some(one => one.state === "critical")
-    ? "critical" : known.problems.length ? "attention" : "ok";
+    ? "critical" : known.problems.length || known.under ? "attention" : "ok";
   const why = absent ? [{state: "offline", words: absent}, ...known.problems] : box.read ? known.problems : [];
   return {node: box.node, ...known, state: worst, absent, why, heard: box.heard};
 }
@@ -236,11 +272,13 @@ function matches(box, {state, office, alarms, search}) {
   if (office && box.office !== office) return false;
   if (alarms === "open-alarms" && box.alarms.length === 0) return false;
   if (alarms === "unseen-alarms" && box.unseen === 0) return false;
+  if (alarms === "under-maintenance" && box.under === null) return false;
+  if (alarms === "with-faults" && box.tickets.length === 0) return false;
   if (!search) return true;
   const cameras = box.health.map(one => one.camera).join(" ");
   const hay = `${box.name} ${box.node} ${box.office} ${cameras}`.toLowerCase();
   return search.toLowerCase().split(/\s+/).every(word => hay.includes(word));
 }
 
-return {Fleet, standing, ordered, matches, STATES, ORDERS};
+return {Fleet, standing, ordered, matches, brief, STATES, ORDERS};
 })();

@@ -9,6 +9,8 @@ const between = (low, high) => value => typeof value === "number" && value >= lo
 const whole = (low, high) => value => Number.isSafeInteger(value) && value >= low && value <= high;
 const text = most => value => typeof value === "string" && value.length <= most;
 const either = kind => value => value === null || kind(value);
+/** What an older box does not say is this instead. */
+const orElse = (instead, kind) => Object.assign(value => kind(value), {instead: Object.freeze(instead)});
 const oneOf = (...words) => value => words.includes(value);
 const several = value => Array.isArray(value) && value.length <= LIST_MAX && value.every(name);
 const flag = value => typeof value === "boolean";
@@ -25,7 +27,7 @@ const KINDS = {
   health: {camera: name, state: oneOf("recording", "degraded", "down", "disabled"), reason: text(TEXT_MAX),
     since_ms: either(ms), fps: either(between(0, 1e4)), width: either(whole(0, 1e5)), height: either(whole(0, 1e5)),
     codec: either(name), bitrate_bps: either(between(0, 1e12)), coverage_24h: either(share),
-    unexplained_s: between(0, 2 * 86400), gaps_24h: count},
+    unexplained_s: between(0, 2 * 86400), gaps_24h: count, faults: orElse([], several)},
   retention: {camera: name, floor_s: span, ceiling_s: span, retained_s: span, forecast_s: either(span),
     floor_at_risk_in_s: either(span), compliant: flag, segments: size, bytes: size},
   storage: {volume: name, path: text(TEXT_MAX), state: oneOf("in-service", "full", "away", "retired", "lost"),
@@ -36,14 +38,18 @@ const KINDS = {
     count, acknowledged: flag, text: text(TEXT_MAX), action: text(TEXT_MAX)},
   pin: {pin: name, state: oneOf("provisional", "approved"), ground: name, cameras: several, from_ms: ms, to_ms: ms,
     until_ms: ms},
+  fault: {fault: name, state: oneOf("found", "reported", "repaired"), key: name, camera: either(name),
+    volume: either(name), found_ms: ms, reported_ms: either(ms), repaired_ms: either(ms), over: flag},
+  maintenance: {cameras: several, started_ms: ms, until_ms: ms, held: count},
   other: null,
 };
-const NAMED = {birth: "node", health: "camera", retention: "camera", storage: "volume", alarm: "key", pin: "pin"};
+const NAMED = {birth: "node", health: "camera", retention: "camera", storage: "volume", alarm: "key", pin: "pin",
+  fault: "fault"};
 
 const ROUTES = [
-  [/^(status|birth|heartbeat)$/, found => [found[1], ""]],
+  [/^(status|birth|heartbeat|maintenance)$/, found => [found[1], ""]],
   [/^cam\/([^/]+)\/(health|retention)$/, found => [found[2], found[1]]],
-  [/^(storage|alarm|pin)\/(.+)$/, found => [found[1], plain(found[2])]],
+  [/^(storage|alarm|pin|fault)\/(.+)$/, found => [found[1], plain(found[2])]],
   [/^ledger\/checkpoint$/, () => ["checkpoint", ""]],
 ];
 
@@ -75,7 +81,7 @@ function read({node, kind, id}, bytes) {
   if (typeof said !== "object" || said === null || Array.isArray(said)) return {defect: ["not-object"]};
   const value = Object.create(null);
   for (const [field, fits] of Object.entries({...STAMP, ...KINDS[kind]})) {
-    const given = Object.hasOwn(said, field) ? said[field] : undefined;
+    const given = Object.hasOwn(said, field) ? said[field] : fits.instead;
     if (!fits(given)) return {defect: ["field", field]};
     value[field] = given;
   }

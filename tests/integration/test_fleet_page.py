@@ -31,6 +31,11 @@ return Object.fromEntries([...document.querySelectorAll("#boxes tbody tr:not(.gr
   [decodeURIComponent(row.querySelector("a").hash.slice(6)), {cells: cells(row), stale: row.classList.contains("stale"),
     grey: getComputedStyle(row.querySelector("a")).color, tone: row.dataset.tone}]));
 """
+LINE: Final = """
+const line = document.querySelector("#boxes a[href$=wenshan-main]").closest("tr");
+return ["state", "alarms"].map(column => line.querySelector(`.${column}`).textContent.trim())
+  .map(words => words.replace(/\\d\\d:\\d\\d/, "HH:MM"));
+"""
 NAME, STATE, LAST_HEARD, WORKING, COVERAGE, GAPS, KEPT, ALARMS, CHECKPOINT = range(9)
 
 
@@ -38,9 +43,11 @@ DEFECTS: Final = (
     "birth不是 JSON", "cam/huge/health欄位 gaps_24h", "cam/inf/health欄位 fps", "cam/types/health欄位 state",
     "cam/other/health內容的 camera", "cam/list/health不是 JSON 物件", "retention欄位 ts", "storage/long欄位 path",
     "alarm/big超過 65536", "alarm/latin不是 UTF-8", "checkpoint不是 JSON 物件", "pin/1欄位 pin",
+    "cam/faulty/health欄位 faults", "fault/F-1欄位 state", "fault/F-2內容的 fault", "maintenance欄位 cameras",
 )  # fmt: skip
 
 
+UP: Final = "edged/v1/wenshan-main/up"
 RECEIVED: Final = "$SYS/broker/publish/bytes/received"
 
 
@@ -201,6 +208,138 @@ async def test_what_a_box_says_is_on_the_screen_and_what_it_takes_back_is_gone(w
         await until(page, text("#shown"), "broker 上還沒有任何主機的訊息。")
 
 
+async def test_maintenance_is_shown_wherever_something_is_missing_and_ends_by_itself(
+    web: WebBroker, mouth: Mouth
+) -> None:
+    await maintenance_is_shown(web, mouth)
+
+
+async def maintenance_is_shown(web: WebBroker, mouth: Mouth) -> None:
+    box, other = a_box(), a_box("other")
+    under = f"{UP}/maintenance"
+    mouth.say([*box.said(), *other.said()])
+    async with looked_at(web.page) as page:
+        await rows(page, 2)
+
+        async def told(state: str, alarms: str = "無") -> None:
+            """What its line says; the digits of the hour that ends it are left out."""
+            await until(page, LINE, [state, alarms])
+
+        await told("正常")
+        mouth.say([box.maintenance()])
+        await told("注意 維護中（整台主機）至 HH:MM")
+        assert "・維護中 1 台" in await page.run(text("#totals"))
+        await page.run("const one = document.getElementById('alarms'); one.value = 'under-maintenance';"
+                       "one.dispatchEvent(new Event('input'))")  # fmt: skip
+        await until(page, text("#shown"), "顯示 1 台，共 2 台")
+
+        out = box.but(down=("lobby",))
+        mouth.say([messages.message(box.node, out.health("lobby")), box.maintenance("lobby", held=1)])
+        await told("注意 維護中（lobby）至 HH:MM · 維護中沒有錄影：lobby", "無 暫緩 1")
+        await page.run("location.hash = '#/box/wenshan-main'")
+        await until(page, "return document.querySelectorAll('#box-problems li').length", 2)
+        first = await page.run(text("#box-problems li"))
+        assert first.startswith("維護中：lobby，民國")
+        assert "自動結束。暫緩通報 1 項" in first
+        cameras = "return [...document.querySelectorAll('#box-cameras td.state')].map(one => one.textContent.trim())"
+        assert await page.run(cameras) == ["無畫面 維護中 · no frame for 42 s: check power and cable", "錄影中"]
+        await page.run("location.hash = '#/'")
+
+        mouth.say([box.alarm(alarm("camera.down:lobby"))])  # it stood before the work began
+        await told("異常 維護中（lobby）至 HH:MM · 攝影機無畫面：lobby", "1 1 項未確認 · 暫緩 1")
+        mouth.say([emptied(f"{UP}/alarm/camera.down:lobby"), box.maintenance("stairs")])
+        await told("異常 維護中（stairs）至 HH:MM · 攝影機無畫面：lobby")
+        mouth.say([emptied(under)])
+        await page.run(
+            "const one = document.getElementById('alarms'); one.value = ''; one.dispatchEvent(new Event('input'))"
+        )
+        await told("異常 攝影機無畫面：lobby")
+        mouth.say([messages.message(box.node, box.health("lobby"))])
+        await told("正常")
+
+
+async def test_maintenance_that_should_be_over_excuses_nothing(web: WebBroker, mouth: Mouth) -> None:
+    """Its end was not heard of: from a box that was off, or by a broker that lost it."""
+    box = a_box(down=("lobby",))
+    until_ms = box.ts + 60_000
+    mouth.say([*box.said(), box.maintenance(until_ms=until_ms)])
+    state = "return document.querySelector('#boxes td.state').textContent"
+    async with looked_at(web.page) as page:
+        await rows(page, 1)
+        assert "注意 維護中（整台主機）至" in await page.run(state)
+        await page.run(
+            "const began = Date.now(); Date.now = () => began + globalThis.later; globalThis.later = 600_000"
+        )
+        mouth.say([box.but(ts=now_ms() + 600_000).heartbeat()])
+        await until(page, f"{state}.startsWith('異常 攝影機無畫面：lobby (+1)')")
+        await page.run("location.hash = '#/box/wenshan-main'")
+        await until(page, "return document.querySelectorAll('#box-problems li').length", 2)
+        assert "結束，至今沒有結束的消息" in await page.run(text("#box-problems"))
+        mouth.say([box.heartbeat()])  # by its clock the time is not over
+        await until(page, "return document.getElementById('box-problems').textContent.includes('自動結束')")
+
+
+async def test_what_is_wrong_with_picture_and_sound_comes_and_goes(web: WebBroker, mouth: Mouth) -> None:
+    box = a_box()
+    mouth.say(box.said())
+    state = "return document.querySelector('#boxes td.state').textContent.trim()"
+    cameras = "return [...document.querySelectorAll('#box-cameras td.state')].map(one => one.textContent.trim())"
+
+    def health(*wrong: str) -> Message:
+        return messages.message(box.node, box.but(wrong=wrong).health("lobby"))
+
+    async with looked_at(web.page) as page:
+        await rows(page, 1)
+        await until(page, state, "正常")
+        mouth.say([health("blurred", "mute")])
+        await until(page, state, "注意 lobby：畫面模糊、不再送出聲音")
+        mouth.say([box.alarm(alarm("camera.blurred:lobby", "warning"))])
+        await until(page, state, "注意 攝影機畫面模糊：lobby (+1)")  # each is said once
+        await page.run("location.hash = '#/box/wenshan-main'")
+        await until(page, cameras, ["錄影中 畫面模糊、不再送出聲音", "錄影中"])
+        mouth.say([health("<img src=x onerror=alert(1)>", "__proto__")])  # of a newer box
+        await until(page, cameras, ["錄影中 <img src=x onerror=alert(1)>、__proto__", "錄影中"])
+        assert await page.run("return document.querySelectorAll('main img').length") == 0
+        mouth.say([health(), emptied(f"{UP}/alarm/camera.blurred:lobby")])
+        await until(page, cameras, ["錄影中", "錄影中"])
+        older = json.loads(box.health("lobby").model_dump_json())
+        del older["faults"]
+        mouth.say([retained(f"{UP}/cam/lobby/health", older | {"gaps_24h": 77})])
+        await until(page, "return document.getElementById('box-cameras').textContent.includes('77')")
+        await page.run("location.hash = '#/'")
+        await until(page, state, "正常")
+
+
+async def test_faults_that_nobody_has_closed_are_counted_and_listed(web: WebBroker, mouth: Mouth) -> None:
+    box = a_box()
+    first, second, third = "F-20260506-K3QW", "F-20260506-K3QX", "F-20260506-K3QY"
+    by_hand = box.fault(second, "reported", key="", camera=None, volume="v1")
+    mouth.say([*box.said(), box.fault(first), by_hand, box.fault(third, "repaired")])
+    alarms = "return document.querySelector('#boxes td.alarms').textContent.trim()"
+    listed = (
+        "return [...document.querySelectorAll('#box-tickets tbody tr')].map(row =>"
+        " [...row.children].slice(0, 3).map(cell => cell.textContent.replace(/民國.*\\d/, '').trim()))"
+    )
+    async with looked_at(web.page) as page:
+        await rows(page, 1)
+        await until(page, alarms, "無 待修 2 · 待結案 1")
+        assert "・待修 2 件" in await page.run(text("#totals"))
+        await page.run("location.hash = '#/box/wenshan-main'")
+        await until(page, listed, [
+            [first, "lobby 攝影機沒有在錄影", "待報修"], [second, "/srv/edged 人員發現", "已報修"],
+            [third, "lobby 攝影機沒有在錄影", "已修復，待查驗"],
+        ])  # fmt: skip
+        mouth.say([box.fault(first, over=True), emptied(f"{UP}/fault/{third}")])
+        await until(page, listed, [
+            [first, "lobby 攝影機沒有在錄影", "待報修 已恢復，待結案"], [second, "/srv/edged 人員發現", "已報修"],
+        ])  # fmt: skip
+        mouth.say([emptied(f"{UP}/fault/{one}") for one in (first, second)])
+        await until(page, "return document.getElementById('box-tickets').classList.contains('empty')")
+        await page.run("location.hash = '#/'")
+        await until(page, alarms, "無")
+        assert "待修" not in await page.run(text("#totals"))
+
+
 async def test_a_box_that_is_gone_is_grey_with_the_time_it_was_last_heard(web: WebBroker, mouth: Mouth) -> None:
     await gone_is_grey(web, mouth)
 
@@ -357,6 +496,10 @@ async def test_strangers_payloads_are_a_defect_of_that_box_and_break_nothing(web
         f"{root}/alarm/latin": b'{"text":"\xe9"}',
         f"{root}/ledger/checkpoint": b"null",
         f"{root}/pin/1": {"ts": 1, "epoch": 1, "state": 5},
+        f"{root}/cam/faulty/health": health | {"camera": "faulty", "faults": [{"toString": "x"}]},
+        f"{root}/fault/F-1": json.loads(bad.fault("F-1").payload) | {"state": "constructor"},
+        f"{root}/fault/F-2": json.loads(bad.fault("F-1").payload),
+        f"{root}/maintenance": json.loads(bad.maintenance().payload) | {"cameras": "lobby"},
         "edged/v1/%3Cimg%20src=x%20onerror=alert(1)%3E/up/status": {"state": "online"},
         "edged/v1/<img src=x onerror=alert(1)>/up/birth": {"office": "<script>"},
         "edged/v1/good/up/who/knows": b"\xff",
@@ -368,12 +511,12 @@ async def test_strangers_payloads_are_a_defect_of_that_box_and_break_nothing(web
         found = await rows(page, 4, LOST_S)  # a megabyte takes mosquitto half a minute
         assert found["good"]["cells"][STATE] == "正常"
         assert found["good"]["cells"][NAME].startswith("<b>良</b><script>alert(1)</script> gnp")
-        assert found["bad"]["cells"][STATE].startswith("注意 13 則訊息有誤"), found["bad"]["cells"]
+        assert found["bad"]["cells"][STATE].startswith("注意 17 則訊息有誤"), found["bad"]["cells"]
         assert found["<img src=x onerror=alert(1)>"]["tone"] == "offline"
         assert await page.run("return document.querySelectorAll('main script, main img, main b b').length") == 0
         await page.run("location.hash = '#/box/bad'")
         defects = "return [...document.querySelectorAll('#box-defects tbody tr')].map(row => row.textContent)"
-        await until(page, "return document.querySelectorAll('#box-defects tbody tr').length", 13)
+        await until(page, "return document.querySelectorAll('#box-defects tbody tr').length", 17)
         told = await page.run(defects)
         for wanted in DEFECTS:
             assert any(wanted in one for one in told), (wanted, told)
@@ -508,6 +651,8 @@ async def arrives_whole(web: WebBroker, mouth: Mouth) -> None:
             "subscribe(FOUND_BY); client.publish('edged/v1/x', 'x');",
         ),
         (arrives_whole, "fleet.js", "subscribe(FOUND_BY);", "subscribe([READ]);"),
+        (maintenance_is_shown, "model.js", "length || known.under ?", "length ?"),
+        (maintenance_is_shown, "model.js", "&& isWorkedOn(one.camera))", ")"),
         (gone_is_grey, "model.js", "if (status !== null && status.state", "if (status === 0 && status.state"),
     ],
 )
@@ -527,11 +672,11 @@ async def test_each_of_these_defects_would_be_found(
 
 
 async def test_a_screen_reader_hears_what_each_thing_is(web: WebBroker, mouth: Mouth) -> None:
-    mouth.say([*a_box(alarms=(alarm("x", "warning"),)).said(), a_box().pin("P-1")])
+    mouth.say([*a_box(alarms=(alarm("x", "warning"),)).said(), a_box().pin("P-1"), a_box().fault("F-1")])
     async with looked_at(web.page) as page:
         await rows(page, 1)
         await page.call("Accessibility.enable")
-        for address, tables in (("#/", 1), ("#/box/wenshan-main", 4)):
+        for address, tables in (("#/", 1), ("#/box/wenshan-main", 5)):
             await page.run(f"location.hash = '{address}'")
             await until(page, "return document.querySelectorAll('main section:not([hidden]) tbody tr').length")
             heard = [one for one in (await page.call("Accessibility.getFullAXTree"))["nodes"] if not one["ignored"]]

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt import messages
+from mqtt import messages, upkeep
 from mqtt.messages import Message, Payload
 from tests.support.brokers import DEADLINE_S
 
@@ -35,6 +35,8 @@ class Box:
     cameras: tuple[str, ...] = ("lobby", "stairs")
     down: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    """With picture and sound of its first camera."""
     state: str = "online"
     coverage: float = 0.9987
     gaps: int = 1
@@ -83,7 +85,7 @@ class Box:
             "reason": REASONS.get(state, ""),
             "fps": 10.0, "width": 1920, "height": 1080, "codec": "h264", "audio": "", "bitrate_bps": 2_000_000,
             "last_frame_age_s": 0.1, "clock_offset_ms": 12, "coverage_24h": self.coverage, "unexplained_s": 0.0,
-            "gaps_24h": self.gaps,
+            "gaps_24h": self.gaps, "faults": list(self.wrong) if camera == self.cameras[0] else [],
         })  # fmt: skip
 
     def retention(self, camera: str) -> messages.CameraRetention:
@@ -124,6 +126,24 @@ class Box:
             until_ms=self.ts + 30 * DAY_S * 1000,
         )  # fmt: skip
         return messages.message(self.node, held)
+
+    def maintenance(self, *cameras: str, held: int = 0, until_ms: int | None = None) -> Message:
+        """Of these cameras; of none: of the whole box."""
+        work = upkeep.Maintenance(
+            **self.stamp, maintenance="M-20260507-7H2C", cameras=list(cameras), started_ms=self.ts - 600_000,
+            until_ms=self.ts + 6_600_000 if until_ms is None else until_ms, held=held,
+        )  # fmt: skip
+        return messages.message(self.node, work)
+
+    def fault(self, fault: str, state: str = "found", **changes: Any) -> Message:
+        """A ticket of the first camera, unless `changes` say otherwise."""
+        done = {"found": (None, None), "reported": (self.ts, None), "repaired": (self.ts, self.ts)}[state]
+        told = {
+            **self.stamp, "fault": fault, "state": state, "key": f"camera.down:{self.cameras[0]}", "over": False,
+            "camera": self.cameras[0], "volume": None, "found_ms": self.ts - 90_000_000, "reported_ms": done[0],
+            "repaired_ms": done[1], **changes,
+        }  # fmt: skip
+        return messages.message(self.node, upkeep.Fault.model_validate(told))
 
 
 def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes: Any) -> dict[str, Any]:

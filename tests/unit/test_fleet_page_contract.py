@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Final, Literal, get_args, get_origin
 
 import pytest
 
-from mqtt import messages
+from edged.health.words import Fault
+from mqtt import messages, upkeep
+from mqtt.contract import PAYLOADS, TAILS
 from mqtt.messages import Payload
 
 FLEET: Final = Path(__file__).parents[2] / "fleet"
@@ -22,6 +25,8 @@ KINDS: Final[dict[str, type[Payload]]] = {
     "checkpoint": messages.LedgerCheckpoint,
     "alarm": messages.Alarm,
     "pin": messages.Pin,
+    "fault": upkeep.Fault,
+    "maintenance": upkeep.Maintenance,
 }
 SCRIPTS: Final = [path for path in FLEET.glob("*.js") if path.name != "mqtt.min.js"]
 
@@ -42,11 +47,31 @@ def test_each_kind_of_payload_is_read() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_field_that_is_read_is_always_said(kind: str) -> None:
+def test_each_field_that_is_read_is_always_said_or_has_something_in_its_place(kind: str) -> None:
     fields = KINDS[kind].model_fields
-    for name in read_by_the_page()[kind]:
+    for name, what in read_by_the_page()[kind].items():
         assert name in fields, f"{kind} has no {name}"
-        assert fields[name].is_required(), f"an older box may not say {name}"
+        instead = re.match(r"orElse\((.+?), ", what)
+        if instead is None:
+            assert fields[name].is_required(), f"an older box may not say {name}"
+        else:
+            assert json.loads(instead[1]) == fields[name].default, name
+
+
+def test_a_retained_topic_of_each_kind_is_asked_for() -> None:
+    """What a box keeps of each kind that is read comes by what finds a box, or by what is asked of it then."""
+    source = (FLEET / "fleet.js").read_text()
+    lists = [source.partition(f"const {name} = [")[2].partition("];")[0] for name in ("FOUND_BY", "KEPT")]
+    asked = {one.removeprefix("edged/v1/+/up/") for one in re.findall(r'"([^"]+)"', "".join(lists))}
+    names = {payload: name for name, payload in PAYLOADS.items()}
+    topics = {re.sub(r"\{\w+\}", "+", TAILS[names[payload]]).removeprefix("up/") for payload in KINDS.values()}
+    assert asked == topics
+
+
+def test_each_fault_of_a_picture_and_its_sound_has_words() -> None:
+    """They are those of its alarm."""
+    known = (FLEET / "alarms.js").read_text()
+    assert [fault for fault in Fault if f'"camera.{fault}": ["攝影機' not in known] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
