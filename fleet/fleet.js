@@ -123,7 +123,7 @@ function read(node) {
 
 function kept(node) {
   const birth = fleet.boxes.get(node)?.of("birth");
-  return birth ? 2 * birth.cameras.length + birth.volumes.length + 16 : KEPT_UNKNOWN;
+  return birth ? 2 * birth.cameras.length + birth.volumes.length + 24 : KEPT_UNKNOWN;
 }
 
 function settle() {
