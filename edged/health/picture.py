@@ -1,4 +1,4 @@
-"""What one picture gives reason to suspect, against the one before it and what the camera usually shows. Pure.
+"""What one picture gives reason to suspect, against those before it and what the camera usually shows. Pure.
 
 One look proves nothing: `edged.health.judge` weighs several. What is no fault is told apart here: lights that are
 switched off, a camera that goes over to infrared, grain of rain or of a sensor, a corridor in which nothing moves.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from edged.health.repetition import Repetition, Trace, is_unusual
 from edged.health.usual import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
 from edged.health.words import Fault
 from recorder.eye.words import Picture, Shift
@@ -19,14 +20,6 @@ WHITE_LOW: Final = 232.0
 FLAT_SPREAD: Final = 4.0
 FLAT_EDGES: Final = 1.5
 """Of the busiest block: there is nothing to be seen but one tone."""
-
-PRINTED: Final = 8
-"""Blocks with detail that there must be to tell whether a picture repeats."""
-REPEATED: Final = 0.3
-"""Share of them that is exactly the same. Of a picture with a sensor's noise, were it a quarter of a grey level, none
-is (docs/health.md); of a frozen one over which the camera's own clock runs on, those that the clock's coding leaves
-alone.
-"""
 
 BUSY: Final = 2.5
 """Usual step between neighbours in a block of which it can be told that its detail is gone."""
@@ -42,8 +35,10 @@ MOSTLY: Final = 0.6
 LEFT: Final = 0.6
 """Of their usual steps, which blocks still show that are not hidden: a blur leaves none."""
 
-BLUR: Final = 0.55
-"""Of the usual sharpness."""
+BLUR: Final = (0.7, 0.74)
+"""Of the usual sharpness, fine and middle: a slight blur takes the one; of a strong one noise makes up for it, but not
+for the other. The cuts of a film leave 0.75 and 0.86, people who come and go 0.83 and 0.91.
+"""
 BLUR_SPREAD: Final = 0.5
 """Of the usual contrast, below which sharpness says nothing."""
 
@@ -60,10 +55,12 @@ SAME_TONES: Final = 6.0
 """Mean change of the blocks' brightness while the colour went: by infrared everything looks different."""
 
 
-def suspicions(now: Picture, before: Picture | None, known: Mapping[Light, Usual]) -> Iterator[tuple[Fault, str]]:
-    """Each fault that this picture shows, with what was measured. `known`: what is usual by each light."""
+def suspicions(now: Picture, back: Repetition, known: Mapping[Light, Usual]) -> Iterator[tuple[Fault, str]]:
+    """Each fault that this picture shows, with what was measured. `back`: what of it came back; `known`: what is usual
+    by each light.
+    """
     own, near = known.get(light(now)), of_same_brightness(known, light(now))
-    if before is not None and _repeats(now, before):
+    if back.whole or (own is not None and is_known(own) and is_unusual(back, own.back)):
         yield Fault.FROZEN, "pictures repeat exactly although the stream runs"
     if now.high <= BLACK_HIGH:
         yield Fault.BLACK, "nothing in it is brighter than black"
@@ -84,17 +81,12 @@ def is_blind(now: Picture) -> bool:
     return now.high <= BLACK_HIGH or now.low >= WHITE_LOW or now.spread < FLAT_SPREAD
 
 
-def lost_colour(now: Picture, before: Picture) -> bool:
+def lost_colour(now: Picture, before: Trace) -> bool:
     """Colour went from one look to the next, and nothing else changed."""
     if now.saturation >= GREY or before.saturation < 2 * GREY:
         return False
     changes = [abs(a - b) for a, b in zip(now.tones, before.tones, strict=True)]
     return sum(changes) / len(changes) <= SAME_TONES
-
-
-def _repeats(now: Picture, before: Picture) -> bool:
-    both = [(a, b) for a, b in zip(now.prints, before.prints, strict=True) if a and b]
-    return len(both) >= PRINTED and sum(a == b for a, b in both) >= REPEATED * len(both)
 
 
 def _shifted(shift: Shift) -> bool:
@@ -103,13 +95,12 @@ def _shifted(shift: Shift) -> bool:
 
 def _against(now: Picture, usual: Usual) -> Iterator[tuple[Fault, str]]:
     """By the same light: another one is another `Usual`, so that no change of it looks like a loss."""
-    hidden, left = _lost(now, usual)
-    blurred = now.spread >= BLUR_SPREAD * usual.spread and now.sharpness < BLUR * usual.sharpness
-    if hidden >= HIDDEN and (left or not blurred):
-        yield Fault.COVERED, "a large part of the view has lost all detail"
-        return
-    if blurred:
+    soft = any(a < share * b for a, share, b in zip(now.sharpness, BLUR, usual.sharpness, strict=True))
+    if soft and now.spread >= BLUR_SPREAD * usual.spread:
         yield Fault.BLURRED, "much less sharp than usual by this light"
+        return
+    if _lost(now, usual)[0] >= HIDDEN:
+        yield Fault.COVERED, "a large part of the view has lost all detail"
         return
     known = usual.likened >= ENOUGH and usual.likeness >= LIKE
     if now.shift is not None and known and now.shift.likeness < UNLIKE * usual.likeness:

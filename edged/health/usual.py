@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from recorder.eye.words import PerBlock, Picture
+from edged.health.repetition import Repetition
+from recorder.eye.words import PerBlock, PerDetail, Picture
 
 GREY: Final = 2.5
 """Mean distance from grey below which a picture has no colour: what coding leaves of none is below 1.5."""
@@ -38,9 +39,11 @@ class Usual(msgspec.Struct, frozen=True):
     """Running means."""
 
     looks: int
-    sharpness: float
+    sharpness: PerDetail
     spread: float
     edges: PerBlock
+    back: PerBlock
+    """Share of the looks at which each block came back (`edged.health.repetition`)."""
     likeness: float = 0.0
     """To the reference."""
     likened: int = 0
@@ -73,25 +76,32 @@ def is_known(usual: Usual | None) -> bool:
     return usual is not None and usual.looks >= ENOUGH
 
 
-def learned(before: Usual | None, picture: Picture) -> Usual:
+def learned(before: Usual | None, picture: Picture, back: Repetition) -> Usual:
     """With one look more."""
+    came = tuple(map(float, back.blocks))
     if before is None:
         likeness = picture.shift.likeness if picture.shift else 0.0
-        return Usual(1, picture.sharpness, picture.spread, picture.edges, likeness, int(picture.shift is not None))
+        likened = int(picture.shift is not None)
+        return Usual(1, picture.sharpness, picture.spread, picture.edges, came, likeness, likened)
     looks = min(before.looks + 1, MEMORY)
     likeness, likened = before.likeness, before.likened
     if picture.shift is not None:
         likened = min(likened + 1, MEMORY)
         likeness += (picture.shift.likeness - likeness) / likened
-    edges = tuple(a + (b - a) / looks for a, b in zip(before.edges, picture.edges, strict=True))
     return Usual(
         looks,
-        before.sharpness + (picture.sharpness - before.sharpness) / looks,
+        _drawn(before.sharpness, picture.sharpness, looks),
         before.spread + (picture.spread - before.spread) / looks,
-        edges,
+        _drawn(before.edges, picture.edges, looks),
+        _drawn(before.back, came, looks),
         likeness,
         likened,
     )
+
+
+def _drawn(mean: tuple[float, ...], new: tuple[float, ...], looks: int) -> tuple[float, ...]:
+    """The means towards what is new."""
+    return tuple(a + (b - a) / looks for a, b in zip(mean, new, strict=True))
 
 
 def without_reference(usual: Usual) -> Usual:

@@ -23,8 +23,8 @@ OUTER: Final = 0.02
 """Share of the pixels that is left out at either end."""
 NEAR_BLACK: Final = 16
 NEAR_WHITE: Final = 239
-CONTRAST_FLOOR: Final = 4.0
-"""Added to the contrast that sharpness is measured against: noise of a flat picture is no detail."""
+COARSE_FLOOR: Final = 1.0
+"""Added to the coarse detail that finer detail is measured against: noise of a flat picture is no detail."""
 EVEN: Final = 8
 """Between the darkest and the brightest pixel of a block that may repeat by itself: black, burnt out, smooth."""
 PRINT_STEP: Final = 3
@@ -37,17 +37,16 @@ def measure(luma: Grey, small: Grey, chroma: tuple[Grey, Grey], reference: Grey 
     """`luma` in full size, `small` and its two planes of colour on `SMALL` pixels (colour on half as many)."""
     real = small.astype(np.float32)
     up_to = np.cumsum(np.bincount(small.ravel(), minlength=256)) / small.size
-    spread = float(real.std())
     return Picture(
         width=luma.shape[1],
         height=luma.shape[0],
         mean=float(real.mean()),
         low=float(np.searchsorted(up_to, OUTER)),
         high=float(np.searchsorted(up_to, 1 - OUTER)),
-        spread=spread,
+        spread=float(real.std()),
         black=float(up_to[NEAR_BLACK]),
         white=float(1 - up_to[NEAR_WHITE - 1]),
-        sharpness=sharpness(real, spread),
+        sharpness=sharpness(real),
         saturation=saturation(*chroma),
         edges=_each(edges(real)),
         tones=_each(real),
@@ -56,11 +55,15 @@ def measure(luma: Grey, small: Grey, chroma: tuple[Grey, Grey], reference: Grey 
     )
 
 
-def sharpness(real: Real, spread: float) -> float:
-    """Second differences against the contrast: a blurred picture keeps its contrast and loses these."""
-    across = real[1:-1, :-2] - 2 * real[1:-1, 1:-1] + real[1:-1, 2:]
-    down = real[:-2, 1:-1] - 2 * real[1:-1, 1:-1] + real[2:, 1:-1]
-    return float(np.sqrt((across * across + down * down).mean())) / (spread + CONTRAST_FLOOR)
+def sharpness(real: Real) -> tuple[float, float]:
+    """Of the detail at a half and at a quarter of the size against that at an eighth. What is large and what is small
+    in a scene hangs together, so that a blur is told where no two looks show the same view; and a sensor's noise, which
+    would pass for the finest detail of all, is all but gone at half the size.
+    """
+    half = _halved(real)
+    quarter = _halved(half)
+    coarse = _detail(_halved(quarter)) + COARSE_FLOOR
+    return _detail(half) / coarse, _detail(quarter) / coarse
 
 
 def saturation(blue: Grey, red: Grey) -> float:
@@ -116,6 +119,20 @@ def likeness(now: Grey, reference: Grey) -> float:
     ours, theirs = ours - ours.mean(), theirs - theirs.mean()
     size = float(np.sqrt((ours @ ours) * (theirs @ theirs)))
     return 0.0 if size < 1e-6 else min(1.0, max(-1.0, float(ours @ theirs) / size))
+
+
+def _detail(real: Real) -> float:
+    """Second differences."""
+    across = real[1:-1, :-2] - 2 * real[1:-1, 1:-1] + real[1:-1, 2:]
+    down = real[:-2, 1:-1] - 2 * real[1:-1, 1:-1] + real[2:, 1:-1]
+    return float(np.sqrt((across * across + down * down).mean()))
+
+
+def _halved(real: Real) -> Real:
+    """Means of two by two; an odd last row is left out."""
+    rows, columns = real.shape[0] // 2, real.shape[1] // 2
+    means: Real = real[: 2 * rows].reshape(rows, 2, columns, 2).mean(axis=(1, 3))
+    return means
 
 
 def _spectrum(grey: Grey) -> Any:

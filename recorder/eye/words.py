@@ -38,7 +38,10 @@ Signed: TypeAlias = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 Positive: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Decibel: TypeAlias = Annotated[float, msgspec.Meta(ge=-120, le=0.5)]
 PerBlock = Annotated[tuple[Level, ...], msgspec.Meta(min_length=BLOCKS, max_length=BLOCKS)]
+PerDetail = Annotated[tuple[Positive, ...], msgspec.Meta(min_length=2, max_length=2)]
+"""Fine and middle."""
 Print: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+Prints = Annotated[tuple[Print, ...], msgspec.Meta(min_length=BLOCKS, max_length=BLOCKS)]
 
 
 class Want(StrEnum):
@@ -86,15 +89,15 @@ class Picture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Standard deviation of the brightness."""
     black: Share
     white: Share
-    sharpness: Positive
-    """Fine detail for its contrast."""
+    sharpness: PerDetail
+    """Each against coarse detail."""
     saturation: Level
     """Mean distance from grey."""
     edges: PerBlock
     """Mean step between neighbours, block by block, row by row."""
     tones: PerBlock
     """Mean brightness of each block."""
-    prints: Annotated[tuple[Print, ...], msgspec.Meta(min_length=BLOCKS, max_length=BLOCKS)]
+    prints: Prints
     """CRC-32 of each block in full size; 0 where it is so even that it may repeat by itself."""
     shift: Shift | None = None
 

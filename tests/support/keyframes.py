@@ -7,7 +7,7 @@ cameras have it or at a bit rate.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import av
 import numpy as np
@@ -18,6 +18,8 @@ from recorder.handout import Packet, SoundTrack, Tracks
 from tests.support import nal
 
 Rgb = NDArray[np.uint8]
+FPS: Final = 5
+GOP: Final = 10
 
 
 class Encoder:
@@ -32,15 +34,18 @@ class Encoder:
         crf: int = 26,
         kbps: int | None = None,
     ) -> None:
-        """`kbps`: at this bit rate, a key frame a second, instead of at a constant quality."""
+        """`kbps`: at this constant bit rate, `FPS` frames a second and a key frame each `GOP`, instead of key frames
+        alone at a constant quality.
+        """
         self._codec = codec
         context: Any = av.CodecContext.create("libx264" if codec == "h264" else "libx265", "w")
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-        context.time_base, context.framerate = Fraction(1, 1), Fraction(1)
+        context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS)
         context.gop_size, context.max_b_frames, context.thread_count = 1, 0, 1
+        quality = {"crf": str(crf)}
         if kbps is not None:
-            context.bit_rate = kbps * 1000
-        quality = {} if kbps is not None else {"crf": str(crf)}
+            context.gop_size, context.bit_rate = GOP, kbps * 1000
+            quality = {"maxrate": f"{kbps}k", "bufsize": f"{kbps}k", "sc_threshold": "0"}
         if codec == "h264":
             context.options = quality | {"preset": "veryfast", "tune": "zerolatency"}
         else:
@@ -52,10 +57,7 @@ class Encoder:
 
     def encode(self, rgb: Rgb) -> tuple[Tracks, bytes]:
         """What the worker tells of the tracks, and the key frame as it lies in a file."""
-        frame: Any = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
-        frame.pts, self._number = self._number, self._number + 1
-        packets = self._context.encode(frame)
-        units = nal.split_annexb(b"".join(bytes(packet) for packet in packets))
+        units = nal.split_annexb(self.coded(rgb))
         for unit in units:
             self._sets.put(unit)
         first = next(unit for unit in units if nal.is_slice(self._codec, unit))
@@ -63,6 +65,12 @@ class Encoder:
         assert found is not None
         data = b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
         return Tracks(found.codec, 90_000, found.width, found.height, found.record, None), data
+
+    def coded(self, rgb: Rgb) -> bytes:
+        """The frame in the encoder's own form; with `kbps` only one in `GOP` is a key frame, the first one first."""
+        frame: Any = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
+        frame.pts, self._number = self._number, self._number + 1
+        return b"".join(bytes(packet) for packet in self._context.encode(frame))
 
 
 def packet(data: bytes) -> Packet:

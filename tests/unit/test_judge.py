@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from random import Random
 from typing import Any, Final
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edged.health import judge, telling
 from edged.health.habits import DAY_MS, HOUR_MS, Habits
 from edged.health.judge import FOUND_AT, Look, Memory
+from edged.health.repetition import LATEST
 from edged.health.usual import ENOUGH, Light, Usual
 from edged.health.words import Fault, Judged
 from recorder.eye.words import BLOCKS, Heard, Picture, Shift
@@ -25,7 +29,7 @@ SILENCE: Final = Heard(1.0, -120.0, -120.0, 0.0)
 def view(number: int = 0, **changed: Any) -> Picture:
     """An ordinary picture in colour; no two have a block in common."""
     usual = Picture(
-        1920, 1080, 110.0, 20.0, 220.0, 50.0, 0.01, 0.01, 0.4, 12.0, (6.0,) * BLOCKS, (110.0,) * BLOCKS,
+        1920, 1080, 110.0, 20.0, 220.0, 50.0, 0.01, 0.01, (0.4, 0.8), 12.0, (6.0,) * BLOCKS, (110.0,) * BLOCKS,
         tuple(1 + number * BLOCKS + block for block in range(BLOCKS)),
     )  # fmt: skip
     return msgspec.structs.replace(usual, **changed)
@@ -61,13 +65,15 @@ class Camera:
         raise AssertionError(f"not {faults} after {most} looks")
 
 
+STILL: Final = tuple(range(1, BLOCKS + 1))
+SOFT: Final[dict[str, Any]] = {"sharpness": (0.15, 0.7)}
 HIDDEN: Final = (0.2,) * 20 + (6.0,) * (BLOCKS - 20)
 FAULTS: Final[dict[Fault, dict[str, Any]]] = {
     Fault.BLACK: {"high": 10.0, "low": 0.0, "mean": 2.0, "spread": 1.0},
     Fault.WHITE: {"high": 255.0, "low": 240.0, "mean": 250.0, "spread": 2.0},
     Fault.FLAT: {"spread": 1.0, "edges": (0.5,) * BLOCKS},
-    Fault.FROZEN: {"prints": tuple(range(1, BLOCKS + 1))},
-    Fault.BLURRED: {"sharpness": 0.15},
+    Fault.FROZEN: {"prints": STILL},
+    Fault.BLURRED: SOFT,
     Fault.COVERED: {"edges": HIDDEN},
     Fault.MOVED: {"shift": Shift(0.1, 0.0, 0.3, 0.1)},
     Fault.SILENT: {"heard": SILENCE},
@@ -75,8 +81,13 @@ FAULTS: Final[dict[Fault, dict[str, Any]]] = {
 }
 
 
+def fresh(camera: Camera, block: int) -> int:
+    """A print that was never seen."""
+    return 1000 + camera.number * BLOCKS + block
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_is_found_within_a_minute_and_is_over_a_minute_after_it_ended(fault: Fault) -> None:
+def test_each_fault_is_found_within_a_minute_and_is_over_soon_after_it_ended(fault: Fault) -> None:
     camera = Camera()
     camera.learn()
     began_ms = camera.at_ms
@@ -87,12 +98,13 @@ def test_each_fault_is_found_within_a_minute_and_is_over_a_minute_after_it_ended
     assert finding.evidence
     for _ in range(40):
         assert camera.look(**FAULTS[fault]) == {fault}, "it stands as long as it lasts: nothing is learned from it"
-    assert 4 <= camera.until(set()) <= 6
+    assert 4 <= camera.until(set()) <= 6 + (LATEST - 1 if fault is Fault.FROZEN else 0)
     assert telling.says(fault)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", set(FAULTS) - {Fault.FROZEN})
 def test_a_few_looks_prove_nothing(fault: Fault) -> None:
+    """That a picture comes back proves something: it takes several looks to see it."""
     camera = Camera()
     camera.learn()
     for _ in range(30):
@@ -103,10 +115,10 @@ def test_a_few_looks_prove_nothing(fault: Fault) -> None:
 def test_a_finding_does_not_flutter() -> None:
     camera = Camera()
     camera.learn()
-    camera.until({Fault.BLURRED}, sharpness=0.15)
-    camera.look(sharpness=0.15)
-    camera.look(sharpness=0.15)
-    for changed in ({}, {"sharpness": 0.15}) * 20:
+    camera.until({Fault.BLURRED}, **SOFT)
+    camera.look(**SOFT)
+    camera.look(**SOFT)
+    for changed in ({}, SOFT) * 20:
         assert camera.look(**changed) == {Fault.BLURRED}
 
 
@@ -115,13 +127,38 @@ def test_an_empty_corridor_is_not_frozen_and_a_frozen_one_is() -> None:
     camera = Camera()
     for _ in range(200):
         assert camera.look() == set(), "nothing moves, and no block repeats"
-    frozen = tuple(range(1, BLOCKS + 1))
     for number in range(8):
-        camera.look(prints=(5000 + number, 6000 + number, *frozen[2:]))
+        camera.look(prints=(5000 + number, 6000 + number, *STILL[2:]))
     assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
-    for number in range(12):
-        camera.look(prints=tuple(frozen[n] if n % 4 == 0 else 7000 + number * BLOCKS + n for n in range(BLOCKS)))
-    assert camera.judged.findings == (), "a quarter of smooth walls may repeat"
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, BLOCKS))
+def test_plain_walls_whose_noise_is_lost_in_coding_are_not_frozen_and_frozen_ones_are(seed: int, walls: int) -> None:
+    """However often they come back, from the first look on."""
+    camera, random = Camera(), Random(seed)
+    often = [random.random() for _ in range(walls)] + [0.0] * (BLOCKS - walls)
+    for _ in range(2 * ENOUGH):
+        seen = [STILL[n] if random.random() < share else fresh(camera, n) for n, share in enumerate(often)]
+        assert camera.look(prints=tuple(seen)) == set()
+    camera.until({Fault.FROZEN}, most=5, prints=STILL)
+
+
+def test_a_picture_whose_blocks_come_back_now_and_then_as_by_a_rate_control_is_frozen() -> None:
+    """A sixth of them at each look, others each time; not one of a live picture does, and no whole picture repeats."""
+    camera = Camera()
+    camera.learn()
+    for number in range(20):
+        camera.look(prints=tuple(STILL[n] if n % 6 == number % 6 else fresh(camera, n) for n in range(BLOCKS)))
+    assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
+
+
+def test_a_recording_that_is_played_in_a_circle_is_not_frozen_as_long_as_something_moves_in_it() -> None:
+    camera = Camera()
+    for number in range(100):
+        film = number % 7
+        prints = tuple(1 + film * BLOCKS + n for n in range(BLOCKS))
+        assert camera.look(prints=prints, tones=(60.0 + 10 * film,) * BLOCKS) == set()
 
 
 def test_dark_pictures_that_repeat_are_not_frozen() -> None:
@@ -133,8 +170,8 @@ def test_dark_pictures_that_repeat_are_not_frozen() -> None:
 def test_lights_that_are_switched_off_and_infrared_are_no_fault() -> None:
     camera = Camera(colour=None)
     camera.learn()
-    dim: dict[str, Any] = {"mean": 15.0, "high": 60.0, "spread": 9.0, "sharpness": 0.1, "edges": (0.4,) * BLOCKS}
-    night: dict[str, Any] = {"saturation": 0.3, "sharpness": 0.2, "edges": (2.5,) * BLOCKS}
+    dim: dict[str, Any] = {"mean": 15.0, "high": 60.0, "spread": 9.0, "sharpness": (0.1, 0.3), "edges": (0.4,) * BLOCKS}
+    night: dict[str, Any] = {"saturation": 0.3, "sharpness": (0.2, 0.5), "edges": (2.5,) * BLOCKS}
     dim, night = dim | {"tones": (15.0,) * BLOCKS}, night | {"tones": (70.0,) * BLOCKS}
     for _ in range(3):
         for light in (dim, night, {}, night, dim, {}):
@@ -160,8 +197,8 @@ def test_each_light_has_its_own_measure() -> None:
     camera = Camera()
     camera.learn()
     night: dict[str, Any] = {"saturation": 0.3, "tones": (60.0,) * BLOCKS}
-    camera.learn(sharpness=0.15, **night)
-    camera.until({Fault.BLURRED}, sharpness=0.06, **night)
+    camera.learn(sharpness=(0.15, 0.4), **night)
+    camera.until({Fault.BLURRED}, sharpness=(0.06, 0.35), **night)
 
 
 def test_colour_that_goes_by_day_while_nothing_else_changes_is_lost() -> None:
@@ -257,11 +294,11 @@ def test_habits_are_bounded() -> None:
 def test_what_was_learned_is_kept_over_a_restart() -> None:
     camera = Camera()
     camera.learn()
-    camera.until({Fault.BLURRED}, sharpness=0.15)
+    camera.until({Fault.BLURRED}, **SOFT)
     kept = msgspec.json.encode({"lobby": camera.memory})
     assert len(kept) < 20_000
     camera.memory = msgspec.json.decode(kept, type=dict[str, Memory])["lobby"]
-    assert camera.look(sharpness=0.15) == {Fault.BLURRED}
+    assert camera.look(**SOFT) == {Fault.BLURRED}
 
 
 def test_looks_that_come_to_nothing_are_told_after_a_while() -> None:
@@ -277,4 +314,4 @@ def test_looks_that_come_to_nothing_are_told_after_a_while() -> None:
 def test_every_fault_has_words() -> None:
     assert set(telling.WORDS) == set(Fault)
     assert isinstance(Memory().usual, dict)
-    assert Usual(1, 1.0, 1.0, (1.0,) * BLOCKS).likened == 0
+    assert Usual(1, (1.0, 1.0), 1.0, (1.0,) * BLOCKS, (0.0,) * BLOCKS).likened == 0
