@@ -84,7 +84,7 @@ function subscribe(filters, done = () => {}) {
 
 function heard(topic, payload, packet) {
   const box = fleet.hear(topic, payload, packet.retain, Date.now());
-  if (packet.retain) settle();
+  if (packet.retain || (box?.read === false && settling === null)) settle();
   if (box === null) return;
   touched.add(box.node);
   if (asked?.last === box.node && packet.retain && !/\/(birth|status)$/.test(topic)) asked.answered();
@@ -129,6 +129,7 @@ function kept(node) {
 function settle() {
   clearTimeout(settling);
   settling = setTimeout(() => {
+    settling = null;
     if (fleet.connectedAt === null || denied) return;
     if (asked !== null || unasked.length) return settle();
     fleet.settled().forEach(box => touched.add(box.node));
@@ -157,6 +158,7 @@ function drop() {
   const ended = client;
   client = null;
   clearTimeout(settling);
+  settling = null;
   ended?.end(true);
 }
 

@@ -10,7 +10,8 @@ const RETAINED_FRESH_MS = 360_000;
 const CLOCK_OFF_MS = 300_000;
 /** By then a run has told all that it knows. */
 const TOLD_BY_S = 600;
-const BOXES_MAX = 5000, TOPICS_MAX = 2000;
+/** Of each kind, so that a flood of one hides nothing of another. */
+const BOXES_MAX = 5000, TOPICS_MAX = 1024;
 const STATES = ["critical", "offline", "attention", "reading", "ok"];
 const SEVERITIES = ["critical", "warning", "info"];
 
@@ -29,6 +30,7 @@ class Box {
 
   get heard() { return this.live === null ? this.told : Math.max(this.live, this.told ?? 0); }
   of(tail) { return this.topics.get(tail)?.value ?? null; }
+  count(kind) { return [...this.topics.values()].filter(one => one.kind === kind).length; }
 }
 
 class Fleet {
@@ -39,7 +41,7 @@ class Fleet {
   full = false;             // there are more boxes than the page takes in
 
   /** A connection stands: what it does not tell again is gone. */
-  connected(now) { this.round++; this.connectedAt = now; this.lostAt = null; }
+  connected(now) { this.round++; this.connectedAt = now; this.lostAt = null; this.full = false; }
   lost(now) { this.connectedAt = null; this.lostAt ??= now; }
 
   /** Takes in one message; the box it is about, or null where it is about none. */
@@ -48,10 +50,14 @@ class Fleet {
     if (route === null) return null;
     let box = this.boxes.get(route.node);
     if (box === undefined) {
-      this.full ||= this.boxes.size >= BOXES_MAX;
-      if (bytes.length === 0 || this.full) return null;
+      if (bytes.length === 0) return null;
+      if (this.boxes.size >= BOXES_MAX) {
+        this.full = true;
+        return null;
+      }
       this.boxes.set(route.node, box = new Box(route.node));
     }
+    if (box.round < this.round) box.flooded = false;
     box.round = this.round;
     box.figures = null;
     if (bytes.length === 0) box.topics.delete(route.tail);
@@ -77,7 +83,8 @@ class Fleet {
   }
 
   #keep(box, {tail, kind, id, node}, bytes) {
-    if (!box.topics.has(tail) && box.topics.size >= TOPICS_MAX) {
+    const room = box.topics.size < TOPICS_MAX || box.topics.has(tail) || box.count(kind) < TOPICS_MAX;
+    if (!room) {
       box.flooded = true;
       return;
     }

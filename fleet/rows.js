@@ -8,7 +8,8 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 const SHOWN_MAX = 400;
 
 function write(element, words) {
-  const shown = String(words).slice(0, SHOWN_MAX).replace(UNSEEN, " ");
+  const all = String(words), cut = all.length > SHOWN_MAX ? `${all.slice(0, SHOWN_MAX - 1)}…` : all;
+  const shown = cut.replace(UNSEEN, " ");
   if (element.textContent !== shown) element.textContent = shown;
 }
 

@@ -108,7 +108,7 @@ const WORDS = {
   "clock-unsynced": ["主機未校時", "the box's clock is not in sync"],
   "clock-off": ["主機時鐘與本機相差 {} 分鐘", "the box's clock is {} min away from this computer's"],
   defective: ["{} 則訊息有誤", "{} messages are defective"],
-  flood: ["主題過多，僅顯示前 {} 項", "too many topics: only the first {} are shown"],
+  flood: ["同類訊息過多，僅顯示前 {} 項", "too many messages of one kind: only the first {} are shown"],
   "no-birth": ["主機沒有自我介紹", "the box has not introduced itself"],
   // a box
   back: ["‹ 返回總覽", "‹ All boxes"],

@@ -340,6 +340,45 @@ async def test_faults_that_nobody_has_closed_are_counted_and_listed(web: WebBrok
         assert "待修" not in await page.run(text("#totals"))
 
 
+async def test_a_box_that_comes_while_the_page_is_open_is_read(web: WebBroker, mouth: Mouth) -> None:
+    """Nothing of it was kept before: no retained message ends the reading."""
+    box = a_box()
+    tones = "return [...document.querySelectorAll('#boxes tbody tr')].map(row => row.dataset.tone).join()"
+    async with looked_at(web.page) as page:
+        await until(page, text("#shown"), "broker 上還沒有任何主機的訊息。")
+        mouth.say([messages.message(box.node, box.status())])
+        await until(page, tones, "attention")  # it has not introduced itself
+        mouth.say(box.said())
+        await until(page, tones, "ok")
+        mouth.say(emptied(one.topic) for one in box.said())
+        await until(page, tones, "")
+        mouth.say(box.said())
+        await until(page, tones, "ok")
+
+
+async def test_a_flood_of_one_kind_hides_nothing_of_another(web: WebBroker, mouth: Mouth) -> None:
+    box = a_box()
+    mouth.say(box.said())
+    state = "return document.querySelector('#boxes td.state').textContent"
+    async with looked_at(web.page) as page:
+        await rows(page, 1)
+        mouth.say(box.fault(f"F-{number}") for number in range(2100))
+        mouth.say([box.alarm(alarm("ledger.tampered")), box.maintenance()])
+        await until(page, f"{state}.startsWith('異常 維護中（整台主機）至')")
+        assert "稽核軌跡被更動 (+1)" in await page.run(state)
+        assert "待修 1,024" in await page.run("return document.querySelector('#boxes td.alarms').textContent")
+        await page.run("location.hash = '#/box/wenshan-main'")
+        await until(page, "return document.getElementById('box-problems').textContent.includes('僅顯示前 1024 項')")
+
+
+async def test_what_is_cut_ends_in_dots(web: WebBroker, mouth: Mouth) -> None:
+    box = a_box(alarms=(alarm("x", text="字" * 500),))
+    mouth.say(box.said())
+    async with looked_at(f"{web.page}#/box/wenshan-main") as page:
+        shown = "return document.querySelector('#box-alarms th.alarms .main')?.textContent"
+        await until(page, shown, "字" * 399 + "…")
+
+
 async def test_a_box_that_is_gone_is_grey_with_the_time_it_was_last_heard(web: WebBroker, mouth: Mouth) -> None:
     await gone_is_grey(web, mouth)
 
