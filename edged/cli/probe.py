@@ -1,4 +1,5 @@
-"""`edgectl probe`: looks at a camera before it is added. Asks no daemon; of the configuration it takes the ids alone.
+"""`edgectl probe`: looks at a camera before it is added. Asks no daemon; of the configuration it takes
+ids and addresses of cameras alone.
 
 A password comes from a file or from the terminal, never from the command line, which every account of the box can read
 while it runs; it is sent only where recording would send it, and shown nowhere.
@@ -6,9 +7,10 @@ while it runs; it is sent only where recording would send it, and shown nowhere.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.console import Group, RenderableType
@@ -20,6 +22,7 @@ from edged.cli.address import Address, tables
 from edged.cli.cells import STYLES, against_ours, clean, text
 from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN, json_option
+from edged.defaults import DEFAULT_CONFIG
 from edged.documents import probe as documents
 
 if TYPE_CHECKING:
@@ -53,7 +56,7 @@ def probe(
 ) -> int:
     """Look at the camera behind URL for 10 s: can it be had, what does it send, what would be recorded. Prints the
     [[cameras]] table to paste. Ends with 1 if nothing can be recorded of it. Needs no daemon."""
-    trust = _checked(url, certificate, ca_file)
+    trust = _checked(url, username, certificate, ca_file)
     password = _password(username, password_file)
     from edged.probing import view
     from recorder.rtsp.auth import Account
@@ -63,25 +66,24 @@ def probe(
     if sys.stderr.isatty() and not as_json:
         click.echo("looking for some 10 s …", err=True)
     found = look(url, Account(username, password), trust, SystemClock())
-    taken = _ids_of_others(address.config_file, url)
-    document = view.document(url, username, password_file and password_file.absolute(), found, taken)
-    printing.answer(document, lambda: screen(document), as_json=as_json)
+    file = address.config_file.absolute()
+    document = view.document(url, username, password_file and password_file.absolute(), found, _configured(file), file)
+    printing.answer(document, lambda: screen(document, file), as_json=as_json)
     return exits.OK if document.recordable else exits.FAILED
 
 
-def _ids_of_others(file: Path, url: str) -> frozenset[str]:
-    """Of cameras with another address, as far as this account may read the configuration."""
+def _configured(file: Path) -> dict[str, str]:
+    """Addresses of cameras by their ids, as far as this account may read the configuration."""
     try:
-        return frozenset(one.get("id") for one in tables(file).get("cameras", ()) if one.get("url") != url)
+        found = tables(file).get("cameras", ())
+        return {one["id"]: str(one.get("url", "")) for one in found if isinstance(one.get("id"), str)}
     except (OSError, ValueError, AttributeError, TypeError):
-        return frozenset()
+        return {}
 
 
-def _checked(url: str, certificate: str, ca_file: Path | None) -> Trust:
+def _checked(url: str, username: str, certificate: str, ca_file: Path | None) -> Trust:
     """As the configuration would take it; no message repeats the address, which may hold a password by mistake."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from edged.config_types import Fingerprint, Url
+    from edged.config_types import Fingerprint, Url, Word
     from recorder.rtsp.connection import Trust
 
     if "@" in url.partition("://")[2].partition("/")[0]:
@@ -90,12 +92,10 @@ def _checked(url: str, certificate: str, ca_file: Path | None) -> Trust:
         )
         instead = "leave them out, and give --username and --password-file; change the password if others log in here"
         raise CallError(what, instead, exits.USAGE)
-    try:
-        TypeAdapter(Url).validate_python(url)
-        seen = TypeAdapter(Fingerprint).validate_python(certificate) if certificate else ""
-    except ValidationError as error:
-        said = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors(include_input=False))
-        raise click.UsageError(f"the address or the fingerprint {said}") from None
+    _taken(Url, url, "the address")
+    if username:
+        _taken(Word, username, "--username")
+    seen = _taken(Fingerprint, certificate, "--certificate") if certificate else ""
     if (seen or ca_file) and not url.startswith("rtsps://"):
         raise click.UsageError("only a camera with rtsps:// has a certificate")
     if seen and ca_file:
@@ -103,6 +103,19 @@ def _checked(url: str, certificate: str, ca_file: Path | None) -> Trust:
     if ca_file is not None and not ca_file.is_file():
         raise click.UsageError(f"there is no file {units.shown(str(ca_file))}")
     return Trust(seen, "" if ca_file is None else str(ca_file))
+
+
+def _taken(kind: Any, value: str, what: str) -> str:
+    """The value as a key of the configuration, or wrong usage."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return str(TypeAdapter(kind).validate_python(value))
+    except ValidationError as error:
+        (first,) = error.errors(include_input=False)
+        most = first.get("ctx", {}).get("max_length")
+        said = first["msg"].removeprefix("Value error, ") if most is None else f"is longer than {most} characters"
+        raise click.UsageError(f"{what} {said}") from None
 
 
 def _password(username: str, file: Path | None) -> str:
@@ -122,8 +135,8 @@ def _password(username: str, file: Path | None) -> str:
     return str(click.prompt(f"password of {username}", hide_input=True, default="", show_default=False, err=True))
 
 
-def screen(document: documents.Probe) -> RenderableType:
-    """What was found, remarks, the table to paste; ends in one line."""
+def screen(document: documents.Probe, file: Path = DEFAULT_CONFIG) -> RenderableType:
+    """What was found, remarks, the table to paste into that configuration; ends in one line."""
     parts: list[RenderableType] = [text(document.tried, "bold"), ""]
     parts += [Text(clean(line)) for line in _lines(document)]
     if document.remarks:
@@ -131,9 +144,19 @@ def screen(document: documents.Probe) -> RenderableType:
     if document.other_urls:
         parts += ["", text("the same device has a picture under:"), *(text(f"  {url}") for url in document.other_urls)]
     if document.configuration:
-        parts += ["", text("to paste into /etc/edged/edged.toml, then: edgectl config check && edgectl reload"), ""]
+        parts += [
+            "",
+            text(f"to paste into {file}, then:"),
+            Text(f"  {_then(file)}", no_wrap=True, overflow="ignore"),
+            "",
+        ]
         parts += [Text(line, no_wrap=True, overflow="ignore") for line in document.configuration.splitlines()]
     return Group(*parts, "", _verdict(document))
+
+
+def _then(file: Path) -> str:
+    named = "" if file == DEFAULT_CONFIG else f" --config {shlex.quote(str(file))}"
+    return f"edgectl{named} config check && edgectl{named} reload"
 
 
 def _lines(document: documents.Probe) -> list[str]:

@@ -5,7 +5,7 @@ Each remark says what was found, what follows from it for recording, and what to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edged import units
@@ -36,6 +36,15 @@ def remarks(found: Found) -> tuple[str, ...]:
         said += _of_clock(found.measured)
     said += _of_the_way(found)
     return tuple(said)
+
+
+def known_as(cameras: Sequence[str]) -> tuple[str, ...]:
+    """The configuration has its address already, for these cameras."""
+    if not cameras:
+        return ()
+    return (
+        f"the configuration has this address already, for {', '.join(cameras)}: replace that table, do not add another",
+    )
 
 
 def _of_tracks(found: Found) -> Iterator[str]:

@@ -20,13 +20,20 @@ from recorder.survey.look import Found
 MODE: Final = "owner root, group edged, mode 640"
 
 
-def table(url: str, username: str, password_file: Path | None, found: Found, taken: Collection[str] = ()) -> str:
+def table(
+    url: str,
+    username: str,
+    password_file: Path | None,
+    found: Found,
+    taken: Collection[str] = (),
+    here: Path = DEFAULT_CONFIG.parent,
+) -> str:
     """Lines of TOML. What was not measured is left out rather than guessed."""
     name = suggested(url, taken)
     lines = ["[[cameras]]", f"id = {_text(name)}", f"url = {_text(url)}"]
     if username:
         lines.append(f"username = {_text(username)}")
-        lines.append(f"password_file = {_text(_named(name, password_file))}  # {MODE}")
+        lines.append(f"password_file = {_text(_named(name, password_file, here))}  # {MODE}")
     if found.certificate:
         lines.append(f"certificate = {_text(found.certificate)}")
     if expected := _expected(found):
@@ -61,9 +68,8 @@ def _joined(lead: str, tail: str) -> str:
     return f"{lead[: MAX_ID - len(tail) - 1].rstrip('-')}-{tail}" if tail else lead[:MAX_ID].rstrip("-")
 
 
-def _named(name: str, password_file: Path | None) -> str:
-    """The file as the configuration would name it. One from elsewhere may be closed to the account of edged."""
-    here = DEFAULT_CONFIG.parent
+def _named(name: str, password_file: Path | None, here: Path) -> str:
+    """The file as the configuration there would name it. One from elsewhere may be closed to the account of edged."""
     if password_file is not None and password_file.is_relative_to(here):
         return str(password_file.relative_to(here))
     return f"{name}.password"

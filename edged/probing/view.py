@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
+from edged.defaults import DEFAULT_CONFIG
 from edged.documents import probe as documents
-from edged.probing.remarks import remarks
+from edged.probing.remarks import known_as, remarks
 from edged.probing.table import table
 from recorder.address import Target, without_secrets
 from recorder.survey.look import Found, Track
 
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 Way = Literal["tcp", "udp", "tls", "built-in"]
 
 
 def document(
-    url: str, username: str, password_file: Path | None, found: Found, taken: Collection[str] = ()
+    url: str,
+    username: str,
+    password_file: Path | None,
+    found: Found,
+    configured: Mapping[str, str] = NOTHING,
+    file: Path = DEFAULT_CONFIG,
 ) -> documents.Probe:
-    """`url` as it was given, without user and password. `taken`: ids of other cameras."""
+    """`url` as it was given, without user and password. `configured`: addresses of cameras by their ids, in `file`."""
+    taken = frozenset(one for one, other in configured.items() if other != url)
+    same = tuple(one for one, other in configured.items() if other == url)
     ended, measured = found.ended, found.measured
     recordable = bool(found.codec) and measured is not None and measured.pictures > 0
     target = Target.parse(url, username)
@@ -40,9 +50,9 @@ def document(
         clock_reports=0 if measured is None else measured.reports,
         clock_offset_ms=None if measured is None else measured.clock_offset_ms,
         measured_s=0.0 if measured is None else round(measured.seconds, 1),
-        remarks=list(remarks(found)),
+        remarks=[*known_as(same), *remarks(found)],
         other_urls=[without_secrets(other) for other in found.others],
-        configuration=table(url, username, password_file, found, taken) if recordable else "",
+        configuration=table(url, username, password_file, found, taken, file.parent) if recordable else "",
         took_s=round(found.took_s, 1),
     )
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from edged.cli.probe import _ids_of_others
+from edged.cli.address import Address
+from edged.cli.probe import _configured, probe, screen
 from edged.config_model import Camera
+from edged.documents.probe import Probe
+from edged.probing import view
 from edged.probing.table import suggested
+from recorder.survey.look import Found
+from recorder.survey.measure import Measured
 
+SEEN = Found(
+    codec="h264", width=1920, height=1080,
+    measured=Measured(
+        pictures=150, seconds=10, fps=15, steady=True, key_frames=10, key_interval_s=1, no_key_for_s=0, video_bps=None,
+        sound_bps=None, sounds=0, reordered=False, reports=2, clock_offset_ms=0, pace=1, mended=0,
+        sizes=((1920, 1080),), lost_packets=0, lost_pictures=0,
+    ),
+)  # fmt: skip
 IPV6 = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]"
 HOSTS = st.sampled_from(["10.0.0.20", "192.168.100.200", IPV6, "nvr.office.example", "x" * 40, "攝影機"])
 CHANNELS = st.sampled_from(
@@ -73,14 +89,59 @@ def test_it_is_no_id_of_another_camera(host: str, path: str, number: int, count:
     assert len(set(taken)) == count
 
 
-def test_ids_come_from_the_configuration_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+def test_cameras_come_from_the_configuration_as_far_as_it_can_be_read(tmp_path: Path) -> None:
     file = tmp_path / "edged.toml"
     url = "rtsp://10.0.0.20/ch1"
-    assert _ids_of_others(file, url) == frozenset()
+    assert _configured(file) == {}
     file.write_text(
         f'[[cameras]]\nid = "a"\nurl = "{url}"\n[[cameras]]\nid = "b"\n[[cameras]]\nid = 7\n[site]\nx = 1\n'
     )
-    assert _ids_of_others(file, url) == {"b", 7}, "looked at again it may have its own"
+    assert _configured(file) == {"a": url, "b": ""}
     for wrong in ("cameras = 3", "cameras = [3]", "[cameras]\nid = 1", "[[cameras", "[[cameras]]\nid = [1]"):
         file.write_text(wrong)
-        assert _ids_of_others(file, url) == frozenset()
+        assert _configured(file) == {}
+
+
+def test_an_address_that_the_configuration_has_is_remarked() -> None:
+    url = "rtsp://10.0.0.20/ch1"
+    told = view.document(url, "", None, SEEN, {"lobby": url, "cam-10-0-0-20-ch1": "rtsp://10.0.0.20/ch2"})
+    assert told.remarks[0] == (
+        "the configuration has this address already, for lobby: replace that table, do not add another"
+    )
+    assert 'id = "cam-10-0-0-20-ch1-2"' in told.configuration
+    told = view.document(url, "", None, SEEN, {"cam-10-0-0-20-ch1": url})
+    assert 'id = "cam-10-0-0-20-ch1"' in told.configuration, "looked at again it may have its own"
+    assert not [one for one in view.document(url, "", None, SEEN, {"b": "test://"}).remarks if "already" in one]
+
+
+def test_what_is_printed_is_for_the_configuration_that_was_named() -> None:
+    file = Path("/srv/try out/edged.toml")
+    told = view.document("rtsp://10.0.0.20/ch1", "viewer", file.parent / "ch1.password", SEEN, {}, file)
+    assert 'password_file = "ch1.password"' in told.configuration
+    shown = printed(told, file)
+    assert "to paste into /srv/try out/edged.toml, then:" in shown
+    command = "edgectl --config '/srv/try out/edged.toml'"
+    assert f"\n  {command} config check && {command} reload\n" in shown, "in one line, to be pasted"
+    assert "/etc/edged/edged.toml, then:\n  edgectl config check && edgectl reload\n" in printed(told)
+
+
+def printed(told: Probe, *file: Path) -> str:
+    said = io.StringIO()
+    Console(width=80, file=said).print(screen(told, *file), crop=False)
+    return said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rtsp://10.0.0.20/" + "x" * 2000], "the address is longer than 2000 characters"),
+        (["rtsp://10.0.0.20:0/x"], "the address names port 0"),
+        (["rtsps://10.0.0.20/x", "--certificate", "zz"], "--certificate is not the SHA-256 fingerprint"),
+        (["rtsp://10.0.0.20/x", "--username", "a\nb"], "--username must be visible characters"),
+        (["rtsp://10.0.0.20/x", "--username", "a" * 300], "--username is longer than"),
+    ],
+)
+def test_wrong_usage_names_what_is_wrong(arguments: list[str], words: str) -> None:
+    done = CliRunner().invoke(probe, arguments, obj=Address(None, None))
+    assert done.exit_code != 0
+    assert words in done.output
