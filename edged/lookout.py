@@ -192,6 +192,7 @@ class Lookout:
     def _miss(self, camera: str, view: CameraView, why: str) -> None:
         """Of a camera that is recorded, it is told after a while that its picture cannot be judged."""
         if view.cause is not None:
+            self._memories[camera] = judge.interrupted(self._memories.get(camera, Memory()))
             return
         memory = self._memories[camera] = judge.missed(self._memories.get(camera, Memory()))
         if judge.is_unseen(memory):

@@ -15,7 +15,7 @@ from edged.health import picture as pictures
 from edged.health import sound as sounds
 from edged.health.habits import HABITUAL, Habits
 from edged.health.repetition import REMEMBERED, Trace, repetition, trace
-from edged.health.usual import GREY, Light, Usual, learned, light, without_reference
+from edged.health.usual import GREY, Light, Usual, aware, learned, light
 from edged.health.words import Fault, Finding, Judged
 from recorder.eye.words import Heard, Picture
 
@@ -27,6 +27,8 @@ UNSEEN_AT: Final = 6
 """Looks in a row that came to nothing, until it is told that a picture cannot be judged."""
 DAYLIGHT: Final = range(8, 17)
 """Hours of the site in which the sun is up all the year (in Taiwan from 6:40 to 17:03 at the least)."""
+AGAINST_USUAL: Final = frozenset({Fault.FROZEN, Fault.BLURRED, Fault.COVERED, Fault.MOVED})
+"""Faults that are measured against what a camera usually shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +88,21 @@ def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
         overdue = look.overdue and (memory.heard or look.sound is True)
         shown |= dict(sounds.suspicions(look.heard, look.lag_ms, overdue=overdue))
     suspected, habits = _weighed(memory, look, shown)
-    usual = memory.usual
+    usual, by = dict(memory.usual), light(look.picture)
     calm = not any(not fault.of_sound for fault in suspected)
     if calm and not pictures.is_blind(look.picture):
-        by = light(look.picture)
-        usual = {**usual, by: learned(usual.get(by), look.picture, back)}
+        usual[by] = learned(usual.get(by), look.picture, back)
+    if by in usual:
+        usual[by] = aware(usual[by], back)
     before = (*memory.before[-REMEMBERED + 1 :], trace(look.picture))
     after = Memory(usual, suspected, habits, before, lost, memory.heard or look.heard is not None)
     return after, judged(after, look)
 
 
 def missed(memory: Memory) -> Memory:
-    """A look came to nothing."""
-    return msgspec.structs.replace(memory, unseen=min(memory.unseen + 1, UNSEEN_AT), before=())
+    """A look came to nothing. A few of them are no reason to forget: key frames may lie half a minute apart."""
+    unseen = min(memory.unseen + 1, UNSEEN_AT)
+    return msgspec.structs.replace(memory, unseen=unseen, before=memory.before if unseen < UNSEEN_AT else ())
 
 
 def is_unseen(memory: Memory) -> bool:
@@ -111,10 +115,9 @@ def interrupted(memory: Memory) -> Memory:
 
 
 def referred(memory: Memory) -> Memory:
-    """There is another reference, or none: what is known of the old one goes."""
-    usual = {by: without_reference(one) for by, one in memory.usual.items()}
-    suspected = {fault: one for fault, one in memory.suspected.items() if fault is not Fault.MOVED}
-    return msgspec.structs.replace(memory, usual=usual, suspected=suspected)
+    """An operator says what the view is to be: what was usual before goes, and what was found against it."""
+    suspected = {fault: one for fault, one in memory.suspected.items() if fault not in AGAINST_USUAL}
+    return msgspec.structs.replace(memory, usual={}, suspected=suspected, before=())
 
 
 def judged(memory: Memory, look: Look) -> Judged:
@@ -155,7 +158,7 @@ def _is_habit(habits: Habits, fault: Fault, look: Look) -> bool:
 def _colour_is_lost(memory: Memory, look: Look) -> bool:
     if look.picture.saturation >= GREY:
         return False
-    went = bool(memory.before) and pictures.lost_colour(look.picture, memory.before[-1])
+    went = bool(memory.before) and not memory.unseen and pictures.lost_colour(look.picture, memory.before[-1])
     return memory.colour_lost or (went and _by_day(look.site_ms))
 
 

@@ -60,7 +60,8 @@ def suspicions(now: Picture, back: Repetition, known: Mapping[Light, Usual]) -> 
     by each light.
     """
     own, near = known.get(light(now)), of_same_brightness(known, light(now))
-    if back.whole or (own is not None and is_known(own) and is_unusual(back, own.back)):
+    stands = back.whole or (own is not None and is_known(own) and is_unusual(back, own.back))
+    if stands and not is_blind(now):
         yield Fault.FROZEN, "pictures repeat exactly although the stream runs"
     if now.high <= BLACK_HIGH:
         yield Fault.BLACK, "nothing in it is brighter than black"
@@ -77,7 +78,7 @@ def suspicions(now: Picture, back: Repetition, known: Mapping[Light, Usual]) -> 
 
 
 def is_blind(now: Picture) -> bool:
-    """There is nothing in it to learn from."""
+    """There is nothing in it to learn from, and nothing that could stand still but what the camera writes over it."""
     return now.high <= BLACK_HIGH or now.low >= WHITE_LOW or now.spread < FLAT_SPREAD
 
 

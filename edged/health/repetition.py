@@ -3,10 +3,12 @@
 A sensor's noise makes every block with detail another one in every picture, so that a corridor in which nothing moves
 is told from a picture that stands. That one comes out of its encoder alike wherever that codes it alike: from look to
 look at a constant quality; at a constant bit rate, where the rate control goes up and down, now these blocks and now
-those, some looks later. So a block counts that is like it was at any look before, back to where its tone changed.
+those, some looks later. So a block counts that is like it was at any look before, back to where the picture moved.
 
 Plain walls are so smooth that their noise may be lost in coding. How often each block comes back while nothing is
-wrong is therefore learned (`edged.health.usual`), and only those count of which it is not known.
+wrong is therefore learned (`edged.health.usual`), and only those count of which it is not known. A block that comes
+back although others moved comes back by itself: that is learned at once, whatever is suspected. Noise falls when lamps
+go on, and whoever switches them on walks past.
 """
 
 from __future__ import annotations
@@ -24,16 +26,14 @@ REMEMBERED: Final = 17
 """Looks before this one: three minutes."""
 LATEST: Final = 6
 """Looks, one of which is like an older one."""
-EVEN_TONE: Final = 1.0
-"""Grey levels between which a block stays meanwhile: a recording played in a circle comes back to each of its pictures,
-but moves in between.
-"""
+EVEN_TONE: Final = 2.0
+"""Grey levels by which no block of a picture that stands still changes; at a bit rate coding alone makes it up to 1."""
 SELDOM: Final = 0.05
 """Share of the looks at which a block comes back, below which it counts when it does."""
 UNUSUAL: Final = 0.15
 """Share of the blocks that count."""
 LEAST: Final = 6
-"""Of them: what a camera itself writes over what is black or burnt out covers fewer."""
+"""Of them, and of those that move: what a camera itself writes over its picture covers fewer."""
 WHOLE: Final = 0.8
 """Share of the blocks with detail, like the look before, of which nothing needs to be known."""
 DETAILED: Final = 8
@@ -53,6 +53,9 @@ class Repetition:
     """What of a picture came back."""
 
     blocks: tuple[bool, ...]
+    """While all of it stood still."""
+    by_itself: tuple[bool, ...]
+    """Although others moved since."""
     whole: bool
 
 
@@ -63,13 +66,25 @@ def trace(picture: Picture) -> Trace:
 def repetition(now: Picture, before: Sequence[Trace]) -> Repetition:
     """`before`: oldest first."""
     looks = (trace(now), *reversed(before))
-    return Repetition(tuple(_comes_back(looks, block) for block in range(len(now.prints))), _is_whole(looks))
+    stood = tuple(takewhile(lambda look: _stands(look, now.tones), looks))
+    earlier = looks[len(stood) :]
+    return Repetition(
+        blocks=tuple(_comes_back(stood, block) for block in range(len(now.prints))),
+        by_itself=tuple(
+            bool(mark) and any(mark == look.prints[block] for look in earlier) for block, mark in enumerate(now.prints)
+        ),
+        whole=_is_whole(stood),
+    )
 
 
 def is_unusual(now: Repetition, seldom: PerBlock) -> bool:
     """`seldom`: how often each block comes back, as a share of the looks."""
     counting = [back for back, often in zip(now.blocks, seldom, strict=True) if often < SELDOM]
     return sum(counting) >= max(LEAST, UNUSUAL * len(counting))
+
+
+def _stands(look: Trace, tones: PerBlock) -> bool:
+    return sum(abs(a - b) > EVEN_TONE for a, b in zip(look.tones, tones, strict=True)) < LEAST
 
 
 def _is_whole(looks: Sequence[Trace]) -> bool:
@@ -81,9 +96,5 @@ def _is_whole(looks: Sequence[Trace]) -> bool:
 
 def _comes_back(looks: Sequence[Trace], block: int) -> bool:
     """`looks`: latest first."""
-    if not looks[0].prints[block]:
-        return False
-    tone = looks[0].tones[block]
-    same = takewhile(lambda look: abs(look.tones[block] - tone) <= EVEN_TONE, looks)
-    prints = [look.prints[block] for look in same]
-    return any(mark and mark in prints[number + 1 :] for number, mark in enumerate(prints[:LATEST]))
+    prints = [look.prints[block] for look in looks]
+    return bool(prints[0]) and any(mark and mark in prints[number + 1 :] for number, mark in enumerate(prints[:LATEST]))

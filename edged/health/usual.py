@@ -24,6 +24,9 @@ ENOUGH: Final = 30
 MEMORY: Final = 360
 """Looks after which the older count for little: an hour."""
 
+AWARE: Final = 0.5
+"""How often a block comes back, at the least, that did by itself: it is two hours until that is forgotten."""
+
 
 class Light(StrEnum):
     """By which a camera sees."""
@@ -104,6 +107,7 @@ def _drawn(mean: tuple[float, ...], new: tuple[float, ...], looks: int) -> tuple
     return tuple(a + (b - a) / looks for a, b in zip(mean, new, strict=True))
 
 
-def without_reference(usual: Usual) -> Usual:
-    """There is another reference, or none."""
-    return msgspec.structs.replace(usual, likeness=0.0, likened=0)
+def aware(before: Usual, back: Repetition) -> Usual:
+    """Of the blocks that come back by themselves, even where nothing is to be learned."""
+    pairs = zip(before.back, back.by_itself, strict=True)
+    return msgspec.structs.replace(before, back=tuple(max(often, AWARE) if alone else often for often, alone in pairs))

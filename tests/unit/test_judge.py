@@ -153,6 +153,39 @@ def test_a_picture_whose_blocks_come_back_now_and_then_as_by_a_rate_control_is_f
     assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
 
 
+def test_walls_that_come_back_since_their_noise_fell_are_known_as_soon_as_somebody_walks_past_them() -> None:
+    """By another gain of the sensor, as in the evening when the lamps go on: what comes back while something moves does
+    so by itself. From then on it is learned, and the picture is not called frozen again; one that stands still is.
+    """
+    camera = Camera()
+    for _ in range(400):
+        assert camera.look() == set()
+
+    def seen(walker: int | None) -> dict[str, Any]:
+        hidden = set() if walker is None else {row * 8 + walker for row in range(6)}
+        prints = tuple(STILL[n] if n < 20 and n not in hidden else fresh(camera, n) for n in range(BLOCKS))
+        return {"prints": prints, "tones": tuple(60.0 if n in hidden else 110.0 for n in range(BLOCKS))}
+
+    for _ in range(6):
+        found = camera.look(**seen(None))
+    assert found == {Fault.FROZEN}, "by now nothing tells it from one"
+    camera.look(**seen(3))
+    for _ in range(LATEST):
+        camera.look(**seen(None))
+    for _ in range(100):
+        assert camera.look(**seen(None)) == set()
+    camera.until({Fault.FROZEN}, most=5, prints=STILL)
+
+
+def test_a_picture_in_which_somebody_walks_past_plain_walls_is_not_frozen_however_much_of_it_comes_back() -> None:
+    camera = Camera()
+    for number in range(100):
+        hidden = {row * 8 + number % 8 for row in range(6)}
+        prints = tuple(fresh(camera, n) if n in hidden else STILL[n] for n in range(BLOCKS))
+        tones = tuple(60.0 if n in hidden else 110.0 for n in range(BLOCKS))
+        assert camera.look(prints=prints, tones=tones) == set()
+
+
 def test_a_recording_that_is_played_in_a_circle_is_not_frozen_as_long_as_something_moves_in_it() -> None:
     camera = Camera()
     for number in range(100):
@@ -165,6 +198,15 @@ def test_dark_pictures_that_repeat_are_not_frozen() -> None:
     camera = Camera()
     for _ in range(40):
         assert Fault.FROZEN not in camera.look(prints=(0,) * (BLOCKS - 5) + (1, 2, 3, 4, 5))
+
+
+def test_what_a_camera_writes_over_the_dark_is_not_frozen() -> None:
+    """Its name and its clock, in ten blocks, of which one changes: there is nothing else to be seen."""
+    camera = Camera()
+    camera.learn()
+    for number in range(40):
+        prints = (1000 + number, *range(1, 10)) + (0,) * (BLOCKS - 10)
+        assert Fault.FROZEN not in camera.look(**FAULTS[Fault.BLACK] | {"prints": prints})
 
 
 def test_lights_that_are_switched_off_and_infrared_are_no_fault() -> None:
@@ -227,6 +269,24 @@ def test_another_view_altogether_is_a_moved_camera_but_not_before_it_is_known_ho
     camera.memory = judge.referred(camera.memory)
     for _ in range(20):
         assert camera.look(shift=Shift(0.3, 0.1, 0.02, 0.02)) == set(), "of a new reference nothing is known yet"
+
+
+@pytest.mark.parametrize("fault", [Fault.FROZEN, Fault.BLURRED, Fault.COVERED])
+def test_who_vouches_for_the_view_ends_what_was_found_against_the_one_before(fault: Fault) -> None:
+    """The camera was replaced by another, or hangs elsewhere: nothing would be learned as long as it is suspected."""
+    camera = Camera()
+    camera.learn()
+    now = {**FAULTS[fault], "prints": STILL[:20] + (0,) * (BLOCKS - 20)} if fault is Fault.FROZEN else FAULTS[fault]
+    for _ in range(8):
+        camera.look(**now)
+    assert {finding.fault for finding in camera.judged.findings} == {fault}
+    camera.memory = judge.referred(camera.memory)
+    if fault is not Fault.FROZEN:
+        camera.learn(**now)
+    assert camera.look(**now) == set()
+    camera.memory = judge.referred(camera.memory)
+    camera.learn()
+    camera.until({Fault.BLURRED}, **SOFT)
 
 
 def test_sound_is_judged_only_where_it_is_not_unwanted() -> None:
@@ -309,6 +369,24 @@ def test_looks_that_come_to_nothing_are_told_after_a_while() -> None:
     assert judge.is_unseen(memory)
     memory, _ = judge.step(memory, Look(0, 0, view(), None))
     assert not judge.is_unseen(memory)
+
+
+def test_a_frozen_picture_is_found_although_each_other_look_comes_to_nothing() -> None:
+    """As with a camera whose key frames lie half a minute apart."""
+    camera = Camera()
+    camera.learn()
+    for _ in range(6):
+        camera.memory = judge.missed(camera.memory)
+        camera.look(prints=STILL)
+    assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
+
+
+def test_colour_that_went_while_nothing_was_seen_went_perhaps_with_the_light() -> None:
+    camera = Camera()
+    camera.learn()
+    camera.memory = judge.missed(camera.memory)
+    for _ in range(30):
+        assert camera.look(saturation=0.2) == set()
 
 
 def test_every_fault_has_words() -> None:
