@@ -80,8 +80,9 @@ class Memory(msgspec.Struct, frozen=True):
 def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
     """With one look more."""
     lost = _colour_is_lost(memory, look)
+    last = memory.before[-1] if memory.before else None
     back = repetition(look.picture, memory.before)
-    shown = dict(pictures.suspicions(look.picture, back, memory.usual))
+    shown = dict(pictures.suspicions(look.picture, last, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
         shown.setdefault(Fault.COLOURLESS, "grey by day")
     if look.sound is not False:

@@ -35,15 +35,17 @@ MOSTLY: Final = 0.6
 LEFT: Final = 0.6
 """Of their usual steps, which blocks still show that are not hidden: a blur leaves none."""
 
-BLUR: Final = (0.7, 0.74)
+BLUR: Final = (0.65, 0.74)
 """Of the usual sharpness, fine and middle: a slight blur takes the one; of a strong one noise makes up for it, but not
-for the other. The cuts of a film leave 0.75 and 0.86, people who come and go 0.83 and 0.91.
+for the other. People who come and go leave 0.73 and 0.87.
 """
 BLUR_SPREAD: Final = 0.5
 """Of the usual contrast, below which sharpness says nothing."""
 
 MOVED: Final = 0.04
 """Share of the width or height; cameras tremble in the wind by a tenth of it."""
+SAME_SHIFT: Final = 0.02
+"""Share of the width or height between two looks at one place: what trembles, and half a pixel."""
 SURE: Final = 0.12
 """Confidence of a shift between two views of one scene; of two scenes that have nothing in common it stays below."""
 LIKE: Final = 0.25
@@ -55,9 +57,11 @@ SAME_TONES: Final = 6.0
 """Mean change of the blocks' brightness while the colour went: by infrared everything looks different."""
 
 
-def suspicions(now: Picture, back: Repetition, known: Mapping[Light, Usual]) -> Iterator[tuple[Fault, str]]:
-    """Each fault that this picture shows, with what was measured. `back`: what of it came back; `known`: what is usual
-    by each light.
+def suspicions(
+    now: Picture, last: Trace | None, back: Repetition, known: Mapping[Light, Usual]
+) -> Iterator[tuple[Fault, str]]:
+    """Each fault that this picture shows, with what was measured. `last`: the look before; `back`: what of this one
+    came back; `known`: what is usual by each light.
     """
     own, near = known.get(light(now)), of_same_brightness(known, light(now))
     stands = back.whole or (own is not None and is_known(own) and is_unusual(back, own.back))
@@ -69,7 +73,7 @@ def suspicions(now: Picture, back: Repetition, known: Mapping[Light, Usual]) -> 
         yield Fault.WHITE, "nothing in it is darker than white"
     elif now.spread < FLAT_SPREAD and max(now.edges) < FLAT_EDGES:
         yield Fault.FLAT, "one even tone without any edge"
-    elif now.shift is not None and _shifted(now.shift):
+    elif last is not None and _shifted(now.shift, last.shift):
         yield Fault.MOVED, "the view lies beside its reference"
     elif own is not None and is_known(own):
         yield from _against(now, own)
@@ -90,8 +94,11 @@ def lost_colour(now: Picture, before: Trace) -> bool:
     return sum(changes) / len(changes) <= SAME_TONES
 
 
-def _shifted(shift: Shift) -> bool:
-    return shift.confidence >= SURE and max(abs(shift.across), abs(shift.down)) >= MOVED
+def _shifted(now: Shift | None, last: Shift | None) -> bool:
+    """By the same at two looks: people who stand elsewhere than in the reference shift it now so, now so."""
+    if now is None or last is None or now.confidence < SURE or max(abs(now.across), abs(now.down)) < MOVED:
+        return False
+    return max(abs(now.across - last.across), abs(now.down - last.down)) <= SAME_SHIFT
 
 
 def _against(now: Picture, usual: Usual) -> Iterator[tuple[Fault, str]]:

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from recorder.eye.words import PerBlock, Picture, Prints
+from recorder.eye.words import PerBlock, Picture, Prints, Shift
 
 REMEMBERED: Final = 17
 """Looks before this one: three minutes."""
@@ -46,6 +46,7 @@ class Trace(msgspec.Struct, frozen=True):
     saturation: float
     tones: PerBlock
     prints: Prints
+    shift: Shift | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Repetition:
 
 
 def trace(picture: Picture) -> Trace:
-    return Trace(picture.saturation, picture.tones, picture.prints)
+    return Trace(picture.saturation, picture.tones, picture.prints, picture.shift)
 
 
 def repetition(now: Picture, before: Sequence[Trace]) -> Repetition:

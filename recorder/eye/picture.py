@@ -56,14 +56,14 @@ def measure(luma: Grey, small: Grey, chroma: tuple[Grey, Grey], reference: Grey 
 
 
 def sharpness(real: Real) -> tuple[float, float]:
-    """Of the detail at a half and at a quarter of the size against that at an eighth. What is large and what is small
-    in a scene hangs together, so that a blur is told where no two looks show the same view; and a sensor's noise, which
-    would pass for the finest detail of all, is all but gone at half the size.
+    """Of the detail of two and of four pixels against that of eight. What is large and what is small in a scene hangs
+    together, so that a blur is told where no two looks show the same view; and a sensor's noise, which would pass for
+    the finest detail of all, is all but gone over two pixels.
     """
-    half = _halved(real)
-    quarter = _halved(half)
-    coarse = _detail(_halved(quarter)) + COARSE_FLOOR
-    return _detail(half) / coarse, _detail(quarter) / coarse
+    two = _averaged(real, 1)
+    four = _averaged(two, 2)
+    coarse = _detail(_averaged(four, 4), 8) + COARSE_FLOOR
+    return _detail(two, 2) / coarse, _detail(four, 4) / coarse
 
 
 def saturation(blue: Grey, red: Grey) -> float:
@@ -121,18 +121,19 @@ def likeness(now: Grey, reference: Grey) -> float:
     return 0.0 if size < 1e-6 else min(1.0, max(-1.0, float(ours @ theirs) / size))
 
 
-def _detail(real: Real) -> float:
-    """Second differences."""
-    across = real[1:-1, :-2] - 2 * real[1:-1, 1:-1] + real[1:-1, 2:]
-    down = real[:-2, 1:-1] - 2 * real[1:-1, 1:-1] + real[2:, 1:-1]
-    return float(np.sqrt((across * across + down * down).mean()))
+def _averaged(real: Real, apart: int) -> Real:
+    """With their neighbours so many pixels apart: means over squares of twice the side."""
+    return (real[:-apart, :-apart] + real[apart:, :-apart] + real[:-apart, apart:] + real[apart:, apart:]) / np.float32(
+        4
+    )
 
 
-def _halved(real: Real) -> Real:
-    """Means of two by two; an odd last row is left out."""
-    rows, columns = real.shape[0] // 2, real.shape[1] // 2
-    means: Real = real[: 2 * rows].reshape(rows, 2, columns, 2).mean(axis=(1, 3))
-    return means
+def _detail(means: Real, size: int) -> float:
+    """Second differences of means over squares of `size` pixels, wherever an edge lies to them."""
+    middle = 2 * means[size:-size, size:-size]
+    across = means[size:-size, : -2 * size] - middle + means[size:-size, 2 * size :]
+    down = means[: -2 * size, size:-size] - middle + means[2 * size :, size:-size]
+    return float(np.sqrt(np.mean(across * across + down * down)))
 
 
 def _spectrum(grey: Grey) -> Any:

@@ -289,6 +289,14 @@ def test_who_vouches_for_the_view_ends_what_was_found_against_the_one_before(fau
     camera.until({Fault.BLURRED}, **SOFT)
 
 
+def test_a_view_that_lies_elsewhere_at_each_look_is_not_moved() -> None:
+    """It is people who do, before plain walls."""
+    camera = Camera()
+    for number in range(60):
+        assert camera.look(shift=Shift(0.06 if number % 2 else -0.07, 0.0, 0.3, 0.5)) == set()
+    assert camera.until({Fault.MOVED}, shift=Shift(0.06, 0.01, 0.3, 0.5)) <= FOUND_AT + 1
+
+
 def test_sound_is_judged_only_where_it_is_not_unwanted() -> None:
     camera = Camera(sound=False)
     for _ in range(20):
