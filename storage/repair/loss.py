@@ -111,10 +111,12 @@ def begin(
         raise NodeChanged(node, was)
     ledgers = _ledgers(path.parent, node, specs, names=not cursory)
     reason = verdict(state, ledgers)
-    if reason is None:
-        database = database or Database(path, relief)
+    if database is None and reason is None:
+        database, _ = _inspected(path, relief)
+    if database is not None and reason is None:
         database.on_damage = partial(suspect, path)
         return database
+    reason = reason or "it cannot be used"
     aside = None
     if not state.blank:
         if database is not None:

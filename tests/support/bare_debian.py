@@ -52,6 +52,9 @@ def made() -> BareDebian:
     missing = [tool for tool in ("apt-get", "dpkg-deb", "unshare", "chroot") if shutil.which(tool, path=PATH) is None]
     if missing or os.geteuid() != 0:
         raise NoDebian(f"a bare Debian is made and entered by root of a Debian: {', '.join(missing) or 'not root'}")
+    entered = subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, text=True, check=False)
+    if entered.returncode != 0:  # in a chroot, say, whose root is no mount of its own
+        raise NoDebian(f"it cannot be entered here: {entered.stderr.strip()}")
     root = Path(tempfile.gettempdir()) / f"edged-test-debian-{os.getuid()}"
     if not root.is_dir():
         with tempfile.TemporaryDirectory(dir=root.parent, prefix=f"{root.name}.") as draft:

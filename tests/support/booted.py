@@ -122,14 +122,10 @@ class Booted:
                 shutil.copy(file, self.root / "etc/apt" / file.parent.name)
 
     def copy_project(self, where: str) -> Path:
-        """This working tree, as git would commit it; returns the folder as seen from here."""
+        """This working tree without what git ignores, whether git is there or not; the folder as seen from here."""
         target = self.root / where.lstrip("/")
-        target.mkdir(parents=True)
-        listed = _run(["git", "-C", str(REPOSITORY), "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        for name in listed.split("\0"):
-            if name and (REPOSITORY / name).is_file():
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(REPOSITORY / name, target / name)
+        ignored = (REPOSITORY / ".gitignore").read_text("utf-8").replace("/", "").split()
+        shutil.copytree(REPOSITORY, target, ignore=shutil.ignore_patterns(".git", *ignored))
         return target
 
     # Power
