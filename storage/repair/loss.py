@@ -100,19 +100,21 @@ def begin(
     """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken, and
     `NodeChanged` before anything is done where it is lost and the box has another name.
     """
+    if not path.exists():
+        _refuse_other_name(path.parent, node, specs)
     marked = _marked(path)
-    database, state = None, State(blank=marked is None, last=0, broken=marked)
-    if marked is None and path.exists():
+    database, state = None, State(blank=False, last=0, broken=marked)
+    if marked is None:
         database, state = _inspected(path, relief)
     cursory = not state.blank and state.broken is None
-    was = None if cursory else renamed(node, _told_name(path.parent), [_name_of(spec.path) for spec in specs])
-    if was is not None:
-        _close(database)
-        raise NodeChanged(node, was)
+    if not cursory:
+        try:
+            _refuse_other_name(path.parent, node, specs)
+        except NodeChanged:
+            _close(database)
+            raise
     ledgers = _ledgers(path.parent, node, specs, names=not cursory)
     reason = verdict(state, ledgers)
-    if database is None and reason is None:
-        database, _ = _inspected(path, relief)
     if database is not None and reason is None:
         database.on_damage = partial(suspect, path)
         return database
@@ -240,6 +242,12 @@ def _state_head(state: Path) -> Mapping[str, Any]:
         return ledgerdir.read_head(fd, STATE_HEAD) or {}
     finally:
         os.close(fd)
+
+
+def _refuse_other_name(state: Path, node: str, specs: Sequence[VolumeSpec]) -> None:
+    was = renamed(node, _told_name(state), [_name_of(spec.path) for spec in specs])
+    if was is not None:
+        raise NodeChanged(node, was)
 
 
 def _told_name(state: Path) -> str | None:
