@@ -100,7 +100,7 @@ def begin(
     """The database, as it is or begun anew. Raises what `Database` raises, but never for one that is broken, and
     `NodeChanged` before anything is done where it is lost and the box has another name.
     """
-    if not path.exists():
+    if not path.exists():  # to open it would begin it
         _refuse_other_name(path.parent, node, specs)
     marked = _marked(path)
     database, state = None, State(blank=False, last=0, broken=marked)
