@@ -17,13 +17,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from storage import opening
-from storage.catalog import facts, generations, heads, nodes
-from storage.catalog.ledger import HASHED_SQL, Entry
-from storage.catalog.lines import file_name, render
-from storage.model import Bounds, Closing, Moment, Opening, Parts
-from storage.repair import ledgerdir
+from storage.ledger import generations, nodes
+from storage.ledger.table import HASHED_SQL, Entry
+from storage.mirror import files as ledgerdir
+from storage.mirror import snapshot as heads
+from storage.mirror.lines import file_name, render
+from storage.segments import table as facts
+from storage.store import opening
 from storage.volumes.volume import VolumeSpec
+from storage.words.model import Bounds, Closing, Moment, Opening, Parts
 
 SEGMENT_MS: Final = 300_000
 HOUR_MS: Final = 3_600_000

@@ -32,16 +32,17 @@ from edged.views import Health, Overview
 from mqtt import client, commands
 from mqtt.connection import Connection
 from mqtt.messages import Message
-from storage.alarms import Alarms
-from storage.answers import AlarmRow, CameraUsage, Coverage, Severity, VolumeState, VolumeStatus
-from storage.catalog import generations, outbox
-from storage.catalog.database import Database
-from storage.catalog.outbox import Depth, Kind, Rank
-from storage.clock import SystemClock
-from storage.ledger.notary import Head
+from storage.database.writer import Database
+from storage.ledger import generations
 from storage.ledger.note import Checkpoint
-from storage.model import GapCause, Moment
-from storage.post import Post
+from storage.ledger.signer import Head
+from storage.outbox import table as outbox
+from storage.outbox.service import Post
+from storage.outbox.table import Depth, Kind, Rank
+from storage.tickets.alarms import Alarms
+from storage.words.clock import SystemClock
+from storage.words.model import GapCause, Moment
+from storage.words.results import AlarmRow, CameraUsage, Coverage, Severity, VolumeState, VolumeStatus
 
 TELL_S: Final = 5.0
 """The daemon looks every second; whatever changed is told at once all the same."""

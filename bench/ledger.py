@@ -27,17 +27,20 @@ from typing import Any, Final
 
 from bench.filling import SEGMENT_MS, Size, compare, fill_by_sql, grow, mirrored, spec
 from bench.storage import percentile, table, timed
-from storage.ages import History
-from storage.catalog import generations, heads, leafing, ledger, nodes, verifying
-from storage.catalog.ledger import HASHED, HASHED_SQL, Leaf
-from storage.catalog.nodes import WIDTH
-from storage.ledger import stretch, tree
-from storage.ledger.spread import WORTH, Processes
-from storage.ledger.trees import Made
-from storage.ledger.verify import Box, Spread, Verify
-from storage.opening import DATABASE_NAME
-from storage.repair.offline import Reading
-from storage.store import Store
+from storage.ages.history import History
+from storage.audit import queries as verifying
+from storage.audit import ranges
+from storage.audit.process_pool import WORTH, Processes
+from storage.audit.trees import Made
+from storage.audit.verify import Box, Spread, Verify
+from storage.ledger import generations, leaf_search, nodes, tree
+from storage.ledger import table as ledger
+from storage.ledger.nodes import WIDTH
+from storage.ledger.table import HASHED, HASHED_SQL, Leaf
+from storage.mirror import snapshot as heads
+from storage.store.facade import Store
+from storage.store.offline import Reading
+from storage.store.opening import DATABASE_NAME
 
 APPENDED: Final = 20_000
 PROOFS: Final = 1000
@@ -100,14 +103,14 @@ def hash_all(folder: Path, spread: Spread) -> float:
     generation = read(generations.present)
     if generation is None:
         raise SystemExit("there is no ledger")
-    spans = stretch.spans(generation.first, generation.first + generation.size - 1, in_tree=True)
+    spans = ranges.spans(generation.first, generation.first + generation.size - 1, in_tree=True)
     blocks = [node for some in spread(partial(_nodes, read), spans) for node in some]
     if Made(read, generation, generation.size, blocks).root(generation.size) != generation.root:
         raise SystemExit("the leaves are not those under the head")
     return generation.size / (time.perf_counter() - begin)
 
 
-def _nodes(read: Reading, span: stretch.Span) -> list[tree.Hash]:
+def _nodes(read: Reading, span: ranges.Span) -> list[tree.Hash]:
     """Over each whole block of 256 leaves."""
     found, at = [], span.first - 1
     while page := read(partial(verifying.stored, after=at, until=span.last)):
@@ -139,8 +142,8 @@ def lists(folder: Path) -> None:
     """What lists go by, which a daemon makes behind recording."""
     with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
         db.execute("BEGIN")
-        for block in range(heads.last_leaf(db) >> leafing.BITS):
-            leafing.keep(db, block)
+        for block in range(heads.last_leaf(db) >> leaf_search.BITS):
+            leaf_search.keep(db, block)
         db.execute("COMMIT")
 
 

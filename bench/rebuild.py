@@ -17,14 +17,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from storage.catalog.ledger import Entry, Leaf, Value, enter
-from storage.catalog.lines import file_name, render
-from storage.catalog.migrations import migrate
-from storage.files.story import Story
-from storage.layout import segment_path
-from storage.model import Bounds, Moment
-from storage.store import Store
+from storage.database.migrations import migrate
+from storage.ledger.table import Entry, Leaf, Value, enter
+from storage.mirror.lines import file_name, render
+from storage.segments.embedded_metadata import Story
+from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
+from storage.words.layout import segment_path
+from storage.words.model import Bounds, Moment
 from tests.support import tiny_mp4
 from tests.support.office import Clock
 

@@ -29,9 +29,9 @@ from bench.hard_disk import hard_disk
 from recorder import wire
 from recorder.disk import HANDS, Committed, Writer
 from recorder.messages import MAX_MESSAGE_BYTES, Abandoned, Granted, Opening, Terms
-from storage.files.segmentfile import Sealed, SegmentFile
-from storage.layout import IDENTITY_NAME
-from storage.model import Moment
+from storage.segments.segment_file import Sealed, SegmentFile
+from storage.words.layout import IDENTITY_NAME
+from storage.words.model import Moment
 
 FRAGMENT_S = 0.5
 FRAGMENT_BYTES = 250_000

@@ -26,10 +26,10 @@ from typing import Final, Self
 from unittest.mock import patch
 
 from bench.filling import BYTES, HOUR_MS, SEGMENT_MS, WALL_MS, Clock, Size, compare, fill_by_sql, grow, spec
-from storage import opening
-from storage.retention import Policy
+from storage.retention.plan import Policy
 from storage.ring import sweep
-from storage.store import Store
+from storage.store import opening
+from storage.store.facade import Store
 
 DAY_MS: Final = 24 * HOUR_MS
 LOOKUPS: Final = 1000

@@ -1,7 +1,7 @@
 """Acts of two persons: what there is that one person asks for and another approves (`edgectl approve`).
 
-Each kind of act is registered once, under its name, by the module of `edged.api` that asks for it. `storage.acts` keeps
-what waits and holds that two persons are two.
+Each kind of act is registered once, under its name, by the module of `edged.api` that asks for it.
+`storage.approvals.service` keeps what waits and holds that two persons are two.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 from edged.api.base import Caller
 from edged.roles import Verb
-from storage.acts import NOBODY, Act, Arguments, Deed, Person, check
-from storage.errors import OrderRefused, OrderWrong
-from storage.journal import Doing as Leaf
-from storage.store import Store
+from storage.approvals.journal import Doing as Leaf
+from storage.approvals.service import NOBODY, Act, Arguments, Deed, Person, check
+from storage.store.facade import Store
+from storage.words.errors import OrderRefused, OrderWrong
 
 Doing: TypeAlias = Callable[[Act, Person], AbstractContextManager[Deed]]
 """Prepares an act, hands out what is done in the transaction in which it stops waiting, and follows it up on disk."""

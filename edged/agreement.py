@@ -16,12 +16,12 @@ from edged.api.base import Caller
 from edged.config_model import Config
 from edged.loosening import sentence, under, wished_by
 from edged.roles import Verb
-from storage.acts import Act, Deed, Person
-from storage.catalog import agreed as text
-from storage.catalog.ledger import canonical
-from storage.errors import OrderRefused, StoreError
-from storage.ring.agreed import Loosening, loosenings
-from storage.store import Store
+from storage.approvals.service import Act, Deed, Person
+from storage.ledger.table import canonical
+from storage.retention import approved_limits_table as text
+from storage.retention.approved_limits import Loosening, loosenings
+from storage.store.facade import Store
+from storage.words.errors import OrderRefused, StoreError
 
 LOOSEN: Final = "loosen"
 LOOK_EVERY_S: Final = 60.0

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from storage.answers import AlarmRow, Severity
+from storage.words.results import AlarmRow, Severity
 
 CLEAR_AFTER_S: Final = 20.0
 """A condition that comes back within this time was never gone: a camera that gives three seconds of picture between two

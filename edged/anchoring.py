@@ -13,10 +13,10 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from mqtt.messages import LedgerCheckpoint, Message
-from storage.errors import StoreError
-from storage.ledger.notary import Head
-from storage.ledger.witness import Word
-from storage.repair.books import Books
+from storage.ledger.centre_head import Word
+from storage.ledger.signer import Head
+from storage.recovery.service import Books
+from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.anchoring")
 

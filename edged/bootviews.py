@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from edged.documents import boots as documents
-from storage.boots import DOUBT_MS, BootRow, Word
-from storage.credit import WEEK_MS
+from storage.ages.credit import WEEK_MS
+from storage.approvals.boots import DOUBT_MS, BootRow, Word
 
 TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
 

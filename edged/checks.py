@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edged.documents import checks as documents
-from storage.repair.compare import Fault
-from storage.repair.fsck import Level, Report, Scope
+from storage.integrity.compare import Fault
+from storage.integrity.fsck import Level, Report, Scope
 
 
 def scope(asked: documents.FsckAsked) -> Scope:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from storage.clock import STEP_MS
-from storage.model import Moment
+from storage.words.clock import STEP_MS
+from storage.words.model import Moment
 
 LOOK_EVERY_S: Final = 1.0
 

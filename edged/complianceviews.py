@@ -8,7 +8,7 @@ from edged.compliance.words import Finding, Status
 from edged.compliancewatch import Standing
 from edged.documents import compliance as documents
 from edged.views import optional_timestamp, timestamp
-from storage.compliance import Kept
+from storage.register.compliance import Kept
 
 DECLARATION: Final = (
     "本報告為錄影主機依自身量測所作的自我聲明，不是主管機關或稽核人員的認定。"

@@ -23,10 +23,10 @@ from edged.profiles.loader import Profile, profile
 from edged.site import Site
 from edged.tasks import Loops
 from edged.views import Overview
-from storage.answers import VolumeState
-from storage.compliance import Kept
-from storage.ledger.notary import Head
-from storage.store import Store
+from storage.ledger.signer import Head
+from storage.register.compliance import Kept
+from storage.store.facade import Store
+from storage.words.results import VolumeState
 
 LOOK_EVERY_S: Final = 10.0
 """What breaks is told within a minute, and what is mended, too."""

@@ -21,7 +21,7 @@ from edged.config_model import Broker, Camera, Config, Expect, Paths, Recording,
 from edged.config_problem import ConfigError, Problem, translate
 from edged.defaults import DEFAULT_CONFIG
 from edged.reader import Reader
-from storage.clock import SystemClock
+from storage.words.clock import SystemClock
 
 __all__ = [
     "Broker",

@@ -47,10 +47,10 @@ from edged.roles import Assignment, Role
 from mqtt import judging
 from mqtt.certificates import Files
 from mqtt.commands import Verb
-from storage.model import Bounds
-from storage.pins.words import Limits
-from storage.retention import Policy
+from storage.pins.model import Limits
+from storage.retention.plan import Policy
 from storage.volumes.volume import VolumeSpec
+from storage.words.model import Bounds
 
 MAX_NODE: Final = 64
 """Characters; also the MQTT client id, of which every broker in use takes as many."""

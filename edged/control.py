@@ -26,7 +26,7 @@ from edged.documents import ring
 from edged.documents import site as documents
 from edged.queries import Page
 from edged.roles import Verb
-from storage.errors import StoreError
+from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.control")
 

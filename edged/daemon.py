@@ -52,11 +52,11 @@ from mqtt import tls
 from mqtt.judging import Commanders
 from recorder.eye.glance import Eye
 from recorder.process import Forkserver
-from storage.clock import Clock
-from storage.errors import NodeChanged, RetryError, StoreError
 from storage.ledger.key import NAME as KEY_NAME
-from storage.model import Bounds
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.clock import Clock
+from storage.words.errors import NodeChanged, RetryError, StoreError
+from storage.words.model import Bounds
 
 log = logging.getLogger("edged")
 

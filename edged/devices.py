@@ -17,8 +17,8 @@ from typing import Final
 from edged.alarms import Trouble
 from edged.health.stream import DOWN_AFTER_S, CameraState, Condition
 from recorder.camera import CameraView
-from storage.answers import Severity
-from storage.model import GapCause
+from storage.words.model import GapCause
+from storage.words.results import Severity
 
 REFUSED_ALIKE: Final = frozenset({GapCause.UNREACHABLE, GapCause.REFUSED, GapCause.UNAUTHORISED})
 """Two cameras of which the device itself says so are enough, also while it serves others: its limit of sessions, an

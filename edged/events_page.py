@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from mqtt import contract, facts
-from storage.catalog.outbox import RANKS, Kind
+from storage.outbox.table import RANKS, Kind
 
 _HEAD: Final = """# Events
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from edged.conditions.ring import site_time
 from edged.documents import ring as documents
 from edged.views import timestamp
-from storage.retention import Reason, in_words
+from storage.retention.plan import Reason, in_words
 from storage.ring.explain import Explained, Fate, Span
 
 _RULES: Final = {

@@ -23,10 +23,10 @@ from recorder.handout import Kind
 from recorder.messages import HELD_MS
 from recorder.narration import Chorus
 from recorder.process import Forkserver
-from storage.clock import Clock
-from storage.errors import StoreError
-from storage.model import GapCause
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.clock import Clock
+from storage.words.errors import StoreError
+from storage.words.model import GapCause
 
 log = logging.getLogger("edged.fleet")
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from edged.config import Config
 from edged.measure import Measurements
-from storage.answers import VolumeState, VolumeStatus
-from storage.retention import effective
+from storage.retention.plan import effective
 from storage.ring.forecast import DAY_S, Forecast, Load, Shelf, expected, forecast, room
+from storage.words.results import VolumeState, VolumeStatus
 
 WARN_S: Final = 14 * DAY_S
 """A floor that will be in the way within this time is a warning: long enough to buy a disk."""

@@ -19,10 +19,10 @@ from typing import Final, Protocol, TypeAlias
 from edged import accounts
 from edged.accounts import Directory
 from edged.roles import Assignment, apart
-from storage.catalog.leafing import Wanted
-from storage.catalog.ledger import Leaf
-from storage.errors import StoreError
+from storage.ledger.leaf_search import Wanted
 from storage.ledger.listing import Listing
+from storage.ledger.table import Leaf
+from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.roles")
 
@@ -33,7 +33,7 @@ Roles: TypeAlias = frozenset[str]
 
 
 class Journal(Protocol):
-    """Where such leaves are written; `storage.journal` is one."""
+    """Where such leaves are written; `storage.approvals.journal` is one."""
 
     def holder(self, account: int, name: str, roles: list[str], /) -> Future[int]: ...
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from edged import units
 from edged.views import timestamp
-from storage.catalog.ledger import Leaf
+from storage.ledger.table import Leaf
 
 Body = Mapping[str, Any]
 Openings = Mapping[str, str]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edged.documents import ledger as documents
 from edged.views import optional_timestamp
-from storage.ledger.findings import Against, Finding, Reach, Report, Tree
+from storage.audit.findings import Against, Finding, Reach, Report, Tree
 
 
 def document(report: Report, volumes: Mapping[str, Path], *, daemon: bool) -> documents.LedgerVerify:

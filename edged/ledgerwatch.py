@@ -1,6 +1,6 @@
 """The ledger checked by the daemon itself, when that is due: the rounds, and a line in the journal about each check.
 
-Lives on the event loop; the work is on a thread of its own, which gives way to recording (`storage.ledger.selfcheck`).
+Lives on the event loop; the work is on a thread of its own, which gives way to recording (`storage.audit.schedule`).
 What it found stands as an alarm (`edged.conditions.ledger`), with the last result in `edgectl ledger`.
 """
 
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from edged.tasks import Loops
-from storage.store import Store
+from storage.store.facade import Store
 
 log = logging.getLogger("edged.ledgerwatch")
 

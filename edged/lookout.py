@@ -30,7 +30,7 @@ from edged.tasks import Loops
 from recorder.camera import CameraView
 from recorder.eye.glance import Eye, Glance, Lost
 from recorder.eye.words import Seen, Want, Why
-from storage.clock import Clock
+from storage.words.clock import Clock
 
 log = logging.getLogger("edged.eye")
 

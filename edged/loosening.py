@@ -14,8 +14,8 @@ from typing import Final
 from edged import units
 from edged.config_model import CameraRetention, Commander, Config, Retention, Roles
 from edged.roles import Role
-from storage.model import Bounds
-from storage.ring.agreed import Agreed, Grants, Loosening, What, loosenings
+from storage.retention.approved_limits import Agreed, Grants, Loosening, What, loosenings
+from storage.words.model import Bounds
 
 NAMED: Final = 8
 """Bounds that are named in one sentence."""

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from edged.alarms import Tracked, Trouble
-from storage.maintenance import Lasting
+from storage.tickets.maintenance import Lasting
 
 CAMERA: Final = "camera."
 DEVICE: Final = "device.fault"

@@ -11,18 +11,18 @@ from typing import Final
 
 from edged import steadiness
 from edged.steadiness import Steadiness
-from storage.answers import CameraUsage, Coverage, OpenFault, VolumeStatus
-from storage.boots import Doubt
-from storage.catalog.mirroring import Rebuild
-from storage.catalog.outbox import Depth, Rank
-from storage.model import Moment, Segment
-from storage.pins.words import Left
-from storage.post import Past
-from storage.repair.books import Plight
-from storage.retention import Policy
-from storage.ring.pacer import Paces
-from storage.ring.ring import RingView
-from storage.store import Store
+from storage.approvals.boots import Doubt
+from storage.mirror.table import Rebuild
+from storage.outbox.service import Past
+from storage.outbox.table import Depth, Rank
+from storage.pins.model import Left
+from storage.recovery.service import Plight
+from storage.retention.plan import Policy
+from storage.ring.segment_sizes import Paces
+from storage.ring.service import RingView
+from storage.store.facade import Store
+from storage.words.model import Moment, Segment
+from storage.words.results import CameraUsage, Coverage, OpenFault, VolumeStatus
 
 MEASURE_EVERY_S: Final = 5.0
 DAY_MS: Final = 86_400_000

@@ -14,8 +14,8 @@ from edged.roles import Assignment
 from edged.rolewatch import RoleWatch
 from edged.site import Site
 from edged.tasks import Loops
-from storage.clock import Clock
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.clock import Clock
 
 
 class People:

@@ -14,12 +14,12 @@ from edged import exits, views
 from edged.api.base import Details, Refusal
 from edged.documents.ring import Explanation
 from edged.explaining import explanation
-from storage.catalog.ledger import Value
-from storage.errors import NotOpen, UnknownCamera
-from storage.layout import is_camera, parse_segment_name, segment_path
-from storage.model import Gap, Segment
-from storage.retention import Policy
-from storage.store import Store
+from storage.ledger.table import Value
+from storage.retention.plan import Policy
+from storage.store.facade import Store
+from storage.words.errors import NotOpen, UnknownCamera
+from storage.words.layout import is_camera, parse_segment_name, segment_path
+from storage.words.model import Gap, Segment
 
 Row = TypeVar("Row", Segment, Gap)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from edged.documents.rebuild import Rebuild
-from storage.repair.rebuild import RebuildReport
+from storage.recovery.walk import RebuildReport
 
 _ONE_OR_MANY: Final = {
     "leaves": ("leaf put back", "leaves put back"),

@@ -16,8 +16,8 @@ from typing import Final
 from edged import exits
 from edged.rebuild_report import counted
 from edged.tasks import Loops
-from storage.errors import DatabaseCorrupt
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.errors import DatabaseCorrupt
 
 log = logging.getLogger("edged.rebuilding")
 

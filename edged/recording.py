@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from recorder import messages
-from storage.answers import Outlook, VolumeStatus
-from storage.model import Bounds, Closing, GapCause, Moment, Opening, Parts
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts
+from storage.words.results import Outlook, VolumeStatus
 
 log = logging.getLogger("edged.recording")
 

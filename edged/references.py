@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 
 from recorder.eye.words import THUMB_BYTES
-from storage.files.durable import fsync_directory
+from storage.files.fsync import fsync_directory
 
 log = logging.getLogger("edged.eye")
 

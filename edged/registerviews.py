@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from edged.documents import register as documents
 from edged.views import optional_timestamp, timestamp
-from storage.destruction import Rule, Totals, Verdict
-from storage.register import Entered, LostVolume
+from storage.register.service import Entered, LostVolume
+from storage.retention.destruction import Rule, Totals, Verdict
 
 
 def line(one: Entered) -> documents.DestroyedSegment:

@@ -15,10 +15,10 @@ from edged.acts import Acts, Kind
 from edged.api.base import Caller
 from edged.documents import ledger as documents
 from edged.roles import Verb
-from storage.acts import Act, Arguments, Deed, Person
+from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.ledger.key_rotation import Order, Terms
 from storage.ledger.note import Checkpoint, Verifier
-from storage.ledger.renewal import Order, Terms
-from storage.store import Store
+from storage.store.facade import Store
 
 RENEW: Final = "ledger-renew"
 

@@ -22,8 +22,8 @@ from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders, Post
 from mqtt.messages import Message, Payload
 from mqtt.tls import Keyring, TlsView
 from recorder.address import without_login
-from storage.clock import Clock
-from storage.ledger.notary import Head
+from storage.ledger.signer import Head
+from storage.words.clock import Clock
 
 log = logging.getLogger("edged.reporting")
 

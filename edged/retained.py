@@ -13,8 +13,8 @@ from edged.config import Config
 from edged.views import Overview
 from mqtt import messages, upkeep
 from mqtt.messages import Message, Stamp
-from storage.catalog.outbox import Depth, Rank
-from storage.pins.words import Left, PinState
+from storage.outbox.table import Depth, Rank
+from storage.pins.model import Left, PinState
 
 EMPTIED_FOR_MS: Final = 31 * 86_400_000
 """An alarm that is not shown any more is emptied at each connection for so long, which outlasts outages of a month."""

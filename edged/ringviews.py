@@ -8,10 +8,10 @@ from edged import views
 from edged.documents import ring as ring_documents
 from edged.documents import site as documents
 from edged.views import Overview, optional_timestamp, timestamp
-from storage.catalog.destroying import Breach
-from storage.model import Bounds
-from storage.retention import effective
-from storage.ring.bounds import Waiting
+from storage.retention.bounds import Waiting
+from storage.retention.plan import effective
+from storage.ring.table import Breach
+from storage.words.model import Bounds
 
 CEILING_GRACE_S: Final = 3600
 """S3: destroying what is past its ceiling takes at most this much running time."""
@@ -57,7 +57,7 @@ def _broken(one: Breach) -> ring_documents.BrokenFloor:
 def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:
     """`bounds` are those of the configuration, or, of a camera that is not in it, those stamped on its oldest segment.
 
-    The site's bounds do not hold for a camera that is gone: what was stamped does (`storage.retention.effective`).
+    The site's bounds do not hold for a camera that is gone: what was stamped does (`storage.retention.plan.effective`).
     """
     usage, oldest = seen.measured.usage.get(name), seen.measured.oldest.get(name)
     held_s, lasts_s = views.retained_s(usage, seen), views.forecast_s(name, seen)

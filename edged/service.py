@@ -18,8 +18,8 @@ from edged.loosening import granted, tightened
 from edged.queries import Page
 from edged.reporting import Reporter
 from edged.site import Site
-from storage.errors import NodeChanged, VolumeRefused
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.errors import NodeChanged, VolumeRefused
 
 log = logging.getLogger("edged.service")
 

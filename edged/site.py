@@ -26,15 +26,15 @@ from edged.reporting import Reporter
 from edged.rolewatch import RolesSeen
 from recorder.camera import CameraView
 from recorder.handout import Kind
-from storage.answers import AlarmRow, SweepReport
-from storage.catalog.findings import Tampered
-from storage.clock import Clock
-from storage.errors import StoreError
-from storage.maintenance import Lasting
-from storage.model import Bounds
-from storage.retention import Policy, Reason
-from storage.ring.agreed import Loosening
-from storage.store import Store
+from storage.retention.approved_limits import Loosening
+from storage.retention.plan import Policy, Reason
+from storage.segments.findings import Tampered
+from storage.store.facade import Store
+from storage.tickets.maintenance import Lasting
+from storage.words.clock import Clock
+from storage.words.errors import StoreError
+from storage.words.model import Bounds
+from storage.words.results import AlarmRow, SweepReport
 
 log = logging.getLogger("edged.site")
 

@@ -16,12 +16,12 @@ import rfc8785
 
 from edged.documents import register as documents
 from edged.documents.evidence import Limit
-from storage import dsse
-from storage.destruction import Destruction, Rule, Totals, Verdict
-from storage.ledger.notary import Head
+from storage.ledger import dsse
 from storage.ledger.note import Verifier
-from storage.model import Bounds
-from storage.register import Account
+from storage.ledger.signer import Head
+from storage.register.service import Account
+from storage.retention.destruction import Destruction, Rule, Totals, Verdict
+from storage.words.model import Bounds
 
 PAYLOAD_TYPE: Final = "application/vnd.edged.retention+json"
 YEAR_MIN, YEAR_MAX = 2000, 2999

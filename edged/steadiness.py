@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from storage.model import Gap, GapCause
+from storage.words.model import Gap, GapCause
 
 WINDOW_MS: Final = 300_000
 """Looked at: long enough for a camera that fails once a minute, short enough that one which was mended soon counts as

@@ -19,9 +19,9 @@ from typing import Final, TypeVar
 from edged.fswatch import Place, Watches, watches_allowed
 from edged.site import Site
 from edged.tasks import Loops
-from storage.repair.compare import OUR_NAMES, PINS_NAME, is_day
-from storage.repair.tamper import Touch, Touched
-from storage.store import Store
+from storage.integrity.compare import OUR_NAMES, PINS_NAME, is_day
+from storage.integrity.tamper import Touch, Touched
+from storage.store.facade import Store
 
 log = logging.getLogger("edged.tamper")
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 LOOK_EVERY_S: Final = 1.0
 RESCAN_EVERY_S: Final = 10.0
-"""A round of the rescan takes what is due since the last one (`storage.repair.rescan`)."""
+"""A round of the rescan takes what is due since the last one (`storage.integrity.rescan`)."""
 SETTLE_S: Final = 2.0
 """A name is looked at once nothing happened to it for so long: what edged does to it is in the catalog by then."""
 DAYS_WATCHED: Final = 14

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from storage import clock
-from storage.clock import STEP_MS, SystemClock
+from storage.words import clock
+from storage.words.clock import STEP_MS, SystemClock
 
 ASK_EVERY_MS: Final = 60_000
 """A time daemon needs minutes to lose its servers, and credit is counted in hours."""

@@ -17,8 +17,8 @@ from edged.health.stream import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
 from recorder.address import without_login
 from recorder.camera import CameraView
-from storage.answers import Severity, VolumeState
-from storage.model import GapCause
+from storage.words.model import GapCause
+from storage.words.results import Severity, VolumeState
 
 BROKER_PATIENCE_S: Final = 60.0
 """A broker that restarts is back by then."""

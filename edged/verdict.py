@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from edged.documents import site as documents
-from storage.answers import Severity
+from storage.words.results import Severity
 
 
 class Urgency(IntEnum):

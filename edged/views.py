@@ -25,13 +25,13 @@ from mqtt.tls import TlsView
 from recorder.camera import CameraView
 from recorder.messages import Ended
 from recorder.supervisor import sentence
-from storage import model
-from storage.answers import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
-from storage.catalog.findings import Tampered
-from storage.catalog.outbox import Depth, Rank
-from storage.maintenance import Lasting
-from storage.model import Moment
-from storage.ring.agreed import Loosening
+from storage.outbox.table import Depth, Rank
+from storage.retention.approved_limits import Loosening
+from storage.segments.findings import Tampered
+from storage.tickets.maintenance import Lasting
+from storage.words import model
+from storage.words.model import Moment
+from storage.words.results import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
 
 _RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
     Rank.PROOF: "proof",

@@ -11,10 +11,10 @@ from edged.config import Config
 from edged.config_model import DEFAULT_RESERVE_PERCENT
 from edged.documents import site
 from edged.documents import volumes as documents
-from storage.answers import VolumeStatus
-from storage.catalog.volumes import Known
-from storage.volumes.disks import Reconfigured, Replaced
+from storage.ring.volume_operations import Reconfigured, Replaced
+from storage.volumes.table import Known
 from storage.volumes.volume import VolumeSpec
+from storage.words.results import VolumeStatus
 
 WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
 START: Final = "start edged, which uses it from then on"

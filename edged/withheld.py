@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 WITHHELD: Final = {
     GapCause.DISK_FULL: (

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from mqtt.messages import ROOT, Payload
-from storage import dsse
+from storage.ledger import dsse
 
 PAYLOAD_TYPE: Final = "application/vnd.edged.command+json"
 COUNTER_MAX: Final = 2**53 - 1

@@ -19,7 +19,7 @@ from pydantic.json_schema import models_json_schema
 from mqtt import commands, events, examples, facts, messages, upkeep
 from mqtt.commands import Reply, Verb
 from mqtt.messages import CONTRACT, ROOT, Payload
-from storage.catalog.outbox import RANKS, Kind
+from storage.outbox.table import RANKS, Kind
 
 PAYLOADS: Final[Mapping[str, type[Payload]]] = {
     "status": messages.Status,

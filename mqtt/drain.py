@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from mqtt.outbox import Ask, Outbox
-from storage.catalog.outbox import Event, Kind
-from storage.errors import StoreError
+from storage.outbox.table import Event, Kind
+from storage.words.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ PATIENCE_S: Final = 5.0
 
 
 class Post(Protocol):
-    """Where events wait for the centre; `storage.post.Post` is some. Reads block; all may fail with StoreError."""
+    """Where events wait for the centre; `storage.outbox.service.Post` is some. Reads block; all may fail with
+    StoreError."""
 
     def last(self) -> int: ...
     def following(self, kind: Kind, after: int, limit: int) -> list[Event]: ...

@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 from mqtt import facts
 from mqtt.facts import EXACT, Fact
 from mqtt.messages import ROOT, Message
-from storage.catalog.outbox import Event, Kind
-from storage.model import GapCause
+from storage.outbox.table import Event, Kind
+from storage.words.model import GapCause
 
 SCHEMAS: Final = "urn:edged:mqtt:1"
 """Before the names of schemas; the number is that of the topics, `edged/v1`."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mqtt import messages, upkeep
 from mqtt.commands import Reply
 from mqtt.messages import Payload, Stamp
-from storage.catalog.outbox import Event, Kind
+from storage.outbox.table import Event, Kind
 
 NODE: Final = "wenshan-main"
 EPOCH_MS: Final = 1_777_593_600_000

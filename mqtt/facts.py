@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from storage.catalog.outbox import Kind
-from storage.model import GapCause
+from storage.outbox.table import Kind
+from storage.words.model import GapCause
 
 EXACT: Final = 2**53 - 1
 """Beyond, JavaScript skips whole numbers."""

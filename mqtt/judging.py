@@ -3,7 +3,8 @@
 Nothing that a message says is believed, nor looked at more closely than need be, before its signature holds. An answer
 is due where the key is known, the signature holds and the command is for this box: whoever else is refused hears
 nothing, so that nobody makes boxes shout. Times are held against the box's own clock, synchronised or not: it is the
-only one it has, and its answers tell what it says. What was taken before is not known here (`storage.commands`).
+only one it has, and its answers tell what it says. What was taken before is not known here
+(`storage.tickets.commands`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
 from mqtt.commands import ARGS, PAYLOAD_TYPE, Args, Command, Reason, Verb
-from storage import dsse
+from storage.ledger import dsse
 
 MAX_BYTES: Final = 16 << 10
 """Of a message; one that pins 256 cameras has 12 kB."""

@@ -1,6 +1,6 @@
 """What of the outbox is sent next, and what of it has arrived. Pure: no clock, no socket, no database.
 
-The rows lie in the database (`storage.catalog.outbox`) and leave it only once the broker says that it passes them on
+The rows lie in the database (`storage.outbox.table`) and leave it only once the broker says that it passes them on
 to somebody (PUBACK 0x00; MQTT 3.1.1 does not tell, there its PUBACK has to do). Highest rank first: a new alarm
 overtakes a month of history. Within a kind, which is a topic, order is kept whatever the broker answers, because one
 event of each is under way at a time. When nobody listens (0x10) or the broker turns it down, the kind rests and that
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from storage.catalog.outbox import RANKS, Event, Kind
+from storage.outbox.table import RANKS, Event, Kind
 
 PROBE_EVERY_S: Final = 60.0
 """While nobody listens: one event of each kind."""

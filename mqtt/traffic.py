@@ -16,7 +16,7 @@ from mqtt.board import Board
 from mqtt.messages import Message
 from mqtt.outbox import Outbox, Word
 from mqtt.window import Pace, Window
-from storage.catalog.outbox import Event
+from storage.outbox.table import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from storage.model import Moment
+from storage.words.model import Moment
 
 SLACK_MS: Final = 1_000
 """Of the wall clock, which may be stepped or slewed between the worker's look at it and ours."""

@@ -19,8 +19,8 @@ from typing import Final, Protocol
 
 from recorder.messages import Closed, Granted, Opening, Refused, Terms
 from recorder.session import NotSpawned
-from storage.errors import DegradeError, FatalError, RetryError, StoreError
-from storage.model import GapCause, Moment
+from storage.words.errors import DegradeError, FatalError, RetryError, StoreError
+from storage.words.model import GapCause, Moment
 
 log = logging.getLogger("edged.camera")
 

@@ -40,8 +40,8 @@ from recorder.session import (
 )
 from recorder.watching import Watching
 from recorder.wire import WireError
-from storage.clock import Clock
-from storage.model import GapCause, Moment
+from storage.words.clock import Clock
+from storage.words.model import GapCause, Moment
 
 __all__ = ["CameraRunner", "CameraSettings", "CameraView", "Phase", "Shared"]
 

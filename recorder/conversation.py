@@ -34,8 +34,8 @@ from recorder.messages import (
 from recorder.process import WorkerProcess
 from recorder.reports import Reports
 from recorder.session import Committed, Event, HungUp, Misbehaved, Opened, Withheld
-from storage.clock import Clock
-from storage.model import GapCause, Moment
+from storage.words.clock import Clock
+from storage.words.model import GapCause, Moment
 
 log = logging.getLogger("edged.camera")
 

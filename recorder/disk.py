@@ -21,9 +21,9 @@ from typing import Final
 
 from recorder import wire
 from recorder.messages import Abandoned, Closed, Ended, Granted, Opening, Refused, Terms
-from storage.files.segmentfile import SegmentFile
-from storage.layout import segment_path
-from storage.model import GapCause, Moment
+from storage.segments.segment_file import SegmentFile
+from storage.words.layout import segment_path
+from storage.words.model import GapCause, Moment
 
 HANDS: Final = 2
 """Threads that `Writer.run` is for: one for the segment that is recorded, one for that before it, which waits for its

@@ -22,8 +22,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from storage.clock import Clock
-from storage.model import GapCause
+from storage.words.clock import Clock
+from storage.words.model import GapCause
 
 NOBODY_HOME: Final = frozenset({GapCause.UNREACHABLE, GapCause.REFUSED, GapCause.STALLED, GapCause.DROPPED})
 """An attempt that ends so says that the device serves nobody, unless it serves somebody at this moment."""

@@ -25,7 +25,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from recorder.handout import Kind
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 MAX_MESSAGE_BYTES: Final = 65_536
 """Largest datagram either side sends or accepts; the longest real one (`Start` with a long URL) is under 4 KiB."""
@@ -143,7 +143,7 @@ class Closed(Message, frozen=True, tag="closed"):
     sha256: Sha256Hex
     parts: Count
     parts_root: Sha256Hex
-    """Of the file's parts (`storage.files.parts`)."""
+    """Of the file's parts (`storage.segments.fragment_hashes`)."""
     video_frames: Count
     camera_offset_ms: ClockOffsetMs | None = None
     """As last heard while this segment was recorded; None while the camera does not tell its clock."""

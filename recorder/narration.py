@@ -12,7 +12,7 @@ from typing import Final
 
 from recorder.session import Phase
 from recorder.supervisor import State, sentence
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 log = logging.getLogger("edged.camera")
 

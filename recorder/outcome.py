@@ -10,7 +10,7 @@ from typing import Final
 
 from recorder.address import Target
 from recorder.messages import Ended
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 CHECK_KEY_FRAMES: Final = "the key frame interval (GOP, I-frame interval) in the camera's own pages: 1 to 4 s is right"
 _NAMES: Final = {

@@ -33,7 +33,7 @@ from recorder import wire
 from recorder.launch import launch
 from recorder.messages import MAX_MESSAGE_BYTES, FromWorker, ToWorker
 from recorder.session import HungUp, Misbehaved
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 log = logging.getLogger("edged.process")
 

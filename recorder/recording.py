@@ -23,9 +23,9 @@ from recorder.stamps import NS_PER_S, Mender, Scale, Stamp
 from recorder.stream import Item, Reading, SenderReport, Source
 from recorder.sync import Sync
 from recorder.timeline import NS_PER_MS, Timeline
-from storage.clock import Clock
-from storage.files.story import Story
-from storage.model import Bounds, GapCause, Moment
+from storage.segments.embedded_metadata import Story
+from storage.words.clock import Clock
+from storage.words.model import Bounds, GapCause, Moment
 
 RETRY_NS: Final = 5 * NS_PER_S
 """After a segment was refused or lost: how long until the next is tried. Within L1's 15 s, and no hail of requests."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from recorder.messages import Abandoned, Connected, Ended, Stats
-from storage.model import GapCause, Moment
+from storage.words.model import GapCause, Moment
 
 
 class Phase(StrEnum):

@@ -38,7 +38,7 @@ from recorder.session import (
     Tick,
     Withheld,
 )
-from storage.model import GapCause, Moment
+from storage.words.model import GapCause, Moment
 
 _LIVE: Final = frozenset({Phase.WAITING, Phase.RECORDING, Phase.HELD_BACK})
 """Phases in which reports are due."""

@@ -14,7 +14,7 @@ from collections import deque
 from itertools import pairwise
 from typing import Final
 
-from storage.model import Moment
+from storage.words.model import Moment
 
 NS_PER_MS: Final = 1_000_000
 BUCKET_NS: Final = 10_000_000_000

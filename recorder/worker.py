@@ -32,7 +32,7 @@ from recorder.rtsp.connection import Trust
 from recorder.rtsp.source import connect
 from recorder.stamps import NS_PER_S
 from recorder.stream import Source
-from storage.clock import NS_PER_MS, SystemClock
+from storage.words.clock import NS_PER_MS, SystemClock
 
 EXIT_DONE: Final = 0
 EXIT_ORPHANED: Final = 1

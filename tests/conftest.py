@@ -160,5 +160,5 @@ def profile(request: pytest.FixtureRequest) -> Profile:
 @pytest.fixture(autouse=True, scope="session")
 def _awake() -> Iterator[None]:
     """Checks give way to all else, for the rest of their thread: here that would be every test behind them."""
-    with patch("storage.repair.books.become_idle"), patch("storage.repair.checks.become_idle"):
+    with patch("storage.recovery.service.become_idle"), patch("storage.integrity.service.become_idle"):
         yield

@@ -15,8 +15,8 @@ from edged.api.orders import carried_out
 from edged.documents import pins as documents
 from edged.roles import Verb
 from edged.views import timestamp
-from storage.acts import Act
-from storage.clock import Clock
+from storage.approvals.service import Act
+from storage.words.clock import Clock
 
 MayAsk: TypeAlias = Callable[[int, Verb], Awaitable[bool]]
 """Whether an account has a verb now (`edged.api.guard`)."""

@@ -12,9 +12,9 @@ from edged.api.base import Details, Refusal, Route, answer, asked, post
 from edged.documents import site as documents
 from edged.roles import Verb
 from edged.site import Site
-from storage.answers import AlarmRow
-from storage.errors import UnknownId
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.errors import UnknownId
+from storage.words.results import AlarmRow
 
 
 def routes(site: Site, store: Store) -> Sequence[Route]:

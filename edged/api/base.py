@@ -21,8 +21,8 @@ from edged import exits
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.roles import Verb
-from storage.catalog.ledger import Value
-from storage.errors import RetryError, StoreError
+from storage.ledger.table import Value
+from storage.words.errors import RetryError, StoreError
 
 log = logging.getLogger("edged.control")
 

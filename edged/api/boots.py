@@ -15,8 +15,8 @@ from edged.api.base import Route, answer, asked, get, logged_in, post
 from edged.api.orders import carried_out
 from edged.documents import boots as documents
 from edged.roles import Verb
-from storage.acts import Act, Arguments, Deed, Person
-from storage.store import Store
+from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.store.facade import Store
 
 ATTEST: Final = Verb.BOOTS_ATTEST.value
 

@@ -14,9 +14,9 @@ from edged.api.base import Progress, Refusal, Route, asked, follow, post
 from edged.documents import checks as documents
 from edged.roles import Verb
 from edged.site import Site
-from storage.errors import StoreBusy, UnknownId
-from storage.repair.look import Stopped
-from storage.store import Store
+from storage.integrity.inspect_file import Stopped
+from storage.store.facade import Store
+from storage.words.errors import StoreBusy, UnknownId
 
 
 def routes(site: Site, store: Store) -> Sequence[Route]:

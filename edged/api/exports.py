@@ -24,8 +24,8 @@ from edged.export.desk import Desk, Gone
 from edged.export.sources import Source
 from edged.roles import Verb
 from recorder.remux.film import Changed
-from storage.exports.desk import EXPORTS_MAX
-from storage.files.idle import become_idle
+from storage.exports.service import EXPORTS_MAX
+from storage.files.io_priority import become_idle
 
 T = TypeVar("T", bound=Document)
 

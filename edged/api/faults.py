@@ -17,8 +17,8 @@ from edged.faults import judge, views
 from edged.queries import instant
 from edged.roles import Verb
 from edged.site import Site
-from storage.faults import Aged, Ticket
-from storage.store import Store
+from storage.store.facade import Store
+from storage.tickets.faults import Aged, Ticket
 
 
 @dataclass(frozen=True, slots=True)

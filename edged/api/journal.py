@@ -7,10 +7,10 @@
 - What lists footage and shows none always answers, too; its leaf is owed likewise.
 
 A leaf says "done" before it is done: where nothing comes of it, a leaf "failed" follows that names the first. The leaf
-of what waits for a second person comes with the act itself (`storage.acts`). The same asked for again by the same
-person, and refusals of one person, become one leaf a minute, with a count and, of refusals, the verbs; lists of footage
-one a day, with all that was asked for. Of accounts that this box does not have, anybody may have thousands: they share
-one leaf a minute.
+of what waits for a second person comes with the act itself (`storage.approvals.service`). The same asked for again
+by the same person, and refusals of one person, become one leaf a minute, with a count and, of refusals, the verbs;
+lists of footage one a day, with all that was asked for. Of accounts that this box does not have, anybody may have
+thousands: they share one leaf a minute.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from typing import Any, Final, Protocol
 from edged import exits
 from edged.api.base import Details, Refusal
 from edged.tally import DAY_MS, Tally
-from storage.catalog.ledger import Value
-from storage.errors import StoreError
+from storage.ledger.table import Value
+from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.journal")
 
@@ -44,7 +44,7 @@ CROWD: Final = ("refused",)
 
 
 class Journal(Protocol):
-    """Where leaves of kind `act` are written; `storage.journal` is one."""
+    """Where leaves of kind `act` are written; `storage.approvals.journal` is one."""
 
     def act(
         self, verb: str, result: str, role: str, committed: Mapping[str, str], details: Details = ..., /

@@ -21,16 +21,16 @@ from edged.documents import ledger as documents
 from edged.roles import Verb
 from edged.site import Site
 from edged.views import timestamp
-from storage.catalog.checked import Checked
-from storage.catalog.leafing import Wanted
-from storage.catalog.ledger import Leaf
-from storage.clock import Clock
-from storage.ledger import outside
+from storage.audit import given_checkpoint
+from storage.audit.given_checkpoint import Outside
+from storage.audit.table import Checked
+from storage.integrity.inspect_file import Stopped
+from storage.ledger.leaf_search import Wanted
 from storage.ledger.listing import Covered, Listed
 from storage.ledger.note import NoteDamaged
-from storage.ledger.outside import Outside
-from storage.repair.look import Stopped
-from storage.store import Store
+from storage.ledger.table import Leaf
+from storage.store.facade import Store
+from storage.words.clock import Clock
 
 
 def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
@@ -104,7 +104,7 @@ def checked(last: Checked) -> documents.Checked:
 
 def _kept(wanted: documents.VerifyAsked) -> Outside | None:
     try:
-        return None if wanted.checkpoint is None else outside.read(wanted.checkpoint)
+        return None if wanted.checkpoint is None else given_checkpoint.read(wanted.checkpoint)
     except NoteDamaged as damaged:
         action = "give a file with the head that the centre kept: the message of up/ledger/checkpoint, or its note"
         raise Refusal(f"that is no signed head: {damaged}", action, exits.USAGE) from None

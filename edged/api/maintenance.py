@@ -12,8 +12,8 @@ from edged.api.orders import carried_out
 from edged.documents import maintenance as documents
 from edged.roles import Verb
 from edged.site import Site
-from storage.catalog.ledger import Value
-from storage.store import Store
+from storage.ledger.table import Value
+from storage.store.facade import Store
 
 
 def routes(site: Site, store: Store) -> Sequence[Route]:

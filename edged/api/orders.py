@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from edged import exits
 from edged.api.base import Refusal
-from storage.errors import OrderRefused, OrderWrong, RetryError, SamePerson, UnknownId
+from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, UnknownId
 
 T = TypeVar("T")
 

@@ -20,13 +20,13 @@ from edged.documents import pins as documents
 from edged.queries import instant
 from edged.roles import Verb
 from edged.views import optional_timestamp, timestamp
-from storage.acts import Act, Arguments, Deed, Person
-from storage.clock import Clock
-from storage.errors import OrderWrong
-from storage.pins.placing import check_approver
+from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
+from storage.pins.place import check_approver
 from storage.pins.rules import TEXT_MAX
-from storage.pins.words import Cost, Ground, Interval, Order, Presence, Standing
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.clock import Clock
+from storage.words.errors import OrderWrong
 
 EXTEND: Final = "pin-extend"
 RELEASE: Final = "pin-release"

@@ -13,7 +13,7 @@ from edged import rebuild_report
 from edged.api.base import Progress, Route, asked, follow, post
 from edged.documents.rebuild import Rebuild, RebuildAsked
 from edged.roles import Verb
-from storage.store import Store
+from storage.store.facade import Store
 
 
 def routes(store: Store) -> Sequence[Route]:

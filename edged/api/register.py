@@ -18,12 +18,12 @@ from edged.roles import Verb
 from edged.site import Site
 from edged.statement import Box, Rests, Standing
 from edged.views import Overview
-from storage.destruction import Totals
-from storage.errors import UnknownId
-from storage.register import Asked, Span
-from storage.retention import Policy
-from storage.ring.bounds import UNBOUNDED_S
-from storage.store import Store
+from storage.register.service import Asked, Span
+from storage.retention.bounds import UNBOUNDED_S
+from storage.retention.destruction import Totals
+from storage.retention.plan import Policy
+from storage.store.facade import Store
+from storage.words.errors import UnknownId
 
 
 def routes(site: Site, store: Store) -> Sequence[Route]:

@@ -28,8 +28,8 @@ from edged.compliancewatch import ComplianceWatch
 from edged.export.desk import Desk
 from edged.lookout import Lookout
 from edged.site import Site
-from storage.clock import Clock
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""The calls behind `edgectl volume`: each an act of `storage.volumes.disks` on a thread, then a look at the result.
+"""The calls behind `edgectl volume`: each an act of `storage.ring.volume_operations` on a thread, then a look at the
+result.
 
 Whoever acts is named in the journal with his reason, which the ledger does not hold.
 """
@@ -18,9 +19,9 @@ from edged.api.base import Refusal, Route, answer, asked, caller, get, post
 from edged.documents import volumes as documents
 from edged.roles import Verb
 from edged.site import Site
-from storage.answers import VolumeStatus
-from storage.errors import RetryError, StoreError, UnknownId
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.errors import RetryError, StoreError, UnknownId
+from storage.words.results import VolumeStatus
 
 log = logging.getLogger("edged.volumes")
 

@@ -15,7 +15,7 @@ from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import site as documents
 from edged.documents.maintenance import Held
-from storage.answers import Severity
+from storage.words.results import Severity
 
 
 @click.group(invoke_without_command=True)

@@ -62,10 +62,10 @@ def alone(
 ) -> documents.Fsck:
     """The daemon is down: its files, as its own account; where the configuration is wrong, what was last in force."""
     from edged.cli.owner import files_of
-    from storage.clock import SystemClock
-    from storage.errors import StateLocked, StoreError, UnknownId
-    from storage.repair import offline
-    from storage.repair.fsck import Fsck
+    from storage.integrity.fsck import Fsck
+    from storage.store import offline
+    from storage.words.clock import SystemClock
+    from storage.words.errors import StateLocked, StoreError, UnknownId
 
     state, config = files_of(address, why)
     policy = None if config is None else config.policy()

@@ -82,22 +82,22 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
     """The daemon is down: its files, as its own account, with all processors; and the time zone of the site."""
     from edged import ledgercheck
     from edged.cli.owner import files_of
-    from storage.clock import SystemClock
-    from storage.errors import RetryError, StateLocked, StoreError
-    from storage.ledger import outside, spread
+    from storage.audit import given_checkpoint, process_pool
+    from storage.audit.verify import Box, Verify
     from storage.ledger.note import NoteDamaged
-    from storage.ledger.verify import Box, Verify
-    from storage.repair import offline
+    from storage.store import offline
+    from storage.words.clock import SystemClock
+    from storage.words.errors import RetryError, StateLocked, StoreError
 
     try:
-        head = None if kept is None else outside.read(kept)
+        head = None if kept is None else given_checkpoint.read(kept)
     except NoteDamaged as damaged:
         raise CallError(f"that is no signed head: {damaged}", "name the file with the head", exits.USAGE) from None
     state, config = files_of(address, why)
     try:
         with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
             box = Box(site.read, site.disks, state, lambda: site.present().ages)
-            with spread.Processes() as processes:
+            with process_pool.Processes() as processes:
                 report = Verify(box, head, progress=lambda told: show(dict(told)), spread=processes).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer

@@ -61,7 +61,7 @@ def probe(
     from edged.probing import view
     from recorder.rtsp.auth import Account
     from recorder.survey.look import look
-    from storage.clock import SystemClock
+    from storage.words.clock import SystemClock
 
     if sys.stderr.isatty() and not as_json:
         click.echo("looking for some 10 s …", err=True)

@@ -66,8 +66,8 @@ def alone(
     """The daemon is down: its files, as its own account, under its lock."""
     from edged import config as configuration
     from edged.cli.owner import become_owner, unusable
-    from storage.clock import has_own_boot_id
-    from storage.errors import NodeChanged, StateLocked, StoreError
+    from storage.words.clock import has_own_boot_id
+    from storage.words.errors import NodeChanged, StateLocked, StoreError
 
     try:
         config = configuration.load(address.config_file)
@@ -92,8 +92,8 @@ def alone(
 def _made_anew(
     state: Path, node: str, volumes: Any, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
-    from storage.clock import SystemClock
-    from storage.repair.afresh import made_anew
+    from storage.store.offline_rebuild import made_anew
+    from storage.words.clock import SystemClock
 
     begun_s = time.monotonic()
     report, aside = made_anew(state, node, volumes, SystemClock(), show, fresh=fresh)

@@ -93,8 +93,8 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     from edged import config as configuration
     from edged import volumes
     from edged.cli.owner import become_owner, unusable
-    from storage.errors import NodeChanged, StateLocked, StoreError
-    from storage.volumes.alone import init_alone
+    from storage.store.offline_init import init_alone
+    from storage.words.errors import NodeChanged, StateLocked, StoreError
 
     try:
         config = configuration.load(address.config_file)

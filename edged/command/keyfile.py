@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.config_types import KEY_PREFIX
 from mqtt.commands import COUNTER_MAX
-from storage.files.durable import fsync_directory
+from storage.files.fsync import fsync_directory
 
 MODE: Final = 0o600
 MAX_BYTES: Final = 4096

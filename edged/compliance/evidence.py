@@ -6,8 +6,8 @@ from typing import Final
 
 from edged.compliance.words import GROUNDS, Facts, Outcome, judged, span, when
 from edged.profiles.loader import Clause
-from storage.answers import OpenFault
-from storage.pins.words import Left, PinState
+from storage.pins.model import Left, PinState
+from storage.words.results import OpenFault
 
 REPORTED_WITHIN_MS: Final = 86_400_000
 """立即報修: the texts give no figure; a day of running time lets a night pass and no weekend."""

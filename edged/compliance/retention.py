@@ -11,9 +11,9 @@ from edged.config import Camera
 from edged.evidence.verify import CAUSES
 from edged.profiles.loader import Clause
 from edged.ringviews import CEILING_GRACE_S
-from storage.answers import VolumeState
-from storage.compliance import Against
-from storage.retention import effective
+from storage.register.compliance import Against
+from storage.retention.plan import effective
+from storage.words.results import VolumeState
 
 DAY_MS: Final = 86_400_000
 REGISTER_MS: Final = 365 * DAY_MS

@@ -14,8 +14,8 @@ from edged.compliance.reach import Reached
 from edged.config import Camera
 from edged.profiles.loader import Clause
 from edged.views import Overview
-from storage.compliance import Shares, Tally
-from storage.pins.words import Ground
+from storage.pins.model import Ground
+from storage.register.compliance import Shares, Tally
 
 
 class Status(StrEnum):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from edged.alarms import Trouble
 from edged.views import Overview
-from storage.answers import Severity
-from storage.catalog.mirroring import ON_PURPOSE
+from storage.mirror.table import ON_PURPOSE
+from storage.words.results import Severity
 
 
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:

@@ -8,7 +8,7 @@ from typing import Final
 from edged.alarms import Trouble
 from edged.faults.judge import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.views import Overview
-from storage.answers import OpenFault, Severity
+from storage.words.results import OpenFault, Severity
 
 NAMED: Final = 8
 """More in one sentence nobody reads; `edgectl faults` has them all."""

@@ -11,10 +11,10 @@ from typing import Final
 
 from edged import units
 from edged.alarms import Trouble
-from storage.answers import Severity
-from storage.catalog.checked import Checked
-from storage.ledger.witness import Contradiction, Word
-from storage.repair.books import Plight
+from storage.audit.table import Checked
+from storage.ledger.centre_head import Contradiction, Word
+from storage.recovery.service import Plight
+from storage.words.results import Severity
 
 TURN_S: Final = 15.0
 """While a person begins a new generation, key and generation do not fit for a moment."""

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from edged.alarms import Trouble
 from mqtt.certificates import Lifetime, Weight, day
 from mqtt.tls import TlsView
-from storage.answers import Severity
+from storage.words.results import Severity
 
 WARN_MS: Final = 30 * 86_400_000
 CRITICAL_MS: Final = 7 * 86_400_000

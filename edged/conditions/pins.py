@@ -7,9 +7,9 @@ from typing import Final
 
 from edged.alarms import Trouble
 from edged.views import Overview
-from storage.answers import Severity
+from storage.pins.model import Left, PinState
 from storage.pins.rules import DAY_MS, HOUR_MS
-from storage.pins.words import Left, PinState
+from storage.words.results import Severity
 
 ENDING: Final = (
     (DAY_MS, Severity.CRITICAL, "a day"),

@@ -11,7 +11,7 @@ from edged import units
 from edged.alarms import Trouble
 from edged.loosening import sentence
 from edged.views import Overview
-from storage.answers import Severity
+from storage.words.results import Severity
 
 ROUND_MS: Final = 300_000
 """When a change begins to hold is told to five minutes: clocks are slewed, and an alarm's words stay what they are."""

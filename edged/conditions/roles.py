@@ -7,7 +7,7 @@ from typing import Final
 
 from edged.alarms import Trouble
 from edged.rolewatch import RolesSeen
-from storage.answers import Severity
+from storage.words.results import Severity
 
 OWED_WAIT_S: Final = 10.0
 """A database that is busy for a moment is no alarm."""

@@ -15,8 +15,8 @@ from edged.health.stream import CameraState
 from edged.views import Overview
 from edged.withheld import WITHHELD
 from recorder.camera import CameraView
-from storage.answers import Severity, VolumeState, VolumeStatus
-from storage.model import GapCause
+from storage.words.model import GapCause
+from storage.words.results import Severity, VolumeState, VolumeStatus
 
 PATIENCE_S: Final = 60.0
 """Rates of the first minute are no forecast."""

@@ -11,7 +11,7 @@ from edged.alarms import Trouble
 from edged.health import telling
 from edged.health.stream import CameraState
 from edged.views import Overview
-from storage.answers import Severity
+from storage.words.results import Severity
 
 
 def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edged.alarms import Trouble
-from storage.answers import Severity
-from storage.catalog.findings import Tampered
+from storage.segments.findings import Tampered
+from storage.words.results import Severity
 
 WORDS = {
     "missing": "is gone",

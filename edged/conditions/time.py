@@ -7,7 +7,7 @@ from typing import Final
 
 from edged.alarms import Trouble
 from edged.views import Overview
-from storage.answers import Severity
+from storage.words.results import Severity
 
 PATIENCE_S: Final = 3600.0
 """After a reboot the clock may take a while to be synchronised, and a ceiling may be late by as much anyway (S3)."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from edged.alarms import Trouble
 from edged.views import Overview
-from storage.answers import Severity, VolumeState, VolumeStatus
+from storage.words.results import Severity, VolumeState, VolumeStatus
 
 REPORT: Final = (
     "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: `edgectl volume "

@@ -11,7 +11,7 @@ from edged import units
 from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Volume
 from edged.reader import Barred
-from storage.repair.glance import Glance, Sizes
+from storage.store.database_state import Glance, Sizes
 
 STATE_LOW_BYTES: Final = 1 << 30
 STATE_FULL_BYTES: Final = 64 << 20

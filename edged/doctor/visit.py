@@ -27,8 +27,8 @@ from edged.doctor.site import Site
 from edged.doctor.unit import Unit
 from edged.documents.site import Status
 from mqtt.knock import Knocked
-from storage.clock import SystemClock
-from storage.repair.glance import Glance, Sizes
+from storage.store.database_state import Glance, Sizes
+from storage.words.clock import SystemClock
 
 KNOCK_S: Final = 1.0
 DATABASE_S: Final = 10.0

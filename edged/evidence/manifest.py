@@ -12,9 +12,9 @@ import rfc8785
 
 from edged.documents.evidence import Manifest
 from edged.evidence.verify import PAYLOAD_TYPE
-from storage import dsse
-from storage.ledger.notary import Signer
+from storage.ledger import dsse
 from storage.ledger.note import Verifier
+from storage.ledger.signer import Signer
 
 KEY_NOTE: Final = (
     "# 本錄影主機的公開金鑰與指紋。請與機關公布的指紋比對。\r\n"

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from edged.documents.register import MonthDestroyed, StatedHead, Statement
 from edged.evidence.verify import ENVELOPE_SHAPE, Fault, fingerprint, lasting, shown, strict, unbase64, verifies
 from edged.statement import PAYLOAD_TYPE
-from storage import dsse
-from storage.destruction import NAMED_MAX
+from storage.ledger import dsse
 from storage.ledger.note import NoteDamaged, Verifier, parse
+from storage.retention.destruction import NAMED_MAX
 
 SIZE_MAX: Final = 4 << 20
 """A statement has some tens of kilobytes."""

@@ -21,13 +21,13 @@ from edged.export.work import Place, Work
 from edged.queries import instant
 from edged.site import Site
 from edged.views import timestamp
-from storage.errors import OrderWrong, RetryError, UnknownId
-from storage.exports.survey import CameraSurvey, Survey
-from storage.exports.words import Export, Order
-from storage.model import Bounds
-from storage.pins.words import Interval
-from storage.retention import effective
-from storage.store import Store
+from storage.exports.export_plan import CameraSurvey, Survey
+from storage.exports.model import Export, Order
+from storage.pins.model import Interval
+from storage.retention.plan import effective
+from storage.store.facade import Store
+from storage.words.errors import OrderWrong, RetryError, UnknownId
+from storage.words.model import Bounds
 
 AT_LEAST_MS: Final = 24 * 3_600_000
 """A copy may be kept so long in any case."""

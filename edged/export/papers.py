@@ -14,10 +14,10 @@ from edged.evidence import folder, manifest
 from edged.export import naming
 from edged.export.sources import Source, of_file
 from edged.export.work import Camera, Told, Work, takes
-from storage.errors import OrderRefused
-from storage.exports.desk import Exports
-from storage.ledger.citing import Head, Uncitable
-from storage.ledger.notary import Signer
+from storage.exports.export_proofs import Head, Uncitable
+from storage.exports.service import Exports
+from storage.ledger.signer import Signer
+from storage.words.errors import OrderRefused
 
 WORDS: Final = ("who", "reason", "case", "request")
 CITING: Final = ("segments", "loose", "gaps", "destroyed")

@@ -13,8 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from storage.exports.words import Recorded
-from storage.files.parts import Part, Parting
+from storage.exports.model import Recorded
+from storage.segments.fragment_hashes import Part, Parting
 
 BLOCK: Final = 1 << 20
 _RECORD: Final = struct.Struct(">I32s")

@@ -26,8 +26,8 @@ from recorder.remux import plan as remux
 from recorder.remux import subtitles
 from recorder.remux.film import blocks
 from recorder.remux.plan import Film, Take
-from storage.errors import OrderWrong
-from storage.exports.words import CameraContents, Contents, Export, Recorded
+from storage.exports.model import CameraContents, Contents, Export, Recorded
+from storage.words.errors import OrderWrong
 
 Opened: TypeAlias = Callable[[Recorded], BinaryIO]
 Told: TypeAlias = Callable[[int], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.faults import table
-from storage.faults import Aged, Standing, State, Step, Subject
+from storage.tickets.faults import Aged, Standing, State, Step, Subject
 
 OVER_AFTER_MS: Final = 3_600_000
 """An alarm that was gone for so long is over: until then it is the same occurrence."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from storage.faults import Subject
+from storage.tickets.faults import Subject
 
 FLAPS: Final = 5
 """What comes back so often within an hour of its being gone does not heal by itself."""

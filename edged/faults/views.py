@@ -8,7 +8,7 @@ from typing import Literal
 from edged.documents import faults as documents
 from edged.faults.judge import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.views import timestamp
-from storage.faults import Aged, State, Step, Told
+from storage.tickets.faults import Aged, State, Step, Told
 
 
 def fault(one: Aged, standing: Mapping[str, str]) -> documents.Fault:

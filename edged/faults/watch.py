@@ -12,8 +12,8 @@ from typing import Final
 
 from edged.faults import judge
 from edged.site import Site
-from storage.clock import Clock
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.clock import Clock
 
 log = logging.getLogger("edged.faults")
 

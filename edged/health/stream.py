@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 DOWN_AFTER_S: Final = 10.0
 """No frame for this long is down. Also the time a starting camera has before anybody is alarmed."""

@@ -13,8 +13,8 @@ from edged.api.base import Caller, Details
 from edged.roles import Verb
 from mqtt import commands
 from mqtt.judging import Commander, Commanders
-from storage.commands import ROLE
 from storage.pins.rules import KEYS_FIRST
+from storage.tickets.commands import ROLE
 
 NUMBER_BYTES: Final = 6
 """Of its fingerprint; what comes of it is a whole number that every reader of JSON takes exactly."""

@@ -34,11 +34,11 @@ from mqtt.commands import (
 )
 from mqtt.judging import Commander, Order
 from recorder.address import without_login
-from storage.clock import Clock
-from storage.commands import Limit, Rate
-from storage.pins.words import Ground, Interval
-from storage.pins.words import Order as Wanted
-from storage.store import Store
+from storage.pins.model import Ground, Interval
+from storage.pins.model import Order as Wanted
+from storage.store.facade import Store
+from storage.tickets.commands import Limit, Rate
+from storage.words.clock import Clock
 
 log = logging.getLogger("edged.orders")
 

@@ -23,10 +23,10 @@ from mqtt import commands
 from mqtt.commands import Command, Reason, Reply, State, Verb
 from mqtt.judging import Commander, Order, Refusal, judge, plain
 from mqtt.messages import Payload
-from storage.clock import Clock
-from storage.commands import ROLE, Taken, Told
-from storage.errors import OrderRefused, Replayed, StoreError, TooOften
-from storage.store import Store
+from storage.store.facade import Store
+from storage.tickets.commands import ROLE, Taken, Told
+from storage.words.clock import Clock
+from storage.words.errors import OrderRefused, Replayed, StoreError, TooOften
 
 log = logging.getLogger("edged.orders")
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from edged.config_types import PROFILES, OnFull, Span
 from edged.roles import Role
-from storage.pins.words import Ground
+from storage.pins.model import Ground
 
 __all__ = ["PROFILES", "Clause", "Demands", "Inspection", "Judgement", "Picture", "Profile", "profile"]
 

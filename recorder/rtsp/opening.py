@@ -25,7 +25,7 @@ from recorder.rtsp.dialogue import Dialogue
 from recorder.rtsp.message import Answer, Buffer, Handler
 from recorder.rtsp.sdp import Description, Media
 from recorder.stream import Item, Losses
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 OPENING_S: Final = 8.0
 """From the first connection to the answer to PLAY, redirects included. It ends before the supervisor's patience does

@@ -25,8 +25,8 @@ from recorder.rtsp.source import RtspSource, connect
 from recorder.stream import Source
 from recorder.survey import paths
 from recorder.survey.measure import Measured, Survey
-from storage.clock import Clock
-from storage.model import GapCause
+from storage.words.clock import Clock
+from storage.words.model import GapCause
 
 LOOK_S: Final = 10.0
 """From the first connection on: two key frames of a camera that is set as it should be, and one report of its clock."""

@@ -16,7 +16,7 @@ from recorder.stamps import NS_PER_S, Mender, Scale, Stamp
 from recorder.stream import Losses, Parameters, Reading, SenderReport, Sound, Video
 from recorder.sync import Sync
 from recorder.timeline import NS_PER_MS, Timeline
-from storage.model import Moment
+from storage.words.model import Moment
 
 PICTURES_MIN: Final = 5
 """Of fewer nothing is told of their rate."""

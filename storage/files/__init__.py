@@ -1,1 +1,1 @@
-"""Segment files: how they are written, what they say, how they are removed. Lean where a worker carries it."""
+"""What the standard library lacks for files that last. Lean: a camera's worker carries it."""

@@ -13,8 +13,8 @@ from contextlib import suppress
 from datetime import date
 from pathlib import PurePosixPath
 
-from storage.files.within import inside
-from storage.layout import part_path
+from storage.files.open_beneath import inside
+from storage.words.layout import part_path
 
 
 class OtherName(Exception):

@@ -1,1 +1,4 @@
-"""稽核軌跡 that nobody can rewrite: hashes, heads and proofs over the leaves that `storage.catalog.ledger` enters."""
+"""稽核軌跡: leaves, the tree over them, signed heads, the node's key. What happened, so that nobody can rewrite it.
+
+Begin with `table` (a leaf is entered in the transaction of its fact) and `tree` (RFC 6962, pure).
+"""

@@ -21,9 +21,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from storage.catalog.generations import Generation, Identity
-from storage.errors import OrderRefused
-from storage.files.durable import fsync_directory
+from storage.files.fsync import fsync_directory
+from storage.ledger.generations import Generation, Identity
+from storage.words.errors import OrderRefused
 
 log = logging.getLogger("edged.storage.ledger.key")
 

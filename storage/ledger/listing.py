@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from storage.catalog import generations, leafing, ledger
-from storage.catalog.database import Database
-from storage.catalog.generations import Generation
-from storage.catalog.leafing import Told, Wanted
+from storage.database.writer import Database
+from storage.ledger import generations, leaf_search
+from storage.ledger import table as ledger
+from storage.ledger.generations import Generation
+from storage.ledger.leaf_search import Told, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,13 @@ class Listing:
 
     def pages(self, wanted: Wanted, last: int | None, after: int = 0) -> Iterator[Page]:
         """What is wanted, the newest last; `last`: only so many, the last ones. `after`: only of higher numbers."""
-        blocks = self._database.read(partial(leafing.candidates, wanted=wanted))
+        blocks = self._database.read(partial(leaf_search.candidates, wanted=wanted))
         begin = after + 1
-        blocks = [block for block in blocks if block >= begin >> leafing.BITS]
+        blocks = [block for block in blocks if block >= begin >> leaf_search.BITS]
         if last is not None:
             count = last
             for place in reversed(range(len(blocks))):
-                tail = partial(leafing.last_of, wanted=wanted, block=blocks[place], count=count)
+                tail = partial(leaf_search.last_of, wanted=wanted, block=blocks[place], count=count)
                 found, first = self._database.read(tail)
                 begin, count = max(first, after + 1) if found else begin, count - found
                 yield Page()
@@ -110,9 +111,9 @@ def _page(connection: sqlite3.Connection, wanted: Wanted, block: int, begin: int
     known = covered(connection)
     firsts = [one.generation.first for one in known]
     found = []
-    for told in leafing.matches(connection, wanted, block):
+    for told in leaf_search.matches(connection, wanted, block):
         number = told.entry.number
         if number >= begin:
             place = bisect_right(firsts, number) - 1
             found.append(Listed(told, known[place], number - firsts[place]) if place >= 0 else Listed(told, None))
-    return Page(found, (block + 1) << leafing.BITS)
+    return Page(found, (block + 1) << leaf_search.BITS)

@@ -1,1 +1,4 @@
-"""Evidence (證據保存): intervals kept out of the ring by somebody with the right to do so."""
+"""證據保存: intervals kept out of the ring by somebody with the right to do so (S2).
+
+A pin is a row (`table`), a sidecar and links on the volumes (`files`). Begin with `service`; `rules` is pure.
+"""

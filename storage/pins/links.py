@@ -15,8 +15,8 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import PurePosixPath
 from typing import Final
 
-from storage.files.within import inside, reading
-from storage.layout import DIR_MODE, FILE_MODE, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
+from storage.files.open_beneath import inside, reading
+from storage.words.layout import DIR_MODE, FILE_MODE, QUARANTINE_SUFFIX, is_camera, parse_segment_name, segment_path
 
 PINS_NAME: Final = ".pins"
 SIDECAR_NAME: Final = "pin.json"

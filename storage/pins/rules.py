@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from storage.errors import OrderRefused, OrderWrong, TooOften
-from storage.pins.words import CameraCost, Cost, Ground, Interval, Limits, Order, Pin, PinState
+from storage.pins.model import CameraCost, Cost, Ground, Interval, Limits, Order, Pin, PinState
+from storage.words.errors import OrderRefused, OrderWrong, TooOften
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS

@@ -17,10 +17,10 @@ import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from storage.catalog.acts import Person
+from storage.approvals.table import Person
 from storage.ledger.note import Verifier
-from storage.model import WHOLE_MAX
-from storage.pins.words import Ground, Interval, Order, Pin, PinState
+from storage.pins.model import Ground, Interval, Order, Pin, PinState
+from storage.words.model import WHOLE_MAX
 
 FORMAT: Final = "edged.pin/1"
 MAX_BYTES: Final = 64 * 1024

@@ -1,1 +1,4 @@
-"""The ring (循環儲存): carries out what storage.retention decides, and what follows when nothing may go."""
+"""The ring (循環儲存): what is destroyed and when, who may begin another segment, how long footage will last.
+
+Carries out what `storage.retention` decides. Begin with `sweep` (destroying) and `admission_service` (beginning).
+"""

@@ -1,7 +1,7 @@
 """Why a segment stays or goes, and when, as values. Pure; imports retention and the words of storage.
 
 The same `judge` and the same bounds as the sweep's. Durations are running time from now: how long the box has to run on
-until something happens; a box that is off does not age, unless that is proven (`storage.ages`).
+until something happens; a box that is off does not age, unless that is proven (`storage.ages.history`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from storage.catalog.destroying import Tombstone
-from storage.model import Bounds
-from storage.pins.words import Ground
-from storage.retention import Candidate, Decision, effective
-from storage.ring.bounds import Later, Overwriting
+from storage.pins.model import Ground
+from storage.retention.bounds import Later, Overwriting
+from storage.retention.plan import Candidate, Decision, effective
+from storage.ring.table import Tombstone
+from storage.words.model import Bounds
 
 
 class Fate(StrEnum):

@@ -1,6 +1,6 @@
 """Now and then, after a sweep: the account of each camera's time is cut where nobody needs it any more (S12).
 
-Page by page, yielding to everything else; `storage.catalog.pruning` says what goes.
+Page by page, yielding to everything else; `storage.ring.pruning` says what goes.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from functools import partial
 from threading import Event
 from typing import Final
 
-from storage.catalog import pruning
-from storage.catalog.database import Database
-from storage.catalog.runs import Life
-from storage.clock import Clock
-from storage.retention import Policy
-from storage.ring.present import present
+from storage.ages.runs import Life
+from storage.database.writer import Database
+from storage.retention.in_force import present
+from storage.retention.plan import Policy
+from storage.ring import pruning
+from storage.words.clock import Clock
 
 EVERY_MS: Final = 3_600_000
 """Running time between two looks: what is to be pruned is more than a year old."""

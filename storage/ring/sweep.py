@@ -1,4 +1,4 @@
-"""Carries out what `storage.retention` decides: the ring turns. Blocking, in a thread of its own, in nobody's way.
+"""Carries out what `storage.retention.plan` decides: the ring turns. Blocking, in a thread of its own, in nobody's way.
 
 Keeps S1, S2 and S3 by asking the same pure code twice, when planning and again in the transaction that makes a segment
 garbage; S5 by the order of destroying: row to garbage, unlink, fsync of the directory, row gone and tombstone entered.
@@ -23,22 +23,26 @@ from threading import Event
 from time import monotonic
 from typing import Final
 
-from storage.answers import SweepReport
-from storage.catalog import destroying, exports, findings, holds, queries, terms
-from storage.catalog.database import Database
-from storage.catalog.rows import SegmentRow, segments_by_id
-from storage.catalog.runs import Life
-from storage.clock import Clock
-from storage.failpoints import Step, reach
+from storage.ages.runs import Life
+from storage.database.writer import Database
+from storage.exports import table as exports
 from storage.files.unlink import OtherName, sync, tidy, unlink
-from storage.model import GapCause, SegmentState
-from storage.repair.compare import Kind
-from storage.retention import Decision, Policy, Reason, effective, plan, still_due
-from storage.ring.heads import Head, Heads, candidate
-from storage.ring.present import Present, present
+from storage.integrity.compare import Kind
+from storage.pins import pinned_segments
+from storage.retention import table as terms
+from storage.retention.in_force import Present, present
+from storage.retention.plan import Decision, Policy, Reason, effective, plan, still_due
+from storage.ring import table as destroying
+from storage.ring.candidates import Head, Heads, candidate
 from storage.ring.pruner import Pruner
-from storage.volumes.pool import Pool
+from storage.segments import findings, queries
+from storage.segments.rows import SegmentRow, segments_by_id
+from storage.volumes.service import Pool
 from storage.volumes.volume import Volume
+from storage.words.clock import Clock
+from storage.words.failpoints import Step, reach
+from storage.words.model import GapCause, SegmentState
+from storage.words.results import SweepReport
 
 SLICE: Final = 32
 """Segments condemned in one transaction, and buried in one: some ms, for which a commit may have to wait (L4); and what
@@ -283,7 +287,7 @@ class Sweeper:
         """
         policy = configured()
         as_is = self._present(connection, policy)
-        bounds, covering, copied = as_is.bounds, holds.covering(connection), exports.covering(connection)
+        bounds, covering, copied = as_is.bounds, pinned_segments.covering(connection), exports.covering(connection)
         doomed = []
         rows = segments_by_id(connection, [decision.candidate.id for decision in going])
         for decision in going:

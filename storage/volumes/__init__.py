@@ -1,1 +1,4 @@
-"""The disks (錄影硬碟): identity, lock, room, and which of them takes the next segments."""
+"""Volumes (錄影硬碟): identity, lock, room, which of them takes the next segments (S10).
+
+Begin with `volume`; `inventory` says which there are.
+"""

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from storage.files.segmentfile import read_identity
-from storage.layout import IDENTITY_NAME
-from storage.volumes.founding import IDENTITY_SCHEMA, check_apart, failed, found, refused
+from storage.segments.segment_file import read_identity
+from storage.volumes.initialise import IDENTITY_SCHEMA, check_apart, failed, found, refused
+from storage.words.layout import IDENTITY_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import av.error
 import pytest
 
 from edged.documents import site as documents
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.conftest import Profile
 from tests.support import accounting, footage, frames
 from tests.support.configuration import Setup, Watched

@@ -19,8 +19,8 @@ from typing import Final
 import pytest
 
 from edged.documents import site as documents
-from storage.layout import IDENTITY_NAME, parse_segment_name
-from storage.model import GapCause
+from storage.words.layout import IDENTITY_NAME, parse_segment_name
+from storage.words.model import GapCause
 from tests.conftest import Profile
 from tests.support import promises
 from tests.support.configuration import Setup, Watched
@@ -73,7 +73,7 @@ GRAVEST: Final = 5
 WALL_BELIEVED: Final = """
 import time
 from dataclasses import replace
-from storage.ages import Age
+from storage.ages.history import Age
 from storage.ring import heads, sweep
 told = heads.candidate
 def believed(row, ages, end=None):

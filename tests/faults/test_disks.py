@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from storage.layout import IDENTITY_NAME
+from storage.words.layout import IDENTITY_NAME
 from tests.support import frames
 from tests.support.configuration import Setup
 from tests.support.daemon import Daemon

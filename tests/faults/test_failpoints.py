@@ -26,8 +26,8 @@ from typing import Final
 
 import pytest
 
-from storage.catalog import alarms
-from storage.failpoints import Step, arm
+from storage.tickets import alarms_table
+from storage.words.failpoints import Step, arm
 from tests.conftest import LONG, Profile
 from tests.support import promises
 from tests.support.configuration import Setup
@@ -185,14 +185,14 @@ def test_death_of_the_storage_at_every_step(memory: Path, profile: Profile, caps
 def test_an_event_behind_its_fact_shows(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted bug: alarms are told with the next fact that tells of one, and death lies between."""
     owed: list[tuple[str, str, int]] = []
-    tell = alarms._tell
+    tell = alarms_table._tell
 
     def late(connection: Connection, key: str, what: str, now_ms: int) -> None:
         for one in owed:
             tell(connection, *one)
         owed[:] = [(key, what, now_ms)]
 
-    monkeypatch.setattr(alarms, "_tell", late)
+    monkeypatch.setattr(alarms_table, "_tell", late)
     root, notes = memory / "late", Notes(memory / "late.notes")
     perform(root, notes, Step.DESTROY_DONE, 1)
     owed.clear()  # its memory died with the child's

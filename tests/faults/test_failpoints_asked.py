@@ -21,11 +21,11 @@ import pytest
 from edged import exits
 from edged.cli import client
 from edged.documents import exports as documents
-from storage.failpoints import Step
-from storage.layout import IDENTITY_NAME
-from storage.opening import DATABASE_NAME
-from storage.repair import loss
-from storage.repair.compare import Kind
+from storage.integrity.compare import Kind
+from storage.recovery import detect
+from storage.store.opening import DATABASE_NAME
+from storage.words.failpoints import Step
+from storage.words.layout import IDENTITY_NAME
 from tests.conftest import Profile
 from tests.integration.test_export import OCTETS, Stick, codes, run, verified
 from tests.integration.test_pin_people import ask, asked, order
@@ -252,7 +252,7 @@ def lose(state: Path, step: Step) -> None:
     """Damaged as somebody saw, who left a mark; or simply gone."""
     database = state / DATABASE_NAME
     if step is Step.REBUILD_ASIDE:
-        loss.mark(database, "somebody saw damage in it")
+        detect.mark(database, "somebody saw damage in it")
         return
     for one in state.glob(f"{DATABASE_NAME}*"):
         one.unlink()

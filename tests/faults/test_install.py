@@ -16,7 +16,7 @@ import pytest
 from edged.documents.machine import Doctor
 from edged.journal import Told
 from edged.roles import Role
-from storage.clock import kernel_synced
+from storage.words.clock import kernel_synced
 from tests.support import installed
 from tests.support.booted import PROJECT, Booted
 from tests.support.night import unsaid

@@ -19,8 +19,8 @@ from typing import Final
 
 import pytest
 
-from storage.errors import StoreError
-from storage.files.segmentfile import SegmentFile
+from storage.segments.segment_file import SegmentFile
+from storage.words.errors import StoreError
 from tests.conftest import Profile
 from tests.support import promises
 from tests.support.disks import may_mount
@@ -33,10 +33,10 @@ EXAMPLES: Final = 5
 SILENT: Final = {
     "fallocate": "space laid out ahead is an offer; without it, it is found when it is needed",
     "rmdir of storage.files.unlink": "an empty directory of an earlier day is let be",
-    "open of storage.files.segmentfile": "of an identity: as the looks below; a file that cannot be made is told",
-    "file.read of storage.files.segmentfile": "the same",
-    "open of storage.repair.loss": "of a volume, before the start: asked again what it knows as soon as it is there",
-    "stat of storage.catalog.readers": "a connection is made anew; what is really wrong with the database shows then",
+    "open of storage.segments.segment_file": "of an identity: as the looks below; a file that cannot be made is told",
+    "file.read of storage.segments.segment_file": "the same",
+    "open of storage.recovery.detect": "of a volume, before the start: asked again as soon as it is there",
+    "stat of storage.database.readers": "a connection is made anew; what is really wrong with the database shows then",
 }
 """Calls whose failure nobody needs to hear of."""
 LOOKS: Final = ("of storage.volumes.", "of storage.ring.ballast")
@@ -169,12 +169,12 @@ def test_a_sync_that_fails_unheard_shows(memory: Path, monkeypatch: pytest.Monke
                 real(fd)
 
         with monkeypatch.context() as planted:
-            planted.setattr("storage.files.segmentfile.os.fsync", deaf)
+            planted.setattr("storage.segments.segment_file.os.fsync", deaf)
             return commit(file)
 
     counted = Plan()
     played(memory / "box", counted)
-    syncs = [number for number, name in enumerate(counted.calls) if name == "fsync of storage.files.segmentfile"]
+    syncs = [number for number, name in enumerate(counted.calls) if name == "fsync of storage.segments.segment_file"]
     monkeypatch.setattr(SegmentFile, "commit", careless)
     verdict = Verdict()
     for at in syncs:

@@ -39,7 +39,7 @@ CAMERAS: Final = (
     replace(cheap("short", gop=15), sound=Sound()),
 )
 NAMES: Final = [camera.id for camera in CAMERAS]
-NO_SYNC: Final = "from storage.files.segmentfile import SegmentFile\nSegmentFile.sync = lambda file: None\n"
+NO_SYNC: Final = "from storage.segments.segment_file import SegmentFile\nSegmentFile.sync = lambda file: None\n"
 """What is being written is synced at its end only."""
 
 

@@ -16,7 +16,7 @@ import pytest
 from mqtt import attempts, client, connection, drain, outbox, window
 from mqtt.connection import HEADER_BYTES
 from mqtt.messages import Message, camera_health_topic
-from storage.catalog.outbox import Event, Kind
+from storage.outbox.table import Event, Kind
 from tests.conftest import Profile
 from tests.support.brokers import Centre, mosquitto
 from tests.support.collector import Collector

@@ -20,10 +20,10 @@ from mqtt.drain import Drain
 from mqtt.outbox import Word
 from mqtt.traffic import Traffic
 from mqtt.window import BURST, RATE_PER_S, WINDOW
-from storage.catalog import outbox
-from storage.catalog.database import Database
-from storage.catalog.outbox import RANKS, Event, Kind, Rank
-from storage.post import Post
+from storage.database.writer import Database
+from storage.outbox import table as outbox
+from storage.outbox.service import Post
+from storage.outbox.table import RANKS, Event, Kind, Rank
 from tests.conftest import Profile
 from tests.support.linked import NODE
 from tests.support.office import Clock

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from edged import exits
-from storage.model import Bounds
+from storage.words.model import Bounds
 from tests.support.configuration import Setup, Watched
 from tests.support.office import Office
 from tests.support.rtsp_server import REPOSITORY

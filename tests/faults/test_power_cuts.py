@@ -19,8 +19,8 @@ from typing import Final
 
 import pytest
 
-from storage.files import segmentfile
-from storage.model import Closing
+from storage.segments import segment_file
+from storage.words.model import Closing
 from tests.conftest import Profile
 from tests.support import promises
 from tests.support.blocklog import Cut, Tape, rig
@@ -153,8 +153,8 @@ def chosen(tape: Tape, *, prefixes: int | None, subsets: int) -> list[Cut]:
 
 @pytest.fixture(autouse=True)
 def _laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmentfile, "SCARCE_BYTES", 0)
-    monkeypatch.setattr(segmentfile, "LAY_OUT_BYTES", LAY_OUT_BYTES)
+    monkeypatch.setattr(segment_file, "SCARCE_BYTES", 0)
+    monkeypatch.setattr(segment_file, "LAY_OUT_BYTES", LAY_OUT_BYTES)
 
 
 @pytest.mark.parametrize("disks", [1, 2], ids=["one-disk", "state-apart"])
@@ -176,7 +176,7 @@ def without_sync(monkeypatch: pytest.MonkeyPatch) -> None:
         """Lie."""
 
     lying = SimpleNamespace(**{**vars(os), "fsync": nothing, "fdatasync": nothing})
-    monkeypatch.setattr(segmentfile, "os", lying)
+    monkeypatch.setattr(segment_file, "os", lying)
 
 
 def row_before_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,10 @@ from typing import Final
 import pytest
 
 from edged.documents import site as documents
-from storage.clock import Clock, SystemClock
-from storage.layout import IDENTITY_NAME
-from storage.store import Store
+from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
+from storage.words.clock import Clock, SystemClock
+from storage.words.layout import IDENTITY_NAME
 from tests.conftest import Profile
 from tests.support import promises
 from tests.support.configuration import Setup, Watched

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from storage.layout import IDENTITY_NAME
+from storage.words.layout import IDENTITY_NAME
 from tests.support import promises
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon

@@ -21,11 +21,11 @@ from typing import Final
 import pytest
 
 from edged.documents import site, volumes
-from storage.catalog.queries import Held
-from storage.errors import VolumeRefused
-from storage.layout import IDENTITY_NAME
-from storage.volumes.pool import Pool
+from storage.segments.queries import Held
+from storage.volumes.service import Pool
 from storage.volumes.volume import Volume, VolumeSpec
+from storage.words.errors import VolumeRefused
+from storage.words.layout import IDENTITY_NAME
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.disks import Ext4, may_mount

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from storage.acts import Deed, Person
-from storage.catalog import agreed as table
-from storage.catalog import ledger
-from storage.catalog.ledger import Leaf
-from storage.model import Bounds
-from storage.repair import ledgerdir
-from storage.repair.mirror import STATE_HEAD
-from storage.retention import Policy
-from storage.ring.agreed import Agreed, Grants, loosenings
-from storage.ring.bounds import WAIT_MS, Overwriting
+from storage.approvals.service import Deed, Person
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
+from storage.mirror import files as ledgerdir
+from storage.mirror.service import STATE_HEAD
+from storage.retention import approved_limits_table as table
+from storage.retention.approved_limits import Agreed, Grants, loosenings
+from storage.retention.bounds import WAIT_MS, Overwriting
+from storage.retention.plan import Policy
+from storage.words.model import Bounds
 from tests.support.office import DEADLINE_S, Office
 
 DAY = 86_400

@@ -14,8 +14,8 @@ from edged import exits
 from edged.api import alarms
 from edged.cli.main import main
 from edged.control import Control
-from storage.answers import Severity
-from storage.catalog.outbox import Kind
+from storage.outbox.table import Kind
+from storage.words.results import Severity
 from tests.integration.test_edgectl_control import Site
 from tests.support.office import DEADLINE_S, Office
 from tests.support.roles import Memory, guard

@@ -15,11 +15,11 @@ from typing import Final
 
 import pytest
 
-from storage.answers import VolumeStatus
-from storage.errors import StoreError, WriteFailed
-from storage.model import Bounds, GapCause
-from storage.retention import FILES_SPARE, Policy
+from storage.retention.plan import FILES_SPARE, Policy
 from storage.ring.ballast import MIN_BYTES, NAME, PIECES, Ballast
+from storage.words.errors import StoreError, WriteFailed
+from storage.words.model import Bounds, GapCause
+from storage.words.results import VolumeStatus
 from tests.support.disks import Ext4, may_mount
 from tests.support.office import DEADLINE_S, Office
 

@@ -19,12 +19,12 @@ from edged.cli.client import Daemon
 from edged.cli.main import main
 from edged.control import Control
 from edged.roles import Verb
-from storage.boots import Word
-from storage.catalog import boots as table
-from storage.catalog import ledger
-from storage.catalog.ledger import Leaf
-from storage.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS
-from storage.errors import OrderRefused, UnknownId
+from storage.ages import table
+from storage.ages.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS
+from storage.approvals.boots import Word
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
+from storage.words.errors import OrderRefused, UnknownId
 from tests.support.office import DEADLINE_S, UP_MS, Office
 from tests.support.roles import guard
 

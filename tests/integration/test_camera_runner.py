@@ -26,9 +26,9 @@ from recorder.messages import Closed, Cut, Granted, Opening, Refused, Terms
 from recorder.narration import Chorus
 from recorder.process import Forkserver, WorkerProcess
 from recorder.session import Limits
-from storage.clock import SystemClock
-from storage.errors import NotOpen, WriteFailed
-from storage.model import GapCause, Moment
+from storage.words.clock import SystemClock
+from storage.words.errors import NotOpen, WriteFailed
+from storage.words.model import GapCause, Moment
 from tests.support.fake_daemon import children_of
 
 PATIENCE_S = 20.0

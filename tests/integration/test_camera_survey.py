@@ -23,8 +23,8 @@ from edged.probing import view
 from recorder.rtsp.auth import Account as Login
 from recorder.rtsp.connection import Trust
 from recorder.survey.look import Found, look
-from storage.clock import SystemClock
-from storage.model import GapCause
+from storage.words.clock import SystemClock
+from storage.words.model import GapCause
 from tests.support import footage, tls
 from tests.support.camera import makes
 from tests.support.fault_camera import NEVER, SILENT, Channel, Device, FaultCamera, Faults

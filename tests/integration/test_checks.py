@@ -17,16 +17,18 @@ from typing import Any, Final
 import pytest
 
 from edged import exits
-from storage.catalog.ledger import Leaf
-from storage.errors import UnknownId
-from storage.layout import IDENTITY_NAME
-from storage.model import Bounds, Parts, Segment, Sha256
-from storage.repair import checks, fsck, look, offline, rescan
-from storage.repair.compare import Fault, Kind
-from storage.repair.fsck import Fsck, Level, Scope
-from storage.repair.tamper import Touch, Touched
-from storage.retention import Policy
-from storage.ring.bounds import WAIT_MS
+from storage.integrity import fsck, inspect_file, rescan
+from storage.integrity import service as checks
+from storage.integrity.compare import Fault, Kind
+from storage.integrity.fsck import Fsck, Level, Scope
+from storage.integrity.tamper import Touch, Touched
+from storage.ledger.table import Leaf
+from storage.retention.bounds import WAIT_MS
+from storage.retention.plan import Policy
+from storage.store import offline
+from storage.words.errors import UnknownId
+from storage.words.layout import IDENTITY_NAME
+from storage.words.model import Bounds, Parts, Segment, Sha256
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
@@ -426,7 +428,7 @@ def test_a_day_that_vanishes_names_its_files(office: Office) -> None:
 
 
 def test_findings_are_bounded(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.catalog.findings.FINDINGS_MAX", 2)
+    monkeypatch.setattr("storage.segments.findings.FINDINGS_MAX", 2)
     first = office.segment("lobby").path
     office.segment("lobby")
     office.segment("lobby")
@@ -477,13 +479,13 @@ def test_the_rescan_goes_on_where_it_was(office: Office, monkeypatch: pytest.Mon
 def test_an_unchanged_ring_is_not_read(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what was changed later than it was written, and since the last pass."""
     read: list[PurePosixPath] = []
-    original = look.Looker._digest
+    original = inspect_file.Looker._digest
 
-    def counting(self: look.Looker, disk: look.Disk, relative: PurePosixPath) -> tuple[Sha256, Parts]:
+    def counting(self: inspect_file.Looker, disk: inspect_file.Disk, relative: PurePosixPath) -> tuple[Sha256, Parts]:
         read.append(relative)
         return original(self, disk, relative)
 
-    monkeypatch.setattr(look.Looker, "_digest", counting)
+    monkeypatch.setattr(inspect_file.Looker, "_digest", counting)
     office.clock.wall_ms = 4_000_000_000_000  # files are made now, which is earlier
     for _ in range(3):
         office.segment("lobby")
@@ -535,9 +537,9 @@ def test_without_asking_the_catalog_anew_own_doings_would_show(office: Office, m
     """The negative control: who believes the row that he read before he looked takes a destruction for a theft."""
     path = office.segment("lobby").path
     relative = PurePosixPath(path.relative_to(office.disk))
-    original = look.look_at
+    original = inspect_file.look_at
 
-    def destroyed_meanwhile(disk: look.Disk, name: PurePosixPath) -> Any:
+    def destroyed_meanwhile(disk: inspect_file.Disk, name: PurePosixPath) -> Any:
         if path.exists():
             office.clock.tick(400_000)
             office.store.sweep(no_policy)
@@ -545,15 +547,17 @@ def test_without_asking_the_catalog_anew_own_doings_would_show(office: Office, m
 
     (volume,) = office.store.volumes()
     disk = office.store._pool.present()[volume.id]
-    looker = look.Looker(office.store._database.read, os.geteuid())
-    monkeypatch.setattr(look, "look_at", destroyed_meanwhile)
+    looker = inspect_file.Looker(office.store._database.read, os.geteuid())
+    monkeypatch.setattr(inspect_file, "look_at", destroyed_meanwhile)
     claim = looker._claim(disk, relative)
-    assert looker.kinds(disk, relative, claim, look.look_at(disk, relative)) == [Kind.MISSING], "what he would say"
+    assert looker.kinds(disk, relative, claim, inspect_file.look_at(disk, relative)) == [Kind.MISSING], (
+        "what he would say"
+    )
     assert looker.look(disk, relative, deep=True) == []
 
 
 def test_a_fault_names_what_and_what_to_do() -> None:
-    for what, action in look.WORDS.values():
+    for what, action in inspect_file.WORDS.values():
         assert what
         assert action
     assert {kind.promise for kind in Kind} <= {f"S{number}" for number in range(1, 15)}

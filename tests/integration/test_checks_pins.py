@@ -13,14 +13,15 @@ from typing import Final
 
 import pytest
 
-from storage import failpoints
-from storage.catalog.ledger import Leaf
-from storage.failpoints import Step
-from storage.layout import IDENTITY_NAME
-from storage.repair import checks, fsck
-from storage.repair.fsck import Level, Scope
-from storage.repair.tamper import Touch, Touched
-from storage.retention import Policy
+from storage.integrity import fsck
+from storage.integrity import service as checks
+from storage.integrity.fsck import Level, Scope
+from storage.integrity.tamper import Touch, Touched
+from storage.ledger.table import Leaf
+from storage.retention.plan import Policy
+from storage.words import failpoints
+from storage.words.failpoints import Step
+from storage.words.layout import IDENTITY_NAME
 from tests.integration.test_pins import LIN, order, place, release
 from tests.support.office import Office
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.catalog import ledger
-from storage.catalog.outbox import Kind
-from storage.commands import Limit, Rate, Taken, Told
-from storage.errors import OrderWrong, Replayed, TooOften, UnknownId
+from storage.ledger import table as ledger
 from storage.ledger import tree
+from storage.outbox.table import Kind
+from storage.tickets.commands import Limit, Rate, Taken, Told
+from storage.words.errors import OrderWrong, Replayed, TooOften, UnknownId
 from tests.support.office import DEADLINE_S, Office
 
 KEY: Final = "a" * 64

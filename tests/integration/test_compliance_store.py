@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import compliance
-from storage.compliance import Against, Kept
-from storage.model import Bounds, GapCause
-from storage.retention import Policy
+from storage.register import compliance
+from storage.register.compliance import Against, Kept
+from storage.retention.plan import Policy
+from storage.words.model import Bounds, GapCause
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 LATE = Bounds(0, 60)

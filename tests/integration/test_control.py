@@ -19,7 +19,7 @@ from edged.api.visitors import Visitor
 from edged.control import SOCKET_MODE, Control
 from edged.documents import site as documents
 from edged.queries import Page
-from storage.errors import WriteFailed
+from storage.words.errors import WriteFailed
 from tests.support.roles import guard
 
 

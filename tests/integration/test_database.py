@@ -1,4 +1,4 @@
-"""The writer groups, isolates, survives; readers see whole commits. See storage/database.py."""
+"""The writer groups, isolates, survives; readers see whole commits. See storage/database/writer.py."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog import coverage, pace, readers
-from storage.catalog import database as module
-from storage.catalog.boots import boots
-from storage.catalog.database import Database
-from storage.catalog.queries import boot_that_ran
-from storage.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
+from storage.ages.table import boots
+from storage.database import readers
+from storage.database import writer as module
+from storage.database.writer import Database
+from storage.ring import segment_sizes_queries
+from storage.segments import coverage
+from storage.segments.queries import boot_that_ran
+from storage.words.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
 
 DEADLINE_S = 10.0
 
@@ -344,7 +346,7 @@ def test_questions_use_their_index(database: Database, sql: str, index: str) -> 
     [
         (coverage._GAPS_SQL, ["gaps_by_end", "gaps_open"]),
         (coverage._GONE_SQL, ["destroyed_by_wall", "segments_garbage"]),
-        (pace._GAPS_SQL, ["gaps_by_end", "gaps_open", "destroyed_by_wall"]),
+        (segment_sizes_queries._GAPS_SQL, ["gaps_by_end", "gaps_open", "destroyed_by_wall"]),
     ],
 )
 def test_nothing_from_years_before_an_interval_is_looked_at(database: Database, sql: str, indexes: list[str]) -> None:

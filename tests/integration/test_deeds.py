@@ -19,12 +19,12 @@ from edged.config import Config
 from edged.orders.deeds import Declined, Deeds, Stopping
 from mqtt.commands import Reason, Verb
 from mqtt.judging import Order, judge
-from storage.answers import Severity
-from storage.errors import OrderRefused, SamePerson, TooOften, UnknownId
-from storage.model import Segment
 from storage.pins import rules
-from storage.pins.words import Ground, Interval, PinState
-from storage.pins.words import Order as Wanted
+from storage.pins.model import Ground, Interval, PinState
+from storage.pins.model import Order as Wanted
+from storage.words.errors import OrderRefused, SamePerson, TooOften, UnknownId
+from storage.words.model import Segment
+from storage.words.results import Severity
 from tests.support.commanding import NODE, Desk
 from tests.support.office import DEADLINE_S, WALL_MS, Office
 from tests.unit.test_command_line import loaded

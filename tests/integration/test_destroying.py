@@ -14,18 +14,17 @@ from typing import Any
 
 import pytest
 
-from storage import failpoints
-from storage.answers import VolumeStatus
-from storage.catalog import pruning
-from storage.catalog.destroying import BREACH_TOLD_MS
-from storage.failpoints import Step
-from storage.model import Bounds, GapCause
-from storage.retention import Candidate, Decision, Policy, judge
-from storage.ring import heads as ring_heads
-from storage.ring import pruner, sweep
-from storage.ring.bounds import WAIT_MS, Overwriting, Waiting
+from storage.retention.bounds import WAIT_MS, Overwriting, Waiting
+from storage.retention.plan import Candidate, Decision, Policy, judge
+from storage.ring import candidates as ring_heads
+from storage.ring import pruner, pruning, sweep
 from storage.ring.explain import Fate
+from storage.ring.table import BREACH_TOLD_MS
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
+from storage.words.failpoints import Step
+from storage.words.model import Bounds, GapCause
+from storage.words.results import VolumeStatus
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 DESTROYING = (Step.DESTROY_CONDEMNED, Step.DESTROY_UNLINKED, Step.DESTROY_SYNCED, Step.DESTROY_DONE)
@@ -160,7 +159,7 @@ def test_a_floor_off_by_one_is_caught(office: Office, monkeypatch: pytest.Monkey
     office.segment("lobby", bounds=exact)
     office.clock.tick(299_999)
     assert office.store.sweep(Policy).destroyed == 0
-    for module in (ring_heads, __import__("storage.retention", fromlist=["judge"])):
+    for module in (ring_heads, __import__("storage.retention.plan", fromlist=["judge"])):
         monkeypatch.setattr(module, "judge", early)
     assert office.store.sweep(Policy).destroyed == 1
     (stone,) = tombstones(office)

@@ -18,10 +18,10 @@ import pytest
 from recorder.conversation import MAX_OPEN
 from recorder.disk import HANDS, Committed, Writer
 from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
-from storage.files.segmentfile import Sealed, SegmentFile
-from storage.layout import PART_SUFFIX, segment_path
 from storage.ledger.tree import leaf_hash
-from storage.model import GapCause, Moment
+from storage.segments.segment_file import Sealed, SegmentFile
+from storage.words.layout import PART_SUFFIX, segment_path
+from storage.words.model import GapCause, Moment
 from tests.support.worker import make_terms, make_volume, receive_report
 
 M = TypeVar("M", bound=Message)

@@ -19,7 +19,7 @@ import pytest
 
 from edged import exits
 from edged.documents.machine import Doctor, StatusDown
-from storage.opening import lock
+from storage.store.opening import lock
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 
@@ -184,8 +184,8 @@ def test_stopped_in_order_it_is_told_so_and_no_file_is_made(down: Daemon) -> Non
 def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
     """A lock that a look took would end a daemon that starts at that moment."""
     down.stop()
-    from storage.catalog import soundness  # noqa: PLC0415
-    from storage.repair import glance  # noqa: PLC0415
+    from storage.recovery import quick_check  # noqa: PLC0415
+    from storage.store import database_state  # noqa: PLC0415
 
     held = []
 
@@ -193,12 +193,12 @@ def test_a_start_is_not_held_up_by_whoever_looks(down: Daemon) -> None:
         held.append(lock(down.state))  # as a daemon does first
         return []
 
-    whole = soundness.complaints
-    soundness.complaints = look
+    whole = quick_check.complaints
+    quick_check.complaints = look
     try:
-        assert glance.glance(down.state, 5.0) is not None
+        assert database_state.glance(down.state, 5.0) is not None
     finally:
-        soundness.complaints = whole
+        quick_check.complaints = whole
     (fd,) = held
     os.close(fd)
 

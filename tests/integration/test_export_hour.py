@@ -24,7 +24,7 @@ import pytest
 
 from edged.documents import exports as documents
 from edged.evidence import verify
-from storage.model import Bounds
+from storage.words.model import Bounds
 from tests.conftest import Profile
 from tests.support import bare_debian, devtools, played, timed_film
 from tests.support.bare_debian import BareDebian, NoDebian

@@ -11,18 +11,18 @@ from typing import Any, Final
 
 import pytest
 
-from storage import failpoints
-from storage.catalog.leafing import Wanted
-from storage.errors import OrderRefused, OrderWrong, RetryError, StoreError, UnknownId
-from storage.exports.desk import EXPORTS_MAX, LASTS_MS
-from storage.exports.words import Contents, Export, ExportState, Order
-from storage.failpoints import Step
-from storage.files.parts import Digest
+from storage.exports.model import Contents, Export, ExportState, Order
+from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
-from storage.model import Bounds, GapCause
-from storage.pins.words import Interval
-from storage.retention import Policy
+from storage.ledger.leaf_search import Wanted
+from storage.pins.model import Interval
+from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
+from storage.segments.fragment_hashes import Digest
+from storage.words import failpoints
+from storage.words.errors import OrderRefused, OrderWrong, RetryError, StoreError, UnknownId
+from storage.words.failpoints import Step
+from storage.words.model import Bounds, GapCause
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 from tests.support.renewing import renew
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from storage.catalog import exports as catalog
-from storage.catalog import volumes
-from storage.exports.words import CameraContents, Export, Order
-from storage.model import GapCause
-from storage.pins.words import Interval
-from storage.retention import Policy
+from storage.exports import table as catalog
+from storage.exports.model import CameraContents, Export, Order
+from storage.pins.model import Interval
+from storage.retention.plan import Policy
+from storage.volumes import table as volumes
+from storage.words.model import GapCause
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 POLICY: Final = Policy({"lobby": BOUNDS})

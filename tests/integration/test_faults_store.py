@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.acts import NOBODY
-from storage.answers import Severity
-from storage.catalog.pruning import KEEP_MS
-from storage.errors import OrderRefused, SamePerson, UnknownId
-from storage.faults import AGAIN_MS, State, Step, Subject
+from storage.approvals.service import NOBODY
+from storage.ring.pruning import KEEP_MS
+from storage.tickets.faults import AGAIN_MS, State, Step, Subject
+from storage.words.errors import OrderRefused, SamePerson, UnknownId
+from storage.words.results import Severity
 from tests.support.office import DEADLINE_S, Office
 
 KEY, OTHER = "camera.down:door", "camera.degraded:door"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog import generations, ledger, nodes
-from storage.catalog.generations import Generation
-from storage.ledger import key, tree
-from storage.ledger.notary import HEAD_EVERY_MS, STATE_FILE, Head
+from storage.ledger import generations, key, nodes, tree
+from storage.ledger import table as ledger
+from storage.ledger.generations import Generation
 from storage.ledger.note import Verifier, parse
+from storage.ledger.signer import HEAD_EVERY_MS, STATE_FILE, Head
 from tests.support.office import Office
 from tests.support.renewing import renew
 

@@ -12,8 +12,8 @@ from edged import accounts, holders, leafwords
 from edged.accounts import Account, Directory
 from edged.holders import Holders, changed
 from edged.roles import Assignment, Role
-from storage.catalog import ledger
-from storage.catalog.ledger import Leaf
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
 from tests.support.office import Office
 
 ROLES: Assignment = {Role.OPERATOR: ("cctv",), Role.AUTHORITY: ("chiefs",), Role.VIEWER: ("cctv", "all")}

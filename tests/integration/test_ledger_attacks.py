@@ -18,22 +18,24 @@ from unittest.mock import patch
 
 import pytest
 
-from storage.catalog import generations, leafing, leaves, ledger, nodes
-from storage.catalog.ledger import Leaf
-from storage.catalog.runs import Point
-from storage.clock import SystemClock
-from storage.ledger import key, note, outside, tree
-from storage.ledger.findings import Code
+from storage.ages.runs import Point
+from storage.audit import given_checkpoint
+from storage.audit.findings import Code
+from storage.audit.verify import Box, Verify
+from storage.integrity import fsck as repair_fsck
+from storage.integrity.fsck import Level, Scope
+from storage.ledger import generations, key, leaf_search, nodes, note, tree
+from storage.ledger import table as ledger
+from storage.ledger.centre_head import Word
 from storage.ledger.note import Checkpoint, Verifier
-from storage.ledger.verify import Box, Verify
-from storage.ledger.witness import Word
-from storage.model import Bounds, GapCause
-from storage.repair import fsck as repair_fsck
-from storage.repair import offline
-from storage.repair.fsck import Level, Scope
-from storage.retention import Policy
-from storage.ring.agreed import Agreed
+from storage.ledger.table import Leaf
+from storage.retention.approved_limits import Agreed
+from storage.retention.plan import Policy
+from storage.segments import leaves
+from storage.store import offline
 from storage.volumes.volume import VolumeSpec
+from storage.words.clock import SystemClock
+from storage.words.model import Bounds, GapCause
 from tests.integration.test_ledger_verify import (
     Kept,
     codes,
@@ -344,7 +346,7 @@ def test_a_name_that_was_erased_is_no_finding(office: Office) -> None:
     ["kinds = 'run'", "recorded_from_ms = NULL, recorded_to_ms = NULL", "most_ms = 0", "least_ms = most_ms"],
 )
 def test_the_register_of_destruction_made_to_pass_over_what_is_in_it(office: Office, change: str) -> None:
-    with patch.object(leafing, "BITS", 3):
+    with patch.object(leaf_search, "BITS", 3):
         office.clock.tick(21 * HOUR_MS)
         office.store.sweep(lambda: POLICY)
         for _ in range(9):
@@ -450,7 +452,7 @@ def test_a_key_exchanged_together_with_a_new_generation(office: Office, tmp_path
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
         alone = Verify(box).run()
-        found = Verify(box, outside.read(kept.text)).run().findings.named
+        found = Verify(box, given_checkpoint.read(kept.text)).run().findings.named
     assert {one.code for one in alone.findings.named} == set()
     assert [one.code for one in found] == [Code.OUTSIDE_OLDER]
     assert before is not None
@@ -477,7 +479,7 @@ def test_a_key_exchanged_and_the_newest_leaves_of_the_old_generation_dropped(off
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
         assert Verify(box).run().findings.named == []
-        found = {one.code for one in Verify(box, outside.read(kept.text)).run().findings.named}
+        found = {one.code for one in Verify(box, given_checkpoint.read(kept.text)).run().findings.named}
     assert found == {Code.OUTSIDE_AHEAD, Code.OUTSIDE_OLDER}
     office.start()
 

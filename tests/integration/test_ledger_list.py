@@ -11,10 +11,9 @@ from unittest.mock import patch
 import pytest
 
 from edged.documents import ledger as documents
-from storage.catalog import leafing
-from storage.catalog.leafing import Wanted
-from storage.ledger import key
-from storage.ledger.findings import Tree
+from storage.audit.findings import Tree
+from storage.ledger import key, leaf_search
+from storage.ledger.leaf_search import Wanted
 from storage.ledger.listing import Listed
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
@@ -27,7 +26,7 @@ DEADLINE_S = 10.0
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    with patch.object(leafing, "BITS", 3):
+    with patch.object(leaf_search, "BITS", 3):
         opened = Office(tmp_path)
         opened.enrol("door")
         for _ in range(8):

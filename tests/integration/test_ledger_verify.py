@@ -16,20 +16,21 @@ from typing import Any
 
 import pytest
 
-from storage.catalog import generations, ledger, nodes
-from storage.catalog.generations import Generation
-from storage.catalog.ledger import Entry, Leaf
-from storage.catalog.lines import render
-from storage.clock import SystemClock
-from storage.errors import StoreBusy
-from storage.ledger import key, note, outside, spread, stretch, tree
-from storage.ledger.findings import Code, Report
-from storage.ledger.notary import STATE_FILE
+from storage.audit import given_checkpoint, process_pool, ranges
+from storage.audit.findings import Code, Report
+from storage.audit.verify import Box, Verify
+from storage.ledger import generations, key, nodes, note, tree
+from storage.ledger import table as ledger
+from storage.ledger.generations import Generation
 from storage.ledger.note import Checkpoint, NoteDamaged
-from storage.ledger.verify import Box, Verify
-from storage.model import GapCause
-from storage.repair import offline
-from storage.retention import Policy
+from storage.ledger.signer import STATE_FILE
+from storage.ledger.table import Entry, Leaf
+from storage.mirror.lines import render
+from storage.retention.plan import Policy
+from storage.store import offline
+from storage.words.clock import SystemClock
+from storage.words.errors import StoreBusy
+from storage.words.model import GapCause
 from tests.support.office import DEADLINE_S, Office
 from tests.support.renewing import renew
 
@@ -71,7 +72,7 @@ def day(office: Office) -> None:
 
 
 def verify(office: Office, kept: str | None = None) -> Report:
-    head = None if kept is None else outside.read(kept)
+    head = None if kept is None else given_checkpoint.read(kept)
     return office.store.books.verify(head, lambda _: None, threading.Event())
 
 
@@ -174,7 +175,7 @@ def test_a_head_as_the_broker_has_it_is_read_too(office: Office) -> None:
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"note":7}', '["note"]', "edged/office/1\n7\n", "x" * 300_000])
 def test_what_is_no_head_is_refused(text: str) -> None:
     with pytest.raises(NoteDamaged):
-        outside.read(text)
+        given_checkpoint.read(text)
 
 
 def test_everything_that_a_box_lives_through_is_no_finding(office: Office) -> None:
@@ -307,7 +308,7 @@ def test_with_the_daemon_down_it_is_the_same(office: Office) -> None:
     office.store.close()
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
-        report = Verify(box, outside.read(kept.text)).run()
+        report = Verify(box, given_checkpoint.read(kept.text)).run()
     assert report.findings.named == []
     assert report.lines == report.leaves > 0
 
@@ -316,11 +317,11 @@ def test_stretches_shared_out_among_processes_come_to_the_same(office: Office, m
     with_database(office, lambda db: [ledger.enter(db, Leaf.RUN, 0, {"run": number}) for number in range(900)])
     office.store.books.sign_now()
     office.store.close()
-    monkeypatch.setattr(stretch, "LENGTH", 256)
-    monkeypatch.setattr(spread, "WORTH", 2)
+    monkeypatch.setattr(ranges, "LENGTH", 256)
+    monkeypatch.setattr(process_pool, "WORTH", 2)
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
-        with spread.Processes() as processes:
+        with process_pool.Processes() as processes:
             alone, shared = Verify(box).run(), Verify(box, spread=processes).run()
     assert alone.clean
     assert (shared.trees, shared.leaves, shared.rows, shared.clean) == (alone.trees, alone.leaves, alone.rows, True)
@@ -595,7 +596,7 @@ def test_the_newest_hour_deleted_everywhere(office: Office) -> None:
     with offline.opened(office.state, SystemClock(), Policy()) as site:
         box = Box(site.read, site.disks, office.state, lambda: site.present().ages)
         assert Verify(box).run().clean
-        report = Verify(box, outside.read(kept.text)).run()
+        report = Verify(box, given_checkpoint.read(kept.text)).run()
     assert [found.code for found in report.findings.named] == [Code.OUTSIDE_AHEAD]
     assert report.against is not None
     assert not report.against.proven
@@ -620,7 +621,7 @@ def test_an_old_state_directory_put_back(office: Office, tmp_path: Path) -> None
         shutil.rmtree(office.disk / ".ledger")
         (tmp_path / "old-ledger").rename(office.disk / ".ledger")
         assert Verify(box).run().clean
-        (found,) = Verify(box, outside.read(kept.text)).run().findings.named
+        (found,) = Verify(box, given_checkpoint.read(kept.text)).run().findings.named
     assert found.code is Code.OUTSIDE_AHEAD
     assert f"{kept.size} leaves" in found.what
     assert "older state" in found.what

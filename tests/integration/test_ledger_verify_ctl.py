@@ -11,7 +11,7 @@ import pytest
 
 from edged import exits
 from edged.documents.ledger import LedgerVerify
-from storage.ledger.notary import STATE_FILE
+from storage.ledger.signer import STATE_FILE
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Answer, Daemon
 

@@ -16,13 +16,17 @@ from typing import Any
 
 import pytest
 
-from storage.catalog import arrears, audit, heads, mirroring
-from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
-from storage.errors import DatabaseCorrupt, StoreError
-from storage.model import Bounds, GapCause
-from storage.repair import ledgerdir, loss, mirror
-from storage.retention import Policy
+from storage.integrity import queries as audit
+from storage.mirror import files as ledgerdir
+from storage.mirror import service as mirror
+from storage.mirror import snapshot as heads
+from storage.mirror import table as mirroring
+from storage.recovery import arrears_table, detect
+from storage.retention.plan import Policy
+from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
 from storage.volumes.volume import VolumeSpec
+from storage.words.errors import DatabaseCorrupt, StoreError
+from storage.words.model import Bounds, GapCause
 from tests.support import promises
 from tests.support.office import DEADLINE_S, Office
 
@@ -776,7 +780,7 @@ def as_of_an_earlier_version(office: Office) -> None:
 def test_what_an_earlier_version_recorded_comes_back_without_opening_a_file(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.repair.arrears.PAGE", 3)
+    monkeypatch.setattr("storage.recovery.arrears.PAGE", 3)
     live(office)
     office.store.close()
     as_of_an_earlier_version(office)
@@ -801,12 +805,12 @@ def test_what_an_earlier_version_recorded_comes_back_without_opening_a_file(
 
 
 def test_arrears_break_off_and_go_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.repair.arrears.PAGE", 1)
+    monkeypatch.setattr("storage.recovery.arrears.PAGE", 1)
     live(office)
     office.store.close()
     as_of_an_earlier_version(office)
     office.start()
-    told = arrears.enter_page
+    told = arrears_table.enter_page
     pages = []
 
     def once(*of: Any, **more: Any) -> bool:
@@ -814,14 +818,14 @@ def test_arrears_break_off_and_go_on(office: Office, monkeypatch: pytest.MonkeyP
         office.store.interrupt()
         return told(*of, **more)
 
-    monkeypatch.setattr("storage.catalog.arrears.enter_page", once)
+    monkeypatch.setattr("storage.recovery.arrears_table.enter_page", once)
     office.store.books.rebuild()
     office.crash()
     assert len(pages) == 1
-    monkeypatch.setattr("storage.catalog.arrears.enter_page", told)
+    monkeypatch.setattr("storage.recovery.arrears_table.enter_page", told)
     office.start()
     office.store.books.rebuild()
-    assert office.store._database.read(arrears.left) == 0
+    assert office.store._database.read(arrears_table.left) == 0
     with closing(sqlite3.connect(office.state / "edged.db")) as db:
         count = db.execute("SELECT count(*) FROM leaves WHERE kind IN ('segment', 'quarantined')").fetchone()[0]
         assert count == db.execute("SELECT count(*) FROM segments WHERE state <> 'garbage'").fetchone()[0]
@@ -845,4 +849,4 @@ def test_arrears_break_off_and_go_on(office: Office, monkeypatch: pytest.MonkeyP
 def test_a_box_without_a_database_is_called_as_what_is_left_of_it_says(
     told: str | None, volumes: list[str | None], name: str | None
 ) -> None:
-    assert loss.renamed("b", told, volumes) == name
+    assert detect.renamed("b", told, volumes) == name

@@ -14,16 +14,16 @@ from typing import Any, Final
 
 import pytest
 
-from storage import failpoints
-from storage.acts import Person
-from storage.errors import OrderRefused, SamePerson
-from storage.failpoints import Step
-from storage.layout import IDENTITY_NAME
-from storage.model import Segment
+from storage.approvals.service import Person
 from storage.pins import rules
-from storage.pins.words import Ground, Interval, Limits, Order, PinState, Standing
-from storage.retention import Policy
+from storage.pins.model import Ground, Interval, Limits, Order, PinState, Standing
+from storage.retention.plan import Policy
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
+from storage.words.errors import OrderRefused, SamePerson
+from storage.words.failpoints import Step
+from storage.words.layout import IDENTITY_NAME
+from storage.words.model import Segment
 from tests.support import promises
 from tests.support.office import BOUNDS, Office
 from tests.support.promises import Box

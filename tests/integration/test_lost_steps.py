@@ -13,14 +13,15 @@ from typing import Final
 
 import pytest
 
-from storage import failpoints
-from storage.catalog import mirroring
-from storage.failpoints import Step
-from storage.layout import IDENTITY_NAME
-from storage.model import Bounds
-from storage.repair import loss, mirror
-from storage.retention import Policy
+from storage.mirror import service as mirror
+from storage.mirror import table as mirroring
+from storage.recovery import detect
+from storage.retention.plan import Policy
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
+from storage.words.failpoints import Step
+from storage.words.layout import IDENTITY_NAME
+from storage.words.model import Bounds
 from tests.integration.test_lost_database import assert_as_before, catalog, live, numbers_on
 from tests.support import promises
 from tests.support.office import Office
@@ -28,7 +29,7 @@ from tests.support.promises import Box
 
 REBUILDING: Final = [step for step in Step if step.startswith("rebuild.")]
 MIRRORING: Final = [step for step in Step if step.startswith("mirror.")]
-PAGES: Final = "storage.repair.rebuild.PAGE"
+PAGES: Final = "storage.recovery.walk.PAGE"
 
 
 class Crash(BaseException):
@@ -87,14 +88,14 @@ def start_and_rebuild(office: Office) -> None:
 def test_a_rebuild_goes_on(
     office: Office, step: Step, marked: bool, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.repair.rebuild.PAGE", 7)
+    monkeypatch.setattr("storage.recovery.walk.PAGE", 7)
     live(office)
     office.store.books.mirror_now()
     office.store.close()
     before = catalog(office)
     database = office.state / "edged.db"
     if marked:
-        loss.mark(database, "somebody saw damage in it")
+        detect.mark(database, "somebody saw damage in it")
     else:
         database.unlink()
     assert dies(step, lambda: start_and_rebuild(office))
@@ -103,7 +104,7 @@ def test_a_rebuild_goes_on(
         dies(step, lambda: start_and_rebuild(office))
         office.store.close(clean=False)
     kept = {path.name for path in office.state.glob("edged.db.damaged-*") if "-wal" not in path.name}
-    assert len(kept) <= loss.KEPT_MAX
+    assert len(kept) <= detect.KEPT_MAX
     office.start()
     for camera in ("door", "lobby"):
         office.enrol(camera)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.catalog.maintenance import State
-from storage.errors import OrderRefused, OrderWrong, UnknownId
-from storage.maintenance import MOST_MS
-from storage.model import Gap, GapCause
+from storage.tickets.maintenance import MOST_MS
+from storage.tickets.maintenance_table import State
+from storage.words.errors import OrderRefused, OrderWrong, UnknownId
+from storage.words.model import Gap, GapCause
 from tests.support import tiny_mp4
 from tests.support.office import DEADLINE_S, Office
 

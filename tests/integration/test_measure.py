@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from edged.measure import DAY_MS, measure
-from storage.acts import Person
-from storage.model import Bounds
-from storage.pins.words import Ground, Interval, Limits, Order
-from storage.retention import Policy
+from storage.approvals.service import Person
+from storage.pins.model import Ground, Interval, Limits, Order
+from storage.retention.plan import Policy
+from storage.words.model import Bounds
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 LONG = Bounds(floor_s=3600, ceiling_s=7200)

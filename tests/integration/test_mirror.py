@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.model import Bounds
-from storage.repair.mirror import HEAD_EVERY_MS, KEEP_S, PRUNE_EVERY_MS
+from storage.mirror.service import HEAD_EVERY_MS, KEEP_S, PRUNE_EVERY_MS
+from storage.words.model import Bounds
 from tests.support.office import DEADLINE_S, Office
 
 DAY_MS = 86_400_000

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from recorder.mp4.muxer import Muxer
-from storage.files.mp4 import summary
+from storage.segments.mp4 import summary
 from tests.support import chromium
 from tests.support.footage import Picture, Sound
 from tests.support.tracks import Sample, interleaved, parameters, pictures, sound, sounds, written

@@ -22,9 +22,9 @@ from mqtt import commands
 from mqtt.commands import Reason, Reply, Verb
 from mqtt.judging import Commander, Order
 from mqtt.messages import Payload
-from storage.catalog import ledger
-from storage.catalog.outbox import Kind
-from storage.errors import OrderRefused, TooOften, WriteFailed
+from storage.ledger import table as ledger
+from storage.outbox.table import Kind
+from storage.words.errors import OrderRefused, TooOften, WriteFailed
 from tests.support.commanding import Desk
 from tests.support.office import WALL_MS, Office
 from tests.support.roles import Memory

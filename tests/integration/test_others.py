@@ -15,14 +15,14 @@ from typing import Final
 
 import pytest
 
-from storage.acts import Person
-from storage.catalog import mirroring
-from storage.files import segmentfile
-from storage.model import GapCause
+from storage.approvals.service import Person
+from storage.mirror import table as mirroring
+from storage.pins.model import Ground, Interval, Limits, Order
 from storage.pins.rules import DAY_MS
-from storage.pins.words import Ground, Interval, Limits, Order
-from storage.retention import Policy
+from storage.retention.plan import Policy
+from storage.segments import segment_file
 from storage.volumes.volume import VolumeSpec
+from storage.words.model import GapCause
 from tests.support.disks import Ext4, may_mount
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
@@ -99,7 +99,7 @@ def test_what_edged_keeps_beside_footage_is_not_others(office: Office) -> None:
 def test_what_is_laid_out_ahead_in_segments_in_progress_is_not_others(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segmentfile, "SCARCE_BYTES", 0)
+    monkeypatch.setattr(segment_file, "SCARCE_BYTES", 0)
     begun = office.record("lobby")
     assert begun.file.path.with_name(begun.file.path.name + ".part").stat().st_blocks * 512 >= 4 << 20
     assert others(office) < SLACK

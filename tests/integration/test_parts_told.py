@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from storage.catalog import ledger
-from storage.catalog.ledger import Leaf
-from storage.files.parts import parts_of
-from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, segment_path
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
 from storage.ledger.tree import root_of
+from storage.segments.fragment_hashes import parts_of
+from storage.words.layout import PART_SUFFIX, QUARANTINE_SUFFIX, segment_path
 from tests.support import tiny_mp4
 from tests.support.office import Office
 

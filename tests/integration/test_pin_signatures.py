@@ -12,13 +12,13 @@ import pytest
 
 from edged.conditions.pins import troubles
 from edged.measure import Measurements, measure
-from storage.catalog.acts import Person
-from storage.catalog.leafing import Wanted
+from storage.approvals.table import Person
 from storage.ledger import key
+from storage.ledger.leaf_search import Wanted
 from storage.pins import sidecar
-from storage.pins.filing import UNVOUCHED_MS
-from storage.pins.words import Ground, Interval, Limits, Order, PinState
-from storage.retention import Policy
+from storage.pins.files import UNVOUCHED_MS
+from storage.pins.model import Ground, Interval, Limits, Order, PinState
+from storage.retention.plan import Policy
 from tests.support.office import BOUNDS, Office
 from tests.support.renewing import renew
 

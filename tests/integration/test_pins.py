@@ -16,21 +16,22 @@ from unittest.mock import patch
 import pytest
 
 from edged.measure import measure
-from storage import failpoints, retention
-from storage.acts import Person
-from storage.answers import VolumeState
-from storage.catalog import holds, pins, touched
-from storage.catalog.database import Database
-from storage.catalog.ledger import Entry, Leaf, leaves
-from storage.errors import OrderRefused, SamePerson, StoreBusy, UnknownId, WriteFailed
-from storage.failpoints import Step
-from storage.journal import Doing
-from storage.model import Bounds, Segment
-from storage.pins import rules
-from storage.pins.words import Ground, Interval, Limits, Order, PinState, Presence, Share, Standing
-from storage.retention import Policy
+from storage.approvals.journal import Doing
+from storage.approvals.service import Person
+from storage.database.writer import Database
+from storage.ledger.table import Entry, Leaf, leaves
+from storage.pins import pinned_segments, rules, segments_in_interval
+from storage.pins import table as pins
+from storage.pins.model import Ground, Interval, Limits, Order, PinState, Presence, Share, Standing
+from storage.retention import plan
+from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
+from storage.words.errors import OrderRefused, SamePerson, StoreBusy, UnknownId, WriteFailed
+from storage.words.failpoints import Step
+from storage.words.model import Bounds, Segment
+from storage.words.results import VolumeState
 from tests.support.office import BOUNDS, Office
 from tests.support.tiny_mp4 import FRAGMENT_MS
 
@@ -164,8 +165,8 @@ def test_a_pin_that_is_placed_while_a_sweep_is_under_way_holds(
 
     monkeypatch.setattr(Sweeper, "_carry_out", late)
     if ignored:
-        plain = retention.judge
-        monkeypatch.setattr(retention, "judge", lambda one, bounds: plain(replace(one, pinned=False), bounds))
+        plain = plan.judge
+        monkeypatch.setattr(plan, "judge", lambda one, bounds: plain(replace(one, pinned=False), bounds))
     sweep(office)
     assert [s.seq for s in office.store.segments("lobby", None, None)] == ([] if ignored else [wanted.seq])
     (held,) = links(office).values()
@@ -363,13 +364,15 @@ def test_no_more_rows_are_read_than_one_pin_may_hold(office: Office, monkeypatch
     monkeypatch.setattr(rules, "SEGMENTS_MAX", 2)
     lobby, gate = [office.segment("lobby") for _ in range(3)], office.segment("gate")
     asked = list[str]()
-    found_in = touched.found_in
+    found_in = segments_in_interval.found_in
 
-    def noted(connection: sqlite3.Connection, camera: str, interval: Interval, limit: int) -> touched.Found | None:
+    def noted(
+        connection: sqlite3.Connection, camera: str, interval: Interval, limit: int
+    ) -> segments_in_interval.Found | None:
         asked.append(camera)
         return found_in(connection, camera, interval, limit)
 
-    monkeypatch.setattr("storage.catalog.touched.found_in", noted)
+    monkeypatch.setattr("storage.pins.segments_in_interval.found_in", noted)
     with pytest.raises(OrderRefused, match="more than the 2 segments"):
         place(office, order(*lobby, gate))
     assert asked == ["lobby"]
@@ -446,7 +449,7 @@ def test_a_crash_while_placing_leaves_a_whole_pin(office: Office, step: Step) ->
 def test_a_crash_between_two_steps_of_holding_leaves_a_whole_pin(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.pins.filing.STEP", 1)
+    monkeypatch.setattr("storage.pins.files.STEP", 1)
     segments = [office.segment("lobby") for _ in range(3)]
     crash_at(office, Step.PIN_HOLDING, lambda: place(office, order(*segments)))
     assert rows(office, "SELECT count(*) FROM pinned") == [(1,)]
@@ -470,9 +473,9 @@ def test_an_interval_protects_until_each_of_its_segments_is_held(
         raise StoreBusy("many facts wait", "wait")
 
     with monkeypatch.context() as patched:
-        patched.setattr("storage.catalog.holds.hold", busy)
+        patched.setattr("storage.pins.pinned_segments.hold", busy)
         if ignored:
-            patched.setattr("storage.catalog.holds.covering", lambda connection: holds.Covering({}))  # noqa: ARG005
+            patched.setattr("storage.pins.pinned_segments.covering", lambda connection: pinned_segments.Covering({}))  # noqa: ARG005
         pin = place(office, order(*wanted))
         assert (pin.segments, pin.bytes) == (2, sum(segment.bytes for segment in wanted))
         office.clock.tick(LONG_AGO_MS)
@@ -490,7 +493,7 @@ def test_nothing_a_person_does_to_a_pin_changes_many_rows_in_one_transaction(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """L4: a commit waits for one of them, however much the pin holds."""
-    monkeypatch.setattr("storage.pins.filing.STEP", 4, raising=False)
+    monkeypatch.setattr("storage.pins.files.STEP", 4, raising=False)
     changed = list[int]()
     submit = Database.submit
 
@@ -775,7 +778,7 @@ def test_what_pins_hold_is_not_read_every_few_seconds(office: Office, monkeypatc
     def counted(*_: Any, **__: Any) -> None:
         raise AssertionError("all of it was counted")
 
-    monkeypatch.setattr("storage.catalog.holds.totals", counted)
+    monkeypatch.setattr("storage.pins.pinned_segments.totals", counted)
     sweep(office)
     measured = measure(office.store, Policy({"lobby": BOUNDS}), office.clock.now())
     assert [(one.pin.id, one.left_ms) for one in measured.pins] == [(pin_id, rules.PROVISIONAL_MS)]
@@ -815,14 +818,14 @@ def test_internal_pins_are_not_gone_through_segment_by_segment(office: Office, m
 
 def test_a_release_holds_up_no_commit_for_long(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """L4: in transactions of a few milliseconds, however much the pin held."""
-    monkeypatch.setattr("storage.pins.filing.STEP", 2)
+    monkeypatch.setattr("storage.pins.files.STEP", 2)
     released, let_go = list[int](), pins.let_go
 
     def counted(connection: sqlite3.Connection, pin: int, segments: Sequence[int]) -> None:
         released.append(len(segments))
         let_go(connection, pin, segments)
 
-    monkeypatch.setattr("storage.catalog.pins.let_go", counted)
+    monkeypatch.setattr("storage.pins.table.let_go", counted)
     release(office, place(office, order(*[office.segment("lobby") for _ in range(5)])).pin.id)
     assert released == [2, 2, 1]
     check(office)

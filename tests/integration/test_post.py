@@ -16,11 +16,11 @@ from mqtt.drain import Drain
 from mqtt.outbox import Word
 from mqtt.traffic import Traffic
 from mqtt.window import WINDOW
-from storage.answers import Severity
-from storage.catalog.outbox import Event, Kind, Rank
-from storage.ledger.notary import TOLD_EVERY_MS
-from storage.opening import DATABASE_NAME
-from storage.post import Post
+from storage.ledger.signer import TOLD_EVERY_MS
+from storage.outbox.service import Post
+from storage.outbox.table import Event, Kind, Rank
+from storage.store.opening import DATABASE_NAME
+from storage.words.results import Severity
 from tests.support import promises
 from tests.support.office import DEADLINE_S, Office
 from tests.support.scenario import Hands, OfficeAt, Told, broken, play

@@ -22,7 +22,7 @@ from recorder import process as process_module
 from recorder.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
 from recorder.process import Forkserver, NoProcess
 from recorder.session import HungUp, Misbehaved
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support.fake_daemon import TERMS, Child, children_of
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""What is found and what is expected make repairs: storage/recovery.py, pure."""
+"""What is found and what is expected make repairs: storage/recovery/reconcile.py, pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.layout import aside_path, part_path, segment_path
-from storage.recovery import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.recovery.reconcile import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.words.layout import aside_path, part_path, segment_path
 
 VOLUME = "v"
 WALL = 1_772_000_000_000

@@ -10,14 +10,15 @@ from unittest.mock import patch
 
 import pytest
 
-from storage.catalog import leafing, ledger
-from storage.catalog.acts import Person
-from storage.catalog.ledger import Leaf
-from storage.destruction import Rule, Totals, Verdict
-from storage.model import Bounds, GapCause
-from storage.pins.words import Ground, Interval, Limits, Order
-from storage.register import Asked, Entered
-from storage.retention import Policy
+from storage.approvals.table import Person
+from storage.ledger import leaf_search
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
+from storage.pins.model import Ground, Interval, Limits, Order
+from storage.register.service import Asked, Entered
+from storage.retention.destruction import Rule, Totals, Verdict
+from storage.retention.plan import Policy
+from storage.words.model import Bounds, GapCause
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
@@ -28,7 +29,7 @@ HOUR_MS = 3_600_000
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
     """Blocks of eight leaves: what is passed over would show."""
-    with patch.object(leafing, "BITS", 3):
+    with patch.object(leaf_search, "BITS", 3):
         opened = Office(tmp_path)
         for camera in ("lobby", "gate"):
             opened.enrol(camera)
@@ -171,7 +172,7 @@ def test_a_pin_explains_what_went_beyond_its_ceiling(office: Office) -> None:
 def test_footage_from_before_the_clock_was_right_is_found_by_its_true_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leafing, "BITS", 0)
+    monkeypatch.setattr(leaf_search, "BITS", 0)
     box = Office(tmp_path)
     box.store.close()
     box.clock.reboot(0)

@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import pytest
 
-from storage import failpoints
-from storage.catalog import generations, ledger, nodes
-from storage.catalog.generations import Generation
-from storage.errors import OrderRefused
-from storage.failpoints import Step
-from storage.ledger import key, tree
+from storage.ledger import generations, key, nodes, tree
+from storage.ledger import table as ledger
+from storage.ledger.centre_head import Word
+from storage.ledger.generations import Generation
+from storage.ledger.key_rotation import Renewed, needs_key
 from storage.ledger.note import Verifier, parse, sign
-from storage.ledger.renewal import Renewed, needs_key
-from storage.ledger.witness import Word
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words import failpoints
+from storage.words.errors import OrderRefused
+from storage.words.failpoints import Step
 from tests.support import renewing
 from tests.support.office import Office
 

@@ -11,19 +11,19 @@ from typing import Final
 
 import pytest
 
-from storage import failpoints
-from storage.answers import VolumeStatus
-from storage.failpoints import Step
-from storage.files.mp4 import summary
-from storage.files.story import Story, parse_story
-from storage.layout import segment_path
-from storage.model import Bounds, Segment
-from storage.repair.salvage import UNSTAMPED
-from storage.retention import Policy
+from storage.recovery.salvage import UNSTAMPED
+from storage.retention.plan import Policy
 from storage.ring import sweep
 from storage.ring.admission import Applicant, demand
 from storage.ring.ballast import Ballast
+from storage.segments.embedded_metadata import Story, parse_story
+from storage.segments.mp4 import summary
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
+from storage.words.failpoints import Step
+from storage.words.layout import segment_path
+from storage.words.model import Bounds, Segment
+from storage.words.results import VolumeStatus
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 

@@ -18,7 +18,7 @@ from recorder.rtsp import opening
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.source import RtspSource, connect
 from recorder.stream import Unit
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support import footage, nal, tls
 from tests.support.camera import makes, oddities
 from tests.support.camera.dialect import Dialect

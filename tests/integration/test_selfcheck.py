@@ -12,12 +12,12 @@ import pytest
 from edged import exits
 from edged.documents import ledger as documents
 from edged.documents import site
-from storage.errors import StoreBusy
-from storage.ledger import selfcheck
-from storage.ledger.findings import Code
-from storage.ledger.selfcheck import EVERY_MS, SETTLE_MS
-from storage.ledger.verify import Verify
-from storage.repair.look import Stopped
+from storage.audit import schedule
+from storage.audit.findings import Code
+from storage.audit.schedule import EVERY_MS, SETTLE_MS
+from storage.audit.verify import Verify
+from storage.integrity.inspect_file import Stopped
+from storage.words.errors import StoreBusy
 from tests.integration.test_ledger_verify import Kept, tamper, verify
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
@@ -26,7 +26,7 @@ from tests.support.office import Office
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setattr(selfcheck, "SLOWLY", 0.0)
+    monkeypatch.setattr(schedule, "SLOWLY", 0.0)
     opened = Office(tmp_path)
     opened.enrol("door")
     opened.segment("door")

@@ -1,4 +1,4 @@
-"""The store with real files: restart after a kill, recovery, the ring, volumes. See storage/store.py."""
+"""The store with real files: restart after a kill, recovery, the ring, volumes. See storage/store/facade.py."""
 
 from __future__ import annotations
 
@@ -16,21 +16,29 @@ from typing import Any, cast
 
 import pytest
 
-from storage import failpoints
-from storage.answers import Salvaged, Severity, VolumeState, VolumeStatus
-from storage.catalog.database import Database
-from storage.errors import DatabaseDamaged, NodeChanged, NotOpen, StateLocked, StateUnusable, StoreClosed, VolumeRefused
-from storage.failpoints import Step
-from storage.layout import IDENTITY_NAME, QUARANTINE_SUFFIX, part_path, segment_path
-from storage.model import Bounds, GapCause, Moment, SegmentState
-from storage.repair import salvage
-from storage.retention import Policy, Reason
-from storage.ring import heads as ring_heads
+from storage.database.writer import Database
+from storage.recovery import salvage
+from storage.retention.bounds import WAIT_MS
+from storage.retention.plan import Policy, Reason
+from storage.ring import candidates as ring_heads
 from storage.ring import sweep
-from storage.ring.bounds import WAIT_MS
 from storage.ring.explain import Fate, Span
-from storage.store import Store
+from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
+from storage.words import failpoints
+from storage.words.errors import (
+    DatabaseDamaged,
+    NodeChanged,
+    NotOpen,
+    StateLocked,
+    StateUnusable,
+    StoreClosed,
+    VolumeRefused,
+)
+from storage.words.failpoints import Step
+from storage.words.layout import IDENTITY_NAME, QUARANTINE_SUFFIX, part_path, segment_path
+from storage.words.model import Bounds, GapCause, Moment, SegmentState
+from storage.words.results import Salvaged, Severity, VolumeState, VolumeStatus
 from tests.support import tiny_mp4
 from tests.support.office import CAMERA_OFFSET_MS, DEADLINE_S, Office, Recording, sha256
 from tests.support.tiny_mp4 import FRAGMENT_MS

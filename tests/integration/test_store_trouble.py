@@ -1,4 +1,5 @@
-"""The store when a file will not go, a disk is taken away, a stop comes in between: storage/sweep.py, salvage.py."""
+"""The store when a file will not go, a disk is taken away, a stop comes in between: storage/ring/sweep.py,
+storage/recovery/salvage.py."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from storage.answers import Salvaged, VolumeStatus
-from storage.errors import DatabaseDamaged
 from storage.files.unlink import unlink as unlink_really
-from storage.model import Bounds, GapCause
-from storage.repair import salvage
-from storage.retention import Policy
+from storage.recovery import salvage
+from storage.retention.plan import Policy
 from storage.ring import sweep
 from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.words.errors import DatabaseDamaged
+from storage.words.model import Bounds, GapCause
+from storage.words.results import Salvaged, VolumeStatus
 from tests.support.office import DEADLINE_S, Office, Recording
 
 MANY = 60

@@ -15,11 +15,11 @@ from typing import Any, Final
 import pytest
 
 from edged import views
-from storage.layout import parse_segment_name, segment_path
-from storage.model import Segment
-from storage.repair import ledgerdir
-from storage.repair.tamper import Touch, Touched
-from storage.retention import Policy
+from storage.integrity.tamper import Touch, Touched
+from storage.mirror import files as ledgerdir
+from storage.retention.plan import Policy
+from storage.words.layout import parse_segment_name, segment_path
+from storage.words.model import Segment
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, Office
 

@@ -18,7 +18,7 @@ from recorder.probe import check_file
 from recorder.recording import NO_KEY_NS, RETRY_NS, SILENT_NS, SPOILT, Overdue
 from recorder.stamps import NS_PER_S
 from recorder.stream import Codec, Sound, Unit, Video
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support import nal
 from tests.support.session import FIRST_MS, MadeSource, Session
 

@@ -159,7 +159,7 @@ async def test_a_lost_volume_is_not_watched_where_another_one_took_its_place(tmp
 
 def test_a_look_at_what_the_daemon_does_itself_would_raise_alarms(tmp_path: Path) -> None:
     """The planted bug: a watch that believes each file has to be there, whatever the catalog says now."""
-    sabotage = "from storage.repair.compare import Row\nRow.settled = property(lambda row: row.state != 'open')\n"
+    sabotage = "from storage.integrity.compare import Row\nRow.settled = property(lambda row: row.state != 'open')\n"
     sabotage += (
         "from storage.repair import look\n"
         "kept = {}\n"

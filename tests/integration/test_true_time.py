@@ -8,11 +8,11 @@ from typing import Final
 
 import pytest
 
-from storage.catalog.acts import Person
-from storage.model import Bounds, GapCause, Segment
-from storage.opening import DATABASE_NAME
-from storage.pins.words import Ground, Interval, Limits, Order
-from storage.retention import Policy
+from storage.approvals.table import Person
+from storage.pins.model import Ground, Interval, Limits, Order
+from storage.retention.plan import Policy
+from storage.store.opening import DATABASE_NAME
+from storage.words.model import Bounds, GapCause, Segment
 from tests.support import promises
 from tests.support.office import DEADLINE_S, UP_MS, WALL_MS, Office
 from tests.support.promises import Box

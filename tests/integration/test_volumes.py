@@ -18,20 +18,20 @@ from edged import views
 from edged import volumes as views_of_volumes
 from edged.conditions import volumes as conditions
 from edged.measure import measure
-from storage.answers import Severity, VolumeState, VolumeStatus
-from storage.catalog.ledger import Leaf, leaves
-from storage.errors import OrderRefused, UnknownId, VolumeRefused
-from storage.layout import IDENTITY_NAME, PROBES
-from storage.model import Bounds, GapCause, Segment
-from storage.repair import offline
-from storage.repair.compare import Fault, Kind
-from storage.repair.fsck import Fsck, Level, Scope
-from storage.retention import Policy
+from storage.integrity.compare import Fault, Kind
+from storage.integrity.fsck import Fsck, Level, Scope
+from storage.ledger.table import Leaf, leaves
+from storage.retention.plan import Policy
 from storage.ring.explain import Fate
+from storage.ring.volume_operations import Reconfigured
+from storage.store import offline
+from storage.store.offline_init import init_alone
 from storage.volumes import mounts
-from storage.volumes.alone import init_alone
-from storage.volumes.disks import Reconfigured
 from storage.volumes.volume import VolumeSpec
+from storage.words.errors import OrderRefused, UnknownId, VolumeRefused
+from storage.words.layout import IDENTITY_NAME, PROBES
+from storage.words.model import Bounds, GapCause, Segment
+from storage.words.results import Severity, VolumeState, VolumeStatus
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
 IN_SERVICE, AWAY, RETIRED, LOST = VolumeState.IN_SERVICE, VolumeState.AWAY, VolumeState.RETIRED, VolumeState.LOST

@@ -17,9 +17,9 @@ from recorder.messages import Abandoned, Closed, Connected, Cut, Ended, Opening,
 from recorder.probe import check_file
 from recorder.session import Limits
 from recorder.worker import FINISH_TICKS, TICK_S
-from storage.files.mp4 import summary
-from storage.files.story import parse_story
-from storage.model import GapCause
+from storage.segments.embedded_metadata import parse_story
+from storage.segments.mp4 import summary
+from storage.words.model import GapCause
 from tests.support import footage
 from tests.support.fault_camera import FaultCamera
 from tests.support.footage import SMALL as SMALL_CLIP

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from storage.catalog import outbox
-from storage.catalog.migrations import migrate
-from storage.catalog.outbox import RANKS, ROW_BYTES, Kind, Rank
+from storage.database.migrations import migrate
+from storage.outbox import table as outbox
+from storage.outbox.table import RANKS, ROW_BYTES, Kind, Rank
 
 LIMIT: Final = 3_000
 SMALL: Final = settings(

@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from storage import failpoints
-from storage.acts import Person
-from storage.errors import OrderRefused
-from storage.failpoints import Step
-from storage.model import Segment
+from storage.approvals.service import Person
 from storage.pins import rules
-from storage.pins.words import Ground, Interval, Limits, Order, PinState
-from storage.retention import Policy
+from storage.pins.model import Ground, Interval, Limits, Order, PinState
+from storage.retention.plan import Policy
+from storage.words import failpoints
+from storage.words.errors import OrderRefused
+from storage.words.failpoints import Step
+from storage.words.model import Segment
 from tests.support.office import BOUNDS, Office, sha256
 from tests.support.promised import planted
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from storage.failpoints import Step
-from storage.maintenance import MOST_MS
-from storage.model import GapCause
-from storage.pins.words import Ground
+from storage.pins.model import Ground
+from storage.tickets.maintenance import MOST_MS
+from storage.words.failpoints import Step
+from storage.words.model import GapCause
 from tests.support.promised import planted
 from tests.support.promised.disks import Disks
 from tests.support.promised.footage import YEAR_MS, Footage

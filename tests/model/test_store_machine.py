@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from storage.answers import VolumeStatus
-from storage.catalog.gaps import JOIN_MS
-from storage.layout import PART_SUFFIX, segment_path
-from storage.model import Bounds, GapCause
-from storage.retention import Policy, effective
-from storage.ring import bounds as ring_bounds
-from storage.ring.bounds import UNBOUNDED_S
+from storage.retention import bounds as ring_bounds
+from storage.retention.bounds import UNBOUNDED_S
+from storage.retention.plan import Policy, effective
+from storage.segments.gaps import JOIN_MS
+from storage.words.layout import PART_SUFFIX, segment_path
+from storage.words.model import Bounds, GapCause
+from storage.words.results import VolumeStatus
 from tests.support.office import DEADLINE_S, Office, Recording, sha256
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
 

@@ -23,13 +23,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from storage import ages
-from storage.ages import Age, History
-from storage.catalog import boots
-from storage.catalog.boots import ATTESTED_MAX_MS
-from storage.catalog.migrations import migrate
-from storage.credit import DRIFT_PPM, WEEK_MS, Off, Witness, Word
-from storage.errors import OrderRefused
+from storage.ages import history as ages
+from storage.ages import table as boots
+from storage.ages.credit import DRIFT_PPM, WEEK_MS, Off, Witness, Word
+from storage.ages.history import Age, History
+from storage.ages.table import ATTESTED_MAX_MS
+from storage.database.migrations import migrate
+from storage.words.errors import OrderRefused
 from tests.support.true_time import Box
 
 HOUR: Final = 3_600_000

@@ -21,8 +21,8 @@ from jsonschema.exceptions import best_match
 
 from mqtt import contract, events, messages
 from mqtt.messages import Message
-from storage.catalog import outbox
-from storage.catalog.outbox import Event, Kind
+from storage.outbox import table as outbox
+from storage.outbox.table import Event, Kind
 from tests.support.configuration import Setup
 
 MAKERS: Final[dict[ModuleType, tuple[str, ...]]] = {
@@ -80,7 +80,7 @@ def not_understood(event: Event) -> str | None:
 
 def _asker() -> str:
     """Whose fact the event is: the room of the first frame that is neither outbox nor ledger. Tests make up any."""
-    passed = {__name__, outbox.__name__, "storage.catalog.ledger"}
+    passed = {__name__, outbox.__name__, "storage.ledger.table"}
     frame = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__") in passed:
         assert frame.f_back is not None

@@ -28,12 +28,12 @@ from recorder.mp4.muxer import Muxer
 from recorder.remux.film import blocks
 from recorder.remux.plan import FAT32_BYTES, Source, plan
 from recorder.remux.subtitles import Missing, webvtt
-from storage.catalog.ledger import Entry, canonical, commitment
-from storage.files.parts import parts_of
-from storage.files.story import Story
 from storage.ledger import note, tree
-from storage.ledger.notary import Signer
-from storage.model import Bounds, Moment
+from storage.ledger.signer import Signer
+from storage.ledger.table import Entry, canonical, commitment
+from storage.segments.embedded_metadata import Story
+from storage.segments.fragment_hashes import parts_of
+from storage.words.model import Bounds, Moment
 from tests.support.footage import Picture, Sound
 from tests.support.tracks import interleaved, parameters, pictures, sound, sounds, written
 

@@ -33,8 +33,8 @@ from recorder.messages import (
     Watch,
 )
 from recorder.stream import Codec, Parameters, Unit, Video
-from storage.clock import SystemClock
-from storage.model import GapCause, Moment
+from storage.words.clock import SystemClock
+from storage.words.model import GapCause, Moment
 
 REPORT_S = 0.02
 CLOCK = SystemClock()

@@ -38,7 +38,7 @@ CANNOT_START: Final = (
     '            raise OSError("x")\n',
 )
 ANOTHER_TABLE: Final = (
-    "storage/catalog/migrations.py",
+    "storage/database/migrations.py",
     "def _create(db: Database,",
     (  # a step of the database that the running version does not know
         '@MIGRATIONS(name="9999_later")\ndef _later(db: Database) -> None:\n'

@@ -1,7 +1,7 @@
 """The real daemon, killed with all its processes by SIGKILL as soon as a named step is reached in one of them.
 
 A listener is planted in each of its processes; it kills the whole group at the step that is armed. What is written in
-`storage.failpoints` stays as it is: nothing in the product listens.
+`storage.words.failpoints` stays as it is: nothing in the product listens.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Final
 
 from edged.documents import site as documents
 from edged.documents.register import Destroyed
-from storage.failpoints import Step
-from storage.layout import IDENTITY_NAME
+from storage.words.failpoints import Step
+from storage.words.layout import IDENTITY_NAME
 from tests.support import promises
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon, moment
@@ -45,15 +45,15 @@ def hasten(module, **values):
         vars(sys.modules[module]).update(values)
 
 def pull(step, seen=[0]):
-    hasten("storage.ledger.notary", HEAD_EVERY_MS=1000)
+    hasten("storage.ledger.signer", HEAD_EVERY_MS=1000)
     try:
         with open(ARMED) as file:
             wanted, times = file.read().split()
     except (FileNotFoundError, ValueError):
         return
     if wanted == "mirror.pruned":  # for no other step: to a slow start, today were an old day, too
-        hasten("storage.repair.mirror", KEEP_S=10)
-        hasten("storage.catalog.mirroring", longest_ceiling_s=lambda _: 0)
+        hasten("storage.mirror.service", KEEP_S=10)
+        hasten("storage.mirror.table", longest_ceiling_s=lambda _: 0)
     if step != wanted:
         return
     seen[0] += 1

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from storage.answers import Salvaged, VolumeStatus
-from storage.files.segmentfile import SegmentFile
-from storage.files.story import Story
-from storage.layout import PART_SUFFIX, segment_path
-from storage.model import Bounds, Closing, GapCause, Moment, Opening, Segment
-from storage.retention import Policy
-from storage.ring.bounds import WAIT_MS
-from storage.store import Store
+from storage.retention.bounds import WAIT_MS
+from storage.retention.plan import Policy
+from storage.segments.embedded_metadata import Story
+from storage.segments.segment_file import SegmentFile
+from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
+from storage.words.layout import PART_SUFFIX, segment_path
+from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Segment
+from storage.words.results import Salvaged, VolumeStatus
 from tests.support import tiny_mp4
 
 DEADLINE_S: Final = 10.0

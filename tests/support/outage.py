@@ -12,10 +12,10 @@ from random import Random
 from typing import Final, Self
 
 from mqtt.messages import Message, camera_health_topic
-from storage.catalog import outbox
-from storage.catalog.database import Database
-from storage.catalog.outbox import Kind
-from storage.post import Post
+from storage.database.writer import Database
+from storage.outbox import table as outbox
+from storage.outbox.service import Post
+from storage.outbox.table import Kind
 from tests.support.brokers import Broker
 from tests.support.collector import Collector
 from tests.support.linked import NODE, Box

@@ -29,10 +29,10 @@ from recorder.process import WorkerProcess
 from recorder.recording import Recording
 from recorder.session import Misbehaved, Opened, Withheld
 from recorder.stream import Item, Reading, SenderReport, Sound, Unit, Video
-from storage.clock import NS_PER_MS
-from storage.model import Bounds, GapCause
-from storage.store import Store
+from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
+from storage.words.clock import NS_PER_MS
+from storage.words.model import Bounds, GapCause
 from tests.support import timed_film
 from tests.support.office import Clock
 from tests.support.session import MadeSource

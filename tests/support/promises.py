@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from storage.clock import Clock
-from storage.layout import PART_SUFFIX, QUARANTINE_SUFFIX, segment_path
-from storage.ledger.verify import Box as Ledger
-from storage.ledger.verify import Verify
-from storage.opening import DATABASE_NAME
-from storage.repair import offline
-from storage.repair.compare import Kind
-from storage.repair.fsck import Fsck, Level, Scope
-from storage.retention import Policy
+from storage.audit.verify import Box as Ledger
+from storage.audit.verify import Verify
+from storage.integrity.compare import Kind
+from storage.integrity.fsck import Fsck, Level, Scope
+from storage.retention.plan import Policy
+from storage.store import offline
+from storage.store.opening import DATABASE_NAME
+from storage.words.clock import Clock
+from storage.words.layout import PART_SUFFIX, QUARANTINE_SUFFIX, segment_path
 
 JOIN_MS: Final = 150
 """Two claims of one camera meet within this: they come from media time and from two clocks."""

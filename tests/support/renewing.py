@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from storage.ledger.renewal import Order, Renewed
-from storage.store import Store
+from storage.ledger.key_rotation import Order, Renewed
+from storage.store.facade import Store
 from tests.support.people import CHEN, LIN, ctl_by
 
 

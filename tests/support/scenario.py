@@ -15,16 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from storage.answers import Severity
-from storage.catalog.acts import Person
-from storage.errors import StoreError
-from storage.files.segmentfile import SegmentFile
-from storage.layout import segment_path
-from storage.model import GapCause, Segment
+from storage.approvals.table import Person
+from storage.pins.model import Ground, Interval, Limits, Order
 from storage.pins.rules import DAY_MS
-from storage.pins.words import Ground, Interval, Limits, Order
-from storage.retention import Policy
+from storage.retention.plan import Policy
+from storage.segments.segment_file import SegmentFile
 from storage.volumes.volume import VolumeSpec
+from storage.words.errors import StoreError
+from storage.words.layout import segment_path
+from storage.words.model import GapCause, Segment
+from storage.words.results import Severity
 from tests.support import tiny_mp4
 from tests.support.office import BOUNDS, DEADLINE_S, WALL_MS, Clock, Office, Recording
 from tests.support.promises import Box

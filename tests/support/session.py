@@ -13,7 +13,7 @@ from recorder.holes import Pause
 from recorder.messages import Terms
 from recorder.recording import Recording
 from recorder.stream import Item, Losses, Reading, Sound, Video
-from storage.model import Moment
+from storage.words.model import Moment
 from tests.support.worker import make_start
 
 FIRST_MS = 50_000

@@ -1,4 +1,5 @@
-"""Where the product says that a step of a protocol has taken effect (`storage.failpoints`), read from its source."""
+"""Where the product says that a step of a protocol has taken effect (`storage.words.failpoints`), read from its
+source."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from storage.failpoints import Step
+from storage.words.failpoints import Step
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("edged", "recorder", "storage", "mqtt")
@@ -15,8 +16,8 @@ REACHES: Final = frozenset({"reach", "reach_after"})
 
 
 def calls(source: str) -> Iterator[ast.expr]:
-    """The first argument of every call that reaches a step, where they are `storage.failpoints`' own."""
-    if "from storage.failpoints import" not in source:
+    """The first argument of every call that reaches a step, where they are `storage.words.failpoints`' own."""
+    if "from storage.words.failpoints import" not in source:
         return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REACHES:
@@ -33,7 +34,7 @@ def product() -> Iterator[tuple[Path, str]]:
     """Every module but the one that names the steps."""
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
-            if path != ROOT / "storage" / "failpoints.py":
+            if path != ROOT / "storage" / "words" / "failpoints.py":
                 yield path, path.read_text(encoding="utf-8")
 
 

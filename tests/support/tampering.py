@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from edged.evidence import manifest
-from storage.files.parts import parts_of
 from storage.ledger import note, tree
+from storage.segments.fragment_hashes import parts_of
 from tests.support import exports
 from tests.support.exports import Export
 

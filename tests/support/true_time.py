@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from storage.clock import Reading
-from storage.model import Moment
+from storage.words.clock import Reading
+from storage.words.model import Moment
 from tests.support.office import Clock
 
 BEGAN_MS: Final = 1_772_000_000_000

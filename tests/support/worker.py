@@ -16,8 +16,8 @@ from typing import Self, TypeVar
 
 from recorder import wire
 from recorder.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, Granted, Message, Opening, Refused, Start, Terms
-from storage.layout import IDENTITY_NAME, part_path, segment_path
-from storage.model import GapCause
+from storage.words.layout import IDENTITY_NAME, part_path, segment_path
+from storage.words.model import GapCause
 
 M = TypeVar("M", bound=Message)
 

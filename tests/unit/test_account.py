@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.account import SLACK_MS, Account
-from storage.model import Moment
+from storage.words.model import Moment
 
 BEGAN = Moment(wall_ms=1_700_000_000_000, boottime_ms=1_000_000)
 NOW = BEGAN.plus_ms(60_000)

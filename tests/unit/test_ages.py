@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import ages
-from storage.ages import Age, Boot, Mark, Pace, age
+from storage.ages import history as ages
+from storage.ages.history import Age, Boot, Mark, Pace, age
 
 HOUR = 3_600_000
 

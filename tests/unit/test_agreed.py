@@ -6,8 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.roles import Role
-from storage.model import Bounds
-from storage.ring.agreed import APPROVING, Agreed, Grants, Loosening, What, granted, holding, loosenings, settled
+from storage.retention.approved_limits import (
+    APPROVING,
+    Agreed,
+    Grants,
+    Loosening,
+    What,
+    granted,
+    holding,
+    loosenings,
+    settled,
+)
+from storage.words.model import Bounds
 
 DAY: int = 86_400
 SITE = Bounds(31 * DAY, 365 * DAY)
@@ -125,7 +135,7 @@ def test_a_new_camera_begins_with_the_bounds_of_its_site() -> None:
 def test_a_ceiling_that_was_shortened_can_be_taken_back_alone_until_it_holds() -> None:
     before, shortened = one(31, 365), one(31, 60)
     held = holding(before, shortened)
-    assert held.cameras["lobby"].ceiling_s == 60 * DAY, "it waits elsewhere (storage.ring.bounds)"
+    assert held.cameras["lobby"].ceiling_s == 60 * DAY, "it waits elsewhere (storage.retention.bounds)"
     waiting = settled(before, held, {"lobby": Bounds(31 * DAY, 365 * DAY)})
     assert list(loosenings(holding(waiting, before), before)) == []
     over = settled(waiting, held, {"lobby": Bounds(31 * DAY, 60 * DAY)})

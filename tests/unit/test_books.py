@@ -12,8 +12,8 @@ import pytest
 from recorder.books import MAX_WAITING, Books, Fate
 from recorder.messages import Closed, Granted, Opening, Refused, Terms
 from recorder.session import NotSpawned
-from storage.errors import DatabaseDamaged, NotOpen, UnknownCamera, WriteFailed
-from storage.model import GapCause, Moment
+from storage.words.errors import DatabaseDamaged, NotOpen, UnknownCamera, WriteFailed
+from storage.words.model import GapCause, Moment
 
 TERMS = Terms("volume", "/volume", 60, 3600, 1, synced=True)
 LATER: list[Exception] = [

@@ -6,12 +6,14 @@ import sqlite3
 from contextlib import closing
 from typing import Final
 
-from storage.catalog import boots, ledger, seeds
-from storage.catalog.ledger import Leaf
-from storage.catalog.lines import parse, render
-from storage.catalog.migrations import migrate
-from storage.clock import Reading
-from storage.model import Moment
+from storage.ages import table as boots
+from storage.database.migrations import migrate
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
+from storage.mirror.lines import parse, render
+from storage.recovery import replay_first
+from storage.words.clock import Reading
+from storage.words.model import Moment
 
 HOUR: Final = 3_600_000
 WALL: Final = 1_772_000_000_000
@@ -40,7 +42,7 @@ def test_boots_come_back_from_their_leaves() -> None:
         for entry in ledger.leaves(db, 0, 100):
             line = parse(render(entry))
             assert line is not None
-            seeds.remember(new, line)
+            replay_first.remember(new, line)
         assert known(new) == known(db)
 
 

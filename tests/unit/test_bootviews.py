@@ -10,9 +10,9 @@ import pytest
 from edged import bootviews
 from edged.alarms import Trouble
 from edged.conditions import time
-from storage.ages import Boot
-from storage.boots import BootRow, Doubt, Word, doubts
-from storage.credit import WEEK_MS, Witness
+from storage.ages.credit import WEEK_MS, Witness
+from storage.ages.history import Boot
+from storage.approvals.boots import BootRow, Doubt, Word, doubts
 
 HOUR: Final = 3_600_000
 SYNCED: Final = Witness(0, 100, 0, 0, 50, 100, 0, 0)

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.catalog.runs import Point
-from storage.model import Bounds
-from storage.ring import bounds
-from storage.ring.bounds import (
+from storage.ages.runs import Point
+from storage.retention import bounds
+from storage.retention.bounds import (
     TERMS_EACH,
     UNBOUNDED_S,
     WAIT_MS,
@@ -29,6 +28,7 @@ from storage.ring.bounds import (
     standing,
     waiting,
 )
+from storage.words.model import Bounds
 from tests.support.planting import planted
 
 HOUR_MS = 3_600_000

@@ -1,4 +1,4 @@
-"""The account of a camera's time, the counters, and the questions. See storage/catalog.py, gaps.py, queries.py."""
+"""The account of a camera's time, the counters, and the questions. See storage/segments."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from storage.answers import Severity, Tail
-from storage.catalog import alarms, boots, coverage, facts, gaps, holes, listing, pace, queries, runs, volumes
-from storage.catalog.migrations import migrate
-from storage.catalog.rows import camera_row, segment_by_id, segment_by_seq
-from storage.catalog.runs import Life, Point
-from storage.clock import Reading
-from storage.errors import NotOpen, UnknownCamera
-from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
+from storage.ages import runs
+from storage.ages import table as boots
+from storage.ages.runs import Life, Point
+from storage.database.migrations import migrate
+from storage.ring import segment_sizes_queries
+from storage.segments import coverage, gaps, listing, pauses, queries
+from storage.segments import table as facts
+from storage.segments.rows import camera_row, segment_by_id, segment_by_seq
+from storage.tickets import alarms_table
+from storage.volumes import table as volumes
+from storage.words.clock import Reading
+from storage.words.errors import NotOpen, UnknownCamera
+from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
+from storage.words.results import Severity, Tail
 
 WALL = 1_772_000_000_000
 BOUNDS = Bounds(60, 300)
@@ -104,7 +110,7 @@ def test_what_came_back_from_a_camera_stays_out_of_leaves(book: Book) -> None:
     book.gap(at(10), GapCause.UNAUTHORISED, at(10), told)
     book.gap(at(20), GapCause.UNKNOWN, at(20), told)
     camera, boot = camera_row(book.db, "lobby"), book.life.boot
-    holes.note(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
+    pauses.note(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
     assert [gap.detail for gap in listing.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
     leaves = [body for (body,) in book.db.execute("SELECT body FROM leaves WHERE kind = 'gap'")]
     assert len(leaves) > 2
@@ -124,7 +130,7 @@ def test_a_new_camera_is_starting_until_its_first_segment(book: Book) -> None:
 def pause(book: Book, start: Moment, end: Moment) -> None:
     boot = book.life.boot
     detail = "the camera sent no picture"
-    holes.note(
+    pauses.note(
         book.db, camera_row(book.db, "lobby"), Point.of(boot, start), Point.of(boot, end), GapCause.STALLED, detail
     )
 
@@ -593,7 +599,7 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
     for seq in range(5, 8):
         book.open(seq, at(10 * seq, wall_offset_s=-86_400))
         book.close(seq, at(10 * seq + 10, wall_offset_s=-86_400), size=500)
-    assert pace.paces(book.db, book.life.run) == [pace.Pace("lobby", 500, 10_000, ())]
+    assert segment_sizes_queries.paces(book.db, book.life.run) == [segment_sizes_queries.Pace("lobby", 500, 10_000, ())]
     (lobby,) = queries.usage(book.db, Point.of(1, at(100)))
     assert (lobby.newest, lobby.bytes_per_day) == (at(80, wall_offset_s=-86_400), 50 * 86_400)
     assert queries.newest_starts(book.db) == [("lobby", at(70, wall_offset_s=-86_400).wall_ms)]
@@ -615,7 +621,7 @@ def test_the_last_segments_are_the_last_by_number_not_by_wall_clock(
 def test_the_next_segment_is_like_the_last_or_as_their_rate_makes_of_longer_ones(
     last: list[tuple[int, int]], segment_ms: int, like: tuple[int, int]
 ) -> None:
-    assert pace.likely(last, segment_ms) == like
+    assert segment_sizes_queries.likely(last, segment_ms) == like
 
 
 def test_the_tail_follows_the_chain(book: Book) -> None:
@@ -696,31 +702,31 @@ def test_coverage_of_a_camera_nobody_knows(book: Book) -> None:
 
 
 def test_alarms_rise_once_and_count(book: Book) -> None:
-    assert alarms.raise_alarm(book.db, "disk.full", Severity.WARNING, "80 %", "clean", 1)
-    assert not alarms.raise_alarm(book.db, "disk.full", Severity.CRITICAL, "99 %", "hurry", 2)
-    assert not alarms.clear_alarm(book.db, "clock", 3)
-    assert alarms.clear_alarm(book.db, "disk.full", 3)
-    assert not alarms.clear_alarm(book.db, "disk.full", 4)
-    assert alarms.raise_alarm(book.db, "disk.full", Severity.WARNING, "81 %", "clean", 5)
-    alarms.raise_alarm(book.db, "clock", Severity.INFO, "not synced", "", 6)
-    assert [(one.key, one.raised, one.since_ms, one.count) for one in alarms.alarms(book.db)] == [
+    assert alarms_table.raise_alarm(book.db, "disk.full", Severity.WARNING, "80 %", "clean", 1)
+    assert not alarms_table.raise_alarm(book.db, "disk.full", Severity.CRITICAL, "99 %", "hurry", 2)
+    assert not alarms_table.clear_alarm(book.db, "clock", 3)
+    assert alarms_table.clear_alarm(book.db, "disk.full", 3)
+    assert not alarms_table.clear_alarm(book.db, "disk.full", 4)
+    assert alarms_table.raise_alarm(book.db, "disk.full", Severity.WARNING, "81 %", "clean", 5)
+    alarms_table.raise_alarm(book.db, "clock", Severity.INFO, "not synced", "", 6)
+    assert [(one.key, one.raised, one.since_ms, one.count) for one in alarms_table.alarms(book.db)] == [
         ("clock", True, 6, 1),
         ("disk.full", True, 1, 2),
     ], "flapping is one occurrence, since its first time"
-    alarms.clear_alarm(book.db, "disk.full", 7)
-    late = 8 + alarms.FLAP_MS
-    alarms.raise_alarm(book.db, "disk.full", Severity.WARNING, "81 %", "clean", late)
-    (again,) = (one for one in alarms.alarms(book.db) if one.key == "disk.full")
+    alarms_table.clear_alarm(book.db, "disk.full", 7)
+    late = 8 + alarms_table.FLAP_MS
+    alarms_table.raise_alarm(book.db, "disk.full", Severity.WARNING, "81 %", "clean", late)
+    (again,) = (one for one in alarms_table.alarms(book.db) if one.key == "disk.full")
     assert (again.since_ms, again.count) == (late, 1)
 
 
 def test_alarms_of_what_is_gone_do_not_pile_up(book: Book) -> None:
     """S12: pins, devices and volumes have names of their own, for years."""
-    for number in range(alarms.CLEARED_MAX + 50):
-        alarms.raise_alarm(book.db, f"pin.ending:{number}", Severity.INFO, "it ends", "", number)
+    for number in range(alarms_table.CLEARED_MAX + 50):
+        alarms_table.raise_alarm(book.db, f"pin.ending:{number}", Severity.INFO, "it ends", "", number)
         if number:
-            assert alarms.clear_alarm(book.db, f"pin.ending:{number}", number)
-    kept = alarms.alarms(book.db)
+            assert alarms_table.clear_alarm(book.db, f"pin.ending:{number}", number)
+    kept = alarms_table.alarms(book.db)
     assert [alarm.key for alarm in kept if alarm.raised] == ["pin.ending:0"], "one that stands is never forgotten"
-    assert len(kept) == alarms.CLEARED_MAX + 1
-    assert kept[1].key == f"pin.ending:{alarms.CLEARED_MAX + 49}"
+    assert len(kept) == alarms_table.CLEARED_MAX + 1
+    assert kept[1].key == f"pin.ending:{alarms_table.CLEARED_MAX + 49}"

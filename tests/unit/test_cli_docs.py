@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from edged import config_model, exits
 from edged.cli.main import VERBS, edgectl
 from edged.config import check
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support import tls
 from tests.support.authority import Authority, write
 

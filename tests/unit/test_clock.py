@@ -10,9 +10,9 @@ import pytest
 
 from edged import exits
 from edged.cli.main import main
-from storage import clock
-from storage.clock import Clock, SystemClock, has_own_boot_id
-from storage.model import Moment
+from storage.words import clock
+from storage.words.clock import Clock, SystemClock, has_own_boot_id
+from storage.words.model import Moment
 from tests.support.configuration import Setup
 
 

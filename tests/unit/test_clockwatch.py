@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.clockwatch import ClockWatch
-from storage.clock import STEP_MS
-from storage.model import Moment
+from storage.words.clock import STEP_MS
+from storage.words.model import Moment
 
 START = Moment(1_700_000_000_000, 60_000)
 

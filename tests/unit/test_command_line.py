@@ -21,7 +21,7 @@ from edged.orders import commander as commanders
 from edged.orders import diagnostics
 from edged.roles import Verb as RoleVerb
 from mqtt.commands import COUNTER_MAX, Reply, Verb
-from storage.acts import NOBODY
+from storage.approvals.service import NOBODY
 from tests.support.commanding import Desk
 
 AGAIN: Final = 'verbs = ["status"]\n[[commanders]]\nname = "b"\nkey = "KEY"\nverbs = ["pin"]'

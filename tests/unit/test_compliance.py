@@ -28,11 +28,11 @@ from edged.openness import Openness
 from edged.profiles.loader import PROFILES, Judgement, profile
 from edged.roles import TABLE, Record, Verb
 from edged.rolewatch import RolesSeen
-from storage.answers import CameraUsage, Coverage, OpenFault, VolumeState, VolumeStatus
-from storage.catalog.findings import Tampered
-from storage.compliance import Against, Amount, Kept, Shares, Tally
-from storage.model import Bounds, Moment, Segment, SegmentState
-from storage.pins.words import Left, PinState
+from storage.pins.model import Left, PinState
+from storage.register.compliance import Against, Amount, Kept, Shares, Tally
+from storage.segments.findings import Tampered
+from storage.words.model import Bounds, Moment, Segment, SegmentState
+from storage.words.results import CameraUsage, Coverage, OpenFault, VolumeState, VolumeStatus
 from tests.unit.test_retained import pin
 
 DAY_S: Final = 86_400

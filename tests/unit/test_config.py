@@ -13,8 +13,8 @@ import pytest
 
 from edged import config, config_model, defaults
 from edged.config import ConfigError, Problem, check, load
-from storage.model import Bounds
 from storage.volumes.volume import VolumeSpec
+from storage.words.model import Bounds
 from tests.support import tls
 
 SECRET: Final = "geheim-4711"

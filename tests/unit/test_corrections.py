@@ -14,15 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.catalog import corrections, coverage, facts, gaps, holds, listing, pins, queries, runs, touched, volumes
-from storage.catalog.acts import Person
-from storage.catalog.migrations import migrate
-from storage.catalog.rows import SEGMENT_SQL, camera_row, segment_row
-from storage.catalog.runs import Point
-from storage.clock import Reading
-from storage.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
+from storage.ages import runs
+from storage.ages.runs import Point
+from storage.approvals.table import Person
+from storage.database.migrations import migrate
+from storage.pins import pinned_segments, segments_in_interval
+from storage.pins import table as pins
+from storage.pins.model import Ground, Interval, Order, PinState
 from storage.pins.sidecar import Sidecar
-from storage.pins.words import Ground, Interval, Order, PinState
+from storage.segments import coverage, gaps, listing, queries, true_time
+from storage.segments import table as facts
+from storage.segments.rows import SEGMENT_SQL, camera_row, segment_row
+from storage.volumes import table as volumes
+from storage.words.clock import Reading
+from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
 
 TRUE_MS: Final = 1_772_000_000_000
 """The right wall clock at boottime 0 of the first boot."""
@@ -84,7 +89,7 @@ class Box:
         self.epoch = runs.begin_epoch(self.db, self.life.boot, self.now, synced=synced)
 
     def beat(self) -> None:
-        corrections.heartbeat(self.db, self.life, self.reading)
+        true_time.heartbeat(self.db, self.life, self.reading)
 
     def found(self, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Segment]:
         whole: list[Segment] = []
@@ -102,7 +107,7 @@ class Box:
         return [
             body
             for (text,) in self.db.execute("SELECT body FROM leaves WHERE kind = 'clock' ORDER BY number")
-            if (body := json.loads(text))["what"] == corrections.WHAT
+            if (body := json.loads(text))["what"] == true_time.WHAT
         ]
 
 
@@ -134,7 +139,7 @@ def test_a_clock_that_was_right_all_along_is_not_corrected(box: Box) -> None:
     box.record(2)
     box.off_ms, box.synced = 0, True
     box.beat()
-    assert corrections.known(box.db) == []
+    assert true_time.known(box.db) == []
     assert box.leaves() == []
     assert [one.clock_correction_ms for one in box.found(None, None)] == [None, None]
 
@@ -169,12 +174,12 @@ def test_a_lost_database_knows_it_again(box: Box) -> None:
     box.record(2)
     box.step(0, synced=True)
     box.beat()
-    known, (leaf,) = corrections.known(box.db), box.leaves()
+    known, (leaf,) = true_time.known(box.db), box.leaves()
     box.db.execute("UPDATE epochs SET true_offset_ms = NULL")
-    corrections.remember(box.db, leaf)
-    assert corrections.known(box.db) == known
-    corrections.remember(box.db, leaf | {"id": "another boot", "true_offset_ms": 0})
-    assert corrections.known(box.db) == known
+    true_time.remember(box.db, leaf)
+    assert true_time.known(box.db) == known
+    true_time.remember(box.db, leaf | {"id": "another boot", "true_offset_ms": 0})
+    assert true_time.known(box.db) == known
 
 
 def test_gaps_go_by_true_time_also_where_only_their_end_was_wrong(box: Box) -> None:
@@ -226,7 +231,7 @@ def held(box: Box) -> list[int]:
 
 def protected(box: Box) -> list[int]:
     """By the interval of a pin that does not hold all of it yet."""
-    covering = holds.covering(box.db)
+    covering = pinned_segments.covering(box.db)
     rows = box.db.execute(SEGMENT_SQL + "ORDER BY s.seq").fetchall()
     return [row.seq for row in map(segment_row, rows) if covering.protects(row)]
 
@@ -234,9 +239,9 @@ def protected(box: Box) -> list[int]:
 def hold(box: Box) -> None:
     """What pins cover, in a step."""
     for pin in pins.covering(box.db):
-        covers, segments = holds.to_hold(box.db, pin.number)
-        holds.hold(box.db, pin.number, segments, linked=False)
-        holds.settle(box.db, pin.number, covers)
+        covers, segments = pinned_segments.to_hold(box.db, pin.number)
+        pinned_segments.hold(box.db, pin.number, segments, linked=False)
+        pinned_segments.settle(box.db, pin.number, covers)
 
 
 @pytest.mark.parametrize("pinned_first", [True, False])
@@ -249,7 +254,7 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     if not pinned_first:
         box.beat()
     pin = pins.insert(box.db, order(early[1], early[3]), Point.of(box.life.boot, box.now), adopted=False)
-    holds.cover(box.db, pin)
+    pinned_segments.cover(box.db, pin)
     assert protected(box) == ([] if pinned_first else [2, 3])
     hold(box)
     assert held(box) == ([] if pinned_first else [2, 3])
@@ -257,12 +262,12 @@ def test_a_pin_holds_what_happened_at_its_time(box: Box, pinned_first: bool) -> 
     assert protected(box) == ([2, 3] if pinned_first else []), "from that transaction on"
     hold(box)
     assert (held(box), protected(box)) == ([2, 3], [])
-    found = touched.found_in(box.db, "lobby", Interval(early[1], early[3]), 10)
+    found = segments_in_interval.found_in(box.db, "lobby", Interval(early[1], early[3]), 10)
     assert found is not None
     assert [row.seq for row in found.rows] == [2, 3]
-    assert touched.found_in(box.db, "lobby", Interval(early[1] + HOUR_MS, early[3] + HOUR_MS), 10) == touched.Found(
-        "lobby", (), recording=False
-    )
+    assert segments_in_interval.found_in(
+        box.db, "lobby", Interval(early[1] + HOUR_MS, early[3] + HOUR_MS), 10
+    ) == segments_in_interval.Found("lobby", (), recording=False)
 
 
 def test_usage_is_told_in_true_time(box: Box) -> None:

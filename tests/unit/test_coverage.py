@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.catalog import coverage, facts
-from storage.catalog.rows import segment_by_seq
-from storage.catalog.runs import Point
-from storage.clock import STEP_MS
-from storage.model import GapCause
+from storage.ages.runs import Point
+from storage.segments import coverage
+from storage.segments import table as facts
+from storage.segments.rows import segment_by_seq
+from storage.words.clock import STEP_MS
+from storage.words.model import GapCause
 from tests.unit.test_catalog import WALL, Book, at
 
 T = TypeVar("T")

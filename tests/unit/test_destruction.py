@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import destruction
-from storage.catalog.ledger import Entry, canonical
-from storage.destruction import LATE_MS, NAMED_MAX, Destruction, Rule, Totals, Verdict
+from storage.ledger.table import Entry, canonical
+from storage.retention import destruction
+from storage.retention.destruction import LATE_MS, NAMED_MAX, Destruction, Rule, Totals, Verdict
 
 FLOOR_S, CEILING_S = 31 * 86_400, 365 * 86_400
 LENGTH_MS = 300_000

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from edged import alarms, devices
 from edged.alarms import Change, Tracked
 from edged.devices import LINGER_MS, REWORD_MS, Episode, Seen
-from storage.answers import Severity
-from storage.model import GapCause
+from storage.words.model import GapCause
+from storage.words.results import Severity
 
 NVR = "rtsp://10.0.0.20:554"
 KEY = "device.fault:10.0.0.20:554"

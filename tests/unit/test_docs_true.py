@@ -21,7 +21,7 @@ from edged.cli.screens import EXIT_OF
 from edged.command.main import cli as command
 from edged.manual import tree
 from mqtt import contract
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support.night import quotes
 
 ROOT: Final = Path(__file__).parents[2]
@@ -105,7 +105,7 @@ def test_alarms_and_topics_that_a_page_names_exist(page: str) -> None:
     alarms = {key.partition(":")[0] for key in re.findall(r"^\| `([^`]+)` \|", PAGES["alarms.md"], re.MULTILINE)}
     families = "|".join(sorted({key.partition(".")[0] for key in alarms} - {"internal", "roles", "fault"}))
     named = re.findall(rf"(?<![\w./-])`((?:{families})\.[a-z]+(?:-[a-z]+)*)(?::[^`]*)?`", PAGES[page])
-    modules = {name for name in named if (ROOT / "storage" / f"{name.partition('.')[2]}.py").exists()}
+    modules = {name for name in named if (ROOT / name.replace(".", "/")).with_suffix(".py").exists()}
     events = set(re.findall(r"`edged\.([a-z.-]+)`", PAGES["mqtt-events.md"]))
     assert set(named) - alarms - modules - events - OTHERS == set()
     topics = {re.sub(r"<[^>]*>|\{[^}]*\}|\+|#", "+", topic.strip()) for topic in _topics(PAGES[page])}

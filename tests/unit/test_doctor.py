@@ -26,7 +26,7 @@ from edged.doctor.smart import Smart
 from edged.documents.site import Broker, Camera, Volume
 from edged.withheld import WITHHELD
 from mqtt.knock import Knocked
-from storage.repair.glance import Glance, Sizes
+from storage.store.database_state import Glance, Sizes
 from tests.support import samples
 
 PLACE: Final = Place("/srv/edged", there=True, kind="ext4", total=10**12, free=10**11, volume="v-1", mode=0o750)

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from edged.conditions import ring as conditions
 from edged.explaining import explanation
 from edged.measure import Measurements
-from storage.ages import Age
-from storage.catalog.destroying import Breach, Tombstone
-from storage.catalog.runs import Point
-from storage.model import Bounds
-from storage.pins.words import Ground
-from storage.retention import Candidate, judge
-from storage.ring.agreed import Loosening, What
-from storage.ring.bounds import Later, Overwriting, Waiting
+from storage.ages.history import Age
+from storage.ages.runs import Point
+from storage.pins.model import Ground
+from storage.retention.approved_limits import Loosening, What
+from storage.retention.bounds import Later, Overwriting, Waiting
+from storage.retention.plan import Candidate, judge
 from storage.ring.explain import Explained, Fate, Span, held_ms, shortened, span
-from storage.ring.ring import RingView
+from storage.ring.service import RingView
+from storage.ring.table import Breach, Tombstone
+from storage.words.model import Bounds
 from tests.unit.test_views import NOW, overview
 
 TAIPEI = ZoneInfo("Asia/Taipei")

@@ -20,10 +20,10 @@ from edged.evidence.verify import PATH
 from edged.export import naming
 from edged.export.reading import Hashes
 from edged.export.sources import Source, of_file, of_text
-from storage.catalog.runs import Point
-from storage.exports.words import Account, CameraAccount, Claim, Clocks, missing, unaccounted
-from storage.files.parts import Part
-from storage.pins.words import Interval
+from storage.ages.runs import Point
+from storage.exports.model import Account, CameraAccount, Claim, Clocks, missing, unaccounted
+from storage.pins.model import Interval
+from storage.segments.fragment_hashes import Part
 
 CAMERAS = st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=60), max_size=6, unique=True)
 TAIPEI = timezone(timedelta(hours=8))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edged.export.reading import Hashes, read
-from storage.exports.words import Recorded
-from storage.files.parts import Digest
+from storage.exports.model import Recorded
+from storage.segments.fragment_hashes import Digest
 from tests.support import tiny_mp4
 
 FILE = tiny_mp4.head("") + b"".join(tiny_mp4.fragment(number) for number in range(3))

@@ -7,8 +7,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from storage import failpoints
-from storage.failpoints import Step, reach, reach_after
+from storage.words import failpoints
+from storage.words.failpoints import Step, reach, reach_after
 from tests.support.steps import calls, named, product
 
 
@@ -23,7 +23,9 @@ def test_every_step_is_reached_somewhere_and_by_its_name() -> None:
 
 
 def test_what_would_escape_is_seen() -> None:
-    source = "from storage.failpoints import Step, reach\nreach(Step.A)\nreach('b')\nreach_after(steps[0], future)"
+    source = (
+        "from storage.words.failpoints import Step, reach\nreach(Step.A)\nreach('b')\nreach_after(steps[0], future)"
+    )
     assert [named(argument) for argument in calls(source)] == ["A", None, None]
     assert list(calls("from elsewhere import reach\nreach('b')")) == []
 

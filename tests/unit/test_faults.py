@@ -10,12 +10,12 @@ import pytest
 
 from edged import alarms, maintenance
 from edged.faults import judge, table
-from storage.answers import AlarmRow, Severity
-from storage.catalog.maintenance import Maintenance, State
-from storage.catalog.runs import Point
-from storage.faults import Aged, Standing, Step, Ticket
-from storage.faults import State as Stage
-from storage.maintenance import Lasting
+from storage.ages.runs import Point
+from storage.tickets.faults import Aged, Standing, Step, Ticket
+from storage.tickets.faults import State as Stage
+from storage.tickets.maintenance import Lasting
+from storage.tickets.maintenance_table import Maintenance, State
+from storage.words.results import AlarmRow, Severity
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alarms.md").read_text("utf-8")
 KEYS = sorted({key.partition(":")[0] for key in re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)})

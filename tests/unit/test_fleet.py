@@ -15,8 +15,8 @@ from edged.config_model import MAX_LOSS_MIN
 from edged.fleet import Fleet, difference, sync_ms
 from recorder.camera import CameraSettings
 from recorder.messages import HELD_MS
-from storage.clock import SystemClock
-from storage.model import GapCause, Moment
+from storage.words.clock import SystemClock
+from storage.words.model import GapCause, Moment
 
 IDS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["rtsp://x/1", "rtsp://x/2"]))
 

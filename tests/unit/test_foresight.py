@@ -14,12 +14,12 @@ from edged.conditions import room
 from edged.foresight import CRITICAL_S, WARN_S, foretell
 from edged.health.stream import CameraState, Condition
 from edged.measure import Measurements
-from storage.answers import CameraUsage, Severity, VolumeState, VolumeStatus
-from storage.model import Bounds, GapCause
-from storage.ring.bounds import Overwriting
-from storage.ring.pacer import Paces
-from storage.ring.ring import RingView
-from storage.volumes.pool import WHY_FULL
+from storage.retention.bounds import Overwriting
+from storage.ring.segment_sizes import Paces
+from storage.ring.service import RingView
+from storage.volumes.service import WHY_FULL
+from storage.words.model import Bounds, GapCause
+from storage.words.results import CameraUsage, Severity, VolumeState, VolumeStatus
 from tests.unit.test_views import CONFIG, DAY_S, GB, NOW, VOLUME, frames, overview, segment, usage
 
 WHOLE: Final = replace(VOLUME, limit_bytes=100 * GB, free_bytes=100 * GB, total_bytes=100 * GB)

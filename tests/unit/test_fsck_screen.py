@@ -11,8 +11,8 @@ from rich.console import Console
 from edged import checks
 from edged.cli.fsck import line, screen
 from edged.documents.checks import Fsck, FsckAsked
-from storage.repair.compare import Fault, Kind
-from storage.repair.fsck import Level, Report, Scope
+from storage.integrity.compare import Fault, Kind
+from storage.integrity.fsck import Level, Report, Scope
 from tests.support.samples import FSCK
 
 

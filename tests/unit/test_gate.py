@@ -18,8 +18,8 @@ from recorder import supervisor
 from recorder.gate import Caller, Gate, Pace, Queue
 from recorder.messages import Connected, Ended, Stats
 from recorder.session import Action, Event, Exited, Kill, Limits, Opened, Spawn, Spawned, Tick
-from storage.clock import SystemClock
-from storage.model import GapCause, Moment
+from storage.words.clock import SystemClock
+from storage.words.model import GapCause, Moment
 from tests.support.session import ToldClock
 
 PACE = Pace()

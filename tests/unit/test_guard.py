@@ -20,7 +20,7 @@ from edged.api.journal import Desk
 from edged.api.visitors import Visitor
 from edged.roles import Assignment, Role, Verb
 from edged.tally import DAY_MS, WINDOW_MS
-from storage.errors import WriteFailed
+from storage.words.errors import WriteFailed
 from tests.support.roles import Act, Memory
 
 GROUPS: Assignment = {role: (f"{role}s",) for role in Role}
@@ -149,7 +149,7 @@ async def test_a_leaf_of_what_came_to_nothing_is_followed_by_one_that_says_so(bo
 
 
 async def test_what_waits_for_a_second_person_is_on_record_with_the_act_itself(box: Box) -> None:
-    """The guard says who asks, as what and about what; the leaf comes with the act (storage.acts)."""
+    """The guard says who asks, as what and about what; the leaf comes with the act (storage.approvals.service)."""
     await box.call(Verb.PIN_EXTEND, pin="P-20260501-7F3K")
     assert box.results == []
     assert (box.callers[0].role, box.callers[0].ids) == ("operator", {"pin": "P-20260501-7F3K"})

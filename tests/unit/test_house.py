@@ -207,7 +207,7 @@ def test_a_planted_trespass_is_caught(name: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("edged.planted", "from recorder import worker\nfrom mqtt.client import Link\nimport storage.model"),
+        ("edged.planted", "from recorder import worker\nfrom mqtt.client import Link\nimport storage.words.model"),
         ("recorder.planted", "import asyncio\nfrom . import wire"),
         ("recorder.testpattern", "import av"),
         ("storage.catalog.planted", "def late(db):\n    db.execute('')"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mqtt import commands, judging
 from mqtt.commands import ARGS, Reason, Verb
 from mqtt.judging import Order, Refusal, judge
-from storage import dsse
+from storage.ledger import dsse
 from tests.support.commanding import NEEDED, NODE, NOW_MS, Desk
 
 DESK: Final = Desk()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.layout import (
+from storage.words.layout import (
     aside_path,
     final_name,
     from_words,

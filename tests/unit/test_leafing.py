@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.catalog import leafing, ledger
-from storage.catalog.leafing import Wanted
-from storage.catalog.ledger import Entry, Leaf
-from storage.catalog.migrations import migrate
+from storage.database.migrations import migrate
+from storage.ledger import leaf_search
+from storage.ledger import table as ledger
+from storage.ledger.leaf_search import Wanted
+from storage.ledger.table import Entry, Leaf
 
 BITS = 4
 BLOCK = 1 << BITS
@@ -25,7 +26,7 @@ KINDS = (Leaf.SEGMENT, Leaf.GAP, Leaf.ACT, Leaf.PIN)
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
     """Blocks of sixteen."""
-    with patch.object(leafing, "BITS", BITS):
+    with patch.object(leaf_search, "BITS", BITS):
         yield
 
 
@@ -44,18 +45,18 @@ def made(db: sqlite3.Connection) -> int:
     """All rows there can be; how many there are."""
     begin = 0
     while True:
-        blocks, after = leafing.missing(db, begin)
+        blocks, after = leaf_search.missing(db, begin)
         for block in blocks:
-            leafing.keep(db, block)
+            leaf_search.keep(db, block)
         if after == begin:
             return int(db.execute("SELECT count(*) FROM leaf_blocks").fetchone()[0])
         begin = after
 
 
 def listed(db: sqlite3.Connection, wanted: Wanted) -> list[int]:
-    blocks = leafing.candidates(db, wanted)
+    blocks = leaf_search.candidates(db, wanted)
     assert blocks == sorted(set(blocks))
-    return [told.entry.number for block in blocks for told in leafing.matches(db, wanted, block)]
+    return [told.entry.number for block in blocks for told in leaf_search.matches(db, wanted, block)]
 
 
 @st.composite
@@ -109,22 +110,22 @@ def three() -> Iterator[sqlite3.Connection]:
 
 def test_what_cannot_be_wanted_is_not_read(three: sqlite3.Connection) -> None:
     assert made(three) == 3
-    assert leafing.candidates(three, Wanted(kinds=frozenset({"act"}))) == [1, 3]
-    assert leafing.candidates(three, Wanted(from_ms=BLOCK + 1, to_ms=2 * BLOCK)) == [1, 3]
-    assert leafing.candidates(three, Wanted(to_ms=0)) == [3], "the last one is not whole yet"
+    assert leaf_search.candidates(three, Wanted(kinds=frozenset({"act"}))) == [1, 3]
+    assert leaf_search.candidates(three, Wanted(from_ms=BLOCK + 1, to_ms=2 * BLOCK)) == [1, 3]
+    assert leaf_search.candidates(three, Wanted(to_ms=0)) == [3], "the last one is not whole yet"
 
 
 def test_a_leaf_that_comes_back_is_found(three: sqlite3.Connection) -> None:
     three.execute("DELETE FROM leaves WHERE number = 7")
     made(three)
-    assert 0 not in leafing.candidates(three, Wanted(kinds=frozenset({"copy"})))
+    assert 0 not in leaf_search.candidates(three, Wanted(kinds=frozenset({"copy"})))
     ledger.put_back(three, Entry(7, 7, Leaf.COPY, "{}"))
-    leafing.forget(three, 7)
+    leaf_search.forget(three, 7)
     assert listed(three, Wanted(kinds=frozenset({"copy"}))) == [7]
     assert made(three) == 3
 
 
 def test_the_last_of_a_block(three: sqlite3.Connection) -> None:
-    assert leafing.last_of(three, Wanted(), 1, 10) == (10, 2 * BLOCK - 10)
-    assert leafing.last_of(three, Wanted(kinds=frozenset({"act"})), 1, 10) == (1, BLOCK + 5)
-    assert leafing.last_of(three, Wanted(kinds=frozenset({"copy"})), 1, 10) == (0, 0)
+    assert leaf_search.last_of(three, Wanted(), 1, 10) == (10, 2 * BLOCK - 10)
+    assert leaf_search.last_of(three, Wanted(kinds=frozenset({"act"})), 1, 10) == (1, BLOCK + 5)
+    assert leaf_search.last_of(three, Wanted(kinds=frozenset({"copy"})), 1, 10) == (0, 0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.leafwords import _WORDS, ERASED, sentence
-from storage.catalog.ledger import Leaf
+from storage.ledger.table import Leaf
 
 START = {"boot": 1, "id": "b", "boottime_ms": 1000, "wall_ms": 5000}
 LATER = {"boot": 1, "id": "b", "boottime_ms": 61_000, "wall_ms": 3000}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from edged.conditions.ledger import troubles
-from storage.answers import Severity
+from storage.ledger.centre_head import Contradiction, Word
 from storage.ledger.note import Checkpoint
-from storage.ledger.witness import Contradiction, Word
-from storage.repair.books import Plight
+from storage.recovery.service import Plight
+from storage.words.results import Severity
 
 HEAD = Checkpoint("edged/wenshan/7f3a", 1041, b"r" * 32)
 

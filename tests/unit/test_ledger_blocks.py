@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.catalog import leafing, ledger, verifying
-from storage.catalog.ledger import Entry, Leaf, Value
-from storage.catalog.migrations import migrate
-from storage.ledger import stretch
-from storage.ledger.blocks import Blocks
-from storage.ledger.findings import Finding
-from storage.ledger.stretch import Span
+from storage.audit import queries as verifying
+from storage.audit import ranges
+from storage.audit.findings import Finding
+from storage.audit.leaf_index import Blocks
+from storage.audit.ranges import Span
+from storage.database.migrations import migrate
+from storage.ledger import leaf_search
+from storage.ledger import table as ledger
+from storage.ledger.table import Entry, Leaf, Value
 
 Fact = tuple[int, int, Leaf, int]
 """Number, wall clock, kind, when that was recorded which it tells of."""
@@ -47,8 +49,8 @@ def kept(leaves: list[Fact]) -> sqlite3.Connection:
         start: dict[str, Value] = {"boot": 1, "id": "b", "boottime_ms": 0, "wall_ms": recorded_ms}
         body |= {"duration_ms": recorded_ms * 3, "start": start}
         ledger.put_back(db, Entry(number, wall_ms, kind, ledger.canonical(body)))
-    for block in {number >> leafing.BITS for number, *_ in leaves}:
-        leafing.keep(db, block)
+    for block in {number >> leaf_search.BITS for number, *_ in leaves}:
+        leaf_search.keep(db, block)
     return db
 
 
@@ -58,7 +60,7 @@ def differences(db: sqlite3.Connection, page: int = verifying.PAGE) -> list[Find
 
     blocks = Blocks()
     for first in range(1, 4000, page):
-        blocks.take(stretch.check(read, Span(first, first + page - 1, in_tree=False)).lists)
+        blocks.take(ranges.check(read, Span(first, first + page - 1, in_tree=False)).lists)
     return list(blocks.differences(read))
 
 
@@ -68,10 +70,10 @@ def test_wherever_stretches_are_cut_it_comes_to_the_same(leaves: list[Fact], pag
     db = kept(leaves)
     blocks = Blocks()
     for first in range(1, 3000, page):
-        blocks.take(stretch.check(lambda query: query(db), Span(first, first + page - 1, in_tree=False)).lists)
+        blocks.take(ranges.check(lambda query: query(db), Span(first, first + page - 1, in_tree=False)).lists)
     stored = {
         number: (least_ms, most_ms, set(kinds.split()), *recorded)
-        for number, least_ms, most_ms, kinds, *recorded in leafing.rows(db, -1, 10)
+        for number, least_ms, most_ms, kinds, *recorded in leaf_search.rows(db, -1, 10)
     }
     assert stored == {number: one.row for number, one in blocks._made.items()}
 

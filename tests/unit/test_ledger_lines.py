@@ -10,13 +10,13 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.catalog.heads import Seen
-from storage.catalog.ledger import Entry, Leaf, Value, canonical
-from storage.catalog.lines import NUMBER_MAX, Line, file_name, merged, parse, render, rising
-from storage.repair.compare import Kind
-from storage.repair.ledgerdir import Span, chapters
-from storage.repair.loss import Ledger, State, merged_names, verdict
-from storage.repair.rebuild import differences
+from storage.integrity.compare import Kind
+from storage.ledger.table import Entry, Leaf, Value, canonical
+from storage.mirror.files import Span, chapters
+from storage.mirror.lines import NUMBER_MAX, Line, file_name, merged, parse, render, rising
+from storage.mirror.snapshot import Seen
+from storage.recovery.detect import Ledger, State, merged_names, verdict
+from storage.recovery.walk import differences
 
 
 def line(number: int, what: str = "") -> Line:

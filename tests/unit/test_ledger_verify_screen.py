@@ -11,7 +11,7 @@ from rich.console import Console
 from edged import ledgercheck
 from edged.cli.ledger_verify import screen
 from edged.documents.ledger import LedgerVerify
-from storage.ledger.findings import Against, Code, Finding, Reach, Report, Tree
+from storage.audit.findings import Against, Code, Finding, Reach, Report, Tree
 from storage.ledger.note import Checkpoint
 from tests.support.samples import LEDGER_VERIFY
 

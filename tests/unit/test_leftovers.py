@@ -12,8 +12,8 @@ import pytest
 from recorder.leftovers import MAX_LEFT, Leftovers
 from recorder.messages import Closed, Granted, Opening, Refused, Terms
 from recorder.session import Salvage
-from storage.errors import StoreClosed
-from storage.model import GapCause, Moment
+from storage.words.errors import StoreClosed
+from storage.words.model import GapCause, Moment
 
 PATIENCE_S = 5.0
 OFTEN_S = 0.001

@@ -10,7 +10,7 @@ from edged.alarms import Trouble
 from edged.conditions import link
 from mqtt.certificates import Fault, Files, Lifetime, Weight
 from mqtt.tls import TlsView
-from storage.answers import Severity
+from storage.words.results import Severity
 
 FILES: Final = Files("/e/ca.crt", "/e/box.crt", "/e/box.key")
 DAY_MS: Final = 86_400_000

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.catalog import facts, listing, runs
-from storage.catalog.migrations import migrate
-from storage.clock import Reading
-from storage.model import Gap, Moment
+from storage.ages import runs
+from storage.database.migrations import migrate
+from storage.segments import listing
+from storage.segments import table as facts
+from storage.words.clock import Reading
+from storage.words.model import Gap, Moment
 
 WALL_MS: Final = 1_772_000_000_000
 HOUR_MS: Final = listing.LONG_GAP_MS

@@ -10,8 +10,8 @@ from edged.config import load
 from edged.config_model import Config
 from edged.loosening import granted, sentence, tightened, under, wished_by
 from mqtt.commands import Verb
-from storage.ring.agreed import Agreed, holding, loosenings
-from storage.ring.agreed import granted as agreed_upon
+from storage.retention.approved_limits import Agreed, holding, loosenings
+from storage.retention.approved_limits import granted as agreed_upon
 from tests.support.commanding import Desk
 from tests.support.configuration import Setup, Watched
 

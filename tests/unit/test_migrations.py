@@ -11,10 +11,10 @@ from typing import Final
 
 import pytest
 
-from storage.catalog.migrations import migrate, statements
+from storage.database.migrations import migrate, statements
 
 FIRST: Final = (Path(__file__).parents[1] / "support" / "first_schema.sql").read_text("utf-8")
-"""`storage/catalog/schema.sql` as it was in 0.1.0."""
+"""`storage/database/schema.sql` as it was in 0.1.0."""
 APPLIED: Final = (
     "CREATE TABLE _sqlite_migrations (id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT)"
 )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from recorder.mp4 import muxer as writer
 from recorder.mp4.muxer import ALONE_MS, FRAGMENT_MAX_SAMPLES, FRAGMENT_MS, Muxer
 from recorder.stream import Codec, Sound
-from storage.files.mp4 import summary
+from storage.segments.mp4 import summary
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish
 from tests.support.tracks import Sample, interleaved, parameters, pictures, sound, sounds, written

@@ -16,16 +16,17 @@ import pytest
 from edged import schemas
 from mqtt import commands, contract, events, examples, messages
 from mqtt.commands import Verb
-from storage.answers import Severity
-from storage.catalog import alarms, outbox
-from storage.catalog.outbox import Event, Kind
+from storage.outbox import table as outbox
+from storage.outbox.table import Event, Kind
+from storage.tickets import alarms_table
+from storage.words.results import Severity
 from tests import conftest
 from tests.support.contract import NODE as DAEMON
 from tests.support.contract import VIOLATIONS, overhear, wrong
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-SCHEMA: Final = ROOT / "storage" / "catalog" / "schema.sql"
+SCHEMA: Final = ROOT / "storage" / "database" / "schema.sql"
 OFFICIAL: Final = ROOT / "tests" / "support" / "asyncapi" / "3.0.0.json.gz"
 SCHEMAS: Final = contract.schemas()
 PROMISED: Final = {
@@ -189,7 +190,7 @@ def test_what_enters_the_outbox_is_looked_at() -> None:
         asks = {"__name__": "storage.catalog.strange", "outbox": outbox, "connection": connection, "kind": Kind.GAP}
         exec("outbox.put(connection, kind, 1, {'made': 'up'})", asks)  # noqa: S102  (the room counts that it is in)
         assert len(VIOLATIONS.taken()) == 1
-        alarms.raise_alarm(connection, "mqtt.down", Severity.WARNING, "text", "action", 1)
+        alarms_table.raise_alarm(connection, "mqtt.down", Severity.WARNING, "text", "action", 1)
         rows = outbox.following(connection, Kind.ALARM, 0, 10)
         assert [told.what for event in rows if (told := events.understood(event))] == ["raised"]
     assert not VIOLATIONS.taken()

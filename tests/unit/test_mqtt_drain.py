@@ -11,8 +11,8 @@ import pytest
 
 from mqtt.drain import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, Drain
 from mqtt.outbox import Outbox, Word
-from storage.catalog.outbox import Event, Kind
-from storage.errors import StoreBusy
+from storage.outbox.table import Event, Kind
+from storage.words.errors import StoreBusy
 
 
 class Rows:

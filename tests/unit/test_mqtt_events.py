@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt import contract, events, examples, facts
-from storage.catalog.outbox import Event, Kind
+from storage.outbox.table import Event, Kind
 from tests.support.contract import wrong
 
 EVENTS = examples.events()

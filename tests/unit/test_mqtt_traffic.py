@@ -14,7 +14,7 @@ from mqtt.messages import Message
 from mqtt.outbox import Word
 from mqtt.traffic import Parcel, Traffic
 from mqtt.window import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, WINDOW, Pace, Window
-from storage.catalog.outbox import Event, Kind
+from storage.outbox.table import Event, Kind
 
 NODE = "wenshan-main"
 STATUS = messages.status_topic(NODE)

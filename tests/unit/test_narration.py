@@ -11,7 +11,7 @@ from recorder.messages import Ended
 from recorder.narration import JOINT_MS, PROVEN_MS, Chorus, Narration
 from recorder.session import Phase
 from recorder.supervisor import begin
-from storage.model import GapCause, Moment
+from storage.words.model import GapCause, Moment
 
 NVR = "rtsp://10.0.0.20:554"
 WELL = begin("NVR", Moment(0, 0))[0]

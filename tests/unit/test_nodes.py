@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.catalog import generations, ledger, migrations, nodes
-from storage.catalog.generations import Generation, Identity
-from storage.catalog.ledger import Leaf
-from storage.catalog.nodes import LeafMissing
-from storage.ledger import tree
+from storage.database import migrations
+from storage.ledger import generations, nodes, tree
+from storage.ledger import table as ledger
+from storage.ledger.generations import Generation, Identity
+from storage.ledger.nodes import LeafMissing
+from storage.ledger.table import Leaf
 
 COUNT = 66_000
 """Above 65,536: two levels are kept, and both end in the middle of something."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import DatabaseDamaged
-from storage.repair.offline import Reading
+from storage.store.offline import Reading
+from storage.words.errors import DatabaseDamaged
 
 
 def write(path: Path, value: int) -> None:

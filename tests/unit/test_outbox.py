@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import pytest
 
-from storage.answers import Severity
-from storage.catalog import alarms, ledger, outbox
-from storage.catalog.ledger import Leaf
-from storage.catalog.migrations import migrate
-from storage.catalog.outbox import OF_LEAVES, RANKS, Event, Kind, Rank
-from storage.errors import UnknownId
+from storage.database.migrations import migrate
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
+from storage.outbox import table as outbox
+from storage.outbox.table import OF_LEAVES, RANKS, Event, Kind, Rank
+from storage.tickets import alarms_table
+from storage.words.errors import UnknownId
+from storage.words.results import Severity
 
 MINUTE_MS: Final = 60_000
 DOWN: Final = ("camera.down:lobby", Severity.CRITICAL, "lobby is not recorded", "check its cable")
@@ -115,12 +117,12 @@ def test_without_a_broker_nothing_is_kept_and_with_one_it_begins_anew(db: sqlite
 
 def test_an_alarm_tells_its_whole_life_under_one_occurrence(db: sqlite3.Connection) -> None:
     key, severity, text, action = DOWN
-    alarms.raise_alarm(db, *DOWN, 10)
-    alarms.raise_alarm(db, *DOWN, 11)
-    alarms.raise_alarm(db, key, severity, "wrong password", action, 12)
-    assert alarms.acknowledge(db, key, None, 13)
-    assert not alarms.acknowledge(db, key, None, 14)
-    alarms.clear_alarm(db, key, 15)
+    alarms_table.raise_alarm(db, *DOWN, 10)
+    alarms_table.raise_alarm(db, *DOWN, 11)
+    alarms_table.raise_alarm(db, key, severity, "wrong password", action, 12)
+    assert alarms_table.acknowledge(db, key, None, 13)
+    assert not alarms_table.acknowledge(db, key, None, 14)
+    alarms_table.clear_alarm(db, key, 15)
     events = told(db)
     assert [event.body["what"] for event in events] == ["raised", "updated", "acknowledged", "cleared"]
     (occurrence,) = {event.body["occurrence"] for event in events}
@@ -143,15 +145,15 @@ def test_an_alarm_tells_its_whole_life_under_one_occurrence(db: sqlite3.Connecti
 def test_flapping_is_one_occurrence_and_stays_acknowledged(db: sqlite3.Connection) -> None:
     now_ms = 0
     for turn in range(5):
-        alarms.raise_alarm(db, *DOWN, now_ms)
+        alarms_table.raise_alarm(db, *DOWN, now_ms)
         if turn == 0:
-            alarms.acknowledge(db, DOWN[0], None, now_ms)
-        alarms.clear_alarm(db, DOWN[0], now_ms + MINUTE_MS)
-        now_ms += MINUTE_MS + alarms.FLAP_MS
+            alarms_table.acknowledge(db, DOWN[0], None, now_ms)
+        alarms_table.clear_alarm(db, DOWN[0], now_ms + MINUTE_MS)
+        now_ms += MINUTE_MS + alarms_table.FLAP_MS
     assert len({event.body["occurrence"] for event in told(db)}) == 1
     last = told(db)[-1].body
     assert (last["count"], last["since_ms"], last["acknowledged"]) == (5, 0, True)
-    alarms.raise_alarm(db, *DOWN, now_ms + 1)
+    alarms_table.raise_alarm(db, *DOWN, now_ms + 1)
     again = told(db)[-1].body
     assert (again["count"], again["since_ms"], again["acknowledged"]) == (1, now_ms + 1, False)
     assert again["occurrence"] != last["occurrence"]
@@ -159,35 +161,35 @@ def test_flapping_is_one_occurrence_and_stays_acknowledged(db: sqlite3.Connectio
 
 @pytest.mark.parametrize("gone", [False, True], ids=["standing", "flapping"])
 def test_what_becomes_worse_is_acknowledged_no_longer(db: sqlite3.Connection, *, gone: bool) -> None:
-    alarms.raise_alarm(db, "pin.ending:P", Severity.WARNING, "three days", "", 1)
-    alarms.acknowledge(db, "pin.ending:P", None, 2)
-    alarms.raise_alarm(db, "pin.ending:P", Severity.INFO, "two weeks", "", 3)
+    alarms_table.raise_alarm(db, "pin.ending:P", Severity.WARNING, "three days", "", 1)
+    alarms_table.acknowledge(db, "pin.ending:P", None, 2)
+    alarms_table.raise_alarm(db, "pin.ending:P", Severity.INFO, "two weeks", "", 3)
     assert told(db)[-1].body["acknowledged"], "what is no worse was seen"
     if gone:
-        alarms.clear_alarm(db, "pin.ending:P", 4)
-    alarms.raise_alarm(db, "pin.ending:P", Severity.CRITICAL, "a day", "", 5)
+        alarms_table.clear_alarm(db, "pin.ending:P", 4)
+    alarms_table.raise_alarm(db, "pin.ending:P", Severity.CRITICAL, "a day", "", 5)
     assert not told(db)[-1].body["acknowledged"]
 
 
 def test_only_what_stands_can_be_acknowledged_and_only_as_it_stands(db: sqlite3.Connection) -> None:
     with pytest.raises(UnknownId):
-        alarms.acknowledge(db, DOWN[0], None, 1)
-    alarms.raise_alarm(db, *DOWN, 1)
-    found = alarms.find(db, DOWN[0])
+        alarms_table.acknowledge(db, DOWN[0], None, 1)
+    alarms_table.raise_alarm(db, *DOWN, 1)
+    found = alarms_table.find(db, DOWN[0])
     assert found is not None
     with pytest.raises(UnknownId, match=f"as {found.occurrence}"):
-        alarms.acknowledge(db, DOWN[0], "1:1", 2)
-    assert alarms.acknowledge(db, DOWN[0], found.occurrence, 2)
-    alarms.clear_alarm(db, DOWN[0], 3)
+        alarms_table.acknowledge(db, DOWN[0], "1:1", 2)
+    assert alarms_table.acknowledge(db, DOWN[0], found.occurrence, 2)
+    alarms_table.clear_alarm(db, DOWN[0], 3)
     with pytest.raises(UnknownId):
-        alarms.acknowledge(db, DOWN[0], None, 4)
+        alarms_table.acknowledge(db, DOWN[0], None, 4)
     assert words(db) == ["raised", "acknowledged", "cleared"]
 
 
 def test_names_of_people_stay_on_the_box(db: sqlite3.Connection) -> None:
-    alarms.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 1, "chen, lin")
-    alarms.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 2, "chen, wu")
-    found = alarms.find(db, "roles.clash")
+    alarms_table.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 1, "chen, lin")
+    alarms_table.raise_alarm(db, "roles.clash", Severity.WARNING, "accounts hold neither role", "", 2, "chen, wu")
+    found = alarms_table.find(db, "roles.clash")
     assert found is not None
     assert found.names == "chen, wu"
     assert not any("chen" in json.dumps(event.body) for event in told(db))
@@ -195,12 +197,12 @@ def test_names_of_people_stay_on_the_box(db: sqlite3.Connection) -> None:
 
 def test_alarms_without_a_broker_have_occurrences_too(db: sqlite3.Connection) -> None:
     outbox.want(db, wanted=False, wall_ms=9)
-    alarms.raise_alarm(db, *DOWN, 10)
-    found = alarms.find(db, DOWN[0])
+    alarms_table.raise_alarm(db, *DOWN, 10)
+    found = alarms_table.find(db, DOWN[0])
     assert found is not None
     assert found.occurrence == "9:1"
-    alarms.raise_alarm(db, "clock.stepped", Severity.INFO, "stepped", "", 10)
-    assert {row.occurrence for row in alarms.alarms(db)} == {"9:1", "9:2"}
+    alarms_table.raise_alarm(db, "clock.stepped", Severity.INFO, "stepped", "", 10)
+    assert {row.occurrence for row in alarms_table.alarms(db)} == {"9:1", "9:2"}
 
 
 def lies(db: sqlite3.Connection, kind: bytes, body: bytes, rank: Rank = Rank.HISTORY) -> int:

@@ -10,7 +10,7 @@ import pytest
 from recorder import outcome
 from recorder.address import Target, without_login, without_tried
 from recorder.messages import Ended
-from storage.model import GapCause
+from storage.words.model import GapCause
 
 CHECK: Final = re.compile(r"(the|that|whether|how|user|power|network)\b")
 """How what to check begins, to be read after "Check "."""

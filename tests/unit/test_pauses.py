@@ -13,13 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged import steadiness, views
-from storage.catalog import coverage, facts, holes, listing, pace, restore
-from storage.catalog.ledger import Leaf, leaves
-from storage.catalog.lines import Line
-from storage.catalog.migrations import migrate
-from storage.catalog.rows import camera_row, segment_by_seq
-from storage.catalog.runs import Point
-from storage.model import Gap, GapCause, Moment
+from storage.ages.runs import Point
+from storage.database.migrations import migrate
+from storage.ledger.table import Leaf, leaves
+from storage.mirror.lines import Line
+from storage.recovery import replay
+from storage.ring import segment_sizes_queries
+from storage.segments import coverage, listing
+from storage.segments import pauses as holes
+from storage.segments import table as facts
+from storage.segments.rows import camera_row, segment_by_seq
+from storage.words.model import Gap, GapCause, Moment
 from tests.unit.test_catalog import WALL, Book, at
 
 SEGMENT_MS: Final = 60_000
@@ -79,7 +83,7 @@ def test_a_camera_that_stutters_makes_a_row_and_a_few_leaves_for_each_segment() 
     told = [len(line.body.get("pauses", [[]])) for line in gap_leaves(book.db)]
     assert told == [1, 2, 4, 8, 12] * 10, "whenever they have doubled, and at the end"
     assert covered(book.db, 0, 10 * SEGMENT_MS) == 10 * SEGMENT_MS - 120 * 2_100
-    assert pace.gaps_ms(book.db, "lobby", WALL, WALL + 10 * SEGMENT_MS) == 120 * 2_100
+    assert segment_sizes_queries.gaps_ms(book.db, "lobby", WALL, WALL + 10 * SEGMENT_MS) == 120 * 2_100
 
 
 def test_a_gap_joins_only_so_many() -> None:
@@ -150,7 +154,7 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
         again.execute("PRAGMA foreign_keys = ON")
         migrate(again)
         for line in gap_leaves(book.db):
-            assert restore.apply(again, line, restore.Now(book.life, book.life.start)) is restore.Applied.DONE
+            assert replay.apply(again, line, replay.Now(book.life, book.life.start)) is replay.Applied.DONE
         kept = [(gap.start, gap.end, gap.pauses) for gap in rows(book) if gap.cause is GapCause.STALLED]
         found = listing.gaps(again, "lobby", None, None, None, 1000)
         assert [(gap.start, gap.end, gap.pauses) for gap in found if gap.cause is GapCause.STALLED] == kept

@@ -12,24 +12,14 @@ from hypothesis import strategies as st
 
 from edged.conditions import pins as conditions
 from edged.measure import Measurements
-from storage.answers import Severity
-from storage.catalog.acts import Person
-from storage.catalog.runs import Point
-from storage.errors import OrderRefused, OrderWrong
-from storage.layout import aside_path, segment_path
+from storage.ages.runs import Point
+from storage.approvals.table import Person
 from storage.pins import links, rules, sidecar
+from storage.pins.model import Cost, Ground, Interval, Limits, Order, Pin, PinState, Standing, VolumeCost
 from storage.pins.sidecar import Sidecar
-from storage.pins.words import (
-    Cost,
-    Ground,
-    Interval,
-    Limits,
-    Order,
-    Pin,
-    PinState,
-    Standing,
-    VolumeCost,
-)
+from storage.words.errors import OrderRefused, OrderWrong
+from storage.words.layout import aside_path, segment_path
+from storage.words.results import Severity
 from tests.unit.test_views import NOW, overview
 
 LIMITS: Final = Limits(180 * rules.DAY_MS, 30.0)

@@ -9,9 +9,9 @@ import pytest
 
 from edged import exits, queries
 from edged.api.base import Refusal
-from storage.errors import NotOpen
-from storage.retention import Policy
-from storage.store import Store
+from storage.retention.plan import Policy
+from storage.store.facade import Store
+from storage.words.errors import NotOpen
 
 LOBBY_MS: Final = 1_777_593_600_000
 OTHER_MS: Final = LOBBY_MS + 1000

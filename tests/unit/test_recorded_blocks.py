@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.catalog import leafing, ledger
-from storage.catalog.leafing import Wanted
-from storage.catalog.ledger import Entry, Leaf
-from storage.catalog.migrations import migrate
-from storage.destruction import KINDS
+from storage.database.migrations import migrate
+from storage.ledger import leaf_search
+from storage.ledger import table as ledger
+from storage.ledger.leaf_search import Wanted
+from storage.ledger.table import Entry, Leaf
+from storage.retention.destruction import KINDS
 from tests.unit.test_leafing import made
 
 BITS = 3
@@ -24,7 +25,7 @@ BITS = 3
 
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
-    with patch.object(leafing, "BITS", BITS):
+    with patch.object(leaf_search, "BITS", BITS):
         yield
 
 
@@ -60,8 +61,8 @@ def test_nothing_that_touches_a_window_is_passed_over(
         }
         wanted = Wanted(kinds=KINDS, recorded=asked)
         for _ in range(2):
-            blocks = leafing.candidates(db, wanted)
-            found = {one.entry.number for block in blocks for one in leafing.matches(db, wanted, block)}
+            blocks = leaf_search.candidates(db, wanted)
+            found = {one.entry.number for block in blocks for one in leaf_search.matches(db, wanted, block)}
             assert naive <= found
             made(db)
 
@@ -74,7 +75,7 @@ def test_what_cannot_be_wanted_is_passed_over() -> None:
             ledger.put_back(db, Entry(number, 50_000, Leaf.DESTROYED, json.dumps(body, separators=(",", ":"))))
         made(db)
         day = ((4 << BITS) * 100, (5 << BITS) * 100)
-        assert leafing.candidates(db, Wanted(kinds=KINDS, recorded=(day,))) == [4, 9], (
+        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=(day,))) == [4, 9], (
             "and the last, which has no row yet"
         )
 
@@ -87,5 +88,7 @@ def test_the_end_of_what_lasted_long_is_found() -> None:
             body = {"camera": "a", "start": {"wall_ms": 100}, "duration_ms": length}
             ledger.put_back(db, Entry(number, 50_000, Leaf.SPAN, json.dumps(body, separators=(",", ":"))))
         made(db)
-        assert leafing.candidates(db, Wanted(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
-        assert leafing.candidates(db, Wanted(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], "the last has no row"
+        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
+        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], (
+            "the last has no row"
+        )

@@ -11,9 +11,9 @@ import pytest
 
 from edged.recording import StoreKeeper
 from recorder.messages import Granted, Opening, Refused, Terms
-from storage.answers import Outlook, VolumeState, VolumeStatus
-from storage.model import Bounds, GapCause
-from storage.store import Store
+from storage.store.facade import Store
+from storage.words.model import Bounds, GapCause
+from storage.words.results import Outlook, VolumeState, VolumeStatus
 
 IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
 PRIORITIES = {"lobby": 5, "door": 0}

@@ -18,8 +18,8 @@ from recorder.recording import PAUSE_NS, RETRY_NS, SLOW_MS
 from recorder.rtsp.source import NAP_S
 from recorder.stamps import NS_PER_S
 from recorder.stream import Codec, Item, Parameters, SenderReport, Sound, Unit, Video
-from storage.files.story import Story, parse_story
-from storage.model import Moment
+from storage.segments.embedded_metadata import Story, parse_story
+from storage.words.model import Moment
 from tests.support.session import FIRST_MS, WALL_MS, MadeSource, Session
 from tests.support.units import parameters
 

@@ -24,9 +24,9 @@ from recorder.remux.film import Changed, blocks
 from recorder.remux.part import moved, restored
 from recorder.remux.plan import FAT32_BYTES, Film, Plan, plan
 from recorder.remux.segment import Segment
-from storage.files.mp4 import summary
-from storage.files.mp4index import Mp4Damaged
-from storage.files.parts import parts_of
+from storage.segments.fragment_hashes import parts_of
+from storage.segments.mp4 import summary
+from storage.segments.mp4_index import Mp4Damaged
 from tests.support import tiny_mp4
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish

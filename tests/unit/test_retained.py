@@ -17,12 +17,12 @@ from edged.views import Overview
 from mqtt import messages
 from mqtt.client import LinkView
 from mqtt.messages import Message
-from storage.answers import AlarmRow, Severity
-from storage.catalog.acts import Person
-from storage.catalog.outbox import Depth, Rank
-from storage.catalog.runs import Point
-from storage.pins.words import Ground, Interval, Left, Order, Pin, PinState
-from storage.post import Past
+from storage.ages.runs import Point
+from storage.approvals.table import Person
+from storage.outbox.service import Past
+from storage.outbox.table import Depth, Rank
+from storage.pins.model import Ground, Interval, Left, Order, Pin, PinState
+from storage.words.results import AlarmRow, Severity
 from tests.unit.test_views import CONFIG, NOW, overview
 
 DAY_MS: Final = 86_400_000

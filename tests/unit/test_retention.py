@@ -11,10 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from storage import retention
-from storage.ages import Age
-from storage.model import Bounds, GapCause
-from storage.retention import (
+from storage.ages.history import Age
+from storage.retention import plan as retention
+from storage.retention.plan import (
     FILES_SPARE,
     Candidate,
     Decision,
@@ -28,6 +27,7 @@ from storage.retention import (
     why_full,
 )
 from storage.volumes.volume import Space, VolumeSpec
+from storage.words.model import Bounds, GapCause
 from tests.support.planting import planted
 
 DAY_S = 86_400

@@ -12,7 +12,7 @@ from edged.accounts import Directory
 from edged.conditions import roles as conditions
 from edged.roles import Assignment, Role
 from edged.rolewatch import RolesSeen, RoleWatch
-from storage.answers import Severity
+from storage.words.results import Severity
 
 PEOPLE = {
     "chen": pwd.struct_passwd(("chen", "x", 1001, 1001, "", "/", "/bin/sh")),

@@ -10,7 +10,7 @@ import pytest
 from recorder import outcome
 from recorder.outcome import SessionEnded
 from recorder.rtsp.dialogue import ANSWER_S, MAX_MEANWHILE_BYTES, Dialogue
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support import scripted
 from tests.support.scripted import DIGEST, SECRET, TARGET, URL, Wire, answer
 

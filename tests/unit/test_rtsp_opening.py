@@ -16,7 +16,7 @@ from recorder.rtsp.connection import Trust, reach
 from recorder.rtsp.opening import Opened
 from recorder.rtsp.source import RtspSource
 from recorder.stream import Item, Unit
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support.packing import Line
 from tests.support.scripted import TARGET, URL, Wire, answer, dialogue
 

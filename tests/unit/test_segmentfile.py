@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from storage.files import durable, segmentfile
-from storage.files.segmentfile import IDENTITY_MAX_BYTES, LAY_OUT_BYTES, SegmentFile, WrongVolumeError
-from storage.layout import IDENTITY_NAME, segment_path
-from storage.repair import ledgerdir
+from storage.files import fsync
+from storage.mirror import files as ledgerdir
+from storage.segments import segment_file
+from storage.segments.segment_file import IDENTITY_MAX_BYTES, LAY_OUT_BYTES, SegmentFile, WrongVolumeError
+from storage.words.layout import IDENTITY_NAME, segment_path
 
 VOLUME = "6e1f7d0e-0000-4000-8000-000000000001"
 RELATIVE = segment_path("lobby", 1_700_000_000_000, 7)
@@ -169,7 +170,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
             ctypes.set_errno(errno.EINVAL)
             return -1
 
-        monkeypatch.setattr(durable, "_renameat2", unsupported)
+        monkeypatch.setattr(fsync, "_renameat2", unsupported)
     return str(request.param)
 
 
@@ -200,7 +201,7 @@ def test_other_errors_of_a_rename_are_not_taken_for_a_missing_feature(
     fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with pytest.raises(FileNotFoundError):
-            durable.rename_noreplace("absent", "new", dir_fd=fd)
+            fsync.rename_noreplace("absent", "new", dir_fd=fd)
     finally:
         os.close(fd)
 
@@ -223,7 +224,7 @@ def record_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for name in ("fsync", "fdatasync", "close"):
         monkeypatch.setattr(os, name, spy(name, getattr(os, name)))
-    monkeypatch.setattr(durable, "_renameat2", spy("rename", durable._renameat2))
+    monkeypatch.setattr(fsync, "_renameat2", spy("rename", fsync._renameat2))
     return calls
 
 
@@ -295,7 +296,7 @@ def blocks(path: Path) -> int:
 def test_space_is_laid_out_ahead_and_what_is_left_of_it_is_given_back(volume: Path) -> None:
     file = SegmentFile.create(volume, VOLUME, RELATIVE)
     file.write(b"x" * 100)
-    if not durable.preallocate(file._fd, 0, 1) or shutil.disk_usage(volume).free < segmentfile.SCARCE_BYTES:
+    if not fsync.preallocate(file._fd, 0, 1) or shutil.disk_usage(volume).free < segment_file.SCARCE_BYTES:
         pytest.skip("this disk does not lay out space")
     assert blocks(part_of(file.path)) >= LAY_OUT_BYTES
     assert part_of(file.path).stat().st_size == 100
@@ -314,7 +315,7 @@ def test_space_that_is_not_to_be_had_costs_nothing(volume: Path, monkeypatch: py
         asked.append((at, length))
         return False
 
-    monkeypatch.setattr(segmentfile, "preallocate", refuse)
+    monkeypatch.setattr(segment_file, "preallocate", refuse)
     monkeypatch.setattr(os, "fstatvfs", lambda _: SimpleNamespace(f_bavail=free, f_frsize=1))
     file = SegmentFile.create(volume, VOLUME, RELATIVE)
     for _ in range(2):
@@ -378,7 +379,7 @@ def test_abandoning_on_a_dead_disk_lets_go_and_says_so(volume: Path, monkeypatch
 
 def test_a_worker_can_afford_it() -> None:
     """What a worker imports stays free of databases, event loops and web servers."""
-    code = "import sys, storage.files.segmentfile; print(*sys.modules)"
+    code = "import sys, storage.segments.segment_file; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sqlite3", "asyncio", "pydantic", "aiohttp", "paho", "av", "numpy"} & set(loaded)
 
@@ -405,7 +406,7 @@ def test_what_is_no_file_holds_up_nobody_and_costs_no_descriptor(
     (volume / IDENTITY_NAME).unlink()
     make(volume / IDENTITY_NAME)
     make(tmp_path / "2026-05-01.jsonl")
-    for directory, read in ((volume, segmentfile.read_identity), (tmp_path, ledgerdir.last_line)):
+    for directory, read in ((volume, segment_file.read_identity), (tmp_path, ledgerdir.last_line)):
         fd = os.open(directory, os.O_RDONLY)
         try:
             with pytest.raises(OSError, match=r"no file|links|directory"):

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.conditions.ledger import troubles
-from storage.answers import Severity
-from storage.catalog.checked import Checked
-from storage.ledger.findings import Code, Finding
-from storage.ledger.selfcheck import AGAIN_MS, EVERY_MS, SETTLE_MS, Now, is_due
-from storage.repair.books import Plight
+from storage.audit.findings import Code, Finding
+from storage.audit.schedule import AGAIN_MS, EVERY_MS, SETTLE_MS, Now, is_due
+from storage.audit.table import Checked
+from storage.recovery.service import Plight
+from storage.words.results import Severity
 
 FOUND = Finding(Code.BOOT, "boot 3", "it is stored as another one", "do this")
 CLEAN = Checked(run=4, boot=1, boottime_ms=0, wall_ms=0, leaves=9, took_ms=1, findings=0, named=())

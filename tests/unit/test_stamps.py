@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recorder.stamps import BEHIND_NS, HOLD_MAX, HOLD_NS, NS_PER_S, Mender, Scale, Stamp
 from recorder.stream import Unit
 from recorder.timeline import Timeline
-from storage.model import Moment
+from storage.words.model import Moment
 from tests.support.units import parameters
 
 RATE = 90_000

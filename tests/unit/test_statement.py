@@ -21,15 +21,14 @@ from edged.documents import register as documents
 from edged.evidence import stated
 from edged.evidence.verify import fingerprint, page
 from edged.statement import PAYLOAD_TYPE, Box, Rests, Standing
-from storage import dsse
-from storage.catalog.coverage import Shares
-from storage.catalog.register import Aside
-from storage.destruction import Destruction, Rule, Totals
-from storage.ledger import note
-from storage.ledger.notary import Head
+from storage.ledger import dsse, note
 from storage.ledger.note import Checkpoint
-from storage.model import Bounds
-from storage.register import Account, Held
+from storage.ledger.signer import Head
+from storage.register.queries import Aside
+from storage.register.service import Account, Held
+from storage.retention.destruction import Destruction, Rule, Totals
+from storage.segments.coverage import Shares
+from storage.words.model import Bounds
 
 TAIPEI: Final = ZoneInfo("Asia/Taipei")
 KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edged import steadiness
 from edged.steadiness import WINDOW_MS, is_unsteady
-from storage.model import Gap, GapCause, Moment
+from storage.words.model import Gap, GapCause, Moment
 
 NOW_MS = 1_772_000_000_000
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from storage.files.story import MAX_BYTES, Story, parse_story
-from storage.model import Bounds, Moment
+from storage.segments.embedded_metadata import MAX_BYTES, Story, parse_story
+from storage.words.model import Bounds, Moment
 
 STORY: Final = Story("lobby", 7, Moment(1_772_000_000_000, 20_000), "boot", 1, True, Bounds(60, 300), 6, "ab", -3_200)
 

@@ -31,7 +31,7 @@ from recorder.session import (
     Withheld,
 )
 from recorder.supervisor import State, begin, death, next_due_ms, sentence, step, trouble
-from storage.model import GapCause, Moment
+from storage.words.model import GapCause, Moment
 
 LIMITS = Limits()
 L1_MS = 15_000

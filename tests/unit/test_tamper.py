@@ -14,13 +14,13 @@ from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEv
 from edged.conditions import tamper as condition
 from edged.fswatch import NAMES_MAX, Board, Watches, watches_allowed
 from edged.tamperwatch import DAYS_WATCHED, directories
-from storage.answers import Severity
-from storage.catalog.findings import Tampered
-from storage.layout import DIR_MODE, FILE_MODE, part_path, segment_path
-from storage.model import SegmentState
-from storage.repair.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
-from storage.repair.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
-from storage.repair.tamper import Look, Touch, Touched, aim, how_closely
+from storage.integrity.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
+from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
+from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
+from storage.segments.findings import Tampered
+from storage.words.layout import DIR_MODE, FILE_MODE, part_path, segment_path
+from storage.words.model import SegmentState
+from storage.words.results import Severity
 
 FINAL: Final = segment_path("lobby", 1_772_000_000_000, 7)
 UID: Final = 1000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.timeline import BUCKET_NS, NS_PER_MS, Timeline
-from storage.model import Moment
+from storage.words.model import Moment
 
 SECOND = 1_000_000_000
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edged.evidence import verify
 from recorder.remux import part
 from storage.ledger import tree
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support import exports, tampering
 
 SOURCE: Final = Path(verify.__file__)

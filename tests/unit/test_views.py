@@ -19,10 +19,10 @@ from mqtt.client import LinkView
 from recorder.camera import CameraView
 from recorder.messages import Connected, Stats
 from recorder.session import Phase
-from storage.answers import CameraUsage, VolumeState, VolumeStatus
-from storage.catalog.mirroring import ON_PURPOSE, Rebuild
-from storage.catalog.outbox import Depth, Rank
-from storage.model import Bounds, GapCause, Moment, Segment, SegmentState
+from storage.mirror.table import ON_PURPOSE, Rebuild
+from storage.outbox.table import Depth, Rank
+from storage.words.model import Bounds, GapCause, Moment, Segment, SegmentState
+from storage.words.results import CameraUsage, VolumeState, VolumeStatus
 
 DAY_S: Final = 86_400
 NOW: Final = Moment(1_772_000_000_000, 5_000_000)

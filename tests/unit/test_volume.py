@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from storage.errors import VolumeRefused
-from storage.files.durable import fsync_directory
-from storage.files.segmentfile import SegmentFile
-from storage.layout import IDENTITY_NAME
+from storage.files.fsync import fsync_directory
+from storage.segments.segment_file import SegmentFile
 from storage.volumes.volume import Volume, VolumeSpec
+from storage.words.errors import VolumeRefused
+from storage.words.layout import IDENTITY_NAME
 
 
 class Opener:

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.catalog.runs import Point
-from storage.catalog.windows import Window, cut
+from storage.ages.runs import Point
+from storage.segments.maintenance_windows import Window, cut
 
 LAST = 60
 moments = st.integers(0, LAST)

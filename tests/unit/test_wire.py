@@ -11,7 +11,7 @@ import pytest
 from recorder import wire
 from recorder.handout import Kind
 from recorder.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Start, Stats, Stop, Terms, Watch
-from storage.model import GapCause
+from storage.words.model import GapCause
 from tests.support.worker import receive_report
 
 TERMS = Terms("id", "/srv/edged", floor_s=1, ceiling_s=2, epoch=1, synced=False)

@@ -23,7 +23,7 @@ from mqtt.settings import BrokerSettings
 from recorder.address import Target
 from recorder.outcome import SessionEnded
 from recorder.rtsp.connection import reach
-from storage.repair.glance import state_holder
+from storage.store.database_state import state_holder
 
 TOGETHER: Final = 32
 REACH_S: Final = 4.0

@@ -11,9 +11,9 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant
 
-from storage import failpoints
-from storage.failpoints import Step
-from storage.retention import Policy
+from storage.retention.plan import Policy
+from storage.words import failpoints
+from storage.words.failpoints import Step
 from tests.support import promises
 from tests.support.promised import eyes
 from tests.support.promised.ground import BOUNDS, CAMERAS, Ground, steps_made

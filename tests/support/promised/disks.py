@@ -12,10 +12,10 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from storage.errors import OrderRefused
-from storage.model import GapCause
-from storage.opening import DATABASE_NAME
+from storage.store.opening import DATABASE_NAME
 from storage.volumes.volume import VolumeSpec
+from storage.words.errors import OrderRefused
+from storage.words.model import GapCause
 from tests.support.office import DEADLINE_S
 from tests.support.promised import eyes
 from tests.support.promised.base import Base

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from storage.model import Bounds, GapCause
+from storage.words.model import Bounds, GapCause
 from tests.support.promised.naive import ROUNDING_MS, Known, Lives, Model
 from tests.support.promises import JOIN_MS, Box, Row, name_of
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS

@@ -7,10 +7,10 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from storage.catalog.boots import ATTESTED_MAX_MS
-from storage.errors import OrderRefused
-from storage.failpoints import Step
-from storage.model import GapCause
+from storage.ages.table import ATTESTED_MAX_MS
+from storage.words.errors import OrderRefused
+from storage.words.failpoints import Step
+from storage.words.model import GapCause
 from tests.support.office import DEADLINE_S
 from tests.support.promised.base import PPM, SPANS, Base, cameras
 from tests.support.promised.ground import steps_made

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 
-from storage.model import Bounds, GapCause
+from storage.words.model import Bounds, GapCause
 from tests.support.office import DEADLINE_S, Recording, sha256
 from tests.support.promised.naive import DAY_MS, At, BootRow, Known, Lives, Model, Terms
 from tests.support.promised.site import MEMORY, Site

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from storage.model import Bounds
-from storage.pins.words import Ground, Order
+from storage.pins.model import Ground, Order
+from storage.words.model import Bounds
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS

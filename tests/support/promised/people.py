@@ -7,11 +7,11 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from storage.acts import Person
-from storage.errors import OrderRefused
-from storage.failpoints import Step
-from storage.model import Bounds, GapCause
-from storage.pins.words import Ground, Interval, Limits, Order
+from storage.approvals.service import Person
+from storage.pins.model import Ground, Interval, Limits, Order
+from storage.words.errors import OrderRefused
+from storage.words.failpoints import Step
+from storage.words.model import Bounds, GapCause
 from tests.support.office import DEADLINE_S
 from tests.support.promised import eyes
 from tests.support.promised.base import Base, cameras

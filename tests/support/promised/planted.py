@@ -9,22 +9,25 @@ from typing import TypeAlias
 
 import pytest
 
-from storage.ages import Age, History
-from storage.answers import SweepReport
-from storage.catalog import facts, holds, windows
-from storage.catalog import pins as catalog
-from storage.catalog.rows import SEGMENT_SQL, SegmentRow, segment_row
-from storage.catalog.runs import Point
-from storage.clock import Clock
-from storage.maintenance import Maintenance, Maintenances
-from storage.model import Closing
-from storage.retention import Candidate, Policy
-from storage.ring import bounds, heads, sweep
-from storage.ring import present as ring_present
-from storage.ring.bounds import LowAge, Overwriting, Switch
-from storage.ring.present import Present, present
+from storage.ages.history import Age, History
+from storage.ages.runs import Point
+from storage.pins import pinned_segments
+from storage.pins import table as catalog
+from storage.retention import bounds
+from storage.retention import in_force as ring_present
+from storage.retention.bounds import LowAge, Overwriting, Switch
+from storage.retention.in_force import Present, present
+from storage.retention.plan import Candidate, Policy
+from storage.ring import candidates, sweep
 from storage.ring.sweep import Configured
-from storage.store import Store
+from storage.segments import maintenance_windows
+from storage.segments import table as facts
+from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.store.facade import Store
+from storage.tickets.maintenance import Maintenance, Maintenances
+from storage.words.clock import Clock
+from storage.words.model import Closing
+from storage.words.results import SweepReport
 from tests.support.office import DEADLINE_S, Recording
 from tests.support.promised.base import Base
 from tests.support.tiny_mp4 import FRAGMENT_FRAMES, FRAGMENT_MS
@@ -57,8 +60,8 @@ def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
 
 def pins_ignored(patched: pytest.MonkeyPatch) -> None:
     """They are written down, and hold nothing."""
-    patched.setattr(holds, "cover", lambda connection, pin: None)  # noqa: ARG005
-    patched.setattr(holds, "hold", lambda connection, pin, segments, *, linked: None)  # noqa: ARG005
+    patched.setattr(pinned_segments, "cover", lambda connection, pin: None)  # noqa: ARG005
+    patched.setattr(pinned_segments, "hold", lambda connection, pin, segments, *, linked: None)  # noqa: ARG005
     patched.setattr(catalog, "match", lambda connection, row, linked=(): None)  # noqa: ARG005
 
 
@@ -97,11 +100,13 @@ def volume_that_is_away_pruned(patched: pytest.MonkeyPatch) -> None:
 def work_that_explains_what_follows(patched: pytest.MonkeyPatch) -> None:
     """A gap that begins in maintenance is explained to its end."""
 
-    def cut(start: Point, end: Point | None, known: Iterable[windows.Window]) -> list[windows.Piece]:
+    def cut(
+        start: Point, end: Point | None, known: Iterable[maintenance_windows.Window]
+    ) -> list[maintenance_windows.Piece]:
         begun = any(first <= start and (last is None or start < last) for first, last in known)
         return [(start, end, begun)]
 
-    patched.setattr(windows, "cut", cut)
+    patched.setattr(maintenance_windows, "cut", cut)
 
 
 def work_that_ends_by_the_wall_clock(patched: pytest.MonkeyPatch) -> None:
@@ -126,10 +131,10 @@ def row_before_file(patched: pytest.MonkeyPatch) -> None:
 
 
 def _judged_by(patched: pytest.MonkeyPatch, judged: Callable[[Candidate, SegmentRow, History], Candidate]) -> None:
-    really = heads.candidate
+    really = candidates.candidate
 
     def candidate(row: SegmentRow, ages: History, end: Point | None = None) -> Candidate:
         return judged(really(row, ages, end), row, ages)
 
-    for module in (heads, sweep):
+    for module in (candidates, sweep):
         patched.setattr(module, "candidate", candidate)

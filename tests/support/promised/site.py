@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from storage.layout import IDENTITY_NAME
-from storage.repair import mirror
+from storage.mirror import service as mirror
 from storage.ring import ballast
 from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.words.layout import IDENTITY_NAME
 from tests.support.office import Office
 from tests.support.promises import Box
 from tests.support.true_time import TrueClock

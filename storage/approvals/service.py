@@ -1,0 +1,143 @@
+"""Acts of two persons: one asks, another approves, and only then it is done. What waits is kept in the database.
+
+Blocking and thread-safe. What an act does and that it waits no longer are one transaction, so that none is done twice
+and none is lost between the two. Waiting is counted in running time (S7): no clock makes an act older than it is.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from storage.ages.history import History
+from storage.ages.runs import Life, Point
+from storage.ages.table import history
+from storage.approvals import journal, table
+from storage.approvals.journal import Doing
+from storage.approvals.table import NOBODY, Act, Arguments, Person
+from storage.database.writer import Database
+from storage.words.clock import Clock
+from storage.words.errors import OrderRefused, SamePerson, UnknownId
+
+__all__ = ["NOBODY", "WAITS_MS", "Act", "Acts", "Arguments", "Deed", "Person", "check", "short_id"]
+
+WAITS_MS: Final = 72 * 3_600_000
+"""A weekend: whoever is to approve may be away for so long. After it one asks again."""
+WAITING_MAX: Final = 100
+"""More at a time nobody reads."""
+EACH_MAX: Final = 20
+"""Of one person: nobody keeps others from asking."""
+ROOT: Final = 0
+ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Of what people type: nothing that looks like something else (0 O, 1 I L, U V)."""
+
+Deed: TypeAlias = Callable[[sqlite3.Connection], object]
+"""What an act does, as a fact. Raises OrderRefused where it cannot be done any more: then the act goes on waiting."""
+
+
+def short_id(length: int) -> str:
+    """Random letters and digits for an id that is typed."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+class Acts:
+    """What waits for a second person."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+
+    def ask(
+        self,
+        verb: str,
+        arguments: Arguments,
+        asker: Person,
+        account: int | None = None,
+        doing: Doing | None = None,
+    ) -> Act:
+        """From now on it waits; what this person asked for already goes on waiting. OrderRefused: too many wait.
+
+        `account`: what the asker's process ran as. `doing`: its leaf, to which the id of the act is added.
+        """
+
+        def fact(connection: sqlite3.Connection) -> Act:
+            now = Point.of(self._life.boot, self._clock.now())
+            waiting = table.waiting(connection, self._ages(connection), WAITS_MS)
+            same = (act for act in waiting if (act.verb, act.arguments, act.asker) == (verb, dict(arguments), asker))
+            act = next(same, None) or new(connection, now, waiting)
+            if doing is not None:
+                journal.enter(connection, replace(doing, details={**doing.details, "act": act.id}), now.wall_ms)
+            return act
+
+        def new(connection: sqlite3.Connection, now: Point, waiting: list[Act]) -> Act:
+            table.tidy(connection, self._ages(connection), WAITS_MS)
+            if len(waiting) >= WAITING_MAX:
+                raise OrderRefused(f"{WAITING_MAX} acts wait for a second person", "see `edgectl approve`")
+            if sum(act.asker.uid == asker.uid for act in waiting) >= EACH_MAX:
+                what = f"{EACH_MAX} acts that {asker.name} asked for wait for a second person"
+                raise OrderRefused(what, "see `edgectl approve`")
+            other = None if account == asker.uid else account
+            act = Act(f"A-{short_id(5)}", verb, arguments, asker, now, WAITS_MS, account=other)
+            table.insert(connection, act)
+            return act
+
+        return self._database.submit(fact).result()
+
+    def waiting(self) -> list[Act]:
+        """The oldest first."""
+        return self._database.read(lambda db: table.waiting(db, self._ages(db), WAITS_MS))
+
+    def ended(self) -> list[Act]:
+        """What waits no longer because what it was about has come to an end; for as long as it would have waited."""
+        return self._database.read(lambda db: table.ended(db, self._ages(db), WAITS_MS))
+
+    def find(self, act_id: str) -> Act:
+        """One that waits; UnknownId."""
+        return self._database.read(lambda db: _find(db, act_id, self._ages(db)))
+
+    def approve(self, act_id: str, approver: Person, deed: Callable[[Act], Deed], account: int | None = None) -> Act:
+        """Do it, if this is another person than the one who asked: one transaction. UnknownId, SamePerson.
+
+        `account`: what the approver's process runs as.
+        """
+
+        def fact(connection: sqlite3.Connection) -> Act:
+            act = _find(connection, act_id, self._ages(connection))
+            check(act, approver, account)
+            deed(act)(connection)
+            table.delete(connection, act.id)
+            return act
+
+        return self._database.submit(fact).result()
+
+    def _ages(self, connection: sqlite3.Connection) -> History:
+        return history(connection, self._life.boot, self._clock)
+
+
+def check(act: Act, approver: Person, account: int | None) -> None:
+    """SamePerson unless they are two: neither who logged in nor what they became is shared. Pure.
+
+    Root is an exception: two who logged in and became root by sudo are two all the same.
+    """
+    shared = _accounts(act.asker, act.account) & _accounts(approver, account)
+    if shared:
+        what = f"{act.id} was asked for by {act.asker.name}, from or as the same account: it takes a second person"
+        raise SamePerson(what, f"let somebody else log in and run: edgectl approve {act.id}")
+
+
+def _accounts(person: Person, account: int | None) -> set[int]:
+    return {person.uid} if account in (None, ROOT) else {person.uid, account}
+
+
+def _find(connection: sqlite3.Connection, act_id: str, ages: History) -> Act:
+    for act in table.waiting(connection, ages, WAITS_MS):
+        if act.id == act_id:
+            return act
+    for act in table.ended(connection, ages, WAITS_MS):
+        if act.id == act_id:
+            raise UnknownId(f"{act.id} waits no longer: {act.ended}", "`edgectl approve` shows what waits")
+    raise UnknownId(f"no act {act_id} waits for approval", "see `edgectl approve`; after 72 h one asks again")

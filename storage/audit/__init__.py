@@ -1,0 +1,4 @@
+"""The check of the ledger against everything else: its tree, its heads, rows, mirrors, a checkpoint from outside.
+
+May enter every room below, and changes nothing. Begin with `verify`.
+"""

@@ -1,0 +1,119 @@
+"""Tombstones that should not be: of what was younger than its floor, and of what a pin held.
+
+Blocking, read-only, in short reads. Who forges a tombstone for footage that he removed by hand has to lie in it; what
+gives him away is when the leaf was entered, and what boots and pins were then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from storage.ages.history import History
+from storage.audit import queries as verifying
+from storage.audit.findings import Code, Finding
+from storage.audit.ledger_state import Ground, PinTold
+from storage.audit.recording_leaves import SegmentTold
+from storage.integrity.inspect_file import Pace, unpaced
+from storage.ledger import leaf_search
+from storage.ledger.leaf_search import Wanted
+from storage.ledger.table import Leaf
+from storage.pins.model import Interval
+from storage.register import queries as register
+from storage.register.queries import Shift
+from storage.retention import destruction
+from storage.retention.destruction import Destruction, Rule
+from storage.segments.coverage import Reader
+
+SLACK_MS: Final = 600_000
+"""What they tell of may have ended so long before they were entered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tomb:
+    """A tombstone, as far as it matters here."""
+
+    number: int
+    told: SegmentTold
+
+
+def is_suspect(told: SegmentTold, entered_ms: int) -> bool:
+    """By the wall clock it was entered before the floor was over. Only a hint: that clock may have been set. Pure."""
+    if told.rule in (None, Rule.OVERWRITE.value) or told.floor_s is None:
+        return False
+    return entered_ms - told.start.wall_ms - told.duration_ms < told.floor_s * 1000
+
+
+def early(read: Reader, ages: History, boots: dict[int, str], suspects: Iterable[Tomb]) -> Iterator[Finding]:
+    """Those that were younger than their floor for certain, by running time."""
+    for tomb in suspects:
+        start, floor_ms = tomb.told.start, (tomb.told.floor_s or 0) * 1000
+        if boots.get(start.boot) != start.id:
+            continue  # nobody can say
+        end_ms = start.boottime_ms + tomb.told.duration_ms
+        kept_ms = _kept_ms(ages, (start.boot, end_ms), read(partial(verifying.entered_at, after=tomb.number)))
+        if kept_ms is not None and kept_ms + SLACK_MS < floor_ms:
+            what = f"segment {tomb.told.seq} of {tomb.told.camera} was destroyed {kept_ms // 1000} s after it was"
+            what += f" recorded, at the most; its floor is {floor_ms // 1000} s"
+            yield Finding(Code.DESTROYED_EARLY, f"leaf {tomb.number}", what)
+
+
+def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | None) -> int | None:
+    """How long it was there at the most; None: nobody can say."""
+    if entered is not None and entered[0] == end[0]:
+        return entered[1] - end[1]
+    since = ages.age(*end).high_ms
+    if since is None:
+        return None
+    return since if entered is None else since - ages.age(*entered).low_ms
+
+
+def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
+    """Those of what a pin held then: by the time that it was recorded under and by every true one that was ever told
+    of it, to be certain.
+    """
+    moved = read(register.shifts)
+    for name, pin in ground.pins.items():
+        body = pin.body
+        if body.ground == "internal" or not pin.placed:
+            continue
+        interval = Interval(body.first_ms, body.last_ms)
+        wanted = Wanted(kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval)))
+        for block in read(partial(leaf_search.candidates, wanted=wanted)):
+            if (block + 1) << leaf_search.BITS <= pin.first or (
+                not body.lasts and block << leaf_search.BITS > pin.last
+            ):
+                continue
+            began = time.monotonic()
+            for one in read(partial(leaf_search.matches, wanted=wanted, block=block)):
+                found = destruction.read(one.entry)
+                if found is None or not _was_held(found, pin, interval):
+                    continue
+                if all(
+                    interval.touches(found.start_ms + ms, found.duration_ms)
+                    for ms in _corrections(found, moved, ground)
+                ):
+                    what = f"segment {found.seq} of {found.camera} was destroyed while pin {name} held it"
+                    yield Finding(Code.DESTROYED_PINNED, f"leaf {found.leaf}", what)
+            pace(time.monotonic() - began)
+
+
+def _corrections(found: Destruction, moved: Iterable[Shift], ground: Ground) -> Iterator[int]:
+    """What was ever to be added to its time: a clock that vouched may have proved wrong, too."""
+    for shift in moved:
+        if (ms := shift.of(found)) is not None:
+            yield ms
+            yield from (ms + offset - shift.one.true_offset_ms for offset in ground.offsets.get(shift.one.epoch, ()))
+
+
+def _was_held(found: Destruction, pin: PinTold, interval: Interval) -> bool:
+    lasted = pin.first < found.leaf and (pin.body.lasts or found.leaf < pin.last)
+    mine = found.camera in pin.body.cameras and found.name is None and found.rule is not Rule.LOST
+    return lasted and mine and interval.touches(found.start_ms, found.duration_ms)
+
+
+def _bounds(interval: Interval) -> tuple[int, int]:
+    return interval.first_ms, interval.last_ms

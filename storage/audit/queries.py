@@ -1,0 +1,302 @@
+"""Questions of the ledger's check: leaves as they are hashed, and what rows and kept nodes say beside them.
+
+Functions over a read-only connection, in pages that take some hundredths of a second. They judge nothing
+(`storage.audit.verify` does).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from storage.ledger import generations
+from storage.ledger.generations import Generation
+from storage.ledger.nodes import Node
+from storage.ledger.table import HASHED
+from storage.ledger.tree import Hash
+from storage.mirror import snapshot as heads
+from storage.mirror import table as mirroring
+
+PAGE: Final = 4096
+"""Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
+
+NEXT: Final = 16
+"""Leaves behind one that may say when it was entered, by running time."""
+
+Stored: TypeAlias = tuple[bytes, bytes, int, int, "Hash | None"]
+"""A leaf as it lies there: body, kind, number, wall clock, hash. What is hashed of it is `HASHED` of the first four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The ledger as the check begins."""
+
+    generations: list[Generation]
+    sizes: list[int]
+    """Of their trees, by their last leaves."""
+    last: int
+    """Number of the last leaf; 0: there is none."""
+    kept: Mapping[tuple[int, int], int]
+    """By generation and level, the last node that is kept."""
+    rows: int
+    """Segments and gaps, about as many."""
+    being_read: bool
+    """After a loss, leaves are still being read back."""
+
+
+def overview(connection: sqlite3.Connection) -> Overview:
+    """As of now."""
+    every = generations.every(connection)
+    rebuild = mirroring.last_rebuild(connection)
+    return Overview(
+        generations=every,
+        sizes=[generations.end(connection, one) for one in every],
+        last=heads.last_leaf(connection),
+        kept={
+            (generation, level): number
+            for generation, level, number in connection.execute(
+                "SELECT generation, level, max(number) FROM nodes GROUP BY generation, level"
+            )
+        },
+        rows=_number(connection, "SELECT coalesce(sum(segments), 0) FROM holdings")
+        + _number(connection, "SELECT coalesce(max(id), 0) FROM gaps"),
+        being_read=rebuild is not None and not rebuild.read,
+    )
+
+
+def stored(connection: sqlite3.Connection, after: int, until: int, limit: int = PAGE) -> list[Stored]:
+    """Leaves by number, from the one after `after` on."""
+    return connection.execute(
+        "SELECT CAST(body AS BLOB), CAST(kind AS BLOB), number, wall_ms, hash FROM leaves"
+        " WHERE number > ? AND number <= ? ORDER BY number LIMIT ?",
+        (after, until, limit),
+    ).fetchall()
+
+
+def leaf(connection: sqlite3.Connection, number: int) -> Stored | None:
+    """The one of that number."""
+    return next(iter(stored(connection, number - 1, number)), None)
+
+
+def hashed(connection: sqlite3.Connection, after: int, until: int) -> list[tuple[int, bytes]]:
+    """Likewise, by number: what is hashed of each."""
+    return [(leaf[2], HASHED % leaf[:4]) for leaf in stored(connection, after, until)]
+
+
+def boots(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, str]:
+    """Their own ids, as far as they are known."""
+    return dict(
+        connection.execute(
+            "SELECT number, boot_id FROM boots WHERE number IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(numbers)),),
+        ).fetchall()
+    )
+
+
+def entered_ms(connection: sqlite3.Connection, number: int) -> int | None:
+    """The wall clock when a leaf was entered; None: there is none of that number."""
+    row = connection.execute("SELECT wall_ms FROM leaves WHERE number = ?", (number,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def entered_at(connection: sqlite3.Connection, after: int) -> tuple[int, int] | None:
+    """Boot and boottime at which that leaf had been entered already, by those behind it; None: until now."""
+    found = connection.execute(
+        "SELECT body FROM leaves WHERE number > ? AND kind IN ('segment', 'gap', 'run', 'boot')"
+        " ORDER BY number LIMIT ?",
+        (after, NEXT),
+    ).fetchall()
+    if len(found) < NEXT:
+        return None
+    return max(filter(None, (_place(text) for (text,) in found)), default=None)
+
+
+def _place(text: str) -> tuple[int, int] | None:
+    """Where what a leaf tells of ended, by running time; None: it says nothing that makes sense."""
+    try:
+        body = json.loads(text)
+        at = body.get("start", body)
+        return int(at["boot"]), int(at["boottime_ms"]) + int(body.get("duration_ms", 0))
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+
+
+def kept(connection: sqlite3.Connection, generation: int, after: tuple[int, int], limit: int = PAGE) -> list[Node]:
+    """Nodes of a tree that are kept, by level and number, from the one after `after` on."""
+    return connection.execute(
+        "SELECT level, number, hash FROM nodes WHERE generation = ? AND (level, number) > (?, ?)"
+        " ORDER BY level, number LIMIT ?",
+        (generation, *after, limit),
+    ).fetchall()
+
+
+class SegmentClaim(NamedTuple):
+    """What a row says of a segment, as far as its leaf says it, too."""
+
+    id: int
+    leaf: int | None
+    camera: str
+    seq: int
+    volume: str
+    boot: int
+    boottime_ms: int
+    wall_ms: int
+    duration_ms: int
+    bytes: int
+    sha256: str
+    floor_s: int
+    ceiling_s: int
+    epoch: int
+    synced: int
+    unproven: int
+    name: str | None
+
+
+_SEGMENT: Final = (
+    "SELECT s.id, s.leaf, c.id, s.seq, v.id, s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms, s.bytes,"
+    " lower(hex(s.sha256)), s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name "
+)
+_OF: Final = " JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
+
+
+Row: TypeAlias = tuple[Any, ...]
+"""A row of `segments` and its leaf: id, number of the leaf, camera and volume by number, hash, body of the leaf; then
+seq, boot, boottime and wall clock of its start, duration, bytes, floor, ceiling, clock epoch, whether that was
+synchronised, whether nothing vouches for it. Millions of them are compared as they are. No body: there is no such leaf,
+or the row is of a file that is set aside.
+"""
+
+
+def segments(connection: sqlite3.Connection, after: int, upto: int, limit: int = PAGE) -> list[Row]:
+    """Rows by id, behind `after` and up to `upto`; those in progress say nothing yet."""
+    return connection.execute(
+        "SELECT s.id, s.leaf, s.camera, s.volume, s.sha256, iif(s.name IS NULL, CAST(l.body AS BLOB), NULL), s.seq,"
+        " s.boot, s.start_boottime_ms, s.start_wall_ms, s.duration_ms, s.bytes, s.floor_s, s.ceiling_s, s.epoch,"
+        " s.synced, s.unproven FROM segments s"
+        " LEFT JOIN leaves l ON l.number = s.leaf AND l.kind IN ('segment', 'quarantined')"
+        " WHERE s.id > ? AND s.id <= ? AND s.state <> 'open' ORDER BY s.id LIMIT ?",
+        (after, upto, limit),
+    ).fetchall()
+
+
+def names(connection: sqlite3.Connection) -> tuple[dict[int, str], dict[int, str]]:
+    """Ids of cameras and of volumes, by number."""
+    cameras = connection.execute("SELECT number, id FROM cameras").fetchall()
+    return dict(cameras), dict(connection.execute("SELECT number, id FROM volumes").fetchall())
+
+
+def going_by(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], int]:
+    """By camera and number, the leaf that the row goes by; 0: it has none yet. Rows under their own names."""
+    return {
+        (camera, seq): leaf
+        for camera, seqs in wanted.items()
+        for seq, leaf in connection.execute(
+            "SELECT s.seq, coalesce(s.leaf, 0) FROM json_each(?2) j CROSS JOIN segments s ON s.seq = j.value"
+            " AND s.name IS NULL AND s.state <> 'open' AND s.camera = (SELECT number FROM cameras WHERE id = ?1)",
+            (camera, json.dumps(list(seqs))),
+        )
+    }
+
+
+def aside(connection: sqlite3.Connection, volume: str, name: str) -> int | None:
+    """Likewise, of a file that is set aside under a name of its own; None: there is no row."""
+    row = connection.execute(
+        "SELECT coalesce(leaf, 0) FROM segments WHERE volume = (SELECT number FROM volumes WHERE id = ?) AND name = ?",
+        (volume, name),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def segment(connection: sqlite3.Connection, number: int) -> SegmentClaim | None:
+    """The row of that id."""
+    row = connection.execute(_SEGMENT + "FROM segments s" + _OF + "WHERE s.id = ?", (number,)).fetchone()
+    return None if row is None else SegmentClaim._make(row)
+
+
+def tombstones(connection: sqlite3.Connection, wanted: Mapping[str, Collection[int]]) -> dict[tuple[str, int], int]:
+    """The last leaf that tells that a segment of these numbers was destroyed; from the index alone."""
+    return {
+        (camera, seq): number
+        for camera, seqs in wanted.items()
+        for seq, number in connection.execute(
+            "SELECT j.value, l.number FROM json_each(?2) j CROSS JOIN leaves l INDEXED BY leaves_destroyed"
+            " WHERE l.kind = 'destroyed' AND json_extract(l.body, '$.camera') = ?1"
+            " AND json_extract(l.body, '$.seq') = j.value ORDER BY j.id, l.number",
+            (camera, json.dumps(list(seqs))),
+        )
+    }
+
+
+class GapClaim(NamedTuple):
+    """What a row says of a gap. `end` is boot, boottime, wall clock; None while it lasts."""
+
+    id: int
+    leaf: int | None
+    camera: str
+    start: tuple[int, int, int]
+    end: tuple[int, int, int] | None
+    cause: str
+    detail: str
+    inside: bool
+    pauses: tuple[tuple[int, int], ...]
+    beneath: str | None = None
+
+
+_GAP: Final = (
+    "SELECT g.id, g.leaf, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms,"
+    " g.end_wall_ms, g.cause, g.detail, g.inside, g.pauses, g.beneath"
+    " FROM gaps g JOIN cameras c ON c.number = g.camera "
+)
+
+
+def gaps(connection: sqlite3.Connection, camera: str, boot: int, boottime_ms: int) -> list[GapClaim]:
+    """Those that begin there."""
+    where = "WHERE g.camera = (SELECT number FROM cameras WHERE id = ?) AND g.boot = ? AND g.start_boottime_ms = ?"
+    rows = connection.execute(_GAP + where, (camera, boot, boottime_ms))
+    return [_gap(row) for row in rows]
+
+
+def gap(connection: sqlite3.Connection, number: int) -> GapClaim | None:
+    """The row of that id."""
+    row = connection.execute(_GAP + "WHERE g.id = ?", (number,)).fetchone()
+    return None if row is None else _gap(row)
+
+
+def _gap(row: tuple[Any, ...]) -> GapClaim:
+    number, leaf, camera, *times, cause, detail, inside, pauses, beneath = row
+    start, end = (times[0], times[1], times[2]), (times[3], times[4], times[5])
+    told = () if pauses is None else tuple((since_ms, lasted_ms) for since_ms, lasted_ms in json.loads(pauses))
+    ends = None if end[0] is None else end
+    return GapClaim(number, leaf, camera, start, ends, cause, detail, bool(inside), told, beneath)
+
+
+def cut(connection: sqlite3.Connection, table: str, after: int, count: int) -> int:
+    """Id of the last of the `count` rows behind `after`; `after` itself: there is none."""
+    for sql in ("SELECT id FROM {} WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", "SELECT max(id) FROM {} WHERE id > ?"):
+        row = connection.execute(sql.format(table), (after, count - 1)[: sql.count("?")]).fetchone()
+        if row is not None and row[0] is not None:
+            return int(row[0])
+    return after
+
+
+def ended_gaps(connection: sqlite3.Connection, after: int, upto: int, limit: int = PAGE) -> list[int]:
+    """Ids of gaps of which a leaf must tell, behind `after` and up to `upto`."""
+    rows = connection.execute(
+        "SELECT id FROM gaps WHERE id > ? AND id <= ? AND end_boot IS NOT NULL ORDER BY id LIMIT ?",
+        (after, upto, limit),
+    )
+    return [number for (number,) in rows]
+
+
+def waits(connection: sqlite3.Connection, table: str, row: int) -> bool:
+    """It is from before there was a ledger, and its leaf has not been entered yet
+    (`storage.recovery.arrears_table`)."""
+    found = connection.execute("SELECT 1 FROM arrears WHERE name = ?1 AND done < ?2 AND last >= ?2", (table, row))
+    return found.fetchone() is not None
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])

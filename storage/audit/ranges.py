@@ -1,0 +1,299 @@
+"""One stretch of the ledger: each leaf hashed, counted, and asked for the rows that it tells of.
+
+Blocking, read-only. Stretches do not depend on each other, so that several processes may share them out. Each page is
+read in one moment of the database together with what it is held against: what is committed or destroyed meanwhile is no
+fault. Bounded: a stretch knows its own leaves only. What rows say has been held against leaves before
+(`storage.audit.row_check`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from typing import Final
+
+from storage.audit import ledger_state_queries, recording_leaves
+from storage.audit import queries as verifying
+from storage.audit.destruction_check import Tomb, is_suspect
+from storage.audit.findings import Code, Finding, Findings
+from storage.audit.leaf_index import Block, blocks_of
+from storage.audit.ledger_state_queries import Fact
+from storage.audit.queries import GapClaim, Stored
+from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTold
+from storage.integrity.inspect_file import Pace, unpaced
+from storage.ledger import tree
+from storage.ledger.nodes import WIDTH
+from storage.ledger.table import HASHED, Leaf
+from storage.ledger.tree import Hash
+from storage.segments.coverage import Reader
+
+_DESTROYED: Final = Leaf.DESTROYED.value.encode()
+_GAP: Final = Leaf.GAP.value.encode()
+_SPAN: Final = Leaf.SPAN.value.encode()
+_GENERATION: Final = Leaf.GENERATION.value.encode()
+_FACTS: Final = frozenset(kind.encode() for kind in ledger_state_queries.KINDS)
+SUSPECTS_MAX: Final = 100
+"""Of a stretch: a clock that was set back makes some, a stranger any number."""
+LENGTH: Final = 64 * WIDTH
+"""Leaves: a tenth of a second of work, so that progress shows and processes have equal shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """One for each number from `first` on, which is a multiple of eight, the lowest of a byte first."""
+
+    first: int
+    bits: bytes
+
+
+NONE: Final = Bits(0, b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Leaves from the number `first` up to `last`."""
+
+    first: int
+    last: int
+    in_tree: bool
+    """They are whole blocks of 256 of a tree, but at its end; else they were entered before there was one."""
+    told: Bits = NONE
+    """Those that a row was found to agree with; NONE: no row was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapSeen:
+    """What a leaf says of a gap. `stands`: there is no row as it says, so that a later leaf must say why."""
+
+    number: int
+    key: GapKey
+    former: GapKey | None
+    """What it was before."""
+    stands: GapTold | None
+
+
+@dataclass(slots=True)
+class Stretch:
+    """What was found in one."""
+
+    span: Span
+    leaves: int = 0
+    blocks: list[Hash | None] = field(default_factory=list)
+    """The node over each whole block of 256 leaves; None where one of them is missing."""
+    lists: dict[int, Block] = field(default_factory=dict)
+    """What lists of leaves go by."""
+    gaps: list[GapSeen] = field(default_factory=list)
+    generations: list[tuple[int, bytes]] = field(default_factory=list)
+    """Leaves that begin a tree, with their lines."""
+    facts: list[Fact] = field(default_factory=list)
+    """What decides what stays and goes (`storage.audit.ledger_state`)."""
+    suspects: list[Tomb] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+
+
+def spans(first: int, last: int, *, in_tree: bool) -> Iterator[Span]:
+    """Of the leaves of a tree, or of those before the first."""
+    for begin in range(first, last + 1, LENGTH):
+        yield Span(begin, min(begin + LENGTH - 1, last), in_tree)
+
+
+def check(read: Reader, span: Span, pace: Pace = unpaced) -> Stretch:
+    """Go through the leaves of a span."""
+    found = Stretch(span)
+    hashes: list[Hash | None] = []
+    after = span.first - 1
+    while after < span.last:
+        began = time.monotonic()
+        page = read(partial(_page, span=span, after=after))
+        upto = page.leaves[-1][2] if len(page.leaves) == verifying.PAGE else span.last
+        hashes += _hashes(found, page.leaves, after, upto)
+        _claims(found, page)
+        for number, block in blocks_of(page.leaves, page.destroyed).items():
+            found.lists[number] = found.lists[number] | block if number in found.lists else block
+        after = upto
+        pace(time.monotonic() - began)
+    if span.in_tree:
+        whole = len(hashes) - len(hashes) % WIDTH
+        found.blocks = [_block(hashes[at : at + WIDTH]) for at in range(0, whole, WIDTH)]
+    return found
+
+
+# --- leaves -------------------------------------------------------------------------------------------------------
+
+
+def _hashes(found: Stretch, leaves: Sequence[Stored], after: int, upto: int) -> list[Hash | None]:
+    """Stored hashes of the numbers behind `after`, up to `upto`, each held against its leaf; None for no leaf."""
+    found.leaves += len(leaves)
+    made = [sha256(HASHED % leaf[:4]).digest() for leaf in leaves]
+    hashes = [leaf[4] for leaf in leaves]
+    if made == hashes and len(leaves) == upto - after:
+        return hashes
+    hashes, expected = [], after + 1
+    for (_, _, number, _, stored), right in zip(leaves, made, strict=True):
+        if number != expected:
+            hashes += _hole(found, expected, number)
+        expected = number + 1
+        hashes.append(stored)
+        if right != stored and (stored is not None or found.span.in_tree):
+            what = "it is not what was hashed when it was entered" if stored else "it was entered without its hash"
+            found.findings.add(Finding(Code.LEAF_CHANGED, f"leaf {number}", what))
+    return hashes + _hole(found, expected, upto + 1)
+
+
+def _hole(found: Stretch, first: int, end: int) -> list[None]:
+    if first < end and found.span.in_tree:
+        where = f"leaf {first}" if end == first + 1 else f"leaves {first} to {end - 1}"
+        found.findings.add(Finding(Code.LEAF_MISSING, where, "nothing has this number"))
+    return [None] * (end - first)
+
+
+def _block(hashes: list[Hash | None]) -> Hash | None:
+    there = [one for one in hashes if one is not None]
+    return tree.root_of(there) if len(there) == len(hashes) else None
+
+
+# --- what they tell of --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Page:
+    """Leaves, and what the database says of the same at the same moment."""
+
+    leaves: list[Stored]
+    segments: list[tuple[int, SegmentTold]] = field(default_factory=list)
+    """Number of each leaf that tells of one and that no row was found to agree with yet."""
+    tombs: list[Tomb] = field(default_factory=list)
+    destroyed: list[tuple[int, int, int]] = field(default_factory=list)
+    """By number of the leaf: from when to when that was recorded of which it tells that it is gone."""
+    gaps: list[tuple[int, GapTold]] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
+    generations: list[tuple[int, bytes]] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    suspects: list[Tomb] = field(default_factory=list)
+    tombstones: dict[tuple[str, int], int] = field(default_factory=dict)
+    rows: dict[tuple[str, int], int] = field(default_factory=dict)
+    """The leaf that each row goes by; 0: none."""
+    aside: dict[tuple[str, str], int | None] = field(default_factory=dict)
+    """Of files that are set aside, by volume and name."""
+    gap_rows: dict[tuple[str, int, int], list[GapClaim]] = field(default_factory=dict)
+    boots: Mapping[int, str] = field(default_factory=dict)
+    """Their own ids, by number, of those in which gaps begin."""
+
+    def row(self, told: SegmentTold) -> int | None:
+        """The leaf that the row of this segment goes by; None: there is no row."""
+        if told.name is not None:
+            return self.aside.get((told.volume, told.name))
+        return self.rows.get((told.camera, told.seq))
+
+    def tombstone(self, told: SegmentTold) -> int | None:
+        return self.tombstones.get((told.camera, told.seq))
+
+    def gap(self, told: GapTold) -> GapClaim | None:
+        """The row of the same gap, whatever it says of it."""
+        start = told.start
+        rows = self.gap_rows.get((told.camera, start.boot, start.boottime_ms), ())
+        return next((row for row in rows if recording_leaves.tells_of_gap(told, row)), None)
+
+
+def _page(connection: sqlite3.Connection, span: Span, after: int) -> _Page:
+    page = _Page(verifying.stored(connection, after, span.last))
+    told, first, leaves = span.told.bits, span.told.first, page.leaves
+    if told:
+        leaves = [leaf for leaf in leaves if not told[leaf[2] - first >> 3] >> (leaf[2] & 7) & 1]
+    for leaf in leaves:
+        _read(page, leaf)
+    _look_up(connection, page)
+    return page
+
+
+def _read(page: _Page, leaf: Stored) -> None:
+    """What a leaf tells of, by its kind."""
+    body, kind, number, *_ = leaf
+    if kind in SEGMENTS or kind == _DESTROYED:
+        _of_segment(page, leaf)
+    elif kind == _GAP:
+        gap = recording_leaves.gap_told(body)
+        if gap is None:
+            page.unread.append(number)
+        else:
+            page.gaps.append((number, gap))
+    elif kind == _SPAN:
+        gone = recording_leaves.span_told(body)
+        if gone is not None:
+            page.destroyed.append((number, *recording_leaves.recorded(gone)))
+    elif kind in _FACTS:
+        page.facts.append((number, kind.decode(), HASHED % leaf[:4]))
+    elif kind == _GENERATION:
+        page.generations.append((number, HASHED % leaf[:4]))
+
+
+def _of_segment(page: _Page, leaf: Stored) -> None:
+    body, kind, number, wall_ms, _ = leaf
+    told = recording_leaves.segment_told(body)
+    if told is None:
+        page.unread.append(number)
+    elif kind == _DESTROYED:
+        page.tombs.append(Tomb(number, told))
+        page.destroyed.append((number, *recording_leaves.recorded(told)))
+        if is_suspect(told, wall_ms):
+            page.suspects.append(page.tombs[-1])
+    else:
+        page.segments.append((number, told))
+
+
+def _look_up(connection: sqlite3.Connection, page: _Page) -> None:
+    segments = [told for _, told in page.segments]
+    page.tombstones = verifying.tombstones(connection, _by_camera(segments))
+    asked = [told for number, told in page.segments if (page.tombstone(told) or 0) < number]
+    asked += [tomb.told for tomb in page.tombs]
+    page.rows = verifying.going_by(connection, _by_camera(told for told in asked if told.name is None))
+    for told in asked:
+        if told.name is not None:
+            page.aside[told.volume, told.name] = verifying.aside(connection, told.volume, told.name)
+    page.boots = verifying.boots(connection, {gap.start.boot for _, gap in page.gaps})
+    for _, gap in page.gaps:
+        place = (gap.camera, gap.start.boot, gap.start.boottime_ms)
+        if place not in page.gap_rows:
+            page.gap_rows[place] = verifying.gaps(connection, *place)
+
+
+def _by_camera(segments: Iterable[SegmentTold]) -> Mapping[str, Collection[int]]:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for told in segments:
+        found[told.camera].append(told.seq)
+    return found
+
+
+def _claims(found: Stretch, page: _Page) -> None:
+    """Of leaves from before there was a tree only which gaps they explain, and what begins."""
+    wrong: list[Finding | None] = [_unread(number) for number in page.unread]
+    wrong += [
+        recording_leaves.of_segment(number, told, page.row(told), page.tombstone(told))
+        for number, told in page.segments
+    ]
+    wrong += [recording_leaves.returned(tomb.number, tomb.told, page.row(tomb.told)) for tomb in page.tombs]
+    wrong += [_gap(found, number, gap, page) for number, gap in page.gaps]
+    if found.span.in_tree:
+        found.findings.take(one for one in wrong if one is not None)
+        found.facts += page.facts
+        found.suspects += page.suspects[: SUSPECTS_MAX - len(found.suspects)]
+    found.generations += page.generations
+
+
+def _gap(found: Stretch, number: int, told: GapTold, page: _Page) -> Finding | None:
+    row = page.gap(told)
+    dated = page.boots.get(told.start.boot) == told.start.id  # else a rebuild could not say when, and left it out
+    former = told.key(told.was) if told.was is not None else None
+    lacking = told if row is None and told.stands and dated and found.span.in_tree else None
+    found.gaps.append(GapSeen(number, told.key(told.start), former, lacking))
+    is_earlier = row is not None and row.leaf is not None and row.leaf < number
+    return recording_leaves.differing(number, told) if is_earlier and told.stands else None
+
+
+def _unread(number: int) -> Finding:
+    return Finding(Code.LEAF_UNREAD, f"leaf {number}", "it does not say what leaves of its kind say")

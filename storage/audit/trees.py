@@ -1,0 +1,235 @@
+"""The trees as their leaves make them, and all that was said of them: kept nodes, heads, first leaves of generations.
+
+Blocking, read-only. Whatever is held against them counts for nothing by itself: it proves, or is a finding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from storage.audit import queries as verifying
+from storage.audit.findings import Code, Finding
+from storage.ledger import nodes, tree
+from storage.ledger.generations import Generation
+from storage.ledger.nodes import LEVELS, STRIDE, WIDTH, LeafMissing
+from storage.ledger.note import Checkpoint, Note, NoteDamaged, parse
+from storage.ledger.tree import LEAF, Hash
+from storage.segments.coverage import Reader
+
+
+class Made:
+    """The tree of one generation, made anew from its leaves (`storage.ledger.tree.Nodes`)."""
+
+    def __init__(self, read: Reader, generation: Generation, size: int, blocks: Sequence[Hash | None]) -> None:
+        """`blocks`: the node over each whole block of 256 leaves; None where one is missing."""
+        self.generation = generation
+        self.size = size
+        """Leaves that it has, if none is missing."""
+        self._read = read
+        self._levels = {STRIDE: blocks}
+
+    def __call__(self, level: int, number: int) -> Hash:
+        kept = level - level % STRIDE
+        if kept == 0:
+            return self._read(lambda db: nodes.read(db, self.generation)(level, number))
+        width = level - kept
+        below = self.level(kept)[number << width : (number + 1) << width]
+        there = [one for one in below if one is not None]
+        if len(there) < 1 << width:
+            raise LeafMissing(f"a leaf below node {number} of level {level} is missing")
+        return tree.root_of(there)
+
+    def level(self, level: int) -> Sequence[Hash | None]:
+        """All nodes of a level that is kept; None where a leaf below is missing."""
+        if level not in self._levels:
+            below = self.level(level - STRIDE)
+            groups = (below[at : at + WIDTH] for at in range(0, len(below) - WIDTH + 1, WIDTH))
+            self._levels[level] = [None if None in group else tree.root_of(group) for group in groups]  # type: ignore[arg-type]
+        return self._levels[level]
+
+    def root(self, size: int) -> Hash | None:
+        """Of its first leaves; None where one of them is missing."""
+        try:
+            return tree.root(self, size)
+        except LeafMissing:
+            return None
+
+    def wrong_nodes(self, last: Mapping[tuple[int, int], int]) -> Iterator[Finding]:
+        """Kept nodes that are not what the leaves make, up to the `last` of each level; later ones are still coming."""
+        first = self.generation.first
+        at = (0, 0)
+        while page := self._read(partial(verifying.kept, generation=first, after=at)):
+            for level, number, stored in page:
+                made = self.level(level) if level in LEVELS else ()
+                if number <= last.get((first, level), -1) and (
+                    number >= len(made) or made[number] not in {None, stored}  # None: a missing leaf is told already
+                ):
+                    begin = first + (number << level)
+                    where = f"node {number} of level {level}, over leaves {begin} to {begin + (1 << level) - 1}"
+                    yield Finding(Code.NODE, where, "it is not what these leaves make")
+            at = page[-1][:2]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A head, and where it lies."""
+
+    where: str
+    text: str
+
+
+class Trees:
+    """All generations of a box."""
+
+    def __init__(self, made: Sequence[Made]) -> None:
+        self.made = made
+        self._by_origin = {one.generation.origin: one for one in made}
+        self.proven: dict[str, int] = {}
+        """By origin: the leaves under the largest head that holds."""
+        self._named: dict[str, int] = {}
+        """By origin: the leaves that the first leaf of the next tree names, as they are."""
+        self._roots: dict[tuple[str, int], Hash | None] = {}
+
+    def of(self, origin: str) -> Made | None:
+        return self._by_origin.get(origin)
+
+    def root(self, one: Made, size: int) -> Hash | None:
+        """Asked for the same head in several places."""
+        key = (one.generation.origin, size)
+        if key not in self._roots:
+            self._roots[key] = one.root(size)
+        return self._roots[key]
+
+    def stored(self) -> Iterator[Finding]:
+        """The last head of each generation, as the database has it."""
+        for one in self.made:
+            generation = one.generation
+            if generation.root is None:
+                continue
+            where = f"the last head of {generation.origin}, as stored"
+            head = Checkpoint(generation.origin, generation.size, generation.root)
+            if generation.note is None:
+                yield Finding(Code.HEAD_SIGNATURE, where, "it is not signed")
+            else:
+                yield from self.said(Said(where, generation.note), expected=head)
+
+    def said(self, said: Said, expected: Checkpoint | None = None) -> Iterator[Finding]:
+        """A signed head of this box, wherever it lies."""
+        try:
+            note = parse(said.text)
+            head = note.checkpoint()
+        except NoteDamaged as error:
+            yield Finding(Code.HEAD_DAMAGED, said.where, f"it is no signed head: {error}")
+            return
+        if expected is not None and head != expected:
+            what = f"it covers {head.size} leaves of {head.origin}, and is stored as one of {expected.size}"
+            yield Finding(Code.HEAD_DAMAGED, said.where, what)
+        one = self.of(head.origin)
+        if one is None:
+            what = f"it is of the ledger {head.origin}, which this box does not have"
+            yield Finding(Code.HEAD_STRANGE, said.where, what)
+            return
+        if not signed(note, one.generation):
+            what = f"it is not signed by the key that {head.origin} began with"
+            yield Finding(Code.HEAD_SIGNATURE, said.where, what)
+            return
+        fault = self.holds(said.where, one, head)
+        if fault is None:
+            self.proven[head.origin] = max(head.size, self.proven.get(head.origin, 0))
+        else:
+            yield fault
+
+    def holds(self, where: str, one: Made, head: Checkpoint) -> Finding | None:
+        """What is wrong with a head of that tree, whoever signed it; None: its leaves are there as they were."""
+        if head.size > one.size:
+            what = f"it covers {head.size} leaves, and there are {one.size}: leaves were taken away"
+            return Finding(Code.HEAD_AHEAD, where, what)
+        root = self.root(one, head.size)
+        if root == head.root:
+            return None
+        why = "some are missing" if root is None else "some were changed since"
+        return Finding(Code.HEAD_ROOT, where, f"not all {head.size} leaves that it covers are as they were: {why}")
+
+    def begun(self, leaves: Mapping[int, bytes]) -> Iterator[Finding]:
+        """Each generation begins with a leaf that names it, its key, and how far the one before went.
+
+        `leaves`: those of kind `generation`, by number.
+        """
+        before: Made | None = None
+        for one in self.made:
+            first = one.generation.first
+            if first not in leaves:
+                what = f"the leaf with which {one.generation.origin} begins is not there"
+                yield Finding(Code.GENERATION, f"leaf {first}", what)
+            else:
+                yield from self._begins(one, _body(leaves[first]), before)
+            before = one
+        for number in sorted(leaves.keys() - {one.generation.first for one in self.made}):
+            yield Finding(Code.GENERATION, f"leaf {number}", "it begins a tree that the database does not know")
+
+    def _begins(self, one: Made, body: Mapping[str, Any], before: Made | None) -> Iterator[Finding]:
+        generation, where = one.generation, f"leaf {one.generation.first}"
+        if (body.get("origin"), body.get("key")) != (generation.origin, generation.key):
+            what = f"{generation.origin} is stored with another name or key than its first leaf has"
+            yield Finding(Code.GENERATION, where, what)
+        named, told = _head(body.get("previous")), body.get("previous") is not None
+        if before is None or named is None:
+            if told or before is not None:
+                what = f"it does not say how far {before.generation.origin if before else 'the one before'} went"
+                yield Finding(Code.GENERATION, where, what)
+            return
+        origin, size, root = named
+        if origin != before.generation.origin or size < before.generation.size:
+            what = f"it says that {origin} went before it, with {size} leaves under its last head"
+            stored = f"{before.generation.origin} is stored, with {before.generation.size}"
+            yield Finding(Code.GENERATION, where, f"{what}; {stored}")
+        elif size:
+            fault = self.holds(f"the head that {where} names", before, Checkpoint(origin, size, root))
+            if fault is None:
+                self._named[origin] = size
+            else:
+                yield fault
+
+    def reaching(self, own: Callable[[Made], int]) -> dict[str, int]:
+        """By origin: how many leaves some heads vouch for. `own`: of each tree, those under a head of its own.
+
+        Whatever vouches for the first leaf of a tree vouches for what that names.
+        """
+        found: dict[str, int] = {}
+        following = 0
+        for one in reversed(self.made):
+            origin = one.generation.origin
+            following = max(own(one), self._named.get(origin, 0) if following else 0)
+            found[origin] = following
+        return found
+
+
+def signed(note: Note, generation: Generation) -> bool:
+    """By the key that the generation began with."""
+    try:
+        verifier = generation.verifier
+    except ValueError:
+        return False
+    return verifier is not None and note.signed_by(verifier)
+
+
+def _body(data: bytes) -> Mapping[str, Any]:
+    """Of what is hashed of a leaf; nothing where it says nothing."""
+    try:
+        body = json.loads(data[len(LEAF) :])["b"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _head(told: Any) -> tuple[str, int, Hash] | None:
+    """As leaves name one (`storage.ledger.generations.named`)."""
+    try:
+        root = bytes.fromhex(told["root"]) if told["root"] is not None else b""
+        return str(told["origin"]), int(told["size"]), root
+    except (TypeError, ValueError, LookupError):
+        return None

@@ -1,0 +1,293 @@
+"""edged.db: one thread writes and checkpoints, grouping what waits into one commit; readers are short and read-only.
+
+Imports sqlite3, sqlite_utils (through `storage.database.migrations`), `storage.words.errors`. Keeps one transaction
+per fact: a function handed to `submit` is stored whole or not at all, and its future resolves only after COMMIT. A
+function that fails takes nothing of its neighbours with it; a COMMIT that fails fails its whole group, and the
+writer lives on. Two connections that write or checkpoint at once can corrupt the WAL of SQLite before 3.51.3: here
+one does both.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final, TypeGuard, TypeVar
+
+from storage.database.migrations import migrate
+from storage.database.readers import Readers
+from storage.database.write_queue import Full, Line
+from storage.words.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
+
+log = logging.getLogger("edged.storage.catalog.database")
+
+T = TypeVar("T")
+Fact = Callable[[sqlite3.Connection], T]
+
+QUEUE_MAX: Final = 4096
+"""Facts that may wait: 64 cameras make about one a second, so this is an hour of a disk that stands still."""
+GROUP_MAX: Final = 256
+"""Facts in one commit: enough for a burst of all cameras, short enough (some ms) that the first does not wait long."""
+IDLE_CHECKPOINT_CHANGES: Final = 1000
+"""After so many changed rows the writer checkpoints as soon as nothing waits: some MB of WAL, some ms for whoever
+comes meanwhile, where the whole of a WAL would be a tenth of a second (L4)."""
+WAL_PAGES_MAX: Final = 4000
+"""At 16 MB of WAL the writer checkpoints inside a COMMIT, waited for or not."""
+WAL_FILE_MAX_BYTES: Final = 64 << 20
+"""A burst may have grown the WAL file beyond this: it is cut back when it is next begun anew."""
+BUSY_MS: Final = 5000
+"""Patience with a person who looks into the live file with a tool of their own."""
+FILE_MODE: Final = 0o640
+_UNREADABLE: Final = frozenset(
+    {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+)
+"""Extended codes of a page that the disk does not give back."""
+CLOSE_PATIENCE_S: Final = 30.0
+
+
+class _Job:
+    """A fact that waits for the writer."""
+
+    __slots__ = ("error", "fact", "future", "result")
+
+    def __init__(self, fact: Fact[Any], future: Future[Any]) -> None:
+        self.fact = fact
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def resolve(self) -> None:
+        """Tell whoever waits; only after COMMIT or ROLLBACK."""
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Database:
+    """The one database of a state directory. Thread-safe."""
+
+    def __init__(self, path: Path, relief: Callable[[], bool] = lambda: False) -> None:
+        """Open or make it and bring it up to date; DatabaseDamaged if it cannot be used.
+
+        `relief` is asked when the disk took no write: True when it made room, so that it is tried once more.
+        """
+        self._path = path
+        self._relief = relief
+        self.on_damage: Callable[[DatabaseCorrupt], object] = lambda error: None  # noqa: ARG005
+        """Hears, in whatever thread meets it, that the database turned out to be broken."""
+        self._waiting: Line[_Job] = Line(QUEUE_MAX)
+        self._gate = threading.Lock()
+        self._closed = False
+        self._connection = _opened(path, relief)
+        self._readers = Readers(path, BUSY_MS / 1000)
+        self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def submit(self, fact: Fact[T], *, yielding: bool = False) -> Future[T]:
+        """Run `fact` on the writer's connection, in a transaction of its own as far as it can tell.
+
+        A `yielding` one waits until nothing else does and is committed alone: what destroys delays no commit (L4).
+        Never blocks. The future fails with what `fact` raised, StoreBusy, StoreClosed, WriteFailed or DatabaseDamaged.
+        """
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                future.set_exception(StoreClosed("the database is closing", "start edged again"))
+                return future
+            try:
+                self._waiting.put(_Job(fact, future), yielding=yielding)
+            except Full:
+                what = f"{QUEUE_MAX} facts wait to be written"
+                future.set_exception(StoreBusy(what, "check the disk that holds the state directory"))
+        return future
+
+    def read(self, query: Fact[T]) -> T:
+        """Run `query` in the caller's thread on a connection of its own that sees one moment of the database.
+
+        Keep it short, pages of at most 1000 rows: while it runs the WAL cannot begin anew.
+        """
+        try:
+            return self._readers.read(query)
+        except sqlite3.DatabaseError as error:
+            if _is_of_the_disk(error):
+                raise self._tell(error) from error
+            raise
+
+    def _tell(self, error: sqlite3.DatabaseError) -> StoreError:
+        told = _told(error, self._path)
+        if isinstance(told, DatabaseCorrupt):
+            self.on_damage(told)
+        return told
+
+    def close(self) -> None:
+        """Write what waits, checkpoint, let go. Later facts are refused."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+        self._readers.close()  # first: the last one to close the file empties the WAL, and that must be who may write
+        self._waiting.end()
+        self._thread.join(CLOSE_PATIENCE_S)
+        if self._thread.is_alive():
+            log.error("the database writer did not end within %d s: its disk stands still", CLOSE_PATIENCE_S)
+
+    def _write(self) -> None:
+        moved = self._connection.total_changes
+        while jobs := self._waiting.take(GROUP_MAX):
+            group = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+            if group:
+                self._commit(group)
+            if self._connection.total_changes - moved >= IDLE_CHECKPOINT_CHANGES and self._waiting.empty:
+                self._checkpoint()
+                moved = self._connection.total_changes
+        try:
+            self._connection.close()
+        except sqlite3.Error as error:
+            log.warning("closing %s: %s", self._path, error)
+
+    def _commit(self, group: list[_Job]) -> None:
+        while (failed := self._attempt(group)) is not None:
+            if not self._relief():
+                log.error("%d facts were not stored: %s", len(group), failed)
+                break
+        for job in group:
+            job.resolve()
+
+    def _attempt(self, group: list[_Job]) -> Exception | None:
+        """All of the group in one transaction; what failed where nothing of it is stored."""
+        connection = self._connection
+        for job in group:
+            job.result = job.error = None
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                self._run(job)
+            connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            # Disk full and I/O errors may have rolled back by themselves; what did not must not stay open.
+            told = self._tell(_origin(error))
+            for job in group:
+                job.error = told
+            self._roll_back()
+            return error
+        return None
+
+    def _run(self, job: _Job) -> None:
+        """One fact inside the group's transaction. Raises only when the transaction itself is lost."""
+        connection = self._connection
+        connection.execute("SAVEPOINT fact")
+        try:
+            job.result = job.fact(connection)
+        except Exception as error:  # whatever it is, it belongs to whoever waits for this future
+            job.error = self._tell(error) if _is_of_the_disk(error) else error
+            if not connection.in_transaction or _is_full(error):  # SQLite gave up all of it, or will with the next
+                raise sqlite3.OperationalError(f"the transaction was lost ({error})") from error
+            connection.execute("ROLLBACK TO fact")
+        connection.execute("RELEASE fact")
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            log.warning("rolling back: %s", error)
+
+    def _checkpoint(self) -> None:
+        """Move the WAL into the database while nobody waits. Failing costs only WAL; the next one tries again."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            log.warning("checkpoint of %s: %s", self._path, error)
+
+
+def _opened(path: Path, relief: Callable[[], bool]) -> sqlite3.Connection:
+    while True:
+        try:
+            return _open_for_writing(path)
+        except WriteFailed:
+            if not relief():
+                raise
+
+
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise WriteFailed(f"{path} cannot use a write-ahead log", "keep the state directory on a local disk")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_FILE_MAX_BYTES}")
+        migrate(connection)
+    except (sqlite3.DatabaseError, OSError, StoreError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, StoreError):
+            raise
+        raise _told(error, path) from error
+    return connection
+
+
+def _origin(error: sqlite3.DatabaseError) -> sqlite3.DatabaseError:
+    """What made SQLite give up a transaction, behind our saying that it did."""
+    return error.__cause__ if isinstance(error.__cause__, sqlite3.DatabaseError) else error
+
+
+def _is_of_the_disk(error: Exception) -> TypeGuard[sqlite3.DatabaseError]:
+    """The database failed, not whoever asked it: a broken constraint or a wrong statement is a defect of ours.
+
+    SQLITE_CORRUPT and SQLITE_NOTADB come as plain DatabaseError.
+    """
+    ours = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, ours)
+
+
+def _is_full(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def _is_broken(error: sqlite3.DatabaseError, code: int | None) -> bool:
+    """What the file holds is not what was written, or its disk does not give it back."""
+    if code is None:  # Python's own: text that is none
+        return "decode" in str(error)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or code in _UNREADABLE
+
+
+def _is_gone(path: Path) -> bool:
+    """Somebody removed it: the writer's is a file without a name, which nobody else can read and no start finds."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
+
+
+def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
+    """A database error in our own words, sorted by what to do about it."""
+    if isinstance(error, OSError):
+        return DatabaseDamaged(f"{path} cannot be opened ({error.strerror})", "check the owner of the state directory")
+    code = getattr(error, "sqlite_errorcode", None)
+    if _is_broken(error, code):
+        action = (
+            "at the next start it is set aside and made anew from the volumes; check the disk of the state directory"
+        )
+        return DatabaseCorrupt(f"{path} is damaged ({error})", action)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_CANTOPEN and _is_gone(path):
+        return DatabaseCorrupt(f"{path} is gone", "at the next start it is made anew from the volumes")
+    told = WriteFailed(f"{path}: {error}", "check that its disk is healthy and has free space")
+    if _is_full(error):
+        told.__cause__ = OSError(
+            errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)
+        )  # for whoever tells full from broken
+    return told

@@ -1,0 +1,206 @@
+"""What a file on a volume is held against, and what is wrong with it. Pure; imports words and layout of storage.
+
+One comparison for all who look: `fsck`, the rescan of the ring and the tamper watch. Keeps S4 (what is said of a
+committed row's file) and S5 (each name on a volume belongs to a row in one of its states). A difference is a suspicion
+until it was looked at again: a row is written before its file, and goes after it.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Final
+
+from storage.words.layout import (
+    DIR_MODE,
+    FILE_MODE,
+    IDENTITY_NAME,
+    PROBES,
+    QUARANTINE_SUFFIX,
+    UNFINISHED,
+    final_name,
+    is_camera,
+    parse_segment_name,
+)
+from storage.words.model import SegmentState
+
+PINS_NAME: Final = ".pins"
+LEDGER_NAME: Final = ".ledger"
+OUR_NAMES: Final = frozenset({IDENTITY_NAME, UNFINISHED, *PROBES, PINS_NAME, LEDGER_NAME, "lost+found"})
+"""What may lie beside the cameras' directories, what an interrupted beginning left included."""
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class Kind(StrEnum):
+    """What can be wrong. Those before SIDECAR are of a file."""
+
+    MISSING = "missing"
+    SIZE = "size"
+    CONTENT = "content"
+    PARTS = "parts"
+    """Its content is what was recorded, and its entry in the ledger tells of other fragments."""
+    APPEARED = "appeared"
+    """Called as a segment is, and no row vouches for it."""
+    STRANGE = "strange"
+    """Nothing that edged would put there."""
+    MODE = "mode"
+    LINK = "link"
+    UNREADABLE = "unreadable"
+    PIN = "pin"
+    """It lacks a link that should hold it, or is miscounted."""
+    SIDECAR = "sidecar"
+    """It does not say, or says otherwise, what is pinned."""
+    LOST = "lost"
+    """Its volume is gone for good, with all that lay there."""
+    IDENTITY = "identity"
+    COUNTER = "counter"
+    FLOOR = "floor"
+    CEILING = "ceiling"
+    HOLE = "hole"
+    LEAVES = "leaves"
+    MIRROR = "mirror"
+    DATABASE = "database"
+
+    @property
+    def promise(self) -> str:
+        """The id of the promise (DESIGN §1) that this breaks."""
+        return _PROMISES[self]
+
+
+_PROMISES: Final = {
+    Kind.MISSING: "S4",
+    Kind.SIZE: "S4",
+    Kind.CONTENT: "S4",
+    Kind.PARTS: "S4",
+    Kind.UNREADABLE: "S4",
+    Kind.LOST: "S4",
+    Kind.APPEARED: "S5",
+    Kind.STRANGE: "S5",
+    Kind.MODE: "S5",
+    Kind.LINK: "S5",
+    Kind.IDENTITY: "S10",
+    Kind.PIN: "S2",
+    Kind.SIDECAR: "S2",
+    Kind.COUNTER: "S12",
+    Kind.FLOOR: "S1",
+    Kind.CEILING: "S3",
+    Kind.HOLE: "S9",
+    Kind.LEAVES: "S13",
+    Kind.MIRROR: "S13",
+    Kind.DATABASE: "S13",
+}
+
+
+FOUND: Final = frozenset(
+    {
+        *(Kind.MISSING, Kind.SIZE, Kind.CONTENT, Kind.APPEARED, Kind.STRANGE, Kind.LINK, Kind.UNREADABLE),
+        *(Kind.PIN, Kind.SIDECAR),
+    }
+)
+"""What becomes a finding with leaf and alarm; of the rest only `fsck` tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One broken promise, for people: what, where, what to do."""
+
+    kind: Kind
+    volume: str
+    """Its id; "" for what lies on none."""
+    where: str
+    """A path on the volume, or whatever else names the place."""
+    what: str
+    action: str
+    segment: int | None = None
+    """The row it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A name as it lies on the volume; nothing was followed."""
+
+    size: int
+    mode: int
+    """As in stat, with the kind of file."""
+    uid: int
+    links: int
+    inode: int
+    changed_ms: int
+    """The later of mtime and ctime, by the wall clock: a hint where to look closer, never a proof (S7)."""
+
+    @property
+    def regular(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def directory(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the catalog says of a name."""
+
+    state: SegmentState
+    bytes: int
+    pins: int
+    """How many pins hold it: so many more names may lead to its file."""
+    linked: int
+    """How many of these have linked it: so many more must."""
+
+    @property
+    def settled(self) -> bool:
+        """Its file must be there, whole and unchanged."""
+        return self.state in (SegmentState.COMMITTED, SegmentState.QUARANTINED)
+
+
+def of_row(row: Row, seen: Seen | None, uid: int) -> list[Kind]:
+    """What is wrong with the file of a row; None: there is none. What is in it is another question (`CONTENT`)."""
+    if not row.settled:
+        return []
+    if seen is None:
+        return [Kind.MISSING]
+    if not seen.regular:
+        return [Kind.STRANGE]
+    wrong = [Kind.SIZE] if seen.size != row.bytes else []
+    if not 1 + row.linked <= seen.links <= 1 + row.pins:
+        wrong.append(Kind.LINK)
+    return wrong + ([Kind.MODE] if is_loose(seen, uid) else [])
+
+
+def of_name(relative: PurePosixPath, row: Row | None, seen: Seen) -> Kind | None:
+    """What is wrong with a name on a volume, below the directories of cameras or beside them."""
+    depth = len(relative.parts)
+    if relative.parts[0] in OUR_NAMES:
+        return None
+    if depth <= 2:
+        way = seen.directory and is_camera(relative.parts[0]) and (depth == 1 or is_day(relative.name))
+        return None if way else Kind.STRANGE
+    if depth > 3 or not seen.regular or not is_camera(relative.parts[0]):
+        return Kind.STRANGE
+    if row is not None:
+        return None
+    return Kind.APPEARED if is_segment(relative.name) else Kind.STRANGE
+
+
+def is_day(name: str) -> bool:
+    return _DAY.fullmatch(name) is not None
+
+
+def is_segment(name: str) -> bool:
+    """A segment's name, in progress, complete or set aside."""
+    return parse_segment_name(name.removesuffix(QUARANTINE_SUFFIX)) is not None
+
+
+def owning_name(relative: PurePosixPath) -> PurePosixPath:
+    """The name under which the catalog knows a file, from any of its names."""
+    return relative.with_name(final_name(relative.name))
+
+
+def is_loose(seen: Seen, uid: int) -> bool:
+    """Somebody else owns it, or more may be done with it than edged allows. Tighter is nobody's harm."""
+    allowed = DIR_MODE if seen.directory else FILE_MODE
+    return seen.uid != uid or bool(stat.S_IMODE(seen.mode) & ~allowed & 0o777)

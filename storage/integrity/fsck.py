@@ -1,0 +1,401 @@
+"""`edgectl fsck`: every promise that can be checked by looking, each fault named by the promise it breaks.
+
+Blocking, read-only, slow on purpose: it pauses as its owner says, reads rows in pages, and looks again at the end at
+whatever seemed wrong, because the daemon records and destroys meanwhile. Files are judged by
+`storage.integrity.compare`. Needs no writer: with the daemon down it runs on the files alone (`storage.store.offline`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from storage.ages.history import History
+from storage.integrity import queries as audit
+from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, is_loose
+from storage.integrity.inspect_file import Disk, Looker, Pace, Stopped, fault, look_at, names, row_of, unpaced
+from storage.retention.in_force import Present
+from storage.retention.plan import effective
+from storage.segments import coverage
+from storage.segments.coverage import Reader
+from storage.segments.queries import PAGE_MAX
+from storage.segments.segment_file import read_identity
+from storage.volumes import table as volumes
+from storage.volumes.table import Known, Remains
+from storage.words.errors import UnknownId
+from storage.words.layout import IDENTITY_NAME, is_camera
+from storage.words.model import Bounds, SegmentState
+
+FAULTS_MAX: Final = 1000
+"""Named one by one; of more only the number is told: nobody reads them, and they would fill memory."""
+SETTLE_S: Final = 2.0
+"""What seemed wrong is looked at again after this: a commit or a destruction takes less."""
+LATE_MS: Final = 3_600_000
+"""S3's hour of running time past a ceiling."""
+LATE_SHARE: Final = 30 * 24
+"""S3: one hour more for so many hours that the box was down."""
+UNEXPLAINED_MS: Final = 1000
+"""The grain of S9."""
+KEEP_DISK: Final = "keep the disk for whoever may read it; it is told until all of that would have been destroyed"
+
+
+class Level(IntEnum):
+    """How closely a file is looked at; each includes those before."""
+
+    PRESENCE = 1
+    SIZE = 2
+    HASH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is asked for; None: everything. Checks of the database as a whole are left out where it is narrowed."""
+
+    level: Level
+    camera: str | None = None
+    volume: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.camera is None and self.volume is None
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found, and how much was looked at."""
+
+    faults: list[Fault] = field(default_factory=list)
+    more: int = 0
+    """Faults beyond FAULTS_MAX."""
+    segments: int = 0
+    files: int = 0
+    whole_only: int = 0
+    """Segments recorded before edged told of fragments: at level HASH nothing but the whole file could be compared."""
+    read_bytes: int = 0
+    took_s: float = 0.0
+
+    def add(self, found: Fault) -> None:
+        if len(self.faults) < FAULTS_MAX:
+            self.faults.append(found)
+        else:
+            self.more += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is checked, by which clock, and under which bounds."""
+
+    read: Reader
+    disks: Mapping[str, Disk]
+    present: Callable[[], Present]
+    """Ages and bounds as they hold now; asked anew as a long run goes on."""
+    uid: int
+    live: bool = False
+    """Rows and files may change meanwhile."""
+    more: Sequence[Callable[[Site, Level, Pace], Iterator[Fault]]] = ()
+    """Checks of what lies beside the footage (`storage.integrity.sidecar_and_mirror_check`)."""
+
+
+Progress = Callable[[Mapping[str, Any]], None]
+
+
+class Fsck:
+    """One run."""
+
+    def __init__(
+        self,
+        site: Site,
+        scope: Scope,
+        *,
+        pace: Pace = unpaced,
+        progress: Progress = lambda _: None,
+        wait: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`wait` lets what is under way settle; it raises Stopped when nobody waits for the report any more."""
+        self._site = site
+        self._scope = scope
+        self._pace = pace
+        self._progress = progress
+        self._wait = wait
+        self._looker = Looker(site.read, site.uid, pace)
+        self._report = Report()
+        self._suspects: dict[tuple[str, PurePosixPath], None] = {}
+        self._broken: set[str] = set()
+        self._total, self._total_bytes = site.read(audit.size_of_ring)
+        self._began = time.monotonic()
+
+    def run(self) -> Report:
+        """All checks, the quick ones first. Raises Stopped; UnknownId where what is to be looked at does not exist."""
+        self._refuse_unknown()
+        if self._scope.whole:
+            for check in (self._database, self._leaves, self._counters):
+                self._take(check())
+            for more in self._site.more:
+                self._take(more(self._site, self._scope.level, self._pace))
+        self._take(self._chains())
+        self._take(self._volumes())
+        self._take(self._lost())
+        self._rows()
+        for disk in self._disks():
+            self._on_disk(disk, partial(self._names, disk))
+        self._again()
+        self._report.read_bytes = self._looker.read_bytes
+        self._report.took_s = time.monotonic() - self._began
+        return self._report
+
+    def _refuse_unknown(self) -> None:
+        """A slip must not be told that all is well."""
+        camera, volume = self._scope.camera, self._scope.volume
+        if camera is not None and camera not in {name for name, _, _ in self._site.read(audit.cameras)}:
+            raise UnknownId(f"there is no camera {camera}", "`edgectl cameras` lists them")
+        if volume is not None and not any(volume in (one.id, str(one.path)) for one in self._site.read(volumes.known)):
+            raise UnknownId(f"there is no volume {volume}", "`edgectl volume list` shows those there are")
+
+    def _take(self, faults: Iterator[Fault]) -> None:
+        for found in faults:
+            self._report.add(found)
+
+    def _disks(self) -> list[Disk]:
+        """Those asked for, as far as it is known what lies there."""
+        wanted, unknown = self._scope.volume, self._site.read(audit.unreconciled)
+        return [
+            disk
+            for volume, disk in self._site.disks.items()
+            if wanted in (None, volume, str(disk.path)) and volume not in unknown
+        ]
+
+    def _on_disk(self, disk: Disk, work: Callable[[], None]) -> None:
+        """A disk that fails is told once, and let be."""
+        if disk.id in self._broken:
+            return
+        try:
+            work()
+        except OSError as error:
+            self._broken.add(disk.id)
+            what = f"it cannot be looked at: {error.strerror or error}"
+            self._report.add(Fault(Kind.UNREADABLE, disk.id, str(disk.path), what, "check the disk and `dmesg`"))
+
+    def _database(self) -> Iterator[Fault]:
+        for words in self._site.read(partial(audit.unsound, thorough=self._scope.level is Level.HASH)):
+            yield Fault(Kind.DATABASE, "", "edged.db", f"SQLite says: {words}", "stop edged, then `edgectl rebuild`")
+
+    def _leaves(self) -> Iterator[Fault]:
+        after = 0
+        while True:
+            missing, last = self._site.read(partial(audit.hole_in_leaves, after=after))
+            self._breathe()
+            if missing is not None:
+                what = f"leaf {missing} is missing: the next one is {last}"
+                yield Fault(Kind.LEAVES, "", f"leaf {missing}", what, "somebody changed the database: find out who")
+            if last is None:
+                return
+            after = last
+
+    def _counters(self) -> Iterator[Fault]:
+        group = (0, 0, 0, 0)
+        while following := self._site.read(partial(audit.next_group, after=group)):
+            group = following
+            counted, real = self._site.read(partial(audit.recount, group=group))
+            self._breathe()
+            if counted != real:
+                where = self._site.read(partial(audit.name_of_group, group=group))
+                what = f"counted {counted[0]} segments of {counted[1]} bytes, there are {real[0]} of {real[1]}"
+                yield Fault(Kind.COUNTER, "", where, what, "`edgectl rebuild` counts anew")
+
+    def _chains(self) -> Iterator[Fault]:
+        """S9, in wall time, as people ask: what neither a segment nor a gap with a cause accounts for."""
+        for camera, since_ms, until_ms in self._site.read(audit.cameras):
+            if self._scope.camera not in (None, camera):
+                continue
+            found = coverage.of(self._site.read, camera, since_ms, until_ms, None)
+            self._breathe()
+            if found.unexplained_ms >= UNEXPLAINED_MS:
+                what = f"{found.unexplained_ms / 1000:.1f} s are neither recorded nor explained"
+                action = f"`edgectl gaps --camera {camera}` lists what is known"
+                yield Fault(Kind.HOLE, "", f"camera {camera}", what, action)
+
+    def _volumes(self) -> Iterator[Fault]:
+        """S10: each volume that should hold footage is there, and is who it should be."""
+        unknown = self._site.read(audit.unreconciled)
+        for volume, path in self._site.read(audit.volumes_with_footage).items():
+            if self._scope.volume not in (None, volume, path):
+                continue
+            disk = self._site.disks.get(volume)
+            if volume in unknown:
+                what = "what lies there is not known yet: the database is being made anew"
+                yield Fault(Kind.DATABASE, volume, path, what, "check again once that is done: see `edgectl alarms`")
+                continue
+            if disk is None:
+                what = f"volume {volume} is not there: nothing on it was looked at"
+                yield Fault(Kind.IDENTITY, volume, path, what, "mount its disk, and check again")
+                continue
+            try:
+                with disk.held() as root:
+                    told = read_identity(root).get("volume")
+            except (OSError, ValueError):
+                told = None
+            if told != volume:
+                what = f"{IDENTITY_NAME} does not say that it is volume {volume}"
+                yield Fault(Kind.IDENTITY, volume, path, what, "put the file back as it was")
+
+    def _lost(self) -> Iterator[Fault]:
+        """S4: each volume that is gone for good is told once, with all that went with it."""
+        for one in self._site.read(volumes.known):
+            if one.loss is None or self._scope.volume not in (None, one.id, str(one.path)):
+                continue
+            gone = self._site.read(partial(volumes.remains, volume=one.id, camera=self._scope.camera))
+            if gone is not None:
+                yield Fault(Kind.LOST, one.id, str(one.path), in_words(gone, one), KEEP_DISK)
+
+    def _rows(self) -> None:
+        after: int | None = 0
+        while after is not None:
+            began = time.monotonic()
+            claims, after = self._site.read(partial(audit.rows_after, after=after, camera=self._scope.camera))
+            as_is = self._site.present()
+            configured = as_is.bounds
+            for claim in claims:
+                if self._scope.volume not in (None, claim.row.volume, str(claim.row.volume_path)):
+                    continue
+                self._report.segments += 1
+                self._terms(claim, as_is.ages, effective(claim.row.bounds, configured.get(claim.row.camera)))
+                disk = self._site.disks.get(claim.row.volume)
+                if disk is not None:
+                    self._on_disk(disk, partial(self._row, disk, claim))
+                if self._report.segments % 100 == 0:
+                    self._tell("files of segments")
+            self._breathe(time.monotonic() - began)
+
+    def _row(self, disk: Disk, claim: audit.Claimed) -> None:
+        seen = look_at(disk, claim.row.relative)
+        kinds = self._looker.kinds(disk, claim.row.relative, claim, seen)
+        if self._scope.level is Level.PRESENCE:
+            kinds = [kind for kind in kinds if kind is not Kind.SIZE]
+        if self._scope.level is Level.HASH and seen is not None and Kind.SIZE not in kinds:
+            kinds += self._looker.content(disk, claim.row.relative, claim)
+            self._report.whole_only += self._site.read(partial(audit.parts_told, segment=claim.row.id)) is None
+            self._tell("files of segments")
+        if kinds:
+            self._suspect(disk, claim.row.relative)
+
+    def _terms(self, claim: audit.Claimed, ages: History, bounds: Bounds) -> None:
+        """S1 and S3, by the low bound of the age."""
+        row = claim.row
+        where = str(row.relative)
+        if claim.pins != claim.held or (claim.pins and row.state is SegmentState.GARBAGE):
+            what = f"segment {row.seq} of {row.camera} ({row.state}) counts {claim.pins} pins, {claim.held} hold it"
+            self._report.add(Fault(Kind.PIN, row.volume, where, what, "stop edged, then `edgectl rebuild`", row.id))
+        if row.state is SegmentState.GARBAGE:
+            end = ages.age(row.end.boot, row.end.boottime_ms)
+            if end.high_ms is not None and end.high_ms < row.bounds.floor_s * 1000:
+                what = f"segment {row.seq} of {row.camera} is being destroyed before its floor"
+                action = 'only `on_full = "overwrite"` may do that, and leaves a leaf: see `edgectl alarms`'
+                self._report.add(Fault(Kind.FLOOR, row.volume, where, what, action, row.id))
+        elif row_of(claim).settled and claim.pins == 0 and row.volume in self._site.disks:
+            start = ages.age(row.start.boot, row.start.boottime_ms)
+            down_ms = max(0, (start.high_ms or start.low_ms) - start.low_ms)
+            late_ms = start.low_ms - bounds.ceiling_s * 1000 - LATE_MS - down_ms // LATE_SHARE
+            if late_ms > 0:
+                what = f"segment {row.seq} of {row.camera} is past its ceiling and still there"
+                action = "see `edgectl alarms`" if self._site.live else "start edged: nothing goes while it is down"
+                self._report.add(Fault(Kind.CEILING, row.volume, where, what, action, row.id))
+
+    def _names(self, disk: Disk) -> None:
+        """Each name on a volume has a row, or is one of ours."""
+        for relative, seen in names(disk, PurePosixPath(".")):
+            if relative.name in (PINS_NAME, LEDGER_NAME):
+                continue  # they are checked by what the catalog says of them
+            if self._scope.camera in (None, relative.name):
+                self._name(disk, relative, None)
+                if seen.directory and is_camera(relative.name) and relative.name != "lost+found":
+                    self._check_mode(disk, relative)
+                    self._days(disk, relative)
+
+    def _days(self, disk: Disk, camera: PurePosixPath) -> None:
+        for day, seen in names(disk, camera):
+            if not seen.directory:
+                self._name(disk, day, None)
+                continue
+            self._check_mode(disk, day)
+            self._day(disk, day)
+
+    def _day(self, disk: Disk, day: PurePosixPath) -> None:
+        began = time.monotonic()
+        found = names(disk, day)
+        for begin in range(0, len(found), PAGE_MAX):
+            page = found[begin : begin + PAGE_MAX]
+            claims = self._site.read(partial(audit.claims_of, volume=disk.id, paths=[name for name, _ in page]))
+            for relative, seen in page:
+                claim = claims.get(relative)
+                looked_at = claim is not None and relative == claim.row.relative  # with its row
+                if not looked_at and self._looker.kinds(disk, relative, claim, seen):
+                    self._suspect(disk, relative)
+        self._report.files += len(found)
+        self._tell("names on volumes")
+        self._breathe(time.monotonic() - began)
+
+    def _name(self, disk: Disk, relative: PurePosixPath, claim: audit.Claimed | None) -> None:
+        seen = look_at(disk, relative)
+        if seen is not None and self._looker.kinds(disk, relative, claim, seen):
+            self._suspect(disk, relative)
+
+    def _check_mode(self, disk: Disk, directory: PurePosixPath) -> None:
+        seen = look_at(disk, directory)
+        if seen is not None and is_loose(seen, self._site.uid):
+            self._report.add(fault(disk, directory, Kind.MODE, None))
+
+    def _suspect(self, disk: Disk, relative: PurePosixPath) -> None:
+        if len(self._suspects) < FAULTS_MAX:
+            self._suspects[disk.id, relative] = None
+        else:
+            self._report.more += 1
+
+    def _again(self) -> None:
+        """What seemed wrong is so only if it still is, after whatever was under way."""
+        if self._suspects and self._site.live:
+            self._wait(SETTLE_S)
+        for number, (volume, relative) in enumerate(self._suspects):
+            self._tell("what seemed wrong", done=number, of=len(self._suspects))
+            disk = self._site.disks[volume]
+            self._on_disk(disk, partial(self._judge, disk, relative))
+
+    def _judge(self, disk: Disk, relative: PurePosixPath) -> None:
+        for found in self._looker.look(disk, relative, deep=self._scope.level is Level.HASH):
+            if found.kind is not Kind.SIZE or self._scope.level is not Level.PRESENCE:
+                self._report.add(found)
+
+    def _breathe(self, worked_s: float = 0.0) -> None:
+        self._pace(worked_s)
+
+    def _tell(self, stage: str, done: int | None = None, of: int | None = None) -> None:
+        self._progress(
+            {
+                "stage": stage,
+                "done": self._report.segments if done is None else done,
+                "of": self._total if of is None else of,
+                "bytes": self._looker.read_bytes,
+                "of_bytes": self._total_bytes if self._scope.level is Level.HASH else 0,
+                "elapsed_s": round(time.monotonic() - self._began, 1),
+            }
+        )
+
+
+def in_words(gone: Remains, of: Known) -> str:
+    """What went with a volume, and how much of it should be there, as counted when it was given up. Pure."""
+    span = " to ".join(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in gone.span_ms)
+    segments = "1 segment" if gone.segments == 1 else f"{gone.segments} segments"
+    what = f"volume {of.id} is gone for good with {segments} of {', '.join(gone.cameras)}, {gone.bytes} bytes"
+    what += f", recorded from {span} UTC; when it was replaced "
+    if of.loss is None or of.loss.harmless:
+        return f"{what}nothing on it had to be kept any more"
+    pinned = f", and {of.loss.pinned} were evidence (S2)" if of.loss.pinned else ""
+    return f"{what}{of.loss.below_floor} segments on it had to be kept (S1){pinned}"
+
+
+__all__ = ["Fsck", "Level", "Report", "Scope", "Site", "Stopped"]

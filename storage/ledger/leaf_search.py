@@ -1,0 +1,201 @@
+"""Leaves as people look for them: by when they were entered, kind, camera, act. What is listed here proves nothing.
+
+Functions over a connection. Leaves are found by number alone; an index by time would take 320 MB among twenty million,
+and a page of WAL in each commit. Instead a row for each 1024 of them says between which wall clocks they were entered,
+of which kinds they are, and when that was recorded whose destruction they tell (`leaf_blocks`, 1.8 MB). What cannot be
+wanted is passed over, also where the clock was set back. A ring destroys in the order in which it recorded, so what
+became of a day stands in a few blocks; an index for that would take 220 MB. Rows are made behind recording (`missing`,
+`keep`); a block without one is read.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from storage.ledger.table import Entry
+
+BITS: Final = 10
+BLOCK: Final = 1 << BITS
+"""Leaves in one: half a megabyte, read in a few milliseconds."""
+STEPS: Final = 64
+"""Blocks looked at in one round of making rows."""
+MADE: Final = 8
+"""Rows made in one, each in a transaction of its own of some milliseconds."""
+_END: Final = 1 << 62
+_BLOCKS: Final = (
+    "SELECT number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms FROM leaf_blocks ORDER BY number"
+)
+_GONE: Final = (
+    "kind IN ('destroyed', 'span') AND json_type(body, '$.start.wall_ms') = 'integer'"
+    " AND json_type(body, '$.duration_ms') = 'integer'"
+)
+_MADE_OF: Final = (
+    "min(wall_ms), max(wall_ms), replace(group_concat(DISTINCT kind), ',', ' '), min(begin),"  # noqa: S608  (constants)
+    " max(begin + length) FROM (SELECT wall_ms, kind,"
+    f" iif({_GONE}, json_extract(body, '$.start.wall_ms'), NULL) AS begin,"
+    f" iif({_GONE}, json_extract(body, '$.duration_ms'), NULL) AS length"
+    " FROM leaves WHERE number >= ? AND number < ?) HAVING count(*) > 0"
+)
+"""What a row says, of the leaves from one number up to another."""
+_WANTED: Final = (
+    "FROM leaves WHERE number >= ?1 AND number < ?2 AND (?3 IS NULL OR wall_ms >= ?3) AND (?4 IS NULL OR wall_ms < ?4)"
+    " AND (?5 IS NULL OR kind IN (SELECT value FROM json_each(?5)))"
+    " AND (?6 IS NULL OR json_extract(body, '$.camera') = ?6"
+    " OR (kind IN ('pin', 'copy') AND EXISTS (SELECT 1 FROM json_each(body, '$.cameras') WHERE value = ?6)))"
+    " AND (?7 IS NULL OR (kind = 'act' AND json_extract(body, '$.verb') = ?7))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which leaves; None and nothing: all."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+    kinds: frozenset[str] = frozenset()
+    camera: str | None = None
+    """Those that name it."""
+    verb: str | None = None
+    """Acts of this verb."""
+    recorded: tuple[tuple[int, int], ...] | None = None
+    """Blocks that tell of the destruction of what was recorded between such wall clocks; leaves are not told apart."""
+
+    def admits(
+        self,
+        least_ms: int,
+        most_ms: int,
+        kinds: Collection[str],
+        recorded: tuple[int | None, int | None] = (None, None),
+    ) -> bool:
+        """Some leaf of such a block may be wanted. Pure."""
+        begin_ms, end_ms = recorded
+        if self.recorded is not None and not any(
+            begin_ms is not None and end_ms is not None and begin_ms < last_ms and end_ms > first_ms
+            for first_ms, last_ms in self.recorded
+        ):
+            return False
+        wanted = self.kinds if self.verb is None else frozenset({"act"})
+        in_time = (self.from_ms is None or most_ms >= self.from_ms) and (self.to_ms is None or least_ms < self.to_ms)
+        return in_time and (not wanted or not wanted.isdisjoint(kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A leaf, and what of its commitments can still be opened."""
+
+    entry: Entry
+    openings: Mapping[str, str] = field(default_factory=dict)
+
+
+def candidates(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
+    """Blocks in which something may be wanted, in order; of twenty million leaves at most 20,000 numbers."""
+    found: list[int] = []
+    expected = 0
+    for number, least_ms, most_ms, kinds, *recorded in connection.execute(_BLOCKS):
+        found += _there(connection, expected, number)
+        if wanted.admits(least_ms, most_ms, kinds.split(), (recorded[0], recorded[1])):
+            found.append(number)
+        expected = number + 1
+    return [*found, *_there(connection, expected, _END >> BITS)]
+
+
+def matches(connection: sqlite3.Connection, wanted: Wanted, block: int) -> list[Told]:
+    """What is wanted of a block, by number."""
+    first, end = block << BITS, (block + 1) << BITS
+    rows = connection.execute(
+        f"SELECT number, wall_ms, kind, body {_WANTED} ORDER BY number",
+        _given(wanted, first, end),
+    ).fetchall()
+    openings: dict[int, dict[str, str]] = {}
+    for number, name, value in connection.execute(
+        "SELECT leaf, field, value FROM openings WHERE leaf >= ? AND leaf < ?", (first, end)
+    ):
+        openings.setdefault(number, {})[name] = value
+    return [Told(Entry(*row), openings.get(row[0], {})) for row in rows]
+
+
+def last_of(connection: sqlite3.Connection, wanted: Wanted, block: int, count: int) -> tuple[int, int]:
+    """Of a block, from its end: how many leaves are wanted, at most `count`, and the number of the first of those."""
+    row = connection.execute(
+        f"SELECT count(*), min(number) FROM (SELECT number {_WANTED} ORDER BY number DESC LIMIT ?8)",  # noqa: S608
+        (*_given(wanted, block << BITS, (block + 1) << BITS), count),
+    ).fetchone()
+    return int(row[0]), int(row[1] or 0)
+
+
+def missing(connection: sqlite3.Connection, begin: int) -> tuple[list[int], int]:
+    """Blocks from `begin` on that are whole and have no row, some of them; the block to go on with."""
+    found: list[int] = []
+    last = _first_leaf(connection, begin << BITS, descending=True)
+    for _ in range(STEPS):
+        first = _first_leaf(connection, begin << BITS)
+        if first is None or last is None or first >> BITS >= last >> BITS or len(found) >= MADE:
+            break
+        begin = (first >> BITS) + 1
+        if connection.execute("SELECT 1 FROM leaf_blocks WHERE number = ?", (begin - 1,)).fetchone() is None:
+            found.append(begin - 1)
+    return found, begin
+
+
+def keep(connection: sqlite3.Connection, block: int) -> None:
+    """Make the row of one that is whole."""
+    connection.execute(
+        "INSERT OR IGNORE INTO leaf_blocks (number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms)"
+        f" SELECT ?, {_MADE_OF}",
+        (block, block << BITS, (block + 1) << BITS),
+    )
+
+
+def rows(
+    connection: sqlite3.Connection, after: int, limit: int
+) -> list[tuple[int, int, int, str, int | None, int | None]]:
+    """As they are stored, from the one after `after` on."""
+    return connection.execute(
+        "SELECT number, least_ms, most_ms, kinds, recorded_from_ms, recorded_to_ms FROM leaf_blocks"
+        " WHERE number > ? ORDER BY number LIMIT ?",
+        (after, limit),
+    ).fetchall()
+
+
+def differs(connection: sqlite3.Connection, block: int) -> bool:
+    """There is a row, and it is not what its leaves make."""
+    for number, *told in rows(connection, block - 1, 1):
+        made = connection.execute(f"SELECT {_MADE_OF}", (block << BITS, (block + 1) << BITS)).fetchone()
+        return number == block and (made is None or _in_any_order(told) != _in_any_order(made))
+    return False
+
+
+def _in_any_order(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Of kinds."""
+    return *row[:2], set(row[2].split()), *row[3:]
+
+
+def forget(connection: sqlite3.Connection, number: int) -> None:
+    """A leaf came back into its block, from a volume."""
+    connection.execute("DELETE FROM leaf_blocks WHERE number = ?", (number >> BITS,))
+
+
+def _given(wanted: Wanted, first: int, end: int) -> tuple[int | str | None, ...]:
+    kinds = json.dumps(sorted(wanted.kinds)) if wanted.kinds else None
+    return (first, end, wanted.from_ms, wanted.to_ms, kinds, wanted.camera, wanted.verb)
+
+
+def _there(connection: sqlite3.Connection, begin: int, end: int) -> Iterator[int]:
+    """Blocks from `begin` up to `end` that hold a leaf."""
+    while begin < end and (number := _first_leaf(connection, begin << BITS)) is not None:
+        block = number >> BITS
+        if block >= end:
+            return
+        yield block
+        begin = block + 1
+
+
+def _first_leaf(connection: sqlite3.Connection, number: int, *, descending: bool = False) -> int | None:
+    """The first leaf from `number` on, or the last."""
+    which = "max" if descending else "min"
+    found = connection.execute(f"SELECT {which}(number) FROM leaves WHERE number >= ?", (number,)).fetchone()[0]  # noqa: S608
+    return None if found is None else int(found)

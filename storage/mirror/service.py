@@ -1,0 +1,256 @@
+"""The ledger's mirror on each volume: the leaves as they are made, and beside them what a new database needs at once.
+
+One thread, blocking, behind everything: it reads what was committed and never delays a commit. A volume that was away
+catches up, paced. On a crash the last lines may be written a second time; a reader takes each number once. Keeps S13:
+a lost database is made anew from here (`storage.recovery.walk`). Day files are bounded (S12): one goes when its last
+leaf is older, in running time (S7), than the longest ceiling and KEEP_S besides; until then it may be needed. A camera
+makes 105,120 segments of 5 minutes in a year and as many tombstones: about 90 MB.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from storage.ages.history import History
+from storage.ages.runs import Life
+from storage.ages.table import boots
+from storage.database.writer import Database
+from storage.ledger import leaf_search
+from storage.ledger import table as ledger
+from storage.ledger.signer import Notary
+from storage.mirror import files as ledgerdir
+from storage.mirror import snapshot as heads
+from storage.mirror import table as mirroring
+from storage.mirror.lines import file_name, render
+from storage.words.clock import Clock
+from storage.words.errors import StoreError
+from storage.words.failpoints import Step, reach
+
+log = logging.getLogger("edged.storage.repair.mirror")
+
+ROUND_S: Final = 1.0
+"""At most so much is lost with the database besides what is in progress; a sync of each volume in each round."""
+PAGE: Final = 1000
+"""Leaves read and written at a time."""
+PACE_S: Final = 0.05
+"""Between two pages of a volume that catches up: recording comes first."""
+HEAD_EVERY_MS: Final = 600_000
+"""How old a head may be: what changed since is read from the leaves."""
+KEEP_S: Final = 400 * 86_400
+"""Beyond the longest ceiling: power-off time that was never credited, a pin that crosses it, a year's audit."""
+PRUNE_EVERY_MS: Final = 86_400_000
+PATIENCE_S: Final = 30.0
+STATE_HEAD: Final = "edged.head.json"
+"""The head's copy beside the database: it knows the volumes also while none of them is mounted (S10)."""
+
+
+class Disk(Protocol):
+    """A volume that is there."""
+
+    @property
+    def path(self) -> Path: ...
+    def held(self) -> AbstractContextManager[int]: ...
+
+
+class Mirror:
+    """See the module. `start` begins the thread; `round` may be called by its owner instead."""
+
+    def __init__(
+        self,
+        database: Database,
+        life: Life,
+        clock: Clock,
+        node: str,
+        present: Callable[[], Mapping[str, Disk]],
+        notary: Notary,
+    ) -> None:
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._node = node
+        self._present = present
+        self._notary = notary
+        self._at: dict[str, int] = {}
+        """The last leaf that each volume has."""
+        self.unwritten: dict[str, str] = {}
+        """By volume, or "state": what of the mirror cannot be written there; "": why it cannot be read."""
+        self._headed_ms: int | None = None
+        self._headed_day = ""
+        """Whoever reads the last leaves looks into the file of this day, whatever its name."""
+        self._astray = False
+        """Leaves went into the file of another day: the clock was set, or midnight has passed."""
+        self._pruned_ms: int | None = None
+        self._listed = 0
+        """Blocks of leaves before this one can be passed over by whoever looks for some
+        (`storage.ledger.leaf_search`)."""
+        self._turn = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, *, last_round: bool) -> None:
+        """End the thread; with a last round when the store closes in order."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE_S)
+        if last_round and not self._thread.is_alive():
+            self.round()  # to look at the volumes may be a fact itself, that one has come or gone
+            self._headed_ms = None
+            self.round(sign=True)
+            self._part()
+
+    def _part(self) -> None:
+        """The centre is told with which head this run ended."""
+        try:
+            self._notary.tell()
+        except (StoreError, TimeoutError) as error:
+            log.warning("the last head does not become an event: %s", error)
+
+    def _run(self) -> None:
+        while not self._stop.wait(ROUND_S):
+            self.round()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Meanwhile nothing is mirrored, and no head is signed."""
+        with self._turn:
+            yield
+
+    def round(self, *, sign: bool = False) -> None:
+        """Bring every volume that is there up to date, and heads that are due; with `sign` that of the ledger is."""
+        with self._turn:
+            try:
+                disks = self._round()
+                if self._astray:
+                    disks = self._round()
+                here = {volume: self._at[volume] for volume in disks if volume in self._at}
+                self._notary.round(here, disks, now=sign)
+                self._list()
+                self.unwritten.pop("", None)
+            except StoreError as error:
+                self._say("", f"the leaves cannot be read: {error.what}")
+
+    def _round(self) -> Mapping[str, Disk]:
+        """What is there."""
+        now = self._clock.now()
+        now_ms = now.boottime_ms
+        wanted = self._database.read(mirroring.wanted)
+        rebuild = self._database.read(mirroring.last_rebuild)
+        disks = {
+            volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
+        }
+        for away in self.unwritten.keys() - disks.keys() - {"", "state"}:
+            del self.unwritten[away]
+        due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS or self._astray
+        self._astray = False
+        if due:
+            self._headed_day = file_name(now.wall_ms)
+        head = self._head() if due else None  # before the leaves: what it tells of is then among them
+        for volume, disk in disks.items():
+            with self._noted(volume, disk):
+                last = self._last(volume, disk, wanted[volume])
+                if rebuild is None or rebuild.read or last >= rebuild.leaf - 1:
+                    self._bring_up(volume, disk, last)
+                # else it lacks leaves that are only being read back: they come first
+        if head is not None:
+            self._headed_ms = now_ms
+            self._write_heads(head, {volume: disk for volume, disk in disks.items() if wanted[volume].reconciled})
+        over = rebuild is None or rebuild.end is not None
+        if over and (self._pruned_ms is None or now_ms - self._pruned_ms >= PRUNE_EVERY_MS):
+            self._pruned_ms = now_ms
+            self._prune(disks)
+        return disks
+
+    def _list(self) -> None:
+        blocks, self._listed = self._database.read(partial(leaf_search.missing, begin=self._listed))
+        for block in blocks:
+            self._database.submit(partial(leaf_search.keep, block=block), yielding=True)
+
+    def _head(self) -> dict[str, Any]:
+        gather = partial(heads.gather, node=self._node, wall_ms=self._clock.now().wall_ms)
+        return self._database.read(gather)
+
+    def _last(self, volume: str, disk: Disk, wanted: mirroring.Wanted) -> int:
+        """The last leaf it has: what it ends with itself, at first contact, also if it once had more (a disk restored
+        from an image). After a loss it is told what nobody can tell it any more.
+        """
+        if volume not in self._at:
+            there = 0
+            with suppress(FileNotFoundError), disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
+                there = ledgerdir.last_line(ledger_fd)
+            lacking = partial(mirroring.any_between, after=there, upto=wanted.mirrored)
+            self._at[volume] = there if self._database.read(lacking) else max(wanted.mirrored, there)
+        return self._at[volume]
+
+    def _bring_up(self, volume: str, disk: Disk, last: int) -> None:
+        while True:
+            page = self._database.read(partial(ledger.leaves, after=last, limit=PAGE))
+            if not page:
+                return
+            with disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
+                for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
+                    ledgerdir.append(ledger_fd, name, b"".join(map(render, entries)))
+                    reach(Step.MIRROR_LINES)
+                    self._astray |= name != self._headed_day
+            last = self._at[volume] = page[-1].number
+            if len(page) < PAGE or self._stop.wait(PACE_S):
+                return
+
+    def _write_heads(self, head: dict[str, Any], disks: Mapping[str, Disk]) -> None:
+        """To each volume whose contents are known, and beside the database."""
+        for volume, disk in disks.items():
+            with self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
+                ledgerdir.write_head(ledger_fd, head)
+                reach(Step.MIRROR_HEAD)
+        state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            ledgerdir.write_head(state, head, STATE_HEAD)
+            self.unwritten.pop("state", None)
+        except OSError as error:
+            self._say("state", f"{self._database.path.parent / STATE_HEAD} cannot be written ({error.strerror})")
+        finally:
+            os.close(state)
+        reach(Step.MIRROR_HEADS)
+        if self._at:
+            self._database.submit(partial(mirroring.mirrored, last=dict(self._at)), yielding=True).result(PATIENCE_S)
+
+    def _prune(self, disks: Mapping[str, Disk]) -> None:
+        """Days whose last leaf nobody can need any more."""
+        now, keep_ms = self._clock.now(), 1000 * (KEEP_S + self._database.read(mirroring.longest_ceiling_s))
+        age = History(self._database.read(boots), self._life.boot, now.boottime_ms)
+        for volume, disk in disks.items():
+            with suppress(FileNotFoundError), self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd) as at:
+                for name in ledgerdir.days(at):
+                    place = ledgerdir.last_place(at, name)
+                    if place is None or age.age(*place).low_ms <= keep_ms:
+                        break
+                    os.unlink(name, dir_fd=at)
+                    reach(Step.MIRROR_PRUNED)
+
+    @contextmanager
+    def _noted(self, volume: str, disk: Disk) -> Iterator[None]:
+        """A volume that cannot be written is tried again in the next round, and said once."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            self._at.pop(volume, None)
+            self._say(volume, f"{disk.path}: the ledger's mirror cannot be written ({error.strerror or error})")
+        else:
+            self.unwritten.pop(volume, None)
+
+    def _say(self, key: str, words: str) -> None:
+        if key not in self.unwritten:
+            log.warning("%s; it is tried again", words)
+        self.unwritten[key] = words

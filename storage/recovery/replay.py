@@ -1,0 +1,360 @@
+"""Leaves become rows again, behind running recording. Functions over a connection, inside their caller's transaction.
+
+A leaf is applied in the transaction that puts it back into the ledger, so each is applied once, whenever a rebuild
+breaks off. What the database already knows wins over a leaf. Part of S13; keeps S1: of a boot that nobody counted the
+age counts from now.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from storage.ages.runs import Life, Point
+from storage.ledger import generations, leaf_search
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf
+from storage.mirror.lines import Line
+from storage.pins import pins_from_leaves
+from storage.pins import table as pins
+from storage.retention import approved_limits_table
+from storage.segments import gaps, true_time
+from storage.segments import pauses as holes
+from storage.segments import table as facts
+from storage.segments.queries import boot_that_ran
+from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
+from storage.tickets import faults_table, maintenance_table
+from storage.words.layout import SEQ_LAST, is_aside, is_camera
+from storage.words.model import Bounds, GapCause, SegmentState
+
+log = logging.getLogger("edged.storage.catalog.restore")
+
+ELSEWHERE: Final = "(not met yet)"
+"""Path of a volume of which only leaves tell."""
+
+
+_UNFIT: Final = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+)
+"""How it shows that a body is not what its kind says: numbers that no column holds, a list where a text should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in time as a leaf has it: the boot by number and by its own id."""
+
+    boot: int
+    boot_id: str
+    boottime_ms: int
+    wall_ms: int
+
+    @property
+    def point(self) -> Point:
+        return Point(self.boot, self.boottime_ms, self.wall_ms)
+
+
+def place(fields: Mapping[str, Any]) -> Place:
+    """KeyError, TypeError, ValueError for what is none."""
+    if int(fields["boottime_ms"]) < 0:
+        raise ValueError("before its boot")  # footage would seem older than it is
+    return Place(int(fields["boot"]), str(fields["id"]), int(fields["boottime_ms"]), int(fields["wall_ms"]))
+
+
+def count_boot(connection: sqlite3.Connection, number: int, boot_id: str, ran_ms: int) -> bool:
+    """That boot ran for so long at least. False where this database has counted another one under its number."""
+    row = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        connection.execute("INSERT INTO boots (number, boot_id, ran_ms) VALUES (?, ?, ?)", (number, boot_id, ran_ms))
+        return True
+    if row[0] != boot_id:
+        return False
+    connection.execute("UPDATE boots SET ran_ms = max(ran_ms, ?) WHERE number = ?", (ran_ms, number))
+    return True
+
+
+def camera_number(connection: sqlite3.Connection, camera: str, since: Point | None) -> int:
+    """The camera's number; one that is not known yet is entered, as known and accounted for since `since`."""
+    if not isinstance(camera, str) or not is_camera(camera):
+        raise ValueError(f"{camera!r} is no camera")
+    row = connection.execute("SELECT number FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    at = since or Point(0, 0, 0)
+    connection.execute("INSERT OR IGNORE INTO boots (number, boot_id, ran_ms) VALUES (?, '', 0)", (at.boot,))
+    run = connection.execute("SELECT max(number) FROM runs").fetchone()[0]
+    if run is None:
+        run = connection.execute(
+            "INSERT INTO runs (boot, start_wall_ms, start_boottime_ms, alive_wall_ms, alive_boottime_ms)"
+            " VALUES (?1, ?2, ?3, ?2, ?3) RETURNING number",
+            (at.boot, at.wall_ms, at.boottime_ms),
+        ).fetchone()[0]
+    number: int = connection.execute(
+        "INSERT INTO cameras (id, known_since_ms, enrolled_run, next_seq, covered_boot, covered_boottime_ms,"
+        " covered_wall_ms) VALUES (?, ?, ?, 1, ?, ?, ?) RETURNING number",
+        (camera, at.wall_ms, run, at.boot, at.boottime_ms, at.wall_ms),
+    ).fetchone()[0]
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """This run, and the instant at which leaves are applied."""
+
+    life: Life
+    at: Point
+    leaf: int | None = None
+    """Number of the one that is applied, where it is in the ledger."""
+
+
+class Applied(StrEnum):
+    """What became of a leaf."""
+
+    KNOWN = "known"
+    """The ledger had it."""
+    DONE = "done"
+    CLASH = "clash"
+    """Another leaf has its number: what it says was taken in, the leaf itself stays on its volume."""
+    UNREAD = "unread"
+    """It says nothing that this version understands; it is in the ledger."""
+
+
+def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
+    """Put a leaf back into the ledger, and what it tells of into its table, if both are not there."""
+    entered = ledger.put_back(connection, line.entry)
+    if entered:
+        leaf_search.forget(connection, line.number)
+    if not entered and ledger.leaf(connection, line.number) == line.entry:
+        return Applied.KNOWN
+    with fitting(connection, line) as fits:
+        _APPLY.get(line.kind, _nothing)(connection, line.body, replace(now, leaf=line.number if entered else None))
+    if not fits:
+        return Applied.UNREAD
+    return Applied.DONE if entered else Applied.CLASH
+
+
+def _nothing(_: sqlite3.Connection, __: Mapping[str, Any], ___: Now) -> None:
+    """Of a kind that no table tells of."""
+
+
+@contextmanager
+def fitting(connection: sqlite3.Connection, line: Line) -> Iterator[list[Line]]:
+    """What is done with a line, or nothing of it where it cannot be ours: then the list that is given is empty."""
+    fits = [line]
+    connection.execute("SAVEPOINT leaf")
+    try:
+        yield fits
+    except _UNFIT as error:
+        log.warning("leaf %d (%s) cannot be applied: %r", line.number, line.kind, error)
+        connection.execute("ROLLBACK TO leaf")
+        fits.clear()
+    finally:
+        connection.execute("RELEASE leaf")
+
+
+def _apply_boot(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    if int(body["boot"]) < now.life.boot:
+        count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"]))
+
+
+def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    """A row, unless its number is taken: whoever has it was recorded or adopted meanwhile."""
+    duration_ms, size, name = int(body["duration_ms"]), int(body["bytes"]), body.get("name")
+    if not 0 < int(body["seq"]) <= SEQ_LAST or (name is not None and not is_aside(PurePosixPath(name))):
+        raise ValueError(f"segment {body['seq']} under the name {name!r}")  # it would be destroyed where it leads to
+    start = _dated(connection, place(body["start"]), duration_ms, now)
+    camera = camera_number(connection, body["camera"], start)
+    bounds = Bounds(int(body["floor_s"]), int(body["ceiling_s"]))
+    row = connection.execute(
+        "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, duration_ms,"
+        " bytes, sha256, video_frames, floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, leaf)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+        (
+            *(camera, int(body["seq"]), _volume_number(connection, body["volume"])),
+            *(SegmentState.COMMITTED if name is None else SegmentState.QUARANTINED, now.life.run),
+            *(start.boot, start.boottime_ms, start.wall_ms, duration_ms, size, bytes.fromhex(body["sha256"])),
+            *(int(body["frames"]), bounds.floor_s, bounds.ceiling_s, int(body["epoch"])),
+            *(bool(body["synced"]), bool(body["unproven"]), name, body.get("offset_ms"), now.leaf),
+        ),
+    ).fetchone()
+    if row is None:
+        _told_again(connection, camera, body, now)
+        return
+    made = segment_row(connection.execute(SEGMENT_SQL + "WHERE s.id = ?", row).fetchone())
+    facts.hold(connection, made, size)
+    pins.match(connection, made)
+    if name is None:
+        connection.execute(
+            "UPDATE cameras SET next_seq = max(next_seq, ?), longest_ms = max(longest_ms, ?) WHERE number = ?",
+            (made.seq + 1, duration_ms, camera),
+        )
+
+
+def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: Now) -> None:
+    """Of the same file a later leaf tells, too (`storage.recovery.arrears_table`): the row goes by that."""
+    connection.execute(
+        "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
+        (now.leaf, camera, int(body["seq"]), body.get("name"), bytes.fromhex(body["sha256"])),
+    )
+
+
+def _dated(connection: sqlite3.Connection, told: Place, duration_ms: int, now: Now) -> Point:
+    """Where it began. Of a boot that nobody counted the age is unknown: it counts from now, so no floor is cut."""
+    if told.boot <= now.life.boot and count_boot(connection, told.boot, told.boot_id, told.boottime_ms + duration_ms):
+        return told.point
+    boot = boot_that_ran(connection, told.boot_id, told.boottime_ms)
+    if boot is not None:
+        return Point(boot, told.boottime_ms, told.wall_ms)
+    return Point(now.life.boot, max(0, now.at.boottime_ms - duration_ms), told.wall_ms)
+
+
+def _volume_number(connection: sqlite3.Connection, volume: str) -> int:
+    row = connection.execute("SELECT number FROM volumes WHERE id = ?", (volume,)).fetchone()
+    if row is None:
+        row = connection.execute(
+            "INSERT INTO volumes (id, path, reconciled) VALUES (?, ?, 0) RETURNING number", (volume, ELSEWHERE)
+        ).fetchone()
+    return int(row[0])
+
+
+def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    """The row goes; its time stays accounted for, also where the row never came back."""
+    row = _segment_of(connection, body)
+    if row is not None:
+        if row.volume != body["volume"] or row.state not in (SegmentState.COMMITTED, SegmentState.QUARANTINED):
+            return
+        connection.execute("DELETE FROM pinned WHERE segment = ?", (row.id,))
+        connection.execute("DELETE FROM segments WHERE id = ?", (row.id,))
+        facts.release(connection, row)
+    duration_ms = int(body["duration_ms"])
+    if duration_ms > 0 and body.get("name") is None:
+        start = row.start if row is not None else _dated(connection, place(body["start"]), duration_ms, now)
+        camera = camera_number(connection, body["camera"], start)
+        gaps.remember(connection, camera, start, start.plus_ms(duration_ms))
+
+
+def _segment_of(connection: sqlite3.Connection, body: Mapping[str, Any]) -> SegmentRow | None:
+    if body.get("name") is None:
+        return segment_by_seq(connection, body["camera"], int(body["seq"]))
+    row = connection.execute(SEGMENT_SQL + "WHERE v.id = ? AND s.name = ?", (body["volume"], body["name"])).fetchone()
+    return segment_row(row) if row else None
+
+
+def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    """As it was told last: what a leaf says that it was before goes, and what it is now comes.
+
+    A clock set forward takes no running time: it may begin where a gap begins that does, and neither is the other.
+    """
+    start = place(body["start"])
+    is_step = body.get("end") is not None and place(body["end"]).point <= start.point
+    if start.boot > now.life.boot or not count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
+        return  # of boots that this database counts otherwise: nobody could say when it was
+    camera, inside = camera_number(connection, body["camera"], start.point), bool(body["inside"])
+    for former in (start, place(body["was"]) if body.get("was") else start):
+        connection.execute(
+            "DELETE FROM gaps WHERE camera = ? AND boot = ? AND start_boottime_ms = ? AND start_wall_ms = ?"
+            " AND inside = ? AND end_boot IS NOT NULL"
+            " AND ((end_boot, end_boottime_ms) = (boot, start_boottime_ms)) = ?",
+            (camera, former.boot, former.boottime_ms, former.wall_ms, inside, is_step),
+        )
+    if body.get("gone") or body.get("end") is None:
+        return
+    end = place(body["end"])
+    if count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
+        told = body.get("pauses")
+        pauses = None if told is None else holes.text_of(told, end.boottime_ms - start.boottime_ms)
+        connection.execute(
+            "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
+            " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(camera, start.boot, start.wall_ms, start.boottime_ms, end.boot, end.wall_ms, end.boottime_ms),
+                *(GapCause(body["cause"]), str(body.get("detail", "")), inside, pauses, now.leaf),
+                None if body.get("beneath") is None else GapCause(body["beneath"]),
+            ),
+        )
+
+
+def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    if now.leaf is not None:
+        generations.remember(connection, now.leaf, body)
+
+
+def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now) -> None:
+    """What was recorded before a clock was right is found by true time again."""
+    if body.get("what") == true_time.WHAT:
+        true_time.remember(connection, body)
+        true_time.hold_again(connection)
+
+
+def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    duration_ms = int(body["duration_ms"])
+    start = _dated(connection, place(body["start"]), duration_ms, now)
+    gaps.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
+
+
+def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    placed = _dated(connection, place(body["placed"]), 0, now)
+    for camera in body["cameras"]:
+        camera_number(connection, camera, placed)
+    pins_from_leaves.apply(connection, body, placed, now.at.wall_ms)
+
+
+def _apply_maintenance(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    remember_maintenance(connection, body, now.leaf, lasts=False)
+
+
+def remember_maintenance(
+    connection: sqlite3.Connection, body: Mapping[str, Any], leaf: int | None, *, lasts: bool
+) -> None:
+    """Unless it was in a boot that this database counts otherwise: nobody could say when that was."""
+    begun, ended = place(body["start"]), place(body["end"]) if "end" in body else None
+    told = [begun] if ended is None else [begun, ended]
+    if all(count_boot(connection, one.boot, one.boot_id, one.boottime_ms) for one in told):
+        maintenance_table.remember(connection, body, begun.point, ended.point if ended else None, leaf, lasts=lasts)
+
+
+def _apply_fault(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    del now
+    remember_fault(connection, body)
+
+
+def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """Unless it was in a boot that this database counts otherwise."""
+    found, at = place(body["found"]), place(body["at"])
+    if all(count_boot(connection, one.boot, one.boot_id, one.boottime_ms) for one in (found, at)):
+        faults_table.remember(connection, body, found.point, at.point)
+
+
+def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
+    if now.leaf is not None:
+        approved_limits_table.remember(connection, now.leaf, body)
+
+
+_APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {
+    Leaf.BOOT: _apply_boot,
+    Leaf.SEGMENT: _apply_segment,
+    Leaf.QUARANTINED: _apply_segment,
+    Leaf.DESTROYED: _apply_destroyed,
+    Leaf.GAP: _apply_gap,
+    Leaf.CLOCK: _apply_clock,
+    Leaf.PIN: _apply_pin,
+    Leaf.SPAN: _apply_span,
+    Leaf.GENERATION: _apply_generation,
+    Leaf.AGREED: _apply_agreed,
+    Leaf.MAINTENANCE: _apply_maintenance,
+    Leaf.FAULT: _apply_fault,
+}
+"""Of pins their sidecars tell the rest; volumes, terms and boots with their credit come with the head."""

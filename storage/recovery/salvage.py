@@ -1,0 +1,399 @@
+"""Carries out what `storage.recovery.reconcile` decides: cut, hash, rename, adopt; or quarantine what cannot be read.
+
+Blocking file work, in the thread of its caller; rows are changed through the one writer. Keeps S6's other half (what
+was synced is adopted), S5, and S4 (the hash is of what is read back). A file whose lock is held is never touched: that
+lock, rows claimed by one thread at a time, and a row looked at once more when it is changed, let several threads work.
+A stop is noticed between two files and between two blocks of a hash; what was not come to is left for the next time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import PurePosixPath
+from threading import Event, Lock
+from typing import BinaryIO, Final, TypeAlias, TypeVar
+
+from storage.ages.runs import NO_EPOCH, Life, Point
+from storage.database.writer import Database
+from storage.files.fsync import rename_noreplace
+from storage.files.open_beneath import inside
+from storage.integrity import queries as audit
+from storage.recovery.outcome import Outcome
+from storage.recovery.reconcile import Action, Entry, Expected, Listing, Repair, reconcile
+from storage.segments import queries
+from storage.segments import table as facts
+from storage.segments.embedded_metadata import Story, parse_story
+from storage.segments.fragment_hashes import Digest
+from storage.segments.mp4 import Mp4Damaged, Mp4Summary, summary
+from storage.segments.rows import SegmentRow, segment_by_id
+from storage.volumes.volume import Volume
+from storage.words.clock import Clock
+from storage.words.errors import FatalError, StoreError
+from storage.words.failpoints import Step, reach, reach_after
+from storage.words.layout import (
+    QUARANTINE_SUFFIX,
+    SEQ_LAST,
+    aside_path,
+    final_name,
+    is_aside,
+    parse_segment_name,
+    segment_path,
+)
+from storage.words.model import Bounds, GapCause, Parts, SegmentState, Sha256
+
+T = TypeVar("T")
+Known: TypeAlias = tuple[Sha256, Parts]
+"""What a file is known by."""
+
+UNSTAMPED: Final = Bounds(0, 365 * 86_400)
+"""Bounds of a file that tells none, of a camera without a segment: a year, and a configured floor holds besides."""
+DAYS_LOOKED_INTO: Final = 2
+"""Days in whose directories files without a row are looked for; older ones belong to a check of everything."""
+HASH_BLOCK_BYTES: Final = 1 << 20
+"""Read at a time: large enough that a hard disk streams, small enough to be nothing."""
+
+
+class Salvager:
+    """Works off what was left in progress. Thread-safe."""
+
+    def __init__(self, database: Database, life: Life, clock: Clock, stop: Event) -> None:
+        """Once `stop` is set everything is left as it is."""
+        self._database = database
+        self._life = life
+        self._clock = clock
+        self._stop = stop
+        self._claiming = Lock()
+        self._claims: set[int] = set()
+
+    def rows(self, rows: Sequence[SegmentRow], volumes: Mapping[str, Volume], cause: GapCause, detail: str) -> Outcome:
+        """Work off these rows in progress. `cause` is for time that was lost and that no gap explains."""
+        outcome = Outcome()
+        with self._claimed(rows, outcome) as ours:
+            listing = _list({(row.volume, row.relative.parent) for row in ours}, volumes)
+            repairs = reconcile(listing, [Expected(row.id, row.volume, row.relative) for row in ours], ())
+            for row, repair in zip(ours, repairs, strict=False):  # what lies beside their files is let be
+                if self._stop.is_set():
+                    outcome.left.append(f"{repair.relative} and what comes after it: edged is stopping")
+                    outcome.again = True
+                    break
+                with self._told(outcome, repair):
+                    self._repair(repair, row, volumes, outcome, cause, detail)
+        return outcome
+
+    @contextmanager
+    def _claimed(self, rows: Sequence[SegmentRow], outcome: Outcome) -> Iterator[list[SegmentRow]]:
+        """Those that no other thread works off: while one renames a file, another might find it under neither name."""
+        with self._claiming:
+            ours = [row for row in rows if row.id not in self._claims]
+            claims = {row.id for row in ours}
+            self._claims |= claims
+        outcome.left += [f"{row.relative}: it is being worked off already" for row in rows if row.id not in claims]
+        try:
+            yield ours
+        finally:
+            with self._claiming:
+                self._claims -= claims
+
+    def orphans(self, volumes: Mapping[str, Volume]) -> Outcome:
+        """Adopt files of the last days that no row vouches for."""
+        outcome = Outcome()
+        today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
+        for camera, newest_wall_ms in self._database.read(queries.newest_starts):
+            if self._stop.is_set():
+                break
+            days = _days(today, newest_wall_ms)
+            directories = {(volume, PurePosixPath(camera, day)) for volume in volumes for day in days}
+            self._orphans_of(camera, directories, volumes, outcome)
+        outcome.again = outcome.again or self._stop.is_set()
+        return outcome
+
+    def orphans_in(self, volume: str, day: PurePosixPath, volumes: Mapping[str, Volume]) -> Outcome:
+        """Adopt what lies in a camera's directory of one day without a row, what was set aside there included."""
+        outcome = Outcome()
+        self._orphans_of(day.parts[0], {(volume, day)}, volumes, outcome)
+        return outcome
+
+    def _orphans_of(
+        self,
+        camera: str,
+        directories: Iterable[tuple[str, PurePosixPath]],
+        volumes: Mapping[str, Volume],
+        outcome: Outcome,
+    ) -> None:
+        listing = _list(directories, volumes)
+        outcome.left += [f"{directory}: it cannot be read" for _, directory in sorted(listing.unreadable)]
+        vouched = self._vouched(camera, listing.entries)
+        for repair in reconcile(listing, (), vouched):
+            if self._stop.is_set():
+                break
+            with self._told(outcome, repair), suppress(FileNotFoundError):  # it got its name meanwhile
+                if repair.action is Action.ORPHAN_ASIDE:
+                    self._adopt_aside(repair, camera, volumes[repair.volume], outcome)
+                else:
+                    self._adopt_orphan(repair, camera, volumes[repair.volume], outcome)
+
+    def _vouched(self, camera: str, entries: Sequence[Entry]) -> set[tuple[str, PurePosixPath]]:
+        """The paths in a listing that have a row, complete or set aside; asked after the listing was made."""
+        named = [entry for entry in entries if parse_segment_name(entry.relative.name) or is_aside(entry.relative)]
+        finals = sorted({(entry.volume, entry.relative.with_name(final_name(entry.relative.name))) for entry in named})
+        pages = (finals[begin : begin + queries.PAGE_MAX] for begin in range(0, len(finals), queries.PAGE_MAX))
+        return {
+            path for page in pages for path in self._database.read(partial(queries.vouched, camera=camera, paths=page))
+        }
+
+    def _repair(
+        self,
+        repair: Repair,
+        row: SegmentRow,
+        volumes: Mapping[str, Volume],
+        outcome: Outcome,
+        cause: GapCause,
+        detail: str,
+    ) -> None:
+        if repair.action is Action.LEAVE:
+            outcome.left.append(f"{row.path}: {repair.reason}")
+        elif repair.action is Action.NO_FILE:
+            self._drop(row, outcome, cause, detail)
+        else:
+            with _locked(volumes[row.volume], repair.relative) as (file, directory):
+                found = None if repair.action is Action.ASIDE else _summary(file)
+                if found is not None:
+                    story = _story(found)
+                    offset_ms = None if story is None else story.camera_offset_ms
+                    (sha256, parts), size = self._seal(file, directory, repair, found)
+                    now = Point.of(self._life.boot, self._clock.now())
+                    complete = partial(
+                        facts.complete,
+                        duration_ms=found.duration_ms,
+                        size=size,
+                        sha256=sha256,
+                        parts=parts,
+                        video_frames=found.video_frames,
+                        cause=cause,
+                        detail=detail,
+                        now=now,
+                        camera_offset_ms=offset_ms,
+                    )
+                    done = self._on_open(row, complete)
+                    outcome.adopted += [done] if done is not None else []
+                elif _size(file) == 0:
+                    _unlink(directory, repair.relative.name)
+                    self._drop(row, outcome, cause, detail)
+                else:
+                    name, (sha256, parts) = self._set_aside(file, directory, repair.relative)
+                    size, now = _size(file), Point.of(self._life.boot, self._clock.now())
+                    self._on_open(
+                        row,
+                        lambda connection, fresh: facts.quarantine(
+                            connection, fresh, now, name, size, sha256, cause, detail, parts
+                        ),
+                    )
+                    outcome.quarantined += 1
+
+    def _drop(self, row: SegmentRow, outcome: Outcome, cause: GapCause, detail: str) -> None:
+        self._on_open(row, lambda connection, fresh: facts.drop_without_file(connection, fresh, cause, detail))
+        outcome.without_file += 1
+
+    def _on_open(self, row: SegmentRow, change: Callable[[sqlite3.Connection, SegmentRow], T]) -> T | None:
+        """Change a row if it is still in progress: what was found about it may have been told meanwhile."""
+
+        def fact(connection: sqlite3.Connection) -> T | None:
+            fresh = segment_by_id(connection, row.id)
+            return None if fresh is None or fresh.state is not SegmentState.OPEN else change(connection, fresh)
+
+        return reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
+
+    def _adopt_aside(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
+        """Set aside once, and its row was never told, or is lost. Whoever sets aside holds the lock until it is."""
+        with _locked(volume, repair.relative) as (file, _):
+            claims = partial(audit.claims_of, volume=repair.volume, paths=[repair.relative])
+            if not self._database.read(claims):
+                self._adopt_unread(repair, camera, str(repair.relative), _size(file), self._known(file))
+                outcome.quarantined += 1
+
+    def _adopt_orphan(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
+        with _locked(volume, repair.relative) as (file, directory):
+            found = _summary(file)
+            story = None if found is None else _story(found)
+            if _size(file) == 0:
+                _unlink(directory, repair.relative.name)
+            elif found is not None and story is not None and self._is_free(story, camera, repair.relative):
+                known, size = self._seal(file, directory, repair, found)
+                self._adopt(repair, story, found, size, known)
+                outcome.unproven += 1
+            else:
+                name, known = self._set_aside(file, directory, repair.relative)
+                self._adopt_unread(repair, camera, name, _size(file), known)
+                outcome.quarantined += 1
+
+    def _is_free(self, story: Story, camera: str, relative: PurePosixPath) -> bool:
+        """The file is the one its story tells of, and nobody else has its number."""
+        if story.camera != camera or story.seq > SEQ_LAST:
+            return False
+        if segment_path(camera, story.start.wall_ms, story.seq) != relative.with_name(final_name(relative.name)):
+            return False
+        return self._database.read(partial(queries.is_free, camera=camera, seq=story.seq))
+
+    def _adopt(self, repair: Repair, story: Story, found: Mp4Summary, size: int, known: Known) -> None:
+        now, (sha256, parts) = self._clock.now(), known
+
+        def fact(db: sqlite3.Connection) -> None:
+            boot = queries.boot_that_ran(db, story.boot_id, story.start.boottime_ms)
+            # Of a boot nobody counted the age is unknown: it counts from now, so that no floor is cut short.
+            start = Point(self._life.boot, max(0, now.boottime_ms - found.duration_ms), story.start.wall_ms)
+            epoch = NO_EPOCH
+            if boot is not None:
+                start, epoch = Point.of(boot, story.start), story.epoch
+            orphan = facts.Orphan(
+                *(story.camera, story.seq, repair.volume, start, story.bounds, epoch),
+                camera_offset_ms=story.camera_offset_ms,
+                synced=story.synced,
+            )
+            facts.adopt_orphan(db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts)
+
+        reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
+
+    def _adopt_unread(self, repair: Repair, camera: str, name: str, size: int, known: Known) -> None:
+        named = final_name(repair.relative.name).removesuffix(QUARANTINE_SUFFIX)
+        (wall_ms, seq), (sha256, parts) = parse_segment_name(named) or (0, 1), known
+        start = Point(self._life.boot, self._clock.now().boottime_ms, wall_ms)
+
+        def fact(connection: sqlite3.Connection) -> None:
+            bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
+            orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, NO_EPOCH, name)
+            facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts)
+
+        reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
+
+    @contextmanager
+    def _told(self, outcome: Outcome, repair: Repair) -> Iterator[None]:
+        """What cannot be worked off now is left for the next time, and said. A lost database is no such case."""
+        try:
+            yield
+        except BlockingIOError:
+            outcome.left.append(f"{repair.relative}: it is still being written")
+            outcome.again = True
+        except _Stopped:
+            outcome.left.append(f"{repair.relative}: edged is stopping")
+            outcome.again = True
+        except OSError as error:
+            outcome.left.append(f"{repair.relative}: {error.strerror or error}")
+        except FatalError:
+            raise
+        except StoreError as error:
+            outcome.left.append(f"{repair.relative}: {error.what}")
+
+    def _seal(self, file: BinaryIO, directory: int, repair: Repair, found: Mp4Summary) -> tuple[Known, int]:
+        """Cut a `.part` to what is whole and give it its name; durable when this returns. Its hashes and size."""
+        name, final = repair.relative.name, final_name(repair.relative.name)
+        if name != final:
+            file.truncate(found.whole_bytes)  # and the space that was laid out behind it
+            os.fsync(file.fileno())
+            reach(Step.SALVAGE_CUT)
+            known = self._known(file)
+            _rename(directory, name, final)
+        else:
+            known = self._known(file)
+            if repair.second is not None:
+                with suppress(FileNotFoundError):
+                    os.unlink(repair.second.name, dir_fd=directory)
+            os.fsync(directory)
+        return known, _size(file)
+
+    def _set_aside(self, file: BinaryIO, directory: int, relative: PurePosixPath) -> tuple[str, Known]:
+        """Give a file a name that nobody takes for a segment, unless it has it. Hashed before: its row must follow."""
+        name = relative if is_aside(relative) else aside_path(relative)
+        file.truncate(_size(file))  # the space that was laid out behind it
+        os.fsync(file.fileno())
+        known = self._known(file)
+        if name != relative:
+            _rename(directory, relative.name, name.name)
+        return str(name), known
+
+    def _known(self, file: BinaryIO) -> Known:
+        digest = Digest()
+        file.seek(0)
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+            if self._stop.is_set():
+                raise _Stopped
+        return digest.finish()
+
+
+class _Stopped(Exception):
+    """The store is told to stop; what is half done is done again at the next start."""
+
+
+def _story(found: Mp4Summary) -> Story | None:
+    return None if found.comment is None else parse_story(found.comment)
+
+
+def _days(today: date, newest_wall_ms: int | None) -> set[str]:
+    days = {str(today - timedelta(days=back)) for back in range(DAYS_LOOKED_INTO)}
+    if newest_wall_ms is not None:
+        days.add(segment_path("any", newest_wall_ms, 1).parts[1])
+    return days
+
+
+def _list(directories: Iterable[tuple[str, PurePosixPath]], volumes: Mapping[str, Volume]) -> Listing:
+    """The names in these directories, as far as their volumes are there. One that is not there is empty."""
+    entries: list[Entry] = []
+    unreadable: set[tuple[str, PurePosixPath]] = set()
+    for volume, directory in sorted(directories):
+        if volume not in volumes:
+            continue
+        try:
+            with volumes[volume].held() as fd, inside(fd, directory) as day, os.scandir(day) as found:
+                entries += [
+                    Entry(volume, directory / e.name, e.inode()) for e in found if e.is_file(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            continue
+        except OSError:
+            unreadable.add((volume, directory))
+    return Listing(tuple(entries), frozenset(unreadable), frozenset(volumes))
+
+
+@contextmanager
+def _locked(volume: Volume, relative: PurePosixPath) -> Iterator[tuple[BinaryIO, int]]:
+    """The file, ours alone, and its directory; BlockingIOError while its worker lives."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with (
+        volume.held() as root,
+        inside(root, relative.parent) as directory,
+        os.fdopen(os.open(relative.name, flags, dir_fd=directory), "r+b") as file,
+    ):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield file, directory
+
+
+def _summary(file: BinaryIO) -> Mp4Summary | None:
+    """None if there is no whole fragment in it."""
+    try:
+        found = summary(file)
+    except Mp4Damaged:
+        return None
+    return found if found.whole_bytes else None
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _rename(directory: int, old: str, new: str) -> None:
+    rename_noreplace(old, new, dir_fd=directory)
+    os.fsync(directory)
+    reach(Step.SALVAGE_NAMED)
+
+
+def _unlink(directory: int, name: str) -> None:
+    """An empty file holds nothing to keep."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+    os.fsync(directory)

@@ -1,0 +1,219 @@
+"""The desk of mirror and rebuild: what the store and the daemon ask of them. Blocking, thread-safe, decides nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from storage.ages.history import History
+from storage.ages.table import boots
+from storage.audit.findings import Report
+from storage.audit.given_checkpoint import Outside
+from storage.audit.schedule import SLOWLY, SelfCheck
+from storage.audit.table import Checked
+from storage.audit.verify import Box, Verify
+from storage.files.io_priority import become_idle
+from storage.integrity.compare import Fault
+from storage.integrity.inspect_file import Stopped
+from storage.integrity.service import pause_after
+from storage.ledger import generations, key_rotation
+from storage.ledger.centre_head import Contradiction, Witness
+from storage.ledger.key_rotation import Order, Terms, Turn
+from storage.ledger.listing import Listing
+from storage.ledger.note import Checkpoint
+from storage.ledger.signer import Notary
+from storage.mirror import table as mirroring
+from storage.mirror.service import Mirror
+from storage.recovery import arrears, detect
+from storage.recovery.salvage import Salvager
+from storage.recovery.walk import Progress, Rebuilder, RebuildReport
+from storage.register.service import Register
+from storage.store.opening import Held
+from storage.volumes.volume import Volume
+from storage.words.clock import Clock
+from storage.words.errors import DatabaseCorrupt, StoreBusy
+
+
+@dataclass(frozen=True, slots=True)
+class Plight:
+    """What is wrong with the ledger, in words."""
+
+    unsigned: str | None = None
+    """Why heads are not signed."""
+    exposed: str | None = None
+    """Who else may have read the key."""
+    hole: str = ""
+    """Which leaf of the present generation is missing."""
+    unwritten: Mapping[str, str] = field(default_factory=dict)
+    """By volume, or "state": why it does not take mirror or heads."""
+    contradiction: Contradiction | None = None
+    checked: Checked | None = None
+    """What the last check of all of it came to."""
+
+
+class Books:
+    """Of one store."""
+
+    def __init__(
+        self,
+        held: Held,
+        clock: Clock,
+        salvager: Salvager,
+        note: Callable[[Sequence[Fault]], int],
+        stop: threading.Event,
+    ) -> None:
+        self._database = held.database
+        self._life = held.life
+        self._clock = clock
+        self._stop = stop
+        self._keyring = held.keyring
+        self.leaves: Final = Listing(held.database)
+        self.register: Final = Register(held.database, held.life, clock, self.leaves, held.pool.present)
+        self.witness: Final = Witness(held.database, held.keyring)
+        self.notary: Final = Notary(held.database, clock, held.keyring)
+        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
+        self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
+        self.settle(held.pool.opened)
+        self._broken = threading.Lock()
+        self._verifying = threading.Lock()
+        self._present = held.pool.present
+        slowly = partial(self.verify, None, lambda _: None, stop, slowly=SLOWLY)
+        self.itself: Final = SelfCheck(held.database, held.life, clock, self._ages, slowly)
+        self._whom: Callable[[DatabaseCorrupt], Any] = lambda error: None  # noqa: ARG005
+        self._database.on_damage = self._damaged
+
+    def start(self) -> None:
+        """Mirror from now on."""
+        self._mirror.start()
+
+    def stop(self, *, last_round: bool) -> None:
+        """With a last round where the store closes in order."""
+        self._mirror.stop(last_round=last_round)
+
+    def settle(self, volumes: Iterable[Volume]) -> None:
+        """Those of them that are new and bare need not be gone through."""
+        self._rebuilder.settle_bare(volumes)
+
+    def mirror_now(self) -> None:
+        """Not in the next second, but now."""
+        self._mirror.round()
+
+    def sign_now(self) -> None:
+        """The head of the ledger covers what has been entered by now, if it can be signed."""
+        self._mirror.round(sign=True)
+
+    def verify(
+        self,
+        kept: Outside | None,
+        progress: Callable[[Mapping[str, Any]], None],
+        gone: threading.Event,
+        *,
+        slowly: float = 1.0,
+    ) -> Report:
+        """The whole ledger, and against a head from outside; one at a time, behind recording, in a thread of its own.
+
+        Rests are `slowly` times as long. What it came to is remembered.
+
+        StoreBusy, or Stopped when `gone`.
+        """
+
+        def pace(worked_s: float) -> None:
+            if self._stop.is_set() or gone.wait(pause_after(worked_s * slowly)):
+                raise Stopped
+
+        if not self._verifying.acquire(blocking=False):
+            raise StoreBusy("the ledger is being checked already", "wait for that to end")
+        try:
+            become_idle()
+            box = Box(self._database.read, self._present(), self._database.path.parent, self._ages)
+            report = Verify(box, kept, pace=pace, progress=progress).run()
+            self.itself.remember(report)
+            return report
+        finally:
+            self._verifying.release()
+
+    def terms(self, *, new_key: bool) -> Terms:
+        """On which a new generation would begin now; OrderRefused."""
+        self._keyring.look()
+        known = self._database.read(generations.every)
+        return key_rotation.terms(known, self._keyring, self._contradicted(), new_key=new_key)
+
+    @contextmanager
+    def renewing(self, order: Order) -> Iterator[Turn]:
+        """A new generation of the ledger begins in a transaction within. OrderRefused, WriteFailed: all goes on."""
+        with (
+            self._mirror.standing_still(),
+            key_rotation.renewing(self._database, self._clock, self._keyring, order, self._contradicted()) as turn,
+        ):
+            yield turn
+        self.sign_now()
+
+    def _contradicted(self) -> Checkpoint | None:
+        against = self.witness.contradiction()
+        return None if against is None else against.head
+
+    def plight(self) -> Plight:
+        """What is wrong with the ledger. Reads the database."""
+        unlaid = {"state": self.notary.unlaid} if self.notary.unlaid else {}
+        return Plight(
+            unsigned=self.notary.fault(),
+            exposed=self._keyring.exposed,
+            hole=self.notary.hole,
+            unwritten={**self._mirror.unwritten, **unlaid},
+            contradiction=self.witness.contradiction(),
+            checked=self.itself.last(),
+        )
+
+    def ready(self, volume: str) -> bool:
+        """What lies on the volume is known: before that nothing there is destroyed (S13)."""
+        return self._rebuilder.ready(volume)
+
+    def gate(self, ready: Callable[[Volume], bool]) -> Callable[[Volume], bool]:
+        """On which volumes something may be destroyed: what lies there is known, and `ready` says so, too."""
+        return lambda volume: self._rebuilder.is_known(volume) and ready(volume)
+
+    def known(self) -> dict[str, Volume]:
+        """Volumes that are there and of which everything is known."""
+        return self._rebuilder.known()
+
+    def waiting(self) -> list[str]:
+        """Volumes that are there and have to be gone through."""
+        return self._rebuilder.waiting()
+
+    def last_rebuild(self) -> mirroring.Rebuild | None:
+        """The last time that the database was begun anew."""
+        return self._rebuilder.last()
+
+    def recent_rebuild(self, within_ms: int) -> mirroring.Rebuild | None:
+        """One that is under way, or was over less than so long ago, in running time."""
+        rebuild = self._rebuilder.last()
+        if rebuild is None or rebuild.end is None:
+            return rebuild
+        return rebuild if self._ages().age(*rebuild.end[:2]).low_ms < within_ms else None
+
+    def _ages(self) -> History:
+        return History(self._database.read(boots), self._life.boot, self._clock.now().boottime_ms)
+
+    def rebuild(
+        self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True
+    ) -> RebuildReport:
+        """Go through volumes that are not known, or through all; then some of what has no leaf yet gets its own.
+
+        Own thread; ends early when edged stops.
+        """
+        report = self._rebuilder.round(progress, everything=everything, paced=paced)
+        if not report.again:
+            arrears.round_of(self._database, self._clock, self._stop)
+        return report
+
+    def when_damaged(self, whom: Callable[[DatabaseCorrupt], Any]) -> None:
+        """`whom` hears, in any thread and once, that the database is broken and that the next start makes it anew."""
+        self._whom = whom
+
+    def _damaged(self, error: DatabaseCorrupt) -> None:
+        if self._broken.acquire(blocking=False) and detect.suspect(self._database.path, error):
+            self._whom(error)

@@ -1,1 +1,0 @@
-"""What an unclean stop, a lost database or a stranger's hand left: found, told, mended."""

@@ -1,0 +1,187 @@
+"""Which floor and ceiling hold now for a camera, of those that are and were configured: what shortens either waits.
+
+Pure; imports `storage.words.model` and `Point`. Whoever asks what holds asks here: the sweep when it plans and again
+when it condemns, `retention --explain`, the documents and the alarms. Part of S3, S14 and of what people may get
+wrong: a ceiling that was shortened, or `on_full` that was turned to "overwrite", destroys nothing for 24 h of
+running time, in which it can be taken back.
+
+A raised floor holds at once, and so does `on_full = "stop"`. Before a camera was configured, and while it is not, what
+is stamped on its footage holds alone (`configured` None); that, too, is superseded by a shorter ceiling only after the
+wait. So footage of a camera that was gone for a year is not destroyed by whoever takes it up again with a typing error,
+nor after a database was lost and with it what had been configured. Where "overwrite" was said before anything was
+recorded, no floor was ever stamped under another word, and it holds at once; a lost database forgets that, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from storage.ages.runs import Point
+from storage.words.model import Bounds
+
+WAIT_MS: Final = 24 * 3_600_000
+"""How long a shortened ceiling waits, and overwriting, in running time: a day in which somebody reads the alarm."""
+UNBOUNDED_S: Final = 1 << 40
+"""A ceiling that shortens no stamped one."""
+TERMS_EACH: Final = 16
+"""Of one camera: what is remembered of ceilings that were shortened again and again within a day."""
+
+LowAge = Callable[[Point], int]
+"""Milliseconds since a point, at the least (S7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What was configured of a camera from a point on; None: it was configured no longer."""
+
+    bounds: Bounds | None
+    at: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Whether `on_full` was "overwrite" from a point on."""
+
+    overwrite: bool
+    at: Point | None
+    """None: since before anything was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overwriting:
+    """Whether floors give way where nothing else may go."""
+
+    holds: bool = False
+    left_ms: int | None = None
+    """It is configured, and holds once the box has run for so long; None where nothing waits."""
+
+    def holds_in(self, ahead_ms: float) -> bool:
+        """Whether it will, if nothing is changed."""
+        return self.holds or (self.left_ms is not None and self.left_ms <= ahead_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Once the box has run for `left_ms`, this ceiling holds."""
+
+    left_ms: int
+    ceiling_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds for a camera now, and what will without anybody doing anything."""
+
+    bounds: Bounds | None
+    """For `storage.retention.plan.effective`."""
+    later: tuple[Later, ...] = ()
+    """Ceilings that wait, in the order in which they come to hold, each shorter than the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A ceiling was shortened, and there is footage to which this will make a difference."""
+
+    old_s: int
+    new_s: int
+    left_ms: int
+
+
+def standing(history: Sequence[Term], configured: Bounds | None, age_ms: LowAge) -> Standing:
+    """`history` oldest first; where its end is not what is configured, that changed just now."""
+    if configured is None:
+        return Standing(None)
+    recent = [(left_ms, ceiling_s) for ceiling_s, left_ms in _superseded(history, configured, age_ms) if left_ms > 0]
+    longest_s = max([configured.ceiling_s, *(ceiling_s for _, ceiling_s in recent)])
+    return Standing(Bounds(configured.floor_s, longest_s), tuple(_steps(recent, longest_s, configured.ceiling_s)))
+
+
+def _superseded(history: Sequence[Term], configured: Bounds, age_ms: LowAge) -> Iterable[tuple[int, int]]:
+    """Each ceiling that held before, and how long it goes on to hold: 24 h since another took its place."""
+    before = UNBOUNDED_S
+    for term in history:
+        yield before, WAIT_MS - age_ms(term.at)
+        before = _ceiling(term.bounds)
+    if not history or history[-1].bounds != configured:
+        yield before, WAIT_MS
+
+
+def _ceiling(bounds: Bounds | None) -> int:
+    return UNBOUNDED_S if bounds is None else bounds.ceiling_s
+
+
+def _steps(recent: Sequence[tuple[int, int]], longest_s: int, last_s: int) -> Iterable[Later]:
+    """How the longest of those that still hold becomes shorter as one after the other lapses."""
+    for left_ms in sorted({left_ms for left_ms, _ in recent}):
+        rest_s = max([last_s, *(ceiling_s for left, ceiling_s in recent if left > left_ms)])
+        if rest_s < longest_s:
+            yield Later(left_ms, rest_s)
+            longest_s = rest_s
+
+
+def overwriting(told: Switch | None, configured: bool, age_ms: LowAge) -> Overwriting:
+    """`told` is what was written down last, None for nothing: where it is not what is configured, that changed now."""
+    if not configured:
+        return Overwriting()
+    if told is None or not told.overwrite:
+        return Overwriting(left_ms=WAIT_MS)
+    left_ms = 0 if told.at is None else max(0, WAIT_MS - age_ms(told.at))
+    return Overwriting(holds=left_ms == 0, left_ms=left_ms or None)
+
+
+def in_force(
+    histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bounds], age_ms: LowAge
+) -> dict[str, Standing]:
+    """By camera, for all that are configured. Of others what is stamped holds."""
+    return {camera: standing(histories.get(camera, ()), bounds, age_ms) for camera, bounds in configured.items()}
+
+
+def changes(histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bounds]) -> dict[str, Bounds | None]:
+    """What is configured otherwise than last written down. A camera that never was configured has nothing to lose."""
+    told = {camera: history[-1].bounds for camera, history in histories.items() if history}
+    gone: dict[str, Bounds | None] = {c: None for c, last in told.items() if last is not None and c not in configured}
+    return gone | {camera: bounds for camera, bounds in configured.items() if told.get(camera) != bounds}
+
+
+def revised(
+    histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bounds], now: Point, age_ms: LowAge
+) -> dict[str, list[Term]]:
+    """What is to be written down instead of what is, by camera: what changed just now is in it, what lapsed is not."""
+    new = changes(histories, configured)
+    found = {}
+    for camera in histories.keys() | new.keys():
+        before = list(histories.get(camera, ()))
+        after = lasting([*before, Term(new[camera], now)] if camera in new else before, age_ms)
+        if after != before:
+            found[camera] = after
+    return found
+
+
+def lasting(history: Sequence[Term], age_ms: LowAge) -> list[Term]:
+    """The shortest history of the same consequences, from now on: the last term, and before it those that still wait.
+
+    A term that was superseded by one as long, or a day ago, has no part in them; and none has once the last says that
+    the camera is configured no longer. Of more than TERMS_EACH all but the last of those beyond go, and the one before
+    them holds until the last has waited: longer than it must, never shorter.
+    """
+    kept: list[Term] = []
+    for term in history:
+        at = term.at
+        while kept and _ceiling(kept[-1].bounds) <= _ceiling(term.bounds):
+            at = kept.pop().at
+        kept.append(Term(term.bounds, at))
+    while len(kept) > 1 and age_ms(kept[1].at) >= WAIT_MS:
+        del kept[0]
+    if kept and kept[-1].bounds is None:
+        return []
+    return [*kept[: TERMS_EACH - 1], kept[-1]] if len(kept) > TERMS_EACH else kept
+
+
+def waiting(one: Standing, longest_stamped_s: int | None) -> Waiting | None:
+    """Whether footage, of which the longest stamped ceiling is this, lives longer for the wait."""
+    if not one.later or longest_stamped_s is None or one.bounds is None:
+        return None
+    old_s, last = min(one.bounds.ceiling_s, longest_stamped_s), one.later[-1]
+    return Waiting(old_s, last.ceiling_s, last.left_ms) if old_s > last.ceiling_s else None

@@ -1,0 +1,251 @@
+"""Which segments go and why: floors, ceilings, space.
+
+Pure; imports `storage.ages.history`, `storage.words.model` and the values of `storage.volumes.volume`.
+
+Keeps S1 (the floor runs from a segment's end and is measured with the low bound of its age), S2 (a pin holds whatever
+the rest says), S3 (what is past its ceiling goes, wanted or not), S14 (a stamped floor is never shortened). When they
+collide: pins and floors before ceilings. Space is freed only when needed, oldest first, from what is past its floor;
+where `on_full = "overwrite"` allows it and nothing else may go, also from what is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from storage.ages.history import Age
+from storage.volumes.volume import Space, VolumeSpec
+from storage.words.model import Bounds, GapCause
+
+_MS_PER_S: Final = 1000
+FILES_SPARE: Final = 256
+"""Inodes that stay free: two segments and a new day's directory for each of 64 cameras, and some for the system."""
+
+
+class Reason(StrEnum):
+    """Why a segment goes or stays."""
+
+    PINNED = "pinned"
+    UNDER_FLOOR = "under-floor"
+    CEILING_UNPROVEN = "ceiling-unproven"
+    NOT_NEEDED = "not-needed"
+    SPACE = "space"
+    CEILING = "ceiling"
+    OVERWRITE = "overwrite"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the site has configured of retention."""
+
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    """Of the cameras that are configured."""
+    overwrite: bool = False
+    """Where nothing may go, the oldest go below their floor: the one exception from S1, each a breach that is told.
+
+    Whether it holds already says `storage.retention.bounds`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A committed segment as retention sees it."""
+
+    id: int
+    camera: str
+    seq: int
+    volume: str
+    bytes: int
+    stamped: Bounds
+    start_age: Age
+    end_age: Age
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happens to one segment. `bounds` are the effective ones, under which it was judged."""
+
+    candidate: Candidate
+    destroy: bool
+    reason: Reason
+    bounds: Bounds
+
+    @property
+    def may_go(self) -> bool:
+        """Neither pin nor floor protects it: it goes, or would if its space were needed."""
+        return not self.candidate.pinned and self.candidate.end_age.low_ms >= self.bounds.floor_s * _MS_PER_S
+
+    @property
+    def lingers(self) -> bool:
+        """Only its end keeps it: who began later may have ended earlier (a file that was set aside hours after)."""
+        floor_ms = self.bounds.floor_s * _MS_PER_S
+        return self.candidate.end_age.low_ms < floor_ms <= self.candidate.start_age.low_ms
+
+    def sentence(self) -> str:
+        """The decision in plain English, for a person who asks why."""
+        high_ms = self.candidate.start_age.high_ms
+        return _SENTENCES[self.reason].format(
+            segment=f"segment {self.candidate.seq} of {self.candidate.camera}",
+            start=in_words(self.candidate.start_age.low_ms),
+            start_high="of any age" if high_ms is None else in_words(high_ms),
+            end=in_words(self.candidate.end_age.low_ms),
+            floor=in_words(self.bounds.floor_s * _MS_PER_S),
+            ceiling=in_words(self.bounds.ceiling_s * _MS_PER_S),
+        )
+
+
+_SENTENCES: Final = {
+    Reason.PINNED: "{segment} stays: it is pinned as evidence.",
+    Reason.UNDER_FLOOR: "{segment} stays: it ended {end} ago and must be kept for {floor}.",
+    Reason.CEILING_UNPROVEN: (
+        "{segment} stays: its age is proven only to {start}, though it may be {start_high}, past its ceiling of "
+        "{ceiling}."
+    ),
+    Reason.NOT_NEEDED: "{segment} stays: it ended {end} ago, past its floor of {floor}, but its space is not needed.",
+    Reason.SPACE: "{segment} goes: its space is needed, and it ended {end} ago, past its floor of {floor}.",
+    Reason.OVERWRITE: (
+        '{segment} goes below its floor: its space is needed, nothing else may go, and on_full is "overwrite". It '
+        "ended {end} ago and was to be kept for {floor}."
+    ),
+    Reason.CEILING: "{segment} goes: it began {start} ago and may be kept for no more than {ceiling}.",
+}
+
+
+def effective(stamped: Bounds, configured: Bounds | None) -> Bounds:
+    """The bounds that hold for a segment: the longer floor, the shorter ceiling, and never less than its stamped floor.
+
+    `configured` is None for a camera that is configured no longer: what was stamped goes on to hold.
+    """
+    if configured is None:
+        return stamped
+    ceiling_s = max(stamped.floor_s, min(stamped.ceiling_s, configured.ceiling_s))
+    floor_s = min(ceiling_s, max(stamped.floor_s, configured.floor_s))
+    return Bounds(floor_s, ceiling_s)
+
+
+def bytes_needed(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> int:
+    """How much has to go from a volume before the segments being written fit, 0 if they do.
+
+    A volume without spare inodes needs space, however many bytes are free.
+
+    `ring_bytes` is what committed segments and garbage not yet unlinked hold there, `headroom_bytes` what the segments
+    in progress will hold when they are complete, what they have written included. With it the ring stays within
+    `max_bytes` and what is free above the reserve. What they have written is already missing from `space.free`, so
+    towards the reserve it is counted twice: too much by less than one segment per camera, and on the safe side.
+    """
+    needs = [0, spec.reserve_of(space.total) + headroom_bytes - space.free]
+    if spec.max_bytes is not None:
+        needs.append(ring_bytes + headroom_bytes - spec.max_bytes)
+    if _short_of_files(space):
+        needs.append(headroom_bytes)  # as many bytes as the next segments take are about as many files
+    return max(needs)
+
+
+def limit_bytes(space: Space, spec: VolumeSpec, ring_bytes: int) -> int:
+    """How much the ring may hold: `max_bytes`, or the volume less its reserve and what others use, if that is less.
+
+    Without spare inodes no more than it holds.
+    """
+    room = max(0, ring_bytes + space.free - spec.reserve_of(space.total))
+    if _short_of_files(space):
+        room = min(room, ring_bytes)
+    return room if spec.max_bytes is None else min(room, spec.max_bytes)
+
+
+def why_full(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> GapCause:
+    """Who is in the way on a volume on which the next segments do not fit and nothing may go.
+
+    DISK_FULL, others took the space: they have eaten into the reserve, which edged never does by more than what it is
+    writing, or even without any footage there would be no room. Otherwise FLOOR_PROTECT: what is kept is in the way.
+    """
+    reserve_bytes = spec.reserve_of(space.total)
+    eaten = space.free < reserve_bytes - headroom_bytes
+    hopeless = ring_bytes + space.free - reserve_bytes < headroom_bytes
+    return GapCause.DISK_FULL if eaten or hopeless else GapCause.FLOOR_PROTECT
+
+
+def _short_of_files(space: Space) -> bool:
+    return space.files_free is not None and space.files_free < FILES_SPARE
+
+
+def judge(candidate: Candidate, configured: Bounds | None) -> Decision:
+    """What is to become of a segment as long as no space is needed. Also the re-check just before destroying."""
+    bounds = effective(candidate.stamped, configured)
+    floor_ms, ceiling_ms = bounds.floor_s * _MS_PER_S, bounds.ceiling_s * _MS_PER_S
+    if candidate.pinned:
+        return Decision(candidate, False, Reason.PINNED, bounds)
+    if candidate.end_age.low_ms >= floor_ms and candidate.start_age.low_ms >= ceiling_ms:
+        return Decision(candidate, True, Reason.CEILING, bounds)
+    if candidate.start_age.may_be(ceiling_ms):
+        return Decision(candidate, False, Reason.CEILING_UNPROVEN, bounds)
+    if candidate.end_age.low_ms < floor_ms:
+        return Decision(candidate, False, Reason.UNDER_FLOOR, bounds)
+    return Decision(candidate, False, Reason.NOT_NEEDED, bounds)
+
+
+def plan(
+    candidates: Sequence[Candidate],
+    configured: Mapping[str, Bounds],
+    need: Mapping[str, int],
+    *,
+    overwrite: bool = False,
+) -> list[Decision]:
+    """One decision for each candidate, in the order given, which must be oldest first.
+
+    `configured` are the bounds that hold for cameras that are configured (`storage.retention.bounds`), `need` the
+    bytes to be freed on each volume (`bytes_needed`). What goes for its ceiling counts towards the need, wherever it
+    stands in the order, so that nothing is destroyed for space that a ceiling frees anyway; and nothing goes below
+    its floor where something past it would do.
+    """
+    decisions = [judge(candidate, configured.get(candidate.camera)) for candidate in candidates]
+    missing = unmet(decisions, need)
+    _free(decisions, missing, Reason.SPACE)
+    if overwrite:
+        _free(decisions, missing, Reason.OVERWRITE)
+    return decisions
+
+
+def _free(decisions: list[Decision], missing: dict[str, int], reason: Reason) -> None:
+    """The oldest of those that this reason may take go, until nothing is missing."""
+    for position, decision in enumerate(decisions):
+        candidate = decision.candidate
+        takes = decision.may_go if reason is Reason.SPACE else not candidate.pinned
+        if decision.destroy or not takes or missing.get(candidate.volume, 0) <= 0:
+            continue
+        decisions[position] = replace(decision, destroy=True, reason=reason)
+        missing[candidate.volume] -= candidate.bytes
+
+
+def still_due(decision: Decision, now: Candidate, configured: Bounds | None, *, overwrite: bool) -> bool:
+    """Asked in the transaction that condemns: does the reason for which it was to go hold, as things are now?"""
+    again = judge(now, configured)
+    if decision.reason is Reason.CEILING:
+        return again.destroy
+    return again.may_go or (overwrite and decision.reason is Reason.OVERWRITE and not now.pinned)
+
+
+def unmet(decisions: Iterable[Decision], need: Mapping[str, int]) -> dict[str, int]:
+    """Bytes that each volume still lacks once these decisions are carried out; without the volumes that lack none."""
+    missing = dict(need)
+    for decision in decisions:
+        if decision.destroy and decision.candidate.volume in missing:
+            missing[decision.candidate.volume] -= decision.candidate.bytes
+    return {volume: lacking for volume, lacking in missing.items() if lacking > 0}
+
+
+_SPAN_UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+
+
+def in_words(ms: int) -> str:
+    """A duration in its two largest units, rounded down: `31 d 4 h`, `5 min`, `0 s`."""
+    parts: list[str] = []
+    for unit_ms, unit in _SPAN_UNITS:
+        count, ms = divmod(ms, unit_ms)
+        if count or parts:
+            parts.append(f"{count} {unit}" if count else "")
+        if len(parts) == 2:
+            break
+    return " ".join(part for part in parts if part) or "0 s"

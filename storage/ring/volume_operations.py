@@ -1,0 +1,376 @@
+"""What people do with volumes: make one, retire one, replace a dead one, configure others. The desk of storage/volumes.
+
+Blocking and thread-safe; imports the catalog, the rack and lean modules. Each act is a fact with its leaf; a volume
+that comes or goes is entered as it happens. Keeps S10 (a directory becomes a volume only after every check), S14
+(nothing here removes footage) and tells what S1 could not keep: what a dead disk took with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from sqlite3 import Connection
+from typing import Any, Final
+
+from storage.ages.runs import Life
+from storage.database.writer import Database
+from storage.pins import pinned_segments
+from storage.retention.in_force import present
+from storage.retention.plan import Policy, judge
+from storage.ring import table as destroying
+from storage.ring.candidates import candidate
+from storage.segments import table as facts
+from storage.segments.segment_file import read_identity
+from storage.volumes import table as volumes
+from storage.volumes.initialise import check, failed, refused
+from storage.volumes.mounts import look
+from storage.volumes.service import Pool, loss_in_words
+from storage.volumes.table import Known, Loss
+from storage.volumes.volume import Volume, VolumeSpec
+from storage.words.clock import Clock
+from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
+from storage.words.failpoints import Step, reach
+from storage.words.layout import IDENTITY_NAME
+from storage.words.model import GapCause
+
+log = logging.getLogger("edged.volumes")
+
+PATIENCE_S: Final = 30.0
+"""How long an act waits for its COMMIT before it says that the disk stands still."""
+
+
+OVERDUE_MAX: Final = 32
+"""Rows of a lost volume that go in one transaction: some ms, for which a commit may have to wait (L4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A volume that is gone for good, and the one that has its place; None where its path is configured no more."""
+
+    lost: str
+    loss: Loss
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """What a configuration means for the volumes, by path."""
+
+    came: tuple[Path, ...]
+    """Take footage, and did not before."""
+    retired: tuple[Path, ...]
+    """Configured, but retired: they take none."""
+    left_out: tuple[Path, ...]
+    """Were configured, and are not any more."""
+    warnings: tuple[str, ...]
+
+
+def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
+    """The fact that a volume is where it is."""
+    mount = ""
+    with suppress(OSError):
+        found = look().of(PurePosixPath(volume.path.resolve()))
+        mount = str(found.at) if found else ""
+    return partial(volumes.come, volume=volume.id, path=volume.path, mount=mount, wall_ms=clock.now().wall_ms)
+
+
+class Disks:
+    """The volumes of one store."""
+
+    def __init__(
+        self,
+        database: Database,
+        pool: Pool,
+        life: Life,
+        clock: Clock,
+        settle: Callable[[Iterable[Volume]], None],
+        mirror: Callable[[], None],
+    ) -> None:
+        """`settle` hears of volumes that may be new: of those it is known at once that nothing lies there. `mirror`
+        brings every volume up to date that is there.
+        """
+        self._database = database
+        self._rack = pool.rack
+        self._life = life
+        self._clock = clock
+        self._settle = settle
+        self._mirror = mirror
+        self._acting = threading.Lock()
+        """One act at a time: what it looked at must still be so when it is done."""
+        self._refreshing = threading.Lock()
+        """What was read first must not be told last: a volume would seem in service that was just retired."""
+        self._rack.tell = self._told
+        present = {volume.id for volume in self._rack.opened}
+        for one in self._rack.known:
+            if one.id not in present and one.belongs:
+                self._enter(partial(volumes.gone, volume=one.id, wall_ms=clock.now().wall_ms))
+
+    def refresh(self) -> None:
+        """What is retired and empty is let go of. Quick; asked at each sweep."""
+        with self._refreshing:
+            self._rack.know(self._database.read(volumes.known))
+
+    def init(self, spec: VolumeSpec) -> str:
+        """The empty directory becomes a volume; its id. `VolumeRefused` with what is in the way."""
+        with self._acting:
+            refuse_known(spec.path, self._rack.known)
+            refuse_unfit(spec, {one.path for one in self._rack.known if one.belongs} | self._rack.paths)
+            return self._begin(spec)
+
+    def retire(self, name: str) -> Known:
+        """It takes no new footage from now on. OrderRefused where nothing else would take any.
+
+        Of one that is gone for good: it is struck off, a person has seen to its loss.
+        """
+        with self._acting:
+            one = self._named(name)
+            if one.loss is not None:
+                return self._strike_off(one)
+            if one.retired:
+                raise OrderRefused(
+                    f"volume {one.path} is retired already", f"to use it again: edgectl volume retire {one.path} --undo"
+                )
+            served = [volume for volume in self._rack.opened if self._rack.is_served(volume)]
+            if not any(volume.id != one.id for volume in served):
+                what = f"no other volume than {one.path} takes footage: recording would stop"
+                raise OrderRefused(what, "add one first: a [[volumes]] table, then edgectl reload")
+            return self._retire(one, retired=True)
+
+    def restore(self, name: str) -> Known:
+        """What was retired is used again, where it is configured."""
+        with self._acting:
+            one = self._named(name)
+            if not one.retired:
+                raise OrderRefused(f"volume {one.path} is not retired", "nothing was changed")
+            return self._retire(one, retired=False)
+
+    def replace(self, path: Path, spec: VolumeSpec | None) -> Replaced:
+        """What belongs at the path is gone for good; the empty directory there takes its place, where it is configured
+        (`spec`). Its rows stay in the catalog until they are past their ceilings, and so does the alarm.
+        """
+        with self._acting:
+            one = self._rack.at(path)
+            if one is None or one.loss is not None:
+                raise UnknownId(f"no volume belongs at {path}", "`edgectl volume list` shows which one belongs where")
+            if any(volume.id == one.id for volume in self._rack.opened):
+                raise OrderRefused(
+                    f"volume {one.id} is at {path}, in use", "retire it, to use it no more: volume retire"
+                )
+            if spec is not None:
+                self._refuse_place(one, spec)
+            loss = self._count(one.id)
+            self._enter(partial(_lose, volume=one.id, loss=loss, wall_ms=self._wall_ms)).result(PATIENCE_S)
+            reach(Step.REPLACE_LOST)
+            log.warning("volume %s (%s): %s", one.id, path, loss_in_words(loss))
+            self.refresh()
+            self._mirror()  # a database that is lost now would know the new one for a stranger in the old one's place
+            by = self._begin(spec) if spec is not None else None
+            self._mirror()
+            return Replaced(one.id, loss, by)
+
+    def configure(self, specs: Sequence[VolumeSpec]) -> Reconfigured:
+        """From now on these are configured; what that changed. `VolumeRefused` if none of them can be used."""
+        with self._acting:
+            before, served = self._rack.specs, self._served()
+            self._rack.configure(specs)
+            self._enter(_nothing).result(PATIENCE_S)  # those that came are entered
+            self._settle(self._rack.opened)
+            self.refresh()
+            opened = {volume.path: volume.id for volume in self._rack.opened}
+            paths = {spec.path for spec in specs}
+            said = [self._rack.why(path) for path in paths if path not in opened]
+            left = [one for one in self._rack.known if one.belongs and not one.empty and one.path not in paths]
+            said += [
+                f"volume {one.path} ({one.id}) is configured no longer: nothing new is recorded there, and what it"
+                " holds is looked after as long as its disk is there"
+                for one in left
+                if not one.retired
+            ]
+            now = self._served()
+            return Reconfigured(
+                came=tuple(spec.path for spec in specs if spec.path in now - served),
+                retired=tuple(spec.path for spec in specs if spec.path in opened.keys() - now),
+                left_out=tuple(spec.path for spec in before if spec.path not in paths),
+                warnings=tuple(said),
+            )
+
+    def _served(self) -> set[Path]:
+        """Where footage goes."""
+        return {volume.path for volume in self._rack.opened if self._rack.is_served(volume)}
+
+    def forget_overdue(self, policy: Policy) -> int:
+        """Rows of volumes that are gone for good, once their ceilings are past; how many. At most some at a time."""
+        lost = [one.id for one in self._rack.known if one.loss is not None and not one.empty]
+        fact = partial(_forget_overdue, life=self._life, clock=self._clock, policy=policy)
+        return sum(self._database.submit(partial(fact, volume=volume), yielding=True).result() for volume in lost)
+
+    @property
+    def _wall_ms(self) -> int:
+        return self._clock.now().wall_ms
+
+    def _told(self, volume: Volume, there: bool) -> None:
+        """A volume came or went: entered without waiting, in the order in which it happens."""
+        if there:
+            self._enter(arrival(volume, self._clock))
+        else:
+            self._enter(partial(volumes.gone, volume=volume.id, wall_ms=self._wall_ms))
+
+    def _enter(self, fact: Callable[[Connection], Any]) -> Future[Any]:
+        return self._database.submit(fact)
+
+    def _named(self, name: str) -> Known:
+        """By id or by path; of several at one path the one that belongs there."""
+        by_path = self._rack.at(Path(name)) if name.startswith("/") else None
+        found = by_path or next((one for one in self._rack.known if one.id == name), None)
+        if found is None:
+            raise UnknownId(f"there is no volume {name}", "`edgectl volume list` shows those there are")
+        return found
+
+    def _retire(self, one: Known, *, retired: bool) -> Known:
+        fact = partial(volumes.retire, volume=one.id, wall_ms=self._wall_ms, retired=retired)
+        self._enter(fact).result(PATIENCE_S)
+        self.refresh()
+        return self._named(one.id)
+
+    def _strike_off(self, one: Known) -> Known:
+        fact = partial(volumes.note, volume=one.id, wall_ms=self._wall_ms)
+        if not self._enter(fact).result(PATIENCE_S):
+            raise OrderRefused(f"volume {one.id} was struck off already", "nothing was changed")
+        self.refresh()
+        return self._named(one.id)
+
+    def _begin(self, spec: VolumeSpec) -> str:
+        """It is there from here on, and the database knows."""
+        volume = self._rack.open(spec)
+        try:
+            self._enter(arrival(volume, self._clock)).result(PATIENCE_S)
+            self._settle([volume])
+        finally:
+            if volume not in self._rack.opened:
+                volume.close()
+        log.info("volume %s is %s from now on", spec.path, volume.id)
+        return volume.id
+
+    def _refuse_place(self, one: Known, spec: VolumeSpec) -> None:
+        """Where another disk should be by now: not empty, or still without one."""
+        told = whose(spec.path)
+        if told is not None:
+            what = f"volume {told.get('volume')} of the box {told.get('node')!r} is mounted there"
+            raise refused(spec.path, what, "Mount the new, empty disk there first.")
+        if one.mount and one.mount not in {str(mount.at) for mount in look().now}:
+            what = f"the old volume lay on {one.mount}, and nothing is mounted there"
+            raise refused(spec.path, what, "Mount the new disk there first; or use another path for it.")
+        others = {known.path for known in self._rack.known if known.belongs} - {spec.path}
+        refuse_unfit(spec, others)
+
+    def _count(self, volume: str) -> Loss:
+        """What is lost with a volume, page by page: of each group the newest, until they are past their floor."""
+        as_is = self._database.read(partial(present, boot=self._life.boot, clock=self._clock, policy=Policy()))
+        groups = self._database.read(partial(volumes.groups, volume=volume))
+        below, first, last = 0, None, None
+        for group in groups:
+            before = None
+            while rows := self._database.read(partial(volumes.newest_of_group, group=group.key, before=before)):
+                kept = [row for row in rows if as_is.ages.age(row[0], row[1] + row[3]).low_ms < group.floor_s * 1000]
+                if kept:
+                    below += len(kept)
+                    first = min(kept[-1][2], kept[-1][2] if first is None else first)
+                    last = max(kept[0][2] + kept[0][3], kept[0][2] + kept[0][3] if last is None else last)
+                if len(kept) < len(rows):
+                    break
+                before = rows[-1][0], rows[-1][1]
+        pinned = self._database.read(partial(volumes.pinned, volume=volume))
+        return Loss(sum(group.segments for group in groups), below, pinned, first, last)
+
+
+def whose(path: Path) -> dict[str, str] | None:
+    """What the identity file in a directory says; None without one. `VolumeRefused` where nobody can tell."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return read_identity(fd)
+        except FileNotFoundError:
+            return None
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise failed(path, error) from error
+    except ValueError as error:
+        what = f"{IDENTITY_NAME} cannot be read ({error})"
+        raise refused(path, what, "Check the disk; restore the file from a backup.") from error
+
+
+def refuse_other_name(node: str, specs: Iterable[VolumeSpec], known: Collection[str]) -> None:
+    """`NodeChanged` where a volume that the database knows bears another name: not another box's disk, but ours."""
+    for spec in specs:
+        with suppress(VolumeRefused):
+            told = whose(spec.path)
+            if told is not None and told.get("volume") in known and told.get("node") != node:
+                raise NodeChanged(node, told.get("node", ""))
+
+
+def refuse_known(path: Path, known: Sequence[Known]) -> None:
+    """`VolumeRefused` where there is a volume already, or one belongs, as the database knows."""
+    told = whose(path)
+    mine = next((one for one in known if told and one.id == told.get("volume")), None)
+    if mine is not None and mine.retired:
+        what = f"it is volume {mine.id}, which is retired"
+        raise refused(path, what, f"To use it again: edgectl volume retire {mine.id} --undo")
+    if told is not None:
+        what = f"it is volume {told.get('volume')} of the box {told.get('node')!r} already"
+        raise refused(path, what, "If it is this box's own, write it into the configuration, and reload.")
+    home = next((one for one in known if one.path == path and one.belongs), None)
+    if home is not None:
+        what = f"volume {home.id} belongs here, but there is no {IDENTITY_NAME}"
+        raise refused(path, what, f"Mount its disk. If it is gone for good: edgectl volume replace {path}")
+
+
+def refuse_unfit(spec: VolumeSpec, others: Collection[Path] = ()) -> None:
+    """Checked before anything is changed: what founding would refuse, and too little room."""
+    try:
+        fd = os.open(spec.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            check(fd, spec.path, others)
+            space = os.fstatvfs(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise failed(spec.path, error) from error
+    if space.f_bavail * space.f_frsize <= spec.reserve_of(space.f_blocks * space.f_frsize):
+        raise refused(spec.path, "it has less free than its reserve", "Free space there, or use a smaller `reserve`.")
+
+
+def _nothing(_: Connection) -> None:
+    """A place in the queue of facts."""
+
+
+def _lose(connection: Connection, volume: str, loss: Loss, wall_ms: int) -> None:
+    """With it go the segments that were in progress there: nobody will adopt them."""
+    for row in volumes.open_rows(connection, volume):
+        facts.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")
+    volumes.lose(connection, volume, loss, wall_ms)
+
+
+def _forget_overdue(connection: Connection, volume: str, life: Life, clock: Clock, policy: Policy) -> int:
+    as_is = present(connection, life.boot, clock, policy)
+    overdue = volumes.garbage(connection, volume, OVERDUE_MAX)
+    for row in overdue:
+        destroying.bury(connection, row, as_is.now, as_is.ages)
+    count, covering = len(overdue), pinned_segments.covering(connection)
+    for group, _ in destroying.oldest(connection, volume):
+        for row in destroying.page(connection, group, None, OVERDUE_MAX - count):
+            decision = judge(candidate(row, as_is.ages), as_is.bounds.get(row.camera))
+            if not decision.destroy or covering.protects(row):
+                break
+            age_ms = decision.candidate.start_age.low_ms
+            destroying.condemn(connection, row, decision.reason.value, decision.bounds, age_ms)
+            destroying.bury(connection, row, as_is.now, as_is.ages)
+            count += 1
+    return count

@@ -1,0 +1,282 @@
+"""錄影完整率: how much of an interval is recorded, explained, unexplained. From the catalog alone, in wall time.
+
+`claims` and `claimed_page` read, `measure` is pure. Part of S9: what neither a segment nor a gap accounts for shows
+here as unexplained, whatever the catalog believes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
+from typing import Final, Protocol, TypeVar
+
+from storage.ages.runs import Point
+from storage.segments import true_time
+from storage.segments.gaps import JOIN_MS, next_gap, next_start
+from storage.segments.queries import PAGE_MAX
+from storage.segments.rows import pauses_of
+from storage.words.clock import STEP_MS
+from storage.words.model import GapCause, missing
+from storage.words.results import Coverage
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """How a question is put to the database (`storage.database.writer.Database.read`)."""
+
+    def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T: ...
+
+
+SEAM_MS: Final = JOIN_MS + STEP_MS
+"""A hole in wall time up to this is a seam between two segments under a clock that is being slewed."""
+
+
+_GAPS_SQL: Final = (
+    "SELECT cause, start_wall_ms, end_wall_ms, inside, pauses FROM gaps"
+    " WHERE camera = ?1 AND end_wall_ms > ?3 AND +start_wall_ms < ?2"
+    " UNION ALL"
+    " SELECT cause, start_wall_ms, NULL, 0, NULL FROM gaps"
+    " WHERE camera = ?1 AND end_boot IS NULL AND +start_wall_ms < ?2"
+)
+"""What touches an interval, from its end on: years of gaps before it are not looked at, nor is the + to be left out."""
+_OPEN_SQL: Final = (
+    "SELECT seq, boot, start_boottime_ms, start_wall_ms, run = (SELECT max(number) FROM runs) FROM segments"
+    " WHERE camera = ? AND state = 'open'"
+)
+_GONE_SQL: Final = (
+    "SELECT start_wall_ms, end_wall_ms FROM destroyed"
+    " WHERE camera = (SELECT number FROM cameras WHERE id = ?1) AND start_wall_ms < ?3 AND end_wall_ms > ?2"
+    " UNION ALL"
+    " SELECT start_wall_ms, start_wall_ms + duration_ms FROM segments"
+    " WHERE state = 'garbage' AND name IS NULL AND +camera = (SELECT number FROM cameras WHERE id = ?1)"
+    " AND +start_wall_ms < ?3 AND start_wall_ms + duration_ms > ?2"
+)
+"""Of segments, those that are garbage are looked at, which are few; without the + it would be all of the camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What is known of one camera's time, as spans of wall time."""
+
+    known_since_ms: int | None
+    segments: list[tuple[int, int]]
+    explained: list[tuple[int, int]]
+    unexplained: list[tuple[int, int]]
+    holes: list[tuple[int, int]] = field(default_factory=list)
+    """Pauses within segments, which are not recorded although a segment spans them; among the explained, too."""
+    gaps: int = 0
+    causes: list[tuple[str, int, int]] = field(default_factory=list)
+    """Of every gap and pause: why, from when to when."""
+
+
+def claimed_page(
+    connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int
+) -> tuple[list[tuple[int, int]], int | None]:
+    """Up to PAGE_MAX spans of committed segments that touch the interval, and where the next page starts.
+
+    Reads the covering index alone.
+    """
+    row = connection.execute("SELECT number, longest_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if row is None:
+        return [], None
+    spans = connection.execute(
+        "SELECT start_wall_ms, start_wall_ms + duration_ms FROM segments WHERE camera = ? AND state = 'committed'"
+        " AND start_wall_ms >= ? AND start_wall_ms < ? ORDER BY start_wall_ms LIMIT ?",
+        (row[0], start_ms - row[1], end_ms, PAGE_MAX),
+    ).fetchall()
+    return spans, (spans[-1][0] + row[1] + 1 if len(spans) == PAGE_MAX else None)
+
+
+def corrected_page(
+    connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, after: tuple[int, int]
+) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:
+    """Spans, by true time, of what was recorded under a clock that proved wrong and touches the interval: up to
+    PAGE_MAX, of one epoch. `after` is an epoch and a boottime; with it comes where the next page starts.
+
+    By the time that it was recorded under it counts as well, as it did then: the account of a camera (S9) is complete
+    in recorded time, and a gap `clock-step` leads from there to the true one.
+    """
+    for one in true_time.known(connection):
+        if one.epoch < after[0] or not one.touches(start_ms - true_time.LONGEST_MS, end_ms):
+            continue
+        begin_ms = start_ms - true_time.LONGEST_MS - one.true_offset_ms
+        rows = connection.execute(
+            _CORRECTED_SQL,
+            (
+                *(camera, one.epoch, one.boot, max(begin_ms, after[1]) if one.epoch == after[0] else begin_ms),
+                *(end_ms - one.true_offset_ms, PAGE_MAX),
+            ),
+        ).fetchall()
+        if rows:
+            spans = [(at + one.true_offset_ms, at + one.true_offset_ms + length) for at, length in rows]
+            return spans, (one.epoch, rows[-1][0])
+    return [], None
+
+
+_CORRECTED_SQL: Final = (
+    "SELECT start_boottime_ms, duration_ms FROM segments WHERE camera = (SELECT number FROM cameras WHERE id = ?)"
+    " AND epoch = ? AND boot = ? AND synced = 0 AND state = 'committed' AND start_boottime_ms > ?"
+    " AND start_boottime_ms < ? ORDER BY start_boottime_ms LIMIT ?"
+)
+
+
+def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Claims:
+    """Gaps and segments in progress. Those that are complete come by `claimed_page`, those that went by `gone`.
+
+    `now` is for what lasts; None where nothing is recorded.
+    """
+    row = connection.execute("SELECT number, known_since_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
+    if row is None:
+        return Claims(None, [], [], [])
+    segments, explained = _in_progress(connection, row[0], now)
+    unexplained: list[tuple[int, int]] = []
+    holes: list[tuple[int, int]] = []
+    causes = [(GapCause.CLOCK_STEP.value, *span) for span in explained]
+    gaps = connection.execute(_GAPS_SQL, (row[0], end_ms, start_ms)).fetchall()
+    for cause, begin, end, inside, pauses in gaps:
+        spans = missing(begin, end_ms if end is None else end, pauses_of(pauses))
+        (unexplained if cause == GapCause.UNKNOWN else explained).extend(spans)
+        causes.extend((cause, *span) for span in spans)
+        if inside:
+            holes.extend(spans)
+    return Claims(row[1], segments, explained, unexplained, holes, len(gaps), causes)
+
+
+def _in_progress(
+    connection: sqlite3.Connection, camera: int, now: Point | None
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Open segments, each as far as something says that it was recorded: up to the next gap or segment after it.
+
+    Until now only where none follows and this run opened it. A row may stay open for long, because its volume is away
+    or its file cannot be read: the time after it must not count as recorded on its word. A wall clock that was set
+    forward meanwhile leaves a span that is not recorded but explained, and becomes a gap once the segment has its end.
+    """
+    recorded: list[tuple[int, int]] = []
+    stepped: list[tuple[int, int]] = []
+    for seq, boot, boottime_ms, wall_ms, in_this_run in connection.execute(_OPEN_SQL, (camera,)).fetchall():
+        start = Point(boot, boottime_ms, wall_ms)
+        following = [next_gap(connection, camera, start), next_start(connection, camera, seq)]
+        known = [point for point in [*following, now if in_this_run else None] if point and point.boot == boot]
+        if not known:
+            continue
+        until = min(known)
+        end_ms = wall_ms + max(0, until.boottime_ms - boottime_ms)
+        recorded.append((wall_ms, end_ms))
+        if until.wall_ms > end_ms:
+            (stepped if until.wall_ms - end_ms > STEP_MS else recorded).append((end_ms, until.wall_ms))
+    return recorded, stepped
+
+
+def gone(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+    """What was destroyed, or is being destroyed."""
+    return connection.execute(_GONE_SQL, (camera, start_ms, end_ms)).fetchall()
+
+
+def measure(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:
+    """Pure: each instant counts once, as a pause before recorded before explained before unexplained."""
+    if claim.known_since_ms is None:
+        return Coverage(0, 0, 0, None, 0)
+    left, right = max(start_ms, claim.known_since_ms), end_ms
+    recorded = list(_merged(sorted([*complete, *claim.segments]), SEAM_MS))
+    paused = list(_merged(sorted(claim.holes), 0))
+    with_pauses = _length(_merged(sorted([*recorded, *paused]), 0), left, right)
+    covered_ms = with_pauses - _length(paused, left, right)
+    with_cause = _length(_merged(sorted([*recorded, *claim.explained]), SEAM_MS), left, right)
+    return Coverage(
+        covered_ms=covered_ms,
+        explained_ms=with_cause - covered_ms,
+        unexplained_ms=max(0, right - left) - with_cause,
+        known_since_ms=claim.known_since_ms,
+        gaps=claim.gaps,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of the time in which a camera was known; together they are all of it."""
+
+    recorded_ms: int
+    causes: dict[str, int]
+    """Not recorded, by cause, the longest first; without `unknown`."""
+    unexplained_ms: int
+
+
+def shares(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Shares:
+    """Pure: as `measure`, and what is explained by cause; where two causes claim an instant it counts for the first."""
+    if claim.known_since_ms is None:
+        return Shares(0, {}, 0)
+    left, right = max(start_ms, claim.known_since_ms), max(end_ms, claim.known_since_ms)
+    paused = list(_merged(sorted(claim.holes), 0))
+    told = list(_without(_merged(sorted([*complete, *claim.segments]), SEAM_MS), paused))
+    recorded_ms = accounted_ms = _length(told, left, right)
+    found: dict[str, int] = {}
+    for cause in dict.fromkeys(cause for cause, _, _ in sorted(claim.causes) if cause != GapCause.UNKNOWN):
+        told = list(_merged(sorted([*told, *((a, b) for which, a, b in claim.causes if which == cause)]), SEAM_MS))
+        length_ms = _length(told, left, right)
+        if length_ms > accounted_ms:
+            found[cause] = length_ms - accounted_ms
+        accounted_ms = length_ms
+    ordered = dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+    return Shares(recorded_ms, ordered, max(0, right - left) - accounted_ms)
+
+
+def _without(spans: Iterable[tuple[int, int]], holes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What is left of merged spans where merged holes are taken out."""
+    waiting = deque(holes)
+    for begin, end in spans:
+        left = begin
+        while waiting and waiting[0][1] <= left:
+            waiting.popleft()
+        for first, last in takewhile(lambda hole: hole[0] < end, waiting):  # noqa: B023  (used at once)
+            if first > left:
+                yield left, first
+            left = max(left, last)
+        if left < end:
+            yield left, end
+
+
+def _merged(spans: Iterable[tuple[int, int]], seam_ms: int) -> Iterator[tuple[int, int]]:
+    """Spans by start, overlapping ones as one, seams closed."""
+    current: tuple[int, int] | None = None
+    for begin, end in spans:
+        if current is not None and begin <= current[1] + seam_ms:
+            current = (current[0], max(current[1], end))
+            continue
+        if current is not None:
+            yield current
+        current = (begin, end)
+    if current is not None:
+        yield current
+
+
+def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
+    return sum(max(0, min(end, right) - max(begin, left)) for begin, end in spans)
+
+
+def of(read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Coverage:
+    """The coverage of an interval, read page by page; what has not happened yet is left out."""
+    end_ms = end_ms if now is None else min(end_ms, now.wall_ms)
+    return measure(*gather(read, camera, start_ms, end_ms, now), start_ms, end_ms)
+
+
+def gather(
+    read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None
+) -> tuple[Claims, list[tuple[int, int]]]:
+    """What `measure` and `shares` go by. In the order in which a segment lives: whatever becomes of it, it is met."""
+    claim = read(partial(claims, camera=camera, start_ms=start_ms, end_ms=end_ms, now=now))
+    recorded: list[tuple[int, int]] = []
+    page_start: int | None = start_ms
+    while page_start is not None:
+        page, page_start = read(partial(claimed_page, camera=camera, start_ms=page_start, end_ms=end_ms))
+        recorded += page
+    after: tuple[int, int] | None = (0, 0)
+    while after is not None:
+        page, after = read(partial(corrected_page, camera=camera, start_ms=start_ms, end_ms=end_ms, after=after))
+        recorded += page
+    recorded += read(partial(gone, camera=camera, start_ms=start_ms, end_ms=end_ms))
+    return claim, recorded

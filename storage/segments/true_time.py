@@ -1,0 +1,118 @@
+"""What was recorded before the wall clock was synchronised is found by true time afterwards (design §4).
+
+Between two steps the wall clock is boottime plus an offset. Once a boot knows the right one, it holds for what that
+boot recorded before, too: the clock epochs that began unsynchronised are told it, with a leaf, and from then on
+segments and gaps of theirs are looked for by the time that a right clock would have shown. What is written (rows, names
+of files, leaves) stays as it was, and no age changes (S7). A pin that lasts takes in what it turns out to touch (S2).
+
+Functions over a connection, inside their caller's transaction. A clock that was slewed by much instead of being set
+moves boottime along, and stays uncorrected by as much.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from storage.ages import runs
+from storage.ages.runs import Life, Point
+from storage.ledger.table import Leaf, enter
+from storage.pins import pinned_segments
+from storage.pins import table as pins
+from storage.words.clock import STEP_MS, Reading
+
+WHAT: Final = "corrected"
+"""Of leaves of the clock that tell of it."""
+LONGEST_MS: Final = 3_600_000
+"""A segment may last so far beyond the epoch that it began in; a step cuts it, at the next key frame."""
+CORRECTED: Final = (
+    "(s.synced = 0 AND EXISTS (SELECT 1 FROM epochs e WHERE e.number = s.epoch AND e.boot = s.boot"
+    " AND e.true_offset_ms IS NOT NULL))"
+)
+"""Whether a segment goes by another time than its recorded one. Nothing is looked up for one that was synchronised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A clock epoch whose true offset became known."""
+
+    epoch: int
+    boot: int
+    from_ms: int
+    """Boottime at which it began and, None while it is the last of its boot, the next one."""
+    until_ms: int | None
+    true_offset_ms: int
+    """The right wall clock minus boottime."""
+
+    def touches(self, start_ms: int, end_ms: int) -> bool:
+        """By true time. What began in it may last beyond it: `start_ms` is the earliest start that matters."""
+        begins_ms = self.from_ms + self.true_offset_ms
+        return begins_ms < end_ms and (self.until_ms is None or self.until_ms + self.true_offset_ms > start_ms)
+
+
+def heartbeat(connection: sqlite3.Connection, life: Life, reading: Reading) -> None:
+    """This boot and this run lived until now, and perhaps the right time is known now."""
+    runs.heartbeat(connection, life, reading)
+    correct(connection, life.boot, reading)
+
+
+def correct(connection: sqlite3.Connection, boot: int, reading: Reading) -> None:
+    """The wall clock is synchronised: this boot's epochs that began without go by it.
+
+    Also those that were corrected before: a first synchronisation may prove wrong, and the last word counts.
+    """
+    if not reading.synced:
+        return
+    offset_ms = reading.now.wall_ms - reading.now.boottime_ms
+    wrong = connection.execute(
+        "SELECT number FROM epochs WHERE boot = ? AND synced = 0"
+        " AND abs(coalesce(true_offset_ms, wall_ms - boottime_ms) - ?) > ?",
+        (boot, offset_ms, STEP_MS),
+    ).fetchall()
+    for (epoch,) in wrong:
+        _set(connection, epoch, offset_ms)
+        body = runs.epoch_body(connection, epoch) | {"what": WHAT, "true_offset_ms": offset_ms}
+        enter(connection, Leaf.CLOCK, reading.now.wall_ms, body)
+    if wrong:
+        hold_again(connection)
+
+
+def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
+    """A leaf tells of it again: so it was in a database that was lost. KeyError, TypeError for what is none."""
+    if body.get("what") != WHAT:
+        return
+    known = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (body["boot"],)).fetchone()
+    if known is None or known[0] != body["id"]:
+        return  # this database counts another boot under that number
+    start = Point(body["boot"], body["boottime_ms"], body["wall_ms"])
+    runs.know_epoch(connection, body["epoch"], start, synced=False)
+    same = connection.execute("SELECT boot FROM epochs WHERE number = ?", (body["epoch"],)).fetchone()
+    if same[0] == body["boot"]:
+        _set(connection, body["epoch"], int(body["true_offset_ms"]))
+
+
+def hold_again(connection: sqlite3.Connection) -> None:
+    """True times became known: what pins that last turn out to touch is protected from now on, too."""
+    corrected = known(connection)
+    for pin in pins.lasting(connection):
+        first_ms, last_ms = pin.order.interval.first_ms - LONGEST_MS, pin.order.interval.last_ms
+        if any(one.touches(first_ms, last_ms) for one in corrected):
+            pinned_segments.cover(connection, pin)
+
+
+def known(connection: sqlite3.Connection) -> list[Correction]:
+    """All of them, by epoch; one look-up where there is none."""
+    if connection.execute("SELECT 1 FROM epochs WHERE true_offset_ms IS NOT NULL LIMIT 1").fetchone() is None:
+        return []
+    rows = connection.execute(
+        "SELECT number, boot, boottime_ms, until_ms, true_offset_ms FROM (SELECT *,"
+        " lead(boottime_ms) OVER (PARTITION BY boot ORDER BY number) AS until_ms FROM epochs)"
+        " WHERE true_offset_ms IS NOT NULL ORDER BY number"
+    )
+    return [Correction(*row) for row in rows]
+
+
+def _set(connection: sqlite3.Connection, epoch: int, offset_ms: int) -> None:
+    connection.execute("UPDATE epochs SET true_offset_ms = ? WHERE number = ?", (offset_ms, epoch))

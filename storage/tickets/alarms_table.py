@@ -1,0 +1,145 @@
+"""Alarms (異常通報) as rows and events, in their caller's transaction: raised, updated, acknowledged, cleared."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from storage.ages.runs import Point
+from storage.outbox import table as outbox
+from storage.outbox.table import Kind
+from storage.words.errors import UnknownId
+from storage.words.results import AlarmRow, Severity
+
+ALARMS_MAX: Final = 1000
+"""More conditions than a site of 64 cameras has names for; a page for a person, not a history."""
+CLEARED_MAX: Final = 500
+"""Conditions that hold no longer and are remembered: names of pins, devices and volumes come and go for years."""
+FLAP_MS: Final = 3_600_000
+"""A condition that comes back within an hour is flapping: the same occurrence, counted once more."""
+
+
+def raise_alarm(
+    connection: sqlite3.Connection,
+    key: str,
+    severity: Severity,
+    text: str,
+    action: str,
+    now_ms: int,
+    names: str = "",
+    at: Point | None = None,
+) -> bool:
+    """True when the condition did not hold before. One that holds already is only brought up to date.
+
+    `names`: of the people it is about; shown here, and told to nobody outside. That somebody has seen it goes with its
+    occurrence, and is void once it is more severe than what they saw.
+    `at`: now, by running time.
+    """
+    found = find(connection, key)
+    if found is not None and found.raised:
+        if (found.severity, found.text, found.action, found.names) != (severity, text, action, names):
+            seen = found.acknowledged and not _is_worse(found, severity)
+            connection.execute(
+                "UPDATE alarms SET severity = ?, text = ?, action = ?, names = ?, acknowledged = ? WHERE key = ?",
+                (severity, text, action, names, seen, key),
+            )
+            _tell(connection, key, "updated", now_ms)
+        return False
+    if found is not None and found.cleared_ms is not None and abs(now_ms - found.cleared_ms) <= FLAP_MS:
+        seen = found.acknowledged and not _is_worse(found, severity)
+        occurrence, since_ms, count = found.occurrence, found.since_ms, found.count + 1
+    else:
+        seen, occurrence, since_ms, count = False, outbox.next_id(connection, now_ms), now_ms, 1
+    connection.execute(
+        "INSERT OR REPLACE INTO alarms (key, severity, raised, since_ms, count, text, action, acknowledged, occurrence,"
+        " names, boot, boottime_ms) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (key, severity, since_ms, count, text, action, seen, occurrence, names, *_running(at)),
+    )
+    _tell(connection, key, "raised", now_ms)
+    return True
+
+
+def _running(at: Point | None) -> tuple[int | None, int | None]:
+    return (None, None) if at is None else (at.boot, at.boottime_ms)
+
+
+def _is_worse(before: AlarmRow, severity: Severity) -> bool:
+    return severity.gravity > before.severity.gravity
+
+
+def clear_alarm(connection: sqlite3.Connection, key: str, now_ms: int) -> bool:
+    """True when the condition held before."""
+    cursor = connection.execute(
+        "UPDATE alarms SET raised = 0, cleared_ms = ? WHERE key = ? AND raised = 1", (now_ms, key)
+    )
+    if cursor.rowcount == 0:
+        return False
+    _tell(connection, key, "cleared", now_ms)
+    connection.execute(
+        "DELETE FROM alarms WHERE raised = 0 AND key <> ? AND key NOT IN"
+        " (SELECT key FROM alarms WHERE raised = 0 ORDER BY cleared_ms DESC LIMIT ?)",
+        (key, CLEARED_MAX),
+    )
+    return True
+
+
+def acknowledge(connection: sqlite3.Connection, key: str, occurrence: str | None, now_ms: int) -> bool:
+    """Somebody has seen it; it goes on standing. False where it was acknowledged before.
+
+    `occurrence`: the one that is meant; None: whichever stands now. UnknownId: no such alarm stands.
+    """
+    found = find(connection, key)
+    if found is None or not found.raised:
+        raise UnknownId(f"no alarm {key} stands", "`edgectl alarms` lists those that do")
+    if occurrence not in (None, found.occurrence):
+        raise UnknownId(f"alarm {key} stands anew, as {found.occurrence}", "look at it again: `edgectl alarms`")
+    if found.acknowledged:
+        return False
+    connection.execute("UPDATE alarms SET acknowledged = 1 WHERE key = ?", (key,))
+    _tell(connection, key, "acknowledged", now_ms)
+    return True
+
+
+def _tell(connection: sqlite3.Connection, key: str, what: str, now_ms: int) -> None:
+    """The centre, in the same transaction: all that the row says, but for names."""
+    told = _row(connection.execute(f"{_SQL} WHERE key = ?", (key,)).fetchone())
+    body = {
+        "what": what,
+        "key": key,
+        "occurrence": told.occurrence,
+        "severity": told.severity.value,
+        "since_ms": told.since_ms,
+        "cleared_ms": told.cleared_ms,
+        "count": told.count,
+        "text": told.text,
+        "action": told.action,
+        "acknowledged": told.acknowledged,
+    }
+    outbox.put(connection, Kind.ALARM, now_ms, body)
+
+
+def find(connection: sqlite3.Connection, key: str) -> AlarmRow | None:
+    """The alarm of that key, raised or cleared."""
+    row = connection.execute(f"{_SQL} WHERE key = ?", (key,)).fetchone()
+    return None if row is None else _row(row)
+
+
+def alarms(connection: sqlite3.Connection) -> list[AlarmRow]:
+    """Raised ones first, each lot by the time it was raised, latest first."""
+    return [
+        _row(row)
+        for row in connection.execute(f"{_SQL} ORDER BY raised DESC, since_ms DESC, key LIMIT ?", (ALARMS_MAX,))
+    ]
+
+
+_SQL: Final = (
+    "SELECT key, severity, raised, since_ms, cleared_ms, count, text, action, acknowledged, occurrence, names,"
+    " boot, boottime_ms FROM alarms"
+)
+
+
+def _row(row: tuple[Any, ...]) -> AlarmRow:
+    key, severity, raised, since_ms, cleared_ms, count, text, action, seen, occurrence, names, boot, boottime_ms = row
+    told = (since_ms, cleared_ms, count, text, action)
+    at = None if boot is None else (boot, boottime_ms)
+    return AlarmRow(key, Severity(severity), bool(raised), *told, bool(seen), occurrence, names, at)

@@ -1,0 +1,211 @@
+"""Commands of the centre that were taken: each once, and what became of it. Functions over a connection.
+
+The counter of its key, its row, its leaf and the event that tells the centre are one fact, entered before anything is
+done. A command whose run of the daemon is over before its end is known is `interrupted`, and not done again; a restart
+is what it asked for. Names of people are in leaves alone, behind commitments.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from storage.ages.history import History
+from storage.ages.runs import Life, Point
+from storage.approvals import journal
+from storage.approvals.journal import Doing
+from storage.outbox import table as outbox
+from storage.outbox.table import Kind
+from storage.words.errors import Replayed, TooOften
+
+KEPT_MAX: Final = 1000
+"""Of each verb: to tell what became of one, and how often one was done lately."""
+LOOKED_AT: Final = 100
+"""Of what a key commanded last: over more than that, its rate is bounded by theirs."""
+RESULT_MAX: Final = 4096
+"""Bytes of a result that go into the event; of a larger one only the reply tells."""
+RESTART: Final = "restart"
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A command as it was signed. `requester` is text that somebody chose: no leaf has it."""
+
+    key: str
+    """Of whom signed it: 64 digits."""
+    counter: int
+    id: str
+    verb: str
+    requester: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One that was taken, and its place on record."""
+
+    number: int
+    leaf: int
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most so many of one verb within so much running time."""
+
+    most: int
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Of all that one key commands: so many at once, then one in so much running time."""
+
+    at_once: int
+    every_ms: int
+
+    def wait_ms(self, ages_ms: Sequence[int]) -> int:
+        """Until the next one may come; 0: now. Of those that were taken, the last one first. Pure.
+
+        A bucket of tokens, told from what was taken alone: no time had more than it holds and regains.
+        """
+        behind = ages_ms[self.at_once - 1 :]
+        return max((count * self.every_ms - age_ms for count, age_ms in enumerate(behind, 1)), default=0)
+
+
+def take(
+    connection: sqlite3.Connection,
+    told: Told,
+    doing: Doing,
+    limits: Sequence[Limit],
+    rate: Rate | None,
+    life: Life,
+    ages: History,
+    now: Point,
+) -> Taken:
+    """On record, and to be done now. Replayed, TooOften: nothing is entered."""
+    _refuse_replayed(connection, told)
+    _refuse_too_many(connection, told.key, rate, ages)
+    _refuse_too_often(connection, told.verb, limits, ages)
+    connection.execute(
+        "INSERT INTO command_keys (key, counter) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET counter = ?2",
+        (told.key, told.counter),
+    )
+    leaf = journal.enter(connection, doing, now.wall_ms)
+    number = connection.execute(
+        "INSERT INTO commands (key, counter, id, verb, requester, state, leaf, run, boot, boottime_ms, wall_ms)"
+        " VALUES (?, ?, ?, ?, ?, 'accepted', ?, ?, ?, ?, ?) RETURNING number",
+        (
+            *(told.key, told.counter, told.id, told.verb, told.requester, leaf),
+            *(life.run, now.boot, now.boottime_ms, now.wall_ms),
+        ),
+    ).fetchone()[0]
+    connection.execute(
+        "DELETE FROM commands WHERE verb = ?1 AND state <> 'accepted' AND number <="
+        " (SELECT number FROM commands WHERE verb = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+        (told.verb, KEPT_MAX),
+    )
+    _tell(connection, told, "accepted", now.wall_ms)
+    return Taken(number, leaf, told)
+
+
+def _refuse_replayed(connection: sqlite3.Connection, told: Told) -> None:
+    before = connection.execute("SELECT state FROM commands WHERE key = ? AND id = ?", (told.key, told.id)).fetchone()
+    if before is not None:
+        what = f"command {told.id} was taken before, and is {before[0]}"
+        raise Replayed(what, "it is not done twice", before[0])
+    last = connection.execute("SELECT counter FROM command_keys WHERE key = ?", (told.key,)).fetchone()
+    if last is not None and told.counter <= last[0]:
+        what = f"its counter is {told.counter}, and a command of this key with {last[0]} was taken before"
+        raise Replayed(what, "sign it anew with a larger one")
+
+
+def _refuse_too_many(connection: sqlite3.Connection, key: str, rate: Rate | None, ages: History) -> None:
+    """Whatever became of them: each costs a leaf and two events."""
+    if rate is None:
+        return
+    rows = connection.execute(
+        "SELECT boot, boottime_ms FROM commands WHERE key = ? ORDER BY number DESC LIMIT ?", (key, LOOKED_AT)
+    )
+    wait_ms = rate.wait_ms([ages.age(boot, boottime_ms).low_ms for boot, boottime_ms in rows])
+    if wait_ms > 0:
+        allowed = f"{rate.at_once} commands at once and then one in {rate.every_ms // 1000} s"
+        raise TooOften(f"of one key {allowed} are taken, and this is one more", f"wait {-(-wait_ms // 1000)} s")
+
+
+def _refuse_too_often(connection: sqlite3.Connection, verb: str, limits: Sequence[Limit], ages: History) -> None:
+    if not limits:
+        return
+    taken = [
+        ages.age(boot, boottime_ms).low_ms
+        for boot, boottime_ms in connection.execute(
+            "SELECT boot, boottime_ms FROM commands WHERE verb = ? AND state <> 'rejected'", (verb,)
+        )
+    ]
+    for limit in limits:
+        if sum(age_ms < limit.within_ms for age_ms in taken) >= limit.most:
+            what = f"{verb} was commanded {limit.most} times within the last {limit.within_ms // 60_000} minutes"
+            raise TooOften(what, "wait, or look after the box there")
+
+
+def end(
+    connection: sqlite3.Connection,
+    taken: Taken,
+    state: str,
+    wall_ms: int,
+    reason: str = "",
+    text: str = "",
+    result: Mapping[str, Any] = _NOTHING,
+    failed: Doing | None = None,
+) -> bool:
+    """What became of it; False where that was told before. `failed`: for the leaf that nothing came of it."""
+    changed = connection.execute(
+        "UPDATE commands SET state = ?, reason = ? WHERE number = ? AND state = 'accepted'",
+        (state, reason, taken.number),
+    )
+    if changed.rowcount == 0:
+        return False
+    if failed is not None:
+        journal.enter(connection, failed, wall_ms)
+    size = len(json.dumps(result, ensure_ascii=False).encode())
+    shown: Mapping[str, Any] = result if size <= RESULT_MAX else {"bytes": size}
+    _tell(connection, taken.told, state, wall_ms, reason, text, shown)
+    return True
+
+
+def refuse(connection: sqlite3.Connection, told: Told, reason: str, text: str, wall_ms: int) -> None:
+    """One that was not taken, of a key that is known: the centre gets to know. Whoever calls holds the rate down."""
+    _tell(connection, told, "rejected", wall_ms, reason, text)
+
+
+def left(connection: sqlite3.Connection, run: int) -> list[Taken]:
+    """Commands of earlier runs of which nobody knows what became."""
+    rows = connection.execute(
+        "SELECT number, leaf, key, counter, id, verb, requester FROM commands WHERE state = 'accepted' AND run < ?"
+        " ORDER BY number",
+        (run,),
+    )
+    return [Taken(number, leaf, Told(*told)) for number, leaf, *told in rows.fetchall()]
+
+
+def _tell(
+    connection: sqlite3.Connection,
+    told: Told,
+    state: str,
+    wall_ms: int,
+    reason: str = "",
+    text: str = "",
+    result: Mapping[str, Any] = _NOTHING,
+) -> None:
+    body: dict[str, Any] = {
+        "what": state,
+        "id": told.id,
+        "verb": told.verb,
+        "requester": told.requester,
+        "key": told.key,
+    }
+    body |= {"counter": told.counter, "reason": reason, "text": text, "result": dict(result)}
+    outbox.put(connection, Kind.COMMAND, wall_ms, body)

@@ -1,0 +1,201 @@
+"""Maintenance (維護) as rows and leaves, and what it does to gaps that last. Functions over a connection.
+
+What is not recorded while one lasts has the cause `maintenance`, whoever tells of it
+(`storage.segments.maintenance_windows`). A gap that lasts when it begins is cut there, and so is one that lasts when
+it ends: from then on it has its own cause again. One lasts at a time. Who works, with whom and why lies behind the
+commitments of its leaf.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from storage.ages.runs import Point
+from storage.ledger import table as ledger
+from storage.ledger.table import Leaf, Value
+from storage.segments import leaves
+from storage.segments.gaps import end_gap, insert_gap, remove
+from storage.segments.maintenance_windows import APART
+from storage.segments.rows import GAP_SQL, GapRow, gap_row
+
+KEPT_MAX: Final = 1000
+"""Rows: of what lies further back leaves tell, and no gap is cut there any more."""
+NOBODY: Final[Mapping[str, str]] = {}
+
+
+class State(StrEnum):
+    LASTING = "lasting"
+    ENDED = "ended"
+    """By a person."""
+    LAPSED = "lapsed"
+    """By itself, because its time was over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """One row."""
+
+    id: str
+    state: State
+    cameras: tuple[str, ...]
+    """None: the whole box."""
+    start: Point
+    span_ms: int
+    leaf: int | None
+
+
+_SQL: Final = "SELECT id, state, cameras, boot, boottime_ms, wall_ms, span_ms, leaf FROM maintenances "
+
+
+def lasting(connection: sqlite3.Connection) -> Maintenance | None:
+    """The one that nobody has entered the end of."""
+    row = connection.execute(_SQL + "WHERE state = ?", (State.LASTING,)).fetchone()
+    return None if row is None else _row(row)
+
+
+def is_known(connection: sqlite3.Connection) -> bool:
+    """There was some."""
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM maintenances)").fetchone()[0])
+
+
+def begin(
+    connection: sqlite3.Connection,
+    number: str,
+    cameras: Sequence[str],
+    at: Point,
+    span_ms: int,
+    committed: Mapping[str, str],
+) -> Maintenance:
+    """It lasts from now on. sqlite3.IntegrityError where another one does."""
+    body = _body(connection, number, cameras, at, span_ms) | {"event": "begun"}
+    leaf = ledger.enter(connection, Leaf.MAINTENANCE, at.wall_ms, body, committed=committed)
+    made = Maintenance(number, State.LASTING, tuple(cameras), at, span_ms, leaf)
+    _insert(connection, made, None)
+    for gap in _lasting_gaps(connection, made):
+        if gap.cause not in APART:
+            end_gap(connection, gap, at)
+            insert_gap(connection, gap.camera_number, at, None, gap.cause, gap.detail)
+    connection.execute(
+        "DELETE FROM maintenances WHERE id IN (SELECT id FROM maintenances WHERE state <> 'lasting'"
+        " ORDER BY boot DESC, boottime_ms DESC LIMIT -1 OFFSET ?)",
+        (KEPT_MAX,),
+    )
+    return made
+
+
+def end(
+    connection: sqlite3.Connection,
+    one: Maintenance,
+    at: Point,
+    state: State,
+    wall_ms: int,
+    committed: Mapping[str, str] = NOBODY,
+) -> None:
+    """It lasted until `at`, which may lie back, where nobody was there to see it.
+
+    What was missed since then is told anew, with its own cause: a box that was suspended saw neither end nor gap.
+    """
+    body = _body(connection, one.id, one.cameras, one.start, one.span_ms)
+    body |= {"event": state.value, "end": leaves.point(connection, at)}
+    ledger.enter(connection, Leaf.MAINTENANCE, wall_ms, body, committed=committed)
+    _close(connection, one.id, state, at)
+    for gap in _lasting_gaps(connection, one):
+        if gap.beneath is None:
+            continue
+        if gap.start < at:
+            end_gap(connection, gap, at)
+            insert_gap(connection, gap.camera_number, at, None, gap.beneath, gap.detail)
+        else:
+            connection.execute("UPDATE gaps SET cause = ?, beneath = NULL WHERE id = ?", (gap.beneath, gap.id))
+    for gap in _ended_after(connection, one, at):
+        remove(connection, gap)
+        insert_gap(connection, gap.camera_number, gap.start, gap.end, gap.own_cause, gap.detail)
+
+
+def remember(
+    connection: sqlite3.Connection,
+    body: Mapping[str, Any],
+    begun: Point,
+    ended: Point | None,
+    leaf: int | None,
+    *,
+    lasts: bool,
+) -> None:
+    """What a leaf says, where the database was lost; what is known of it already stays. ValueError for what is none.
+
+    `lasts`: nothing has happened since, so that one of which no end is told may last. Else it counts as over when its
+    time was, until its end is read.
+    """
+    one = Maintenance(
+        str(body["maintenance"]), State.LASTING, tuple(map(str, body["cameras"])), begun, int(body["span_ms"]), leaf
+    )
+    if one.span_ms <= 0:
+        raise ValueError(f"maintenance {one.id} of {one.span_ms} ms")
+    former, due = lasting(connection), begun.plus_ms(one.span_ms)
+    if ended is None and lasts and former is not None and former.id != one.id:
+        _close(connection, former.id, State.LAPSED, former.start.plus_ms(former.span_ms))
+    _insert(connection, one, None if lasts and ended is None else due)
+    if ended is not None:
+        _close(connection, one.id, State(body["event"]), max(ended, begun))
+
+
+def _insert(connection: sqlite3.Connection, one: Maintenance, over: Point | None) -> None:
+    ends = (None, None, None) if over is None else (over.boot, over.boottime_ms, over.wall_ms)
+    connection.execute(
+        "INSERT INTO maintenances (id, state, cameras, boot, boottime_ms, wall_ms, span_ms, leaf, end_boot,"
+        " end_boottime_ms, end_wall_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (
+            *(one.id, State.LASTING if over is None else State.LAPSED, json.dumps(list(one.cameras))),
+            *(one.start.boot, one.start.boottime_ms, one.start.wall_ms, one.span_ms, one.leaf, *ends),
+        ),
+    )
+
+
+def _close(connection: sqlite3.Connection, number: str, state: State, at: Point) -> None:
+    connection.execute(
+        "UPDATE maintenances SET state = ?, end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?",
+        (state, at.boot, at.boottime_ms, at.wall_ms, number),
+    )
+
+
+def _lasting_gaps(connection: sqlite3.Connection, one: Maintenance) -> list[GapRow]:
+    rows = connection.execute(GAP_SQL + "WHERE g.end_boot IS NULL ORDER BY g.id").fetchall()
+    return [gap for gap in map(gap_row, rows) if not one.cameras or gap.camera in one.cameras]
+
+
+def _ended_after(connection: sqlite3.Connection, one: Maintenance, at: Point) -> list[GapRow]:
+    """What it explains begins in it: so a ring of years costs no more than a new one."""
+    since = (one.start.boot, one.start.boottime_ms, at.boot, at.boottime_ms)
+    found: list[GapRow] = []
+    for number, camera in connection.execute("SELECT number, id FROM cameras").fetchall():
+        if not one.cameras or camera in one.cameras:
+            rows = connection.execute(
+                GAP_SQL + "WHERE g.camera = ? AND (g.boot, g.start_boottime_ms) >= (?, ?)"
+                " AND (g.end_boot, g.end_boottime_ms) > (?, ?) AND g.beneath IS NOT NULL ORDER BY g.id",
+                (number, *since),
+            )
+            found += map(gap_row, rows.fetchall())
+    return found
+
+
+def _body(
+    connection: sqlite3.Connection, number: str, cameras: Sequence[str], start: Point, span_ms: int
+) -> dict[str, Value]:
+    """What each of its leaves says, so that each does alone."""
+    return {
+        "maintenance": number,
+        "cameras": list[Value](cameras),
+        "start": leaves.point(connection, start),
+        "span_ms": span_ms,
+    }
+
+
+def _row(row: tuple[Any, ...]) -> Maintenance:
+    number, state, cameras, boot, boottime_ms, wall_ms, span_ms, leaf = row
+    start = Point(boot, boottime_ms, wall_ms)
+    return Maintenance(number, State(state), tuple(json.loads(cameras)), start, span_ms, leaf)

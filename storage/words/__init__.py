@@ -1,0 +1,4 @@
+"""What all rooms of storage speak of: values, errors, where things lie, clocks, failpoints. Imports no other room.
+
+Begin with `model`.
+"""
