@@ -18,10 +18,10 @@ from typing import Final
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from recorder.eye.glance import Eye, Glance  # noqa: E402
-from recorder.eye.words import THUMB_BYTES, Want  # noqa: E402
-from recorder.handout import Packet, SoundTrack, framed  # noqa: E402
-from recorder.stream import Codec  # noqa: E402
+from recorder.decoder.client import Eye, Glance  # noqa: E402
+from recorder.decoder.messages import THUMB_BYTES, Want  # noqa: E402
+from recorder.words.stream import Codec  # noqa: E402
+from recorder.worker.fan_out import Packet, SoundTrack, framed  # noqa: E402
 from tests.support.footage import Sound, clip, pictures  # noqa: E402
 from tests.support.keyframes import Encoder, packet, with_sound  # noqa: E402
 

@@ -26,10 +26,10 @@ from bench.health_scenes import Change, Rgb, Scene  # noqa: E402
 from edged.health import judge  # noqa: E402
 from edged.health.judge import Look, Memory  # noqa: E402
 from edged.health.words import Fault  # noqa: E402
-from recorder.eye import decode, picture, sound  # noqa: E402
-from recorder.eye.words import Heard, Picture  # noqa: E402
-from recorder.handout import SoundTrack  # noqa: E402
-from recorder.stream import Codec  # noqa: E402
+from recorder.decoder import decode, picture, sound  # noqa: E402
+from recorder.decoder.messages import Heard, Picture  # noqa: E402
+from recorder.words.stream import Codec  # noqa: E402
+from recorder.worker.fan_out import SoundTrack  # noqa: E402
 from tests.support.footage import Sound as SoundWish  # noqa: E402
 from tests.support.footage import _samples as samples_of  # noqa: E402
 from tests.support.keyframes import FPS, Encoder  # noqa: E402

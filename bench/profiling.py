@@ -1,4 +1,5 @@
-"""Where a worker's time goes: `recorder.worker` itself, told what the daemon tells, with cProfile in each thread.
+"""Where a worker's time goes: `recorder.worker.process` itself, told what the daemon tells, with cProfile in each
+thread.
 
 The profiler makes calls dearer than they are, so shares tell, not sums; the table names what the same worker costs
 without it. What waits is left out: only the processor's time is counted.
@@ -21,8 +22,8 @@ from typing import Any, Final, NoReturn
 
 from bench.contenders import ROOT, Cameras
 from bench.gauges import Group
-from recorder import wire
-from recorder.messages import MAX_MESSAGE_BYTES, Ended, Granted, Opening, Start, Stop
+from recorder.words import wire
+from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, Granted, Opening, Start, Stop
 from tests.support.worker import make_start, make_volume
 
 SHOWN: Final = 30
@@ -118,7 +119,7 @@ def _worker(fd: int, dump: str) -> NoReturn:
             Path(f"{dump}.{number}").write_bytes(marshal.dumps(profile.stats))
         exit_process(code)
 
-    from recorder import worker  # noqa: PLC0415  (below the patches, as in a worker's life)
+    from recorder.worker import process as worker  # noqa: PLC0415  (below the patches, as in a worker's life)
 
     if dump:
         threading.Thread.run = profiled(threading.Thread.run)  # type: ignore[method-assign]

@@ -2,10 +2,11 @@
 
     sudo .venv/bin/python -m bench.slow_disk [--writers 32] [--seconds 60] [--scheduler bfq]
 
-Needs root: the disk is a model behind a loop device (`bench.hard_disk`). Each writer is a process with `recorder.disk`
-as a worker has it; it gets a fragment of 0.5 s at 4 Mbit/s twice a second, at a phase of its own, and cuts every 20 s.
-In danger is what a power cut would take: from the instant a fragment is handed over until a sync that covers it is
-over. What memory holds before (`recorder.messages.HELD_MS`) comes on top. Segments are granted after 50 ms.
+Needs root: the disk is a model behind a loop device (`bench.hard_disk`). Each writer is a process with
+`recorder.worker.disk` as a worker has it; it gets a fragment of 0.5 s at 4 Mbit/s twice a second, at a phase of its
+own, and cuts every 20 s. In danger is what a power cut would take: from the instant a fragment is handed over until
+a sync that covers it is over. What memory holds before (`recorder.words.messages.HELD_MS`) comes on top. Segments
+are granted after 50 ms.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.hard_disk import hard_disk
-from recorder import wire
-from recorder.disk import HANDS, Committed, Writer
-from recorder.messages import MAX_MESSAGE_BYTES, Abandoned, Granted, Opening, Terms
+from recorder.words import wire
+from recorder.words.messages import MAX_MESSAGE_BYTES, Abandoned, Granted, Opening, Terms
+from recorder.worker.disk import HANDS, Committed, Writer
 from storage.segments.segment_file import Sealed, SegmentFile
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import Moment

@@ -50,8 +50,8 @@ from edged.tasks import Loops
 from edged.timesync import HostClock
 from mqtt import tls
 from mqtt.judging import Commanders
-from recorder.eye.glance import Eye
-from recorder.process import Forkserver
+from recorder.decoder.client import Eye
+from recorder.supervisor.processes import Forkserver
 from storage.ledger.key import NAME as KEY_NAME
 from storage.store.facade import Store
 from storage.words.clock import Clock

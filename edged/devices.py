@@ -16,7 +16,7 @@ from typing import Final
 
 from edged.alarms import Trouble
 from edged.health.stream import DOWN_AFTER_S, CameraState, Condition
-from recorder.camera import CameraView
+from recorder.supervisor.runner import CameraView
 from storage.words.model import GapCause
 from storage.words.results import Severity
 

@@ -16,13 +16,13 @@ from typing import Final
 
 from edged.config import Camera, Config
 from edged.recording import StoreKeeper
-from recorder.camera import CameraRunner, CameraSettings, CameraView, Shared
-from recorder.desk import Desk
-from recorder.gate import Gate
-from recorder.handout import Kind
-from recorder.messages import HELD_MS
-from recorder.narration import Chorus
-from recorder.process import Forkserver
+from recorder.supervisor.backlog import Desk
+from recorder.supervisor.camera_log import Chorus
+from recorder.supervisor.connect_queue import Gate
+from recorder.supervisor.processes import Forkserver
+from recorder.supervisor.runner import CameraRunner, CameraSettings, CameraView, Shared
+from recorder.words.messages import HELD_MS
+from recorder.worker.fan_out import Kind
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import StoreError

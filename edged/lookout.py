@@ -27,9 +27,9 @@ from edged.health.words import Judged
 from edged.references import Reference, References, write_whole
 from edged.site import Site
 from edged.tasks import Loops
-from recorder.camera import CameraView
-from recorder.eye.glance import Eye, Glance, Lost
-from recorder.eye.words import Seen, Want, Why
+from recorder.decoder.client import Eye, Glance, Lost
+from recorder.decoder.messages import Seen, Want, Why
+from recorder.supervisor.runner import CameraView
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.eye")

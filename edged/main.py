@@ -57,7 +57,7 @@ def run(config_path: Path, *, verbose: bool) -> int:
         return exits.CONFIG
     os.umask(UMASK)
 
-    from recorder.process import Forkserver
+    from recorder.supervisor.processes import Forkserver
 
     forkserver = Forkserver()
     forkserver.start()

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from recorder import messages
+from recorder.words import messages
 from storage.store.facade import Store
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts
 from storage.words.results import Outlook, VolumeStatus
@@ -23,7 +23,7 @@ LOOK_EVERY_S: Final = 1.0
 
 
 class StoreKeeper:
-    """Keeps the footage of all cameras in one store (recorder.books.Keeper)."""
+    """Keeps the footage of all cameras in one store (recorder.supervisor.pending_facts.Keeper)."""
 
     def __init__(
         self,

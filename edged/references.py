@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from recorder.eye.words import THUMB_BYTES
+from recorder.decoder.messages import THUMB_BYTES
 from storage.files.fsync import fsync_directory
 
 log = logging.getLogger("edged.eye")

@@ -21,7 +21,7 @@ from mqtt import messages
 from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders, Post
 from mqtt.messages import Message, Payload
 from mqtt.tls import Keyring, TlsView
-from recorder.address import without_login
+from recorder.words.address import without_login
 from storage.ledger.signer import Head
 from storage.words.clock import Clock
 

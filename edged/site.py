@@ -24,8 +24,8 @@ from edged.measure import Measurements, measure
 from edged.recording import StoreKeeper
 from edged.reporting import Reporter
 from edged.rolewatch import RolesSeen
-from recorder.camera import CameraView
-from recorder.handout import Kind
+from recorder.supervisor.runner import CameraView
+from recorder.worker.fan_out import Kind
 from storage.retention.approved_limits import Loosening
 from storage.retention.plan import Policy, Reason
 from storage.segments.findings import Tampered

@@ -15,8 +15,8 @@ from edged.conditions import database, faults, ledger, link, pins, ring, roles, 
 from edged.devices import Episode
 from edged.health.stream import DOWN_AFTER_S, CameraState
 from edged.views import Health, Overview
-from recorder.address import without_login
-from recorder.camera import CameraView
+from recorder.supervisor.runner import CameraView
+from recorder.words.address import without_login
 from storage.words.model import GapCause
 from storage.words.results import Severity, VolumeState
 

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 
 from edged.documents import site as documents
-from recorder.versions import av_version, ffmpeg_version
+from recorder.words.versions import av_version, ffmpeg_version
 from storage.database.versions import sqlite_version
 
 

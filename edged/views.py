@@ -22,9 +22,9 @@ from edged.rolewatch import RolesSeen
 from edged.withheld import WITHHELD
 from mqtt.client import LinkView
 from mqtt.tls import TlsView
-from recorder.camera import CameraView
-from recorder.messages import Ended
-from recorder.supervisor import sentence
+from recorder.supervisor.runner import CameraView
+from recorder.supervisor.state import sentence
+from recorder.words.messages import Ended
 from storage.outbox.table import Depth, Rank
 from storage.retention.approved_limits import Loosening
 from storage.segments.findings import Tampered

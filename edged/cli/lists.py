@@ -33,7 +33,7 @@ from edged.cli.cells import (
 from edged.cli.screens import volumes
 from edged.documents import ring
 from edged.documents import site as documents
-from recorder.address import without_tried
+from recorder.words.address import without_tried
 
 SHORT_GAP_S: Final = 9.95
 MARK: Final = "*"

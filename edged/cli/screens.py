@@ -18,7 +18,7 @@ from edged.cli.cells import STYLES, between, clean, local, megabits, number, pic
 from edged.cli.maintenance import one_line
 from edged.cli.words import Language, word
 from edged.documents import site as documents
-from recorder.address import without_path
+from recorder.words.address import without_path
 
 ALARMS_SHOWN: Final = 8
 """More would push the verdict off the screen; `edgectl alarms` has them all."""

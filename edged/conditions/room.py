@@ -14,7 +14,7 @@ from edged.foresight import CRITICAL_S, WARN_S, blames_others
 from edged.health.stream import CameraState
 from edged.views import Overview
 from edged.withheld import WITHHELD
-from recorder.camera import CameraView
+from recorder.supervisor.runner import CameraView
 from storage.words.model import GapCause
 from storage.words.results import Severity, VolumeState, VolumeStatus
 

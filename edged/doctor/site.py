@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
-from recorder.address import Target
+from recorder.words.address import Target
 
 Raw = Mapping[str, Any]
 

@@ -17,7 +17,7 @@ from edged.health.habits import HABITUAL, Habits
 from edged.health.repetition import REMEMBERED, Trace, repetition, trace
 from edged.health.usual import GREY, Light, Usual, aware, learned, light
 from edged.health.words import Fault, Finding, Judged
-from recorder.eye.words import Heard, Picture
+from recorder.decoder.messages import Heard, Picture
 
 FOUND_AT: Final = 4
 """Looks more with a suspicion than without: at one in ten seconds a fault is found after 30 to 50 s."""

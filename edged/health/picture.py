@@ -12,7 +12,7 @@ from typing import Final
 from edged.health.repetition import Repetition, Trace, is_unusual
 from edged.health.usual import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
 from edged.health.words import Fault
-from recorder.eye.words import Picture, Shift
+from recorder.decoder.messages import Picture, Shift
 
 BLACK_HIGH: Final = 24.0
 """Nearly nothing is brighter than this: less light than a room has with its lights off, or none."""

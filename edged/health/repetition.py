@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from recorder.eye.words import PerBlock, Picture, Prints, Shift
+from recorder.decoder.messages import PerBlock, Picture, Prints, Shift
 
 REMEMBERED: Final = 17
 """Looks before this one: three minutes."""

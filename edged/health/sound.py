@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edged.health.words import Fault
-from recorder.eye.words import Heard
+from recorder.decoder.messages import Heard
 
 SILENT_DB: Final = -75.0
 """Of full scale. The least that G.711 can say is −72 dB; a microphone's own noise is louder."""

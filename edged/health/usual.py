@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from edged.health.repetition import Repetition
-from recorder.eye.words import PerBlock, PerDetail, Picture
+from recorder.decoder.messages import PerBlock, PerDetail, Picture
 
 GREY: Final = 2.5
 """Mean distance from grey below which a picture has no colour: what coding leaves of none is below 1.5."""

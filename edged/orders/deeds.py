@@ -33,7 +33,7 @@ from mqtt.commands import (
     instant_ms,
 )
 from mqtt.judging import Commander, Order
-from recorder.address import without_login
+from recorder.words.address import without_login
 from storage.pins.model import Ground, Interval
 from storage.pins.model import Order as Wanted
 from storage.store.facade import Store

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edged import units
-from recorder.outcome import CHECK_KEY_FRAMES
-from recorder.recording import NO_KEY_NS
-from recorder.stamps import NS_PER_S
-from recorder.stream import Codec
-from recorder.survey.look import Found
-from recorder.survey.measure import Measured
+from recorder.probe.measure import Measured
+from recorder.probe.run import Found
+from recorder.words.outcome import CHECK_KEY_FRAMES
+from recorder.words.stream import Codec
+from recorder.worker.recording import NO_KEY_NS
+from recorder.worker.timestamp_repair import NS_PER_S
 
 KEY_INTERVAL_MAX_S: Final = 4.0
-"""What `recorder.outcome.CHECK_KEY_FRAMES` calls right, and a little for cameras that round."""
+"""What `recorder.words.outcome.CHECK_KEY_FRAMES` calls right, and a little for cameras that round."""
 KEY_SLACK_S: Final = 0.5
 PIXELS_MIN: Final = 1_000_000
 """Clause P3 (taipei-police)."""

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from edged.config_model import MAX_ID
 from edged.config_types import near_identifier
 from edged.defaults import DEFAULT_CONFIG
-from recorder.address import RTSP_PORTS
-from recorder.survey.look import Found
+from recorder.probe.run import Found
+from recorder.words.address import RTSP_PORTS
 
 MODE: Final = "owner root, group edged, mode 640"
 

@@ -11,8 +11,8 @@ from edged.defaults import DEFAULT_CONFIG
 from edged.documents import probe as documents
 from edged.probing.remarks import known_as, remarks
 from edged.probing.table import table
-from recorder.address import Target, without_secrets
-from recorder.survey.look import Found, Track
+from recorder.probe.run import Found, Track
+from recorder.words.address import Target, without_secrets
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 Way = Literal["tcp", "udp", "tls", "built-in"]

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from recorder.codec import h264, h265
 from recorder.codec.bits import Garbage
-from recorder.stream import Codec, Parameters
+from recorder.words.stream import Codec, Parameters
 
 SET_BYTES_MAX: Final = 4096
 """Real ones need below 200 bytes, with scaling lists below 1000; a longer one is noise that calls itself a set."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from recorder.mp4.boxes import U32, box, full_box, u16, u32
-from recorder.stream import Codec, Parameters, Sound
+from recorder.words.stream import Codec, Parameters, Sound
 
 VIDEO_ID: Final = 1
 SOUND_ID: Final = 2

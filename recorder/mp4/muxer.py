@@ -15,7 +15,7 @@ from typing import Final
 
 from recorder.mp4.fragment import Point, Run, clock, fragment, trailer
 from recorder.mp4.header import KEY, NOT_KEY, header
-from recorder.stream import Parameters, Sound
+from recorder.words.stream import Parameters, Sound
 
 FRAGMENT_MS: Final = 500
 """S6: what is lost at a power cut is at most one fragment, one frame and one sync interval."""

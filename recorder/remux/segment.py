@@ -25,7 +25,7 @@ from storage.segments.mp4_index import Mp4Damaged, boxes, child, u32
 _MFRO: Final = struct.Struct(">I4sII")
 _POINT: Final = struct.Struct(">QQHHI")
 SOUND_LAG_MS: Final = 1000
-"""So far behind its picture sound lies in a file at the most (`recorder.segmenter.CROSSING_NS`)."""
+"""So far behind its picture sound lies in a file at the most (`recorder.worker.segmenter.CROSSING_NS`)."""
 NEAR_MS: Final = 4 * SOUND_LAG_MS
 """Looked through at both ends of what is taken, so that the first and the last of its sound is seen, too."""
 TRAILER_BYTES: Final = len(trailer(()))

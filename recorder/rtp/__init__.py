@@ -1,1 +1,1 @@
-"""RTP and RTCP: packets of one track to coded units and the camera's clock. Pure: bytes in, values out."""
+"""RTP, RTCP and SDP: packets of a track to coded units and the camera's clock. Pure. Begin with `track`."""

@@ -9,7 +9,7 @@ from recorder.codec.bits import Garbage
 from recorder.codec.sets import SLICE_HEAD_BYTES, H264Sets
 from recorder.rtp.packet import Buffer
 from recorder.rtp.pictures import OPENS, OTHER, SLICE, Pictures
-from recorder.stream import Item, Losses
+from recorder.words.stream import Item, Losses
 
 _STAP_A: Final = 24
 _FU_A: Final = 28

@@ -9,7 +9,7 @@ from recorder.codec.bits import Garbage
 from recorder.codec.sets import SLICE_HEAD_BYTES
 from recorder.rtp.packet import Buffer
 from recorder.rtp.pictures import OPENS, OTHER, SLICE, Pictures
-from recorder.stream import Item
+from recorder.words.stream import Item
 
 _AP: Final = 48
 _FU: Final = 49

@@ -11,7 +11,7 @@ from recorder.codec.aac import AacConfig, read_config
 from recorder.codec.bits import Bits, Garbage
 from recorder.rtp.packet import Buffer
 from recorder.rtp.sound import AU_BYTES_MAX
-from recorder.stream import Item, Unit
+from recorder.words.stream import Item, Unit
 
 
 def latm_config(fmtp: Mapping[str, str]) -> tuple[AacConfig, bytes, int]:

@@ -5,7 +5,7 @@ Standard library only, pure. Keeps S11: each picture comes out once, bit for bit
 The timestamp decides: units of one time are one picture. The marker bit only lets a picture out earlier, and only once
 it has proven itself, because cameras set it on every unit, on parameter sets, or never. Parameter sets and delimiters
 after a slice belong to the next picture whatever time they carry, as does all that comes without a slice.
-What a camera sends that was damaged on its way costs its picture; see `recorder.rtp.doubt` for more of it.
+What a camera sends that was damaged on its way costs its picture; see `recorder.rtp.loss_detection` for more of it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from enum import Enum
 from typing import ClassVar, Final
 
 from recorder.codec.sets import SLICE_HEAD_BYTES, Sets
-from recorder.rtp.doubt import Doubt
+from recorder.rtp.loss_detection import Doubt
 from recorder.rtp.packet import Buffer
-from recorder.stream import Item, Losses, Parameters, Unit
+from recorder.words.stream import Item, Losses, Parameters, Unit
 
 UNIT_BYTES_MAX: Final = 8 << 20
 """A picture: an intra picture of 4K at the highest quality needs below 4 MB."""

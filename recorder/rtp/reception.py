@@ -10,7 +10,7 @@ from typing import Final
 from recorder.rtp.clock import Clock
 from recorder.rtp.packet import DROPOUT_MAX, MISORDER_MAX, Buffer, Header, parse
 from recorder.rtp.rtcp import NS_PER_S, Bye, Report, Stats, empty_report, wall_ns, words
-from recorder.stream import Item, Losses, SenderReport
+from recorder.words.stream import Item, Losses, SenderReport
 
 REPORT_REACH_S: Final = 60
 """A sender report whose RTP time is further from the packets around it speaks of another clock."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from recorder.codec.aac import AacConfig
 from recorder.codec.bits import Bits, Garbage
 from recorder.rtp.packet import Buffer
-from recorder.stream import Item, Unit
+from recorder.words.stream import Item, Unit
 
 AU_BYTES_MAX: Final = 64 << 10
 """An access unit of AAC: 768 bytes for each channel by the standard, 13 bits of length in practice."""

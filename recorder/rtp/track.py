@@ -23,9 +23,9 @@ from recorder.rtp.latm import Latm, latm_config
 from recorder.rtp.packet import HEADER_BYTES, Buffer, Header
 from recorder.rtp.pictures import UNIT_BYTES_MAX, Pictures
 from recorder.rtp.reception import Reception
+from recorder.rtp.sdp import Media
 from recorder.rtp.sound import Aac, Payloads, Samples
-from recorder.rtsp.sdp import Media
-from recorder.stream import Codec, Item, Losses, Sound, Video
+from recorder.words.stream import Codec, Item, Losses, Sound, Video
 
 VIDEO_RATE: Final = 90_000
 """Of every picture (RFC 6184, 7798), where a camera does not say."""

@@ -1,1 +1,1 @@
-"""The dialogue with a camera: RTSP, SDP, authentication, and the connection it runs over."""
+"""The dialogue with a camera: RTSP, authentication, and the connection it runs over. Begin with `source`."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from recorder import outcome
-from recorder.address import Target
-from recorder.outcome import SessionEnded
+from recorder.words import outcome
+from recorder.words.address import Target
+from recorder.words.outcome import SessionEnded
 
 CONNECT_S: Final = 5.0
 """For all addresses of a name together, and once more for TLS. Longer than any camera in a network of one's own takes;

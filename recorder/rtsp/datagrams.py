@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from recorder import outcome
-from recorder.address import Target
-from recorder.outcome import SessionEnded
 from recorder.rtp.reorder import Reorder
 from recorder.rtsp.message import Handler
-from recorder.stream import Item
+from recorder.words import outcome
+from recorder.words.address import Target
+from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Item
 
 RECEIVE_BYTES: Final = 2 * 1024 * 1024
 """Asked of the kernel for pictures, which gives what its limit allows (net.core.rmem_max)."""

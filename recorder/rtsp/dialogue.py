@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from recorder import outcome
-from recorder.address import Target
-from recorder.messages import Ended
-from recorder.outcome import SessionEnded
 from recorder.rtsp import message, transport
 from recorder.rtsp.auth import Login
 from recorder.rtsp.connection import Connection
 from recorder.rtsp.message import Answer, BadData, Handler, Inbox, Message, Request
-from recorder.stream import Item
+from recorder.words import outcome
+from recorder.words.address import Target
+from recorder.words.messages import Ended
+from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Item
 
 ANSWER_S: Final = 5.0
 """For one answer. Longer than any device takes that will still serve; within L1."""

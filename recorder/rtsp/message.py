@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from recorder.stream import Item
+from recorder.words.stream import Item
 
 BUFFER_BYTES: Final = 262_144
 """0.1 s of 20 Mbit/s, which is what gathers during a nap, and more than the longest of anything below."""

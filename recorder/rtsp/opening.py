@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
-from recorder import outcome
-from recorder.address import Target
-from recorder.outcome import SessionEnded
+from recorder.rtp import sdp
+from recorder.rtp.sdp import Description, Media
 from recorder.rtp.track import SoundTrack, Unsupported, VideoTrack, named, sound_track, video_track
-from recorder.rtsp import connection, sdp, transport
+from recorder.rtsp import connection, transport
 from recorder.rtsp.auth import Account, Login
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.datagrams import Ports
 from recorder.rtsp.dialogue import Dialogue
 from recorder.rtsp.message import Answer, Buffer, Handler
-from recorder.rtsp.sdp import Description, Media
-from recorder.stream import Item, Losses
+from recorder.words import outcome
+from recorder.words.address import Target
+from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Item, Losses
 from storage.words.model import GapCause
 
 OPENING_S: Final = 8.0

@@ -1,4 +1,5 @@
-"""A camera as a `recorder.stream.Source`: RTSP/1.0, RTP over TCP, or over UDP where the camera knows nothing else.
+"""A camera as a `recorder.words.stream.Source`: RTSP/1.0, RTP over TCP, or over UDP where the camera knows nothing
+else.
 
 Imports this room and `recorder.rtp`. One thread opens, reads and closes. It sleeps most of the time: what gathers in
 the kernel meanwhile is read in one go, which halves the cost of a camera.
@@ -11,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from recorder import outcome
-from recorder.outcome import SessionEnded
+from recorder.rtp.sdp import Description, Media
 from recorder.rtsp.auth import Account
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.opening import Lane, Now, Opened, identity, open_stream
-from recorder.rtsp.sdp import Description, Media
-from recorder.stream import Item, Reading, SenderReport, Sound, Video
+from recorder.words import outcome
+from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Item, Reading, SenderReport, Sound, Video
 
 LOOK_S: Final = 1.0
 """The longest wait for something to come: then whoever reads looks at the time."""
@@ -39,7 +40,7 @@ MAX_EARLY: Final = 16
 
 
 class RtspSource:
-    """An open stream; `recorder.stream.Source`."""
+    """An open stream; `recorder.words.stream.Source`."""
 
     def __init__(
         self, opened: Opened, began: float, now: Now = time.monotonic, sleep: Callable[[float], None] = time.sleep
@@ -71,7 +72,7 @@ class RtspSource:
 
     @property
     def aligned(self) -> bool:
-        """See `recorder.stream.Source`."""
+        """See `recorder.words.stream.Source`."""
         sound = self._opened.sound
         return sound is not None and sound.aligned and self._opened.video.aligned
 
@@ -86,7 +87,7 @@ class RtspSource:
         return tuple(lane.media for lane in self._opened.lanes)
 
     def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
-        """See `recorder.stream.Source`."""
+        """See `recorder.words.stream.Source`."""
         if self._kept:
             yield Reading(self._kept, waited=False)
             self._kept = []

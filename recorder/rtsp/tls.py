@@ -12,10 +12,10 @@ import ssl
 import time
 from typing import Final
 
-from recorder import outcome
-from recorder.address import Target
-from recorder.outcome import SessionEnded
 from recorder.rtsp.connection import Connection, Trust, reach
+from recorder.words import outcome
+from recorder.words.address import Target
+from recorder.words.outcome import SessionEnded
 
 LOOK_S: Final = 1.0
 """For a second connection, to be able to name the certificate that was not trusted; the first took no longer."""

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from recorder.rtp.sdp import join
 from recorder.rtsp.message import number
-from recorder.rtsp.sdp import join
 
 SESSION_S: Final = 60
 """How long a session lives without a sign of life, where the camera does not say (RFC 2326 12.37)."""

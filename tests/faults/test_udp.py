@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from recorder.messages import Closed, Opening, Stats, Stop
+from recorder.words.messages import Closed, Opening, Stats, Stop
 from tests.support import footage, frames
 from tests.support.fault_camera import FaultCamera, Faults
 from tests.support.footage import SMALL, Picture, Sound

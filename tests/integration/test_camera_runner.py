@@ -17,15 +17,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from recorder import process as process_module
-from recorder.camera import CameraRunner, CameraSettings, Phase, Shared
-from recorder.desk import Desk
-from recorder.gate import Gate, Pace
-from recorder.handout import Kind, Packet, Tracks
-from recorder.messages import Closed, Cut, Granted, Opening, Refused, Terms
-from recorder.narration import Chorus
-from recorder.process import Forkserver, WorkerProcess
-from recorder.session import Limits
+from recorder.supervisor import processes as process_module
+from recorder.supervisor.backlog import Desk
+from recorder.supervisor.camera_log import Chorus
+from recorder.supervisor.connect_queue import Gate, Pace
+from recorder.supervisor.events import Limits
+from recorder.supervisor.processes import Forkserver, WorkerProcess
+from recorder.supervisor.runner import CameraRunner, CameraSettings, Phase, Shared
+from recorder.words.messages import Closed, Cut, Granted, Opening, Refused, Terms
+from recorder.worker.fan_out import Kind, Packet, Tracks
 from storage.words.clock import SystemClock
 from storage.words.errors import NotOpen, WriteFailed
 from storage.words.model import GapCause, Moment

@@ -20,9 +20,9 @@ from edged import exits
 from edged.config import check
 from edged.documents.probe import Probe
 from edged.probing import view
+from recorder.probe.run import Found, look
 from recorder.rtsp.auth import Account as Login
 from recorder.rtsp.connection import Trust
-from recorder.survey.look import Found, look
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause
 from tests.support import footage, tls

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import pytest
 
-from recorder.messages import Closed, Connected, Opening, Stop
+from recorder.words.messages import Closed, Connected, Opening, Stop
 from tests.support import footage, frames
 from tests.support.camera import makes, oddities
 from tests.support.camera.dialect import PLAINEST, Dialect

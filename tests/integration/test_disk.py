@@ -1,4 +1,5 @@
-"""recorder.disk: row before file, two segments across a cut, bounded memory, and the reader is never kept waiting."""
+"""recorder.worker.disk: row before file, two segments across a cut, bounded memory, and the reader is never kept
+waiting."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from typing import TypeVar
 
 import pytest
 
-from recorder.conversation import MAX_OPEN
-from recorder.disk import HANDS, Committed, Writer
-from recorder.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
+from recorder.supervisor.worker_session import MAX_OPEN
+from recorder.words.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
+from recorder.worker.disk import HANDS, Committed, Writer
 from storage.ledger.tree import leaf_hash
 from storage.segments.segment_file import Sealed, SegmentFile
 from storage.words.layout import PART_SUFFIX, segment_path

@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 import pytest
 
-from recorder.eye.glance import Eye, Glance, Lost
-from recorder.eye.words import THUMB_BYTES, Want, Why
-from recorder.handout import LENGTH_BYTES, Packet, SoundTrack, Tracks, framed
-from recorder.stream import Codec
+from recorder.decoder.client import Eye, Glance, Lost
+from recorder.decoder.messages import THUMB_BYTES, Want, Why
+from recorder.words.stream import Codec
+from recorder.worker.fan_out import LENGTH_BYTES, Packet, SoundTrack, Tracks, framed
 from tests.support import keyframes
 from tests.support.keyframes import Encoder, packet, with_sound
 
@@ -199,7 +199,7 @@ async def test_an_eye_that_is_killed_is_started_anew(eye: Eye) -> None:
 FAKE: Final = """
 import socket, sys, time
 from recorder import wire
-from recorder.eye.words import Begun, Look
+from recorder.decoder.messages import Begun, Look
 import msgspec
 daemon = socket.socket(fileno=int(sys.argv[1]))
 data, fd = wire.datagram(daemon)

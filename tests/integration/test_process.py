@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from recorder import process as process_module
-from recorder.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
-from recorder.process import Forkserver, NoProcess
-from recorder.session import HungUp, Misbehaved
+from recorder.supervisor import processes as process_module
+from recorder.supervisor.events import HungUp, Misbehaved
+from recorder.supervisor.processes import Forkserver, NoProcess
+from recorder.words.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
 from storage.words.model import GapCause
 from tests.support.fake_daemon import TERMS, Child, children_of
 

@@ -13,11 +13,11 @@ from typing import Final, Literal
 
 import pytest
 
-from recorder.outcome import SessionEnded
 from recorder.rtsp import opening
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.source import RtspSource, connect
-from recorder.stream import Unit
+from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Unit
 from storage.words.model import GapCause
 from tests.support import footage, nal, tls
 from tests.support.camera import makes, oddities

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from recorder.codec.sets import H264Sets, H265Sets, Sets
-from recorder.probe import check_file
-from recorder.recording import NO_KEY_NS, RETRY_NS, SILENT_NS, SPOILT, Overdue
-from recorder.stamps import NS_PER_S
-from recorder.stream import Codec, Sound, Unit, Video
+from recorder.decoder.playable import check_file
+from recorder.words.stream import Codec, Sound, Unit, Video
+from recorder.worker.recording import NO_KEY_NS, RETRY_NS, SILENT_NS, SPOILT, Overdue
+from recorder.worker.timestamp_repair import NS_PER_S
 from storage.words.model import GapCause
 from tests.support import nal
 from tests.support.session import FIRST_MS, MadeSource, Session

@@ -14,12 +14,13 @@ from typing import Final
 import msgspec
 import pytest
 
-from recorder import handout, wire
-from recorder.handout import LENGTH_BYTES, Handed, Kind, Missed, Packet, Tracks
-from recorder.messages import Closed, Connected, Opening, Stats, Stop, Watch
-from recorder.process import Forkserver
-from recorder.stream import Codec
-from recorder.watching import Watching, watch
+from recorder.supervisor.processes import Forkserver
+from recorder.supervisor.subscription import Watching, watch
+from recorder.words import wire
+from recorder.words.messages import Closed, Connected, Opening, Stats, Stop, Watch
+from recorder.words.stream import Codec
+from recorder.worker import fan_out
+from recorder.worker.fan_out import LENGTH_BYTES, Handed, Kind, Missed, Packet, Tracks
 from tests.support import footage, frames, nal
 from tests.support.fake_daemon import Child as FakeChild
 from tests.support.fault_camera import FaultCamera
@@ -30,7 +31,7 @@ from tests.support.worker import Child, make_start, make_volume
 PATIENCE_S: Final = 20.0
 BUSY: Final = replace(SMALL, kbps=4000)
 """Enough that a watcher who does not read has filled what the kernel keeps for it within a second."""
-MORE_KB: Final = 4 * (handout.MAX_WAITING_BYTES + handout.MAX_FRAME_BYTES) >> 10
+MORE_KB: Final = 4 * (fan_out.MAX_WAITING_BYTES + fan_out.MAX_FRAME_BYTES) >> 10
 
 
 # The daemon's end, and workers that play one part each
@@ -81,7 +82,7 @@ async def test_tracks_then_packets_then_the_end_of_the_session(forkserver: Forks
 async def test_a_watching_that_is_closed_lets_the_worker_go_on(forkserver: Forkserver) -> None:
     child = await FakeChild().born(forkserver, "handing_out")
     await child.until(Opening)
-    for _ in range(3 * handout.MAX_WATCHERS):
+    for _ in range(3 * fan_out.MAX_WATCHERS):
         with watch(child.worker, Kind.ALL) as watching:
             async for handed in watching:
                 assert isinstance(handed, Tracks)
@@ -199,7 +200,7 @@ def test_recording_does_not_care_who_watches(child: Child) -> None:
     assert keys == [number for number in everything if number in sent_keys][-len(keys) :]
     assert len(keys) > 4
     assert not any(isinstance(handed, Missed) for viewer in viewers for handed in viewer.seen)
-    assert after.descriptors - before.descriptors <= handout.MAX_WATCHERS
+    assert after.descriptors - before.descriptors <= fan_out.MAX_WATCHERS
     assert after.threads == before.threads
     assert after.resident_kb - before.resident_kb < MORE_KB
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import av
 import pytest
 
-from recorder.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
-from recorder.probe import check_file
-from recorder.session import Limits
-from recorder.worker import FINISH_TICKS, TICK_S
+from recorder.decoder.playable import check_file
+from recorder.supervisor.events import Limits
+from recorder.words.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
+from recorder.worker.process import FINISH_TICKS, TICK_S
 from storage.segments.embedded_metadata import parse_story
 from storage.segments.mp4 import summary
 from storage.words.model import GapCause

@@ -16,7 +16,7 @@ HEAVY = {
 
 
 def test_a_worker_imports_nothing_that_it_does_not_need() -> None:
-    program = "import recorder.worker, sys; print(*sys.modules)"
+    program = "import recorder.worker.process, sys; print(*sys.modules)"
     listed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     modules = {name.partition(".")[0] for name in listed.stdout.split()}
     assert {"recorder", "storage", "msgspec"} <= modules
@@ -25,7 +25,8 @@ def test_a_worker_imports_nothing_that_it_does_not_need() -> None:
 
 def test_the_daemon_does_not_load_libav_not_even_to_tell_its_version() -> None:
     program = (
-        "import sys, edged.main, edged.daemon, recorder.process, recorder.camera; from edged.versions import versions;"
+        "import sys, edged.main, edged.daemon, recorder.supervisor.processes, recorder.supervisor.runner;"
+        "from edged.versions import versions;"
         "told = versions(); print(told.av, told.ffmpeg, *sys.modules)"
     )
     listed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

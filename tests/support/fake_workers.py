@@ -1,4 +1,4 @@
-"""Worker processes that speak `recorder.messages` and misbehave to order: the path of the camera's url says how.
+"""Worker processes that speak `recorder.words.messages` and misbehave to order: the path of the camera's url says how.
 
 Preloaded in a forkserver like the real worker; imports as little. Reports come every 20 ms, so that tests with short
 limits need not wait for seconds.
@@ -13,9 +13,8 @@ import signal
 import socket
 from collections.abc import Callable
 
-from recorder import wire
-from recorder.handout import Handout, Kind
-from recorder.messages import (
+from recorder.words import wire
+from recorder.words.messages import (
     Abandoned,
     Closed,
     Connected,
@@ -32,7 +31,8 @@ from recorder.messages import (
     ToWorker,
     Watch,
 )
-from recorder.stream import Codec, Parameters, Unit, Video
+from recorder.words.stream import Codec, Parameters, Unit, Video
+from recorder.worker.fan_out import Handout, Kind
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause, Moment
 
@@ -339,7 +339,7 @@ BEHAVIOURS: dict[str, Callable[[Session], None]] = {
 
 
 def main(sock: socket.socket) -> None:
-    """As `recorder.worker.main`."""
+    """As `recorder.worker.process.main`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     start = wire.receive(sock)

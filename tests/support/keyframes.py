@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.codec.sets import H264Sets, H265Sets, Sets
-from recorder.handout import Packet, SoundTrack, Tracks
+from recorder.worker.fan_out import Packet, SoundTrack, Tracks
 from tests.support import nal
 
 Rgb = NDArray[np.uint8]

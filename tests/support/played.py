@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Final, cast
 
 from edged.recording import StoreKeeper
-from recorder import wire
-from recorder.books import Books
-from recorder.conversation import Conversation
-from recorder.disk import HANDS, Committed, Writer
-from recorder.handout import Handout
-from recorder.holes import Pause
-from recorder.messages import Abandoned, Cut, Ended, Granted, Hole, Message, Refused, Start, Terms
-from recorder.process import WorkerProcess
-from recorder.recording import Recording
-from recorder.session import Misbehaved, Opened, Withheld
-from recorder.stream import Item, Reading, SenderReport, Sound, Unit, Video
+from recorder.supervisor.events import Misbehaved, Opened, Withheld
+from recorder.supervisor.pending_facts import Books
+from recorder.supervisor.processes import WorkerProcess
+from recorder.supervisor.worker_session import Conversation
+from recorder.words import wire
+from recorder.words.messages import Abandoned, Cut, Ended, Granted, Hole, Message, Refused, Start, Terms
+from recorder.words.stream import Item, Reading, SenderReport, Sound, Unit, Video
+from recorder.worker.disk import HANDS, Committed, Writer
+from recorder.worker.fan_out import Handout
+from recorder.worker.pauses import Pause
+from recorder.worker.recording import Recording
 from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
 from storage.words.clock import NS_PER_MS

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, cast
 
-from recorder.address import Target
-from recorder.outcome import SessionEnded
 from recorder.rtsp.auth import Account, Login
 from recorder.rtsp.connection import Connection
 from recorder.rtsp.dialogue import Dialogue
+from recorder.words.address import Target
+from recorder.words.outcome import SessionEnded
 
 URL: Final = "rtsp://10.0.0.11/x"
 TARGET: Final = Target.parse(URL, "viewer")

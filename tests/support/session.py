@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from recorder.disk import Committed, Writer
-from recorder.handout import Handout
-from recorder.holes import Pause
-from recorder.messages import Terms
-from recorder.recording import Recording
-from recorder.stream import Item, Losses, Reading, Sound, Video
+from recorder.words.messages import Terms
+from recorder.words.stream import Item, Losses, Reading, Sound, Video
+from recorder.worker.disk import Committed, Writer
+from recorder.worker.fan_out import Handout
+from recorder.worker.pauses import Pause
+from recorder.worker.recording import Recording
 from storage.words.model import Moment
 from tests.support.worker import make_start
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from recorder.mp4.muxer import Muxer
 from recorder.remux.plan import Source
-from recorder.stream import Parameters, Sound
+from recorder.words.stream import Parameters, Sound
 from tests.support import footage
 from tests.support.tracks import Sample, interleaved, parameters, sound
 

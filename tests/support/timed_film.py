@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.codec.sets import H264Sets
-from recorder.stream import Codec, Parameters, Sound, Unit
+from recorder.words.stream import Codec, Parameters, Sound, Unit
 from tests.support import nal
 
 BITS: Final = 16

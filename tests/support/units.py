@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorder.stream import Codec, Parameters
+from recorder.words.stream import Codec, Parameters
 
 
 def parameters(name: bytes = b"", *, size: tuple[int, int] = (320, 180), reorder: int | None = 0) -> Parameters:

@@ -14,8 +14,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from recorder import wire
-from recorder.messages import MAX_MESSAGE_BYTES, Ended, FromWorker, Granted, Message, Opening, Refused, Start, Terms
+from recorder.words import wire
+from recorder.words.messages import (
+    MAX_MESSAGE_BYTES,
+    Ended,
+    FromWorker,
+    Granted,
+    Message,
+    Opening,
+    Refused,
+    Start,
+    Terms,
+)
 from storage.words.layout import IDENTITY_NAME, part_path, segment_path
 from storage.words.model import GapCause
 
@@ -23,7 +33,7 @@ M = TypeVar("M", bound=Message)
 
 VOLUME = "7c0b0d5e-3a0e-4d4e-9a39-1d6d0a3f5a11"
 DEADLINE_S = 30.0
-_BODY = "import socket, sys; from recorder.worker import main; main(socket.socket(fileno=int(sys.argv[1])))"
+_BODY = "import socket, sys; from recorder.worker.process import main; main(socket.socket(fileno=int(sys.argv[1])))"
 
 
 def make_volume(path: Path) -> Path:

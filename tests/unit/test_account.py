@@ -1,4 +1,5 @@
-"""recorder.account: starts in order, ends between start and next start, all of it within the session and seen."""
+"""recorder.supervisor.time_check: starts in order, ends between start and next start, all of it within the session
+and seen."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.account import SLACK_MS, Account
+from recorder.supervisor.time_check import SLACK_MS, Account
 from storage.words.model import Moment
 
 BEGAN = Moment(wall_ms=1_700_000_000_000, boottime_ms=1_000_000)

@@ -1,4 +1,5 @@
-"""recorder.books: facts are entered once and in order, wait unless they are untrue, and are never lost unsaid."""
+"""recorder.supervisor.pending_facts: facts are entered once and in order, wait unless they are untrue, and are never
+lost unsaid."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from recorder.books import MAX_WAITING, Books, Fate
-from recorder.messages import Closed, Granted, Opening, Refused, Terms
-from recorder.session import NotSpawned
+from recorder.supervisor.events import NotSpawned
+from recorder.supervisor.pending_facts import MAX_WAITING, Books, Fate
+from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
 from storage.words.errors import DatabaseDamaged, NotOpen, UnknownCamera, WriteFailed
 from storage.words.model import GapCause, Moment
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from recorder.codec import h264, h265
 from recorder.codec.bits import Bits, Garbage, unescaped
 from recorder.codec.sets import SLICE_HEAD_BYTES, H264Sets, H265Sets
-from recorder.stream import Codec
+from recorder.words.stream import Codec
 from tests.support import nal
 from tests.support.footage import path_of
 

@@ -1,4 +1,4 @@
-"""recorder.eye.picture and .sound: what is measured is what there is, whatever the picture."""
+"""recorder.decoder.picture and .sound: what is measured is what there is, whatever the picture."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from recorder.eye import decode, picture, sound
-from recorder.eye.words import BLOCKS, THUMB, Heard, Picture
+from recorder.decoder import decode, picture, sound
+from recorder.decoder.messages import BLOCKS, THUMB, Heard, Picture
 from tests.support import keyframes
 from tests.support.footage import pictures
 from tests.support.keyframes import Encoder

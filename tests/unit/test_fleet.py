@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from edged import fleet
 from edged.config_model import MAX_LOSS_MIN
 from edged.fleet import Fleet, difference, sync_ms
-from recorder.camera import CameraSettings
-from recorder.messages import HELD_MS
+from recorder.supervisor.runner import CameraSettings
+from recorder.words.messages import HELD_MS
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause, Moment
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder import supervisor
-from recorder.gate import Caller, Gate, Pace, Queue
-from recorder.messages import Connected, Ended, Stats
-from recorder.session import Action, Event, Exited, Kill, Limits, Opened, Spawn, Spawned, Tick
+from recorder.supervisor import state as supervisor
+from recorder.supervisor.connect_queue import Caller, Gate, Pace, Queue
+from recorder.supervisor.events import Action, Event, Exited, Kill, Limits, Opened, Spawn, Spawned, Tick
+from recorder.words.messages import Connected, Ended, Stats
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause, Moment
 from tests.support.session import ToldClock

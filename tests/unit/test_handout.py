@@ -1,4 +1,5 @@
-"""recorder.handout: who watches gets what was sent or is told what it missed; nobody waits, and memory is bounded."""
+"""recorder.worker.fan_out: who watches gets what was sent or is told what it missed; nobody waits, and memory is
+bounded."""
 
 from __future__ import annotations
 
@@ -11,9 +12,19 @@ from typing import Final
 import msgspec
 import pytest
 
-from recorder import handout
-from recorder.handout import LENGTH_BYTES, MAX_WATCHERS, Handed, Handout, Kind, Missed, Packet, SoundTrack, Tracks
-from recorder.stream import Codec, Parameters, Sound, Unit, Video
+from recorder.words.stream import Codec, Parameters, Sound, Unit, Video
+from recorder.worker import fan_out
+from recorder.worker.fan_out import (
+    LENGTH_BYTES,
+    MAX_WATCHERS,
+    Handed,
+    Handout,
+    Kind,
+    Missed,
+    Packet,
+    SoundTrack,
+    Tracks,
+)
 
 PARAMETERS: Final = Parameters(Codec.H264, (b"sps", b"pps"), b"avcC", 1920, 1080, 0)
 VIDEO: Final = Video(Codec.H264, 90_000, PARAMETERS)
@@ -140,7 +151,7 @@ def test_a_look_does_not_wait_for_ever(hall: Hall) -> None:
     mute = hall.viewer(Kind.LOOK)
     hall.handout.pass_on(Unit(True, 0, 0, True, b"key", PARAMETERS), VIDEO, SOUND)
     keyless = hall.viewer(Kind.LOOK)
-    for seconds, over in ((handout.LOOK_LIFE_S, False), (1.0, True)):
+    for seconds, over in ((fan_out.LOOK_LIFE_S, False), (1.0, True)):
         hall.clock.now_s += seconds
         hall.handout.tick()
         for viewer in (keyless, mute):
@@ -193,7 +204,7 @@ def test_sound_that_turns_up_waits_for_the_next_key_frame(hall: Hall) -> None:
 def test_who_is_slow_loses_up_to_the_next_key_frame_and_is_told_how_much(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handout, "MAX_WAITING_BYTES", 200_000)
+    monkeypatch.setattr(fan_out, "MAX_WAITING_BYTES", 200_000)
     viewer, quick = hall.viewer(Kind.ALL), hall.viewer(Kind.ALL)
     seen: list[Handed] = []
     while len(hall.sent) < 400:
@@ -234,7 +245,7 @@ def test_a_slow_watcher_of_key_frames_gets_the_newest(hall: Hall) -> None:
 
 
 def test_memory_is_bounded_whatever_nobody_reads(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handout, "MAX_WAITING_BYTES", 300_000)
+    monkeypatch.setattr(fan_out, "MAX_WAITING_BYTES", 300_000)
     hall.viewer(Kind.ALL)
     hall.viewer(Kind.KEY)
     for _ in range(300):
@@ -245,7 +256,7 @@ def test_memory_is_bounded_whatever_nobody_reads(hall: Hall, monkeypatch: pytest
 
 
 def test_a_unit_too_large_is_missed_and_what_hangs_on_it(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handout, "MAX_FRAME_BYTES", 5_000)
+    monkeypatch.setattr(fan_out, "MAX_FRAME_BYTES", 5_000)
     viewer = hall.viewer(Kind.ALL)
     hall.send(GOP)
     hall.send(GOP, size=6_000)
@@ -269,10 +280,10 @@ def test_who_takes_nothing_is_let_go_and_who_has_nothing_to_take_is_not(hall: Ha
     hall.send(GOP * 3, size=100_000)
     idle.read()
     hall.handout.tick()
-    hall.clock.now_s = handout.PATIENCE_S
+    hall.clock.now_s = fan_out.PATIENCE_S
     hall.handout.tick()
     assert hall.handout.live
-    hall.clock.now_s = handout.PATIENCE_S + 1
+    hall.clock.now_s = fan_out.PATIENCE_S + 1
     idle.read()
     hall.handout.tick()
     assert (hall.handout.wanted, hall.handout.live) == (True, False)

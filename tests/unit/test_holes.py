@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.holes import PAUSE_NS, Holes, Pause
+from recorder.worker.pauses import PAUSE_NS, Holes, Pause
 
 MS = 1_000_000
 FRAME_MS = 40

@@ -18,7 +18,7 @@ from edged.health.judge import FOUND_AT, Look, Memory
 from edged.health.repetition import LATEST
 from edged.health.usual import ENOUGH, Light, Usual
 from edged.health.words import Fault, Judged
-from recorder.eye.words import BLOCKS, Heard, Picture, Shift
+from recorder.decoder.messages import BLOCKS, Heard, Picture, Shift
 
 NOON_MS: Final = 20_000 * DAY_MS + 12 * HOUR_MS
 EVERY_MS: Final = 10_000

@@ -1,11 +1,11 @@
-"""recorder.launch: the worker by name, and the memory it shares with the others stays shared."""
+"""recorder.supervisor.bootstrap: the worker by name, and the memory it shares with the others stays shared."""
 
 from __future__ import annotations
 
 import gc
 import socket
 
-from recorder.launch import launch
+from recorder.supervisor.bootstrap import launch
 
 seen: list[tuple[socket.socket, int]] = []
 

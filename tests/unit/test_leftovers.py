@@ -1,4 +1,5 @@
-"""recorder.leftovers: a segment is asked for until nothing of it is open; a stop waits for that, and not for ever."""
+"""recorder.supervisor.unclosed: a segment is asked for until nothing of it is open; a stop waits for that, and not
+for ever."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from recorder.leftovers import MAX_LEFT, Leftovers
-from recorder.messages import Closed, Granted, Opening, Refused, Terms
-from recorder.session import Salvage
+from recorder.supervisor.events import Salvage
+from recorder.supervisor.unclosed import MAX_LEFT, Leftovers
+from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
 from storage.words.errors import StoreClosed
 from storage.words.model import GapCause, Moment
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from recorder.mp4 import muxer as writer
 from recorder.mp4.muxer import ALONE_MS, FRAGMENT_MAX_SAMPLES, FRAGMENT_MS, Muxer
-from recorder.stream import Codec, Sound
+from recorder.words.stream import Codec, Sound
 from storage.segments.mp4 import summary
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish

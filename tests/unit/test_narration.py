@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from recorder.messages import Ended
-from recorder.narration import JOINT_MS, PROVEN_MS, Chorus, Narration
-from recorder.session import Phase
-from recorder.supervisor import begin
+from recorder.supervisor.camera_log import JOINT_MS, PROVEN_MS, Chorus, Narration
+from recorder.supervisor.events import Phase
+from recorder.supervisor.state import begin
+from recorder.words.messages import Ended
 from storage.words.model import GapCause, Moment
 
 NVR = "rtsp://10.0.0.20:554"

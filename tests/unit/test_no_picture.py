@@ -11,7 +11,7 @@ from edged.api.pictures import down
 from edged.health.stream import CameraState, Condition
 from edged.lookout import WORDS
 from edged.views import Health
-from recorder.eye.words import Why
+from recorder.decoder.messages import Why
 
 ZONE: Final = ZoneInfo("Asia/Taipei")
 SINCE_MS: Final = 1_777_593_600_000

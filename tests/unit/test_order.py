@@ -1,4 +1,4 @@
-"""recorder.order: decoding times from showing times, for every order that an encoder may use."""
+"""recorder.worker.frame_order: decoding times from showing times, for every order that an encoder may use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.order import REORDER_MAX, Order, depth_of
+from recorder.worker.frame_order import REORDER_MAX, Order, depth_of
 
 FRAME = 3_600
 

@@ -1,4 +1,4 @@
-"""recorder.outcome: every end is told in words a technician can act on, and none of them holds a secret."""
+"""recorder.words.outcome: every end is told in words a technician can act on, and none of them holds a secret."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from recorder import outcome
-from recorder.address import Target, without_login, without_tried
-from recorder.messages import Ended
+from recorder.words import outcome
+from recorder.words.address import Target, without_login, without_tried
+from recorder.words.messages import Ended
 from storage.words.model import GapCause
 
 CHECK: Final = re.compile(r"(the|that|whether|how|user|power|network)\b")

@@ -17,8 +17,8 @@ from edged.config_model import Camera
 from edged.documents.probe import Probe
 from edged.probing import view
 from edged.probing.table import suggested
-from recorder.survey.look import Found
-from recorder.survey.measure import Measured
+from recorder.probe.measure import Measured
+from recorder.probe.run import Found
 
 SEEN = Found(
     codec="h264", width=1920, height=1080,

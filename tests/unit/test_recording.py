@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from edged.recording import StoreKeeper
-from recorder.messages import Granted, Opening, Refused, Terms
+from recorder.words.messages import Granted, Opening, Refused, Terms
 from storage.store.facade import Store
 from storage.words.model import Bounds, GapCause
 from storage.words.results import Outlook, VolumeState, VolumeStatus

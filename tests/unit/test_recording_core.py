@@ -1,4 +1,5 @@
-"""recorder.recording: from readings to files, for cameras that lie about time in every way at once (S6, S9, S11)."""
+"""recorder.worker.recording: from readings to files, for cameras that lie about time in every way at once (S6, S9,
+S11)."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder import recording
-from recorder.holes import Pause
-from recorder.messages import HELD_MS
 from recorder.mp4.muxer import FRAGMENT_MS
-from recorder.recording import PAUSE_NS, RETRY_NS, SLOW_MS
 from recorder.rtsp.source import NAP_S
-from recorder.stamps import NS_PER_S
-from recorder.stream import Codec, Item, Parameters, SenderReport, Sound, Unit, Video
+from recorder.words.messages import HELD_MS
+from recorder.words.stream import Codec, Item, Parameters, SenderReport, Sound, Unit, Video
+from recorder.worker import recording
+from recorder.worker.pauses import Pause
+from recorder.worker.recording import PAUSE_NS, RETRY_NS, SLOW_MS
+from recorder.worker.timestamp_repair import NS_PER_S
 from storage.segments.embedded_metadata import Story, parse_story
 from storage.words.model import Moment
 from tests.support.session import FIRST_MS, WALL_MS, MadeSource, Session

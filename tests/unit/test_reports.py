@@ -1,9 +1,9 @@
-"""recorder.reports: a minute of samples, and at most one remark a minute."""
+"""recorder.supervisor.session_stats: a minute of samples, and at most one remark a minute."""
 
 from __future__ import annotations
 
-from recorder.messages import Stats
-from recorder.reports import BEHIND_BYTES, MAX_SAMPLES, REMARK_MS, SAMPLES_MS, Reports
+from recorder.supervisor.session_stats import BEHIND_BYTES, MAX_SAMPLES, REMARK_MS, SAMPLES_MS, Reports
+from recorder.words.messages import Stats
 
 
 def stats(*, repaired: int = 0, dropped: int = 0, queued: int = 0, lost: int = 0) -> Stats:

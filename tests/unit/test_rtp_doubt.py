@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 import pytest
 
-from recorder.rtp.doubt import AGAIN_UNITS, WHOLE_UNITS
+from recorder.rtp.loss_detection import AGAIN_UNITS, WHOLE_UNITS
+from recorder.rtp.sdp import Media
 from recorder.rtp.track import VideoTrack, video_track
-from recorder.rtsp.sdp import Media
-from recorder.stream import Item, Unit
+from recorder.words.stream import Item, Unit
 
 Codec = Literal["h264", "h265"]
 

@@ -9,9 +9,9 @@ from typing import Final, Literal
 
 import pytest
 
+from recorder.rtp.sdp import Media
 from recorder.rtp.track import VideoTrack, sound_track, video_track
-from recorder.rtsp.sdp import Media
-from recorder.stream import Item, Unit
+from recorder.words.stream import Item, Unit
 from tests.support import footage, nal
 from tests.support.clips import Coded
 from tests.support.packing import Line, Packing, lengths

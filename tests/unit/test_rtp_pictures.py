@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.rtp import pictures as bounds
+from recorder.rtp.sdp import Media
 from recorder.rtp.track import VideoTrack, video_track
-from recorder.rtsp.sdp import Media
-from recorder.stream import Item, Unit
+from recorder.words.stream import Item, Unit
 from tests.support.packing import Line, Marking, Packing, lengths, split
 
 Codec = Literal["h264", "h265"]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from recorder.rtp.clock import Clock
 from recorder.rtp.packet import parse
 from recorder.rtp.reorder import WAIT_NS, Reorder
+from recorder.rtp.sdp import Media
 from recorder.rtp.track import SoundTrack, sound_track
-from recorder.rtsp.sdp import Media
-from recorder.stream import Item, SenderReport, Unit
+from recorder.words.stream import Item, SenderReport, Unit
 from tests.support.packing import Line, sender_report
 
 NTP_1970 = 2_208_988_800

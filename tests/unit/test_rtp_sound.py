@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from recorder.codec.aac import parse_config
 from recorder.codec.bits import Garbage
+from recorder.rtp.sdp import Media
 from recorder.rtp.track import SoundTrack, Unsupported, sound_track, video_track
-from recorder.rtsp.sdp import Media
-from recorder.stream import Codec, Item, Sound, Unit
+from recorder.words.stream import Codec, Item, Sound, Unit
 from tests.support.packing import Line
 
 HBR = {"mode": "AAC-hbr", "sizelength": "13", "indexlength": "3", "indexdeltalength": "3", "config": "1188"}

@@ -10,7 +10,7 @@ import pytest
 
 from recorder.rtsp.datagrams import Ports
 from recorder.rtsp.message import Buffer, Handler
-from recorder.stream import Item
+from recorder.words.stream import Item
 from tests.support.packing import Line, sender_report
 from tests.support.scripted import TARGET
 

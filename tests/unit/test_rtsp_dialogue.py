@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from recorder import outcome
-from recorder.outcome import SessionEnded
 from recorder.rtsp.dialogue import ANSWER_S, MAX_MEANWHILE_BYTES, Dialogue
+from recorder.words import outcome
+from recorder.words.outcome import SessionEnded
 from storage.words.model import GapCause
 from tests.support import scripted
 from tests.support.scripted import DIGEST, SECRET, TARGET, URL, Wire, answer

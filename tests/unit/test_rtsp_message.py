@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recorder.rtsp import message
 from recorder.rtsp.message import Answer, BadData, Buffer, Handler, Inbox, Message, Request
-from recorder.stream import Item
+from recorder.words.stream import Item
 
 ANSWER: Final = b"RTSP/1.0 200 OK\r\nCSeq: 3\r\nContent-Length: 5\r\n\r\nv=0\r\n"
 ASKED: Final = b"OPTIONS rtsp://10.0.0.1/ RTSP/1.0\r\nCSeq: 7\r\n\r\n"

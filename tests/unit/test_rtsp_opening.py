@@ -8,14 +8,15 @@ from typing import Any, cast
 
 import pytest
 
-from recorder.address import Target
-from recorder.outcome import SessionEnded
-from recorder.rtsp import connection, opening, sdp
+from recorder.rtp import sdp
+from recorder.rtsp import connection, opening
 from recorder.rtsp.auth import Account
 from recorder.rtsp.connection import Trust, reach
 from recorder.rtsp.opening import Opened
 from recorder.rtsp.source import RtspSource
-from recorder.stream import Item, Unit
+from recorder.words.address import Target
+from recorder.words.outcome import SessionEnded
+from recorder.words.stream import Item, Unit
 from storage.words.model import GapCause
 from tests.support.packing import Line
 from tests.support.scripted import TARGET, URL, Wire, answer, dialogue

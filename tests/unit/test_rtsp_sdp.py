@@ -1,4 +1,4 @@
-"""recorder.rtsp.sdp: descriptions as the big makes write them."""
+"""recorder.rtp.sdp: descriptions as the big makes write them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.rtsp import sdp
-from recorder.rtsp.sdp import Media
+from recorder.rtp import sdp
+from recorder.rtp.sdp import Media
 
 BASE = "rtsp://10.0.0.11/live/"
 PLAIN = """v=0

@@ -1,4 +1,5 @@
-"""recorder.segmenter: nothing lost, doubled or reordered; cut at key frames only; sound keeps its distance (S11)."""
+"""recorder.worker.segmenter: nothing lost, doubled or reordered; cut at key frames only; sound keeps its distance
+(S11)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.segmenter import (
+from recorder.words.stream import Unit
+from recorder.worker.segmenter import (
     CALM_NS,
     CROSSING_NS,
     DRIFT_NS,
@@ -21,8 +23,7 @@ from recorder.segmenter import (
     Segmenter,
     Why,
 )
-from recorder.stamps import NS_PER_S, Scale, Stamp
-from recorder.stream import Unit
+from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp
 from tests.support.units import parameters
 
 VIDEO = Scale(90_000)

@@ -1,4 +1,5 @@
-"""recorder.stamps: whatever a camera claims about time, a file can rely on what comes out, and nothing is lost."""
+"""recorder.worker.timestamp_repair: whatever a camera claims about time, a file can rely on what comes out, and
+nothing is lost."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.stamps import BEHIND_NS, HOLD_MAX, HOLD_NS, NS_PER_S, Mender, Scale, Stamp
-from recorder.stream import Unit
-from recorder.timeline import Timeline
+from recorder.words.stream import Unit
+from recorder.worker.timeline import Timeline
+from recorder.worker.timestamp_repair import BEHIND_NS, HOLD_MAX, HOLD_NS, NS_PER_S, Mender, Scale, Stamp
 from storage.words.model import Moment
 from tests.support.units import parameters
 

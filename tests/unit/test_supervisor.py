@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.messages import Abandoned, Connected, Ended, Stats
-from recorder.session import (
+from recorder.supervisor.events import (
     Action,
     BeginGap,
     Committed,
@@ -30,7 +29,8 @@ from recorder.session import (
     Tick,
     Withheld,
 )
-from recorder.supervisor import State, begin, death, next_due_ms, sentence, step, trouble
+from recorder.supervisor.state import State, begin, death, next_due_ms, sentence, step, trouble
+from recorder.words.messages import Abandoned, Connected, Ended, Stats
 from storage.words.model import GapCause, Moment
 
 LIMITS = Limits()

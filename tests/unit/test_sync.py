@@ -1,4 +1,4 @@
-"""recorder.sync: sound finds its picture, and a camera that sets its clock moves nothing (S11)."""
+"""recorder.worker.sync: sound finds its picture, and a camera that sets its clock moves nothing (S11)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.stamps import NS_PER_S
-from recorder.sync import DRIFT_NS, NEAR_NS, STEP_NS, Sync
+from recorder.worker.sync import DRIFT_NS, NEAR_NS, STEP_NS, Sync
+from recorder.worker.timestamp_repair import NS_PER_S
 
 MS = 1_000_000
 WALL_NS = 1_700_000_000 * NS_PER_S

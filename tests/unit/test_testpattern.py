@@ -1,4 +1,4 @@
-"""recorder.testpattern, its options, and the letters of its clock."""
+"""recorder.worker.test_pattern, its options, and the letters of its clock."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 import pytest
 
-from recorder.bitfont import GLYPH_HEIGHT, GLYPH_WIDTH, draw, render
-from recorder.eye.picture import prints
-from recorder.stream import SenderReport, Unit
-from recorder.testpattern import Pattern, PatternError, Pictures, _Encoder
+from recorder.decoder.picture import prints
+from recorder.words.stream import SenderReport, Unit
+from recorder.worker.bitmap_font import GLYPH_HEIGHT, GLYPH_WIDTH, draw, render
+from recorder.worker.test_pattern import Pattern, PatternError, Pictures, _Encoder
 
 NOON_NS: Final = 1_790_000_000_000_000_000
 

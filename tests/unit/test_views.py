@@ -16,9 +16,9 @@ from edged.health import stream
 from edged.health.stream import CameraState, Condition
 from edged.measure import Measurements
 from mqtt.client import LinkView
-from recorder.camera import CameraView
-from recorder.messages import Connected, Stats
-from recorder.session import Phase
+from recorder.supervisor.events import Phase
+from recorder.supervisor.runner import CameraView
+from recorder.words.messages import Connected, Stats
 from storage.mirror.table import ON_PURPOSE, Rebuild
 from storage.outbox.table import Depth, Rank
 from storage.words.model import Bounds, GapCause, Moment, Segment, SegmentState

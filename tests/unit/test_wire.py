@@ -1,4 +1,4 @@
-"""recorder.wire: what one side says the other hears, and nothing else gets through."""
+"""recorder.words.wire: what one side says the other hears, and nothing else gets through."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder import wire
-from recorder.handout import Kind
-from recorder.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Start, Stats, Stop, Terms, Watch
+from recorder.words import wire
+from recorder.words.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Start, Stats, Stop, Terms, Watch
+from recorder.worker.fan_out import Kind
 from storage.words.model import GapCause
 from tests.support.worker import receive_report
 

@@ -18,7 +18,7 @@ from edged.doctor.machine import Machine, Versions
 from edged.doctor.programs import Unasked, fields, run
 from edged.doctor.unit import FAILURE_RESULT, NOBODY, PROCESS_EXIT, PROPERTIES, UNIT, Unit, parse, with_last_life
 from edged.timesync import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
-from recorder.versions import av_version
+from recorder.words.versions import av_version
 from storage.database.versions import sqlite_version
 
 SYSTEMD_RUNS: Final = Path("/run/systemd/system")

@@ -20,9 +20,9 @@ from mqtt import tls
 from mqtt.certificates import Files
 from mqtt.knock import Knocked, knock
 from mqtt.settings import BrokerSettings
-from recorder.address import Target
-from recorder.outcome import SessionEnded
 from recorder.rtsp.connection import reach
+from recorder.words.address import Target
+from recorder.words.outcome import SessionEnded
 from storage.store.database_state import state_holder
 
 TOGETHER: Final = 32

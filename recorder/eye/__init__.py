@@ -1,1 +1,0 @@
-"""The eye: one process for all cameras that decodes their pictures and sound, and measures them."""

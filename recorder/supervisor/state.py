@@ -1,0 +1,337 @@
+"""What one camera's supervisor decides: a pure machine of events to a new state and actions.
+
+Imports nothing but values: no clock, no socket, no asyncio; time and chance come in with each event.
+`recorder.supervisor.runner` feeds it and does what it says. Keeps S9's first half (every session that ends says why,
+and from when) and L1: once the fault is over, the longest wait (`Limits.backoff_cap_ms`, or what is left of
+`Limits.connect_ms`) and the time a camera needs to connect and show a key frame stay within 15 s.
+
+    starting -> connecting -> waiting -> recording <-> held back       (stop: stopping -> ending -> stopped)
+        ^                         \\________\\____________\\
+    backing off <--------------------------------------------- ending (the process has still to go)
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from recorder.supervisor.events import (
+    Action,
+    BeginGap,
+    Committed,
+    Event,
+    Exited,
+    HungUp,
+    Kill,
+    Limits,
+    Misbehaved,
+    NotSpawned,
+    Opened,
+    Phase,
+    Salvage,
+    SendStop,
+    Spawn,
+    Spawned,
+    StopAsked,
+    Tick,
+    Withheld,
+)
+from recorder.words.messages import Abandoned, Connected, Ended, Stats
+from storage.words.model import GapCause, Moment
+
+_LIVE: Final = frozenset({Phase.WAITING, Phase.RECORDING, Phase.HELD_BACK})
+"""Phases in which reports are due."""
+
+
+CHECK_PROCESS: Final = "the journal of edged, memory and load of this box; if it happens again, report it"
+CHECK_CAMERA: Final = "that the camera has power and network, and its address in edged's configuration"
+CHECK_STREAM: Final = "the stream in the camera's own pages, and how many others are watching it"
+
+Step: TypeAlias = tuple["State", tuple[Action, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the machine knows. `words` tell a technician why `cause`; both are of the open gap."""
+
+    address: str
+    """What is tried, without a secret: words for troubles the worker itself could not tell."""
+    phase: Phase
+    since: Moment
+    cause: GapCause | None
+    """Cause of the open gap as the keeper knows it; None while recording. Before the first segment: starting."""
+    words: Ended | None = None
+    failures: int = 0
+    """Sessions in a row that ended without a minute of stable recording."""
+    attempt_ms: int = 0
+    due_ms: int = 0
+    """Deadline of this phase."""
+    heard_ms: int = 0
+    """When the last report came."""
+    recording_ms: int | None = None
+    """Since when this session records without being held back."""
+    unclosed: frozenset[int] = frozenset()
+    """Segments of this session that may exist on disk or as a row and are not closed."""
+    last_words: Ended | None = None
+    """How this session ends, as far as it is known."""
+    killed: bool = False
+    stop: StopAsked | None = None
+
+
+def begin(address: str, now: Moment) -> Step:
+    """The first attempt. The keeper has enrolled the camera: its gap `starting` is open."""
+    return _attempt(State(address=address, phase=Phase.STARTING, since=now, cause=GapCause.STARTING), now)
+
+
+def next_due_ms(state: State, limits: Limits) -> int | None:
+    """When the machine wants a `Tick` at the latest, in boottime; None when only others can move it."""
+    if state.phase in (Phase.STARTING, Phase.STOPPED):
+        return None
+    return state.heard_ms + limits.silence_ms if state.phase in _LIVE else state.due_ms
+
+
+def trouble(state: State) -> tuple[GapCause | None, Ended | None]:
+    """Why the camera is not recorded at this instant, and in words; None while it is.
+
+    The gap itself is told when the process is gone; that nothing is recorded any more is known before.
+    """
+    if state.cause is not None or state.phase not in (Phase.ENDING, Phase.STOPPED):
+        return state.cause, state.words
+    if state.stop is not None:
+        return state.stop.cause or GapCause.DAEMON_STOPPED, None
+    words = state.last_words or _words(state, GapCause.WORKER_CRASH, death(None), CHECK_PROCESS)
+    return words.cause or GapCause.UNKNOWN, words
+
+
+def step(state: State, event: Event, now: Moment, chance: float, limits: Limits) -> Step:
+    """What an event means. `chance` lies in [0, 1) and spreads the attempts of many cameras."""
+    match event:
+        case Opened() | Withheld() | Committed() | Abandoned():
+            return _segment(state, event, now)
+        case Connected() | Stats() | Ended() | Misbehaved():
+            return _message(state, event, now, limits)
+        case Tick():
+            return _tick(state, now, limits)
+        case StopAsked():
+            return _stop(state, event, now, limits)
+        case _:
+            return _process(state, event, now, chance, limits)
+
+
+def _process(
+    state: State, event: Spawned | NotSpawned | HungUp | Exited, now: Moment, chance: float, limits: Limits
+) -> Step:
+    """What became of the process."""
+    if isinstance(event, Spawned | NotSpawned) and event.admitted_ms is not None:
+        # The wait for the next attempt counts from here: waiting at the gate is no attempt.
+        state = replace(state, attempt_ms=event.admitted_ms)
+    match event:
+        case Spawned():
+            return _enter(state, Phase.CONNECTING, now, limits.connect_ms), ()
+        case HungUp():
+            return state if state.phase is Phase.ENDING else _enter(state, Phase.ENDING, now, limits.exit_ms), ()
+        case NotSpawned():
+            words = Ended(cause=event.cause, tried="", came_back=event.detail, check=event.check)
+        case Exited():
+            words = state.last_words or _words(state, GapCause.WORKER_CRASH, death(event.code), CHECK_PROCESS)
+    return _over(state, words, now, chance, limits)
+
+
+def _message(state: State, event: Connected | Stats | Ended | Misbehaved, now: Moment, limits: Limits) -> Step:
+    """What the worker said of its session."""
+    match event:
+        case Connected():
+            if state.phase is not Phase.CONNECTING:
+                return state, ()
+            return replace(_enter(state, Phase.WAITING, now, 0), heard_ms=now.boottime_ms), ()
+        case Stats():
+            return replace(state, heard_ms=now.boottime_ms), ()
+        case Ended():
+            return _said_last(state, event, now, limits), ()
+        case Misbehaved():
+            return _kill(state, now, limits, _words(state, event.cause, event.detail, CHECK_PROCESS))
+
+
+def _segment(state: State, event: Opened | Withheld | Committed | Abandoned, now: Moment) -> Step:
+    """What became of a segment."""
+    match event:
+        case Opened():
+            return _opened(state, event, now), ()
+        case Withheld():
+            return _withheld(state, event, now)
+        case Committed():
+            return replace(state, unclosed=state.unclosed - {event.seq}), ()
+        case Abandoned():
+            return _abandoned(state, event, now)
+
+
+def death(code: int | None) -> str:
+    """An exit code in words."""
+    if code is None:
+        return "its recording process died"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        return f"its recording process was ended by {name}"
+    return f"its recording process ended with code {code} and no word"
+
+
+def sentence(words: Ended) -> str:
+    """What was tried, what came back, what to check, as one line for a gap or a log."""
+    said = f"{words.tried}: {words.came_back}" if words.tried else words.came_back
+    return f"{said}. Check {words.check}" if words.check else said
+
+
+def _words(state: State, cause: GapCause, came_back: str, check: str) -> Ended:
+    return Ended(cause=cause, tried=state.address, came_back=came_back, check=check)
+
+
+def _enter(state: State, phase: Phase, now: Moment, due_in_ms: int) -> State:
+    since = state.since if phase is state.phase else now
+    return replace(state, phase=phase, since=since, due_ms=now.boottime_ms + due_in_ms)
+
+
+def _attempt(state: State, now: Moment) -> Step:
+    """A new session, of which nothing is known."""
+    fresh = replace(
+        state,
+        attempt_ms=now.boottime_ms,
+        recording_ms=None,
+        unclosed=frozenset(),
+        last_words=None,
+        killed=False,
+    )
+    return _enter(fresh, Phase.STARTING, now, 0), (Spawn(),)
+
+
+def _tick(state: State, now: Moment, limits: Limits) -> Step:
+    due_ms = next_due_ms(state, limits)
+    if due_ms is None or now.boottime_ms < due_ms:
+        return state, ()
+    match state.phase:
+        case Phase.CONNECTING:
+            said = f"nothing that could be used within {limits.connect_ms / 1000:g} s"
+            return _kill(state, now, limits, _words(state, GapCause.UNREACHABLE, said, CHECK_CAMERA))
+        case Phase.STOPPING:
+            return _kill(state, now, limits, state.last_words)
+        case Phase.ENDING:
+            return _still_there(state, now, limits)
+        case Phase.BACKING_OFF:
+            return _attempt(state, now)
+        case _:
+            said = f"its recording process said nothing for {limits.silence_ms / 1000:g} s"
+            return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, said, CHECK_PROCESS))
+
+
+def _still_there(state: State, now: Moment, limits: Limits) -> Step:
+    """Killed or fallen silent, and not gone: a process in an uninterruptible wait (a dying disk) goes when that ends.
+
+    A stop does not wait for it: what it holds is salvaged once its lock is free, at the latest by the next start.
+    """
+    if state.killed and state.stop is not None:
+        return _stopped(state, now)
+    return _kill(state, now, limits, _words(state, GapCause.WORKER_CRASH, "its recording process hung", CHECK_PROCESS))
+
+
+def _kill(state: State, now: Moment, limits: Limits, words: Ended | None) -> Step:
+    if state.phase in (Phase.STARTING, Phase.BACKING_OFF, Phase.STOPPED):
+        return state, ()
+    killed = replace(state, killed=True, last_words=state.last_words or words)
+    return _enter(killed, Phase.ENDING, now, limits.exit_ms), (Kill(),)
+
+
+def _opened(state: State, event: Opened, now: Moment) -> State:
+    """The keeper ended the open gap at the segment's start."""
+    opened = replace(state, cause=None, words=None, unclosed=state.unclosed | {event.seq})
+    if state.recording_ms is None:
+        opened = replace(opened, recording_ms=now.boottime_ms)
+    return _enter(opened, Phase.RECORDING, now, 0) if state.phase in _LIVE else opened
+
+
+def _withheld(state: State, event: Withheld, now: Moment) -> Step:
+    """The camera stays connected and asks again with its next segment.
+
+    The gap begins where this segment would have: its predecessor may still be on its way to being committed.
+    """
+    said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
+    held, actions = _gap(state, said, event.at)
+    return _hold(held, now), actions
+
+
+def _abandoned(state: State, event: Abandoned, now: Moment) -> Step:
+    """Nothing more comes of it, and the worker may still hold it. With a successor open, no gap lasts."""
+    left = replace(state, unclosed=state.unclosed - {event.seq})
+    actions: tuple[Action, ...] = ()
+    if state.cause is None and not any(seq > event.seq for seq in left.unclosed):
+        said = Ended(cause=event.cause, tried="", came_back=event.detail, check="")
+        held, actions = _gap(left, said, None)
+        left = _hold(held, now)
+    return left, (*actions, Salvage(frozenset({event.seq}), event.cause, event.detail))
+
+
+def _hold(state: State, now: Moment) -> State:
+    held = replace(state, recording_ms=None)
+    return _enter(held, Phase.HELD_BACK, now, 0) if state.phase in _LIVE else held
+
+
+def _said_last(state: State, ended: Ended, now: Moment, limits: Limits) -> State:
+    """Its own words, unless it only obeyed."""
+    if ended.cause is not None:
+        state = replace(state, last_words=ended)
+    elif state.last_words is None:
+        state = replace(state, last_words=_words(state, GapCause.DROPPED, "the stream ended", CHECK_STREAM))
+    return state if state.killed else _enter(state, Phase.ENDING, now, limits.exit_ms)
+
+
+def _gap(state: State, words: Ended, at: Moment | None) -> Step:
+    """From `at` on not recorded (None: from the end of what is recorded); a cause already told is not told again."""
+    cause = words.cause or GapCause.UNKNOWN
+    told = replace(state, cause=cause, words=words)
+    return told, () if cause is state.cause else (BeginGap(at, cause, sentence(words)),)
+
+
+def _from(state: State, now: Moment) -> Moment | None:
+    """Where trouble that shows now begins: it splits an open gap, or begins one where the recording ends."""
+    return None if state.cause is None else now
+
+
+def _over(state: State, words: Ended, now: Moment, chance: float, limits: Limits) -> Step:
+    """The session is over and its process gone: why, what was left, and when next."""
+    if state.stop is not None:
+        return _stopped(state, now)
+    stable = state.recording_ms is not None and state.heard_ms - state.recording_ms >= limits.stable_ms
+    failures = 0 if stable else state.failures
+    told, actions = _gap(state, words, _from(state, now))
+    if state.unclosed:
+        actions = (*actions, Salvage(state.unclosed, words.cause or GapCause.UNKNOWN, sentence(words)))
+    wait_ms = limits.unauthorised_ms
+    if words.cause is not GapCause.UNAUTHORISED:
+        # Bounded before the power: failures are counted for days.
+        bound_ms = min(limits.backoff_cap_ms, limits.backoff_base_ms << min(failures, 16))
+        wait_ms = round(chance * bound_ms)
+    left_ms = max(0, state.attempt_ms + wait_ms - now.boottime_ms)
+    over = replace(told, failures=failures + 1, unclosed=frozenset())
+    return _enter(over, Phase.BACKING_OFF, now, left_ms), actions
+
+
+def _stop(state: State, event: StopAsked, now: Moment, limits: Limits) -> Step:
+    if state.phase is Phase.STOPPED or state.stop is not None:
+        return state, ()
+    asked = replace(state, stop=event)
+    if state.phase in (Phase.STARTING, Phase.BACKING_OFF):
+        return _stopped(asked, now)
+    if state.phase is Phase.ENDING:
+        return asked, ()
+    return _enter(asked, Phase.STOPPING, now, limits.stop_ms), (SendStop(),)
+
+
+def _stopped(state: State, now: Moment) -> Step:
+    stopped = state
+    actions: tuple[Action, ...] = ()
+    if state.stop is not None and state.stop.cause is not None:
+        said = Ended(cause=state.stop.cause, tried="", came_back="", check="")
+        stopped, actions = _gap(state, said, _from(state, now))
+    if state.unclosed:
+        cause = stopped.cause or GapCause.DAEMON_STOPPED
+        actions = (*actions, Salvage(state.unclosed, cause, ""))
+    return _enter(replace(stopped, unclosed=frozenset()), Phase.STOPPED, now, 0), actions

@@ -1,0 +1,196 @@
+"""One session's talk with its worker: what it says, as facts for the keeper and events for the machine.
+
+Imports the messages, the books and the process; decides nothing but what cannot be true. A worker parses what the
+network sends and is not trusted: it is believed only about segments it was given, on terms it was told, at times that
+can be (S1, S9), and it is ended when it says anything else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from recorder.supervisor.events import Committed, Event, HungUp, Misbehaved, Opened, Withheld
+from recorder.supervisor.pending_facts import Books, Fate
+from recorder.supervisor.processes import WorkerProcess
+from recorder.supervisor.session_stats import Reports
+from recorder.supervisor.time_check import Account
+from recorder.words.messages import (
+    Abandoned,
+    Closed,
+    Connected,
+    Cut,
+    Ended,
+    FromWorker,
+    Granted,
+    Hole,
+    Opening,
+    Start,
+    Stats,
+    Terms,
+    ToWorker,
+)
+from storage.words.clock import Clock
+from storage.words.model import GapCause, Moment
+
+log = logging.getLogger("edged.camera")
+
+MAX_TEXT: Final = 300
+"""Characters of a worker's text that are kept: some of it comes from the camera."""
+MAX_ISSUED: Final = 64
+"""Terms a worker may still use: they change with a clock step, a reload or a full volume, at most once a second, and a
+segment that waits for its disk may be a minute old when it is asked for."""
+MAX_OPEN: Final = 2
+"""Segments in hand at a time: at a cut the next one is begun before the last one is committed."""
+NOT_ITS_OWN: Final = "its recording process told of a segment that it was not given"
+NO_SUCH_TIME: Final = "its recording process told of a time that cannot be"
+DEAF: Final = "its recording process does not hear"
+PAUSED: Final = "the camera sent no picture and went on. Check the camera's load and its network"
+
+
+class Conversation:
+    """From `Start` to the last word. Lives on the event loop."""
+
+    def __init__(self, worker: WorkerProcess, start: Start, books: Books, clock: Clock, began: Moment) -> None:
+        """`began`: no time that is told lies before it."""
+        self.worker = worker
+        self.connected: Connected | None = None
+        self.reports = Reports()
+        self.recorded_ms = 0
+        """Boottime of the newest picture in a segment, 0 before the first."""
+        self._camera = start.camera
+        self._books = books
+        self._clock = clock
+        self._began_ms = began.boottime_ms
+        self._account = Account(began)
+        self._issued = deque([start.terms], maxlen=MAX_ISSUED)
+        self._next_seq = start.next_seq
+        self._open: set[int] = set()
+        """Segments the worker has in hand, whatever the keeper has been told."""
+        self._deaf = False
+
+    def set_terms(self, terms: Terms) -> None:
+        """From the next segment on."""
+        if terms != self._issued[-1]:
+            self._issued.append(terms)
+            self._send(terms)
+
+    def cut(self) -> None:
+        """Begin a new segment at the next key frame."""
+        self._send(Cut())
+
+    def _send(self, message: ToWorker) -> None:
+        if not self.worker.send(message):
+            self._deaf = True
+
+    @property
+    def complaint(self) -> Misbehaved | None:
+        """What is wrong although it said nothing: an order that got lost leaves a worker that records on wrong terms.
+
+        Said once.
+        """
+        deaf, self._deaf = self._deaf, False
+        return Misbehaved(GapCause.WORKER_CRASH, DEAF) if deaf else None
+
+    async def hear(
+        self, said: FromWorker | Misbehaved | HungUp, opened: Callable[[Opened], Awaitable[None]]
+    ) -> Event | None:
+        """What it means for the machine; None for nothing. `opened` is told before the worker may write."""
+        self._account.look(self._clock.now())
+        match said:
+            case Opening():
+                return await self._opening(said, opened)
+            case Closed():
+                return await self._closed(said)
+            case Hole():
+                return await self._hole(said)
+            case _:
+                return self._word(said)
+
+    def _word(self, said: Abandoned | Connected | Ended | Stats | Misbehaved | HungUp) -> Event:
+        """What the keeper need not know."""
+        match said:
+            case Abandoned() if said.seq not in self._open:
+                return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
+            case Abandoned():
+                self._put_down(said.seq)
+                return msgspec.structs.replace(said, detail=clean(said.detail))
+            case Stats():
+                return self._stats(said)
+            case Connected():
+                self.connected = msgspec.structs.replace(said, detail=clean(said.detail))
+                return self.connected
+            case Ended():
+                return Ended(said.cause, clean(said.tried), clean(said.came_back), clean(said.check))
+            case _:
+                return said
+
+    def _stats(self, stats: Stats) -> Stats:
+        now_ms = self._clock.now().boottime_ms
+        if self._open:
+            self.recorded_ms = max(self.recorded_ms, min(stats.last_frame_boottime_ms, now_ms))
+        if remark := self.reports.take(stats, now_ms):
+            log.warning("%s: %s", self._camera, remark)
+        return stats
+
+    async def _opening(self, opening: Opening, opened: Callable[[Opened], Awaitable[None]]) -> Event | None:
+        if opening.seq != self._next_seq or opening.terms not in self._issued or len(self._open) >= MAX_OPEN:
+            return Misbehaved(GapCause.WORKER_CRASH, NOT_ITS_OWN)
+        start = Moment(opening.wall_ms, opening.boottime_ms)
+        if not self._account.begins(opening.seq, start, self._clock.now()):
+            return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
+        self._next_seq += 1
+        answer, why = await self._books.open(opening)
+        if isinstance(answer, Granted):
+            self._open.add(opening.seq)
+            self.recorded_ms = max(self.recorded_ms, opening.boottime_ms)
+            # Before the answer: whatever becomes of that, the row is there and is closed or salvaged.
+            await opened(Opened(opening.seq))
+        else:
+            self._account.forget(opening.seq)
+        if not self.worker.send(answer):
+            return Misbehaved(GapCause.WORKER_CRASH, DEAF)
+        return None if isinstance(answer, Granted) else Withheld(opening.seq, start, answer.cause, why)
+
+    async def _closed(self, closed: Closed) -> Event | None:
+        if closed.seq not in self._open:
+            return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
+        end = Moment(closed.end_wall_ms, closed.end_boottime_ms)
+        if not self._account.ends(closed.seq, end, self._clock.now()):
+            return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
+        self._put_down(closed.seq)
+        match await self._books.close(closed):
+            case Fate.ENTERED:
+                return Committed(closed.seq)
+            case Fate.WAITS:
+                # Until it is entered the row is open: if that never comes about, it is salvaged with the session.
+                return None
+            case Fate.UNTRUE:
+                return Misbehaved(GapCause.BAD_DATA, "its recording process told of a segment what cannot be true")
+
+    async def _hole(self, hole: Hole) -> Event | None:
+        """Nothing for the machine: the session goes on, and so does the recording."""
+        now = self._clock.now()
+        if not hole.start_boottime_ms < hole.end_boottime_ms <= now.boottime_ms:
+            return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
+        # What a camera had in store when we connected is older than the session: that time is told of already.
+        start_ms = max(hole.start_boottime_ms, self._began_ms)
+        lasted_ms = hole.end_boottime_ms - start_ms
+        if lasted_ms > 0:
+            start = now.plus_ms(start_ms - now.boottime_ms)
+            await self._books.hole(start, start.plus_ms(lasted_ms), PAUSED)
+        return None
+
+    def _put_down(self, seq: int) -> None:
+        self._open.discard(seq)
+        self._account.forget(seq)
+
+
+def clean(text: str) -> str:
+    """One printable line: what a camera answers ends up in logs, alarms and on a terminal."""
+    line = "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
+    return " ".join(line.split())

@@ -1,0 +1,211 @@
+"""What the daemon and a camera's worker say to each other: one datagram each over a SOCK_SEQPACKET pair.
+
+Messages are tagged, closed and checked on arrival, because a worker parses what the network sends and is not trusted:
+a datagram that does not decode is the end of that worker, never of the daemon. No pickle crosses this border.
+One worker is one session with its camera: it connects, records until something ends it, says `Ended` and exits.
+
+    daemon                            worker
+    Start ------------------------->  connects                 (exits on EOF of the socket, at once)
+    <-------------------------------  Connected
+    <-------------------------------  Opening                  bytes are held in memory until the answer
+    Granted / Refused ------------->  .part appears            row first, file second
+    <-------------------------------  Stats, every second
+    <-------------------------------  Hole                     the camera paused; nothing that was sent is missing
+    <-------------------------------  Closed                   file renamed and synced, row still missing
+    Terms, Cut -------------------->  from the next segment on
+    Watch, with a socket ---------->  copies of units go there, beside all this (`recorder.worker.fan_out`)
+    Stop -------------------------->  finishes what it has
+    <-------------------------------  Closed, Ended            exit
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+
+from recorder.worker.fan_out import Kind
+from storage.words.model import GapCause
+
+MAX_MESSAGE_BYTES: Final = 65_536
+"""Largest datagram either side sends or accepts; the longest real one (`Start` with a long URL) is under 4 KiB."""
+HELD_MS: Final = 900
+"""S6: a power cut costs at most this, `sync_ms`, and as long as the last sync takes. What is in memory at the worst
+instant: the fragment in the making (0.5 s), a picture that is not followed by another yet (0.2 s: those of slower
+cameras are written at once), what gathers during a nap of the reader (0.2 s). The first second of a session apart,
+while it is not known yet whether there will be sound."""
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""What a worker counts; more than that no database keeps."""
+Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+WallMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""Up to the end of the year 9999: a segment's file is named after it."""
+ClockOffsetMs: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+"""The camera's own clock minus ours; one that was never set is decades behind."""
+Sha256Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Base of all messages; `kind` names the class."""
+
+
+class Terms(Message, frozen=True, tag="terms"):
+    """Under which the next segments are recorded. The worker writes them into the file, the daemon into the row."""
+
+    volume: str
+    volume_path: str
+    floor_s: int
+    ceiling_s: int
+    epoch: int
+    synced: bool
+
+
+class Start(Message, frozen=True, tag="start"):
+    """The first message: whom to record and how. `url` carries no user or password."""
+
+    camera: str
+    url: str
+    username: str
+    password: str
+    boot_id: str
+    next_seq: int
+    previous_sha256: str
+    """Hex hash of the last committed segment, "" when there is none."""
+    segment_ms: int
+    sync_ms: int
+    """A file's data is synced at least this often; see `HELD_MS`."""
+    terms: Terms
+    certificate: str = ""
+    """rtsps: the fingerprint of the camera's certificate; "" trusts whom `ca_file`, or else the system, trusts."""
+    ca_file: str = ""
+
+    def __repr__(self) -> str:
+        """Whoever prints or logs it, by intent or not, sees no password."""
+        return f"Start(camera={self.camera!r}, next_seq={self.next_seq!r}, …)"
+
+
+class Granted(Message, frozen=True, tag="granted"):
+    """The `open` row of this segment is committed: its file may appear."""
+
+    seq: int
+
+
+class Refused(Message, frozen=True, tag="refused"):
+    """This segment must not be written; the camera stays connected and asks again with its next one."""
+
+    seq: int
+    cause: GapCause
+
+
+class Cut(Message, frozen=True, tag="cut"):
+    """Begin a new segment at the next key frame, e.g. because the wall clock was stepped."""
+
+
+class Stop(Message, frozen=True, tag="stop"):
+    """Close the segment, say `Ended`, exit."""
+
+
+class Watch(Message, frozen=True, tag="watch"):
+    """Hand copies of units out over the socket that comes with this datagram, as long as the session lasts."""
+
+    what: Kind
+    fd: int = -1
+    """Where it is here; set on arrival (`wire.receive`), -1 if none came."""
+
+
+class Connected(Message, frozen=True, tag="connected"):
+    """The stream is open; `audio` is "" without sound. Sizes in pixels."""
+
+    video: str
+    width: int
+    height: int
+    audio: str
+    detail: str
+    """What was refused or is odd ("sound codec g726 cannot be kept: recorded without sound"); "" if nothing."""
+
+
+class Opening(Message, frozen=True, tag="opening"):
+    """A segment begins: its first key frame was shown at `wall_ms`, on this boot's clock `boottime_ms`."""
+
+    seq: Seq
+    wall_ms: WallMs
+    boottime_ms: Count
+    terms: Terms
+
+
+class Closed(Message, frozen=True, tag="closed"):
+    """The file lies complete, synced and under its final name."""
+
+    seq: Seq
+    end_wall_ms: WallMs
+    end_boottime_ms: Count
+    bytes: Count
+    sha256: Sha256Hex
+    parts: Count
+    parts_root: Sha256Hex
+    """Of the file's parts (`storage.segments.fragment_hashes`)."""
+    video_frames: Count
+    camera_offset_ms: ClockOffsetMs | None = None
+    """As last heard while this segment was recorded; None while the camera does not tell its clock."""
+
+
+class Abandoned(Message, frozen=True, tag="abandoned"):
+    """The segment could not be written on (disk); what is durable of its `.part` is for salvage.
+
+    Said at once, also while the disk hangs: the file may stay locked for a while.
+    """
+
+    seq: Seq
+    cause: GapCause
+    detail: str
+
+
+class Stats(Message, frozen=True, tag="stats"):
+    """Since `Connected`; counters only grow. `last_frame_boottime_ms` is 0 before the first frame."""
+
+    video_frames: Count
+    bytes: Count
+    last_frame_boottime_ms: Count
+    repaired: Count
+    """Packets whose timestamps had to be mended."""
+    dropped: Count
+    """Packets that could not be kept."""
+    slowest_sync_ms: Count
+    """Longest fdatasync since the last report."""
+    queued_bytes: Count
+    """Bytes that wait for the disk."""
+    lost_packets: Count = 0
+    """What the network lost: packets of the transport that never came."""
+    camera_offset_ms: ClockOffsetMs | None = None
+    """As last heard; None while the camera does not tell its clock."""
+    sound_units: Count = 0
+    """Pieces of sound that came: a camera may promise sound and send none."""
+    sound_lag_ms: ClockOffsetMs | None = None
+    """How far behind its picture the sound came, over the last minute; None while that is not known."""
+    boottime_ms: Count = 0
+    """When these counters stood so, which may be long before the daemon has time to hear of it; 0: when it hears."""
+
+
+class Hole(Message, frozen=True, tag="hole"):
+    """The camera sent no picture in between and went on within its session (`recorder.worker.pauses`): a gap that
+    lies inside a segment, or across a cut. Told once it is over, and only while segments are written.
+    """
+
+    start_boottime_ms: Count
+    end_boottime_ms: Count
+
+
+class Ended(Message, frozen=True, tag="ended"):
+    """The worker's last words. `cause` is None after `Stop`."""
+
+    cause: GapCause | None
+    tried: str
+    """"RTSP over TCP to 10.0.0.11:554, path /stream1, user viewer": what was tried, without a secret."""
+    came_back: str
+    """"401 Unauthorized": what came back."""
+    check: str
+    """"user and password of this camera": what to check, worded to follow "Check "."""
+
+
+ToWorker = Start | Terms | Granted | Refused | Cut | Watch | Stop
+FromWorker = Connected | Opening | Closed | Abandoned | Hole | Stats | Ended

@@ -1,0 +1,131 @@
+"""The words of a camera's stream: tracks, parameter sets, coded units, and what the camera says of its clock.
+
+Standard library only. A source (`recorder.rtsp`, `recorder.worker.test_pattern`) makes them,
+`recorder.worker.recording` takes them, `recorder.mp4` writes them; none of these knows the other. Times are ticks of
+a track's own clock, unwrapped: they go on where 32 bits of RTP would begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol, TypeAlias
+
+
+class Codec(StrEnum):
+    """What can be kept; named as ffprobe names them."""
+
+    H264 = "h264"
+    H265 = "hevc"
+    AAC = "aac"
+    PCMU = "pcm_mulaw"
+    PCMA = "pcm_alaw"
+    L16 = "pcm_s16be"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameter sets of a picture, and what they say. Compared by value: other sets mean a new file."""
+
+    codec: Codec
+    sets: tuple[bytes, ...]
+    """NAL units without start code or length; VPS, SPS, PPS in this order, by their id within each."""
+    record: bytes
+    """AVC or HEVC decoder configuration record made of them: what `avcC` or `hvcC` holds (ISO/IEC 14496-15)."""
+    width: int
+    height: int
+    """As shown, i.e. after cropping; pixels."""
+    reorder: int | None
+    """Frames a decoder holds back to put them in order: 0 without B-frames; None where the stream does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A track of pictures."""
+
+    codec: Codec
+    rate: int
+    """Ticks a second."""
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A track of sound."""
+
+    codec: Codec
+    rate: int
+    """Ticks a second, which is samples a second too."""
+    channels: int
+    config: bytes = b""
+    """AAC: AudioSpecificConfig (ISO/IEC 14496-3)."""
+
+
+class Unit(NamedTuple):
+    """One coded frame, or one packet of sound, in decoding order. Cheap to make: there are a hundred a second."""
+
+    video: bool
+    pts: int
+    """When it is shown, in ticks of its track."""
+    duration: int
+    """Ticks; 0 where the stream does not say (pictures)."""
+    key: bool
+    """Decoding can begin here."""
+    data: bytes
+    """As it lies in a file: a picture's NAL units each with its length in 4 bytes before it, nothing left out; sound
+    as it is."""
+    parameters: Parameters | None = None
+    """On each key frame: the sets in force there, the very same object as long as they do not change."""
+
+
+class SenderReport(NamedTuple):
+    """The camera's own clock (RTCP sender report): at tick `at` of this track it stood at `wall_ns`."""
+
+    video: bool
+    at: int
+    wall_ns: int
+    """Since 1970, UTC as the camera has it."""
+
+
+Item: TypeAlias = Unit | SenderReport
+
+
+class Reading(NamedTuple):
+    """What one look at the network brought."""
+
+    items: list[Item]
+    waited: bool
+    """It had to be waited for: nothing older is on its way."""
+
+
+@dataclass(slots=True)
+class Losses:
+    """What never became a unit; counters only grow."""
+
+    packets: int = 0
+    """RTP packets that did not arrive (sequence numbers missing)."""
+    frames: int = 0
+    """Pictures thrown away because a part of them did not arrive or makes no sense."""
+
+
+class Source(Protocol):
+    """An open stream."""
+
+    video: Video
+    sound: Sound | None
+    detail: str
+    """What was refused or is odd, in words for people; "" if nothing."""
+    losses: Losses
+
+    @property
+    def aligned(self) -> bool:
+        """Both tracks count from the same instant, as the camera says (RTP-Info); False while nobody knows."""
+
+    def readings(self, hurried: Callable[[], bool]) -> Iterator[Reading]:
+        """Until the stream ends, which is a `recorder.words.outcome.SessionEnded`. While nothing comes, an empty one
+        at least every second, so that whoever reads can look at the time. `hurried` says that somebody watches live:
+        then packets must not gather."""
+
+    def close(self) -> None:
+        """Say goodbye if that can be done at once."""

@@ -1,0 +1,376 @@
+"""One session's stream on its way to segments: mends, cuts, writes files in memory, and hands the bytes to the disk
+threads.
+
+`feed` belongs to the thread that reads the camera; `tick`, `finish` and the rest to the one that hears the daemon. A
+lock lets the latter close the files properly while the former waits for a camera that says nothing. Nothing under the
+lock waits for disk, network or daemon. Part of S6: what a file still holds in memory is its fragment in the making.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from recorder.mp4.muxer import Muxer
+from recorder.words.messages import Start, Stats, Terms
+from recorder.words.stream import Item, Reading, SenderReport, Source
+from recorder.worker.disk import Writer
+from recorder.worker.fan_out import Handout
+from recorder.worker.pauses import Holes, Pause
+from recorder.worker.segmenter import Action, Begin, End, Put, Segmenter
+from recorder.worker.sync import Sync
+from recorder.worker.timeline import NS_PER_MS, Timeline
+from recorder.worker.timestamp_repair import NS_PER_S, Mender, Scale, Stamp
+from storage.segments.embedded_metadata import Story
+from storage.words.clock import Clock
+from storage.words.model import Bounds, GapCause, Moment
+
+RETRY_NS: Final = 5 * NS_PER_S
+"""After a segment was refused or lost: how long until the next is tried. Within L1's 15 s, and no hail of requests."""
+SILENT_NS: Final = 10 * NS_PER_S
+"""No picture for so long, although the connection stands: a camera that sends nothing but reports."""
+SPOILT: Final = 10
+"""Pictures spoilt since the last good one, over which it is not silence that went before but nonsense."""
+NO_KEY_NS: Final = 30 * NS_PER_S
+"""Pictures, but no key frame to begin a segment with for so long: longer than any sane interval between them. While a
+segment is being written more patience costs nothing: it only gets longer, at most thrice as long as it should be."""
+LIVE_WAITS: Final = 2
+"""Readings that had to be waited for until we believe that what gathered while connecting is read: one may be
+chance."""
+PAUSE_NS: Final = NS_PER_S // 2
+"""Nothing came for so long: what files hold in memory is written, instead of waiting for a next frame (S6)."""
+SLOW_MS: Final = 200
+"""Pictures that last so long are written one by one: to wait for the next one would hold them back too long (S6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A session that has no more sense, because this did not come for so long."""
+
+    cause: GapCause
+    patience_ns: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """A file that is being written."""
+
+    seq: int
+    muxer: Muxer
+    origin: int
+    """The picture's time at its start, in ticks."""
+    end: Moment | None = None
+    """Where it ends, once that is known: the very moment where the next one starts (S9)."""
+    camera_offset_ms: int | None = None
+
+
+class Recording:
+    """From readings to segments."""
+
+    def __init__(
+        self,
+        start: Start,
+        source: Source,
+        *,
+        writer: Writer,
+        handout: Handout,
+        clock: Clock,
+        began: Moment,
+        resized: Callable[[int, int], None],
+        paused: Callable[[Pause], None],
+    ) -> None:
+        """`began` is when connecting began: nothing that is recorded is from before.
+
+        `resized` is told width and height when the camera changes its parameter sets, `paused` when it sent nothing
+        for a while in the middle of a recording; neither may wait.
+        """
+        self._start = start
+        self._source = source
+        self._writer = writer
+        self._handout = handout
+        self._clock = clock
+        self._resized = resized
+        self._paused = paused
+        self._lock = threading.Lock()
+        self._finished = False
+        self._terms = start.terms
+        self._next_seq = start.next_seq
+        video, sound = source.video, source.sound
+        self._video_scale = Scale(video.rate)
+        self._sound_scale = None if sound is None else Scale(sound.rate)
+        self._pictures = Mender(video.rate, video.parameters.reorder)
+        self._sounds = Mender(1 if sound is None else sound.rate, 0)
+        self._size = video.parameters.width, video.parameters.height
+        self._timeline = Timeline(began)
+        self._sync = Sync()
+        self._holes = Holes()
+        self._segmenter = Segmenter(start.segment_ms * NS_PER_MS, self._video_scale, self._sound_scale)
+        self._open: dict[int, _Open] = {}
+        self._current: _Open | None = None
+        self._camera_offset_ms: int | None = None
+        self._key_ns = self._frame_ns = self._heard_ns = clock.now().boottime_ms * NS_PER_MS
+        self._seen = False
+        self._spoilt = 0
+        self._frames = self._sound_units = self._bytes = self._waits = 0
+
+    def feed(self, reading: Reading) -> None:
+        """Take what one look at the network brought."""
+        with self._lock:
+            if self._finished:
+                return
+            now = self._clock.now()
+            now_ns = now.boottime_ms * NS_PER_MS
+            self._check_writer(now_ns)
+            if reading.waited and self._waits < LIVE_WAITS:
+                self._waits += 1
+                if self._waits == LIVE_WAITS:
+                    self._segmenter.caught_up()
+            if reading.items:
+                self._heard_ns = now_ns
+                self._pass_on(self._mended(reading.items, now), now)
+            else:
+                self._let_go(now, now_ns)
+
+    def tick(self) -> Overdue | None:
+        """Once a second: let go of what waited long enough; says when the session has no more sense."""
+        with self._lock:
+            if self._finished:
+                return None
+            now = self._clock.now()
+            now_ns = now.boottime_ms * NS_PER_MS
+            self._let_go(now, now_ns)
+            if now_ns - self._frame_ns > SILENT_NS:
+                spoilt = self._source.losses.frames > self._spoilt + SPOILT
+                return Overdue(GapCause.BAD_DATA if spoilt else GapCause.STALLED, SILENT_NS)
+            patience_ns = NO_KEY_NS
+            if self._current is not None:
+                patience_ns = max(NO_KEY_NS, 2 * self._start.segment_ms * NS_PER_MS)
+            if now_ns - self._key_ns > patience_ns:
+                return Overdue(GapCause.NO_KEYFRAME, patience_ns)
+        return None
+
+    def finish(self) -> None:
+        """End the files with everything that has arrived. What `feed` brings later is ignored."""
+        with self._lock:
+            if self._finished:
+                return
+            self._finished = True
+            now = self._clock.now()
+            now_ns = now.boottime_ms * NS_PER_MS
+            self._check_writer(now_ns)
+            stamps: list[Stamp] = []
+            self._pictures.flush(now_ns, stamps, end=True)
+            self._pass_on(stamps, now)
+            actions: list[Action] = []
+            self._segmenter.finish(actions)
+            self._do(actions, now)
+
+    def set_terms(self, terms: Terms) -> None:
+        """From the next segment on."""
+        with self._lock:
+            self._terms = terms
+
+    def cut(self) -> None:
+        """Begin a new segment at the next key frame."""
+        with self._lock:
+            self._segmenter.cut()
+
+    def stats(self) -> Stats:
+        """Counters since the beginning."""
+        with self._lock:
+            return Stats(
+                video_frames=self._frames,
+                bytes=self._bytes,
+                last_frame_boottime_ms=self._frame_ns // NS_PER_MS if self._seen else 0,
+                repaired=self._pictures.repaired + self._sounds.repaired,
+                dropped=self._segmenter.dropped + self._source.losses.frames,
+                slowest_sync_ms=self._writer.take_slowest_sync_ms(),
+                queued_bytes=self._writer.queued_bytes,
+                lost_packets=self._source.losses.packets,
+                camera_offset_ms=self._camera_offset_ms,
+                sound_units=self._sound_units,
+                sound_lag_ms=None if self._sync.lag_ns is None else self._sync.lag_ns // NS_PER_MS,
+                boottime_ms=self._clock.now().boottime_ms,
+            )
+
+    def _mended(self, items: list[Item], now: Moment) -> list[Stamp]:
+        """What came, with times one can rely on; times of arrival are learned from it first."""
+        now_ns = now.boottime_ms * NS_PER_MS
+        media_ns, offset_ns = self._timeline.media_at(now_ns), self._sync.offset_ns
+        pictures, sounds = self._pictures, self._sounds
+        pictures.expect(media_ns)
+        sounds.expect(None if media_ns is None or offset_ns is None else media_ns - offset_ns)
+        stamps: list[Stamp] = []
+        reports = []
+        wanted = self._handout.wanted
+        for item in items:
+            if isinstance(item, SenderReport):
+                reports.append(item)
+                continue
+            self._bytes += len(item.data)
+            if item.video:
+                self._frames += 1
+                self._frame_ns, self._spoilt = now_ns, self._source.losses.frames
+                if item.key:
+                    self._key_ns = now_ns
+                pictures.mend(item, now_ns, stamps)
+            else:
+                self._sound_units += 1
+                sounds.mend(item, now_ns, stamps)
+            if wanted:
+                self._handout.pass_on(item, self._source.video, self._source.sound)
+        self._seen = self._frames > 0
+        pictures.flush(now_ns, stamps)
+        self._learn(stamps, now_ns)
+        for report in reports:
+            self._report(report, now)
+        return stamps
+
+    def _learn(self, stamps: list[Stamp], now_ns: int) -> None:
+        """What the arrivals say of the clocks: of each track, its latest unit says most."""
+        video = max((stamp.pts for stamp in stamps if stamp.unit.video), default=None)
+        if video is not None:
+            self._timeline.feed(self._video_scale.ns(video), now_ns)
+        if self._sound_scale is None:
+            return
+        self._sync.aligned = self._source.aligned
+        if video is not None:
+            self._sync.arrived(video=True, media_ns=self._video_scale.ns(video), arrival_ns=now_ns)
+        sound = max((stamp.pts for stamp in stamps if not stamp.unit.video), default=None)
+        if sound is not None:
+            self._sync.arrived(video=False, media_ns=self._sound_scale.ns(sound), arrival_ns=now_ns)
+        self._segmenter.shift(self._sync.offset_ns or 0)
+
+    def _report(self, report: SenderReport, now: Moment) -> None:
+        """The camera's own clock: it moves neither track's time, it only tells how they lie to each other and to us."""
+        scale = self._video_scale if report.video else self._sound_scale
+        if scale is None:
+            return
+        offset = self._pictures.offset if report.video else self._sounds.offset
+        media_ns = scale.ns(report.at + offset)
+        self._sync.report(video=report.video, media_ns=media_ns, wall_ns=report.wall_ns)
+        self._segmenter.shift(self._sync.offset_ns or 0)
+        if not report.video:
+            media_ns += self._sync.offset_ns or 0
+        wall_ns, boottime_ns = self._sync.wall_at(media_ns), self._timeline.boottime_at(media_ns)
+        if wall_ns is None or boottime_ns is None:
+            return
+        ours_ms = now.wall_ms - now.boottime_ms + boottime_ns // NS_PER_MS
+        self._camera_offset_ms = wall_ns // NS_PER_MS - ours_ms
+        if self._current is not None:
+            at = self._video_scale.ticks(media_ns) - self._current.origin
+            self._current.camera_offset_ms = self._camera_offset_ms
+            if at >= 0:
+                self._current.muxer.tell_clock(at, wall_ns)
+
+    def _pass_on(self, stamps: list[Stamp], now: Moment) -> None:
+        actions: list[Action] = []
+        picture, sound = self._segmenter.picture, self._segmenter.sound
+        for stamp in stamps:
+            if stamp.unit.video:
+                pause = self._holes.picture(self._video_scale.ns(stamp.pts), stamp.arrival_ns, jumped=stamp.jumped)
+                if pause is not None and self._current is not None:
+                    self._paused(pause)
+                picture(stamp, actions)
+            else:
+                sound(stamp, actions)
+        self._do(actions, now)
+        if self._pictures.frame_ms >= SLOW_MS and self._current is not None:
+            self._write(self._current, self._current.muxer.flush())
+
+    def _let_go(self, now: Moment, now_ns: int) -> None:
+        """Nothing comes, or only reports: what waits for a next unit must not wait for ever."""
+        stamps: list[Stamp] = []
+        self._pictures.flush(now_ns, stamps)
+        self._pass_on(stamps, now)
+        actions: list[Action] = []
+        self._segmenter.tick(now_ns, actions)
+        self._do(actions, now)
+        if now_ns - self._heard_ns >= PAUSE_NS:
+            for file in self._open.values():
+                self._write(file, file.muxer.flush())
+
+    def _do(self, actions: list[Action], now: Moment) -> None:
+        for action in actions:
+            if isinstance(action, Put):
+                file = self._open.get(action.file)
+                if file is not None:
+                    unit = action.unit
+                    pieces = file.muxer.put(
+                        video=unit.video,
+                        pts=action.pts,
+                        dts=action.dts,
+                        duration=action.duration,
+                        key=unit.key,
+                        data=unit.data,
+                    )
+                    if pieces:
+                        self._writer.add(file.seq, pieces)
+            elif isinstance(action, Begin):
+                self._begin(action, now)
+            else:
+                self._end(action, now)
+
+    def _begin(self, begin: Begin, now: Moment) -> None:
+        """The file before it ends at this very moment, and what it holds of pictures is complete."""
+        start = self._timeline.boundary(begin.at_ns, now)
+        if self._current is not None:
+            self._current.end = start
+            self._write(self._current, self._current.muxer.flush())
+        if begin.sound:
+            self._sync.settle()
+        seq, self._next_seq = self._next_seq, self._next_seq + 1
+        parameters = begin.first.unit.parameters or self._source.video.parameters
+        sound = self._source.sound if begin.sound else None
+        muxer = Muxer(parameters, self._video_scale.rate, sound, self._story(seq, start).to_json())
+        wall_ns = self._sync.wall_at(begin.at_ns)
+        if wall_ns is not None:
+            muxer.tell_clock(0, wall_ns)
+        self._current = _Open(seq, muxer, begin.first.pts, camera_offset_ms=self._camera_offset_ms)
+        self._open[begin.file] = self._current
+        self._writer.begin(seq, start, self._terms)
+        if self._size != (parameters.width, parameters.height):
+            self._size = parameters.width, parameters.height
+            self._resized(*self._size)
+
+    def _story(self, seq: int, start: Moment) -> Story:
+        last = self._writer.last_committed
+        return Story(
+            camera=self._start.camera,
+            seq=seq,
+            start=start,
+            boot_id=self._start.boot_id,
+            epoch=self._terms.epoch,
+            synced=self._terms.synced,
+            bounds=Bounds(self._terms.floor_s, self._terms.ceiling_s),
+            previous_seq=last.seq,
+            previous_sha256=last.sha256,
+            camera_offset_ms=self._camera_offset_ms,
+        )
+
+    def _end(self, end: End, now: Moment) -> None:
+        file = self._open.pop(end.file, None)
+        if file is None:
+            return
+        if file is self._current:
+            self._current = None
+        self._write(file, file.muxer.close())
+        moment = file.end or self._timeline.boundary(end.at_ns, now)
+        self._writer.end(file.seq, moment, file.muxer.video_frames, file.camera_offset_ms)
+
+    def _write(self, file: _Open, pieces: list[bytes]) -> None:
+        if pieces:
+            self._writer.add(file.seq, pieces)
+
+    def _check_writer(self, now_ns: int) -> None:
+        """Give up a file that disk or daemon does not want, and do not begin another before the disk is free."""
+        for number, file in tuple(self._open.items()):
+            if self._writer.is_lost(file.seq):
+                del self._open[number]
+                if file is self._current:
+                    self._current = None
+                self._segmenter.lose(number, now_ns + RETRY_NS)
+        if self._current is None and self._writer.is_behind:
+            self._segmenter.hold_back(now_ns + RETRY_NS)
