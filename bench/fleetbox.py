@@ -2,7 +2,8 @@
 
 Made up are only the cameras, and what is measured of them. Each gap becomes an event when it is over, as its leaf would
 be; alarms are storage's own. A camera breaks off every 20 minutes, every fifth time for so long that it is an alarm:
-about 100 events a day, for which `mqtt.window` is made (200,000 a month of 64 cameras). Sound cameras make a tenth.
+about 100 events a day, for which `mqtt.connection.in_flight` is made (200,000 a month of 64 cameras). Sound cameras
+make a tenth.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from edged.health.stream import CameraState, Condition, Stream
 from edged.measure import Measurements
 from edged.reporting import Reporter
 from edged.views import Health, Overview
-from mqtt import client, commands
-from mqtt.connection import Connection
-from mqtt.messages import Message
+from mqtt.client import link as client
+from mqtt.commands import messages as commands
+from mqtt.connection.broker_connection import Connection
+from mqtt.contract.messages import Message
 from storage.database.writer import Database
 from storage.ledger import generations
 from storage.ledger.note import Checkpoint

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 
-from mqtt import messages
+from mqtt.contract import messages
 from tests.support import boxes, brokers, devtools
 from tests.support.boxes import Box, Mouth
 from tests.support.devtools import Page

@@ -12,7 +12,7 @@ import logging
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from mqtt.messages import LedgerCheckpoint, Message
+from mqtt.contract.messages import LedgerCheckpoint, Message
 from storage.ledger.centre_head import Word
 from storage.ledger.signer import Head
 from storage.recovery.service import Books

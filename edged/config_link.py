@@ -15,8 +15,8 @@ from edged import secrets
 from edged.conditions.link import WARN_MS
 from edged.config_model import MQTT_PORT, MQTTS_PORT, Broker, Config
 from edged.config_problem import Location
-from mqtt import tls
-from mqtt.certificates import KEYS, Fault, Weight, day
+from mqtt.tls import keyring
+from mqtt.tls.certificates import KEYS, Fault, Weight, day
 
 Tell = Callable[[Location, str, str], None]
 """Takes a location, what is wrong there and what to write or do instead."""
@@ -57,13 +57,13 @@ def faults(config: Config, now_ms: int) -> tuple[Fault, ...]:
     files = None if broker is None else broker.files()
     if broker is None or files is None:
         return ()
-    return tls.inspect(files, config.site.node, broker.username or "", now_ms)
+    return keyring.inspect(files, config.site.node, broker.username or "", now_ms)
 
 
 def warn_of_ends(tell: Tell, config: Config, now_ms: int) -> None:
     """What is good today and soon is not: certificates of the link, and keys of the centre that ended. Blocking."""
     files = None if config.mqtt is None else config.mqtt.files()
-    for key, life in ({} if files is None else tls.lives(files)).items():
+    for key, life in ({} if files is None else keyring.lives(files)).items():
         if now_ms <= life.ends_ms <= now_ms + WARN_MS:
             problem = f"the certificate in {life.source} ends on {day(life.ends_ms)}, and with it the link"
             tell(("mqtt", key), problem, f"put a new one in its place before that; {MAKING}")

@@ -21,7 +21,7 @@ from edged.config_model import Config
 from edged.config_problem import Location, Problem, key_path
 from edged.defaults import DEFAULT_STATE, DEFAULT_VOLUME
 from edged.reader import Reader, barred
-from mqtt.certificates import KEYS
+from mqtt.tls.certificates import KEYS
 
 PINS: Final = config_model.Pins()
 """What holds where the file says nothing."""

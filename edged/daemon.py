@@ -48,8 +48,8 @@ from edged.service import Service
 from edged.site import Site
 from edged.tasks import Loops
 from edged.timesync import HostClock
-from mqtt import tls
-from mqtt.judging import Commanders
+from mqtt.commands.validation import Commanders
+from mqtt.tls import keyring
 from recorder.decoder.client import Eye
 from recorder.supervisor.processes import Forkserver
 from storage.ledger.key import NAME as KEY_NAME
@@ -164,7 +164,7 @@ class Daemon:
             for one in besides:
                 one.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
-            loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
+            loops.every("certificates", keyring.LOOK_EVERY_S, reporter.look_at_certificates)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
             loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))

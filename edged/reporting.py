@@ -1,7 +1,7 @@
 """What the centre is told and when: on change, every five minutes, and all of it at each connection.
 
-Turns an overview into payloads of `mqtt.messages` and hands them to the link, which shows the newest of each topic.
-Works without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
+Turns an overview into payloads of `mqtt.contract.messages` and hands them to the link, which shows the newest of
+each topic. Works without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from edged.config import Broker, Config
 from edged.documents import site as documents
 from edged.versions import versions
 from edged.views import Overview
-from mqtt import messages
-from mqtt.client import Anchor, BrokerSettings, Link, LinkView, Orders, Post
-from mqtt.messages import Message, Payload
-from mqtt.tls import Keyring, TlsView
+from mqtt.client.link import Anchor, BrokerSettings, Link, LinkView, Orders, Post
+from mqtt.contract import messages
+from mqtt.contract.messages import Message, Payload
+from mqtt.tls.keyring import Keyring, TlsView
 from recorder.words.address import without_login
 from storage.ledger.signer import Head
 from storage.words.clock import Clock

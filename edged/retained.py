@@ -11,8 +11,8 @@ from typing import Final, Literal, TypedDict
 from edged import alarms
 from edged.config import Config
 from edged.views import Overview
-from mqtt import messages, upkeep
-from mqtt.messages import Message, Stamp
+from mqtt.contract import messages, ticket_messages
+from mqtt.contract.messages import Message, Stamp
 from storage.outbox.table import Depth, Rank
 from storage.pins.model import Left, PinState
 
@@ -80,12 +80,12 @@ def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.Pin]:
             )
 
 
-def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[upkeep.Fault]:
+def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[ticket_messages.Fault]:
     """Those that nobody has closed."""
     for one in seen.measured.faults:
         state: Literal["found", "reported", "repaired"]
         state = "repaired" if one.repaired_ms is not None else "found" if one.reported_ms is None else "reported"
-        yield upkeep.Fault(
+        yield ticket_messages.Fault(
             **stamp,
             fault=one.id,
             state=state,
@@ -99,11 +99,11 @@ def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[upkeep.Fault]:
         )
 
 
-def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[upkeep.Maintenance]:
+def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[ticket_messages.Maintenance]:
     """That which is under way."""
     if seen.under is not None:
         one = seen.under.maintenance
-        yield upkeep.Maintenance(
+        yield ticket_messages.Maintenance(
             **stamp,
             maintenance=one.id,
             cameras=list(one.cameras),
@@ -189,8 +189,8 @@ def _over(seen: Overview) -> Iterator[Message]:
     open_faults = {one.id for one in seen.measured.faults}
     for fault in seen.measured.past.faults:
         if fault not in open_faults:
-            yield messages.tombstone(upkeep.fault_topic(node, fault))
+            yield messages.tombstone(ticket_messages.fault_topic(node, fault))
     if seen.under is None and seen.measured.past.maintenance:
-        yield messages.tombstone(upkeep.maintenance_topic(node))
+        yield messages.tombstone(ticket_messages.maintenance_topic(node))
     if seen.config.site.profile is None:
         yield messages.tombstone(messages.compliance_topic(node))

@@ -25,7 +25,7 @@ from edged.documents import (
 )
 from edged.documents import site as documents
 from edged.documents.base import Document
-from mqtt import contract
+from script.generate import asyncapi as contract
 
 DOCUMENTS: Final[tuple[type[Document], ...]] = (
     documents.Status,

@@ -20,8 +20,8 @@ from edged.health.words import Judged
 from edged.measure import Measurements
 from edged.rolewatch import RolesSeen
 from edged.withheld import WITHHELD
-from mqtt.client import LinkView
-from mqtt.tls import TlsView
+from mqtt.client.link import LinkView
+from mqtt.tls.keyring import TlsView
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended

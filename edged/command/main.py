@@ -26,9 +26,10 @@ from edged.cli.options import AS_GIVEN
 from edged.command import keyfile
 from edged.command.keyfile import KeyFileError
 from edged.views import timestamp
-from mqtt import asking, commands
-from mqtt.commands import ARGS, MODELS, Command, Reason, Reply, State, Verb
-from mqtt.judging import LIFETIME_MAX_MS, plain
+from mqtt.client import reply_wait
+from mqtt.commands import messages as commands
+from mqtt.commands.messages import ARGS, MODELS, Command, Reason, Reply, State, Verb
+from mqtt.commands.validation import LIFETIME_MAX_MS, plain
 
 CODES: Final[Mapping[str, int]] = {
     Reason.BUSY: exits.TRY_LATER,
@@ -114,7 +115,7 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
         )
     except ValidationError as error:
         raise click.UsageError(_first(error)) from None
-    question = asking.Question(
+    question = reply_wait.Question(
         commands.command_topic(command.node, verb),
         commands.signed(commands.written(command), key),
         commands.reply_topic(command.node, command.requester),
@@ -123,7 +124,9 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
     return _ask(broker, question, wait_s, command, as_json=as_json)
 
 
-def _ask(broker: asking.Broker, question: asking.Question, wait_s: float, command: Command, *, as_json: bool) -> int:
+def _ask(
+    broker: reply_wait.Broker, question: reply_wait.Question, wait_s: float, command: Command, *, as_json: bool
+) -> int:
     last: Reply | None = None
 
     def heard(payload: bytes) -> bool:
@@ -140,8 +143,8 @@ def _ask(broker: asking.Broker, question: asking.Question, wait_s: float, comman
         return State(reply.state).is_final
 
     try:
-        finished = asking.ask(broker, question, wait_s, heard)
-    except asking.Unreachable as error:
+        finished = reply_wait.ask(broker, question, wait_s, heard)
+    except reply_wait.Unreachable as error:
         tls = "" if broker.tls else "; no TLS was tried: --ca FILE"
         wants = "check broker, account and network; it may want a certificate: --cert and --cert-key"
         raise Failed(str(error), f"{wants}{tls}", exits.UNREACHABLE) from None
@@ -249,7 +252,7 @@ def _tags(model: type[BaseModel]) -> tuple[object, ...]:
     return typing.get_args(model.model_fields["do"].annotation) if "do" in model.model_fields else ()
 
 
-def _broker(options: Mapping[str, Any]) -> asking.Broker:
+def _broker(options: Mapping[str, Any]) -> reply_wait.Broker:
     host, sign, port = options["broker"].rpartition(":")
     if not sign or (port and not port.isdecimal()) or host.endswith(":"):
         host, port = options["broker"], ""
@@ -261,7 +264,7 @@ def _broker(options: Mapping[str, Any]) -> asking.Broker:
         except (OSError, UnicodeDecodeError) as error:
             raise Failed(f"{file}: {error}", "name a file that holds the password", exits.FAILED) from None
     number = int(port) if port else (PORT if tls is None else TLS_PORT)
-    return asking.Broker(
+    return reply_wait.Broker(
         host.strip("[]"), number, tls, options["username"] or "", password, is_v5=options["version"] == "5"
     )
 

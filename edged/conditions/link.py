@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from edged.alarms import Trouble
-from mqtt.certificates import Lifetime, Weight, day
-from mqtt.tls import TlsView
+from mqtt.tls.certificates import Lifetime, Weight, day
+from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity
 
 WARN_MS: Final = 30 * 86_400_000

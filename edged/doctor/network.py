@@ -10,7 +10,7 @@ from edged import units
 from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Broker, Camera
 from edged.withheld import of_the_box
-from mqtt.knock import Knocked
+from mqtt.broker_check import Knocked
 
 NAMED_MAX: Final = 6
 """Cameras that are named in one line; `edgectl cameras` has all."""

@@ -26,7 +26,7 @@ from edged.doctor.places import File, Place
 from edged.doctor.site import Site
 from edged.doctor.unit import Unit
 from edged.documents.site import Status
-from mqtt.knock import Knocked
+from mqtt.broker_check import Knocked
 from storage.store.database_state import Glance, Sizes
 from storage.words.clock import SystemClock
 

@@ -11,8 +11,8 @@ from typing import Final
 from edged.api.acts import MayAsk
 from edged.api.base import Caller, Details
 from edged.roles import Verb
-from mqtt import commands
-from mqtt.judging import Commander, Commanders
+from mqtt.commands import messages as commands
+from mqtt.commands.validation import Commander, Commanders
 from storage.pins.rules import KEYS_FIRST
 from storage.tickets.commands import ROLE
 

@@ -22,7 +22,7 @@ from edged.orders.commander import caller
 from edged.reporting import Reporter
 from edged.site import Site
 from edged.versions import versions
-from mqtt.commands import (
+from mqtt.commands.messages import (
     AlarmAck,
     CameraReconnect,
     ConsistencyProof,
@@ -32,7 +32,7 @@ from mqtt.commands import (
     Verb,
     instant_ms,
 )
-from mqtt.judging import Commander, Order
+from mqtt.commands.validation import Commander, Order
 from recorder.words.address import without_login
 from storage.pins.model import Ground, Interval
 from storage.pins.model import Order as Wanted

@@ -19,10 +19,10 @@ from typing import Any, Final
 from edged.api.journal import Desk, Entry
 from edged.orders.deeds import LIMITS, RATE, Declined, Deeds, Stopping
 from edged.site import Site
-from mqtt import commands
-from mqtt.commands import Command, Reason, Reply, State, Verb
-from mqtt.judging import Commander, Order, Refusal, judge, plain
-from mqtt.messages import Payload
+from mqtt.commands import messages as commands
+from mqtt.commands.messages import Command, Reason, Reply, State, Verb
+from mqtt.commands.validation import Commander, Order, Refusal, judge, plain
+from mqtt.contract.messages import Payload
 from storage.store.facade import Store
 from storage.tickets.commands import ROLE, Taken, Told
 from storage.words.clock import Clock
@@ -64,7 +64,7 @@ class Allowance:
 
 
 class Orders:
-    """`mqtt.client.Orders`: hears what comes under `dn/cmd/`."""
+    """`mqtt.client.link.Orders`: hears what comes under `dn/cmd/`."""
 
     def __init__(
         self,

@@ -16,10 +16,10 @@ from typing import Final
 
 import pytest
 
-from mqtt.drain import Drain
-from mqtt.outbox import Word
-from mqtt.traffic import Traffic
-from mqtt.window import BURST, RATE_PER_S, WINDOW
+from mqtt.connection.in_flight import BURST, RATE_PER_S, WINDOW
+from mqtt.send.outbox import Word
+from mqtt.send.outbox_sender import Drain
+from mqtt.send.send_queue import Traffic
 from storage.database.writer import Database
 from storage.outbox import table as outbox
 from storage.outbox.service import Post

@@ -15,9 +15,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edged.anchoring import understood
 from edged.documents import ledger as documents
-from mqtt import messages
-from mqtt.client import Anchor, BrokerSettings, Link
-from mqtt.messages import Message
+from mqtt.client.link import Anchor, BrokerSettings, Link
+from mqtt.contract import messages
+from mqtt.contract.messages import Message
 from storage.ledger import key
 from storage.ledger.note import Verifier, parse
 from tests.integration.test_mqtt_link import heard

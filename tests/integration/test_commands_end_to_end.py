@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edged import exits
 from edged.command import keyfile
 from edged.command.main import main
-from mqtt import commands
+from mqtt.commands import messages as commands
 from storage.ledger import tree
 from tests.support import footage
 from tests.support.brokers import Broker, Centre, free_port, mosquitto

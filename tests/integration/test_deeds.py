@@ -17,8 +17,8 @@ from edged.api.base import Caller
 from edged.api.pins import Calls
 from edged.config import Config
 from edged.orders.deeds import Declined, Deeds, Stopping
-from mqtt.commands import Reason, Verb
-from mqtt.judging import Order, judge
+from mqtt.commands.messages import Reason, Verb
+from mqtt.commands.validation import Order, judge
 from storage.pins import rules
 from storage.pins.model import Ground, Interval, PinState
 from storage.pins.model import Order as Wanted

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from mqtt import messages
-from mqtt.messages import Message
+from mqtt.contract import messages
+from mqtt.contract.messages import Message
 from tests.support import boxes, brokers, devtools
 from tests.support.boxes import Box, Mouth, alarm, emptied, retained
 from tests.support.brokers import Centre, Heard, WebBroker

@@ -16,10 +16,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from mqtt import connection, tls
-from mqtt.certificates import Files
-from mqtt.knock import Knocked, knock
-from mqtt.settings import BrokerSettings
+from mqtt.broker_check import Knocked, knock
+from mqtt.connection import broker_connection
+from mqtt.connection.settings import BrokerSettings
+from mqtt.tls import keyring
+from mqtt.tls.certificates import Files
 from tests.support.authority import DAY, Authority, broker_lines, write
 from tests.support.brokers import DEADLINE_S, amqtt, free_port, mosquitto
 from tests.support.waiting import wait_until
@@ -32,7 +33,7 @@ GONE: Final = "edged/v1/wenshan-main/gone"
 
 
 def settings(port: int, user: str = "", password: str = "", files: Files | None = None) -> BrokerSettings:
-    ring = None if files is None else tls.Keyring(files, NODE, user, lambda: time.time_ns() // 1_000_000)
+    ring = None if files is None else keyring.Keyring(files, NODE, user, lambda: time.time_ns() // 1_000_000)
     return BrokerSettings("127.0.0.1", port, user, password, tls=ring)
 
 
@@ -114,7 +115,7 @@ async def test_a_broker_whose_certificate_has_ended(tmp_path: Path) -> None:
 
 
 async def test_a_port_that_is_something_else_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(broker_connection, "ANSWER_TIMEOUT_S", 0.3)
     await told(free_port(), "connection refused", "whether the broker runs")
     with answering(speak_ssh) as port:
         await told(port, "", "")

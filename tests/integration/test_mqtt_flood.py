@@ -20,13 +20,15 @@ from typing import Final, Self
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt import client, connection, messages
-from mqtt.arrivals import ANSWERS_MAX, ARRIVED_MAX, PACKET_MAX_BYTES, Guarded, Unwanted
-from mqtt.attempts import Protocol
-from mqtt.connection import READS_MAX, Connection, ConnectionEnded
-from mqtt.dialling import Dialler
-from mqtt.settings import BrokerSettings
-from mqtt.tls import Keyring
+from mqtt.client import link as client
+from mqtt.connection import broker_connection
+from mqtt.connection.broker_connection import READS_MAX, Connection, ConnectionEnded
+from mqtt.connection.incoming import ANSWERS_MAX, ARRIVED_MAX, PACKET_MAX_BYTES, Guarded, Unwanted
+from mqtt.connection.reconnect import Protocol
+from mqtt.connection.resolve import Dialler
+from mqtt.connection.settings import BrokerSettings
+from mqtt.contract import messages
+from mqtt.tls.keyring import Keyring
 from tests.support.authority import Authority, write
 from tests.support.brokers import DEADLINE_S
 from tests.support.linked import BOOT, EPOCH, NODE, Box, running, until
@@ -207,7 +209,7 @@ def keyring(directory: Path) -> Keyring:
 @pytest.fixture
 def _no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is found only because a second has passed."""
-    monkeypatch.setattr(connection, "TICK_S", 3600.0)
+    monkeypatch.setattr(broker_connection, "TICK_S", 3600.0)
     monkeypatch.setattr(client, "TICK_S", 3600.0)
     monkeypatch.setattr(client, "FAREWELL_S", 0.05)
 

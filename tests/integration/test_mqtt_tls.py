@@ -21,9 +21,11 @@ from typing import Final
 
 import pytest
 
-from mqtt import client, connection, tls
-from mqtt.certificates import Files, lifetime
-from mqtt.messages import Message, camera_health_topic
+from mqtt.client import link as client
+from mqtt.connection import broker_connection
+from mqtt.contract.messages import Message, camera_health_topic
+from mqtt.tls import keyring as tls
+from mqtt.tls.certificates import Files, lifetime
 from tests.support.authority import DAY, SERVER, Authority, Signed, broker_lines, write
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, free_port, mosquitto
 from tests.support.linked import BIRTH, NODE, STATUS, Box, running, until
@@ -72,7 +74,7 @@ async def test_all_is_said_over_tls_and_nothing_waits_for_a_tick(
     broker: Broker, plain_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several packets come in one TLS record; only the first of them wakes the loop."""
-    monkeypatch.setattr(connection, "TICK_S", 3600.0)
+    monkeypatch.setattr(broker_connection, "TICK_S", 3600.0)
     monkeypatch.setattr(client, "TICK_S", 3600.0)
     ring = keyring(write(tmp_path, CA, BOX))
     box = Box(broker.port, host="localhost", tls=ring)
@@ -278,7 +280,7 @@ async def test_something_else_at_that_port(tmp_path: Path) -> None:
 
 
 async def test_nothing_at_all_from_that_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(broker_connection, "CONNECT_TIMEOUT_S", 0.2)
 
     def silent(peer: socket.socket) -> None:
         while peer.recv(4096):
@@ -307,7 +309,7 @@ async def test_tls_older_than_1_2_is_refused(tmp_path: Path) -> None:
 
 UNSET: Final = """
 import asyncio, sys, time
-from mqtt.certificates import Files
+from mqtt.tls.certificates import Files
 from mqtt.tls import Keyring
 from tests.support.linked import NODE, Box, running, until
 

@@ -18,10 +18,10 @@ from edged.api.journal import Desk as Journal
 from edged.orders.deeds import RATE, Declined, Deeds, Result, Stopping
 from edged.orders.desk import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, Orders
 from edged.site import Site
-from mqtt import commands
-from mqtt.commands import Reason, Reply, Verb
-from mqtt.judging import Commander, Order
-from mqtt.messages import Payload
+from mqtt.commands import messages as commands
+from mqtt.commands.messages import Reason, Reply, Verb
+from mqtt.commands.validation import Commander, Order
+from mqtt.contract.messages import Payload
 from storage.ledger import table as ledger
 from storage.outbox.table import Kind
 from storage.words.errors import OrderRefused, TooOften, WriteFailed

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from mqtt.drain import Drain
-from mqtt.outbox import Word
-from mqtt.traffic import Traffic
-from mqtt.window import WINDOW
+from mqtt.connection.in_flight import WINDOW
+from mqtt.send.outbox import Word
+from mqtt.send.outbox_sender import Drain
+from mqtt.send.send_queue import Traffic
 from storage.ledger.signer import TOLD_EVERY_MS
 from storage.outbox.service import Post
 from storage.outbox.table import Event, Kind, Rank

@@ -11,8 +11,8 @@ from typing import Any, Final, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt import messages, upkeep
-from mqtt.messages import Message, Payload
+from mqtt.contract import messages, ticket_messages
+from mqtt.contract.messages import Message, Payload
 from tests.support.brokers import DEADLINE_S
 
 DAY_S: Final = 86_400
@@ -129,7 +129,7 @@ class Box:
 
     def maintenance(self, *cameras: str, held: int = 0, until_ms: int | None = None) -> Message:
         """Of these cameras; of none: of the whole box."""
-        work = upkeep.Maintenance(
+        work = ticket_messages.Maintenance(
             **self.stamp, maintenance="M-20260507-7H2C", cameras=list(cameras), started_ms=self.ts - 600_000,
             until_ms=self.ts + 6_600_000 if until_ms is None else until_ms, held=held,
         )  # fmt: skip
@@ -143,7 +143,7 @@ class Box:
             "camera": self.cameras[0], "volume": None, "found_ms": self.ts - 90_000_000, "reported_ms": done[0],
             "repaired_ms": done[1], **changes,
         }  # fmt: skip
-        return messages.message(self.node, upkeep.Fault.model_validate(told))
+        return messages.message(self.node, ticket_messages.Fault.model_validate(told))
 
 
 def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes: Any) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from typing import Any, Final, ParamSpec
 import jsonschema
 from jsonschema.exceptions import best_match
 
-from mqtt import contract, events, messages
-from mqtt.messages import Message
+from mqtt.contract import events, messages
+from mqtt.contract.messages import Message
+from script.generate import asyncapi
 from storage.outbox import table as outbox
 from storage.outbox.table import Event, Kind
 from tests.support.configuration import Setup
@@ -112,11 +113,11 @@ def wrong(topic: str, payload: bytes, qos: int, retain: bool | None, *, foreign:
     name = next((name for name, address in _addresses().items() if address.fullmatch(topic)), None)
     if name is None:
         return f"{topic} is no topic of the contract"
-    said = contract.delivery(name)
+    said = asyncapi.delivery(name)
     if qos != said.qos or (retain is not None and retain is not said.retain):
         return f"{topic} was said with QoS {qos}, retain {retain}; the contract says {said}"
     if not payload:
-        return None if name in contract.EMPTIED else f"{topic} was emptied"
+        return None if name in asyncapi.EMPTIED else f"{topic} was emptied"
     found = _wrong_with(name, payload, foreign=foreign)
     return None if found is None else f"{topic}: {found}: {payload[:2000].decode(errors='replace')}"
 
@@ -142,7 +143,7 @@ def _no_constant(name: str) -> None:
 def _addresses() -> dict[str, re.Pattern[str]]:
     """What their topics look like, by the name of the schema."""
     found = {}
-    for name, tail in contract.TAILS.items():
+    for name, tail in asyncapi.TAILS.items():
         levels = ["[^/]+" if level.startswith("{") else re.escape(level) for level in tail.split("/")]
         found[name] = re.compile("/".join([re.escape(messages.ROOT), "[^/]+", *levels]), re.DOTALL)
     return found
@@ -155,4 +156,4 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
 
 @cache
 def _schemas() -> dict[str, dict[str, Any]]:
-    return contract.schemas()
+    return asyncapi.schemas()

@@ -8,10 +8,10 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 
-from mqtt import messages
-from mqtt.client import BrokerSettings, Link, Orders, Post
-from mqtt.messages import Message, Sequence
-from mqtt.tls import Keyring
+from mqtt.client.link import BrokerSettings, Link, Orders, Post
+from mqtt.contract import messages
+from mqtt.contract.messages import Message, Sequence
+from mqtt.tls.keyring import Keyring
 from tests.support.brokers import DEADLINE_S
 
 NODE = "wenshan-main"

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, Self
 
-from mqtt.messages import Message, camera_health_topic
+from mqtt.contract.messages import Message, camera_health_topic
 from storage.database.writer import Database
 from storage.outbox import table as outbox
 from storage.outbox.service import Post

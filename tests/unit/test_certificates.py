@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from mqtt import certificates, tls
-from mqtt.certificates import Contents, Fault, Files, Weight
+from mqtt.tls import certificates
+from mqtt.tls import keyring as tls
+from mqtt.tls.certificates import Contents, Fault, Files, Weight
 from tests.support.authority import CLIENT, DAY, SERVER, YEAR, Authority, Signed, now, write
 
 FILES = Files("/e/ca.crt", "/e/box.crt", "/e/box.key")

@@ -20,7 +20,7 @@ from edged.config import Config, ConfigError, load
 from edged.orders import commander as commanders
 from edged.orders import diagnostics
 from edged.roles import Verb as RoleVerb
-from mqtt.commands import COUNTER_MAX, Reply, Verb
+from mqtt.commands.messages import COUNTER_MAX, Reply, Verb
 from storage.approvals.service import NOBODY
 from tests.support.commanding import Desk
 

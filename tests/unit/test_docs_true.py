@@ -20,7 +20,7 @@ from edged.cli.main import INTERRUPTED, edgectl
 from edged.cli.screens import EXIT_OF
 from edged.command.main import cli as command
 from edged.manual import tree
-from mqtt import contract
+from script.generate import asyncapi
 from storage.words.model import GapCause
 from tests.support.night import quotes
 
@@ -109,7 +109,7 @@ def test_alarms_and_topics_that_a_page_names_exist(page: str) -> None:
     events = set(re.findall(r"`edged\.([a-z.-]+)`", PAGES["mqtt-events.md"]))
     assert set(named) - alarms - modules - events - OTHERS == set()
     topics = {re.sub(r"<[^>]*>|\{[^}]*\}|\+|#", "+", topic.strip()) for topic in _topics(PAGES[page])}
-    known = [re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(tail))) for tail in contract.TAILS.values()]
+    known = [re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(tail))) for tail in asyncapi.TAILS.values()]
     known += [re.compile(r"(up|dn)/(event/|cmd/)?\+")]
     assert [topic for topic in sorted(topics) if not any(one.fullmatch(topic) for one in known)] == []
 

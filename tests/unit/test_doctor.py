@@ -25,7 +25,7 @@ from edged.doctor.places import File, Place
 from edged.doctor.smart import Smart
 from edged.documents.site import Broker, Camera, Volume
 from edged.withheld import WITHHELD
-from mqtt.knock import Knocked
+from mqtt.broker_check import Knocked
 from storage.store.database_state import Glance, Sizes
 from tests.support import samples
 

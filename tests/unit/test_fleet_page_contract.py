@@ -10,9 +10,9 @@ from typing import Final, Literal, get_args, get_origin
 import pytest
 
 from edged.health.words import Fault
-from mqtt import messages, upkeep
-from mqtt.contract import PAYLOADS, TAILS
-from mqtt.messages import Payload
+from mqtt.contract import messages, ticket_messages
+from mqtt.contract.messages import Payload
+from script.generate.asyncapi import PAYLOADS, TAILS
 
 FLEET: Final = Path(__file__).parents[2] / "fleet"
 KINDS: Final[dict[str, type[Payload]]] = {
@@ -25,8 +25,8 @@ KINDS: Final[dict[str, type[Payload]]] = {
     "checkpoint": messages.LedgerCheckpoint,
     "alarm": messages.Alarm,
     "pin": messages.Pin,
-    "fault": upkeep.Fault,
-    "maintenance": upkeep.Maintenance,
+    "fault": ticket_messages.Fault,
+    "maintenance": ticket_messages.Maintenance,
 }
 SCRIPTS: Final = [path for path in FLEET.glob("*.js") if path.name != "mqtt.min.js"]
 

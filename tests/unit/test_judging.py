@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt import commands, judging
-from mqtt.commands import ARGS, Reason, Verb
-from mqtt.judging import Order, Refusal, judge
+from mqtt.commands import messages as commands
+from mqtt.commands import validation
+from mqtt.commands.messages import ARGS, Reason, Verb
+from mqtt.commands.validation import Order, Refusal, judge
 from storage.ledger import dsse
 from tests.support.commanding import NEEDED, NODE, NOW_MS, Desk
 
@@ -55,12 +56,12 @@ REFUSED: Final[dict[str, tuple[Reason, bytes]]] = {
     "NaN": (Reason.NOT_JSON, b'{"payload": NaN}'),
     "a key twice": (Reason.NOT_JSON, GOOD[:-1] + b',"payload":"e30="}'),
     "a number of 5000 digits": (Reason.NOT_JSON, b"1" * 5000),
-    "too big": (Reason.TOO_BIG, b" " * judging.MAX_BYTES + b"{}"),
+    "too big": (Reason.TOO_BIG, b" " * validation.MAX_BYTES + b"{}"),
     "UTF-16": (Reason.ENCODING, GOOD.decode().encode("utf-16")),
     "a byte order mark": (Reason.ENCODING, b"\xef\xbb\xbf" + GOOD),
     "Big5": (Reason.ENCODING, "重新啟動".encode("big5")),
-    "deep": (Reason.TOO_DEEP, deep(judging.DEPTH_MAX + 1)),
-    "very deep": (Reason.TOO_DEEP, deep(judging.MAX_BYTES // 2)),
+    "deep": (Reason.TOO_DEEP, deep(validation.DEPTH_MAX + 1)),
+    "very deep": (Reason.TOO_DEEP, deep(validation.MAX_BYTES // 2)),
     "deep within the payload": (Reason.TOO_DEEP, DESK.around(deep(100))),
     "a list": (Reason.NO_ENVELOPE, b"[]"),
     "a bare command": (Reason.NO_ENVELOPE, json.dumps(DESK.content("restart")).encode()),
@@ -98,11 +99,11 @@ REFUSED: Final[dict[str, tuple[Reason, bytes]]] = {
     "half a character": (Reason.MALFORMED, DESK.around(b'{"node": "\\ud800"}')),
     "another box": (Reason.WRONG_NODE, DESK.signed("status", node="other-node")),
     "signed for another verb": (Reason.WRONG_VERB, DESK.signed("restart")),
-    "valid for too long": (Reason.TOO_LONG, DESK.signed("status", expires_ms=NOW_MS + judging.LIFETIME_MAX_MS + 1)),
+    "valid for too long": (Reason.TOO_LONG, DESK.signed("status", expires_ms=NOW_MS + validation.LIFETIME_MAX_MS + 1)),
     "expired before it is issued": (Reason.TOO_LONG, DESK.signed("status", expires_ms=NOW_MS)),
     "issued too early": (
         Reason.EARLY,
-        DESK.signed("status", issued_ms=NOW_MS + judging.AHEAD_MAX_MS + 1, expires_ms=NOW_MS + 200_000),
+        DESK.signed("status", issued_ms=NOW_MS + validation.AHEAD_MAX_MS + 1, expires_ms=NOW_MS + 200_000),
     ),
     "expired": (Reason.EXPIRED, DESK.signed("status", issued_ms=NOW_MS - 1000, expires_ms=NOW_MS)),
     "arguments of another verb": (Reason.BAD_ARGS, DESK.signed("status", args=NEEDED[Verb.PIN])),
@@ -116,7 +117,7 @@ def test_each_is_refused_with_its_reason_and_a_sentence(reason: Reason, message:
     assert found.reason is reason
     assert found.words
     assert found.words.isprintable()
-    assert len(found.words) <= judging.WORDS_MAX
+    assert len(found.words) <= validation.WORDS_MAX
     assert (found.command is not None) == (reason in ANSWERED)
     proven = ANSWERED | {Reason.WRONG_NODE, Reason.MALFORMED}
     assert (found.commander is not None) == (reason in proven or message == REFUSED["deep within the payload"][1])
@@ -157,7 +158,7 @@ def test_what_a_key_may_not_and_when_its_time_is_over() -> None:
 
 def test_the_edges_of_time() -> None:
     message = DESK.signed("status", issued_ms=NOW_MS, expires_ms=NOW_MS + 60_000)
-    first, last = NOW_MS - judging.AHEAD_MAX_MS, NOW_MS + 59_999
+    first, last = NOW_MS - validation.AHEAD_MAX_MS, NOW_MS + 59_999
     assert isinstance(judged(message, now_ms=first), Order)
     assert isinstance(judged(message, now_ms=last), Order)
     assert refused(message, now_ms=first - 1).reason is Reason.EARLY

@@ -8,8 +8,8 @@ import pytest
 
 from edged.alarms import Trouble
 from edged.conditions import link
-from mqtt.certificates import Fault, Files, Lifetime, Weight
-from mqtt.tls import TlsView
+from mqtt.tls.certificates import Fault, Files, Lifetime, Weight
+from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity
 
 FILES: Final = Files("/e/ca.crt", "/e/box.crt", "/e/box.key")

@@ -9,7 +9,7 @@ import pytest
 from edged.config import load
 from edged.config_model import Config
 from edged.loosening import granted, sentence, tightened, under, wished_by
-from mqtt.commands import Verb
+from mqtt.commands.messages import Verb
 from storage.retention.approved_limits import Agreed, holding, loosenings
 from storage.retention.approved_limits import granted as agreed_upon
 from tests.support.commanding import Desk

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.attempts import LAST_LIMIT_S, PROTOCOL_MEMORY_S, STABLE_S, Attempts, Outcome, Protocol
+from mqtt.connection.reconnect import LAST_LIMIT_S, PROTOCOL_MEMORY_S, STABLE_S, Attempts, Outcome, Protocol
 
 NEVER_CONNECTED = 0.0
 

@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from mqtt.board import ANSWERS_MAX, MAX_TOPICS, Board
-from mqtt.messages import Message
+from mqtt.contract.messages import Message
+from mqtt.send.retained_state import ANSWERS_MAX, MAX_TOPICS, Board
 
 
 def state(topic: str, value: str = "x") -> Message:

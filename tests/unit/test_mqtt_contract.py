@@ -14,8 +14,10 @@ import jsonschema
 import pytest
 
 from edged import schemas
-from mqtt import commands, contract, events, examples, messages
-from mqtt.commands import Verb
+from mqtt.commands import messages as commands
+from mqtt.commands.messages import Verb
+from mqtt.contract import events, messages
+from script.generate import asyncapi, examples
 from storage.outbox import table as outbox
 from storage.outbox.table import Event, Kind
 from storage.tickets import alarms_table
@@ -28,7 +30,7 @@ ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 SCHEMA: Final = ROOT / "storage" / "database" / "schema.sql"
 OFFICIAL: Final = ROOT / "tests" / "support" / "asyncapi" / "3.0.0.json.gz"
-SCHEMAS: Final = contract.schemas()
+SCHEMAS: Final = asyncapi.schemas()
 PROMISED: Final = {
     "up/status", "up/birth", "up/heartbeat", "up/cam/{camera}/health", "up/cam/{camera}/retention",
     "up/storage/{volume}", "up/alarm/{key}", "up/pin/{pin}", "up/ledger/checkpoint", "up/reply/{requester}",
@@ -79,7 +81,7 @@ def test_each_reference_leads_somewhere() -> None:
     follow(whole)
 
 
-@pytest.mark.parametrize("name", contract.TAILS)
+@pytest.mark.parametrize("name", asyncapi.TAILS)
 def test_examples_are_what_the_schemas_say(name: str) -> None:
     validator = jsonschema.Draft202012Validator(SCHEMAS[name])
     shown = document()["components"]["messages"][name].get("examples", [])

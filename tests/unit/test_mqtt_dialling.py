@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from mqtt.dialling import Dialler, Hung
+from mqtt.connection.resolve import Dialler, Hung
 
 
 async def test_a_resolver_that_hangs_is_noticed_and_no_second_thread_waits_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mqtt.dialling.DIAL_S", 0.05)
+    monkeypatch.setattr("mqtt.connection.resolve.DIAL_S", 0.05)
     dialler, go, given_up = Dialler(), threading.Event(), threading.Event()
     calls = []
 

@@ -13,8 +13,9 @@ import pytest
 
 from edged import events_page
 from edged.health.words import Fault
-from mqtt import contract, facts, messages
-from mqtt.commands import Verb
+from mqtt.commands.messages import Verb
+from mqtt.contract import event_models, messages
+from script.generate import asyncapi
 from tests.support.contract import wrong
 
 ROOT: Final = Path(__file__).parents[2]
@@ -63,7 +64,7 @@ def test_an_alarm_more_is_found() -> None:
 
 def test_the_page_of_events_is_current_and_has_all() -> None:
     assert text("mqtt-events.md") == events_page.rendered(), "run script/schemas"
-    assert set(re.findall(r"`edged\.([a-z.-]+)`", text("mqtt-events.md"))) >= facts.TYPES.keys()
+    assert set(re.findall(r"`edged\.([a-z.-]+)`", text("mqtt-events.md"))) >= event_models.TYPES.keys()
 
 
 def test_every_verb_is_documented() -> None:
@@ -72,7 +73,7 @@ def test_every_verb_is_documented() -> None:
 
 def test_every_topic_is_in_the_table() -> None:
     said = set(re.findall(r"^\| `((?:up|dn)/[^`]+)` \|", text("mqtt.md"), re.MULTILINE))
-    meant = {re.sub(r"\{(\w+)\}", "<>", tail) for tail in contract.TAILS.values() if not tail.startswith("up/event/")}
+    meant = {re.sub(r"\{(\w+)\}", "<>", tail) for tail in asyncapi.TAILS.values() if not tail.startswith("up/event/")}
     assert {re.sub("<[a-z]+>", "<>", topic) for topic in said} == meant | {"up/event/<>"}
 
 

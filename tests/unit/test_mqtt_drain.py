@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mqtt.drain import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, Drain
-from mqtt.outbox import Outbox, Word
+from mqtt.send.outbox import Outbox, Word
+from mqtt.send.outbox_sender import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, Drain
 from storage.outbox.table import Event, Kind
 from storage.words.errors import StoreBusy
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt import contract, events, examples, facts
+from mqtt.contract import event_models, events
+from script.generate import asyncapi, examples
 from storage.outbox.table import Event, Kind
 from tests.support.contract import wrong
 
@@ -23,7 +24,7 @@ def told(event: Event) -> dict[str, Any]:
 
 
 def test_each_type_has_an_example() -> None:
-    assert EVENTS.keys() == facts.TYPES.keys()
+    assert EVENTS.keys() == event_models.TYPES.keys()
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -179,11 +180,11 @@ def test_nor_does_an_event_with_a_changed_field(name: str, change: dict[str, Any
 def test_numbers_stay_where_javascript_counts_exactly() -> None:
     """Every whole number in a schema of ours has an upper bound, or is small by what it is."""
     small = {"rank"}
-    for name, schema in contract.schemas().items():
+    for name, schema in asyncapi.schemas().items():
         if not name.startswith("event-"):
             continue
         for model in schema["$defs"].values():
             for field, told_as in model.get("properties", {}).items():
                 for one in [told_as, *told_as.get("anyOf", ())]:
                     if one.get("type") == "integer" and field not in small:
-                        assert one["maximum"] <= facts.EXACT, (name, field)
+                        assert one["maximum"] <= event_models.EXACT, (name, field)

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mqtt import contract, examples, messages
-from mqtt.messages import Message, Sequence
+from mqtt.contract import messages
+from mqtt.contract.messages import Message, Sequence
+from script.generate import asyncapi, examples
 
 NODE = "wenshan-main"
-SCHEMAS = contract.schemas()
+SCHEMAS = asyncapi.schemas()
 ID = "7b1e2c44-0d5a-4f5e-8c55-0a8d3a4b9c10"
 
 

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mqtt.outbox import ARRIVED_MAX, PAGE, PROBE_EVERY_S, Ask, Outbox, Word
+from mqtt.send.outbox import ARRIVED_MAX, PAGE, PROBE_EVERY_S, Ask, Outbox, Word
 from storage.outbox.table import RANKS, Event, Kind
 
 KINDS = (Kind.LEDGER, Kind.PIN, Kind.ALARM, Kind.VOLUME, Kind.GAP, Kind.CLOCK)

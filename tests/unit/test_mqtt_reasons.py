@@ -8,9 +8,9 @@ import ssl
 
 import pytest
 
-from mqtt import reasons
-from mqtt.certificates import Fault, Unusable
-from mqtt.settings import BrokerSettings
+from mqtt.connection import reasons
+from mqtt.connection.settings import BrokerSettings
+from mqtt.tls.certificates import Fault, Unusable
 
 TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt import events, examples, messages
-from mqtt.messages import Message
-from mqtt.outbox import Word
-from mqtt.traffic import Parcel, Traffic
-from mqtt.window import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, WINDOW, Pace, Window
+from mqtt.connection.in_flight import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, WINDOW, Pace, Window
+from mqtt.contract import events, messages
+from mqtt.contract.messages import Message
+from mqtt.send.outbox import Word
+from mqtt.send.send_queue import Parcel, Traffic
+from script.generate import examples
 from storage.outbox.table import Event, Kind
 
 NODE = "wenshan-main"

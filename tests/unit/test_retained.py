@@ -14,9 +14,9 @@ from edged.config import Config
 from edged.measure import Measurements
 from edged.reporting import Reporter
 from edged.views import Overview
-from mqtt import messages
-from mqtt.client import LinkView
-from mqtt.messages import Message
+from mqtt.client.link import LinkView
+from mqtt.contract import messages
+from mqtt.contract.messages import Message
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.outbox.service import Past

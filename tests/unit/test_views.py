@@ -15,7 +15,7 @@ from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
 from edged.measure import Measurements
-from mqtt.client import LinkView
+from mqtt.client.link import LinkView
 from recorder.supervisor.events import Phase
 from recorder.supervisor.runner import CameraView
 from recorder.words.messages import Connected, Stats

@@ -16,10 +16,10 @@ from edged.doctor.findings import Unseen
 from edged.doctor.network import Answered, Ends
 from edged.doctor.site import Door
 from edged.reader import of_unit
-from mqtt import tls
-from mqtt.certificates import Files
-from mqtt.knock import Knocked, knock
-from mqtt.settings import BrokerSettings
+from mqtt.broker_check import Knocked, knock
+from mqtt.connection.settings import BrokerSettings
+from mqtt.tls import keyring
+from mqtt.tls.certificates import Files
 from recorder.rtsp.connection import reach
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
@@ -61,7 +61,9 @@ def broker(file: Path) -> Knocked | None:
     given, node = config.mqtt, config.site.node
     files = given.files()
     ring = (
-        None if files is None else tls.Keyring(files, node, given.username or "", lambda: time.time_ns() // 1_000_000)
+        None
+        if files is None
+        else keyring.Keyring(files, node, given.username or "", lambda: time.time_ns() // 1_000_000)
     )
     settings = BrokerSettings(
         host=given.host,
@@ -81,7 +83,7 @@ def certificates(file: Path) -> tuple[Ends, ...]:
     now_ms = time.time_ns() // 1_000_000
     found = []
     for files in ([] if link is None else [link]) + [Files(path) for path in sorted(cameras)]:
-        ends = {life.source: (life.ends_ms - now_ms) // DAY_MS for life in tls.lives(files).values()}
+        ends = {life.source: (life.ends_ms - now_ms) // DAY_MS for life in keyring.lives(files).values()}
         found += [Ends(path, ends.get(path)) for path in (files.ca_file, files.certificate) if path]
     return tuple(found)
 

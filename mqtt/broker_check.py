@@ -17,11 +17,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.attempts import Outcome, Protocol
-from mqtt.connection import Connection, ConnectionEnded
-from mqtt.dialling import Dialler
-from mqtt.messages import Message
-from mqtt.settings import BrokerSettings
+from mqtt.connection.broker_connection import Connection, ConnectionEnded
+from mqtt.connection.reconnect import Outcome, Protocol
+from mqtt.connection.resolve import Dialler
+from mqtt.connection.settings import BrokerSettings
+from mqtt.contract.messages import Message
 
 
 @dataclass(frozen=True, slots=True)

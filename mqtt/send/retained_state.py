@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from mqtt.messages import Message
+from mqtt.contract.messages import Message
 
 MAX_TOPICS: Final = 4096
 """Two topics for each camera and one for each volume ever configured in this run; 64 cameras are 130.

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mqtt import messages, upkeep
-from mqtt.commands import Reply
-from mqtt.messages import Payload, Stamp
+from mqtt.commands.messages import Reply
+from mqtt.contract import messages, ticket_messages
+from mqtt.contract.messages import Payload, Stamp
 from storage.outbox.table import Event, Kind
 
 NODE: Final = "wenshan-main"
@@ -142,7 +142,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         span_ms=2_592_000_000,
         until_ms=NOW_MS + 255_600_000,
     ),
-    "fault": upkeep.Fault(
+    "fault": ticket_messages.Fault(
         **_STAMP,
         fault=FAULT,
         state="reported",
@@ -154,7 +154,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         repaired_ms=None,
         over=False,
     ),
-    "maintenance": upkeep.Maintenance(
+    "maintenance": ticket_messages.Maintenance(
         **_STAMP,
         maintenance=WORK,
         cameras=["lobby"],

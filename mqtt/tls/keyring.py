@@ -21,8 +21,8 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from mqtt import certificates
-from mqtt.certificates import KEYS, Contents, Examined, Fault, Files, Lifetime, Unusable
+from mqtt.tls import certificates
+from mqtt.tls.certificates import KEYS, Contents, Examined, Fault, Files, Lifetime, Unusable
 
 MAX_FILE_BYTES: Final = 2 << 20
 """A system's whole list of authorities has a quarter of it."""

@@ -12,7 +12,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
-from mqtt.certificates import Unusable
+from mqtt.tls.certificates import Unusable
 
 
 @dataclass(frozen=True, slots=True)

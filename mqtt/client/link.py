@@ -16,19 +16,20 @@ from dataclasses import dataclass
 from typing import Final
 from typing import Protocol as Port
 
-from mqtt import messages, reasons
-from mqtt.arrivals import Acknowledgement
-from mqtt.attempts import Attempts, Protocol
-from mqtt.connection import TICK_S, Connection, ConnectionEnded
-from mqtt.dialling import Dialler
-from mqtt.drain import Drain, Post
-from mqtt.messages import Message
-from mqtt.outbox import Word
-from mqtt.readback import Do, Reading
-from mqtt.reasons import Reason
-from mqtt.settings import BrokerSettings
-from mqtt.traffic import Parcel, Traffic
-from mqtt.window import ANSWER_DEADLINE_S
+from mqtt.connection import reasons
+from mqtt.connection.broker_connection import TICK_S, Connection, ConnectionEnded
+from mqtt.connection.in_flight import ANSWER_DEADLINE_S
+from mqtt.connection.incoming import Acknowledgement
+from mqtt.connection.reasons import Reason
+from mqtt.connection.reconnect import Attempts, Protocol
+from mqtt.connection.resolve import Dialler
+from mqtt.connection.retained_read import Do, Reading
+from mqtt.connection.settings import BrokerSettings
+from mqtt.contract import messages
+from mqtt.contract.messages import Message
+from mqtt.send.outbox import Word
+from mqtt.send.outbox_sender import Drain, Post
+from mqtt.send.send_queue import Parcel, Traffic
 
 __all__ = ["Anchor", "BrokerSettings", "Link", "LinkView", "Orders", "Post"]
 

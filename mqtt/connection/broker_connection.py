@@ -22,17 +22,25 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from mqtt import reasons
-from mqtt.arrivals import ARRIVED_MAX, PACKET_MAX_BYTES, Acknowledgement, Arrived, Guarded, Unwanted, acknowledgement
-from mqtt.attempts import Outcome, Protocol
-from mqtt.dialling import DIAL_S, Dialler, Hung
-from mqtt.messages import Message
-from mqtt.outbox import Word
-from mqtt.readback import Heard
-from mqtt.reasons import Reason
-from mqtt.settings import BrokerSettings
-from mqtt.tls import holds_more
-from mqtt.window import WINDOW
+from mqtt.connection import reasons
+from mqtt.connection.in_flight import WINDOW
+from mqtt.connection.incoming import (
+    ARRIVED_MAX,
+    PACKET_MAX_BYTES,
+    Acknowledgement,
+    Arrived,
+    Guarded,
+    Unwanted,
+    acknowledgement,
+)
+from mqtt.connection.reasons import Reason
+from mqtt.connection.reconnect import Outcome, Protocol
+from mqtt.connection.resolve import DIAL_S, Dialler, Hung
+from mqtt.connection.retained_read import Heard
+from mqtt.connection.settings import BrokerSettings
+from mqtt.contract.messages import Message
+from mqtt.send.outbox import Word
+from mqtt.tls.keyring import holds_more
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""

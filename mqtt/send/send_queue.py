@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from mqtt import events
-from mqtt.board import Board
-from mqtt.messages import Message
-from mqtt.outbox import Outbox, Word
-from mqtt.window import Pace, Window
+from mqtt.connection.in_flight import Pace, Window
+from mqtt.contract import events
+from mqtt.contract.messages import Message
+from mqtt.send.outbox import Outbox, Word
+from mqtt.send.retained_state import Board
 from storage.outbox.table import Event
 
 

@@ -16,9 +16,11 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from mqtt import commands, events, examples, facts, messages, upkeep
-from mqtt.commands import Reply, Verb
-from mqtt.messages import CONTRACT, ROOT, Payload
+from mqtt.commands import messages as commands
+from mqtt.commands.messages import Reply, Verb
+from mqtt.contract import event_models, events, messages, ticket_messages
+from mqtt.contract.messages import CONTRACT, ROOT, Payload
+from script.generate import examples
 from storage.outbox.table import RANKS, Kind
 
 PAYLOADS: Final[Mapping[str, type[Payload]]] = {
@@ -30,8 +32,8 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
     "storage": messages.Storage,
     "alarm": messages.Alarm,
     "pin": messages.Pin,
-    "fault": upkeep.Fault,
-    "maintenance": upkeep.Maintenance,
+    "fault": ticket_messages.Fault,
+    "maintenance": ticket_messages.Maintenance,
     "ledger-checkpoint": messages.LedgerCheckpoint,
     "compliance": messages.Compliance,
     "reply": Reply,
@@ -174,11 +176,11 @@ def _titled(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _data(kind: Kind, at: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """The schemas of what events of a kind carry, by name, and the types that each is for."""
     types: dict[type[BaseModel], list[str]] = {}
-    for name, fact in facts.of_kind(kind).items():
+    for name, fact in event_models.of_kind(kind).items():
         types.setdefault(fact, []).append(f"edged.{name}")
-    types[facts.LeftOut] = [*(f"edged.{name}" for name in facts.of_kind(kind)), f"edged.{kind}"]
+    types[event_models.LeftOut] = [*(f"edged.{name}" for name in event_models.of_kind(kind)), f"edged.{kind}"]
     _, made = models_json_schema([(fact, "serialization") for fact in types], ref_template=f"{at}{{model}}")
-    defs: dict[str, Any] = {facts.FOREIGN: _FOREIGN, **made.get("$defs", {})}
+    defs: dict[str, Any] = {event_models.FOREIGN: _FOREIGN, **made.get("$defs", {})}
     return defs, {fact.__name__: names for fact, names in types.items()}
 
 
@@ -196,7 +198,7 @@ def _event(kind: Kind, variants: Mapping[str, list[str]], at: str) -> dict[str, 
         for name, types in variants.items()
     ]
     foreign = {
-        "properties": {"type": {"const": f"edged.{kind}"}, "data": {"$ref": f"{at}{facts.FOREIGN}"}},
+        "properties": {"type": {"const": f"edged.{kind}"}, "data": {"$ref": f"{at}{event_models.FOREIGN}"}},
         "not": {"required": ["dataschema"]},
     }
     return {

@@ -3,8 +3,8 @@
 Pure: values in, `Message` out; imports pydantic and nothing of ours. Payloads are flat JSON, units are in the names,
 `ts` is milliseconds since 1970 (it names, it proves nothing), `epoch` counts the runs of the daemon and `seq` the
 messages within one run. Roots: `edged/v1/<node>/`, of which `up/` is ours to write and `dn/` the centre's.
-What `mqtt.contract` makes of these is `docs/asyncapi.json` and `docs/schemas/mqtt/`. Nothing secret has a field here,
-nor has the name of a person.
+What `script.generate.asyncapi` makes of these is `docs/asyncapi.json` and `docs/schemas/mqtt/`. Nothing secret has a
+field here, nor has the name of a person.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ROOT: Final = "edged/v1"
 CONTRACT: Final = "1.1"
-"""Version of all messages; `mqtt.contract` says when it changes."""
+"""Version of all messages; `script.generate.asyncapi` says when it changes."""
 
 HEARTBEAT_EXPIRY_S: Final = 180
 """Three heartbeats: an older one says nothing about now, so a broker that holds it back may drop it (MQTT 5 only)."""

@@ -9,7 +9,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.outbox import Word
+from mqtt.send.outbox import Word
 
 PACKET_MAX_BYTES: Final = 64 << 10
 """What a broker may send us: it has kept what we said ourselves, and our longest message has 2 kB."""

@@ -2,7 +2,7 @@
 
 A command is JSON whose exact bytes are signed with Ed25519, in a DSSE envelope. The list of verbs is closed: nothing
 deletes, shortens, releases, views, reconfigures or fetches (S14). What is taken and what is refused is decided in
-`mqtt.judging`; what a verb does, in edged.
+`mqtt.commands.validation`; what a verb does, in edged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-from mqtt.messages import ROOT, Payload
+from mqtt.contract.messages import ROOT, Payload
 from storage.ledger import dsse
 
 PAYLOAD_TYPE: Final = "application/vnd.edged.command+json"

@@ -1,4 +1,4 @@
-"""The rows of the outbox: read, and deleted once they have arrived. The shell around `mqtt.outbox`.
+"""The rows of the outbox: read, and deleted once they have arrived. The shell around `mqtt.send.outbox`.
 
 Lives on the event loop and is asked at each step of a connection; the database is read on a thread and written by its
 own. One thing at a time, so that what is read was never deleted meanwhile. A database that fails is asked again later:
@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Protocol
 
-from mqtt.outbox import Ask, Outbox
+from mqtt.send.outbox import Ask, Outbox
 from storage.outbox.table import Event, Kind
 from storage.words.errors import StoreError
 

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
-from mqtt.commands import ARGS, PAYLOAD_TYPE, Args, Command, Reason, Verb
+from mqtt.commands.messages import ARGS, PAYLOAD_TYPE, Args, Command, Reason, Verb
 from storage.ledger import dsse
 
 MAX_BYTES: Final = 16 << 10

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from mqtt import facts
-from mqtt.facts import EXACT, Fact
-from mqtt.messages import ROOT, Message
+from mqtt.contract import event_models
+from mqtt.contract.event_models import EXACT, Fact
+from mqtt.contract.messages import ROOT, Message
 from storage.outbox.table import Event, Kind
 from storage.words.model import GapCause
 
@@ -50,8 +50,8 @@ def message(node: str, event: Event) -> Message:
 def short(node: str, event: Event, size: int, limit: int) -> Message:
     """In place of its message, which has `size` bytes, of which the broker takes `limit`."""
     leaf = event.leaf if 0 < event.leaf <= EXACT else None
-    fact = facts.LeftOut(leaf=leaf, bytes=size, limit_bytes=max(0, limit))
-    return _said(node, event, understood(event), facts.LeftOut, fact.model_dump(mode="json"))
+    fact = event_models.LeftOut(leaf=leaf, bytes=size, limit_bytes=max(0, limit))
+    return _said(node, event, understood(event), event_models.LeftOut, fact.model_dump(mode="json"))
 
 
 def _said(node: str, event: Event, told: Told | None, fact: type[Fact] | None, data: dict[str, Any]) -> Message:
@@ -89,7 +89,7 @@ def understood(event: Event) -> Told | None:
         told = _TOLD[event.kind, event.what](event.body, event.leaf)
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
-    return told if facts.TYPES.get(f"{event.kind}.{told.what}") is type(told.fact) else None
+    return told if event_models.TYPES.get(f"{event.kind}.{told.what}") is type(told.fact) else None
 
 
 def exact(value: Any) -> Any:
@@ -142,7 +142,7 @@ def _time(wall_ms: int) -> str:
 
 def _alarm(body: Body, _: int) -> Told:
     names = ("key", "occurrence", "severity", "since_ms", "cleared_ms", "count", "acknowledged", "text", "action")
-    return Told(body["what"], body["key"], facts.Alarm(**{name: body[name] for name in names}))
+    return Told(body["what"], body["key"], event_models.Alarm(**{name: body[name] for name in names}))
 
 
 def _gap(body: Body, leaf: int) -> Told:
@@ -150,7 +150,7 @@ def _gap(body: Body, leaf: int) -> Told:
     duration_ms = None
     if end is not None and start["boot"] == end["boot"]:
         duration_ms = max(0, end["boottime_ms"] - start["boottime_ms"])
-    fact = facts.Gap(
+    fact = event_models.Gap(
         leaf=leaf,
         camera=body["camera"],
         start_ms=start["wall_ms"],
@@ -166,7 +166,7 @@ def _gap(body: Body, leaf: int) -> Told:
 
 
 def _pin(body: Body, leaf: int) -> Told:
-    fact = facts.Pin(
+    fact = event_models.Pin(
         leaf=leaf,
         pin=body["pin"],
         state=body["state"],
@@ -185,7 +185,7 @@ def _pin(body: Body, leaf: int) -> Told:
 
 def _copy(body: Body, leaf: int) -> Told:
     """Who copied and why stays here: the leaf itself has only commitments to it."""
-    fact = facts.Copy(
+    fact = event_models.Copy(
         leaf=leaf,
         export=body["export"],
         cameras=body["cameras"],
@@ -200,7 +200,7 @@ def _copy(body: Body, leaf: int) -> Told:
 
 def _maintenance(body: Body, leaf: int) -> Told:
     """Who announced it, why and with whom stays here."""
-    fact = facts.Maintenance(
+    fact = event_models.Maintenance(
         leaf=leaf,
         maintenance=body["maintenance"],
         cameras=body["cameras"],
@@ -215,7 +215,9 @@ def _fault(body: Body, leaf: int) -> Told:
     names = ("fault", "state", "key", "camera", "volume", "over")
     found_ms = body["found"]["wall_ms"]
     return Told(
-        body["what"], body["fault"], facts.Fault(leaf=leaf, found_ms=found_ms, **{name: body[name] for name in names})
+        body["what"],
+        body["fault"],
+        event_models.Fault(leaf=leaf, found_ms=found_ms, **{name: body[name] for name in names}),
     )
 
 
@@ -223,11 +225,11 @@ def _clock(body: Body, leaf: int) -> Told:
     match body["what"]:
         case "credit":
             names = ("boot", "off_low_ms", "off_high_ms", "word")
-            return Told("credited", "", facts.Off(leaf=leaf, **{name: body[name] for name in names}))
+            return Told("credited", "", event_models.Off(leaf=leaf, **{name: body[name] for name in names}))
         case "attested":
-            return Told("attested", "", facts.Attested(leaf=leaf, boot=body["boot"], off_ms=body["off_ms"]))
+            return Told("attested", "", event_models.Attested(leaf=leaf, boot=body["boot"], off_ms=body["off_ms"]))
     offset_ms = body.get("true_offset_ms")
-    fact = facts.Epoch(
+    fact = event_models.Epoch(
         leaf=leaf,
         clock_epoch=body["epoch"],
         boot=body["boot"],
@@ -242,18 +244,20 @@ def _clock(body: Body, leaf: int) -> Told:
 
 def _boot(body: Body, leaf: int) -> Told:
     ran_ms = body["before"]["ran_ms"] if "before" in body else None
-    return Told("booted", "", facts.Boot(leaf=leaf, boot=body["boot"], boot_id=body["id"], before_ran_ms=ran_ms))
+    return Told("booted", "", event_models.Boot(leaf=leaf, boot=body["boot"], boot_id=body["id"], before_ran_ms=ran_ms))
 
 
 def _run(body: Body, leaf: int) -> Told:
-    return Told("stopped" if body["end"] else "started", "", facts.Run(leaf=leaf, run=body["run"], boot=body["boot"]))
+    return Told(
+        "stopped" if body["end"] else "started", "", event_models.Run(leaf=leaf, run=body["run"], boot=body["boot"])
+    )
 
 
 def _volume(body: Body, leaf: int) -> Told:
     volume, path = body["volume"], body["path"]
     if body["event"] != "lost":
-        return Told(body["event"], volume, facts.Volume(leaf=leaf, volume=volume, path=path))
-    fact = facts.Lost(
+        return Told(body["event"], volume, event_models.Volume(leaf=leaf, volume=volume, path=path))
+    fact = event_models.Lost(
         leaf=leaf,
         volume=volume,
         path=path,
@@ -268,16 +272,16 @@ def _volume(body: Body, leaf: int) -> Told:
 
 def _bounds(body: Body, leaf: int) -> Told:
     names = ("camera", "floor_s", "ceiling_s")
-    return Told("bounds", body["camera"], facts.Bounds(leaf=leaf, **{name: body[name] for name in names}))
+    return Told("bounds", body["camera"], event_models.Bounds(leaf=leaf, **{name: body[name] for name in names}))
 
 
 def _overwriting(body: Body, leaf: int) -> Told:
-    return Told("overwriting", "", facts.Overwriting(leaf=leaf, on=body["on"]))
+    return Told("overwriting", "", event_models.Overwriting(leaf=leaf, on=body["on"]))
 
 
 def _agreed(body: Body, leaf: int) -> Told:
     floor_s, ceiling_s = body["site"]
-    fact = facts.Agreed(
+    fact = event_models.Agreed(
         leaf=leaf,
         site_floor_s=floor_s,
         site_ceiling_s=ceiling_s,
@@ -299,35 +303,35 @@ def _generation(body: Body, leaf: int) -> Told:
     return Told(
         "generation",
         origin,
-        facts.Generation(leaf=leaf, origin=origin, key=body["key"], reason=body["reason"], **heads),
+        event_models.Generation(leaf=leaf, origin=origin, key=body["key"], reason=body["reason"], **heads),
     )
 
 
 def _rebuilt(body: Body, leaf: int) -> Told:
-    return Told("rebuilt", "", facts.Rebuilt(leaf=leaf, known_leaf=body["known"], reason=body["reason"]))
+    return Told("rebuilt", "", event_models.Rebuilt(leaf=leaf, known_leaf=body["known"], reason=body["reason"]))
 
 
 def _finding(body: Body, leaf: int) -> Told:
     names = ("volume", "path", "segment", "state")
-    fact = facts.Finding(leaf=leaf, finding=body["kind"], **{name: body[name] for name in names})
+    fact = event_models.Finding(leaf=leaf, finding=body["kind"], **{name: body[name] for name in names})
     return Told("finding", body["volume"], fact)
 
 
 def _checkpoint(body: Body, _: int) -> Told:
     names = ("origin", "size", "root", "first", "key", "note")
-    return Told(body["what"], body["origin"], facts.Checkpoint(**{name: body[name] for name in names}))
+    return Told(body["what"], body["origin"], event_models.Checkpoint(**{name: body[name] for name in names}))
 
 
 def _outbox(body: Body, _: int) -> Told:
     if body["what"] == "begun":
-        return Told("begun", "", facts.Begun())
+        return Told("begun", "", event_models.Begun())
     names = ("rank", "events", "first_seq", "last_seq", "since_ms")
-    return Told(body["what"], "", facts.Evicted(**{name: body[name] for name in names}))
+    return Told(body["what"], "", event_models.Evicted(**{name: body[name] for name in names}))
 
 
 def _command(body: Body, _: int) -> Told:
     names = ("id", "verb", "requester", "key", "counter", "reason", "text")
-    fact = facts.Command(**{name: body[name] for name in names}, result=exact(body["result"]))
+    fact = event_models.Command(**{name: body[name] for name in names}, result=exact(body["result"]))
     return Told(body["what"], body["id"], fact)
 
 

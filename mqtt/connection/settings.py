@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from mqtt.tls import Keyring
+from mqtt.tls.keyring import Keyring
 
 KEEPALIVE_S: Final = 30
 """A box that vanishes is offline at the centre after 45 s, and a broker that vanishes is noticed within 60 s."""

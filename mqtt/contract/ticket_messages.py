@@ -1,6 +1,7 @@
 """State of what people do to keep a box well: faults that nobody has closed (報修), maintenance under way (維護).
 
-As `mqtt.messages`: closed models, and the topic of each. Who does it, why, and to whom it was reported is not told.
+As `mqtt.contract.messages`: closed models, and the topic of each. Who does it, why, and to whom it was reported is
+not told.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mqtt.messages import Payload, up
+from mqtt.contract.messages import Payload, up
 
 
 class Fault(Payload):

@@ -2,7 +2,7 @@
 
 Flat JSON, units in the names, no names of persons. Times of day are milliseconds since 1970, UTC, by the box's wall
 clock, which names and proves nothing; whole numbers stay where JavaScript counts exactly. Types and fields are only
-ever added: `mqtt.contract` says when the version of the contract changes.
+ever added: `script.generate.asyncapi` says when the version of the contract changes.
 """
 
 from __future__ import annotations

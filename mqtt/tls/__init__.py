@@ -1,0 +1,1 @@
+"""Certificates and keys of the link: read, judged, replaced while it runs. Begin with `keyring`."""
