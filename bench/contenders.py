@@ -92,7 +92,7 @@ class Edged:
         self.config.write_text("\n".join(lines) + "\n")
         script = self.folder / "daemon.py"
         script.write_text(
-            f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{self.before}from edged.entry import daemon\n"
+            f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{self.before}from edged.main.entry import daemon\n"
             "if __name__ == '__main__':\n    sys.exit(daemon())\n"
         )
         with (self.folder / "edged.log").open("wb") as log:
@@ -130,7 +130,7 @@ class Edged:
 
     def ask(self, *verb: str) -> Any:
         """What `edgectl` prints."""
-        script = "import sys; from edged.entry import ctl; sys.exit(ctl())"
+        script = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
         command = [sys.executable, "-c", script, "--config", str(self.config), *verb, "--json"]
         return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
 

@@ -25,11 +25,11 @@ from typing import Any, Final
 from unittest import mock
 
 from bench.fleetbook import Book, node
-from edged.config import Config
+from edged.centre.reports import Reporter
+from edged.config.load import Config
 from edged.health.stream import CameraState, Condition, Stream
-from edged.measure import Measurements
-from edged.reporting import Reporter
-from edged.views import Health, Overview
+from edged.site.overview import Health, Overview
+from edged.site.snapshot import Measurements
 from mqtt.client import link as client
 from mqtt.commands import messages as commands
 from mqtt.connection.broker_connection import Connection

@@ -24,8 +24,8 @@ sys.path[0] = str(ROOT)  # not its own folder, where a file is called as one of 
 from bench import health_scenes as on  # noqa: E402
 from bench.health_scenes import Change, Rgb, Scene  # noqa: E402
 from edged.health import judge  # noqa: E402
+from edged.health.faults import Fault  # noqa: E402
 from edged.health.judge import Look, Memory  # noqa: E402
-from edged.health.words import Fault  # noqa: E402
 from recorder.decoder import decode, picture, sound  # noqa: E402
 from recorder.decoder.messages import Heard, Picture  # noqa: E402
 from recorder.words.stream import Codec  # noqa: E402

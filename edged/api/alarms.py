@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from edged import exits, views
 from edged.api.base import Details, Refusal, Route, answer, asked, post
 from edged.documents import site as documents
-from edged.roles import Verb
-from edged.site import Site
+from edged.site import overview
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.store.facade import Store
 from storage.words.errors import UnknownId
 from storage.words.results import AlarmRow
@@ -40,10 +41,10 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
             raise _nothing(error.what) from None
         now = await asyncio.to_thread(store.alarms.find, found.key)
         await site.look_at_alarms()
-        return answer(documents.AlarmAck(alarm=views.alarm(now or found), again=not first))
+        return answer(documents.AlarmAck(alarm=overview.alarm(now or found), again=not first))
 
     return [post("/v1/alarms/ack", Verb.ALARMS_ACK, acknowledge, named)]
 
 
 def _nothing(what: str) -> Refusal:
-    return Refusal(what, "`edgectl alarms` lists what stands", exits.USAGE, status=404)
+    return Refusal(what, "`edgectl alarms` lists what stands", exit_codes.USAGE, status=404)

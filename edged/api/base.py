@@ -17,14 +17,14 @@ from typing import Any, Final, TypeAlias, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from edged import exits
 from edged.documents import site as documents
 from edged.documents.base import Document
-from edged.roles import Verb
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.ledger.table import Value
 from storage.words.errors import RetryError, StoreError
 
-log = logging.getLogger("edged.control")
+log = logging.getLogger("edged.api.server")
 
 PROGRESS_EVERY_S: Final = 0.5
 """Whoever waits is told at most so often."""
@@ -49,7 +49,7 @@ About: TypeAlias = Callable[[web.Request], Awaitable[Details]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call of the control API. Exactly one verb says who may make it (`edged.roles`)."""
+    """One call of the control API. Exactly one verb says who may make it (`edged.words.roles`)."""
 
     method: str
     path: str
@@ -105,7 +105,7 @@ def logged_in(request: web.Request) -> Caller:
     who = caller(request)
     if who.login is None:
         what = f"no login vouches for this process, so nobody can tell which person {who.account} is"
-        raise Refusal(what, "log in (console, ssh) and run it from there", exits.NOT_ALLOWED, status=403)
+        raise Refusal(what, "log in (console, ssh) and run it from there", exit_codes.NOT_ALLOWED, status=403)
     return who
 
 
@@ -120,7 +120,9 @@ async def asked(request: web.Request, model: type[Asked]) -> Asked:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise Refusal(f"{where}: {first['msg']}", "edgectl and edged must be of one version", exits.USAGE) from None
+        raise Refusal(
+            f"{where}: {first['msg']}", "edgectl and edged must be of one version", exit_codes.USAGE
+        ) from None
 
 
 Progress = Callable[[dict[str, Any]], None]
@@ -157,7 +159,7 @@ async def follow(request: web.Request, work: Callable[[Progress, threading.Event
 
 def in_words(error: StoreError) -> documents.Error:
     """What storage says went wrong."""
-    code = exits.TRY_LATER if isinstance(error, RetryError) else exits.FAILED
+    code = exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED
     return documents.Error(error=error.what, action=error.action, exit=code)
 
 
@@ -172,7 +174,7 @@ def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
     except Exception:
         log.exception("a long call failed")
         known = documents.Error(
-            error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exits.FAILED
+            error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exit_codes.FAILED
         )
         return {"error": known.model_dump(mode="json", by_alias=True)}
 

@@ -9,12 +9,13 @@ from typing import Final
 
 from aiohttp import web
 
-from edged import bootviews, units
-from edged.acts import Acts, Kind, doing
+from edged.access.acts import Acts, Kind, doing
 from edged.api.base import Route, answer, asked, get, logged_in, post
-from edged.api.orders import carried_out
+from edged.api.run_order import carried_out
 from edged.documents import boots as documents
-from edged.roles import Verb
+from edged.site import boot_documents
+from edged.words import units
+from edged.words.roles import Verb
 from storage.approvals.service import Act, Arguments, Deed, Person
 from storage.store.facade import Store
 
@@ -26,7 +27,7 @@ def routes(store: Store, acts: Acts) -> Sequence[Route]:
     acts.register(ATTEST, Kind(Verb.BOOTS_ATTEST, sentence, attesting))
 
     async def listed(_request: web.Request) -> web.Response:
-        return answer(bootviews.document(await asyncio.to_thread(store.boots.all)))
+        return answer(boot_documents.document(await asyncio.to_thread(store.boots.all)))
 
     async def attest(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.AttestAsked)

@@ -6,21 +6,24 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from edged import complianceviews, exits
 from edged.api.base import Details, Refusal, Route, answer, get
-from edged.compliancewatch import ComplianceWatch, Standing
-from edged.roles import Verb
-from edged.site import Site
+from edged.site import compliance_document
+from edged.site.compliance_watch import ComplianceWatch, Standing
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 
 
 def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
     def standing() -> Standing:
         if site.config.site.profile is None:
             what = "this box has no profile, so nobody knows which regulation it has to keep to"
-            raise Refusal(what, 'write [site] profile = "…" (docs/configuration.md) and restart edged', exits.CONFIG)
+            raise Refusal(
+                what, 'write [site] profile = "…" (docs/configuration.md) and restart edged', exit_codes.CONFIG
+            )
         if watch.standing is None:
             what = "edged has just started, and nothing is judged yet"
-            raise Refusal(what, "ask again in some seconds", exits.TRY_LATER, 503)
+            raise Refusal(what, "ask again in some seconds", exit_codes.TRY_LATER, 503)
         return watch.standing
 
     def named(request: web.Request) -> str | None:
@@ -29,7 +32,7 @@ def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
             raise Refusal(
                 f"there is no clause {clause} in {standing().profile.name}",
                 f"one of {' '.join(known)}",
-                exits.USAGE,
+                exit_codes.USAGE,
                 404,
             )
         return clause
@@ -39,6 +42,6 @@ def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
         return {} if clause is None else {"clause": clause}
 
     async def compliance(request: web.Request) -> web.Response:
-        return answer(complianceviews.document(standing(), named(request)))
+        return answer(compliance_document.document(standing(), named(request)))
 
     return [get("/v1/compliance", Verb.COMPLIANCE, compliance, about)]

@@ -15,14 +15,14 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from edged import exits
 from edged.api.base import Details, Progress, Refusal, Route, answer, asked, caller, follow, get, post
-from edged.api.orders import carried_out
+from edged.api.run_order import carried_out
 from edged.documents import exports as documents
 from edged.documents.base import Document
-from edged.export.desk import Desk, Gone
-from edged.export.sources import Source
-from edged.roles import Verb
+from edged.evidence.export.service import Desk, Gone
+from edged.evidence.export.streams import Source
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from recorder.remux.film import Changed
 from storage.exports.service import EXPORTS_MAX
 from storage.files.io_priority import become_idle
@@ -78,7 +78,7 @@ class Calls:
         path, offset = request.query.get("path", ""), request.query.get("offset", "0")
         source: Source = await carried_out(lambda: self._desk.source(request.match_info["export"], path))
         if not (offset.isascii() and offset.isdecimal() and len(offset) < 20 and int(offset) <= source.size):
-            raise Refusal(f"offset={offset[:32]} is not within the file", "give a whole number", exits.USAGE)
+            raise Refusal(f"offset={offset[:32]} is not within the file", "give a whole number", exit_codes.USAGE)
         blocks = source.blocks(int(offset))
         block = await self._next(blocks)
         length = str(source.size - int(offset))
@@ -111,7 +111,9 @@ class Calls:
             return await asyncio.get_running_loop().run_in_executor(self._readers, next, blocks, None)
         except (OSError, Changed) as error:
             what = f"what was to be copied is not there as it was: {error}"
-            raise Refusal(what, "edgectl fsck; undo this export and begin another one", exits.FAILED, 409) from error
+            raise Refusal(
+                what, "edgectl fsck; undo this export and begin another one", exit_codes.FAILED, 409
+            ) from error
 
     def _long(
         self,
@@ -122,9 +124,11 @@ class Calls:
         try:
             return self._readers.submit(work, progress, gone).result()
         except Gone:
-            raise Refusal("edged is stopping", "go on with: edgectl export --resume FOLDER", exits.TRY_LATER) from None
+            raise Refusal(
+                "edged is stopping", "go on with: edgectl export --resume FOLDER", exit_codes.TRY_LATER
+            ) from None
         except (OSError, Changed) as error:
-            raise Refusal(f"what leaves cannot be read: {error}", "edgectl fsck", exits.FAILED) from error
+            raise Refusal(f"what leaves cannot be read: {error}", "edgectl fsck", exit_codes.FAILED) from error
 
 
 async def _list(_request: web.Request) -> Details:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from edged import exits
-from edged.acts import person
+from edged.access.acts import person
+from edged.alarms.tickets import documents as views
+from edged.alarms.tickets import judge
 from edged.api.base import Refusal, Route, answer, asked, caller, get, post
-from edged.api.orders import carried_out
+from edged.api.listings import instant
+from edged.api.run_order import carried_out
 from edged.documents import faults as documents
-from edged.faults import judge, views
-from edged.queries import instant
-from edged.roles import Verb
-from edged.site import Site
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.store.facade import Store
 from storage.tickets.faults import Aged, Ticket
 
@@ -106,7 +107,7 @@ def _id(request: web.Request) -> str:
 def _refuse_unknown(what: str, name: str | None, known: Collection[str | None]) -> None:
     if name is not None and name not in known:
         names = ", ".join(sorted(filter(None, known)))
-        raise Refusal(f"there is no {what} {name}", f"known: {names}", exits.USAGE, 404)
+        raise Refusal(f"there is no {what} {name}", f"known: {names}", exit_codes.USAGE, 404)
 
 
 def _is_wanted(one: Aged, camera: str | None, begin_ms: int | None, end_ms: int | None) -> bool:
@@ -117,7 +118,7 @@ def _is_wanted(one: Aged, camera: str | None, begin_ms: int | None, end_ms: int 
 
 def _line(name: str, words: str) -> str:
     if not words.strip() or not words.isprintable():
-        raise Refusal(f"{name}: this is not one line of text", "say it in a few words", exits.USAGE)
+        raise Refusal(f"{name}: this is not one line of text", "say it in a few words", exit_codes.USAGE)
     return words
 
 

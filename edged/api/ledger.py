@@ -10,17 +10,19 @@ from functools import partial
 
 from aiohttp import web
 
-from edged import exits, leafwords, ledgercheck, queries, renewing
-from edged.acts import Acts
-from edged.api import acts as act_calls
+from edged.access.acts import Acts
+from edged.api import approvals as act_calls
+from edged.api import listings
 from edged.api.base import Progress, Refusal, Route, answer, asked, follow, get, logged_in, post
-from edged.api.orders import carried_out
 from edged.api.register import known_camera
+from edged.api.run_order import carried_out
 from edged.api.streaming import stream
 from edged.documents import ledger as documents
-from edged.roles import Verb
-from edged.site import Site
-from edged.views import timestamp
+from edged.evidence import key_rotation, ledger_check_document, ledger_text
+from edged.site.overview import timestamp
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.audit import given_checkpoint
 from storage.audit.given_checkpoint import Outside
 from storage.audit.table import Checked
@@ -34,7 +36,7 @@ from storage.words.clock import Clock
 
 
 def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
-    acts.register(renewing.RENEW, renewing.kind(store))
+    acts.register(key_rotation.RENEW, key_rotation.kind(store))
 
     async def listed(request: web.Request) -> web.StreamResponse:
         wanted, last = _wanted(request), _number(request.query.get("last"))
@@ -51,7 +53,7 @@ def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route
 
     async def renew(request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.RenewAsked), logged_in(request)
-        act = await carried_out(lambda: renewing.ask(store, acts, wanted, who))
+        act = await carried_out(lambda: key_rotation.ask(store, acts, wanted, who))
         return answer(documents.LedgerRenew(act=act_calls.document(acts, act, clock)))
 
     async def verify(request: web.Request) -> web.StreamResponse:
@@ -72,7 +74,7 @@ def leaf(one: Listed) -> documents.Leaf:
         number=entry.number,
         kind=entry.kind,
         at=timestamp(entry.wall_ms),
-        text=leafwords.sentence(entry.kind, body, one.told.openings),
+        text=ledger_text.sentence(entry.kind, body, one.told.openings),
         body=body,
         openings=dict(one.told.openings),
         hash=entry.hash.hex(),
@@ -107,7 +109,7 @@ def _kept(wanted: documents.VerifyAsked) -> Outside | None:
         return None if wanted.checkpoint is None else given_checkpoint.read(wanted.checkpoint)
     except NoteDamaged as damaged:
         action = "give a file with the head that the centre kept: the message of up/ledger/checkpoint, or its note"
-        raise Refusal(f"that is no signed head: {damaged}", action, exits.USAGE) from None
+        raise Refusal(f"that is no signed head: {damaged}", action, exit_codes.USAGE) from None
 
 
 def _verify(store: Store, kept: Outside | None, progress: Progress, gone: threading.Event) -> documents.LedgerVerify:
@@ -115,13 +117,13 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
 
     def run() -> documents.LedgerVerify:
         report = store.books.verify(kept, lambda told: progress(dict(told)), gone)
-        return ledgercheck.document(report, store.checks.paths(), daemon=True)
+        return ledger_check_document.document(report, store.checks.paths(), daemon=True)
 
     try:
         with ThreadPoolExecutor(1, "ledger-verify") as own:
             return own.submit(run).result()
     except Stopped:
-        raise Refusal("edged is stopping", "check again once it runs", exits.TRY_LATER) from None
+        raise Refusal("edged is stopping", "check again once it runs", exit_codes.TRY_LATER) from None
 
 
 def _wanted(request: web.Request) -> Wanted:
@@ -129,13 +131,13 @@ def _wanted(request: web.Request) -> Wanted:
     kinds = frozenset(filter(None, query.get("kind", "").split(",")))
     if strange := sorted(kinds - {kind.value for kind in Leaf}):
         known = ", ".join(kind.value for kind in Leaf)
-        raise Refusal(f"there is no kind of leaf called {strange[0]}", f"kinds are: {known}", exits.USAGE)
+        raise Refusal(f"there is no kind of leaf called {strange[0]}", f"kinds are: {known}", exit_codes.USAGE)
     verb = query.get("act")
     if verb is not None and verb not in set(Verb):
-        raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exits.USAGE)
+        raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exit_codes.USAGE)
     return Wanted(
-        from_ms=queries.instant("from", query.get("from")),
-        to_ms=queries.instant("to", query.get("to")),
+        from_ms=listings.instant("from", query.get("from")),
+        to_ms=listings.instant("to", query.get("to")),
         kinds=kinds,
         camera=query.get("camera"),
         verb=verb,
@@ -144,5 +146,5 @@ def _wanted(request: web.Request) -> Wanted:
 
 def _number(text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdecimal() and 0 < len(text) <= 9 and int(text)):
-        raise Refusal(f"last={text} is not a number of leaves", "give a whole number, e.g. last=100", exits.USAGE)
+        raise Refusal(f"last={text} is not a number of leaves", "give a whole number, e.g. last=100", exit_codes.USAGE)
     return None if text is None else int(text)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from edged import exits, views
 from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
-from edged.api.orders import carried_out
+from edged.api.run_order import carried_out
 from edged.documents import maintenance as documents
-from edged.roles import Verb
-from edged.site import Site
+from edged.site import overview
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.ledger.table import Value
 from storage.store.facade import Store
 
@@ -23,10 +24,10 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         names = {} if seen.under is None else seen.under.names
         return answer(
             documents.Maintenance(
-                maintenance=views.under_way(seen),
+                maintenance=overview.under_way(seen),
                 reason=names.get("reason", ""),
                 accompanied=names.get("with", ""),
-                held=views.held(seen),
+                held=overview.held(seen),
             )
         )
 
@@ -35,10 +36,12 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         wanted = await asked(request, documents.StartAsked)
         known = {camera.id for camera in site.config.cameras}
         if unknown := sorted(set(wanted.cameras) - known):
-            raise Refusal(f"there is no camera {', '.join(unknown)}", f"known: {', '.join(sorted(known))}", exits.USAGE)
+            raise Refusal(
+                f"there is no camera {', '.join(unknown)}", f"known: {', '.join(sorted(known))}", exit_codes.USAGE
+            )
         for words in (wanted.reason, wanted.accompanied):
             if words and (not words.strip() or not words.isprintable()):
-                raise Refusal("reason and name are one line of text each", "say in a few words", exits.USAGE)
+                raise Refusal("reason and name are one line of text each", "say in a few words", exit_codes.USAGE)
         return {"cameras": list[Value](sorted(set(wanted.cameras)))}
 
     async def start(request: web.Request) -> web.Response:
@@ -48,16 +51,16 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         span_ms = round(wanted.span_s * 1000)
         await carried_out(lambda: store.maintenance.start(wanted.cameras, span_ms, committed))
         await site.look_at_maintenance()
-        under = views.under_way(site.overview())
+        under = overview.under_way(site.overview())
         if under is None:
-            raise Refusal("the maintenance is over already", "announce it for longer", exits.FAILED, status=409)
+            raise Refusal("the maintenance is over already", "announce it for longer", exit_codes.FAILED, status=409)
         return answer(documents.MaintenanceStart(maintenance=under))
 
     async def end(request: web.Request) -> web.Response:
-        held = views.held(site.overview())
+        held = overview.held(site.overview())
         one = await carried_out(lambda: store.maintenance.end({"who": caller(request).who}))
         await site.look_at_maintenance()
-        return answer(documents.MaintenanceEnd(id=one.id, started=views.timestamp(one.start.wall_ms), held=held))
+        return answer(documents.MaintenanceEnd(id=one.id, started=overview.timestamp(one.start.wall_ms), held=held))
 
     return [
         get("/v1/maintenance", Verb.MAINTENANCE, shown),

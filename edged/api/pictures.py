@@ -12,16 +12,17 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from edged import exits, views
+from edged.alarms.conditions.ring import site_time
 from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
-from edged.conditions.ring import site_time
-from edged.config import Camera
+from edged.config.load import Camera
 from edged.documents import pictures as documents
 from edged.health.stream import CameraState
-from edged.lookout import Lookout, NoPicture
-from edged.roles import Verb
-from edged.site import Site
-from edged.views import optional_timestamp, timestamp
+from edged.health.watch import Lookout, NoPicture
+from edged.site import overview
+from edged.site.overview import optional_timestamp, timestamp
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 
 log = logging.getLogger("edged.pictures")
 
@@ -78,7 +79,7 @@ class Calls:
         purpose = request.query.get("purpose", "")
         if purpose not in get_args(documents.Purpose):
             words = ", ".join(get_args(documents.Purpose))
-            raise Refusal("a live picture is shown for a purpose only", f"say which: {words}", exits.USAGE)
+            raise Refusal("a live picture is shown for a purpose only", f"say which: {words}", exit_codes.USAGE)
         return {"cameras": [self._camera(request).id], "purpose": purpose}
 
     async def _which(self, request: web.Request) -> Details:
@@ -89,9 +90,9 @@ class Calls:
         name = request.match_info["camera"]
         one = next((camera for camera in self._site.config.cameras if camera.id == name), None)
         if one is None:
-            raise Refusal(f"there is no camera {name!r}", "edgectl cameras lists them", exits.USAGE, 404)
+            raise Refusal(f"there is no camera {name!r}", "edgectl cameras lists them", exit_codes.USAGE, 404)
         if not one.enabled:
-            raise Refusal(f"camera {name} is disabled in the configuration", "edgectl cameras", exits.FAILED, 409)
+            raise Refusal(f"camera {name} is disabled in the configuration", "edgectl cameras", exit_codes.FAILED, 409)
         return one
 
     def _none(self, camera: Camera, error: NoPicture) -> Refusal:
@@ -99,13 +100,13 @@ class Calls:
         health = seen.health.get(camera.id)
         why = down(health, zone) if health else ""
         words = f"there is no picture of camera {camera.id} now: {why or error}"
-        return Refusal(words, "edgectl cameras", exits.TRY_LATER, 503)
+        return Refusal(words, "edgectl cameras", exit_codes.TRY_LATER, 503)
 
 
-def down(health: views.Health, zone: ZoneInfo) -> str:
+def down(health: overview.Health, zone: ZoneInfo) -> str:
     """That it is down, since when and why, as the status has it; "" where it is not."""
     condition = health.condition
     if condition.state is not CameraState.DOWN:
         return ""
-    why = views.told(condition.reason, condition.check)
+    why = overview.told(condition.reason, condition.check)
     return f"it is down since {site_time(health.since_ms, zone)}{f': {why}' if why else ''}"

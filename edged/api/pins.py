@@ -10,16 +10,16 @@ from typing import Final
 
 from aiohttp import web
 
-from edged import units
-from edged.acts import Acts, Kind, doing, person
-from edged.api import acts as act_calls
+from edged.access.acts import Acts, Kind, doing, person
+from edged.api import approvals as act_calls
 from edged.api.base import Details, Route, answer, asked, caller, get, logged_in, post
-from edged.api.orders import carried_out
-from edged.config_model import Config
+from edged.api.listings import instant
+from edged.api.run_order import carried_out
+from edged.config.model import Config
 from edged.documents import pins as documents
-from edged.queries import instant
-from edged.roles import Verb
-from edged.views import optional_timestamp, timestamp
+from edged.site.overview import optional_timestamp, timestamp
+from edged.words import units
+from edged.words.roles import Verb
 from storage.approvals.service import Act, Arguments, Deed, Person
 from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
 from storage.pins.place import check_approver

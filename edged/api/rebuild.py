@@ -9,10 +9,10 @@ from functools import partial
 
 from aiohttp import web
 
-from edged import rebuild_report
 from edged.api.base import Progress, Route, asked, follow, post
 from edged.documents.rebuild import Rebuild, RebuildAsked
-from edged.roles import Verb
+from edged.site import rebuild_document
+from edged.words.roles import Verb
 from storage.store.facade import Store
 
 
@@ -29,4 +29,4 @@ def _rebuild(store: Store, progress: Progress, _gone: threading.Event) -> Rebuil
     begun_s = time.monotonic()
     report = store.books.rebuild(progress, everything=True)
     last = store.books.last_rebuild()
-    return rebuild_report.document(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)
+    return rebuild_document.document(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)

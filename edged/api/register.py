@@ -8,16 +8,18 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from edged import exits, queries, registerviews, statement
+from edged.api import listings
 from edged.api.base import Details, Refusal, Route, answer, asked, get, post
-from edged.api.orders import carried_out
+from edged.api.run_order import carried_out
 from edged.api.streaming import stream
-from edged.config_model import Config
+from edged.config.model import Config
 from edged.documents import register as documents
-from edged.roles import Verb
-from edged.site import Site
-from edged.statement import Box, Rests, Standing
-from edged.views import Overview
+from edged.evidence import register_documents, statement
+from edged.evidence.statement import Box, Rests, Standing
+from edged.site.overview import Overview
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.register.service import Asked, Span
 from storage.retention.bounds import UNBOUNDED_S
 from storage.retention.destruction import Totals
@@ -33,7 +35,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
             await carried_out(lambda: known_camera(site.config, store, wanted.camera or ""))
         (begin, end), (recorded_from, recorded_to) = wanted.destroyed, wanted.recorded
         times = {"from": begin, "to": end, "recorded_from": recorded_from, "recorded_to": recorded_to}
-        return queries.named(wanted.camera, times)
+        return listings.named(wanted.camera, times)
 
     async def stated(request: web.Request) -> Details:
         wanted, config = await asked(request, documents.ProofAsked), site.config
@@ -47,7 +49,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
 
         def rest() -> Mapping[str, str]:
             lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
-            return {"summary": registerviews.summary(totals, lost).model_dump_json()}
+            return {"summary": register_documents.summary(totals, lost).model_dump_json()}
 
         return await stream(request, "edged.destroyed/1", "destroyed", _counted(store, wanted, totals), rest)
 
@@ -67,7 +69,7 @@ def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[docum
         for one in page.entries:
             totals.add(one.what, one.pins)
         totals.unread += page.unread
-        yield [registerviews.line(one) for one in page.entries]
+        yield [register_documents.line(one) for one in page.entries]
 
 
 def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofAsked) -> documents.ProofOfRetention:
@@ -77,7 +79,7 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     from_ms, to_ms = _month(wanted.month, config.site.zone, now_ms)
     if books.waiting():
         what = "the database was lost and is being made anew: a statement would say less than the volumes know"
-        raise Refusal(what, "edgectl rebuild shows how far it is", exits.TRY_LATER, 503)
+        raise Refusal(what, "edgectl rebuild shows how far it is", exit_codes.TRY_LATER, 503)
     account = books.register.account(wanted.camera, from_ms, to_ms)
     holds = store.ring.view(policy).bounds.get(wanted.camera)
     in_force = None if holds is None or holds.ceiling_s >= UNBOUNDED_S else holds
@@ -85,7 +87,7 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     books.sign_now()
     signer, rests = books.notary.signer(), _rests(store)
     if signer is not None and rests is not None and rests.public != signer.public:
-        raise Refusal("the key of this box has just been replaced", "ask again", exits.TRY_LATER, 503)
+        raise Refusal("the key of this box has just been replaced", "ask again", exit_codes.TRY_LATER, 503)
     box = Box(
         *(config.site.node, config.site.office, config.site.name),
         software=f"edged {seen.version}",
@@ -105,9 +107,9 @@ def _month(month: str, zone: ZoneInfo, now_ms: int) -> tuple[int, int]:
     try:
         from_ms, to_ms = statement.interval(month, zone)
     except ValueError as error:
-        raise Refusal(str(error), "write the month as 2026-05", exits.USAGE) from None
+        raise Refusal(str(error), "write the month as 2026-05", exit_codes.USAGE) from None
     if from_ms >= now_ms:
-        raise Refusal(f"{month} has not begun", "a month can be stated once it has", exits.USAGE)
+        raise Refusal(f"{month} has not begun", "a month can be stated once it has", exit_codes.USAGE)
     return from_ms, to_ms
 
 
@@ -135,4 +137,4 @@ def _wanted(request: web.Request) -> Asked:
 
 
 def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
-    return queries.instant(begin, query.get(begin)), queries.instant(end, query.get(end))
+    return listings.instant(begin, query.get(begin)), listings.instant(end, query.get(end))

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edged.acts import Acts
+from edged.access.acts import Acts
 from edged.api import (
-    acts,
     alarms,
     boots,
-    checks,
     compliance,
     exports,
     faults,
+    fsck,
     ledger,
     maintenance,
     pictures,
@@ -22,12 +21,13 @@ from edged.api import (
     register,
     volumes,
 )
-from edged.api.acts import MayAsk
+from edged.api import approvals as acts
+from edged.api.approvals import MayAsk
 from edged.api.base import Route
-from edged.compliancewatch import ComplianceWatch
-from edged.export.desk import Desk
-from edged.lookout import Lookout
-from edged.site import Site
+from edged.evidence.export.service import Desk
+from edged.health.watch import Lookout
+from edged.site.compliance_watch import ComplianceWatch
+from edged.site.rounds import Site
 from storage.store.facade import Store
 from storage.words.clock import Clock
 
@@ -51,7 +51,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *alarms.routes(parts.site, parts.store),
         *faults.Calls(parts.site, parts.store).routes(),
         *maintenance.routes(parts.site, parts.store),
-        *checks.routes(parts.site, parts.store),
+        *fsck.routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
         *pictures.Calls(parts.lookout, parts.site).routes(),
         *rebuild.routes(parts.store),

@@ -14,16 +14,17 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from edged import exits, volumes
 from edged.api.base import Refusal, Route, answer, asked, caller, get, post
 from edged.documents import volumes as documents
-from edged.roles import Verb
-from edged.site import Site
+from edged.site import volume_documents
+from edged.site.rounds import Site
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.store.facade import Store
 from storage.words.errors import RetryError, StoreError, UnknownId
 from storage.words.results import VolumeStatus
 
-log = logging.getLogger("edged.volumes")
+log = logging.getLogger("edged.site.volume_documents")
 
 T = TypeVar("T")
 
@@ -32,16 +33,16 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
     async def listing(request: web.Request) -> web.Response:
         del request
         chosen, statuses = await asyncio.to_thread(lambda: (store.choose_volume(), store.volumes()))
-        return answer(volumes.listed(statuses, chosen.id if isinstance(chosen, VolumeStatus) else None))
+        return answer(volume_documents.listed(statuses, chosen.id if isinstance(chosen, VolumeStatus) else None))
 
     async def init(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.InitAsked)
         path = absolute(wanted.path)
-        spec = volumes.spec_of(site.config, path)
-        volume = await act(lambda: store.disks.init(spec or volumes.default_spec(path)))
+        spec = volume_documents.spec_of(site.config, path)
+        volume = await act(lambda: store.disks.init(spec or volume_documents.default_spec(path)))
         log.info("volume init %s by %s: %s", path, caller(request).name, volume)
         await look(site)
-        return answer(volumes.begun(volume, path, configured=spec is not None, daemon=True))
+        return answer(volume_documents.begun(volume, path, configured=spec is not None, daemon=True))
 
     async def retire(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.RetireAsked)
@@ -49,16 +50,16 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         one = await act(lambda: change(wanted.volume))
         log.info("volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name)
         await look(site)
-        return answer(volumes.retired(one))
+        return answer(volume_documents.retired(one))
 
     async def replace(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.ReplaceAsked)
         path = absolute(wanted.path)
-        spec = volumes.spec_of(site.config, path)
+        spec = volume_documents.spec_of(site.config, path)
         done = await act(lambda: store.disks.replace(path, spec))
         log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason)
         await look(site)
-        return answer(volumes.replaced(done, path))
+        return answer(volume_documents.replaced(done, path))
 
     return [
         get("/v1/volumes", Verb.VOLUME_LIST, listing),
@@ -85,11 +86,13 @@ async def act(work: Callable[[], T]) -> T:
 def refusal(error: StoreError) -> Refusal:
     """What storage says, with the exit code that goes with it."""
     if isinstance(error, UnknownId):
-        return Refusal(error.what, error.action, exits.USAGE, 404)
-    return Refusal(error.what, error.action, exits.TRY_LATER if isinstance(error, RetryError) else exits.FAILED)
+        return Refusal(error.what, error.action, exit_codes.USAGE, 404)
+    return Refusal(
+        error.what, error.action, exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED
+    )
 
 
 def absolute(text: str) -> Path:
     if not text.startswith("/") or "\0" in text:
-        raise Refusal(f"{text!r} is no absolute path", "name the directory from the root: /srv/…", exits.USAGE)
+        raise Refusal(f"{text!r} is no absolute path", "name the directory from the root: /srv/…", exit_codes.USAGE)
     return Path(text)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from edged.cli.client import Daemon
-from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE
+from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from edged.cli.address import Address
-from edged.cli.cells import clean, local, styled, text
+from edged.cli.formatting import clean, local, styled, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import site as documents

@@ -7,12 +7,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import units
 from edged.cli.address import Address
-from edged.cli.cells import clean, local, text
+from edged.cli.formatting import clean, local, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import pins as documents
+from edged.words import units
 
 
 @click.command(short_help="Do what another person asked for, or show what waits.")

@@ -8,13 +8,13 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged import exits, units
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import clean, span, table, text
+from edged.cli.formatting import clean, span, table, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import boots as documents
+from edged.words import exit_codes, units
 
 SAME_S = 60.0
 """Two bounds that people read as one."""
@@ -54,7 +54,7 @@ def attest(address: Address, *, number: int, off_for: str, reason: str, as_json:
     document = checked(documents.Attest, body)
     said = Group(text(f"Waits as {document.act}: {document.sentence}."), text(f"→ {document.action}"))
     printing.answer(document, lambda: said, as_json=as_json)
-    return exits.OK
+    return exit_codes.OK
 
 
 def screen(document: documents.Boots) -> RenderableType:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from edged import exits
 from edged.cli import unit
+from edged.words import exit_codes
 
 ANSWER_TIMEOUT_S: Final = 15.0
 """Silence after which the daemon counts as unreachable; it answers in well under a second."""
@@ -171,7 +171,7 @@ class Daemon:
     def _no_connection(self, error: OSError) -> CallError:
         path = self.socket_path
         if error.errno in (errno.EACCES, errno.EPERM):
-            return CallError(f"this user may not open {path}", BE_ROOT, exits.NOT_ALLOWED)
+            return CallError(f"this user may not open {path}", BE_ROOT, exit_codes.NOT_ALLOWED)
         if error.errno == errno.ENOENT:
             return self._unreachable(f"there is no socket {path}: the daemon is not running, or it uses another socket")
         if error.errno == errno.ECONNREFUSED:
@@ -180,7 +180,7 @@ class Daemon:
 
     def _unreachable(self, error: str) -> CallError:
         said = "\n".join(filter(None, (error, unit.ask() if self.of_unit else "")))
-        return CallError(said, LOOK_AT_UNIT, exits.UNREACHABLE)
+        return CallError(said, LOOK_AT_UNIT, exit_codes.UNREACHABLE)
 
 
 def _refusal(status: int, body: bytes) -> CallError:
@@ -192,5 +192,5 @@ def _refusal(status: int, body: bytes) -> CallError:
         return CallError(
             f"the daemon answered with HTTP status {status}",
             "check that edged and edgectl are of one version: edgectl version",
-            exits.FAILED,
+            exit_codes.FAILED,
         )

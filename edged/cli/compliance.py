@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from edged import exits
-from edged.cli import compliancepage, compliancescreen
+from edged.cli import compliance_page, compliance_screen
 from edged.cli.address import Address
 from edged.cli.files import may_write, write_new
 from edged.cli.options import AS_GIVEN, address_given, json_option
 from edged.cli.session import Session
 from edged.documents import compliance as documents
+from edged.words import exit_codes
 
 
 @click.command(short_help="How this box stands to the regulation of its office.")
@@ -31,9 +31,9 @@ def compliance(address: Address, *, clause: str | None, html: Path | None, as_js
     session = Session(address.daemon(), as_json)
     wanted = clause.upper() if clause is not None else None
     document = session.read(documents.Compliance, "/v1/compliance", clause=wanted)
-    chinese = compliancescreen.draws_chinese(os.environ, sys.stdout.encoding, terminal=sys.stdout.isatty())
-    session.print(document, lambda: compliancescreen.screen(document, chinese=chinese))
+    chinese = compliance_screen.draws_chinese(os.environ, sys.stdout.encoding, terminal=sys.stdout.isatty())
+    session.print(document, lambda: compliance_screen.screen(document, chinese=chinese))
     if html is not None:
-        write_new(html, compliancepage.page(document).encode())
+        write_new(html, compliance_page.page(document).encode())
         click.echo(f"edgectl: written to {html}", err=True)
-    return exits.FAILED if any(one.status == "not-met" for one in document.compliance) else exits.OK
+    return exit_codes.FAILED if any(one.status == "not-met" for one in document.compliance) else exit_codes.OK

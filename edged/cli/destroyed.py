@@ -16,18 +16,18 @@ from pydantic import BaseModel, Field, ValidationError
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged import exits
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import corrected, local, span, table, text
 from edged.cli.client import CallError
+from edged.cli.formatting import corrected, local, span, table, text
 from edged.cli.ledger import MEANS, SEEN, SIGNED, UNSIGNED
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
-from edged.cli.registerwords import COLUMNS, RULES, VERDICTS, say
+from edged.cli.register_text import COLUMNS, RULES, VERDICTS, say
 from edged.cli.session import Session
 from edged.cli.verbs import interval
 from edged.cli.words import Language, language
 from edged.documents import register as documents
+from edged.words import exit_codes
 
 SHOWN_AT_ONCE: Final = 200
 """Rows of a table that is drawn in pieces: nobody waits for the last one to see the first."""
@@ -122,7 +122,7 @@ def _unknown() -> CallError:
     return CallError(
         "the daemon's answer is not the register that this edgectl knows",
         "check that edged and edgectl are of one version: edgectl version; restart edged after an upgrade",
-        exits.FAILED,
+        exit_codes.FAILED,
     )
 
 
@@ -130,7 +130,7 @@ def _as_json(lines: Iterator[bytes]) -> int:
     for _ in Rows(lines, sys.stdout.buffer.write):
         pass
     sys.stdout.buffer.write(b"\n")
-    return exits.OK
+    return exit_codes.OK
 
 
 def _as_csv(rows: Rows, zone: ZoneInfo) -> int:
@@ -142,7 +142,7 @@ def _as_csv(rows: Rows, zone: ZoneInfo) -> int:
     out.flush()
     for zh, en, _ in say(_summary(rows), zone):
         click.echo(f"{zh} {en}", err=True)
-    return exits.OK
+    return exit_codes.OK
 
 
 def _cells(fields: Sequence[str]) -> bytes:
@@ -178,7 +178,7 @@ def _on_screen(rows: Rows, zone: ZoneInfo, tongue: Language) -> int:
         printing.show(screen(some, zone, tongue, headed=not begun))
         begun = True
     printing.show(ending(_summary(rows), zone, tongue, begun=begun))
-    return exits.OK
+    return exit_codes.OK
 
 
 def ending(summary: documents.DestroyedSummary, zone: ZoneInfo, tongue: Language, *, begun: bool) -> RenderableType:

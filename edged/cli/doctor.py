@@ -10,15 +10,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edged import exits
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import STYLES, clean, text
 from edged.cli.client import CallError
+from edged.cli.formatting import STYLES, clean, text
 from edged.cli.options import address_given, json_option
 from edged.cli.session import checked
 from edged.documents import machine as documents
 from edged.documents import site
+from edged.words import exit_codes
 
 MARKS: Final = {"ok": "ok", "warn": "WARN", "critical": "CRITICAL", "unknown": "UNKNOWN"}
 
@@ -30,7 +30,8 @@ def doctor(address: Address, *, as_json: bool) -> int:
     """Look at everything that recording stands on: clock, disks, volumes, database, cameras, broker, files. One line
     each, with the next step where something is wrong; ends with 0 ok, 1 warning, 2 critical, 3 not all could be seen.
     Works with the daemon down."""
-    from edged.doctor import down, findings, visit
+    from edged.doctor import down, findings
+    from edged.doctor import run as visit
 
     began = time.monotonic()
     daemon = address.daemon()
@@ -38,7 +39,7 @@ def doctor(address: Address, *, as_json: bool) -> int:
     try:
         status = checked(site.Status, daemon.get("/v1/status"))
     except CallError as error:  # why is one of the checks
-        if error.said or error.exit_code != exits.UNREACHABLE:
+        if error.said or error.exit_code != exit_codes.UNREACHABLE:
             refusal = down.Down("not-allowed", error.error, error.action)
     gathered = visit.pay(address.config_file, daemon.socket_path, status, refusal, of_unit=daemon.of_unit)
     checks = visit.judged(gathered)

@@ -14,17 +14,17 @@ from typing import Any, Final
 
 import click
 
-from edged import exits, units
-from edged.cli import exportwords
+from edged.cli import export_text
 from edged.cli.address import Address
 from edged.cli.client import CallError, Daemon
-from edged.cli.exportfolder import FAT_BYTES, Cut, Folder, Note, inside, is_fat, needed, room
+from edged.cli.export_folder import FAT_BYTES, Cut, Folder, Note, inside, is_fat, needed, room
 from edged.cli.options import AS_GIVEN, CAMERA, TIMES, address_given, json_option
 from edged.cli.pin import moment
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
 from edged.documents import exports as documents
-from edged.units import UnitError
+from edged.words import exit_codes, units
+from edged.words.units import UnitError
 
 INTERRUPTED: Final = 130
 OPTIONS: Final = {"cameras": "camera", "start": "from", "end": "to"}
@@ -79,19 +79,21 @@ def begun(session: Session, given: dict[str, Any]) -> int:
     planned = _post(session.daemon, wanted)
     plan = planned.plan
     if plan is None:
-        raise CallError("the daemon sent no plan", "check that edged and edgectl are of one version", exits.FAILED)
+        raise CallError("the daemon sent no plan", "check that edged and edgectl are of one version", exit_codes.FAILED)
     if dry_run or not session.as_json:
-        session.print(planned, lambda: exportwords.plan(plan, session.zone))
+        session.print(planned, lambda: export_text.plan(plan, session.zone))
     if dry_run:
-        return exits.OK
+        return exit_codes.OK
     out: Path = given["out"]
     _fit(out, plan)
     if not yes and not click.confirm("Export it?", default=False):
         click.echo("Nothing was exported.")
-        return exits.FAILED
+        return exit_codes.FAILED
     answered = _post(session.daemon, wanted.model_copy(update={"dry_run": False}))
     if answered.export is None:
-        raise CallError("the daemon began nothing", "check that edged and edgectl are of one version", exits.FAILED)
+        raise CallError(
+            "the daemon began nothing", "check that edged and edgectl are of one version", exit_codes.FAILED
+        )
     folder = Folder(out / answered.export.folder)
     with _going_on(folder, answered.export.id):
         folder.root.mkdir(mode=0o700)
@@ -105,7 +107,7 @@ def resumed(session: Session, place: Path) -> int:
     note = _noted(folder)
     if note is None:
         what = f"nothing is to be gone on with in {place}"
-        raise CallError(what, "name the folder that an export was begun in: edgectl export --list", exits.USAGE)
+        raise CallError(what, "name the folder that an export was begun in: edgectl export --list", exit_codes.USAGE)
     known = session.read(documents.ExportList, "/v1/exports").exports
     ended = next((one for one in known if one.id == note.export and one.state == "finished"), None)
     if ended is None:
@@ -113,8 +115,8 @@ def resumed(session: Session, place: Path) -> int:
     folder.complete()  # it was cut off behind all else
     there = {"folder": str(place.absolute()), "bytes": 0, "key": None, "intact": None, "troubles": []}
     document = documents.Export.model_validate({"export": ended, "plan": None, **there})
-    session.print(document, lambda: exportwords.finished(document))
-    return exits.OK
+    session.print(document, lambda: export_text.finished(document))
+    return exit_codes.OK
 
 
 def undone(session: Session, what: str) -> int:
@@ -123,33 +125,33 @@ def undone(session: Session, what: str) -> int:
     note = _noted(folder)
     if note is None and folder.root.is_dir():
         raise CallError(
-            f"{what} is no export that is under way", "one that is finished is not undone here", exits.USAGE
+            f"{what} is no export that is under way", "one that is finished is not undone here", exit_codes.USAGE
         )
     export_id = what if note is None else note.export
     body = session.daemon.post(f"/v1/exports/{_id(export_id)}/abandon")
     if note is not None:
         folder.remove(note.files)
-    session.print(checked(documents.Export, body), lambda: exportwords.undone(export_id))
-    return exits.OK
+    session.print(checked(documents.Export, body), lambda: export_text.undone(export_id))
+    return exit_codes.OK
 
 
 def shown(session: Session) -> int:
     """Those that there were, and are."""
     document = session.read(documents.ExportList, "/v1/exports")
-    session.print(document, lambda: exportwords.listing(document, session.zone))
-    return exits.OK
+    session.print(document, lambda: export_text.listing(document, session.zone))
+    return exit_codes.OK
 
 
 def copied(session: Session, folder: Folder, export_id: str, plan: documents.ExportPlan | None) -> int:
     """Footage, then lists and proofs; then it is read back and checked, and only then finished."""
     daemon, base = session.daemon, f"/v1/exports/{_id(export_id)}"
-    with _going_on(folder, export_id), exportwords.bar() as bar:
+    with _going_on(folder, export_id), export_text.bar() as bar:
         reading = partial(bar.part, "reading")
         prepared = checked(documents.Prepared, daemon.follow(f"{base}/prepare", b"", reading))
         note = folder.note
         if note is not None and note.digest not in (None, prepared.digest):
             what = "what was recorded is not there any more as it was when this export began"
-            raise CallError(what, f"edgectl export --undo {folder.root}, and begin another one", exits.FAILED)
+            raise CallError(what, f"edgectl export --undo {folder.root}, and begin another one", exit_codes.FAILED)
         names = [one.path for one in prepared.files]
         folder.tell(Note(export=export_id, digest=prepared.digest, files=names))
         _check_room(folder, prepared.files)
@@ -164,7 +166,7 @@ def copied(session: Session, folder: Folder, export_id: str, plan: documents.Exp
         if broken:
             folder.remove_only(broken)
             what = f"{folder.root} does not hold what was written to it: {', '.join(broken[:5])}"
-            raise CallError(what, f"try another medium, or edgectl export --resume {folder.root}", exits.FAILED)
+            raise CallError(what, f"try another medium, or edgectl export --resume {folder.root}", exit_codes.FAILED)
         ended = checked(documents.Export, daemon.post(f"{base}/finish"))
         folder.complete()
     every = [*prepared.files, *sealed.files]
@@ -178,12 +180,12 @@ def copied(session: Session, folder: Folder, export_id: str, plan: documents.Exp
             "troubles": prepared.troubles,
         }
     )
-    session.print(document, lambda: exportwords.done(document, found))
-    return exits.OK if found["intact"] else exits.FAILED
+    session.print(document, lambda: export_text.done(document, found))
+    return exit_codes.OK if found["intact"] else exit_codes.FAILED
 
 
 def _fetch(
-    daemon: Daemon, base: str, folder: Folder, files: Sequence[documents.ExportFile], tell: exportwords.Tell
+    daemon: Daemon, base: str, folder: Folder, files: Sequence[documents.ExportFile], tell: export_text.Tell
 ) -> None:
     done, total = 0, sum(one.bytes for one in files)
 
@@ -200,7 +202,7 @@ def _fetch(
         folder.fetch(one, octets, more)
 
 
-def _verified(folder: Folder, key: str, bar: exportwords.Bar) -> dict[str, Any]:
+def _verified(folder: Folder, key: str, bar: export_text.Bar) -> dict[str, Any]:
     """By the verifier that lies in the folder, as whoever gets it will do."""
     bar.say("checking the folder")
     with folder.as_it_will_be():
@@ -212,7 +214,7 @@ def _verified(folder: Folder, key: str, bar: exportwords.Bar) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         what = f"the verifier in {folder.root} failed: {done.stderr.strip()[-200:]}"
-        raise CallError(what, f"edgectl verify {folder.root}", exits.FAILED) from None
+        raise CallError(what, f"edgectl verify {folder.root}", exit_codes.FAILED) from None
     return found
 
 
@@ -228,11 +230,13 @@ def _going_on(folder: Folder, export_id: str) -> Iterator[None]:
         raise CallError(f"export {export_id} was interrupted", on, INTERRUPTED) from None
     except OSError as error:
         what = f"{error.filename or folder.root}: {error.strerror or error}"
-        raise CallError(f"export {export_id} was cut off: {what}", on, exits.FAILED) from None
+        raise CallError(f"export {export_id} was cut off: {what}", on, exit_codes.FAILED) from None
     except Cut as cut:
-        raise CallError(f"export {export_id} was cut off: the daemon broke off, {cut}", on, exits.TRY_LATER) from None
+        raise CallError(
+            f"export {export_id} was cut off: the daemon broke off, {cut}", on, exit_codes.TRY_LATER
+        ) from None
     except CallError as error:
-        if error.exit_code in (exits.UNREACHABLE, exits.TRY_LATER):
+        if error.exit_code in (exit_codes.UNREACHABLE, exit_codes.TRY_LATER):
             raise CallError(f"export {export_id} was cut off: {error.error}", on, error.exit_code) from None
         raise
 
@@ -268,18 +272,20 @@ def _post(daemon: Daemon, wanted: documents.ExportAsked) -> documents.Export:
 def _fit(out: Path, plan: documents.ExportPlan) -> None:
     """Before anything is begun: the place is one, can be written, and holds it."""
     if not out.is_dir():
-        raise CallError(f"{out} is no directory", "name one that is there: where the stick is mounted", exits.USAGE)
+        raise CallError(
+            f"{out} is no directory", "name one that is there: where the stick is mounted", exit_codes.USAGE
+        )
     if not os.access(out, os.W_OK | os.X_OK):
         what = f"{out} cannot be written by whoever runs this, or is mounted read-only"
-        raise CallError(what, "name a place that you may write", exits.FAILED)
+        raise CallError(what, "name a place that you may write", exit_codes.FAILED)
     volume = inside(out, plan.volumes)
     if volume is not None:
         what = f"{out} lies in the volume {volume}, which is for footage alone"
-        raise CallError(what, "name a place outside: where the stick is mounted", exits.USAGE)
+        raise CallError(what, "name a place outside: where the stick is mounted", exit_codes.USAGE)
     free = room(out)
     if free < plan.bytes:
         what = f"the export takes about {units.format_size(plan.bytes)}, and {out} has {units.format_size(free)} free"
-        raise CallError(what, "make room, take a larger medium, or export less at a time", exits.FAILED)
+        raise CallError(what, "make room, take a larger medium, or export less at a time", exit_codes.FAILED)
 
 
 def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
@@ -287,18 +293,20 @@ def _check_room(folder: Folder, files: Sequence[documents.ExportFile]) -> None:
     lacking = needed(files) - folder.written(files) - room(folder.root)
     if lacking > 0:
         what = f"{folder.root} lacks {units.format_size(lacking)} for what is still to be copied"
-        raise CallError(what, f"make room, then: edgectl export --resume {folder.root}", exits.FAILED)
+        raise CallError(what, f"make room, then: edgectl export --resume {folder.root}", exit_codes.FAILED)
     large = next((one.path for one in files if one.bytes > FAT_BYTES), None)
     if large is not None and is_fat(folder.root):
         what = f"{large} is larger than a file on this medium (FAT) can be"
-        raise CallError(what, "export with --max-file 4GB, or onto a medium with exFAT, NTFS or ext4", exits.FAILED)
+        raise CallError(
+            what, "export with --max-file 4GB, or onto a medium with exFAT, NTFS or ext4", exit_codes.FAILED
+        )
 
 
 def _noted(folder: Folder) -> Note | None:
     try:
         return folder.note if folder.root.is_dir() else None
     except ValueError as error:
-        raise CallError(str(error), "remove the folder by hand, and begin another export", exits.FAILED) from None
+        raise CallError(str(error), "remove the folder by hand, and begin another export", exit_codes.FAILED) from None
 
 
 def _id(text: str) -> str:

@@ -13,14 +13,14 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import units
 from edged.cli.address import Address
-from edged.cli.cells import clean, local, span, text
+from edged.cli.formatting import clean, local, span, text
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
 from edged.cli.words import Language, language, word
 from edged.documents import faults as documents
+from edged.words import units
 
 _STYLES: Final = {"found": "bold red", "reported": "yellow", "repaired": "cyan", "checked": "green"}
 note_option = click.option("--note", metavar="TEXT", required=True, help="What was seen or done; it goes on record.")

@@ -13,14 +13,15 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import checks, exits, units
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import STYLES, clean, span, text
 from edged.cli.client import CallError
+from edged.cli.formatting import STYLES, clean, span, text
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import checked
 from edged.documents import checks as documents
+from edged.site import fsck_document
+from edged.words import exit_codes, units
 
 SHOWN_EVERY_S: Final = 0.2
 """A line of progress changes so often at most."""
@@ -47,21 +48,21 @@ def fsck(address: Address, *, level: documents.Level, camera: str | None, volume
         body = address.daemon().follow("/v1/fsck", wanted.model_dump_json().encode(), show)
         document = checked(documents.Fsck, body)
     except CallError as error:
-        if error.exit_code != exits.UNREACHABLE:
+        if error.exit_code != exit_codes.UNREACHABLE:
             raise
         document = alone(address, wanted, error, show)
     finally:
         if isinstance(show, Bar):
             show.end()
     printing.answer(document, lambda: screen(document), as_json=as_json)
-    return exits.OK if document.clean else exits.FAILED
+    return exit_codes.OK if document.clean else exit_codes.FAILED
 
 
 def alone(
     address: Address, wanted: documents.FsckAsked, why: CallError, show: Callable[[dict[str, Any]], None]
 ) -> documents.Fsck:
     """The daemon is down: its files, as its own account; where the configuration is wrong, what was last in force."""
-    from edged.cli.owner import files_of
+    from edged.host.drop_privileges import files_of
     from storage.integrity.fsck import Fsck
     from storage.store import offline
     from storage.words.clock import SystemClock
@@ -71,14 +72,14 @@ def alone(
     policy = None if config is None else config.policy()
     try:
         with offline.opened(state, SystemClock(), policy) as site:
-            report = Fsck(site, checks.scope(wanted), progress=lambda told: show(dict(told))).run()
+            report = Fsck(site, fsck_document.scope(wanted), progress=lambda told: show(dict(told))).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
+        raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
     except StoreError as error:
-        code = exits.USAGE if isinstance(error, UnknownId) else exits.FAILED
+        code = exit_codes.USAGE if isinstance(error, UnknownId) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
-    return checks.document(report, wanted, volumes, daemon=False)
+    return fsck_document.document(report, wanted, volumes, daemon=False)
 
 
 def screen(document: documents.Fsck) -> RenderableType:

@@ -9,16 +9,16 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged import units
 from edged.cli import printing
 from edged.cli.address import Address
 from edged.cli.approve import next_step
-from edged.cli.cells import local, table, text
+from edged.cli.formatting import local, table, text
 from edged.cli.ledger_verify import verify
 from edged.cli.options import CAMERA, TIMES, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
 from edged.documents import ledger as documents
+from edged.words import units
 
 LAST = 100
 """Leaves that are shown where nobody says how many: a few screens."""

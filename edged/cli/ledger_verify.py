@@ -14,15 +14,15 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import exits, units
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import STYLES, clean, local, span, text
 from edged.cli.client import CallError
+from edged.cli.formatting import STYLES, clean, local, span, text
 from edged.cli.fsck import Bar
 from edged.cli.options import AS_GIVEN, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import ledger as documents
+from edged.words import exit_codes, units
 
 FILE_MAX_BYTES: Final = 512 << 10
 """A head has 300 bytes, with a hundred signatures ten thousand."""
@@ -54,14 +54,14 @@ def verify(address: Address, *, checkpoint: Path | None, as_json: bool) -> int:
         body = session.daemon.follow("/v1/ledger/verify", wanted.model_dump_json().encode(), show)
         document = checked(documents.LedgerVerify, body)
     except CallError as error:
-        if error.exit_code != exits.UNREACHABLE:
+        if error.exit_code != exit_codes.UNREACHABLE:
             raise
         document, zone = alone(address, kept, error, show)
     finally:
         if isinstance(show, Bar):
             show.end()
     printing.answer(document, lambda: screen(document, zone or session.zone), as_json=as_json)
-    return exits.OK if document.clean else exits.FAILED
+    return exit_codes.OK if document.clean else exit_codes.FAILED
 
 
 def _read(file: Path) -> str:
@@ -69,19 +69,19 @@ def _read(file: Path) -> str:
         with file.open("rb") as opened:
             data = opened.read(FILE_MAX_BYTES + 1)
     except OSError as error:
-        raise CallError(f"{file}: {error.strerror or error}", "name the file with the head", exits.USAGE) from None
+        raise CallError(f"{file}: {error.strerror or error}", "name the file with the head", exit_codes.USAGE) from None
     try:
         return data[:FILE_MAX_BYTES].decode("utf-8")
     except UnicodeDecodeError:
         raise CallError(
-            f"{file} is no signed head: it is no text", "name the file with the head", exits.USAGE
+            f"{file} is no signed head: it is no text", "name the file with the head", exit_codes.USAGE
         ) from None
 
 
 def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tuple[documents.LedgerVerify, tzinfo]:
     """The daemon is down: its files, as its own account, with all processors; and the time zone of the site."""
-    from edged import ledgercheck
-    from edged.cli.owner import files_of
+    from edged.evidence import ledger_check_document
+    from edged.host.drop_privileges import files_of
     from storage.audit import given_checkpoint, process_pool
     from storage.audit.verify import Box, Verify
     from storage.ledger.note import NoteDamaged
@@ -92,7 +92,7 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
     try:
         head = None if kept is None else given_checkpoint.read(kept)
     except NoteDamaged as damaged:
-        raise CallError(f"that is no signed head: {damaged}", "name the file with the head", exits.USAGE) from None
+        raise CallError(f"that is no signed head: {damaged}", "name the file with the head", exit_codes.USAGE) from None
     state, config = files_of(address, why)
     try:
         with offline.opened(state, SystemClock(), None if config is None else config.policy()) as site:
@@ -101,11 +101,11 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
                 report = Verify(box, head, progress=lambda told: show(dict(told)), spread=processes).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
+        raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
     except StoreError as error:
-        code = exits.TRY_LATER if isinstance(error, RetryError) else exits.FAILED
+        code = exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
-    return ledgercheck.document(report, volumes, daemon=False), UTC if config is None else config.site.zone
+    return ledger_check_document.document(report, volumes, daemon=False), UTC if config is None else config.site.zone
 
 
 def screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:

@@ -12,8 +12,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import units
-from edged.cli.cells import (
+from edged.cli.formatting import (
     STYLES,
     OneLine,
     against_ours,
@@ -33,6 +32,7 @@ from edged.cli.cells import (
 from edged.cli.screens import volumes
 from edged.documents import ring
 from edged.documents import site as documents
+from edged.words import units
 from recorder.words.address import without_tried
 
 SHORT_GAP_S: Final = 9.95

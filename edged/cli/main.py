@@ -17,11 +17,11 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
-from edged import exits, units
 from edged.cli.address import Address
 from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN
-from edged.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
+from edged.words import exit_codes, units
+from edged.words.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET
 
 INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
@@ -49,7 +49,7 @@ VERBS: Final = {
     "export": "export",
     "ledger": "ledger",
     "destroyed": "destroyed",
-    "proof-of-retention": "proof",
+    "proof-of-retention": "proof_of_retention",
     "compliance": "compliance",
     "rebuild": "rebuild",
     "verify": "verify",
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         what = error.filename or "the output cannot be written"
         click.echo(f"edgectl: {what}: {error.strerror or error}", err=True)
-        return exits.FAILED
+        return exit_codes.FAILED
     return code
 
 
@@ -133,7 +133,7 @@ def _run(words: Sequence[str]) -> int:
         return _tell(error, words)
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    return code if isinstance(code, int) else exits.OK
+    return code if isinstance(code, int) else exit_codes.OK
 
 
 def _drop_output() -> None:
@@ -153,7 +153,7 @@ def _context(words: Sequence[str]) -> click.Context:
 
 def _refuse(error: click.ClickException, words: Sequence[str]) -> int:
     """Wrong usage: click's own words to a person, a document to a program."""
-    code = exits.USAGE if isinstance(error, click.UsageError) else exits.FAILED
+    code = exit_codes.USAGE if isinstance(error, click.UsageError) else exit_codes.FAILED
     if isinstance(error, click.UsageError) and error.ctx is None:  # click knows none where it reads options
         error.ctx = _context(words)
     if "--json" not in words:

@@ -11,13 +11,13 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import units
 from edged.cli.address import Address
-from edged.cli.cells import clean, local, span, styled, text
+from edged.cli.formatting import clean, local, span, styled, text
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.words import Language, language, word
 from edged.documents import maintenance as documents
+from edged.words import units
 
 USUAL: Final = "2h"
 

@@ -55,15 +55,15 @@ def address_given(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def told(*positional: Any, **given: Any) -> Any:
-        from edged.cli import asking  # late: pydantic, which `version` does without
+        from edged.cli import usage_errors  # late: pydantic, which `version` does without
 
         context = click.get_current_context()
-        if nothing := asking.empty(context):
+        if nothing := usage_errors.empty(context):
             raise nothing
         try:
             return command(*positional, **given)
         except ValueError as error:
-            if wrong := asking.refused(error, context):
+            if wrong := usage_errors.refused(error, context):
                 raise wrong from None
             raise
 

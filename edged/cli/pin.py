@@ -10,15 +10,15 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged import exits, units
 from edged.cli import times
 from edged.cli.address import Address
 from edged.cli.approve import next_step
-from edged.cli.cells import clean, local, share, span, styled, table, text
+from edged.cli.formatting import clean, local, share, span, styled, table, text
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.cli.verbs import interval
 from edged.documents import pins as documents
+from edged.words import exit_codes, units
 
 GROUNDS: Final[dict[str, Literal["law", "investigation", "internal"]]] = {
     "law": "law",
@@ -94,13 +94,13 @@ def add(
         plan = _ask(session, wanted)
         session.print(plan, lambda: cost(plan, kind, session))
         if dry_run:
-            return exits.OK
+            return exit_codes.OK
         if not click.confirm("Pin it?", default=False):
             click.echo("Nothing was pinned.")
-            return exits.FAILED
+            return exit_codes.FAILED
     placed = _ask(session, wanted.model_copy(update={"dry_run": False}))
     session.print(placed, lambda: Group(*([cost(placed, kind, session)] if yes else []), _placed(placed, session)))
-    return exits.OK
+    return exit_codes.OK
 
 
 def _ask(session: Session, wanted: documents.PinAddAsked) -> documents.PinAdd:

@@ -16,14 +16,14 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from edged import exits, units
 from edged.cli import printing
 from edged.cli.address import Address, tables
-from edged.cli.cells import STYLES, against_ours, clean, text
 from edged.cli.client import CallError
+from edged.cli.formatting import STYLES, against_ours, clean, text
 from edged.cli.options import AS_GIVEN, json_option
-from edged.defaults import DEFAULT_CONFIG
 from edged.documents import probe as documents
+from edged.words import exit_codes, units
+from edged.words.defaults import DEFAULT_CONFIG
 
 if TYPE_CHECKING:
     from recorder.rtsp.connection import Trust
@@ -58,7 +58,7 @@ def probe(
     [[cameras]] table to paste. Ends with 1 if nothing can be recorded of it. Needs no daemon."""
     trust = _checked(url, username, certificate, ca_file)
     password = _password(username, password_file)
-    from edged.probing import view
+    from edged.cli import probe_document
     from recorder.probe.run import look
     from recorder.rtsp.auth import Account
     from storage.words.clock import SystemClock
@@ -67,9 +67,11 @@ def probe(
         click.echo("looking for some 10 s …", err=True)
     found = look(url, Account(username, password), trust, SystemClock())
     file = address.config_file.absolute()
-    document = view.document(url, username, password_file and password_file.absolute(), found, _configured(file), file)
+    document = probe_document.document(
+        url, username, password_file and password_file.absolute(), found, _configured(file), file
+    )
     printing.answer(document, lambda: screen(document, file), as_json=as_json)
-    return exits.OK if document.recordable else exits.FAILED
+    return exit_codes.OK if document.recordable else exit_codes.FAILED
 
 
 def _configured(file: Path) -> dict[str, str]:
@@ -83,7 +85,7 @@ def _configured(file: Path) -> dict[str, str]:
 
 def _checked(url: str, username: str, certificate: str, ca_file: Path | None) -> Trust:
     """As the configuration would take it; no message repeats the address, which may hold a password by mistake."""
-    from edged.config_types import Fingerprint, Url, Word
+    from edged.words.value_types import Fingerprint, Url, Word
     from recorder.rtsp.connection import Trust
 
     if "@" in url.partition("://")[2].partition("/")[0]:
@@ -91,7 +93,7 @@ def _checked(url: str, username: str, certificate: str, ca_file: Path | None) ->
             "the address carries a user or a password, which every account of this box could read in the process list"
         )
         instead = "leave them out, and give --username and --password-file; change the password if others log in here"
-        raise CallError(what, instead, exits.USAGE)
+        raise CallError(what, instead, exit_codes.USAGE)
     _taken(Url, url, "the address")
     if username:
         _taken(Word, username, "--username")
@@ -119,7 +121,7 @@ def _taken(kind: Any, value: str, what: str) -> str:
 
 
 def _password(username: str, file: Path | None) -> str:
-    from edged import secrets
+    from edged.config import secrets
 
     if file is not None:
         if not username:
@@ -127,7 +129,7 @@ def _password(username: str, file: Path | None) -> str:
         try:
             return secrets.find(str(file.absolute()), Path("/"), {}).value.get_secret_value()
         except secrets.SecretError as error:
-            raise CallError(error.problem, error.instead, exits.USAGE) from None
+            raise CallError(error.problem, error.instead, exit_codes.USAGE) from None
     if not username:
         return ""
     if not sys.stdin.isatty():

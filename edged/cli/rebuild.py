@@ -14,14 +14,15 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from edged import exits, rebuild_report, units
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import clean, span
 from edged.cli.client import CallError
+from edged.cli.formatting import clean, span
 from edged.cli.options import address_given, json_option
 from edged.cli.session import checked
 from edged.documents.rebuild import Rebuild, RebuildAsked
+from edged.site import rebuild_document
+from edged.words import exit_codes, units
 
 UMASK: Final = 0o027
 MOUNTS: Final = Path("/proc/self/mountinfo")
@@ -51,21 +52,21 @@ def rebuild(address: Address, *, fresh: bool, as_json: bool) -> int:
                 body = address.daemon().follow("/v1/rebuild", RebuildAsked().model_dump_json().encode(), bar.show)
                 document = checked(Rebuild, body)
         except CallError as error:
-            if fresh or error.exit_code != exits.UNREACHABLE:
+            if fresh or error.exit_code != exit_codes.UNREACHABLE:
                 raise
             document = alone(address, error, bar.show, fresh=False)
     finally:
         bar.end()
     printing.answer(document, lambda: screen(document), as_json=as_json)
-    return exits.OK if document.complete else exits.FAILED
+    return exit_codes.OK if document.complete else exit_codes.FAILED
 
 
 def alone(
     address: Address, why: CallError | None, show: Callable[[Mapping[str, Any]], None], *, fresh: bool
 ) -> Rebuild:
     """The daemon is down: its files, as its own account, under its lock."""
-    from edged import config as configuration
-    from edged.cli.owner import become_owner, unusable
+    from edged.config import load as configuration
+    from edged.host.drop_privileges import become_owner, unusable
     from storage.words.clock import has_own_boot_id
     from storage.words.errors import NodeChanged, StateLocked, StoreError
 
@@ -74,7 +75,7 @@ def alone(
     except configuration.ConfigError as error:
         raise unusable(address.config_file, error, why) from None
     if has_own_boot_id(MOUNTS.read_text("utf-8")):
-        raise CallError(_OTHER_BOOT, _WITHIN_A_UNIT, exits.FAILED)
+        raise CallError(_OTHER_BOOT, _WITHIN_A_UNIT, exit_codes.FAILED)
     become_owner(config.paths.state)
     os.umask(UMASK)
     try:
@@ -82,11 +83,11 @@ def alone(
     except StateLocked as error:
         said = f"{why.error}\n{error.what}" if why else error.what
         action = why.action if why else "stop it first: systemctl stop edged"
-        raise CallError(said, action, exits.UNREACHABLE if why else exits.TRY_LATER) from None
+        raise CallError(said, action, exit_codes.UNREACHABLE if why else exit_codes.TRY_LATER) from None
     except NodeChanged as error:
-        raise CallError(error.what, error.action, exits.CONFIG) from None
+        raise CallError(error.what, error.action, exit_codes.CONFIG) from None
     except StoreError as error:
-        raise CallError(error.what, error.action, exits.FAILED) from None
+        raise CallError(error.what, error.action, exit_codes.FAILED) from None
 
 
 def _made_anew(
@@ -97,12 +98,12 @@ def _made_anew(
 
     begun_s = time.monotonic()
     report, aside = made_anew(state, node, volumes, SystemClock(), show, fresh=fresh)
-    return rebuild_report.document(report, aside, time.monotonic() - begun_s, daemon=False)
+    return rebuild_document.document(report, aside, time.monotonic() - begun_s, daemon=False)
 
 
 def screen(document: Rebuild) -> RenderableType:
     """What came back, and what did not."""
-    said = Text(rebuild_report.counted(document))
+    said = Text(rebuild_document.counted(document))
     if document.missing:
         said.append("\nmissing files are named by: edgectl fsck", style="yellow")
     for why in document.left:

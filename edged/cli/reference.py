@@ -10,7 +10,7 @@ from rich.text import Text
 
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import clean, local, table, text
+from edged.cli.formatting import clean, local, table, text
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import Session, checked
 from edged.documents import pictures as documents

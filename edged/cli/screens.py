@@ -13,11 +13,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edged import units
-from edged.cli.cells import STYLES, between, clean, local, megabits, number, picture, share, span, styled, table, text
+from edged.cli.formatting import (
+    STYLES,
+    between,
+    clean,
+    local,
+    megabits,
+    number,
+    picture,
+    share,
+    span,
+    styled,
+    table,
+    text,
+)
 from edged.cli.maintenance import one_line
 from edged.cli.words import Language, word
 from edged.documents import site as documents
+from edged.words import units
 from recorder.words.address import without_path
 
 ALARMS_SHOWN: Final = 8

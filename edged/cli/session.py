@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 from rich.console import RenderableType
 
-from edged import exits
 from edged.cli import printing
 from edged.cli.client import CallError, Daemon
 from edged.documents import site as documents
+from edged.words import exit_codes
 
 Doc = TypeVar("Doc", bound=BaseModel)
 
@@ -47,5 +47,5 @@ def checked(model: type[Doc], body: bytes) -> Doc:
         raise CallError(
             f"the daemon's answer is not the {model.__name__.lower()} document that this edgectl knows",
             "check that edged and edgectl are of one version: edgectl version; restart edged after an upgrade",
-            exits.FAILED,
+            exit_codes.FAILED,
         ) from None

@@ -10,13 +10,13 @@ from typing import Final, cast, get_args
 import click
 from rich.text import Text
 
-from edged import exits, units
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import clean
 from edged.cli.files import may_write
+from edged.cli.formatting import clean
 from edged.cli.options import AS_GIVEN, CAMERA, address_given, json_option
 from edged.documents import pictures as documents
+from edged.words import exit_codes, units
 
 MODE: Final = 0o600
 """Of a picture of people: for whoever asked alone."""
@@ -51,7 +51,7 @@ def snapshot(address: Address, camera: str, *, out: Path | None, purpose: str, a
     )
     words = f"{clean(camera)}: {clean(document.path)}, {units.format_size(document.bytes)}"
     printing.answer(document, lambda: Text(words), as_json=as_json)
-    return exits.OK
+    return exit_codes.OK
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from edged import units
+from edged.words import units
 
 WAYS: Final = '"2026-03-01T08:00:00+08:00", "2026-03-01 08:00" or "2026-03-01" (site time), "-2h" or "now"'
 _LOCAL: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?")

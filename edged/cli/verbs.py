@@ -8,18 +8,18 @@ from pathlib import Path
 
 import click
 
-from edged import config as configuration
-from edged import exits
-from edged.cli import down, lists, printing, screens, times
+from edged.cli import daemon_down, lists, printing, screens, times
 from edged.cli.address import Address, is_closed
 from edged.cli.client import CallError
 from edged.cli.options import AS_GIVEN, address_given, interval_options, json_option
 from edged.cli.session import Session, checked
 from edged.cli.watch import watch as watch_status
 from edged.cli.words import Language, language, word
+from edged.config import load as configuration
 from edged.documents import ring
 from edged.documents import site as documents
-from edged.reader import of_unit
+from edged.host.file_access import of_unit
+from edged.words import exit_codes
 
 
 @click.command()
@@ -38,16 +38,16 @@ def status(address: Address, *, as_json: bool, watch: bool, check: bool) -> int:
     try:
         document = session.read(documents.Status, "/v1/status")
     except CallError as error:
-        if error.exit_code not in down.ASIDE or error.said:
+        if error.exit_code not in daemon_down.ASIDE or error.said:
             return _unanswered(error, tongue, check=check, as_json=as_json)
-        return down.tell(address.config_file, session.daemon, error, tongue, check=check, as_json=as_json)
+        return daemon_down.tell(address.config_file, session.daemon, error, tongue, check=check, as_json=as_json)
     session.print(
         document,
         lambda: (
             screens.verdict(document.verdict, document.action, tongue) if check else screens.status(document, tongue)
         ),
     )
-    return screens.EXIT_OF[document.verdict] if check else exits.OK
+    return screens.EXIT_OF[document.verdict] if check else exit_codes.OK
 
 
 def _unanswered(error: CallError, tongue: Language, *, check: bool, as_json: bool) -> int:
@@ -165,7 +165,7 @@ def check(address: Address, file: Path | None, *, as_json: bool) -> int:
         warnings=[_problem(warning) for warning in warnings],
     )
     printing.answer(document, lambda: lists.config_check(document), as_json=as_json)
-    return exits.OK if document.ok else exits.NOT_ALLOWED if is_closed(path) else exits.CONFIG
+    return exit_codes.OK if document.ok else exit_codes.NOT_ALLOWED if is_closed(path) else exit_codes.CONFIG
 
 
 def _problem(found: configuration.Problem) -> documents.ConfigProblem:

@@ -11,16 +11,16 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edged import exits, units
 from edged.cli import printing
 from edged.cli.address import Address
-from edged.cli.cells import clean, local, styled, table, text
 from edged.cli.client import CallError
+from edged.cli.formatting import clean, local, styled, table, text
 from edged.cli.options import address_given, json_option
 from edged.cli.screens import room
 from edged.cli.session import Session, checked
 from edged.documents import volumes as documents
 from edged.documents.base import Document
+from edged.words import exit_codes, units
 
 Doc = TypeVar("Doc", bound=Document)
 
@@ -50,7 +50,7 @@ def init(address: Address, path: str, *, as_json: bool) -> None:
     try:
         document = ask(address, "init", wanted, documents.VolumeInit)
     except CallError as error:
-        if error.exit_code != exits.UNREACHABLE:
+        if error.exit_code != exit_codes.UNREACHABLE:
             raise
         document = alone(address, Path(wanted.path), error)
     used = "It is used from now on." if document.configured and not document.next else ""
@@ -90,9 +90,9 @@ def ask(address: Address, verb: str, wanted: Document, model: type[Doc]) -> Doc:
 
 def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     """The daemon is down: as its own account, so that it can use what is made."""
-    from edged import config as configuration
-    from edged import volumes
-    from edged.cli.owner import become_owner, unusable
+    from edged.config import load as configuration
+    from edged.host.drop_privileges import become_owner, unusable
+    from edged.site import volume_documents
     from storage.store.offline_init import init_alone
     from storage.words.errors import NodeChanged, StateLocked, StoreError
 
@@ -101,17 +101,17 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     except configuration.ConfigError as error:
         raise unusable(address.config_file, error, why) from None
     become_owner(config.paths.state)
-    spec = volumes.spec_of(config, path)
+    spec = volume_documents.spec_of(config, path)
     others = [one.path for one in config.volumes]
     try:
-        made = init_alone(config.paths.state, config.site.node, spec or volumes.default_spec(path), others)
+        made = init_alone(config.paths.state, config.site.node, spec or volume_documents.default_spec(path), others)
     except StateLocked as error:  # it runs, and its socket does not answer
-        raise CallError(f"{why.error}\n{error.what}", why.action, exits.UNREACHABLE) from None
+        raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
     except NodeChanged as error:
-        raise CallError(error.what, error.action, exits.CONFIG) from None
+        raise CallError(error.what, error.action, exit_codes.CONFIG) from None
     except StoreError as error:
-        raise CallError(error.what, error.action, exits.FAILED) from None
-    return volumes.begun(made, path, configured=spec is not None, daemon=False)
+        raise CallError(error.what, error.action, exit_codes.FAILED) from None
+    return volume_documents.begun(made, path, configured=spec is not None, daemon=False)
 
 
 def said(words: str, step: str) -> RenderableType:

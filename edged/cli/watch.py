@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.segment import Segment
 from rich.text import Text
 
-from edged import exits
-from edged.cli import down, printing, screens
+from edged.cli import daemon_down, printing, screens
 from edged.cli.client import CallError, Daemon
 from edged.cli.session import checked
 from edged.cli.words import Language, word
 from edged.documents.site import Status
+from edged.words import exit_codes
 
 EVERY_S: Final = 1.0
 
@@ -37,7 +37,7 @@ def watch(config: Path, daemon: Daemon, tongue: Language) -> int:
                 time.sleep(EVERY_S)
                 live.update(look(config, daemon, tongue), refresh=True)
     except KeyboardInterrupt:
-        return exits.OK
+        return exit_codes.OK
 
 
 class Fitted:
@@ -71,4 +71,4 @@ def look(config: Path, daemon: Daemon, tongue: Language) -> RenderableType:
         return Fitted(screens.status(checked(Status, daemon.get("/v1/status")), tongue, wrap=True), tongue)
     except CallError as error:
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        return Fitted(Group(Text(now), "", *down.screen(config, daemon, error, tongue)), tongue)
+        return Fitted(Group(Text(now), "", *daemon_down.screen(config, daemon, error, tongue)), tongue)

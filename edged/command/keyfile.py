@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edged.config_types import KEY_PREFIX
+from edged.words.value_types import KEY_PREFIX
 from mqtt.commands.messages import COUNTER_MAX
 from storage.files.fsync import fsync_directory
 

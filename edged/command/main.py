@@ -21,22 +21,22 @@ from typing import Any, Final
 import click
 from pydantic import BaseModel, ValidationError
 
-from edged import exits, units
 from edged.cli.options import AS_GIVEN
 from edged.command import keyfile
 from edged.command.keyfile import KeyFileError
-from edged.views import timestamp
+from edged.site.overview import timestamp
+from edged.words import exit_codes, units
 from mqtt.client import reply_wait
 from mqtt.commands import messages as commands
 from mqtt.commands.messages import ARGS, MODELS, Command, Reason, Reply, State, Verb
 from mqtt.commands.validation import LIFETIME_MAX_MS, plain
 
 CODES: Final[Mapping[str, int]] = {
-    Reason.BUSY: exits.TRY_LATER,
-    Reason.TOO_OFTEN: exits.TRY_LATER,
-    Reason.NOT_ALLOWED: exits.NOT_ALLOWED,
-    Reason.KEY_EXPIRED: exits.NOT_ALLOWED,
-    Reason.BAD_ARGS: exits.USAGE,
+    Reason.BUSY: exit_codes.TRY_LATER,
+    Reason.TOO_OFTEN: exit_codes.TRY_LATER,
+    Reason.NOT_ALLOWED: exit_codes.NOT_ALLOWED,
+    Reason.KEY_EXPIRED: exit_codes.NOT_ALLOWED,
+    Reason.BAD_ARGS: exit_codes.USAGE,
 }
 """By the reason of a refusal; all others are 1."""
 PORT, TLS_PORT = 1883, 8883
@@ -147,16 +147,16 @@ def _ask(
     except reply_wait.Unreachable as error:
         tls = "" if broker.tls else "; no TLS was tried: --ca FILE"
         wants = "check broker, account and network; it may want a certificate: --cert and --cert-key"
-        raise Failed(str(error), f"{wants}{tls}", exits.UNREACHABLE) from None
+        raise Failed(str(error), f"{wants}{tls}", exit_codes.UNREACHABLE) from None
     if last is not None and as_json:
         click.echo(_json({"schema": "edged.command/1", **last.model_dump(mode="json")}))
     if last is None:
         words = "it may be off, or not know this key: whom it does not know it never answers"
-        raise Failed(f"{command.node} did not answer within {wait_s:g} s", words, exits.UNREACHABLE)
+        raise Failed(f"{command.node} did not answer within {wait_s:g} s", words, exit_codes.UNREACHABLE)
     if not finished:
         click.echo("it was accepted, and not done in time; its end is an event under up/event/command", err=True)
-        return exits.TRY_LATER
-    return exits.OK if State(last.state) is State.DONE else CODES.get(last.reason, exits.FAILED)
+        return exit_codes.TRY_LATER
+    return exit_codes.OK if State(last.state) is State.DONE else CODES.get(last.reason, exit_codes.FAILED)
 
 
 def _show(reply: Reply) -> None:
@@ -262,7 +262,7 @@ def _broker(options: Mapping[str, Any]) -> reply_wait.Broker:
         try:
             password = file.read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise Failed(f"{file}: {error}", "name a file that holds the password", exits.FAILED) from None
+            raise Failed(f"{file}: {error}", "name a file that holds the password", exit_codes.FAILED) from None
     number = int(port) if port else (PORT if tls is None else TLS_PORT)
     return reply_wait.Broker(
         host.strip("[]"), number, tls, options["username"] or "", password, is_v5=options["version"] == "5"
@@ -282,7 +282,7 @@ def _tls(options: Mapping[str, Any]) -> ssl.SSLContext | None:
             context.load_cert_chain(options["cert"], options["cert_key"])
     except (OSError, ValueError) as error:
         raise Failed(
-            f"--ca, --cert, --cert-key: {error}", "name PEM files that belong together", exits.FAILED
+            f"--ca, --cert, --cert-key: {error}", "name PEM files that belong together", exit_codes.FAILED
         ) from None
     return context
 
@@ -315,13 +315,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = cli.main(words, prog_name="edged-command", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        return exits.USAGE if isinstance(error, click.UsageError) else error.exit_code
+        return exit_codes.USAGE if isinstance(error, click.UsageError) else error.exit_code
     except Failed as failed:
         click.echo(f"edged-command: {failed}", err=True)
         return failed.code
     except KeyFileError as error:
         click.echo(f"edged-command: {error.what}; {error.action}", err=True)
-        return exits.FAILED
+        return exit_codes.FAILED
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    return result if isinstance(result, int) else exits.OK
+    return result if isinstance(result, int) else exit_codes.OK

@@ -1,1 +1,1 @@
-"""How a running box stands to the clauses of its office's regulation (法規查核). Pure: facts in, findings out."""
+"""法規查核: the clauses of an office's regulation to met or not met. Pure. Begin with `judge`."""

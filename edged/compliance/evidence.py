@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edged.compliance.words import GROUNDS, Facts, Outcome, judged, span, when
+from edged.compliance.model import GROUNDS, Facts, Outcome, judged, span, when
 from edged.profiles.loader import Clause
 from storage.pins.model import Left, PinState
 from storage.words.results import OpenFault

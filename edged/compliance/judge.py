@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from edged.compliance import evidence, people, retention, streams
+from edged.compliance.model import Facts, Finding, Outcome, Status
 from edged.compliance.summary import Summary
-from edged.compliance.words import Facts, Finding, Outcome, Status
 from edged.profiles.loader import Clause, Judgement, Profile
 from storage.register.compliance import Kept
 

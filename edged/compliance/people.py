@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import Final
 
-from edged.compliance.words import Facts, Outcome, judged
+from edged.compliance.model import Facts, Outcome, judged
 from edged.profiles.loader import Clause
-from edged.roles import NAMES, TABLE, Record, Role, Rule, Verb
+from edged.words.roles import NAMES, TABLE, Record, Role, Rule, Verb
 
 DESTROYING: Final = frozenset({
     "delete", "destroy", "drop", "erase", "format", "kill", "prune", "purge", "remove", "rm", "scrub",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.compliance.words import GROUNDS, Facts, Outcome, judged, named, percent, span, when
-from edged.conditions.tamper import WORDS as TAMPERED
-from edged.config import Camera
+from edged.alarms.conditions.tamper import WORDS as TAMPERED
+from edged.compliance.model import GROUNDS, Facts, Outcome, judged, named, percent, span, when
+from edged.config.load import Camera
 from edged.evidence.verify import CAUSES
 from edged.profiles.loader import Clause
-from edged.ringviews import CEILING_GRACE_S
+from edged.site.retention_documents import CEILING_GRACE_S
 from storage.register.compliance import Against
 from storage.retention.plan import effective
 from storage.words.results import VolumeState

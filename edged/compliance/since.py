@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from edged.compliance.words import Finding
+from edged.compliance.model import Finding
 from storage.register.compliance import Kept
 
 

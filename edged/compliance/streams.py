@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from edged.compliance.words import Facts, Outcome, Status, judged, named
-from edged.config import Camera
-from edged.health.words import Fault, Judged
+from edged.compliance.model import Facts, Outcome, Status, judged, named
+from edged.config.load import Camera
+from edged.health.faults import Fault, Judged
 from edged.profiles.loader import Clause, Picture
-from edged.views import Health
+from edged.site.overview import Health
 
 FPS_SLACK: Final = 0.02
 """Of a rate measured over 5 s or more: one image more or less at either end."""

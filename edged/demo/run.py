@@ -27,7 +27,6 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from edged import exits
 from edged.cli import printing
 from edged.cli.client import CallError, Daemon
 from edged.cli.watch import look
@@ -35,6 +34,7 @@ from edged.cli.words import language
 from edged.demo import checks
 from edged.demo.setup import FOLDER, QUOTA_MB, RING_S, SEGMENT_S, DemoError, configuration, emptied, promise
 from edged.documents.site import Retention, Segment, Segments
+from edged.words import exit_codes
 
 MIN_SECONDS: Final = 20
 """Nothing is recorded to the end in less: a segment lasts ten seconds, and the cameras must start."""
@@ -61,12 +61,12 @@ def command(seconds: int | None) -> int:
         return Demo(Path.cwd() / FOLDER, seconds).run()
     except DemoError as error:
         click.echo(f"edged demo: {error}", err=True)
-        return exits.FAILED
+        return exit_codes.FAILED
 
 
 def main(arguments: Sequence[str]) -> int:
     result = command.main(args=list(arguments), prog_name="edged demo", standalone_mode=False)
-    return result if isinstance(result, int) else exits.OK
+    return result if isinstance(result, int) else exit_codes.OK
 
 
 class Demo:
@@ -204,7 +204,7 @@ class Demo:
         if code != 0:
             raise DemoError(f"the daemon did not stop cleanly\n{self._log_tail()}")
         say(f"stopped in {stop_s:.1f} s; the footage stays in {short(self._folder / 'volume')} until the next demo")
-        return exits.OK
+        return exit_codes.OK
 
     def _check(self, process: subprocess.Popen[bytes]) -> int:
         listed = self._listed()
@@ -226,7 +226,7 @@ class Demo:
         say(checks.report(seen, found))
         if found:
             say(self._log_tail())
-        return exits.FAILED if found else exits.OK
+        return exit_codes.FAILED if found else exit_codes.OK
 
     def _listed(self) -> tuple[Segment, ...]:
         """As anybody would ask."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edged import units
 from edged.doctor.findings import Check, Missing, Result, critical, ok, unknown
 from edged.doctor.smart import Smart
+from edged.words import units
 
 WARM_C: Final = {True: 55, False: 70}
 HOT_C: Final = {True: 65, False: 80}

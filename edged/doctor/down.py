@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from edged import exits, units
 from edged.doctor.unit import RESTARTS_ODD, UNIT, Unit
+from edged.words import exit_codes, units
 
 Knock = Literal["absent", "refused", "silent", "forbidden"]
 Cause = Literal[
@@ -177,7 +177,7 @@ def _what_then(known: Known, *, spoke: bool) -> str:
 
 
 def _how_it_ended(known: Known, unit: Unit) -> tuple[Cause, str, str]:
-    if unit.status == exits.CONFIG and unit.ended_by != "killed":
+    if unit.status == exit_codes.CONFIG and unit.ended_by != "killed":
         if known.journal and not known.problems:  # what the file alone does not show: it contradicts what is stored
             said = f"its configuration was refused: {known.journal[-1]}"
             return "configuration", said, "mend what it said last, then systemctl start edged"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from edged import units
 from edged.doctor.findings import Check, Missing, critical, ok, warn
+from edged.words import units
 
 MEMORY_LOW: Final = 0.05
 PRESSED: Final = 10.0

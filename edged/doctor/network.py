@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edged import units
+from edged.alarms.not_recorded import of_the_box
 from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Broker, Camera
-from edged.withheld import of_the_box
+from edged.words import units
 from mqtt.broker_check import Knocked
 
 NAMED_MAX: Final = 6

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from edged import units
-from edged.defaults import DEFAULT_CONFIG
 from edged.doctor.findings import Check, Missing, critical, ok, warn
 from edged.doctor.programs import fields
+from edged.words import units
+from edged.words.defaults import DEFAULT_CONFIG
 
 UNIT: Final = "edged.service"
 PROPERTIES: Final = (

@@ -1,1 +1,3 @@
-"""Evidence that leaves the box: what a folder of exported footage holds, how it is sealed, and how anyone checks it."""
+"""Evidence that leaves the box, and what vouches for it: exports, their verifier, statements, watches of the ledger
+and of the files. Begin with `export` and `verify`.
+"""

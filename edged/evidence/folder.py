@@ -16,10 +16,10 @@ from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
 
-from edged import units
 from edged.documents.evidence import ExportedCamera, Manifest
 from edged.evidence import verify
 from edged.evidence.verify import shown
+from edged.words import units
 from recorder.remux.plan import Film
 from recorder.remux.subtitles import wall_at
 

@@ -1,1 +1,4 @@
-"""Whether a camera sends what it should: stream, picture, sound. Pure: what was measured in, findings out."""
+"""Whether a camera sends what it should: stream, picture, sound. Pure but for `watch` and `references`.
+
+Begin with `judge`; `watch` decides who is looked at when.
+"""

@@ -13,10 +13,10 @@ import msgspec
 
 from edged.health import picture as pictures
 from edged.health import sound as sounds
-from edged.health.habits import HABITUAL, Habits
+from edged.health.baseline import GREY, Light, Usual, aware, learned, light
+from edged.health.faults import Fault, Finding, Judged
 from edged.health.repetition import REMEMBERED, Trace, repetition, trace
-from edged.health.usual import GREY, Light, Usual, aware, learned, light
-from edged.health.words import Fault, Finding, Judged
+from edged.health.schedule import HABITUAL, Habits
 from recorder.decoder.messages import Heard, Picture
 
 FOUND_AT: Final = 4

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from edged.health.baseline import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
+from edged.health.faults import Fault
 from edged.health.repetition import Repetition, Trace, is_unusual
-from edged.health.usual import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
-from edged.health.words import Fault
 from recorder.decoder.messages import Picture, Shift
 
 BLACK_HIGH: Final = 24.0

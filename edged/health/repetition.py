@@ -6,7 +6,7 @@ look at a constant quality; at a constant bit rate, where the rate control goes 
 those, some looks later. So a block counts that is like it was at any look before, back to where the picture moved.
 
 Plain walls are so smooth that their noise may be lost in coding. How often each block comes back while nothing is
-wrong is therefore learned (`edged.health.usual`), and only those count of which it is not known. A block that comes
+wrong is therefore learned (`edged.health.baseline`), and only those count of which it is not known. A block that comes
 back although others moved comes back by itself: that is learned at once, whatever is suspected. Noise falls when lamps
 go on, and whoever switches them on walks past.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.health.words import Fault
+from edged.health.faults import Fault
 from recorder.decoder.messages import Heard
 
 SILENT_DB: Final = -75.0

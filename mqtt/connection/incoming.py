@@ -15,7 +15,7 @@ PACKET_MAX_BYTES: Final = 64 << 10
 """What a broker may send us: it has kept what we said ourselves, and our longest message has 2 kB."""
 
 ARRIVED_MAX: Final = 64
-"""Messages to us that wait to be fetched: twice what `edged.orders.desk` lays down, so that it sees a flood."""
+"""Messages to us that wait to be fetched: twice what `edged.centre.commands` lays down, so that it sees a flood."""
 
 ANSWERS_MAX: Final = 1000
 """That wait to be written. Of ours are a window's at the most: whoever asks and does not listen fills the memory."""

@@ -1,7 +1,7 @@
 """What people did, looked at, or were refused: a leaf for each, names and reasons behind commitments.
 
-Blocking and thread-safe; who may do what is decided elsewhere (`edged.roles`). A leaf is answered once it is committed,
-so that whoever discloses something can first wait until that is on record.
+Blocking and thread-safe; who may do what is decided elsewhere (`edged.words.roles`). A leaf is answered once it is
+committed, so that whoever discloses something can first wait until that is on record.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from storage.retention.plan import effective
 from storage.words.model import Bounds
 
 APPROVING: Final = "authority"
-"""The role whose people approve (`edged.roles`)."""
+"""The role whose people approve (`edged.words.roles`)."""
 
 
 @dataclass(frozen=True, slots=True)

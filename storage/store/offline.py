@@ -1,8 +1,8 @@
 """The files of a store whose daemon is down, held and read, never written. Blocking.
 
 Takes the lock of the state directory, so that no daemon starts meanwhile, and that of each volume that is found where
-the database last met it. Whoever calls must be the owner of the state directory (`edged.cli.owner`): SQLite makes files
-beside a database even to read it, and the daemon could not use those of somebody else.
+the database last met it. Whoever calls must be the owner of the state directory (`edged.host.drop_privileges`):
+SQLite makes files beside a database even to read it, and the daemon could not use those of somebody else.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import pytest
 
-from edged import exits
 from edged.cli import client
 from edged.documents import exports as documents
+from edged.words import exit_codes
 from storage.integrity.compare import Kind
 from storage.recovery import detect
 from storage.store.opening import DATABASE_NAME
@@ -231,7 +231,7 @@ def test_sigkill_in_the_middle_of_a_file_that_leaves(people: People, profile: Pr
     for torn in TORN[profile.name]:
         with people.monkeypatch.context() as patch:
             Torn(patch, people.edged, torn)
-            assert run(people.edged, *people.words()) == exits.TRY_LATER
+            assert run(people.edged, *people.words()) == exit_codes.TRY_LATER
         people.edged.wait_for_no_process()
         folder = people.folder
         assert not (folder / torn).exists(), "what is not whole has not its name yet"

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from edged.alarms import AGAIN_AFTER_S
+from edged.alarms.tracking import AGAIN_AFTER_S
 from edged.documents import site as documents
 from edged.health.stream import DOWN_AFTER_S
 from storage.ring.ballast import NAME

@@ -14,8 +14,8 @@ from typing import Final
 import pytest
 
 from edged.documents.machine import Doctor
-from edged.journal import Told
-from edged.roles import Role
+from edged.host.journal import Told
+from edged.words.roles import Role
 from storage.words.clock import kernel_synced
 from tests.support import installed
 from tests.support.booted import PROJECT, Booted

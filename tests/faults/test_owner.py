@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from edged import exits
+from edged.words import exit_codes
 from storage.words.model import Bounds
 from tests.support.configuration import Setup, Watched
 from tests.support.office import Office
@@ -39,14 +39,14 @@ def test_fsck_by_root(*, clean_stop: bool) -> None:
         config.write_text(setup.toml(state=office.state, socket=folder / "none.sock", volume=office.disk))
         for path in (office.state, office.disk, *office.state.rglob("*"), *office.disk.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
-        assert fsck(config) == (exits.OK, [])
+        assert fsck(config) == (exit_codes.OK, [])
         segment.path.unlink()
-        assert fsck(config) == (exits.FAILED, ["missing"])
+        assert fsck(config) == (exit_codes.FAILED, ["missing"])
         assert {path.stat().st_uid for path in office.state.rglob("*")} == {NOBODY}
 
 
 def fsck(config: Path) -> tuple[int, list[str]]:
-    code = f"import sys, {READ_BEFORE}; from edged.entry import ctl; sys.exit(ctl())"
+    code = f"import sys, {READ_BEFORE}; from edged.main.entry import ctl; sys.exit(ctl())"
     done = subprocess.run(
         [sys.executable, "-c", code, "--config", str(config), "fsck", "--level", "hash", "--json"],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False,

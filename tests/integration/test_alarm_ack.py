@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from edged import exits
 from edged.api import alarms
+from edged.api.server import Control
 from edged.cli.main import main
-from edged.control import Control
+from edged.words import exit_codes
 from storage.outbox.table import Kind
 from storage.words.results import Severity
 from tests.integration.test_edgectl_control import Site
@@ -62,7 +62,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 async def test_an_alarm_is_acknowledged_on_record_and_told(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     box.raised()
-    assert await box.ctl("alarms", "ack", KEY, "--json") == exits.OK
+    assert await box.ctl("alarms", "ack", KEY, "--json") == exit_codes.OK
     document = json.loads(capsys.readouterr().out)
     assert (document["schema"], document["again"]) == ("edged.alarms-ack/1", False)
     assert (document["alarm"]["key"], document["alarm"]["state"]) == (KEY, "raised")
@@ -79,23 +79,23 @@ async def test_an_alarm_is_acknowledged_on_record_and_told(box: Box, capsys: pyt
 
 async def test_once_more_says_so_and_changes_nothing(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     box.raised()
-    assert await box.ctl("alarms", "ack", KEY) == exits.OK
+    assert await box.ctl("alarms", "ack", KEY) == exit_codes.OK
     assert f"Alarm {KEY} is acknowledged." in capsys.readouterr().out
-    assert await box.ctl("alarms", "ack", KEY) == exits.OK
+    assert await box.ctl("alarms", "ack", KEY) == exit_codes.OK
     assert "was acknowledged before; nothing changed" in capsys.readouterr().out
     assert box.told() == ["raised", "acknowledged"]
 
 
 async def test_what_does_not_stand_is_refused_in_one_sentence(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
-    assert await box.ctl("alarms", "ack", "camera.down:attic") == exits.USAGE
+    assert await box.ctl("alarms", "ack", "camera.down:attic") == exit_codes.USAGE
     assert capsys.readouterr().err == (
         "edgectl: there is no alarm camera.down:attic\n  → `edgectl alarms` lists what stands\n"
     )
     box.raised()
     box.office.store.alarms.cleared(KEY).result(DEADLINE_S)
-    assert await box.ctl("alarms", "ack", KEY) == exits.USAGE
+    assert await box.ctl("alarms", "ack", KEY) == exit_codes.USAGE
     assert f"alarm {KEY} stands no longer" in capsys.readouterr().err
-    assert await box.ctl("alarms", "ack", "x" * 201) == exits.USAGE
+    assert await box.ctl("alarms", "ack", "x" * 201) == exit_codes.USAGE
     assert [act.result for act in box.journal.acts] == ["failed", "failed"]
     assert all("attic" not in str(act.details) for act in box.journal.acts), "what somebody typed is in no leaf"
-    assert await box.ctl("alarms", "--json", "ack", KEY) == exits.USAGE
+    assert await box.ctl("alarms", "--json", "ack", KEY) == exit_codes.USAGE

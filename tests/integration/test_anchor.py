@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edged.anchoring import understood
+from edged.centre.checkpoint_publisher import understood
 from edged.documents import ledger as documents
 from mqtt.client.link import Anchor, BrokerSettings, Link
 from mqtt.contract import messages

@@ -10,15 +10,15 @@ from typing import Any, Final, cast
 
 import pytest
 
-from edged import exits
-from edged.acts import Acts
-from edged.api import acts as act_calls
+from edged.access import peer
+from edged.access.acts import Acts
+from edged.api import approvals as act_calls
 from edged.api import boots as boot_calls
-from edged.api import visitors
+from edged.api.server import Control
 from edged.cli.client import Daemon
 from edged.cli.main import main
-from edged.control import Control
-from edged.roles import Verb
+from edged.words import exit_codes
+from edged.words.roles import Verb
 from storage.ages import table
 from storage.ages.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS
 from storage.approvals.boots import Word
@@ -226,7 +226,7 @@ async def people(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     beat(office, HOUR)
     reboot(office, 9 * DAY + 3 * HOUR)
     made = People()
-    monkeypatch.setattr(visitors, "login_of", made.login)
+    monkeypatch.setattr(peer, "login_of", made.login)
     acts = Acts(office.store)
     calls = [*boot_calls.routes(office.store, acts), *act_calls.routes(acts, office.clock, may_ask)]
     control = Control(cast("Any", _Nobody()), tmp_path / "c.sock", guard(), calls)
@@ -252,12 +252,12 @@ async def edgectl(tmp_path: Path, *words: str) -> int:
 async def test_two_people_attest(
     office: Office, people: People, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert await edgectl(tmp_path, "boots", "--json") == exits.OK
+    assert await edgectl(tmp_path, "boots", "--json") == exit_codes.OK
     listed = json.loads(capsys.readouterr().out)["boots"]
     assert [(boot["number"], boot["word"]) for boot in listed] == [(1, "unproven"), (2, "sync")]
     assert "no more than 7 days" in listed[1]["missing"]
     words = ["boots", "attest", "2", "--off-for", "9d3h", "--reason", "moved to the new office", "--json"]
-    assert await edgectl(tmp_path, *words) == exits.OK
+    assert await edgectl(tmp_path, *words) == exit_codes.OK
     asked = json.loads(capsys.readouterr().out)
     assert "9d3h" in asked["sentence"]
     assert off(office)[0] == WEEK_MS, "one person alone changes nothing"
@@ -278,7 +278,7 @@ async def test_the_screen_says_what_is_missing(
     people: People, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del people
-    assert await edgectl(tmp_path, "boots") == exits.OK
+    assert await edgectl(tmp_path, "boots") == exit_codes.OK
     out = capsys.readouterr().out
     assert "7d to 9d 3h" in out
     assert "edgectl boots attest 2" in out
@@ -287,14 +287,14 @@ async def test_the_screen_says_what_is_missing(
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["9", "--off-for", "8d", "--reason", "x"], exits.USAGE),
-        (["2", "--off-for", "99d", "--reason", "x"], exits.FAILED),
-        (["2", "--off-for", "soon", "--reason", "x"], exits.USAGE),
-        (["2", "--off-for", "0s", "--reason", "x"], exits.USAGE),
-        (["2", "--off-for", "8d", "--reason", " "], exits.USAGE),
-        (["2", "--off-for", "8d", "--reason", "x" * 501], exits.USAGE),
-        (["2", "--off-for", "8d"], exits.USAGE),
-        (["two", "--off-for", "8d", "--reason", "x"], exits.USAGE),
+        (["9", "--off-for", "8d", "--reason", "x"], exit_codes.USAGE),
+        (["2", "--off-for", "99d", "--reason", "x"], exit_codes.FAILED),
+        (["2", "--off-for", "soon", "--reason", "x"], exit_codes.USAGE),
+        (["2", "--off-for", "0s", "--reason", "x"], exit_codes.USAGE),
+        (["2", "--off-for", "8d", "--reason", " "], exit_codes.USAGE),
+        (["2", "--off-for", "8d", "--reason", "x" * 501], exit_codes.USAGE),
+        (["2", "--off-for", "8d"], exit_codes.USAGE),
+        (["two", "--off-for", "8d", "--reason", "x"], exit_codes.USAGE),
     ],
 )
 async def test_what_makes_no_sense_is_refused(people: People, tmp_path: Path, words: list[str], code: int) -> None:

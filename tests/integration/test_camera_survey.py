@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import pytest
 
-from edged import exits
-from edged.config import check
+from edged.cli import probe_document
+from edged.config.load import check
 from edged.documents.probe import Probe
-from edged.probing import view
+from edged.words import exit_codes
 from recorder.probe.run import Found, look
 from recorder.rtsp.auth import Account as Login
 from recorder.rtsp.connection import Trust
@@ -48,7 +48,7 @@ def seen(url: str, user: str = "", password: str = "", trust: Trust | None = Non
 
 
 def told(url: str, found: Found, user: str = "") -> Probe:
-    return view.document(url, user, None, found)
+    return probe_document.document(url, user, None, found)
 
 
 def cause(found: Found) -> GapCause | None:
@@ -70,7 +70,7 @@ def pasted(document: Probe, folder: Path) -> Any:
 
 def edgectl(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from edged.entry import ctl; raise SystemExit(ctl())", *arguments],
+        [sys.executable, "-c", "from edged.main.entry import ctl; raise SystemExit(ctl())", *arguments],
         capture_output=True, text=True, timeout=DEADLINE_S, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -86,7 +86,7 @@ def test_a_camera_with_sound_and_account_is_told_and_can_be_pasted(tmp_path: Pat
         url = server.url("lobby")
         done = edgectl("probe", url, "--username", VIEWER.user, "--password-file", str(secret), "--json")
         screen = edgectl("probe", url, "--username", VIEWER.user, "--password-file", str(secret))
-    assert done.returncode == exits.OK, done.stdout + done.stderr
+    assert done.returncode == exit_codes.OK, done.stdout + done.stderr
     document = Probe.model_validate_json(done.stdout)
     picture, sound = document.picture, document.sound
     assert picture is not None
@@ -234,7 +234,7 @@ def test_nobody_listens() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     done = edgectl("probe", f"rtsp://127.0.0.1:{port}/stream1")
-    assert done.returncode == exits.FAILED
+    assert done.returncode == exit_codes.FAILED
     assert f"nothing listens on port {port}" in done.stdout.replace("\n", " ")
 
 
@@ -335,6 +335,6 @@ def test_tls_where_there_is_none() -> None:
 )
 def test_wrong_usage_is_one_error_without_a_secret(arguments: list[str], words: str) -> None:
     done = edgectl("probe", *arguments, "--json")
-    assert done.returncode == exits.USAGE
+    assert done.returncode == exit_codes.USAGE
     assert words in json.loads(done.stdout)["error"]
     assert "geheim" not in done.stdout + done.stderr

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged import exits
+from edged.words import exit_codes
 from storage.integrity import fsck, inspect_file, rescan
 from storage.integrity import service as checks
 from storage.integrity.compare import Fault, Kind
@@ -315,12 +315,12 @@ def test_with_the_daemon_down_a_wrong_configuration_hides_nothing(office: Office
     file = tmp_path / "edged.toml"
     file.write_text(f'[paths]\nstate = "{office.state}"\nsocket = "{tmp_path}/none.sock"\n[site]\nnode = "?"\n')
     done = subprocess.run([*EDGECTL, "--config", str(file), "fsck", "--json"], capture_output=True, check=False)
-    assert done.returncode == exits.FAILED
+    assert done.returncode == exit_codes.FAILED
     assert [one["kind"] for one in json.loads(done.stdout)["findings"]] == ["missing"]
     assert b"cannot be used: floors and ceilings are taken as they last held" in done.stderr
     file.write_text("[paths")
     done = subprocess.run([*EDGECTL, "--config", str(file), "fsck", "--json"], capture_output=True, check=False)
-    assert done.returncode == exits.CONFIG
+    assert done.returncode == exit_codes.CONFIG
 
 
 def _replace(path: Path) -> None:

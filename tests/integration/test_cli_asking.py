@@ -9,8 +9,8 @@ from typing import Final
 import click
 import pytest
 
-from edged import exits
 from edged.cli.main import main
+from edged.words import exit_codes
 from tests.support.answering import Answering, answering
 from tests.support.typed import EVERY, line
 
@@ -48,7 +48,7 @@ def test_whatever_is_typed_is_no_traceback(
     typed = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
     assert "String should" not in said
     if value == "" and parameter.required and " ".join(words) not in LEFT_TO_THE_DAEMON:
-        assert code == exits.USAGE, (code, said)
+        assert code == exit_codes.USAGE, (code, said)
         assert typed in said or "is not a time" in said, said
 
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_told_by_the_option_s_name(
 ) -> None:
     if arguments[0] == "export":
         arguments = [*arguments, "--camera=a", "--from=-2h", "--to=-1h", "--reason=r", "--dry-run"]
-    assert main(["--socket", str(daemon.socket), *arguments]) == exits.USAGE
+    assert main(["--socket", str(daemon.socket), *arguments]) == exit_codes.USAGE
     told = capsys.readouterr().err
     assert said in told
     assert "Usage: edgectl" in told

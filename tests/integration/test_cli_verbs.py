@@ -18,7 +18,6 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from edged import exits, schemas
 from edged.cli import printing, screens, unit, watch, words
 from edged.cli.client import Daemon
 from edged.cli.main import main
@@ -26,6 +25,8 @@ from edged.doctor import down
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
+from edged.words import exit_codes
+from script.generate import schemas
 from tests.support.answering import Answering, answering
 from tests.support.samples import ALARM, DOOR, SAMPLES, SEGMENT, STATUS
 
@@ -69,7 +70,7 @@ def environment(**changes: str) -> dict[str, str]:
 def test_a_slip_is_told_what_was_meant(
     daemon: Answering, typed: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(daemon, *typed.split()) == exits.USAGE
+    assert run(daemon, *typed.split()) == exit_codes.USAGE
     assert said in capsys.readouterr().err
 
 
@@ -77,13 +78,13 @@ def test_a_slip_is_told_what_was_meant(
 def test_every_verb_prints_one_document_or_a_screen(
     daemon: Answering, verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(daemon, *verb.split(), "--json") == exits.OK
+    assert run(daemon, *verb.split(), "--json") == exit_codes.OK
     kind = VERBS[verb]
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == f"edged.{schemas.name_of(kind)}/1"
     if kind is not documents.Version:
         assert document == SAMPLES[kind]
-    assert run(daemon, *verb.split()) == exits.OK
+    assert run(daemon, *verb.split()) == exit_codes.OK
     screen = capsys.readouterr().out
     assert screen.strip()
     assert not screen.startswith("{")
@@ -93,13 +94,13 @@ def test_the_interval_is_asked_in_utc(daemon: Answering, capsys: pytest.CaptureF
     words = ["--camera", "lobby", "--from", "2026-03-01 08:00", "--to", "2026-03-01T09:00:00+08:00", "--limit", "5"]
     for verb in ("segments", "gaps"):
         daemon.asked.clear()
-        assert run(daemon, verb, "--json", *words) == exits.OK
+        assert run(daemon, verb, "--json", *words) == exit_codes.OK
         asked = [query for _, path, query in daemon.asked if path == f"/v1/{verb}"]
         assert asked == [
             {"camera": "lobby", "from": "2026-03-01T00:00:00.000Z", "to": "2026-03-01T01:00:00.000Z", "limit": "5"}
         ]
     daemon.asked.clear()
-    assert run(daemon, "segments", "--json", "--from", "-2h") == exits.OK
+    assert run(daemon, "segments", "--json", "--from", "-2h") == exit_codes.OK
     ((_, path, query),) = daemon.asked
     assert (path, list(query)) == ("/v1/segments", ["from"]), "nothing else was needed"
 
@@ -144,7 +145,7 @@ def test_status_without_a_daemon_ends_in_the_verdict(
 ) -> None:
     monkeypatch.setenv("LC_ALL", locale)
     monkeypatch.setenv("TERM", "xterm")
-    assert main(["--socket", str(tmp_path / "none"), "status"]) == exits.UNREACHABLE
+    assert main(["--socket", str(tmp_path / "none"), "status"]) == exit_codes.UNREACHABLE
     said = capsys.readouterr()
     assert said.err.startswith("edgectl: there is no socket")
     assert said.out.splitlines()[-1].startswith(verdict)
@@ -187,9 +188,9 @@ def test_systemd_is_asked_only_about_its_own_daemon(
     monkeypatch.setattr("edged.cli.unit.ask", lambda: "systemd: it is down")
     monkeypatch.setattr("edged.cli.address.DEFAULT_CONFIG", tmp_path / "none.toml")
     monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", tmp_path / "none.sock")
-    assert main(["cameras"]) == exits.UNREACHABLE
+    assert main(["cameras"]) == exit_codes.UNREACHABLE
     assert "systemd: it is down\n" in capsys.readouterr().err
-    assert main(["--socket", str(tmp_path / "none.sock"), "cameras"]) == exits.UNREACHABLE
+    assert main(["--socket", str(tmp_path / "none.sock"), "cameras"]) == exit_codes.UNREACHABLE
     assert "systemd: it is down" not in capsys.readouterr().err
 
 
@@ -222,7 +223,7 @@ def test_status_speaks_the_reader_s_language(
     ],
 )
 def test_wrong_usage_is_64(daemon: Answering, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(daemon, *arguments) == exits.USAGE
+    assert run(daemon, *arguments) == exit_codes.USAGE
     said = capsys.readouterr()
     assert "Usage: edgectl" in said.err
     assert said.out == ""
@@ -243,20 +244,22 @@ def test_wrong_usage_is_64(daemon: Answering, arguments: list[str], capsys: pyte
 def test_to_a_program_wrong_usage_is_told_as_a_document(
     daemon: Answering, arguments: list[str], help_of: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(daemon, *arguments, "--json") == exits.USAGE
+    assert run(daemon, *arguments, "--json") == exit_codes.USAGE
     said = capsys.readouterr()
     document = documents.Error.model_validate_json(said.out)
-    assert (document.exit, document.action, said.err) == (exits.USAGE, f"see {help_of} --help", "")
+    assert (document.exit, document.action, said.err) == (exit_codes.USAGE, f"see {help_of} --help", "")
     assert document.error
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["status", "-h"], ["config", "check", "--help"]])
 def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == exits.OK
+    assert main(arguments) == exit_codes.OK
     assert "Usage: edgectl" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("code", [exits.FAILED, exits.USAGE, exits.TRY_LATER, exits.NOT_ALLOWED, exits.CONFIG])
+@pytest.mark.parametrize(
+    "code", [exit_codes.FAILED, exit_codes.USAGE, exit_codes.TRY_LATER, exit_codes.NOT_ALLOWED, exit_codes.CONFIG]
+)
 def test_a_refusal_ends_with_the_code_it_names(
     daemon: Answering, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -275,7 +278,7 @@ def test_a_daemon_that_is_not_there_is_69(tmp_path: Path, capsys: pytest.Capture
     path = tmp_path / "none.sock"
     for verb in VERBS:
         if verb != "version":
-            assert main(["--socket", str(path), *verb.split()]) == exits.UNREACHABLE
+            assert main(["--socket", str(path), *verb.split()]) == exit_codes.UNREACHABLE
             captured = capsys.readouterr()
             said = captured.err + captured.out
             assert f"there is no socket {path}: the daemon is not running" in captured.err
@@ -286,10 +289,10 @@ def test_a_daemon_that_is_not_there_is_69(tmp_path: Path, capsys: pytest.Capture
 def test_a_socket_that_nobody_serves_is_69(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with answering(tmp_path / "control.sock") as stand_in:
         pass
-    assert run(stand_in, "status") == exits.UNREACHABLE
+    assert run(stand_in, "status") == exit_codes.UNREACHABLE
     assert "nobody answers at" in capsys.readouterr().err
-    assert run(stand_in, "status", "--json") == exits.UNREACHABLE
-    assert json.loads(capsys.readouterr().out)["exit"] == exits.UNREACHABLE
+    assert run(stand_in, "status", "--json") == exit_codes.UNREACHABLE
+    assert json.loads(capsys.readouterr().out)["exit"] == exit_codes.UNREACHABLE
 
 
 def test_a_socket_that_may_not_be_opened_is_77(
@@ -299,10 +302,10 @@ def test_a_socket_that_may_not_be_opened_is_77(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("edged.cli.client.socket.socket.connect", refuse)
-    assert run(daemon, "status") == exits.NOT_ALLOWED
+    assert run(daemon, "status") == exit_codes.NOT_ALLOWED
     assert "sudo" in capsys.readouterr().out.splitlines()[-1]
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert run(daemon, "cameras") == exits.NOT_ALLOWED
+    assert run(daemon, "cameras") == exit_codes.NOT_ALLOWED
     assert f"this user may not open {daemon.socket}" in capsys.readouterr().err
 
 
@@ -312,13 +315,13 @@ def test_another_program_behind_the_socket_is_told(
 ) -> None:
     for status in (200, 500):
         daemon.answers["/v1/status"] = (status, body)
-        assert run(daemon, "status") == exits.FAILED
+        assert run(daemon, "status") == exit_codes.FAILED
         assert "of one version" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_an_answer_that_breaks_off_is_69(daemon: Answering, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.break_off = True
-    assert run(daemon, "status") == exits.UNREACHABLE
+    assert run(daemon, "status") == exit_codes.UNREACHABLE
     assert "broke off" in capsys.readouterr().err
 
 
@@ -327,11 +330,11 @@ def test_the_socket_is_found_through_the_configuration(
 ) -> None:
     file = tmp_path / "edged.toml"
     file.write_text(f'[paths]\nsocket = "{daemon.socket}"\n')
-    assert main(["--config", str(file), "status", "--json"]) == exits.OK
+    assert main(["--config", str(file), "status", "--json"]) == exit_codes.OK
     file.write_text(f'\ufeff[paths]\nsocket = "{daemon.socket}"\n[site]\nnode = 5\n', "utf-8")
-    assert main(["--config", str(file), "status", "--json"]) == exits.OK
+    assert main(["--config", str(file), "status", "--json"]) == exit_codes.OK
     assert capsys.readouterr().err == ""
-    assert main(["--config", str(tmp_path / "none"), "--socket", str(daemon.socket), "status"]) == exits.OK
+    assert main(["--config", str(tmp_path / "none"), "--socket", str(daemon.socket), "status"]) == exit_codes.OK
     assert capsys.readouterr().err == ""
 
 
@@ -356,7 +359,7 @@ def test_a_broken_configuration_does_not_hide_the_daemon(
     file = tmp_path / "edged.toml"
     file.write_bytes(content)
     monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", daemon.socket)
-    assert main(["--config", str(file), "cameras", "--json"]) == exits.OK
+    assert main(["--config", str(file), "cameras", "--json"]) == exit_codes.OK
     said = capsys.readouterr()
     assert json.loads(said.out) == SAMPLES[documents.Cameras]
     (warning,) = said.err.splitlines()
@@ -376,7 +379,7 @@ def test_a_configuration_that_is_named_and_not_there_is_wrong_usage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("edged.cli.address.DEFAULT_SOCKET", daemon.socket)
-    assert main(["--config", str(tmp_path / "none"), *verb]) == exits.USAGE
+    assert main(["--config", str(tmp_path / "none"), *verb]) == exit_codes.USAGE
     said = capsys.readouterr().err
     assert "Usage: edgectl" in said
     assert f"--config: there is no file {tmp_path / 'none'}" in said
@@ -384,21 +387,21 @@ def test_a_configuration_that_is_named_and_not_there_is_wrong_usage(
 
 
 def test_the_version_is_an_option_as_with_edged(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--version"]) == exits.OK
+    assert main(["--version"]) == exit_codes.OK
     assert capsys.readouterr().out == f"edgectl, version {version('edged')}\n"
 
 
 def test_config_check_needs_no_daemon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "edged.toml"
     file.write_text('[site]\nnode = "n"\noffice = "o"\nname = "N"\n[retention]\nmin = "1d"\nmax = "2d"\n')
-    assert main(["config", "check", str(file)]) == exits.OK
+    assert main(["config", "check", str(file)]) == exit_codes.OK
     assert "valid (0 problems" in capsys.readouterr().out
     file.write_text('[site]\nnode = "N"\n')
-    assert main(["config", "check", str(file), "--json"]) == exits.CONFIG
+    assert main(["config", "check", str(file), "--json"]) == exit_codes.CONFIG
     document: Any = documents.ConfigCheck.model_validate_json(capsys.readouterr().out)
     assert [problem.key for problem in document.problems] == ["site.node", "site.office", "site.name", "retention"]
-    assert main(["--config", str(file), "config", "check"]) == exits.CONFIG
-    assert main(["config", "check", str(tmp_path / "none")]) == exits.CONFIG
+    assert main(["--config", str(file), "config", "check"]) == exit_codes.CONFIG
+    assert main(["config", "check", str(tmp_path / "none")]) == exit_codes.CONFIG
 
 
 def test_a_closed_pipe_is_no_traceback(daemon: Answering) -> None:
@@ -422,7 +425,7 @@ def test_a_full_disk_behind_the_output_is_one_line(daemon: Answering, verb: list
             command, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False
         )
     assert done.stderr == "edgectl: the output cannot be written: No space left on device\n"
-    assert done.returncode == exits.FAILED
+    assert done.returncode == exit_codes.FAILED
 
 
 @pytest.mark.parametrize("tongue", get_args(words.Language))
@@ -430,11 +433,11 @@ def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
     tmp_path: Path, tongue: words.Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_hand = down.Down("stopped-by-hand", "edged was stopped in order", "systemctl start edged", since_ms=0)
-    monkeypatch.setattr("edged.doctor.visit.outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
+    monkeypatch.setattr("edged.doctor.run.outside", lambda *_, **__: (by_hand, 0, ("the journal",)))
     monkeypatch.setenv("LC_ALL", f"{tongue}.UTF-8")
     monkeypatch.setenv("TERM", "xterm")
     socket = tmp_path / "none"
-    assert main(["--socket", str(socket), "status"]) == exits.UNREACHABLE
+    assert main(["--socket", str(socket), "status"]) == exit_codes.UNREACHABLE
     plain = capsys.readouterr()
     printing.show(watch.look(tmp_path / "none.toml", Daemon(socket), tongue))
     watched = " ".join(capsys.readouterr().out.split())

@@ -17,9 +17,9 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edged import exits
 from edged.command import keyfile
 from edged.command.main import main
+from edged.words import exit_codes
 from mqtt.commands import messages as commands
 from storage.ledger import tree
 from tests.support import footage
@@ -63,7 +63,7 @@ class Site:
 
     def done(self, verb: str, *arguments: str) -> dict[str, Any]:
         code, answer = self.send(verb, *arguments)
-        assert (code, answer["state"]) == (exits.OK, "done"), answer
+        assert (code, answer["state"]) == (exit_codes.OK, "done"), answer
         result: dict[str, Any] = answer["result"]
         return result
 
@@ -138,7 +138,7 @@ def _acknowledged(site: Site) -> None:
     alarms = {alarm["key"]: alarm for alarm in site.done("status")["alarms"]}
     occurrence = alarms["camera.down:gate"]["occurrence"]
     code, answer = site.send("alarm-ack", "key=camera.down:gate", "occurrence=1:1")
-    assert (code, answer["reason"]) == (exits.FAILED, "not-possible")
+    assert (code, answer["reason"]) == (exit_codes.FAILED, "not-possible")
     site.done("alarm-ack", "key=camera.down:gate", f"occurrence={occurrence}")
     seen = raised()
     assert seen is not None
@@ -152,9 +152,9 @@ def _reconnected(site: Site) -> None:
     site.edged.wait_for_states("recording", ["lobby"])
     assert "reload" in {gap.cause for gap in site.edged.gaps("lobby")}
     code, answer = site.send("camera-reconnect", "camera=lobby")
-    assert (code, answer["reason"]) == (exits.TRY_LATER, "too-often")
+    assert (code, answer["reason"]) == (exit_codes.TRY_LATER, "too-often")
     code, answer = site.send("camera-reconnect", "camera=nowhere")
-    assert (code, answer["reason"]) == (exits.FAILED, "not-possible")
+    assert (code, answer["reason"]) == (exit_codes.FAILED, "not-possible")
 
 
 def _pinned(site: Site) -> None:
@@ -170,7 +170,7 @@ def _pinned(site: Site) -> None:
     (same,) = site.edged.ctl("pin", "list").document["pins"]
     assert same["span_s"] == known["span_s"]  # it waits for a second person
     code, answer = site.send("pin", "do=place", "cameras=nowhere", *interval, *words)
-    assert (code, answer["reason"]) == (exits.FAILED, "not-possible")
+    assert (code, answer["reason"]) == (exit_codes.FAILED, "not-possible")
 
 
 def _proven(site: Site) -> None:
@@ -218,14 +218,14 @@ def test_forged_ones_come_to_nothing(site: Site) -> None:
 
 def test_no_restart_without_systemd(site: Site) -> None:
     code, answer = site.send("restart")
-    assert (code, answer["reason"]) == (exits.FAILED, "not-possible")
+    assert (code, answer["reason"]) == (exit_codes.FAILED, "not-possible")
     assert "systemd" in answer["text"]
 
 
 def test_a_restart_ends_in_order_and_the_next_run_tells_that_it_is_done(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert site.edged.stop() == exits.OK
+    assert site.edged.stop() == exit_codes.OK
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         site.edged._environment["NOTIFY_SOCKET"] = str(tmp_path / "notify")
@@ -235,7 +235,7 @@ def test_a_restart_ends_in_order_and_the_next_run_tells_that_it_is_done(
         site.publish("restart", site.desk.signed("restart"))
         process = site.edged._process
         assert process is not None
-        assert process.wait(EVENT_S + STOP_S) == exits.OK
+        assert process.wait(EVENT_S + STOP_S) == exit_codes.OK
         site.edged._process = None
         site.edged.start()
     wait_until(lambda: len(site.events()) == 2, EVENT_S, "the next run tells")
@@ -249,10 +249,10 @@ def test_it_says_what_is_wrong(site: Site, tmp_path: Path, capsys: pytest.Captur
     stranger = tmp_path / "stranger.key"
     keyfile.make(stranger)
     to = ["--node", "test-node", "--broker", f"127.0.0.1:{site.broker.port}"]
-    assert main(["send", "status", *to, "--key", str(stranger), "--wait", "2s"]) == exits.UNREACHABLE
+    assert main(["send", "status", *to, "--key", str(stranger), "--wait", "2s"]) == exit_codes.UNREACHABLE
     assert "did not answer" in capsys.readouterr().err
     nobody = ["--node", "nobody", "--broker", f"127.0.0.1:{site.broker.port}"]
-    assert main(["send", "status", *nobody, "--key", str(site.key), "--wait", "2s"]) == exits.UNREACHABLE
+    assert main(["send", "status", *nobody, "--key", str(site.key), "--wait", "2s"]) == exit_codes.UNREACHABLE
     late = ["--box-time", "2020-01-01T00:00:00Z"]
-    assert main(["send", "status", *to, "--key", str(site.key), *late]) == exits.FAILED
+    assert main(["send", "status", *to, "--key", str(site.key), *late]) == exit_codes.FAILED
     assert "the clock of the box says 20" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged.roles import Role
+from edged.words.roles import Role
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.people import Town, can_be_others, leave, table

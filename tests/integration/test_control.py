@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 from pydantic import BaseModel
 
-from edged import exits
-from edged.api import guard as guard_module
+from edged.access import guard as guard_module
+from edged.access.peer import Visitor
 from edged.api.base import Refusal
-from edged.api.visitors import Visitor
-from edged.control import SOCKET_MODE, Control
+from edged.api.listings import Page
+from edged.api.server import SOCKET_MODE, Control
 from edged.documents import site as documents
-from edged.queries import Page
+from edged.words import exit_codes
 from storage.words.errors import WriteFailed
 from tests.support.roles import guard
 
@@ -38,7 +38,7 @@ class FakeSite:
         raise RuntimeError("a defect")
 
     async def reload(self, _by: object) -> documents.Reload:
-        raise Refusal("edged.toml: cameras.lobby.url: is missing", "write it", exits.CONFIG)
+        raise Refusal("edged.toml: cameras.lobby.url: is missing", "write it", exit_codes.CONFIG)
 
     def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page:
         self.asked = (camera, start, end, limit)
@@ -80,13 +80,13 @@ async def test_a_long_answer_is_one_document_made_of_pages(served: tuple[FakeSit
 @pytest.mark.parametrize(
     ("method", "path", "status", "exit_code", "words"),
     [
-        ("POST", "/v1/reload", 400, exits.CONFIG, "cameras.lobby.url"),
-        ("GET", "/v1/gaps?limit=many", 400, exits.USAGE, "limit=many"),
-        ("GET", "/v1/retention/explain", 400, exits.USAGE, "no segment named"),
-        ("GET", "/v1/alarms", 500, exits.FAILED, "failed to answer"),
-        ("GET", "/v1/retention", 503, exits.TRY_LATER, "edged.db: disk I/O error"),
-        ("GET", "/v1/format-everything", 404, exits.FAILED, "Not Found"),
-        ("DELETE", "/v1/segments", 405, exits.FAILED, "Method Not Allowed"),
+        ("POST", "/v1/reload", 400, exit_codes.CONFIG, "cameras.lobby.url"),
+        ("GET", "/v1/gaps?limit=many", 400, exit_codes.USAGE, "limit=many"),
+        ("GET", "/v1/retention/explain", 400, exit_codes.USAGE, "no segment named"),
+        ("GET", "/v1/alarms", 500, exit_codes.FAILED, "failed to answer"),
+        ("GET", "/v1/retention", 503, exit_codes.TRY_LATER, "edged.db: disk I/O error"),
+        ("GET", "/v1/format-everything", 404, exit_codes.FAILED, "Not Found"),
+        ("DELETE", "/v1/segments", 405, exit_codes.FAILED, "Method Not Allowed"),
     ],
 )
 async def test_whatever_goes_wrong_is_one_clear_document(
@@ -105,7 +105,7 @@ async def test_other_accounts_are_refused(
     monkeypatch.setattr(guard_module, "visitor", lambda _request: Visitor(4711, None))
     async with served[1].get("/v1/cameras") as answer:
         error = documents.Error.model_validate_json(await answer.read())
-    assert (answer.status, error.exit) == (403, exits.NOT_ALLOWED)
+    assert (answer.status, error.exit) == (403, exit_codes.NOT_ALLOWED)
 
 
 async def test_the_peer_is_known_by_the_kernel(served: tuple[FakeSite, aiohttp.ClientSession]) -> None:

@@ -11,12 +11,12 @@ from typing import Any, Final, cast
 
 import pytest
 
-from edged import logs
-from edged.acts import Acts, person
+from edged.access.acts import Acts, person
 from edged.api.base import Caller
 from edged.api.pins import Calls
-from edged.config import Config
-from edged.orders.deeds import Declined, Deeds, Stopping
+from edged.centre.handlers import Declined, Deeds, Stopping
+from edged.config.load import Config
+from edged.host import logs
 from mqtt.commands.messages import Reason, Verb
 from mqtt.commands.validation import Order, judge
 from storage.pins import rules

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import pytest
 
-from edged import exits
 from edged.documents.machine import Doctor, StatusDown
+from edged.words import exit_codes
 from storage.store.opening import lock
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
@@ -52,7 +52,7 @@ def _down(tmp_path: Path) -> Iterator[Daemon]:
 
 
 AS: Final = (
-    "import os, sys, edged.cli.asking, edged.cli.doctor, edged.doctor.visit, edged.cli.main as ctl\n"
+    "import os, sys, edged.cli.usage_errors, edged.cli.doctor, edged.doctor.run, edged.cli.main as ctl\n"
     "uid = int(sys.argv[1])\n"
     "uid and (os.setgroups([]), os.setresgid(uid, uid, uid), os.setresuid(uid, uid, uid))\n"
     "sys.exit(ctl.main(sys.argv[2:]))"
@@ -149,7 +149,7 @@ def test_killed_it_is_told_when_it_last_lived_and_nothing_is_touched(down: Daemo
     down.sigkill()
     before = files_of(down.state)
     code, found = status(down)
-    assert (code, found.exit, found.cause) == (exits.UNREACHABLE, exits.UNREACHABLE, "ended-without-a-word")
+    assert (code, found.exit, found.cause) == (exit_codes.UNREACHABLE, exit_codes.UNREACHABLE, "ended-without-a-word")
     assert found.last_alive is not None
     assert found.since == found.last_alive
     checked, document, checks = doctor(down)
@@ -169,7 +169,7 @@ def test_stopped_in_order_it_is_told_so_and_no_file_is_made(down: Daemon) -> Non
     down.stop()
     before = files_of(down.state)
     code, found = status(down)
-    assert (code, found.cause) == (exits.UNREACHABLE, "ended-in-order")
+    assert (code, found.cause) == (exit_codes.UNREACHABLE, "ended-in-order")
     assert files_of(down.state) == before
     checked = edgectl("--config", str(down.config), "status", "--check")
     assert checked.returncode == 3
@@ -209,7 +209,7 @@ def test_one_that_hangs_is_told_from_one_that_is_gone(down: Daemon) -> None:
         code, found = status(down)
     finally:
         os.kill(down.pid, signal.SIGCONT)
-    assert (code, found.cause) == (exits.UNREACHABLE, "hung")
+    assert (code, found.cause) == (exit_codes.UNREACHABLE, "hung")
     assert f"process {down.pid}" in found.error
     assert found.last_alive is None  # nobody opens the files of one that lives
 
@@ -219,7 +219,7 @@ def test_what_explains_it_is_told_beside(down: Daemon) -> None:
     shutil.move(down.volume, down.folder / "elsewhere")
     down.config.write_text(down.config.read_text() + "\n[mistake]\nx = 1\n")
     done = edgectl("--config", str(down.config), "status")
-    assert done.returncode == exits.UNREACHABLE
+    assert done.returncode == exit_codes.UNREACHABLE
     assert f"volume away: {down.volume}" in done.stderr
     assert "mistake" in done.stderr
     assert done.stdout.splitlines()[-1].startswith("UNKNOWN: ")

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from edged import exits
 from edged.api.base import Refusal
+from edged.api.listings import Page
+from edged.api.server import Control
 from edged.cli.main import main
-from edged.control import Control
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.documents.base import Document
-from edged.queries import Page
+from edged.words import exit_codes
 from tests.support.roles import guard
 from tests.support.samples import ALARM, GAP, SAMPLES, SEGMENT
 
@@ -43,7 +43,7 @@ class Site:
         return sample(documents.Retention)
 
     async def explain(self, segment: str) -> ring.Explanation:
-        raise Refusal(f"there is no segment {segment}", "list them", exits.FAILED, 404)
+        raise Refusal(f"there is no segment {segment}", "list them", exit_codes.FAILED, 404)
 
     async def alarms(self) -> documents.Alarms:
         return documents.Alarms(alarms=[documents.Alarm.model_validate(ALARM)])
@@ -83,7 +83,7 @@ async def asked(path: Path, site: Site, *arguments: str) -> int:
 async def test_lists_are_streamed_into_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = Site()
     options = ["--camera", "lobby", "--from", "2026-03-01 08:00", "--limit", "9"]
-    assert await asked(tmp_path / "c.sock", site, "segments", "--json", *options) == exits.OK
+    assert await asked(tmp_path / "c.sock", site, "segments", "--json", *options) == exit_codes.OK
     document = json.loads(capsys.readouterr().out)
     assert [segment["seq"] for segment in document["segments"]] == [0, 1, 2, 3, 4]
     assert set(site.asked) == {("lobby", "2026-03-01T00:00:00.000Z", None, "9")}
@@ -91,10 +91,10 @@ async def test_lists_are_streamed_into_one_document(tmp_path: Path, capsys: pyte
 
 @pytest.mark.parametrize("verb", ["status", "cameras", "gaps", "retention", "alarms", "reload"])
 async def test_each_verb_is_served(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert await asked(tmp_path / "c.sock", Site(), verb, "--json") == exits.OK
+    assert await asked(tmp_path / "c.sock", Site(), verb, "--json") == exit_codes.OK
     assert json.loads(capsys.readouterr().out)["schema"] == f"edged.{verb}/1"
 
 
 async def test_a_refusal_arrives_as_it_was_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert await asked(tmp_path / "c.sock", Site(), "retention", "--explain", "lobby/7") == exits.FAILED
+    assert await asked(tmp_path / "c.sock", Site(), "retention", "--explain", "lobby/7") == exit_codes.FAILED
     assert capsys.readouterr().err == "edgectl: there is no segment lobby/7\n  → list them\n"

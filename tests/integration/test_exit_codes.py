@@ -1,4 +1,5 @@
-"""The same trouble ends with the same code, whichever verb meets it: asked of a real daemon (edged/exits.py)."""
+"""The same trouble ends with the same code, whichever verb meets it: asked of a real daemon
+(edged/words/exit_codes.py)."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edged import exits
 from edged.cli.main import main
 from edged.cli.options import CameraId
+from edged.words import exit_codes
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.typed import EVERY, line
@@ -38,7 +39,7 @@ def edged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def test_a_camera_that_nobody_knows(edged: Daemon, words: tuple[str, ...], named: str, tmp_path: Path) -> None:
     wanted = line(words, named, "nobody", tmp_path)
     wanted += ["--to=2026-05-02T00:00:00Z"] if words in INTERVALS else []
-    assert edged.ctl(*wanted, json_=False).code == exits.USAGE, edged.seen[-2:]
+    assert edged.ctl(*wanted, json_=False).code == exit_codes.USAGE, edged.seen[-2:]
     assert "there is no camera" in edged.seen[-1]
 
 
@@ -46,7 +47,7 @@ def test_a_camera_that_nobody_knows(edged: Daemon, words: tuple[str, ...], named
 def test_an_interval_that_ends_before_it_begins(edged: Daemon, words: tuple[str, ...], tmp_path: Path) -> None:
     wanted = [one for one in line(words, "camera", "lobby", tmp_path) if not one.startswith(("--from", "--to"))]
     wanted = [one for one in wanted if not one.startswith("2026-05-0")]
-    assert edged.ctl(*wanted, "--from=-1h", "--to=-2h", json_=False).code == exits.USAGE, edged.seen[-2:]
+    assert edged.ctl(*wanted, "--from=-1h", "--to=-2h", json_=False).code == exit_codes.USAGE, edged.seen[-2:]
     assert "--from must be earlier than --to" in edged.seen[-1]
 
 
@@ -60,7 +61,7 @@ OUT += [["export", "--camera=lobby", "--from=-1h", "--to=now", "--reason=r", "--
 
 @pytest.mark.parametrize("wanted", OUT, ids=lambda one: one[0])
 def test_a_place_to_write_that_is_not_there(edged: Daemon, wanted: list[str], tmp_path: Path) -> None:
-    assert edged.ctl(*wanted, str(tmp_path / "none" / "file"), json_=False).code == exits.USAGE, edged.seen[-2:]
+    assert edged.ctl(*wanted, str(tmp_path / "none" / "file"), json_=False).code == exit_codes.USAGE, edged.seen[-2:]
     assert "is no directory" in edged.seen[-1]
 
 
@@ -73,7 +74,7 @@ FILES = [
 
 @pytest.mark.parametrize("wanted", FILES, ids=lambda one: one[0])
 def test_a_file_to_read_that_is_not_there(edged: Daemon, wanted: list[str], tmp_path: Path) -> None:
-    assert edged.ctl(*wanted, str(tmp_path / "none"), json_=False).code == exits.USAGE, edged.seen[-2:]
+    assert edged.ctl(*wanted, str(tmp_path / "none"), json_=False).code == exit_codes.USAGE, edged.seen[-2:]
 
 
 NOBODY = 65534
@@ -90,15 +91,15 @@ def test_a_configuration_that_this_account_may_not_read(wanted: list[str], capfd
         file.write_text("[paths]\nstate = 3\n")
         file.chmod(0o600)
         called = ["--config", str(file), "--socket", f"{folder}/none", *wanted]
-        assert main(called) == exits.CONFIG, "root reads it; and now everything is imported"
+        assert main(called) == exit_codes.CONFIG, "root reads it; and now everything is imported"
         child = os.fork()
         if child == 0:
-            code = exits.FAILED
+            code = exit_codes.FAILED
             try:
                 os.setresuid(NOBODY, NOBODY, NOBODY)
                 code = main(called)
             finally:
                 os._exit(code)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == exits.NOT_ALLOWED, capfd.readouterr()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == exit_codes.NOT_ALLOWED, capfd.readouterr()
     said = capfd.readouterr()
     assert "cannot be read by the account" in said.out + said.err

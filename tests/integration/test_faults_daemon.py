@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from edged import exits
 from edged.documents import faults as documents
-from edged.roles import Role
+from edged.words import exit_codes
+from edged.words.roles import Role
 from tests.support.fsck import fsck_clean
 from tests.support.people import Answer, Call, Town, can_be_others
 from tests.support.peopled import Office, opened
@@ -82,5 +82,5 @@ def test_a_fault_goes_through_all_hands_and_is_told_as_a_whole() -> None:
                 ("chen", "", "", "已移除"),
                 ("wang", "", "", "正常"),
             ]
-            assert edged.ctl("faults", "show", "F-20260501-2222").code == exits.USAGE
+            assert edged.ctl("faults", "show", "F-20260501-2222").code == exit_codes.USAGE
             fsck_clean(edged)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from edged import accounts, holders, leafwords
-from edged.accounts import Account, Directory
-from edged.holders import Holders, changed
-from edged.roles import Assignment, Role
+from edged.access import role_history
+from edged.access.role_history import Holders, changed
+from edged.evidence import ledger_text
+from edged.host import accounts
+from edged.host.accounts import Account, Directory
+from edged.words.roles import Assignment, Role
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from tests.support.office import Office
@@ -110,12 +112,12 @@ async def test_a_directory_that_is_away_takes_nobody_his_role(
 
 
 async def test_of_a_whole_directory_each_look_tells_some(office: Office, system: System, directory: Directory) -> None:
-    system.groups["all"] |= set(range(5000, 5000 + holders.EACH_LOOK))
+    system.groups["all"] |= set(range(5000, 5000 + role_history.EACH_LOOK))
     watch = started(office, directory)
     await watch.look(ROLES)
-    assert len(told(office)) == holders.EACH_LOOK
+    assert len(told(office)) == role_history.EACH_LOOK
     await watch.look(ROLES)
-    assert len(told(office)) == holders.EACH_LOOK + 2
+    assert len(told(office)) == role_history.EACH_LOOK + 2
 
 
 def test_what_is_new_is_told_and_what_is_gone_if_it_is() -> None:
@@ -128,7 +130,7 @@ def test_what_is_new_is_told_and_what_is_gone_if_it_is() -> None:
 def test_in_words() -> None:
     body = {"account": 1002, "roles": ["authority", "viewer"], "who": "0" * 64}
     assert (
-        leafwords.sentence("holder", body, {"who": "lin"})
+        ledger_text.sentence("holder", body, {"who": "lin"})
         == "account 1002, lin, holds authority and viewer by its groups"
     )
-    assert "no role any more" in leafwords.sentence("holder", {**body, "roles": []}, {})
+    assert "no role any more" in ledger_text.sentence("holder", {**body, "roles": []}, {})

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edged import exits
 from edged.documents.rebuild import Rebuild
+from edged.words import exit_codes
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.fsck import fsck_clean
@@ -107,12 +107,12 @@ def test_another_name_beside_a_lost_database_ends_a_start_for_good_and_does_noth
         edged.configure(renamed)
         lies = _content(edged.state)
         edged.start()
-        assert edged.ended(BACK_S) == exits.CONFIG
+        assert edged.ended(BACK_S) == exit_codes.CONFIG
         (told,) = [line for line in edged.log.splitlines() if " CRITICAL " in line]
         assert '[site] node is "other", and this box is "test-node" for good' in told
         assert _content(edged.state) == lies
         answer = edged.ctl("rebuild")
-        assert answer.code == exits.CONFIG, answer
+        assert answer.code == exit_codes.CONFIG, answer
         assert _content(edged.state) == lies
 
         edged.configure(SETUP)

@@ -18,8 +18,8 @@ from typing import Final
 import pytest
 
 from edged.cli.main import VERBS
-from edged.manual import completion
-from edged.manual.pages import pages
+from script.generate import completion
+from script.generate.manual import pages
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = pages(ROOT / "docs", "0.0.0")
@@ -101,7 +101,7 @@ def _bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("bin")
     for program, entry in (("edgectl", "ctl"), ("edged", "daemon"), ("edged-command", "command")):
         file = place / program
-        file.write_text(f"#!{sys.executable}\nimport sys\nfrom edged.entry import {entry}\nsys.exit({entry}())\n")
+        file.write_text(f"#!{sys.executable}\nimport sys\nfrom edged.main.entry import {entry}\nsys.exit({entry}())\n")
         file.chmod(0o755)
     for program, script in completion.scripts().items():
         (place / f"{program}.bash").write_text(script)

@@ -14,10 +14,10 @@ from typing import Any, cast
 
 import pytest
 
-from edged.api.journal import Desk as Journal
-from edged.orders.deeds import RATE, Declined, Deeds, Result, Stopping
-from edged.orders.desk import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, Orders
-from edged.site import Site
+from edged.access.journal import Desk as Journal
+from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, Orders
+from edged.centre.handlers import RATE, Declined, Deeds, Result, Stopping
+from edged.site.rounds import Site
 from mqtt.commands import messages as commands
 from mqtt.commands.messages import Reason, Reply, Verb
 from mqtt.commands.validation import Commander, Order

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from edged import exits
+from edged.words import exit_codes
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.people import AS_LOGIN, CHEN, LIN, can_log_in
@@ -34,7 +34,7 @@ def edged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 def ask(edged: Daemon, login: int, *words: str, answer: str | None = None) -> tuple[int, str, str]:
     """`edgectl` by a person who logged in; with an `answer`, at a terminal."""
-    code = "import sys; from edged.entry import ctl; sys.exit(ctl())"
+    code = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
     command = ["sh", "-c", AS_LOGIN, str(login), sys.executable, "-c", code, "--config", str(edged.config), *words]
     terminal, theirs = os.openpty()
     try:
@@ -86,14 +86,14 @@ def test_the_way_of_a_pin_between_two_persons(edged: Daemon) -> None:
     assert pin["bytes"] == sum(segment.bytes for segment in held)
     assert all(Path(segment.path).stat().st_nlink == 2 for segment in held)
     code, out, _ = ask(edged, CHEN, "pin", "approve", pin["id"], "--json")
-    assert (code, json.loads(out)["exit"]) == (exits.NOT_ALLOWED, exits.NOT_ALLOWED)
+    assert (code, json.loads(out)["exit"]) == (exit_codes.NOT_ALLOWED, exit_codes.NOT_ALLOWED)
     assert "second person" in json.loads(out)["error"]
     approved = asked(edged, LIN, "pin", "approve", pin["id"].lower())["pin"]
     assert (approved["state"], approved["approved_by"], approved["span_s"]) == ("approved", f"uid {LIN}", 30 * 86_400)
     assert [one["id"] for one in asked(edged, LIN, "pin", "list")["pins"]] == [pin["id"]]
 
     longer = asked(edged, CHEN, "pin", "extend", pin["id"], "--until", "60d", "--reason", "the court asks")["act"]
-    assert ask(edged, CHEN, "approve", longer["id"])[0] == exits.NOT_ALLOWED
+    assert ask(edged, CHEN, "approve", longer["id"])[0] == exit_codes.NOT_ALLOWED
     assert asked(edged, LIN, "approve", longer["id"])["done"]["id"] == longer["id"]
     (extended,) = asked(edged, LIN, "pin", "list")["pins"]
     assert 60 * 86_400 <= extended["span_s"] < 60 * 86_400 + 120
@@ -109,7 +109,7 @@ def test_the_way_of_a_pin_between_two_persons(edged: Daemon) -> None:
     assert (done["acts"], [one["id"] for one in done["ended"]]) == ([], [late["id"]])
     code, out, _ = ask(edged, LIN, "approve", late["id"], "--json")
     assert (code, json.loads(out)["error"]) == (
-        exits.USAGE,
+        exit_codes.USAGE,
         f"{late['id']} waits no longer: pin {pin['id']} was released",
     )
     assert asked(edged, CHEN, "pin", "list")["pins"] == []
@@ -124,13 +124,13 @@ def test_the_way_of_a_pin_between_two_persons(edged: Daemon) -> None:
 def test_sudo_makes_no_second_person(edged: Daemon) -> None:
     """The login counts, whatever the account has become: here both are root."""
     pin = asked(edged, CHEN, *order(edged, "lobby"), "--yes")["pin"]
-    assert ask(edged, CHEN, "pin", "approve", pin["id"])[0] == exits.NOT_ALLOWED
+    assert ask(edged, CHEN, "pin", "approve", pin["id"])[0] == exit_codes.NOT_ALLOWED
 
 
 def test_at_a_terminal_the_cost_is_told_first_and_no_is_no(edged: Daemon) -> None:
     before = lasting(edged)
     code, out, _ = ask(edged, CHEN, *order(edged, "gate", "lobby"), answer="n\n")
-    assert code == exits.FAILED
+    assert code == exit_codes.FAILED
     assert "days of headroom" in out
     assert "4 segments" in out or "3 segments" in out
     assert "Nothing was pinned." in out
@@ -143,13 +143,13 @@ def test_at_a_terminal_the_cost_is_told_first_and_no_is_no(edged: Daemon) -> Non
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        ([], exits.USAGE, "--yes"),
-        (["--yes", "--camera", "cellar"], exits.USAGE, "cellar"),
-        (["--yes", "--until", "181d"], exits.USAGE, "at most 180"),
-        (["--yes", "--ground", "investigation"], exits.USAGE, "letter number"),
-        (["--yes", "--ground", "curiosity"], exits.USAGE, "internal"),
-        (["--yes", "--to", "+25h"], exits.USAGE, "24 h"),
-        (["--yes", "--from", "2020-01-01", "--to", "2020-01-02"], exits.FAILED, "no footage"),
+        ([], exit_codes.USAGE, "--yes"),
+        (["--yes", "--camera", "cellar"], exit_codes.USAGE, "cellar"),
+        (["--yes", "--until", "181d"], exit_codes.USAGE, "at most 180"),
+        (["--yes", "--ground", "investigation"], exit_codes.USAGE, "letter number"),
+        (["--yes", "--ground", "curiosity"], exit_codes.USAGE, "internal"),
+        (["--yes", "--to", "+25h"], exit_codes.USAGE, "24 h"),
+        (["--yes", "--from", "2020-01-01", "--to", "2020-01-02"], exit_codes.FAILED, "no footage"),
     ],
 )
 def test_what_may_not_be_is_one_clear_error(edged: Daemon, more: list[str], code: int, words: str) -> None:

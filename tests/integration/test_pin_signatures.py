@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from edged.conditions.pins import troubles
-from edged.measure import Measurements, measure
+from edged.alarms.conditions.pins import troubles
+from edged.site.snapshot import Measurements, measure
 from storage.approvals.table import Person
 from storage.ledger import key
 from storage.ledger.leaf_search import Wanted

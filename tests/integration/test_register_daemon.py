@@ -76,7 +76,7 @@ def test_the_summary_on_screen_and_what_is_not_there(daemon: Daemon) -> None:
 
 
 def test_a_spreadsheet_on_a_chinese_windows_reads_it(daemon: Daemon) -> None:
-    code = "import sys; from edged.entry import ctl; sys.exit(ctl())"
+    code = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
     command = [sys.executable, "-c", code, "--config", str(daemon.config), "destroyed", "--csv"]
     done = subprocess.run(command, capture_output=True, check=True, timeout=30, env={**os.environ, "LC_ALL": "C"})
     assert done.stdout.startswith(b"\xef\xbb\xbf"), "without it Excel takes it for Big5"

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from edged import exits
 from edged.documents import site as documents
+from edged.words import exit_codes
 from tests.support import footage, frames
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import READY_S, Daemon, moment
@@ -62,14 +62,14 @@ def test_another_name_is_refused_by_a_reload_and_ends_a_start_for_good(tmp_path:
         edged.wait_for_states("recording", ["test"])
         edged.configure(replace(setup, node="other"))
         answer = edged.ctl("reload", json_=False)
-        assert answer.code == exits.CONFIG
+        assert answer.code == exit_codes.CONFIG
         assert words in " ".join(answer.stderr.split())
         assert 'write it back: node = "test-node"' in " ".join(answer.stderr.split())
         edged.check_alive()
 
         edged.stop()
         edged.start()
-        assert edged.ended(READY_S) == exits.CONFIG
+        assert edged.ended(READY_S) == exit_codes.CONFIG
         assert words in edged.log
 
         edged.configure(setup)

@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import pytest
 
-from edged.api.doorway import ALL_MAX, EACH_MAX
-from edged.api.journal import STRANGERS
-from edged.roles import TABLE, Record, Role, Verb
+from edged.access.journal import STRANGERS
+from edged.api.connection_limit import ALL_MAX, EACH_MAX
+from edged.words.roles import TABLE, Record, Role, Verb
 from tests.integration.test_roles import CALLS, SHOWS_NOTHING
 from tests.support.people import Answer, Call, Town, calls_by, can_be_others, done_by, leave, unit
 from tests.support.peopled import START_S, Office, opened

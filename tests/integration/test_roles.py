@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from edged.roles import APART, TABLE, Record, Role, Verb
-from edged.units import parse_duration
+from edged.words.roles import APART, TABLE, Record, Role, Verb
+from edged.words.units import parse_duration
 from tests.support.configuration import Setup, Watched
 from tests.support.people import Answer, Call, Town, can_be_others, leave
 from tests.support.peopled import START_S, Office, opened

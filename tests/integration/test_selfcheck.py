@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edged import exits
 from edged.documents import ledger as documents
 from edged.documents import site
+from edged.words import exit_codes
 from storage.audit import schedule
 from storage.audit.findings import Code
 from storage.audit.schedule import EVERY_MS, SETTLE_MS
@@ -126,7 +126,7 @@ def test_the_daemon_does_it_and_tells(tmp_path: Path) -> None:
 
     def last() -> documents.Checked | None:
         answer = edged.ctl("ledger", "--limit", "1")
-        return documents.Ledger.model_validate(answer.document).checked if answer.code == exits.OK else None
+        return documents.Ledger.model_validate(answer.document).checked if answer.code == exit_codes.OK else None
 
     def alarm() -> str:
         answer = edged.ask("/v1/alarms")

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import pytest
 
-from edged import exits
+from edged.words import exit_codes
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
@@ -30,14 +30,14 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 def acts(daemon: Daemon) -> list[Any]:
     answer = daemon.ctl("ledger", "--kind", "act")
-    assert answer.code == exits.OK, answer.stderr
+    assert answer.code == exit_codes.OK, answer.stderr
     return [leaf["body"] for leaf in answer.document["ledger"]]
 
 
 def test_a_picture_a_reference_and_what_is_on_record(daemon: Daemon, tmp_path: Path) -> None:
     out = tmp_path / "lobby.jpg"
     answer = daemon.ctl("snapshot", "lobby", "--out", str(out), "--for", "repair")
-    assert answer.code == exits.OK, answer.stderr
+    assert answer.code == exit_codes.OK, answer.stderr
     data = out.read_bytes()
     assert answer.document["sha256"] == hashlib.sha256(data).hexdigest()
     assert out.stat().st_mode & 0o777 == 0o600
@@ -46,20 +46,20 @@ def test_a_picture_a_reference_and_what_is_on_record(daemon: Daemon, tmp_path: P
     assert (frame.width, frame.height) == (640, 360)
 
     again = daemon.ctl("snapshot", "lobby", "--out", str(out))
-    assert (again.code, out.read_bytes()) == (exits.USAGE, data), "nothing is replaced"
+    assert (again.code, out.read_bytes()) == (exit_codes.USAGE, data), "nothing is replaced"
     unknown = daemon.ctl("snapshot", "nobody", "--out", str(tmp_path / "x.jpg"))
-    assert (unknown.code, "no camera" in unknown.document["error"]) == (exits.USAGE, True)
+    assert (unknown.code, "no camera" in unknown.document["error"]) == (exit_codes.USAGE, True)
     down = daemon.ctl("snapshot", "gate", "--out", str(tmp_path / "gate.jpg"))
-    assert (down.code, "no picture of camera gate" in down.document["error"]) == (exits.TRY_LATER, True)
+    assert (down.code, "no picture of camera gate" in down.document["error"]) == (exit_codes.TRY_LATER, True)
     assert "it is down since 20" in down.document["error"]
     assert "key frame" not in down.document["error"], "none was waited for"
     assert not (tmp_path / "gate.jpg").exists()
 
-    assert daemon.ctl("reference", "set", "lobby", "--reason", "hung anew").code == exits.OK
+    assert daemon.ctl("reference", "set", "lobby", "--reason", "hung anew").code == exit_codes.OK
     listed = {one["camera"]: one["set"] for one in daemon.ctl("reference", "list").document["references"]}
     assert listed["lobby"]
     assert listed["gate"] is None
-    assert daemon.ctl("reference", "set", "gate").code == exits.TRY_LATER
+    assert daemon.ctl("reference", "set", "gate").code == exit_codes.TRY_LATER
     assert daemon.ctl("reference", "clear", "lobby").document["cleared"] is True
     assert daemon.ctl("reference", "clear", "lobby").document["cleared"] is False
 

@@ -12,8 +12,8 @@ from typing import Final, cast
 import pytest
 
 from edged.documents import site as documents
-from edged.site import Site
-from edged.tamperwatch import TamperWatch
+from edged.evidence.tamper_watch import TamperWatch
+from edged.site.rounds import Site
 from storage.volumes.volume import VolumeSpec
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from edged import timesync
-from edged.timesync import HostClock, run
+from edged.host import time_sync
+from edged.host.time_sync import HostClock, run
 
 
 def test_what_a_program_says_is_heard() -> None:
@@ -25,7 +25,7 @@ def test_a_program_that_is_not_there_says_nothing() -> None:
 
 
 def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timesync, "ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr(time_sync, "ANSWER_WITHIN_S", 0.2)
     began = time.monotonic()
     assert run((sys.executable, "-c", "import time; time.sleep(60)")) is None
     assert time.monotonic() - began < 20

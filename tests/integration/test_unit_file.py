@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from edged.config import load
+from edged.config.load import load
 
 SYSTEMD: Final = Path(__file__).parents[2] / "systemd"
 UNIT: Final = SYSTEMD / "edged.service"

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edged import exits
 from edged.cli import main as edgectl
 from edged.documents.evidence import Manifest, Verify
 from edged.evidence import folder, manifest, verify
+from edged.words import exit_codes
 from storage.ledger import note
 from tests.support import exports, tampering
 from tests.support.exports import Export, point, rfc3339, wall
@@ -91,13 +91,13 @@ def test_a_genuine_export_is_proven(genuine: Export) -> None:
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_file_in_the_folder_says_so_in_both_languages(genuine: Export, python: str) -> None:
     code, text, complaint = run(python=python, program=genuine.root / "verify.py")
-    assert (code, complaint) == (exits.OK, "")
+    assert (code, complaint) == (exit_codes.OK, "")
     for line in verify.report(check(genuine.root))["lines"]:
         assert line["zh"] in text
         assert line["en"] in text
     assert all(zh in text and en in text for zh, en in verify.LIMITS)
     code, text, _ = run(genuine.root, "--lang", "en", python=python)
-    assert code == exits.OK
+    assert code == exit_codes.OK
     assert text.splitlines()[0] == "Nothing wrong was found"
 
 
@@ -106,7 +106,7 @@ def test_it_prints_a_document(export: Export, python: str) -> None:
     export.edit("lobby.mp4", lambda film: tampering.flip(film, len(film) // 2))
     code, text, _ = run(export.root, "--json", python=python)
     told = Verify.model_validate_json(text)
-    assert code == exits.FAILED
+    assert code == exit_codes.FAILED
     assert not told.intact
     assert [line.code for line in told.lines if line.sign == "x"] == ["content", "part-changed"]
     (line,) = (line for line in told.lines if line.code == "part-changed")
@@ -259,7 +259,7 @@ def test_who_reads_it_may_stop_before_its_end(genuine: Export) -> None:
     command = [sys.executable, "-I", str(SOURCE), str(genuine.root)]
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (exits.OK, "")
+    assert (done.returncode, done.stderr) == (exit_codes.OK, "")
 
 
 # --- what is not
@@ -362,7 +362,7 @@ def test_what_lies_beside_it_is_checked_and_not_run(export: Export, name: str) -
     done = subprocess.run(
         [PYTHONS[1], "verify.py"], cwd=export.root, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stderr) == (exits.FAILED, "")
+    assert (done.returncode, done.stderr) == (exit_codes.FAILED, "")
     assert name in done.stdout
     assert "intact" not in done.stdout
 
@@ -451,7 +451,7 @@ def test_a_name_that_no_terminal_should_see_is_shown_harmlessly(export: Export) 
     (export.root / "a\x1b[2J\n.mp4").write_bytes(b"")
     (export.root / b"b\xff.mp4".decode("utf-8", "surrogateescape")).write_bytes(b"")
     code, text, complaint = run(export.root)
-    assert (code, complaint) == (exits.FAILED, "")
+    assert (code, complaint) == (exit_codes.FAILED, "")
     assert "\x1b" not in text
     assert "a?[2J?.mp4" in text
 
@@ -466,8 +466,8 @@ def test_the_key_is_named_by_fingerprint_or_file(genuine: Export, tmp_path: Path
     told.write_text(f"our key\n{note.Verifier('edged/wenshan-main/ffffffff', KEY)}\n")
     for key in (fingerprint, spaced, str(told)):
         code, text, _ = run(genuine.root, "--key", key)
-        assert (code, "That key is the one you named" in text) == (exits.OK, True)
-    assert run(genuine.root, "--key", "0" * 64)[0] == exits.FAILED
+        assert (code, "That key is the one you named" in text) == (exit_codes.OK, True)
+    assert run(genuine.root, "--key", "0" * 64)[0] == exit_codes.FAILED
 
 
 @pytest.mark.parametrize(
@@ -481,18 +481,18 @@ def test_what_is_called_wrongly_is_told_in_one_sentence(genuine: Export, argumen
     elif arguments[-1].startswith("proof"):
         arguments = ["--key", str(genuine.root / arguments[-1])]
     code, text, complaint = run(*([genuine.root] if arguments[0] == "--key" else []), *arguments)
-    assert (code, text) == (exits.USAGE, "")
+    assert (code, text) == (exit_codes.USAGE, "")
     assert "Traceback" not in complaint
 
 
 def test_edgectl_runs_the_same(genuine: Export, export: Export, capfd: pytest.CaptureFixture[str]) -> None:
-    assert edgectl.main(["verify", str(genuine.root)]) == exits.OK
+    assert edgectl.main(["verify", str(genuine.root)]) == exit_codes.OK
     assert capfd.readouterr().out == run(genuine.root)[1]
     (export.root / "lobby.mp4").unlink()
-    assert edgectl.main(["verify", "--json", "--key", verify.fingerprint(KEY), str(export.root)]) == exits.FAILED
+    assert edgectl.main(["verify", "--json", "--key", verify.fingerprint(KEY), str(export.root)]) == exit_codes.FAILED
     told = Verify.model_validate_json(capfd.readouterr().out)
     assert next(line.code for line in told.lines if line.sign == "x") == "missing"
-    assert edgectl.main(["verify", "--key", "proof", str(export.root)]) == exits.USAGE
+    assert edgectl.main(["verify", "--key", "proof", str(export.root)]) == exit_codes.USAGE
 
 
 # --- it agrees with the house

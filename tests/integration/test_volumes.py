@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from edged import views
-from edged import volumes as views_of_volumes
-from edged.conditions import volumes as conditions
-from edged.measure import measure
+from edged.alarms.conditions import volumes as conditions
+from edged.site import overview
+from edged.site import volume_documents as views_of_volumes
+from edged.site.snapshot import measure
 from storage.integrity.compare import Fault, Kind
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
@@ -400,7 +400,7 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     box.sweep(Bounds(250, 300))
     listed = box.store.segments("lobby", None, None)
     assert [segment.lost for segment in listed] == [True] * 4 + [False], "rows stay, and say so"
-    shown = [(one.state, one.volume) for one in map(views.segment, listed)]
+    shown = [(one.state, one.volume) for one in map(overview.segment, listed)]
     assert shown == [("lost", old)] * 4 + [("committed", done.by)]
     assert past.seq == 1
     box.clock.tick(301_000)

@@ -25,12 +25,12 @@ def test_a_worker_imports_nothing_that_it_does_not_need() -> None:
 
 def test_the_daemon_does_not_load_libav_not_even_to_tell_its_version() -> None:
     program = (
-        "import sys, edged.main, edged.daemon, recorder.supervisor.processes, recorder.supervisor.runner;"
-        "from edged.versions import versions;"
+        "import sys, edged.main.start, edged.main.daemon, recorder.supervisor.processes, recorder.supervisor.runner;"
+        "from edged.site.versions import versions;"
         "told = versions(); print(told.av, told.ffmpeg, *sys.modules)"
     )
     listed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     av_told, ffmpeg_told, *modules = listed.stdout.split()
     assert (av_told, ffmpeg_told) == (av.__version__, av.ffmpeg_version_info)
-    assert "edged.daemon" in modules
+    assert "edged.main.daemon" in modules
     assert "av" not in modules

@@ -80,7 +80,7 @@ class Daemon:
             place.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._script = folder / "edged"
         self._script.write_text(
-            f"{sabotage}import sys\nfrom edged.entry import daemon\n"
+            f"{sabotage}import sys\nfrom edged.main.entry import daemon\n"
             "if __name__ == '__main__':\n    sys.exit(daemon())\n"
         )
         self.configure(setup)
@@ -204,7 +204,7 @@ class Daemon:
 
     def ctl(self, *args: str, json_: bool = True, within_s: float = CTL_S) -> Answer:
         """`edgectl` as a person calls it."""
-        code = "import sys; from edged.entry import ctl; sys.exit(ctl())"
+        code = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
         command = [sys.executable, "-c", code, "--config", str(self.config), *args, *(["--json"] if json_ else [])]
         done = subprocess.run(
             command,

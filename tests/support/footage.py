@@ -38,7 +38,7 @@ G711_CHUNK: Final = 160
 class Picture:
     """A video track as a camera would encode it. One round is `seconds` long and made of closed GOPs.
 
-    With a round as long as the ten seconds between two looks (`edged.lookout`), it would stand still.
+    With a round as long as the ten seconds between two looks (`edged.health.watch`), it would stand still.
     """
 
     codec: Literal["h264", "h265"] = "h264"

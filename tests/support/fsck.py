@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from edged import exits
 from edged.documents.checks import Fsck
+from edged.words import exit_codes
 from tests.support.daemon import Daemon
 
 PATIENCE_S: Final = 30.0
@@ -15,10 +15,10 @@ PATIENCE_S: Final = 30.0
 def fsck(edged: Daemon, *options: str, within_s: float = PATIENCE_S) -> Fsck:
     """What it finds."""
     answer = edged.ctl("fsck", "--level", "hash", *options, within_s=within_s)
-    if answer.code not in (exits.OK, exits.FAILED) or answer.document is None:
+    if answer.code not in (exit_codes.OK, exit_codes.FAILED) or answer.document is None:
         raise AssertionError(f"edgectl fsck ended with {answer.code}: {answer.stdout}{answer.stderr}")
     document = Fsck.model_validate(answer.document)
-    if document.clean != (answer.code == exits.OK):
+    if document.clean != (answer.code == exit_codes.OK):
         raise AssertionError(f"edgectl fsck ended with {answer.code} and says clean={document.clean}")
     return document
 
@@ -29,5 +29,5 @@ def fsck_clean(edged: Daemon, *, within_s: float = PATIENCE_S) -> None:
     if found:
         raise AssertionError("fsck: " + "\n".join(found))
     answer = edged.ctl("ledger", "verify", within_s=within_s)
-    if answer.code != exits.OK:
+    if answer.code != exit_codes.OK:
         raise AssertionError(f"edgectl ledger verify ended with {answer.code}: {answer.stdout}{answer.stderr}")

@@ -33,7 +33,7 @@ FITTING: Final = 'min = "1m"'
 STRANGER: Final = ("setpriv", "--init-groups", "--reuid", "wang", "--regid", "wang")
 """Has no role."""
 CANNOT_START: Final = (
-    "edged/daemon.py",
+    "edged/main/daemon.py",
     "            notify.ready(site.one_line())\n",
     '            raise OSError("x")\n',
 )

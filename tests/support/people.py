@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from edged.roles import Role
+from edged.words.roles import Role
 from tests.support.rtsp_server import REPOSITORY
 
 NO_LOGIN: Final = 2**32 - 1
@@ -49,7 +49,7 @@ def can_log_in() -> bool:
 
 def ctl_by(login: int, config: Path, *words: str) -> tuple[int, Any]:
     """`edgectl … --json` by root whom that login has become: exit code and document."""
-    code = "import sys; from edged.entry import ctl; sys.exit(ctl())"
+    code = "import sys; from edged.main.entry import ctl; sys.exit(ctl())"
     command = ["sh", "-c", AS_LOGIN, str(login), sys.executable, "-c", code, "--config", str(config), *words, "--json"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)

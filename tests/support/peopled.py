@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from edged.roles import Role
+from edged.words.roles import Role
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.people import Answer, Call, Town, calls_by, table

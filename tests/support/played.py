@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
-from edged.recording import StoreKeeper
+from edged.cameras.store_adapter import StoreKeeper
 from recorder.supervisor.events import Misbehaved, Opened, Withheld
 from recorder.supervisor.pending_facts import Books
 from recorder.supervisor.processes import WorkerProcess

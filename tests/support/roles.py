@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from edged.accounts import Directory
+from edged.access.guard import Guard
+from edged.access.journal import Desk
 from edged.api.base import Details
-from edged.api.guard import Guard
-from edged.api.journal import Desk
-from edged.roles import Assignment
+from edged.host.accounts import Directory
+from edged.words.roles import Assignment
 
 
 @dataclass(frozen=True, slots=True)

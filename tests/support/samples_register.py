@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from edged.statement import LIMITS
+from edged.evidence.statement import LIMITS
 
 DESTROYED_ONE: Final[dict[str, Any]] = {
     "camera": "lobby",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.roles import Role
+from edged.words.roles import Role
 from storage.retention.approved_limits import (
     APPROVING,
     Agreed,

@@ -7,7 +7,17 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms import CLEAR_AFTER_S, RETAINED_MS, Change, Tracked, Trouble, in_full, remembered, retained, step
+from edged.alarms.tracking import (
+    CLEAR_AFTER_S,
+    RETAINED_MS,
+    Change,
+    Tracked,
+    Trouble,
+    in_full,
+    remembered,
+    retained,
+    step,
+)
 from storage.words.results import AlarmRow, Severity
 
 DOWN = Trouble(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)

@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 import pytest
 
-from edged import bootviews
-from edged.alarms import Trouble
-from edged.conditions import time
+from edged.alarms.conditions import time
+from edged.alarms.tracking import Trouble
+from edged.site import boot_documents
 from storage.ages.credit import WEEK_MS, Witness
 from storage.ages.history import Boot
 from storage.approvals.boots import BootRow, Doubt, Word, doubts
@@ -41,14 +41,14 @@ def row(
     ],
 )
 def test_what_is_missing_is_said_with_the_way_out(this: BootRow, before: Witness, said: str) -> None:
-    found = bootviews.missing(this, row(1, 0, None, Word.NOBODY, before))
+    found = boot_documents.missing(this, row(1, 0, None, Word.NOBODY, before))
     assert (found == "") == (said == "")
     assert said in found
     assert not found or "edgectl boots attest 2" in found
 
 
 def test_the_first_boot_lacks_nothing() -> None:
-    first, second = bootviews.document([row(1, 0, None, Word.NOBODY, NEVER), row(2, 0, None, Word.NOBODY)]).boots
+    first, second = boot_documents.document([row(1, 0, None, Word.NOBODY, NEVER), row(2, 0, None, Word.NOBODY)]).boots
     assert first.missing == ""
     assert second.missing
     assert (first.synced_after_s, second.synced_after_s) == (None, 0.05)

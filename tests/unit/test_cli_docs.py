@@ -12,9 +12,10 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from edged import config_model, exits
 from edged.cli.main import VERBS, edgectl
-from edged.config import check
+from edged.config import model as config_model
+from edged.config.load import check
+from edged.words import exit_codes
 from storage.words.model import GapCause
 from tests.support import tls
 from tests.support.authority import Authority, write
@@ -84,7 +85,7 @@ def test_every_cause_of_a_gap_is_documented() -> None:
 
 
 def test_every_exit_code_is_documented() -> None:
-    codes = {value for name, value in vars(exits).items() if name.isupper()}
+    codes = {value for name, value in vars(exit_codes).items() if name.isupper()}
     assert codes == {int(code) for code in re.findall(r"^\| (\d+) \|", chapter(EDGECTL, "Exit codes"), re.MULTILINE)}
 
 

@@ -20,15 +20,15 @@ from rich.screen import Screen
 from edged.cli import (
     alarms,
     approve,
-    cells,
     destroyed,
-    exportwords,
+    export_text,
     faults,
+    formatting,
     lists,
     pin,
-    proofpage,
     rebuild,
     screens,
+    statement_page,
     volume,
     watch,
     words,
@@ -69,12 +69,12 @@ def register_screen(tongue: words.Language) -> RenderableType:
 SCREENS: Final[dict[str, Callable[[], RenderableType]]] = {
     "destroyed": lambda: register_screen("en"),
     "destroyed-zh_TW": lambda: register_screen("zh_TW"),
-    "exports": lambda: exportwords.listing(sample(exports.ExportList), ZONE),
+    "exports": lambda: export_text.listing(sample(exports.ExportList), ZONE),
     "faults": lambda: faults.listing(sample(tickets.Faults), ZONE),
     "faults-zh_TW": lambda: faults.listing(sample(tickets.Faults), ZONE, "zh_TW"),
-    "proof": lambda: proofpage.page(sample(register.ProofOfRetention), "en"),
-    "proof-zh_TW": lambda: proofpage.page(sample(register.ProofOfRetention), "zh_TW"),
-    "proof-unsigned": lambda: proofpage.page(
+    "proof": lambda: statement_page.page(sample(register.ProofOfRetention), "en"),
+    "proof-zh_TW": lambda: statement_page.page(sample(register.ProofOfRetention), "zh_TW"),
+    "proof-unsigned": lambda: statement_page.page(
         sample(register.ProofOfRetention, envelope=None, unsigned="the key of this box is gone"), "en"
     ),
     "status": lambda: screens.status(sample(documents.Status)),
@@ -284,13 +284,13 @@ def test_the_language_is_the_reader_s(environ: dict[str, str], tongue: str) -> N
     [(None, "–"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.5, "50.00 %"), (0.0, "0.00 %"), (0.57, "57.00 %")],
 )
 def test_a_share_is_never_rounded_up_to_all(part: float | None, text: str) -> None:
-    assert cells.share(part) == text
+    assert formatting.share(part) == text
 
 
 def test_times_are_the_site_s() -> None:
-    assert cells.local("2026-03-01T00:00:05.999Z", ZONE) == "2026-03-01 08:00:05"
-    assert cells.local(None, ZONE) == ""
-    assert cells.local("soon\x1b", ZONE) == "soon "
+    assert formatting.local("2026-03-01T00:00:05.999Z", ZONE) == "2026-03-01 08:00:05"
+    assert formatting.local(None, ZONE) == ""
+    assert formatting.local("soon\x1b", ZONE) == "soon "
 
 
 def test_of_a_disk_that_is_not_there_nobody_knows_the_room() -> None:

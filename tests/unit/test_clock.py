@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edged import exits
 from edged.cli.main import main
+from edged.words import exit_codes
 from storage.words import clock
 from storage.words.clock import Clock, SystemClock, has_own_boot_id
 from storage.words.model import Moment
@@ -108,6 +108,6 @@ def test_nothing_is_rebuilt_by_another_boot_id_than_edged_sees(
     (tmp_path / "edged.toml").write_text(config)
     (tmp_path / "mounts").write_text("52 40 0:25 /x /proc/sys/kernel/random/boot_id ro - tmpfs none rw\n")
     monkeypatch.setattr("edged.cli.rebuild.MOUNTS", tmp_path / "mounts")
-    assert main(["--config", str(tmp_path / "edged.toml"), "rebuild"]) == exits.FAILED
+    assert main(["--config", str(tmp_path / "edged.toml"), "rebuild"]) == exit_codes.FAILED
     assert "boot id of its own" in capsys.readouterr().err
     assert not (tmp_path / "state").exists()

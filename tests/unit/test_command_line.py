@@ -12,14 +12,15 @@ import click
 import pytest
 from pydantic import SecretStr
 
-from edged import exits, logs
+from edged.centre import diagnostics
+from edged.centre import key_account as commanders
 from edged.command import keyfile
 from edged.command.keyfile import COUNTER, KeyFileError
 from edged.command.main import _json, _show, given, main
-from edged.config import Config, ConfigError, load
-from edged.orders import commander as commanders
-from edged.orders import diagnostics
-from edged.roles import Verb as RoleVerb
+from edged.config.load import Config, ConfigError, load
+from edged.host import logs
+from edged.words import exit_codes
+from edged.words.roles import Verb as RoleVerb
 from mqtt.commands.messages import COUNTER_MAX, Reply, Verb
 from storage.approvals.service import NOBODY
 from tests.support.commanding import Desk
@@ -49,12 +50,12 @@ def loaded(folder: Path, more: str) -> Config:
 
 def test_a_key_is_made_once_and_read_by_nobody_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "noc.key"
-    assert main(["keygen", str(path)]) == exits.OK
+    assert main(["keygen", str(path)]) == exit_codes.OK
     made = capsys.readouterr().out
     assert stat.S_IMODE(path.stat().st_mode) == keyfile.MODE
-    assert main(["public", str(path)]) == exits.OK
+    assert main(["public", str(path)]) == exit_codes.OK
     assert capsys.readouterr().out == made
-    assert main(["keygen", str(path)]) == exits.FAILED
+    assert main(["keygen", str(path)]) == exit_codes.FAILED
     config = loaded(tmp_path, f'[[commanders]]\nname = "noc"\n{made}verbs = ["status"]\n')
     assert [known.verbs for known in config.known_keys().values()] == [{Verb.STATUS}]
 
@@ -190,10 +191,10 @@ def test_the_tail_of_the_log_names_nobody() -> None:
     def record(name: str, path: str, words: str) -> logging.LogRecord:
         return logging.LogRecord(name, logging.WARNING, path, 1, words, ("chen",), None)
 
-    tail.emit(record("edged.volumes", "/opt/edged/edged/api/volumes.py", "volume init by %s"))
-    tail.emit(record("edged.site", "/opt/edged/edged/site.py", "alarm of %s"))
+    tail.emit(record("edged.site.volume_documents", "/opt/edged/edged/api/volumes.py", "volume init by %s"))
+    tail.emit(record("edged.site", "/opt/edged/edged/site/rounds.py", "alarm of %s"))
     assert tail.lines() == []
-    tail.emit(record("edged.site", "/opt/edged/edged/site.py", "stepped, says %s"))
+    tail.emit(record("edged.site", "/opt/edged/edged/site/rounds.py", "stepped, says %s"))
     assert len(tail.lines()) == 1
     for number in range(logs.LINES_MAX * 2):
         tail.emit(record("edged", "x.py", f"{number} %s\n" + "z" * 1000))

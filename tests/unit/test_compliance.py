@@ -11,23 +11,23 @@ from typing import Any, Final
 import pytest
 from rich.console import Console
 
-from edged import complianceviews, views
-from edged.cli import compliancepage, compliancescreen
+from edged.access.account_access import RolesSeen
+from edged.cli import compliance_page, compliance_screen
 from edged.compliance import evidence, people
 from edged.compliance.judge import JUDGES, findings, summary
-from edged.compliance.reach import Entry, Open, Owner, Reached, opened
+from edged.compliance.model import Call, Facts, Finding, Status
 from edged.compliance.since import advanced
-from edged.compliance.words import Call, Facts, Finding, Status
-from edged.compliancewatch import Standing
-from edged.config import Config
+from edged.config.load import Config
 from edged.documents import compliance as documents
-from edged.health import words as picture
+from edged.health import faults as picture
 from edged.health.stream import CameraState, Condition, Stream
-from edged.measure import Measurements
-from edged.openness import Openness
+from edged.host.access_lists import Entry, Open, Owner, Reached, opened
+from edged.host.openness import Openness
 from edged.profiles.loader import PROFILES, Judgement, profile
-from edged.roles import TABLE, Record, Verb
-from edged.rolewatch import RolesSeen
+from edged.site import compliance_document, overview
+from edged.site.compliance_watch import Standing
+from edged.site.snapshot import Measurements
+from edged.words.roles import TABLE, Record, Verb
 from storage.pins.model import Left, PinState
 from storage.register.compliance import Against, Amount, Kept, Shares, Tally
 from storage.segments.findings import Tampered
@@ -61,9 +61,9 @@ def config(name: str) -> Config:
     )
 
 
-def health(**changes: Any) -> views.Health:
+def health(**changes: Any) -> overview.Health:
     stream = Stream("h264", 1920, 1080, "aac")
-    known = views.Health(Condition(CameraState.RECORDING, "", fps=10.0), stream, NOW.wall_ms)
+    known = overview.Health(Condition(CameraState.RECORDING, "", fps=10.0), stream, NOW.wall_ms)
     return replace(known, **changes)
 
 
@@ -92,7 +92,7 @@ def facts(name: str, **changes: Any) -> Facts:
     )
     measured = replace(measured, **changes.pop("measured", {}))
     own = {key: changes.pop(key) for key in ("calls", "reached", "register", "shares") if key in changes}
-    seen = views.Overview(
+    seen = overview.Overview(
         config=chosen, version="0", pid=1, started_ms=0, started_boottime_ms=0, boot_id="b", epoch=1, synced=True,
         recovering=False, now=NOW, measured=measured, health={"desk": health()}, link=None, alarms=(), destroyed=0,
         last_sweep_ms=NOW.wall_ms, judged={"desk": WATCHED}, roles=RolesSeen(looked=True),
@@ -328,7 +328,7 @@ def test_who_could_read_a_file(entry: Entry, closed: bool) -> None:
 def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edged.openness.EACH_LOOK", 3)
+    monkeypatch.setattr("edged.host.openness.EACH_LOOK", 3)
     state, volume = tmp_path / "state", tmp_path / "volume"
     for day in ("2026-05-01", "2026-05-02"):
         (volume / "desk" / day).mkdir(parents=True)
@@ -358,12 +358,12 @@ def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_clos
 
 def document(name: str = "taipei-police", **changes: Any) -> documents.Compliance:
     found = tuple(findings(profile(name), facts(name, **changes)))
-    return complianceviews.document(Standing(profile(name), facts(name).seen, found, advanced({}, found, 1)))
+    return compliance_document.document(Standing(profile(name), facts(name).seen, found, advanced({}, found, 1)))
 
 
 def drawn(told: documents.Compliance, *, chinese: bool) -> str:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(compliancescreen.screen(told, chinese=chinese))
+    console.print(compliance_screen.screen(told, chinese=chinese))
     return console.export_text()
 
 
@@ -400,13 +400,13 @@ def test_a_console_that_cannot_draw_chinese_gets_ids_and_states() -> None:
 def test_where_chinese_can_be_drawn(
     environ: dict[str, str], encoding: str | None, terminal: bool, expected: bool
 ) -> None:
-    assert compliancescreen.draws_chinese(environ, encoding, terminal=terminal) is expected
+    assert compliance_screen.draws_chinese(environ, encoding, terminal=terminal) is expected
 
 
 def test_the_page_is_one_file_without_script_and_what_is_told_is_text_in_it() -> None:
     """An attack: a file or an account whose name is markup."""
     evil = Reached(1, open=(Open('/d/<script src="x">', "權限 0644"),), count=1)
-    page = compliancepage.page(document(reached=evil))
+    page = compliance_page.page(document(reached=evil))
     assert "<script" not in page
     assert "&lt;script src=&quot;x&quot;&gt;" in page
     assert "http:" not in page.replace("http-equiv", "")

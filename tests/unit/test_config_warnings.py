@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edged.config import Problem, check
+from edged.config.load import Problem, check
 
 SMALL = """
 [site]
@@ -87,7 +87,7 @@ def volume(folder: Path, path: Path, **keys: str) -> tuple[list[Problem], list[P
 
 def disk_of(total_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     space = SimpleNamespace(f_blocks=total_bytes // 4096, f_frsize=4096)
-    monkeypatch.setattr("edged.config_room.os.statvfs", lambda _: space)
+    monkeypatch.setattr("edged.config.volume_room.os.statvfs", lambda _: space)
 
 
 def test_room_is_what_the_disk_has_even_with_max_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_place_that_may_not_be_looked_at_is_not_guessed_at(tmp_path: Path, mon
     def refuse(path: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("edged.config_room.Path.stat", refuse)
+    monkeypatch.setattr("edged.config.volume_room.Path.stat", refuse)
     assert volume(tmp_path, tmp_path / "v") == ([], [])
 
 

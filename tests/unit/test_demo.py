@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edged import config
+from edged.config import load as config
 from edged.demo.checks import File, Promise, Seen, failures, report
 from edged.demo.setup import CAMERAS, MARK, DemoError, configuration, emptied, promise
 from edged.documents.site import Segment

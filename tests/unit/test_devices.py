@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import alarms, devices
-from edged.alarms import Change, Tracked
-from edged.devices import LINGER_MS, REWORD_MS, Episode, Seen
+from edged.alarms import devices
+from edged.alarms import tracking as alarms
+from edged.alarms.devices import LINGER_MS, REWORD_MS, Episode, Seen
+from edged.alarms.tracking import Change, Tracked
 from storage.words.model import GapCause
 from storage.words.results import Severity
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from edged import logs
-from edged.config import Config, load
-from edged.orders import diagnostics
+from edged.centre import diagnostics
+from edged.config.load import Config, load
+from edged.host import logs
 from tests.support.configuration import Setup, Watched
 
 LINE = "INFO edged.camera: gate: 10.0.0.9:554/live/ch1?key=abc, path /live/ch1, user viewer, viewer2: 401 for hunter2x"
@@ -32,7 +32,7 @@ def told(tmp_path: Path, *lines: str, gate: Watched = GATE) -> list[str]:
 
 
 def logged(tail: logs.Tail, words: str) -> None:
-    tail.emit(logging.LogRecord("edged.camera", logging.INFO, "/x/edged/fleet.py", 1, "%s", (words,), None))
+    tail.emit(logging.LogRecord("edged.camera", logging.INFO, "/x/edged/cameras/runners.py", 1, "%s", (words,), None))
 
 
 def test_no_login_and_nothing_behind_the_port(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from edged import config_model, exits
 from edged.cli.main import INTERRUPTED, edgectl
 from edged.cli.screens import EXIT_OF
 from edged.command.main import cli as command
-from edged.manual import tree
+from edged.config import model as config_model
+from edged.words import exit_codes
 from script.generate import asyncapi
+from script.generate import verbs as tree
 from storage.words.model import GapCause
 from tests.support.night import quotes
 
@@ -155,7 +156,7 @@ def test_causes_and_exit_codes_that_a_page_names_exist(page: str) -> None:
     causes = set(re.findall(r"(?:gap )?cause `([a-z-]+)`", PAGES[page]))
     assert causes - {cause.value for cause in GapCause} == set()
     codes = {int(code) for code in re.findall(r"exit code (\d+)", PAGES[page])}
-    known = {value for name, value in vars(exits).items() if name.isupper()} | {INTERRUPTED, *EXIT_OF.values()}
+    known = {value for name, value in vars(exit_codes).items() if name.isupper()} | {INTERRUPTED, *EXIT_OF.values()}
     assert codes - known == set()
 
 

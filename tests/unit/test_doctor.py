@@ -13,18 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.doctor import clock, disks, findings, machine, network, places, programs, site, unit
-from edged.doctor.apart import Task, together
-from edged.doctor.ask import network as doors_asked
+from edged.alarms.not_recorded import WITHHELD
+from edged.config import lenient
+from edged.doctor import clock, disks, findings, machine, network, paths, programs, unit
 from edged.doctor.clock import Clock
 from edged.doctor.disks import Array, Disk, Disks, Messages
 from edged.doctor.findings import Check, Missing, Result, Unseen, worst
+from edged.doctor.gather import network as doors_asked
+from edged.doctor.in_child import Task, together
 from edged.doctor.machine import Machine, Versions
 from edged.doctor.network import Answered, Ends
-from edged.doctor.places import File, Place
+from edged.doctor.paths import File, Place
 from edged.doctor.smart import Smart
 from edged.documents.site import Broker, Camera, Volume
-from edged.withheld import WITHHELD
 from mqtt.broker_check import Knocked
 from storage.store.database_state import Glance, Sizes
 from tests.support import samples
@@ -278,14 +279,14 @@ def test_memory_load_and_versions() -> None:
     ],
 )
 def test_volumes(place: Place | Missing, expected: str | None, result: Result) -> None:
-    assert places.judge_volume(place, "/srv/edged", None, expected, daemon=False).result is result
+    assert paths.judge_volume(place, "/srv/edged", None, expected, daemon=False).result is result
 
 
 FULL: Final = Volume.model_validate({**samples.STATUS["volumes"][0], "state": "full", "reason": "no more fits"})
 
 
 def test_a_volume_that_is_full_is_not_well() -> None:
-    check = places.judge_volume(PLACE, "/srv/edged", FULL, "v-1", daemon=True)
+    check = paths.judge_volume(PLACE, "/srv/edged", FULL, "v-1", daemon=True)
     assert (check.result, check.said) == (Result.CRITICAL, "full: no more fits")
 
 
@@ -309,16 +310,16 @@ def test_a_volume_that_is_full_is_not_well() -> None:
 def test_of_a_volume_that_is_away_neither_room_nor_modes_are_told(
     place: Place | Missing, known: Volume | None, expected: str | None, seen: bool
 ) -> None:
-    assert places.is_volume(place, known, expected) is seen
+    assert paths.is_volume(place, known, expected) is seen
 
 
 def test_room() -> None:
-    assert places.judge_room(PLACE, "/srv", None).result is Result.OK
-    assert places.judge_room(replace(PLACE, inodes=1000, inodes_free=3), "/srv", None).result is Result.CRITICAL
-    assert places.judge_state(PLACE).result is Result.OK
-    assert places.judge_state(replace(PLACE, free=100 << 20)).result is Result.WARN
-    assert places.judge_state(replace(PLACE, free=1 << 20)).result is Result.CRITICAL
-    assert places.judge_state(replace(PLACE, read_only=True)).result is Result.CRITICAL
+    assert paths.judge_room(PLACE, "/srv", None).result is Result.OK
+    assert paths.judge_room(replace(PLACE, inodes=1000, inodes_free=3), "/srv", None).result is Result.CRITICAL
+    assert paths.judge_state(PLACE).result is Result.OK
+    assert paths.judge_state(replace(PLACE, free=100 << 20)).result is Result.WARN
+    assert paths.judge_state(replace(PLACE, free=1 << 20)).result is Result.CRITICAL
+    assert paths.judge_state(replace(PLACE, read_only=True)).result is Result.CRITICAL
 
 
 @pytest.mark.parametrize(
@@ -335,19 +336,19 @@ def test_room() -> None:
     ],
 )
 def test_the_database(found: Glance | Sizes | Missing | None, result: Result, words: str) -> None:
-    check = places.judge_database(found)
+    check = paths.judge_database(found)
     assert check.result is result
     assert words in check.said
 
 
 def test_what_everybody_can_read_is_told_and_what_cannot_be_seen() -> None:
     safe, open_ = File("/e/a", "password", there=True, mode=0o640), File("/e/b", "key", there=True, mode=0o644)
-    assert [check.result for check in places.judge_modes([safe], {"/srv": PLACE})] == [Result.OK]
-    (told,) = places.judge_modes([safe, open_], {})
+    assert [check.result for check in paths.judge_modes([safe], {"/srv": PLACE})] == [Result.OK]
+    (told,) = paths.judge_modes([safe, open_], {})
     assert (told.result, "/e/b" in told.said) == (Result.CRITICAL, True)
-    (told,) = places.judge_modes([safe], {"/srv": replace(PLACE, mode=0o755)})
+    (told,) = paths.judge_modes([safe], {"/srv": replace(PLACE, mode=0o755)})
     assert "755" in told.said
-    told = places.judge_modes([open_, File("/e/c", "password", there=True, hidden=True)], {})[-1]
+    told = paths.judge_modes([open_, File("/e/c", "password", there=True, hidden=True)], {})[-1]
     assert (told.result, "as root" in told.action) == (Result.UNKNOWN, True)
 
 
@@ -418,7 +419,7 @@ def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None
         'key_file = "k"\n[[cameras]]\nid = "a"\nurl = "rtsp://h:99/x"\npassword_file = "a.pw"\n'
         '[[cameras]]\nurl = "rtsp://[bad"\n[[cameras]]\nid = "c"\nurl = "rtsp://g/x"\nenabled = false\n'
     )
-    found = site.outline(tmp_path / "edged.toml", text.encode())
+    found = lenient.outline(tmp_path / "edged.toml", text.encode())
     assert (found.node, found.state, found.volumes) == ("", "/var/lib/edged", ("/v",))
     assert [(door.camera, door.host, door.port) for door in found.doors] == [("a", "h", 99)]
     assert [secret.path for secret in found.secrets] == [
@@ -437,7 +438,7 @@ def test_a_file_full_of_mistakes_still_names_what_it_can(tmp_path: Path) -> None
 def test_no_table_of_the_wrong_kind_is_stumbled_over(raw: dict[str, Any]) -> None:
     text = "\n".join(f"{key} = {json.dumps(value)}" for key, value in raw.items())
     try:
-        site.outline(Path("/e/edged.toml"), text.encode())
+        lenient.outline(Path("/e/edged.toml"), text.encode())
     except ValueError as error:
         assert "TOML" in type(error).__name__ or "Unicode" in type(error).__name__  # noqa: PT017
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import exits
 from edged.doctor import down
 from edged.doctor.down import Cause, Known, LastRun
 from edged.doctor.unit import Unit
+from edged.words import exit_codes
 
 WELL: Final = Unit(
     "loaded", "inactive", "dead", "success", "exited", 0, "enabled", 0, 0, 5, 1, 4, watchdog=True, told=""
@@ -269,7 +269,7 @@ def test_what_keeps_it_from_coming_up_is_what_to_mend_first() -> None:
 
 def test_a_refusal_that_the_file_alone_does_not_show_is_told_from_the_journal() -> None:
     """`edgectl config check` finds nothing in it, so nobody is sent there."""
-    died = replace(ABSENT, unit=replace(WELL, active="failed", result="exit-code", status=exits.CONFIG))
+    died = replace(ABSENT, unit=replace(WELL, active="failed", result="exit-code", status=exit_codes.CONFIG))
     found = down.why(replace(died, journal=('[site] node is "b", and this box is "a" for good',)))
     assert (found.cause, 'this box is "a" for good' in found.said) == ("configuration", True)
     assert "config check" not in found.action

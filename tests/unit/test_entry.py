@@ -11,8 +11,9 @@ from typing import Final
 
 import pytest
 
-from edged import entry, exits
 from edged.documents import site as documents
+from edged.main import entry
+from edged.words import exit_codes
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 OLD: Final = "sys.version_info = (3, 9, 2, 'final', 0)"
@@ -21,7 +22,7 @@ OLD: Final = "sys.version_info = (3, 9, 2, 'final', 0)"
 def started(program: str, *words: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
     """With the standard library alone (-S: no site-packages)."""
     function = {"edged": "daemon", "edgectl": "ctl"}[program]
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); {before}; from edged.entry import {function} as run"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); {before}; from edged.main.entry import {function} as run"
     command = [sys.executable, "-I", "-S", "-c", f"{code}; sys.exit(run())", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
@@ -34,7 +35,7 @@ def started(program: str, *words: str, before: str = "pass") -> subprocess.Compl
 )
 def test_a_python_that_cannot_run_it_is_told_in_one_line(program: str, before: str, says: str) -> None:
     ended = started(program, before=before)
-    assert (ended.returncode, ended.stdout) == (exits.FAILED, "")
+    assert (ended.returncode, ended.stdout) == (exit_codes.FAILED, "")
     assert ended.stderr.startswith(f"{program}: {says} {sys.executable}")
     assert ended.stderr.endswith("script/setup run\n")
     assert ended.stderr.count("\n") == 1

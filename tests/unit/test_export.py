@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edged.cli import exportfolder
-from edged.cli.exportfolder import Cut, Folder, Note
-from edged.cli.exportwords import progress
+from edged.cli import export_folder
+from edged.cli.export_folder import Cut, Folder, Note
+from edged.cli.export_text import progress
 from edged.documents.exports import ExportFile
+from edged.evidence.export import names as naming
+from edged.evidence.export.hashing import Hashes
+from edged.evidence.export.streams import Source, of_file, of_text
 from edged.evidence.verify import PATH
-from edged.export import naming
-from edged.export.reading import Hashes
-from edged.export.sources import Source, of_file, of_text
 from storage.ages.runs import Point
 from storage.exports.model import Account, CameraAccount, Claim, Clocks, missing, unaccounted
 from storage.pins.model import Interval
@@ -147,7 +147,7 @@ def test_what_nothing_accounts_for_is_found_at_both_ends_and_between() -> None:
 # --- the folder
 
 
-def octets(data: bytes, upto: int | None = None) -> exportfolder.Octets:
+def octets(data: bytes, upto: int | None = None) -> export_folder.Octets:
     def blocks(begin: int) -> Iterator[bytes]:
         for at in range(begin, len(data) if upto is None else upto, 1 << 20):
             yield data[at : min(at + (1 << 20), len(data) if upto is None else upto)]
@@ -157,7 +157,7 @@ def octets(data: bytes, upto: int | None = None) -> exportfolder.Octets:
 
 @pytest.fixture
 def small_syncs(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(exportfolder, "SYNC_EVERY", 2 << 20)
+    monkeypatch.setattr(export_folder, "SYNC_EVERY", 2 << 20)
     return 2 << 20
 
 
@@ -194,7 +194,7 @@ def test_the_note_outlives_a_cut_at_any_time(tmp_path: Path) -> None:
     assert folder.note == note
     folder.complete()
     assert (folder.note, list(tmp_path.iterdir())) == (None, [folder.root])
-    (folder.root / exportfolder.NOTE).write_text("{}")
+    (folder.root / export_folder.NOTE).write_text("{}")
     with pytest.raises(ValueError, match="not what edgectl writes"):
         assert folder.note
 
@@ -203,14 +203,14 @@ def test_a_place_in_a_volume_is_found_whatever_path_leads_there(tmp_path: Path) 
     (tmp_path / "volume/lobby").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "volume/lobby")
     volumes = [str(tmp_path / "volume")]
-    assert exportfolder.inside(tmp_path / "link", volumes) == volumes[0]
-    assert exportfolder.inside(tmp_path / "volume", volumes) == volumes[0]
-    assert exportfolder.inside(tmp_path, volumes) is None
+    assert export_folder.inside(tmp_path / "link", volumes) == volumes[0]
+    assert export_folder.inside(tmp_path / "volume", volumes) == volumes[0]
+    assert export_folder.inside(tmp_path, volumes) is None
 
 
 def test_room_counts_what_small_files_take() -> None:
     files = [ExportFile(path="a", bytes=10), ExportFile(path="b", bytes=20)]
-    assert exportfolder.needed(files) == 30 + 2 * exportfolder.CLUSTER_BYTES + exportfolder.SPARE_BYTES
+    assert export_folder.needed(files) == 30 + 2 * export_folder.CLUSTER_BYTES + export_folder.SPARE_BYTES
 
 
 def test_progress_in_words() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edged import alarms, maintenance
-from edged.faults import judge, table
+from edged.alarms import maintenance
+from edged.alarms import tracking as alarms
+from edged.alarms.tickets import judge, table
 from storage.ages.runs import Point
 from storage.tickets.faults import Aged, Standing, Step, Ticket
 from storage.tickets.faults import State as Stage

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import fleet
-from edged.config_model import MAX_LOSS_MIN
-from edged.fleet import Fleet, difference, sync_ms
+from edged.cameras import runners
+from edged.cameras.runners import Fleet, difference, sync_ms
+from edged.config.model import MAX_LOSS_MIN
 from recorder.supervisor.runner import CameraSettings
 from recorder.words.messages import HELD_MS
 from storage.words.clock import SystemClock
@@ -99,8 +99,8 @@ class FakeStore:
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> tuple[Fleet, FakeKeeper, FakeStore]:
-    monkeypatch.setattr(fleet, "CameraRunner", FakeRunner)
-    monkeypatch.setattr(fleet, "ANEW_AFTER_S", 0.0)
+    monkeypatch.setattr(runners, "CameraRunner", FakeRunner)
+    monkeypatch.setattr(runners, "ANEW_AFTER_S", 0.0)
     monkeypatch.setattr(FakeRunner, "made", [])
     monkeypatch.setattr(FakeRunner, "broken", set())
     keeper, store = FakeKeeper(), FakeStore()

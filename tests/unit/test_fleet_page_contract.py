@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args, get_origin
 
 import pytest
 
-from edged.health.words import Fault
+from edged.health.faults import Fault
 from mqtt.contract import messages, ticket_messages
 from mqtt.contract.messages import Payload
 from script.generate.asyncapi import PAYLOADS, TAILS

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import pytest
 
-from edged import foresight, troubles, views
-from edged.alarms import Trouble
-from edged.conditions import room
-from edged.foresight import CRITICAL_S, WARN_S, foretell
+from edged.alarms import evaluate
+from edged.alarms.conditions import disk_space
+from edged.alarms.tracking import Trouble
 from edged.health.stream import CameraState, Condition
-from edged.measure import Measurements
+from edged.site import forecast
+from edged.site import overview as views
+from edged.site.forecast import CRITICAL_S, WARN_S, foretell
+from edged.site.snapshot import Measurements
 from storage.retention.bounds import Overwriting
 from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
@@ -35,7 +37,7 @@ def measured(a_day: float, held_d: float = 0, *volumes: VolumeStatus, **changes:
 
 
 def standing(found: Measurements, **changes: Any) -> dict[str, Trouble]:
-    return dict(room.troubles(overview(found, **changes)))
+    return dict(disk_space.troubles(overview(found, **changes)))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_two_volumes_of_one_disk_are_no_two_disks() -> None:
 def test_volumes_that_take_no_more_are_no_room() -> None:
     away = replace(WHOLE, id="v-2", state=VolumeState.AWAY)
     assert foretell(CONFIG, measured(9 * GB, 0, WHOLE, away)).room_bytes == 100 * GB
-    assert foretell(CONFIG, measured(9 * GB, 0, away)) == foresight.UNFORESEEN
+    assert foretell(CONFIG, measured(9 * GB, 0, away)) == forecast.UNFORESEEN
 
 
 def test_what_a_camera_that_is_gone_left_is_in_the_way_as_long_as_it_was_stamped() -> None:
@@ -125,7 +127,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         (GapCause.IO_ERROR, {"storage.full:v-new"}),
         (GapCause.UNREACHABLE, {"storage.full:v-new", "camera.down:lobby"}),
     ):
-        told = troubles.troubles(seen, {"lobby": frames(cause=cause, recorded_ms=0)}, {}, None, {})
+        told = evaluate.troubles(seen, {"lobby": frames(cause=cause, recorded_ms=0)}, {}, None, {})
         assert set(told) == keys
     alarm = standing(found)["storage.full:v-new"]
     assert (alarm.severity, alarm.text.endswith("Not recorded until there is room: lobby, spare")) == (
@@ -143,7 +145,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
     naming = [one.text for one in two.values() if "Not recorded until" in one.text]
     assert naming == [two["storage.full:v-2"].text], "once, and where something can be done at once"
     alone = overview(measured(GB), health={"lobby": down})
-    found_alone = troubles.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
+    found_alone = evaluate.troubles(alone, {"lobby": frames(cause=GapCause.IO_ERROR, recorded_ms=0)}, {}, None, {})
     assert set(found_alone) == {"storage.failing"}, "no volume has an alarm that would tell of it"
 
 
@@ -159,7 +161,7 @@ def test_a_ballast_that_is_gone_is_told() -> None:
 def test_the_bounds_of_the_two_alarms() -> None:
     seen = overview(measured(GB))
     for in_s, severity in ((WARN_S + 1, None), (WARN_S, Severity.WARNING), (CRITICAL_S, Severity.CRITICAL)):
-        found = dict(room.troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
+        found = dict(disk_space.troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
         assert [trouble.severity for trouble in found.values()] == ([severity] if severity else [])
 
 

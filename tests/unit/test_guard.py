@@ -10,16 +10,17 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from edged import accounts, exits, roles
-from edged.accounts import Account, Directory
-from edged.api import guard as guard_module
-from edged.api import journal as journal_module
+from edged.access import guard as guard_module
+from edged.access import journal as journal_module
+from edged.access.coalescing import DAY_MS, WINDOW_MS
+from edged.access.guard import Guard
+from edged.access.journal import Desk
+from edged.access.peer import Visitor
 from edged.api.base import Caller, Details, Refusal, Route, caller
-from edged.api.guard import Guard
-from edged.api.journal import Desk
-from edged.api.visitors import Visitor
-from edged.roles import Assignment, Role, Verb
-from edged.tally import DAY_MS, WINDOW_MS
+from edged.host import accounts
+from edged.host.accounts import Account, Directory
+from edged.words import exit_codes, roles
+from edged.words.roles import Assignment, Role, Verb
 from storage.words.errors import WriteFailed
 from tests.support.roles import Act, Memory
 
@@ -91,7 +92,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
 async def test_what_changes_something_is_on_record_before_it_happens(box: Box) -> None:
     box.memory.failure = BROKEN
     box.uid = box.login = 1002
-    await box.refused(Verb.APPROVE_ID, exits.TRY_LATER, "no space left", act="A-7F3K2")
+    await box.refused(Verb.APPROVE_ID, exit_codes.TRY_LATER, "no space left", act="A-7F3K2")
     assert (box.ran, box.results) == ([], [])
     box.memory.failure = None
     await box.call(Verb.APPROVE_ID, act="A-7F3K2")
@@ -101,7 +102,7 @@ async def test_what_changes_something_is_on_record_before_it_happens(box: Box) -
 
 async def test_nothing_is_looked_at_without_a_record(box: Box) -> None:
     box.memory.failure = BROKEN
-    await box.refused(Verb.PIN_LIST, exits.TRY_LATER, "cannot be put on record")
+    await box.refused(Verb.PIN_LIST, exit_codes.TRY_LATER, "cannot be put on record")
     box.memory.failure = None
     await box.call(Verb.PIN_LIST)
     assert box.results == [("pin list", "done")]
@@ -141,9 +142,9 @@ async def test_what_keeps_evidence_is_never_held_up_and_its_leaf_is_made_up_for(
 
 
 async def test_a_leaf_of_what_came_to_nothing_is_followed_by_one_that_says_so(box: Box) -> None:
-    box.error = Refusal("there is no such disk", "", exits.USAGE, 404)
+    box.error = Refusal("there is no such disk", "", exit_codes.USAGE, 404)
     box.uid = box.login = 0
-    await box.refused(Verb.VOLUME_INIT, exits.USAGE, "no such disk")
+    await box.refused(Verb.VOLUME_INIT, exit_codes.USAGE, "no such disk")
     assert box.results == [("volume init", "done"), ("volume init", "failed")]
     assert box.memory.acts[1].details == {"of": 1}
 
@@ -153,17 +154,17 @@ async def test_what_waits_for_a_second_person_is_on_record_with_the_act_itself(b
     await box.call(Verb.PIN_EXTEND, pin="P-20260501-7F3K")
     assert box.results == []
     assert (box.callers[0].role, box.callers[0].ids) == ("operator", {"pin": "P-20260501-7F3K"})
-    box.error = Refusal("there is no such pin", "", exits.USAGE, 404)
-    await box.refused(Verb.PIN_EXTEND, exits.USAGE, "no such pin")
+    box.error = Refusal("there is no such pin", "", exit_codes.USAGE, 404)
+    await box.refused(Verb.PIN_EXTEND, exit_codes.USAGE, "no such pin")
     assert box.results == [("pin extend", "failed")]
 
 
 async def test_what_a_second_person_is_refused_was_never_approved(box: Box) -> None:
     box.uid = box.login = 1002
-    box.about = Refusal("it takes a second person", "", exits.NOT_ALLOWED, 403)
-    await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "a second person", act="A-7F3K2")
+    box.about = Refusal("it takes a second person", "", exit_codes.NOT_ALLOWED, 403)
+    await box.refused(Verb.APPROVE_ID, exit_codes.NOT_ALLOWED, "a second person", act="A-7F3K2")
     box.about, box.login = None, None
-    await box.refused(Verb.PIN_APPROVE, exits.NOT_ALLOWED, "no login vouches")
+    await box.refused(Verb.PIN_APPROVE, exit_codes.NOT_ALLOWED, "no login vouches")
     await box.desk.close()
     assert box.ran == []
     assert box.results == [("approve ID", "refused"), ("pin approve", "refused")]
@@ -172,8 +173,8 @@ async def test_what_a_second_person_is_refused_was_never_approved(box: Box) -> N
 
 async def test_what_is_not_there_to_approve_was_never_approved_either(box: Box) -> None:
     box.uid = box.login = 1002
-    box.about = Refusal("there is no such act", "", exits.USAGE, 404)
-    await box.refused(Verb.APPROVE_ID, exits.USAGE, "no such act")
+    box.about = Refusal("there is no such act", "", exit_codes.USAGE, 404)
+    await box.refused(Verb.APPROVE_ID, exit_codes.USAGE, "no such act")
     assert box.results == [("approve ID", "failed")]
 
 
@@ -221,16 +222,16 @@ async def test_whoever_asked_and_went_away_has_failed_at_nothing(box: Box) -> No
 
 
 async def test_a_refusal_runs_nothing_and_is_on_record(box: Box) -> None:
-    await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "authority", act="A-7F3K2")
+    await box.refused(Verb.APPROVE_ID, exit_codes.NOT_ALLOWED, "authority", act="A-7F3K2")
     assert box.ran == []
     assert box.memory.acts == [Act("approve ID", "refused", "operator", "chen", {"act": "A-7F3K2"})]
 
 
 async def test_refusals_are_one_leaf_a_minute_and_person(box: Box) -> None:
     for _ in range(5):
-        await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "authority")
+        await box.refused(Verb.APPROVE_ID, exit_codes.NOT_ALLOWED, "authority")
     box.uid = box.login = 1002
-    await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "operator")
+    await box.refused(Verb.PIN_ADD, exit_codes.NOT_ALLOWED, "operator")
     assert len(box.memory.acts) == 2
     box.now_ms = WINDOW_MS
     await box.desk.tend()
@@ -242,7 +243,7 @@ async def test_refusals_are_one_leaf_a_minute_and_person(box: Box) -> None:
 async def test_a_refusal_hides_behind_no_other(box: Box) -> None:
     """Whoever tries all verbs in a minute is on record with each."""
     for verb in (Verb.APPROVE_ID, Verb.VOLUME_INIT, Verb.LEDGER, Verb.VOLUME_INIT):
-        await box.refused(verb, exits.NOT_ALLOWED, "may not")
+        await box.refused(verb, exit_codes.NOT_ALLOWED, "may not")
     await box.desk.close()
     first, second = box.memory.acts
     assert first.verb == "approve ID"
@@ -253,12 +254,12 @@ async def test_accounts_that_nobody_knows_are_one(box: Box) -> None:
     """Whoever has thousands of numbers, as anybody has (subuid), writes no thousands of leaves; nor hides others."""
     for number in range(700_000, 700_600):
         box.uid, box.login = number, None
-        await box.refused(Verb.LEDGER, exits.NOT_ALLOWED, "may not")
+        await box.refused(Verb.LEDGER, exit_codes.NOT_ALLOWED, "may not")
     for number in range(800_000, 800_600):  # what a service names as its login
         box.uid, box.login = 1002, number
-        await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "may not")
+        await box.refused(Verb.PIN_ADD, exit_codes.NOT_ALLOWED, "may not")
     box.uid = box.login = 1001
-    await box.refused(Verb.LEDGER, exits.NOT_ALLOWED, "may not")
+    await box.refused(Verb.LEDGER, exit_codes.NOT_ALLOWED, "may not")
     await box.desk.close()
     assert [act.who for act in box.memory.acts] == [
         *("uid 700000 without a login", "chen", journal_module.STRANGERS),
@@ -285,15 +286,15 @@ async def test_what_somebody_typed_comes_into_no_leaf(box: Box, text: str) -> No
 async def test_groups_are_looked_up_at_each_call(box: Box) -> None:
     await box.call(Verb.PIN_ADD)
     box.people[1001] = Account("chen")
-    await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "operator")
+    await box.refused(Verb.PIN_ADD, exit_codes.NOT_ALLOWED, "operator")
     box.assignment = None
-    await box.refused(Verb.STATUS, exits.NOT_ALLOWED, "no roles are configured")
+    await box.refused(Verb.STATUS, exit_codes.NOT_ALLOWED, "no roles are configured")
 
 
 async def test_an_account_that_is_both_is_neither_and_is_told_of(box: Box) -> None:
     box.people[1001] = BOTH
-    await box.refused(Verb.PIN_ADD, exits.NOT_ALLOWED, "neither")
-    await box.refused(Verb.APPROVE_ID, exits.NOT_ALLOWED, "neither")
+    await box.refused(Verb.PIN_ADD, exit_codes.NOT_ALLOWED, "neither")
+    await box.refused(Verb.APPROVE_ID, exit_codes.NOT_ALLOWED, "neither")
     assert set(box.clashing) == {1001}
 
 
@@ -309,7 +310,7 @@ async def test_root_comes_in_while_the_directory_hangs(box: Box, monkeypatch: py
         raise TimeoutError
 
     monkeypatch.setattr(accounts, "account", hangs)
-    await box.refused(Verb.STATUS, exits.TRY_LATER, "cannot be looked up")
+    await box.refused(Verb.STATUS, exit_codes.TRY_LATER, "cannot be looked up")
     box.uid = box.login = 0
     await box.call(Verb.RELOAD)
     assert box.memory.acts == [Act("reload", "done", "technician", "uid 0", {})]
@@ -318,7 +319,7 @@ async def test_root_comes_in_while_the_directory_hangs(box: Box, monkeypatch: py
 async def test_what_is_written_too_late_is_taken_back_or_was_owed(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "PATIENCE_S", 0)
     box.memory.hanging = []
-    await box.refused(Verb.PIN_LIST, exits.TRY_LATER, "does not answer")
+    await box.refused(Verb.PIN_LIST, exit_codes.TRY_LATER, "does not answer")
     await box.call(Verb.PIN_ADD)
     await box.call(Verb.PIN_ADD)
     assert box.ran == ["chen", "chen"]
@@ -355,6 +356,6 @@ async def test_what_takes_two_persons_takes_a_login(box: Box, verb: Verb) -> Non
     await box.call(verb)
     assert len(box.ran) == 1
     box.login = None
-    await box.refused(verb, exits.NOT_ALLOWED, "no login vouches")
+    await box.refused(verb, exit_codes.NOT_ALLOWED, "no login vouches")
     assert len(box.ran) == 1
     assert box.memory.acts[-1].result == "refused"

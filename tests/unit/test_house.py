@@ -42,8 +42,8 @@ KEPT: Final = {
     "click": {"edged"},
     "rich": {"edged"},
     "amqtt": {"edged.demo.broker"},  # an extra that only the demonstration has
-    "systemd": {"edged.notify"},
-    "watchdog": {"edged.fswatch"},
+    "systemd": {"edged.host.notify"},
+    "watchdog": {"edged.host.file_events"},
     "pytest": set(),
     "tests": set(),
 }

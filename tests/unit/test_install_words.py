@@ -41,7 +41,7 @@ def test_the_reason_is_named(tmp_path: Path, grave: str, odd: str, told: str) ->
 
 
 def test_the_configuration_is_checked_by_the_new_version_before_anything_is_stopped() -> None:
-    """As root, and as the configuration of the unit: so it finds what only root can read (`edged.reader`)."""
+    """As root, and as the configuration of the unit: so it finds what only root can read (`edged.host.file_access`)."""
     text = INSTALL.read_text("utf-8")
     lines = text[text.index("\ninstall_edged() {") :]
     check = lines.index('versions/$new/bin/edgectl" config check $CONFIG')

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import exits, journal, logs
-from edged.journal import JournalHandler, Told
-from edged.main import run
+from edged.host import journal, logs
+from edged.host.journal import JournalHandler, Told
+from edged.main.start import run
+from edged.words import exit_codes
 
 CATALOG: Final = Path(__file__).parents[2] / "systemd" / "edged.catalog"
 MORE_THAN_FITS: Final = 3000
@@ -138,7 +139,7 @@ def test_a_configuration_that_ends_a_start_is_as_grave_in_the_journal_as_it_is(
     """Printed it would be of no priority, and whoever asks for errors would hear systemd's words alone."""
     monkeypatch.setattr(logs, "set_up", lambda _: None)
     monkeypatch.setattr(journal, "is_journal", lambda _: True)
-    assert run(tmp_path / "none.toml", verbose=False) == exits.CONFIG
+    assert run(tmp_path / "none.toml", verbose=False) == exit_codes.CONFIG
     (record,) = caplog.records
     assert (record.levelname, record.mark.told) == ("CRITICAL", Told.FATAL)  # type: ignore[attr-defined]
     assert "there is no such file" in record.getMessage()

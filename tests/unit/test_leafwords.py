@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.leafwords import _WORDS, ERASED, sentence
+from edged.evidence.ledger_text import _WORDS, ERASED, sentence
 from storage.ledger.table import Leaf
 
 START = {"boot": 1, "id": "b", "boottime_ms": 1000, "wall_ms": 5000}

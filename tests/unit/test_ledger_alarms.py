@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edged.conditions.ledger import troubles
+from edged.alarms.conditions.ledger import troubles
 from storage.ledger.centre_head import Contradiction, Word
 from storage.ledger.note import Checkpoint
 from storage.recovery.service import Plight

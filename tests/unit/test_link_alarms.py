@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from edged.alarms import Trouble
-from edged.conditions import link
+from edged.alarms.conditions import link
+from edged.alarms.tracking import Trouble
 from mqtt.tls.certificates import Fault, Files, Lifetime, Weight
 from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity

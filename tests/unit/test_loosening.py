@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edged.config import load
-from edged.config_model import Config
-from edged.loosening import granted, sentence, tightened, under, wished_by
+from edged.config.load import load
+from edged.config.loosened_bounds import granted, sentence, tightened, under, wished_by
+from edged.config.model import Config
 from mqtt.commands.messages import Verb
 from storage.retention.approved_limits import Agreed, holding, loosenings
 from storage.retention.approved_limits import granted as agreed_upon

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from edged.cli.main import VERBS, edgectl
 from edged.cli.options import CAMERA
 from edged.command.main import cli as command
-from edged.main import cli as daemon
-from edged.manual import roff, tree
-from edged.manual.pages import SHELL, pages
+from edged.main.start import cli as daemon
+from script.generate import roff
+from script.generate import verbs as tree
+from script.generate.manual import SHELL, pages
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = pages(ROOT / "docs", "0.0.0")

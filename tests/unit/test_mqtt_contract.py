@@ -13,11 +13,10 @@ from typing import Any, Final
 import jsonschema
 import pytest
 
-from edged import schemas
 from mqtt.commands import messages as commands
 from mqtt.commands.messages import Verb
 from mqtt.contract import events, messages
-from script.generate import asyncapi, examples
+from script.generate import asyncapi, examples, schemas
 from storage.outbox import table as outbox
 from storage.outbox.table import Event, Kind
 from storage.tickets import alarms_table

@@ -11,16 +11,15 @@ from typing import Final
 
 import pytest
 
-from edged import events_page
-from edged.health.words import Fault
+from edged.health.faults import Fault
 from mqtt.commands.messages import Verb
 from mqtt.contract import event_models, messages
-from script.generate import asyncapi
+from script.generate import asyncapi, events_page
 from tests.support.contract import wrong
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-JUDGES: Final = [ROOT / "edged" / "troubles.py", ROOT / "edged" / "devices.py", *ROOT.glob("edged/conditions/*.py")]
+JUDGES: Final = [*ROOT.glob("edged/alarms/*.py"), *ROOT.glob("edged/alarms/conditions/*.py")]
 """Where conditions are told by key."""
 KEY: Final = re.compile(r"[a-z]+\.[a-z]+(-[a-z]+)*(:|$)|internal:")
 

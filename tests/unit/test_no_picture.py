@@ -9,8 +9,8 @@ import pytest
 
 from edged.api.pictures import down
 from edged.health.stream import CameraState, Condition
-from edged.lookout import WORDS
-from edged.views import Health
+from edged.health.watch import WORDS
+from edged.site.overview import Health
 from recorder.decoder.messages import Why
 
 ZONE: Final = ZoneInfo("Asia/Taipei")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edged import notify
+from edged.host import notify
 
 
 class Listener:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edged.conditions import pins as conditions
-from edged.measure import Measurements
+from edged.alarms.conditions import pins as conditions
+from edged.site.snapshot import Measurements
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.pins import links, rules, sidecar

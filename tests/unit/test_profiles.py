@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from edged.config import ConfigError, Problem, check, load
+from edged.config.load import ConfigError, Problem, check, load
 from edged.profiles.loader import PROFILES, Clause, profile
 
 ROOT: Final = Path(__file__).parents[2]

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edged import exits, queries
+from edged.api import listings
 from edged.api.base import Refusal
+from edged.words import exit_codes
 from storage.retention.plan import Policy
 from storage.store.facade import Store
 from storage.words.errors import NotOpen
@@ -34,12 +35,12 @@ class Empty:
 @pytest.mark.parametrize("segment", ["nope/1", "nope", "/srv/edged/nope.mp4"])
 def test_a_segment_that_is_not_there_is_wrong_usage_as_is_a_camera(segment: str) -> None:
     with pytest.raises(Refusal, match=segment) as refused:
-        queries.explain(cast("Store", Empty()), segment, Policy(), 0, ZoneInfo("Asia/Taipei"))
-    assert refused.value.document.exit == exits.USAGE
+        listings.explain(cast("Store", Empty()), segment, Policy(), 0, ZoneInfo("Asia/Taipei"))
+    assert refused.value.document.exit == exit_codes.USAGE
 
 
 def named(segment: str) -> tuple[str, int]:
-    return queries._named(cast("Store", Empty()), segment)
+    return listings._named(cast("Store", Empty()), segment)
 
 
 def test_a_segment_is_named_in_four_ways() -> None:
@@ -64,5 +65,5 @@ def test_a_segment_is_named_in_four_ways() -> None:
 def test_a_name_that_leads_to_no_segment_says_what_may_be_written(segment: str, said: str) -> None:
     with pytest.raises(Refusal, match=said) as refused:
         named(segment)
-    assert refused.value.document.exit == exits.USAGE
+    assert refused.value.document.exit == exit_codes.USAGE
     assert "CAMERA/DAY/NAME" in refused.value.document.action

@@ -16,15 +16,16 @@ from unittest.mock import Mock
 
 import pytest
 
-from edged import config, exits
 from edged.cli import verbs
 from edged.cli.main import main
-from edged.defaults import DEFAULT_CONFIG
-from edged.doctor import places
-from edged.doctor.ask import files
+from edged.config import load as config
+from edged.config.lenient import Secret
+from edged.doctor import paths
 from edged.doctor.findings import Result
-from edged.doctor.site import Secret
-from edged.reader import UNIT, Reader, Runs, barred, of_unit, parse
+from edged.doctor.gather import files
+from edged.host.file_access import UNIT, Reader, Runs, barred, of_unit, parse
+from edged.words import exit_codes
+from edged.words.defaults import DEFAULT_CONFIG
 
 UNIT_FILE = Path(__file__).parents[2] / "systemd" / UNIT
 CONFIG = """
@@ -224,10 +225,10 @@ def test_edgectl_ends_with_78(
     folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(verbs, "of_unit", lambda file: replace(reader, config=file))
-    assert main(["config", "check", str(folder / "edged.toml")]) == exits.OK
+    assert main(["config", "check", str(folder / "edged.toml")]) == exit_codes.OK
     (folder / "lobby.password").chmod(0o600)
     capsys.readouterr()
-    assert main(["config", "check", str(folder / "edged.toml")]) == exits.CONFIG
+    assert main(["config", "check", str(folder / "edged.toml")]) == exit_codes.CONFIG
     assert "chown root:edged" in capsys.readouterr().out
 
 
@@ -238,10 +239,10 @@ def test_doctor_says_it_of_files_that_nobody_else_may_read(
     (folder / "lobby.password").chmod(0o600)
     secret = Secret(str(folder / "lobby.password"), "password of camera lobby")
     monkeypatch.setattr(files, "of_unit", lambda _: reader)
-    (told,) = places.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
+    (told,) = paths.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
     assert (told.result, told.action.startswith("chown root:edged")) == (Result.CRITICAL, True)
     monkeypatch.setattr(files, "of_unit", lambda _: replace(reader, credentials=frozenset({"lobby.password"})))
-    (told,) = places.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
+    (told,) = paths.judge_modes(files.files(folder / "edged.toml", (secret,)), {})
     assert told.result is Result.OK
 
 

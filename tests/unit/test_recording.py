@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from edged.recording import StoreKeeper
+from edged.cameras.store_adapter import StoreKeeper
 from recorder.words.messages import Granted, Opening, Refused, Terms
 from storage.store.facade import Store
 from storage.words.model import Bounds, GapCause

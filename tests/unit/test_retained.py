@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from edged import retained
-from edged.alarms import RETAINED_MS
-from edged.config import Config
-from edged.measure import Measurements
-from edged.reporting import Reporter
-from edged.views import Overview
+from edged.alarms.tracking import RETAINED_MS
+from edged.centre import retained
+from edged.centre.reports import Reporter
+from edged.config.load import Config
+from edged.site.overview import Overview
+from edged.site.snapshot import Measurements
 from mqtt.client.link import LinkView
 from mqtt.contract import messages
 from mqtt.contract.messages import Message

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import roles, roles_page
 from edged.api import routes as api
 from edged.api.base import Route
+from edged.api.server import Control
 from edged.cli.main import VERBS, edgectl
-from edged.control import Control
-from edged.roles import ALL, APART, LOCAL, NAMES, TABLE, UNASSIGNED, Record, Role, Verb, resolve
+from edged.words import roles
+from edged.words.roles import ALL, APART, LOCAL, NAMES, TABLE, UNASSIGNED, Record, Role, Verb, resolve
+from script.generate import roles_page
 from tests.support.roles import guard
 from tests.unit.test_cli_docs import commands
 

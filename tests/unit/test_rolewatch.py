@@ -7,11 +7,12 @@ import pwd
 
 import pytest
 
-from edged import accounts, rolewatch
-from edged.accounts import Directory
-from edged.conditions import roles as conditions
-from edged.roles import Assignment, Role
-from edged.rolewatch import RolesSeen, RoleWatch
+from edged.access import account_access
+from edged.access.account_access import RolesSeen, RoleWatch
+from edged.alarms.conditions import roles as conditions
+from edged.host import accounts
+from edged.host.accounts import Directory
+from edged.words.roles import Assignment, Role
 from storage.words.results import Severity
 
 PEOPLE = {
@@ -68,10 +69,10 @@ def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(grp, "getgrgid", {2001: GROUPS["cctv"]}.__getitem__)
-    assert rolewatch._readers(1001, 2001) == ("lin",)
-    assert rolewatch._readers(990, 2001) == ("chen", "lin")
-    assert rolewatch._readers(990, 4711) == (), "a group without a name"
-    assert rolewatch._readers(0, 0) == ()
+    assert account_access._readers(1001, 2001) == ("lin",)
+    assert account_access._readers(990, 2001) == ("chen", "lin")
+    assert account_access._readers(990, 4711) == (), "a group without a name"
+    assert account_access._readers(0, 0) == ()
     found = dict(conditions.troubles(RolesSeen(readers=("lin",))))
     assert found["roles.readers"].severity is Severity.CRITICAL
     assert found["roles.readers"].names == "lin"
@@ -81,9 +82,9 @@ def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_t
 async def test_suspects_are_bounded() -> None:
     directory = Directory()
     watch = RoleWatch(lambda: None, directory)
-    for uid in range(rolewatch.SUSPECTS_MAX + 5):
+    for uid in range(account_access.SUSPECTS_MAX + 5):
         watch.clash(uid)
-    assert len(watch._suspects) == rolewatch.SUSPECTS_MAX
+    assert len(watch._suspects) == account_access.SUSPECTS_MAX
     assert await watch.look(0) == RolesSeen(looked=True)
     directory.close()
 

@@ -13,8 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from edged import documents as package
-from edged import schemas
 from edged.documents.base import Document
+from script.generate import schemas
 from tests.support.samples import SAMPLES
 
 MODULES: Final = [importlib.import_module(f"edged.documents.{m.name}") for m in pkgutil.iter_modules(package.__path__)]

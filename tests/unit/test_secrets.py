@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edged import accounts, config
-from edged.accounts import Account
-from edged.secrets import MAX_SECRET_BYTES, SecretError, credential, find
+from edged.config import load as config
+from edged.config.secrets import MAX_SECRET_BYTES, SecretError, credential, find
+from edged.host import accounts
+from edged.host.accounts import Account
 
 
 def put(path: Path, data: bytes, mode: int = 0o600) -> None:

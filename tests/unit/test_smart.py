@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.doctor.ask import files
 from edged.doctor.disks import Array
+from edged.doctor.gather import files
 from edged.doctor.programs import Ran
 from edged.doctor.smart import Smart, Told, emmc, parse
 

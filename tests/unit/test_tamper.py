@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent
 
-from edged.conditions import tamper as condition
-from edged.fswatch import NAMES_MAX, Board, Watches, watches_allowed
-from edged.tamperwatch import DAYS_WATCHED, directories
+from edged.alarms.conditions import tamper as condition
+from edged.evidence.tamper_watch import DAYS_WATCHED, directories
+from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
 from storage.integrity.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
 from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
@@ -269,9 +269,9 @@ def test_the_last_days_are_watched(tmp_path: Path) -> None:
 
 def test_what_is_watched_stays_within_what_the_box_allows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "limit").write_text("100\n")
-    monkeypatch.setattr("edged.fswatch.LIMIT", tmp_path / "limit")
+    monkeypatch.setattr("edged.host.file_events.LIMIT", tmp_path / "limit")
     assert watches_allowed() == 25
-    monkeypatch.setattr("edged.fswatch.LIMIT", tmp_path / "none")
+    monkeypatch.setattr("edged.host.file_events.LIMIT", tmp_path / "none")
     assert watches_allowed() > 0
 
 

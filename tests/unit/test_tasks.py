@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from edged import tasks
+from edged.host import loops as tasks
 
 
 async def test_a_failing_loop_is_named_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

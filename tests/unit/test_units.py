@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged import units
+from edged.words import units
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edged.documents import site as documents
-from edged.verdict import judge, ranked
+from edged.site.verdict import judge, ranked
 
 
 def camera(name: str, state: str, reason: str = "") -> documents.Camera:

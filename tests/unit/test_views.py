@@ -8,13 +8,16 @@ from typing import Any, Final
 
 import pytest
 
-from edged import devices, foresight, retained, ringviews, troubles, views
-from edged.conditions import database
-from edged.config import Config
+from edged.alarms import devices, evaluate
+from edged.alarms.conditions import database
+from edged.centre import retained
+from edged.config.load import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
-from edged.measure import Measurements
+from edged.site import forecast, retention_documents
+from edged.site import overview as views
+from edged.site.snapshot import Measurements
 from mqtt.client.link import LinkView
 from recorder.supervisor.events import Phase
 from recorder.supervisor.runner import CameraView
@@ -95,7 +98,7 @@ def overview(measured: Measurements, **changes: Any) -> views.Overview:
         alarms=(),
         destroyed=0,
         last_sweep_ms=None,
-        foresight=foresight.foretell(changes.get("config", CONFIG), measured),
+        foresight=forecast.foretell(changes.get("config", CONFIG), measured),
     )
     return replace(known, **changes)
 
@@ -142,7 +145,7 @@ def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raise
     found = assessed(view)
     assert (found.state, found.reason) == (CameraState.DOWN, stream.WAITING)
     seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
-    assert bool(troubles.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
+    assert bool(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
 
 
 def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_flaps_is_degraded() -> None:
@@ -152,9 +155,9 @@ def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_f
         found = stream.assess(views.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
         assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, stream.UNSTEADY, True)
         seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
-        assert set(troubles.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
+        assert set(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
     seen = overview(Measurements(NOW), health={"lobby": views.Health(assessed(between), None, NOW.wall_ms)})
-    assert troubles.troubles(seen, {"lobby": between}, {}, None, {}) == {}
+    assert evaluate.troubles(seen, {"lobby": between}, {}, None, {}) == {}
     gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
     found = stream.assess(views.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
     assert found.state is CameraState.DOWN
@@ -167,10 +170,10 @@ def test_cameras_of_a_device_in_trouble_are_told_with_it_and_shown_each() -> Non
     seen = overview(Measurements(NOW), health={name: views.Health(condition, None, NOW.wall_ms) for name in names})
     looked_at = [devices.seen(name, view, condition) for name in names]
     episodes = devices.step({}, looked_at, NOW.boottime_ms)
-    found = troubles.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
+    found = evaluate.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
     assert set(found) == {"device.fault:10.0.0.20:554"}
     assert condition.state is CameraState.DOWN
-    assert set(troubles.troubles(seen, dict.fromkeys(names, view), {}, None, {})) == {f"camera.down:{n}" for n in names}
+    assert set(evaluate.troubles(seen, dict.fromkeys(names, view), {}, None, {})) == {f"camera.down:{n}" for n in names}
 
 
 def test_a_camera_without_key_frames_is_down_in_the_same_words_all_the_time() -> None:
@@ -215,25 +218,27 @@ def test_compliant_looks_at_floor_and_ceiling(
     age_d: float, stamped: Bounds | None, short: bool, compliant: bool
 ) -> None:
     seen = held("lobby", age_d * DAY_S, stamped, gone_ms=1500 if short else 0)
-    shown = ringviews.retention(seen).retention[0]
+    shown = retention_documents.retention(seen).retention[0]
     assert (shown.compliant, shown.gone_s) == (compliant, 1.5 if short else 0)
 
 
 def by_camera(seen: views.Overview) -> dict[str, documents.CameraRetention]:
-    return {line.camera: line for line in ringviews.retention(seen).retention}
+    return {line.camera: line for line in retention_documents.retention(seen).retention}
 
 
 def test_a_camera_that_is_gone_is_shown_under_its_stamped_bounds_while_it_has_footage() -> None:
     shown = {
-        line.camera: line for line in ringviews.retention(held("old", 40 * DAY_S, Bounds(50, 41 * DAY_S))).retention
+        line.camera: line
+        for line in retention_documents.retention(held("old", 40 * DAY_S, Bounds(50, 41 * DAY_S))).retention
     }
     assert (shown["old"].floor_s, shown["old"].ceiling_s, shown["old"].compliant) == (50, 41 * DAY_S, True)
     late = {
-        line.camera: line for line in ringviews.retention(held("old", 42 * DAY_S, Bounds(50, 41 * DAY_S))).retention
+        line.camera: line
+        for line in retention_documents.retention(held("old", 42 * DAY_S, Bounds(50, 41 * DAY_S))).retention
     }
     assert not late["old"].compliant
     empty = overview(Measurements(NOW, (), {"old": replace(usage("old", 0), oldest=None, segments=0)}))
-    assert [line.camera for line in ringviews.retention(empty).retention] == ["lobby", "spare"]
+    assert [line.camera for line in retention_documents.retention(empty).retention] == ["lobby", "spare"]
 
 
 def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
@@ -241,24 +246,24 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     seen = overview(Measurements(NOW, (VOLUME,), several))
     assert views.forecast_s("lobby", seen) == 15 * DAY_S
     assert views.forecast_s("spare", seen) is views.forecast_s("old", seen) is None
-    assert troubles.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
+    assert evaluate.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
     unwell = dict.fromkeys(("lobby", "spare"), views.Health(Condition(CameraState.RECORDING, ""), None, 0))
     full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
-    assert set(troubles.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
+    assert set(evaluate.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
     assert views.forecast_s("lobby", little) == 20 * DAY_S
     much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
-    assert not ringviews.retention(much).retention[0].compliant
+    assert not retention_documents.retention(much).retention[0].compliant
 
 
 def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
     slow = replace(RECORDING, samples=((NOW.boottime_ms, stats(frame_ms=1, sync_ms=700)),))
     seen = overview(Measurements(NOW))
-    one, both = (troubles.troubles(seen, who, {}, None, {}) for who in ({"a": slow}, {"a": slow, "b": slow}))
+    one, both = (evaluate.troubles(seen, who, {}, None, {}) for who in ({"a": slow}, {"a": slow, "b": slow}))
     assert list(one) == ["storage.slow"]
     assert one == both
-    assert troubles.troubles(seen, {"a": frames()}, {}, None, {}) == {}
+    assert evaluate.troubles(seen, {"a": frames()}, {}, None, {}) == {}
 
 
 def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> None:
@@ -266,18 +271,18 @@ def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> Non
     ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back="/srv/edged: Read-only file system")
     out = Condition(CameraState.DOWN, "the disk does not take what is written", lost_s=60)
     seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", views.Health(out, None, 0)))
-    found = troubles.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
+    found = evaluate.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
     assert list(found) == ["storage.failing"]
     assert found["storage.failing"].text.endswith("not recorded: /srv/edged: Read-only file system")
     away = replace(VOLUME, state=VolumeState.AWAY)
     gone = replace(seen, measured=Measurements(NOW, (away,)))
-    assert list(troubles.troubles(gone, {"a": ill, "b": ill}, {}, None, {})) == [f"storage.away:{VOLUME.id}"]
+    assert list(evaluate.troubles(gone, {"a": ill, "b": ill}, {}, None, {})) == [f"storage.away:{VOLUME.id}"]
 
 
 def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_people() -> None:
     link = LinkView(False, "c:1883", "", "Tried c. Came back: refused. Check mate", "the broker", NOW.wall_ms)
     seen = overview(Measurements(NOW), link=link)
-    alarm = troubles.troubles(seen, {}, {}, None, {})["mqtt.down"]
+    alarm = evaluate.troubles(seen, {}, {}, None, {})["mqtt.down"]
     assert (alarm.text, alarm.action) == (f"The centre cannot be reached: {link.reason}", "Check the broker")
     assert views.broker(seen).reason == f"{link.reason}. Check the broker."
     assert views.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
@@ -286,12 +291,12 @@ def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_peop
 def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
     link = LinkView(True, "c:1883", "5", "Came back: Not authorized", "the broker's access rules", NOW.wall_ms)
     refused = overview(Measurements(NOW), link=link)
-    assert set(troubles.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
+    assert set(evaluate.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
     well = replace(link, reason="", check="")
-    for waited_ms, told in ((troubles.UNHEARD_MS, set()), (troubles.UNHEARD_MS + 1, {"mqtt.unheard"})):
+    for waited_ms, told in ((evaluate.UNHEARD_MS, set()), (evaluate.UNHEARD_MS + 1, {"mqtt.unheard"})):
         waiting = {Rank.PROOF: Depth(0, 0, None), Rank.ALARM: Depth(3, 900, NOW.wall_ms - waited_ms)}
         seen = overview(Measurements(NOW, outbox=waiting), link=well)
-        assert set(troubles.troubles(seen, {}, {}, None, {})) == told
+        assert set(evaluate.troubles(seen, {}, {}, None, {})) == told
 
 
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:

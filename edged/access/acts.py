@@ -1,0 +1,133 @@
+"""Acts of two persons: what there is that one person asks for and another approves (`edgectl approve`).
+
+Each kind of act is registered once, under its name, by the module of `edged.api` that asks for it.
+`storage.approvals.service` keeps what waits and holds that two persons are two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from edged.api.base import Caller
+from edged.words.roles import Verb
+from storage.approvals.journal import Doing as Leaf
+from storage.approvals.service import NOBODY, Act, Arguments, Deed, Person, check
+from storage.store.facade import Store
+from storage.words.errors import OrderRefused, OrderWrong
+
+Doing: TypeAlias = Callable[[Act, Person], AbstractContextManager[Deed]]
+"""Prepares an act, hands out what is done in the transaction in which it stops waiting, and follows it up on disk."""
+
+
+def person(caller: Caller) -> Person:
+    """As storage knows people: who logged in, whatever they became. Whom no login vouches for is nobody."""
+    if caller.login is None:
+        return Person(NOBODY, caller.who)
+    return Person(caller.login, caller.name)
+
+
+def _nothing(act: Act) -> None:
+    del act
+
+
+def _silence(act: Act) -> str:
+    del act
+    return ""
+
+
+def _never(act: Act) -> str | None:
+    del act
+    return None
+
+
+def doing(deed: Callable[[Act, Person], Deed], then: Callable[[Act], None] = _nothing) -> Doing:
+    """Where nothing has to be prepared; the person is the second one.
+
+    `then`: what follows on disk. Blocking; what does not come to it is made up later by its owner.
+    """
+
+    @contextmanager
+    def carried_out(act: Act, second: Person) -> Iterator[Deed]:
+        yield deed(act, second)
+        then(act)
+
+    return carried_out
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of act."""
+
+    asked_by: Verb
+    """Whoever has it may ask; who has it no more by the time of the approval has asked in vain."""
+    sentence: Callable[[Arguments], str]
+    """What will be done, as the second person reads it before approving."""
+    doing: Doing
+    outcome: Callable[[Act], str] = _silence
+    """What there is to tell once it is done. Blocking."""
+    outdated: Callable[[Act], str | None] = _never
+    """Why it cannot be approved as things are, in words that go behind "waits no longer"; None: it can."""
+
+
+class Acts:
+    """All kinds of acts. Its calls are blocking."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kinds: dict[str, Kind] = {}
+
+    def register(self, name: str, kind: Kind) -> None:
+        """Once, before anybody asks."""
+        self._kinds[name] = kind
+
+    def ask(self, name: str, arguments: Arguments, caller: Caller) -> Act:
+        """It waits from now on, and its leaf says under which id; what this person asked for already goes on waiting.
+
+        OrderWrong where the reason would show the second person something else than it is.
+        """
+        if not str(arguments.get("reason", "-")).isprintable():
+            raise OrderWrong("the reason is not one line of plain text", "write it without line ends")
+        verb = self._kinds[name].asked_by.value
+        leaf = Leaf(verb, "asked", caller.role, {"who": caller.who}, caller.ids)
+        return self._store.acts.ask(name, arguments, person(caller), caller.uid, leaf)
+
+    def listed(self) -> tuple[list[Act], list[Act]]:
+        """What waits, and what waits no longer: what it was about has come to an end, or is not what it was.
+
+        Those of a kind that is known: another version may have left others.
+        """
+        known = [act for act in self._store.acts.waiting() if act.verb in self._kinds]
+        seen = [replace(act, ended=self._kinds[act.verb].outdated(act)) for act in known]
+        ended = [act for act in self._store.acts.ended() if act.verb in self._kinds]
+        return [act for act in seen if act.ended is None], [*ended, *(act for act in seen if act.ended is not None)]
+
+    def sentence(self, act: Act) -> str:
+        return self._kinds[act.verb].sentence(act.arguments)
+
+    def outcome(self, act: Act) -> str:
+        """Of one that is done."""
+        return self._kinds[act.verb].outcome(act)
+
+    def find(self, act_id: str) -> tuple[Act, Verb]:
+        """One that waits, and the verb of whoever may ask for it. UnknownId, OrderRefused."""
+        act = self._store.acts.find(act_id)
+        if act.verb not in self._kinds:
+            raise OrderRefused(f"{act.id} is of a kind ({act.verb}) that this version does not know", "ask again")
+        return act, self._kinds[act.verb].asked_by
+
+    def check(self, act: Act, caller: Caller) -> None:
+        """Whether this person may approve it, as things are. SamePerson, OrderRefused."""
+        check(act, person(caller), caller.uid)
+        if (why := self._kinds[act.verb].outdated(act)) is not None:
+            raise OrderRefused(f"{act.id} waits no longer: {why}", "have it asked for anew")
+
+    def approve(self, act_id: str, caller: Caller) -> Act:
+        """Done, when this returns. UnknownId, SamePerson, or whatever keeps it from being done."""
+        second = person(caller)
+        found, _ = self.find(act_id)
+        self.check(found, caller)
+        with self._kinds[found.verb].doing(found, second) as deed:
+            return self._store.acts.approve(act_id, second, lambda _: deed, caller.uid)

@@ -1,0 +1,134 @@
+"""The guard before every call: who it is, whether a role of theirs has the verb, and that it goes on record.
+
+Asks `edged.words.roles` for the rule and the system's databases for the groups, at each call anew. Refuses before
+the handler runs, so that whoever may not ask learns nothing, not even whether what they named exists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from edged.access.journal import Desk, Entry
+from edged.access.peer import visitor
+from edged.api.base import CALLER, Caller, Details, Refusal, Route, logged_in
+from edged.host import accounts
+from edged.host.accounts import Account, Directory
+from edged.words import exit_codes, roles
+from edged.words.roles import Assignment, Holding, Record, Rule, Verb
+
+ID: Final = re.compile(r"[A-Z]-[0-9A-Z]+(-[0-9A-Z]+)?")
+"""What of a path goes into a leaf: ids that edged made. Anything else somebody may have typed could name a person."""
+ID_MAX: Final = 24
+
+Clash: TypeAlias = Callable[[int], None]
+
+
+class Guard:
+    """Of one control API."""
+
+    def __init__(
+        self, assignment: Callable[[], Assignment | None], directory: Directory, desk: Desk, clash: Clash | None = None
+    ) -> None:
+        """`assignment`: `[roles]` as it is now. `clash` hears of accounts that are operator and authority at once."""
+        self._assignment = assignment
+        self._directory = directory
+        self._desk = desk
+        self._clash = clash
+        self._own_uid = os.geteuid()
+
+    def guarded(self, route: Route) -> web.RouteDef:
+        """The route as it is served."""
+        return web.route(route.method, route.path, partial(self.pass_on, route))
+
+    async def pass_on(self, route: Route, request: web.Request) -> web.StreamResponse:
+        """Let it through to its handler, or refuse it."""
+        who, holding, known = await self._meet(request)
+        role, rule, ids = holding.under(route.verb), roles.TABLE[route.verb], _ids(request)
+        entry = Entry(route.verb.value, rule.result, role or holding.named, who.who, ids)
+        if role is None:
+            self._desk.refused(entry.refused(), known=known)
+            what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
+            raise Refusal(what, action, exit_codes.NOT_ALLOWED, status=403)
+        request[CALLER] = replace(who, role=role, ids=ids)
+        try:
+            entry = entry.about(await _details(route, rule, request))
+        except Refusal as refusal:
+            if refusal.document.exit == exit_codes.NOT_ALLOWED:
+                self._desk.refused(entry.refused(), known=known)
+            elif rule.changes:
+                await self._desk.if_possible(entry.failed())
+            raise
+        number = await self._put_on_record(rule, entry)
+        try:
+            return await route.handler(request)
+        except ConnectionError:
+            raise  # whoever asked went away; what was begun goes on
+        except Exception:
+            if number is not None or rule.record is Record.ASKED:
+                await self._desk.if_possible(entry.failed(number))
+            raise
+
+    async def _put_on_record(self, rule: Rule, entry: Entry) -> int | None:
+        """The number of a leaf of which another one would say that nothing came of it."""
+        match rule.record:
+            case Record.DONE:
+                return await self._desk.before(entry)
+            case Record.MENDED:
+                return await self._desk.if_possible(entry)
+            case Record.SEEN:
+                await self._desk.seen(entry)
+            case Record.LISTED:
+                await self._desk.listed(entry)
+            case Record.NONE | Record.ASKED:
+                pass
+        return None
+
+    async def may(self, uid: int, verb: Verb) -> bool:
+        """Whether this account has the verb now. Refusal where its groups cannot be looked up."""
+        assignment = self._assignment()
+        one = await self._look_up(uid, roles.named_groups(assignment))
+        return roles.resolve(uid, self._own_uid, one.groups, assignment).under(verb) is not None
+
+    async def _meet(self, request: web.Request) -> tuple[Caller, Holding, bool]:
+        """Who it is, what they may, and whether this box knows account and person."""
+        met = visitor(request)
+        assignment = self._assignment()
+        theirs = await self._look_up(met.uid, roles.named_groups(assignment))
+        person = theirs if met.login in (None, met.uid) else await self._look_up(met.login, ())
+        holding = roles.resolve(met.uid, self._own_uid, theirs.groups, assignment)
+        met.welcome = bool(holding.roles)
+        if holding.clashes and self._clash is not None:
+            self._clash(met.uid)
+        return Caller(met.uid, met.login, person.name, theirs.name), holding, theirs.known and person.known
+
+    async def _look_up(self, uid: int, groups: tuple[str, ...]) -> Account:
+        """Root and the daemon's own account need no directory: they come in while it hangs."""
+        at_home = roles.is_of_the_house(uid, self._own_uid)
+        try:
+            return await self._directory.ask(partial(accounts.account, uid, () if at_home else groups))
+        except (TimeoutError, OSError) as error:
+            if at_home or not groups:
+                return Account(f"uid {uid}", known=at_home)
+            what = f"the groups of uid {uid} cannot be looked up ({error or 'no answer'}), so nobody knows its role"
+            raise Refusal(
+                what, "check the directory service (getent group)", exit_codes.TRY_LATER, status=503
+            ) from None
+
+
+async def _details(route: Route, rule: Rule, request: web.Request) -> Details:
+    """What the leaf names; Refusal where a second person is needed and nobody can tell which one this is."""
+    if rule.two:
+        logged_in(request)
+    return {} if route.about is None else await route.about(request)
+
+
+def _ids(request: web.Request) -> Details:
+    named = request.match_info.items()
+    return {name: text for name, text in named if len(text) <= ID_MAX and ID.fullmatch(text)}

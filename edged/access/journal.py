@@ -1,0 +1,237 @@
+"""What people did, saw or were refused, on its way into the ledger. The rule:
+
+- What discloses or changes something is on record first: if its leaf cannot be written, it does not happen (exit 75).
+- What keeps evidence or heals the box (`Record.MENDED`) happens all the same; its leaf is owed, with an alarm, and
+  written as soon as it can be. So is the leaf of a refusal.
+- What only tells how the machine is needs no leaf and always answers.
+- What lists footage and shows none always answers, too; its leaf is owed likewise.
+
+A leaf says "done" before it is done: where nothing comes of it, a leaf "failed" follows that names the first. The leaf
+of what waits for a second person comes with the act itself (`storage.approvals.service`). The same asked for again
+by the same person, and refusals of one person, become one leaf a minute, with a count and, of refusals, the verbs;
+lists of footage one a day, with all that was asked for. Of accounts that this box does not have, anybody may have
+thousands: they share one leaf a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final, Protocol
+
+from edged.access.coalescing import DAY_MS, Tally
+from edged.api.base import Details, Refusal
+from edged.words import exit_codes
+from storage.ledger.table import Value
+from storage.words.errors import StoreError
+
+log = logging.getLogger("edged.journal")
+
+PATIENCE_S: Final = 10.0
+"""For a commit; less than what edgectl waits for an answer (15 s)."""
+OWED_MAX: Final = 1000
+"""Leaves that wait for a database that cannot be written; of more the oldest are counted and lost."""
+TEND_EVERY_S: Final = 5.0
+
+STRANGERS: Final = "accounts that this box does not have"
+CROWD: Final = ("refused",)
+
+
+class Journal(Protocol):
+    """Where leaves of kind `act` are written; `storage.approvals.journal` is one."""
+
+    def act(
+        self, verb: str, result: str, role: str, committed: Mapping[str, str], details: Details = ..., /
+    ) -> Future[int]:
+        """Its number, once it is committed. `committed` goes in as commitments only, `details` as they are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leaf to be."""
+
+    verb: str
+    result: str
+    role: str
+    who: str
+    """A person, in words: never in the leaf itself."""
+    details: Details = field(default_factory=dict)
+
+    def counted(self, count: int, kinds: tuple[str, ...] = ()) -> Entry:
+        """`kinds`: verbs, where they are not all this one."""
+        verbs = {"verbs": ", ".join(kinds)} if any(kind != self.verb for kind in kinds) else {}
+        return replace(self, details={**self.details, **verbs, "count": count})
+
+    def about(self, details: Details) -> Entry:
+        """It names these, too."""
+        return replace(self, details={**self.details, **details})
+
+    def refused(self) -> Entry:
+        return replace(self, result="refused")
+
+    def failed(self, number: int | None = None) -> Entry:
+        """Nothing came of it, whatever leaf `number` says."""
+        of = {} if number is None else {"of": number}
+        return replace(self, result="failed", details={**self.details, **of})
+
+
+def spanning(one: Entry, other: Entry) -> Entry:
+    """Both lists as one: of all their cameras, and of all the time between; what either leaves open is open."""
+    details = dict(other.details)
+    for name in {*one.details, *other.details} & _SPANS.keys():
+        if name in one.details and name in other.details:
+            details[name] = _SPANS[name]([one.details[name], other.details[name]])
+        else:
+            details.pop(name, None)
+    return replace(other, details=details)
+
+
+def _union(lists: Any) -> Value:
+    return sorted({camera for each in lists for camera in each})
+
+
+_SPANS: Final[Mapping[str, Callable[[Any], Value]]] = {
+    "cameras": _union,
+    "from": min,
+    "to": max,
+    "recorded_from": min,
+    "recorded_to": max,
+}
+
+
+class _Late(Exception):
+    """It is being written, for longer than anybody waits: what became of it is heard later."""
+
+
+class Desk:
+    """Where the guard hands in what goes on record. Lives on the event loop."""
+
+    def __init__(self, journal: Journal, now_ms: Callable[[], int]) -> None:
+        """`now_ms`: running time, for the minute of repetitions."""
+        self._journal = journal
+        self._now_ms = now_ms
+        self._looks: Tally[tuple[str, ...], Entry] = Tally()
+        self._lists: Tally[tuple[str, ...], Entry] = Tally(window_ms=DAY_MS, join=spanning)
+        self._refusals: Tally[tuple[str, ...], Entry] = Tally(CROWD)
+        self._owed: deque[Entry] = deque()
+        self._lost = 0
+
+    @property
+    def owed(self) -> int:
+        """Leaves that are missing until the database can be written again."""
+        return len(self._owed) + self._lost
+
+    async def before(self, entry: Entry) -> int:
+        """On record, when this returns: the leaf's number. Refusal where that cannot be."""
+
+        def late(done: Future[int]) -> None:
+            if done.exception() is None:
+                self._owe(entry.failed(done.result()))
+
+        try:
+            return await self._written(entry, late)
+        except (StoreError, TimeoutError, _Late) as error:
+            what = f"`{entry.verb}` cannot be put on record ({in_words(error)}), so it is not done"
+            raise Refusal(
+                what, "check the disk of the state directory, then try again", exit_codes.TRY_LATER, 503
+            ) from None
+
+    async def seen(self, entry: Entry) -> None:
+        """On record, now or with the same of the last minute; Refusal likewise."""
+        key = (entry.who, entry.verb, entry.role, repr(sorted(entry.details.items())))
+        if not self._looks.is_repeated(key, entry, entry.verb):
+            await self.before(entry)
+            self._looks.told(key, entry, self._now_ms())
+
+    async def listed(self, entry: Entry) -> None:
+        """On record now or owed, or with what else this person lists in a day."""
+        key = (entry.who, entry.verb, entry.role)
+        if not self._lists.is_repeated(key, entry, entry.verb):
+            self._lists.told(key, entry, self._now_ms())
+            await self.if_possible(entry)
+
+    async def if_possible(self, entry: Entry) -> int | None:
+        """On record now, or owed: then None."""
+        try:
+            return await self._written(entry, partial(self._check, entry))
+        except (StoreError, TimeoutError) as error:
+            if not self._owed:
+                log.warning("%s (%s) is not on record yet: %s", entry.verb, entry.result, in_words(error))
+            self._owe(entry)
+        except _Late:  # whether it is owed is heard later
+            return None
+        return None
+
+    def refused(self, entry: Entry, *, known: bool = True) -> None:
+        """One leaf a minute and person; all whom the box does not know are one. Who is refused waits for no disk."""
+        key = self._refusals.place(("refused", entry.who)) if known else CROWD
+        again = replace(entry, who=STRANGERS if key == CROWD else entry.who, details={})
+        if not self._refusals.is_repeated(key, again, entry.verb):
+            self._refusals.told(key, entry, self._now_ms())
+            self._hear(self._act(entry), partial(self._check, entry))
+
+    async def tend(self) -> None:
+        """Every few seconds: what was repeated is told, what is owed is tried again."""
+        await self._work_off(self._now_ms())
+
+    async def close(self) -> None:
+        """The daemon stops: what was counted is told, as far as the database takes it."""
+        await self._work_off(None)
+        if self.owed:
+            log.error("%d acts of people could not be put on record", self.owed)
+
+    async def _work_off(self, now_ms: int | None) -> None:
+        for repeated in (*self._looks.due(now_ms), *self._lists.due(now_ms), *self._refusals.due(now_ms)):
+            self._owe(repeated.joined.counted(repeated.count, repeated.kinds))
+        for _ in range(len(self._owed)):
+            if await self.if_possible(self._owed.popleft()) is None:
+                return
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            await self.if_possible(Entry("journal", "lost", "none", "edged").counted(lost))
+
+    def _owe(self, entry: Entry) -> None:
+        if len(self._owed) >= OWED_MAX:
+            self._owed.popleft()
+            self._lost += 1
+        self._owed.append(entry)
+
+    def _check(self, entry: Entry, done: Future[int]) -> None:
+        if done.exception() is not None:
+            self._owe(entry)
+
+    def _act(self, entry: Entry) -> Future[int]:
+        return self._journal.act(entry.verb, entry.result, entry.role, {"who": entry.who}, entry.details)
+
+    def _hear(self, future: Future[int], late: Callable[[Future[int]], None]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def tell(done: Future[int]) -> None:
+            with suppress(RuntimeError):  # the loop has ended: so has the daemon
+                loop.call_soon_threadsafe(late, done)
+
+        future.add_done_callback(tell)
+
+    async def _written(self, entry: Entry, late: Callable[[Future[int]], None]) -> int:
+        """Its number; TimeoutError where it will never be written, _Late where `late` will hear of it."""
+        future = self._act(entry)
+        waiting = asyncio.wrap_future(future)
+        done, _ = await asyncio.wait([waiting], timeout=PATIENCE_S)
+        if done:
+            return waiting.result()
+        if future.cancel():
+            raise TimeoutError
+        waiting.add_done_callback(asyncio.Future.exception)  # `late` is told, and nobody else
+        self._hear(future, late)
+        raise _Late
+
+
+def in_words(error: Exception) -> str:
+    return error.what if isinstance(error, StoreError) else "the database does not answer"

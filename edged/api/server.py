@@ -1,0 +1,209 @@
+"""The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
+
+Every account may knock (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
+who was refused and why. So that nobody can hold the daemon's file descriptors, each account has only so many
+connections (S12).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from pydantic import BaseModel
+
+from edged.access.guard import Guard
+from edged.api import listings
+from edged.api.base import Caller, Details, Handler, Refusal, Route, answer, caller, get, in_words, post
+from edged.api.connection_limit import Doorway
+from edged.api.listings import Page
+from edged.api.streaming import stream
+from edged.documents import ring
+from edged.documents import site as documents
+from edged.words import exit_codes
+from edged.words.roles import Verb
+from storage.words.errors import StoreError
+
+log = logging.getLogger("edged.api.server")
+
+SOCKET_MODE: Final = 0o666
+GOODBYE_S: Final = 1.0
+"""How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
+REQUEST_MAX_BYTES: Final = 64 * 1024
+
+
+class Site(Protocol):
+    """What the API tells about; implemented by the daemon."""
+
+    async def status(self) -> documents.Status: ...
+    async def cameras(self) -> documents.Cameras: ...
+    async def retention(self) -> documents.Retention: ...
+    async def explain(self, segment: str) -> ring.Explanation: ...
+    async def alarms(self) -> documents.Alarms: ...
+    async def version(self) -> documents.Version: ...
+    async def reload(self, by: Caller) -> documents.Reload: ...
+    def segments(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
+    def gaps(self, camera: str | None, start: str | None, end: str | None, limit: int | None) -> Page: ...
+
+
+class Control:
+    """The server on its socket."""
+
+    def __init__(self, site: Site, path: Path, guard: Guard, more: Sequence[Route] = ()) -> None:
+        """`more` are the routes of `edged.api`."""
+        self._site = site
+        self._guard = guard
+        self._more = more
+        self._path = path
+        self._runner: web.AppRunner | None = None
+        self._doorway: Doorway | None = None
+        self._listening = False
+
+    @property
+    def routes(self) -> list[Route]:
+        """All calls there are."""
+        site = self._site
+        return [
+            _document("/v1/status", Verb.STATUS, site.status),
+            _document("/v1/cameras", Verb.CAMERAS, site.cameras),
+            _document("/v1/retention", Verb.RETENTION, site.retention),
+            _document("/v1/alarms", Verb.ALARMS, site.alarms),
+            _document("/v1/version", Verb.VERSION, site.version),
+            get("/v1/retention/explain", Verb.RETENTION, self._explain),
+            get("/v1/segments", Verb.SEGMENTS, self._segments, self._named),
+            get("/v1/gaps", Verb.GAPS, self._gaps),
+            post("/v1/reload", Verb.RELOAD, self._reload),
+            *self._more,
+        ]
+
+    async def listen(self) -> None:
+        """Listen, unless it does already. A socket that nobody listens on any more is replaced.
+
+        Raises OSError when the path cannot be used; may be called again.
+        """
+        if self._listening:
+            return
+        await self.stop()
+        app = web.Application(middlewares=[in_one_word], client_max_size=REQUEST_MAX_BYTES)
+        app.add_routes([self._guard.guarded(route) for route in self.routes])
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_http_log(), handle_signals=False, shutdown_timeout=GOODBYE_S
+        )
+        await self._runner.setup()
+        self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        await asyncio.to_thread(_remove_stale, self._path)
+        self._doorway = Doorway(self._runner)
+        await self._doorway.open(self._path)
+        self._listening = True
+        self._path.chmod(SOCKET_MODE)
+
+    async def stop(self) -> None:
+        """Answer what is being asked, then close; the socket file goes."""
+        if self._doorway is not None:
+            self._doorway.close()
+            self._doorway = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._listening:
+            self._listening = False
+            self._path.unlink(missing_ok=True)
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        segment = request.query.get("segment", "")
+        if not segment:
+            raise Refusal("no segment named", "name it by path or as CAMERA/SEQ", exit_codes.USAGE)
+        return answer(await self._site.explain(segment))
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        return answer(await self._site.reload(caller(request)))
+
+    async def _segments(self, request: web.Request) -> web.StreamResponse:
+        return await stream(request, "edged.segments/1", "segments", _each(self._site.segments(*_interval(request))))
+
+    async def _named(self, request: web.Request) -> Details:
+        camera, start, end, limit = _interval(request)
+        self._site.segments(camera, start, end, limit)  # refuses cameras that are not known
+        return listings.named(camera, {"from": listings.instant("from", start), "to": listings.instant("to", end)})
+
+    async def _gaps(self, request: web.Request) -> web.StreamResponse:
+        return await stream(request, "edged.gaps/1", "gaps", _each(self._site.gaps(*_interval(request))))
+
+
+def _document(path: str, verb: Verb, read: Callable[[], Awaitable[BaseModel]]) -> Route:
+    async def handler(_request: web.Request) -> web.Response:
+        return answer(await read())
+
+    return get(path, verb, handler)
+
+
+def _interval(request: web.Request) -> tuple[str | None, str | None, str | None, int | None]:
+    query = request.query
+    limit = query.get("limit")
+    if limit is not None and not (limit.isascii() and limit.isdecimal()):
+        raise Refusal(f"limit={limit} is not a number of rows", "give a whole number, e.g. limit=100", exit_codes.USAGE)
+    return query.get("camera"), query.get("from"), query.get("to"), int(limit) if limit else None
+
+
+def _each(page: Page) -> Iterator[list[BaseModel]]:
+    cursor: object | None = None
+    while True:
+        rows, cursor = page(cursor)
+        yield rows
+        if cursor is None:
+            return
+
+
+@web.middleware
+async def in_one_word(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """One clear error for whatever goes wrong."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return answer(refusal.document, refusal.status)
+    except web.HTTPException as error:
+        known = documents.Error(
+            error=f"{request.method} {request.path}: {error.reason}", action="", exit=exit_codes.FAILED
+        )
+        return answer(known, error.status)
+    except StoreError as error:
+        log.warning("%s %s: %s", request.method, request.path, error)
+        return answer(in_words(error), 503)
+    except ConnectionError:
+        raise  # the caller went away: nobody is left to answer
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        known = documents.Error(
+            error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exit_codes.FAILED
+        )
+        return answer(known, 500)
+
+
+def _http_log() -> logging.Logger:
+    """What is no HTTP anybody may send, all day long: it is answered, and fills no journal."""
+    http = logging.getLogger("edged.api.server.http")
+    http.addFilter(_is_no_gibberish)
+    return http
+
+
+def _is_no_gibberish(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket nobody answers on. The state directory's lock already says that no second daemon runs."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    raise FileExistsError(f"{path} is in use by another program: set [paths] socket to another path")

@@ -1,0 +1,1 @@
+"""One runner a camera, between recorder and storage. Begin with `runners`."""

@@ -1,0 +1,253 @@
+"""The cameras of a site while the daemon runs: one runner each, started, stopped and changed with the configuration.
+
+A reload touches only the cameras that changed; `difference` decides that, purely. A camera that is disabled or gone
+keeps its footage under floor and ceiling: only its recording ends, with a gap that says so. A runner that fails is
+told, covered by a gap and begun anew, and takes no other with it (L4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from edged.cameras.store_adapter import StoreKeeper
+from edged.config.load import Camera, Config
+from recorder.supervisor.backlog import Desk
+from recorder.supervisor.camera_log import Chorus
+from recorder.supervisor.connect_queue import Gate
+from recorder.supervisor.processes import Forkserver
+from recorder.supervisor.runner import CameraRunner, CameraSettings, CameraView, Shared
+from recorder.words.messages import HELD_MS
+from recorder.worker.fan_out import Kind
+from storage.store.facade import Store
+from storage.words.clock import Clock
+from storage.words.errors import StoreError
+from storage.words.model import GapCause
+
+log = logging.getLogger("edged.cameras.runners")
+
+ANEW_AFTER_S: Final = 5.0
+"""After a runner failed: short enough for L1, long enough that a defect does not fill the journal."""
+STOP_S: Final = 7.5
+"""For a whole stop, of the 8 s it may take: what the workers left is salvaged in what they need less."""
+
+SYNC_ITSELF_MS: Final = 600
+"""Allowed for one fdatasync; beside a heavy copy it was measured at 50 ms, and above 500 ms it is an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a new configuration means for the runners, by camera id."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def settings_of(config: Config) -> dict[str, CameraSettings]:
+    """What is to be recorded: the enabled cameras, as the recorder wants to know them."""
+    return {camera.id: _settings(config, camera) for camera in config.cameras if camera.enabled}
+
+
+def _settings(config: Config, camera: Camera) -> CameraSettings:
+    recording = config.recording
+    return CameraSettings(
+        id=camera.id,
+        url=camera.url,
+        username=camera.username or "",
+        password=camera.password.get_secret_value(),
+        segment_ms=recording.segment_ms,
+        sync_ms=sync_ms(round(recording.max_loss.total_seconds() * 1000)),
+        certificate=camera.certificate or "",
+        ca_file=camera.ca_file or "",
+    )
+
+
+def sync_ms(max_loss_ms: int) -> int:
+    """How long written bytes may wait for their sync so that a power cut costs at most `max_loss_ms` (S6).
+
+    The rest is what a worker holds in memory at the worst instant, and the sync itself. Bytes come twice a second, so
+    there are at most two syncs a second of each file.
+    """
+    return max_loss_ms - HELD_MS - SYNC_ITSELF_MS
+
+
+def difference(before: Mapping[str, CameraSettings], after: Mapping[str, CameraSettings]) -> Difference:
+    """Which cameras begin, end, must reconnect, and lose no frame."""
+    return Difference(
+        added=tuple(sorted(after.keys() - before.keys())),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        changed=tuple(sorted(k for k in before.keys() & after.keys() if before[k] != after[k])),
+        unchanged=tuple(sorted(k for k in before.keys() & after.keys() if before[k] == after[k])),
+    )
+
+
+@dataclass(slots=True)
+class _Berth:
+    """One camera's place: what it runs with, its present runner, and the task that keeps one running."""
+
+    settings: CameraSettings
+    runner: CameraRunner | None = None
+    task: asyncio.Task[None] | None = None
+    leaving: bool = False
+    anew: bool = False
+    """Its runner was told to end, and another one to begin at once."""
+
+
+class Fleet:
+    """All runners. Lives on the event loop; `apply` and `stop` take turns."""
+
+    def __init__(
+        self, store: Store, keeper: StoreKeeper, forkserver: Forkserver, clock: Clock, random: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._keeper = keeper
+        self._clock = clock
+        self._shared = Shared(forkserver, Gate(clock), Chorus(), clock, random)
+        self._berths: dict[str, _Berth] = {}
+        self._desks: dict[str, Desk] = {}
+        """Of all cameras that run, and of those that are gone and still owe something."""
+        self._resting: set[str] = set()
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    def view(self, camera: str) -> CameraView | None:
+        """What the runner of an enabled camera sees, or None when it has none."""
+        berth = self._berths.get(camera)
+        return berth.runner.view if berth and berth.runner else None
+
+    def hand(self, camera: str, what: Kind, to: socket.socket) -> bool:
+        """Copies of what a camera sends, into this socket; False while nothing comes."""
+        berth = self._berths.get(camera)
+        return berth is not None and berth.runner is not None and berth.runner.hand(what, to)
+
+    async def apply(self, wanted: Mapping[str, CameraSettings], known: Collection[str]) -> Difference:
+        """Make the runners match. Each camera changes by itself; one that fails to is tried again by the next `apply`.
+
+        `known` are all cameras that have a place in the catalog: those not wanted rest, and their time says so.
+        """
+        async with self._turn:
+            change = difference({name: berth.settings for name, berth in self._berths.items()}, wanted)
+            if self._closed:
+                return change
+            resting = [name for name in known if name not in wanted and name not in self._berths]
+            done = await asyncio.gather(
+                *(self._end(name, GapCause.DISABLED) for name in change.removed),
+                *(self._replace(wanted[name]) for name in change.changed),
+                *(self._begin(wanted[name]) for name in change.added),
+                *(self._rest(name) for name in resting if name not in self._resting),
+                return_exceptions=True,
+            )
+        for error in done:
+            if isinstance(error, BaseException):
+                log.error("a camera could not be set up as configured", exc_info=error)
+        await self.renew_terms()
+        return change
+
+    async def reconnect(self, camera: str) -> bool:
+        """Its connection and its worker begin anew; False where it is not recorded. The last segment is committed."""
+        async with self._turn:
+            berth = self._berths.get(camera)
+            if berth is None or berth.runner is None or self._closed:
+                return False
+            berth.anew = True
+            await berth.runner.stop(GapCause.RELOAD)
+            return True
+
+    async def renew_terms(self) -> None:
+        """Tell all workers under which terms their next segments are recorded."""
+        for camera, berth in list(self._berths.items()):
+            terms = await self._keeper.terms(camera)
+            if berth.runner is not None and not isinstance(terms, GapCause):
+                berth.runner.set_terms(terms)
+
+    def cut(self, reason: str, cameras: Collection[str] | None = None) -> None:
+        """Begin a new segment on these cameras, or on all, at the next key frame."""
+        for camera, berth in self._berths.items():
+            if berth.runner is not None and (cameras is None or camera in cameras):
+                berth.runner.cut(reason)
+
+    async def stop(self) -> None:
+        """Stop all at once, with their last segments committed. Takes as long as the slowest runner's deadline."""
+        self._closed = True
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + STOP_S
+        async with self._turn:
+            ends = (self._end(camera, None) for camera in list(self._berths))
+            for error in await asyncio.gather(*ends, return_exceptions=True):
+                if isinstance(error, BaseException):
+                    log.error("a camera did not stop in order", exc_info=error)
+            left_s = max(0.0, until_s - loop.time())
+            await asyncio.gather(*(desk.finish(left_s) for desk in self._desks.values()))
+            self._desks.clear()
+
+    async def _begin(self, settings: CameraSettings) -> None:
+        await asyncio.wrap_future(self._store.enrol(settings.id, self._clock.now()))
+        self._resting.discard(settings.id)
+        berth = self._berths[settings.id] = _Berth(settings)
+        berth.runner = self._runner(settings)
+        berth.task = asyncio.create_task(self._keep(berth), name=f"camera {settings.id}")
+
+    async def _replace(self, settings: CameraSettings) -> None:
+        await self._end(settings.id, GapCause.RELOAD)
+        await self._begin(settings)
+
+    async def _end(self, camera: str, cause: GapCause | None) -> None:
+        berth = self._berths[camera]
+        berth.leaving = True
+        try:
+            if berth.runner is not None:
+                await berth.runner.stop(cause)
+            elif berth.task is not None:
+                berth.task.cancel()
+            if berth.task is not None:
+                await asyncio.wait([berth.task])
+        finally:
+            del self._berths[camera]
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Desks of cameras that are gone stay until nothing lies on them."""
+        for camera, desk in list(self._desks.items()):
+            if camera not in self._berths:
+                desk.mind()
+                if desk.is_clear and not self._closed:
+                    del self._desks[camera]
+
+    async def _rest(self, camera: str) -> None:
+        """A camera that is disabled, or no longer configured: the time from here on has that cause."""
+        now = self._clock.now()
+        await asyncio.wrap_future(self._store.enrol(camera, now))
+        await asyncio.wrap_future(self._store.begin_gap(camera, now, GapCause.DISABLED, ""))
+        self._resting.add(camera)
+
+    async def _keep(self, berth: _Berth) -> None:
+        """Run the camera's runner; one that fails is a defect, told and covered, and a new one takes its place."""
+        camera = berth.settings.id
+        while berth.runner is not None and not self._closed:
+            try:
+                await berth.runner.run()
+            except Exception as error:
+                log.exception("%s: its runner failed; a new one begins in %g s", camera, ANEW_AFTER_S)
+                berth.runner = None
+                detail = f"edged's own runner of this camera failed: {type(error).__name__}"
+                try:
+                    await self._keeper.gap(camera, None, GapCause.WORKER_CRASH, detail)
+                except StoreError as refused:
+                    log.error("%s: its gap could not be written down: %s", camera, refused)  # noqa: TRY400 - told above
+            if berth.leaving:
+                return
+            if not berth.anew:
+                await asyncio.sleep(ANEW_AFTER_S)
+            berth.anew = False
+            berth.runner = self._runner(berth.settings)
+
+    def _runner(self, settings: CameraSettings) -> CameraRunner:
+        self._tidy()
+        desk = self._desks.setdefault(settings.id, Desk(settings.id, self._keeper))
+        return CameraRunner(settings, desk, self._shared)

@@ -1,0 +1,300 @@
+"""What the centre is told and when: on change, every five minutes, and all of it at each connection.
+
+Turns an overview into payloads of `mqtt.contract.messages` and hands them to the link, which shows the newest of
+each topic. Works without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
+
+from edged.centre import retained
+from edged.config.load import Broker, Config
+from edged.documents import site as documents
+from edged.site import overview as views
+from edged.site import retention_documents
+from edged.site.overview import Overview
+from edged.site.versions import versions
+from mqtt.client.link import Anchor, BrokerSettings, Link, LinkView, Orders, Post
+from mqtt.contract import messages
+from mqtt.contract.messages import Message, Payload
+from mqtt.tls.keyring import Keyring, TlsView
+from recorder.words.address import without_login
+from storage.ledger.signer import Head
+from storage.words.clock import Clock
+
+log = logging.getLogger("edged.centre.reports")
+
+STATE_EVERY_MS: Final = 300_000
+HEARTBEAT_EVERY_MS: Final = 60_000
+VOLATILE: Final = {
+    "ts", "epoch", "seq", "since_ms", "fps", "bitrate_bps", "last_frame_age_s", "clock_offset_ms", "coverage_24h",
+    "sound_db", "sound_lag_ms",
+    "unexplained_s", "gaps_24h", "retained_s", "forecast_s", "segments", "bytes", "total_bytes", "free_bytes",
+    "ring_bytes", "limit_bytes", "others_bytes", "covered_s", "gone_s", "full_in_s", "floor_at_risk_in_s",
+    "until_ms",
+}  # fmt: skip
+"""Figures that move by themselves: they alone are no change that the centre must hear of at once."""
+
+
+class Ears(Protocol):
+    """Hear of the ledger's head at the centre; `edged.centre.checkpoint_publisher.Anchoring` is some."""
+
+    def kept(self, payload: bytes | None) -> None: ...
+    def passed_on(self, message: Message) -> None: ...
+
+
+class Reporter:
+    """Lives on the event loop; `tell` is called every second with everything known."""
+
+    def __init__(self, config: Config, run: int, clock: Clock, post: Post | None = None) -> None:
+        """`post`: events that wait for the centre."""
+        self._post = post
+        self._config = config
+        self._clock = clock
+        self._sequence = messages.Sequence(run)
+        self._run = run
+        self._overview: Callable[[], Overview] | None = None
+        self._ears: Ears | None = None
+        self._orders: Orders | None = None
+        self._head: Head | None = None
+        self._link: Link | None = None
+        self._keyring: Keyring | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._told: dict[str, tuple[dict[str, Any], int]] = {}
+        self._heartbeat_at_ms: int | None = None
+
+    @property
+    def view(self) -> LinkView | None:
+        """How the link stands; None without `[mqtt]`."""
+        return self._link.view if self._link else None
+
+    @property
+    def tls(self) -> TlsView | None:
+        """How its certificates stand; None where it has none."""
+        return self._keyring.view if self._keyring else None
+
+    async def look_at_certificates(self) -> None:
+        """Files that were replaced are taken into use: the link then connects anew."""
+        if self._keyring is not None:
+            await asyncio.to_thread(self._keyring.look)
+
+    def start(self, overview: Callable[[], Overview], ears: Ears | None = None, orders: Orders | None = None) -> None:
+        """Connect, if a broker is configured. `orders` hears what the centre says."""
+        self._overview, self._ears, self._orders = overview, ears, orders
+        if self._config.mqtt is None:
+            return
+        node = self._config.site.node
+        self._keyring = self._made_keyring(self._config.mqtt)
+        self._link = Link(
+            _settings(self._config.mqtt, self._keyring),
+            node,
+            greeting=self._greeting,
+            will=messages.will(node, boot=self._clock.boot_id, epoch=self._run, ts=self._clock.now().wall_ms),
+            random=random.random,
+            now_ms=lambda: self._clock.now().wall_ms,
+            anchor=None if ears is None else Anchor(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
+            post=self._post,
+            orders=orders,
+        )
+        self._task = asyncio.create_task(self._link.run(), name="link to the centre")
+
+    async def stop(self) -> None:
+        """Take leave of the broker; bounded by the link."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._task = self._link = self._keyring = None
+
+    async def renew(self, after: Config) -> None:
+        """A new configuration: another broker is connected to, what is gone is taken from the broker."""
+        before, self._config = self._config, after
+        await self.look_at_certificates()
+        if before.mqtt != after.mqtt:
+            overview = self._overview
+            await self.stop()
+            self._told.clear()
+            if overview is not None:
+                self.start(overview, self._ears, self._orders)
+            return
+        if self._link is not None and self._overview is not None and before != after:
+            seen = self._overview()
+            self._publish(seen, self._birth(seen))
+
+    def _made_keyring(self, broker: Broker) -> Keyring | None:
+        files = broker.files()
+        if files is None:
+            return None
+        return Keyring(files, self._config.site.node, broker.username or "", lambda: self._clock.now().wall_ms)
+
+    def tell(self, seen: Overview) -> None:
+        """Publish what changed or is due; a heartbeat each minute and at each new connection."""
+        if self._link is None:
+            return
+        now_ms = seen.now.boottime_ms
+        self._keep_running()
+        payloads = {payload.topic(seen.config.site.node): payload for payload in self._state(seen)}
+        for topic, payload in payloads.items():
+            essence = payload.model_dump(exclude=VOLATILE)
+            told = self._told.get(topic)
+            if told is None or told[0] != essence or now_ms - told[1] >= STATE_EVERY_MS:
+                self._told[topic] = (essence, now_ms)
+                self._publish(seen, payload)
+        for gone in self._told.keys() - payloads.keys():
+            del self._told[gone]
+            self._link.forget(gone)
+        self._beat(seen, now_ms)
+
+    def checkpoint(self, head: Head) -> None:
+        """The last head of the ledger; it goes out once it may (`release_checkpoint`), and at each connection."""
+        self._head = head
+        if self._link is not None and self._overview is not None:
+            self._publish(self._overview(), self._checkpoint(head))
+
+    def release_checkpoint(self) -> None:
+        """What the broker has kept was held against the ledger: the present head may take its place."""
+        if self._link is not None:
+            self._link.release()
+
+    def rebirth(self) -> int:
+        """All that is said at a new connection is said again; how many messages."""
+        said = self._greeting() if self._link is not None else []
+        for message in said:
+            if self._link is not None:
+                self._link.publish(message)
+        return len(said)
+
+    def answer(self, payload: Payload) -> None:
+        """To whoever asked, while the link stands; no state, and no event."""
+        if self._link is not None and self._overview is not None:
+            seen = self._overview()
+            self._link.answer(messages.message(seen.config.site.node, self._stamped(seen, payload)))
+
+    def _beat(self, seen: Overview, now_ms: int) -> None:
+        if self._link is None or not self._link.view.connected:
+            self._heartbeat_at_ms = None
+        elif self._heartbeat_at_ms is None or now_ms - self._heartbeat_at_ms >= HEARTBEAT_EVERY_MS:
+            self._heartbeat_at_ms = now_ms
+            self._publish(seen, self._heartbeat(seen))
+
+    def _publish(self, seen: Overview, payload: Payload) -> None:
+        if self._link is not None:
+            self._link.publish(messages.message(seen.config.site.node, self._stamped(seen, payload)))
+
+    def _keep_running(self) -> None:
+        """Only a defect ends the link; it is told, and the link begins anew."""
+        if self._link is not None and self._task is not None and self._task.done():
+            log.error("the link to the centre ended; it is started again", exc_info=self._task.exception())
+            self._task = asyncio.create_task(self._link.run(), name="link to the centre")
+
+    def _greeting(self) -> list[Message]:
+        """Status, birth and a snapshot of all state, made anew at each connection."""
+        if self._overview is None:
+            return []
+        seen = self._overview()
+        online = messages.Status(**self._blank, state="online", boot=seen.boot_id)
+        said = [online, self._birth(seen), *self._state(seen)]
+        said += [self._checkpoint(self._head)] if self._head is not None else []
+        node = seen.config.site.node
+        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *retained.gone(seen)]
+
+    @property
+    def _blank(self) -> messages.Stamp:
+        """The stamp of a payload until it is said: numbers are only taken by what goes out."""
+        return {"ts": 0, "epoch": self._run, "seq": 0}
+
+    def _stamped(self, seen: Overview, payload: Payload) -> Payload:
+        return payload.model_copy(update=dict(self._sequence.stamp(seen.now.wall_ms)))
+
+    def _state(self, seen: Overview) -> Iterator[Payload]:
+        for configured in seen.config.cameras:
+            yield self._health(seen, views.camera(configured, seen))
+            bounds = seen.config.bounds(configured.id)
+            yield self._retention(retention_documents.camera_retention(configured.id, bounds, seen))
+        for status in seen.measured.volumes:
+            if status.id:
+                shown = views.volume(status, seen.foresight).model_dump(exclude={"id"})
+                yield messages.Storage(**self._blank, volume=status.id, **shown)
+        yield from retained.shown_alarms(seen, self._blank)
+        yield from retained.shown_pins(seen, self._blank)
+        yield from retained.shown_faults(seen, self._blank)
+        yield from retained.shown_maintenance(seen, self._blank)
+        yield from retained.shown_compliance(seen, self._blank)
+
+    def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
+        taken = {
+            "id",
+            "name",
+            "cause",
+            "since",
+            "retained_s",
+            "floor_s",
+            "ceiling_s",
+            "forecast_s",
+            "findings",
+            "looked",
+        }
+        since_ms = views.since_ms(camera.id, seen)
+        faults = [finding.fault for finding in camera.findings]
+        shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason), "faults": faults}
+        return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)
+
+    def _retention(self, retention: documents.CameraRetention) -> Payload:
+        return messages.CameraRetention(**self._blank, **retention.model_dump(exclude={"oldest", "newest"}))
+
+    def _birth(self, seen: Overview) -> Payload:
+        site = seen.config.site
+        return messages.Birth(
+            **self._blank,
+            node=site.node,
+            office=site.office,
+            name=site.name,
+            timezone=site.timezone,
+            profile=site.profile or "",
+            boot=seen.boot_id,
+            started_ms=seen.started_ms,
+            cameras=[camera.id for camera in seen.config.cameras],
+            volumes=[status.id for status in seen.measured.volumes if status.id],
+            capabilities=retained.capabilities(seen.config),
+            config_sha256=seen.config.config_hash(),
+            **versions().model_dump(exclude={"schema_"}),
+        )
+
+    def _checkpoint(self, head: Head) -> Payload:
+        told = head.checkpoint
+        return messages.LedgerCheckpoint(
+            **self._blank,
+            origin=told.origin,
+            size=told.size,
+            root=told.root.hex(),
+            first=head.first,
+            key=head.key,
+            note=head.note,
+        )
+
+    def _heartbeat(self, seen: Overview) -> Payload:
+        return messages.Heartbeat(
+            **self._blank,
+            uptime_s=max(0, seen.now.boottime_ms - seen.started_boottime_ms) / 1000,
+            box_uptime_s=seen.now.boottime_ms / 1000,
+            clock_synced=seen.synced,
+            clock_epoch=seen.epoch,
+            disk_total_bytes=sum(status.total_bytes for status in seen.measured.volumes),
+            disk_free_bytes=sum(status.free_bytes for status in seen.measured.volumes),
+            outbox_messages=self._link.waiting if self._link else 0,
+            **retained.waiting(seen.measured.outbox),
+        )
+
+
+def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:
+    return BrokerSettings(
+        host=broker.host,
+        port=broker.port,
+        username=broker.username or "",
+        password=broker.password.get_secret_value(),
+        tls=keyring,
+    )

@@ -1,1 +1,0 @@
-"""What is wrong now, by topic: pure functions from what is known to keys and words, for `edged.troubles`."""

@@ -1,0 +1,1 @@
+"""`edged.toml` to values, and everything that can be wrong with it. Begin with `load`."""

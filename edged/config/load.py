@@ -1,0 +1,207 @@
+"""Reads /etc/edged/edged.toml: everything that is wrong with it at once, or the effective configuration.
+
+Imports the model, the rules and tomllib; the daemon and `edgectl config check` import this module only. A password is
+read from its file here and leaves only as SecretStr; no error carries a value that could hold one.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from edged.config import link as config_link
+from edged.config import rules as config_rules
+from edged.config.model import Broker, Camera, Config, Expect, Paths, Recording, Retention, Site, Volume
+from edged.config.problem import ConfigError, Problem, translate
+from edged.host import accounts
+from edged.host.file_access import Reader
+from edged.words.defaults import DEFAULT_CONFIG
+from storage.words.clock import SystemClock
+
+__all__ = [
+    "Broker",
+    "Camera",
+    "Config",
+    "ConfigError",
+    "Expect",
+    "Paths",
+    "Problem",
+    "Recording",
+    "Retention",
+    "Site",
+    "Volume",
+    "check",
+    "load",
+]
+
+MAX_FILE_BYTES: Final = 1_048_576
+READABLE: Final = "make it readable for the account that runs edged (owner root, group edged, mode 640)"
+"""256 cameras with every key come to about 100 kB; a larger file is the wrong file."""
+_WORD: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_KEYS: Final = re.compile(rf"\({_WORD}(?:, {_WORD})*,?\)")
+"""A tuple of keys as Python writes it."""
+_CHARACTER_NAMES: Final = {r"'\n'": "end of line", r"'\r'": "carriage return", r"'\t'": "tab", r"'\x00'": "NUL"}
+_CHARACTERS: Final = re.compile("|".join(map(re.escape, _CHARACTER_NAMES)))
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ, *, in_force: str | None = None) -> Config:
+    """The effective configuration, passwords resolved; ConfigError names all that is wrong.
+
+    `in_force`: the profile under which a daemon runs, of which a reload can break no clause either.
+    """
+    config, findings = _read(path, environ, in_force)
+    if config is None:
+        raise ConfigError(findings.problems)
+    return config
+
+
+def check(
+    path: Path, environ: Mapping[str, str] = os.environ, reader: Reader | None = None
+) -> tuple[list[Problem], list[Problem]]:
+    """(problems, warnings) of a file, without using it: also what would stop no start, as certificates.
+
+    `reader`: who will use it, where that is somebody else (`edged.host.file_access.of_unit`).
+    """
+    handed = frozenset[str]() if reader is None else reader.credentials
+    config, findings = _read(path, environ, None, handed)
+    if reader is not None:
+        config_rules.refuse_unreadable(findings, path, environ, reader)
+    if config is not None:
+        config_rules.warn_of_plans(findings, config)
+        if not config_rules.is_link_handed_over(findings.raw, path.parent, environ, handed):
+            now_ms = SystemClock().now().wall_ms
+            config_link.warn_of_ends(findings.warn, config, now_ms)
+            for fault in config_link.faults(config, now_ms):
+                findings.problem(("mqtt", fault.key), fault.problem, fault.instead)
+    return findings.problems, findings.warnings
+
+
+def _read(
+    path: Path, environ: Mapping[str, str], in_force: str | None, handed: frozenset[str] = frozenset()
+) -> tuple[Config | None, config_rules.Findings]:
+    findings = config_rules.Findings(str(path), {})
+    raw = _parse(path, findings)
+    if raw is None:
+        return None, findings
+    findings.raw = raw
+    _refuse_open_passwords(findings)
+    try:
+        config = Config.model_validate(_without_passwords(raw))
+    except ValidationError as error:
+        config = None
+        findings.problems += translate(error, Config, str(path), raw)
+    config_rules.apply(findings, path.parent, environ, in_force, handed)
+    return (None if config is None or findings.problems else _complete(config, findings, environ)), findings
+
+
+def _parse(path: Path, findings: config_rules.Findings) -> dict[str, Any] | None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            findings.problem((), f"is larger than {MAX_FILE_BYTES} bytes", "the configuration of edged")
+            return None
+        return tomllib.loads(data.decode("utf-8-sig"))  # an editor on Windows may have put a BOM
+    except FileNotFoundError:
+        findings.problem((), "there is no such file", "see docs/configuration.md for one to begin with")
+    except IsADirectoryError:
+        findings.problem((), "is a directory", f"the file in it, such as {path / DEFAULT_CONFIG.name}")
+    except OSError as error:
+        who = f" by the account {accounts.account(os.geteuid()).name}" if isinstance(error, PermissionError) else ""
+        findings.problem(
+            (),
+            f"cannot be read{who}: {error.strerror}",
+            accounts.otherwise(READABLE) if isinstance(error, PermissionError) else READABLE,
+        )
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        findings.problem((f"line {line}",), "is not UTF-8 text", "save the file as UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
+        line = int(place[1]) if place and place[1] else data.count(b"\n") + 1
+        words = str(error)[: place.start()] if place else str(error)
+        where = f", column {place[2]}" if place and place[2] else ""
+        findings.problem(
+            (f"line {line}{where}",), f"is not TOML: {_plain(words)}", "text in quotes, one key = value a line"
+        )
+    return None
+
+
+def _plain(words: str) -> str:
+    """tomllib's words without Python's way of writing keys and characters."""
+    keyed = _KEYS.sub(lambda keys: ".".join(ast.literal_eval(keys[0])), words)
+    plain = _CHARACTERS.sub(lambda found: _CHARACTER_NAMES[found[0]], keyed)
+    return plain[:1].lower() + plain[1:]
+
+
+def _refuse_open_passwords(findings: config_rules.Findings) -> None:
+    cameras = findings.raw.get("cameras")
+    if isinstance(cameras, list):
+        for index, camera in enumerate(cameras):
+            if isinstance(camera, Mapping) and "password" in camera:
+                _refuse_open_password(findings, ("cameras", index, "password"))
+    mqtt = findings.raw.get("mqtt")
+    if isinstance(mqtt, Mapping) and "password" in mqtt:
+        _refuse_open_password(findings, ("mqtt", "password"))
+
+
+def _refuse_open_password(findings: config_rules.Findings, location: tuple[int | str, ...]) -> None:
+    findings.problem(
+        location,
+        "a password does not belong in this file",
+        'password_file = "…", a file that holds it (owner root, group edged, mode 640)',
+    )
+
+
+def _without_passwords(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables without their `password` keys, which have been refused already and must get no further."""
+
+    def bare(table: Any) -> Any:
+        return (
+            {key: value for key, value in table.items() if key != "password"} if isinstance(table, Mapping) else table
+        )
+
+    cameras = raw.get("cameras")
+    changed = {**raw}
+    if isinstance(cameras, list):
+        changed["cameras"] = [bare(camera) for camera in cameras]
+    if "mqtt" in raw:
+        changed["mqtt"] = bare(raw["mqtt"])
+    return changed
+
+
+def _expected(camera: Camera) -> Expect:
+    """A duty desk is heard, without anybody having to say so."""
+    heard = camera.duty_desk and camera.expect.audio is None
+    return camera.expect.model_copy(update={"audio": True}) if heard else camera.expect
+
+
+def _complete(config: Config, findings: config_rules.Findings, environ: Mapping[str, str]) -> Config:
+    """Names where none were given, passwords where they were found, paths in full."""
+
+    def with_password(location: tuple[int | str, ...]) -> dict[str, Any]:
+        found = findings.passwords.get(location)
+        return {"password": found} if found is not None else {}
+
+    directory = Path(findings.file).absolute().parent
+    cameras = [
+        camera.model_copy(
+            update={
+                "name": camera.name or camera.id,
+                "ca_file": camera.ca_file and str(directory / camera.ca_file),
+                "expect": _expected(camera),
+                **with_password(("cameras", index)),
+            }
+        )
+        for index, camera in enumerate(config.cameras)
+    ]
+    mqtt = config.mqtt and config.mqtt.model_copy(update=with_password(("mqtt",)))
+    mqtt = mqtt and config_link.completed(mqtt, directory, environ)
+    return config.model_copy(update={"cameras": cameras, "mqtt": mqtt})

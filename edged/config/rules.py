@@ -1,0 +1,324 @@
+"""What concerns two values of a configuration at once, or the machine it is read on.
+
+Imports the model, edged.words.units and edged.config.secrets. The rules look at the raw tables, so that one wrong
+value does not hide the others: what cannot be read is skipped here, because the model has already complained of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import ssl
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from edged.config import link as config_link
+from edged.config import model as config_model
+from edged.config import profile as config_profile
+from edged.config import secrets, volume_room
+from edged.config.model import Config
+from edged.config.problem import Location, Problem, key_path
+from edged.host import accounts
+from edged.host.file_access import Reader, barred
+from edged.words import units
+from edged.words.defaults import DEFAULT_STATE, DEFAULT_VOLUME
+from mqtt.tls.certificates import KEYS
+
+PINS: Final = config_model.Pins()
+"""What holds where the file says nothing."""
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the rules found; `passwords` by place, for the configuration that comes of it."""
+
+    file: str
+    raw: Raw
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    passwords: dict[Location, SecretStr] = field(default_factory=dict)
+
+    def problem(self, location: Location, problem: str, instead: str) -> None:
+        self.problems.append(Problem(self.file, key_path(location, self.raw), problem, instead))
+
+    def warn(self, location: Location, problem: str, instead: str) -> None:
+        self.warnings.append(Problem(self.file, key_path(location, self.raw), problem, instead))
+
+
+def apply(
+    findings: Findings,
+    directory: Path,
+    environ: Mapping[str, str],
+    in_force: str | None,
+    handed: Collection[str] = frozenset(),
+) -> None:
+    """Every rule that needs no complete configuration.
+
+    `in_force`: the profile that a running daemon keeps to; `handed`: credentials that systemd hands to it alone.
+    """
+    _one_camera_per_id(findings)
+    _floors_below_ceilings(findings)
+    _pins_within_bounds(findings)
+    _operators_are_no_authorities(findings)
+    _one_commander_per_key(findings)
+    config_profile.refuse(findings.problem, findings.raw, in_force)
+    _volumes_apart(findings)
+    _certificates(findings, directory)
+    _passwords(findings, directory, environ, handed)
+    config_link.belongs_together(findings.problem, _table(findings.raw, "mqtt"))
+
+
+def refuse_unreadable(findings: Findings, file: Path, environ: Mapping[str, str], reader: Reader) -> None:
+    """What that account cannot read, and with it edged: the file itself, passwords, certificates, keys. Blocking."""
+    named = {
+        location: file.absolute().parent / name
+        for location, name, handed in _named_files(findings.raw)
+        if not (handed and (name in reader.credentials or secrets.credential(name, environ) is not None))
+    }
+    found = barred(reader, {file, *named.values()})
+    places: dict[Location, Path] = {(): file} if file in found else named
+    for location, path in places.items():
+        if path in found:
+            findings.problem(location, found[path].problem, found[path].instead)
+
+
+def _named_files(raw: Raw) -> Iterator[tuple[Location, str, bool]]:
+    """Where each stands, and whether systemd may hand it over as a credential."""
+    tables: list[tuple[Location, Raw, str, bool]] = []
+    for index, camera in _tables(raw, "cameras"):
+        tables += [(("cameras", index), camera, "password_file", True), (("cameras", index), camera, "ca_file", False)]
+    tables += [(("mqtt",), _table(raw, "mqtt"), key, True) for key in ("password_file", *KEYS)]
+    for location, table, key, handed in tables:
+        if isinstance(name := table.get(key), str) and name:
+            yield (*location, key), name, handed
+
+
+def warn_of_plans(findings: Findings, config: Config) -> None:
+    """What a valid configuration will probably not achieve."""
+    if not any(camera.enabled for camera in config.cameras):
+        findings.warn(
+            ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
+        )
+    if config.commanders and config.mqtt is None:
+        findings.warn(("commanders",), "nobody can command this box without a broker", "an [mqtt] table")
+    volume_room.warn_of_volumes(findings.warn, config)
+    _warn_of_groups(findings, config)
+    if config.mqtt is not None:
+        config_link.warn(findings.warn, config.mqtt)
+
+
+def _warn_of_groups(findings: Findings, config: Config) -> None:
+    """A box must record whoever is missing, so that a group is not there is no error."""
+    for role, groups in (config.assignment() or {}).items():
+        for group in accounts.unknown(groups):
+            problem = f"there is no group {units.shown(group)} on this box: nobody is {role} by it"
+            findings.warn(("roles", role), problem, "the name of a group that exists: `getent group` shows them")
+
+
+def _tables(raw: Raw, key: str) -> Iterator[tuple[int, Raw]]:
+    tables = raw.get(key)
+    if isinstance(tables, list):
+        yield from ((index, table) for index, table in enumerate(tables) if isinstance(table, Mapping))
+
+
+def _table(raw: Raw, key: str) -> Raw:
+    table = raw.get(key)
+    return table if isinstance(table, Mapping) else {}
+
+
+def _one_camera_per_id(findings: Findings) -> None:
+    first: dict[str, int] = {}
+    for index, camera in _tables(findings.raw, "cameras"):
+        name = camera.get("id")
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            findings.problem(
+                ("cameras", index, "id"),
+                f"{units.shown(name)} is already the id of cameras[{first[name]}]",
+                "an id of its own for each camera: footage is filed under it",
+            )
+        first.setdefault(name, index)
+
+
+def _duration(value: Any) -> timedelta | None:
+    try:
+        return units.parse_duration(value) if isinstance(value, str) else None
+    except units.UnitError:
+        return None
+
+
+def _floors_below_ceilings(findings: Findings) -> None:
+    site = _table(findings.raw, "retention")
+    segment = _duration(_table(findings.raw, "recording").get("segment")) or timedelta(0)
+    site_broken = _floor_and_ceiling(findings, ("retention",), site, site, segment)
+    for index, camera in _tables(findings.raw, "cameras"):
+        own = _table(camera, "retention")
+        if own.keys() & {"min", "max"} and not (site_broken and not own.keys() >= {"min", "max"}):
+            _floor_and_ceiling(findings, ("cameras", index, "retention"), own, {**site, **own}, segment)
+
+
+def _floor_and_ceiling(findings: Findings, location: Location, own: Raw, merged: Raw, segment: timedelta) -> bool:
+    floor, ceiling = _duration(merged.get("min")), _duration(merged.get("max"))
+    if floor is None or ceiling is None:
+        return False
+    low, high = units.format_duration(floor), units.format_duration(ceiling)
+    if floor > ceiling:
+        key = "min" if "min" in own else "max"
+        findings.problem(
+            (*location, key),
+            f"the floor (min, {low}) is above the ceiling (max, {high}): footage would have to be kept and destroyed",
+            f"a min of at most {high}, or a max of at least {low}",
+        )
+        return True
+    if ceiling < segment:
+        findings.problem(
+            (*location, "max"),
+            f"the ceiling ({high}) is shorter than one segment ({units.format_duration(segment)})",
+            "a longer max, or a shorter recording.segment",
+        )
+        return True
+    return False
+
+
+def _pins_within_bounds(findings: Findings) -> None:
+    table = _table(findings.raw, "pins")
+    default = _duration(table.get("default")) or PINS.default
+    most = _duration(table.get("max")) or PINS.max
+    if default > most:
+        low, high = units.format_duration(most), units.format_duration(default)
+        findings.problem(
+            ("pins", "default" if "default" in table else "max"),
+            f"a pin would last {high} unless it is said otherwise, and may last {low} at most",
+            f"a default of at most {low}, or a max of at least {high}",
+        )
+
+
+def _operators_are_no_authorities(findings: Findings) -> None:
+    """P6: whoever is in such a group would hold neither."""
+    table = _table(findings.raw, "roles")
+    operators, authorities = (table.get(role) for role in ("operator", "authority"))
+    if isinstance(operators, list) and isinstance(authorities, list):
+        for group in operators:
+            if isinstance(group, str) and group in authorities:
+                findings.problem(
+                    ("roles", "authority"),
+                    f"{units.shown(group)} is also a group of operators: whoever is both is neither",
+                    "different groups, with different people",
+                )
+                return
+
+
+def _one_commander_per_key(findings: Findings) -> None:
+    """Each key counts its commands by itself, and what was commanded is on record under one name."""
+    first: dict[tuple[str, str], int] = {}
+    for index, commander in _tables(findings.raw, "commanders"):
+        for name in ("name", "key"):
+            value = commander.get(name)
+            if not isinstance(value, str):
+                continue
+            if (name, value) in first:
+                findings.problem(
+                    ("commanders", index, name),
+                    f"is already the {name} of commanders[{first[name, value]}]",
+                    f"a {name} of its own for each",
+                )
+            first.setdefault((name, value), index)
+
+
+def _volumes_apart(findings: Findings) -> None:
+    places: list[tuple[Location, str, Path]] = []
+    for index, volume in _tables(findings.raw, "volumes"):
+        path = volume.get("path")
+        if isinstance(path, str) and path.startswith("/") and "\0" not in path:
+            places.append((("volumes", index, "path"), f"volumes[{index}]", Path(path).resolve()))
+    if "volumes" not in findings.raw:
+        places.append((("volumes",), "the volume", DEFAULT_VOLUME.resolve()))
+    state = _table(findings.raw, "paths").get("state", str(DEFAULT_STATE))
+    if isinstance(state, str) and state.startswith("/") and "\0" not in state:
+        places.append((("paths", "state"), "paths.state", Path(state).resolve()))
+    for (_, name, earlier), (location, _, later) in itertools.combinations(places, 2):
+        if earlier == later:
+            findings.problem(location, f"{later} is already {name}", "a directory of its own")
+        elif later.is_relative_to(earlier) or earlier.is_relative_to(later):
+            findings.problem(
+                location,
+                f"{later} and {earlier} ({name}) lie inside each other: one would count and destroy the other's files",
+                "directories that do not contain one another",
+            )
+
+
+def _certificates(findings: Findings, directory: Path) -> None:
+    for index, camera in _tables(findings.raw, "cameras"):
+        given = [key for key in ("certificate", "ca_file") if key in camera]
+        url = camera.get("url")
+        for key in given:
+            if isinstance(url, str) and not url.startswith("rtsps://"):
+                findings.problem(
+                    ("cameras", index, key),
+                    "only a camera with rtsps:// has a certificate",
+                    "an rtsps:// url, or no such key",
+                )
+        if len(given) == 2:
+            findings.problem(
+                ("cameras", index, "ca_file"),
+                "stands beside certificate: only one of them can decide",
+                "one of the two",
+            )
+        authorities = camera.get("ca_file")
+        if isinstance(authorities, str) and not _holds_certificates(directory / authorities):
+            findings.problem(
+                ("cameras", index, "ca_file"),
+                f"{units.shown(str(directory / authorities))} cannot be read as certificates",
+                "a PEM file that the account of edged may read",
+            )
+
+
+def _holds_certificates(path: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_handed_over(name: str, directory: Path, environ: Mapping[str, str], handed: Collection[str]) -> bool:
+    """systemd alone knows where it lies."""
+    return name in handed and secrets.credential(name, environ) is None and not (directory / name).exists()
+
+
+def is_link_handed_over(raw: Raw, directory: Path, environ: Mapping[str, str], handed: Collection[str]) -> bool:
+    """At least one file of the link, so that they cannot be looked at together."""
+    names = (_table(raw, "mqtt").get(key) for key in KEYS)
+    return any(isinstance(name, str) and is_handed_over(name, directory, environ, handed) for name in names)
+
+
+def _passwords(findings: Findings, directory: Path, environ: Mapping[str, str], handed: Collection[str]) -> None:
+    holders: list[tuple[Location, Raw]] = [
+        (("cameras", index), camera) for index, camera in _tables(findings.raw, "cameras")
+    ]
+    holders.append((("mqtt",), _table(findings.raw, "mqtt")))
+    for location, table in holders:
+        name = table.get("password_file")
+        if not isinstance(name, str) or not name:
+            continue
+        if not table.get("username"):
+            findings.problem(
+                (*location, "username"), "is missing, though there is a password_file", 'username = "viewer"'
+            )
+        if is_handed_over(name, directory, environ, handed):
+            continue
+        try:
+            found = secrets.find(name, directory, environ)
+        except secrets.SecretError as error:
+            findings.problem((*location, "password_file"), error.problem, error.instead)
+            continue
+        findings.passwords[location] = found.value
+        if found.warning:
+            findings.warn((*location, "password_file"), found.warning, found.instead)

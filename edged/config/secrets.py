@@ -1,0 +1,105 @@
+"""Where passwords and keys come from: a systemd credential or a file, never the configuration itself.
+
+Imports pydantic's SecretStr and edged.host.accounts. A secret leaves here only inside a SecretStr, so that repr,
+str, logs and dumps show stars; whoever needs the word itself calls `get_secret_value()` at the last moment. No
+message made here repeats what a file contains.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from edged.host import accounts
+
+CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
+"""Set by systemd for units with LoadCredential= or SetCredential=."""
+MAX_SECRET_BYTES: Final = 1_024
+"""Longer than any camera accepts; a larger file is the wrong file, and a message to a worker must stay small."""
+
+
+class SecretError(Exception):
+    """Why there is no secret, and what to do. Never what the file holds."""
+
+    def __init__(self, problem: str, instead: str) -> None:
+        super().__init__(f"{problem}; {instead}")
+        self.problem = problem
+        self.instead = instead
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A secret, and what is odd about the place it came from ("" if nothing)."""
+
+    value: SecretStr
+    warning: str
+    instead: str
+
+
+def credential(name: str, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Where systemd has put the credential of that name; None where it has handed over none."""
+    credentials = environ.get(CREDENTIALS_VARIABLE, "")
+    place = Path(credentials) / name
+    return place if credentials and place.exists() else None
+
+
+def find(name: str, directory: Path, environ: Mapping[str, str] = os.environ) -> Found:
+    """The secret called `name`: the systemd credential of that name first, else the file, relative to `directory`."""
+    if "/" not in name and name not in ("", ".", "..") and (place := credential(name, environ)) is not None:
+        return Found(_value(_read(place)[0], place), "", "")
+    path = directory / name
+    data, mode = _read(path)
+    value = _value(data, path)
+    if mode & stat.S_IROTH:
+        return Found(value, f"everybody on this machine can read {path}", f"chmod o= {path}")
+    return Found(value, "", "")
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """Contents and mode. Opened without blocking, because a FIFO with nobody behind it must not hold up the start."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        raise SecretError(
+            f"there is no file {path}", "write the password into it, or name the file that has it"
+        ) from None
+    except PermissionError:
+        raise SecretError(
+            f"{path} may not be read by the account {accounts.account(os.geteuid()).name}",
+            accounts.otherwise(f"let the account that runs edged read it: chown root:edged {path}; chmod 640 {path}"),
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a usable file name"
+        raise SecretError(f"{path} cannot be opened: {reason}", "name a readable file") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise SecretError(f"{path} is not a file", "name a file that holds the password on its only line")
+        return os.read(descriptor, MAX_SECRET_BYTES + 1), status.st_mode
+    except OSError as error:
+        raise SecretError(f"{path} cannot be read: {error.strerror}", "check the disk it lies on") from None
+    finally:
+        os.close(descriptor)
+
+
+def _value(data: bytes, path: Path) -> SecretStr:
+    if len(data) > MAX_SECRET_BYTES:
+        raise SecretError(f"{path} is longer than {MAX_SECRET_BYTES} bytes", "name a file that holds only the password")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SecretError(f"{path} is not UTF-8 text", "save the file as plain text") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise SecretError(f"{path} is empty", "write the password into it")
+    if not text.isprintable():
+        raise SecretError(
+            f"{path} has more than one line, or characters that cannot be typed", "put the password on one line, alone"
+        )
+    return SecretStr(text)

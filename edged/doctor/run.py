@@ -1,0 +1,284 @@
+"""One visit of `edgectl doctor`, and the look at a daemon that does not answer: who is asked, who judges. Blocking."""
+
+from __future__ import annotations
+
+import errno
+import locale
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from edged.config.lenient import Site
+from edged.doctor import clock, disks, down, machine, network, paths, unit
+from edged.doctor.clock import Clock
+from edged.doctor.disks import Disks, Messages
+from edged.doctor.down import Down, Knock, Known, LastRun
+from edged.doctor.findings import Check, Missing, Result, critical, ok, unknown, warn
+from edged.doctor.gather import files, host
+from edged.doctor.gather import network as doors
+from edged.doctor.in_child import Task, together
+from edged.doctor.machine import Machine, Versions
+from edged.doctor.network import Answered, Ends
+from edged.doctor.paths import File, Place
+from edged.doctor.unit import Unit
+from edged.documents.site import Status
+from edged.words import units
+from mqtt.broker_check import Knocked
+from storage.store.database_state import Glance, Sizes
+from storage.words.clock import SystemClock
+
+KNOCK_S: Final = 1.0
+DATABASE_S: Final = 10.0
+"""For SQLite's quick check: some 2 GB from a fast disk."""
+DOOR_S: Final = 14.0
+DISKS_S: Final = 12.0
+PROBLEMS_MAX: Final = 3
+UNTOLD: Final = Missing("edged runs and does not tell this account", root=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What was gathered; each piece may be `Missing`."""
+
+    config: Path
+    status: Status | None
+    found: Mapping[str, Any]
+    down: Down | None
+    encoding: str
+
+    @property
+    def site(self) -> Site | None:
+        site = self.found["site"]
+        return site if isinstance(site, Site) else None
+
+
+def knock(path: Path) -> Knock:
+    """How a socket answers that gave no document."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(KNOCK_S)
+        try:
+            sock.connect(str(path))
+        except TimeoutError:
+            return "silent"
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM):
+                return "forbidden"
+            return _refusal(error.errno)
+    return "silent"
+
+
+def _refusal(number: int | None) -> Knock:
+    if number == errno.ENOENT:
+        return "absent"
+    return "silent" if number == errno.EAGAIN else "refused"
+
+
+def outside(config: Path, path: Path, *, of_unit: bool) -> tuple[Down, int, tuple[str, ...]]:
+    """Why the daemon of this configuration does not answer, its last heartbeat (ms, 0: none seen), what is unseen."""
+    found = _first(config) | _of_the_daemon(config, of_unit=of_unit)
+    found |= _of_its_files(found["site"], None, down=True)
+    return _explained(found, config, path)
+
+
+def pay(config: Path, path: Path, status: Status | None, refusal: Down | None, *, of_unit: bool) -> Visit:
+    """Everything. `status`: what the daemon says, None where it does not answer; `refusal`: it does, and refuses."""
+    first: dict[str, Task[Any]] = {
+        "check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(doors.check, config)),
+        "kernel": Task(Messages, host.kernel),
+        "clock": Task(Clock, host.clock),
+        "machine": Task(Machine, host.machine),
+        "versions": Task(Versions, host.versions),
+        "certificates": Task(tuple[Ends, ...], partial(doors.certificates, config)),
+    }
+    found = together(first) | _first(config) | _of_the_daemon(config, of_unit=of_unit)
+    found |= _of_its_files(found["site"], status, down=status is None and refusal is None)
+    if status is None and refusal is None:
+        refusal = _explained(found, config, path)[0]
+    return Visit(config, status, found, refusal, locale.getpreferredencoding(do_setlocale=False))
+
+
+def _first(config: Path) -> dict[str, Any]:
+    return together({"site": Task(Site, partial(files.site, config))})
+
+
+def _of_the_daemon(config: Path, *, of_unit: bool) -> dict[str, Any]:
+    if not of_unit:
+        unasked = Missing("a socket was named: systemd is asked only of its own daemon", action="leave out --socket")
+        return {"unit": unasked, "words": unasked}
+    found = together({"unit": Task(Unit, host.unit)})
+    known = found["unit"]
+    life = known.life if isinstance(known, Unit) else ""
+    found |= together({"words": Task(Messages, partial(host.last_words, life))})
+    if isinstance(known, Unit) and known != unit.NOBODY and not unit.concerns(known, config):
+        other = Missing(f"systemd does not run edged with {config}", action="leave out --config to see what it runs")
+        return {"unit": other, "words": other}
+    return found
+
+
+def _of_its_files(site: Site | Missing, status: Status | None, *, down: bool) -> dict[str, Any]:
+    """What lies on disks, each looked at by itself."""
+    state = Path(site.state) if isinstance(site, Site) else None
+    volumes = _volumes(site, status)
+    tasks: dict[str, Task[Any]] = {
+        f"place {path}": Task(Place, partial(files.place, Path(path), volume=True)) for path in volumes
+    }
+    everywhere = tuple(volumes)
+    if state is not None:
+        everywhere += (str(state),)
+        tasks["state"] = Task(Place, partial(files.place, state, volume=False))
+        tasks["holder"] = Task(int, partial(files.holder, state))
+        tasks["sizes"] = Task(Sizes, partial(files.sizes, state))
+        if down:
+            tasks["glance"] = Task(Glance | None, partial(files.database, state, DATABASE_S - 2), DATABASE_S)
+    if isinstance(site, Site):
+        tasks["files"] = Task(tuple[File, ...], partial(files.files, Path(site.file), site.secrets))
+        if down:
+            tasks["doors"] = Task(tuple[Answered, ...], partial(doors.doors, site.doors), DOOR_S)
+            tasks["broker"] = Task(Knocked | None, partial(doors.broker, Path(site.file)), DOOR_S)
+    if everywhere:
+        tasks["disks"] = Task(Disks, partial(files.disks, everywhere), DISKS_S)
+    return {"disks": site} | together(tasks)
+
+
+def _volumes(site: Site | Missing, status: Status | None) -> list[str]:
+    named = list(site.volumes) if isinstance(site, Site) else []
+    told = [] if status is None else [volume.path for volume in status.volumes if volume.state != "lost"]
+    return list(dict.fromkeys([*named, *told]))
+
+
+def _explained(found: Mapping[str, Any], config: Path, path: Path) -> tuple[Down, int, tuple[str, ...]]:
+    told = (
+        found.get("check")
+        or together({"check": Task(tuple[tuple[str, ...], tuple[str, ...]], partial(doors.check, config))})["check"]
+    )
+    glance, state, words = found.get("glance"), found.get("state"), found["words"]
+    last = None
+    if isinstance(glance, Glance) and glance.alive_ms:
+        last = LastRun(glance.alive_ms, glance.clean, glance.boot_id == SystemClock().boot_id)
+    holder = found.get("holder")
+    known = Known(
+        knock=knock(path),
+        unit=found["unit"] if isinstance(found["unit"], Unit) and found["unit"] != unit.NOBODY else None,
+        holder=holder if isinstance(holder, int) else None,
+        last=last,
+        state_there=state.there if isinstance(state, Place) else None,
+        journal=words.lines if isinstance(words, Messages) else (),
+        problems=() if isinstance(told, Missing) else told[0],
+        away=_away(found),
+        state_free_bytes=state.free if isinstance(state, Place) and state.there else None,
+    )
+    parts = (("configuration", found["site"]), ("journal", words), ("database", glance), ("state directory", state))
+    unseen = tuple(f"{name}: {part.why}" for name, part in parts if isinstance(part, Missing) and part.root)
+    return down.why(known), last.alive_ms if last else 0, unseen
+
+
+def _away(found: Mapping[str, Any]) -> tuple[str, ...]:
+    glance = found.get("glance")
+    known = glance.volumes if isinstance(glance, Glance) else {}
+    some = ((name.removeprefix("place "), place) for name, place in found.items() if name.startswith("place "))
+    return tuple(path for path, place in some if isinstance(place, Place) and paths.is_away(place, known.get(path, "")))
+
+
+def judged(gathered: Visit) -> list[Check]:
+    """Every line of `doctor`, in the order in which somebody would look."""
+    return [check for check in _judged(gathered) if check is not None]
+
+
+def _judged(gathered: Visit) -> Iterator[Check | None]:
+    found, status = gathered.found, gathered.status
+    yield _daemon(gathered)
+    yield unit.judge(found["unit"])
+    yield _configuration(found["check"])
+    yield from clock.judge(found["clock"])
+    yield from _storage(gathered)
+    yield from disks.judge(found["disks"])
+    yield disks.judge_kernel(found["kernel"])
+    if status is not None:
+        yield from network.judge_cameras(status.cameras, grave=status.verdict == "critical")
+        yield network.judge_link(status.broker)
+    else:
+        unread = found["site"] if isinstance(found["site"], Missing) else UNTOLD
+        configured = gathered.site.cameras if gathered.site is not None else 0
+        yield from network.judge_doors(found.get("doors", unread), configured)
+        yield network.judge_knock(found.get("broker", unread))
+    yield from network.judge_certificates(found["certificates"])
+    yield from _modes(gathered)
+    yield from machine.judge(found["machine"])
+    here = found["versions"]
+    running = "" if status is None else status.version
+    yield here.check("versions") if isinstance(here, Missing) else machine.judge_versions(here, running)
+    yield machine.judge_console(gathered.encoding)
+
+
+def _daemon(gathered: Visit) -> Check:
+    status, why = gathered.status, gathered.down
+    if status is None:
+        if why is None:
+            return unknown("daemon", "it was not asked", "edgectl status")
+        judge = {"not-allowed": unknown, "starting": warn, "stopping": warn}.get(why.cause, critical)
+        return judge("daemon", why.said, why.action)
+    if status.verdict == "ok":
+        return ok("daemon", "it runs, and all is well (edgectl status)")
+    result = Result.CRITICAL if status.verdict == "critical" else Result.WARN
+    standing = sum(alarm.cleared is None for alarm in status.alarms)
+    alarms = f"with {units.counted(standing, 'alarm')} standing" if standing else "and not all is well yet"
+    return Check("daemon", result, f"it runs, {alarms}", status.action or "edgectl alarms")
+
+
+def _configuration(told: tuple[Sequence[str], Sequence[str]] | Missing) -> Check:
+    name = "configuration"
+    if isinstance(told, Missing):
+        return told.check(name)
+    problems, warnings = told
+    for found, judge in ((problems, critical), (warnings, warn)):
+        if found:
+            more = f" (and {len(found) - PROBLEMS_MAX} more)" if len(found) > PROBLEMS_MAX else ""
+            return judge(name, "; ".join(found[:PROBLEMS_MAX]) + more, "edgectl config check")
+    return ok(name, "no fault in it")
+
+
+def _storage(gathered: Visit) -> Iterator[Check]:
+    found, status = gathered.found, gathered.status
+    told = {} if status is None else {volume.path: volume for volume in status.volumes}
+    for path in _volumes(found["site"], status):
+        place, known, expected = found[f"place {path}"], told.get(path), _expected(gathered, path)
+        yield paths.judge_volume(place, path, known, expected, daemon=status is not None)
+        if paths.is_volume(place, known, expected):
+            yield paths.judge_room(place, path, known)
+    if gathered.site is None:
+        yield found["site"].check("database")
+        return
+    yield paths.judge_state(found["state"])
+    in_use = "glance" not in found or bool(isinstance(found["holder"], int) and found["holder"])
+    yield paths.judge_database(found["sizes"] if in_use else found["glance"])
+
+
+def _expected(gathered: Visit, path: str) -> str | None:
+    """The id that the daemon, or its database, knows for a volume; None where neither could be asked."""
+    if gathered.status is not None:
+        return next((volume.id for volume in gathered.status.volumes if volume.path == path), "")
+    glance = gathered.found.get("glance")
+    if isinstance(glance, Glance):
+        return glance.volumes.get(path, "")
+    return "" if "glance" in gathered.found and glance is None else None
+
+
+def _modes(gathered: Visit) -> Iterator[Check]:
+    found, site = gathered.found, gathered.site
+    if site is None:
+        yield found["site"].check("modes")
+        return
+    some = found["files"]
+    if isinstance(some, Missing):
+        yield some.check("modes")
+        return
+    told = {} if gathered.status is None else {volume.path: volume for volume in gathered.status.volumes}
+    directories = {
+        path: place
+        for path in _volumes(site, gathered.status)
+        if paths.is_volume(place := found[f"place {path}"], told.get(path), _expected(gathered, path))
+    }
+    yield from paths.judge_modes(some, {site.state: found["state"], **directories})

@@ -1,0 +1,217 @@
+"""An export as files: which films are made of which segments, under which names. Blocking.
+
+Made from the leaves that the export consists of and from the segments themselves, so after a restart it is made anew
+and is the same; `digest` says whether it is.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+from zoneinfo import ZoneInfo
+
+from edged.evidence.export.hashing import BLOCK, Hashes, Read, read
+from edged.evidence.export.names import Stems
+from edged.evidence.export.streams import Source, of_file, of_text
+from edged.evidence.verify import CAUSES
+from recorder.remux import plan as remux
+from recorder.remux import subtitles
+from recorder.remux.film import blocks
+from recorder.remux.plan import Film, Take
+from storage.exports.model import CameraContents, Contents, Export, Recorded
+from storage.words.errors import OrderWrong
+
+Opened: TypeAlias = Callable[[Recorded], BinaryIO]
+Told: TypeAlias = Callable[[int], None]
+"""Hears of octets that were read; may pause, and may raise to end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where it is made: the site, as configured."""
+
+    node: str
+    office: str
+    site: str
+    timezone: str
+    zone: ZoneInfo
+    software: str
+    cameras: Mapping[str, str]
+    """Names by id."""
+
+    def at(self, wall_ms: int) -> str:
+        """A time as the list has it: by the site's clock, RFC 3339 with milliseconds."""
+        return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(self.zone).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Reel:
+    """A film with its names."""
+
+    path: str
+    subtitles: str
+    film: Film
+
+
+@dataclass(slots=True)
+class Camera:
+    """All that leaves of one camera."""
+
+    id: str
+    name: str
+    contents: CameraContents
+    hash_list: str
+    """Path of the list of all hashes."""
+    header_list: str
+    """Path of the headers of the segments in its films, one behind the other."""
+    hashes: Hashes
+    reads: dict[int, Read]
+    """By leaf."""
+    reels: list[Reel] = field(default_factory=list)
+    loose: list[Read] = field(default_factory=list)
+    """Their files leave whole, and no film is made of them."""
+    originals: dict[int, str] = field(default_factory=dict)
+    """By leaf, paths of the segments' own files."""
+
+    @property
+    def films(self) -> list[Film]:
+        return [reel.film for reel in self.reels]
+
+    def header_bytes(self, leaf: int) -> int:
+        """Length of part 0 of a segment that is in a film."""
+        return self.hashes.parts(self.reads[leaf].first_hash or 0, 1)[0].bytes
+
+    @property
+    def lost(self) -> list[Read]:
+        """What cannot be read at all."""
+        return [one for one in self.reads.values() if not one.there]
+
+
+class Work:
+    """One export being copied."""
+
+    def __init__(self, export: Export, place: Place, spool: Path) -> None:
+        self.export = export
+        self.place = place
+        self.spool = spool
+        self.cameras: list[Camera] = []
+        self.sources: dict[str, Source] = {}
+        """By path in the folder: footage and what belongs to it."""
+        self.papers: dict[str, Source] = {}
+        """Lists and proofs, once it is sealed."""
+        self.manifest = ""
+        """SHA-256 of the list, once it is sealed."""
+        self.lock = threading.Lock()
+
+    @property
+    def digest(self) -> str:
+        """Of what leaves, and where it lies: another one means other bytes."""
+        films = [(reel.path, str(reel.film.takes)) for camera in self.cameras for reel in camera.reels]
+        lengths = sorted((path, source.size) for path, source in self.sources.items())
+        return sha256(json.dumps([self.export.id, films, lengths]).encode()).hexdigest()
+
+    def prepare(self, contents: Contents, opened: Opened, told: Told) -> None:
+        """Read every segment, and plan the films. OSError for the state directory; what `told` raises."""
+        shutil.rmtree(self.spool, ignore_errors=True)
+        self.spool.mkdir(parents=True, mode=0o700)
+        stems = Stems()
+        named = [(name, one, stems.camera(name)) for name, one in contents.cameras.items()]
+        for number, (name, one, stem) in enumerate(named):
+            hashes = Hashes(self.spool / f"{number}.hashes")
+            reads = {segment.leaf: read(segment, opened, hashes, told) for segment in one.segments}
+            title = self.place.cameras.get(name, name)
+            camera = Camera(name, title, one, f"proof/{stem}.hashes", f"proof/{stem}.headers", hashes, reads)
+            self._film(camera, stem, stems, opened)
+            self._headers(camera, self.spool / f"{number}.headers", opened)
+            self._originals(camera, stem, opened)
+            self.sources[camera.hash_list] = Source(32 * len(hashes), hashes.blocks)
+            self.cameras.append(camera)
+
+    def _film(self, camera: Camera, stem: str, stems: Stems, opened: Opened) -> None:
+        segments = {one.segment.leaf: one.segment for one in camera.reads.values()}
+        opener = lambda leaf: opened(segments[leaf])  # noqa: E731
+        unfit: dict[int, str] = {}
+        while True:
+            usable = [one for one in camera.reads.values() if one.trouble is None and one.segment.leaf not in unfit]
+            planned = self._planned([one.segment for one in usable], opener)
+            strange = {one.id: one.reason for one in planned.unfit} | self._misfits(camera, planned)
+            if not strange:
+                break
+            unfit |= strange
+        for leaf, reason in unfit.items():
+            camera.reads[leaf] = Read(segments[leaf], None, f"no film can be made of it: {reason}")
+        camera.loose = [one for one in camera.reads.values() if one.trouble is not None and one.there]
+        missing = list(_missing(camera.contents))
+        for number, film in enumerate(planned.films):
+            name = stems.film(stem, number)
+            reel = Reel(f"{name}{film.suffix}", f"{name}.vtt", film)
+            camera.reels.append(reel)
+            self.sources[reel.path] = Source(film.bytes, partial(blocks, film, opener))
+            text = partial(subtitles.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
+            self.sources[reel.subtitles] = of_text(text)
+
+    def _planned(self, segments: Sequence[Recorded], opener: remux.Opener) -> remux.Plan:
+        interval, order = self.export.order.interval, self.export.order
+        sources = [remux.Source(one.leaf, one.start_ms) for one in segments]
+        try:
+            return remux.plan(sources, interval.first_ms, interval.last_ms, opener, order.max_bytes)
+        except ValueError as error:
+            raise OrderWrong(f"no film fits: {error}", "allow larger files: --max-file") from None
+
+    def _misfits(self, camera: Camera, planned: remux.Plan) -> dict[int, str]:
+        """What the plan takes for parts is not what was hashed."""
+        strange = {}
+        for take in takes(planned.films):
+            one = camera.reads[take.segment]
+            count = one.segment.parts.count if one.segment.parts is not None else 0
+            if not take.is_made_of(camera.hashes.parts(one.first_hash or 0, count)):
+                strange[take.segment] = "its fragments lie otherwise than its index says"
+        return strange
+
+    def _headers(self, camera: Camera, path: Path, opened: Opened) -> None:
+        """A film has the header of its first segment; whether it shows the others as they were, theirs say."""
+        with path.open("wb") as file:
+            for leaf in dict.fromkeys(take.segment for take in takes(camera.films)):
+                with opened(camera.reads[leaf].segment) as segment:
+                    file.write(segment.read(camera.header_bytes(leaf)))
+        self.sources[camera.header_list] = of_file(path)
+
+    def _originals(self, camera: Camera, stem: str, opened: Opened) -> None:
+        """Of what no film could be made, and of all that is in a film where that was asked for."""
+        wanted = {one.segment.leaf: one.segment for one in camera.loose}
+        if self.export.order.whole:
+            wanted |= {take.segment: camera.reads[take.segment].segment for take in takes(camera.films)}
+        for leaf, segment in wanted.items():
+            path = f"original/{stem}/{segment.relative.name}"
+            camera.originals[leaf] = path
+            with opened(segment) as file:
+                size = file.seek(0, 2)
+            self.sources[path] = Source(size, partial(_file, opened, segment))
+
+
+def takes(films: Sequence[Film]) -> Iterator[Take]:
+    """Pieces of segments, in the order of the films."""
+    for film in films:
+        yield from film.takes
+
+
+def _file(opened: Opened, segment: Recorded, begin: int) -> Iterator[bytes]:
+    with opened(segment) as file:
+        file.seek(begin)
+        while block := file.read(BLOCK):
+            yield block
+
+
+def _missing(contents: CameraContents) -> Iterator[subtitles.Missing]:
+    for gap in contents.gaps:
+        cause = " ".join(CAUSES.get(gap.cause, (gap.cause,)))
+        for begin, end in gap.spans:
+            yield subtitles.Missing(begin, end, cause)

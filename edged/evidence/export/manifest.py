@@ -1,0 +1,175 @@
+"""The list of an export, what proves it, and what people find beside the films, once all footage was read.
+
+Blocking. Lists and proofs lie in the state directory until they have left, so that the list of a day takes no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+from edged.documents.evidence import Manifest
+from edged.evidence import folder, manifest
+from edged.evidence.export import names as naming
+from edged.evidence.export.job import Camera, Told, Work, takes
+from edged.evidence.export.streams import Source, of_file
+from storage.exports.export_proofs import Head, Uncitable
+from storage.exports.service import Exports
+from storage.ledger.signer import Signer
+from storage.words.errors import OrderRefused
+
+WORDS: Final = ("who", "reason", "case", "request")
+CITING: Final = ("segments", "loose", "gaps", "destroyed")
+"""Of a camera on the list: what names leaves."""
+
+
+def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
+    """Sign the list of what leaves; `read` hears of octets that had to be read again.
+
+    OrderRefused: it cannot be proven, or nobody can sign it.
+    """
+    export, account, order = work.export, work.export.account, work.export.order
+    signer, heads, told = exports.signer(), exports.heads(export), exports.told(export)
+    if account is None or export.leaf is None or not {"who", "reason"} <= told.keys():
+        raise OrderRefused(f"who copies {export.id} and why was erased", "edgectl export --undo, and begin another one")
+    at, place = work.place.at, work.place
+    cameras = [_camera(camera, at) for camera in work.cameras]
+    cited = {export.leaf, *account.clock, *(head.generation.first for head in heads)}
+    cited |= {entry["leaf"] for one in cameras for kind in CITING for entry in one[kind]}
+    cited |= {leaf for one in cameras for leaf in one["beside"]}
+    papers = dict(_proofs(work, exports, heads, sorted(cited)))
+    told_of: dict[str, Any] = {
+        "export": export.id,
+        "node": place.node,
+        "office": place.office,
+        "site": place.site,
+        "software": place.software,
+        "timezone": place.timezone,
+        "created": at(now_ms),
+        "asked": {"from": at(order.interval.first_ms), "to": at(order.interval.last_ms)},
+        "destroy_by": at(order.destroy_by_ms),
+        **{name: _opening(told.get(name)) for name in WORDS},
+        "key": signer.public.hex(),
+        "copy": export.leaf,
+        "checkpoints": [_head(number, head, heads) for number, head in enumerate(heads)],
+        "clock": list(account.clock),
+        "cameras": cameras,
+        "files": [],
+    }
+    papers |= _for_people(work, Manifest.model_validate(told_of))
+    told_of["files"] = [
+        {"path": path, "bytes": source.size, "sha256": _sum(source, read)}
+        for path, source in sorted((work.sources | papers).items())
+    ]
+    papers |= _signed(work, Manifest.model_validate(told_of), signer)
+    work.papers = papers
+
+
+def _signed(work: Work, listed: Manifest, signer: Signer) -> dict[str, Source]:
+    payload = manifest.rendered(listed)
+    work.manifest = sha256(payload).hexdigest()
+    sealed = manifest.envelope(payload, signer)
+    return {naming.LIST: _paper(work, naming.LIST, payload), naming.ENVELOPE: _paper(work, naming.ENVELOPE, sealed)}
+
+
+def _proofs(
+    work: Work, exports: Exports, heads: Sequence[Head], numbers: Sequence[int]
+) -> Iterator[tuple[str, Source]]:
+    path = work.spool / naming.LEAVES.replace("/", "-")
+    try:
+        with path.open("wb") as file:
+            for one in exports.cited(heads, numbers):
+                file.write(manifest.entry(one.entry.data, one.origin, list(one.path)))
+    except Uncitable as error:
+        raise OrderRefused(str(error), "edgectl ledger verify") from error
+    yield naming.LEAVES, of_file(path)
+    signed = [head for head in heads if head.note is not None]
+    verifiers = [one for one in (head.generation.verifier for head in signed) if one is not None]
+    yield naming.KEYS, _paper(work, naming.KEYS, manifest.keys(verifiers))
+    for number, head in enumerate(heads):
+        if head.note is not None:
+            name = naming.checkpoint(number, last=head is heads[-1])
+            yield name, _paper(work, name, head.note.encode())
+
+
+def _for_people(work: Work, listed: Manifest) -> dict[str, Source]:
+    played = {reel.path: folder.spans(reel.film) for camera in work.cameras for reel in camera.reels}
+    clocks = {
+        camera.id: told[-1]
+        for camera in work.cameras
+        if (told := [one.camera_offset_ms for one in camera.contents.segments if one.camera_offset_ms is not None])
+    }
+    return {
+        naming.PAGE: _paper(work, naming.PAGE, folder.index(listed, played, clocks)),
+        naming.README: _paper(work, naming.README, folder.readme(listed)),
+        naming.VERIFIER: _paper(work, naming.VERIFIER, folder.verifier()),
+    }
+
+
+def _paper(work: Work, path: str, data: bytes) -> Source:
+    place = work.spool / path.replace("/", "-")
+    place.write_bytes(data)
+    return of_file(place)
+
+
+def _sum(source: Source, read: Told) -> str:
+    """What did not leave yet is read to its end."""
+    for block in source.blocks(source.size - source.left):
+        read(len(block))
+    return source.sha256
+
+
+def _camera(camera: Camera, at: Callable[[int], str]) -> dict[str, Any]:
+    """As the list has it."""
+    spans = [span for reel in camera.reels for span in folder.spans(reel.film)]
+    files, segments = list[dict[str, Any]](), list[dict[str, Any]]()
+    for number, reel in enumerate(camera.reels):
+        files.append({"path": reel.path, "subtitles": reel.subtitles})
+        segments += [
+            {
+                "leaf": take.segment,
+                "file": number,
+                "at": take.film_at,
+                "bytes": take.bytes,
+                "first_part": take.first,
+                "last_part": take.last,
+                "sequence": take.sequence,
+                "offsets": {str(track): offset for track, offset in take.offsets.items()},
+                "first_hash": camera.reads[take.segment].first_hash or 0,
+                "header_bytes": camera.header_bytes(take.segment),
+                "original": camera.originals.get(take.segment),
+            }
+            for take in takes([reel.film])
+        ]
+    told = camera.contents
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "from": at(spans[0].wall_ms) if spans else None,
+        "to": at(spans[-1].wall_ms + spans[-1].length_ms) if spans else None,
+        "hashes": camera.hash_list,
+        "headers": camera.header_list,
+        "files": files,
+        "segments": segments,
+        "loose": [{"leaf": one.segment.leaf, "original": camera.originals[one.segment.leaf]} for one in camera.loose],
+        "gaps": [
+            {"leaf": one.leaf, "from": at(one.start_ms), "to": at(one.end_ms), "cause": one.cause} for one in told.gaps
+        ],
+        "destroyed": [{"leaf": one.leaf, "from": at(one.start_ms), "to": at(one.end_ms)} for one in told.destroyed],
+        "beside": list(told.beside),
+    }
+
+
+def _opening(told: tuple[bytes, str] | None) -> dict[str, str] | None:
+    return None if told is None else {"text": told[1], "salt": told[0].hex()}
+
+
+def _head(number: int, head: Head, heads: Sequence[Head]) -> dict[str, Any]:
+    return {
+        "origin": head.generation.origin,
+        "first": head.generation.first,
+        "size": head.size,
+        "root": head.root.hex(),
+        "file": None if head.note is None else naming.checkpoint(number, last=head is heads[-1]),
+    }

@@ -1,0 +1,232 @@
+"""Picture and sound of all cameras: who is looked at when, and what comes of it. The shell around `edged.health`.
+
+Lives on the event loop. Each camera is looked at once in ten seconds: its worker puts a key frame and the sound with it
+into a socket of which the eye has the other end, so that no picture passes through the daemon. Nothing here costs
+recording: a look that fails is a look less. What was learned is kept over a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edged.config.load import Camera
+from edged.health import decoder_backoff, judge
+from edged.health.decoder_backoff import Record
+from edged.health.faults import Judged
+from edged.health.judge import Look, Memory
+from edged.health.references import Reference, References, write_whole
+from edged.health.stream import SLOW_FOR_S
+from edged.host.loops import Loops
+from edged.site.rounds import Site
+from recorder.decoder.client import Eye, Glance, Lost
+from recorder.decoder.messages import Seen, Want, Why
+from recorder.supervisor.runner import CameraView
+from storage.words.clock import Clock
+
+log = logging.getLogger("edged.eye")
+
+FILE: Final = "health.json"
+KEEP_EVERY_S: Final = 300.0
+"""What is learned in less is learned again."""
+WORDS: Final = {
+    Why.NO_PICTURE: "no key frame came within 20 s",
+    Why.NOT_SENT: "nothing comes from it",
+    Why.UNREADABLE: "its key frames cannot be decoded",
+    Why.TOO_LARGE: "its pictures are larger than any camera's",
+    Why.BUSY: "the eye has too much to do",
+}
+
+
+class NoPicture(Exception):
+    """There is no picture of this camera now; the message says why."""
+
+
+class Lookout:
+    """See the module."""
+
+    def __init__(self, site: Site, eye: Eye, clock: Clock, state: Path) -> None:
+        self._site = site
+        self._eye = eye
+        self._clock = clock
+        self._path = state / FILE
+        self._references = References(state)
+        self.references: dict[str, Reference] = {}
+        self._memories: dict[str, Memory] = {}
+        self._records: dict[str, Record] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._last = ""
+        self._loaded = False
+
+    def start(self, loops: Loops) -> None:
+        loops.every("picture health", 0.0, self.step)
+        loops.every("health memory", KEEP_EVERY_S, self.keep)
+
+    async def step(self) -> None:
+        """One camera's turn, and the pause until the next. Raises what a look failed with, if that was our fault."""
+        if not self._loaded:
+            await self._load()
+        cameras = [camera.id for camera in self._site.config.cameras if camera.enabled]
+        self._forget(cameras)
+        done = [camera for camera, task in self._looks.items() if task.done()]
+        for failed in [self._looks.pop(camera) for camera in done]:
+            failed.result()
+        camera = decoder_backoff.next_of(cameras, self._last)
+        if camera is not None:
+            self._last = camera
+            if camera not in self._looks and not decoder_backoff.is_aside(self._records, camera, self._now_s()):
+                self._looks[camera] = asyncio.create_task(self._look(camera), name=f"look {camera}")
+        await asyncio.sleep(decoder_backoff.pause_s(len(cameras)))
+
+    async def _load(self) -> None:
+        """What an earlier run learned; a file that cannot be read is as none."""
+        self.references = await asyncio.to_thread(self._references.all)
+        try:
+            data = await asyncio.to_thread(self._path.read_bytes)
+            self._memories = msgspec.json.decode(data, type=dict[str, Memory])
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            log.warning("what cameras usually show is learned anew: %s: %s", self._path, error)
+        self._loaded = True
+
+    async def keep(self) -> None:
+        """What was learned so far, on disk."""
+        if not self._loaded:
+            return
+        data = msgspec.json.encode({camera: judge.interrupted(one) for camera, one in self._memories.items()})
+        await asyncio.to_thread(write_whole, self._path, data)
+
+    async def close(self) -> None:
+        """No look goes on; what was learned is kept, if that can be done."""
+        for task in self._looks.values():
+            task.cancel()
+        await asyncio.gather(*self._looks.values(), return_exceptions=True)
+        await self._eye.close()
+        try:
+            await self.keep()
+        except OSError as error:
+            log.warning("what cameras usually show is not kept: %s", error)
+
+    async def snapshot(self, camera: str) -> tuple[bytes, int]:
+        """A JPEG of its next key frame, and when (wall clock). Raises NoPicture."""
+        glance = await self._glance(camera, Want.SNAPSHOT)
+        return glance.jpeg, self._clock.now().wall_ms
+
+    async def refer(self, camera: str) -> Reference:
+        """From now on this is what it is to show. Raises NoPicture, OSError."""
+        glance = await self._glance(camera, Want.THUMB)
+        one = Reference(camera, self._clock.now().wall_ms, glance.seen.thumb)
+        await asyncio.to_thread(self._references.put, one)
+        self.references[camera] = one
+        self._changed(camera)
+        return one
+
+    async def unrefer(self, camera: str) -> bool:
+        """False: it has no reference. Raises OSError."""
+        gone = await asyncio.to_thread(self._references.remove, camera)
+        self.references.pop(camera, None)
+        self._changed(camera)
+        return gone
+
+    def _changed(self, camera: str) -> None:
+        if camera in self._memories:
+            self._memories[camera] = judge.referred(self._memories[camera])
+
+    async def _glance(self, camera: str, want: Want) -> Glance:
+        if decoder_backoff.is_aside(self._records, camera, self._now_s()):
+            raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
+        try:
+            came = await self._eye.look(partial(self._site.hand, camera), want)
+        except Lost as lost:
+            self._blame(camera, lost)
+            raise NoPicture(f"the decoder failed: {lost}") from None
+        if isinstance(came, Why):
+            raise NoPicture(WORDS[came])
+        return came
+
+    async def _look(self, camera: str) -> None:
+        reference = self.references.get(camera)
+        hand: Callable[..., bool] = partial(self._site.hand, camera)
+        try:
+            came = await self._eye.look(hand, Want.MEASURE, reference.thumb if reference else b"")
+        except Lost as lost:
+            self._blame(camera, lost)
+            return
+        self._records.pop(camera, None)
+        view, configured = self._site.camera(camera)
+        if configured is None or view is None:
+            return
+        if isinstance(came, Why):
+            self._miss(camera, view, WORDS[came])
+            return
+        memory = self._memories.get(camera, Memory())
+        self._memories[camera], self._site.judged[camera] = judge.step(
+            memory, self._as_look(configured, view, came.seen)
+        )
+
+    def _as_look(self, configured: Camera, view: CameraView, seen: Seen) -> Look:
+        now_ms = self._clock.now().wall_ms
+        zone = self._site.config.site.zone
+        offset = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).utcoffset()
+        stats = view.samples[-1][1] if view.samples else None
+        return Look(
+            at_ms=now_ms,
+            site_ms=now_ms + (0 if offset is None else int(offset.total_seconds() * 1000)),
+            picture=seen.picture,
+            heard=seen.heard,
+            lag_ms=stats.sound_lag_ms if stats else None,
+            overdue=_is_overdue(view),
+            colour=configured.expect.colour,
+            sound=configured.expect.audio,
+        )
+
+    def _miss(self, camera: str, view: CameraView, why: str) -> None:
+        """Of a camera that is recorded, it is told after a while that its picture cannot be judged."""
+        if view.cause is not None:
+            self._memories[camera] = judge.interrupted(self._memories.get(camera, Memory()))
+            return
+        memory = self._memories[camera] = judge.missed(self._memories.get(camera, Memory()))
+        if judge.is_unseen(memory):
+            self._tell(camera, why)
+
+    def _blame(self, camera: str, lost: Lost) -> None:
+        if not lost.blamed:
+            return
+        record = self._records[camera] = decoder_backoff.blamed(self._records.get(camera, Record()), self._now_s())
+        if record.until_s:
+            log.warning("%s: its pictures killed or hung the eye %d times in a row", camera, record.blamed)
+            self._tell(camera, "its pictures make the decoder die or hang")
+
+    def _tell(self, camera: str, why: str) -> None:
+        before = self._site.judged.get(camera, Judged(0))
+        self._site.judged[camera] = Judged(before.at_ms, before.findings, unjudged=why)
+
+    def _forget(self, cameras: list[str]) -> None:
+        """Of cameras that are no longer looked at nothing is told; what was learned of those in the file stays."""
+        for gone in self._site.judged.keys() - set(cameras):
+            del self._site.judged[gone]
+        known = {camera.id for camera in self._site.config.cameras}
+        for gone in self._memories.keys() - known:
+            del self._memories[gone]
+
+    def _now_s(self) -> float:
+        return self._clock.now().boottime_ms / 1000
+
+
+def _is_overdue(view: CameraView) -> bool:
+    """Sound is promised, and pictures came for half a minute without any."""
+    if view.connected is None or not view.connected.audio or len(view.samples) < 2:
+        return False
+    (first_ms, first), (last_ms, last) = view.samples[0], view.samples[-1]
+    since = [(at, one) for at, one in view.samples if last_ms - at >= SLOW_FOR_S * 1000]
+    start = since[-1][1] if since else first
+    long_enough = last_ms - first_ms >= SLOW_FOR_S * 1000
+    return long_enough and last.video_frames > start.video_frames and last.sound_units == start.sound_units

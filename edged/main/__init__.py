@@ -1,0 +1,4 @@
+"""Start, compose, stop. May enter every room. Begin with `daemon`, the composition root.
+
+`entry` imports nothing at module level: each camera's worker runs the importing script again.
+"""

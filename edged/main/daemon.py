@@ -1,0 +1,256 @@
+"""The composition root: puts rooms together, runs their loops, comes and goes.
+
+Order of coming: lock and database, runners (recording first), control socket, link, then what an unclean stop left is
+worked off behind running recording. Order of going: cameras with their last segments, link, control, store. Recording
+never waits for sweeping, measuring or the centre: those are loops of their own, and a loop that fails is an alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final, Protocol
+
+from edged.access import agreement as agreements
+from edged.access.acts import Acts
+from edged.access.agreement import Agreement
+from edged.access.service import People
+from edged.alarms.tickets.watch import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
+from edged.alarms.tickets.watch import FaultWatch
+from edged.api.routes import Parts, routes
+from edged.api.server import Control
+from edged.api.service import Service
+from edged.cameras import runners
+from edged.cameras.store_adapter import LOOK_EVERY_S as VOLUMES_EVERY_S
+from edged.cameras.store_adapter import StoreKeeper
+from edged.centre.checkpoint_publisher import STEP_EVERY_S as ANCHOR_EVERY_S
+from edged.centre.checkpoint_publisher import Anchoring
+from edged.centre.commands import Orders
+from edged.centre.handlers import Deeds
+from edged.centre.key_account import or_key
+from edged.centre.reports import Reporter
+from edged.config import secrets
+from edged.config.load import Config
+from edged.evidence import tamper_watch
+from edged.evidence.ledger_watch import LedgerWatch
+from edged.health.watch import Lookout
+from edged.host import logs, notify
+from edged.host.clock_watch import LOOK_EVERY_S
+from edged.host.journal import Told, marked
+from edged.host.loops import Loops
+from edged.host.time_sync import HostClock
+from edged.site.compliance_watch import ComplianceWatch
+from edged.site.rebuild_task import Rebuilder
+from edged.site.rounds import Site
+from edged.site.snapshot import MEASURE_EVERY_S
+from edged.words import exit_codes
+from mqtt.commands.validation import Commanders
+from mqtt.tls import keyring
+from recorder.decoder.client import Eye
+from recorder.supervisor.processes import Forkserver
+from storage.ledger.key import NAME as KEY_NAME
+from storage.store.facade import Store
+from storage.words.clock import Clock
+from storage.words.errors import NodeChanged, RetryError, StoreError
+from storage.words.model import Bounds
+
+log = logging.getLogger("edged")
+
+SWEEP_EVERY_S: Final = 5.0
+"""Footage is also swept after each commit; this is for ceilings, and for space that others take."""
+HEALTH_EVERY_S: Final = 1.0
+CONTROL_EVERY_S: Final = 30.0
+"""How often a control socket that could not be opened is tried again."""
+ALIVE_EVERY_S: Final = 10.0
+"""How often the boot's running time is written down, and the watchdog fed when the writer answered."""
+ALIVE_PATIENCE_S: Final = 20.0
+"""A writer thread that has not answered by then is hung: the watchdog is no longer fed (L5)."""
+STOP_LIMIT_S: Final = 9.5
+"""A stop takes at most 10 s, whatever a disk does: what is not finished by then is adopted at the next start."""
+
+
+class Beside(Protocol):
+    """What goes on beside recording, in loops of its own."""
+
+    def start(self, loops: Loops) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Daemon:
+    """One run of the daemon."""
+
+    def __init__(self, config: Config, config_path: Path, forkserver: Forkserver, clock: Clock | None = None) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._forkserver = forkserver
+        self._clock = clock or HostClock()
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._site: Site
+
+    async def run(self) -> int:
+        """Run until SIGTERM or SIGINT; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        try:
+            with _deadline(self._stop):
+                async with self._opened() as store:
+                    await self._live(store)
+        except StoreError as error:
+            log.critical("%s. %s", error.what, error.action, extra=marked(Told.FATAL))
+            return exit_codes.CONFIG if isinstance(error, NodeChanged) else exit_codes.FAILED
+        return exit_codes.OK
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Store]:
+        config = self._config
+        store = await asyncio.to_thread(
+            Store.open,
+            state=config.paths.state,
+            node=config.site.node,
+            volumes=config.volume_specs(),
+            clock=self._clock,
+            credential=secrets.credential(KEY_NAME),
+        )
+        clean = False
+        try:
+            yield store
+            clean = True
+        finally:
+            await asyncio.to_thread(store.close, clean=clean)
+
+    async def _live(self, store: Store) -> None:
+        """Everything between the open store and its closing; what is begun is ended in the opposite order."""
+        keeper = StoreKeeper(store, self._bounds, self._priorities, self._segment_ms)
+        cameras = runners.Fleet(store, keeper, self._forkserver, self._clock, random.random)
+        acts = Acts(store)
+        agreement = Agreement(store, acts)
+        config = await agreement.hold(self._config)
+        reporter = Reporter(config, store.run, self._clock, store.post)
+        self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
+        site.loosening = agreement.waiting
+        service = Service(site, store, reporter, agreement, self._config_path)
+        people = People(site, store, self._clock)
+        orders = self._orders(store, acts, reporter, people)
+        compliance = ComplianceWatch(site, store, lambda: control.routes)
+        lookout = Lookout(site, Eye(), self._clock, self._config.paths.state)
+        parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
+        control = Control(service, config.paths.socket, people.guard, routes(parts))
+        loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
+        tamper, rebuilder, itself = tamper_watch.TamperWatch(site, store), Rebuilder(store), LedgerWatch(store)
+        besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)
+        async with AsyncExitStack() as going:
+            going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
+            for one in besides:
+                going.push_async_callback(one.close)
+            going.push_async_callback(control.stop)
+            going.push_async_callback(reporter.stop)
+            going.push_async_callback(anchoring.end)
+            going.push_async_callback(loops.stop)
+            going.push_async_callback(cameras.stop)
+            going.push_async_callback(orders.close)
+            going.callback(store.interrupt)
+            await site.start()
+            await anchoring.begin()
+            orders.start()
+            reporter.start(site.overview, anchoring, orders)
+            self._start_loops(loops, store, keeper, sweeper)
+            for one in besides:
+                one.start(loops)
+            loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
+            loops.every("certificates", keyring.LOOK_EVERY_S, reporter.look_at_certificates)
+            loops.every("control socket", CONTROL_EVERY_S, control.listen)
+            loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
+            loops.every("reload", 0.0, lambda: self._reloaded(service))
+            await loops.first_round("control socket")
+            notify.ready(site.one_line())
+            log.info(
+                "ready: %d cameras, state in %s", len(config.cameras), config.paths.state, extra=marked(Told.READY)
+            )
+            await self._stop.wait()
+            notify.stopping("finishing the last segments")
+            log.info("stopping: finishing the last segments", extra=marked(Told.STOPPING))
+        log.info("stopped")
+
+    def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: People) -> Orders:
+        deeds = Deeds(self._site, store, acts, reporter, self._clock, logs.TAIL, self._stop.set)
+        return Orders(self._site, store, people.journal, deeds, reporter.answer, self._clock)
+
+    def _keys(self) -> Commanders:
+        return self._site.config.known_keys()
+
+    def _bounds(self, camera: str) -> Bounds:
+        return self._site.bounds(camera)
+
+    def _priorities(self) -> dict[str, int]:
+        return self._site.priorities()
+
+    def _segment_ms(self) -> int:
+        return self._site.config.recording.segment_ms
+
+    async def _reloaded(self, service: Service) -> None:
+        await self._reload.wait()
+        self._reload.clear()
+        await service.reload_and_tell()
+
+    def _start_loops(self, loops: Loops, store: Store, keeper: StoreKeeper, sweeper: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        site = self._site
+
+        async def recover_then_sweep() -> None:
+            if site.recovering:
+                report = await loop.run_in_executor(sweeper, store.recover)
+                site.recovering = report.again
+                if words := report.words():
+                    log.info("what an earlier run left open: %s", words)
+            site.swept(await loop.run_in_executor(sweeper, store.sweep, site.policy))
+
+        async def alive() -> None:
+            try:
+                async with asyncio.timeout(ALIVE_PATIENCE_S):
+                    await asyncio.wrap_future(store.heartbeat())
+            except RetryError:
+                notify.watchdog(site.one_line())  # it answered, so it lives; that it cannot write is an alarm
+                raise
+            notify.watchdog(site.one_line())
+
+        loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
+        loops.every("volumes", VOLUMES_EVERY_S, site.watch_volumes)
+        loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(site, store, self._clock).look)
+        loops.every("maintenance", HEALTH_EVERY_S, site.look_at_maintenance)
+        loops.every("clock watch", LOOK_EVERY_S, site.watch_clock)
+        loops.every("measurement", MEASURE_EVERY_S, site.measure)
+        loops.every("health", HEALTH_EVERY_S, lambda: site.judge(loops.failing))
+        loops.every("database", min(ALIVE_EVERY_S, notify.watchdog_interval_s() or ALIVE_EVERY_S), alive)
+
+
+@contextmanager
+def _deadline(stopping: asyncio.Event) -> Iterator[None]:
+    """From the order to stop on, the process has `STOP_LIMIT_S`: a disk that hangs must not hold it."""
+    watcher = asyncio.get_running_loop().create_task(_watch(stopping))
+    try:
+        yield
+    finally:
+        watcher.cancel()
+
+
+async def _watch(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    timer = threading.Timer(STOP_LIMIT_S, _give_up)
+    timer.daemon = True
+    timer.start()
+
+
+def _give_up() -> None:
+    log.critical("not stopped after %g s: what is left unfinished is adopted at the next start", STOP_LIMIT_S)
+    os._exit(exit_codes.FAILED)

@@ -1,1 +1,0 @@
-"""Commands of the centre: what is taken of what arrives, and how the daemon does it."""

@@ -1,1 +1,0 @@
-"""What `edgectl probe` says of a camera: remarks, the table to paste, the document. Pure."""

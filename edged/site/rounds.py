@@ -1,0 +1,315 @@
+"""The running site: everything known about it in one place, and the rounds in which it is looked at.
+
+Lives on the event loop; blocking reads go to threads. Holds the present configuration, the last measurements, the
+cameras' conditions and the memory of the alarms. Decisions are made in pure modules (health, alarms, troubles, views).
+What is remembered changes only after it was stored, so that a round that fails is simply done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from edged.access.account_access import RolesSeen
+from edged.alarms import devices, evaluate, maintenance
+from edged.alarms import tracking as alarms
+from edged.cameras import interruptions, runners
+from edged.cameras.store_adapter import StoreKeeper
+from edged.centre.reports import Reporter
+from edged.compliance.summary import Summary
+from edged.config.load import Camera, Config
+from edged.health import stream
+from edged.health.faults import Judged
+from edged.host import clock_watch, journal
+from edged.site import overview as views
+from edged.site.forecast import Foresight, foretell
+from edged.site.snapshot import Measurements, measure
+from edged.words import units
+from recorder.supervisor.runner import CameraView
+from recorder.worker.fan_out import Kind
+from storage.retention.approved_limits import Loosening
+from storage.retention.plan import Policy, Reason
+from storage.segments.findings import Tampered
+from storage.store.facade import Store
+from storage.tickets.maintenance import Lasting
+from storage.words.clock import Clock
+from storage.words.errors import StoreError
+from storage.words.model import Bounds
+from storage.words.results import AlarmRow, SweepReport
+
+log = logging.getLogger("edged.site")
+
+
+class Site:
+    """See the module. `recovering` is True until what an earlier run left open has been worked off."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        keeper: StoreKeeper,
+        cameras: runners.Fleet,
+        reporter: Reporter,
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        self._store = store
+        self._keeper = keeper
+        self._fleet = cameras
+        self._reporter = reporter
+        self._clock = clock
+        self._version = version("edged")
+        self._started = clock.now()
+        self._watch = clock_watch.ClockWatch.start(self._started)
+        self._stepped_at_ms: int | None = None
+        self._synced = False
+        self._measured = Measurements(self._started)
+        self._foresight = Foresight()
+        self._health: dict[str, views.Health] = {}
+        self._tracked: dict[str, alarms.Tracked] = {}
+        self._devices: dict[str, devices.Episode] = {}
+        self._alarms: tuple[AlarmRow, ...] = ()
+        self._events_wanted: bool | None = None
+        self._destroyed = 0
+        self._last_sweep_ms: int | None = None
+        self._ceiling_unproven = False
+        self._unmoved: tuple[str, ...] = ()
+        self.recovering = True
+        self.tampered: tuple[Tampered, ...] = ()
+        self.roles = RolesSeen()
+        self.loosening: tuple[Loosening, ...] = ()
+        self.under: Lasting | None = None
+        """Maintenance that is under way."""
+        self.waiting: frozenset[str] = frozenset()
+        """Keys of conditions that hold and that it covers: what stood before goes on standing."""
+        self.held: dict[str, alarms.Trouble] = {}
+        """Alarms that it holds back."""
+        self.judged: dict[str, Judged] = {}
+        self.compliance: Summary | None = None
+
+    async def start(self) -> None:
+        """Recording first; then the alarms that an earlier run left standing are taken over.
+
+        Before all, maintenance that ended while nobody was there to see it: gaps go by that.
+        """
+        try:
+            await self.look_at_maintenance()
+        except StoreError as error:
+            log.warning("whether maintenance is under way is not known yet: %s", error)
+        await self._read_clock()
+        await self._keeper.look()
+        await self.man(self.config)
+        await self.measure()
+        self._tell_of_floors()
+        await self.look_at_alarms()
+        now_s = self._started.boottime_ms / 1000
+        for row in self._alarms:
+            if row.raised:
+                trouble = alarms.Trouble(row.severity, row.text, row.action, names=row.names)
+                self._tracked[row.key] = alarms.Tracked(trouble, now_s, now_s, raised=True)
+
+    def _tell_of_floors(self) -> None:
+        """At each start, with the numbers; the alarm names none, because they change."""
+        seen = self._foresight
+        if not seen.fits:
+            asked, there = units.format_size(round(seen.floors_bytes)), units.format_size(seen.room_bytes)
+            words = (
+                "the floors do not fit the volumes: at the rates recorded so far they ask for %s, there is room for %s"
+            )
+            log.warning(words, asked, there)
+
+    async def man(self, config: Config) -> runners.Difference:
+        """From now on this configuration holds; its cameras run, all others known to the catalog rest."""
+        self.config = config
+        once = await asyncio.to_thread(self._store.usage)
+        known = {camera.id for camera in config.cameras} | {usage.camera for usage in once}
+        return await self._fleet.apply(runners.settings_of(config), known)
+
+    async def measure(self) -> None:
+        policy = self.policy()
+        self._measured = await asyncio.to_thread(measure, self._store, policy, self._clock.now())
+        self._foresight = foretell(self.config, self._measured)
+        await self._want_events(wanted=self.config.mqtt is not None)
+
+    async def _want_events(self, *, wanted: bool) -> None:
+        """Without a broker nothing is kept for the centre. Where that cannot be stored, the next look tries again."""
+        if wanted is not self._events_wanted:
+            await asyncio.wrap_future(self._store.post.want(wanted))
+            self._events_wanted = wanted
+
+    async def watch_volumes(self) -> None:
+        """Where the next segments go: the workers hear of it before they begin them."""
+        if await self._keeper.look():
+            await self._fleet.renew_terms()
+        self._fleet.cut("no room for what is begun", self._keeper.to_cut)
+
+    async def watch_clock(self) -> None:
+        """A step of the wall clock opens an epoch and cuts segments; a change of synchronisation only new terms."""
+        now = self._clock.now()
+        watch, step_ms = self._watch.look(now)
+        before = self._synced
+        if step_ms:
+            log.warning("the wall clock was stepped by %+.3f s; recording goes on, no age changes", step_ms / 1000)
+            self._synced = await asyncio.to_thread(self._clock.synced)  # whoever vouched for it before does no longer
+            epoch = await asyncio.wrap_future(self._store.clock_stepped(now, self._synced))
+            self._keeper.clock_is(epoch, synced=self._synced)
+            self._stepped_at_ms = now.boottime_ms
+            await self._fleet.renew_terms()
+            self._fleet.cut("clock step")
+        self._watch = watch
+        await self._read_clock()
+        if self._synced != before:
+            await self._fleet.renew_terms()
+
+    async def _read_clock(self) -> None:
+        self._synced = await asyncio.to_thread(self._clock.synced)
+        self._keeper.clock_is(self._store.epoch, synced=self._synced)
+
+    async def judge(self, failing: Mapping[str, str]) -> None:
+        """Judge each camera, raise and clear alarms, tell the centre what changed."""
+        now = self._clock.now()
+        seen = {camera.id: self._fleet.view(camera.id) for camera in self.config.cameras}
+        for camera in self.config.cameras:
+            before = self._health.get(camera.id)
+            shaky = interruptions.is_unsteady(
+                self._measured.steadiness.get(camera.id, interruptions.STEADY),
+                before=before is not None and before.condition.unsteady,
+            )
+            observed = views.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
+            wants = camera.expect
+            expected = stream.Expectation(wants.width, wants.height, wants.fps, wants.audio, wants.pixels, wants.codec)
+            condition = stream.assess(observed, expected)
+            same = before is not None and before.condition.state is condition.state
+            since_ms = before.since_ms if before is not None and same else now.wall_ms
+            offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
+            self._health[camera.id] = views.Health(condition, observed.stream, since_ms, offset_ms)
+        for gone in self._health.keys() - seen.keys():
+            del self._health[gone]
+        running = {name: view for name, view in seen.items() if view is not None}
+        unmoved = {"destroying": "; ".join(self._unmoved)} if self._unmoved else {}
+        looked_at = [devices.seen(name, view, self._health[name].condition) for name, view in running.items()]
+        self._devices = devices.step(self._devices, looked_at, now.boottime_ms)
+        standing = evaluate.troubles(
+            self.overview(), running, {**failing, **unmoved}, self._stepped_at_ms, self._devices
+        )
+        try:
+            await self._alarm(standing)
+        finally:
+            self._reporter.tell(self.overview())
+
+    async def _alarm(self, standing: Mapping[str, alarms.Trouble]) -> None:
+        now = self._clock.now()
+        self.waiting = maintenance.held(standing, self.under, self._tracked)
+        tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
+        self._hold_back(maintenance.waiting(tracked, self.waiting, now.boottime_ms / 1000))
+        if not changes:
+            self._tracked = tracked
+            return
+        shown = {row.key for row in self._alarms if row.raised}
+        self._alarms = alarms.remembered(self._alarms, tracked, now.wall_ms)
+        for change in changes:
+            if change.trouble is None:
+                if change.key in shown:
+                    log.info("alarm cleared: %s", change.key, extra=journal.cleared(change.key))
+                await asyncio.wrap_future(self._store.alarms.cleared(change.key))
+                continue
+            trouble = change.trouble
+            if change.key not in shown:
+                text = alarms.in_full(trouble.text, trouble.names)
+                log.warning("alarm %s: %s. %s", change.key, text, trouble.action, extra=journal.raised(change.key))
+            await asyncio.wrap_future(self._store.alarms.raised(change.key, trouble.severity, *trouble.words))
+        self._tracked = tracked
+        await self.look_at_alarms()
+
+    def _hold_back(self, held: dict[str, alarms.Trouble]) -> None:
+        """Each is told in the journal once: it happened, and nobody else hears of it yet."""
+        for key in held.keys() - self.held.keys():
+            log.info("alarm %s is held back by maintenance: %s", key, held[key].text)
+        self.held = held
+
+    async def look_at_maintenance(self) -> None:
+        """Call it every second: it ends by itself. What it held back is then raised by the next `judge`."""
+        before, self.under = self.under, await asyncio.to_thread(self._store.maintenance.look)
+        if before is not None and self.under is None:
+            log.info("maintenance %s is over", before.maintenance.id)
+        elif before is None and self.under is not None:
+            log.info("maintenance %s is under way, for %d s", self.under.maintenance.id, self.under.left_ms // 1000)
+
+    async def look_at_alarms(self) -> None:
+        """As the database has them: also after somebody acknowledged one."""
+        self._alarms = tuple(await asyncio.to_thread(self._store.alarms.all))
+
+    def swept(self, report: SweepReport) -> None:
+        """Remember what a sweep did, for whoever asks; what could not be removed is told once."""
+        self._destroyed += report.destroyed
+        self._last_sweep_ms = self._clock.now().wall_ms
+        self._ceiling_unproven = report.kept.get(Reason.CEILING_UNPROVEN, 0) > 0
+        for words in report.failed:
+            if words not in self._unmoved:
+                log.error("footage past its time could not be removed: %s", words)
+        self._unmoved = report.failed
+
+    async def reconnect(self, camera: str) -> bool:
+        """A camera begins anew; False where it is not recorded."""
+        return await self._fleet.reconnect(camera)
+
+    def hand(self, camera: str, to: socket.socket) -> bool:
+        """One key frame of a camera and the sound with it, into this socket; False while nothing comes."""
+        return self._fleet.hand(camera, Kind.LOOK, to)
+
+    def camera(self, camera: str) -> tuple[CameraView | None, Camera | None]:
+        """What is seen of it now, and how it is configured."""
+        return self._fleet.view(camera), next((one for one in self.config.cameras if one.id == camera), None)
+
+    def bounds(self, camera: str) -> Bounds:
+        return self.config.bounds(camera)
+
+    def priorities(self) -> dict[str, int]:
+        """Of the cameras that are to be recorded."""
+        return {camera.id: camera.priority for camera in self.config.cameras if camera.enabled}
+
+    def policy(self) -> Policy:
+        """Asked from the sweep's and the writer's thread, too: a configuration is never changed, only replaced."""
+        return self.config.policy()
+
+    def overview(self) -> views.Overview:
+        """Everything known now; cheap."""
+        return views.Overview(
+            config=self.config,
+            version=self._version,
+            pid=os.getpid(),
+            started_ms=self._started.wall_ms,
+            started_boottime_ms=self._started.boottime_ms,
+            boot_id=self._clock.boot_id,
+            epoch=self._store.epoch,
+            synced=self._synced,
+            recovering=self.recovering,
+            now=self._clock.now(),
+            measured=self._measured,
+            health=dict(self._health),
+            link=self._reporter.view,
+            tls=self._reporter.tls,
+            alarms=self._alarms,
+            destroyed=self._destroyed,
+            last_sweep_ms=self._last_sweep_ms,
+            ceiling_unproven=self._ceiling_unproven,
+            foresight=self._foresight,
+            tampered=self.tampered,
+            roles=self.roles,
+            loosening=self.loosening,
+            under=self.under,
+            held=self.held,
+            judged=dict(self.judged),
+            compliance=self.compliance,
+        )
+
+    def one_line(self) -> str:
+        """For systemd's STATUS."""
+        status = views.status(self.overview())
+        enabled = [camera for camera in status.cameras if camera.state != "disabled"]
+        recording = sum(camera.state in ("recording", "degraded") for camera in enabled)
+        return f"{status.verdict}: {recording} of {len(enabled)} cameras recording. {status.action}".strip()

@@ -1,0 +1,1 @@
+"""Roles and verbs, units, exit codes, where things are by default. Imports no other room."""

@@ -1,0 +1,392 @@
+"""Who may do what: five roles, each verb of `edgectl` with the roles that have it, and how an account comes to a role.
+
+Pure; the system's databases are asked in `edged.host.accounts`. The table is the law: the guard of the control API asks
+nothing else, and docs/roles.md is made from it (`script/roles`). Roles come from Unix groups (`[roles]`) and nowhere
+else, so an account has as many as its groups give it. Keeps S14: there is no verb that deletes or formats.
+
+Grants for single cameras (J3, N3) will narrow what a role has, never widen it: their place is a field of `Holding`,
+filled where groups are resolved, and asked by the calls that name a camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+ROOT: Final = 0
+UNASSIGNED: Final = "unconfigured"
+"""What leaves name as the role of root and of the daemon's own account until there are roles."""
+
+
+class Role(StrEnum):
+    """The first that grants a verb is the one that its leaf names."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    AUTHORITY = "authority"
+    AUDITOR = "auditor"
+    TECHNICIAN = "technician"
+
+
+class Verb(StrEnum):
+    """As typed behind `edgectl`; `approve` alone shows what waits, with an ID it does it."""
+
+    STATUS = "status"
+    CAMERAS = "cameras"
+    ALARMS = "alarms"
+    ALARMS_ACK = "alarms ack"
+    FAULTS = "faults"
+    FAULTS_SHOW = "faults show"
+    FAULTS_ADD = "faults add"
+    FAULTS_REPORT = "faults report"
+    FAULTS_REPAIR = "faults repair"
+    FAULTS_CHECK = "faults check"
+    MAINTENANCE = "maintenance"
+    MAINTENANCE_START = "maintenance start"
+    MAINTENANCE_END = "maintenance end"
+    RETENTION = "retention"
+    VERSION = "version"
+    SEGMENTS = "segments"
+    GAPS = "gaps"
+    DESTROYED = "destroyed"
+    PROOF = "proof-of-retention"
+    SNAPSHOT = "snapshot"
+    REFERENCE_LIST = "reference list"
+    REFERENCE_SET = "reference set"
+    REFERENCE_CLEAR = "reference clear"
+    COMPLIANCE = "compliance"
+    VOLUME_LIST = "volume list"
+    VOLUME_INIT = "volume init"
+    VOLUME_RETIRE = "volume retire"
+    VOLUME_REPLACE = "volume replace"
+    BOOTS = "boots"
+    BOOTS_ATTEST = "boots attest"
+    FSCK = "fsck"
+    REBUILD = "rebuild"
+    RELOAD = "reload"
+    PIN_LIST = "pin list"
+    PIN_ADD = "pin add"
+    PIN_APPROVE = "pin approve"
+    PIN_EXTEND = "pin extend"
+    PIN_RELEASE = "pin release"
+    EXPORT = "export"
+    LEDGER = "ledger"
+    LEDGER_VERIFY = "ledger verify"
+    LEDGER_RENEW = "ledger renew"
+    APPROVE = "approve"
+    APPROVE_ID = "approve ID"
+
+
+class Record(StrEnum):
+    """What the ledger has to know of a call before it may happen."""
+
+    NONE = "none"
+    """It tells how the machine is, and of nobody: no leaf, and it answers whatever is broken."""
+    SEEN = "seen"
+    """It discloses or inspects: its leaf comes first, or nothing is shown. The same again in a minute is counted."""
+    LISTED = "listed"
+    """It names footage and shows none: its leaf comes if it can. All that a person lists in a day is counted."""
+    DONE = "done"
+    """It changes something: its leaf comes first, or nothing is changed."""
+    ASKED = "asked"
+    """It waits for a second person: leaf and act are one fact, so that the leaf names the act."""
+    MENDED = "mended"
+    """It keeps evidence or heals the box: its leaf comes first if it can, else it is made up for, with an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the table."""
+
+    who: frozenset[Role]
+    zh: str
+    record: Record = Record.NONE
+    result: str = "done"
+    """What the leaf says became of it: done, asked (it waits for a second person), approved."""
+    why: str = ""
+    clauses: tuple[str, ...] = ()
+
+    @property
+    def two(self) -> bool:
+        """It takes two persons, of whom this is the first or the second."""
+        return self.result in ("asked", "approved")
+
+    @property
+    def changes(self) -> bool:
+        """If nothing comes of it, that is on record."""
+        return self.record in (Record.DONE, Record.ASKED, Record.MENDED)
+
+
+VIEWER, OPERATOR, AUTHORITY, AUDITOR, TECHNICIAN = Role
+ALL: Final = frozenset(Role)
+KNOWING: Final = ALL - {VIEWER}
+
+
+def _only(*roles: Role) -> frozenset[Role]:
+    return frozenset(roles)
+
+
+_SEEING_TO: Final = _only(OPERATOR, AUTHORITY, TECHNICIAN)
+"""Whoever may see to what is out of order."""
+TABLE: Final[Mapping[Verb, Rule]] = {
+    Verb.STATUS: Rule(ALL, "狀態"),
+    Verb.CAMERAS: Rule(ALL, "攝影機"),
+    Verb.ALARMS: Rule(ALL, "異常通報"),
+    Verb.ALARMS_ACK: Rule(
+        _only(OPERATOR, AUTHORITY, TECHNICIAN),
+        "確認異常通報",
+        Record.DONE,
+        why="whoever does something about it; the alarm goes on standing",
+    ),
+    Verb.FAULTS: Rule(KNOWING, "報修清單", why="what is out of order; names nobody", clauses=("J2", "P10")),
+    Verb.FAULTS_SHOW: Rule(
+        KNOWING, "報修紀錄", Record.LISTED, why="names who did what about it", clauses=("J2", "P10")
+    ),
+    Verb.FAULTS_ADD: Rule(_SEEING_TO, "登錄故障", Record.DONE, why="whoever finds it", clauses=("J2", "N6")),
+    Verb.FAULTS_REPORT: Rule(_SEEING_TO, "報修", Record.DONE, clauses=("J2", "P10")),
+    Verb.FAULTS_REPAIR: Rule(_SEEING_TO, "登錄修復", Record.DONE, clauses=("J2", "P10")),
+    Verb.FAULTS_CHECK: Rule(
+        _only(OPERATOR, AUTHORITY),
+        "驗收",
+        Record.DONE,
+        why="another person than who repaired it; the box says whether it sees it still",
+        clauses=("J2", "P10"),
+    ),
+    Verb.MAINTENANCE: Rule(KNOWING, "設備維護", why="what is worked on, who announced it, which alarms wait"),
+    Verb.MAINTENANCE_START: Rule(
+        _only(AUTHORITY),
+        "開始設備維護",
+        Record.DONE,
+        why="holds alarms back and explains gaps: opened by the top right, and over by itself",
+        clauses=("P5", "W3"),
+    ),
+    Verb.MAINTENANCE_END: Rule(_only(AUTHORITY), "結束設備維護", Record.DONE, clauses=("P5", "W3")),
+    Verb.RETENTION: Rule(ALL, "保存期限"),
+    Verb.VERSION: Rule(ALL, "版本"),
+    Verb.SEGMENTS: Rule(
+        _only(OPERATOR, AUDITOR),
+        "錄影檔清單",
+        Record.LISTED,
+        why="for whoever will copy or inspect; names files, shows no picture",
+    ),
+    Verb.GAPS: Rule(KNOWING, "錄影中斷", why="when nothing was recorded is not for everybody's eyes"),
+    Verb.DESTROYED: Rule(
+        _only(OPERATOR, AUTHORITY, AUDITOR),
+        "銷毀紀錄",
+        Record.LISTED,
+        why="whoever is asked for footage must be able to say that it is destroyed; names files, shows no picture",
+        clauses=("W1", "J4", "P4", "P13", "N4"),
+    ),
+    Verb.PROOF: Rule(
+        _only(AUTHORITY, AUDITOR),
+        "保存證明",
+        Record.DONE,
+        why="signed in the name of the office: that it was handed out is on record",
+        clauses=("W1", "J4", "P4", "P13", "N4"),
+    ),
+    Verb.SNAPSHOT: Rule(
+        _only(OPERATOR),
+        "擷取畫面",
+        Record.SEEN,
+        why="shows a live picture, so it says what for; whoever watches or inspects, and nobody else",
+        clauses=("W2", "J7"),
+    ),
+    Verb.REFERENCE_LIST: Rule(KNOWING, "攝影方向基準", why="names cameras, shows no picture"),
+    Verb.REFERENCE_SET: Rule(
+        _only(OPERATOR),
+        "設定攝影方向基準",
+        Record.DONE,
+        why="says what a camera is to show: who turned it may not be who says so unseen",
+        clauses=("J14",),
+    ),
+    Verb.REFERENCE_CLEAR: Rule(
+        _only(OPERATOR),
+        "取消攝影方向基準",
+        Record.DONE,
+        why="nobody is told any more that it was turned",
+        clauses=("J14",),
+    ),
+    Verb.COMPLIANCE: Rule(
+        KNOWING,
+        "法規查核",
+        Record.SEEN,
+        why="names accounts that hold too much; that it was looked at is evidence",
+        clauses=("P15", "D8"),
+    ),
+    Verb.VOLUME_LIST: Rule(KNOWING, "錄影硬碟"),
+    Verb.VOLUME_INIT: Rule(_only(TECHNICIAN), "啟用硬碟", Record.DONE, clauses=("P14",)),
+    Verb.VOLUME_RETIRE: Rule(_only(TECHNICIAN), "停用硬碟", Record.DONE, clauses=("P14",)),
+    Verb.VOLUME_REPLACE: Rule(
+        _only(TECHNICIAN), "更換硬碟", Record.DONE, why="only a disk that is gone already", clauses=("P14",)
+    ),
+    Verb.BOOTS: Rule(_only(AUTHORITY, AUDITOR, TECHNICIAN), "開機紀錄"),
+    Verb.BOOTS_ATTEST: Rule(
+        _only(AUTHORITY, TECHNICIAN), "證明關機時間", Record.ASKED, "asked", "makes footage older: takes two persons"
+    ),
+    Verb.FSCK: Rule(
+        _only(AUDITOR, TECHNICIAN),
+        "完整性檢查",
+        Record.SEEN,
+        why="changes nothing; that it was done is evidence",
+        clauses=("P15",),
+    ),
+    Verb.REBUILD: Rule(_only(TECHNICIAN), "重建索引", Record.DONE),
+    Verb.RELOAD: Rule(
+        _only(AUTHORITY, TECHNICIAN),
+        "重新讀取設定",
+        Record.MENDED,
+        why="what loosens a bound waits for `approve ID`; heals, so no leaf can hold it up",
+    ),
+    Verb.PIN_LIST: Rule(_only(OPERATOR, AUTHORITY, AUDITOR), "證據保存清單", Record.SEEN, why="names cases and people"),
+    Verb.PIN_ADD: Rule(
+        _only(OPERATOR),
+        "證據保存",
+        Record.MENDED,
+        why="stops destruction, so no leaf can hold it up",
+        clauses=("P5", "W6"),
+    ),
+    Verb.PIN_APPROVE: Rule(
+        _only(OPERATOR, AUTHORITY),
+        "核可證據保存",
+        Record.MENDED,
+        "approved",
+        "another person than who placed it",
+        ("W6",),
+    ),
+    Verb.PIN_EXTEND: Rule(_only(OPERATOR), "申請展延證據保存", Record.ASKED, "asked", "takes two persons", ("P5",)),
+    Verb.PIN_RELEASE: Rule(
+        _only(OPERATOR),
+        "申請解除證據保存",
+        Record.ASKED,
+        "asked",
+        "its footage may then be destroyed: takes two persons",
+    ),
+    Verb.EXPORT: Rule(
+        _only(OPERATOR),
+        "複製（匯出）",
+        Record.SEEN,
+        why="what leaves is on record before its first byte: leaves `copy` with who, why, when and how much",
+        clauses=("P5", "P6"),
+    ),
+    Verb.LEDGER: Rule(_only(AUTHORITY, AUDITOR), "稽核軌跡", Record.SEEN, why="names who did what", clauses=("P15",)),
+    Verb.LEDGER_VERIFY: Rule(
+        _only(AUTHORITY, AUDITOR, TECHNICIAN),
+        "稽核軌跡驗證",
+        Record.SEEN,
+        why="changes nothing; that it was done is evidence",
+        clauses=("P15",),
+    ),
+    Verb.LEDGER_RENEW: Rule(
+        _only(AUTHORITY, TECHNICIAN),
+        "更換稽核軌跡金鑰",
+        Record.ASKED,
+        "asked",
+        "who holds the key speaks for the box: takes two persons",
+        ("P14", "W3"),
+    ),
+    Verb.APPROVE: Rule(_only(OPERATOR, AUTHORITY, AUDITOR), "待核可事項", Record.SEEN, why="names people and reasons"),
+    Verb.APPROVE_ID: Rule(
+        _only(AUTHORITY),
+        "核可",
+        Record.DONE,
+        "approved",
+        "another person than who asked, from a login of their own",
+        ("W3", "P5"),
+    ),
+}
+"""What each role has. Whoever needs a verb gets it here, in one line, or not at all."""
+
+LOCAL: Final[Mapping[str, str]] = {
+    "config check": "reads a file, and asks no daemon",
+    "verify": "reads an export, and asks no daemon",
+    "doctor": "looks at the machine as whoever calls it, and asks the daemon for no more than `status`",
+    "probe": "speaks with a camera as whoever calls it, with the password that they give, and asks no daemon",
+}
+"""Verbs that ask no daemon: what they need is the right to read what they are given."""
+
+NAMES: Final[Mapping[Role, tuple[str, str]]] = {
+    Role.VIEWER: ("檢視人員", "sees how things are: cameras, alarms, periods"),
+    Role.OPERATOR: ("專責人員", "keeps and copies footage"),
+    Role.AUTHORITY: ("權限管理者", "approves: configuration, keys, roles, whatever takes two persons"),
+    Role.AUDITOR: ("稽核人員", "reads everything, changes nothing"),
+    Role.TECHNICIAN: ("維護人員", "keeps the box healthy: disks, checks, the file; sees no case and no picture"),
+}
+CLAUSES: Final[Mapping[Role, tuple[str, ...]]] = {
+    Role.VIEWER: (),
+    Role.OPERATOR: ("P5", "P6"),
+    Role.AUTHORITY: ("P5", "P6", "P14", "W3"),
+    Role.AUDITOR: ("P14", "P15", "D8"),
+    Role.TECHNICIAN: ("P14", "W3"),
+}
+
+APART: Final = frozenset({Role.OPERATOR, Role.AUTHORITY})
+"""Whoever is in both holds neither (P6)."""
+
+Assignment: TypeAlias = Mapping[Role, Collection[str]]
+"""`[roles]`: which groups have which role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What an account may, now."""
+
+    roles: frozenset[Role]
+    assigned: bool = True
+    """False: nobody has configured roles, and the account may do all or nothing."""
+    clashes: bool = False
+    """It is in a group of operators and in one of authorities."""
+
+    def under(self, verb: Verb) -> str | None:
+        """The role as which it may, for its leaf; None where it may not."""
+        granting = next((role for role in Role if role in self.roles & TABLE[verb].who), None)
+        if granting is None:
+            return None
+        return granting.value if self.assigned else UNASSIGNED
+
+    @property
+    def named(self) -> str:
+        """All it is, for the leaf of a refusal."""
+        return ",".join(role for role in Role if role in self.roles) or "none"
+
+
+def is_of_the_house(uid: int, own_uid: int) -> bool:
+    """Root and the daemon's own account: what they may hangs on no group."""
+    return uid in (ROOT, own_uid)
+
+
+def resolve(uid: int, own_uid: int, groups: Collection[str], assignment: Assignment | None) -> Holding:
+    """What the account of this number may, with the groups it is in."""
+    if assignment is None:
+        return Holding(ALL if is_of_the_house(uid, own_uid) else frozenset(), assigned=False)
+    if is_of_the_house(uid, own_uid):
+        return Holding(frozenset({Role.TECHNICIAN}))
+    held = frozenset(role for role, named in assignment.items() if not set(named).isdisjoint(groups))
+    return Holding(apart(held), clashes=held >= APART)
+
+
+def apart(held: frozenset[Role]) -> frozenset[Role]:
+    """What is left of the roles of somebody's groups."""
+    return held - APART if held >= APART else held
+
+
+def named_groups(assignment: Assignment | None, roles: Collection[Role] = ALL) -> tuple[str, ...]:
+    """All groups that have one of these roles, each once."""
+    found = (group for role, groups in (assignment or {}).items() if role in roles for group in groups)
+    return tuple(dict.fromkeys(found))
+
+
+def refusal(verb: Verb, account: str, holding: Holding, assignment: Assignment | None) -> tuple[str, str]:
+    """Why not, and what to do: which role it takes and who has it."""
+    if assignment is None:
+        what = f"{account} may not ask this daemon: no roles are configured, so only root and edged's own account may"
+        return what, "run edgectl as root or with sudo, or have [roles] written (docs/roles.md)"
+    wanted = [role for role in Role if role in TABLE[verb].who]
+    takes = " or ".join(f"{role} ({NAMES[role][0]})" for role in wanted)
+    if holding.clashes and not APART.isdisjoint(wanted):
+        what = f"{account} is in a group of operators and in one of authorities, and so holds neither role"
+        return f"{what}: `{verb}` takes {takes}", "have it taken out of one of the two"
+    what = f"{account} may not `{verb}`: it takes the role {takes}"
+    having = [f"{role}: {' '.join(assignment[role])}" for role in wanted if assignment.get(role)]
+    return what, f"ask somebody of these groups ({'; '.join(having)})" if having else "no group has it: see [roles]"
