@@ -20,7 +20,7 @@ from bench.contenders import Cameras, Edged, wait_for
 from bench.gauges import Group, command, median
 from bench.recorder import WARM_UP_S, scratch
 
-NEVER: Final = "from edged import aside\naside.ROUND_S = 1e12\n"
+NEVER: Final = "from edged.health import decoder_backoff as aside\naside.ROUND_S = 1e12\n"
 LEARNED_S: Final = 20.0
 """After which each camera was looked at, and the eye has what it needs."""
 
@@ -81,7 +81,7 @@ def measured(looks: Edged, blind: Edged, seconds: int, windows: int) -> list[str
 
 
 def _groups(who: Edged) -> dict[str, Group]:
-    eyes = [pid for pid in who.helpers if "recorder.eye" in command(pid)]
+    eyes = [pid for pid in who.helpers if "recorder.decoder" in command(pid)]
     return {"workers": Group(who.workers), "daemon": Group([who.pid]), "eye": Group(eyes)}
 
 

@@ -33,7 +33,7 @@ LOOK_LIMIT_S: Final = 60.0
 """From being asked to being answered; a worker ends a look after `handout.LOOK_LIFE_S`."""
 ANEW_AFTER_S: Final = 5.0
 """Between two births: one that dies at once must not keep the box busy."""
-COMMAND: Final = (sys.executable, "-I", "-m", "recorder.eye")
+COMMAND: Final = (sys.executable, "-I", "-m", "recorder.decoder")
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Else numpy starts a thread with 8 MiB for each core and never uses it."""
 _DECODER: Final[msgspec.json.Decoder[ToDaemon]] = msgspec.json.Decoder(ToDaemon)

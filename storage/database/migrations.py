@@ -221,7 +221,7 @@ def _create(db: Database, *names: str) -> None:
 
 
 def _schema() -> list[str]:
-    return list(statements(resources.files("storage.catalog").joinpath("schema.sql").read_text(encoding="utf-8")))
+    return list(statements(resources.files("storage.database").joinpath("schema.sql").read_text(encoding="utf-8")))
 
 
 def _add_column(db: Database, table: str, column: str, kind: str) -> None:

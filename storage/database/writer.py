@@ -24,7 +24,7 @@ from storage.database.readers import Readers
 from storage.database.write_queue import Full, Line
 from storage.words.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
 
-log = logging.getLogger("edged.storage.catalog.database")
+log = logging.getLogger("edged.storage.database")
 
 T = TypeVar("T")
 Fact = Callable[[sqlite3.Connection], T]

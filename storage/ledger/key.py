@@ -25,7 +25,7 @@ from storage.files.fsync import fsync_directory
 from storage.ledger.generations import Generation, Identity
 from storage.words.errors import OrderRefused
 
-log = logging.getLogger("edged.storage.ledger.key")
+log = logging.getLogger("edged.storage.ledger")
 
 NAME: Final = "ledger.key"
 """Of the file in the state directory, and of the systemd credential."""

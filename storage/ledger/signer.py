@@ -28,7 +28,7 @@ from storage.outbox.table import Kind
 from storage.words.clock import Clock
 from storage.words.failpoints import Step, reach
 
-log = logging.getLogger("edged.storage.ledger.notary")
+log = logging.getLogger("edged.storage.ledger")
 
 HEAD_EVERY_MS: Final = 60_000
 """At most so old is a head while something happens; the centre keeps it, and takes nothing back after it."""

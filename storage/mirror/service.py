@@ -34,7 +34,7 @@ from storage.words.clock import Clock
 from storage.words.errors import StoreError
 from storage.words.failpoints import Step, reach
 
-log = logging.getLogger("edged.storage.repair.mirror")
+log = logging.getLogger("edged.storage.mirror")
 
 ROUND_S: Final = 1.0
 """At most so much is lost with the database besides what is in progress; a sync of each volume in each round."""

@@ -37,7 +37,7 @@ from storage.words.errors import DatabaseCorrupt, NodeChanged, VolumeRefused, Wr
 from storage.words.failpoints import Step, reach
 from storage.words.layout import SEQ_LAST, final_name, is_camera, parse_segment_name, segment_path
 
-log = logging.getLogger("edged.storage.repair.loss")
+log = logging.getLogger("edged.storage.recovery")
 
 MARK: Final = ".suspect"
 """Behind the database's name: the daemon met damage in it, and ended so that it is begun anew."""

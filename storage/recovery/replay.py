@@ -33,7 +33,7 @@ from storage.tickets import faults_table, maintenance_table
 from storage.words.layout import SEQ_LAST, is_aside, is_camera
 from storage.words.model import Bounds, GapCause, SegmentState
 
-log = logging.getLogger("edged.storage.catalog.restore")
+log = logging.getLogger("edged.storage.recovery")
 
 ELSEWHERE: Final = "(not met yet)"
 """Path of a volume of which only leaves tell."""

@@ -41,7 +41,7 @@ from storage.words.clock import Clock
 from storage.words.failpoints import Step, reach
 from storage.words.layout import in_words, is_camera
 
-log = logging.getLogger("edged.storage.repair.rebuild")
+log = logging.getLogger("edged.storage.recovery")
 
 PAGE: Final = 256
 """Leaves in one transaction: 20 ms, which no commit of recording waits for longer than."""

@@ -16,7 +16,7 @@ from storage.retention.plan import Policy
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
 
-log = logging.getLogger("edged.storage.ring.agreement")
+log = logging.getLogger("edged.storage.retention")
 
 
 class Agreement:

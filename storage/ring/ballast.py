@@ -18,7 +18,7 @@ from typing import Final
 
 from storage.files.fsync import preallocate
 
-log = logging.getLogger("edged.storage.ballast")
+log = logging.getLogger("edged.storage.ring")
 
 NAME: Final = "ballast"
 MODE: Final = 0o600

@@ -15,7 +15,7 @@ from storage.store.facade import Store
 from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock
 
-log = logging.getLogger("edged.storage.repair.afresh")
+log = logging.getLogger("edged.storage.store")
 
 
 def made_anew(

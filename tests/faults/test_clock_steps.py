@@ -74,7 +74,7 @@ WALL_BELIEVED: Final = """
 import time
 from dataclasses import replace
 from storage.ages.history import Age
-from storage.ring import heads, sweep
+from storage.ring import candidates as heads, sweep
 told = heads.candidate
 def believed(row, ages, end=None):
     now_ms, last = time.time_ns() // 1_000_000, row.end if end is None else end

@@ -44,7 +44,7 @@ ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.", "renew.", "export.")
 """Protocols behind recording, of a loss, of the ledger's keys, or of copies: `tests/integration/test_lost_steps.py`,
 `test_renewal.py` and `test_exports.py` cut them off at each step."""
 EARLY: Final = """
-from recorder import disk, wire
+from recorder.worker import disk; from recorder.words import wire
 
 def commit(writer, file, segment):
     end, (sha256, parts) = segment.end, file._digest.finish()
@@ -58,7 +58,7 @@ disk.Writer._commit = commit
 """A planted bug: the daemon commits the row while the file is still a `.part`."""
 
 UNTOLD: Final = """
-from storage.catalog import destroying
+from storage.ring import table as destroying
 destroying.enter = lambda *_: None
 """
 """A planted bug: what is destroyed has no tombstone."""

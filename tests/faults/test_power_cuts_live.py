@@ -53,7 +53,7 @@ EVERY_S: Final = 1.7
 """No multiple of a segment's length, so that every part of a segment's life is met."""
 WITHOUT_SYNC: Final = """
 import os, types
-from storage.files import segmentfile
+from storage.segments import segment_file as segmentfile
 segmentfile.os = types.SimpleNamespace(**{**vars(os), "fsync": lambda fd: None, "fdatasync": lambda fd: None})
 """
 """Segment files are not synced; all else is."""

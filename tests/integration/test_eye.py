@@ -198,7 +198,7 @@ async def test_an_eye_that_is_killed_is_started_anew(eye: Eye) -> None:
 
 FAKE: Final = """
 import socket, sys, time
-from recorder import wire
+from recorder.words import wire
 from recorder.decoder.messages import Begun, Look
 import msgspec
 daemon = socket.socket(fileno=int(sys.argv[1]))

@@ -310,7 +310,7 @@ async def test_tls_older_than_1_2_is_refused(tmp_path: Path) -> None:
 UNSET: Final = """
 import asyncio, sys, time
 from mqtt.tls.certificates import Files
-from mqtt.tls import Keyring
+from mqtt.tls.keyring import Keyring
 from tests.support.linked import NODE, Box, running, until
 
 async def main():

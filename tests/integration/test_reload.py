@@ -190,7 +190,7 @@ def has_eye(edged: Daemon) -> bool:
 
 
 def is_eye(pid: int) -> bool:
-    return b"recorder.eye" in Path("/proc", str(pid), "cmdline").read_bytes()
+    return b"recorder.decoder" in Path("/proc", str(pid), "cmdline").read_bytes()
 
 
 def holdings(edged: Daemon) -> dict[int, Held]:

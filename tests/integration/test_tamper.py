@@ -161,7 +161,7 @@ def test_a_look_at_what_the_daemon_does_itself_would_raise_alarms(tmp_path: Path
     """The planted bug: a watch that believes each file has to be there, whatever the catalog says now."""
     sabotage = "from storage.integrity.compare import Row\nRow.settled = property(lambda row: row.state != 'open')\n"
     sabotage += (
-        "from storage.repair import look\n"
+        "from storage.integrity import inspect_file as look\n"
         "kept = {}\n"
         "read = look.Looker._claim\n"
         "look.Looker._claim = lambda self, disk, name: kept.setdefault(name, read(self, disk, name))\n"

@@ -37,7 +37,7 @@ BEGUN_BY_SOMEBODY: Final = ("pin.", "release.", "commit.linked", "renew.", "expo
 """Protocols that do not come about by themselves while cameras are recorded into a ring."""
 LISTENER: Final = """
 import os, signal, sys, time
-from storage import failpoints
+from storage.words import failpoints
 
 def hasten(module, **values):
     # In the daemon, where these are loaded by the first step: or nobody would wait for the next one.
@@ -64,7 +64,7 @@ def pull(step, seen=[0]):
 failpoints.arm(pull)
 """
 SENT: Final = """
-from recorder import worker
+from recorder.worker import process as worker
 connect = worker._Session._connect
 
 def noted(session):

@@ -188,7 +188,7 @@ def test_what_enters_the_outbox_is_looked_at() -> None:
         outbox.want(connection, True, 1)
         outbox.put(connection, Kind.GAP, 1, {"made": "up"})
         assert not VIOLATIONS.taken()
-        asks = {"__name__": "storage.catalog.strange", "outbox": outbox, "connection": connection, "kind": Kind.GAP}
+        asks = {"__name__": "storage.pins.strange", "outbox": outbox, "connection": connection, "kind": Kind.GAP}
         exec("outbox.put(connection, kind, 1, {'made': 'up'})", asks)  # noqa: S102  (the room counts that it is in)
         assert len(VIOLATIONS.taken()) == 1
         alarms_table.raise_alarm(connection, "mqtt.down", Severity.WARNING, "text", "action", 1)
