@@ -28,6 +28,7 @@ from edged.documents.base import Document
 from edged.words import exit_codes
 from script.generate import schemas
 from tests.support.answering import Answering, answering
+from tests.support.dispositions import UNIGNORED
 from tests.support.samples import ALARM, DOOR, SAMPLES, SEGMENT, STATUS
 
 EDGECTL: Final = [sys.executable, "-c", "import sys; from edged.cli.main import main; sys.exit(main(sys.argv[1:]))"]
@@ -447,7 +448,7 @@ def test_watch_tells_of_a_daemon_that_is_down_what_status_tells(
 
 
 def test_watch_redraws_until_interrupted(daemon: Answering) -> None:
-    command = [*EDGECTL, "--socket", str(daemon.socket), "status", "--watch"]
+    command = [*UNIGNORED, *EDGECTL, "--socket", str(daemon.socket), "status", "--watch"]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -466,7 +467,7 @@ def test_watch_keeps_the_verdict_on_a_low_terminal(daemon: Answering) -> None:
     daemon.answers["/v1/status"] = (200, json.dumps(STATUS | {"cameras": cameras, "alarms": [ALARM] * 6}).encode())
     terminal, inner = os.openpty()
     termios.tcsetwinsize(inner, (24, 80))
-    command = [*EDGECTL, "--socket", str(daemon.socket), "status", "--watch"]
+    command = [*UNIGNORED, *EDGECTL, "--socket", str(daemon.socket), "status", "--watch"]
     with (
         os.fdopen(terminal, "rb", 0) as screen,
         subprocess.Popen(command, env=environment(TERM="xterm"), stdin=inner, stdout=inner, stderr=inner) as process,

@@ -23,6 +23,7 @@ from recorder.supervisor.events import HungUp, Misbehaved
 from recorder.supervisor.processes import Forkserver, NoProcess
 from recorder.words.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
 from storage.words.model import GapCause
+from tests.support.dispositions import UNIGNORED, ignored
 from tests.support.fake_daemon import TERMS, Child, children_of
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ async def forkserver() -> AsyncIterator[Forkserver]:
 @contextmanager
 def fake_daemon(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """In a session of its own, so that its group can be signalled."""
-    command = [sys.executable, "-m", "tests.support.fake_daemon", *arguments]
+    command = [*UNIGNORED, sys.executable, "-m", "tests.support.fake_daemon", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as daemon:
         try:
             yield daemon
@@ -93,7 +94,8 @@ def test_a_signal_to_the_group_ends_in_order(number: signal.Signals) -> None:
 
 
 def test_signals_to_the_group_while_the_forkserver_still_imports() -> None:
-    with fake_daemon("1", "--signal-early") as daemon:
+    """Also under nohup."""
+    with ignored(signal.SIGHUP), fake_daemon("1", "--signal-early") as daemon:
         before = told(daemon)
         os.killpg(daemon.pid, signal.SIGHUP)
         daemon.wait(PATIENCE_S)
