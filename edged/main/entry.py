@@ -21,8 +21,11 @@ def command() -> int:
 
 def _run(program: str, module: str) -> int:
     import importlib
+    import os
     import sys
 
+    # multiprocessing starts what helps us as `python -c`, which looks for modules first where somebody stands.
+    os.environ["PYTHONSAFEPATH"] = "1"
     if tuple(sys.version_info) < (3, 11):
         found = "{}.{}".format(*sys.version_info)
         return _unusable(program, f"needs Python 3.11 or newer, and {sys.executable} is Python {found}")

@@ -95,7 +95,3 @@ def main() -> int:
     except click.Abort:
         return exit_codes.FAILED
     return result if isinstance(result, int) else exit_codes.OK
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -59,13 +59,21 @@ class Daemon:
     """Context manager that starts it; leaving kills what is left of it. `start` again after any end."""
 
     def __init__(
-        self, folder: Path, setup: Setup, *, sabotage: str = "", environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        setup: Setup,
+        *,
+        sabotage: str = "",
+        environment: Mapping[str, str] | None = None,
+        standing: Path | None = None,
     ) -> None:
         """`sabotage` is Python that the daemon and each of its workers runs first: a planted bug that must show.
 
-        `environment` is added to that of the daemon and of `edgectl`.
+        `environment` is added to that of the daemon and of `edgectl`. `standing` is the directory that the daemon is
+        started in, if not its own folder.
         """
         self.folder = folder
+        self._standing = standing or folder
         self.config = folder / "edged.toml"
         self.state = folder / "state"
         self.volume = folder / "volume"
@@ -114,7 +122,7 @@ class Daemon:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [*NO_ORPHAN, sys.executable, str(self._script), "--config", str(self.config)],
-                cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self._standing, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
 
