@@ -21,7 +21,7 @@ from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.store.facade import Store
-from storage.words.errors import RetryError, StoreError, UnknownId
+from storage.words.errors import RetryError, StoreError, UnknownId, VolumeAbsent
 from storage.words.results import VolumeStatus
 
 log = logging.getLogger("edged.site.volume_documents")
@@ -85,7 +85,7 @@ async def act(work: Callable[[], T]) -> T:
 
 def refusal(error: StoreError) -> Refusal:
     """What storage says, with the exit code that goes with it."""
-    if isinstance(error, UnknownId):
+    if isinstance(error, UnknownId | VolumeAbsent):
         return Refusal(error.what, error.action, exit_codes.USAGE, 404)
     return Refusal(
         error.what, error.action, exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED

@@ -94,7 +94,7 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     from edged.host.drop_privileges import become_owner, unusable
     from edged.site import volume_documents
     from storage.store.offline_init import init_alone
-    from storage.words.errors import NodeChanged, StateLocked, StoreError
+    from storage.words.errors import NodeChanged, StateLocked, StoreError, VolumeAbsent
 
     try:
         config = configuration.load(address.config_file)
@@ -110,7 +110,8 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     except NodeChanged as error:
         raise CallError(error.what, error.action, exit_codes.CONFIG) from None
     except StoreError as error:
-        raise CallError(error.what, error.action, exit_codes.FAILED) from None
+        code = exit_codes.USAGE if isinstance(error, VolumeAbsent) else exit_codes.FAILED
+        raise CallError(error.what, error.action, code) from None
     return volume_documents.begun(made, path, configured=spec is not None, daemon=False)
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from storage.files.fsync import rename_noreplace
 from storage.volumes.mounts import Mounts, look
-from storage.words.errors import VolumeRefused
+from storage.words.errors import VolumeAbsent, VolumeRefused
 from storage.words.failpoints import Step, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 
@@ -35,15 +35,16 @@ UNFIT: Final[Mapping[str, str]] = {
 """File systems that are refused by name, and why. What is not named here is tried."""
 
 
-def refused(path: Path, what: str, action: str) -> VolumeRefused:
+def refused(path: Path, what: str, action: str, kind: type[VolumeRefused] = VolumeRefused) -> VolumeRefused:
     """In the words of all that concerns a volume."""
-    return VolumeRefused(f"volume {path}: {what}", action)
+    return kind(f"volume {path}: {what}", action)
 
 
 def failed(path: Path, error: OSError) -> VolumeRefused:
     """What the kernel says, with what a technician looks at first."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return refused(path, "there is no such directory", "Create it, and mount the disk there if it has one.")
+        action = "Create it, and mount the disk there if it has one."
+        return refused(path, "there is no such directory", action, VolumeAbsent)
     if isinstance(error, PermissionError):
         return refused(path, "it may not be used", "Give the directory to the user that edged runs as.")
     if error.errno == errno.EROFS:

@@ -52,6 +52,10 @@ class VolumeRefused(DegradeError):
     """This directory is not the volume it should be (S10)."""
 
 
+class VolumeAbsent(VolumeRefused):
+    """There is no such directory."""
+
+
 class StateLocked(FatalError):
     """Another daemon uses this state directory."""
 

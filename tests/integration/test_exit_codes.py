@@ -77,6 +77,16 @@ def test_a_file_to_read_that_is_not_there(edged: Daemon, wanted: list[str], tmp_
     assert edged.ctl(*wanted, str(tmp_path / "none"), json_=False).code == exit_codes.USAGE, edged.seen[-2:]
 
 
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_a_volume_where_no_directory_is(edged: Daemon, tmp_path: Path, *, running: bool) -> None:
+    absent, file = tmp_path / "none", tmp_path / "file"
+    file.touch()
+    box = edged if running else Daemon(tmp_path / "box", edged.setup)
+    for path in (absent, file):
+        assert box.ctl("volume", "init", str(path), json_=False).code == exit_codes.USAGE, box.seen[-2:]
+        assert f"volume {path}: there is no such directory" in box.seen[-1]
+
+
 NOBODY = 65534
 ALONE = [["fsck"], ["ledger", "verify"], ["rebuild"], ["volume", "init", "/srv/none"], ["config", "check"]]
 
