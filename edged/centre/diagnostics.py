@@ -76,7 +76,8 @@ def redacted(config: Config) -> dict[str, Any]:
     plain = config.model_dump(mode="json")
     for camera in plain["cameras"]:
         parts = urlsplit(camera["url"])
-        camera["url"] = f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}/"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+        camera["url"] = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}/"
     for table in (*plain["cameras"], plain["mqtt"] or {}):
         if table.get("username"):
             table["username"] = _STARS

@@ -15,7 +15,7 @@ from edged.config.model import MAX_ID
 from edged.words.defaults import DEFAULT_CONFIG
 from edged.words.value_types import near_identifier
 from recorder.probe.run import Found
-from recorder.words.address import RTSP_PORTS
+from recorder.words.address import RTSP_PORTS, plain_host
 
 MODE: Final = "owner root, group edged, mode 640"
 
@@ -47,7 +47,7 @@ def suggested(url: str, taken: Collection[str] = ()) -> str:
     With the words of its path where there is room for them, else with all numbers in it, which are the channel's.
     """
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = plain_host(parts.hostname or "")
     name = f"cam-{host}" if re.fullmatch(r"[0-9.]+|.*:.*", host) else host.partition(".")[0]
     lead = "test" if parts.scheme == "test" else near_identifier(name, MAX_ID) or "camera"
     if parts.port not in (None, RTSP_PORTS.get(parts.scheme)):

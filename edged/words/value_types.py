@@ -1,6 +1,7 @@
 """The kinds of values in a configuration: durations, sizes, paths, addresses, names; each says what is wrong in words.
 
-Imports pydantic and edged.words.units. The checks never repeat an address, which may hold a password by mistake.
+Imports pydantic, edged.words.units and recorder.words.address. The checks never repeat an address, which may hold a
+password by mistake.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from edged.words import units
 from mqtt.commands.messages import Verb
+from recorder.words.address import plain_host
 
 PROFILES: Final = ("wenshan-household", "jiancheng-land", "taipei-police", "dahu-township", "nangang-school")
 """Offices whose rules edged knows by name."""
@@ -50,6 +52,8 @@ WEAK_KEYS: Final = frozenset(
     )
 )  # fmt: skip
 """Points of small order, without their sign: a signature that holds for one can be made without any key."""
+ZONED: Final = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*%[0-9A-Za-z._~-]{1,15}"
+"""An IPv6 address and the interface behind which it is good; the kernel's names are no longer."""
 PATH_SECRET: Final = re.compile(r"(?i)(?:^|[/?&;_:=.-])(?:pass|passwd|password|pwd)=[^&/?_;]")
 """How cheap cameras want the password inside the path: /user=admin&password=…, /user=admin_password=…"""
 
@@ -203,6 +207,11 @@ def _url(value: str) -> str:
         raise _refuse("names no host")
     if port == 0:
         raise _refuse("names port 0, which does not exist")
+    if "%" in (found := plain_host(host or "")) and not re.fullmatch(ZONED, found):
+        raise _refuse(
+            "names something behind % that cannot be an interface",
+            'the name that `ip link` shows, behind %25, and only with an IPv6 address: "rtsp://[fe80::1%25eth0]/stream1"',
+        )
     return value
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from recorder.words import outcome
-from recorder.words.address import Target
+from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 
 CONNECT_S: Final = 5.0
@@ -59,14 +59,14 @@ class Connection:
     def peer(self) -> str:
         """The address of the other side, in numbers."""
         try:
-            return str(self._sock.getpeername()[0])
+            return _in_numbers(self._sock.getpeername())
         except OSError:
             raise SessionEnded(outcome.broke_off(self.target)) from None
 
     @property
     def local(self) -> str:
         """Our own address on this way."""
-        return str(self._sock.getsockname()[0])
+        return _in_numbers(self._sock.getsockname())
 
     @property
     def family(self) -> int:
@@ -172,9 +172,27 @@ def reach(target: Target, deadline: float, now: Callable[[], float] = time.monot
 
 
 def _addresses(target: Target) -> Sequence[tuple[Any, ...]]:
+    name, zone = split_zone(target.host)
     # As bytes, because for a text Python loads its tables for international names, which a worker would pay for.
-    host = target.host.encode() if target.host.isascii() else target.host
+    host = name.encode() if name.isascii() else name
     try:
-        return socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise SessionEnded(outcome.unknown_name(target)) from None
+    if not zone:
+        return found
+    scope = _scope(target, zone)
+    return [(*how, (*address[:3], scope)) for *how, address in found]
+
+
+def _scope(target: Target, zone: str) -> int:
+    """The number of an interface."""
+    try:
+        return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    except (OSError, ValueError):
+        raise SessionEnded(outcome.no_interface(target, zone)) from None
+
+
+def _in_numbers(address: tuple[Any, ...]) -> str:
+    """Of a socket; one that is good on a single link only, with the number of its interface."""
+    return f"{address[0]}%{address[3]}" if len(address) > 3 and address[3] else str(address[0])

@@ -15,7 +15,7 @@ from typing import Final
 from recorder.rtp.reorder import Reorder
 from recorder.rtsp.message import Handler
 from recorder.words import outcome
-from recorder.words.address import Target
+from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item
 
@@ -49,7 +49,7 @@ class Ports:
 
     def aim(self, camera: str, source: str, there: tuple[int, int] | None, handlers: tuple[Handler, Handler]) -> None:
         """Where the camera is, where else it says it sends from, and who takes what comes from there."""
-        self._camera, self._senders = camera, frozenset((camera, source))
+        self._camera, self._senders = camera, frozenset((split_zone(camera)[0], source))
         self._there, self._handlers = there, handlers
         for sock, port, word in zip((self.rtp, self.rtcp), there or (), PUNCH, strict=False):
             self._send(sock, port, word)
@@ -91,11 +91,17 @@ class Ports:
 
     def _send(self, sock: socket.socket, port: int, data: bytes) -> None:
         with contextlib.suppress(OSError):  # as good as lost on the way, which UDP is allowed to do
-            sock.sendto(data, (self._camera, port))
+            sock.sendto(data, _at(self._camera, port))
 
     def close(self) -> None:
         self.rtp.close()
         self.rtcp.close()
+
+
+def _at(numbers: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """As a socket wants it, where `numbers` may end in that of an interface."""
+    address, zone = split_zone(numbers)
+    return (address, port, 0, int(zone)) if zone else (address, port)
 
 
 def _pair(target: Target, local: str, family: int) -> tuple[socket.socket, socket.socket]:
@@ -120,7 +126,7 @@ def _bound(local: str, port: int, family: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         sock.setblocking(False)
-        sock.bind((local, port))
+        sock.bind(_at(local, port))
     except OSError:
         sock.close()
         raise

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -23,7 +23,7 @@ from recorder.rtsp.datagrams import Ports
 from recorder.rtsp.dialogue import Dialogue
 from recorder.rtsp.message import Answer, Buffer, Handler
 from recorder.words import outcome
-from recorder.words.address import Target
+from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item, Losses
 from storage.words.model import GapCause
@@ -126,7 +126,7 @@ def _find(url: str, account: Account, trust: Trust, deadline: float, now: Now) -
         if not 300 <= answer.status < 400:
             raise SessionEnded(outcome.declined(target, answer.status))
         asked = _elsewhere(home, asked, answer)
-        target = Target.parse(asked, account.user)
+        target = _on_link(home, Target.parse(asked, account.user))
     raise SessionEnded(outcome.led_astray(home, f"more than {MAX_REDIRECTS} redirects"))
 
 
@@ -151,9 +151,17 @@ def _describe(
 
 
 def _plain(url: str) -> str:
-    """The address as requests carry it: with a path, without user and fragment."""
+    """The address as requests carry it: with a path, without user, fragment and interface, which is this box's own."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], path=parts.path or "/", fragment="").geturl()
+    netloc = re.sub(r"%[^]]*(?=\])", "", parts.netloc.rpartition("@")[2])
+    return parts._replace(netloc=netloc, path=parts.path or "/", fragment="").geturl()
+
+
+def _on_link(home: Target, target: Target) -> Target:
+    """A camera cannot know by which interface it is reached: what it names on its own link lies behind the same."""
+    zone = split_zone(home.host)[1]
+    local = target.host.startswith("fe80:") or target.host == split_zone(home.host)[0]
+    return replace(target, host=f"{target.host}%{zone}") if zone and local else target
 
 
 def _elsewhere(home: Target, asked: str, answer: Answer) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from recorder.rtsp.connection import Connection, Trust, reach
 from recorder.words import outcome
-from recorder.words.address import Target
+from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
 
 LOOK_S: Final = 1.0
@@ -95,7 +95,7 @@ def _wrap(context: ssl.SSLContext, sock: socket.socket, target: Target, patience
     """The timeout of a socket holds for a handshake as a whole."""
     try:
         sock.settimeout(patience_s)
-        return context.wrap_socket(sock, server_hostname=target.host)
+        return context.wrap_socket(sock, server_hostname=split_zone(target.host)[0])
     except BaseException:
         sock.close()
         raise

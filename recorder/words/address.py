@@ -44,6 +44,18 @@ def without_secrets(path: str) -> str:
     return SECRET_IN_PATH.sub(r"\1…", path)
 
 
+def plain_host(host: str) -> str:
+    """As the kernel knows it: an address of IPv6 names its interface behind %, which a URL writes as %25 (RFC 6874)."""
+    address, _, zone = host.partition("%25")
+    return f"{address}%{zone}" if ":" in address and zone else host
+
+
+def split_zone(host: str) -> tuple[str, str]:
+    """A plain host without its interface, and the interface; "" where it names none."""
+    address, _, zone = host.partition("%")
+    return (address, zone) if ":" in address else (host, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Whom a session talks to, without a secret."""
@@ -60,7 +72,7 @@ class Target:
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         port = parts.port or RTSP_PORTS.get(parts.scheme, 0)
-        return cls(parts.scheme, parts.hostname or "", port, without_secrets(path), user)
+        return cls(parts.scheme, plain_host(parts.hostname or ""), port, without_secrets(path), user)
 
     @property
     def address(self) -> str:

@@ -85,6 +85,11 @@ def unknown_name(target: Target) -> Ended:
     return _ended(target, GapCause.UNREACHABLE, came_back, "the host name in the url and this box's name server")
 
 
+def no_interface(target: Target, name: str) -> Ended:
+    check = "the interface behind %25 in the url: `ip link` shows their names"
+    return _ended(target, GapCause.UNREACHABLE, f"this box has no interface {name}", check)
+
+
 def connection_refused(target: Target) -> Ended:
     came_back = f"connection refused: nothing listens on port {target.port}"
     check = "the port in the url, and whether RTSP is switched on in the device"

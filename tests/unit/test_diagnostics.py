@@ -83,3 +83,8 @@ def test_what_a_reload_replaced_stays_hidden(tmp_path: Path) -> None:
     assert not any(word in text for word in ("viewer", "live", "second", "third", "number"))
     alone = str(diagnostics.report(present, tail.lines(), {})["log"])
     assert "viewer" in alone
+
+
+def test_an_address_of_ipv6_stays_one(tmp_path: Path) -> None:
+    gate = Watched("gate", "rtsp://[fe80::1%25eth0]:8554/live")
+    assert diagnostics.redacted(configured(tmp_path, gate))["cameras"][0]["url"] == "rtsp://[fe80::1%25eth0]:8554/"

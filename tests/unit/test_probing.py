@@ -60,6 +60,7 @@ def valid(name: str) -> bool:
         ("rtsp://10.0.0.20/cam/realmonitor?channel=2&subtype=0", "cam-10-0-0-20-2-0"),
         ("rtsp://hall.office.example/left", "hall-left"),
         ("rtsps://hall.office.example:322/right", "hall-right"),
+        ("rtsp://[fe80::1%25eth0]/stream1", "cam-fe80-1-eth0-stream1"),
         ("test://?size=320x180", "test"),
     ],
 )
