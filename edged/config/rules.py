@@ -1,18 +1,22 @@
 """What concerns two values of a configuration at once, or the machine it is read on.
 
-Imports the model, edged.words.units and edged.config.secrets. The rules look at the raw tables, so that one wrong
-value does not hide the others: what cannot be read is skipped here, because the model has already complained of it.
+Imports the model, edged.words.units, edged.config.secrets and recorder.words.address. The rules look at the raw
+tables, so that one wrong value does not hide the others: what cannot be read is skipped here, because the model has
+already complained of it.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import ssl
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -27,6 +31,7 @@ from edged.host.file_access import Reader, barred
 from edged.words import units
 from edged.words.defaults import DEFAULT_STATE, DEFAULT_VOLUME
 from mqtt.tls.certificates import KEYS
+from recorder.words.address import Target
 
 PINS: Final = config_model.Pins()
 """What holds where the file says nothing."""
@@ -105,12 +110,38 @@ def warn_of_plans(findings: Findings, config: Config) -> None:
         findings.warn(
             ("cameras",), "no camera is enabled: nothing will be recorded", "a [[cameras]] table for each camera"
         )
+    _warn_of_doubles(findings, config)
     if config.commanders and config.mqtt is None:
         findings.warn(("commanders",), "nobody can command this box without a broker", "an [mqtt] table")
     volume_room.warn_of_volumes(findings.warn, config)
     _warn_of_groups(findings, config)
     if config.mqtt is not None:
         config_link.warn(findings.warn, config.mqtt)
+
+
+def _warn_of_doubles(findings: Findings, config: Config) -> None:
+    """No error: it records, and a device may be asked twice for a reason. The test pattern is no device."""
+    first: dict[tuple[str, ...], str] = {}
+    for index, camera in enumerate(config.cameras):
+        if not camera.enabled or camera.url.startswith("test:"):
+            continue
+        stream = _stream(camera.url)
+        if stream in first:
+            findings.warn(
+                ("cameras", index, "url"),
+                f"is the address of camera {first[stream]}, too: the same pictures are recorded twice",
+                "this camera's own address; channels of one device differ in their path. Or one table for both",
+            )
+        first.setdefault(stream, camera.id)
+
+
+def _stream(url: str) -> tuple[str, ...]:
+    """What all ways to write one address have in common. A secret may be in it."""
+    parts, target = urlsplit(url), Target.parse(url, "")
+    host = target.host.rstrip(".")
+    with suppress(ValueError):
+        host = str(ipaddress.ip_address(host))
+    return target.scheme, host, str(target.port), parts.path or "/", parts.query
 
 
 def _warn_of_groups(findings: Findings, config: Config) -> None:

@@ -134,3 +134,31 @@ def test_a_group_that_is_not_there_is_a_warning_and_no_error(tmp_path: Path) -> 
     (warning,) = [warning for warning in warnings if warning.key.startswith("roles")]
     assert warning.key == "roles.operator"
     assert '"no-such-group-here"' in warning.problem
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("rtsp://10.0.0.11/stream1", "rtsp://10.0.0.11/stream1", True),
+        ("rtsp://10.0.0.11/stream1", "rtsp://10.0.0.11:554/stream1#x", True),
+        ("rtsp://Hall.office.example", "rtsp://hall.office.example./", True),
+        ("rtsps://hall/s", "rtsps://hall:322/s", True),
+        ("rtsp://[fd00::7]/s", "rtsp://[FD00:0:0::7]/s", True),
+        ("rtsp://[fe80::1%25eth0]/s", "rtsp://[fe80::1%25eth1]/s", False),
+        ("rtsp://10.0.0.20/Streaming/Channels/101", "rtsp://10.0.0.20/Streaming/Channels/201", False),
+        ("rtsp://10.0.0.20/cam?channel=1", "rtsp://10.0.0.20/cam?channel=2", False),
+        ("rtsp://10.0.0.20/key=1", "rtsp://10.0.0.20/key=2", False),
+        ("rtsp://10.0.0.20/s", "rtsp://10.0.0.20:8554/s", False),
+        ("test://", "test://", False),
+        ("test://?fps=5", "test://?fps=5", False),
+        ("test:", "test:", False),
+    ],
+)
+def test_two_cameras_with_one_address(tmp_path: Path, one: str, other: str, *, same: bool) -> None:
+    text = SMALL + f"[[cameras]]\nid = 'a'\nurl = '{one}'\n[[cameras]]\nid = 'b'\nurl = '{other}'\n"
+    found, warnings = checked(tmp_path, text)
+    said = [(one.key, one.problem) for one in warnings if "url" in one.key]
+    words = "is the address of camera a, too: the same pictures are recorded twice"
+    assert (found, said) == ([], [("cameras.b.url", words)] if same else [])
+    _, warnings = checked(tmp_path, text + "enabled = false\n")
+    assert not [one for one in warnings if "url" in one.key]
