@@ -19,16 +19,16 @@ from tests.support.waiting import wait_until
 PROGRAMS: Final = Path(sysconfig.get_path("scripts"))
 PACKAGES: Final = ("edged", "recorder", "storage", "mqtt", "multiprocessing", "numpy", "av", "msgspec")
 MODULES: Final = ("json", "socket", "struct", "selectors", "pickle", "hashlib", "click", "sqlite3", "ssl")
-SPREAD: Final = """\
+POOLED: Final = """\
 import sys
 from edged.main.entry import ctl
 if __name__ == '__main__':
-    from storage.ledger import spread
-    class Pool(spread.ProcessPoolExecutor):
+    from storage.audit import process_pool
+    class Pool(process_pool.ProcessPoolExecutor):
         def map(self, *arguments):
             print('shared out', file=sys.stderr)
             return super().map(*arguments)
-    spread.WORTH, spread.ProcessPoolExecutor = 1, Pool
+    process_pool.WORTH, process_pool.ProcessPoolExecutor = 1, Pool
     sys.exit(ctl())
 """
 """`edgectl`, which takes a short ledger for one that is worth a process for each processor."""
@@ -82,7 +82,7 @@ def test_daemon_workers_eye_doctor_and_the_check_of_the_ledger(planted: Path, tm
 
         script = tmp_path / "programs" / "edgectl"
         script.parent.mkdir()
-        script.write_text(SPREAD)
+        script.write_text(POOLED)
         checked = run(planted, sys.executable, script, "--config", config, "ledger", "verify")
         assert checked.returncode == exit_codes.OK, checked.stdout + checked.stderr
         assert "shared out" in checked.stderr
