@@ -27,6 +27,7 @@ from typing import Any, Final, Protocol
 
 from edged.access.coalescing import DAY_MS, Tally
 from edged.api.base import Details, Refusal
+from edged.host.logs import PERSONAL
 from edged.words import exit_codes
 from storage.ledger.table import Value
 from storage.words.errors import StoreError
@@ -163,7 +164,9 @@ class Desk:
             return await self._written(entry, partial(self._check, entry))
         except (StoreError, TimeoutError) as error:
             if not self._owed:
-                log.warning("%s (%s) is not on record yet: %s", entry.verb, entry.result, in_words(error))
+                log.warning(
+                    "%s (%s) is not on record yet: %s", entry.verb, entry.result, in_words(error), extra=PERSONAL
+                )
             self._owe(entry)
         except _Late:  # whether it is owed is heard later
             return None
@@ -185,7 +188,7 @@ class Desk:
         """The daemon stops: what was counted is told, as far as the database takes it."""
         await self._work_off(None)
         if self.owed:
-            log.error("%d acts of people could not be put on record", self.owed)
+            log.error("%d acts of people could not be put on record", self.owed, extra=PERSONAL)
 
     async def _work_off(self, now_ms: int | None) -> None:
         for repeated in (*self._looks.due(now_ms), *self._lists.due(now_ms), *self._refusals.due(now_ms)):

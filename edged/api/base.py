@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from edged.documents import site as documents
 from edged.documents.base import Document
+from edged.host.logs import PERSONAL
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ledger.table import Value
@@ -169,10 +170,10 @@ def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
     except Refusal as refusal:
         return {"error": refusal.document.model_dump(mode="json", by_alias=True)}
     except StoreError as error:
-        log.warning("a long call failed: %s", error)
+        log.warning("a long call failed: %s", error, extra=PERSONAL)
         return {"error": in_words(error).model_dump(mode="json", by_alias=True)}
     except Exception:
-        log.exception("a long call failed")
+        log.exception("a long call failed", extra=PERSONAL)
         known = documents.Error(
             error="the daemon failed to answer", action="see its journal: journalctl -u edged", exit=exit_codes.FAILED
         )

@@ -16,6 +16,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from edged.access.peer import Visitor, meet
+from edged.host.logs import PERSONAL
 from edged.words.roles import is_of_the_house
 
 log = logging.getLogger("edged.api.server")
@@ -54,7 +55,7 @@ class Doorway:
         theirs = sum(whose.uid == visitor.uid for whose in self._inside.values())
         server = self._runner.server
         if server is None or theirs >= EACH_MAX or not self._has_room(visitor):
-            log.debug("a connection too many of uid %d", visitor.uid)
+            log.debug("a connection too many of uid %d", visitor.uid, extra=PERSONAL)
             transport.abort()
             return
         self._inside[transport] = visitor

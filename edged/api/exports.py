@@ -21,6 +21,7 @@ from edged.documents import exports as documents
 from edged.documents.base import Document
 from edged.evidence.export.service import Desk, Gone
 from edged.evidence.export.streams import Source
+from edged.host.logs import PERSONAL
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from recorder.remux.film import Changed
@@ -89,7 +90,7 @@ class Calls:
             try:
                 block = await self._next(blocks)
             except Refusal as refusal:
-                log.warning("export %s, %s: %s", request.match_info["export"], path, refusal)
+                log.warning("export %s, %s: %s", request.match_info["export"], path, refusal, extra=PERSONAL)
                 if request.transport is not None:
                     request.transport.abort()
                 return response

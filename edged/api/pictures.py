@@ -18,6 +18,7 @@ from edged.config.load import Camera
 from edged.documents import pictures as documents
 from edged.health.stream import CameraState
 from edged.health.watch import Lookout, NoPicture
+from edged.host.logs import PERSONAL
 from edged.site import overview
 from edged.site.overview import optional_timestamp, timestamp
 from edged.site.rounds import Site
@@ -66,13 +67,21 @@ class Calls:
             one = await self._lookout.refer(camera.id)
         except NoPicture as error:
             raise self._none(camera, error) from None
-        log.info("reference set %s by %s, because: %s", camera.id, caller(request).name, wanted.reason or "–")
+        log.info(
+            "reference set %s by %s, because: %s", camera.id, caller(request).name, wanted.reason or "–", extra=PERSONAL
+        )
         return answer(documents.ReferenceSet(camera=camera.id, set=timestamp(one.set_ms)))
 
     async def unrefer(self, request: web.Request) -> web.Response:
         camera, wanted = self._camera(request), await asked(request, documents.ReferenceAsked)
         cleared = await self._lookout.unrefer(camera.id)
-        log.info("reference clear %s by %s, because: %s", camera.id, caller(request).name, wanted.reason or "–")
+        log.info(
+            "reference clear %s by %s, because: %s",
+            camera.id,
+            caller(request).name,
+            wanted.reason or "–",
+            extra=PERSONAL,
+        )
         return answer(documents.ReferenceClear(camera=camera.id, cleared=cleared))
 
     async def _what_for(self, request: web.Request) -> Details:

@@ -26,6 +26,7 @@ from edged.api.listings import Page
 from edged.api.streaming import stream
 from edged.documents import ring
 from edged.documents import site as documents
+from edged.host.logs import PERSONAL
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.words.errors import StoreError
@@ -173,7 +174,7 @@ async def in_one_word(request: web.Request, handler: Handler) -> web.StreamRespo
         )
         return answer(known, error.status)
     except StoreError as error:
-        log.warning("%s %s: %s", request.method, request.path, error)
+        log.warning("%s %s: %s", request.method, request.path, error, extra=PERSONAL)
         return answer(in_words(error), 503)
     except ConnectionError:
         raise  # the caller went away: nobody is left to answer

@@ -142,4 +142,4 @@ class Service:
         try:
             log.info("reloaded: %s", (await self.reload(None)).model_dump_json())
         except Refusal as refusal:
-            log.warning("%s. %s", refusal.document.error, refusal.document.action)
+            log.warning("not reloaded: %s. %s", refusal.document.error, refusal.document.action)

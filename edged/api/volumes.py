@@ -16,6 +16,7 @@ from aiohttp import web
 
 from edged.api.base import Refusal, Route, answer, asked, caller, get, post
 from edged.documents import volumes as documents
+from edged.host.logs import PERSONAL
 from edged.site import volume_documents
 from edged.site.rounds import Site
 from edged.words import exit_codes
@@ -40,7 +41,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         path = absolute(wanted.path)
         spec = volume_documents.spec_of(site.config, path)
         volume = await act(lambda: store.disks.init(spec or volume_documents.default_spec(path)))
-        log.info("volume init %s by %s: %s", path, caller(request).name, volume)
+        log.info("volume init %s by %s: %s", path, caller(request).name, volume, extra=PERSONAL)
         await look(site)
         return answer(volume_documents.begun(volume, path, configured=spec is not None, daemon=True))
 
@@ -48,7 +49,9 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         wanted = await asked(request, documents.RetireAsked)
         change = store.disks.restore if wanted.undo else store.disks.retire
         one = await act(lambda: change(wanted.volume))
-        log.info("volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name)
+        log.info(
+            "volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name, extra=PERSONAL
+        )
         await look(site)
         return answer(volume_documents.retired(one))
 
@@ -57,7 +60,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         path = absolute(wanted.path)
         spec = volume_documents.spec_of(site.config, path)
         done = await act(lambda: store.disks.replace(path, spec))
-        log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason)
+        log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason, extra=PERSONAL)
         await look(site)
         return answer(volume_documents.replaced(done, path))
 

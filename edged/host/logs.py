@@ -9,7 +9,6 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from edged.host.journal import JournalHandler, is_journal
@@ -17,15 +16,15 @@ from edged.host.journal import JournalHandler, is_journal
 LINES_MAX: Final = 200
 LINE_MAX: Final = 4000
 """Characters; whoever shows lines cuts them shorter, once nothing in them is secret: half a secret is found nowhere."""
-_PEOPLE: Final = "/edged/api/"
-"""In the path of a module that logs what people did, by name."""
-
+PERSONAL: Final = {"names_people": True}
+"""The `extra` of a line that names a person, or may: the journal of this box gets it, and the centre never does. Each
+alarm has it: alarms are told for themselves, without the names that their lines have. A test finds lines without it."""
 
 _PLAIN: Final = logging.Formatter()
 
 
 class Tail(logging.Handler):
-    """The last lines of the log, without those that name people. As they were logged: not fit to be shown."""
+    """The last lines of the log, without those that are PERSONAL. As they were logged: not fit to be shown."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -44,7 +43,7 @@ class Tail(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            if _names_people(record):
+            if getattr(record, "names_people", False):
                 return
             what = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
             words = " ".join(f"{record.getMessage()} {what}".split())
@@ -59,13 +58,6 @@ class Tail(logging.Handler):
     def held(self) -> list[Any]:
         """What held while the lines were logged, each once."""
         return list({id(held): held for _, held in list(self._lines) if held is not None}.values())
-
-
-def _names_people(record: logging.LogRecord) -> bool:
-    """Alarms are told for themselves, without the names that their lines have."""
-    return _PEOPLE in Path(record.pathname).as_posix() or (
-        record.name == "edged.site" and str(record.msg).startswith("alarm ")
-    )
 
 
 TAIL: Final = Tail()

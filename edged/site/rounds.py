@@ -25,6 +25,7 @@ from edged.config.load import Camera, Config
 from edged.health import stream
 from edged.health.faults import Judged
 from edged.host import clock_watch, journal
+from edged.host.logs import PERSONAL
 from edged.site import overview as views
 from edged.site.forecast import Foresight, foretell
 from edged.site.snapshot import Measurements, measure
@@ -214,13 +215,16 @@ class Site:
         for change in changes:
             if change.trouble is None:
                 if change.key in shown:
-                    log.info("alarm cleared: %s", change.key, extra=journal.cleared(change.key))
+                    log.info("alarm cleared: %s", change.key, extra={**PERSONAL, **journal.cleared(change.key)})
                 await asyncio.wrap_future(self._store.alarms.cleared(change.key))
                 continue
             trouble = change.trouble
             if change.key not in shown:
                 text = alarms.in_full(trouble.text, trouble.names)
-                log.warning("alarm %s: %s. %s", change.key, text, trouble.action, extra=journal.raised(change.key))
+                log.warning(
+                    "alarm %s: %s. %s", change.key, text, trouble.action,
+                    extra={**PERSONAL, **journal.raised(change.key)},
+                )  # fmt: skip
             await asyncio.wrap_future(self._store.alarms.raised(change.key, trouble.severity, *trouble.words))
         self._tracked = tracked
         await self.look_at_alarms()
@@ -228,7 +232,7 @@ class Site:
     def _hold_back(self, held: dict[str, alarms.Trouble]) -> None:
         """Each is told in the journal once: it happened, and nobody else hears of it yet."""
         for key in held.keys() - self.held.keys():
-            log.info("alarm %s is held back by maintenance: %s", key, held[key].text)
+            log.info("alarm %s is held back by maintenance: %s", key, held[key].text, extra=PERSONAL)
         self.held = held
 
     async def look_at_maintenance(self) -> None:

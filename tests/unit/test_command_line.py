@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import stat
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,6 @@ from edged.command import keyfile
 from edged.command.keyfile import COUNTER, KeyFileError
 from edged.command.main import _json, _show, given, main
 from edged.config.load import Config, ConfigError, load
-from edged.host import logs
 from edged.words import exit_codes
 from edged.words.roles import Verb as RoleVerb
 from mqtt.commands.messages import COUNTER_MAX, Reply, Verb
@@ -183,23 +181,6 @@ def test_a_forged_answer_does_nothing_to_the_terminal(capsys: pytest.CaptureFixt
     assert first == "done (好?]0;owned??2J???ok?): 好?]0;owned??2J???ok?"
     assert json.loads(result) == content["result"]  # as JSON all of it is still there
     assert json.loads(_json({"text": words})) == {"text": words}
-
-
-def test_the_tail_of_the_log_names_nobody() -> None:
-    tail = logs.Tail()
-
-    def record(name: str, path: str, words: str) -> logging.LogRecord:
-        return logging.LogRecord(name, logging.WARNING, path, 1, words, ("chen",), None)
-
-    tail.emit(record("edged.site.volume_documents", "/opt/edged/edged/api/volumes.py", "volume init by %s"))
-    tail.emit(record("edged.site", "/opt/edged/edged/site/rounds.py", "alarm of %s"))
-    assert tail.lines() == []
-    tail.emit(record("edged.site", "/opt/edged/edged/site/rounds.py", "stepped, says %s"))
-    assert len(tail.lines()) == 1
-    for number in range(logs.LINES_MAX * 2):
-        tail.emit(record("edged", "x.py", f"{number} %s\n" + "z" * 1000))
-    assert len(tail.lines()) == logs.LINES_MAX
-    assert all(len(line) <= logs.LINE_MAX and "\n" not in line for line in tail.lines())
 
 
 @pytest.mark.parametrize(
