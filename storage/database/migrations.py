@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import resources
+from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
@@ -238,6 +239,18 @@ def migrate(connection: sqlite3.Connection) -> None:
         what = f"edged.db was written by a later version ({', '.join(sorted(later))})"
         raise DatabaseDamaged(what, "install that version again")
     MIGRATIONS.apply(db)
+
+
+def would_change(path: Path) -> bool:
+    """Whether `migrate` would do anything to the database that lies there at rest, or refuse it. Where that cannot be
+    seen it might. Makes no file beside it, whoever asks.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as connection:
+            applied = MIGRATIONS.applied(Database(connection, execute_plugins=False))
+    except sqlite3.Error:
+        return True
+    return {step.name for step in applied} != _names()
 
 
 def _names() -> set[str]:
