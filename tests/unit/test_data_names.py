@@ -117,9 +117,10 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
 }
 """Golden: words.json."""
 OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
-    Marker, Presence, Record, Urgency, approved_limits.What, reconnect.Outcome, pending_facts.Fate, certificates.Weight, eye.Want,
-    eye.Why, failpoints.Step, fsck.Level, fan_out.Kind, outbox.Word, retained_read.Do, reconcile.Action, replay.Applied,
-    segmenter.Why, session.Phase, tamper.Look, tamper.Touch, centre_head.Word,
+    Marker, Presence, Record, Urgency, approved_limits.What, reconnect.Outcome, pending_facts.Fate,
+    certificates.Weight, eye.Want, eye.Why, failpoints.Step, fsck.Level, fan_out.Kind, outbox.Word,
+    retained_read.Do, reconcile.Action, replay.Applied, segmenter.Why, session.Phase, tamper.Look, tamper.Touch,
+    centre_head.Word,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""
 
