@@ -6,10 +6,13 @@ moves; or a corridor of plain walls, which is drawn. Each look gets sensor noise
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 from typing import Any, Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,6 +47,28 @@ def scenes(width: int, height: int) -> list[Scene]:
         shaped: list[Any] = [frame.reformat(width, height, "rgb24").to_ndarray() for frame in frames]
         found += [Scene(f"{footage}, held", (shaped[0],)), Scene(f"{footage}, moving", tuple(shaped))]
     return [*found, Scene("plain walls, held", (corridor(width, height),))]
+
+
+def windows(whole: Scene, size: tuple[int, int], across: float, down: float) -> Iterator[tuple[Scene, Scene]]:
+    """Views through a window, from each corner of a wider one, and those turned by so much of their width and height:
+    what comes in was not seen before.
+    """
+    (wide, high), (width, height) = whole.frames[0].shape[1::-1], size
+    x, y = round(across * width), round(down * height)
+
+    def at(left: int, top: int) -> Scene:
+        return Scene(whole.name, tuple(frame[top : top + height, left : left + width] for frame in whole.frames))
+
+    for left, top in product((0, wide - width), (0, high - height)):
+        yield at(left, top), at(abs(left - x), abs(top - y))
+
+
+def film(path: Path) -> Scene:
+    """One of a fixed camera as it runs, round and round, a look in ten seconds."""
+    with av.open(str(path)) as container:
+        step = round(10 * float(container.streams.video[0].average_rate or 25))
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    return Scene(path.name, tuple(frames[number * step % len(frames)] for number in range(len(frames))))
 
 
 def corridor(width: int, height: int) -> Rgb:
@@ -162,6 +187,11 @@ def people(real: Real, _number: int, chance: np.random.Generator) -> Real:
             tone + 25 * np.sin(np.arange(high - high // 4) / 5)[:, None, None]
         )
     return peopled
+
+
+def staying(looks: int) -> Change:
+    """People who stay where they are for so many looks, until others come."""
+    return lambda real, number, _chance: people(real, number, np.random.default_rng(number // looks))
 
 
 def alternately(first: Change, second: Change, looks: int) -> Change:

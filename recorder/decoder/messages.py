@@ -70,7 +70,7 @@ class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """To the right, as a share of the width."""
     down: Signed
     confidence: Share
-    """1: nothing but a shift lies between them."""
+    """How much more speaks for this place than for that of the reference: 0 nothing, 1 all that is to be seen."""
     likeness: Signed
     """Of the edges where they stand: 1 the same, 0 nothing in common."""
 

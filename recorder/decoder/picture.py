@@ -7,6 +7,7 @@ numbers mean is judged elsewhere (`edged.health`), against what this camera usua
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -29,6 +30,10 @@ EVEN: Final = 8
 """Between the darkest and the brightest pixel of a block that may repeat by itself: black, burnt out, smooth."""
 PRINT_STEP: Final = 3
 """Of every third row and column: a print must tell repetition, and costs a ninth."""
+PEAKS: Final = 16
+"""Places at which a view may lie: of one that shares half with its reference the right one is nearly always there."""
+PEAK_SIDE: Final = 2
+"""Pixels on each side that belong to a peak."""
 LOW_PASS: Final = 0.5
 """Share of the highest frequency above which a shift is not looked for: there is only noise."""
 
@@ -97,28 +102,26 @@ def thumbnail(small: Grey) -> Grey:
 
 
 def shift(now: Grey, reference: Grey) -> Shift:
-    """By phase correlation of two thumbnails (Kuglin and Hines 1975), windowed and low-passed."""
-    ours, theirs = _spectrum(now), _spectrum(reference)
-    cross = ours * theirs.conj()
-    size = np.abs(cross)
-    band = _band(cross.shape) & (size > 1e-6 * max(float(size.max()), 1e-9))
-    cross = np.where(band, cross / np.maximum(size, 1e-9), 0)
-    surface = np.fft.irfft2(cross, s=now.shape)
-    peak = int(surface.argmax())
-    down, across = divmod(peak, now.shape[1])
+    """Phase correlation of two thumbnails (Kuglin and Hines 1975), windowed and low-passed, tells where the view may
+    lie; how alike the edges of what both then show are decides with it. People who walk about make peaks of their own,
+    higher than that of a view turned far, but nothing around them fits.
+    """
+    surface = _correlation(now, reference)
+    ours, theirs = _outlines(now), _outlines(reference)
+    here = _alike(ours, theirs)
+    in_place = float(surface[0, 0]) + here
+    most, down, across = in_place, 0, 0
+    for row, column in _peaks(surface):
+        speaks = float(surface[row, column]) + _fit(ours, theirs, row, column)
+        if speaks > most:
+            most, down, across = speaks, row, column
     rows, columns = now.shape
-    down, across = (down + rows // 2) % rows - rows // 2, (across + columns // 2) % columns - columns // 2
-    weight = max(float(band.mean()), 1e-9)
-    confidence = float(surface.flat[peak]) / weight
-    return Shift(across / columns, down / rows, min(max(confidence, 0.0), 1.0), likeness(now, reference))
+    return Shift(across / columns, down / rows, min(most - in_place, 1.0), here)
 
 
 def likeness(now: Grey, reference: Grey) -> float:
     """Correlation of the edges of both: light may change as it likes."""
-    ours, theirs = (edges(one.astype(np.float32))[1:-1, 1:-1].ravel() for one in (now, reference))
-    ours, theirs = ours - ours.mean(), theirs - theirs.mean()
-    size = float(np.sqrt((ours @ ours) * (theirs @ theirs)))
-    return 0.0 if size < 1e-6 else min(1.0, max(-1.0, float(ours @ theirs) / size))
+    return _alike(_outlines(now), _outlines(reference))
 
 
 def _averaged(real: Real, apart: int) -> Real:
@@ -134,6 +137,45 @@ def _detail(means: Real, size: int) -> float:
     across = means[size:-size, : -2 * size] - middle + means[size:-size, 2 * size :]
     down = means[: -2 * size, size:-size] - middle + means[2 * size :, size:-size]
     return float(np.sqrt(np.mean(across * across + down * down)))
+
+
+def _correlation(now: Grey, reference: Grey) -> Real:
+    """At each place, 1 where nothing but a shift by as much lies between them."""
+    cross = _spectrum(now) * _spectrum(reference).conj()
+    size = np.abs(cross)
+    band = _band(cross.shape) & (size > 1e-6 * max(float(size.max()), 1e-9))
+    cross = np.where(band, cross / np.maximum(size, 1e-9), 0)
+    found = np.fft.irfft2(cross, s=now.shape) / max(float(band.mean()), 1e-9)
+    return found.astype(np.float32)
+
+
+def _peaks(surface: Real) -> Iterator[tuple[int, int]]:
+    """The highest, as rows down and columns to the right, less than half of them all."""
+    left = surface.copy()
+    rows, columns = left.shape
+    beside = np.arange(-PEAK_SIDE, PEAK_SIDE + 1)
+    for _ in range(PEAKS):
+        down, across = divmod(int(left.argmax()), columns)
+        left[np.ix_((beside + down) % rows, (beside + across) % columns)] = -np.inf
+        yield (down + rows // 2) % rows - rows // 2, (across + columns // 2) % columns - columns // 2
+
+
+def _fit(ours: Real, theirs: Real, down: int, across: int) -> float:
+    """Likeness of what both show. Little of it is alike by chance: its error goes with the root of its size."""
+    rows, columns = ours.shape
+    ours = ours[max(down, 0) : rows + min(down, 0), max(across, 0) : columns + min(across, 0)]
+    theirs = theirs[max(-down, 0) : rows - max(down, 0), max(-across, 0) : columns - max(across, 0)]
+    return _alike(ours, theirs) * float(np.sqrt(ours.size / (rows * columns)))
+
+
+def _outlines(grey: Grey) -> Real:
+    return edges(grey.astype(np.float32))[1:-1, 1:-1]
+
+
+def _alike(ours: Real, theirs: Real) -> float:
+    ours, theirs = (ours - ours.mean()).ravel(), (theirs - theirs.mean()).ravel()
+    size = float(np.sqrt((ours @ ours) * (theirs @ theirs)))
+    return 0.0 if size < 1e-6 else min(1.0, max(-1.0, float(ours @ theirs) / size))
 
 
 def _spectrum(grey: Grey) -> Any:
