@@ -199,6 +199,14 @@ def test_promises_that_a_design_page_cites_are_promises(page: str) -> None:
     assert set(re.findall(r"\b([SL]\d+)\b", PAGES[page])) - promised == set()
 
 
+def test_the_house_is_drawn_as_it_stands() -> None:
+    """Each package with its rooms, from top to bottom; rooms that share a line share it there, too."""
+    plan = tomllib.loads((ROOT / "tests" / "rooms.toml").read_text("utf-8"))["rooms"]
+    drawn = re.findall(r"^\| (\w+) \| keeps \|\n\| --- \| --- \|\n((?:\|.*\n)+)", PAGES["DESIGN.md"], re.MULTILINE)
+    rooms = {package: [row.split("|")[1].strip().split(" · ") for row in rows.splitlines()] for package, rows in drawn}
+    assert rooms == plan
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_causes_and_exit_codes_that_a_page_names_exist(page: str) -> None:
     causes = set(re.findall(r"(?:gap )?cause `([a-z-]+)`", PAGES[page]))
