@@ -41,7 +41,7 @@ UNHEARD_MS: Final = 86_400_000
 UNHEARD_PATIENCE_S: Final = 7200.0
 """What a month's outage left has drained by then."""
 SLOW_SYNC_MS: Final = 500
-"""A sync above this endangers S6 (design §5)."""
+"""A sync above this endangers S6 (docs/design/recording.md)."""
 SIBLINGS_S: Final = 5.0
 """Other cameras of the same device are down by then as well, if it is the device."""
 STEP_TOLD_FOR_MS: Final = 3_600_000

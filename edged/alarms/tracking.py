@@ -19,7 +19,7 @@ outages of ten is one outage."""
 AGAIN_AFTER_S: Final = 60.0
 """Between two tellings of new words that are no worse: a camera may give another reason with each attempt."""
 RETAINED_MS: Final = 7 * 86_400_000
-"""An alarm that is over is shown to the centre for so long (design §8)."""
+"""An alarm that is over is shown to the centre for so long (docs/mqtt.md)."""
 
 
 @dataclass(frozen=True, slots=True)

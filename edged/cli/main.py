@@ -1,4 +1,4 @@
-"""`edgectl`: the group of verbs, and how every ending becomes one exit code (design §9).
+"""`edgectl`: the group of verbs, and how every ending becomes one exit code (docs/edgectl.md).
 
 Usage is 64 (click would say 2), a refusal or an unreachable daemon is what the answer says, a closed pipe and Ctrl-C
 are what a shell expects of them; none of them is a traceback.

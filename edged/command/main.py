@@ -1,6 +1,6 @@
 """`edged-command`: makes a key for a desk of the centre; signs a command, sends it and waits for what became of it.
 
-Exit codes as everywhere (design §9): 0 done, 1 rejected or interrupted, 64 usage, 69 no broker or no answer, 75 try
+Exit codes (docs/edgectl.md): 0 done, 1 rejected or interrupted, 64 usage, 69 no broker or no answer, 75 try
 later, 77 not allowed.
 """
 

@@ -1,7 +1,7 @@
 """The `edged` command: reads the configuration, starts the forkserver, runs the daemon in the foreground.
 
 Imports what it needs when it needs it: the module is read again by nothing, but start-up order matters. The forkserver
-must exist before the event loop and before any thread (design §3).
+must exist before the event loop and before any thread (docs/design/recording.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exit codes of every command (design §9; numbers from sysexits.h)."""
+"""Exit codes of every command (docs/edgectl.md; numbers from sysexits.h)."""
 
 from typing import Final
 

@@ -14,7 +14,7 @@ from typing import Final
 
 DAY_MS: Final = 86_400_000
 WEEK_MS: Final = 7 * DAY_MS
-"""More than this no clock proves, only two people (design §4)."""
+"""More than this no clock proves, only two people (docs/design/time.md)."""
 SYNC_SLACK_MS: Final = 32_000
 """Two synchronised readings: the kernel calls a clock synchronised until it may be wrong by 16 s (hours after the last
 word from a server)."""

@@ -5,7 +5,7 @@ second one approves, nothing is done. Blocking; nobody signs meanwhile (`storage
 the old generation and begins the new one: the old key, where it still can, signs all of the old generation, and the
 first leaf of the new one names that whole tree, signed or not. So the new key vouches from its first head on also for
 what was entered while there was no key. A new key lies beside the old one before the transaction and takes its place
-after it, so that a crash leaves the ledger with a key at every step (DESIGN §4).
+after it, so that a crash leaves the ledger with a key at every step (docs/design/evidence.md).
 """
 
 from __future__ import annotations

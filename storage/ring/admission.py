@@ -2,7 +2,7 @@
 
 Pure; imports the standard library only. Asked only while every volume in service is full: as long as one of them can
 make room, nobody is stopped. The cameras stand in a queue, the highest priority first; whoever records is always the
-head of it, so that none ever stops before one of less priority (design §6, `on_full = "stop"`). Room is kept for those
+head of it, so that none ever stops before one of less priority (`on_full = "stop"`). Room is kept for those
 in front before anybody behind is let in, and a camera that was stopped comes back only to stay for a while.
 """
 

@@ -1,4 +1,4 @@
-"""What was recorded before the wall clock was synchronised is found by true time afterwards (design §4).
+"""What was recorded before the wall clock was synchronised is found by true time afterwards (docs/design/time.md).
 
 Between two steps the wall clock is boottime plus an offset. Once a boot knows the right one, it holds for what that
 boot recorded before, too: the clock epochs that began unsynchronised are told it, with a leaf, and from then on

@@ -1,4 +1,4 @@
-"""The named instants between two steps of a protocol (DESIGN §4), at which tests pull the plug. Lean and inert.
+"""The named instants between two steps of a protocol (docs/design), at which tests pull the plug. Lean and inert.
 
 Each protocol calls `reach` right after a step has taken effect. Nothing listens in a running product: `arm` is called
 by tests only, in the process that is to die, and there is no environment variable or option that does it. A test holds

@@ -229,7 +229,7 @@ def test_years_either_way(tmp_path: Path, profile: Profile) -> None:
 
 
 def test_footage_from_before_the_first_synchronisation_is_found_by_true_time(tmp_path: Path) -> None:
-    """A box without a battery: it boots in 1970, records, and hears the time a little later (design §4)."""
+    """A box without a battery: it boots in 1970, records, and hears the time a little later (docs/design/time.md)."""
     with (
         WallClock(tmp_path / "clock") as clock,
         Daemon(

@@ -1,4 +1,4 @@
-"""A box that boots with a wrong clock: its footage is found, pinned and rebuilt by true time (design §4, S2, S13)."""
+"""A box that boots with a wrong clock: its footage is found, pinned and rebuilt by true time (S2, S13)."""
 
 from __future__ import annotations
 

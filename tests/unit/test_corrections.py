@@ -1,4 +1,4 @@
-"""What was recorded before the clock was synchronised is found by true time afterwards (design §4)."""
+"""What was recorded before the clock was synchronised is found by true time afterwards (docs/design/time.md)."""
 
 from __future__ import annotations
 

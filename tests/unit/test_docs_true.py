@@ -1,4 +1,5 @@
-"""No page speaks of a verb, an option, a key, an alarm, a topic, a cause or an exit code that there is not.
+"""No page speaks of a verb, an option, a key, an alarm, a topic, a cause, an exit code, a file or a page that there is
+not.
 
 That each of them is written down is tested elsewhere: test_cli_docs.py, test_mqtt_docs.py, test_manual.py.
 """
@@ -27,11 +28,17 @@ from tests.support.night import quotes
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-PAGES: Final = {path.name: path.read_text("utf-8") for path in (ROOT / "README.md", *DOCS.glob("*.md"))}
+FILES: Final = {
+    **{path.name: path for path in (ROOT / "README.md", ROOT / "DESIGN.md", *sorted(DOCS.glob("*.md")))},
+    **{f"design/{path.name}": path for path in sorted(DOCS.glob("design/*.md"))},
+}
+PAGES: Final = {name: path.read_text("utf-8") for name, path in FILES.items()}
 PROGRAMS: Final[dict[str, click.Group]] = {"edgectl": edgectl, "edged-command": command}
 CODE: Final = re.compile(r"`([^`\n]+)`|^    ( *\S.*)$", re.MULTILINE)
 """Between backticks, or indented as what is typed."""
 TYPED: Final = re.compile(r"\b(edgectl|edged-command) ((?:[^\s|&;()#→]+ ?)+)")
+LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+PATH: Final = re.compile(r"`((?:edged|recorder|mqtt|storage|tests|script|docs|fleet|systemd|bench)/[\w./-]*)`")
 OTHERS: Final = {"ledger.key", "clock.hardware"}
 """Named like alarms: a file, and a check of doctor."""
 
@@ -149,6 +156,55 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 def test_a_key_that_there_is_not_is_found() -> None:
     raw = tomllib.loads('[site]\nnoed = "x"\n[[cameras]]\nid = "a"\nexpect = { widht = 1 }\n')
     assert _strange(config_model.Config, raw) == ["site.noed", "cameras.expect.widht"]
+
+
+def astray(text: str, beside: Path) -> list[str]:
+    """Links of a page in the folder `beside` that lead nowhere, and paths of this repository that there are not."""
+    found = []
+    for target, part in LINK.findall(text):
+        if ":" in target:
+            continue  # elsewhere
+        file = beside / target
+        there = text if not target else file.read_text("utf-8") if file.suffix == ".md" and file.is_file() else ""
+        if not file.exists() or (part and part not in headings(there)):
+            found.append(f"{target}#{part}" if part else target)
+    return found + [path for path in PATH.findall(text) if not (ROOT / path).exists()]
+
+
+def headings(text: str) -> set[str]:
+    """As links name them."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_leads_to_exists(page: str) -> None:
+    assert astray(PAGES[page], FILES[page].parent) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["[a page](nowhere.md)", "[a part](README.md#nowhere)", "[a part](#nowhere)", "`storage/pins/desk.py`"]
+)
+def test_a_link_or_a_path_that_leads_nowhere_is_found(text: str) -> None:
+    """Negative control; the same beside what exists."""
+    assert len(astray(text, ROOT)) == 1
+    assert astray("# A part\n[a](#a-part) [b](README.md#first) [c](docs/) `storage/pins/`", ROOT) == ["README.md#first"]
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name.startswith("design/") or name == "DESIGN.md"])
+def test_promises_that_a_design_page_cites_are_promises(page: str) -> None:
+    """By their ids, as DESIGN.md has them."""
+    promised = set(re.findall(r"^- \*\*([SL]\d+)\*\*", PAGES["DESIGN.md"], re.MULTILINE))
+    assert promised == {*(f"S{number}" for number in range(1, 15)), *(f"L{number}" for number in range(1, 6))}
+    assert set(re.findall(r"\b([SL]\d+)\b", PAGES[page])) - promised == set()
+
+
+def test_the_house_is_drawn_as_it_stands() -> None:
+    """Each package with its rooms, from top to bottom; rooms that share a line share it there, too."""
+    plan = tomllib.loads((ROOT / "tests" / "rooms.toml").read_text("utf-8"))["rooms"]
+    drawn = re.findall(r"^\| (\w+) \| keeps \|\n\| --- \| --- \|\n((?:\|.*\n)+)", PAGES["DESIGN.md"], re.MULTILINE)
+    rooms = {package: [row.split("|")[1].strip().split(" · ") for row in rows.splitlines()] for package, rows in drawn}
+    assert rooms == plan
 
 
 @pytest.mark.parametrize("page", PAGES)
