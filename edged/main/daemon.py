@@ -52,8 +52,8 @@ from edged.site.rebuild_task import Rebuilder
 from edged.site.rounds import Site
 from edged.site.snapshot import MEASURE_EVERY_S
 from edged.words import exit_codes
-from mqtt.commands.validation import Commanders
-from mqtt.tls import keyring
+from mqtt import tls
+from mqtt.commands import Commanders
 from recorder.decoder.client import Eye
 from recorder.supervisor.processes import Forkserver
 from storage.ledger.key import NAME as KEY_NAME
@@ -168,7 +168,7 @@ class Daemon:
             for one in besides:
                 one.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
-            loops.every("certificates", keyring.LOOK_EVERY_S, reporter.look_at_certificates)
+            loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
             loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))

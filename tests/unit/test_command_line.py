@@ -21,7 +21,7 @@ from edged.config.load import Config, ConfigError, load
 from edged.host import logs
 from edged.words import exit_codes
 from edged.words.roles import Verb as RoleVerb
-from mqtt.commands.messages import COUNTER_MAX, Reply, Verb
+from mqtt.commands import COUNTER_MAX, Reply, Verb
 from storage.approvals.service import NOBODY
 from tests.support.commanding import Desk
 
