@@ -26,7 +26,9 @@ from bench.health_scenes import Change, Rgb, Scene  # noqa: E402
 from edged.health import judge  # noqa: E402
 from edged.health.faults import Fault  # noqa: E402
 from edged.health.judge import Look, Memory  # noqa: E402
-from recorder.decoder import decode, picture, sound  # noqa: E402
+from recorder.decoder import (
+    decode,
+)
 from recorder.decoder.messages import Heard, Picture  # noqa: E402
 from recorder.words.stream import Codec  # noqa: E402
 from recorder.worker.fan_out import SoundTrack  # noqa: E402
@@ -71,8 +73,8 @@ class Camera:
                 self.encoder.coded(shown if self.frozen else self.shown(noise=self.noise))
         planes = decode.planes(decode.picture(tracks, data, whole=False))
         if self.reference is None and len(self.scene.frames) == 1:  # of the others the camera moves
-            self.reference = picture.thumbnail(planes.small)
-        return picture.measure(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
+            self.reference = measure.thumbnail(planes.small)
+        return measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
 
     def look(self, shown: Rgb, heard: Heard | None = None) -> set[Fault]:
         self.number += 1
@@ -202,7 +204,7 @@ def sounds() -> None:
         for count in range(1, MOST + 1):
             piece = np.clip(whole[(count % 10) * 8000 : (count % 10 + 1) * 8000] * factor, -1, 1)
             packets = [(piece * 32767).astype(">i2").tobytes()]
-            if fault in camera.look(camera.shown(), sound.measure(decode.samples(track, packets), 8000)):
+            if fault in camera.look(camera.shown(), measure.measure_sound(decode.samples(track, packets), 8000)):
                 seconds = count * EVERY_MS // 1000
                 break
         line(fault, amount, [(seconds, set())])

@@ -54,7 +54,7 @@ from edged.site.snapshot import MEASURE_EVERY_S
 from edged.words import exit_codes
 from mqtt import tls
 from mqtt.commands import Commanders
-from recorder.decoder.client import Eye
+from recorder.decoder.client import DecoderClient
 from recorder.supervisor.processes import Forkserver
 from storage.ledger.key import NAME as KEY_NAME
 from storage.store.facade import Store
@@ -143,7 +143,7 @@ class Daemon:
         people = People(site, store, self._clock)
         orders = self._orders(store, acts, reporter, people)
         compliance = ComplianceWatch(site, store, lambda: control.routes)
-        lookout = Lookout(site, Eye(), self._clock, self._config.paths.state)
+        lookout = Lookout(site, DecoderClient(), self._clock, self._config.paths.state)
         parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)

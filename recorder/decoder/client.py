@@ -21,8 +21,8 @@ from typing import Final
 
 import msgspec
 
-from recorder.decoder.messages import MAX_JPEG_BYTES, Begun, Look, Piece, Seen, ToDaemon, Unseen, Want, Why
-from recorder.words import wire
+from recorder.decoder.messages import MAX_JPEG_BYTES, Begun, Look, Piece, Seen, ToDaemon, Unseen, UnseenReason, Want
+from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES
 
 log = logging.getLogger("edged.eye")
@@ -39,7 +39,7 @@ _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _DECODER: Final[msgspec.json.Decoder[ToDaemon]] = msgspec.json.Decoder(ToDaemon)
 
 
-class Lost(Exception):
+class DecoderLost(Exception):
     """The eye died or hung, or is not there. `blamed`: while it decoded this very look."""
 
     def __init__(self, what: str, *, blamed: bool = False) -> None:
@@ -48,7 +48,7 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class LookResult:
     """What a look came to."""
 
     seen: Seen
@@ -57,12 +57,12 @@ class Glance:
 
 @dataclass(slots=True)
 class _Pending:
-    answer: asyncio.Future[Glance | Why]
+    answer: asyncio.Future[LookResult | UnseenReason]
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
 
 
-class Eye:
+class DecoderClient:
     """One for all cameras. Lives on the event loop."""
 
     def __init__(self, command: Sequence[str] = COMMAND, decode_limit_s: float = DECODE_LIMIT_S) -> None:
@@ -85,16 +85,18 @@ class Eye:
         """Of the present process; None while there is none."""
         return None if self._process is None else self._process.pid
 
-    async def look(self, hand: Callable[[socket.socket], bool], want: Want, reference: bytes = b"") -> Glance | Why:
+    async def look(
+        self, hand: Callable[[socket.socket], bool], want: Want, reference: bytes = b""
+    ) -> LookResult | UnseenReason:
         """One look at what `hand` has a camera's worker put into the socket that it is given. Raises Lost."""
         await self._start()
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
-            raise Lost(f"no socket: {error.strerror}") from error
+            raise DecoderLost(f"no socket: {error.strerror}") from error
         with ours, theirs:
             if not hand(theirs):
-                return Why.NOT_SENT
+                return UnseenReason.NOT_SENT
             self._number += 1
             number = self._number
             self._send(Look(number, want, reference), ours)
@@ -104,7 +106,7 @@ class Eye:
                 return await pending.answer
         except TimeoutError:
             self._end("it did not answer")
-            raise Lost("the eye did not answer") from None
+            raise DecoderLost("the eye did not answer") from None
         finally:
             self._pending.pop(number, None)
 
@@ -123,12 +125,12 @@ class Eye:
             await self._reap()
             await asyncio.sleep(max(0.0, self._born_s + ANEW_AFTER_S - loop.time()))
             if self._closed:
-                raise Lost("edged is stopping")
+                raise DecoderLost("edged is stopping")
             self._born_s = loop.time()
             try:
                 self._sock = await self._bear()
             except OSError as error:
-                raise Lost(f"no process could be made: {error.strerror}") from error
+                raise DecoderLost(f"no process could be made: {error.strerror}") from error
             loop.add_reader(self._sock, self._hear, self._sock)
             log.debug("the eye is process %s", self.pid)
 
@@ -159,11 +161,11 @@ class Eye:
 
     def _send(self, look: Look, sock: socket.socket) -> None:
         try:
-            if self._sock is not None and wire.offer(self._sock, look, sock.fileno()):
+            if self._sock is not None and messages.offer(self._sock, look, sock.fileno()):
                 return
         except OSError:
             self._end("it is gone")
-        raise Lost("the eye does not listen")
+        raise DecoderLost("the eye does not listen")
 
     def _hear(self, sock: socket.socket) -> None:
         """What it says, datagram by datagram; EOF and nonsense are its end."""
@@ -200,7 +202,7 @@ class Eye:
                 self._watch()
                 if pending is not None and not pending.answer.done():
                     jpeg = b"".join(pending.pieces)
-                    pending.answer.set_result(Glance(said, jpeg) if isinstance(said, Seen) else said.why)
+                    pending.answer.set_result(LookResult(said, jpeg) if isinstance(said, Seen) else said.why)
 
     def _watch(self) -> None:
         """While it decodes, a hang is its end."""
@@ -228,4 +230,4 @@ class Eye:
             log.warning("the eye (picture health) begins anew: %s", what)
         for number, pending in self._pending.items():
             if not pending.answer.done():
-                pending.answer.set_exception(Lost(what or "edged is stopping", blamed=number == begun))
+                pending.answer.set_exception(DecoderLost(what or "edged is stopping", blamed=number == begun))

@@ -1,4 +1,5 @@
-"""What the daemon and the eye say to each other: one datagram each over a SOCK_SEQPACKET pair (`recorder.words.wire`).
+"""What the daemon and the eye say to each other: one datagram each over a SOCK_SEQPACKET pair
+(`recorder.words.messages`).
 
 The eye decodes what the network sent, so it is trusted no more than a worker: all it says is typed, bounded, closed
 and checked on arrival. It keeps nothing between two looks: who asks sends along what is to be compared, so that an eye
@@ -136,7 +137,7 @@ class Seen(Message, frozen=True, tag="seen"):
     thumb: Annotated[bytes, msgspec.Meta(max_length=THUMB_BYTES)] = b""
 
 
-class Why(StrEnum):
+class UnseenReason(StrEnum):
     """Why a look came to nothing."""
 
     NO_PICTURE = "no-picture"
@@ -154,7 +155,7 @@ class Unseen(Message, frozen=True, tag="unseen"):
     """A look that came to nothing."""
 
     number: Count
-    why: Why
+    why: UnseenReason
 
 
 ToDaemon: TypeAlias = Begun | Piece | Seen | Unseen

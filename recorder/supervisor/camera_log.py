@@ -10,8 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from recorder.supervisor.events import Phase
-from recorder.supervisor.state import State, sentence
+from recorder.supervisor.state import Phase, State, sentence
 from storage.words.model import GapCause
 
 log = logging.getLogger("edged.camera")
@@ -38,7 +37,7 @@ class _Trouble:
     """More than one camera: from now on the device is told of."""
 
 
-class Chorus:
+class DeviceLog:
     """Cameras that share a device, told of together. One for all runners."""
 
     def __init__(self) -> None:
@@ -81,10 +80,10 @@ class Chorus:
                 del self._devices[device]
 
 
-class Narration:
+class CameraLog:
     """Of one camera."""
 
-    def __init__(self, camera: str, device: str, chorus: Chorus) -> None:
+    def __init__(self, camera: str, device: str, chorus: DeviceLog) -> None:
         self._camera = camera
         self._device = device
         self._chorus = chorus

@@ -98,7 +98,7 @@ class _Device:
     accounts: dict[Hashable, _Account] = field(default_factory=dict)
 
 
-class Queue:
+class ConnectOrder:
     """Attempts by number, from `ask` to `over`."""
 
     def __init__(self, pace: Pace) -> None:
@@ -210,16 +210,16 @@ class Queue:
                 del self._devices[name]
 
 
-class Gate:
+class ConnectQueue:
     """The queue with a clock. Lives on the event loop; one for all cameras."""
 
     def __init__(self, clock: Clock, pace: Pace | None = None) -> None:
         self._clock = clock
-        self._queue = Queue(pace or Pace())
+        self._queue = ConnectOrder(pace or Pace())
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def enter(self, caller: Caller) -> Pass:
+    async def enter(self, caller: Caller) -> Slot:
         """Wait for one's turn. Who is cancelled leaves nothing behind."""
         number = self._queue.ask(caller)
         turn = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -231,7 +231,7 @@ class Gate:
             raise
         finally:
             self._waiting.pop(number, None)
-        return Pass(self, number)
+        return Slot(self, number)
 
     def connected(self, number: int) -> None:
         self._queue.connected(number)
@@ -258,10 +258,10 @@ class Gate:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._look)
 
 
-class Pass:
+class Slot:
     """One attempt that was let in, and the session it becomes. Says how it went; to be told `over` in the end."""
 
-    def __init__(self, gate: Gate, number: int) -> None:
+    def __init__(self, gate: ConnectQueue, number: int) -> None:
         self._gate = gate
         self._number = number
 

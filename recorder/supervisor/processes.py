@@ -30,8 +30,8 @@ from multiprocessing.context import ForkServerProcess
 from typing import Final, TypeVar
 
 from recorder.supervisor.bootstrap import launch
-from recorder.supervisor.events import HungUp, Misbehaved
-from recorder.words import wire
+from recorder.supervisor.state import HungUp, Misbehaved
+from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, FromWorker, ToWorker
 from storage.words.model import GapCause
 
@@ -182,14 +182,14 @@ class WorkerProcess:
         if self._floods():
             return Misbehaved(GapCause.WORKER_CRASH, f"its process sent over {MAX_MESSAGES_PER_S} messages a second")
         try:
-            return wire.decode_report(data)
-        except wire.WireError as error:
+            return messages.decode_report(data)
+        except messages.WireError as error:
             return Misbehaved(GapCause.BAD_DATA, f"its process was damaged by what the camera sent: it said {error}")
 
     def send(self, message: ToWorker, fd: int | None = None) -> bool:
         """False: it does not read what it is told. One that is gone is no failure; `take` will tell."""
         try:
-            return wire.offer(self._sock, message, fd)
+            return messages.offer(self._sock, message, fd)
         except (BrokenPipeError, ConnectionResetError):
             return True
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 
 from recorder.supervisor import state as supervisor
 from recorder.supervisor import subscription
-from recorder.supervisor.backlog import SETTLE_S, Desk
-from recorder.supervisor.camera_log import Chorus, Narration
-from recorder.supervisor.connect_queue import Caller, Gate, Pass
-from recorder.supervisor.events import (
+from recorder.supervisor.backlog import SETTLE_S, Backlog
+from recorder.supervisor.camera_log import CameraLog, DeviceLog
+from recorder.supervisor.connect_queue import Caller, ConnectQueue, Slot
+from recorder.supervisor.processes import Forkserver, NoProcess
+from recorder.supervisor.state import (
     Action,
     BeginGap,
     Event,
@@ -34,13 +35,10 @@ from recorder.supervisor.events import (
     StopAsked,
     Tick,
 )
-from recorder.supervisor.processes import Forkserver, NoProcess
-from recorder.supervisor.subscription import Watching
-from recorder.supervisor.worker_session import Conversation
+from recorder.supervisor.subscription import Subscription
+from recorder.supervisor.worker_session import WorkerSession
 from recorder.words.address import Target
-from recorder.words.messages import Connected, Opening, Start, Stats, Stop, Terms, Watch
-from recorder.words.wire import WireError
-from recorder.worker.fan_out import Kind
+from recorder.words.messages import Connected, Kind, Opening, Start, Stats, Stop, Terms, Watch, WireError
 from storage.words.clock import Clock
 from storage.words.model import GapCause, Moment
 
@@ -97,8 +95,8 @@ class Shared:
     """What all runners of a daemon have in common."""
 
     forkserver: Forkserver
-    gate: Gate
-    chorus: Chorus
+    gate: ConnectQueue
+    chorus: DeviceLog
     clock: Clock
     random: Callable[[], float]
     """In [0, 1)."""
@@ -107,7 +105,7 @@ class Shared:
 class CameraRunner:
     """Runs one camera until it is stopped. Lives on the event loop."""
 
-    def __init__(self, settings: CameraSettings, desk: Desk, shared: Shared, limits: Limits | None = None) -> None:
+    def __init__(self, settings: CameraSettings, desk: Backlog, shared: Shared, limits: Limits | None = None) -> None:
         self._settings = settings
         self._desk = desk
         self._shared = shared
@@ -116,14 +114,14 @@ class CameraRunner:
         now = shared.clock.now()
         self._state, self._actions = supervisor.begin(Target.parse(settings.url, settings.username).tried, now)
         self._device = settings.device
-        self._narration = Narration(settings.id, self._device, shared.chorus)
+        self._narration = CameraLog(settings.id, self._device, shared.chorus)
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
         self._started = False
         self._asked: StopAsked | None = None
         self._birth: asyncio.Task[Spawned | NotSpawned] | None = None
-        self._pass: Pass | None = None
-        self._talk: Conversation | None = None
+        self._pass: Slot | None = None
+        self._talk: WorkerSession | None = None
         """With the worker, while there is one."""
         self._connected: Connected | None = None
         self._samples: tuple[tuple[int, Stats], ...] = ()
@@ -190,9 +188,9 @@ class CameraRunner:
             self._talk.cut()
             self._wake.set()
 
-    def watch(self, what: Kind) -> Watching:
+    def watch(self, what: Kind) -> Subscription:
         """Copies of what the camera sends, as long as its present session lasts; over at once while there is none."""
-        return Watching(None) if self._talk is None else subscription.watch(self._talk.worker, what)
+        return Subscription(None) if self._talk is None else subscription.watch(self._talk.worker, what)
 
     def hand(self, what: Kind, to: socket.socket) -> bool:
         """As `watch`, into a socket whose other end somebody else reads; False while there is no session."""
@@ -213,7 +211,7 @@ class CameraRunner:
         due_ms = supervisor.next_due_ms(self._state, self._limits)
         return Tick() if due_ms is not None and self._clock.now().boottime_ms >= due_ms else None
 
-    async def _listen(self, talk: Conversation) -> Event | None:
+    async def _listen(self, talk: WorkerSession) -> Event | None:
         """What the worker said, or what became of it; a `Tick` for what means nothing, None when it is silent."""
         if (complaint := talk.complaint) is not None:
             return complaint
@@ -226,7 +224,7 @@ class CameraRunner:
         self._hang_up(talk)
         return Exited(await talk.worker.reap())
 
-    def _hang_up(self, talk: Conversation) -> None:
+    def _hang_up(self, talk: WorkerSession) -> None:
         """Its worker is gone; what it told last is still shown."""
         self._talk = None
         self._connected, self._samples = talk.connected, talk.reports.samples
@@ -314,7 +312,7 @@ class CameraRunner:
             return NotSpawned(
                 GapCause.UNSUPPORTED, str(error), "url, user and password of this camera: together they are too long"
             )
-        self._talk = Conversation(worker, start, self._desk.books, clock, began)
+        self._talk = WorkerSession(worker, start, self._desk.books, clock, began)
         self._connected, self._samples = None, ()
         if self._terms is not None:  # told while the process was made
             self._talk.set_terms(self._terms)
