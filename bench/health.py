@@ -26,9 +26,7 @@ from bench.health_scenes import Change, Rgb, Scene  # noqa: E402
 from edged.health import judge  # noqa: E402
 from edged.health.faults import Fault  # noqa: E402
 from edged.health.judge import Look, Memory  # noqa: E402
-from recorder.decoder import (
-    decode,
-)
+from recorder.decoder import decode, measure  # noqa: E402
 from recorder.decoder.messages import Heard, Picture  # noqa: E402
 from recorder.words.stream import Codec  # noqa: E402
 from recorder.worker.fan_out import SoundTrack  # noqa: E402

@@ -214,7 +214,7 @@ class Fleet:
         """Desks of cameras that are gone stay until nothing lies on them."""
         for camera, desk in list(self._desks.items()):
             if camera not in self._berths:
-                desk.mind()
+                desk.keep_trying()
                 if desk.is_clear and not self._closed:
                     del self._desks[camera]
 

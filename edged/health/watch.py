@@ -31,7 +31,7 @@ from recorder.decoder.messages import Seen, UnseenReason, Want
 from recorder.supervisor.runner import CameraView
 from storage.words.clock import Clock
 
-log = logging.getLogger("edged.eye")
+log = logging.getLogger("edged.decoder")
 
 FILE: Final = "health.json"
 KEEP_EVERY_S: Final = 300.0

@@ -1,9 +1,9 @@
-"""The daemon's end of the eye: starts it, asks it for looks, starts it anew when it dies or hangs.
+"""The daemon's end of the decoder: starts it, asks it for looks, restarts it when it dies or hangs.
 
-Imports asyncio and the words; never av or numpy. The eye is a process of its own beside the cameras' workers and not
-of their forkserver, so that nothing that happens to it touches recording (L4). What it says is checked on arrival;
-what is no message of ours is its end. While it decodes what one camera sent it has `DECODE_LIMIT_S`; the camera whose
-picture it hung or died of is told by `Lost.blamed`.
+Imports asyncio and the words; never av or numpy. The decoder is a process of its own beside the cameras' workers and
+not of their forkserver, so that nothing that happens to it touches recording (L4). What it says is checked on
+arrival; what is no message of ours is its end. While it decodes what one camera sent it has `DECODE_LIMIT_S`; the
+camera whose picture it hung or died of is told by `DecoderLost.blamed`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from recorder.decoder.messages import MAX_JPEG_BYTES, Begun, Look, Piece, Seen, 
 from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES
 
-log = logging.getLogger("edged.eye")
+log = logging.getLogger("edged.decoder")
 
 DECODE_LIMIT_S: Final = 10.0
-"""For one picture; a 4K one takes 0.1 s of a processor that the eye gets only when nobody else wants it."""
+"""For one picture; a 4K one takes 0.1 s of a processor that the decoder gets only when nobody else wants it."""
 LOOK_LIMIT_S: Final = 60.0
-"""From being asked to being answered; a worker ends a look after `handout.LOOK_LIFE_S`."""
-ANEW_AFTER_S: Final = 5.0
+"""From being asked to being answered; a worker ends a look after `fan_out.LOOK_LIFE_S`."""
+RESTART_AFTER_S: Final = 5.0
 """Between two births: one that dies at once must not keep the box busy."""
 COMMAND: Final = (sys.executable, "-I", "-m", "recorder.decoder")
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -40,7 +40,7 @@ _DECODER: Final[msgspec.json.Decoder[ToDaemon]] = msgspec.json.Decoder(ToDaemon)
 
 
 class DecoderLost(Exception):
-    """The eye died or hung, or is not there. `blamed`: while it decoded this very look."""
+    """The decoder died or hung, or is not there. `blamed`: while it decoded this very look."""
 
     def __init__(self, what: str, *, blamed: bool = False) -> None:
         super().__init__(what)
@@ -77,7 +77,7 @@ class DecoderClient:
         self._begun: int | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._number = 0
-        self._born_s = -ANEW_AFTER_S
+        self._born_s = -RESTART_AFTER_S
         self._closed = False
 
     @property
@@ -88,7 +88,7 @@ class DecoderClient:
     async def look(
         self, hand: Callable[[socket.socket], bool], want: Want, reference: bytes = b""
     ) -> LookResult | UnseenReason:
-        """One look at what `hand` has a camera's worker put into the socket that it is given. Raises Lost."""
+        """One look at what `hand` has a camera's worker put into the socket that it is given. Raises DecoderLost."""
         await self._start()
         try:
             ours, theirs = socket.socketpair()
@@ -106,7 +106,7 @@ class DecoderClient:
                 return await pending.answer
         except TimeoutError:
             self._end("it did not answer")
-            raise DecoderLost("the eye did not answer") from None
+            raise DecoderLost("the decoder did not answer") from None
         finally:
             self._pending.pop(number, None)
 
@@ -117,24 +117,24 @@ class DecoderClient:
         await self._reap()
 
     async def _start(self) -> None:
-        """Unless it runs. Raises Lost."""
+        """Unless it runs. Raises DecoderLost."""
         async with self._turn:
             if self._sock is not None:
                 return
             loop = asyncio.get_running_loop()
             await self._reap()
-            await asyncio.sleep(max(0.0, self._born_s + ANEW_AFTER_S - loop.time()))
+            await asyncio.sleep(max(0.0, self._born_s + RESTART_AFTER_S - loop.time()))
             if self._closed:
                 raise DecoderLost("edged is stopping")
             self._born_s = loop.time()
             try:
-                self._sock = await self._bear()
+                self._sock = await self._spawn()
             except OSError as error:
                 raise DecoderLost(f"no process could be made: {error.strerror}") from error
             loop.add_reader(self._sock, self._hear, self._sock)
-            log.debug("the eye is process %s", self.pid)
+            log.debug("the decoder is process %s", self.pid)
 
-    async def _bear(self) -> socket.socket:
+    async def _spawn(self) -> socket.socket:
         """A new process; our end of what it talks over. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -165,7 +165,7 @@ class DecoderClient:
                 return
         except OSError:
             self._end("it is gone")
-        raise DecoderLost("the eye does not listen")
+        raise DecoderLost("the decoder does not listen")
 
     def _hear(self, sock: socket.socket) -> None:
         """What it says, datagram by datagram; EOF and nonsense are its end."""
@@ -227,7 +227,7 @@ class DecoderClient:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
         if what:
-            log.warning("the eye (picture health) begins anew: %s", what)
+            log.warning("the decoder (picture health) is restarted: %s", what)
         for number, pending in self._pending.items():
             if not pending.answer.done():
                 pending.answer.set_exception(DecoderLost(what or "edged is stopping", blamed=number == begun))

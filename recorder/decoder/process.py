@@ -110,40 +110,40 @@ class _Decoder:
             sock.close()
             messages.send(self._daemon, Unseen(look.number, UnseenReason.BUSY))
             return True
-        gathering = KeyFrameReader(look, sock, time.monotonic())
-        self._looks.add(gathering)
-        self._selector.register(sock, selectors.EVENT_READ, gathering)
+        reader = KeyFrameReader(look, sock, time.monotonic())
+        self._looks.add(reader)
+        self._selector.register(sock, selectors.EVENT_READ, reader)
         return True
 
-    def _read(self, gathering: KeyFrameReader) -> None:
+    def _read(self, reader: KeyFrameReader) -> None:
         try:
-            if gathering.read(time.monotonic()):
+            if reader.read(time.monotonic()):
                 return
         except UnreadableLook:
-            gathering.picture = b""
-        self._finish(gathering)
+            reader.picture = b""
+        self._finish(reader)
 
-    def _finish(self, gathering: KeyFrameReader) -> None:
+    def _finish(self, reader: KeyFrameReader) -> None:
         """Its socket is closed: the worker need not wait for what becomes of it."""
-        self._selector.unregister(gathering.sock)
-        gathering.sock.close()
-        self._looks.discard(gathering)
-        number = gathering.look.number
-        if gathering.tracks is None or not gathering.picture:
+        self._selector.unregister(reader.sock)
+        reader.sock.close()
+        self._looks.discard(reader)
+        number = reader.look.number
+        if reader.tracks is None or not reader.picture:
             messages.send(self._daemon, Unseen(number, UnseenReason.NO_PICTURE))
             return
         messages.send(self._daemon, Begun(number))
         try:
-            said: Seen | Unseen = self._see(gathering, gathering.tracks)
+            said: Seen | Unseen = self._see(reader, reader.tracks)
         except Unreadable:
             said = Unseen(number, UnseenReason.UNREADABLE)
         except (TooLarge, MemoryError):
             said = Unseen(number, UnseenReason.TOO_LARGE)
         messages.send(self._daemon, said)
 
-    def _see(self, gathering: KeyFrameReader, tracks: Tracks) -> Seen:
-        look = gathering.look
-        frame = decode.picture(tracks, gathering.picture, whole=look.want is Want.SNAPSHOT)
+    def _see(self, reader: KeyFrameReader, tracks: Tracks) -> Seen:
+        look = reader.look
+        frame = decode.picture(tracks, reader.picture, whole=look.want is Want.SNAPSHOT)
         if look.want is Want.SNAPSHOT:
             self._send_picture(look.number, decode.jpeg(frame))
         planes = decode.planes(frame)
@@ -152,7 +152,7 @@ class _Decoder:
             reference = np.frombuffer(look.reference, np.uint8).reshape(THUMB[1], THUMB[0])
         measured = measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
         thumb = measure.thumbnail(planes.small).tobytes() if look.want is Want.THUMB else b""
-        return Seen(look.number, measured, _heard(gathering.sound, tracks.sound), thumb)
+        return Seen(look.number, measured, _heard(reader.sound, tracks.sound), thumb)
 
     def _send_picture(self, number: int, jpeg: bytes) -> None:
         if len(jpeg) > MAX_JPEG_BYTES:

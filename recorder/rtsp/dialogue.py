@@ -69,7 +69,7 @@ class Dialogue:
         self._deadline = deadline
         self._now = now
         self._cseq = 0
-        self._keeper = ""
+        self._keep_alive_method = ""
         self._kept_at = now()
         self._kept_url = ""
         self._unanswered: list[int] = []
@@ -184,10 +184,10 @@ class Dialogue:
         every_s = min(MAX_KEEP_ALIVE_S, max(MIN_KEEP_ALIVE_S, self.session_s / 2))
         if self._now() - self._kept_at < every_s:
             return
-        if not self._keeper:
-            self._keeper = "GET_PARAMETER" if "GET_PARAMETER" in self.methods else "OPTIONS"
+        if not self._keep_alive_method:
+            self._keep_alive_method = "GET_PARAMETER" if "GET_PARAMETER" in self.methods else "OPTIONS"
         self._kept_at = self._now()
-        self._offer(self._keeper, url)
+        self._offer(self._keep_alive_method, url)
 
     def _offer(self, method: str, url: str) -> None:
         self._cseq += 1
@@ -201,14 +201,14 @@ class Dialogue:
         self._refusal = answer.status if answer.status in (401, 454) else 0
         if answer.status == 401:
             if self._login.refused(answer.headers.all("WWW-Authenticate")):
-                self._offer(self._keeper, self._kept_url)
+                self._offer(self._keep_alive_method, self._kept_url)
             return
         self._note(answer)
         self._login.accepted()
         if answer.status == 454:
             self._forgotten = self._now(), self.inbox.frames
         if answer.status >= 400:
-            self._keeper = "OPTIONS"
+            self._keep_alive_method = "OPTIONS"
 
     def farewell(self, url: str) -> bytes:
         """TEARDOWN, to be sent last."""

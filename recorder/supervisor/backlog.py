@@ -84,33 +84,33 @@ class SegmentStore(Protocol):
 class Backlog:
     """Of one camera as long as the daemon runs. Lives on the event loop. Nothing here raises."""
 
-    def __init__(self, camera: str, keeper: SegmentStore) -> None:
+    def __init__(self, camera: str, store: SegmentStore) -> None:
         self._camera = camera
-        self.books = PendingFacts(camera, keeper)
-        self.leftovers = UnclosedSegments(camera, keeper)
+        self.facts = PendingFacts(camera, store)
+        self.unclosed = UnclosedSegments(camera, store)
         self._settling: asyncio.Task[None] | None = None
 
     @property
     def is_clear(self) -> bool:
         """Nothing is owed."""
-        return not self.books.waiting and self.leftovers.is_empty
+        return not self.facts.waiting and self.unclosed.is_empty
 
-    def mind(self) -> None:
+    def keep_trying(self) -> None:
         """Its runner is gone: what waits goes on being tried."""
-        if self.books.waiting and (self._settling is None or self._settling.done()):
-            self._settling = asyncio.create_task(self._settle(), name=f"books {self._camera}")
+        if self.facts.waiting and (self._settling is None or self._settling.done()):
+            self._settling = asyncio.create_task(self._settle(), name=f"pending facts {self._camera}")
 
     async def finish(self, within_s: float) -> None:
         """The daemon stops: try all once more, wait no longer than this, name what is left."""
-        await self.leftovers.finish(within_s)
+        await self.unclosed.finish(within_s)
         if self._settling is not None:
             self._settling.cancel()
             await asyncio.wait([self._settling])
-        await self.books.give_up()
+        await self.facts.give_up()
 
     async def _settle(self) -> None:
-        while self.books.waiting:
-            await self.books.settle()
+        while self.facts.waiting:
+            await self.facts.settle()
             await asyncio.sleep(SETTLE_S)
 
 
@@ -127,15 +127,15 @@ class Result(Enum):
 class _Fact:
     words: str
     enter: Callable[[], Awaitable[None]]
-    fate: Result = Result.WAITS
+    result: Result = Result.WAITS
 
 
 class PendingFacts:
-    """What one runner tells the keeper. Nothing here raises."""
+    """What one runner tells the store. Nothing here raises."""
 
-    def __init__(self, camera: str, keeper: SegmentStore) -> None:
+    def __init__(self, camera: str, store: SegmentStore) -> None:
         self._camera = camera
-        self._keeper = keeper
+        self._store = store
         self._waiting: deque[_Fact] = deque()
         self._turn = asyncio.Lock()
         """A session that begins settles beside the runner: no fact is entered twice, none is taken for another."""
@@ -152,10 +152,10 @@ class PendingFacts:
         """What a session needs to begin: terms, next number, hash of the last segment."""
         await self.settle()
         try:
-            next_seq, sha256 = await self._keeper.tail(self._camera)
+            next_seq, sha256 = await self._store.tail(self._camera)
             # The terms last: the runner is told of those that change from then on.
-            terms = await self._keeper.terms(self._camera)
-        except Exception as error:  # noqa: BLE001 - whatever the keeper raises costs this camera an attempt, not its runner
+            terms = await self._store.terms(self._camera)
+        except Exception as error:  # noqa: BLE001 - whatever the store raises costs this camera an attempt, not its runner
             self._asked_in_vain = True
             self._trouble(error)
             return NotSpawned(_cause(error), str(error), CHECK_DISK)
@@ -164,11 +164,11 @@ class PendingFacts:
         return terms, next_seq, sha256
 
     async def open(self, opening: Opening) -> tuple[Granted | Refused, str]:
-        """The keeper's answer, or a refusal where it has none; and why in words. What waits is entered first."""
+        """The store's answer, or a refusal where it has none; and why in words. What waits is entered first."""
         try:
             error = await self.settle()
             if error is None:
-                answer = await self._keeper.open(self._camera, opening)
+                answer = await self._store.open(self._camera, opening)
                 if isinstance(answer, Refused):
                     return answer, _NO_TERMS.get(answer.cause, answer.cause.value)
                 self._asked_in_vain = False
@@ -181,13 +181,13 @@ class PendingFacts:
         return Refused(seq=opening.seq, cause=_cause(error)), f"the segment could not be entered: {error}"
 
     async def close(self, closed: Closed) -> Result:
-        return await self._enter(f"segment {closed.seq}", lambda: self._keeper.close(self._camera, closed))
+        return await self._enter(f"segment {closed.seq}", lambda: self._store.close(self._camera, closed))
 
     async def gap(self, at: Moment | None, cause: GapCause, detail: str) -> Result:
-        return await self._enter(f"a gap ({cause})", lambda: self._keeper.gap(self._camera, at, cause, detail))
+        return await self._enter(f"a gap ({cause})", lambda: self._store.gap(self._camera, at, cause, detail))
 
     async def hole(self, start: Moment, end: Moment, detail: str) -> Result:
-        return await self._enter("a pause of the camera", lambda: self._keeper.hole(self._camera, start, end, detail))
+        return await self._enter("a pause of the camera", lambda: self._store.hole(self._camera, start, end, detail))
 
     async def give_up(self) -> None:
         """The daemon stops: enter what can be entered, name what is lost."""
@@ -197,13 +197,13 @@ class PendingFacts:
         self._waiting.clear()
 
     async def settle(self) -> Exception | None:
-        """Enter what waits, in order. The error, if the keeper can take nothing at all now."""
+        """Enter what waits, in order. The error, if the store can take nothing at all now."""
         async with self._turn:
             for fact in tuple(self._waiting):
                 try:
                     await fact.enter()
                 except DegradeError as error:
-                    fact.fate = Result.UNTRUE
+                    fact.result = Result.UNTRUE
                     words = "%s: %s is dropped, because it cannot be true: %s"
                     log.error(words, self._camera, fact.words, error)  # noqa: TRY400  (the trace says nothing)
                 except (RetryError, FatalError, OSError) as error:
@@ -213,7 +213,7 @@ class PendingFacts:
                     self._trouble(error)
                     continue
                 else:
-                    fact.fate = Result.ENTERED
+                    fact.result = Result.ENTERED
                 self._waiting.remove(fact)
                 self._relief()
         return None
@@ -226,7 +226,7 @@ class PendingFacts:
                 log.error("%s: %s is dropped, because %d facts wait already", self._camera, lost.words, MAX_WAITING)
             self._waiting.append(fact)
         await self.settle()
-        return fact.fate
+        return fact.result
 
     def _trouble(self, error: Exception) -> None:
         """Said once when it begins."""
@@ -256,9 +256,9 @@ def _cause(error: BaseException) -> GapCause:
 class UnclosedSegments:
     """Lives on the event loop; a task only while something is left. Nothing here raises."""
 
-    def __init__(self, camera: str, keeper: SegmentStore, ask_again_s: float = ASK_AGAIN_S) -> None:
+    def __init__(self, camera: str, store: SegmentStore, ask_again_s: float = ASK_AGAIN_S) -> None:
         self._camera = camera
-        self._keeper = keeper
+        self._store = store
         self._ask_again_s = ask_again_s
         self._left: dict[int, Salvage] = {}
         self._told: set[int] = set()
@@ -312,8 +312,8 @@ class UnclosedSegments:
     async def _is_done(self, seq: int) -> bool:
         left = self._left[seq]
         try:
-            done, why = await self._keeper.salvage(self._camera, seq, left.cause, left.detail), "it is not free yet"
-        except Exception as error:  # noqa: BLE001 - whatever the keeper raises: it is asked again
+            done, why = await self._store.salvage(self._camera, seq, left.cause, left.detail), "it is not free yet"
+        except Exception as error:  # noqa: BLE001 - whatever the store raises: it is asked again
             done, why = False, str(error) or type(error).__name__
         if not done and seq not in self._told:
             self._told.add(seq)

@@ -1,9 +1,10 @@
-"""The gate before every connection: who may connect to a device now, and who waits.
+"""The queue before every connection: who may connect to a device now, and who waits.
 
 Many cameras may lie behind one NVR. When it restarts all of them want to come back at once, from a box that can make
-a few dozen processes a second at best. `Queue` decides, purely: times come in as values, and of what a device is like
-it knows only how the attempts went. `Gate` makes coroutines wait for it. Keeps L4 (no device and no channel holds up
-another for longer than `Pace.place_ms`) and leaves L1 its 15 s: tests/unit/test_gate.py has the figures.
+a few dozen processes a second at best. `ConnectOrder` decides, purely: times come in as values, and of what a device
+is like it knows only how the attempts went. `ConnectQueue` makes coroutines wait for it. Keeps L4 (no device and no
+channel holds up another for longer than `Pace.place_ms`) and leaves L1 its 15 s: tests/unit/test_gate.py has the
+figures.
 
 Within a device the first to come is the first to go, except that
 - an attempt that hangs gives its place away after `place_ms`;
@@ -45,7 +46,7 @@ MAX_ACCOUNTS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How hard we knock. Times in ms of this boot's clock."""
+    """How fast we try. Times in ms of this boot's clock."""
 
     at_once: int = 12
     """Attempts under way on one device: as many as a slow NVR (1.5 s an answer) needs to serve 64 channels in 8 s."""
@@ -261,14 +262,14 @@ class ConnectQueue:
 class Slot:
     """One attempt that was let in, and the session it becomes. Says how it went; to be told `over` in the end."""
 
-    def __init__(self, gate: ConnectQueue, number: int) -> None:
-        self._gate = gate
+    def __init__(self, queue: ConnectQueue, number: int) -> None:
+        self._queue = queue
         self._number = number
 
     def connected(self) -> None:
         """The stream is open."""
-        self._gate.connected(self._number)
+        self._queue.connected(self._number)
 
     def over(self, cause: GapCause | None) -> None:
         """It is over; `cause` as the gap has it, None where that says nothing about the device."""
-        self._gate.over(self._number, cause)
+        self._queue.over(self._number, cause)

@@ -81,7 +81,7 @@ class Spawned:
     """A process was made and `Start` was sent."""
 
     admitted_ms: int | None = None
-    """When the gate let this attempt pass; None: when it asked."""
+    """When the connect queue let this attempt pass; None: when it asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A segment's file is complete and the keeper was told."""
+    """A segment's file is complete and the store was told."""
 
     seq: int
 
@@ -153,7 +153,7 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Wait at the gate, ask for terms, make a process, send `Start`; answer with `Spawned` or `NotSpawned`."""
+    """Wait for its turn, ask for terms, make a process, send `Start`; answer with `Spawned` or `NotSpawned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class BeginGap:
-    """Tell the keeper: from `at` on (None: from the end of what is recorded) nothing is recorded."""
+    """Tell the store: from `at` on (None: from the end of what is recorded) nothing is recorded."""
 
     at: Moment | None
     cause: GapCause
@@ -202,7 +202,7 @@ class State:
     phase: Phase
     since: Moment
     cause: GapCause | None
-    """Cause of the open gap as the keeper knows it; None while recording. Before the first segment: starting."""
+    """Cause of the open gap as the store knows it; None while recording. Before the first segment: starting."""
     words: Ended | None = None
     failures: int = 0
     """Sessions in a row that ended without a minute of stable recording."""
@@ -222,7 +222,7 @@ class State:
 
 
 def begin(address: str, now: Moment) -> Step:
-    """The first attempt. The keeper has enrolled the camera: its gap `starting` is open."""
+    """The first attempt. The store has enrolled the camera: its gap `starting` is open."""
     return _attempt(State(address=address, phase=Phase.STARTING, since=now, cause=GapCause.STARTING), now)
 
 
@@ -266,7 +266,7 @@ def _process(
 ) -> Step:
     """What became of the process."""
     if isinstance(event, Spawned | NotSpawned) and event.admitted_ms is not None:
-        # The wait for the next attempt counts from here: waiting at the gate is no attempt.
+        # The wait for the next attempt counts from here: waiting for a turn is no attempt.
         state = replace(state, attempt_ms=event.admitted_ms)
     match event:
         case Spawned():
@@ -383,7 +383,7 @@ def _kill(state: State, now: Moment, limits: Limits, words: Ended | None) -> Ste
 
 
 def _opened(state: State, event: Opened, now: Moment) -> State:
-    """The keeper ended the open gap at the segment's start."""
+    """The store ended the open gap at the segment's start."""
     opened = replace(state, cause=None, words=None, unclosed=state.unclosed | {event.seq})
     if state.recording_ms is None:
         opened = replace(opened, recording_ms=now.boottime_ms)

@@ -1,8 +1,8 @@
 """The daemon's end of what a worker hands out: tracks, packets and losses, read without waiting for anybody else.
 
-Imports asyncio and the words of `recorder.worker.fan_out`. A worker is not trusted: what is no message of ours ends the
-watching, never the daemon (L4), and no more than one message is in memory at a time (S12). Who reads too slowly loses
-packets at the worker's side.
+Imports asyncio and the words of `recorder.worker.fan_out`. A worker is not trusted: what is no message of ours ends
+the subscription, never the daemon (L4), and no more than one message is in memory at a time (S12). Who reads too
+slowly loses packets at the worker's side.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ class Subscription:
 
 
 def watch(worker: WorkerProcess, what: Kind) -> Subscription:
-    """Ask a worker for copies. One that does not hear, or has too many watchers, gives a watching that is over; so does
-    a daemon that has no descriptor left.
+    """Ask a worker for copies. One that does not hear, or has too many watchers, gives a subscription that is over; so
+    does a daemon that has no descriptor left.
     """
     try:
         ours, theirs = socket.socketpair()

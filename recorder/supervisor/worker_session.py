@@ -63,22 +63,22 @@ PAUSED: Final = "the camera sent no picture and went on. Check the camera's load
 class WorkerSession:
     """From `Start` to the last word. Lives on the event loop."""
 
-    def __init__(self, worker: WorkerProcess, start: Start, books: PendingFacts, clock: Clock, began: Moment) -> None:
+    def __init__(self, worker: WorkerProcess, start: Start, facts: PendingFacts, clock: Clock, began: Moment) -> None:
         """`began`: no time that is told lies before it."""
         self.worker = worker
         self.connected: Connected | None = None
-        self.reports = SessionStats()
+        self.stats = SessionStats()
         self.recorded_ms = 0
         """Boottime of the newest picture in a segment, 0 before the first."""
         self._camera = start.camera
-        self._books = books
+        self._facts = facts
         self._clock = clock
         self._began_ms = began.boottime_ms
-        self._account = TimeCheck(began)
+        self._time_check = TimeCheck(began)
         self._issued = deque([start.terms], maxlen=MAX_ISSUED)
         self._next_seq = start.next_seq
         self._open: set[int] = set()
-        """Segments the worker has in hand, whatever the keeper has been told."""
+        """Segments the worker has in hand, whatever the store has been told."""
         self._deaf = False
 
     def set_terms(self, terms: Terms) -> None:
@@ -108,7 +108,7 @@ class WorkerSession:
         self, said: FromWorker | Misbehaved | HungUp, opened: Callable[[Opened], Awaitable[None]]
     ) -> Event | None:
         """What it means for the machine; None for nothing. `opened` is told before the worker may write."""
-        self._account.look(self._clock.now())
+        self._time_check.look(self._clock.now())
         match said:
             case Opening():
                 return await self._opening(said, opened)
@@ -120,7 +120,7 @@ class WorkerSession:
                 return self._word(said)
 
     def _word(self, said: Abandoned | Connected | Ended | Stats | Misbehaved | HungUp) -> Event:
-        """What the keeper need not know."""
+        """What the store need not know."""
         match said:
             case Abandoned() if said.seq not in self._open:
                 return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
@@ -141,7 +141,7 @@ class WorkerSession:
         now_ms = self._clock.now().boottime_ms
         if self._open:
             self.recorded_ms = max(self.recorded_ms, min(stats.last_frame_boottime_ms, now_ms))
-        if remark := self.reports.take(stats, now_ms):
+        if remark := self.stats.take(stats, now_ms):
             log.warning("%s: %s", self._camera, remark)
         return stats
 
@@ -149,17 +149,17 @@ class WorkerSession:
         if opening.seq != self._next_seq or opening.terms not in self._issued or len(self._open) >= MAX_OPEN:
             return Misbehaved(GapCause.WORKER_CRASH, NOT_ITS_OWN)
         start = Moment(opening.wall_ms, opening.boottime_ms)
-        if not self._account.begins(opening.seq, start, self._clock.now()):
+        if not self._time_check.begins(opening.seq, start, self._clock.now()):
             return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
         self._next_seq += 1
-        answer, why = await self._books.open(opening)
+        answer, why = await self._facts.open(opening)
         if isinstance(answer, Granted):
             self._open.add(opening.seq)
             self.recorded_ms = max(self.recorded_ms, opening.boottime_ms)
             # Before the answer: whatever becomes of that, the row is there and is closed or salvaged.
             await opened(Opened(opening.seq))
         else:
-            self._account.forget(opening.seq)
+            self._time_check.forget(opening.seq)
         if not self.worker.send(answer):
             return Misbehaved(GapCause.WORKER_CRASH, DEAF)
         return None if isinstance(answer, Granted) else Withheld(opening.seq, start, answer.cause, why)
@@ -168,10 +168,10 @@ class WorkerSession:
         if closed.seq not in self._open:
             return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
         end = Moment(closed.end_wall_ms, closed.end_boottime_ms)
-        if not self._account.ends(closed.seq, end, self._clock.now()):
+        if not self._time_check.ends(closed.seq, end, self._clock.now()):
             return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
         self._put_down(closed.seq)
-        match await self._books.close(closed):
+        match await self._facts.close(closed):
             case Result.ENTERED:
                 return Committed(closed.seq)
             case Result.WAITS:
@@ -190,12 +190,12 @@ class WorkerSession:
         lasted_ms = hole.end_boottime_ms - start_ms
         if lasted_ms > 0:
             start = now.plus_ms(start_ms - now.boottime_ms)
-            await self._books.hole(start, start.plus_ms(lasted_ms), PAUSED)
+            await self._facts.hole(start, start.plus_ms(lasted_ms), PAUSED)
         return None
 
     def _put_down(self, seq: int) -> None:
         self._open.discard(seq)
-        self._account.forget(seq)
+        self._time_check.forget(seq)
 
 
 def clean(text: str) -> str:

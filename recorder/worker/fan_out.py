@@ -104,7 +104,7 @@ class _Waiting(NamedTuple):
 
 
 class _Watcher:
-    """One socket and what waits for it. Under the lock of its `Handout`."""
+    """One socket and what waits for it. Under the lock of its `FanOut`."""
 
     def __init__(self, sock: socket.socket, kind: Kind, now_s: float) -> None:
         self.sock = sock

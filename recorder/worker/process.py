@@ -99,7 +99,7 @@ class _Session:
         """The camera knows, or there is none to be told."""
         self._parted.set()
         self._source: Source | None = None
-        self._handout = FanOut()
+        self._fan_out = FanOut()
         self._holes: deque[Hole] = deque(maxlen=HOLES_MAX)
         """Those that the daemon has still to hear of."""
         self._telling = threading.Lock()
@@ -144,7 +144,7 @@ class _Session:
                     self._recording.cut()
             case Watch():
                 if message.fd >= 0:
-                    self._handout.admit(socket.socket(fileno=message.fd), message.what)
+                    self._fan_out.admit(socket.socket(fileno=message.fd), message.what)
             case Start():
                 raise messages.WireError("a second Start")
 
@@ -153,7 +153,7 @@ class _Session:
         if ended is not None:  # nothing is reported any more: these are to be the last words
             self._hurry(ended)
             return
-        self._handout.tick()
+        self._fan_out.tick()
         recording = self._recording
         if recording is None:
             return
@@ -209,7 +209,7 @@ class _Session:
             self._start,
             source,
             writer=self._writer,
-            handout=self._handout,
+            fan_out=self._fan_out,
             clock=clock,
             began=began,
             resized=resized,
@@ -217,7 +217,7 @@ class _Session:
         )
         self._recording = recording
         recording.set_terms(self._terms)
-        for reading in source.readings(lambda: self._handout.live):
+        for reading in source.readings(lambda: self._fan_out.live):
             if self._over.is_set():
                 return
             recording.feed(reading)

@@ -74,7 +74,7 @@ class Recording:
         source: Source,
         *,
         writer: Writer,
-        handout: FanOut,
+        fan_out: FanOut,
         clock: Clock,
         began: Moment,
         resized: Callable[[int, int], None],
@@ -88,7 +88,7 @@ class Recording:
         self._start = start
         self._source = source
         self._writer = writer
-        self._handout = handout
+        self._fan_out = fan_out
         self._clock = clock
         self._resized = resized
         self._paused = paused
@@ -203,7 +203,7 @@ class Recording:
         sounds.expect(None if media_ns is None or offset_ns is None else media_ns - offset_ns)
         stamps: list[Stamp] = []
         reports = []
-        wanted = self._handout.wanted
+        wanted = self._fan_out.wanted
         for item in items:
             if isinstance(item, SenderReport):
                 reports.append(item)
@@ -219,7 +219,7 @@ class Recording:
                 self._sound_units += 1
                 sounds.mend(item, now_ns, stamps)
             if wanted:
-                self._handout.pass_on(item, self._source.video, self._source.sound)
+                self._fan_out.pass_on(item, self._source.video, self._source.sound)
         self._seen = self._frames > 0
         pictures.flush(now_ns, stamps)
         self._learn(stamps, now_ns)

@@ -509,7 +509,7 @@ async def test_what_a_runner_leaves_is_worked_off_by_its_desk_and_by_the_next_ru
     await keeper.until(lambda: len(keeper.openings) >= 2)
     await second.stop(GapCause.DISABLED)
     await task
-    desk.mind()
+    desk.keep_trying()
     assert not desk.is_clear
     assert not {"salvage", "close"} & set(keeper.kinds())
     keeper.failing.clear()

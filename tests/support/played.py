@@ -124,7 +124,7 @@ class _Session:
         self.writer = Writer(self._theirs, camera=start.camera, sync_ms=SYNC_MS, last=last, exit_process=self._done.set)
         began = studio.clock.now()
         self.recording = Recording(
-            start, film.source(), writer=self.writer, handout=FanOut(), clock=studio.clock, began=began,
+            start, film.source(), writer=self.writer, fan_out=FanOut(), clock=studio.clock, began=began,
             resized=lambda _, __: None, paused=self._paused,
         )  # fmt: skip
         self.talk = WorkerSession(cast("WorkerProcess", self), start, books, studio.clock, began)

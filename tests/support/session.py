@@ -119,7 +119,7 @@ class Session:
             make_start(Path("/nowhere"), "rtsp://10.0.0.1/x", segment_ms=segment_ms),
             source,
             writer=cast("Writer", self.kept),
-            handout=self.handout,
+            fan_out=self.handout,
             clock=self.clock,
             began=self.clock.now(),
             resized=lambda width, height: self.sizes.append((width, height)),
