@@ -31,7 +31,7 @@ from recorder.remux.segment import (
     stretch,
 )
 from storage.segments.fragment_hashes import Part
-from storage.segments.mp4_index import Mp4Damaged
+from storage.segments.mp4 import Mp4Damaged
 
 BLOCK_BYTES: Final = 1 << 20
 """Handed out at a time, at the most."""

@@ -23,8 +23,7 @@ from itertools import pairwise
 from typing import BinaryIO, Final, TypeAlias
 
 from recorder.mp4 import KEY, SOUND_ID, U32, U64, VIDEO_ID, Point, trailer
-from storage.segments.mp4 import MAX_INDEX_BYTES, next_box
-from storage.segments.mp4_index import Mp4Damaged, boxes, child, spans, u32, u64
+from storage.segments.mp4 import MAX_INDEX_BYTES, Mp4Damaged, box_head, boxes, child, next_box, spans, u32, u64
 
 _MFRO: Final = struct.Struct(">I4sII")
 _POINT: Final = struct.Struct(">QQHHI")
@@ -329,12 +328,12 @@ def _heads(part: bytes) -> Iterator[tuple[bytes, int, int]]:
     """The boxes of a part, each with where what is in it begins and ends. Of mdat the head is enough."""
     at = 0
     while part[at + 4 : at + 8] != b"mdat":
-        length = u32(part, at)
-        if length < 8 or at + length > len(part):
+        kind, head, length = box_head(part, at)
+        if head > 8 or length < head or at + length > len(part):
             raise Mp4Damaged(f"a box of {length} bytes where {len(part) - at} are left")
-        yield part[at + 4 : at + 8], at + 8, at + length
+        yield kind, at + head, at + length
         at += length
-    yield b"mdat", at + (16 if u32(part, at) == 1 else 8), len(part)
+    yield b"mdat", at + box_head(part, at)[1], len(part)
 
 
 def _traf(part: bytes, at: int, end: int) -> tuple[int, int, TrackTimes]:

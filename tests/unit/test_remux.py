@@ -22,8 +22,7 @@ from recorder.remux import film as planning
 from recorder.remux.film import FAT32_BYTES, Changed, Film, Plan, blocks, plan
 from recorder.remux.segment import Segment, moved, restored
 from storage.segments.fragment_hashes import parts_of
-from storage.segments.mp4 import summary
-from storage.segments.mp4_index import Mp4Damaged
+from storage.segments.mp4 import Mp4Damaged, summary
 from tests.support import tiny_mp4
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish
