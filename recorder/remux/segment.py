@@ -203,8 +203,14 @@ def _header(file: BinaryIO, size: int) -> SegmentHeader:
             likeness.append(kind + body)
     if not {VIDEO_ID} <= set(rates) <= {VIDEO_ID, SOUND_ID} or not all(rates.values()):
         raise Mp4Damaged(f"tracks {sorted(rates)}")
-    known = rates[VIDEO_ID], rates.get(SOUND_ID, 0), lead
-    return SegmentHeader(moov.end, *known, quicktime=brands[:4] == b"qt  ", likeness=tuple(likeness))
+    return SegmentHeader(
+        bytes=moov.end,
+        rate=rates[VIDEO_ID],
+        sound_rate=rates.get(SOUND_ID, 0),
+        lead=lead,
+        quicktime=brands[:4] == b"qt  ",
+        likeness=tuple(likeness),
+    )
 
 
 def _track(trak: bytes) -> tuple[int, int]:
@@ -297,8 +303,14 @@ def read_part(part: bytes) -> PartHead:
                 else:
                     raise Mp4Damaged(f"{name!r} in moof")
         elif kind == b"mdat" and number_at:
-            tracks = runs.get(VIDEO_ID), runs.get(SOUND_ID)
-            return PartHead(body, u32(part, number_at), number_at, *tracks, tuple(times_at))
+            return PartHead(
+                head_bytes=body,
+                number=u32(part, number_at),
+                number_at=number_at,
+                pictures=runs.get(VIDEO_ID),
+                sound=runs.get(SOUND_ID),
+                times_at=tuple(times_at),
+            )
         else:
             raise Mp4Damaged(f"{kind!r} where none is written")
     raise Mp4Damaged("no part: it has no mdat")

@@ -81,7 +81,7 @@ class Forkserver:
             worker.dispose()
         _kill_helper()
         self._thread.shutdown(wait=True)
-        _bury_helper()
+        _remove_helper()
 
     async def spawn(self, name: str, wake: Callable[[], None]) -> WorkerProcess:
         """A new worker; `wake` is called on the loop when there may be something to `take`. Raises NoProcess.
@@ -299,7 +299,7 @@ def _ensure_helper() -> None:
     with _shielded():
         multiprocessing.forkserver.ensure_running()
     if before not in (None, _helper_pid()):
-        log.warning("the forkserver died and was started anew")
+        log.warning("the forkserver died and was restarted")
 
 
 def _helper_pid() -> int | None:
@@ -323,7 +323,7 @@ def _await_end_of_helper() -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
-def _bury_helper() -> None:
+def _remove_helper() -> None:
     """Close its pipe, wait for its end (it was killed), remove its socket."""
     stop: Callable[[], None] = multiprocessing.forkserver._forkserver._stop  # type: ignore[attr-defined]
     stop()

@@ -110,8 +110,8 @@ class _Session:
 
     def run(self) -> None:
         """Hear the daemon until EOF. The disk thread exits the process when the session is over."""
-        for hand in range(WRITERS):
-            self._thread(f"disk {hand}", self._writer.run)
+        for writer in range(WRITERS):
+            self._thread(f"disk {writer}", self._writer.run)
         self._thread("camera", self._read)
         waiting = select.poll()
         waiting.register(self._sock, select.POLLIN)
