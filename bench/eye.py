@@ -18,7 +18,7 @@ from typing import Final
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from recorder.decoder.client import Eye, Glance  # noqa: E402
+from recorder.decoder.client import DecoderClient, LookResult  # noqa: E402
 from recorder.decoder.messages import THUMB_BYTES, Want  # noqa: E402
 from recorder.words.stream import Codec  # noqa: E402
 from recorder.worker.fan_out import Packet, SoundTrack, framed  # noqa: E402
@@ -53,7 +53,7 @@ def own_mb(pid: int) -> float:
 
 
 async def measured(codec: str, width: int, height: int, looks: int) -> str:
-    bodies, eye, loop = said(codec, width, height), Eye(), asyncio.get_running_loop()
+    bodies, eye, loop = said(codec, width, height), DecoderClient(), asyncio.get_running_loop()
 
     async def look(number: int) -> None:
         def hand(sock: socket.socket) -> bool:
@@ -68,7 +68,7 @@ async def measured(codec: str, width: int, height: int, looks: int) -> str:
             return True
 
         came = await eye.look(hand, Want.MEASURE, bytes(range(256)) * (THUMB_BYTES // 256) + bytes(THUMB_BYTES % 256))
-        if not isinstance(came, Glance):
+        if not isinstance(came, LookResult):
             raise SystemExit(f"nothing was seen: {came}")
 
     for number in range(WARM):

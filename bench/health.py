@@ -20,21 +20,22 @@ from typing import Any, Final
 
 import numpy as np
 
+from bench import health_scenes as on
+from bench.health_scenes import Change, Rgb, Scene
+from edged.health import judge
+from edged.health.faults import Fault
+from edged.health.judge import Look, Memory
+from recorder.decoder import decode, measure
+from recorder.decoder.messages import Heard, Picture
+from recorder.words.stream import Codec
+from recorder.worker.fan_out import SoundTrack
+from tests.support.footage import Sound as SoundWish
+from tests.support.footage import _samples as samples_of
+from tests.support.keyframes import FPS, Encoder
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # not its own folder, where a file is called as one of our rooms
 
-from bench import health_scenes as on  # noqa: E402
-from bench.health_scenes import Change, Rgb, Scene  # noqa: E402
-from edged.health import judge  # noqa: E402
-from edged.health.faults import Fault  # noqa: E402
-from edged.health.judge import Look, Memory  # noqa: E402
-from recorder.decoder import decode, picture, sound  # noqa: E402
-from recorder.decoder.messages import Heard, Picture  # noqa: E402
-from recorder.words.stream import Codec  # noqa: E402
-from recorder.worker.fan_out import SoundTrack  # noqa: E402
-from tests.support.footage import Sound as SoundWish  # noqa: E402
-from tests.support.footage import _samples as samples_of  # noqa: E402
-from tests.support.keyframes import FPS, Encoder  # noqa: E402
 
 EVERY_MS: Final = 10_000
 NOON_MS: Final = 20_000 * 86_400_000 + 9 * 3_600_000
@@ -82,8 +83,8 @@ class Camera:
         planes = decode.planes(decode.picture(tracks, data, whole=False))
         fixed = self.fixed or len(self.scene.frames) == 1  # of the others the camera moves
         if self.reference is None and fixed:
-            self.reference = picture.thumbnail(planes.small)
-        return picture.measure(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
+            self.reference = measure.thumbnail(planes.small)
+        return measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
 
     def look(self, shown: Rgb, heard: Heard | None = None) -> set[Fault]:
         self.number += 1
@@ -231,7 +232,7 @@ def sounds() -> None:
         for count in range(1, MOST + 1):
             piece = np.clip(whole[(count % 10) * 8000 : (count % 10 + 1) * 8000] * factor, -1, 1)
             packets = [(piece * 32767).astype(">i2").tobytes()]
-            if fault in camera.look(camera.shown(), sound.measure(decode.samples(track, packets), 8000)):
+            if fault in camera.look(camera.shown(), measure.measure_sound(decode.samples(track, packets), 8000)):
                 seconds = count * EVERY_MS // 1000
                 break
         line(fault, amount, [(seconds, set())])

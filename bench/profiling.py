@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn
 
 from bench.contenders import ROOT, Cameras
 from bench.gauges import Group
-from recorder.words import wire
+from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, Ended, Granted, Opening, Start, Stop
 from tests.support.worker import make_start, make_volume
 
@@ -70,7 +70,7 @@ def _session(folder: Path, url: str, seconds: int, dump: str) -> float:
         group, began = Group([worker.pid]), time.monotonic()
         _play_daemon(ours, None, seconds)
         group.end(time.monotonic() - began)
-        wire.send(ours, Stop())
+        messages.send(ours, Stop())
         while not isinstance(_next(ours), Ended):
             pass
         worker.wait()
@@ -80,7 +80,7 @@ def _session(folder: Path, url: str, seconds: int, dump: str) -> float:
 def _play_daemon(sock: socket.socket, start: Start | None, seconds: float) -> None:
     """Grant every segment for so long."""
     if start is not None:
-        wire.send(sock, start)
+        messages.send(sock, start)
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         sock.settimeout(left)
@@ -92,9 +92,9 @@ def _play_daemon(sock: socket.socket, start: Start | None, seconds: float) -> No
 
 
 def _next(sock: socket.socket) -> Any:
-    message = wire.decode_report(sock.recv(MAX_MESSAGE_BYTES))
+    message = messages.decode_report(sock.recv(MAX_MESSAGE_BYTES))
     if isinstance(message, Opening):
-        wire.send(sock, Granted(message.seq))
+        messages.send(sock, Granted(message.seq))
     return message
 
 

@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.hard_disk import hard_disk
-from recorder.words import wire
+from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, Abandoned, Granted, Opening, Terms
-from recorder.worker.disk import HANDS, Committed, Writer
+from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from storage.segments.segment_file import Sealed, SegmentFile
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import Moment
@@ -82,8 +82,8 @@ def record(volume: Path, number: int, seconds: float, sync_ms: int) -> Watch:
     watch.attach()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     over = threading.Event()
-    writer = Writer(theirs, camera=f"c{number}", sync_ms=sync_ms, last=Committed(0, ""), exit_process=over.set)
-    for _ in range(HANDS):
+    writer = Writer(theirs, camera=f"c{number}", sync_ms=sync_ms, last=LastCommitted(0, ""), exit_process=over.set)
+    for _ in range(WRITERS):
         threading.Thread(target=writer.run, daemon=True).start()
     threading.Thread(target=_grant, args=(ours, writer, watch), daemon=True).start()
     terms = Terms(VOLUME, str(volume), 60, 3600, 1, synced=True)
@@ -115,7 +115,7 @@ def record(volume: Path, number: int, seconds: float, sync_ms: int) -> Watch:
 
 def _grant(ours: socket.socket, writer: Writer, watch: Watch) -> None:
     while True:
-        said = wire.decode_report(ours.recv(MAX_MESSAGE_BYTES + 1))
+        said = messages.decode_report(ours.recv(MAX_MESSAGE_BYTES + 1))
         if isinstance(said, Opening):
             threading.Timer(GRANT_S, writer.answer, [Granted(said.seq)]).start()
         watch.lost += isinstance(said, Abandoned)

@@ -1,8 +1,8 @@
-"""One knock at the broker's door, as this box but under another client id: does it let us in, and by which version.
+"""One connection to the broker, as this box but under another client id: does it let us in, and by which version.
 
 Sends nothing, subscribes to nothing and leaves nothing behind. A broker may call its clients by their account or
-certificate whatever they say (docs/mosquitto does): then the knock is the box itself, ends the connection of a daemon
-that has one, and is given what the broker has kept for the box. So nobody is to knock while a daemon runs; and what was
+certificate whatever they say (docs/mosquitto does): then the check is the box itself, ends the connection of a daemon
+that has one, and is given what the broker has kept for the box. So nobody is to check while a daemon runs; and what was
 kept is not acknowledged, so that the daemon gets it when it comes.
 """
 
@@ -17,15 +17,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.connection.broker_connection import Connection, ConnectionEnded
+from mqtt.connection.broker_connection import BrokerSettings, Connection, ConnectionEnded, Connector
 from mqtt.connection.reconnect import Outcome, Protocol
-from mqtt.connection.resolve import Dialler
-from mqtt.connection.settings import BrokerSettings
 from mqtt.contract.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Knocked:
+class BrokerAnswer:
     """`said` and `check` tell why it did not let us in; "" where it did."""
 
     address: str
@@ -34,7 +32,7 @@ class Knocked:
     check: str = ""
 
 
-class _Guest(Connection):
+class _CheckConnection(Connection):
     """Takes up a session that is there, and leaves it as it was; one that was made for it ends with it."""
 
     _taken_up = False
@@ -58,12 +56,12 @@ class _Guest(Connection):
         await self.disconnect(forget)
 
 
-async def knock(settings: BrokerSettings, node: str) -> Knocked:
+async def check_broker(settings: BrokerSettings, node: str) -> BrokerAnswer:
     """With MQTT 5, and with 3.1.1 where that may be all it knows."""
     refused: ConnectionEnded | None = None
     for protocol in Protocol:
         name = f"{node}-doctor-{secrets.token_hex(3)}"
-        guest = _Guest(settings, name, protocol, None, Dialler(), lasting=protocol is Protocol.V5)
+        guest = _CheckConnection(settings, name, protocol, None, Connector(), lasting=protocol is Protocol.V5)
         try:
             await guest.open()
             await guest.leave()
@@ -73,8 +71,9 @@ async def knock(settings: BrokerSettings, node: str) -> Knocked:
             if ended.outcome not in (Outcome.WRONG_VERSION, Outcome.CLOSED_UNANSWERED, Outcome.SILENT):
                 break
         else:
-            return Knocked(settings.address, protocol.value)
+            return BrokerAnswer(settings.address, protocol.value)
         finally:
             guest.close()
-    reason = None if refused is None else refused.reason
-    return Knocked(settings.address, "", *(("", "") if reason is None else (reason.said, reason.check)))
+    if refused is None:
+        return BrokerAnswer(settings.address, "")
+    return BrokerAnswer(settings.address, "", refused.reason.said, refused.reason.check)

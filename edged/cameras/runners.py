@@ -16,13 +16,12 @@ from typing import Final
 
 from edged.cameras.store_adapter import StoreKeeper
 from edged.config.load import Camera, Config
-from recorder.supervisor.backlog import Desk
-from recorder.supervisor.camera_log import Chorus
-from recorder.supervisor.connect_queue import Gate
+from recorder.supervisor.backlog import Backlog
+from recorder.supervisor.camera_log import DeviceLog
+from recorder.supervisor.connect_queue import ConnectQueue
 from recorder.supervisor.processes import Forkserver
 from recorder.supervisor.runner import CameraRunner, CameraSettings, CameraView, Shared
-from recorder.words.messages import HELD_MS
-from recorder.worker.fan_out import Kind
+from recorder.words.messages import HELD_MS, Kind
 from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
@@ -108,9 +107,9 @@ class Fleet:
         self._store = store
         self._keeper = keeper
         self._clock = clock
-        self._shared = Shared(forkserver, Gate(clock), Chorus(), clock, random)
+        self._shared = Shared(forkserver, ConnectQueue(clock), DeviceLog(), clock, random)
         self._berths: dict[str, _Berth] = {}
-        self._desks: dict[str, Desk] = {}
+        self._desks: dict[str, Backlog] = {}
         """Of all cameras that run, and of those that are gone and still owe something."""
         self._resting: set[str] = set()
         self._turn = asyncio.Lock()
@@ -215,7 +214,7 @@ class Fleet:
         """Desks of cameras that are gone stay until nothing lies on them."""
         for camera, desk in list(self._desks.items()):
             if camera not in self._berths:
-                desk.mind()
+                desk.keep_trying()
                 if desk.is_clear and not self._closed:
                     del self._desks[camera]
 
@@ -249,5 +248,5 @@ class Fleet:
 
     def _runner(self, settings: CameraSettings) -> CameraRunner:
         self._tidy()
-        desk = self._desks.setdefault(settings.id, Desk(settings.id, self._keeper))
+        desk = self._desks.setdefault(settings.id, Backlog(settings.id, self._keeper))
         return CameraRunner(settings, desk, self._shared)

@@ -23,7 +23,7 @@ LOOK_EVERY_S: Final = 1.0
 
 
 class StoreKeeper:
-    """Keeps the footage of all cameras in one store (recorder.supervisor.pending_facts.Keeper)."""
+    """Keeps the footage of all cameras in one store (recorder.supervisor.backlog.SegmentStore)."""
 
     def __init__(
         self,

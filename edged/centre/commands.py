@@ -19,9 +19,8 @@ from typing import Any, Final
 from edged.access.journal import Desk, Entry
 from edged.centre.handlers import LIMITS, RATE, Declined, Deeds, Stopping
 from edged.site.rounds import Site
-from mqtt.commands import messages as commands
-from mqtt.commands.messages import Command, Reason, Reply, State, Verb
-from mqtt.commands.validation import Commander, Order, Refusal, judge, plain
+from mqtt import commands
+from mqtt.commands import Commander, Order, Reason, Refusal, Reply, SignedCommand, State, Verb, plain, validate
 from mqtt.contract.messages import Payload
 from storage.store.facade import Store
 from storage.tickets.commands import ROLE, Taken, Told
@@ -149,7 +148,7 @@ class Orders:
 
     async def _consider(self, verb: str, payload: bytes, retained: bool) -> None:
         config, now_ms = self._site.config, self._clock.now().wall_ms
-        judged = judge(verb, payload, retained, config.site.node, config.known_keys(), now_ms)
+        judged = validate(verb, payload, retained, config.site.node, config.known_keys(), now_ms)
         if isinstance(judged, Refusal):
             await self._refuse(verb, judged)
         elif len(self._doing) >= DOING_MAX and judged.verb is not Verb.RESTART:
@@ -249,5 +248,5 @@ class Orders:
         )
 
 
-def _told(commander: Commander, command: Command) -> Told:
+def _told(commander: Commander, command: SignedCommand) -> Told:
     return Told(commander.key_id, command.counter, command.id, command.verb, command.requester)

@@ -22,17 +22,18 @@ from edged.host.logs import Tail
 from edged.site import overview
 from edged.site.rounds import Site
 from edged.site.versions import versions
-from mqtt.commands.messages import (
+from mqtt.commands import (
     AlarmAck,
     CameraReconnect,
+    Commander,
     ConsistencyProof,
+    Order,
     PinExtend,
     PinPlace,
     Reason,
     Verb,
     instant_ms,
 )
-from mqtt.commands.validation import Commander, Order
 from recorder.words.address import without_login
 from storage.pins.model import Ground, Interval
 from storage.pins.model import Order as Wanted

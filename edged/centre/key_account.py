@@ -11,8 +11,8 @@ from typing import Final
 from edged.api.approvals import MayAsk
 from edged.api.base import Caller, Details
 from edged.words.roles import Verb
-from mqtt.commands import messages as commands
-from mqtt.commands.validation import Commander, Commanders
+from mqtt import commands
+from mqtt.commands import Commander, Commanders
 from storage.pins.rules import KEYS_FIRST
 from storage.tickets.commands import ROLE
 

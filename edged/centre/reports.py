@@ -19,10 +19,10 @@ from edged.site import overview as views
 from edged.site import retention_documents
 from edged.site.overview import Overview
 from edged.site.versions import versions
-from mqtt.client.link import Anchor, BrokerSettings, Link, LinkView, Orders, Post
+from mqtt.client.link import BrokerSettings, Link, LinkView, Orders, Post, RetainedTopic
 from mqtt.contract import messages
 from mqtt.contract.messages import Message, Payload
-from mqtt.tls.keyring import Keyring, TlsView
+from mqtt.tls import Keyring, TlsView
 from recorder.words.address import without_login
 from storage.ledger.signer import Head
 from storage.words.clock import Clock
@@ -97,7 +97,9 @@ class Reporter:
             will=messages.will(node, boot=self._clock.boot_id, epoch=self._run, ts=self._clock.now().wall_ms),
             random=random.random,
             now_ms=lambda: self._clock.now().wall_ms,
-            anchor=None if ears is None else Anchor(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
+            retained_topic=None
+            if ears is None
+            else RetainedTopic(messages.ledger_checkpoint_topic(node), ears.kept, ears.passed_on),
             post=self._post,
             orders=orders,
         )

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypedDict
 from edged.alarms import tracking as alarms
 from edged.config.load import Config
 from edged.site.overview import Overview
-from mqtt.contract import messages, ticket_messages
+from mqtt.contract import messages
 from mqtt.contract.messages import Message, Stamp
 from storage.outbox.table import Depth, Rank
 from storage.pins.model import Left, PinState
@@ -43,10 +43,10 @@ class Waiting(TypedDict):
     outbox_oldest_ms: int | None
 
 
-def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.Alarm]:
+def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.AlarmState]:
     """All that stand, and those that were cleared lately."""
     for row in alarms.retained(seen.alarms, seen.now.wall_ms):
-        yield messages.Alarm(
+        yield messages.AlarmState(
             **stamp,
             key=row.key,
             occurrence=row.occurrence,
@@ -61,12 +61,12 @@ def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.Alarm]:
         )
 
 
-def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.Pin]:
+def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.PinState]:
     """Those that last."""
     for left in seen.measured.pins:
         if (state := _lasting(left)) is not None:
             order = left.pin.order
-            yield messages.Pin(
+            yield messages.PinState(
                 **stamp,
                 pin=left.pin.id,
                 state=state,
@@ -80,12 +80,12 @@ def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.Pin]:
             )
 
 
-def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[ticket_messages.Fault]:
+def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[messages.FaultState]:
     """Those that nobody has closed."""
     for one in seen.measured.faults:
         state: Literal["found", "reported", "repaired"]
         state = "repaired" if one.repaired_ms is not None else "found" if one.reported_ms is None else "reported"
-        yield ticket_messages.Fault(
+        yield messages.FaultState(
             **stamp,
             fault=one.id,
             state=state,
@@ -99,11 +99,11 @@ def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[ticket_messages.Fault
         )
 
 
-def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[ticket_messages.Maintenance]:
+def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[messages.MaintenanceState]:
     """That which is under way."""
     if seen.under is not None:
         one = seen.under.maintenance
-        yield ticket_messages.Maintenance(
+        yield messages.MaintenanceState(
             **stamp,
             maintenance=one.id,
             cameras=list(one.cameras),
@@ -189,8 +189,8 @@ def _over(seen: Overview) -> Iterator[Message]:
     open_faults = {one.id for one in seen.measured.faults}
     for fault in seen.measured.past.faults:
         if fault not in open_faults:
-            yield messages.tombstone(ticket_messages.fault_topic(node, fault))
+            yield messages.tombstone(messages.fault_topic(node, fault))
     if seen.under is None and seen.measured.past.maintenance:
-        yield messages.tombstone(ticket_messages.maintenance_topic(node))
+        yield messages.tombstone(messages.maintenance_topic(node))
     if seen.config.site.profile is None:
         yield messages.tombstone(messages.compliance_topic(node))

@@ -59,8 +59,8 @@ def probe(
     trust = _checked(url, username, certificate, ca_file)
     password = _password(username, password_file)
     from edged.cli import probe_document
-    from recorder.probe.run import look
-    from recorder.rtsp.auth import Account
+    from recorder.probe import look
+    from recorder.rtsp.dialogue import Account
     from storage.words.clock import SystemClock
 
     if sys.stderr.isatty() and not as_json:

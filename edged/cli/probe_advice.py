@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edged.words import units
-from recorder.probe.measure import Measured
-from recorder.probe.run import Found
+from recorder.probe import Found, Measured
 from recorder.words.outcome import CHECK_KEY_FRAMES
 from recorder.words.stream import Codec
 from recorder.worker.recording import NO_KEY_NS

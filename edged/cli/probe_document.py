@@ -11,7 +11,7 @@ from edged.cli.probe_advice import known_as, remarks
 from edged.cli.probe_table import table
 from edged.documents import probe as documents
 from edged.words.defaults import DEFAULT_CONFIG
-from recorder.probe.run import Found, Track
+from recorder.probe import Found, Track
 from recorder.words.address import Target, without_secrets
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})

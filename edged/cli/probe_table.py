@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from edged.config.model import MAX_ID
 from edged.words.defaults import DEFAULT_CONFIG
 from edged.words.value_types import near_identifier
-from recorder.probe.run import Found
+from recorder.probe import Found
 from recorder.words.address import RTSP_PORTS, plain_host
 
 MODE: Final = "owner root, group edged, mode 640"

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.words.value_types import KEY_PREFIX
-from mqtt.commands.messages import COUNTER_MAX
+from mqtt.commands import COUNTER_MAX
 from storage.files.fsync import fsync_directory
 
 MODE: Final = 0o600

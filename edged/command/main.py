@@ -26,10 +26,9 @@ from edged.command import keyfile
 from edged.command.keyfile import KeyFileError
 from edged.site.overview import timestamp
 from edged.words import exit_codes, units
+from mqtt import commands
 from mqtt.client import reply_wait
-from mqtt.commands import messages as commands
-from mqtt.commands.messages import ARGS, MODELS, Command, Reason, Reply, State, Verb
-from mqtt.commands.validation import LIFETIME_MAX_MS, plain
+from mqtt.commands import ARGS, LIFETIME_MAX_MS, MODELS, Reason, Reply, SignedCommand, State, Verb, plain
 
 CODES: Final[Mapping[str, int]] = {
     Reason.BUSY: exit_codes.TRY_LATER,
@@ -103,7 +102,7 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
     now_ms = time.time_ns() // 1_000_000
     issued_ms = now_ms if options["box_time"] is None else _instant_ms(options["box_time"])
     try:
-        command = Command(
+        command = SignedCommand(
             node=options["node"],
             verb=verb,
             id=secrets.token_hex(16),
@@ -115,7 +114,7 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
         )
     except ValidationError as error:
         raise click.UsageError(_first(error)) from None
-    question = reply_wait.Question(
+    question = reply_wait.CommandRequest(
         commands.command_topic(command.node, verb),
         commands.signed(commands.written(command), key),
         commands.reply_topic(command.node, command.requester),
@@ -125,7 +124,12 @@ def send(verb: str, arguments: Sequence[str], *, as_json: bool, **options: Any) 
 
 
 def _ask(
-    broker: reply_wait.Broker, question: reply_wait.Question, wait_s: float, command: Command, *, as_json: bool
+    broker: reply_wait.Broker,
+    question: reply_wait.CommandRequest,
+    wait_s: float,
+    command: SignedCommand,
+    *,
+    as_json: bool,
 ) -> int:
     last: Reply | None = None
 

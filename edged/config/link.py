@@ -15,8 +15,8 @@ from edged.alarms.conditions.link import WARN_MS
 from edged.config import secrets
 from edged.config.model import MQTT_PORT, MQTTS_PORT, Broker, Config
 from edged.config.problem import Location
-from mqtt.tls import keyring
-from mqtt.tls.certificates import KEYS, Fault, Weight, day
+from mqtt import tls
+from mqtt.tls import KEYS, CertificateFault, Weight, day
 
 Tell = Callable[[Location, str, str], None]
 """Takes a location, what is wrong there and what to write or do instead."""
@@ -51,19 +51,19 @@ def _place(name: str, directory: Path, environ: Mapping[str, str]) -> str:
     return str(secrets.credential(name, environ) or directory / name)
 
 
-def faults(config: Config, now_ms: int) -> tuple[Fault, ...]:
+def faults(config: Config, now_ms: int) -> tuple[CertificateFault, ...]:
     """What is wrong with the files, dates by this clock included. Blocking."""
     broker = config.mqtt
     files = None if broker is None else broker.files()
     if broker is None or files is None:
         return ()
-    return keyring.inspect(files, config.site.node, broker.username or "", now_ms)
+    return tls.inspect(files, config.site.node, broker.username or "", now_ms)
 
 
 def warn_of_ends(tell: Tell, config: Config, now_ms: int) -> None:
     """What is good today and soon is not: certificates of the link, and keys of the centre that ended. Blocking."""
     files = None if config.mqtt is None else config.mqtt.files()
-    for key, life in ({} if files is None else keyring.lives(files)).items():
+    for key, life in ({} if files is None else tls.lives(files)).items():
         if now_ms <= life.ends_ms <= now_ms + WARN_MS:
             problem = f"the certificate in {life.source} ends on {day(life.ends_ms)}, and with it the link"
             tell(("mqtt", key), problem, f"put a new one in its place before that; {MAKING}")
@@ -74,7 +74,7 @@ def warn_of_ends(tell: Tell, config: Config, now_ms: int) -> None:
             tell(("commanders", index, "until"), problem, "a later day if the centre still uses it, or no such table")
 
 
-def mistakes(found: tuple[Fault, ...]) -> list[Fault]:
+def mistakes(found: tuple[CertificateFault, ...]) -> list[CertificateFault]:
     """Without what is a matter of time."""
     return [fault for fault in found if fault.weight is not Weight.TIME]
 

@@ -44,9 +44,9 @@ from edged.words.value_types import (
     parse_share,
     public_key,
 )
-from mqtt.commands import validation
-from mqtt.commands.messages import Verb
-from mqtt.tls.certificates import Files
+from mqtt import commands
+from mqtt.commands import Verb
+from mqtt.tls import Files
 from storage.pins.model import Limits
 from storage.retention.plan import Policy
 from storage.volumes.volume import VolumeSpec
@@ -241,14 +241,14 @@ class Commander(Table):
     until: Day | None = Field(default=None, examples=['until = "2027-01-31"'])
     """The last day on which it is good, in site time."""
 
-    def known(self, zone: zoneinfo.ZoneInfo) -> validation.Commander:
+    def known(self, zone: zoneinfo.ZoneInfo) -> commands.Commander:
         """As commands are judged by it."""
         until_ms = None
         if self.until is not None:
             end = datetime.combine(self.until + timedelta(days=1), time(), zone)
             until_ms = round(end.timestamp() * 1000)
         verbs = frozenset(Verb(verb) for verb in self.verbs)
-        return validation.Commander(self.name, public_key(self.key), verbs, until_ms)
+        return commands.Commander(self.name, public_key(self.key), verbs, until_ms)
 
 
 class Config(Table):
@@ -273,7 +273,7 @@ class Config(Table):
         default_factory=list, examples=["a [[commanders]] table for each key of the centre, or leave them out"]
     )
 
-    def known_keys(self) -> validation.Commanders:
+    def known_keys(self) -> commands.Commanders:
         """The keys of the centre, by their ids."""
         found = [commander.known(self.site.zone) for commander in self.commanders]
         return {commander.key_id: commander for commander in found}

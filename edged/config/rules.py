@@ -30,7 +30,7 @@ from edged.host import accounts
 from edged.host.file_access import Reader, barred
 from edged.words import units
 from edged.words.defaults import DEFAULT_STATE, DEFAULT_VOLUME
-from mqtt.tls.certificates import KEYS
+from mqtt.tls import KEYS
 from recorder.words.address import Target
 
 PINS: Final = config_model.Pins()

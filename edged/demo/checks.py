@@ -1,6 +1,6 @@
 """What the demonstration must have shown: what was seen goes in, what did not hold comes out.
 
-Pure but for `look_at_files`, which reads and decodes them. Imports edged.documents and recorder.decoder.playable.
+Pure but for `look_at_files`, which reads and decodes them. Imports edged.documents and recorder.decoder.decode.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from edged.documents.site import Segment
-from recorder.decoder.playable import UnplayableError, check_file
+from recorder.decoder.decode import UnplayableError, check_file
 
 STOP_LIMIT_S: Final = 10.0
 """A clean stop commits the last segments and is over by then."""

@@ -2,7 +2,7 @@
 
 The daemon runs as it always does, as a process with a configuration file; the demonstration only writes that file,
 shows the status, listens to the broker, and in the end looks at what came of it. Everything lies in `.demo` below the
-current directory. Imports the command line's screen and, through checks, recorder.decoder.playable.
+current directory. Imports the command line's screen and, through checks, recorder.decoder.decode.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from edged.alarms.not_recorded import of_the_box
 from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Broker, Camera
 from edged.words import units
-from mqtt.broker_check import Knocked
+from mqtt.broker_check import BrokerAnswer
 
 NAMED_MAX: Final = 6
 """Cameras that are named in one line; `edgectl cameras` has all."""
@@ -95,7 +95,7 @@ def judge_link(broker: Broker) -> Check:
     return ok("broker", f"connected to {broker.address} with MQTT {broker.protocol}")
 
 
-def judge_knock(knocked: Knocked | Missing | None) -> Check:
+def judge_knock(knocked: BrokerAnswer | Missing | None) -> Check:
     """While the daemon is down."""
     if knocked is None:
         return ok("broker", "none is configured")

@@ -26,7 +26,7 @@ from edged.doctor.paths import File, Place
 from edged.doctor.unit import Unit
 from edged.documents.site import Status
 from edged.words import units
-from mqtt.broker_check import Knocked
+from mqtt.broker_check import BrokerAnswer
 from storage.store.database_state import Glance, Sizes
 from storage.words.clock import SystemClock
 
@@ -137,7 +137,7 @@ def _of_its_files(site: Site | Missing, status: Status | None, *, down: bool) ->
         tasks["files"] = Task(tuple[File, ...], partial(files.files, Path(site.file), site.secrets))
         if down:
             tasks["doors"] = Task(tuple[Answered, ...], partial(doors.doors, site.doors), DOOR_S)
-            tasks["broker"] = Task(Knocked | None, partial(doors.broker, Path(site.file)), DOOR_S)
+            tasks["broker"] = Task(BrokerAnswer | None, partial(doors.broker, Path(site.file)), DOOR_S)
     if everywhere:
         tasks["disks"] = Task(Disks, partial(files.disks, everywhere), DISKS_S)
     return {"disks": site} | together(tasks)

@@ -15,7 +15,7 @@ import msgspec
 from recorder.decoder.messages import THUMB_BYTES
 from storage.files.fsync import fsync_directory
 
-log = logging.getLogger("edged.eye")
+log = logging.getLogger("edged.decoder")
 
 FOLDER: Final = "references"
 MODE: Final = 0o640

@@ -26,22 +26,22 @@ from edged.health.references import Reference, References, write_whole
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
 from edged.site.rounds import Site
-from recorder.decoder.client import Eye, Glance, Lost
-from recorder.decoder.messages import Seen, Want, Why
+from recorder.decoder.client import DecoderClient, DecoderLost, LookResult
+from recorder.decoder.messages import Seen, UnseenReason, Want
 from recorder.supervisor.runner import CameraView
 from storage.words.clock import Clock
 
-log = logging.getLogger("edged.eye")
+log = logging.getLogger("edged.decoder")
 
 FILE: Final = "health.json"
 KEEP_EVERY_S: Final = 300.0
 """What is learned in less is learned again."""
 WORDS: Final = {
-    Why.NO_PICTURE: "no key frame came within 20 s",
-    Why.NOT_SENT: "nothing comes from it",
-    Why.UNREADABLE: "its key frames cannot be decoded",
-    Why.TOO_LARGE: "its pictures are larger than any camera's",
-    Why.BUSY: "the eye has too much to do",
+    UnseenReason.NO_PICTURE: "no key frame came within 20 s",
+    UnseenReason.NOT_SENT: "nothing comes from it",
+    UnseenReason.UNREADABLE: "its key frames cannot be decoded",
+    UnseenReason.TOO_LARGE: "its pictures are larger than any camera's",
+    UnseenReason.BUSY: "the eye has too much to do",
 }
 
 
@@ -52,7 +52,7 @@ class NoPicture(Exception):
 class Lookout:
     """See the module."""
 
-    def __init__(self, site: Site, eye: Eye, clock: Clock, state: Path) -> None:
+    def __init__(self, site: Site, eye: DecoderClient, clock: Clock, state: Path) -> None:
         self._site = site
         self._eye = eye
         self._clock = clock
@@ -140,15 +140,15 @@ class Lookout:
         if camera in self._memories:
             self._memories[camera] = judge.referred(self._memories[camera])
 
-    async def _glance(self, camera: str, want: Want) -> Glance:
+    async def _glance(self, camera: str, want: Want) -> LookResult:
         if decoder_backoff.is_aside(self._records, camera, self._now_s()):
             raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
         try:
             came = await self._eye.look(partial(self._site.hand, camera), want)
-        except Lost as lost:
+        except DecoderLost as lost:
             self._blame(camera, lost)
             raise NoPicture(f"the decoder failed: {lost}") from None
-        if isinstance(came, Why):
+        if isinstance(came, UnseenReason):
             raise NoPicture(WORDS[came])
         return came
 
@@ -157,14 +157,14 @@ class Lookout:
         hand: Callable[..., bool] = partial(self._site.hand, camera)
         try:
             came = await self._eye.look(hand, Want.MEASURE, reference.thumb if reference else b"")
-        except Lost as lost:
+        except DecoderLost as lost:
             self._blame(camera, lost)
             return
         self._records.pop(camera, None)
         view, configured = self._site.camera(camera)
         if configured is None or view is None:
             return
-        if isinstance(came, Why):
+        if isinstance(came, UnseenReason):
             self._miss(camera, view, WORDS[came])
             return
         memory = self._memories.get(camera, Memory())
@@ -197,7 +197,7 @@ class Lookout:
         if judge.is_unseen(memory):
             self._tell(camera, why)
 
-    def _blame(self, camera: str, lost: Lost) -> None:
+    def _blame(self, camera: str, lost: DecoderLost) -> None:
         if not lost.blamed:
             return
         record = self._records[camera] = decoder_backoff.blamed(self._records.get(camera, Record()), self._now_s())

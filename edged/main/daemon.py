@@ -52,9 +52,9 @@ from edged.site.rebuild_task import Rebuilder
 from edged.site.rounds import Site
 from edged.site.snapshot import MEASURE_EVERY_S
 from edged.words import exit_codes
-from mqtt.commands.validation import Commanders
-from mqtt.tls import keyring
-from recorder.decoder.client import Eye
+from mqtt import tls
+from mqtt.commands import Commanders
+from recorder.decoder.client import DecoderClient
 from recorder.supervisor.processes import Forkserver
 from storage.ledger.key import NAME as KEY_NAME
 from storage.store.facade import Store
@@ -143,7 +143,7 @@ class Daemon:
         people = People(site, store, self._clock)
         orders = self._orders(store, acts, reporter, people)
         compliance = ComplianceWatch(site, store, lambda: control.routes)
-        lookout = Lookout(site, Eye(), self._clock, self._config.paths.state)
+        lookout = Lookout(site, DecoderClient(), self._clock, self._config.paths.state)
         parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
@@ -168,7 +168,7 @@ class Daemon:
             for one in besides:
                 one.start(loops)
             loops.every("ledger at the centre", ANCHOR_EVERY_S, anchoring.step, wake=anchoring.wake)
-            loops.every("certificates", keyring.LOOK_EVERY_S, reporter.look_at_certificates)
+            loops.every("certificates", tls.LOOK_EVERY_S, reporter.look_at_certificates)
             loops.every("control socket", CONTROL_EVERY_S, control.listen)
             loops.every("bounds", agreements.LOOK_EVERY_S, service.keep_agreement, wake=agreement.approved)
             loops.every("reload", 0.0, lambda: self._reloaded(service))

@@ -22,7 +22,7 @@ from edged.site import verdict
 from edged.site.forecast import UNFORESEEN, Foresight
 from edged.site.snapshot import Measurements
 from mqtt.client.link import LinkView
-from mqtt.tls.keyring import TlsView
+from mqtt.tls import TlsView
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended

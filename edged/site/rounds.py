@@ -31,7 +31,7 @@ from edged.site.forecast import Foresight, foretell
 from edged.site.snapshot import Measurements, measure
 from edged.words import units
 from recorder.supervisor.runner import CameraView
-from recorder.worker.fan_out import Kind
+from recorder.words.messages import Kind
 from storage.retention.approved_limits import Loosening
 from storage.retention.plan import Policy, Reason
 from storage.segments.findings import Tampered

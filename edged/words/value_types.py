@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from edged.words import units
-from mqtt.commands.messages import Verb
+from mqtt.commands import Verb
 from recorder.words.address import plain_host
 
 PROFILES: Final = ("wenshan-household", "jiancheng-land", "taipei-police", "dahu-township", "nangang-school")

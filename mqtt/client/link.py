@@ -1,10 +1,11 @@
 """The link to the centre: keeps one connection to the broker alive, the broker's picture of this box current, and
 events on their way to whoever listens.
 
-The shell around `traffic` (what to send), `drain` (rows of the outbox), `attempts` (when and how to try), `connection`
-(paho). Everything here runs on the event loop. edged records with and without it: no method blocks, and nothing but a
-defect comes out of `run`. Status, birth and a snapshot of all state are made anew at each connection; events lie in the
-database until somebody has got them. One topic can be an anchor: what the broker has kept of it is read back first.
+The shell around `send_queue` (what to send), `outbox_sender` (rows of the outbox), `reconnect` (when to try) and
+`broker_connection` (paho). Everything here runs on the event loop. edged records with and without it: no method blocks,
+and nothing but a defect comes out of `run`. Status, birth and a snapshot of all state are made anew at each connection;
+events lie in the database until somebody has got them. One topic can be a `RetainedTopic`: what the broker has kept of
+it is read back first.
 """
 
 from __future__ import annotations
@@ -17,21 +18,25 @@ from typing import Final
 from typing import Protocol as Port
 
 from mqtt.connection import reasons
-from mqtt.connection.broker_connection import TICK_S, Connection, ConnectionEnded
-from mqtt.connection.in_flight import ANSWER_DEADLINE_S
-from mqtt.connection.incoming import Acknowledgement
-from mqtt.connection.reasons import Reason
-from mqtt.connection.reconnect import Attempts, Protocol
-from mqtt.connection.resolve import Dialler
-from mqtt.connection.retained_read import Do, Reading
-from mqtt.connection.settings import BrokerSettings
+from mqtt.connection.broker_connection import (
+    TICK_S,
+    Acknowledgement,
+    BrokerSettings,
+    Connection,
+    ConnectionEnded,
+    Connector,
+    Delivery,
+    NextStep,
+    RetainedRead,
+)
+from mqtt.connection.reasons import LinkFault
+from mqtt.connection.reconnect import Protocol, Reconnect
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
-from mqtt.send.outbox import Word
-from mqtt.send.outbox_sender import Drain, Post
-from mqtt.send.send_queue import Parcel, Traffic
+from mqtt.send.outbox_sender import OutboxSender, Post
+from mqtt.send.send_queue import ANSWER_DEADLINE_S, Outgoing, SendQueue
 
-__all__ = ["Anchor", "BrokerSettings", "Link", "LinkView", "Orders", "Post"]
+__all__ = ["BrokerSettings", "Link", "LinkView", "Orders", "Post", "RetainedTopic"]
 
 FAREWELL_S: Final = 2.0
 """How long a stop may wait for the broker; the whole daemon has 10 s."""
@@ -56,7 +61,7 @@ class LinkView:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class RetainedTopic:
     """A topic of ours whose message the broker keeps for longer than we do: it is read before it is said again."""
 
     topic: str
@@ -91,28 +96,28 @@ class Link:
         will: Message,
         random: Callable[[], float],
         now_ms: Callable[[], int],
-        anchor: Anchor | None = None,
+        retained_topic: RetainedTopic | None = None,
         post: Post | None = None,
         orders: Orders | None = None,
     ) -> None:
         """`post`: events that wait for the centre, whom the database keeps; `orders`: hears what the centre says."""
         self._orders = orders
-        self._anchor = anchor
-        self._reading: Reading | None = None
+        self._retained_topic = retained_topic
+        self._retained_read: RetainedRead | None = None
         self._settings = settings
         self._node = node
         self._greeting = greeting
         self._will = will
         self._random = random
         self._now_ms = now_ms
-        self._traffic = Traffic(node)
-        self._drain = None if post is None else Drain(post, self._traffic.outbox, self._woken)
-        self._dialler = Dialler()
+        self._queue = SendQueue(node)
+        self._sender = None if post is None else OutboxSender(post, self._queue.outbox, self._woken)
+        self._connector = Connector()
         self._connection: Connection | None = None
         """The one that is accepted; None while there is none."""
-        self._refused: dict[str, Reason] = {}
+        self._refused: dict[str, LinkFault] = {}
         """By topic: what the broker turned down last, at this connection."""
-        self._unheard: dict[str, Reason] = {}
+        self._unheard: dict[str, LinkFault] = {}
         """By topic: which event nobody got."""
         self._shortened = False
         """At this connection an event was left out."""
@@ -122,12 +127,12 @@ class Link:
     @property
     def waiting(self) -> int:
         """Messages that the broker has not acknowledged."""
-        return self._traffic.board.waiting
+        return self._queue.state.waiting
 
     def publish(self, message: Message) -> None:
         """Retained state: shown by the broker as soon as it can be, the newest per topic. QoS 0: now or never."""
         if message.retain:
-            self._traffic.board.put(message)
+            self._queue.state.put(message)
             self._woken()
         elif message.qos > 0:
             raise ValueError(f"{message.topic}: neither state nor QoS 0; what must not be lost needs an outbox")
@@ -139,7 +144,7 @@ class Link:
 
     def answer(self, message: Message) -> None:
         """Neither state nor an event: said once, ahead of all state, and not again by another run of the daemon."""
-        self._traffic.board.answer(message)
+        self._queue.state.answer(message)
         self._woken()
 
     def _woken(self) -> None:
@@ -147,9 +152,9 @@ class Link:
             self._connection.wake()
 
     def release(self) -> None:
-        """The anchor may be said, until the next connection."""
-        if self._reading is None or self._reading.over:
-            self._traffic.board.release()
+        """The retained topic may be said, until the next connection."""
+        if self._retained_read is None or self._retained_read.over:
+            self._queue.state.release()
             self._woken()
 
     def forget(self, topic: str) -> None:
@@ -159,50 +164,50 @@ class Link:
     async def run(self) -> None:
         """Until cancelled; then the broker is told, where it can be, and no thread, task or socket remains."""
         loop = asyncio.get_running_loop()
-        attempts = Attempts()
+        reconnect = Reconnect()
         while True:
-            attempts = attempts.due(loop.time())
+            reconnect = reconnect.due(loop.time())
             connected_s = 0.0
             connection = Connection(
                 self._settings,
                 self._node,
-                attempts.protocol,
+                reconnect.protocol,
                 self._will,
-                self._dialler,
+                self._connector,
                 lasting=self._orders is not None,
             )
             try:
                 await connection.open()
-                attempts = attempts.answered(loop.time())
+                reconnect = reconnect.answered(loop.time())
                 began_s = loop.time()
                 try:
-                    await self._converse(connection, attempts.protocol)
+                    await self._converse(connection, reconnect.protocol)
                 finally:
                     connected_s = loop.time() - began_s
             except ConnectionEnded as ended:
-                attempts = attempts.ended(ended.outcome, loop.time(), connected_s)
-                self._note_ended(ended, quietly=attempts.at_once)
+                reconnect = reconnect.ended(ended.outcome, loop.time(), connected_s)
+                self._note_ended(ended, quietly=reconnect.at_once)
             finally:
                 self._connection = None
                 connection.close()
-                if self._drain is not None:
-                    self._drain.flush()
+                if self._sender is not None:
+                    self._sender.flush()
                 if self.view.connected:  # cancelled, or a defect is on its way out
-                    self._set_view(None, Reason("stopped", ""))
-            await asyncio.sleep(attempts.wait_s(self._random()))
+                    self._set_view(None, LinkFault("stopped", ""))
+            await asyncio.sleep(reconnect.wait_s(self._random()))
 
     async def _converse(self, connection: Connection, protocol: Protocol) -> None:
         """From the broker's welcome to the end of the connection."""
         loop = asyncio.get_running_loop()
-        self._traffic.connected(self._greeting(), connection.window, connection.largest)
-        if self._drain is not None:
-            self._drain.connected(loop.time())
+        self._queue.connected(self._greeting(), connection.window, connection.largest)
+        if self._sender is not None:
+            self._sender.connected(loop.time())
         self._connection = connection
-        self._reading = None
-        if self._anchor is not None:
-            self._traffic.board.withhold(self._anchor.topic)
-            connection.subscribe(self._anchor.topic)
-            self._reading = Reading(loop.time())
+        self._retained_read = None
+        if self._retained_topic is not None:
+            self._queue.state.withhold(self._retained_topic.topic)
+            connection.subscribe(self._retained_topic.topic)
+            self._retained_read = RetainedRead(loop.time())
         if self._orders is not None:
             connection.obey(self._orders.topic_filter)
         self._note_connected(protocol)
@@ -210,7 +215,7 @@ class Link:
             while True:
                 self._pump(connection)
                 now_s = loop.time()
-                await connection.step(self._traffic.due_s(now_s) or TICK_S)
+                await connection.step(self._queue.due_s(now_s) or TICK_S)
         except asyncio.CancelledError:
             await self._take_leave(connection)
             raise
@@ -220,22 +225,26 @@ class Link:
         now_s = asyncio.get_running_loop().time()
         for arrived in connection.acknowledged():
             self._acknowledged(arrived, now_s)
-        if self._drain is not None:
-            self._drain.look(now_s)
+        if self._sender is not None:
+            self._sender.look(now_s)
         self._obey(connection)
         self._read_back(connection, now_s)
-        while (parcel := self._traffic.take(now_s)) is not None:
-            self._traffic.sent(connection.publish(parcel.message), parcel, now_s)
-        if self._traffic.stalled(now_s):
+        while (outgoing := self._queue.take(now_s)) is not None:
+            self._queue.sent(connection.publish(outgoing.message), outgoing, now_s)
+        if self._queue.stalled(now_s):
             raise connection.stalled(ANSWER_DEADLINE_S)
 
     def _acknowledged(self, arrived: Acknowledgement, now_s: float) -> None:
-        parcel = self._traffic.answered(arrived.mid, arrived.word, now_s)
-        if parcel is None:
+        outgoing = self._queue.answered(arrived.mid, arrived.word, now_s)
+        if outgoing is None:
             return
-        self._note_acknowledged(parcel, arrived)
-        if self._anchor is not None and parcel.message.topic == self._anchor.topic and arrived.passed_on:
-            self._anchor.passed_on(parcel.message)
+        self._note_acknowledged(outgoing, arrived)
+        if (
+            self._retained_topic is not None
+            and outgoing.message.topic == self._retained_topic.topic
+            and arrived.passed_on
+        ):
+            self._retained_topic.passed_on(outgoing.message)
 
     def _obey(self, connection: Connection) -> None:
         if self._orders is None:
@@ -247,26 +256,26 @@ class Link:
             log.warning("the broker does not let this box hear orders under %s", self._orders.topic_filter)
 
     def _read_back(self, connection: Connection, now_s: float) -> None:
-        if self._anchor is None or self._reading is None:
+        if self._retained_topic is None or self._retained_read is None:
             return
-        match self._reading.look(connection.heard, now_s):
-            case Do.GIVE_UP:
-                connection.unsubscribe(self._anchor.topic)
-            case Do.TELL:
+        match self._retained_read.look(connection.heard, now_s):
+            case NextStep.GIVE_UP:
+                connection.unsubscribe(self._retained_topic.topic)
+            case NextStep.TELL:
                 if connection.heard.granted is False:
-                    log.warning("the broker does not let this box read %s back", self._anchor.topic)
-                self._anchor.kept(next(iter(connection.heard.kept), None))
-            case Do.WAIT:
+                    log.warning("the broker does not let this box read %s back", self._retained_topic.topic)
+                self._retained_topic.kept(next(iter(connection.heard.kept), None))
+            case NextStep.WAIT:
                 pass
 
     async def _take_leave(self, connection: Connection) -> None:
         """Say that we stop on purpose. Where that does not arrive in time, the will says that we are gone."""
-        anchor = "" if self._anchor is None else self._anchor.topic
-        self._traffic.leave(messages.stopping(self._will, self._now_ms()), anchor)
+        last = "" if self._retained_topic is None else self._retained_topic.topic
+        self._queue.leave(messages.stopping(self._will, self._now_ms()), last)
         try:
             async with asyncio.timeout(FAREWELL_S):
                 self._pump(connection)
-                while self._traffic.board.waiting:
+                while self._queue.state.waiting:
                     await connection.step()
                     self._pump(connection)
                 await connection.disconnect()
@@ -290,10 +299,10 @@ class Link:
         self._told = True
         log.warning("no connection to the broker: %s", ended.reason)
 
-    def _note_acknowledged(self, parcel: Parcel, arrived: Acknowledgement) -> None:
+    def _note_acknowledged(self, outgoing: Outgoing, arrived: Acknowledgement) -> None:
         """What is turned down is told once for each topic; that events go to nobody or in short, once for all."""
-        topic = parcel.message.topic
-        if parcel.short and not arrived.refusal and not self._shortened:
+        topic = outgoing.message.topic
+        if outgoing.short and not arrived.refusal and not self._shortened:
             self._shortened = True
             log.warning("%s", reasons.shortened(topic))
         refused = reasons.rejected(topic, arrived.refusal) if arrived.refusal else None
@@ -303,7 +312,7 @@ class Link:
             if topic not in self._refused:
                 log.warning("%s", refused)
             self._refused[topic] = refused
-        if parcel.event is not None and arrived.word is Word.UNHEARD:
+        if outgoing.event is not None and arrived.word is Delivery.UNHEARD:
             if not self._unheard:
                 log.warning("%s", reasons.unheard(topic))
             self._unheard[topic] = reasons.unheard(topic)
@@ -312,7 +321,7 @@ class Link:
         told = next(iter((self._refused or self._unheard).values()), None)
         self._set_view(Protocol(self.view.protocol), told)
 
-    def _set_view(self, protocol: Protocol | None, reason: Reason | None) -> None:
+    def _set_view(self, protocol: Protocol | None, reason: LinkFault | None) -> None:
         """`protocol` is None while there is no connection, `reason` while all is well."""
         connected = protocol is not None
         since_ms = self.view.since_ms if connected == self.view.connected else self._now_ms()

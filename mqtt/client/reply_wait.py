@@ -40,7 +40,7 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CommandRequest:
     """What is published, and where the answers come."""
 
     topic: str
@@ -50,7 +50,7 @@ class Question:
     """After so long the broker may drop it (MQTT 5)."""
 
 
-def ask(broker: Broker, question: Question, wait_s: float, heard: Callable[[bytes], bool]) -> bool:
+def ask(broker: Broker, question: CommandRequest, wait_s: float, heard: Callable[[bytes], bool]) -> bool:
     """`heard` gets each answer until it says that this was the last; False: `wait_s` were over before. Unreachable."""
     told: queue.Queue[tuple[str, Any]] = queue.Queue()
     client = _client(broker, told)
@@ -90,7 +90,7 @@ def _client(broker: Broker, told: queue.Queue[tuple[str, Any]]) -> paho.Client:
     return client
 
 
-def _expiry(broker: Broker, question: Question) -> Properties | None:
+def _expiry(broker: Broker, question: CommandRequest) -> Properties | None:
     if not broker.is_v5:
         return None
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
@@ -112,7 +112,7 @@ def _awaited(told: queue.Queue[tuple[str, Any]], wanted: str, otherwise: str) ->
 
 
 def _listen(
-    told: queue.Queue[tuple[str, Any]], question: Question, wait_s: float, heard: Callable[[bytes], bool]
+    told: queue.Queue[tuple[str, Any]], question: CommandRequest, wait_s: float, heard: Callable[[bytes], bool]
 ) -> bool:
     until_s = time.monotonic() + wait_s
     while True:

@@ -1,4 +1,4 @@
-"""One connection to the broker: found, made, kept, ended, and why. The only room that imports paho.
+"""One connection to the broker: found, made, kept, ended, and why.
 
-Begin with `broker_connection`.
+Begin with `broker_connection`; `reconnect` says when the next one is tried, `reasons` what a technician is told.
 """

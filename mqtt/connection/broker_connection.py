@@ -3,8 +3,12 @@
 Knows paho and nothing of what is sent. A client object is made for each attempt, because paho carries messages, ids
 and flags from one connection into the next and floods the broker with them. It has no network thread: a thread can die
 unnoticed, hang and outlive us, while a task that reads the socket ends with a reason; and a box whose event loop hangs
-should look offline. Only resolving and connecting block: they have a thread (`dialling`). paho's callbacks only take
+should look offline. Only resolving and connecting block: they have a thread (`Connector`). paho's callbacks only take
 notes: they run under its locks.
+
+In this order: where the broker is (`BrokerSettings`), what comes from it (`Acknowledgement`, `Incoming`) and what is
+not even read (`BoundedClient`), `Connection` itself, the thread that connects (`Connector`), and how a topic that the
+broker keeps for us is read once (`RetainedRead`, pure).
 """
 
 from __future__ import annotations
@@ -13,6 +17,11 @@ import asyncio
 import contextlib
 import math
 import ssl
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -23,49 +32,125 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mqtt.connection import reasons
-from mqtt.connection.in_flight import WINDOW
-from mqtt.connection.incoming import (
-    ARRIVED_MAX,
-    PACKET_MAX_BYTES,
-    Acknowledgement,
-    Arrived,
-    Guarded,
-    Unwanted,
-    acknowledgement,
-)
-from mqtt.connection.reasons import Reason
+from mqtt.connection.reasons import LinkFault
 from mqtt.connection.reconnect import Outcome, Protocol
-from mqtt.connection.resolve import DIAL_S, Dialler, Hung
-from mqtt.connection.retained_read import Heard
-from mqtt.connection.settings import BrokerSettings
 from mqtt.contract.messages import Message
-from mqtt.send.outbox import Word
-from mqtt.tls.keyring import holds_more
+from mqtt.tls import Keyring, holds_more
 
 CONNECT_TIMEOUT_S: Final = 5.0
 """For the TCP connection, per address; a broker in the same administration answers in milliseconds."""
-
 ANSWER_TIMEOUT_S: Final = 5.0
-"""For the broker's CONNACK; a busy broker checks a password in under one. amqtt costs it once, see `attempts`."""
-
+"""For the broker's CONNACK; a busy broker checks a password in under one. amqtt costs it once, see `reconnect`."""
 TICK_S: Final = 1.0
 """How often paho looks after its keep-alive when nothing else happens."""
-
 READS_MAX: Final = 32
 """Of paho, one after the other, mostly of a packet each: some milliseconds in which nothing else happens in the daemon.
 A broker can see to it that TLS holds more for ever."""
-
 HEADER_BYTES: Final = 32
 """Of a publication, beside topic and payload, at most."""
-
 SESSION_S: Final = 86_400
 """How long a broker keeps what is sent to a box that is away (MQTT 5). Orders expire sooner by themselves."""
+WINDOW: Final = 20
+"""Unacknowledged messages at a time: mosquitto's own default."""
+KEEPALIVE_S: Final = 30
+"""A box that vanishes is offline at the centre after 45 s, and a broker that vanishes is noticed within 60 s."""
+PACKET_MAX_BYTES: Final = 64 << 10
+"""What a broker may send us: it has kept what we said ourselves, and our longest message has 2 kB."""
+ARRIVED_MAX: Final = 64
+"""Messages to us that wait to be fetched: twice what `edged.centre.commands` lays down, so that it sees a flood."""
+ANSWERS_MAX: Final = 1000
+"""That wait to be written. Of ours are a window's at the most: whoever asks and does not listen fills the memory."""
+NO_SUBSCRIBERS: Final = 0x10
+"""The reason code of a PUBACK: taken, and gone to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """One broker."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+    keepalive_s: int = KEEPALIVE_S
+    tls: Keyring | None = field(default=None, repr=False)
+    """None: everything goes over the network in plain text."""
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Delivery(StrEnum):
+    """What the broker says of a message."""
+
+    TAKEN = "taken"
+    """It has gone to somebody; with MQTT 3.1.1: the broker has it."""
+    UNHEARD = "unheard"
+    """Nobody is subscribed (0x10)."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The broker's word on one message; `refusal` is its reason code by name, empty when it took the message."""
+
+    mid: int
+    word: Delivery
+    refusal: str
+    passed_on: bool = False
+    """The broker says that somebody is subscribed and gets it. MQTT 3.1.1 does not tell."""
+
+
+def acknowledgement(mid: int, code: ReasonCode, *, tells: bool) -> Acknowledgement:
+    """`tells`: it is MQTT 5, in which the broker says whether somebody is subscribed."""
+    word = Delivery.REFUSED if code.is_failure else Delivery.UNHEARD if code.value == NO_SUBSCRIBERS else Delivery.TAKEN
+    return Acknowledgement(mid, word, str(code) if code.is_failure else "", tells and code.value == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message to us, as it came."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    """Its sender had the broker keep it (MQTT 5; 3.1.1 says so only of what was there before we subscribed)."""
+
+
+class Unwanted(Exception):
+    """The broker has begun a packet that it was never asked for; `str()` is in words for people."""
+
+
+class BoundedClient(paho.Client):
+    """Ends at the head of a packet that is too large, or has a QoS that we subscribe to nowhere, before it has a body.
+
+    paho reads bodies of 256 MB, and keeps 65,535 messages of QoS 2 until they are released, which may be never. A
+    packet that is short or has arrived as a whole is read in one go, so looking in between comes too late.
+    """
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        head = self._in_packet
+        if head["have_remaining"]:
+            _check_head(head["command"], head["remaining_length"])
+        elif len(self._out_packet) > ANSWERS_MAX:
+            raise Unwanted(f"more than {ANSWERS_MAX} messages that want an answer, and fetched none")
+        return super()._sock_recv(bufsize)
+
+
+def _check_head(command: int, remaining_bytes: int) -> None:
+    """By the fixed header, the same in all versions of MQTT: type and flags, length of what follows."""
+    if remaining_bytes > PACKET_MAX_BYTES:
+        raise Unwanted(f"a message of {remaining_bytes} bytes, where {PACKET_MAX_BYTES} are the most")
+    if command >> 4 == PacketTypes.PUBLISH and (qos := command >> 1 & 3) > 1:
+        raise Unwanted(f"a message with QoS {qos}, which this box never asks for")
 
 
 class ConnectionEnded(Exception):
     """There is no connection any more; `reason` is in words for people."""
 
-    def __init__(self, outcome: Outcome, reason: Reason) -> None:
+    def __init__(self, outcome: Outcome, reason: LinkFault) -> None:
         super().__init__(str(reason))
         self.outcome = outcome
         self.reason = reason
@@ -80,12 +165,12 @@ class Connection:
         node: str,
         protocol: Protocol,
         will: Message | None,
-        dialler: Dialler,
+        connector: Connector,
         *,
         lasting: bool = False,
     ) -> None:
         """`lasting`: the broker keeps what is sent to us while we are away."""
-        self._dialler = dialler
+        self._connector = connector
         self._settings = settings
         self._lasting = lasting
         self._protocol = protocol
@@ -102,10 +187,10 @@ class Connection:
         """Bytes of a packet that the broker takes."""
         self._unsent = 0
         self._acknowledgements: list[Acknowledgement] = []
-        self.heard = Heard()
+        self.heard = RetainedAnswer()
         """What came back to `subscribe` and `unsubscribe`."""
         self._obeyed = ""
-        self._arrived: list[Arrived] = []
+        self._arrived: list[Incoming] = []
         self._subscriptions: dict[int, str] = {}
         self.obeying: bool | None = None
         """The broker's answer to `obey`; None: none yet."""
@@ -116,7 +201,7 @@ class Connection:
 
     def _make_client(self, node: str, will: Message | None) -> paho.Client:
         version = paho.MQTTv5 if self._protocol is Protocol.V5 else paho.MQTTv311
-        client = Guarded(
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2,
             client_id=node,
             clean_session=None if self._protocol is Protocol.V5 else not self._lasting,
@@ -134,7 +219,7 @@ class Connection:
     async def open(self) -> None:
         """Connect and be accepted, or raise `ConnectionEnded`."""
         try:
-            await self._dialler.dial(self._connect, lambda: _shut(self._client))
+            await self._connector.dial(self._connect, lambda: _shut(self._client))
         except Hung as error:
             raise ConnectionEnded(Outcome.UNREACHABLE, reasons.hung(self._tried, DIAL_S)) from error
         except (OSError, ValueError) as error:
@@ -166,7 +251,7 @@ class Connection:
         """Hand one message to the socket and return its id. The caller keeps to `window`."""
         if len(message.payload) + len(message.topic.encode()) + HEADER_BYTES > self._largest:
             self._unsent -= 1  # no id of paho's
-            self._acknowledgements.append(Acknowledgement(self._unsent, Word.REFUSED, "Packet too large"))
+            self._acknowledgements.append(Acknowledgement(self._unsent, Delivery.REFUSED, "Packet too large"))
             self._wake.set()
             return self._unsent
         properties: Properties | None = None
@@ -189,7 +274,7 @@ class Connection:
         known = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
         self._subscribe(topic_filter, 1, SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=known))
 
-    def arrived(self) -> list[Arrived]:
+    def arrived(self) -> list[Incoming]:
         """What came under the filter of `obey` since the last call; beyond `ARRIVED_MAX` it is lost."""
         arrived, self._arrived = self._arrived, []
         return arrived
@@ -372,7 +457,7 @@ class Connection:
     def _on_message(self, _client: paho.Client, _user: Any, arrived: paho.MQTTMessage) -> None:
         if self._obeyed and paho.topic_matches_sub(self._obeyed, arrived.topic):
             if len(self._arrived) < ARRIVED_MAX:
-                self._arrived.append(Arrived(arrived.topic, bytes(arrived.payload), bool(arrived.retain)))
+                self._arrived.append(Incoming(arrived.topic, bytes(arrived.payload), bool(arrived.retain)))
         elif arrived.retain and not self.heard.kept:
             self.heard.kept.append(bytes(arrived.payload))
 
@@ -405,3 +490,116 @@ class Connection:
 def _shut(client: paho.Client) -> None:
     if (sock := client.socket()) is not None:
         sock.close()
+
+
+DIAL_S: Final = 60.0
+"""For the resolver and all addresses."""
+
+
+class Hung(Exception):
+    """It has not ended, one way or the other; it may still do so."""
+
+
+class Connector:
+    """Lives as long as the link."""
+
+    def __init__(self) -> None:
+        self._busy = False
+
+    async def dial(self, connect: Callable[[], None], give_up: Callable[[], None]) -> None:
+        """Call `connect` on a thread, and `give_up` behind it if nobody waits for it any more.
+
+        Raises what it raised, Hung if it takes too long or an earlier one still does, OSError if no thread can be had.
+        """
+        if self._busy:
+            raise Hung
+        self._busy = True
+        outcome: Future[None] = Future()
+
+        def run() -> None:
+            error: BaseException | None = None
+            try:
+                connect()
+            except BaseException as raised:  # noqa: BLE001  carried over to the task that waits
+                error = raised
+            if not outcome.set_running_or_notify_cancel():
+                give_up()
+            self._busy = False
+            if outcome.cancelled():
+                return
+            if error is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(None)
+
+        try:
+            threading.Thread(target=run, name="mqtt-connect", daemon=True).start()
+        except RuntimeError as error:
+            self._busy = False
+            raise OSError("this box has no thread left") from error
+        limit = asyncio.timeout(DIAL_S)
+        try:
+            async with limit:
+                await asyncio.wrap_future(outcome)
+        except TimeoutError as error:
+            if limit.expired():
+                raise Hung from error
+            raise
+
+
+KEPT_S: Final = 2.0
+"""A broker sends what it has kept right behind its answer to the subscription."""
+ANSWER_S: Final = 5.0
+"""For its answer itself; one that gives none is asked no longer."""
+
+
+@dataclass
+class RetainedAnswer:
+    """What came back so far."""
+
+    granted: bool | None = None
+    """The broker's answer to the subscription; None: none yet."""
+    given_up: bool = False
+    """Its answer to the end of it."""
+    kept: list[bytes] = field(default_factory=list)
+    """Messages that it had kept."""
+
+
+class NextStep(StrEnum):
+    """What is to be done now."""
+
+    WAIT = "wait"
+    GIVE_UP = "give-up"
+    """End the subscription."""
+    TELL = "tell"
+    """It is over: say what was kept."""
+
+
+class RetainedRead:
+    """One reading, begun with the subscription at `now_s`."""
+
+    def __init__(self, now_s: float) -> None:
+        self._since_s = now_s
+        self._granted_s: float | None = None
+        self._ending = False
+        self.over = False
+
+    def look(self, heard: RetainedAnswer, now_s: float) -> NextStep:
+        """Each of GIVE_UP and TELL is said once, TELL as the last."""
+        if self.over:
+            return NextStep.WAIT
+        if self._ending:
+            return self._end() if heard.given_up or now_s - self._since_s >= ANSWER_S else NextStep.WAIT
+        if heard.granted is False:
+            return self._end()
+        if heard.granted and self._granted_s is None:
+            self._granted_s = now_s
+        waited = self._granted_s is not None and now_s - self._granted_s >= KEPT_S
+        if heard.kept or waited or (heard.granted is None and now_s - self._since_s >= ANSWER_S):
+            self._ending, self._since_s = True, now_s
+            return NextStep.GIVE_UP
+        return NextStep.WAIT
+
+    def _end(self) -> NextStep:
+        self.over = True
+        return NextStep.TELL

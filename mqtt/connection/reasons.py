@@ -12,11 +12,11 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
-from mqtt.tls.certificates import Unusable
+from mqtt.tls import Unusable
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class LinkFault:
     """`said` is what was tried and what came back, `check` what a technician looks at first; `str()` is both."""
 
     said: str
@@ -105,7 +105,7 @@ def _tls(error: ssl.SSLError) -> tuple[str, str]:
     return f"TLS failed ({name.replace('_', ' ').lower() or 'no reason given'})", f"{_OWN}, and {_CHECK_LOG}"
 
 
-def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
+def unreachable(tried: str, error: Exception, timeout_s: float) -> LinkFault:
     """No connection at all. `error` is what `connect` raised."""
     match error:
         case Unusable(fault=fault):
@@ -132,68 +132,68 @@ def unreachable(tried: str, error: Exception, timeout_s: float) -> Reason:
     return _reason(tried, back, check)
 
 
-def hung(tried: str, deadline_s: float) -> Reason:
+def hung(tried: str, deadline_s: float) -> LinkFault:
     """The attempt has neither succeeded nor failed: what it waits for is the resolver, or a kernel that hangs."""
     return _reason(tried, f"neither yes nor no for {deadline_s:g} s", "the name server of this box")
 
 
-def unheard(topic: str) -> Reason:
+def unheard(topic: str) -> LinkFault:
     """Connected, and events go to nobody."""
     check = "whether the centre's collector runs and is subscribed to the events of this box; until then they are kept"
     return _reason(f"to publish {topic}", "nobody is subscribed", check)
 
 
-def closed_unanswered(tried: str) -> Reason:
+def closed_unanswered(tried: str) -> LinkFault:
     """Also TLS 1.3 that wants another certificate ends so, where the broker closes before its alert is read."""
     port = "MQTT port over TLS, whether it takes this box's certificate" if _over_tls(tried) else ""
     check = f"whether this is the broker's {port or 'MQTT port (not its TLS or web port)'}, and {_CHECK_LOG}"
     return _reason(tried, "the connection was closed without an answer", check)
 
 
-def silent(tried: str, timeout_s: float) -> Reason:
+def silent(tried: str, timeout_s: float) -> LinkFault:
     back = f"the connection was accepted, then nothing for {timeout_s:g} s"
     return _reason(tried, back, "whether this is the broker's MQTT port, and whether the broker hangs")
 
 
-def refused(tried: str, answer: str) -> Reason:
+def refused(tried: str, answer: str) -> LinkFault:
     """The broker answered and said no; `answer` is its reason code by name."""
     return _reason(tried, _quoted(answer), _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
 
 
-def closed(tried: str, answer: str) -> Reason:
+def closed(tried: str, answer: str) -> LinkFault:
     """An established connection was closed by the broker with a reason code."""
     back = f"connected, then closed by the broker: {_quoted(answer)}"
     return _reason(tried, back, _CHECK_BY_ANSWER.get(answer, _CHECK_LOG))
 
 
-def renewed(tried: str) -> Reason:
+def renewed(tried: str) -> LinkFault:
     return _reason(tried, "connected, then closed by this box to come again with its new certificate", _OWN)
 
 
-def lost(tried: str) -> Reason:
+def lost(tried: str) -> LinkFault:
     """mosquitto 2.0 also just closes when a second client of our name comes."""
     back = "connected, then the connection broke off or the broker stopped answering"
     check = "whether the broker runs, the network between it and this box, and that no second box uses this [site] node"
     return _reason(tried, back, check)
 
 
-def unreadable(tried: str, error: Exception) -> Reason:
+def unreadable(tried: str, error: Exception) -> LinkFault:
     back = f"something that is not MQTT ({type(error).__name__})"
     return _reason(tried, back, "whether this is the broker's MQTT port, and the broker's version")
 
 
-def unwanted(tried: str, what: str) -> Reason:
+def unwanted(tried: str, what: str) -> LinkFault:
     """This box closed the connection at the head of `what`."""
     check = "whether this is the centre's broker, its version, and who publishes to this box"
     return _reason(tried, f"{what}: this box closed the connection", check)
 
 
-def stalled(tried: str, deadline_s: float) -> Reason:
+def stalled(tried: str, deadline_s: float) -> LinkFault:
     back = f"connected, but no message was acknowledged for {deadline_s:g} s"
     return _reason(tried, back, f"whether the broker is overloaded or its disk full, and {_CHECK_LOG}")
 
 
-def rejected(topic: str, answer: str) -> Reason:
+def rejected(topic: str, answer: str) -> LinkFault:
     """Connected, and one message was turned down."""
     check = "whether the broker's access rules let this box write its own topics"
     if answer in _NOT_OF_RULES:
@@ -201,7 +201,7 @@ def rejected(topic: str, answer: str) -> Reason:
     return _reason(f"to publish {topic}", _quoted(answer), check)
 
 
-def shortened(topic: str) -> Reason:
+def shortened(topic: str) -> LinkFault:
     """An event is larger than what the broker takes: that it happened was told, the whole was left out."""
     back = "the broker takes no message of its size, so it was sent in short"
     return _reason(f"to publish {topic}", back, _CHECK_BY_ANSWER["Packet too large"])
@@ -215,5 +215,5 @@ def _quoted(answer: str) -> str:
     return f"“{answer}”"
 
 
-def _reason(tried: str, back: str, check: str) -> Reason:
-    return Reason(f"Tried {tried}. Came back: {back}", check)
+def _reason(tried: str, back: str, check: str) -> LinkFault:
+    return LinkFault(f"Tried {tried}. Came back: {back}", check)

@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
+class Reconnect:
     """What has been learnt so far; `protocol` is the one to try next."""
 
     protocol: Protocol = Protocol.V5
@@ -62,28 +62,28 @@ class Attempts:
     at_once: bool = False
     """The next attempt is the other half of this one: no wait."""
 
-    def due(self, now_s: float) -> Attempts:
+    def due(self, now_s: float) -> Reconnect:
         """Before an attempt: forget what has been believed for too long."""
         if self.believed_since_s is None or now_s - self.believed_since_s < PROTOCOL_MEMORY_S:
             return self
         return replace(self, protocol=Protocol.V5, believed_since_s=None)
 
-    def answered(self, now_s: float) -> Attempts:
+    def answered(self, now_s: float) -> Reconnect:
         """The broker spoke the version that was tried."""
         if self.protocol is Protocol.V311 and self.believed_since_s is not None:
             return self
         return replace(self, believed_since_s=now_s)
 
-    def ended(self, outcome: Outcome, now_s: float, connected_s: float) -> Attempts:
+    def ended(self, outcome: Outcome, now_s: float, connected_s: float) -> Reconnect:
         """After an attempt that was connected for `connected_s`."""
         known = self.answered(now_s) if outcome in {Outcome.REFUSED, Outcome.LOST} else self
         believed = known.believed_since_s is not None and outcome is not Outcome.WRONG_VERSION
         unheard = outcome in {Outcome.WRONG_VERSION, Outcome.CLOSED_UNANSWERED, Outcome.SILENT}
         if known.protocol is Protocol.V5 and unheard and not believed:
-            return Attempts(Protocol.V311, known.failures, at_once=True)
+            return Reconnect(Protocol.V311, known.failures, at_once=True)
         failures = 1 if connected_s >= STABLE_S else known.failures + 1
         if not believed:
-            return Attempts(Protocol.V5, failures)
+            return Reconnect(Protocol.V5, failures)
         return replace(known, failures=failures, lost=outcome is Outcome.LOST, at_once=False)
 
     def wait_s(self, random: float) -> float:

@@ -20,10 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 ROOT: Final = "edged/v1"
 CONTRACT: Final = "1.1"
 """Version of all messages; `script.generate.asyncapi` says when it changes."""
-
 HEARTBEAT_EXPIRY_S: Final = 180
 """Three heartbeats: an older one says nothing about now, so a broker that holds it back may drop it (MQTT 5 only)."""
-
 MAX_TOPIC_BYTES: Final = 1024
 """Our longest topic is under 200; MQTT itself ends at 65,535."""
 
@@ -235,11 +233,13 @@ class Storage(Payload):
         return storage_topic(node, self.volume)
 
 
-class Alarm(Payload):
+class AlarmState(Payload):
     """`up/alarm/<key>`: one condition as it is now; the topic is emptied 7 days after it was cleared.
 
     In the topic the key is written with percent signs where a topic cannot have what is in it (`level`).
     """
+
+    model_config = ConfigDict(title="Alarm")
 
     key: str
     occurrence: str = Field(description="EPOCH:SEQ of the event that raised it first; a new one after an hour without")
@@ -256,11 +256,13 @@ class Alarm(Payload):
         return alarm_topic(node, self.key)
 
 
-class Pin(Payload):
+class PinState(Payload):
     """`up/pin/<id>`: a pin (證據保存) that lasts; the topic is emptied once it is released or has lapsed.
 
     Who asked for it, in which case and why stays on the box.
     """
+
+    model_config = ConfigDict(title="Pin")
 
     pin: str
     state: Literal["provisional", "approved"]
@@ -274,6 +276,40 @@ class Pin(Payload):
 
     def topic(self, node: str) -> str:
         return pin_topic(node, self.pin)
+
+
+class FaultState(Payload):
+    """`up/fault/<id>`: a fault that nobody has closed; the topic is emptied once somebody has."""
+
+    model_config = ConfigDict(title="Fault")
+
+    fault: str
+    state: Literal["found", "reported", "repaired"]
+    key: str = Field(description="of the alarm that found it; empty where a person did")
+    camera: str | None
+    volume: str | None
+    found_ms: int
+    reported_ms: int | None
+    repaired_ms: int | None
+    over: bool = Field(description="the box sees nothing of it any more, and it waits for a person to close it")
+
+    def topic(self, node: str) -> str:
+        return fault_topic(node, self.fault)
+
+
+class MaintenanceState(Payload):
+    """`up/maintenance`: somebody is at work, and alarms of that are held back; emptied when it is over."""
+
+    model_config = ConfigDict(title="Maintenance")
+
+    maintenance: str
+    cameras: list[str] = Field(description="what is worked on; empty: the whole box")
+    started_ms: int
+    until_ms: int = Field(description="when it ends by itself, if the box runs on: an estimate")
+    held: int = Field(ge=0, description="alarms that are held back")
+
+    def topic(self, node: str) -> str:
+        return maintenance_topic(node)
 
 
 class LedgerCheckpoint(Payload):
@@ -338,6 +374,14 @@ def alarm_topic(node: str, key: str) -> str:
 
 def pin_topic(node: str, pin: str) -> str:
     return up(node, "pin", pin)
+
+
+def fault_topic(node: str, fault: str) -> str:
+    return up(node, "fault", fault)
+
+
+def maintenance_topic(node: str) -> str:
+    return up(node, "maintenance")
 
 
 def ledger_checkpoint_topic(node: str) -> str:

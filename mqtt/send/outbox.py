@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
+from mqtt.connection.broker_connection import Delivery
 from storage.outbox.table import RANKS, Event, Kind
 
 PROBE_EVERY_S: Final = 60.0
@@ -23,16 +23,6 @@ PAGE: Final = 64
 """Events of a kind in memory: more than a second's, at the rate at which they are sent."""
 ARRIVED_MAX: Final = 1024
 """Arrived and not deleted: beyond, nothing is sent. Where nothing can be deleted, all of it would be sent again."""
-
-
-class Word(StrEnum):
-    """What the broker says of a message."""
-
-    TAKEN = "taken"
-    """It has gone to somebody; with MQTT 3.1.1: the broker has it."""
-    UNHEARD = "unheard"
-    """Nobody is subscribed (0x10)."""
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,7 @@ class Ask:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _KindQueue:
     """A kind: its events that were read and not sent yet, by number, and how its subscribers are."""
 
     read: deque[Event] = field(default_factory=deque)
@@ -72,7 +62,7 @@ class Outbox:
     """Use: `asks` and `hand` to read, `take` and `sent` to send, `answered` and `deleted` to end."""
 
     def __init__(self) -> None:
-        self._lanes = {kind: _Lane() for kind in sorted(Kind, key=lambda kind: RANKS[kind])}
+        self._lanes = {kind: _KindQueue() for kind in sorted(Kind, key=lambda kind: RANKS[kind])}
         self._flying: dict[int, Event] = {}
         self._arrived: set[int] = set()
 
@@ -136,13 +126,13 @@ class Outbox:
         """`take`n, and handed to the connection under that id."""
         self._flying[mid] = event
 
-    def answered(self, mid: int, word: Word, now_s: float) -> Event | None:
+    def answered(self, mid: int, word: Delivery, now_s: float) -> Event | None:
         """The event that this was the answer for, if it was for one of ours."""
         event = self._flying.pop(mid, None)
         if event is None:
             return None
         lane = self._lanes[event.kind]
-        if word is Word.TAKEN:
+        if word is Delivery.TAKEN:
             lane.flying, lane.rests_until_s = None, None
             self._arrived.add(event.seq)
         else:

@@ -40,7 +40,7 @@ class Post(Protocol):
     def tell_evicted(self) -> Future[bool]: ...
 
 
-class Drain:
+class OutboxSender:
     """Of one link. `look` at least once a second while connected."""
 
     def __init__(self, post: Post, outbox: Outbox, wake: Callable[[], object]) -> None:

@@ -34,7 +34,7 @@ _RECOVERY_POINT: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Sps:
+class H264Sps:
     id: int
     profile: int
     chroma: int
@@ -48,7 +48,7 @@ class Sps:
     reorder: int | None
 
 
-def parse_sps(unit: bytes) -> Sps:
+def parse_sps(unit: bytes) -> H264Sps:
     """§7.3.2.1.1"""
     bits = Bits(unescaped(unit[1:]))
     profile, constraints = bits.u(8), bits.u(8)
@@ -80,7 +80,7 @@ def parse_sps(unit: bytes) -> Sps:
         raise Garbage(f"a picture of {width}x{height}")
     ordered = order_type == 2 or profile == 66 or (profile in _INTRA_PROFILES and constraints & 0x10 != 0)
     reorder = 0 if ordered else _reorder(bits)
-    return Sps(set_id, profile, chroma, luma_bits, chroma_bits, width, height, progressive, reorder)
+    return H264Sps(set_id, profile, chroma, luma_bits, chroma_bits, width, height, progressive, reorder)
 
 
 def _skip_scaling_lists(bits: Bits, count: int) -> None:
@@ -178,7 +178,7 @@ def _run(data: bytes, at: int) -> tuple[int, int]:
     return (value + data[at], at + 1) if at < len(data) else (value, at)
 
 
-def record(sps: Sequence[bytes], pps: Sequence[bytes], active: Sps) -> bytes:
+def record(sps: Sequence[bytes], pps: Sequence[bytes], active: H264Sps) -> bytes:
     """AVCDecoderConfigurationRecord (14496-15 §5.3.3.1), lengths of 4 bytes. The profile is that of the first SPS."""
     if not sps or not pps or len(sps[0]) < 4:
         raise Garbage("no parameter sets")

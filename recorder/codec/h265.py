@@ -24,7 +24,7 @@ _CHROMA_STEP: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
 
 
 @dataclass(frozen=True, slots=True)
-class Sps:
+class H265Sps:
     id: int
     vps: int
     layers: int
@@ -43,14 +43,14 @@ class Sps:
 
 
 @dataclass(frozen=True, slots=True)
-class Pps:
+class H265Pps:
     id: int
     sps: int
     tiles: bool
     wavefront: bool
 
 
-def parse_sps(unit: bytes) -> Sps:
+def parse_sps(unit: bytes) -> H265Sps:
     """§7.3.2.2.1"""
     bits = Bits(unescaped(unit[2:]))
     vps, layers, nested = bits.u(4), bits.u(3) + 1, bits.flag()
@@ -74,7 +74,7 @@ def parse_sps(unit: bytes) -> Sps:
         reorder = bits.below(17, "frames to reorder")
         bits.ue()
     segmentation = _segmentation(bits, layers, order_bits)
-    return Sps(
+    return H265Sps(
         set_id, vps, layers, nested, profile, chroma, luma_bits, chroma_bits, width, height, reorder, segmentation
     )
 
@@ -186,7 +186,7 @@ def parse_vps(unit: bytes) -> int:
     return Bits(unit[2:]).u(4)
 
 
-def parse_pps(unit: bytes) -> Pps:
+def parse_pps(unit: bytes) -> H265Pps:
     """§7.3.2.3.1"""
     bits = Bits(unescaped(unit[2:]))
     set_id, sps = bits.below(64, "PPS id"), bits.below(16, "SPS id")
@@ -200,7 +200,7 @@ def parse_pps(unit: bytes) -> Pps:
     bits.se()
     bits.se()
     bits.skip(4)
-    return Pps(set_id, sps, bits.flag(), bits.flag())
+    return H265Pps(set_id, sps, bits.flag(), bits.flag())
 
 
 def slice_pps(head: bytes) -> int:
@@ -210,7 +210,9 @@ def slice_pps(head: bytes) -> int:
     return bits.below(64, "PPS id")
 
 
-def record(vps: Sequence[bytes], sps: Sequence[bytes], pps: Sequence[bytes], active: Sps, picture: Pps) -> bytes:
+def record(
+    vps: Sequence[bytes], sps: Sequence[bytes], pps: Sequence[bytes], active: H265Sps, picture: H265Pps
+) -> bytes:
     """HEVCDecoderConfigurationRecord (14496-15 §8.3.3.1), lengths of 4 bytes; the arrays are not said to be complete,
     because sets stay in the stream as well.
     """

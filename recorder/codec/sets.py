@@ -37,7 +37,7 @@ class H264Sets:
     def __init__(self) -> None:
         self._sps: dict[int, bytes] = {}
         self._pps: dict[int, bytes] = {}
-        self._parsed: dict[int, h264.Sps] = {}
+        self._parsed: dict[int, h264.H264Sps] = {}
         self._owner: dict[int, int] = {}
         self._made: Parameters | None = None
         self._active = -1
@@ -95,8 +95,8 @@ class H264Sets:
 class H265Sets:
     def __init__(self) -> None:
         self._vps: dict[int, bytes] = {}
-        self._sps: dict[int, tuple[bytes, h265.Sps]] = {}
-        self._pps: dict[int, tuple[bytes, h265.Pps]] = {}
+        self._sps: dict[int, tuple[bytes, h265.H265Sps]] = {}
+        self._pps: dict[int, tuple[bytes, h265.H265Pps]] = {}
         self._made: Parameters | None = None
         self._active = -1
         self._fresh = True

@@ -1,4 +1,4 @@
-"""`python -m recorder.decoder FD`: the eye's process, with its end of the daemon's socket pair as descriptor FD."""
+"""`python -m recorder.decoder FD`: the decoder's process, with its end of the daemon's socket pair as descriptor FD."""
 
 from __future__ import annotations
 

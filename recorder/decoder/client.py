@@ -1,9 +1,9 @@
-"""The daemon's end of the eye: starts it, asks it for looks, starts it anew when it dies or hangs.
+"""The daemon's end of the decoder: starts it, asks it for looks, restarts it when it dies or hangs.
 
-Imports asyncio and the words; never av or numpy. The eye is a process of its own beside the cameras' workers and not
-of their forkserver, so that nothing that happens to it touches recording (L4). What it says is checked on arrival;
-what is no message of ours is its end. While it decodes what one camera sent it has `DECODE_LIMIT_S`; the camera whose
-picture it hung or died of is told by `Lost.blamed`.
+Imports asyncio and the words; never av or numpy. The decoder is a process of its own beside the cameras' workers and
+not of their forkserver, so that nothing that happens to it touches recording (L4). What it says is checked on
+arrival; what is no message of ours is its end. While it decodes what one camera sent it has `DECODE_LIMIT_S`; the
+camera whose picture it hung or died of is told by `DecoderLost.blamed`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from typing import Final
 
 import msgspec
 
-from recorder.decoder.messages import MAX_JPEG_BYTES, Begun, Look, Piece, Seen, ToDaemon, Unseen, Want, Why
-from recorder.words import wire
+from recorder.decoder.messages import MAX_JPEG_BYTES, Begun, Look, Piece, Seen, ToDaemon, Unseen, UnseenReason, Want
+from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES
 
-log = logging.getLogger("edged.eye")
+log = logging.getLogger("edged.decoder")
 
 DECODE_LIMIT_S: Final = 10.0
-"""For one picture; a 4K one takes 0.1 s of a processor that the eye gets only when nobody else wants it."""
+"""For one picture; a 4K one takes 0.1 s of a processor that the decoder gets only when nobody else wants it."""
 LOOK_LIMIT_S: Final = 60.0
-"""From being asked to being answered; a worker ends a look after `handout.LOOK_LIFE_S`."""
-ANEW_AFTER_S: Final = 5.0
+"""From being asked to being answered; a worker ends a look after `fan_out.LOOK_LIFE_S`."""
+RESTART_AFTER_S: Final = 5.0
 """Between two births: one that dies at once must not keep the box busy."""
 COMMAND: Final = (sys.executable, "-I", "-m", "recorder.decoder")
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -39,8 +39,8 @@ _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _DECODER: Final[msgspec.json.Decoder[ToDaemon]] = msgspec.json.Decoder(ToDaemon)
 
 
-class Lost(Exception):
-    """The eye died or hung, or is not there. `blamed`: while it decoded this very look."""
+class DecoderLost(Exception):
+    """The decoder died or hung, or is not there. `blamed`: while it decoded this very look."""
 
     def __init__(self, what: str, *, blamed: bool = False) -> None:
         super().__init__(what)
@@ -48,7 +48,7 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class LookResult:
     """What a look came to."""
 
     seen: Seen
@@ -57,12 +57,12 @@ class Glance:
 
 @dataclass(slots=True)
 class _Pending:
-    answer: asyncio.Future[Glance | Why]
+    answer: asyncio.Future[LookResult | UnseenReason]
     pieces: list[bytes] = field(default_factory=list)
     size: int = 0
 
 
-class Eye:
+class DecoderClient:
     """One for all cameras. Lives on the event loop."""
 
     def __init__(self, command: Sequence[str] = COMMAND, decode_limit_s: float = DECODE_LIMIT_S) -> None:
@@ -77,7 +77,7 @@ class Eye:
         self._begun: int | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._number = 0
-        self._born_s = -ANEW_AFTER_S
+        self._born_s = -RESTART_AFTER_S
         self._closed = False
 
     @property
@@ -85,16 +85,18 @@ class Eye:
         """Of the present process; None while there is none."""
         return None if self._process is None else self._process.pid
 
-    async def look(self, hand: Callable[[socket.socket], bool], want: Want, reference: bytes = b"") -> Glance | Why:
-        """One look at what `hand` has a camera's worker put into the socket that it is given. Raises Lost."""
+    async def look(
+        self, hand: Callable[[socket.socket], bool], want: Want, reference: bytes = b""
+    ) -> LookResult | UnseenReason:
+        """One look at what `hand` has a camera's worker put into the socket that it is given. Raises DecoderLost."""
         await self._start()
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
-            raise Lost(f"no socket: {error.strerror}") from error
+            raise DecoderLost(f"no socket: {error.strerror}") from error
         with ours, theirs:
             if not hand(theirs):
-                return Why.NOT_SENT
+                return UnseenReason.NOT_SENT
             self._number += 1
             number = self._number
             self._send(Look(number, want, reference), ours)
@@ -104,7 +106,7 @@ class Eye:
                 return await pending.answer
         except TimeoutError:
             self._end("it did not answer")
-            raise Lost("the eye did not answer") from None
+            raise DecoderLost("the decoder did not answer") from None
         finally:
             self._pending.pop(number, None)
 
@@ -115,24 +117,24 @@ class Eye:
         await self._reap()
 
     async def _start(self) -> None:
-        """Unless it runs. Raises Lost."""
+        """Unless it runs. Raises DecoderLost."""
         async with self._turn:
             if self._sock is not None:
                 return
             loop = asyncio.get_running_loop()
             await self._reap()
-            await asyncio.sleep(max(0.0, self._born_s + ANEW_AFTER_S - loop.time()))
+            await asyncio.sleep(max(0.0, self._born_s + RESTART_AFTER_S - loop.time()))
             if self._closed:
-                raise Lost("edged is stopping")
+                raise DecoderLost("edged is stopping")
             self._born_s = loop.time()
             try:
-                self._sock = await self._bear()
+                self._sock = await self._spawn()
             except OSError as error:
-                raise Lost(f"no process could be made: {error.strerror}") from error
+                raise DecoderLost(f"no process could be made: {error.strerror}") from error
             loop.add_reader(self._sock, self._hear, self._sock)
-            log.debug("the eye is process %s", self.pid)
+            log.debug("the decoder is process %s", self.pid)
 
-    async def _bear(self) -> socket.socket:
+    async def _spawn(self) -> socket.socket:
         """A new process; our end of what it talks over. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -159,11 +161,11 @@ class Eye:
 
     def _send(self, look: Look, sock: socket.socket) -> None:
         try:
-            if self._sock is not None and wire.offer(self._sock, look, sock.fileno()):
+            if self._sock is not None and messages.offer(self._sock, look, sock.fileno()):
                 return
         except OSError:
             self._end("it is gone")
-        raise Lost("the eye does not listen")
+        raise DecoderLost("the decoder does not listen")
 
     def _hear(self, sock: socket.socket) -> None:
         """What it says, datagram by datagram; EOF and nonsense are its end."""
@@ -200,7 +202,7 @@ class Eye:
                 self._watch()
                 if pending is not None and not pending.answer.done():
                     jpeg = b"".join(pending.pieces)
-                    pending.answer.set_result(Glance(said, jpeg) if isinstance(said, Seen) else said.why)
+                    pending.answer.set_result(LookResult(said, jpeg) if isinstance(said, Seen) else said.why)
 
     def _watch(self) -> None:
         """While it decodes, a hang is its end."""
@@ -225,7 +227,7 @@ class Eye:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
         if what:
-            log.warning("the eye (picture health) begins anew: %s", what)
+            log.warning("the decoder (picture health) is restarted: %s", what)
         for number, pending in self._pending.items():
             if not pending.answer.done():
-                pending.answer.set_exception(Lost(what or "edged is stopping", blamed=number == begun))
+                pending.answer.set_exception(DecoderLost(what or "edged is stopping", blamed=number == begun))

@@ -1,7 +1,10 @@
 """From coded units to pixels and samples, and from pixels to a JPEG: all that is done with libav.
 
-Imports av. Whatever the bytes do to libav happens in the eye's own process. A lone key frame is decoded in a context
-of its own (`decode(unit)` and `decode(None)`), by one thread.
+Imports av. Whatever the bytes do to libav happens in the decoder's own process. A lone key frame is decoded in a
+context of its own (`decode(unit)` and `decode(None)`), by one thread.
+
+`check_file` decodes a file from end to end, as a player would, and counts what comes out. It is for the demonstration
+and for checks; nothing that records calls it.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final
 
 import av
@@ -17,8 +21,8 @@ from av.error import FFmpegError
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
+from recorder.decoder.measure import PRINT_STEP, SMALL, Grey
 from recorder.decoder.messages import GRID
-from recorder.decoder.picture import PRINT_STEP, SMALL, Grey
 from recorder.words.stream import Codec
 from recorder.worker.fan_out import SoundTrack, Tracks
 
@@ -141,3 +145,24 @@ def _plane(frame: Any, number: int) -> Grey:
     if bits > 8:
         rows = (rows.view("<u2") >> (bits - 8)).astype(np.uint8)
     return rows[:, : plane.width]
+
+
+class UnplayableError(Exception):
+    """The file does not decode to its end; the message is libav's reason."""
+
+
+def check_file(path: Path) -> int:
+    """How many video frames the file decodes to. Whatever a player would paper over is an error here."""
+    frames = 0
+    try:
+        with av.open(str(path)) as container:
+            for stream in container.streams.video + container.streams.audio:
+                stream.codec_context.options = {"err_detect": "explode"}
+            for packet in container.demux():
+                decoded = packet.decode()
+                frames += len(decoded) if packet.stream.type == "video" else 0
+    except FFmpegError as error:
+        raise UnplayableError(f"{path.name}: {error.strerror}") from None
+    if not frames:
+        raise UnplayableError(f"{path.name}: not one picture in it")
+    return frames

@@ -1,11 +1,12 @@
-"""What the daemon and the eye say to each other: one datagram each over a SOCK_SEQPACKET pair (`recorder.words.wire`).
+"""What the daemon and the decoder say to each other: one datagram each over a SOCK_SEQPACKET pair
+(`recorder.words.messages`).
 
-The eye decodes what the network sent, so it is trusted no more than a worker: all it says is typed, bounded, closed
-and checked on arrival. It keeps nothing between two looks: who asks sends along what is to be compared, so that an eye
-that died and was started anew goes on at once.
+The decoder decodes what the network sent, so it is trusted no more than a worker: all it says is typed, bounded,
+closed and checked on arrival. It keeps nothing between two looks: who asks sends along what is to be compared, so that
+one that died and was restarted goes on at once.
 
-    daemon                            eye
-    Look, with a socket ----------->  gathers what the camera's worker puts into it (`recorder.worker.fan_out`,
+    daemon                            decoder
+    Look, with a socket ----------->  reads what the camera's worker puts into it (`recorder.worker.fan_out`,
     Kind.LOOK) <------------------------------   Begun                    from here on it may hang or die of this camera
     <------------------------------   Piece, of a snapshot
     <------------------------------   Seen or Unseen
@@ -136,7 +137,7 @@ class Seen(Message, frozen=True, tag="seen"):
     thumb: Annotated[bytes, msgspec.Meta(max_length=THUMB_BYTES)] = b""
 
 
-class Why(StrEnum):
+class UnseenReason(StrEnum):
     """Why a look came to nothing."""
 
     NO_PICTURE = "no-picture"
@@ -154,7 +155,7 @@ class Unseen(Message, frozen=True, tag="unseen"):
     """A look that came to nothing."""
 
     number: Count
-    why: Why
+    why: UnseenReason
 
 
 ToDaemon: TypeAlias = Begun | Piece | Seen | Unseen

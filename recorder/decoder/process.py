@@ -1,7 +1,10 @@
-"""Body of the eye's process: gathers looks side by side, decodes and measures one after the other, tells what it saw.
+"""Body of the decoder's process: reads looks side by side, decodes and measures one after the other, tells what it saw.
 
-One thread. Exits at EOF of the daemon's socket, so no eye outlives its daemon. It is nice and its memory is bounded by
-the kernel: whatever a picture does to it costs a look, and the daemon starts it anew (`recorder.decoder.client`).
+One thread. Exits at EOF of the daemon's socket, so no decoder outlives its daemon. It is nice and its memory is bounded
+by the kernel: whatever a picture does to it costs a look, and the daemon starts it again (`recorder.decoder.client`).
+
+`KeyFrameReader` is one look in the making: what a camera's worker puts into the socket, until there is a picture and
+its sound. It never waits. A worker is not trusted: what is no message, or too much, ends the look (`UnreadableLook`).
 """
 
 from __future__ import annotations
@@ -18,9 +21,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from recorder.decoder import decode, picture, sound
+from recorder.decoder import decode, measure
 from recorder.decoder.decode import TooLarge, Unreadable
-from recorder.decoder.key_frame_reader import Gathering, Spoilt
 from recorder.decoder.messages import (
     MAX_JPEG_BYTES,
     PIECE_BYTES,
@@ -32,11 +34,20 @@ from recorder.decoder.messages import (
     Piece,
     Seen,
     Unseen,
+    UnseenReason,
     Want,
-    Why,
 )
-from recorder.words import wire
-from recorder.worker.fan_out import SoundTrack, Tracks
+from recorder.words import messages
+from recorder.worker.fan_out import (
+    LENGTH_BYTES,
+    LOOK_LIFE_S,
+    MAX_FRAME_BYTES,
+    Handed,
+    Missed,
+    Packet,
+    SoundTrack,
+    Tracks,
+)
 
 NICE: Final = 10
 """Recording, and whatever else the box has to do, comes first."""
@@ -45,7 +56,14 @@ MEMORY_MAX: Final = 1 << 30
 LOOKS_MAX: Final = 64
 """Under way at once; each may hold a key frame of a few MiB. The daemon asks for two or three at a time."""
 TICK_S: Final = 1.0
-
+PATIENCE_S: Final = LOOK_LIFE_S + 5
+"""The worker ends a look by itself before that; one that hangs does not."""
+SOUND_PATIENCE_S: Final = 3.0
+"""After the picture: half a second of sound is there by then, or none comes."""
+MAX_SOUND: Final = 1 << 20
+"""Bytes of sound that are kept: five seconds of the fattest."""
+_READ: Final = 1 << 18
+_DECODER: Final[msgspec.msgpack.Decoder[Handed]] = msgspec.msgpack.Decoder(Handed)
 _LOOKS: Final[msgspec.json.Decoder[Look]] = msgspec.json.Decoder(Look)
 
 
@@ -56,17 +74,17 @@ def main(fd: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
-        _Eye(socket.socket(fileno=fd)).run()
+        _Decoder(socket.socket(fileno=fd)).run()
     except (BrokenPipeError, ConnectionResetError):
         sys.exit(0)
 
 
-class _Eye:
+class _Decoder:
     """Everything the process does."""
 
     def __init__(self, daemon: socket.socket) -> None:
         self._daemon = daemon
-        self._looks: set[Gathering] = set()
+        self._looks: set[KeyFrameReader] = set()
         self._selector = selectors.DefaultSelector()
         self._selector.register(daemon, selectors.EVENT_READ)
 
@@ -83,67 +101,135 @@ class _Eye:
 
     def _hear(self) -> bool:
         """False: the daemon is gone, or talks nonsense."""
-        data, fd = wire.datagram(self._daemon)
+        data, fd = messages.datagram(self._daemon)
         if not data or fd < 0:
             return False
         sock = socket.socket(fileno=fd)
         look = _LOOKS.decode(data)
         if len(self._looks) >= LOOKS_MAX:
             sock.close()
-            wire.send(self._daemon, Unseen(look.number, Why.BUSY))
+            messages.send(self._daemon, Unseen(look.number, UnseenReason.BUSY))
             return True
-        gathering = Gathering(look, sock, time.monotonic())
-        self._looks.add(gathering)
-        self._selector.register(sock, selectors.EVENT_READ, gathering)
+        reader = KeyFrameReader(look, sock, time.monotonic())
+        self._looks.add(reader)
+        self._selector.register(sock, selectors.EVENT_READ, reader)
         return True
 
-    def _read(self, gathering: Gathering) -> None:
+    def _read(self, reader: KeyFrameReader) -> None:
         try:
-            if gathering.read(time.monotonic()):
+            if reader.read(time.monotonic()):
                 return
-        except Spoilt:
-            gathering.picture = b""
-        self._finish(gathering)
+        except UnreadableLook:
+            reader.picture = b""
+        self._finish(reader)
 
-    def _finish(self, gathering: Gathering) -> None:
+    def _finish(self, reader: KeyFrameReader) -> None:
         """Its socket is closed: the worker need not wait for what becomes of it."""
-        self._selector.unregister(gathering.sock)
-        gathering.sock.close()
-        self._looks.discard(gathering)
-        number = gathering.look.number
-        if gathering.tracks is None or not gathering.picture:
-            wire.send(self._daemon, Unseen(number, Why.NO_PICTURE))
+        self._selector.unregister(reader.sock)
+        reader.sock.close()
+        self._looks.discard(reader)
+        number = reader.look.number
+        if reader.tracks is None or not reader.picture:
+            messages.send(self._daemon, Unseen(number, UnseenReason.NO_PICTURE))
             return
-        wire.send(self._daemon, Begun(number))
+        messages.send(self._daemon, Begun(number))
         try:
-            said: Seen | Unseen = self._see(gathering, gathering.tracks)
+            said: Seen | Unseen = self._see(reader, reader.tracks)
         except Unreadable:
-            said = Unseen(number, Why.UNREADABLE)
+            said = Unseen(number, UnseenReason.UNREADABLE)
         except (TooLarge, MemoryError):
-            said = Unseen(number, Why.TOO_LARGE)
-        wire.send(self._daemon, said)
+            said = Unseen(number, UnseenReason.TOO_LARGE)
+        messages.send(self._daemon, said)
 
-    def _see(self, gathering: Gathering, tracks: Tracks) -> Seen:
-        look = gathering.look
-        frame = decode.picture(tracks, gathering.picture, whole=look.want is Want.SNAPSHOT)
+    def _see(self, reader: KeyFrameReader, tracks: Tracks) -> Seen:
+        look = reader.look
+        frame = decode.picture(tracks, reader.picture, whole=look.want is Want.SNAPSHOT)
         if look.want is Want.SNAPSHOT:
             self._send_picture(look.number, decode.jpeg(frame))
         planes = decode.planes(frame)
         reference = None
         if len(look.reference) == THUMB_BYTES:
             reference = np.frombuffer(look.reference, np.uint8).reshape(THUMB[1], THUMB[0])
-        measured = picture.measure(planes.luma, planes.small, (planes.blue, planes.red), reference)
-        thumb = picture.thumbnail(planes.small).tobytes() if look.want is Want.THUMB else b""
-        return Seen(look.number, measured, _heard(gathering.sound, tracks.sound), thumb)
+        measured = measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
+        thumb = measure.thumbnail(planes.small).tobytes() if look.want is Want.THUMB else b""
+        return Seen(look.number, measured, _heard(reader.sound, tracks.sound), thumb)
 
     def _send_picture(self, number: int, jpeg: bytes) -> None:
         if len(jpeg) > MAX_JPEG_BYTES:
             raise TooLarge
         for at in range(0, len(jpeg), PIECE_BYTES):
-            wire.send(self._daemon, Piece(number, jpeg[at : at + PIECE_BYTES]))
+            messages.send(self._daemon, Piece(number, jpeg[at : at + PIECE_BYTES]))
 
 
 def _heard(packets: list[bytes], track: SoundTrack | None) -> Heard | None:
     if track is None or not packets:
         return None
-    return sound.measure(decode.samples(track, packets), track.rate)
+    return measure.measure_sound(decode.samples(track, packets), track.rate)
+
+
+class UnreadableLook(Exception):
+    """The worker sent nonsense."""
+
+
+class KeyFrameReader:
+    """What has come so far."""
+
+    def __init__(self, look: Look, sock: socket.socket, now_s: float) -> None:
+        sock.setblocking(False)
+        self.look = look
+        self.sock = sock
+        self.tracks: Tracks | None = None
+        self.picture = b""
+        self.sound: list[bytes] = []
+        self._sound_bytes = 0
+        self._buffer = bytearray()
+        self._until_s = now_s + PATIENCE_S
+
+    def read(self, now_s: float) -> bool:
+        """Take what has come. False: nothing more will. Raises Spoilt."""
+        try:
+            came = self.sock.recv(_READ)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self._buffer += came
+        while (data := self._whole()) is not None:
+            self._take(data, now_s)
+        return bool(came)
+
+    def is_overdue(self, now_s: float) -> bool:
+        """What has come by now is all there will be."""
+        return now_s >= self._until_s
+
+    def _whole(self) -> bytes | None:
+        if len(self._buffer) < LENGTH_BYTES:
+            return None
+        end = LENGTH_BYTES + int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+        if end > LENGTH_BYTES + MAX_FRAME_BYTES:
+            raise UnreadableLook
+        if len(self._buffer) < end:
+            return None
+        data = bytes(memoryview(self._buffer)[LENGTH_BYTES:end])
+        del self._buffer[:end]
+        return data
+
+    def _take(self, data: bytes, now_s: float) -> None:
+        try:
+            handed = _DECODER.decode(data)
+        except ValueError:  # also UnicodeDecodeError
+            raise UnreadableLook from None
+        match handed:
+            case Tracks():
+                if not self.picture:
+                    self.tracks = handed
+            case Packet(video=True, key=True):
+                if not self.picture:
+                    self.picture = handed.data
+                    self._until_s = min(self._until_s, now_s + SOUND_PATIENCE_S)
+            case Packet(video=False):
+                self._sound_bytes += len(handed.data)
+                if self._sound_bytes <= MAX_SOUND:
+                    self.sound.append(handed.data)
+            case Packet() | Missed():
+                pass

@@ -3,6 +3,12 @@
 Reads little: key frames come from the index at the file's end, and between those that matter nothing is looked at. A
 file that was salvaged has no index and is walked through once. Whatever is not as `recorder.mp4` writes it is
 Mp4Damaged; OSError if the disk fails. What is read here is believed, not proven: parts are proven by their hashes.
+Boxes are read by `storage.segments.mp4`.
+
+A part is `[prft] moof mdat`; its head is all up to the samples themselves. `read_part` reads of a head what it says
+of its samples, and where the few numbers stand that place it in a file: its sequence number and its times. In a film
+these numbers are others, and nothing else is: whoever knows by how much they were moved (`moved`, `restored`) has the
+bytes as they were recorded.
 """
 
 from __future__ import annotations
@@ -10,17 +16,14 @@ from __future__ import annotations
 import os
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import BinaryIO, Final, TypeAlias
 
-from recorder.mp4.fragment import Point, trailer
-from recorder.mp4.header import SOUND_ID, VIDEO_ID
-from recorder.remux.part import Fragment, read
-from storage.segments.mp4 import MAX_INDEX_BYTES, next_box
-from storage.segments.mp4_index import Mp4Damaged, boxes, child, u32
+from recorder.mp4 import KEY, SOUND_ID, U32, U64, VIDEO_ID, Point, trailer
+from storage.segments.mp4 import MAX_INDEX_BYTES, Mp4Damaged, box_head, boxes, child, next_box, spans, u32, u64
 
 _MFRO: Final = struct.Struct(">I4sII")
 _POINT: Final = struct.Struct(">QQHHI")
@@ -31,14 +34,12 @@ NEAR_MS: Final = 4 * SOUND_LAG_MS
 TRAILER_BYTES: Final = len(trailer(()))
 """An index without key frames."""
 POINT_BYTES: Final = _POINT.size
-
-
 Likeness: TypeAlias = tuple[bytes, ...]
 """All of a header but its story and its lead: what is alike goes into one film."""
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class SegmentHeader:
     """ftyp and moov."""
 
     bytes: int
@@ -61,11 +62,11 @@ class Stretch:
     moof_at: int
     end: int
     head: bytes
-    said: Fragment
+    said: PartHead
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartPoint:
     """A part that begins with a key frame, and when its tracks begin, each in ticks of its own."""
 
     at: int
@@ -114,7 +115,7 @@ class Segment:
         at = bisect_right(self.starts, tick, key=lambda number: self.points[number].time)
         return self.starts[max(0, at - 1)]
 
-    def begin(self, point: int) -> Start:
+    def begin(self, point: int) -> StartPoint:
         """The part with this point in it: walked to from the point before, so that it is known where it begins."""
         walk = self.walk(self.points[point - 1].moof_at if point else self.header.bytes)
         wanted = self.points[point].moof_at
@@ -125,7 +126,7 @@ class Segment:
         near = pictures.start + NEAR_MS * self.header.rate // 1000 if self.header.sound_rate else 0
         while heard is None and at < near and (one := next(walk, None)) is not None:
             heard, at = one.said.sound, one.said.pictures.end if one.said.pictures else at
-        return Start(
+        return StartPoint(
             first.at, first.said.number, pictures.start, pictures.shown, None if heard is None else heard.start
         )
 
@@ -166,7 +167,7 @@ def stretch(file: BinaryIO, at: int, size: int) -> Stretch | None:
         is_last = box.kind == b"mdat"
         head += _bytes(file, box.at, box.body if is_last else box.end)
         if is_last:
-            return Stretch(at, moof_at, box.end, head, read(head))
+            return Stretch(at, moof_at, box.end, head, read_part(head))
         if box.kind == b"moof":
             moof_at = box.at
         next_at = box.end
@@ -185,7 +186,7 @@ def _bytes(file: BinaryIO, at: int, end: int) -> bytes:
     return data
 
 
-def _header(file: BinaryIO, size: int) -> Header:
+def _header(file: BinaryIO, size: int) -> SegmentHeader:
     ftyp = next_box(file, 0, size)
     moov = None if ftyp is None else next_box(file, ftyp.end, size)
     if ftyp is None or moov is None or (ftyp.kind, moov.kind) != (b"ftyp", b"moov") or moov.end > size:
@@ -202,8 +203,14 @@ def _header(file: BinaryIO, size: int) -> Header:
             likeness.append(kind + body)
     if not {VIDEO_ID} <= set(rates) <= {VIDEO_ID, SOUND_ID} or not all(rates.values()):
         raise Mp4Damaged(f"tracks {sorted(rates)}")
-    known = rates[VIDEO_ID], rates.get(SOUND_ID, 0), lead
-    return Header(moov.end, *known, quicktime=brands[:4] == b"qt  ", likeness=tuple(likeness))
+    return SegmentHeader(
+        bytes=moov.end,
+        rate=rates[VIDEO_ID],
+        sound_rate=rates.get(SOUND_ID, 0),
+        lead=lead,
+        quicktime=brands[:4] == b"qt  ",
+        likeness=tuple(likeness),
+    )
 
 
 def _track(trak: bytes) -> tuple[int, int]:
@@ -225,3 +232,150 @@ def _lead(trak: bytes) -> int:
     if elst != struct.pack(">5I", 0, 1, 0, lead, 0x1_0000):
         raise Mp4Damaged("an edit list")
     return lead
+
+
+_BASE_IS_MOOF: Final = 0x02_0000
+_PICTURE: Final = 0x0100_0F01
+"""Flags and version of a run of pictures: each has duration, size, flags, and an offset to when it is shown."""
+_SOUND: Final = 0x0100_0301
+_WORDS: Final = {(VIDEO_ID, _PICTURE): 4, (SOUND_ID, _SOUND): 2}
+"""Of 32 bits, for each sample."""
+_OFFSETS_FROM: Final = 1 << 31
+"""An offset to when a picture is shown has a sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The first key frame of a run."""
+
+    shown: int
+    sample: int
+    """The first is 1: only there a film can begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackTimes:
+    """Samples of one track, in ticks of its time."""
+
+    start: int
+    """When the first is decoded."""
+    end: int
+    """When the last is over, counted from its decoding."""
+    shown: int
+    """When the first is shown."""
+    shown_end: int
+    """When none is shown any more."""
+    key: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartHead:
+    """What the head of a part says."""
+
+    head_bytes: int
+    number: int
+    """The first one of a file is 1, as its part is."""
+    number_at: int
+    pictures: TrackTimes | None
+    sound: TrackTimes | None
+    times_at: tuple[tuple[int, int], ...]
+    """Tracks, and where times of theirs stand, in 64 bits."""
+
+
+def read_part(part: bytes) -> PartHead:
+    """The head of a part; what lies behind it is not looked at. Mp4Damaged for what edged does not write."""
+    number_at, runs, times_at = 0, dict[int, TrackTimes](), list[tuple[int, int]]()
+    for kind, body, end in _heads(part):
+        if kind == b"prft":
+            if part[body] != 1:
+                raise Mp4Damaged("prft with a short time")
+            times_at.append((u32(part, body + 4), body + 16))
+        elif kind == b"moof" and not number_at:
+            for name, at, to in spans(part, body, end):
+                if name == b"mfhd" and not number_at:
+                    number_at = at + 4
+                elif name == b"traf":
+                    track, time_at, run = _traf(part, at, to)
+                    if track in runs:
+                        raise Mp4Damaged("two runs of one track in a fragment")
+                    runs[track] = run
+                    times_at.append((track, time_at))
+                else:
+                    raise Mp4Damaged(f"{name!r} in moof")
+        elif kind == b"mdat" and number_at:
+            return PartHead(
+                head_bytes=body,
+                number=u32(part, number_at),
+                number_at=number_at,
+                pictures=runs.get(VIDEO_ID),
+                sound=runs.get(SOUND_ID),
+                times_at=tuple(times_at),
+            )
+        else:
+            raise Mp4Damaged(f"{kind!r} where none is written")
+    raise Mp4Damaged("no part: it has no mdat")
+
+
+def moved(part: bytes, sequence: int, offsets: Mapping[int, int]) -> bytes:
+    """A part, or its head, with so much more in its number and in the times of each track. Mp4Damaged if they leave
+    their range, which those of a film do not."""
+    fragment = read_part(part)
+    out = bytearray(part)
+    number = fragment.number + sequence
+    times = [(at, u64(part, at) + offsets.get(track, 0)) for track, at in fragment.times_at]
+    if not 0 < number <= U32 or not all(0 <= time <= U64 for _, time in times):
+        raise Mp4Damaged("moved out of its range")
+    struct.pack_into(">I", out, fragment.number_at, number)
+    for at, time in times:
+        struct.pack_into(">Q", out, at, time)
+    return bytes(out)
+
+
+def restored(part: bytes, sequence: int, offsets: Mapping[int, int]) -> bytes:
+    """A part of a film as it was recorded."""
+    return moved(part, -sequence, {track: -offset for track, offset in offsets.items()})
+
+
+def _heads(part: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes of a part, each with where what is in it begins and ends. Of mdat the head is enough."""
+    at = 0
+    while part[at + 4 : at + 8] != b"mdat":
+        kind, head, length = box_head(part, at)
+        if head > 8 or length < head or at + length > len(part):
+            raise Mp4Damaged(f"a box of {length} bytes where {len(part) - at} are left")
+        yield kind, at + head, at + length
+        at += length
+    yield b"mdat", at + box_head(part, at)[1], len(part)
+
+
+def _traf(part: bytes, at: int, end: int) -> tuple[int, int, TrackTimes]:
+    """Track, where its time stands, its run."""
+    places = {name: (body, to) for name, body, to in spans(part, at, end)}
+    if list(places) != [b"tfhd", b"tfdt", b"trun"]:
+        raise Mp4Damaged(f"{list(places)} in traf")
+    head, time, run = (places[name][0] for name in (b"tfhd", b"tfdt", b"trun"))
+    if u32(part, head) != _BASE_IS_MOOF or part[time] != 1:
+        raise Mp4Damaged("a fragment that does not stand alone")
+    track, flags, count = u32(part, head + 4), u32(part, run), u32(part, run + 4)
+    words = _WORDS.get((track, flags))
+    if words is None or not count or run + 12 + 4 * words * count != places[b"trun"][1]:
+        raise Mp4Damaged(f"a run of {count} samples of track {track}")
+    samples = struct.unpack_from(f">{words * count}I", part, run + 12)
+    return track, time + 4, _track_times(u64(part, time + 4), samples, words)
+
+
+def _track_times(start: int, samples: tuple[int, ...], words: int) -> TrackTimes:
+    if words == 2:
+        end = start + sum(samples[0::2])
+        return TrackTimes(start, end, start, end, None)
+    at, shown_end, key, first = start, 0, None, None
+    for number, (duration, flags, offset) in enumerate(
+        zip(samples[0::4], samples[2::4], samples[3::4], strict=True), 1
+    ):
+        shown = at + (offset - (1 << 32) if offset >= _OFFSETS_FROM else offset)
+        first = shown if first is None else first
+        if key is None and flags == KEY:
+            key = Key(shown, number)
+        at += duration
+        shown_end = max(shown_end, shown + duration)
+    return TrackTimes(start, at, start if first is None else first, shown_end, key)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Final, TypeAlias
 
-from recorder.remux.plan import Film, Take
+from recorder.remux.film import Film, Take
 
 GAP_MS: Final = 4000
 """So long it is said at least that something is missing: two lines are read by then."""

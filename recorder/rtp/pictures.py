@@ -5,7 +5,10 @@ Standard library only, pure. Keeps S11: each picture comes out once, bit for bit
 The timestamp decides: units of one time are one picture. The marker bit only lets a picture out earlier, and only once
 it has proven itself, because cameras set it on every unit, on parameter sets, or never. Parameter sets and delimiters
 after a slice belong to the next picture whatever time they carry, as does all that comes without a slice.
-What a camera sends that was damaged on its way costs its picture; see `recorder.rtp.loss_detection` for more of it.
+
+What a camera sends that was damaged on its way costs its picture. A NAL unit whose forbidden bit is set was damaged.
+Who soon sends another sends more that cannot be told: from then on nothing is believed (`LossDetection`), parameter
+sets included, until a key frame whose units all make sense comes after a row of whole ones.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ import struct
 from enum import Enum
 from typing import ClassVar, Final
 
-from recorder.codec.sets import SLICE_HEAD_BYTES, Sets
-from recorder.rtp.loss_detection import Doubt
+from recorder.codec import h264, h265
+from recorder.codec.bits import Garbage
+from recorder.codec.sets import SLICE_HEAD_BYTES, H264Sets, Sets
 from recorder.rtp.packet import Buffer
 from recorder.words.stream import Item, Losses, Parameters, Unit
 
@@ -73,7 +77,7 @@ class Pictures:
         self._role = OTHER
         self._usual = 0
         self._broken = False
-        self._doubt = Doubt()
+        self._doubt = LossDetection()
         self._begun = False
         self._counted: int | None = None
         self._out_at: int | None = None
@@ -378,3 +382,231 @@ class Pictures:
         for (kind, at), following in zip(nals, [*ends, end], strict=True):
             if kind in self.SETS:
                 self._sets.put(bytes(self.data[at + 4 : following]))
+
+
+AGAIN_UNITS: Final = 64
+"""After a damaged NAL unit so many whole ones make the next damage the first one again."""
+WHOLE_UNITS: Final = 16
+"""So many whole ones in a row are wanted before a key frame is believed: of random bytes each second is damaged."""
+
+
+class LossDetection:
+    """Told of every NAL unit of a track."""
+
+    __slots__ = ("_whole", "active")
+
+    def __init__(self) -> None:
+        self._whole = AGAIN_UNITS
+        self.active = False
+
+    @property
+    def may_end(self) -> bool:
+        """A key frame that makes sense would be believed."""
+        return self._whole >= WHOLE_UNITS
+
+    def hear(self, *, damaged: bool) -> None:
+        if damaged:
+            self.active |= self._whole < AGAIN_UNITS
+            self._whole = 0
+        else:
+            self._whole += 1
+
+    def end(self) -> None:
+        self.active = False
+
+
+_STAP_A: Final = 24
+
+
+_FU_A: Final = 28
+
+
+_H264_ROLES: Final = {
+    h264.SLICE: SLICE, 2: SLICE, h264.IDR: SLICE, h264.SPS: OPENS, h264.PPS: OPENS, h264.AUD: OPENS,
+}  # fmt: skip
+
+
+_H264_SUSPICIOUS: Final = frozenset({h264.IDR, h264.SPS, h264.PPS, h264.AUD})
+
+
+class H264Pictures(Pictures):
+    """Takes payloads, gives pictures."""
+
+    __slots__ = ("_h264_sets",)
+
+    HEAD: ClassVar[int] = 1
+    SETS: ClassVar[frozenset[int]] = frozenset({h264.SPS, h264.PPS})
+    ENDS: ClassVar[frozenset[int]] = frozenset({10, 11})
+    LEAD: ClassVar[int] = 2
+
+    def __init__(self, sets: H264Sets, losses: Losses) -> None:
+        super().__init__(sets, losses)
+        self._h264_sets = sets
+
+    def payload(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> bool:
+        """False if it is none that RFC 6184 allows in packetisation mode 0 or 1."""
+        if end <= start:
+            return True
+        first = buffer[start]
+        kind = first & 0x1F
+        if kind == _FU_A:
+            return self._fragment(buffer, start, end, out)
+        if kind == _STAP_A:
+            return self.several(buffer, start + 1, end, out)
+        if kind > 23:
+            return False
+        self.whole(buffer[start:end], out)
+        return True
+
+    def _fragment(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> bool:
+        if end - start < 3:
+            return False
+        indicator, header = buffer[start], buffer[start + 1]
+        head = bytes([indicator & 0xE0 | header & 0x1F])
+        if not header & 0x80:
+            self.more(head, buffer[start + 2 : end], header & 0x40 != 0, out)
+        elif header & 0x40:
+            self.whole(head + bytes(buffer[start + 2 : end]), out)
+        else:
+            self.fragment(head, buffer[start + 2 : end], bytes([indicator, header & 0x7F]), out)
+        return True
+
+    def role(self, unit: Buffer) -> tuple[int, int]:
+        kind = unit[0] & 0x1F
+        return kind, _H264_ROLES.get(kind, OTHER)
+
+    def makes_sense(self, kind: int, unit: bytes) -> bool:
+        try:
+            match kind:
+                case h264.SPS:
+                    h264.parse_sps(unit)
+                case h264.PPS:
+                    h264.parse_pps(unit)
+                case _ if kind in h264.SLICES:
+                    return unit[0] & 0x60 != 0 and h264.slice_kind(unit[:SLICE_HEAD_BYTES])[0]
+                case h264.SEI:
+                    return unit.rstrip(b"\x00")[-1:] == b"\x80"
+                case _:
+                    return kind == h264.AUD and len(unit) == 2
+        except Garbage:
+            return False
+        return True
+
+    def suspicious(self, kind: int) -> bool:
+        return kind in _H264_SUSPICIOUS
+
+    def fields(self) -> bool:
+        return not self._h264_sets.progressive
+
+    def is_key(self, nals: list[tuple[int, int]]) -> bool:
+        """IDR, or an intra picture from which on everything is right at once (recovery point)."""
+        kinds = [kind for kind, _ in nals]
+        if h264.IDR in kinds:
+            return True
+        if h264.SEI not in kinds:
+            return False
+        data, recovers = self.data, False
+        try:
+            for index, (kind, at) in enumerate(nals):
+                if kind == h264.SEI:
+                    end = nals[index + 1][1] if index + 1 < len(nals) else len(data)
+                    recovers = recovers or h264.recovers_at_once(bytes(data[at + 4 : end]))
+                elif kind in h264.SLICES and not (
+                    recovers and h264.slice_kind(bytes(data[at + 4 : at + 4 + SLICE_HEAD_BYTES]))[0]
+                ):
+                    return False
+        except Garbage:
+            return False
+        return recovers
+
+
+_AP: Final = 48
+
+
+_FU: Final = 49
+
+
+_H265_SLICES: Final = frozenset({*range(10), *range(16, 22)})
+
+
+_H265_OPENS: Final = frozenset({h265.VPS, h265.SPS, h265.PPS, h265.AUD})
+
+
+_H265_ROLES: Final = tuple(
+    SLICE if kind in _H265_SLICES else OPENS if kind in _H265_OPENS else OTHER for kind in range(64)
+)
+
+
+class H265Pictures(Pictures):
+    """Takes payloads, gives pictures."""
+
+    __slots__ = ()
+
+    HEAD: ClassVar[int] = 2
+    SETS: ClassVar[frozenset[int]] = frozenset({h265.VPS, h265.SPS, h265.PPS})
+    ENDS: ClassVar[frozenset[int]] = frozenset({36, 37})
+    LEAD: ClassVar[int] = 3
+
+    def payload(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> bool:
+        """False if it is none that RFC 7798 allows with one stream in decoding order."""
+        if end <= start:
+            return True
+        kind = buffer[start] >> 1 & 0x3F
+        if kind == _FU:
+            return self._fragment(buffer, start, end, out)
+        if kind == _AP:
+            return self.several(buffer, start + 2, end, out)
+        if kind > _FU:
+            return False
+        self.whole(buffer[start:end], out)
+        return True
+
+    def _fragment(self, buffer: Buffer, start: int, end: int, out: list[Item]) -> bool:
+        if end - start < 4:
+            return False
+        first, second, header = buffer[start], buffer[start + 1], buffer[start + 2]
+        head = bytes([first & 0x81 | (header & 0x3F) << 1, second])
+        if not header & 0x80:
+            self.more(head, buffer[start + 3 : end], header & 0x40 != 0, out)
+        elif header & 0x40:
+            self.whole(head + bytes(buffer[start + 3 : end]), out)
+        else:
+            self.fragment(head, buffer[start + 3 : end], bytes([first, second, header & 0x7F]), out)
+        return True
+
+    def role(self, unit: Buffer) -> tuple[int, int]:
+        kind = unit[0] >> 1 & 0x3F
+        if unit[0] & 1 or unit[1] & 0xF8:
+            return kind | _H265_ENHANCED, OTHER
+        return kind, _H265_ROLES[kind]
+
+    def makes_sense(self, kind: int, unit: bytes) -> bool:
+        try:
+            match kind:
+                case h265.VPS:
+                    h265.parse_vps(unit)
+                case h265.SPS:
+                    h265.parse_sps(unit)
+                case h265.PPS:
+                    h265.parse_pps(unit)
+                case _ if kind in h265.IRAP:
+                    h265.slice_pps(unit[:SLICE_HEAD_BYTES])
+                case _:
+                    return kind in _H265_BESIDE and unit[1] & 7 != 0
+        except Garbage:
+            return False
+        return unit[1] & 7 != 0
+
+    def suspicious(self, kind: int) -> bool:
+        return kind in _H265_OPENS or kind in h265.IRAP
+
+    def is_key(self, nals: list[tuple[int, int]]) -> bool:
+        """IRAP: IDR, CRA or BLA."""
+        return any(kind in h265.IRAP for kind, _ in nals)
+
+
+_H265_BESIDE: Final = frozenset({h265.AUD, h265.PREFIX_SEI, h265.PREFIX_SEI + 1})
+
+
+_H265_ENHANCED: Final = 64
+"""Added to the type of units of another layer than the base: kept, but no part of its pictures."""

@@ -1,6 +1,6 @@
 """Media over UDP, for cameras that know nothing else: a pair of ports for each track.
 
-Imports the standard library and `recorder.rtp.reorder`. Only the camera's own datagrams are taken. They are read in
+Imports the standard library and `recorder.rtp.packet`. Only the camera's own datagrams are taken. They are read in
 bursts like everything else, but sooner, because what a full socket buffer cannot take is lost.
 """
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from recorder.rtp.reorder import Reorder
+from recorder.rtp.packet import Reorder
 from recorder.rtsp.message import Handler
 from recorder.words import outcome
 from recorder.words.address import Target, split_zone

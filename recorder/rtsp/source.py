@@ -1,24 +1,37 @@
 """A camera as a `recorder.words.stream.Source`: RTSP/1.0, RTP over TCP, or over UDP where the camera knows nothing
 else.
 
-Imports this room and `recorder.rtp`. One thread opens, reads and closes. It sleeps most of the time: what gathers in
-the kernel meanwhile is read in one go, which halves the cost of a camera.
+One thread opens, reads and closes. It sleeps most of the time: what gathers in the kernel meanwhile is read in one go,
+which halves the cost of a camera.
+
+`open_stream` is the way to a stream: connect, follow where the camera sends us, describe, choose tracks, set them up,
+play. The account goes to the host that the configuration names, and to no other.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import select
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+from urllib.parse import urljoin, urlsplit
 
+from recorder.rtp import sdp
 from recorder.rtp.sdp import Description, Media
-from recorder.rtsp.auth import Account
+from recorder.rtp.track import RtpSoundTrack, RtpVideoTrack, Unsupported, named, sound_track, video_track
+from recorder.rtsp import connection, message
 from recorder.rtsp.connection import Trust
-from recorder.rtsp.opening import Lane, Now, Opened, identity, open_stream
+from recorder.rtsp.datagrams import Ports
+from recorder.rtsp.dialogue import Account, Dialogue, Login
+from recorder.rtsp.message import Answer, Buffer, Handler
 from recorder.words import outcome
+from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
-from recorder.words.stream import Item, Reading, SenderReport, Sound, Video
+from recorder.words.stream import Item, Losses, Reading, SenderReport, Sound, Video
+from storage.words.model import GapCause
 
 LOOK_S: Final = 1.0
 """The longest wait for something to come: then whoever reads looks at the time."""
@@ -43,7 +56,7 @@ class RtspSource:
     """An open stream; `recorder.words.stream.Source`."""
 
     def __init__(
-        self, opened: Opened, began: float, now: Now = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self, opened: OpenStream, began: float, now: Now = time.monotonic, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._opened = opened
         self._dialogue = opened.dialogue
@@ -188,3 +201,285 @@ def connect(
     except BaseException:
         opened.close()
         raise
+
+
+OPENING_S: Final = 8.0
+"""From the first connection to the answer to PLAY, redirects included. It ends before the supervisor's patience does
+(`session.Limits.connect_ms`), so that it is told what failed."""
+MAX_REDIRECTS: Final = 3
+"""More is a circle."""
+MAX_LOCATION: Final = 2_000
+"""Characters of an address that a camera sends us to; as many as one of ours may have."""
+Track: TypeAlias = RtpVideoTrack | RtpSoundTrack
+Now: TypeAlias = Callable[[], float]
+
+
+@dataclass(slots=True)
+class Lane:
+    """One track that was set up, and the way it comes."""
+
+    track: Track
+    media: Media
+    channels: tuple[int, int] | None
+    ports: Ports | None
+
+
+@dataclass(slots=True)
+class OpenStream:
+    """A stream that plays."""
+
+    dialogue: Dialogue
+    control: str
+    lanes: list[Lane]
+    video: RtpVideoTrack
+    sound: RtpSoundTrack | None
+    detail: str
+    losses: Losses
+
+    @property
+    def ports(self) -> list[Ports]:
+        """Of UDP; empty if all comes over the connection."""
+        return [lane.ports for lane in self.lanes if lane.ports is not None]
+
+    def close(self) -> None:
+        """Say goodbye if that can be done at once."""
+        self.dialogue.connection.close(self.dialogue.farewell(self.control))
+        for ports in self.ports:
+            ports.close()
+
+
+def open_stream(
+    url: str,
+    account: Account,
+    trust: Trust,
+    now: Now = time.monotonic,
+    told: Callable[[Description], None] | None = None,
+) -> OpenStream:
+    """Everything up to PLAY. `SessionEnded` says why not; `told` hears what the device offers, kept or not."""
+    deadline = now() + OPENING_S
+    dialogue, asked, answer = _find(url, account, trust, deadline, now)
+    try:
+        description = _description(asked, answer)
+        if told is not None:
+            told(description)
+        return _Setup(dialogue, description).run()
+    except BaseException:
+        dialogue.connection.close(dialogue.farewell(asked))
+        raise
+
+
+def describe(url: str, account: Account, trust: Trust, patience_s: float, now: Now = time.monotonic) -> Description:
+    """What the device offers at this address, and nothing more. `SessionEnded` says why not."""
+    dialogue, asked, answer = _find(url, account, trust, now() + patience_s, now)
+    dialogue.connection.close()
+    return _description(asked, answer)
+
+
+def _description(asked: str, answer: Answer) -> Description:
+    headers = answer.headers
+    return sdp.parse(answer.body, sdp.base_of(headers.get("Content-Base"), headers.get("Content-Location"), asked))
+
+
+def _find(url: str, account: Account, trust: Trust, deadline: float, now: Now) -> tuple[Dialogue, str, Answer]:
+    """The device that describes the stream, the address that it knows it by, and its answer."""
+    home = Target.parse(url, account.user)
+    asked, target = _plain(url), home
+    for _ in range(MAX_REDIRECTS + 1):
+        known = target.host == home.host
+        try:
+            login = Login(account if known else Account("", ""))
+            dialogue, answer = _describe(asked, target, login, trust, deadline, now)
+        except SessionEnded as end:
+            if known or end.ended.cause is not GapCause.UNAUTHORISED:
+                raise
+            why = f"a redirect to {target.address}, which wants a password"
+            raise SessionEnded(outcome.led_astray(home, why)) from None
+        if 200 <= answer.status < 300:
+            return dialogue, asked, answer
+        dialogue.connection.close()
+        if not 300 <= answer.status < 400:
+            raise SessionEnded(outcome.declined(target, answer.status))
+        asked = _elsewhere(home, asked, answer)
+        target = _on_link(home, Target.parse(asked, account.user))
+    raise SessionEnded(outcome.led_astray(home, f"more than {MAX_REDIRECTS} redirects"))
+
+
+def _describe(
+    url: str, target: Target, login: Login, trust: Trust, deadline: float, now: Now
+) -> tuple[Dialogue, Answer]:
+    """Some cameras hang up after they have asked who we are: they are called again, once."""
+    for last in (False, True):
+        dialogue = Dialogue(connection.connect(target, trust, deadline, now), login, deadline, now)
+        try:
+            public = dialogue.ask("OPTIONS", url).headers.all("Public")
+            dialogue.methods = frozenset(re.findall(r"[A-Z_]+", " ".join(public).upper()))
+            return dialogue, dialogue.ask("DESCRIBE", url, {"Accept": "application/sdp"})
+        except SessionEnded as end:
+            dialogue.connection.close()
+            if last or not dialogue.challenged or end.ended.cause is not GapCause.DROPPED:
+                raise
+        except BaseException:
+            dialogue.connection.close()
+            raise
+    raise AssertionError
+
+
+def _plain(url: str) -> str:
+    """The address as requests carry it: with a path, without user, fragment and interface, which is this box's own."""
+    parts = urlsplit(url)
+    netloc = re.sub(r"%[^]]*(?=\])", "", parts.netloc.rpartition("@")[2])
+    return parts._replace(netloc=netloc, path=parts.path or "/", fragment="").geturl()
+
+
+def _on_link(home: Target, target: Target) -> Target:
+    """A camera cannot know by which interface it is reached: what it names on its own link lies behind the same."""
+    zone = split_zone(home.host)[1]
+    local = target.host.startswith("fe80:") or target.host == split_zone(home.host)[0]
+    return replace(target, host=f"{target.host}%{zone}") if zone and local else target
+
+
+def _elsewhere(home: Target, asked: str, answer: Answer) -> str:
+    """The address that a redirect names."""
+    try:
+        location = urljoin(asked, answer.headers.get("Location")[:MAX_LOCATION])
+        parts = urlsplit(location)
+        sound = bool(re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9._:-]{0,252}", parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        raise SessionEnded(outcome.led_astray(home, "a redirect without a usable address")) from None
+    if not sound or not location.isprintable() or " " in location or parts.scheme not in ("rtsp", "rtsps"):
+        raise SessionEnded(outcome.led_astray(home, "a redirect without a usable address"))
+    if home.scheme == "rtsps" and parts.scheme != "rtsps":
+        raise SessionEnded(outcome.led_astray(home, "a redirect from TLS to a connection without it"))
+    return _plain(location)
+
+
+class _Setup:
+    """From a description to a stream that plays."""
+
+    def __init__(self, dialogue: Dialogue, description: Description) -> None:
+        self._dialogue = dialogue
+        self._description = description
+        self._losses = Losses()
+        self._udp = False
+        self._ports: list[Ports] = []
+        self._taken: set[int] = set()
+        """Channels of RTP."""
+
+    def run(self) -> OpenStream:
+        try:
+            video, media = self._picture()
+            lanes = [self._set_up(video, media)]
+            sound, lane, detail = self._sound()
+            if lane is not None:
+                lanes.append(lane)
+            control = self._description.control
+            self._play(control, lanes)
+            return OpenStream(self._dialogue, control, lanes, video, sound, detail, self._losses)
+        except BaseException:
+            for ports in self._ports:
+                ports.close()
+            raise
+
+    def _picture(self) -> tuple[RtpVideoTrack, Media]:
+        """The first that can be kept."""
+        offered = [media for media in self._description.medias if media.kind == "video"]
+        for media in offered:
+            try:
+                return video_track(media, self._losses), media
+            except Unsupported:
+                continue
+        target = self._dialogue.target
+        if not offered:
+            raise SessionEnded(outcome.no_video(target))
+        name = named(offered[0])
+        raise SessionEnded(outcome.unsupported_video(target, "an unknown codec" if name == "unknown" else name))
+
+    def _sound(self) -> tuple[RtpSoundTrack | None, Lane | None, str]:
+        """The first sound that can be kept, and why there is none although the camera offers some."""
+        why = ""
+        for media in (media for media in self._description.medias if media.kind == "audio"):
+            try:
+                track = sound_track(media, self._losses)
+            except Unsupported as refusal:
+                why = why or f"{refusal}: recorded without sound; AAC and G.711 can be kept"
+                continue
+            lane = self._try(track, media, 1)
+            if isinstance(lane, Lane):
+                return track, lane, ""
+            why = why or f"the camera declines its sound (status {lane}): recorded without sound"
+        return None, None, why
+
+    def _set_up(self, track: RtpVideoTrack, media: Media) -> Lane:
+        lane = self._try(track, media, 0)
+        if lane == 461 and self._dialogue.target.scheme != "rtsps":  # UDP would carry in the clear what TLS is to hide
+            self._udp = True
+            lane = self._try(track, media, 0)
+        if isinstance(lane, Lane):
+            return lane
+        raise SessionEnded(outcome.declined(self._dialogue.target, lane))
+
+    def _try(self, track: Track, media: Media, index: int) -> Lane | int:
+        """SETUP; the status if the camera declines, 461 also if it means another way."""
+        dialogue = self._dialogue
+        ports = self._two_ports() if self._udp else None
+        if ports is None:
+            wanted = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
+        else:
+            wanted = "RTP/AVP;unicast;client_port={}-{}".format(*ports.numbers)
+        answer = dialogue.ask("SETUP", media.control, {"Transport": wanted})
+        said = answer.headers.get("Transport")
+        given = message.transport(said)
+        if answer.status >= 300 or (said and given.udp != self._udp):
+            if ports is not None:
+                self._ports.remove(ports)
+                ports.close()
+            return answer.status if answer.status >= 300 else 461
+        if ports is None:
+            return Lane(track, media, self._interleave(given.channels, index, track), None)
+        ports.aim(dialogue.connection.peer, given.source, given.server_ports, (track.rtp, _timed(track)))
+        return Lane(track, media, None, ports)
+
+    def _two_ports(self) -> Ports:
+        ports = Ports(self._dialogue.target, self._dialogue.connection.local, self._dialogue.connection.family)
+        self._ports.append(ports)
+        return ports
+
+    def _interleave(self, given: tuple[int, int] | None, index: int, track: Track) -> tuple[int, int]:
+        """The camera's word on channels counts, unless it gives the same ones twice. What is set up first stays: no
+        sound takes the picture's channel, whatever the camera says."""
+        handlers = self._dialogue.handlers
+        wanted = (2 * index, 2 * index + 1)
+        channels = given if given is not None and given[0] not in self._taken else wanted
+        if channels[0] not in self._taken:
+            self._taken.add(channels[0])
+            handlers[channels[0]] = track.rtp
+        if channels[1] not in self._taken:
+            handlers[channels[1]] = _timed(track)
+        return channels
+
+    def _play(self, control: str, lanes: list[Lane]) -> None:
+        dialogue = self._dialogue
+        answer = dialogue.ask("PLAY", control, {"Range": "npt=0.000-"})
+        if answer.status == 457:
+            answer = dialogue.ask("PLAY", control)
+        if not 200 <= answer.status < 300:
+            raise SessionEnded(outcome.declined(dialogue.target, answer.status))
+        begun = message.rtp_info(answer.headers.get("RTP-Info"), control)
+        for lane in lanes:
+            one = message.beginning_of(lane.media.control, begun, alone=len(lanes) == 1)
+            if one is not None:
+                lane.track.start(None, one.rtptime, one.seq)
+
+
+def _timed(track: Track) -> Handler:
+    """RTCP is told when it came."""
+
+    def rtcp(buffer: Buffer, start: int, end: int, out: list[Item]) -> None:
+        track.rtcp(buffer, start, end, out, time.monotonic_ns())
+
+    return rtcp
+
+
+def identity() -> int:
+    """Who we are in our reports."""
+    return int.from_bytes(os.urandom(4), "big")

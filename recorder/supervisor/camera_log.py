@@ -10,8 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from recorder.supervisor.events import Phase
-from recorder.supervisor.state import State, sentence
+from recorder.supervisor.state import Phase, State, sentence
 from storage.words.model import GapCause
 
 log = logging.getLogger("edged.camera")
@@ -38,7 +37,7 @@ class _Trouble:
     """More than one camera: from now on the device is told of."""
 
 
-class Chorus:
+class DeviceLog:
     """Cameras that share a device, told of together. One for all runners."""
 
     def __init__(self) -> None:
@@ -81,25 +80,25 @@ class Chorus:
                 del self._devices[device]
 
 
-class Narration:
+class CameraLog:
     """Of one camera."""
 
-    def __init__(self, camera: str, device: str, chorus: Chorus) -> None:
+    def __init__(self, camera: str, device: str, device_log: DeviceLog) -> None:
         self._camera = camera
         self._device = device
-        self._chorus = chorus
+        self._device_log = device_log
         self._told: set[GapCause] = set()
         self._well_since_ms = 0
 
     def look(self, before: GapCause | None, state: State, now_ms: int) -> None:
         """After each step of the machine; `before` is the cause as it was."""
         if state.phase is Phase.STOPPED:
-            self._chorus.leave(self._camera, self._device)
+            self._device_log.leave(self._camera, self._device)
         elif state.cause is None:
             self._is_well(before, now_ms)
         elif state.words and state.cause not in self._told:
             self._told.add(state.cause)
-            words = self._chorus.trouble(self._camera, self._device, state.cause, sentence(state.words), now_ms)
+            words = self._device_log.trouble(self._camera, self._device, state.cause, sentence(state.words), now_ms)
             if words:
                 log.warning("%s", words)
 
@@ -111,6 +110,6 @@ class Narration:
         elif self._told and now_ms - self._well_since_ms >= PROVEN_MS:
             self._told.clear()
             lasted = f"records again since {(now_ms - self._well_since_ms) // 1000} s"
-            words = self._chorus.well(self._camera, self._device, lasted)
+            words = self._device_log.well(self._camera, self._device, lasted)
             if words:
                 log.info("%s", words)

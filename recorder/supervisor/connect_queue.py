@@ -1,9 +1,10 @@
-"""The gate before every connection: who may connect to a device now, and who waits.
+"""The queue before every connection: who may connect to a device now, and who waits.
 
 Many cameras may lie behind one NVR. When it restarts all of them want to come back at once, from a box that can make
-a few dozen processes a second at best. `Queue` decides, purely: times come in as values, and of what a device is like
-it knows only how the attempts went. `Gate` makes coroutines wait for it. Keeps L4 (no device and no channel holds up
-another for longer than `Pace.place_ms`) and leaves L1 its 15 s: tests/unit/test_gate.py has the figures.
+a few dozen processes a second at best. `ConnectOrder` decides, purely: times come in as values, and of what a device
+is like it knows only how the attempts went. `ConnectQueue` makes coroutines wait for it. Keeps L4 (no device and no
+channel holds up another for longer than `Pace.place_ms`) and leaves L1 its 15 s: tests/unit/test_gate.py has the
+figures.
 
 Within a device the first to come is the first to go, except that
 - an attempt that hangs gives its place away after `place_ms`;
@@ -45,7 +46,7 @@ MAX_ACCOUNTS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How hard we knock. Times in ms of this boot's clock."""
+    """How fast we try. Times in ms of this boot's clock."""
 
     at_once: int = 12
     """Attempts under way on one device: as many as a slow NVR (1.5 s an answer) needs to serve 64 channels in 8 s."""
@@ -98,7 +99,7 @@ class _Device:
     accounts: dict[Hashable, _Account] = field(default_factory=dict)
 
 
-class Queue:
+class ConnectOrder:
     """Attempts by number, from `ask` to `over`."""
 
     def __init__(self, pace: Pace) -> None:
@@ -210,16 +211,16 @@ class Queue:
                 del self._devices[name]
 
 
-class Gate:
+class ConnectQueue:
     """The queue with a clock. Lives on the event loop; one for all cameras."""
 
     def __init__(self, clock: Clock, pace: Pace | None = None) -> None:
         self._clock = clock
-        self._queue = Queue(pace or Pace())
+        self._queue = ConnectOrder(pace or Pace())
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def enter(self, caller: Caller) -> Pass:
+    async def enter(self, caller: Caller) -> Slot:
         """Wait for one's turn. Who is cancelled leaves nothing behind."""
         number = self._queue.ask(caller)
         turn = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -231,7 +232,7 @@ class Gate:
             raise
         finally:
             self._waiting.pop(number, None)
-        return Pass(self, number)
+        return Slot(self, number)
 
     def connected(self, number: int) -> None:
         self._queue.connected(number)
@@ -258,17 +259,17 @@ class Gate:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._look)
 
 
-class Pass:
+class Slot:
     """One attempt that was let in, and the session it becomes. Says how it went; to be told `over` in the end."""
 
-    def __init__(self, gate: Gate, number: int) -> None:
-        self._gate = gate
+    def __init__(self, queue: ConnectQueue, number: int) -> None:
+        self._queue = queue
         self._number = number
 
     def connected(self) -> None:
         """The stream is open."""
-        self._gate.connected(self._number)
+        self._queue.connected(self._number)
 
     def over(self, cause: GapCause | None) -> None:
         """It is over; `cause` as the gap has it, None where that says nothing about the device."""
-        self._gate.over(self._number, cause)
+        self._queue.over(self._number, cause)

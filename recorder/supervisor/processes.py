@@ -30,8 +30,8 @@ from multiprocessing.context import ForkServerProcess
 from typing import Final, TypeVar
 
 from recorder.supervisor.bootstrap import launch
-from recorder.supervisor.events import HungUp, Misbehaved
-from recorder.words import wire
+from recorder.supervisor.state import HungUp, Misbehaved
+from recorder.words import messages
 from recorder.words.messages import MAX_MESSAGE_BYTES, FromWorker, ToWorker
 from storage.words.model import GapCause
 
@@ -81,7 +81,7 @@ class Forkserver:
             worker.dispose()
         _kill_helper()
         self._thread.shutdown(wait=True)
-        _bury_helper()
+        _remove_helper()
 
     async def spawn(self, name: str, wake: Callable[[], None]) -> WorkerProcess:
         """A new worker; `wake` is called on the loop when there may be something to `take`. Raises NoProcess.
@@ -182,14 +182,14 @@ class WorkerProcess:
         if self._floods():
             return Misbehaved(GapCause.WORKER_CRASH, f"its process sent over {MAX_MESSAGES_PER_S} messages a second")
         try:
-            return wire.decode_report(data)
-        except wire.WireError as error:
+            return messages.decode_report(data)
+        except messages.WireError as error:
             return Misbehaved(GapCause.BAD_DATA, f"its process was damaged by what the camera sent: it said {error}")
 
     def send(self, message: ToWorker, fd: int | None = None) -> bool:
         """False: it does not read what it is told. One that is gone is no failure; `take` will tell."""
         try:
-            return wire.offer(self._sock, message, fd)
+            return messages.offer(self._sock, message, fd)
         except (BrokenPipeError, ConnectionResetError):
             return True
 
@@ -299,7 +299,7 @@ def _ensure_helper() -> None:
     with _shielded():
         multiprocessing.forkserver.ensure_running()
     if before not in (None, _helper_pid()):
-        log.warning("the forkserver died and was started anew")
+        log.warning("the forkserver died and was restarted")
 
 
 def _helper_pid() -> int | None:
@@ -323,7 +323,7 @@ def _await_end_of_helper() -> None:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
-def _bury_helper() -> None:
+def _remove_helper() -> None:
     """Close its pipe, wait for its end (it was killed), remove its socket."""
     stop: Callable[[], None] = multiprocessing.forkserver._forkserver._stop  # type: ignore[attr-defined]
     stop()

@@ -1,7 +1,7 @@
 """One camera, recorded by one worker process after another: the thin shell around `recorder.supervisor.state`.
 
-Imports asyncio, the machine, the processes and the books; knows neither the store nor libav. Turns what the worker
-says into facts for the keeper and events for the machine, and does what the machine decides. Keeps L4: whatever a
+Imports asyncio, the machine, the processes and the backlog; knows neither storage nor libav. Turns what the worker
+says into facts for the store and events for the machine, and does what the machine decides. Keeps L4: whatever a
 worker does ends that worker, never its neighbours, its runner or the daemon.
 """
 
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 
 from recorder.supervisor import state as supervisor
 from recorder.supervisor import subscription
-from recorder.supervisor.backlog import SETTLE_S, Desk
-from recorder.supervisor.camera_log import Chorus, Narration
-from recorder.supervisor.connect_queue import Caller, Gate, Pass
-from recorder.supervisor.events import (
+from recorder.supervisor.backlog import SETTLE_S, Backlog
+from recorder.supervisor.camera_log import CameraLog, DeviceLog
+from recorder.supervisor.connect_queue import Caller, ConnectQueue, Slot
+from recorder.supervisor.processes import Forkserver, NoProcess
+from recorder.supervisor.state import (
     Action,
     BeginGap,
     Event,
@@ -34,13 +35,10 @@ from recorder.supervisor.events import (
     StopAsked,
     Tick,
 )
-from recorder.supervisor.processes import Forkserver, NoProcess
-from recorder.supervisor.subscription import Watching
-from recorder.supervisor.worker_session import Conversation
+from recorder.supervisor.subscription import Subscription
+from recorder.supervisor.worker_session import WorkerSession
 from recorder.words.address import Target
-from recorder.words.messages import Connected, Opening, Start, Stats, Stop, Terms, Watch
-from recorder.words.wire import WireError
-from recorder.worker.fan_out import Kind
+from recorder.words.messages import Connected, Kind, Opening, Start, Stats, Stop, Terms, Watch, WireError
 from storage.words.clock import Clock
 from storage.words.model import GapCause, Moment
 
@@ -97,8 +95,8 @@ class Shared:
     """What all runners of a daemon have in common."""
 
     forkserver: Forkserver
-    gate: Gate
-    chorus: Chorus
+    connect_queue: ConnectQueue
+    device_log: DeviceLog
     clock: Clock
     random: Callable[[], float]
     """In [0, 1)."""
@@ -107,23 +105,25 @@ class Shared:
 class CameraRunner:
     """Runs one camera until it is stopped. Lives on the event loop."""
 
-    def __init__(self, settings: CameraSettings, desk: Desk, shared: Shared, limits: Limits | None = None) -> None:
+    def __init__(
+        self, settings: CameraSettings, backlog: Backlog, shared: Shared, limits: Limits | None = None
+    ) -> None:
         self._settings = settings
-        self._desk = desk
+        self._backlog = backlog
         self._shared = shared
         self._clock = shared.clock
         self._limits = limits or Limits()
         now = shared.clock.now()
         self._state, self._actions = supervisor.begin(Target.parse(settings.url, settings.username).tried, now)
         self._device = settings.device
-        self._narration = Narration(settings.id, self._device, shared.chorus)
+        self._log = CameraLog(settings.id, self._device, shared.device_log)
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
         self._started = False
         self._asked: StopAsked | None = None
-        self._birth: asyncio.Task[Spawned | NotSpawned] | None = None
-        self._pass: Pass | None = None
-        self._talk: Conversation | None = None
+        self._starting: asyncio.Task[Spawned | NotSpawned] | None = None
+        self._slot: Slot | None = None
+        self._session: WorkerSession | None = None
         """With the worker, while there is one."""
         self._connected: Connected | None = None
         self._samples: tuple[tuple[int, Stats], ...] = ()
@@ -135,7 +135,7 @@ class CameraRunner:
     @property
     def view(self) -> CameraView:
         cause, words = supervisor.trouble(self._state)
-        talk = self._talk
+        session = self._session
         return CameraView(
             phase=self._state.phase,
             since=self._state.since,
@@ -143,14 +143,14 @@ class CameraRunner:
             tried=words.tried if words else "",
             came_back=words.came_back if words else "",
             check=words.check if words else "",
-            connected=talk.connected if talk else self._connected,
-            samples=talk.reports.samples if talk else self._samples,
+            connected=session.connected if session else self._connected,
+            samples=session.stats.samples if session else self._samples,
             device=self._device,
-            recorded_ms=max(self._recorded_ms, talk.recorded_ms if talk else 0),
+            recorded_ms=max(self._recorded_ms, session.recorded_ms if session else 0),
         )
 
     async def run(self) -> None:
-        """Record until `stop`. The keeper has enrolled the camera before."""
+        """Record until `stop`. The store has enrolled the camera before."""
         self._started = True
         try:
             await self._perform(self._actions)
@@ -169,7 +169,7 @@ class CameraRunner:
     async def stop(self, cause: GapCause | None) -> None:
         """Close the last segment and end, within 7 s whatever the worker does. See `StopAsked` for `cause`.
 
-        What the worker left is still to be salvaged: that lies on the desk.
+        What the worker left is still to be salvaged: that lies in the backlog.
         """
         self._asked = self._asked or StopAsked(cause)
         self._wake.set()
@@ -177,66 +177,66 @@ class CameraRunner:
             await self._done.wait()
 
     def set_terms(self, terms: Terms) -> None:
-        """From the next segment on. A session that begins later asks the keeper itself."""
+        """From the next segment on. A session that begins later asks the store itself."""
         self._terms = terms
-        if self._talk is not None:
-            self._talk.set_terms(terms)
+        if self._session is not None:
+            self._session.set_terms(terms)
             self._wake.set()
 
     def cut(self, reason: str) -> None:
         """Begin a new segment at the next key frame."""
-        if self._talk is not None:
+        if self._session is not None:
             log.debug("%s: a new segment begins at the next key frame: %s", self._settings.id, reason)
-            self._talk.cut()
+            self._session.cut()
             self._wake.set()
 
-    def watch(self, what: Kind) -> Watching:
+    def watch(self, what: Kind) -> Subscription:
         """Copies of what the camera sends, as long as its present session lasts; over at once while there is none."""
-        return Watching(None) if self._talk is None else subscription.watch(self._talk.worker, what)
+        return Subscription(None) if self._session is None else subscription.watch(self._session.worker, what)
 
     def hand(self, what: Kind, to: socket.socket) -> bool:
         """As `watch`, into a socket whose other end somebody else reads; False while there is no session."""
-        return self._talk is not None and self._talk.worker.send(Watch(what), to.fileno())
+        return self._session is not None and self._session.worker.send(Watch(what), to.fileno())
 
     async def _next(self) -> Event | None:
         """What happened, or None. A deadline counts only when nothing is left to hear: we may have been busy."""
         if self._asked is not None and self._state.stop is None:
             return self._asked
-        if self._birth is not None:
-            if not self._birth.done():
+        if self._starting is not None:
+            if not self._starting.done():
                 return None
-            birth, self._birth = self._birth, None
-            return birth.result()
-        heard = None if self._talk is None else await self._listen(self._talk)
+            starting, self._starting = self._starting, None
+            return starting.result()
+        heard = None if self._session is None else await self._listen(self._session)
         if heard is not None:
             return heard
         due_ms = supervisor.next_due_ms(self._state, self._limits)
         return Tick() if due_ms is not None and self._clock.now().boottime_ms >= due_ms else None
 
-    async def _listen(self, talk: Conversation) -> Event | None:
+    async def _listen(self, session: WorkerSession) -> Event | None:
         """What the worker said, or what became of it; a `Tick` for what means nothing, None when it is silent."""
-        if (complaint := talk.complaint) is not None:
+        if (complaint := session.complaint) is not None:
             return complaint
-        said = talk.worker.take()
+        said = session.worker.take()
         if said is not None:
             deaf_ear = self._state.killed and isinstance(said, Opening)
-            return Tick() if deaf_ear else await talk.hear(said, self._feed) or Tick()
-        if not talk.worker.over:
+            return Tick() if deaf_ear else await session.hear(said, self._feed) or Tick()
+        if not session.worker.over:
             return None
-        self._hang_up(talk)
-        return Exited(await talk.worker.reap())
+        self._hang_up(session)
+        return Exited(await session.worker.reap())
 
-    def _hang_up(self, talk: Conversation) -> None:
+    def _hang_up(self, session: WorkerSession) -> None:
         """Its worker is gone; what it told last is still shown."""
-        self._talk = None
-        self._connected, self._samples = talk.connected, talk.reports.samples
-        self._recorded_ms = max(self._recorded_ms, talk.recorded_ms)
+        self._session = None
+        self._connected, self._samples = session.connected, session.stats.samples
+        self._recorded_ms = max(self._recorded_ms, session.recorded_ms)
 
     async def _pause(self) -> None:
         due_ms = supervisor.next_due_ms(self._state, self._limits)
         wait_s = None if due_ms is None else max(0, due_ms - self._clock.now().boottime_ms) / 1000
-        if self._desk.books.waiting:
-            await self._desk.books.settle()
+        if self._backlog.facts.waiting:
+            await self._backlog.facts.settle()
             wait_s = SETTLE_S if wait_s is None else min(wait_s, SETTLE_S)
         try:
             async with asyncio.timeout(wait_s):
@@ -248,9 +248,9 @@ class CameraRunner:
         before = self._state
         now = self._clock.now()
         self._state, actions = supervisor.step(before, event, now, self._shared.random(), self._limits)
-        self._narration.look(before.cause, self._state, now.boottime_ms)
-        if isinstance(event, Connected) and self._pass is not None:
-            self._pass.connected()
+        self._log.look(before.cause, self._state, now.boottime_ms)
+        if isinstance(event, Connected) and self._slot is not None:
+            self._slot.connected()
         if isinstance(event, Exited | NotSpawned):
             # `Ended` is not the end yet: a device counts a session until its connection is closed.
             self._let_go(self._state.cause)
@@ -258,7 +258,7 @@ class CameraRunner:
 
     def _let_go(self, cause: GapCause | None) -> None:
         """The attempt or session is over; who comes next may come."""
-        gone, self._pass = self._pass, None
+        gone, self._slot = self._slot, None
         if gone is not None:
             gone.over(cause)
 
@@ -266,24 +266,24 @@ class CameraRunner:
         for action in actions:
             match action:
                 case Spawn():
-                    self._birth = asyncio.create_task(self._bear(), name=f"start {self._settings.id}")
-                    self._birth.add_done_callback(lambda _: self._wake.set())
-                case SendStop() if self._talk is not None:
-                    self._talk.worker.send(Stop())
-                case Kill() if self._talk is not None:
-                    self._talk.worker.kill()
+                    self._starting = asyncio.create_task(self._start_session(), name=f"start {self._settings.id}")
+                    self._starting.add_done_callback(lambda _: self._wake.set())
+                case SendStop() if self._session is not None:
+                    self._session.worker.send(Stop())
+                case Kill() if self._session is not None:
+                    self._session.worker.kill()
                 case BeginGap():
-                    await self._desk.books.gap(action.at, action.cause, action.detail)
+                    await self._backlog.facts.gap(action.at, action.cause, action.detail)
                 case Salvage():
-                    self._desk.leftovers.add(action)
+                    self._backlog.unclosed.add(action)
 
-    async def _bear(self) -> Spawned | NotSpawned:
-        """A new session: its turn at the gate, terms, a process, `Start`."""
+    async def _start_session(self) -> Spawned | NotSpawned:
+        """A new session: its turn to connect, terms, a process, `Start`."""
         settings, clock = self._settings, self._clock
         account = hash((settings.username, settings.password))
-        self._pass = await self._shared.gate.enter(Caller(settings.id, self._device, account))
+        self._slot = await self._shared.connect_queue.enter(Caller(settings.id, self._device, account))
         began = clock.now()
-        begin = await self._desk.books.start()
+        begin = await self._backlog.facts.start()
         if isinstance(begin, NotSpawned):
             return begin
         terms, next_seq, previous_sha256 = begin
@@ -314,21 +314,21 @@ class CameraRunner:
             return NotSpawned(
                 GapCause.UNSUPPORTED, str(error), "url, user and password of this camera: together they are too long"
             )
-        self._talk = Conversation(worker, start, self._desk.books, clock, began)
+        self._session = WorkerSession(worker, start, self._backlog.facts, clock, began)
         self._connected, self._samples = None, ()
         if self._terms is not None:  # told while the process was made
-            self._talk.set_terms(self._terms)
+            self._session.set_terms(self._terms)
         return Spawned(began.boottime_ms)
 
     async def _leave(self) -> None:
         """Nothing of a session outlives its runner."""
-        if self._birth is not None:
-            self._birth.cancel()
-            await asyncio.wait([self._birth])
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         self._let_go(None)
-        if self._talk is not None:
-            self._talk.worker.abandon()
-            self._hang_up(self._talk)
+        if self._session is not None:
+            self._session.worker.abandon()
+            self._hang_up(self._session)
         if self._state.phase is not Phase.STOPPED:  # a defect of ours, or cancelled
-            self._desk.leftovers.add(Salvage(self._state.unclosed, GapCause.WORKER_CRASH, "its runner ended"))
-        self._shared.chorus.leave(self._settings.id, self._device)
+            self._backlog.unclosed.add(Salvage(self._state.unclosed, GapCause.WORKER_CRASH, "its runner ended"))
+        self._shared.device_log.leave(self._settings.id, self._device)

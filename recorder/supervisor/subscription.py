@@ -1,8 +1,8 @@
 """The daemon's end of what a worker hands out: tracks, packets and losses, read without waiting for anybody else.
 
-Imports asyncio and the words of `recorder.worker.fan_out`. A worker is not trusted: what is no message of ours ends the
-watching, never the daemon (L4), and no more than one message is in memory at a time (S12). Who reads too slowly loses
-packets at the worker's side.
+Imports asyncio and the words of `recorder.worker.fan_out`. A worker is not trusted: what is no message of ours ends
+the subscription, never the daemon (L4), and no more than one message is in memory at a time (S12). Who reads too
+slowly loses packets at the worker's side.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Final, Self
 import msgspec
 
 from recorder.supervisor.processes import WorkerProcess
-from recorder.words.messages import Watch
-from recorder.worker.fan_out import LENGTH_BYTES, MAX_FRAME_BYTES, Handed, Kind
+from recorder.words.messages import Kind, Watch
+from recorder.worker.fan_out import LENGTH_BYTES, MAX_FRAME_BYTES, Handed
 
 log = logging.getLogger("edged.camera")
 
@@ -27,7 +27,7 @@ _READ_BYTES: Final = 1 << 18
 _DECODER: Final[msgspec.msgpack.Decoder[Handed]] = msgspec.msgpack.Decoder(Handed)
 
 
-class Watching:
+class Subscription:
     """An asynchronous iterator over what one session hands out; it ends with the session. Close it, or use `with`."""
 
     def __init__(self, sock: socket.socket | None) -> None:
@@ -100,16 +100,16 @@ class Watching:
         return bool(data)
 
 
-def watch(worker: WorkerProcess, what: Kind) -> Watching:
-    """Ask a worker for copies. One that does not hear, or has too many watchers, gives a watching that is over; so does
-    a daemon that has no descriptor left.
+def watch(worker: WorkerProcess, what: Kind) -> Subscription:
+    """Ask a worker for copies. One that does not hear, or has too many watchers, gives a subscription that is over; so
+    does a daemon that has no descriptor left.
     """
     try:
         ours, theirs = socket.socketpair()
     except OSError:
-        return Watching(None)
+        return Subscription(None)
     with theirs:
         if worker.send(Watch(what), theirs.fileno()):
-            return Watching(ours)
+            return Subscription(ours)
     ours.close()
-    return Watching(None)
+    return Subscription(None)

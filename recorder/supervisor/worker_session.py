@@ -1,8 +1,18 @@
-"""One session's talk with its worker: what it says, as facts for the keeper and events for the machine.
+"""One session's talk with its worker: what it says, as facts for the store and events for the machine.
 
-Imports the messages, the books and the process; decides nothing but what cannot be true. A worker parses what the
-network sends and is not trusted: it is believed only about segments it was given, on terms it was told, at times that
-can be (S1, S9), and it is ended when it says anything else.
+Decides nothing but what cannot be true. A worker parses what the network sends and is not trusted: it is believed only
+about segments it was given, on terms it was told, at times that can be (S1, S9), and it is ended when it says anything
+else.
+
+A segment's way: `Opening` -> `PendingFacts.open` writes the row -> `Granted` -> the worker writes the file ->
+`Closed` -> `PendingFacts.close` has the store enter it (`recorder.supervisor.backlog`) -> `Committed` for the
+machine.
+
+`TimeCheck` (pure) knows which times a worker may tell of. A start of long ago would let fresh footage be destroyed
+(S1), an end in the future would swallow the gaps until then (S9): so a segment begins no earlier than anything told
+before, the first one after its session began; it ends between its own start and that of the next, which may have
+begun long before; nothing lies beyond now, nor on a wall clock that the daemon has not seen itself. `SessionStats`
+(pure) keeps the reports of the session, and says what of them is worth a line in the journal.
 """
 
 from __future__ import annotations
@@ -10,15 +20,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from recorder.supervisor.events import Committed, Event, HungUp, Misbehaved, Opened, Withheld
-from recorder.supervisor.pending_facts import Books, Fate
+from recorder.supervisor.backlog import PendingFacts, Result
 from recorder.supervisor.processes import WorkerProcess
-from recorder.supervisor.session_stats import Reports
-from recorder.supervisor.time_check import Account
+from recorder.supervisor.state import Committed, Event, HungUp, Misbehaved, Opened, Withheld
 from recorder.words.messages import (
     Abandoned,
     Closed,
@@ -38,7 +47,6 @@ from storage.words.clock import Clock
 from storage.words.model import GapCause, Moment
 
 log = logging.getLogger("edged.camera")
-
 MAX_TEXT: Final = 300
 """Characters of a worker's text that are kept: some of it comes from the camera."""
 MAX_ISSUED: Final = 64
@@ -52,25 +60,25 @@ DEAF: Final = "its recording process does not hear"
 PAUSED: Final = "the camera sent no picture and went on. Check the camera's load and its network"
 
 
-class Conversation:
+class WorkerSession:
     """From `Start` to the last word. Lives on the event loop."""
 
-    def __init__(self, worker: WorkerProcess, start: Start, books: Books, clock: Clock, began: Moment) -> None:
+    def __init__(self, worker: WorkerProcess, start: Start, facts: PendingFacts, clock: Clock, began: Moment) -> None:
         """`began`: no time that is told lies before it."""
         self.worker = worker
         self.connected: Connected | None = None
-        self.reports = Reports()
+        self.stats = SessionStats()
         self.recorded_ms = 0
         """Boottime of the newest picture in a segment, 0 before the first."""
         self._camera = start.camera
-        self._books = books
+        self._facts = facts
         self._clock = clock
         self._began_ms = began.boottime_ms
-        self._account = Account(began)
+        self._time_check = TimeCheck(began)
         self._issued = deque([start.terms], maxlen=MAX_ISSUED)
         self._next_seq = start.next_seq
         self._open: set[int] = set()
-        """Segments the worker has in hand, whatever the keeper has been told."""
+        """Segments the worker has in hand, whatever the store has been told."""
         self._deaf = False
 
     def set_terms(self, terms: Terms) -> None:
@@ -100,7 +108,7 @@ class Conversation:
         self, said: FromWorker | Misbehaved | HungUp, opened: Callable[[Opened], Awaitable[None]]
     ) -> Event | None:
         """What it means for the machine; None for nothing. `opened` is told before the worker may write."""
-        self._account.look(self._clock.now())
+        self._time_check.look(self._clock.now())
         match said:
             case Opening():
                 return await self._opening(said, opened)
@@ -112,7 +120,7 @@ class Conversation:
                 return self._word(said)
 
     def _word(self, said: Abandoned | Connected | Ended | Stats | Misbehaved | HungUp) -> Event:
-        """What the keeper need not know."""
+        """What the store need not know."""
         match said:
             case Abandoned() if said.seq not in self._open:
                 return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
@@ -133,7 +141,7 @@ class Conversation:
         now_ms = self._clock.now().boottime_ms
         if self._open:
             self.recorded_ms = max(self.recorded_ms, min(stats.last_frame_boottime_ms, now_ms))
-        if remark := self.reports.take(stats, now_ms):
+        if remark := self.stats.take(stats, now_ms):
             log.warning("%s: %s", self._camera, remark)
         return stats
 
@@ -141,17 +149,17 @@ class Conversation:
         if opening.seq != self._next_seq or opening.terms not in self._issued or len(self._open) >= MAX_OPEN:
             return Misbehaved(GapCause.WORKER_CRASH, NOT_ITS_OWN)
         start = Moment(opening.wall_ms, opening.boottime_ms)
-        if not self._account.begins(opening.seq, start, self._clock.now()):
+        if not self._time_check.begins(opening.seq, start, self._clock.now()):
             return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
         self._next_seq += 1
-        answer, why = await self._books.open(opening)
+        answer, why = await self._facts.open(opening)
         if isinstance(answer, Granted):
             self._open.add(opening.seq)
             self.recorded_ms = max(self.recorded_ms, opening.boottime_ms)
             # Before the answer: whatever becomes of that, the row is there and is closed or salvaged.
             await opened(Opened(opening.seq))
         else:
-            self._account.forget(opening.seq)
+            self._time_check.forget(opening.seq)
         if not self.worker.send(answer):
             return Misbehaved(GapCause.WORKER_CRASH, DEAF)
         return None if isinstance(answer, Granted) else Withheld(opening.seq, start, answer.cause, why)
@@ -160,16 +168,16 @@ class Conversation:
         if closed.seq not in self._open:
             return Misbehaved(GapCause.BAD_DATA, NOT_ITS_OWN)
         end = Moment(closed.end_wall_ms, closed.end_boottime_ms)
-        if not self._account.ends(closed.seq, end, self._clock.now()):
+        if not self._time_check.ends(closed.seq, end, self._clock.now()):
             return Misbehaved(GapCause.BAD_DATA, NO_SUCH_TIME)
         self._put_down(closed.seq)
-        match await self._books.close(closed):
-            case Fate.ENTERED:
+        match await self._facts.close(closed):
+            case Result.ENTERED:
                 return Committed(closed.seq)
-            case Fate.WAITS:
+            case Result.WAITS:
                 # Until it is entered the row is open: if that never comes about, it is salvaged with the session.
                 return None
-            case Fate.UNTRUE:
+            case Result.UNTRUE:
                 return Misbehaved(GapCause.BAD_DATA, "its recording process told of a segment what cannot be true")
 
     async def _hole(self, hole: Hole) -> Event | None:
@@ -182,15 +190,124 @@ class Conversation:
         lasted_ms = hole.end_boottime_ms - start_ms
         if lasted_ms > 0:
             start = now.plus_ms(start_ms - now.boottime_ms)
-            await self._books.hole(start, start.plus_ms(lasted_ms), PAUSED)
+            await self._facts.hole(start, start.plus_ms(lasted_ms), PAUSED)
         return None
 
     def _put_down(self, seq: int) -> None:
         self._open.discard(seq)
-        self._account.forget(seq)
+        self._time_check.forget(seq)
 
 
 def clean(text: str) -> str:
     """One printable line: what a camera answers ends up in logs, alarms and on a terminal."""
     line = "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
     return " ".join(line.split())
+
+
+SLACK_MS: Final = 1_000
+"""Of the wall clock, which may be stepped or slewed between the worker's look at it and ours."""
+
+
+@dataclass(slots=True)
+class _Span:
+    start_ms: int
+    next_ms: int | None = None
+    """Where the next segment began."""
+
+
+class TimeCheck:
+    """One session's times: starts in the order of the segments, ends whenever they are known."""
+
+    def __init__(self, began: Moment) -> None:
+        self._told_ms = began.boottime_ms
+        self._lowest_ms = self._highest_ms = began.wall_ms - began.boottime_ms
+        self._spans: dict[int, _Span] = {}
+        """Of the segments whose ends are awaited."""
+
+    def look(self, now: Moment) -> None:
+        """See how the wall clock stands; several times a minute."""
+        offset_ms = now.wall_ms - now.boottime_ms
+        self._lowest_ms = min(self._lowest_ms, offset_ms)
+        self._highest_ms = max(self._highest_ms, offset_ms)
+
+    def begins(self, seq: int, told: Moment, now: Moment) -> bool:
+        """Whether this segment can begin there; if so, nothing that begins earlier is believed from now on."""
+        possible = self._was_seen(told, now) and self._told_ms <= told.boottime_ms <= now.boottime_ms
+        if possible:
+            self._told_ms = told.boottime_ms
+            for span in self._spans.values():
+                span.next_ms = told.boottime_ms if span.next_ms is None else span.next_ms
+            self._spans[seq] = _Span(told.boottime_ms)
+        return possible
+
+    def ends(self, seq: int, told: Moment, now: Moment) -> bool:
+        """Whether this segment, of which `begins` was believed, can end there; it is told once."""
+        span = self._spans.get(seq)
+        if span is None:
+            return False
+        latest_ms = now.boottime_ms if span.next_ms is None else span.next_ms
+        possible = span.start_ms <= told.boottime_ms <= latest_ms and self._was_seen(told, now)
+        if possible:
+            self.forget(seq)
+            self._told_ms = max(self._told_ms, told.boottime_ms)
+        return possible
+
+    def forget(self, seq: int) -> None:
+        """No end of this segment will be told: it was refused, or is abandoned."""
+        self._spans.pop(seq, None)
+
+    def _was_seen(self, told: Moment, now: Moment) -> bool:
+        self.look(now)
+        offset_ms = told.wall_ms - told.boottime_ms
+        return self._lowest_ms - SLACK_MS <= offset_ms <= self._highest_ms + SLACK_MS
+
+
+SAMPLES_MS: Final = 60_000
+"""How far back samples go: enough for a frame rate and for the 30 s of "degraded"."""
+MAX_SAMPLES: Final = 128
+"""A report a second for `SAMPLES_MS`, twice over."""
+REMARK_MS: Final = 60_000
+"""How often it is said that packets were mended or lost: a bad network does it all day."""
+BEHIND_BYTES: Final = 16 << 20
+"""A quarter of what may wait for the disk before its segment is given up."""
+
+
+class SessionStats:
+    """Begins anew with each session."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[int, Stats]] = deque(maxlen=MAX_SAMPLES)
+        self._repaired = self._dropped = self._lost = 0
+        self._remarked_ms: int | None = None
+
+    @property
+    def samples(self) -> tuple[tuple[int, Stats], ...]:
+        """With the boottime at which they were true, oldest first."""
+        return tuple(self._samples)
+
+    def take(self, stats: Stats, now_ms: int) -> str:
+        """Keep a report; what to remark upon, "" for nothing.
+
+        It counts for when the worker made it: after we hung, many are heard at one instant. What a worker says of time
+        is believed only where it can be.
+        """
+        last_ms = self._samples[-1][0] if self._samples else 0
+        at_ms = max(last_ms, min(stats.boottime_ms or now_ms, now_ms))
+        self._samples.append((at_ms, stats))
+        while self._samples[0][0] < at_ms - SAMPLES_MS:
+            self._samples.popleft()
+        if self._remarked_ms is not None and now_ms - self._remarked_ms < REMARK_MS:
+            return ""
+        remarks = []
+        if stats.repaired > self._repaired:
+            remarks.append(f"timestamps of {stats.repaired - self._repaired} packets were mended")
+        if stats.dropped > self._dropped:
+            remarks.append(f"{stats.dropped - self._dropped} packets could not be kept")
+        if stats.lost_packets > self._lost:
+            remarks.append(f"{stats.lost_packets - self._lost} packets never arrived")
+        if stats.queued_bytes > BEHIND_BYTES:
+            remarks.append(f"{stats.queued_bytes >> 20} MiB wait for the disk")
+        if remarks:
+            self._remarked_ms = now_ms
+            self._repaired, self._dropped, self._lost = stats.repaired, stats.dropped, stats.lost_packets
+        return ", ".join(remarks)

@@ -1,8 +1,10 @@
-"""What the daemon and a camera's worker say to each other: one datagram each over a SOCK_SEQPACKET pair.
+"""What the daemon and a camera's worker say to each other: one datagram each over a SOCK_SEQPACKET pair, in JSON.
 
 Messages are tagged, closed and checked on arrival, because a worker parses what the network sends and is not trusted:
-a datagram that does not decode is the end of that worker, never of the daemon. No pickle crosses this border.
-One worker is one session with its camera: it connects, records until something ends it, says `Ended` and exits.
+a datagram that does not decode is a `WireError`, and the end of that worker, never of the daemon (L4). No pickle
+crosses this border. With a `Watch` goes one descriptor. Imports only msgspec and the model: a worker pays for what
+stands here. One worker is one session with its camera: it connects, records until something ends it, says `Ended` and
+exits.
 
     daemon                            worker
     Start ------------------------->  connects                 (exits on EOF of the socket, at once)
@@ -20,11 +22,14 @@ One worker is one session with its camera: it connects, records until something 
 
 from __future__ import annotations
 
+import os
+import socket
+import struct
+from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from recorder.worker.fan_out import Kind
 from storage.words.model import GapCause
 
 MAX_MESSAGE_BYTES: Final = 65_536
@@ -34,7 +39,6 @@ HELD_MS: Final = 900
 instant: the fragment in the making (0.5 s), a picture that is not followed by another yet (0.2 s: those of slower
 cameras are written at once), what gathers during a nap of the reader (0.2 s). The first second of a session apart,
 while it is not known yet whether there will be sound."""
-
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """What a worker counts; more than that no database keeps."""
 Seq: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -43,6 +47,17 @@ WallMs: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 ClockOffsetMs: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 """The camera's own clock minus ours; one that was never set is decades behind."""
 Sha256Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+
+class Kind(StrEnum):
+    """What a watcher wants."""
+
+    KEY = "key"
+    """Key frames alone; one that waits gives way to the next."""
+    ALL = "all"
+    """Every unit as soon as it comes."""
+    LOOK = "look"
+    """One key frame and the sound of `LOOK_SOUND_S` that follows it; then it is over."""
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -209,3 +224,76 @@ class Ended(Message, frozen=True, tag="ended"):
 
 ToWorker = Start | Terms | Granted | Refused | Cut | Watch | Stop
 FromWorker = Connected | Opening | Closed | Abandoned | Hole | Stats | Ended
+_ENCODER: Final = msgspec.json.Encoder()
+_COMMANDS: Final[msgspec.json.Decoder[ToWorker]] = msgspec.json.Decoder(ToWorker)
+_REPORTS: Final[msgspec.json.Decoder[FromWorker]] = msgspec.json.Decoder(FromWorker)
+_FD: Final = struct.Struct("i")
+_ROOM: Final = socket.CMSG_LEN(_FD.size)
+"""For one descriptor; the kernel closes what does not fit."""
+
+
+class WireError(Exception):
+    """What came over the socket is no message. Never quotes it: a `Start` carries a password."""
+
+
+def encode(message: Message) -> bytes:
+    """One message as one datagram."""
+    data = _ENCODER.encode(message)
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise WireError(f"a {type(message).__name__} of {len(data)} bytes is longer than {MAX_MESSAGE_BYTES}")
+    return data
+
+
+def decode_command(data: bytes) -> ToWorker:
+    """Worker's side: what the daemon said."""
+    try:
+        return _COMMANDS.decode(data)
+    except ValueError:  # also UnicodeDecodeError
+        raise WireError(f"{len(data)} bytes that are no message to a worker") from None
+
+
+def decode_report(data: bytes) -> FromWorker:
+    """Daemon's side: what a worker said."""
+    try:
+        return _REPORTS.decode(data)
+    except ValueError:  # also UnicodeDecodeError
+        raise WireError(f"{len(data)} bytes that are no message from a worker") from None
+
+
+def send(sock: socket.socket, message: Message) -> None:
+    """Blocks while the other side does not read. Safe from several threads: a datagram is written whole."""
+    sock.send(encode(message))
+
+
+def offer(sock: socket.socket, message: Message, fd: int | None = None) -> bool:
+    """As `send`, but says False instead of waiting when the other side does not read. A copy of `fd` goes with it."""
+    along = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.pack(fd))]
+    try:
+        sock.sendmsg([encode(message)], along, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def datagram(sock: socket.socket) -> tuple[bytes, int]:
+    """The next datagram and the descriptor that came with it, -1 for none; it is the receiver's. Empty at EOF, also
+    when the other side died with something of ours unread.
+    """
+    try:
+        data, along, _, _ = sock.recvmsg(MAX_MESSAGE_BYTES + 1, _ROOM, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return b"", -1
+    return data, next((_FD.unpack(what)[0] for _, kind, what in along if kind == socket.SCM_RIGHTS), -1)
+
+
+def receive(sock: socket.socket) -> ToWorker | None:
+    """Worker's side: the next command, or None at EOF. A descriptor that came with it is the receiver's."""
+    data, fd = datagram(sock)
+    if not data:
+        return None
+    message = decode_command(data)
+    if isinstance(message, Watch):
+        return msgspec.structs.replace(message, fd=fd)
+    if fd >= 0:
+        os.close(fd)
+    return message

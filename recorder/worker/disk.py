@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from recorder.words import wire
+from recorder.words import messages
 from recorder.words.messages import Abandoned, Closed, Ended, Granted, Opening, Refused, Terms
 from storage.segments.segment_file import SegmentFile
 from storage.words.layout import segment_path
 from storage.words.model import GapCause, Moment
 
-HANDS: Final = 2
+WRITERS: Final = 2
 """Threads that `Writer.run` is for: one for the segment that is recorded, one for that before it, which waits for its
 last sound and its commit. A disk that hangs holds one of them and leaves the other for one more attempt."""
 QUEUE_MAX_BYTES: Final = 64 << 20
@@ -54,7 +54,7 @@ class _Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class LastCommitted:
     """The last segment that lies under its final name."""
 
     seq: int
@@ -74,7 +74,7 @@ class Writer:
         *,
         camera: str,
         sync_ms: int,
-        last: Committed,
+        last: LastCommitted,
         exit_process: Callable[[], None],
         queue_max_bytes: int = QUEUE_MAX_BYTES,
     ) -> None:
@@ -97,7 +97,7 @@ class Writer:
         self._last = last
 
     @property
-    def last_committed(self) -> Committed:
+    def last_committed(self) -> LastCommitted:
         with self._lock:
             return self._last
 
@@ -110,7 +110,7 @@ class Writer:
     def is_behind(self) -> bool:
         """The disk has let go of none of the segments that are lost: the next one would be lost as well."""
         with self._lock:
-            return sum(segment.lost is not None for segment in self._segments.values()) >= HANDS
+            return sum(segment.lost is not None for segment in self._segments.values()) >= WRITERS
 
     @property
     def last_words(self) -> Ended | None:
@@ -196,10 +196,10 @@ class Writer:
                 segment = self._begun.popleft() if self._begun else None
             if segment is not None:
                 start = segment.start
-                wire.send(self._sock, Opening(segment.seq, start.wall_ms, start.boottime_ms, segment.terms))
+                messages.send(self._sock, Opening(segment.seq, start.wall_ms, start.boottime_ms, segment.terms))
             elif self._ended is not None and not self._parted:
                 self._parted = True
-                wire.send(self._sock, self._ended)
+                messages.send(self._sock, self._ended)
                 self._exit_process()
             return segment
 
@@ -217,7 +217,7 @@ class Writer:
         with self._lock:
             untold, segment.told = segment.lost if not segment.told else None, True
         if untold is not None:
-            wire.send(self._sock, untold)
+            messages.send(self._sock, untold)
 
     def _record(self, segment: _Segment) -> None:
         """From `.part` to `Closed`, unless the segment is lost on the way."""
@@ -266,7 +266,7 @@ class Writer:
         sha256 = sealed.sha256.hex()
         with self._lock:
             if segment.seq > self._last.seq:
-                self._last = Committed(segment.seq, sha256)
+                self._last = LastCommitted(segment.seq, sha256)
         end = segment.end
         closed = Closed(
             seq=segment.seq,
@@ -279,7 +279,7 @@ class Writer:
             video_frames=segment.frames,
             camera_offset_ms=segment.camera_offset_ms,
         )
-        wire.send(self._sock, closed)
+        messages.send(self._sock, closed)
 
     def _lose(self, segment: _Segment, cause: GapCause, detail: str) -> None:
         """With the lock held. Tells the daemon at once if it knows of the segment, because the disk may hang; the file
@@ -288,7 +288,7 @@ class Writer:
         segment.pieces.clear()
         segment.queued_bytes = 0
         if segment.answered and not segment.told:
-            segment.told = wire.offer(self._sock, segment.lost)
+            segment.told = messages.offer(self._sock, segment.lost)
         segment.news.notify_all()
 
     def _written(self, segment: _Segment, batch: list[bytes]) -> None:

@@ -17,11 +17,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from recorder.words.messages import Kind
 from recorder.words.stream import Codec, Parameters, Sound, Unit, Video
 
 MAX_WATCHERS: Final = 4
@@ -40,17 +40,6 @@ LOOK_LIFE_S: Final = 20.0
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Ticks: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
-
-
-class Kind(StrEnum):
-    """What a watcher wants."""
-
-    KEY = "key"
-    """Key frames alone; one that waits gives way to the next."""
-    ALL = "all"
-    """Every unit as soon as it comes."""
-    LOOK = "look"
-    """One key frame and the sound of `LOOK_SOUND_S` that follows it; then it is over."""
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=str.lower):
@@ -115,7 +104,7 @@ class _Waiting(NamedTuple):
 
 
 class _Watcher:
-    """One socket and what waits for it. Under the lock of its `Handout`."""
+    """One socket and what waits for it. Under the lock of its `FanOut`."""
 
     def __init__(self, sock: socket.socket, kind: Kind, now_s: float) -> None:
         self.sock = sock
@@ -223,7 +212,7 @@ class _Watcher:
             self._missed_bytes += len(unit.data)
 
 
-class Handout:
+class FanOut:
     """All watchers of one session. Thread-safe; nothing here waits for anybody."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

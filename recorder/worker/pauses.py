@@ -33,7 +33,7 @@ class Pause(NamedTuple):
     end_ns: int
 
 
-class Holes:
+class PauseDetection:
     """Tell it of every picture as it arrives; media times are those that `recorder.worker.timestamp_repair` mended."""
 
     __slots__ = ("_arrival_ns", "_behind", "_doubt", "_lag_ns", "_media_ns", "_steps")

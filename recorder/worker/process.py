@@ -22,13 +22,13 @@ from typing import Final, NoReturn
 
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.source import connect
-from recorder.words import outcome, wire
+from recorder.words import messages, outcome
 from recorder.words.address import Target
 from recorder.words.messages import Connected, Cut, Ended, Granted, Hole, Refused, Start, Stop, Terms, ToWorker, Watch
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Source
-from recorder.worker.disk import HANDS, Committed, Writer
-from recorder.worker.fan_out import Handout
+from recorder.worker.disk import WRITERS, LastCommitted, Writer
+from recorder.worker.fan_out import FanOut
 from recorder.worker.pauses import Pause
 from recorder.worker.recording import Recording
 from recorder.worker.timestamp_repair import NS_PER_S
@@ -57,10 +57,10 @@ def main(sock: socket.socket) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.excepthook = _die
     try:
-        start = wire.receive(sock)
+        start = messages.receive(sock)
         if isinstance(start, Start):
             _Session(sock, start).run()
-    except (wire.WireError, OSError):
+    except (messages.WireError, OSError):
         os._exit(EXIT_ORPHANED)
     except Exception as error:  # noqa: BLE001  (its text may hold a password; it is told without it)
         _tell(error)
@@ -99,26 +99,26 @@ class _Session:
         """The camera knows, or there is none to be told."""
         self._parted.set()
         self._source: Source | None = None
-        self._handout = Handout()
+        self._fan_out = FanOut()
         self._holes: deque[Hole] = deque(maxlen=HOLES_MAX)
         """Those that the daemon has still to hear of."""
         self._telling = threading.Lock()
         """For them: the camera's thread and that which hears the daemon tell them. Nothing waits in it."""
         self._ticks_since_end = 0
-        last = Committed(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
+        last = LastCommitted(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
         self._writer = Writer(sock, camera=start.camera, sync_ms=start.sync_ms, last=last, exit_process=self._exit)
 
     def run(self) -> None:
         """Hear the daemon until EOF. The disk thread exits the process when the session is over."""
-        for hand in range(HANDS):
-            self._thread(f"disk {hand}", self._writer.run)
+        for writer in range(WRITERS):
+            self._thread(f"disk {writer}", self._writer.run)
         self._thread("camera", self._read)
         waiting = select.poll()
         waiting.register(self._sock, select.POLLIN)
         due = time.monotonic() + TICK_S
         while True:
             if waiting.poll(max(0.0, due - time.monotonic()) * 1000):
-                message = wire.receive(self._sock)
+                message = messages.receive(self._sock)
                 if message is None:
                     return
                 self._hear(message)
@@ -144,16 +144,16 @@ class _Session:
                     self._recording.cut()
             case Watch():
                 if message.fd >= 0:
-                    self._handout.admit(socket.socket(fileno=message.fd), message.what)
+                    self._fan_out.admit(socket.socket(fileno=message.fd), message.what)
             case Start():
-                raise wire.WireError("a second Start")
+                raise messages.WireError("a second Start")
 
     def _tick(self) -> None:
         ended = self._writer.last_words
         if ended is not None:  # nothing is reported any more: these are to be the last words
             self._hurry(ended)
             return
-        self._handout.tick()
+        self._fan_out.tick()
         recording = self._recording
         if recording is None:
             return
@@ -161,18 +161,18 @@ class _Session:
         overdue = recording.tick()
         if overdue is not None:
             self._end(outcome.overdue(self._target, overdue.cause, overdue.patience_ns / NS_PER_S))
-        wire.offer(self._sock, recording.stats())
+        messages.offer(self._sock, recording.stats())
 
     def _tell_holes(self) -> None:
         with self._telling:
-            while self._holes and wire.offer(self._sock, self._holes[0]):
+            while self._holes and messages.offer(self._sock, self._holes[0]):
                 self._holes.popleft()
 
     def _hurry(self, ended: Ended) -> None:
         """A disk that hangs must not keep the session's cause from being told."""
         self._ticks_since_end += 1
         if self._ticks_since_end > FINISH_TICKS:
-            wire.offer(self._sock, ended)
+            messages.offer(self._sock, ended)
             os._exit(EXIT_DONE)
 
     def _read(self) -> None:
@@ -197,7 +197,7 @@ class _Session:
         self._parted.clear()
 
         def resized(width: int, height: int) -> None:
-            wire.offer(self._sock, _connected(source, width, height))
+            messages.offer(self._sock, _connected(source, width, height))
 
         def paused(pause: Pause) -> None:
             with self._telling:
@@ -209,7 +209,7 @@ class _Session:
             self._start,
             source,
             writer=self._writer,
-            handout=self._handout,
+            fan_out=self._fan_out,
             clock=clock,
             began=began,
             resized=resized,
@@ -217,7 +217,7 @@ class _Session:
         )
         self._recording = recording
         recording.set_terms(self._terms)
-        for reading in source.readings(lambda: self._handout.live):
+        for reading in source.readings(lambda: self._fan_out.live):
             if self._over.is_set():
                 return
             recording.feed(reading)
@@ -240,7 +240,7 @@ class _Session:
 
     def _say(self, message: Connected) -> None:
         try:
-            wire.send(self._sock, message)
+            messages.send(self._sock, message)
         except (BrokenPipeError, ConnectionResetError):
             os._exit(EXIT_ORPHANED)
 

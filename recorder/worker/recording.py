@@ -13,16 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from recorder.mp4.muxer import Muxer
+from recorder.mp4 import Muxer
 from recorder.words.messages import Start, Stats, Terms
 from recorder.words.stream import Item, Reading, SenderReport, Source
 from recorder.worker.disk import Writer
-from recorder.worker.fan_out import Handout
-from recorder.worker.pauses import Holes, Pause
+from recorder.worker.fan_out import FanOut
+from recorder.worker.pauses import Pause, PauseDetection
 from recorder.worker.segmenter import Action, Begin, End, Put, Segmenter
-from recorder.worker.sync import Sync
-from recorder.worker.timeline import NS_PER_MS, Timeline
-from recorder.worker.timestamp_repair import NS_PER_S, Mender, Scale, Stamp
+from recorder.worker.sync import NS_PER_MS, Sync, Timeline
+from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp, TimestampRepair
 from storage.segments.embedded_metadata import Story
 from storage.words.clock import Clock
 from storage.words.model import Bounds, GapCause, Moment
@@ -75,7 +74,7 @@ class Recording:
         source: Source,
         *,
         writer: Writer,
-        handout: Handout,
+        fan_out: FanOut,
         clock: Clock,
         began: Moment,
         resized: Callable[[int, int], None],
@@ -89,7 +88,7 @@ class Recording:
         self._start = start
         self._source = source
         self._writer = writer
-        self._handout = handout
+        self._fan_out = fan_out
         self._clock = clock
         self._resized = resized
         self._paused = paused
@@ -100,12 +99,12 @@ class Recording:
         video, sound = source.video, source.sound
         self._video_scale = Scale(video.rate)
         self._sound_scale = None if sound is None else Scale(sound.rate)
-        self._pictures = Mender(video.rate, video.parameters.reorder)
-        self._sounds = Mender(1 if sound is None else sound.rate, 0)
+        self._pictures = TimestampRepair(video.rate, video.parameters.reorder)
+        self._sounds = TimestampRepair(1 if sound is None else sound.rate, 0)
         self._size = video.parameters.width, video.parameters.height
         self._timeline = Timeline(began)
         self._sync = Sync()
-        self._holes = Holes()
+        self._holes = PauseDetection()
         self._segmenter = Segmenter(start.segment_ms * NS_PER_MS, self._video_scale, self._sound_scale)
         self._open: dict[int, _Open] = {}
         self._current: _Open | None = None
@@ -204,7 +203,7 @@ class Recording:
         sounds.expect(None if media_ns is None or offset_ns is None else media_ns - offset_ns)
         stamps: list[Stamp] = []
         reports = []
-        wanted = self._handout.wanted
+        wanted = self._fan_out.wanted
         for item in items:
             if isinstance(item, SenderReport):
                 reports.append(item)
@@ -220,7 +219,7 @@ class Recording:
                 self._sound_units += 1
                 sounds.mend(item, now_ns, stamps)
             if wanted:
-                self._handout.pass_on(item, self._source.video, self._source.sound)
+                self._fan_out.pass_on(item, self._source.video, self._source.sound)
         self._seen = self._frames > 0
         pictures.flush(now_ns, stamps)
         self._learn(stamps, now_ns)

@@ -34,7 +34,7 @@ WAITING_MAX: Final = 512
 """Units of sound that wait for the picture: at 1 kHz unit rate half a second, at the usual 50 Hz ten."""
 
 
-class Why(StrEnum):
+class CutReason(StrEnum):
     """Why a segment begins."""
 
     FIRST = "first"
@@ -54,7 +54,7 @@ class Begin(NamedTuple):
     sound: bool
     first: Stamp
     """That key frame, whose parameter sets the file's header must hold."""
-    why: Why
+    why: CutReason
 
 
 class Put(NamedTuple):
@@ -114,7 +114,7 @@ class Segmenter:
         self._video_ns = 0
         self._heard_ns: int | None = None
         self._shift_ns = self._wanted_shift_ns = 0
-        self._pending: Why | None = None
+        self._pending: CutReason | None = None
         self._odd_ns: int | None = None
         self._changes: deque[int] = deque(maxlen=CHANGES)
         self._caught_up = False
@@ -124,7 +124,7 @@ class Segmenter:
         self.dropped = 0
         """Units that had no place, except those before the first key frame, with which nothing can begin."""
 
-    def cut(self, why: Why = Why.ASKED) -> None:
+    def cut(self, why: CutReason = CutReason.ASKED) -> None:
         """Begin a new segment at the next key frame."""
         self._pending = why
 
@@ -195,7 +195,7 @@ class Segmenter:
 
     def _jumped(self, now_ns: int) -> None:
         if self._pending is None and self._is_calm(now_ns):
-            self._pending = Why.JUMP
+            self._pending = CutReason.JUMP
 
     def _is_calm(self, now_ns: int) -> bool:
         return self._odd_ns is None or now_ns - self._odd_ns >= CALM_NS
@@ -203,24 +203,24 @@ class Segmenter:
     def _is_sound_alive(self, now_ns: int) -> bool:
         return self._heard_ns is not None and now_ns - self._heard_ns <= SOUND_ALIVE_NS
 
-    def _why(self, file: _File, stamp: Stamp) -> Why | None:
+    def _why(self, file: _File, stamp: Stamp) -> CutReason | None:
         """Whether and why a new segment begins with this key frame."""
         parameters = stamp.unit.parameters
         if parameters is not None and parameters is not file.parameters and parameters != file.parameters:
             changes = self._changes
             if len(changes) < CHANGES or stamp.arrival_ns - changes[0] >= CALM_NS:
-                return Why.PARAMETERS
+                return CutReason.PARAMETERS
         if self._closing is not None:
             return None  # its last sound would have no place: what need not be now is at the next key frame
         if self._pending is not None:
             return self._pending
         alive, calm = self._is_sound_alive(stamp.arrival_ns), self._is_calm(stamp.arrival_ns)
         if alive != file.sound and (alive or calm):
-            return Why.SOUND
+            return CutReason.SOUND
         if file.sound and calm and abs(self._wanted_shift_ns - self._shift_ns) > DRIFT_NS:
-            return Why.SYNC
+            return CutReason.SYNC
         length_ns = self._video.ns(stamp.pts - file.origin + stamp.duration // 2)
-        return Why.LENGTH if length_ns >= self._segment_ns else None
+        return CutReason.LENGTH if length_ns >= self._segment_ns else None
 
     def _before(self, stamp: Stamp, out: list[Action]) -> None:
         """A picture while no file is open: the first one may have to wait for sound."""
@@ -238,16 +238,16 @@ class Segmenter:
     def _open(self, out: list[Action]) -> None:
         """Begin a file with what has waited for it."""
         stamps, self._opening = self._opening, []
-        self._put_picture(self._begin(stamps[0], Why.FIRST, out), stamps[0], out)
+        self._put_picture(self._begin(stamps[0], CutReason.FIRST, out), stamps[0], out)
         for stamp in stamps[1:]:
             self.picture(stamp, out)
 
-    def _begin(self, stamp: Stamp, why: Why, out: list[Action]) -> _File:
+    def _begin(self, stamp: Stamp, why: CutReason, out: list[Action]) -> _File:
         self._number += 1
         self._pending = None
-        if why in {Why.JUMP, Why.SOUND, Why.SYNC}:
+        if why in {CutReason.JUMP, CutReason.SOUND, CutReason.SYNC}:
             self._odd_ns = stamp.arrival_ns
-        elif why is Why.PARAMETERS:
+        elif why is CutReason.PARAMETERS:
             self._changes.append(stamp.arrival_ns)
         self._shift_ns = self._wanted_shift_ns
         at_ns = self._video.ns(stamp.pts)
@@ -266,7 +266,7 @@ class Segmenter:
         out.append(Begin(file.number, at_ns, file.sound, stamp, why))
         return file
 
-    def _cut(self, old: _File, stamp: Stamp, why: Why, out: list[Action]) -> _File:
+    def _cut(self, old: _File, stamp: Stamp, why: CutReason, out: list[Action]) -> _File:
         """The new file begins now; the old one ends now or when its sound is complete."""
         self._close(out)
         alive = self._is_sound_alive(stamp.arrival_ns)

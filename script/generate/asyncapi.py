@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from mqtt.commands import messages as commands
-from mqtt.commands.messages import Reply, Verb
-from mqtt.contract import event_models, events, messages, ticket_messages
+from mqtt import commands
+from mqtt.commands import Reply, Verb
+from mqtt.contract import events, messages
 from mqtt.contract.messages import CONTRACT, ROOT, Payload
 from script.generate import examples
 from storage.outbox.table import RANKS, Kind
@@ -30,10 +30,10 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
     "camera-health": messages.CameraHealth,
     "camera-retention": messages.CameraRetention,
     "storage": messages.Storage,
-    "alarm": messages.Alarm,
-    "pin": messages.Pin,
-    "fault": ticket_messages.Fault,
-    "maintenance": ticket_messages.Maintenance,
+    "alarm": messages.AlarmState,
+    "pin": messages.PinState,
+    "fault": messages.FaultState,
+    "maintenance": messages.MaintenanceState,
     "ledger-checkpoint": messages.LedgerCheckpoint,
     "compliance": messages.Compliance,
     "reply": Reply,
@@ -155,7 +155,7 @@ def _told(at: str) -> tuple[dict[str, Any], dict[str, Any]]:
     verbs: list[tuple[Verb, Literal["validation"], TypeAdapter[Any]]]
     verbs = [(verb, "validation", adapter) for verb, adapter in commands.ARGS.items()]
     made, shared = TypeAdapter.json_schemas(verbs, ref_template=template)
-    command = commands.Command.model_json_schema(ref_template=template)
+    command = commands.SignedCommand.model_json_schema(ref_template=template)
     command["properties"]["args"] = {"type": "object"}
     command["oneOf"] = [
         {"properties": {"verb": {"const": verb.value}, "args": _plain(made[verb, "validation"])}}
@@ -176,11 +176,11 @@ def _titled(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _data(kind: Kind, at: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """The schemas of what events of a kind carry, by name, and the types that each is for."""
     types: dict[type[BaseModel], list[str]] = {}
-    for name, fact in event_models.of_kind(kind).items():
+    for name, fact in events.of_kind(kind).items():
         types.setdefault(fact, []).append(f"edged.{name}")
-    types[event_models.LeftOut] = [*(f"edged.{name}" for name in event_models.of_kind(kind)), f"edged.{kind}"]
+    types[events.LeftOut] = [*(f"edged.{name}" for name in events.of_kind(kind)), f"edged.{kind}"]
     _, made = models_json_schema([(fact, "serialization") for fact in types], ref_template=f"{at}{{model}}")
-    defs: dict[str, Any] = {event_models.FOREIGN: _FOREIGN, **made.get("$defs", {})}
+    defs: dict[str, Any] = {events.FOREIGN: _FOREIGN, **made.get("$defs", {})}
     return defs, {fact.__name__: names for fact, names in types.items()}
 
 
@@ -198,7 +198,7 @@ def _event(kind: Kind, variants: Mapping[str, list[str]], at: str) -> dict[str, 
         for name, types in variants.items()
     ]
     foreign = {
-        "properties": {"type": {"const": f"edged.{kind}"}, "data": {"$ref": f"{at}{event_models.FOREIGN}"}},
+        "properties": {"type": {"const": f"edged.{kind}"}, "data": {"$ref": f"{at}{events.FOREIGN}"}},
         "not": {"required": ["dataschema"]},
     }
     return {

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mqtt.contract import event_models
+from mqtt.contract import events
 from script.generate import asyncapi
 from storage.outbox.table import RANKS, Kind
 
 _HEAD: Final = """# Events
 
-<!-- Made by script/schemas from mqtt/contract/event_models.py and script/generate/examples.py. Change it there. -->
+<!-- Made by script/schemas from mqtt/contract/events.py and script/generate/examples.py. Change it there. -->
 
 What the centre hears of through `up/event/<kind>`; [mqtt.md](mqtt.md) says how it comes and what is around it. Shown
 is `data`. Kinds are sent in the order of their rank: 1 proofs, 2 alarms, 3 storage, 4 history; when the outbox is
@@ -37,8 +37,8 @@ def _kinds() -> Iterator[str]:
         shown = asyncapi.examples_of(f"event-{kind}")
         if kind is Kind.OTHER:
             yield f"{_OTHER}\n\n```json\n{_data(shown['other'])}\n```\n"
-        told: dict[type[event_models.Fact], list[str]] = {}
-        for name, fact in event_models.of_kind(kind).items():
+        told: dict[type[events.Fact], list[str]] = {}
+        for name, fact in events.of_kind(kind).items():
             told.setdefault(fact, []).append(name)
         for fact, names in told.items():
             yield ", ".join(f"`edged.{name}`" for name in names) + "\n"

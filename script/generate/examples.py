@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mqtt.commands.messages import Reply
-from mqtt.contract import messages, ticket_messages
+from mqtt.commands import Reply
+from mqtt.contract import messages
 from mqtt.contract.messages import Payload, Stamp
 from storage.outbox.table import Event, Kind
 
@@ -117,7 +117,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         full_in_s=None,
         floor_at_risk_in_s=None,
     ),
-    "alarm": messages.Alarm(
+    "alarm": messages.AlarmState(
         **_STAMP,
         key="camera.down:lobby",
         occurrence=f"{EPOCH_MS}:118",
@@ -130,7 +130,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         text="Camera lobby is not recorded: rtsp://10.0.0.11/stream1: no route to host",
         action="Check power and network of this camera",
     ),
-    "pin": messages.Pin(
+    "pin": messages.PinState(
         **_STAMP,
         pin=PIN,
         state="provisional",
@@ -142,7 +142,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         span_ms=2_592_000_000,
         until_ms=NOW_MS + 255_600_000,
     ),
-    "fault": ticket_messages.Fault(
+    "fault": messages.FaultState(
         **_STAMP,
         fault=FAULT,
         state="reported",
@@ -154,7 +154,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
         repaired_ms=None,
         over=False,
     ),
-    "maintenance": ticket_messages.Maintenance(
+    "maintenance": messages.MaintenanceState(
         **_STAMP,
         maintenance=WORK,
         cameras=["lobby"],

@@ -1,5 +1,5 @@
 """Commands of the centre, taken once and told to their end. Blocking and thread-safe; who may command what is decided
-elsewhere (`mqtt.commands.validation`, edged).
+elsewhere (`mqtt.commands`, edged).
 """
 
 from __future__ import annotations

@@ -44,12 +44,12 @@ ELSEWHERE: Final = ("rebuild.", "replace.", "mirror.", "renew.", "export.")
 """Protocols behind recording, of a loss, of the ledger's keys, or of copies: `tests/integration/test_lost_steps.py`,
 `test_renewal.py` and `test_exports.py` cut them off at each step."""
 EARLY: Final = """
-from recorder.worker import disk; from recorder.words import wire
+from recorder.worker import disk; from recorder.words import messages
 
 def commit(writer, file, segment):
     end, (sha256, parts) = segment.end, file._digest.finish()
     content = (file.bytes, sha256.hex(), parts.count, parts.root.hex(), segment.frames)
-    wire.send(writer._sock, disk.Closed(segment.seq, end.wall_ms, end.boottime_ms, *content))
+    messages.send(writer._sock, disk.Closed(segment.seq, end.wall_ms, end.boottime_ms, *content))
     time.sleep(0.5)
     file.commit()
 

@@ -14,10 +14,10 @@ from random import Random
 import pytest
 
 from mqtt.client import link as client
-from mqtt.connection import broker_connection, in_flight, reconnect
+from mqtt.connection import broker_connection, reconnect
 from mqtt.connection.broker_connection import HEADER_BYTES
 from mqtt.contract.messages import Message, camera_health_topic
-from mqtt.send import outbox, outbox_sender
+from mqtt.send import outbox, outbox_sender, send_queue
 from storage.outbox.table import Event, Kind
 from tests.conftest import Profile
 from tests.support.brokers import Centre, mosquitto
@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     """A minute is a second, and a second less; of a thousand outages not each is logged."""
     caplog.set_level(logging.ERROR, "mqtt.client.link")
     for module, name, seconds in (
-        (outbox, "PROBE_EVERY_S", 0.3), (in_flight, "ANSWER_DEADLINE_S", 1.5), (in_flight, "RATE_PER_S", 500.0),
+        (outbox, "PROBE_EVERY_S", 0.3), (send_queue, "ANSWER_DEADLINE_S", 1.5), (send_queue, "RATE_PER_S", 500.0),
         (outbox_sender, "LOOK_EVERY_S", 0.03), (outbox_sender, "DELETE_EVERY_S", 0.03),
         (outbox_sender, "PATIENCE_S", 0.1),
         (broker_connection, "ANSWER_TIMEOUT_S", 1.0), (broker_connection, "TICK_S", 0.05),

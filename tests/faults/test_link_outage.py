@@ -16,10 +16,9 @@ from typing import Final
 
 import pytest
 
-from mqtt.connection.in_flight import BURST, RATE_PER_S, WINDOW
-from mqtt.send.outbox import Word
-from mqtt.send.outbox_sender import Drain
-from mqtt.send.send_queue import Traffic
+from mqtt.connection.broker_connection import WINDOW, Delivery
+from mqtt.send.outbox_sender import OutboxSender
+from mqtt.send.send_queue import BURST, RATE_PER_S, SendQueue
 from storage.database.writer import Database
 from storage.outbox import table as outbox
 from storage.outbox.service import Post
@@ -93,8 +92,8 @@ class Outage:
 
 async def drained(it: Outage) -> list[tuple[float, Event]]:
     """When the broker was given which event, in seconds since the connection; it takes 10 ms for each answer."""
-    traffic, woken = Traffic(NODE), asyncio.Event()
-    drain = Drain(it.post, traffic.outbox, woken.set)
+    traffic, woken = SendQueue(NODE), asyncio.Event()
+    drain = OutboxSender(it.post, traffic.outbox, woken.set)
     now_s, mids, sent, answers = 1000.0, 0, [], []
     traffic.connected([], WINDOW)
     drain.connected(now_s)
@@ -117,7 +116,7 @@ async def drained(it: Outage) -> list[tuple[float, Event]]:
             continue
         idle = 0
         for mid in answers:
-            traffic.answered(mid, Word.TAKEN, now_s)
+            traffic.answered(mid, Delivery.TAKEN, now_s)
         answers.clear()
     return sent
 

@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edged.centre.checkpoint_publisher import understood
 from edged.documents import ledger as documents
-from mqtt.client.link import Anchor, BrokerSettings, Link
+from mqtt.client.link import BrokerSettings, Link, RetainedTopic
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
 from storage.ledger import key
@@ -49,7 +49,7 @@ class Anchored(Box):
             will=will,
             random=lambda: 0.05,
             now_ms=lambda: 1_700_000_000_000,
-            anchor=Anchor(TOPIC, self._heard, lambda message: self.passed_on.append(message.payload)),
+            retained_topic=RetainedTopic(TOPIC, self._heard, lambda message: self.passed_on.append(message.payload)),
         )
 
     def _heard(self, payload: bytes | None) -> None:

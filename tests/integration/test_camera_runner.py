@@ -18,14 +18,14 @@ import msgspec
 import pytest
 
 from recorder.supervisor import processes as process_module
-from recorder.supervisor.backlog import Desk
-from recorder.supervisor.camera_log import Chorus
-from recorder.supervisor.connect_queue import Gate, Pace
-from recorder.supervisor.events import Limits
+from recorder.supervisor.backlog import Backlog
+from recorder.supervisor.camera_log import DeviceLog
+from recorder.supervisor.connect_queue import ConnectQueue, Pace
 from recorder.supervisor.processes import Forkserver, WorkerProcess
 from recorder.supervisor.runner import CameraRunner, CameraSettings, Phase, Shared
-from recorder.words.messages import Closed, Cut, Granted, Opening, Refused, Terms
-from recorder.worker.fan_out import Kind, Packet, Tracks
+from recorder.supervisor.state import Limits
+from recorder.words.messages import Closed, Cut, Granted, Kind, Opening, Refused, Terms
+from recorder.worker.fan_out import Packet, Tracks
 from storage.words.clock import SystemClock
 from storage.words.errors import NotOpen, WriteFailed
 from storage.words.model import GapCause, Moment
@@ -135,21 +135,21 @@ async def forkserver() -> AsyncIterator[Forkserver]:
 def shared(forkserver: Forkserver) -> Shared:
     """What runners have in common; the gate lets everybody pass."""
     pace = Pace(spacing_ms=1, scout_ms=1, refused_ms=1, denied_ms=1, overall_ms=1)
-    return Shared(forkserver, Gate(CLOCK, pace), Chorus(), CLOCK, lambda: 0.5)
+    return Shared(forkserver, ConnectQueue(CLOCK, pace), DeviceLog(), CLOCK, lambda: 0.5)
 
 
 def runner_of(
-    forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON, desk: Desk | None = None
+    forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON, desk: Backlog | None = None
 ) -> CameraRunner:
     settings = CameraSettings(CAMERA, f"rtsp://camera:554/token={SECRET}/{behaviour}", "viewer", SECRET, 1000, 100)
-    return CameraRunner(settings, desk or Desk(CAMERA, keeper), shared(forkserver), limits)
+    return CameraRunner(settings, desk or Backlog(CAMERA, keeper), shared(forkserver), limits)
 
 
 @asynccontextmanager
 async def running(
     forkserver: Forkserver, keeper: Notebook, behaviour: str, limits: Limits = SOON
 ) -> AsyncIterator[CameraRunner]:
-    desk = Desk(CAMERA, keeper)
+    desk = Backlog(CAMERA, keeper)
     runner = runner_of(forkserver, keeper, behaviour, limits, desk)
     task = asyncio.create_task(runner.run())
     try:
@@ -403,7 +403,7 @@ async def test_terms_reach_the_worker_and_its_next_segment(forkserver: Forkserve
 async def test_a_start_that_is_too_long_is_told_and_harms_nobody(forkserver: Forkserver) -> None:
     keeper = Notebook()
     settings = CameraSettings(CAMERA, "rtsp://camera/" + "x" * 70_000, "viewer", SECRET, 1000, 100)
-    runner = CameraRunner(settings, Desk(CAMERA, keeper), shared(forkserver), SHORT)
+    runner = CameraRunner(settings, Backlog(CAMERA, keeper), shared(forkserver), SHORT)
     task = asyncio.create_task(runner.run())
     await keeper.until(keeper.gaps)
     assert runner.view.cause is GapCause.UNSUPPORTED
@@ -498,7 +498,7 @@ async def test_what_a_runner_leaves_is_worked_off_by_its_desk_and_by_the_next_ru
     """A reload replaces the runner: neither facts that wait nor segments that cannot be salvaged yet are forgotten."""
     keeper = Notebook(failing={"close": WriteFailed("no space", "make some")})
     keeper.hashing.clear()
-    desk = Desk(CAMERA, keeper)
+    desk = Backlog(CAMERA, keeper)
     runner = runner_of(forkserver, keeper, "crashing", desk=desk)
     task = asyncio.create_task(runner.run())
     await keeper.until(lambda: "gap" in keeper.kinds())
@@ -509,7 +509,7 @@ async def test_what_a_runner_leaves_is_worked_off_by_its_desk_and_by_the_next_ru
     await keeper.until(lambda: len(keeper.openings) >= 2)
     await second.stop(GapCause.DISABLED)
     await task
-    desk.mind()
+    desk.keep_trying()
     assert not desk.is_clear
     assert not {"salvage", "close"} & set(keeper.kinds())
     keeper.failing.clear()

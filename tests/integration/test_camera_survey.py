@@ -20,9 +20,9 @@ from edged.cli import probe_document
 from edged.config.load import check
 from edged.documents.probe import Probe
 from edged.words import exit_codes
-from recorder.probe.run import Found, look
-from recorder.rtsp.auth import Account as Login
+from recorder.probe import Found, look
 from recorder.rtsp.connection import Trust
+from recorder.rtsp.dialogue import Account as Login
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause
 from tests.support import footage, tls

@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edged.command import keyfile
 from edged.command.main import main
 from edged.words import exit_codes
-from mqtt.commands import messages as commands
+from mqtt import commands
 from storage.ledger import tree
 from tests.support import footage
 from tests.support.brokers import Broker, Centre, free_port, mosquitto

@@ -17,8 +17,7 @@ from edged.api.pins import Calls
 from edged.centre.handlers import Declined, Deeds, Stopping
 from edged.config.load import Config
 from edged.host import logs
-from mqtt.commands.messages import Reason, Verb
-from mqtt.commands.validation import Order, judge
+from mqtt.commands import Order, Reason, Verb, validate
 from storage.pins import rules
 from storage.pins.model import Ground, Interval, PinState
 from storage.pins.model import Order as Wanted
@@ -72,7 +71,7 @@ class Box:
 
     def order(self, verb: Verb, **args: Any) -> Order:
         keys = {self.noc.commander().key_id: self.noc.commander()}
-        judged = judge(verb, self.noc.signed(verb, args=args), False, NODE, keys, WALL_MS)
+        judged = validate(verb, self.noc.signed(verb, args=args), False, NODE, keys, WALL_MS)
         assert isinstance(judged, Order), judged
         return judged
 

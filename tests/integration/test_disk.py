@@ -18,7 +18,7 @@ import pytest
 
 from recorder.supervisor.worker_session import MAX_OPEN
 from recorder.words.messages import Abandoned, Closed, Ended, FromWorker, Granted, Message, Opening, Refused
-from recorder.worker.disk import HANDS, Committed, Writer
+from recorder.worker.disk import WRITERS, LastCommitted, Writer
 from storage.ledger.tree import leaf_hash
 from storage.segments.segment_file import Sealed, SegmentFile
 from storage.words.layout import PART_SUFFIX, segment_path
@@ -51,12 +51,12 @@ class Desk:
             self.theirs,
             camera="lobby",
             sync_ms=self.sync_ms,
-            last=Committed(0, ""),
+            last=LastCommitted(0, ""),
             exit_process=self.exited.set,
             queue_max_bytes=self.queue_max_bytes,
         )
         self.terms = make_terms(self.volume)
-        self.threads = [threading.Thread(target=self.writer.run) for _ in range(HANDS)]
+        self.threads = [threading.Thread(target=self.writer.run) for _ in range(WRITERS)]
         for thread in self.threads:
             thread.start()
 
@@ -98,7 +98,7 @@ def part(path: Path) -> Path:
 
 
 def test_the_daemon_expects_as_many_open_segments_as_there_are_hands() -> None:
-    assert MAX_OPEN == HANDS
+    assert MAX_OPEN == WRITERS
 
 
 def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_row_then_file_then_hash_and_name(desk: Desk, monkeypatch: pytest.Monkey
     digest = hashlib.sha256(b"abcdefghi").hexdigest()
     root = leaf_hash(b"abcdefghi").hex()
     assert closed == Closed(1, at(5).wall_ms, at(5).boottime_ms, 9, digest, 1, root, 25, -40)
-    assert desk.writer.last_committed == Committed(1, digest)
+    assert desk.writer.last_committed == LastCommitted(1, digest)
     assert not part(path).exists()
 
 

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 import pytest
 
-from recorder.decoder.client import Eye, Glance, Lost
-from recorder.decoder.messages import THUMB_BYTES, Want, Why
+from recorder.decoder.client import DecoderClient, DecoderLost, LookResult
+from recorder.decoder.messages import THUMB_BYTES, UnseenReason, Want
 from recorder.words.stream import Codec
 from recorder.worker.fan_out import LENGTH_BYTES, Packet, SoundTrack, Tracks, framed
 from tests.support import keyframes
@@ -31,8 +31,8 @@ Hand = Callable[[socket.socket], bool]
 
 
 @pytest.fixture
-async def eye() -> AsyncIterator[Eye]:
-    one = Eye()
+async def eye() -> AsyncIterator[DecoderClient]:
+    one = DecoderClient()
     yield one
     await one.close()
 
@@ -64,19 +64,21 @@ def one_picture(codec: str = "h264") -> tuple[Tracks, bytes]:
     return Encoder(640, 360, "h265" if codec == "h265" else "h264").encode(SCENE)
 
 
-async def asked(eye: Eye, hand: Hand, want: Want = Want.MEASURE, reference: bytes = b"") -> Glance | Why:
+async def asked(
+    eye: DecoderClient, hand: Hand, want: Want = Want.MEASURE, reference: bytes = b""
+) -> LookResult | UnseenReason:
     async with asyncio.timeout(PATIENCE_S):
         return await eye.look(hand, want, reference)
 
 
-async def seen(eye: Eye, hand: Hand, want: Want = Want.MEASURE, reference: bytes = b"") -> Glance:
+async def seen(eye: DecoderClient, hand: Hand, want: Want = Want.MEASURE, reference: bytes = b"") -> LookResult:
     came = await asked(eye, hand, want, reference)
-    assert isinstance(came, Glance), came
+    assert isinstance(came, LookResult), came
     return came
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-async def test_a_key_frame_and_its_sound_are_measured(eye: Eye, codec: str) -> None:
+async def test_a_key_frame_and_its_sound_are_measured(eye: DecoderClient, codec: str) -> None:
     tracks, data = one_picture(codec)
     told = with_sound(tracks, SoundTrack(Codec.PCMU, 8000, 1, b""))
     tone = [framed(Packet(False, n * 160, 160, True, bytes([0x8F, 0x0F]) * 80)) for n in range(50)]
@@ -88,7 +90,7 @@ async def test_a_key_frame_and_its_sound_are_measured(eye: Eye, codec: str) -> N
     assert -7 < came.seen.heard.level_db < -5, "half of full scale"
 
 
-async def test_a_reference_lies_on_itself(eye: Eye) -> None:
+async def test_a_reference_lies_on_itself(eye: DecoderClient) -> None:
     tracks, data = one_picture()
     hand = sending(framed(tracks), framed(packet(data)))
     first = await seen(eye, hand, Want.THUMB)
@@ -100,7 +102,7 @@ async def test_a_reference_lies_on_itself(eye: Eye) -> None:
     assert min(shift.confidence, shift.likeness) > 0.9
 
 
-async def test_a_snapshot_is_a_whole_jpeg_of_the_full_size(eye: Eye, tmp_path: Path) -> None:
+async def test_a_snapshot_is_a_whole_jpeg_of_the_full_size(eye: DecoderClient, tmp_path: Path) -> None:
     tracks, data = one_picture()
     came = await seen(eye, sending(framed(tracks), framed(packet(data))), Want.SNAPSHOT)
     assert len(came.jpeg) > 45_000, "more than one piece"
@@ -114,23 +116,24 @@ async def test_a_snapshot_is_a_whole_jpeg_of_the_full_size(eye: Eye, tmp_path: P
     assert abs(frame.to_ndarray(format="rgb24").mean() - SCENE.mean()) < 5
 
 
-async def test_what_cannot_be_decoded_is_told_and_the_next_is_seen(eye: Eye) -> None:
+async def test_what_cannot_be_decoded_is_told_and_the_next_is_seen(eye: DecoderClient) -> None:
     tracks, data = one_picture()
     noise = bytes(NOISE.integers(0, 256, 5000).astype(np.uint8))
-    assert await asked(eye, sending(framed(tracks), framed(packet(noise)))) is Why.UNREADABLE
+    assert await asked(eye, sending(framed(tracks), framed(packet(noise)))) is UnseenReason.UNREADABLE
     assert (
-        await asked(eye, sending(framed(Tracks(Codec.AAC, 1, 1, 1, b"", None)), framed(packet(data)))) is Why.UNREADABLE
+        await asked(eye, sending(framed(Tracks(Codec.AAC, 1, 1, 1, b"", None)), framed(packet(data))))
+        is UnseenReason.UNREADABLE
     )
     huge = Tracks(Codec.H264, 90_000, 60_000, 60_000, tracks.record, None)
-    assert await asked(eye, sending(framed(huge), framed(packet(data)))) is Why.TOO_LARGE
-    assert await asked(eye, sending(noise)) is Why.NO_PICTURE, "a worker that sends nonsense"
-    assert await asked(eye, sending((2**31).to_bytes(LENGTH_BYTES, "big"))) is Why.NO_PICTURE
-    assert await asked(eye, sending()) is Why.NO_PICTURE
-    assert await asked(eye, lambda _: False) is Why.NOT_SENT
-    assert isinstance(await asked(eye, sending(framed(tracks), framed(packet(data)))), Glance)
+    assert await asked(eye, sending(framed(huge), framed(packet(data)))) is UnseenReason.TOO_LARGE
+    assert await asked(eye, sending(noise)) is UnseenReason.NO_PICTURE, "a worker that sends nonsense"
+    assert await asked(eye, sending((2**31).to_bytes(LENGTH_BYTES, "big"))) is UnseenReason.NO_PICTURE
+    assert await asked(eye, sending()) is UnseenReason.NO_PICTURE
+    assert await asked(eye, lambda _: False) is UnseenReason.NOT_SENT
+    assert isinstance(await asked(eye, sending(framed(tracks), framed(packet(data)))), LookResult)
 
 
-async def test_a_picture_of_a_few_pixels_costs_a_look_and_not_the_eye(eye: Eye) -> None:
+async def test_a_picture_of_a_few_pixels_costs_a_look_and_not_the_eye(eye: DecoderClient) -> None:
     """It may be declared to be larger, or not at all."""
     tracks, data = one_picture()
     await seen(eye, sending(framed(tracks), framed(packet(data))))
@@ -139,12 +142,12 @@ async def test_a_picture_of_a_few_pixels_costs_a_look_and_not_the_eye(eye: Eye) 
         few, tiny = Encoder(wide, high).encode(np.zeros((high, wide, 3), np.uint8))
         for told in (few, Tracks(Codec.H264, 90_000, 0, 0, few.record, None)):
             for want in (Want.MEASURE, Want.SNAPSHOT):
-                assert await asked(eye, sending(framed(told), framed(packet(tiny))), want) is Why.UNREADABLE
+                assert await asked(eye, sending(framed(told), framed(packet(tiny))), want) is UnseenReason.UNREADABLE
     await seen(eye, sending(framed(tracks), framed(packet(data))))
     assert eye.pid == pid
 
 
-async def test_looks_that_fail_leave_no_descriptor_behind(eye: Eye) -> None:
+async def test_looks_that_fail_leave_no_descriptor_behind(eye: DecoderClient) -> None:
     """S12: neither here nor in the eye, whatever it was that came to nothing."""
 
     def held() -> tuple[int, int]:
@@ -155,9 +158,9 @@ async def test_looks_that_fail_leave_no_descriptor_behind(eye: Eye) -> None:
     await seen(eye, sending(framed(tracks), framed(packet(data))))
     before, pid = held(), eye.pid
     for _ in range(FAILED_LOOKS):
-        assert await asked(eye, lambda _: False) is Why.NOT_SENT
-        assert await asked(eye, sending(b"\xff" * 100)) is Why.NO_PICTURE
-        assert await asked(eye, sending(framed(tracks), framed(packet(b"\0" * 50)))) is Why.UNREADABLE
+        assert await asked(eye, lambda _: False) is UnseenReason.NOT_SENT
+        assert await asked(eye, sending(b"\xff" * 100)) is UnseenReason.NO_PICTURE
+        assert await asked(eye, sending(framed(tracks), framed(packet(b"\0" * 50)))) is UnseenReason.UNREADABLE
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
                 await eye.look(sending(), Want.MEASURE)
@@ -165,20 +168,20 @@ async def test_looks_that_fail_leave_no_descriptor_behind(eye: Eye) -> None:
     assert (held(), eye.pid) == (before, pid)
 
 
-async def test_a_worker_that_sends_nothing_holds_up_nobody(eye: Eye) -> None:
+async def test_a_worker_that_sends_nothing_holds_up_nobody(eye: DecoderClient) -> None:
     """L4: the others are seen while it is waited for."""
     stay: list[socket.socket] = []
     waiting = asyncio.ensure_future(eye.look(sending(stay=stay), Want.MEASURE))
     tracks, data = one_picture()
     for _ in range(3):
-        assert isinstance(await asked(eye, sending(framed(tracks), framed(packet(data)))), Glance)
+        assert isinstance(await asked(eye, sending(framed(tracks), framed(packet(data)))), LookResult)
     assert not waiting.done()
     for sock in stay:
         sock.close()
-    assert await waiting is Why.NO_PICTURE
+    assert await waiting is UnseenReason.NO_PICTURE
 
 
-async def test_an_eye_that_is_killed_is_started_anew(eye: Eye) -> None:
+async def test_an_eye_that_is_killed_is_started_anew(eye: DecoderClient) -> None:
     tracks, data = one_picture()
     await seen(eye, sending(framed(tracks), framed(packet(data))))
     before = eye.pid
@@ -187,7 +190,7 @@ async def test_an_eye_that_is_killed_is_started_anew(eye: Eye) -> None:
     waiting = asyncio.ensure_future(eye.look(sending(stay=stay), Want.MEASURE))
     await asyncio.sleep(0)
     os.kill(before, signal.SIGKILL)
-    with pytest.raises(Lost) as lost:
+    with pytest.raises(DecoderLost) as lost:
         await waiting
     assert not lost.value.blamed, "it was not at its picture"
     await seen(eye, sending(framed(tracks), framed(packet(data))))
@@ -198,18 +201,18 @@ async def test_an_eye_that_is_killed_is_started_anew(eye: Eye) -> None:
 
 FAKE: Final = """
 import socket, sys, time
-from recorder.words import wire
+from recorder.words import messages
 from recorder.decoder.messages import Begun, Look
 import msgspec
 daemon = socket.socket(fileno=int(sys.argv[1]))
-data, fd = wire.datagram(daemon)
+data, fd = messages.datagram(daemon)
 number = msgspec.json.decode(data, type=Look).number
 {body}
 """
 ENDS: Final = {
-    "dies": "wire.send(daemon, Begun(number))",
-    "hangs": "wire.send(daemon, Begun(number))\ntime.sleep(1000)",
-    "lies": 'wire.send(daemon, Begun(number))\ndaemon.send(b\'{"kind":"seen","number":1}\')\ntime.sleep(1000)',
+    "dies": "messages.send(daemon, Begun(number))",
+    "hangs": "messages.send(daemon, Begun(number))\ntime.sleep(1000)",
+    "lies": 'messages.send(daemon, Begun(number))\ndaemon.send(b\'{"kind":"seen","number":1}\')\ntime.sleep(1000)',
 }
 
 
@@ -217,9 +220,9 @@ ENDS: Final = {
 async def test_whoever_the_eye_died_of_is_blamed_however_it_died(body: str, tmp_path: Path) -> None:
     script = tmp_path / "eye.py"
     script.write_text(FAKE.format(body=ENDS[body]))
-    eye = Eye((sys.executable, str(script)), decode_limit_s=0.2)
+    eye = DecoderClient((sys.executable, str(script)), decode_limit_s=0.2)
     try:
-        with pytest.raises(Lost) as lost:
+        with pytest.raises(DecoderLost) as lost:
             await asked(eye, sending())
         assert lost.value.blamed
         assert eye.pid is None
@@ -228,7 +231,7 @@ async def test_whoever_the_eye_died_of_is_blamed_however_it_died(body: str, tmp_
 
 
 async def test_an_eye_that_cannot_be_started_is_told() -> None:
-    eye = Eye(("/nonexistent/eye",))
-    with pytest.raises(Lost, match="no process"):
+    eye = DecoderClient(("/nonexistent/eye",))
+    with pytest.raises(DecoderLost, match="no process"):
         await asked(eye, sending())
     await eye.close()

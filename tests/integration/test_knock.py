@@ -16,11 +16,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from mqtt.broker_check import Knocked, knock
+from mqtt import tls
+from mqtt.broker_check import BrokerAnswer, check_broker
 from mqtt.connection import broker_connection
-from mqtt.connection.settings import BrokerSettings
-from mqtt.tls import keyring
-from mqtt.tls.certificates import Files
+from mqtt.connection.broker_connection import BrokerSettings
+from mqtt.tls import Files
 from tests.support.authority import DAY, Authority, broker_lines, write
 from tests.support.brokers import DEADLINE_S, amqtt, free_port, mosquitto
 from tests.support.waiting import wait_until
@@ -33,13 +33,13 @@ GONE: Final = "edged/v1/wenshan-main/gone"
 
 
 def settings(port: int, user: str = "", password: str = "", files: Files | None = None) -> BrokerSettings:
-    ring = None if files is None else keyring.Keyring(files, NODE, user, lambda: time.time_ns() // 1_000_000)
+    ring = None if files is None else tls.Keyring(files, NODE, user, lambda: time.time_ns() // 1_000_000)
     return BrokerSettings("127.0.0.1", port, user, password, tls=ring)
 
 
 async def told(port: int, words: str, check: str, **more: Any) -> None:
     """`words` and `check`: alternatives, with | between."""
-    found = await knock(settings(port, **more), NODE)
+    found = await check_broker(settings(port, **more), NODE)
     assert found.protocol == ""
     assert any(word in found.said for word in words.split("|")), found
     assert any(word in found.check for word in check.split("|")), found
@@ -72,10 +72,10 @@ def speak_ssh(peer: socket.socket) -> None:
 
 async def test_one_that_lets_us_in_and_by_which_version(tmp_path: Path) -> None:
     with mosquitto(tmp_path, password=("box", "right")) as broker:
-        found = await knock(settings(broker.port, "box", "right"), NODE)
-        assert found == Knocked(f"127.0.0.1:{broker.port}", "5")
+        found = await check_broker(settings(broker.port, "box", "right"), NODE)
+        assert found == BrokerAnswer(f"127.0.0.1:{broker.port}", "5")
     with amqtt(tmp_path) as broker:
-        assert (await knock(settings(broker.port), NODE)).protocol == "3.1.1"
+        assert (await check_broker(settings(broker.port), NODE)).protocol == "3.1.1"
 
 
 async def test_a_wrong_password_and_none_at_all(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_over_tls_each_side_knows_the_other(tmp_path: Path) -> None:
     ours = tmp_path / "ours"
     ours.mkdir()
     with mosquitto(tmp_path, *broker_lines(tmp_path, CA, CA.server())) as broker:
-        assert (await knock(settings(broker.port, files=write(ours, CA, BOX)), NODE)).protocol == "5"
+        assert (await check_broker(settings(broker.port, files=write(ours, CA, BOX)), NODE)).protocol == "5"
         files = write(ours, FOREIGN, BOX)
         await told(broker.port, "not signed by an authority in [mqtt] ca_file", "ca_file is the centre's", files=files)
         for own, words, check in (
@@ -162,7 +162,7 @@ class Resident:
 async def test_the_box_that_is_connected_feels_nothing(tmp_path: Path) -> None:
     with mosquitto(tmp_path) as broker:
         box = Resident(broker.port)
-        assert (await knock(settings(broker.port), NODE)).protocol == "5"
+        assert (await check_broker(settings(broker.port), NODE)).protocol == "5"
         box.publish(b"one")
         wait_until(lambda: box.arrived == [b"one"], DEADLINE_S, "it is still connected", every_s=0.01)
         assert not box.ended.is_set()
@@ -176,7 +176,7 @@ async def test_where_the_broker_takes_us_for_the_box_what_it_has_kept_stays_kept
         box.leave()
         centre = Resident(broker.port, "centre")
         centre.publish(b"order")
-        assert (await knock(settings(broker.port, NODE), NODE)).protocol == "5"
+        assert (await check_broker(settings(broker.port, NODE), NODE)).protocol == "5"
         again = Resident(broker.port, NODE)
         assert again.taken_up
         wait_until(lambda: again.arrived == [b"order"], DEADLINE_S, "the order is delivered", every_s=0.01)
@@ -200,7 +200,7 @@ async def test_a_session_of_its_own_is_not_left_behind(tmp_path: Path) -> None:
         watch.subscribe([("$SYS/broker/clients/total", 0), ("$SYS/broker/uptime", 0)])
         watch.loop_start()
         wait_until(lambda: counts[-1] == 1, DEADLINE_S, "the broker counts us", every_s=0.05)
-        await knock(settings(broker.port), NODE)
+        await check_broker(settings(broker.port), NODE)
         before = beats[0]
         wait_until(lambda: beats[0] > before + 2, DEADLINE_S, "it has counted again", every_s=0.05)
         assert counts[-1] == 1

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from recorder.mp4.muxer import Muxer
+from recorder.mp4 import Muxer
 from storage.segments.mp4 import summary
 from tests.support import chromium
 from tests.support.footage import Picture, Sound

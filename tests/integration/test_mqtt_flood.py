@@ -22,13 +22,21 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from mqtt.client import link as client
 from mqtt.connection import broker_connection
-from mqtt.connection.broker_connection import READS_MAX, Connection, ConnectionEnded
-from mqtt.connection.incoming import ANSWERS_MAX, ARRIVED_MAX, PACKET_MAX_BYTES, Guarded, Unwanted
+from mqtt.connection.broker_connection import (
+    ANSWERS_MAX,
+    ARRIVED_MAX,
+    PACKET_MAX_BYTES,
+    READS_MAX,
+    BoundedClient,
+    BrokerSettings,
+    Connection,
+    ConnectionEnded,
+    Connector,
+    Unwanted,
+)
 from mqtt.connection.reconnect import Protocol
-from mqtt.connection.resolve import Dialler
-from mqtt.connection.settings import BrokerSettings
 from mqtt.contract import messages
-from mqtt.tls.keyring import Keyring
+from mqtt.tls import Keyring
 from tests.support.authority import Authority, write
 from tests.support.brokers import DEADLINE_S
 from tests.support.linked import BOOT, EPOCH, NODE, Box, running, until
@@ -260,7 +268,7 @@ async def test_of_what_nobody_fetches_little_is_kept() -> None:
     will = messages.will(NODE, boot=BOOT, epoch=EPOCH, ts=1)
     with Hostile([b"".join(map(publication, numbered(3 * ARRIVED_MAX))), head(0xE0, 0)]) as broker:
         settings = BrokerSettings("127.0.0.1", broker.port, "", "", 30, None)
-        made = Connection(settings, NODE, Protocol.V5, will, Dialler(), lasting=True)
+        made = Connection(settings, NODE, Protocol.V5, will, Connector(), lasting=True)
         try:
             await made.open()
             made.obey(Ears.topic_filter)
@@ -344,7 +352,7 @@ async def test_what_the_broker_kept_may_come_in_one_record_with_its_welcome(
 def test_a_broker_that_wants_answers_and_fetches_none_is_left() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        flooded = Guarded(CallbackAPIVersion.VERSION2)
+        flooded = BoundedClient(CallbackAPIVersion.VERSION2)
         flooded._sock = ours
         theirs.send(b"\xc0\x00")
         flooded._out_packet.extend([{}] * ANSWERS_MAX)  # type: ignore[typeddict-item]

@@ -16,9 +16,10 @@ import paho.mqtt.client as paho
 import pytest
 
 from mqtt.client import link as client
-from mqtt.connection import broker_connection, in_flight
+from mqtt.connection import broker_connection
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
+from mqtt.send import send_queue
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, amqtt, free_port, mosquitto
 from tests.support.linked import BIRTH, BOOT, EPOCH, NODE, STATUS, Box, descriptors, running, until
 
@@ -396,7 +397,9 @@ async def test_what_paho_trips_over_ends_the_connection_and_not_the_link(
         await until(lambda: box.link.view.connected, "the reconnection")
 
 
-@pytest.mark.parametrize(("connack", "granted"), [(CONNACK_5, in_flight.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)])
+@pytest.mark.parametrize(
+    ("connack", "granted"), [(CONNACK_5, broker_connection.WINDOW), (CONNACK_5_THREE_AT_A_TIME, 3)]
+)
 async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
     connack: bytes, granted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,7 +418,7 @@ async def test_a_broker_that_acknowledges_nothing_gets_no_more_than_the_window(
         async with running(box):
             await until(lambda: len(publications) >= granted, "a full window")
             assert box.link.waiting == 102
-            monkeypatch.setattr(in_flight, "ANSWER_DEADLINE_S", 0.0)
+            monkeypatch.setattr(send_queue, "ANSWER_DEADLINE_S", 0.0)
             box.link.publish(health("1"))  # wakes it
             await until(lambda: not box.link.view.connected, "the end")
             assert "no message was acknowledged" in box.link.view.reason

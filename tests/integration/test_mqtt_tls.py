@@ -21,11 +21,11 @@ from typing import Final
 
 import pytest
 
+from mqtt import tls
 from mqtt.client import link as client
 from mqtt.connection import broker_connection
 from mqtt.contract.messages import Message, camera_health_topic
-from mqtt.tls import keyring as tls
-from mqtt.tls.certificates import Files, lifetime
+from mqtt.tls import Files, lifetime
 from tests.support.authority import DAY, SERVER, Authority, Signed, broker_lines, write
 from tests.support.brokers import DEADLINE_S, Broker, Centre, Heard, free_port, mosquitto
 from tests.support.linked import BIRTH, NODE, STATUS, Box, running, until
@@ -309,8 +309,8 @@ async def test_tls_older_than_1_2_is_refused(tmp_path: Path) -> None:
 
 UNSET: Final = """
 import asyncio, sys, time
-from mqtt.tls.certificates import Files
-from mqtt.tls.keyring import Keyring
+from mqtt.tls import Files
+from mqtt.tls import Keyring
 from tests.support.linked import NODE, Box, running, until
 
 async def main():

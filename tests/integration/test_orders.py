@@ -18,9 +18,8 @@ from edged.access.journal import Desk as Journal
 from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, Orders
 from edged.centre.handlers import RATE, Declined, Deeds, Result, Stopping
 from edged.site.rounds import Site
-from mqtt.commands import messages as commands
-from mqtt.commands.messages import Reason, Reply, Verb
-from mqtt.commands.validation import Commander, Order
+from mqtt import commands
+from mqtt.commands import Commander, Order, Reason, Reply, Verb
 from mqtt.contract.messages import Payload
 from storage.ledger import table as ledger
 from storage.outbox.table import Kind

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from mqtt.connection.in_flight import WINDOW
-from mqtt.send.outbox import Word
-from mqtt.send.outbox_sender import Drain
-from mqtt.send.send_queue import Traffic
+from mqtt.connection.broker_connection import WINDOW, Delivery
+from mqtt.send.outbox_sender import OutboxSender
+from mqtt.send.send_queue import SendQueue
 from storage.ledger.signer import TOLD_EVERY_MS
 from storage.outbox.service import Post
 from storage.outbox.table import Event, Kind, Rank
@@ -177,8 +176,8 @@ async def test_what_a_bad_disk_and_a_later_version_left_goes_out_and_leaves(offi
 
 async def drained(post: Post) -> list[dict[str, Any]]:
     """All that waits, as a broker gets it that takes everything."""
-    traffic, woken = Traffic("box"), asyncio.Event()
-    drain, said, now_s = Drain(post, traffic.outbox, woken.set), list[dict[str, Any]](), 0.0
+    traffic, woken = SendQueue("box"), asyncio.Event()
+    drain, said, now_s = OutboxSender(post, traffic.outbox, woken.set), list[dict[str, Any]](), 0.0
     traffic.connected([], WINDOW)
     drain.connected(now_s)
     async with asyncio.timeout(DEADLINE_S):
@@ -187,7 +186,7 @@ async def drained(post: Post) -> list[dict[str, Any]]:
             while (parcel := traffic.take(now_s)) is not None:
                 said.append(json.loads(parcel.message.payload))
                 traffic.sent(len(said), parcel, now_s)
-                traffic.answered(len(said), Word.TAKEN, now_s)
+                traffic.answered(len(said), Delivery.TAKEN, now_s)
             if drain._job is not None:
                 await woken.wait()
                 woken.clear()

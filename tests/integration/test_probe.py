@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.decoder.playable import UnplayableError, check_file
+from recorder.decoder.decode import UnplayableError, check_file
 from tests.support import footage
 
 BIKES = footage.path_of("bikes")

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from recorder.supervisor import processes as process_module
-from recorder.supervisor.events import HungUp, Misbehaved
 from recorder.supervisor.processes import Forkserver, NoProcess
+from recorder.supervisor.state import HungUp, Misbehaved
 from recorder.words.messages import Closed, Connected, Ended, Granted, Opening, Start, Stats, Stop
 from storage.words.model import GapCause
 from tests.support.dispositions import UNIGNORED, ignored

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import pytest
 
-from recorder.rtsp import opening
+from recorder.rtsp import source as opening
 from recorder.rtsp.connection import Trust
 from recorder.rtsp.source import RtspSource, connect
 from recorder.words.outcome import SessionEnded

@@ -23,8 +23,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from mqtt.tls import keyring
-from mqtt.tls.certificates import Files
+from mqtt import tls
+from mqtt.tls import Files
 from tests.support import devtools
 from tests.support.brokers import DEADLINE_S, MOSQUITTO, MOSQUITTO_PASSWD, Broker, free_port
 from tests.support.linked import NODE, Box, running, until
@@ -224,8 +224,8 @@ async def test_edged_itself_is_at_home_there(place: Place) -> None:
     """Its session, its will, what it reads back and what it says at each connection: nothing of it is refused."""
     at = place.directory
     files = Files(str(at / "ca.crt"), str(at / "boxes" / f"{BOX}.crt"), str(at / f"{BOX}.key"))
-    assert keyring.inspect(files, BOX, "", time.time_ns() // 1_000_000) == ()
-    box = Box(place.port, host="localhost", tls=keyring.Keyring(files, NODE, "", lambda: time.time_ns() // 1_000_000))
+    assert tls.inspect(files, BOX, "", time.time_ns() // 1_000_000) == ()
+    box = Box(place.port, host="localhost", tls=tls.Keyring(files, NODE, "", lambda: time.time_ns() // 1_000_000))
     async with running(box):
         await until(lambda: box.link.view.connected and box.link.waiting == 0, "the greeting's arrival")
         assert (box.link.view.protocol, box.link.view.reason) == ("5", "")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from recorder.codec.sets import H264Sets, H265Sets, Sets
-from recorder.decoder.playable import check_file
+from recorder.decoder.decode import check_file
 from recorder.words.stream import Codec, Sound, Unit, Video
 from recorder.worker.recording import NO_KEY_NS, RETRY_NS, SILENT_NS, SPOILT, Overdue
 from recorder.worker.timestamp_repair import NS_PER_S

@@ -15,12 +15,12 @@ import msgspec
 import pytest
 
 from recorder.supervisor.processes import Forkserver
-from recorder.supervisor.subscription import Watching, watch
-from recorder.words import wire
-from recorder.words.messages import Closed, Connected, Opening, Stats, Stop, Watch
+from recorder.supervisor.subscription import Subscription, watch
+from recorder.words import messages
+from recorder.words.messages import Closed, Connected, Kind, Opening, Stats, Stop, Watch
 from recorder.words.stream import Codec
 from recorder.worker import fan_out
-from recorder.worker.fan_out import LENGTH_BYTES, Handed, Kind, Missed, Packet, Tracks
+from recorder.worker.fan_out import LENGTH_BYTES, Handed, Missed, Packet, Tracks
 from tests.support import footage, frames, nal
 from tests.support.fake_daemon import Child as FakeChild
 from tests.support.fault_camera import FaultCamera
@@ -45,12 +45,12 @@ async def forkserver() -> AsyncIterator[Forkserver]:
     server.close()
 
 
-async def next_of(watching: Watching) -> Handed:
+async def next_of(watching: Subscription) -> Handed:
     async with asyncio.timeout(PATIENCE_S):
         return await anext(watching)
 
 
-async def over(watching: Watching) -> bool:
+async def over(watching: Subscription) -> bool:
     """Whether it comes to its end."""
     async with asyncio.timeout(PATIENCE_S):
         async for _ in watching:
@@ -117,7 +117,7 @@ async def test_nonsense_ends_the_watching_and_nothing_else(
 
 
 async def test_without_a_session_or_with_a_dead_one_a_watching_is_over_at_once(forkserver: Forkserver) -> None:
-    assert await over(Watching(None))
+    assert await over(Subscription(None))
     child = await FakeChild().born(forkserver, "crashing")
     await child.until(Opening)
     while not child.worker.over:
@@ -139,7 +139,7 @@ class Viewer(threading.Thread):
         super().__init__(name=f"viewer {what}")
         self.sock, theirs = socket.socketpair()
         with theirs:
-            assert wire.offer(child.sock, Watch(what), theirs.fileno())
+            assert messages.offer(child.sock, Watch(what), theirs.fileno())
         self.seen: list[Handed] = []
 
     def run(self) -> None:
@@ -181,8 +181,8 @@ def test_recording_does_not_care_who_watches(child: Child) -> None:
         stack.enter_context(stuck)
         dead, dying = socket.socketpair()
         with theirs, dying:
-            wire.offer(child.sock, Watch(Kind.ALL), theirs.fileno())
-            wire.offer(child.sock, Watch(Kind.ALL), dying.fileno())
+            messages.offer(child.sock, Watch(Kind.ALL), theirs.fileno())
+            messages.offer(child.sock, Watch(Kind.ALL), dying.fileno())
         dead.close()
         while len(child.all(Closed)) < 4:
             child.hear_until(Closed)

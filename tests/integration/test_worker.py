@@ -13,8 +13,8 @@ from pathlib import Path
 import av
 import pytest
 
-from recorder.decoder.playable import check_file
-from recorder.supervisor.events import Limits
+from recorder.decoder.decode import check_file
+from recorder.supervisor.state import Limits
 from recorder.words.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
 from recorder.worker.process import FINISH_TICKS, TICK_S
 from storage.segments.embedded_metadata import parse_story

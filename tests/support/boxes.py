@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt.contract import messages, ticket_messages
+from mqtt.contract import messages
 from mqtt.contract.messages import Message, Payload
 from tests.support.brokers import DEADLINE_S
 
@@ -117,10 +117,10 @@ class Box:
             "count": 1,
             **alarm,
         }
-        return messages.message(self.node, messages.Alarm.model_validate(told))
+        return messages.message(self.node, messages.AlarmState.model_validate(told))
 
     def pin(self, pin: str) -> Message:
-        held = messages.Pin(
+        held = messages.PinState(
             **self.stamp, pin=pin, state="approved", ground="law", cameras=list(self.cameras[:1]),
             from_ms=self.ts - 7_200_000, to_ms=self.ts - 3_600_000, placed_ms=self.ts, span_ms=30 * DAY_S * 1000,
             until_ms=self.ts + 30 * DAY_S * 1000,
@@ -129,7 +129,7 @@ class Box:
 
     def maintenance(self, *cameras: str, held: int = 0, until_ms: int | None = None) -> Message:
         """Of these cameras; of none: of the whole box."""
-        work = ticket_messages.Maintenance(
+        work = messages.MaintenanceState(
             **self.stamp, maintenance="M-20260507-7H2C", cameras=list(cameras), started_ms=self.ts - 600_000,
             until_ms=self.ts + 6_600_000 if until_ms is None else until_ms, held=held,
         )  # fmt: skip
@@ -143,7 +143,7 @@ class Box:
             "camera": self.cameras[0], "volume": None, "found_ms": self.ts - 90_000_000, "reported_ms": done[0],
             "repaired_ms": done[1], **changes,
         }  # fmt: skip
-        return messages.message(self.node, ticket_messages.Fault.model_validate(told))
+        return messages.message(self.node, messages.FaultState.model_validate(told))
 
 
 def alarm(key: str = "camera.down:lobby", severity: str = "critical", **changes: Any) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.command.keyfile import public_line
-from mqtt.commands import messages as commands
-from mqtt.commands.messages import Verb
-from mqtt.commands.validation import Commander
+from mqtt import commands
+from mqtt.commands import Commander, Verb
 
 NOW_MS: Final = 1_790_000_000_000
 NODE: Final = "test-node"

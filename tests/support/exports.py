@@ -24,9 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.documents.evidence import Manifest
 from edged.evidence import folder, manifest
-from recorder.mp4.muxer import Muxer
-from recorder.remux.film import blocks
-from recorder.remux.plan import FAT32_BYTES, Source, plan
+from recorder.mp4 import Muxer
+from recorder.remux.film import FAT32_BYTES, SegmentSource, blocks, plan
 from recorder.remux.subtitles import Missing, webvtt
 from storage.ledger import note, tree
 from storage.ledger.signer import Signer
@@ -359,7 +358,7 @@ def _camera(
     """Its films, subtitles and hashes, and what the list says of them."""
     files = {one.seq: one for one in shots}
     opened = lambda seq: io.BytesIO(files[seq].data)  # noqa: E731
-    planned = plan([Source(one.seq, wall(one.begin_s)) for one in shots], *ASKED, opened, max_bytes)
+    planned = plan([SegmentSource(one.seq, wall(one.begin_s)) for one in shots], *ASKED, opened, max_bytes)
     assert planned.unfit == ()
     counts = [0]
     for one in shots:

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder.supervisor.events import HungUp, Misbehaved
 from recorder.supervisor.processes import Forkserver, WorkerProcess
+from recorder.supervisor.state import HungUp, Misbehaved
 from recorder.words.messages import Ended, FromWorker, Granted, Opening, Start, Stats, Stop, Terms
 
 TERMS = Terms("volume", "/volume", 0, 1, 1, synced=False)

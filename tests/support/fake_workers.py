@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from recorder.words import wire
+from recorder.words import messages
 from recorder.words.messages import (
     Abandoned,
     Closed,
@@ -22,6 +22,7 @@ from recorder.words.messages import (
     Ended,
     Granted,
     Hole,
+    Kind,
     Opening,
     Refused,
     Start,
@@ -32,7 +33,7 @@ from recorder.words.messages import (
     Watch,
 )
 from recorder.words.stream import Codec, Parameters, Unit, Video
-from recorder.worker.fan_out import Handout, Kind
+from recorder.worker.fan_out import FanOut
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause, Moment
 
@@ -55,18 +56,18 @@ class Session:
         self.last_frame_ms = 0
 
     def connected(self) -> None:
-        wire.send(self.sock, CONNECTED)
+        messages.send(self.sock, CONNECTED)
 
     def report(self, frames: int = 1) -> None:
         if frames:
             self.frames += frames
             self.last_frame_ms = CLOCK.now().boottime_ms
-        wire.send(self.sock, Stats(self.frames, self.frames * 1000, self.last_frame_ms, 0, 0, 0, 0))
+        messages.send(self.sock, Stats(self.frames, self.frames * 1000, self.last_frame_ms, 0, 0, 0, 0))
 
     def open(self) -> bool:
         """Ask for the next segment; True when it was granted."""
         self.began = CLOCK.now()
-        wire.send(self.sock, Opening(self.seq, self.began.wall_ms, self.began.boottime_ms, self.terms))
+        messages.send(self.sock, Opening(self.seq, self.began.wall_ms, self.began.boottime_ms, self.terms))
         while not isinstance(answer := self.command(None), Granted | Refused):
             pass
         if isinstance(answer, Refused):
@@ -77,18 +78,18 @@ class Session:
         """It ends now, unless another one began."""
         ended = end or CLOCK.now()
         counted = (self.frames * 1000, sha256, 1, SHA256, self.frames)
-        wire.send(self.sock, Closed(self.seq, ended.wall_ms, ended.boottime_ms, *counted))
+        messages.send(self.sock, Closed(self.seq, ended.wall_ms, ended.boottime_ms, *counted))
         self.seq += 1
 
     def end(self, cause: GapCause | None = None, came_back: str = "") -> None:
-        wire.send(self.sock, Ended(cause, "RTSP over TCP to camera", came_back, "the camera" if cause else ""))
+        messages.send(self.sock, Ended(cause, "RTSP over TCP to camera", came_back, "the camera" if cause else ""))
         os._exit(0)
 
     def command(self, timeout_s: float | None) -> ToWorker | None:
         """The next command within the time; ends this process at EOF."""
         if not select.select([self.sock], [], [], timeout_s)[0]:
             return None
-        said = wire.receive(self.sock)
+        said = messages.receive(self.sock)
         if said is None:
             os._exit(1)
         if isinstance(said, Terms):
@@ -164,7 +165,7 @@ def lying(session: Session) -> None:
 def anachronistic(session: Session) -> None:
     """Its first segment began when the box did."""
     session.connected()
-    wire.send(session.sock, Opening(session.seq, CLOCK.now().wall_ms, 0, session.terms))
+    messages.send(session.sock, Opening(session.seq, CLOCK.now().wall_ms, 0, session.terms))
     session.until_eof()
 
 
@@ -180,14 +181,14 @@ def meddling(session: Session) -> None:
     """Gives up a segment that another session made."""
     session.connected()
     session.open()
-    wire.send(session.sock, Abandoned(session.seq + 7, GapCause.IO_ERROR, "not mine"))
+    messages.send(session.sock, Abandoned(session.seq + 7, GapCause.IO_ERROR, "not mine"))
     session.until_eof()
 
 
 def greedy(session: Session) -> None:
     """Asks to record on terms of its own."""
     session.connected()
-    wire.send(session.sock, Opening(session.seq, 0, 0, Terms("v", "/", 0, 1, 1, synced=True)))
+    messages.send(session.sock, Opening(session.seq, 0, 0, Terms("v", "/", 0, 1, 1, synced=True)))
     session.until_eof()
 
 
@@ -223,7 +224,7 @@ def abandoning(session: Session) -> None:
     """Its first segment meets a full disk, the next does not."""
     session.connected()
     session.open()
-    wire.send(session.sock, Abandoned(session.seq, GapCause.DISK_FULL, "no space left on device"))
+    messages.send(session.sock, Abandoned(session.seq, GapCause.DISK_FULL, "no space left on device"))
     session.seq += 1
     session.record()
 
@@ -266,8 +267,8 @@ def pausing(session: Session) -> None:
     began_ms = CLOCK.now().boottime_ms
     session.connected()
     session.open()
-    wire.send(session.sock, Hole(began_ms - 60_000, began_ms - 50_000))
-    wire.send(session.sock, Hole(began_ms - 60_000, CLOCK.now().boottime_ms))
+    messages.send(session.sock, Hole(began_ms - 60_000, began_ms - 50_000))
+    messages.send(session.sock, Hole(began_ms - 60_000, CLOCK.now().boottime_ms))
     session.until_eof()
 
 
@@ -276,7 +277,7 @@ def dreaming(session: Session) -> None:
     session.connected()
     session.open()
     now_ms = CLOCK.now().boottime_ms
-    wire.send(session.sock, Hole(now_ms, now_ms + 60_000))
+    messages.send(session.sock, Hole(now_ms, now_ms + 60_000))
     session.until_eof()
 
 
@@ -300,7 +301,7 @@ def unread(session: Session) -> None:
 def handing_out(session: Session) -> None:
     """One picture each 20 ms, every tenth a key frame, to whoever watches."""
     session.connected()
-    granted, handout, number = session.open(), Handout(), 0
+    granted, handout, number = session.open(), FanOut(), 0
     parameters = Parameters(Codec.H264, (b"sps", b"pps"), b"avcC", 640, 360, 0)
     while True:
         said = session.command(REPORT_S)
@@ -342,7 +343,7 @@ def main(sock: socket.socket) -> None:
     """As `recorder.worker.process.main`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    start = wire.receive(sock)
+    start = messages.receive(sock)
     if isinstance(start, Start):
         BEHAVIOURS[start.url.rpartition("/")[2]](Session(sock, start))
     os._exit(1)

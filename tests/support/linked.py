@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from mqtt.client.link import BrokerSettings, Link, Orders, Post
 from mqtt.contract import messages
 from mqtt.contract.messages import Message, Sequence
-from mqtt.tls.keyring import Keyring
+from mqtt.tls import Keyring
 from tests.support.brokers import DEADLINE_S
 
 NODE = "wenshan-main"

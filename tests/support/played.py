@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Final, cast
 
 from edged.cameras.store_adapter import StoreKeeper
-from recorder.supervisor.events import Misbehaved, Opened, Withheld
-from recorder.supervisor.pending_facts import Books
+from recorder.supervisor.backlog import PendingFacts
 from recorder.supervisor.processes import WorkerProcess
-from recorder.supervisor.worker_session import Conversation
-from recorder.words import wire
+from recorder.supervisor.state import Misbehaved, Opened, Withheld
+from recorder.supervisor.worker_session import WorkerSession
+from recorder.words import messages
 from recorder.words.messages import Abandoned, Cut, Ended, Granted, Hole, Message, Refused, Start, Terms
 from recorder.words.stream import Item, Reading, SenderReport, Sound, Unit, Video
-from recorder.worker.disk import HANDS, Committed, Writer
-from recorder.worker.fan_out import Handout
+from recorder.worker.disk import WRITERS, LastCommitted, Writer
+from recorder.worker.fan_out import FanOut
 from recorder.worker.pauses import Pause
 from recorder.worker.recording import Recording
 from storage.store.facade import Store
@@ -113,29 +113,29 @@ class _Film:
 class _Session:
     """One session with a camera: a worker's threads and objects, in this process."""
 
-    def __init__(self, studio: Studio, film: _Film, books: Books, start: Start) -> None:
+    def __init__(self, studio: Studio, film: _Film, books: PendingFacts, start: Start) -> None:
         self.film = film
         self._clock = studio.clock
         self._books = books
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ours.setblocking(False)
         self._done = threading.Event()
-        last = Committed(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
+        last = LastCommitted(start.next_seq - 1 if start.previous_sha256 else 0, start.previous_sha256)
         self.writer = Writer(self._theirs, camera=start.camera, sync_ms=SYNC_MS, last=last, exit_process=self._done.set)
         began = studio.clock.now()
         self.recording = Recording(
-            start, film.source(), writer=self.writer, handout=Handout(), clock=studio.clock, began=began,
+            start, film.source(), writer=self.writer, fan_out=FanOut(), clock=studio.clock, began=began,
             resized=lambda _, __: None, paused=self._paused,
         )  # fmt: skip
-        self.talk = Conversation(cast("WorkerProcess", self), start, books, studio.clock, began)
-        self._threads = [threading.Thread(target=self.writer.run, daemon=True) for _ in range(HANDS)]
+        self.talk = WorkerSession(cast("WorkerProcess", self), start, books, studio.clock, began)
+        self._threads = [threading.Thread(target=self.writer.run, daemon=True) for _ in range(WRITERS)]
         for thread in self._threads:
             thread.start()
         self.ended: Ended | None = None
 
     def send(self, message: Message) -> bool:
         """What the daemon tells its worker."""
-        match wire.decode_command(wire.encode(message)):
+        match messages.decode_command(messages.encode(message)):
             case Granted() | Refused() as answer:
                 self.writer.answer(answer)
             case Terms() as terms:
@@ -147,7 +147,7 @@ class _Session:
         return True
 
     def _paused(self, pause: Pause) -> None:
-        wire.send(self._theirs, Hole(pause.start_ns // NS_PER_MS, pause.end_ns // NS_PER_MS))
+        messages.send(self._theirs, Hole(pause.start_ns // NS_PER_MS, pause.end_ns // NS_PER_MS))
 
     async def hear(self) -> None:
         """All that the worker said."""
@@ -169,7 +169,7 @@ class _Session:
         overdue = self.recording.tick()
         if overdue is not None:
             raise Spoilt(overdue)
-        wire.send(self._theirs, self.recording.stats())
+        messages.send(self._theirs, self.recording.stats())
 
     async def end(self, cause: GapCause | None, why: str) -> None:
         """The camera closes the stream (`cause`), or the daemon wants no more."""
@@ -214,7 +214,7 @@ class Studio:
         self._films = {camera.id: _Film(camera, seconds) for camera in cameras}
         priorities = dict.fromkeys(self._films, 0)
         self.keeper = StoreKeeper(store, lambda _: bounds, lambda: priorities, lambda: segment_ms)
-        self._books = {camera: Books(camera, self.keeper) for camera in self._films}
+        self._books = {camera: PendingFacts(camera, self.keeper) for camera in self._films}
         self._sessions: dict[str, _Session] = {}
 
     async def open(self) -> None:

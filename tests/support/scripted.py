@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, cast
 
-from recorder.rtsp.auth import Account, Login
 from recorder.rtsp.connection import Connection
-from recorder.rtsp.dialogue import Dialogue
+from recorder.rtsp.dialogue import Account, Dialogue, Login
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
 

@@ -9,8 +9,8 @@ from typing import cast
 
 from recorder.words.messages import Terms
 from recorder.words.stream import Item, Losses, Reading, Sound, Video
-from recorder.worker.disk import Committed, Writer
-from recorder.worker.fan_out import Handout
+from recorder.worker.disk import LastCommitted, Writer
+from recorder.worker.fan_out import FanOut
 from recorder.worker.pauses import Pause
 from recorder.worker.recording import Recording
 from storage.words.model import Moment
@@ -42,7 +42,7 @@ class Kept:
     segments: dict[int, Segment] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)
     is_behind: bool = False
-    last_committed: Committed = field(default_factory=lambda: Committed(0, ""))
+    last_committed: LastCommitted = field(default_factory=lambda: LastCommitted(0, ""))
     queued_bytes: int = 0
 
     def begin(self, seq: int, start: Moment, terms: Terms) -> None:
@@ -112,14 +112,14 @@ class Session:
         self.source = source
         self.kept = Kept()
         self.clock = ToldClock()
-        self.handout = Handout()
+        self.handout = FanOut()
         self.sizes: list[tuple[int, int]] = []
         self.pauses: list[Pause] = []
         self.recording = Recording(
             make_start(Path("/nowhere"), "rtsp://10.0.0.1/x", segment_ms=segment_ms),
             source,
             writer=cast("Writer", self.kept),
-            handout=self.handout,
+            fan_out=self.handout,
             clock=self.clock,
             began=self.clock.now(),
             resized=lambda width, height: self.sizes.append((width, height)),

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from recorder.mp4.muxer import Muxer
-from recorder.remux.plan import Source
+from recorder.mp4 import Muxer
+from recorder.remux.film import SegmentSource
 from recorder.words.stream import Parameters, Sound
 from tests.support import footage
 from tests.support.tracks import Sample, interleaved, parameters, sound
@@ -82,5 +82,5 @@ class Shelf:
         return io.BytesIO(self.data[number])
 
     @property
-    def sources(self) -> list[Source]:
-        return [Source(number, cut.start_ms) for number, cut in enumerate(self.cuts)]
+    def sources(self) -> list[SegmentSource]:
+        return [SegmentSource(number, cut.start_ms) for number, cut in enumerate(self.cuts)]

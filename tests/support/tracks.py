@@ -14,7 +14,7 @@ from typing import Final
 
 import av
 
-from recorder.mp4.muxer import Muxer
+from recorder.mp4 import Muxer
 from recorder.words.stream import Codec, Parameters, Sound
 from tests.support import footage, nal
 from tests.support.clips import VIDEO_RATE

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from recorder.words import wire
+from recorder.words import messages
 from recorder.words.messages import (
     MAX_MESSAGE_BYTES,
     Ended,
@@ -64,7 +64,7 @@ def make_start(volume: Path, url: str, *, segment_ms: int = 2000, username: str 
 def receive_report(sock: socket.socket) -> FromWorker | None:
     """The daemon's side, blocking: the next report, or None at EOF."""
     data = sock.recv(MAX_MESSAGE_BYTES + 1)
-    return wire.decode_report(data) if data else None
+    return messages.decode_report(data) if data else None
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Child:
             self.process.stderr.close()
 
     def send(self, message: Message) -> None:
-        wire.send(self.sock, message)
+        messages.send(self.sock, message)
 
     def hear(self, deadline_s: float = DEADLINE_S) -> FromWorker | None:
         """The next message, None at EOF; answers an `Opening`."""

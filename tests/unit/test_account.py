@@ -1,4 +1,4 @@
-"""recorder.supervisor.time_check: starts in order, ends between start and next start, all of it within the session
+"""recorder.supervisor.worker_session: starts in order, ends between start and next start, all of it within the session
 and seen."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.supervisor.time_check import SLACK_MS, Account
+from recorder.supervisor.worker_session import SLACK_MS, TimeCheck
 from storage.words.model import Moment
 
 BEGAN = Moment(wall_ms=1_700_000_000_000, boottime_ms=1_000_000)
@@ -21,12 +21,12 @@ def at(ms: int) -> Moment:
 
 @given(offsets)
 def test_what_is_told_lies_within_the_session(told_ms: int) -> None:
-    assert Account(BEGAN).begins(1, NOW.plus_ms(told_ms), NOW) == (-60_000 <= told_ms <= 0)
+    assert TimeCheck(BEGAN).begins(1, NOW.plus_ms(told_ms), NOW) == (-60_000 <= told_ms <= 0)
 
 
 @given(offsets)
 def test_a_segment_ends_between_its_start_and_now(told_ms: int) -> None:
-    account = Account(BEGAN)
+    account = TimeCheck(BEGAN)
     assert account.begins(1, at(10_000), NOW)
     assert account.ends(1, NOW.plus_ms(told_ms), NOW) == (-50_000 <= told_ms <= 0)
 
@@ -34,7 +34,7 @@ def test_a_segment_ends_between_its_start_and_now(told_ms: int) -> None:
 @given(st.integers(0, 60_000))
 def test_a_segment_ends_no_later_than_the_next_one_starts(told_ms: int) -> None:
     """Its end is told while the next is written, or the one after that, if the disk is slow."""
-    account = Account(BEGAN)
+    account = TimeCheck(BEGAN)
     for number in (1, 2):
         assert account.begins(number, at(10_000 * number), NOW)
     assert account.ends(2, at(30_000), NOW)
@@ -43,7 +43,7 @@ def test_a_segment_ends_no_later_than_the_next_one_starts(told_ms: int) -> None:
 
 
 def test_starts_never_go_back() -> None:
-    account = Account(BEGAN)
+    account = TimeCheck(BEGAN)
     assert account.begins(1, at(1_000), NOW)
     assert not account.begins(2, at(999), NOW)
     assert account.ends(1, at(5_000), NOW)
@@ -52,7 +52,7 @@ def test_starts_never_go_back() -> None:
 
 
 def test_an_end_is_believed_once_and_of_a_segment_that_began() -> None:
-    account = Account(BEGAN)
+    account = TimeCheck(BEGAN)
     assert not account.ends(1, at(1_000), NOW)
     assert account.begins(1, at(0), NOW)
     assert account.ends(1, at(1_000), NOW)
@@ -63,7 +63,7 @@ def test_an_end_is_believed_once_and_of_a_segment_that_began() -> None:
 
 
 def test_what_is_not_believed_changes_nothing() -> None:
-    account = Account(BEGAN)
+    account = TimeCheck(BEGAN)
     assert not account.begins(1, NOW.plus_ms(1), NOW)
     assert account.begins(1, BEGAN, NOW)
     assert not account.ends(1, NOW.plus_ms(1), NOW)
@@ -74,14 +74,14 @@ def test_what_is_not_believed_changes_nothing() -> None:
 @pytest.mark.parametrize("step_ms", [-86_400_000, -400, 400, 86_400_000])
 def test_a_wall_clock_that_was_stepped_is_no_lie_of_the_workers(step_ms: int) -> None:
     """Neither before nor after: the worker looked at it at an instant of its own."""
-    account = Account(BEGAN)
+    account = TimeCheck(BEGAN)
     stepped = Moment(NOW.wall_ms + step_ms, NOW.boottime_ms)
     assert account.begins(1, at(10), stepped)
     assert account.ends(1, Moment(stepped.wall_ms - 5, stepped.boottime_ms - 5), stepped)
 
 
 def test_a_wall_clock_that_nobody_saw_is_not_believed() -> None:
-    account = Account(BEGAN)
+    account = TimeCheck(BEGAN)
     account.look(Moment(NOW.wall_ms + 5_000, NOW.boottime_ms))
     assert account.begins(1, BEGAN, NOW)
     assert not account.ends(1, Moment(NOW.wall_ms + 5_001 + SLACK_MS, NOW.boottime_ms), NOW)

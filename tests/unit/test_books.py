@@ -1,4 +1,4 @@
-"""recorder.supervisor.pending_facts: facts are entered once and in order, wait unless they are untrue, and are never
+"""recorder.supervisor.backlog: facts are entered once and in order, wait unless they are untrue, and are never
 lost unsaid."""
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from recorder.supervisor.events import NotSpawned
-from recorder.supervisor.pending_facts import MAX_WAITING, Books, Fate
+from recorder.supervisor.backlog import MAX_WAITING, PendingFacts, Result
+from recorder.supervisor.state import NotSpawned
 from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
 from storage.words.errors import DatabaseDamaged, NotOpen, UnknownCamera, WriteFailed
 from storage.words.model import GapCause, Moment
@@ -84,7 +84,7 @@ async def test_a_session_begins_on_the_terms_of_now_not_of_when_the_catalog_was_
             del full[0]
             return 1, ""
 
-    begun = await Books("lobby", Changing()).start()
+    begun = await PendingFacts("lobby", Changing()).start()
     assert isinstance(begun, NotSpawned)
     assert begun.cause is GapCause.FLOOR_PROTECT
 
@@ -94,9 +94,9 @@ async def test_a_fact_waits_for_all_that_is_no_contradiction_and_is_complained_o
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     keeper = Notebook(error=error)
-    books = Books("lobby", keeper)
-    assert await books.close(closed(1)) is Fate.WAITS
-    assert await books.gap(None, GapCause.DROPPED, "") is Fate.WAITS
+    books = PendingFacts("lobby", keeper)
+    assert await books.close(closed(1)) is Result.WAITS
+    assert await books.gap(None, GapCause.DROPPED, "") is Result.WAITS
     for _ in range(5):
         await books.settle()
     assert books.waiting
@@ -112,19 +112,19 @@ async def test_what_storage_calls_untrue_is_dropped_by_name_and_only_that(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     keeper = Notebook(error=WriteFailed("busy", ""))
-    books = Books("lobby", keeper)
+    books = PendingFacts("lobby", keeper)
     await books.close(closed(1))
     keeper.error, keeper.errors = None, {1: error}
-    assert await books.close(closed(2)) is Fate.ENTERED, "an innocent fact that comes along with an untrue one"
+    assert await books.close(closed(2)) is Result.ENTERED, "an innocent fact that comes along with an untrue one"
     assert not books.waiting
     assert "lobby: segment 1 is dropped" in caplog.text
     keeper.errors = {3: error}
-    assert await books.close(closed(3)) is Fate.UNTRUE
+    assert await books.close(closed(3)) is Result.UNTRUE
 
 
 async def test_too_many_facts_cost_the_oldest_by_name(caplog: pytest.LogCaptureFixture) -> None:
     keeper = Notebook(error=WriteFailed("busy", ""))
-    books = Books("lobby", keeper)
+    books = PendingFacts("lobby", keeper)
     for seq in range(1, MAX_WAITING + 2):
         await books.close(closed(seq))
     assert [r.getMessage() for r in caplog.records if "dropped" in r.getMessage()] == [
@@ -138,7 +138,7 @@ async def test_too_many_facts_cost_the_oldest_by_name(caplog: pytest.LogCaptureF
 async def test_no_segment_overtakes_what_the_store_cannot_take_now() -> None:
     """A gap that is entered after the segment that ended it would last."""
     keeper = Notebook(errors={0: OSError(errno.ENOSPC, "No space left on device")})
-    books = Books("lobby", keeper)
+    books = PendingFacts("lobby", keeper)
     await books.gap(None, GapCause.DROPPED, "")
     answer, why = await books.open(opening(2))
     assert answer == Refused(2, GapCause.DISK_FULL)
@@ -150,17 +150,17 @@ async def test_no_segment_overtakes_what_the_store_cannot_take_now() -> None:
 
 async def test_a_fact_that_meets_a_defect_does_not_end_the_recording() -> None:
     keeper = Notebook(errors={1: ZeroDivisionError("a defect")})
-    books = Books("lobby", keeper)
-    assert await books.close(closed(1)) is Fate.WAITS
+    books = PendingFacts("lobby", keeper)
+    assert await books.close(closed(1)) is Result.WAITS
     assert (await books.open(opening(2)))[0] == Granted(2)
-    assert await books.close(closed(2)) is Fate.ENTERED
+    assert await books.close(closed(2)) is Result.ENTERED
     assert books.waiting
 
 
 async def test_a_session_that_begins_settles_beside_the_runner() -> None:
     """Each fact is entered once; none is taken for another's turn."""
     keeper = Notebook(error=WriteFailed("busy", ""), slow=True)
-    books = Books("lobby", keeper)
+    books = PendingFacts("lobby", keeper)
     for seq in (1, 2, 3):
         await books.close(closed(seq))
     keeper.error = None
@@ -170,7 +170,7 @@ async def test_a_session_that_begins_settles_beside_the_runner() -> None:
 
 async def test_recording_is_said_to_be_entered_again_only_when_segments_are(caplog: pytest.LogCaptureFixture) -> None:
     keeper = Notebook(errors={1: WriteFailed("busy", ""), 2: WriteFailed("busy", "")})
-    books = Books("lobby", keeper)
+    books = PendingFacts("lobby", keeper)
     for seq in (1, 2):
         assert isinstance((await books.open(opening(seq)))[0], Refused)
         await books.gap(None, GapCause.IO_ERROR, "")

@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from mqtt.tls import certificates
-from mqtt.tls import keyring as tls
-from mqtt.tls.certificates import Contents, Fault, Files, Weight
+from mqtt import tls
+from mqtt.tls import CertificateFault, Contents, Files, Weight
 from tests.support.authority import CLIENT, DAY, SERVER, YEAR, Authority, Signed, now, write
 
 FILES = Files("/e/ca.crt", "/e/box.crt", "/e/box.key")
@@ -30,15 +29,15 @@ def held(box: Signed = BOX, **changed: object) -> Contents:
     return Contents(**values)  # type: ignore[arg-type]
 
 
-def faults(contents: Contents, username: str = "") -> tuple[Fault, ...]:
-    return certificates.examine(FILES, contents, "box", username).faults
+def faults(contents: Contents, username: str = "") -> tuple[CertificateFault, ...]:
+    return tls.examine(FILES, contents, "box", username).faults
 
 
 def test_what_is_in_order_has_no_fault() -> None:
     assert faults(held()) == ()
     assert faults(held(CA.sign("box", use=None))) == ()
     assert faults(held(certificate=BOX.pem + CA.pem)) == ()
-    examined = certificates.examine(Files("/e/ca.crt"), Contents(CA.pem), "box", "")
+    examined = tls.examine(Files("/e/ca.crt"), Contents(CA.pem), "box", "")
     assert (examined.faults, examined.box) == ((), None)
 
 
@@ -84,12 +83,12 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 def test_dates_are_judged_apart_by_the_clock_that_is_given() -> None:
-    examined = certificates.examine(FILES, held(CA.sign("box", begins=-DAY, ends=10 * DAY)), "box", "")
-    assert certificates.lapses(FILES, examined, NOW_MS) == ()
-    (over,) = certificates.lapses(FILES, examined, NOW_MS + 11 * DAY_MS)
+    examined = tls.examine(FILES, held(CA.sign("box", begins=-DAY, ends=10 * DAY)), "box", "")
+    assert tls.lapses(FILES, examined, NOW_MS) == ()
+    (over,) = tls.lapses(FILES, examined, NOW_MS + 11 * DAY_MS)
     assert (over.key, over.weight) == ("certificate", Weight.TIME)
     assert "/e/box.crt ended on" in over.problem
-    both = certificates.lapses(FILES, examined, 0)
+    both = tls.lapses(FILES, examined, 0)
     assert [fault.key for fault in both] == ["ca_file", "certificate"]
     assert all("by the clock of this box that is still to come" in fault.problem for fault in both)
     assert all("the clock of this box" in fault.instead for fault in both)
@@ -98,15 +97,15 @@ def test_dates_are_judged_apart_by_the_clock_that_is_given() -> None:
 def test_while_an_authority_is_replaced_the_one_counts_that_vouches_for_the_broker() -> None:
     old, new = Authority("old", ends=20 * DAY), Authority("new")
     two = (old.certificate, new.certificate)
-    unknown = certificates.authority(two, None)
+    unknown = tls.authority(two, None)
     assert unknown is not None
-    assert unknown.ends_ms == certificates.lifetime(new.certificate).ends_ms
-    shown = certificates.authority(two, old.server().certificate)
+    assert unknown.ends_ms == tls.lifetime(new.certificate).ends_ms
+    shown = tls.authority(two, old.server().certificate)
     assert shown is not None
-    assert shown.ends_ms == certificates.lifetime(old.certificate).ends_ms
-    strange = certificates.authority(two, CA.server().certificate)
+    assert shown.ends_ms == tls.lifetime(old.certificate).ends_ms
+    strange = tls.authority(two, CA.server().certificate)
     assert strange == unknown
-    assert certificates.authority((), None) is None
+    assert tls.authority((), None) is None
 
 
 def ring(files: Files, now_ms: int = NOW_MS) -> tls.Keyring:
@@ -121,7 +120,7 @@ def test_files_that_cannot_be_read_are_faults_and_no_errors(tmp_path: Path) -> N
     assert "there is no file" in found[0].problem
     assert all("is not a file" in fault.problem for fault in found[1:])
     keyring = ring(Files(str(tmp_path / "no")))
-    with pytest.raises(certificates.Unusable, match="there is no file"):
+    with pytest.raises(tls.Unusable, match="there is no file"):
         keyring.context()
     write(tmp_path, CA)
     keyring = ring(Files(str(tmp_path / "ca.crt")))
@@ -140,7 +139,7 @@ def test_what_is_replaced_and_in_order_is_taken(tmp_path: Path) -> None:
     keyring.look()
     assert keyring.superseded(first)
     assert keyring.context() is not first
-    assert keyring.view.box == certificates.lifetime(new.certificate, str(tmp_path / "box.crt"))
+    assert keyring.view.box == tls.lifetime(new.certificate, str(tmp_path / "box.crt"))
     assert keyring.view.faults == ()
 
 
@@ -157,7 +156,7 @@ def test_what_is_replaced_and_wrong_is_told_and_not_taken(tmp_path: Path, bad: S
     keyring.look()
     assert keyring.context() is first
     assert (len(keyring.view.faults), keyring.view.kept) == (1, True)
-    assert keyring.view.box == certificates.lifetime(BOX.certificate, files.certificate)
+    assert keyring.view.box == tls.lifetime(BOX.certificate, files.certificate)
     write(tmp_path, CA, CA.sign("box"))
     assert keyring.context() is not first
     assert (keyring.view.faults, keyring.view.kept) == ((), False)
@@ -243,7 +242,7 @@ def test_what_openssl_does_not_take_is_a_fault(tmp_path: Path) -> None:
     (fault,) = tls.inspect(files, "box", "", NOW_MS)
     assert "OpenSSL does not take what" in fault.problem
     assert "key too small" in fault.problem
-    with pytest.raises(certificates.Unusable, match="key too small"):
+    with pytest.raises(tls.Unusable, match="key too small"):
         ring(files).context()
 
 

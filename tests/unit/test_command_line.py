@@ -19,7 +19,7 @@ from edged.command.main import _json, _show, given, main
 from edged.config.load import Config, ConfigError, load
 from edged.words import exit_codes
 from edged.words.roles import Verb as RoleVerb
-from mqtt.commands.messages import COUNTER_MAX, Reply, Verb
+from mqtt.commands import COUNTER_MAX, Reply, Verb
 from storage.approvals.service import NOBODY
 from tests.support.commanding import Desk
 

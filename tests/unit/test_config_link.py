@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edged.command import keyfile
 from edged.config import link as config_link
 from edged.config.load import Config, Problem, check, load
-from mqtt.tls.certificates import Weight
+from mqtt.tls import Weight
 from tests.support.authority import DAY, Authority, write
 from tests.unit.test_config_warnings import SMALL, disk_of
 

@@ -41,17 +41,16 @@ from edged.profiles.loader import Judgement
 from edged.site.verdict import Urgency
 from edged.words.roles import Record, Role
 from edged.words.roles import Verb as BoxVerb
-from mqtt.commands import messages as commands
-from mqtt.connection import reconnect, retained_read
-from mqtt.send import outbox
-from mqtt.tls import certificates
+from mqtt import commands
+from mqtt.connection import broker_connection, reconnect
+from mqtt.tls import Weight
 from recorder.decoder import messages as eye
 from recorder.decoder.messages import BLOCKS, THUMB_BYTES
 from recorder.rtp.pictures import Marker
-from recorder.supervisor import events as session
-from recorder.supervisor import pending_facts
+from recorder.supervisor import backlog, state
+from recorder.words.messages import Kind as HandedOut
 from recorder.words.stream import Codec
-from recorder.worker import fan_out, segmenter
+from recorder.worker import segmenter
 from storage.ages import credit
 from storage.ages.runs import Point
 from storage.approvals.service import Act, Arguments, Person
@@ -117,9 +116,9 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
 }
 """Golden: words.json."""
 OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
-    Marker, Presence, Record, Urgency, approved_limits.What, reconnect.Outcome, pending_facts.Fate,
-    certificates.Weight, eye.Want, eye.Why, failpoints.Step, fsck.Level, fan_out.Kind, outbox.Word,
-    retained_read.Do, reconcile.Action, replay.Applied, segmenter.Why, session.Phase, tamper.Look, tamper.Touch,
+    Marker, Presence, Record, Urgency, approved_limits.What, reconnect.Outcome, backlog.Result,
+    Weight, eye.Want, eye.UnseenReason, failpoints.Step, fsck.Level, HandedOut, broker_connection.Delivery,
+    broker_connection.NextStep, reconcile.Action, replay.Applied, segmenter.CutReason, state.Phase, tamper.Look, tamper.Touch,
     centre_head.Word,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""

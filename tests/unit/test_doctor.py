@@ -26,7 +26,7 @@ from edged.doctor.network import Answered, Ends
 from edged.doctor.paths import File, Place
 from edged.doctor.smart import Smart
 from edged.documents.site import Broker, Camera, Volume
-from mqtt.broker_check import Knocked
+from mqtt.broker_check import BrokerAnswer
 from storage.store.database_state import Glance, Sizes
 from tests.support import samples
 
@@ -368,8 +368,8 @@ def test_links_and_doors() -> None:
     old = network.judge_link(LINK.model_copy(update={"protocol": "3.1.1"}))
     assert (old.result, "nobody can tell whether anybody hears" in old.said) == (Result.OK, True)
     assert network.judge_link(LINK.model_copy(update={"connected": False, "reason": "refused"})).result is Result.WARN
-    assert "nobody can tell" in network.judge_knock(Knocked("b:1883", "3.1.1")).said
-    assert network.judge_knock(Knocked("b:1883", "", "refused", "the log")).action == "check the log"
+    assert "nobody can tell" in network.judge_knock(BrokerAnswer("b:1883", "3.1.1")).said
+    assert network.judge_knock(BrokerAnswer("b:1883", "", "refused", "the log")).action == "check the log"
     doors = [Answered("10.0.0.1:554", ("a",), ""), Answered("10.0.0.2:554", ("b", "c"), "no answer from this address")]
     (told,) = network.judge_doors(doors, 3)
     assert (told.name, told.result) == ("device 10.0.0.2:554", Result.WARN)

@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args, get_origin
 import pytest
 
 from edged.health.faults import Fault
-from mqtt.contract import messages, ticket_messages
+from mqtt.contract import messages
 from mqtt.contract.messages import Payload
 from script.generate.asyncapi import PAYLOADS, TAILS
 
@@ -23,10 +23,10 @@ KINDS: Final[dict[str, type[Payload]]] = {
     "retention": messages.CameraRetention,
     "storage": messages.Storage,
     "checkpoint": messages.LedgerCheckpoint,
-    "alarm": messages.Alarm,
-    "pin": messages.Pin,
-    "fault": ticket_messages.Fault,
-    "maintenance": ticket_messages.Maintenance,
+    "alarm": messages.AlarmState,
+    "pin": messages.PinState,
+    "fault": messages.FaultState,
+    "maintenance": messages.MaintenanceState,
 }
 SCRIPTS: Final = [path for path in FLEET.glob("*.js") if path.name != "mqtt.min.js"]
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.supervisor import state as supervisor
-from recorder.supervisor.connect_queue import Caller, Gate, Pace, Queue
-from recorder.supervisor.events import Action, Event, Exited, Kill, Limits, Opened, Spawn, Spawned, Tick
+from recorder.supervisor.connect_queue import Caller, ConnectOrder, ConnectQueue, Pace
+from recorder.supervisor.state import Action, Event, Exited, Kill, Limits, Opened, Spawn, Spawned, Tick
 from recorder.words.messages import Connected, Ended, Stats
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause, Moment
@@ -37,7 +37,7 @@ class Line:
     """A queue with a clock that is moved by hand."""
 
     def __init__(self, pace: Pace = PACE) -> None:
-        self.queue = Queue(pace)
+        self.queue = ConnectOrder(pace)
         self.now_ms = 1_000
         self.admitted: list[tuple[int, int]] = []
 
@@ -248,7 +248,7 @@ class Simulation:
     def __init__(self, nvr: Nvr, seed: int) -> None:
         self.nvr = nvr
         self.random = random.Random(seed)
-        self.queue = Queue(PACE)
+        self.queue = ConnectOrder(PACE)
         self.now_ms = self.began_ms = 1_000
         self.falls_ms = 31_000 + self.random.randrange(5_000)
         self.back_ms = self.falls_ms + nvr.gone_ms
@@ -374,7 +374,7 @@ def test_l1_holds_when_the_daemon_starts() -> None:
 
 
 async def test_who_is_cancelled_in_line_leaves_no_trace_and_the_next_one_passes() -> None:
-    gate = Gate(SystemClock(), Pace(at_once=1, spacing_ms=1, place_ms=60_000, overall_ms=1))
+    gate = ConnectQueue(SystemClock(), Pace(at_once=1, spacing_ms=1, place_ms=60_000, overall_ms=1))
     first = await gate.enter(caller("a"))
     second, third = (asyncio.create_task(gate.enter(caller(name))) for name in "bc")
     await asyncio.sleep(0)
@@ -391,7 +391,7 @@ async def test_who_is_cancelled_in_line_leaves_no_trace_and_the_next_one_passes(
 
 async def test_who_is_cancelled_just_when_let_in_gives_its_place_back() -> None:
     clock = ToldClock()
-    gate = Gate(clock, Pace(at_once=1, spacing_ms=1, place_ms=60_000, overall_ms=1))
+    gate = ConnectQueue(clock, Pace(at_once=1, spacing_ms=1, place_ms=60_000, overall_ms=1))
     first = await gate.enter(caller("a"))
     second = asyncio.create_task(gate.enter(caller("b")))
     await asyncio.sleep(0)

@@ -12,19 +12,10 @@ from typing import Final
 import msgspec
 import pytest
 
+from recorder.words.messages import Kind
 from recorder.words.stream import Codec, Parameters, Sound, Unit, Video
 from recorder.worker import fan_out
-from recorder.worker.fan_out import (
-    LENGTH_BYTES,
-    MAX_WATCHERS,
-    Handed,
-    Handout,
-    Kind,
-    Missed,
-    Packet,
-    SoundTrack,
-    Tracks,
-)
+from recorder.worker.fan_out import LENGTH_BYTES, MAX_WATCHERS, FanOut, Handed, Missed, Packet, SoundTrack, Tracks
 
 PARAMETERS: Final = Parameters(Codec.H264, (b"sps", b"pps"), b"avcC", 1920, 1080, 0)
 VIDEO: Final = Video(Codec.H264, 90_000, PARAMETERS)
@@ -49,7 +40,7 @@ LOOKS: Final = 40
 class Viewer:
     """The other end."""
 
-    def __init__(self, hall: Handout, kind: Kind) -> None:
+    def __init__(self, hall: FanOut, kind: Kind) -> None:
         self.sock, theirs = socket.socketpair()
         self.sock.setblocking(False)
         self._buffer = b""
@@ -81,7 +72,7 @@ class Hall:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.handout = Handout(self.clock)
+        self.handout = FanOut(self.clock)
         self.viewers: list[Viewer] = []
         self.sent: list[Unit] = []
         self.number = 0

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.worker.pauses import PAUSE_NS, Holes, Pause
+from recorder.worker.pauses import PAUSE_NS, Pause, PauseDetection
 
 MS = 1_000_000
 FRAME_MS = 40
@@ -17,7 +17,7 @@ LAG_MS = 5_000
 
 def told(pictures: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Pauses in ms, for pictures as (media, arrival) in ms."""
-    holes = Holes()
+    holes = PauseDetection()
     found = [holes.picture(media * MS, arrival * MS) for media, arrival in pictures]
     return [(pause.start_ns // MS, pause.end_ns // MS) for pause in found if pause is not None]
 
@@ -38,14 +38,14 @@ def test_a_camera_whose_clock_stood_while_it_paused_is_told_once_that_is_certain
 
 def test_a_leap_of_media_time_that_makes_good_for_a_slow_clock_is_no_pause() -> None:
     """A clock that stands or crawls is put right by a jump of 20 s now and then, while pictures come all the time."""
-    holes = Holes()
+    holes = PauseDetection()
     for n in range(3_000):
         media_ms = n * FRAME_MS // 2 + n // 1_000 * 20_000
         assert holes.picture(media_ms * MS, (n * FRAME_MS + LAG_MS) * MS, jumped=n in {1_000, 2_000}) is None
 
 
 def test_a_clock_that_jumps_in_a_pause_makes_it_neither_longer_nor_shorter() -> None:
-    holes = Holes()
+    holes = PauseDetection()
     assert all(holes.picture(media * MS, arrival * MS) is None for media, arrival in steady(0, 10_000))
     end_ms = 16_000 + LAG_MS
     assert holes.picture(90_000 * MS, end_ms * MS, jumped=True) == Pause((10_000 + LAG_MS) * MS, end_ms * MS)
@@ -82,7 +82,7 @@ def test_each_pause_of_a_camera_that_stutters_is_told() -> None:
 @given(st.lists(st.tuples(st.integers(0, 12_000), st.integers(0, 3_000)), max_size=200))
 def test_pauses_are_long_enough_in_order_and_never_beyond_what_arrived(steps: list[tuple[int, int]]) -> None:
     """Whatever comes: media steps and delays of any kind."""
-    holes, media, arrival = Holes(), 0, 0
+    holes, media, arrival = PauseDetection(), 0, 0
     found: list[Pause] = []
     for step_ms, delay_ms in steps:
         media += step_ms * MS

@@ -40,7 +40,6 @@ SPEAKS_SQL: Final = re.compile(r"storage\.(database\.\w+|\w+\.(\w+_)?(table|quer
 KEPT: Final = {
     "av": {
         "recorder.worker.test_pattern",
-        "recorder.decoder.playable",
         "recorder.decoder.decode",
     },  # what records a camera does without
     "paho": {"mqtt"},

@@ -11,10 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.commands import messages as commands
-from mqtt.commands import validation
-from mqtt.commands.messages import ARGS, Reason, Verb
-from mqtt.commands.validation import Order, Refusal, judge
+from mqtt import commands
+from mqtt.commands import ARGS, Order, Reason, Refusal, Verb, validate
 from storage.ledger import dsse
 from tests.support.commanding import NEEDED, NODE, NOW_MS, Desk
 
@@ -29,7 +27,7 @@ ANSWERED: Final = {
 
 
 def judged(message: bytes, verb: str = "status", *, retained: bool = False, now_ms: int = NOW_MS) -> Order | Refusal:
-    return judge(verb, message, retained, NODE, KNOWN, now_ms)
+    return validate(verb, message, retained, NODE, KNOWN, now_ms)
 
 
 def refused(message: bytes, verb: str = "status", *, retained: bool = False, now_ms: int = NOW_MS) -> Refusal:
@@ -56,12 +54,12 @@ REFUSED: Final[dict[str, tuple[Reason, bytes]]] = {
     "NaN": (Reason.NOT_JSON, b'{"payload": NaN}'),
     "a key twice": (Reason.NOT_JSON, GOOD[:-1] + b',"payload":"e30="}'),
     "a number of 5000 digits": (Reason.NOT_JSON, b"1" * 5000),
-    "too big": (Reason.TOO_BIG, b" " * validation.MAX_BYTES + b"{}"),
+    "too big": (Reason.TOO_BIG, b" " * commands.MAX_BYTES + b"{}"),
     "UTF-16": (Reason.ENCODING, GOOD.decode().encode("utf-16")),
     "a byte order mark": (Reason.ENCODING, b"\xef\xbb\xbf" + GOOD),
     "Big5": (Reason.ENCODING, "重新啟動".encode("big5")),
-    "deep": (Reason.TOO_DEEP, deep(validation.DEPTH_MAX + 1)),
-    "very deep": (Reason.TOO_DEEP, deep(validation.MAX_BYTES // 2)),
+    "deep": (Reason.TOO_DEEP, deep(commands.DEPTH_MAX + 1)),
+    "very deep": (Reason.TOO_DEEP, deep(commands.MAX_BYTES // 2)),
     "deep within the payload": (Reason.TOO_DEEP, DESK.around(deep(100))),
     "a list": (Reason.NO_ENVELOPE, b"[]"),
     "a bare command": (Reason.NO_ENVELOPE, json.dumps(DESK.content("restart")).encode()),
@@ -99,11 +97,11 @@ REFUSED: Final[dict[str, tuple[Reason, bytes]]] = {
     "half a character": (Reason.MALFORMED, DESK.around(b'{"node": "\\ud800"}')),
     "another box": (Reason.WRONG_NODE, DESK.signed("status", node="other-node")),
     "signed for another verb": (Reason.WRONG_VERB, DESK.signed("restart")),
-    "valid for too long": (Reason.TOO_LONG, DESK.signed("status", expires_ms=NOW_MS + validation.LIFETIME_MAX_MS + 1)),
+    "valid for too long": (Reason.TOO_LONG, DESK.signed("status", expires_ms=NOW_MS + commands.LIFETIME_MAX_MS + 1)),
     "expired before it is issued": (Reason.TOO_LONG, DESK.signed("status", expires_ms=NOW_MS)),
     "issued too early": (
         Reason.EARLY,
-        DESK.signed("status", issued_ms=NOW_MS + validation.AHEAD_MAX_MS + 1, expires_ms=NOW_MS + 200_000),
+        DESK.signed("status", issued_ms=NOW_MS + commands.AHEAD_MAX_MS + 1, expires_ms=NOW_MS + 200_000),
     ),
     "expired": (Reason.EXPIRED, DESK.signed("status", issued_ms=NOW_MS - 1000, expires_ms=NOW_MS)),
     "arguments of another verb": (Reason.BAD_ARGS, DESK.signed("status", args=NEEDED[Verb.PIN])),
@@ -117,7 +115,7 @@ def test_each_is_refused_with_its_reason_and_a_sentence(reason: Reason, message:
     assert found.reason is reason
     assert found.words
     assert found.words.isprintable()
-    assert len(found.words) <= validation.WORDS_MAX
+    assert len(found.words) <= commands.WORDS_MAX
     assert (found.command is not None) == (reason in ANSWERED)
     proven = ANSWERED | {Reason.WRONG_NODE, Reason.MALFORMED}
     assert (found.commander is not None) == (reason in proven or message == REFUSED["deep within the payload"][1])
@@ -149,16 +147,16 @@ def test_a_verb_that_there_is_not() -> None:
 
 def test_what_a_key_may_not_and_when_its_time_is_over() -> None:
     few = {DESK.commander().key_id: DESK.commander(Verb.STATUS, until_ms=NOW_MS + 1)}
-    assert isinstance(judge("status", DESK.signed("status"), False, NODE, few, NOW_MS), Order)
+    assert isinstance(validate("status", DESK.signed("status"), False, NODE, few, NOW_MS), Order)
     for verb, now_ms, reason in (("restart", 0, Reason.NOT_ALLOWED), ("status", 1, Reason.KEY_EXPIRED)):
-        found = judge(verb, DESK.signed(verb), False, NODE, few, NOW_MS + now_ms)
+        found = validate(verb, DESK.signed(verb), False, NODE, few, NOW_MS + now_ms)
         assert isinstance(found, Refusal)
         assert (found.reason, found.command is not None) == (reason, True)
 
 
 def test_the_edges_of_time() -> None:
     message = DESK.signed("status", issued_ms=NOW_MS, expires_ms=NOW_MS + 60_000)
-    first, last = NOW_MS - validation.AHEAD_MAX_MS, NOW_MS + 59_999
+    first, last = NOW_MS - commands.AHEAD_MAX_MS, NOW_MS + 59_999
     assert isinstance(judged(message, now_ms=first), Order)
     assert isinstance(judged(message, now_ms=last), Order)
     assert refused(message, now_ms=first - 1).reason is Reason.EARLY
@@ -212,7 +210,7 @@ def test_the_list_of_verbs_is_closed() -> None:
 
 @given(st.binary(max_size=400), st.text(max_size=40), st.booleans())
 def test_whatever_comes_is_refused(message: bytes, verb: str, retained: bool) -> None:
-    assert isinstance(judge(verb, message, retained, NODE, KNOWN, NOW_MS), Refusal)
+    assert isinstance(validate(verb, message, retained, NODE, KNOWN, NOW_MS), Refusal)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)

@@ -1,4 +1,4 @@
-"""recorder.supervisor.unclosed: a segment is asked for until nothing of it is open; a stop waits for that, and not
+"""recorder.supervisor.backlog: a segment is asked for until nothing of it is open; a stop waits for that, and not
 for ever."""
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from recorder.supervisor.events import Salvage
-from recorder.supervisor.unclosed import MAX_LEFT, Leftovers
+from recorder.supervisor.backlog import MAX_LEFT, UnclosedSegments
+from recorder.supervisor.state import Salvage
 from recorder.words.messages import Closed, Granted, Opening, Refused, Terms
 from storage.words.errors import StoreClosed
 from storage.words.model import GapCause, Moment
@@ -74,8 +74,8 @@ def salvage(*seqs: int) -> Salvage:
 
 
 @asynccontextmanager
-async def of(keeper: Locked, ask_again_s: float = OFTEN_S) -> AsyncIterator[Leftovers]:
-    leftovers = Leftovers("lobby", keeper, ask_again_s)
+async def of(keeper: Locked, ask_again_s: float = OFTEN_S) -> AsyncIterator[UnclosedSegments]:
+    leftovers = UnclosedSegments("lobby", keeper, ask_again_s)
     yield leftovers
     await leftovers.finish(PATIENCE_S)
 
@@ -107,7 +107,7 @@ async def test_what_comes_later_is_asked_for_at_once() -> None:
 
 async def test_when_nothing_is_left_nothing_runs() -> None:
     keeper = Locked()
-    leftovers = Leftovers("lobby", keeper)
+    leftovers = UnclosedSegments("lobby", keeper)
     tasks = asyncio.all_tasks()
     leftovers.add(salvage())
     assert asyncio.all_tasks() == tasks
@@ -123,7 +123,7 @@ async def test_when_nothing_is_left_nothing_runs() -> None:
 @pytest.mark.parametrize("within_s", [0.0, 0.01])
 async def test_a_stop_does_not_wait_for_what_hangs(within_s: float, caplog: pytest.LogCaptureFixture) -> None:
     keeper = Locked(hangs=asyncio.Event())
-    leftovers = Leftovers("lobby", keeper)
+    leftovers = UnclosedSegments("lobby", keeper)
     leftovers.add(salvage(7, 8))
     await keeper.until_asked(1)
     async with asyncio.timeout(PATIENCE_S):
@@ -134,7 +134,7 @@ async def test_a_stop_does_not_wait_for_what_hangs(within_s: float, caplog: pyte
 
 async def test_a_stop_asks_once_more_and_gives_up(caplog: pytest.LogCaptureFixture) -> None:
     keeper = Locked({1: 10**6})
-    leftovers = Leftovers("lobby", keeper, ask_again_s=1000)
+    leftovers = UnclosedSegments("lobby", keeper, ask_again_s=1000)
     leftovers.add(salvage(1))
     await keeper.until_asked(1)
     await leftovers.finish(PATIENCE_S)

@@ -13,10 +13,10 @@ from typing import Final
 import pytest
 
 from edged.config.load import check
-from recorder.rtsp import opening
-from recorder.rtsp.auth import Account
+from recorder.rtsp import source
 from recorder.rtsp.connection import Connection, Trust, reach
 from recorder.rtsp.datagrams import Ports
+from recorder.rtsp.dialogue import Account
 from recorder.rtsp.message import Buffer
 from recorder.words.address import Target, split_zone
 from recorder.words.outcome import SessionEnded
@@ -114,7 +114,7 @@ def test_the_interface_stays_on_this_box(listener: tuple[socket.socket, str]) ->
 
     camera = threading.Thread(target=serve)
     camera.start()
-    described = opening.describe(url, NOBODY, Trust(), 5.0)
+    described = source.describe(url, NOBODY, Trust(), 5.0)
     camera.join()
     outer = url.replace(f"%25{zone}", "")
     assert asked == [f"{verb} {one} RTSP/1.0".encode() for one in (outer, inner) for verb in ("OPTIONS", "DESCRIBE")]

@@ -9,7 +9,7 @@ import pytest
 from edged.config.load import load
 from edged.config.loosened_bounds import granted, sentence, tightened, under, wished_by
 from edged.config.model import Config
-from mqtt.commands.messages import Verb
+from mqtt.commands import Verb
 from storage.retention.approved_limits import Agreed, holding, loosenings
 from storage.retention.approved_limits import granted as agreed_upon
 from tests.support.commanding import Desk

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.mp4 import muxer as writer
-from recorder.mp4.muxer import ALONE_MS, FRAGMENT_MAX_SAMPLES, FRAGMENT_MS, Muxer
+from recorder import mp4 as writer
+from recorder.mp4 import ALONE_MS, FRAGMENT_MAX_SAMPLES, FRAGMENT_MS, Muxer
 from recorder.words.stream import Codec, Sound
 from storage.segments.mp4 import summary
 from tests.support.footage import Picture

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.connection.reconnect import LAST_LIMIT_S, PROTOCOL_MEMORY_S, STABLE_S, Attempts, Outcome, Protocol
+from mqtt.connection.reconnect import LAST_LIMIT_S, PROTOCOL_MEMORY_S, STABLE_S, Outcome, Protocol, Reconnect
 
 NEVER_CONNECTED = 0.0
 
 
-def failing(times: int, outcome: Outcome = Outcome.UNREACHABLE) -> Attempts:
-    attempts = Attempts()
+def failing(times: int, outcome: Outcome = Outcome.UNREACHABLE) -> Reconnect:
+    attempts = Reconnect()
     for _ in range(times):
         attempts = attempts.ended(outcome, 0.0, NEVER_CONNECTED)
     return attempts
 
 
 def test_the_first_attempt_does_not_wait() -> None:
-    assert Attempts().wait_s(0.999) == 0.0
+    assert Reconnect().wait_s(0.999) == 0.0
 
 
 def test_the_limit_doubles_to_thirty_seconds_and_stays() -> None:
@@ -41,19 +41,19 @@ def test_a_stable_minute_makes_waits_short_again() -> None:
 
 
 def test_boxes_that_lost_one_broker_come_back_spread_over_fifteen_seconds() -> None:
-    lost = Attempts().answered(0.0).ended(Outcome.LOST, 100.0, 100.0)
+    lost = Reconnect().answered(0.0).ended(Outcome.LOST, 100.0, 100.0)
     assert [lost.wait_s(random) for random in (0.0, 0.5, 1.0)] == [0.0, 7.5, 15.0]
     assert failing(6).ended(Outcome.LOST, 100.0, 1.0).wait_s(1.0) == 30, "one that breaks off again and again"
 
 
 def test_a_broker_that_says_wrong_version_is_asked_in_the_old_one_at_once() -> None:
-    attempts = Attempts().ended(Outcome.WRONG_VERSION, 0.0, NEVER_CONNECTED)
+    attempts = Reconnect().ended(Outcome.WRONG_VERSION, 0.0, NEVER_CONNECTED)
     assert attempts.protocol is Protocol.V311
     assert attempts.wait_s(1.0) == 0.0
 
 
 def test_a_fall_back_that_was_answered_is_remembered_for_an_hour() -> None:
-    attempts = Attempts().ended(Outcome.CLOSED_UNANSWERED, 0.0, NEVER_CONNECTED).answered(1.0)
+    attempts = Reconnect().ended(Outcome.CLOSED_UNANSWERED, 0.0, NEVER_CONNECTED).answered(1.0)
     attempts = attempts.ended(Outcome.LOST, 100.0, 99.0)
     assert attempts.due(PROTOCOL_MEMORY_S).protocol is Protocol.V311
     attempts = attempts.ended(Outcome.UNREACHABLE, 200.0, NEVER_CONNECTED)
@@ -63,14 +63,14 @@ def test_a_fall_back_that_was_answered_is_remembered_for_an_hour() -> None:
 
 
 def test_a_wrong_password_in_the_old_version_proves_that_version() -> None:
-    attempts = Attempts().ended(Outcome.WRONG_VERSION, 0.0, NEVER_CONNECTED)
+    attempts = Reconnect().ended(Outcome.WRONG_VERSION, 0.0, NEVER_CONNECTED)
     attempts = attempts.ended(Outcome.REFUSED, 1.0, NEVER_CONNECTED)
     assert attempts.protocol is Protocol.V311
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CLOSED_UNANSWERED, Outcome.SILENT])
 def test_a_broker_that_answers_neither_is_tried_in_turns_and_with_waits(outcome: Outcome) -> None:
-    attempts, tried, waits = Attempts(), [], []
+    attempts, tried, waits = Reconnect(), [], []
     for _ in range(4):
         tried.append(attempts.protocol.value)
         attempts = attempts.ended(outcome, 0.0, NEVER_CONNECTED)
@@ -81,7 +81,7 @@ def test_a_broker_that_answers_neither_is_tried_in_turns_and_with_waits(outcome:
 
 @pytest.mark.parametrize("hint", [Outcome.CLOSED_UNANSWERED, Outcome.SILENT])
 def test_a_broker_that_spoke_5_and_hangs_is_not_taken_for_an_old_one_within_the_hour(hint: Outcome) -> None:
-    attempts = Attempts().answered(0.0).ended(Outcome.LOST, 1000.0, 1000.0)
+    attempts = Reconnect().answered(0.0).ended(Outcome.LOST, 1000.0, 1000.0)
     for now_s in (1100.0, 2000.0, 1000.0 + PROTOCOL_MEMORY_S - 1):
         attempts = attempts.due(now_s).ended(hint, now_s, NEVER_CONNECTED)
         assert attempts.protocol is Protocol.V5
@@ -91,7 +91,7 @@ def test_a_broker_that_spoke_5_and_hangs_is_not_taken_for_an_old_one_within_the_
 
 
 def test_a_broker_replaced_by_an_old_one_that_says_so_is_believed_at_once() -> None:
-    attempts = Attempts().answered(0.0).ended(Outcome.LOST, 10.0, 10.0)
+    attempts = Reconnect().answered(0.0).ended(Outcome.LOST, 10.0, 10.0)
     assert attempts.ended(Outcome.WRONG_VERSION, 11.0, NEVER_CONNECTED).protocol is Protocol.V311
 
 
@@ -101,7 +101,7 @@ def test_a_broker_that_is_merely_away_keeps_its_version() -> None:
 
 
 def test_a_broker_that_was_upgraded_past_the_old_version_is_asked_for_the_new_one() -> None:
-    attempts = Attempts().ended(Outcome.WRONG_VERSION, 0.0, NEVER_CONNECTED).answered(1.0)
+    attempts = Reconnect().ended(Outcome.WRONG_VERSION, 0.0, NEVER_CONNECTED).answered(1.0)
     attempts = attempts.ended(Outcome.LOST, 2.0, 1.0).ended(Outcome.WRONG_VERSION, 3.0, NEVER_CONNECTED)
     assert attempts.protocol is Protocol.V5
 
@@ -113,7 +113,7 @@ def test_a_broker_that_was_upgraded_past_the_old_version_is_asked_for_the_new_on
 def test_no_story_waits_too_long_or_hammers_the_broker(
     story: list[tuple[Outcome, float, float]], random: float
 ) -> None:
-    attempts, now_s, free = Attempts(), 0.0, 0
+    attempts, now_s, free = Reconnect(), 0.0, 0
     for outcome, connected_s, pause_s in story:
         now_s += pause_s
         attempts = attempts.due(now_s)

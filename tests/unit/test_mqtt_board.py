@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from mqtt.contract.messages import Message
-from mqtt.send.retained_state import ANSWERS_MAX, MAX_TOPICS, Board
+from mqtt.send.send_queue import ANSWERS_MAX, MAX_TOPICS, RetainedState
 
 
 def state(topic: str, value: str = "x") -> Message:
     return Message(topic, value.encode(), 1, True)
 
 
-def send_all(board: Board, first_mid: int = 1) -> list[Message]:
+def send_all(board: RetainedState, first_mid: int = 1) -> list[Message]:
     """Whatever the window lets out, with ids from `first_mid` on."""
     out: list[Message] = []
     while (message := board.take()) is not None:
@@ -24,7 +24,7 @@ def send_all(board: Board, first_mid: int = 1) -> list[Message]:
 
 
 def test_the_greeting_goes_first_and_in_its_order() -> None:
-    board = Board()
+    board = RetainedState()
     board.put(state("c"))
     board.put(state("a", "old"))
     board.connected([state("b"), state("a", "new")])
@@ -33,14 +33,14 @@ def test_the_greeting_goes_first_and_in_its_order() -> None:
 
 
 def test_newest_per_topic_wins() -> None:
-    board = Board()
+    board = RetainedState()
     for number in range(100):
         board.put(state("a", str(number)))
     assert send_all(board) == [state("a", "99")]
 
 
 def test_no_second_message_of_a_topic_overtakes_the_first() -> None:
-    board = Board()
+    board = RetainedState()
     board.put(state("a", "1"))
     assert send_all(board) == [state("a", "1")]
     board.put(state("a", "2"))
@@ -50,7 +50,7 @@ def test_no_second_message_of_a_topic_overtakes_the_first() -> None:
 
 
 def test_everything_is_owed_again_after_a_reconnect() -> None:
-    board = Board()
+    board = RetainedState()
     board.connected([state("a"), state("b")])
     send_all(board)
     board.acknowledged(1)
@@ -60,7 +60,7 @@ def test_everything_is_owed_again_after_a_reconnect() -> None:
 
 
 def test_a_tombstone_leaves_once_it_has_arrived() -> None:
-    board = Board()
+    board = RetainedState()
     board.put(state("a"))
     board.put(state("a", ""))
     assert send_all(board) == [state("a", "")]
@@ -70,7 +70,7 @@ def test_a_tombstone_leaves_once_it_has_arrived() -> None:
 
 
 def test_a_camera_that_comes_back_before_its_tombstone_arrived_stays() -> None:
-    board = Board()
+    board = RetainedState()
     board.put(state("a", ""))
     send_all(board)
     board.put(state("a", "back"))
@@ -79,7 +79,7 @@ def test_a_camera_that_comes_back_before_its_tombstone_arrived_stays() -> None:
 
 
 def test_the_farewell_is_all_that_is_still_said() -> None:
-    board = Board()
+    board = RetainedState()
     board.connected([state("status", "online"), state("a"), state("b")])
     online = board.take()
     assert online is not None
@@ -92,7 +92,7 @@ def test_the_farewell_is_all_that_is_still_said() -> None:
 
 
 def test_what_is_owed_at_the_beginning_is_the_greeting_and_what_comes_later_is_not() -> None:
-    board = Board()
+    board = RetainedState()
     board.put(state("c"))
     board.connected([state("a")])
     assert board.greeting
@@ -102,7 +102,7 @@ def test_what_is_owed_at_the_beginning_is_the_greeting_and_what_comes_later_is_n
 
 
 def test_what_is_withheld_waits_and_the_rest_does_not() -> None:
-    board = Board()
+    board = RetainedState()
     board.connected([state("a"), state("head", "1"), state("b")])
     board.withhold("head")
     assert send_all(board) == [state("a"), state("b")]
@@ -115,7 +115,7 @@ def test_what_is_withheld_waits_and_the_rest_does_not() -> None:
 
 def test_the_last_head_goes_before_the_farewell_unless_it_is_withheld() -> None:
     for withheld, expected in ((False, ["head", "status"]), (True, ["status"])):
-        board = Board()
+        board = RetainedState()
         board.put(state("head"))
         board.put(state("a"))
         if withheld:
@@ -126,7 +126,7 @@ def test_the_last_head_goes_before_the_farewell_unless_it_is_withheld() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    board = Board()
+    board = RetainedState()
     for number in range(MAX_TOPICS + 3):
         board.put(state(str(number)))
     assert board.waiting == MAX_TOPICS
@@ -138,7 +138,7 @@ class BoardAgainstABroker(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.board = Board()
+        self.board = RetainedState()
         self.wanted: dict[str, bytes] = {}
         self.broker: dict[str, bytes] = {}
         self.flying: dict[int, Message] = {}
@@ -188,7 +188,7 @@ TestBoardAgainstABroker.settings = settings(stateful_step_count=30)
 
 
 def test_answers_go_before_state_and_again_only_where_nobody_acknowledged_them() -> None:
-    board = Board()
+    board = RetainedState()
     board.connected([state("a")])
     first, second = (Message("up/reply/noc", payload, 1, retain=False) for payload in (b"1", b"2"))
     board.answer(first)
@@ -204,7 +204,7 @@ def test_answers_go_before_state_and_again_only_where_nobody_acknowledged_them()
 
 
 def test_answers_are_bounded_and_the_oldest_give_way() -> None:
-    board = Board()
+    board = RetainedState()
     for number in range(ANSWERS_MAX + 2):
         board.answer(Message("up/reply/noc", b"%d" % number, 1, retain=False))
     taken = board.take()

@@ -13,8 +13,8 @@ from typing import Any, Final
 import jsonschema
 import pytest
 
-from mqtt.commands import messages as commands
-from mqtt.commands.messages import Verb
+from mqtt import commands
+from mqtt.commands import Verb
 from mqtt.contract import events, messages
 from script.generate import asyncapi, examples, schemas
 from storage.outbox import table as outbox
@@ -103,7 +103,7 @@ def test_delivery_is_told() -> None:
 def test_a_command_is_what_is_signed() -> None:
     """The schema takes what `edged-command` signs, for each verb, and no arguments of another."""
     validator = jsonschema.Draft202012Validator(SCHEMAS["command-told"])
-    told = commands.Command(
+    told = commands.SignedCommand(
         node="box", verb="pin", id="0" * 16, requester="centre", issued_ms=1, expires_ms=2, counter=1,
         args={"do": "extend", "pin": "P-20260506-AB23", "until": "2026-06-01T00:00:00Z", "reason": "x"},
     )  # fmt: skip

@@ -7,14 +7,14 @@ import threading
 
 import pytest
 
-from mqtt.connection.resolve import Dialler, Hung
+from mqtt.connection.broker_connection import Connector, Hung
 
 
 async def test_a_resolver_that_hangs_is_noticed_and_no_second_thread_waits_beside_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mqtt.connection.resolve.DIAL_S", 0.05)
-    dialler, go, given_up = Dialler(), threading.Event(), threading.Event()
+    monkeypatch.setattr("mqtt.connection.broker_connection.DIAL_S", 0.05)
+    connector, go, given_up = Connector(), threading.Event(), threading.Event()
     calls = []
 
     def hang() -> None:
@@ -23,24 +23,24 @@ async def test_a_resolver_that_hangs_is_noticed_and_no_second_thread_waits_besid
 
     for _ in range(5):
         with pytest.raises(Hung):
-            await dialler.dial(hang, given_up.set)
+            await connector.dial(hang, given_up.set)
     assert len(calls) == 1
     go.set()
     assert await asyncio.to_thread(given_up.wait, 10)
-    while dialler._busy:  # noqa: ASYNC110  the thread is about to end
+    while connector._busy:  # noqa: ASYNC110  the thread is about to end
         await asyncio.sleep(0)
-    await dialler.dial(lambda: None, given_up.set)
+    await connector.dial(lambda: None, given_up.set)
 
 
 async def test_what_an_attempt_raises_comes_out_its_own_timeout_included() -> None:
-    dialler = Dialler()
+    connector = Connector()
     for error in (TimeoutError("its own"), OSError("refused"), ValueError("no address")):
 
         def fail(error: Exception = error) -> None:
             raise error
 
         with pytest.raises(type(error), match=str(error)):
-            await dialler.dial(fail, lambda: None)
+            await connector.dial(fail, lambda: None)
 
 
 async def test_a_box_without_threads_cannot_connect_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ async def test_a_box_without_threads_cannot_connect_and_goes_on(monkeypatch: pyt
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", no)
-    dialler = Dialler()
+    connector = Connector()
     for _ in range(2):
         with pytest.raises(OSError, match="no thread left"):
-            await dialler.dial(lambda: None, lambda: None)
+            await connector.dial(lambda: None, lambda: None)

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from edged.health.faults import Fault
-from mqtt.commands.messages import Verb
-from mqtt.contract import event_models, messages
+from mqtt.commands import Verb
+from mqtt.contract import events, messages
 from script.generate import asyncapi, events_page
 from tests.support.contract import wrong
 
@@ -63,7 +63,7 @@ def test_an_alarm_more_is_found() -> None:
 
 def test_the_page_of_events_is_current_and_has_all() -> None:
     assert text("mqtt-events.md") == events_page.rendered(), "run script/schemas"
-    assert set(re.findall(r"`edged\.([a-z.-]+)`", text("mqtt-events.md"))) >= event_models.TYPES.keys()
+    assert set(re.findall(r"`edged\.([a-z.-]+)`", text("mqtt-events.md"))) >= events.TYPES.keys()
 
 
 def test_every_verb_is_documented() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from mqtt.send.outbox import Outbox, Word
-from mqtt.send.outbox_sender import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, Drain
+from mqtt.connection.broker_connection import Delivery
+from mqtt.send.outbox import Outbox
+from mqtt.send.outbox_sender import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, OutboxSender
 from storage.outbox.table import Event, Kind
 from storage.words.errors import StoreBusy
 
@@ -72,7 +73,7 @@ class Running:
     def __init__(self, rows: Rows) -> None:
         self.outbox = Outbox()
         self.woken = asyncio.Event()
-        self.drain = Drain(rows, self.outbox, self.woken.set)
+        self.drain = OutboxSender(rows, self.outbox, self.woken.set)
         self.now_s = 1000.0
         self.outbox.connected()
         self.drain.connected(self.now_s)
@@ -92,7 +93,7 @@ class Running:
         if event is None:
             return None
         self.outbox.sent(event.seq, event)
-        self.outbox.answered(event.seq, Word.TAKEN, self.now_s)
+        self.outbox.answered(event.seq, Delivery.TAKEN, self.now_s)
         return event.seq
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.contract import event_models, events
+from mqtt.contract import events
 from script.generate import asyncapi, examples
 from storage.outbox.table import Event, Kind
 from tests.support.contract import wrong
@@ -24,7 +24,7 @@ def told(event: Event) -> dict[str, Any]:
 
 
 def test_each_type_has_an_example() -> None:
-    assert EVENTS.keys() == event_models.TYPES.keys()
+    assert EVENTS.keys() == events.TYPES.keys()
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -187,4 +187,4 @@ def test_numbers_stay_where_javascript_counts_exactly() -> None:
             for field, told_as in model.get("properties", {}).items():
                 for one in [told_as, *told_as.get("anyOf", ())]:
                     if one.get("type") == "integer" and field not in small:
-                        assert one["maximum"] <= event_models.EXACT, (name, field)
+                        assert one["maximum"] <= events.EXACT, (name, field)

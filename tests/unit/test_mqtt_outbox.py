@@ -12,7 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mqtt.send.outbox import ARRIVED_MAX, PAGE, PROBE_EVERY_S, Ask, Outbox, Word
+from mqtt.connection.broker_connection import Delivery
+from mqtt.send.outbox import ARRIVED_MAX, PAGE, PROBE_EVERY_S, Ask, Outbox
 from storage.outbox.table import RANKS, Event, Kind
 
 KINDS = (Kind.LEDGER, Kind.PIN, Kind.ALARM, Kind.VOLUME, Kind.GAP, Kind.CLOCK)
@@ -76,7 +77,7 @@ def test_a_new_alarm_overtakes_a_month_of_history() -> None:
     rows.enter(Kind.ALARM)
     outbox.news()
     reading(outbox, rows)
-    outbox.answered(1, Word.TAKEN, 0.0)
+    outbox.answered(1, Delivery.TAKEN, 0.0)
     assert taken(outbox) == 1001
 
 
@@ -84,12 +85,12 @@ def test_one_of_a_kind_is_under_way_at_a_time() -> None:
     outbox, _ = full(Kind.GAP, Kind.GAP)
     assert taken(outbox) == 1
     assert taken(outbox) is None
-    outbox.answered(1, Word.TAKEN, 0.0)
+    outbox.answered(1, Delivery.TAKEN, 0.0)
     assert taken(outbox) == 2
 
 
 def test_a_kind_that_nobody_gets_is_tried_once_a_minute_with_the_same_event_and_holds_up_no_other() -> None:
-    for word in (Word.UNHEARD, Word.REFUSED):
+    for word in (Delivery.UNHEARD, Delivery.REFUSED):
         outbox, rows = full(Kind.ALARM, Kind.ALARM, Kind.GAP)
         assert taken(outbox) == 1
         outbox.answered(1, word, 0.0)
@@ -99,14 +100,14 @@ def test_a_kind_that_nobody_gets_is_tried_once_a_minute_with_the_same_event_and_
         assert taken(outbox, PROBE_EVERY_S - 0.1) is None
         reading(outbox, rows, PROBE_EVERY_S)
         assert taken(outbox, PROBE_EVERY_S) == 1
-        outbox.answered(1, Word.TAKEN, PROBE_EVERY_S)
+        outbox.answered(1, Delivery.TAKEN, PROBE_EVERY_S)
         assert taken(outbox, PROBE_EVERY_S) == 2, "all is well again: no waiting"
 
 
 def test_what_gave_way_while_its_kind_rested_is_not_sent() -> None:
     outbox, rows = full(Kind.GAP, Kind.GAP, Kind.GAP)
     assert taken(outbox) == 1
-    outbox.answered(1, Word.UNHEARD, 0.0)
+    outbox.answered(1, Delivery.UNHEARD, 0.0)
     del rows.rows[1], rows.rows[2]
     reading(outbox, rows, PROBE_EVERY_S)
     assert taken(outbox, PROBE_EVERY_S) == 3
@@ -115,7 +116,7 @@ def test_what_gave_way_while_its_kind_rested_is_not_sent() -> None:
 def test_what_was_not_answered_is_sent_again_at_the_next_connection_and_what_has_arrived_is_not() -> None:
     outbox, rows = full(Kind.ALARM, Kind.ALARM, Kind.GAP)
     taken(outbox)
-    outbox.answered(1, Word.TAKEN, 0.0)
+    outbox.answered(1, Delivery.TAKEN, 0.0)
     assert [taken(outbox), taken(outbox)] == [2, 3]
     outbox.connected()
     reading(outbox, rows)
@@ -126,9 +127,9 @@ def test_what_was_not_answered_is_sent_again_at_the_next_connection_and_what_has
 def test_an_answer_that_comes_twice_or_for_nothing_means_nothing() -> None:
     outbox, _ = full(Kind.GAP)
     taken(outbox)
-    assert outbox.answered(1, Word.TAKEN, 0.0) == event(1)
-    assert outbox.answered(1, Word.REFUSED, 0.0) is None
-    assert outbox.answered(77, Word.TAKEN, 0.0) is None
+    assert outbox.answered(1, Delivery.TAKEN, 0.0) == event(1)
+    assert outbox.answered(1, Delivery.REFUSED, 0.0) is None
+    assert outbox.answered(77, Delivery.TAKEN, 0.0) is None
     assert outbox.arrived == [1]
 
 
@@ -157,7 +158,7 @@ def test_a_database_that_deletes_nothing_stops_the_sending() -> None:
     for seq in range(1, ARRIVED_MAX + 1):
         reading(outbox, rows)
         assert taken(outbox) == seq
-        outbox.answered(seq, Word.TAKEN, 0.0)
+        outbox.answered(seq, Delivery.TAKEN, 0.0)
     reading(outbox, rows)
     assert taken(outbox) is None
     outbox.deleted([1])
@@ -208,8 +209,8 @@ class OutboxAgainstAnything(RuleBasedStateMachine):
     def hand(self, index: int) -> None:
         self.outbox.hand(*self.pages.pop(index % len(self.pages)))
 
-    @rule(reaches=st.sampled_from(Word), lost=st.booleans())
-    def send(self, reaches: Word, lost: bool) -> None:
+    @rule(reaches=st.sampled_from(Delivery), lost=st.booleans())
+    def send(self, reaches: Delivery, lost: bool) -> None:
         found = self.outbox.take(self.now_s)
         if found is None:
             return None
@@ -218,22 +219,22 @@ class OutboxAgainstAnything(RuleBasedStateMachine):
         self.mids += 1
         self.outbox.sent(self.mids, found)
         self.flying[self.mids] = found
-        if reaches is Word.TAKEN:
+        if reaches is Delivery.TAKEN:
             self.heard.append(found.seq)
         return None
 
     @precondition(lambda self: self.flying)
-    @rule(index=st.integers(0, 99), twice=st.booleans(), word=st.sampled_from([Word.UNHEARD, Word.REFUSED]))
-    def answer(self, index: int, twice: bool, word: Word) -> None:
+    @rule(index=st.integers(0, 99), twice=st.booleans(), word=st.sampled_from([Delivery.UNHEARD, Delivery.REFUSED]))
+    def answer(self, index: int, twice: bool, word: Delivery) -> None:
         """TAKEN where the subscriber has it: the broker does not lie about that."""
         mid = list(self.flying)[index % len(self.flying)]
         sent = self.flying.pop(mid)
-        told = Word.TAKEN if sent.seq in self.heard else word
+        told = Delivery.TAKEN if sent.seq in self.heard else word
         assert self.outbox.answered(mid, told, self.now_s) == sent
-        if told is Word.TAKEN:
+        if told is Delivery.TAKEN:
             self.taken.add(sent.seq)
         if twice:
-            assert self.outbox.answered(mid, Word.TAKEN, self.now_s) is None
+            assert self.outbox.answered(mid, Delivery.TAKEN, self.now_s) is None
 
     @rule()
     def connect(self) -> None:
@@ -280,7 +281,7 @@ class OutboxAgainstAnything(RuleBasedStateMachine):
             self.outbox.missed(ask)
         for mid, sent in self.flying.items():
             self.heard.append(sent.seq)
-            self.outbox.answered(mid, Word.TAKEN, self.now_s)
+            self.outbox.answered(mid, Delivery.TAKEN, self.now_s)
         left = len(self.rows.rows)
         steps = 0
         self.now_s += PROBE_EVERY_S
@@ -294,7 +295,7 @@ class OutboxAgainstAnything(RuleBasedStateMachine):
             self.mids += 1
             self.outbox.sent(self.mids, found)
             self.heard.append(found.seq)
-            self.outbox.answered(self.mids, Word.TAKEN, self.now_s)
+            self.outbox.answered(self.mids, Delivery.TAKEN, self.now_s)
             self.outbox.deleted(self.outbox.arrived)
             self.rows.rows.pop(found.seq, None)
         for seq in self.outbox.arrived:

@@ -5,37 +5,37 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.connection.retained_read import ANSWER_S, KEPT_S, Do, Heard, Reading
+from mqtt.connection.broker_connection import ANSWER_S, KEPT_S, NextStep, RetainedAnswer, RetainedRead
 
 
 def test_what_was_kept_ends_the_subscription_and_is_told_when_that_is_answered() -> None:
-    reading, heard = Reading(100.0), Heard()
-    assert reading.look(heard, 100.0) is Do.WAIT
+    reading, heard = RetainedRead(100.0), RetainedAnswer()
+    assert reading.look(heard, 100.0) is NextStep.WAIT
     heard.kept.append(b"head")
-    assert reading.look(heard, 100.1) is Do.GIVE_UP
-    assert reading.look(heard, 100.2) is Do.WAIT, "told before that, we would be among those who get the next one"
+    assert reading.look(heard, 100.1) is NextStep.GIVE_UP
+    assert reading.look(heard, 100.2) is NextStep.WAIT, "told before that, we would be among those who get the next one"
     heard.given_up = True
-    assert reading.look(heard, 100.3) is Do.TELL
+    assert reading.look(heard, 100.3) is NextStep.TELL
     assert reading.over
 
 
 def test_nothing_kept_is_waited_for_from_the_answer_on() -> None:
-    reading, heard = Reading(100.0), Heard(granted=True)
-    assert reading.look(heard, 103.0) is Do.WAIT
-    assert reading.look(heard, 103.0 + KEPT_S - 0.1) is Do.WAIT
-    assert reading.look(heard, 103.0 + KEPT_S) is Do.GIVE_UP
+    reading, heard = RetainedRead(100.0), RetainedAnswer(granted=True)
+    assert reading.look(heard, 103.0) is NextStep.WAIT
+    assert reading.look(heard, 103.0 + KEPT_S - 0.1) is NextStep.WAIT
+    assert reading.look(heard, 103.0 + KEPT_S) is NextStep.GIVE_UP
 
 
 def test_a_refusal_ends_it_at_once() -> None:
-    assert Reading(100.0).look(Heard(granted=False), 100.1) is Do.TELL
+    assert RetainedRead(100.0).look(RetainedAnswer(granted=False), 100.1) is NextStep.TELL
 
 
 def test_a_broker_that_never_answers_is_waited_for_so_long() -> None:
-    reading, heard = Reading(100.0), Heard()
-    assert reading.look(heard, 100.0 + ANSWER_S - 0.1) is Do.WAIT
-    assert reading.look(heard, 100.0 + ANSWER_S) is Do.GIVE_UP
-    assert reading.look(heard, 100.0 + ANSWER_S + 1) is Do.WAIT
-    assert reading.look(heard, 100.0 + 2 * ANSWER_S) is Do.TELL
+    reading, heard = RetainedRead(100.0), RetainedAnswer()
+    assert reading.look(heard, 100.0 + ANSWER_S - 0.1) is NextStep.WAIT
+    assert reading.look(heard, 100.0 + ANSWER_S) is NextStep.GIVE_UP
+    assert reading.look(heard, 100.0 + ANSWER_S + 1) is NextStep.WAIT
+    assert reading.look(heard, 100.0 + 2 * ANSWER_S) is NextStep.TELL
 
 
 looks = st.lists(
@@ -45,8 +45,8 @@ looks = st.lists(
 
 @given(looks)
 def test_whatever_comes_back_it_is_told_once_and_last(events: list[tuple[float, str]]) -> None:
-    reading, heard, now_s = Reading(0.0), Heard(), 0.0
-    done: list[Do] = []
+    reading, heard, now_s = RetainedRead(0.0), RetainedAnswer(), 0.0
+    done: list[NextStep] = []
     for wait_s, what in [*events, *[(1.0, "nothing")] * 20]:
         now_s += wait_s
         if what in ("granted", "refused"):
@@ -56,6 +56,6 @@ def test_whatever_comes_back_it_is_told_once_and_last(events: list[tuple[float, 
         elif what == "given up":
             heard.given_up = True
         done.append(reading.look(heard, now_s))
-    said = [one for one in done if one is not Do.WAIT]
-    assert said in ([Do.GIVE_UP, Do.TELL], [Do.TELL])
+    said = [one for one in done if one is not NextStep.WAIT]
+    assert said in ([NextStep.GIVE_UP, NextStep.TELL], [NextStep.TELL])
     assert reading.over

@@ -9,8 +9,8 @@ import ssl
 import pytest
 
 from mqtt.connection import reasons
-from mqtt.connection.settings import BrokerSettings
-from mqtt.tls.certificates import Fault, Unusable
+from mqtt.connection.broker_connection import BrokerSettings
+from mqtt.tls import CertificateFault, Unusable
 
 TRIED = "MQTT 5 to 10.0.0.1:1883 as user box"
 
@@ -87,7 +87,11 @@ def unverified(code: int, message: str) -> ssl.SSLCertVerificationError:
         (ConnectionResetError(errno.ECONNRESET, "x"), "closed during the TLS handshake", "8883"),
         (of_openssl("NOBODY_FORESAW_THIS"), "TLS failed (nobody foresaw this)", "the broker's own log"),
         (ssl.SSLError(), "TLS failed (no reason given)", "the broker's own log"),
-        (Unusable(Fault("key_file", "there is no file /e/k", "put it there")), "no file /e/k", "key_file: put it"),
+        (
+            Unusable(CertificateFault("key_file", "there is no file /e/k", "put it there")),
+            "no file /e/k",
+            "key_file: put it",
+        ),
     ],
 )
 def test_tls_that_comes_to_nothing(error: Exception, back: str, check: str) -> None:

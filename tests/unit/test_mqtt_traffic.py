@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.connection.in_flight import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, WINDOW, Pace, Window
+from mqtt.connection.broker_connection import WINDOW, Delivery
 from mqtt.contract import events, messages
 from mqtt.contract.messages import Message
-from mqtt.send.outbox import Word
-from mqtt.send.send_queue import Parcel, Traffic
+from mqtt.send.send_queue import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, InFlight, Outgoing, Pace, SendQueue
 from script.generate import examples
 from storage.outbox.table import Event, Kind
 
@@ -26,7 +25,7 @@ def health(camera: int, value: str = "{}") -> Message:
     return Message(messages.camera_health_topic(NODE, f"c{camera}"), value.encode(), 1, True)
 
 
-def history(traffic: Traffic, count: int, kind: Kind = Kind.GAP) -> None:
+def history(traffic: SendQueue, count: int, kind: Kind = Kind.GAP) -> None:
     """So many events of a kind wait; each is asked for as it is wanted."""
     for ask in traffic.outbox.asks(0.0):
         found = range(ask.after + 1, min(ask.after + ask.limit, count) + 1) if ask.kind is kind else ()
@@ -44,37 +43,37 @@ def plain_events(monkeypatch: pytest.MonkeyPatch) -> None:
 class Broker:
     """Answers at once, or not at all."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: SendQueue) -> None:
         self.traffic = traffic
         self.mids = 0
-        self.got: list[Parcel] = []
+        self.got: list[Outgoing] = []
 
-    def send(self, now_s: float, *, answers: bool = True) -> Parcel | None:
+    def send(self, now_s: float, *, answers: bool = True) -> Outgoing | None:
         parcel = self.traffic.take(now_s)
         if parcel is not None:
             self.mids += 1
             self.traffic.sent(self.mids, parcel, now_s)
             self.got.append(parcel)
             if answers:
-                assert self.traffic.answered(self.mids, Word.TAKEN, now_s) is parcel
+                assert self.traffic.answered(self.mids, Delivery.TAKEN, now_s) is parcel
         return parcel
 
 
 def test_the_window_is_the_smaller_of_ours_and_the_brokers() -> None:
     for granted, expected in ((5, 5), (1000, WINDOW), (0, 1)):
-        traffic = Traffic(NODE)
+        traffic = SendQueue(NODE)
         traffic.connected([health(number) for number in range(100)], granted)
         broker = Broker(traffic)
         while broker.send(0.0, answers=False):
             pass
         assert len(broker.got) == expected
-        traffic.answered(1, Word.TAKEN, 0.0)
+        traffic.answered(1, Delivery.TAKEN, 0.0)
         assert broker.send(0.0, answers=False)
         assert not broker.send(0.0, answers=False)
 
 
 def test_so_many_bytes_are_under_way_and_one_message_more() -> None:
-    window = Window()
+    window = InFlight()
     for mid in range(3):
         assert window.room
         window.sent(mid, BYTES_MAX // 2 - 1, 0.0)
@@ -91,7 +90,7 @@ def test_so_many_bytes_are_under_way_and_one_message_more() -> None:
 
 
 def test_one_message_that_is_never_answered_ends_the_connection_though_others_are() -> None:
-    window = Window()
+    window = InFlight()
     assert not window.stalled(1e9)
     window.sent(1, 1, 1000.0)
     for mid in range(2, 60):
@@ -130,7 +129,7 @@ def test_after_the_burst_it_says_when_the_next_may_go() -> None:
 
 
 def test_the_greeting_goes_before_events() -> None:
-    traffic, broker = Traffic(NODE), None
+    traffic, broker = SendQueue(NODE), None
     traffic.connected([Message(STATUS, b"{}", 1, True), *(health(number) for number in range(30))], WINDOW)
     history(traffic, 10)
     broker = Broker(traffic)
@@ -141,9 +140,9 @@ def test_the_greeting_goes_before_events() -> None:
 
 
 def test_a_head_that_is_withheld_does_not_hold_up_events() -> None:
-    traffic = Traffic(NODE)
+    traffic = SendQueue(NODE)
     head = Message(messages.ledger_checkpoint_topic(NODE), b"{}", 1, True)
-    traffic.board.withhold(head.topic)
+    traffic.state.withhold(head.topic)
     traffic.connected([head], WINDOW)
     history(traffic, 1)
     parcel = Broker(traffic).send(0.0)
@@ -153,13 +152,13 @@ def test_a_head_that_is_withheld_does_not_hold_up_events() -> None:
 
 @pytest.mark.parametrize("granted", [1, WINDOW])
 def test_neither_flapping_state_nor_a_month_of_history_starves_the_other(granted: int) -> None:
-    traffic = Traffic(NODE)
+    traffic = SendQueue(NODE)
     traffic.connected([], granted)
     broker = Broker(traffic)
     for step in range(1000):
         history(traffic, 100_000)
         for camera in range(64):
-            traffic.board.put(health(camera, str(step)))
+            traffic.state.put(health(camera, str(step)))
         broker.send(step / RATE_PER_S)
     shares = Counter(parcel.event is None for parcel in broker.got)
     assert abs(shares[True] - shares[False]) <= 1
@@ -167,7 +166,7 @@ def test_neither_flapping_state_nor_a_month_of_history_starves_the_other(granted
 
 
 def test_what_leaves_says_only_its_farewell_without_waiting_for_its_turn() -> None:
-    traffic = Traffic(NODE)
+    traffic = SendQueue(NODE)
     traffic.connected([health(1)], WINDOW)
     history(traffic, 1000)
     broker = Broker(traffic)
@@ -183,14 +182,14 @@ def test_what_leaves_says_only_its_farewell_without_waiting_for_its_turn() -> No
 
 
 def test_what_was_not_answered_is_sent_again_at_the_next_connection() -> None:
-    traffic = Traffic(NODE)
+    traffic = SendQueue(NODE)
     traffic.connected([health(1)], WINDOW)
     history(traffic, 1)
     broker = Broker(traffic)
     assert broker.send(0.0, answers=False)
     assert broker.send(0.0, answers=False)
     traffic.connected([], 1)
-    assert traffic.answered(1, Word.TAKEN, 0.0) is None, "of the connection before"
+    assert traffic.answered(1, Delivery.TAKEN, 0.0) is None, "of the connection before"
     history(traffic, 1)
     assert broker.send(0.0)
     assert broker.send(0.0)
@@ -201,7 +200,7 @@ def test_what_a_broker_does_not_take_goes_in_short_and_only_that(monkeypatch: py
     monkeypatch.setattr(events, "message", TOLD)
     pin = examples.BODIES["pin.placed"][1]
     fits = len(events.message(NODE, examples.events()["pin.placed"]).payload) + 40
-    traffic = Traffic(NODE)
+    traffic = SendQueue(NODE)
     cameras = [f"camera-{n}" for n in range(256)]
     bodies = (pin | {"cameras": cameras}, pin)
     pins = [Event(1, seq, Kind.PIN, 0, 7, "pin", body) for seq, body in enumerate(bodies, 1)]
@@ -220,11 +219,11 @@ def test_what_a_broker_does_not_take_goes_in_short_and_only_that(monkeypatch: py
 
 def test_what_does_not_even_fit_in_short_is_turned_down_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "message", TOLD)
-    traffic = Traffic(NODE)
+    traffic = SendQueue(NODE)
     traffic.connected([], WINDOW, 30)
     history(traffic, 1)
     broker = Broker(traffic)
     parcel = broker.send(0.0, answers=False)
     assert parcel is not None
-    assert traffic.answered(1, Word.REFUSED, 0.0) is parcel
+    assert traffic.answered(1, Delivery.REFUSED, 0.0) is parcel
     assert traffic.outbox.arrived == []

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from recorder.supervisor.camera_log import JOINT_MS, PROVEN_MS, Chorus, Narration
-from recorder.supervisor.events import Phase
-from recorder.supervisor.state import begin
+from recorder.supervisor.camera_log import JOINT_MS, PROVEN_MS, CameraLog, DeviceLog
+from recorder.supervisor.state import Phase, begin
 from recorder.words.messages import Ended
 from storage.words.model import GapCause, Moment
 
@@ -22,10 +21,10 @@ class Journal:
 
     def __init__(self, caplog: pytest.LogCaptureFixture, cameras: int) -> None:
         caplog.set_level(logging.INFO, "edged.camera")
-        chorus = Chorus()
+        chorus = DeviceLog()
         self.caplog = caplog
         self.now_ms = 0
-        self.cameras = [Narration(f"ch{n}", NVR, chorus) for n in range(cameras)]
+        self.cameras = [CameraLog(f"ch{n}", NVR, chorus) for n in range(cameras)]
         self.causes: list[GapCause | None] = [GapCause.STARTING] * cameras
 
     def tell(self, camera: int, cause: GapCause | None, words: str = "no answer") -> list[str]:

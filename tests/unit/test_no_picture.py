@@ -11,7 +11,7 @@ from edged.api.pictures import down
 from edged.health.stream import CameraState, Condition
 from edged.health.watch import WORDS
 from edged.site.overview import Health
-from recorder.decoder.messages import Why
+from recorder.decoder.messages import UnseenReason
 
 ZONE: Final = ZoneInfo("Asia/Taipei")
 SINCE_MS: Final = 1_777_593_600_000
@@ -31,5 +31,5 @@ def test_a_camera_that_is_down_is_told_as_the_status_does(state: CameraState, sa
 
 
 def test_every_look_that_comes_to_nothing_has_words_and_only_one_says_that_it_waited() -> None:
-    assert set(WORDS) == set(Why)
-    assert [why for why in Why if "within 20 s" in WORDS[why]] == [Why.NO_PICTURE]
+    assert set(WORDS) == set(UnseenReason)
+    assert [why for why in UnseenReason if "within 20 s" in WORDS[why]] == [UnseenReason.NO_PICTURE]

@@ -1,4 +1,4 @@
-"""recorder.worker.frame_order: decoding times from showing times, for every order that an encoder may use."""
+"""recorder.worker.timestamp_repair: decoding times from showing times, for every order that an encoder may use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.worker.frame_order import REORDER_MAX, Order, depth_of
+from recorder.worker.timestamp_repair import REORDER_MAX, FrameOrder, depth_of
 
 FRAME = 3_600
 
@@ -36,7 +36,7 @@ groups = st.lists(st.integers(0, 4), min_size=1, max_size=30)
 @given(groups, st.booleans(), st.integers(0, 3))
 def test_a_declared_order_gives_rising_times_never_later_than_shown(sizes: list[int], pyramid: bool, more: int) -> None:
     shown = decoded(sizes, pyramid=pyramid)
-    order = Order(true_depth(shown) + more)
+    order = FrameOrder(true_depth(shown) + more)
     due = [order.place(number * FRAME, FRAME) for number in shown]
     assert all(later > earlier for earlier, later in pairwise(due))
     assert all(at <= number * FRAME for at, number in zip(due, shown, strict=True))
@@ -51,14 +51,14 @@ def test_what_begins_a_stream_tells_its_order(sizes: list[int], pyramid: bool) -
 
 @given(st.lists(st.integers(-(1 << 20), 1 << 20), max_size=100), st.none() | st.integers(0, 20))
 def test_whatever_comes_times_rise(times: list[int], depth: int | None) -> None:
-    order = Order(depth)
+    order = FrameOrder(depth)
     due = [order.place(time, FRAME) for time in times]
     assert all(later > earlier for earlier, later in pairwise(due))
     assert order.depth <= REORDER_MAX
 
 
 def test_b_frames_that_begin_later_are_learned_when_they_come_again() -> None:
-    order = Order(None)
+    order = FrameOrder(None)
     for number in range(50):
         order.place(number * FRAME, FRAME)
     assert order.depth == 0
@@ -70,7 +70,7 @@ def test_b_frames_that_begin_later_are_learned_when_they_come_again() -> None:
 
 
 def test_a_clock_that_is_set_back_once_is_no_b_frame() -> None:
-    order = Order(None)
+    order = FrameOrder(None)
     for number in [*range(50), *range(47, 120), *range(116, 200)]:
         order.place(number * FRAME, FRAME)
     assert order.depth == 0
@@ -83,7 +83,7 @@ def test_a_clock_that_was_set_back_at_the_start_is_no_b_frame() -> None:
 
 
 def test_what_the_stream_says_is_not_doubted() -> None:
-    order = Order(0)
+    order = FrameOrder(0)
     for base in range(0, 90, 3):
         for number in (base + 2, base, base + 1):
             order.place(number * FRAME, FRAME)

@@ -17,8 +17,7 @@ from edged.cli.probe import _configured, probe, screen
 from edged.cli.probe_table import suggested
 from edged.config.model import Camera
 from edged.documents.probe import Probe
-from recorder.probe.measure import Measured
-from recorder.probe.run import Found
+from recorder.probe import Found, Measured
 
 SEEN = Found(
     codec="h264", width=1920, height=1080,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.mp4.muxer import FRAGMENT_MS
+from recorder.mp4 import FRAGMENT_MS
 from recorder.rtsp.source import NAP_S
 from recorder.words.messages import HELD_MS
 from recorder.words.stream import Codec, Item, Parameters, SenderReport, Sound, Unit, Video

@@ -17,16 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.mp4.fragment import Point, clock, trailer
-from recorder.mp4.muxer import Muxer
-from recorder.remux import plan as planning
-from recorder.remux.film import Changed, blocks
-from recorder.remux.part import moved, restored
-from recorder.remux.plan import FAT32_BYTES, Film, Plan, plan
-from recorder.remux.segment import Segment
+from recorder.mp4 import Muxer, Point, clock, trailer
+from recorder.remux import film as planning
+from recorder.remux.film import FAT32_BYTES, Changed, Film, Plan, blocks, plan
+from recorder.remux.segment import Segment, moved, restored
 from storage.segments.fragment_hashes import parts_of
-from storage.segments.mp4 import summary
-from storage.segments.mp4_index import Mp4Damaged
+from storage.segments.mp4 import Mp4Damaged, summary
 from tests.support import tiny_mp4
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish

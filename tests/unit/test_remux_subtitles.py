@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.remux.plan import Film, Take
-from recorder.remux.segment import Header
+from recorder.remux.film import Film, Take
+from recorder.remux.segment import SegmentHeader
 from recorder.remux.subtitles import GAP_MS, Missing, wall_at, webvtt
 
 TAIPEI: Final = ZoneInfo("Asia/Taipei")
 START_MS: Final = 1_772_000_000_123
 RATE: Final = 90_000
-HEADER: Final = Header(1000, RATE, 48_000, 3_600, quicktime=False, likeness=())
+HEADER: Final = SegmentHeader(1000, RATE, 48_000, 3_600, quicktime=False, likeness=())
 CUE: Final = re.compile(r"(\d\d+):(\d\d):(\d\d)\.(\d\d\d) --> (\d\d+):(\d\d):(\d\d)\.(\d\d\d) (.*)")
 
 

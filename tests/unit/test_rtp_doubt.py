@@ -8,9 +8,9 @@ from typing import Final, Literal
 
 import pytest
 
-from recorder.rtp.loss_detection import AGAIN_UNITS, WHOLE_UNITS
+from recorder.rtp.pictures import AGAIN_UNITS, WHOLE_UNITS
 from recorder.rtp.sdp import Media
-from recorder.rtp.track import VideoTrack, video_track
+from recorder.rtp.track import RtpVideoTrack, video_track
 from recorder.words.stream import Item, Unit
 
 Codec = Literal["h264", "h265"]
@@ -38,7 +38,7 @@ class Camera:
     """Two packets a picture, 15 pictures a second."""
 
     def __init__(self, codec: Codec) -> None:
-        self.track: VideoTrack = video_track(Media("video", 96, codec.upper(), 90_000, 1, {}, "rtsp://camera/1"))
+        self.track: RtpVideoTrack = video_track(Media("video", 96, codec.upper(), 90_000, 1, {}, "rtsp://camera/1"))
         self.out: list[Item] = []
         self.sequence = 0
         self.ticks = 0

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import pytest
 
 from recorder.rtp.sdp import Media
-from recorder.rtp.track import VideoTrack, sound_track, video_track
+from recorder.rtp.track import RtpVideoTrack, sound_track, video_track
 from recorder.words.stream import Item, Unit
 from tests.support import footage, nal
 from tests.support.clips import Coded
@@ -29,11 +29,11 @@ def frames(wish: footage.Picture, count: int) -> list[Coded]:
     return list(itertools.islice(footage.clip(wish).rounds(), count))
 
 
-def track_of(codec: Kind, **fmtp: str) -> VideoTrack:
+def track_of(codec: Kind, **fmtp: str) -> RtpVideoTrack:
     return video_track(Media("video", 96, codec.upper(), 90_000, 1, fmtp, "rtsp://camera/1"))
 
 
-def send(track: VideoTrack, line: Line, coded: list[tuple[tuple[bytes, ...], int]], codec: Kind) -> list[Unit]:
+def send(track: RtpVideoTrack, line: Line, coded: list[tuple[tuple[bytes, ...], int]], codec: Kind) -> list[Unit]:
     packing, out = Packing(codec, 1_000, random.Random(1)), list[Item]()
     for units, pts in coded:
         for packet in line.picture(packing, units, pts, "last"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recorder.rtp import pictures as bounds
 from recorder.rtp.sdp import Media
-from recorder.rtp.track import VideoTrack, video_track
+from recorder.rtp.track import RtpVideoTrack, video_track
 from recorder.words.stream import Item, Unit
 from tests.support.packing import Line, Marking, Packing, lengths, split
 
@@ -62,7 +62,7 @@ def picture(codec: Codec, rng: random.Random, key: bool, count: int, size: int =
     return units + slices(codec, rng, key, count, size)
 
 
-def run(track: VideoTrack, packets: list[bytes], *, flush: bool = True) -> list[Unit]:
+def run(track: RtpVideoTrack, packets: list[bytes], *, flush: bool = True) -> list[Unit]:
     out: list[Item] = []
     for packet in packets:
         track.rtp(b"##" + packet + b"##", 2, 2 + len(packet), out)

@@ -8,18 +8,16 @@ import struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorder.rtp.clock import Clock
-from recorder.rtp.packet import parse
-from recorder.rtp.reorder import WAIT_NS, Reorder
+from recorder.rtp.packet import WAIT_NS, Reorder, parse
 from recorder.rtp.sdp import Media
-from recorder.rtp.track import SoundTrack, sound_track
+from recorder.rtp.track import Clock, RtpSoundTrack, sound_track
 from recorder.words.stream import Item, SenderReport, Unit
 from tests.support.packing import Line, sender_report
 
 NTP_1970 = 2_208_988_800
 
 
-def pcm() -> SoundTrack:
+def pcm() -> RtpSoundTrack:
     return sound_track(Media("audio", 0, "PCMU", 8_000, 1, {}, "rtsp://camera/2"))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recorder.codec.aac import parse_config
 from recorder.codec.bits import Garbage
 from recorder.rtp.sdp import Media
-from recorder.rtp.track import SoundTrack, Unsupported, sound_track, video_track
+from recorder.rtp.track import RtpSoundTrack, Unsupported, sound_track, video_track
 from recorder.words.stream import Codec, Item, Sound, Unit
 from tests.support.packing import Line
 
@@ -23,11 +23,11 @@ def media(encoding: str, rate: int = 48_000, channels: int = 1, fmtp: dict[str, 
     return Media("audio", 97, encoding, rate, channels, fmtp or {}, "rtsp://camera/2")
 
 
-def aac(**fmtp: str) -> SoundTrack:
+def aac(**fmtp: str) -> RtpSoundTrack:
     return sound_track(media("MPEG4-GENERIC", fmtp={**HBR, **fmtp}))
 
 
-def run(track: SoundTrack, packets: list[bytes]) -> list[Unit]:
+def run(track: RtpSoundTrack, packets: list[bytes]) -> list[Unit]:
     out: list[Item] = []
     for packet in packets:
         track.rtp(packet, 0, len(packet), out)

@@ -1,4 +1,4 @@
-"""recorder.rtsp.auth: the vectors of the RFCs, and what is never said."""
+"""recorder.rtsp.dialogue: the vectors of the RFCs, and what is never said."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.rtsp import auth
-from recorder.rtsp.auth import Account, Challenge, Login
+from recorder.rtsp import dialogue
+from recorder.rtsp.dialogue import Account, Challenge, Login
 
 MUFASA = Account("Mufasa", "Circle of Life")
 RFC_7616 = (
@@ -51,9 +51,9 @@ def test_vector_of_rfc_2617() -> None:
         'Digest realm="testrealm@host.com", qop="auth,auth-int", '
         'nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"'
     )
-    challenge = auth.best([offered])
+    challenge = dialogue.best([offered])
     assert challenge is not None
-    made = auth.digest(Account("Mufasa", "Circle Of Life"), challenge, "GET", "/dir/index.html", 1, "0a4f113b")
+    made = dialogue.digest(Account("Mufasa", "Circle Of Life"), challenge, "GET", "/dir/index.html", 1, "0a4f113b")
     assert field(made, "response") == "6629fae49393a05397450978507c4ef1"
     assert "algorithm" not in made
 
@@ -61,7 +61,7 @@ def test_vector_of_rfc_2617() -> None:
 def test_vector_of_rfc_2069() -> None:
     """As in its errata 749: without qop, counters and cnonce."""
     challenge = Challenge(basic=False, realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093")
-    made = auth.digest(Account("Mufasa", "CircleOfLife"), challenge, "GET", "/dir/index.html", 1, "unused")
+    made = dialogue.digest(Account("Mufasa", "CircleOfLife"), challenge, "GET", "/dir/index.html", 1, "unused")
     assert field(made, "response") == "1949323746fe6a43ef61f9606e7febea"
     assert "nc=" not in made
     assert "cnonce" not in made
@@ -69,7 +69,7 @@ def test_vector_of_rfc_2069() -> None:
 
 def test_a_session_s_secret_is_made_of_both_nonces() -> None:
     challenge = Challenge(basic=False, realm="r", nonce="n", algorithm="MD5-sess", qop=True)
-    one, other = (auth.digest(MUFASA, challenge, "PLAY", "rtsp://h/", 1, cnonce) for cnonce in ("a", "b"))
+    one, other = (dialogue.digest(MUFASA, challenge, "PLAY", "rtsp://h/", 1, cnonce) for cnonce in ("a", "b"))
     assert field(one, "response") != field(other, "response")
     assert "algorithm=MD5-sess" in one
 
@@ -90,7 +90,7 @@ def test_a_session_s_secret_is_made_of_both_nonces() -> None:
     ],
 )
 def test_the_first_digest_on_offer_is_taken(headers: list[str], algorithm: str, nonce: str) -> None:
-    challenge = auth.best(headers)
+    challenge = dialogue.best(headers)
     assert challenge is not None
     assert not challenge.basic
     assert (challenge.algorithm, challenge.nonce) == (algorithm, nonce)
@@ -101,7 +101,7 @@ def test_the_first_digest_on_offer_is_taken(headers: list[str], algorithm: str, 
     ["", "Negotiate", 'Digest realm="a"', 'Digest nonce="1", algorithm=TOKEN', 'Digest nonce="1", qop="auth-int"'],
 )
 def test_what_we_do_not_know(header: str) -> None:
-    assert auth.best([header]) is None
+    assert dialogue.best([header]) is None
     way = login()
     assert not way.refused([header])
     assert not way.known

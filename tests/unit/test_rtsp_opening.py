@@ -1,4 +1,4 @@
-"""recorder.rtsp.opening and .source, played word for word: odd answers to SETUP, odd redirects, and what comes last."""
+"""recorder.rtsp.source and .source, played word for word: odd answers to SETUP, odd redirects, and what comes last."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 
 from recorder.rtp import sdp
-from recorder.rtsp import connection, opening
-from recorder.rtsp.auth import Account
+from recorder.rtsp import connection
+from recorder.rtsp import source as opening
 from recorder.rtsp.connection import Trust, reach
-from recorder.rtsp.opening import Opened
-from recorder.rtsp.source import RtspSource
+from recorder.rtsp.dialogue import Account
+from recorder.rtsp.source import OpenStream, RtspSource
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
 from recorder.words.stream import Item, Unit
@@ -29,7 +29,7 @@ SDP = (
 KEY, PICTURE = b"\x65\x88\x80" + bytes(40), b"\x41\x9a\x00" + bytes(40)
 
 
-def opened(video: str, audio: str, *said: bytes | SessionEnded | None) -> tuple[Wire, Opened]:
+def opened(video: str, audio: str, *said: bytes | SessionEnded | None) -> tuple[Wire, OpenStream]:
     """A stream whose SETUPs were answered so; `said` comes once it plays."""
     lines = [(f"Transport: RTP/AVP/TCP;unicast{given}", "Session: 7") for given in (video, audio)]
     wire = Wire(answer(1, 200, *lines[0]), answer(2, 200, *lines[1]), answer(3), *said)

@@ -1,4 +1,4 @@
-"""recorder.rtsp.transport: what makes answer to SETUP and PLAY."""
+"""recorder.rtsp.message: what makes answer to SETUP and PLAY."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.rtsp import transport
-from recorder.rtsp.transport import Beginning, Session
+from recorder.rtsp import message
+from recorder.rtsp.message import Beginning, Session
 
 BASE = "rtsp://10.0.0.11/live/"
 
@@ -21,14 +21,14 @@ BASE = "rtsp://10.0.0.11/live/"
         (" 1234 ;Timeout = 5;x", Session("1234", 5)),
         ("1234;timeout=0", Session("1234", None)),
         ("1234;timeout=soon", Session("1234", None)),
-        ("1234;timeout=999999999", Session("1234", transport.MAX_SESSION_S)),
+        ("1234;timeout=999999999", Session("1234", message.MAX_SESSION_S)),
         ("", None),
         (";timeout=60", None),
         ("x" * 1000, None),
     ],
 )
 def test_sessions(header: str, session: Session | None) -> None:
-    assert transport.session(header) == session
+    assert message.session(header) == session
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_sessions(header: str, session: Session | None) -> None:
     ],
 )
 def test_transports(header: str, udp: bool, channels: tuple[int, int] | None, ports: tuple[int, int] | None) -> None:
-    given_ = transport.transport(header)
+    given_ = message.transport(header)
     assert (given_.udp, given_.channels, given_.server_ports) == (udp, channels, ports)
 
 
 def test_where_it_sends_from() -> None:
-    assert transport.transport("RTP/AVP;unicast;source=10.0.0.9;server_port=4-5").source == "10.0.0.9"
+    assert message.transport("RTP/AVP;unicast;source=10.0.0.9;server_port=4-5").source == "10.0.0.9"
 
 
 @pytest.mark.parametrize(
@@ -74,20 +74,20 @@ def test_where_it_sends_from() -> None:
     ],
 )
 def test_rtp_info(header: str, beginnings: list[tuple[str, int | None, int | None]]) -> None:
-    assert transport.rtp_info(header, BASE) == [Beginning(*one) for one in beginnings]
+    assert message.rtp_info(header, BASE) == [Beginning(*one) for one in beginnings]
 
 
 def test_a_track_s_beginning_is_found_by_its_end() -> None:
     two = [Beginning("rtsp://h/other/track1", 1, 1), Beginning("rtsp://h/other/track2", 2, 2)]
-    assert transport.beginning_of(f"{BASE}track2", two, alone=False) == two[1]
-    assert transport.beginning_of("rtsp://h/other/track1", two, alone=False) == two[0]
-    assert transport.beginning_of(f"{BASE}video", two, alone=True) is None
-    assert transport.beginning_of(f"{BASE}video", two[:1], alone=True) == two[0]
-    assert transport.beginning_of(f"{BASE}video", two[:1], alone=False) is None
+    assert message.beginning_of(f"{BASE}track2", two, alone=False) == two[1]
+    assert message.beginning_of("rtsp://h/other/track1", two, alone=False) == two[0]
+    assert message.beginning_of(f"{BASE}video", two, alone=True) is None
+    assert message.beginning_of(f"{BASE}video", two[:1], alone=True) == two[0]
+    assert message.beginning_of(f"{BASE}video", two[:1], alone=False) is None
 
 
 @given(st.text(max_size=300))
 def test_nothing_is_raised(header: str) -> None:
-    transport.session(header)
-    transport.transport(f"RTP/AVP;{header}")
-    transport.rtp_info(f"url={header},url={header}", BASE)
+    message.session(header)
+    message.transport(f"RTP/AVP;{header}")
+    message.rtp_info(f"url={header},url={header}", BASE)

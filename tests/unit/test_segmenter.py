@@ -18,10 +18,10 @@ from recorder.worker.segmenter import (
     WAITING_MAX,
     Action,
     Begin,
+    CutReason,
     End,
     Put,
     Segmenter,
-    Why,
 )
 from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp
 from tests.support.units import parameters
@@ -250,7 +250,7 @@ def test_whatever_the_sound_turns_out_to_be_off_nothing_is_doubled_or_reordered(
 def test_segments_are_cut_at_the_first_key_frame_after_their_length() -> None:
     files, _ = Stream(seconds=9, gop=25).play(segment_ms=2500)
     assert [len(file.of(video=True)) for file in files] == [75, 75, 75]
-    assert [file.begin.why for file in files] == [Why.FIRST, Why.LENGTH, Why.LENGTH]
+    assert [file.begin.why for file in files] == [CutReason.FIRST, CutReason.LENGTH, CutReason.LENGTH]
 
 
 def test_half_a_frame_of_jitter_does_not_cost_a_whole_gop() -> None:
@@ -292,7 +292,7 @@ def test_at_a_cut_no_picture_waits() -> None:
 def test_asked_for_cuts_come_with_the_next_key_frame() -> None:
     files, _ = Stream(seconds=6, gop=25, cuts=frozenset({30})).play(segment_ms=60_000)
     assert [number(file.puts[0].unit) for file in files] == [0, 50]
-    assert files[1].begin.why is Why.ASKED
+    assert files[1].begin.why is CutReason.ASKED
 
 
 def test_a_cut_that_is_asked_for_right_after_another_waits_for_the_last_sound_of_the_file_before() -> None:
@@ -325,7 +325,7 @@ def test_a_jump_begins_a_segment_and_loses_nothing() -> None:
     files, _ = stream.play(segment_ms=60_000)
     check(stream, files)
     assert [number(file.puts[0].unit) for file in files] == [0, 100]
-    assert files[1].begin.why is Why.JUMP
+    assert files[1].begin.why is CutReason.JUMP
 
 
 def test_a_clock_that_jumps_all_the_time_does_not_shred_the_recording() -> None:
@@ -347,7 +347,7 @@ def test_sound_that_turns_up_late_begins_a_segment() -> None:
     files, segmenter = stream.play(segment_ms=60_000)
     check(stream, files)
     assert [file.begin.sound for file in files] == [False, True]
-    assert files[1].begin.why is Why.SOUND
+    assert files[1].begin.why is CutReason.SOUND
     assert files[1].of(video=False)
     assert 0 < segmenter.dropped <= 48_000 / 1024 + 1, "no more than up to the next key frame"
 
@@ -357,7 +357,7 @@ def test_sound_that_ends_begins_a_segment_without_it() -> None:
     files, segmenter = stream.play(segment_ms=60_000)
     check(stream, files)
     assert [file.begin.sound for file in files] == [True, False]
-    assert files[1].begin.why is Why.SOUND
+    assert files[1].begin.why is CutReason.SOUND
     assert segmenter.dropped == 0
 
 
@@ -386,7 +386,7 @@ def test_sound_that_drifts_away_from_its_picture_asks_for_a_cut() -> None:
             segmenter.shift(DRIFT_NS + MS)
     segmenter.finish(actions)
     files = files_of(actions)
-    assert [file.begin.why for file in files] == [Why.FIRST, Why.SYNC]
+    assert [file.begin.why for file in files] == [CutReason.FIRST, CutReason.SYNC]
     assert files[1].begin.at_ns == 6 * NS_PER_S
     first = files[1].of(video=False)[0]
     assert first.pts == first.unit.pts - 48 * (6000 - 101)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.words.stream import Unit
-from recorder.worker.timeline import Timeline
-from recorder.worker.timestamp_repair import BEHIND_NS, HOLD_MAX, HOLD_NS, NS_PER_S, Mender, Scale, Stamp
+from recorder.worker.sync import Timeline
+from recorder.worker.timestamp_repair import BEHIND_NS, HOLD_MAX, HOLD_NS, NS_PER_S, Scale, Stamp, TimestampRepair
 from storage.words.model import Moment
 from tests.support.units import parameters
 
@@ -25,9 +25,9 @@ depth = st.none() | st.integers(0, 4)
 
 def mend_all(
     times: list[int], *, depth: int | None = 0, video: bool = True, arrivals: list[int] | None = None
-) -> tuple[list[Stamp], Mender]:
+) -> tuple[list[Stamp], TimestampRepair]:
     """As the recording does it: what is due follows from the arrivals, one frame each 40 ms if not said otherwise."""
-    mender, timeline = Mender(RATE, depth), Timeline(Moment(0, 0))
+    mender, timeline = TimestampRepair(RATE, depth), Timeline(Moment(0, 0))
     scale = Scale(RATE)
     out: list[Stamp] = []
     for index, time in enumerate(times):
@@ -144,7 +144,7 @@ def test_a_clock_that_runs_backwards_is_kept_up_with_the_arrivals() -> None:
 
 def test_pictures_are_held_back_only_while_their_order_is_unknown_and_not_for_long() -> None:
     out: list[Stamp] = []
-    mender = Mender(RATE, None)
+    mender = TimestampRepair(RATE, None)
     for index in range(HOLD_MAX):
         assert out == []
         mender.mend(Unit(True, index * FRAME, 0, True, b""), 0, out)
@@ -152,7 +152,7 @@ def test_pictures_are_held_back_only_while_their_order_is_unknown_and_not_for_lo
     mender.mend(Unit(True, HOLD_MAX * FRAME, 0, True, b""), 0, out)
     assert len(out) == HOLD_MAX + 1
 
-    slow, out = Mender(RATE, None), []
+    slow, out = TimestampRepair(RATE, None), []
     slow.mend(Unit(True, 0, 0, True, b""), 0, out)
     slow.flush(HOLD_NS - 1, out)
     assert out == []
@@ -162,7 +162,7 @@ def test_pictures_are_held_back_only_while_their_order_is_unknown_and_not_for_lo
 
 def test_parameter_sets_that_come_with_a_key_frame_say_the_order() -> None:
     out: list[Stamp] = []
-    mender = Mender(RATE, None)
+    mender = TimestampRepair(RATE, None)
     mender.mend(Unit(True, 0, 0, True, b"", parameters(reorder=2)), 0, out)
     assert [(made.pts, made.dts) for made in out] == [(0, -2 * FRAME)]
 

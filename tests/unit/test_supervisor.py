@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.supervisor.events import (
+from recorder.supervisor.state import (
     Action,
     BeginGap,
     Committed,
@@ -25,11 +25,17 @@ from recorder.supervisor.events import (
     SendStop,
     Spawn,
     Spawned,
+    State,
     StopAsked,
     Tick,
     Withheld,
+    begin,
+    death,
+    next_due_ms,
+    sentence,
+    step,
+    trouble,
 )
-from recorder.supervisor.state import State, begin, death, next_due_ms, sentence, step, trouble
 from recorder.words.messages import Abandoned, Connected, Ended, Stats
 from storage.words.model import GapCause, Moment
 

@@ -9,10 +9,18 @@ from typing import Final
 import numpy as np
 import pytest
 
-from recorder.decoder.picture import prints
+from recorder.decoder.measure import prints
 from recorder.words.stream import SenderReport, Unit
-from recorder.worker.bitmap_font import GLYPH_HEIGHT, GLYPH_WIDTH, draw, render
-from recorder.worker.test_pattern import Pattern, PatternError, Pictures, _Encoder
+from recorder.worker.test_pattern import (
+    GLYPH_HEIGHT,
+    GLYPH_WIDTH,
+    Pattern,
+    PatternError,
+    PatternSource,
+    _Encoder,
+    draw,
+    render,
+)
 
 NOON_NS: Final = 1_790_000_000_000_000_000
 
@@ -54,7 +62,7 @@ def test_a_wrong_option_is_named_with_what_to_write(query: str) -> None:
 
 @pytest.mark.parametrize(("codec", "name"), [("h264", "h264"), ("h265", "hevc")])
 def test_it_plays_as_a_camera_does_until_it_is_closed(codec: str, name: str) -> None:
-    source = Pictures(Pattern(64, 64, 60, codec, 0.04))
+    source = PatternSource(Pattern(64, 64, 60, codec, 0.04))
     readings = source.readings(lambda: False)
     items = [item for _ in range(4) for item in next(readings).items]
     source.close()

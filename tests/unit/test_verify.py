@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.evidence import verify
-from recorder.remux import part
+from recorder.remux import segment
 from storage.ledger import tree
 from storage.words.model import GapCause
 from tests.support import exports, tampering
@@ -83,11 +83,11 @@ def test_its_tree_is_that_of_the_ledger(size: int, data: st.DataObject) -> None:
 def test_it_restores_what_the_film_moved() -> None:
     _, *parts, _ = tampering.pieces(exports.shot("lobby", 42, 4, 6, heard=True).data)
     for original in parts:
-        moved = bytearray(part.moved(original, 7, {1: 90_000, 2: 3}))
+        moved = bytearray(segment.moved(original, 7, {1: 90_000, 2: 3}))
         said_number = struct.unpack_from(">I", moved, moved.index(b"mfhd") + 8)[0]
         piece = verify.restore(moved, 7, {"1": 90_000, "2": 3})
         assert bytes(moved) == original
-        pictures = part.read(original).pictures
+        pictures = segment.read_part(original).pictures
         assert pictures is not None
         assert (piece.number, piece.begin, piece.end) == (said_number, pictures.start, pictures.end)
 

@@ -19,8 +19,8 @@ from edged.site import forecast, retention_documents
 from edged.site import overview as views
 from edged.site.snapshot import Measurements
 from mqtt.client.link import LinkView
-from recorder.supervisor.events import Phase
 from recorder.supervisor.runner import CameraView
+from recorder.supervisor.state import Phase
 from recorder.words.messages import Connected, Stats
 from storage.mirror.table import ON_PURPOSE, Rebuild
 from storage.outbox.table import Depth, Rank

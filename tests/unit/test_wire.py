@@ -1,4 +1,4 @@
-"""recorder.words.wire: what one side says the other hears, and nothing else gets through."""
+"""recorder.words.messages: what one side says the other hears, and nothing else gets through."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder.words import wire
-from recorder.words.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Start, Stats, Stop, Terms, Watch
-from recorder.worker.fan_out import Kind
+from recorder.words import messages
+from recorder.words.messages import MAX_MESSAGE_BYTES, Cut, Ended, Granted, Kind, Start, Stats, Stop, Terms, Watch
 from storage.words.model import GapCause
 from tests.support.worker import receive_report
 
@@ -27,19 +26,19 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 def test_commands_arrive_whole_and_apart(pair: tuple[socket.socket, socket.socket]) -> None:
     for message in (START, Granted(7), Cut(), Stop(), TERMS):
-        wire.send(pair[0], message)
-    assert [wire.receive(pair[1]) for _ in range(5)] == [START, Granted(7), Cut(), Stop(), TERMS]
+        messages.send(pair[0], message)
+    assert [messages.receive(pair[1]) for _ in range(5)] == [START, Granted(7), Cut(), Stop(), TERMS]
 
 
 def test_reports_arrive(pair: tuple[socket.socket, socket.socket]) -> None:
     ended = Ended(GapCause.STALLED, "tried", "came back", "check")
-    wire.send(pair[1], ended)
+    messages.send(pair[1], ended)
     assert receive_report(pair[0]) == ended
 
 
 def test_the_other_sides_words_are_no_words_of_ours(pair: tuple[socket.socket, socket.socket]) -> None:
-    wire.send(pair[0], Stop())
-    with pytest.raises(wire.WireError):
+    messages.send(pair[0], Stop())
+    with pytest.raises(messages.WireError):
         receive_report(pair[1])
 
 
@@ -49,47 +48,47 @@ def test_the_other_sides_words_are_no_words_of_ours(pair: tuple[socket.socket, s
 )
 def test_nonsense_is_refused_without_being_quoted(data: bytes, pair: tuple[socket.socket, socket.socket]) -> None:
     pair[0].send(data)
-    with pytest.raises(wire.WireError) as caught:
-        wire.receive(pair[1])
+    with pytest.raises(messages.WireError) as caught:
+        messages.receive(pair[1])
     assert str(len(data)) in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 
 
 def test_too_long_is_not_sent() -> None:
-    with pytest.raises(wire.WireError, match=str(MAX_MESSAGE_BYTES)):
-        wire.encode(Ended(None, "x" * MAX_MESSAGE_BYTES, "", ""))
+    with pytest.raises(messages.WireError, match=str(MAX_MESSAGE_BYTES)):
+        messages.encode(Ended(None, "x" * MAX_MESSAGE_BYTES, "", ""))
 
 
 def test_the_end_is_none(pair: tuple[socket.socket, socket.socket]) -> None:
-    wire.send(pair[0], Stop())
+    messages.send(pair[0], Stop())
     pair[0].close()
-    assert wire.receive(pair[1]) == Stop()
-    assert wire.receive(pair[1]) is None
+    assert messages.receive(pair[1]) == Stop()
+    assert messages.receive(pair[1]) is None
 
 
 def test_an_offer_does_not_wait_for_who_does_not_listen(pair: tuple[socket.socket, socket.socket]) -> None:
     stats = Stats(1, 2, 3, 4, 5, 6, 7, 8, -9)
     taken = 0
-    while wire.offer(pair[1], stats):
+    while messages.offer(pair[1], stats):
         taken += 1
     assert taken > 10
     for _ in range(taken):
         assert receive_report(pair[0]) == stats
-    assert wire.offer(pair[1], stats)
+    assert messages.offer(pair[1], stats)
 
 
 def test_a_start_never_shows_its_password() -> None:
     assert "s3cret" not in repr(START)
     assert "s3cret" not in f"{START!s} {[START]}"
-    assert wire.decode_command(wire.encode(START)) == START
+    assert messages.decode_command(messages.encode(START)) == START
 
 
 def test_a_watch_brings_its_socket(pair: tuple[socket.socket, socket.socket]) -> None:
     mine, given = socket.socketpair()
     with mine, given:
-        assert wire.offer(pair[0], Watch(Kind.KEY, fd=99), given.fileno())
-    message = wire.receive(pair[1])
+        assert messages.offer(pair[0], Watch(Kind.KEY, fd=99), given.fileno())
+    message = messages.receive(pair[1])
     assert isinstance(message, Watch)
     assert message.what is Kind.KEY
     with socket.socket(fileno=message.fd) as arrived:
@@ -102,15 +101,15 @@ def test_a_watch_without_a_socket_and_a_socket_without_a_watch_leave_nothing_ope
 ) -> None:
     before = set(Path("/proc/self/fd").iterdir())
     with socket.socket() as stray:
-        wire.offer(pair[0], Watch(Kind.ALL, fd=99))
-        wire.offer(pair[0], Cut(), stray.fileno())
-    assert wire.receive(pair[1]) == Watch(Kind.ALL, fd=-1)
-    assert wire.receive(pair[1]) == Cut()
+        messages.offer(pair[0], Watch(Kind.ALL, fd=99))
+        messages.offer(pair[0], Cut(), stray.fileno())
+    assert messages.receive(pair[1]) == Watch(Kind.ALL, fd=-1)
+    assert messages.receive(pair[1]) == Cut()
     assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_an_offer_never_waits(pair: tuple[socket.socket, socket.socket]) -> None:
     with socket.socket() as given:
-        while wire.offer(pair[0], Cut()):
+        while messages.offer(pair[0], Cut()):
             pass
-        assert not wire.offer(pair[0], Watch(Kind.ALL), given.fileno())
+        assert not messages.offer(pair[0], Watch(Kind.ALL), given.fileno())

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from edged.alarms.tracking import Trouble
-from mqtt.tls.certificates import Lifetime, Weight, day
-from mqtt.tls.keyring import TlsView
+from mqtt.tls import Lifetime, TlsView, Weight, day
 from storage.words.results import Severity
 
 WARN_MS: Final = 30 * 86_400_000

@@ -16,10 +16,10 @@ from edged.config.lenient import Door
 from edged.doctor.findings import Unseen
 from edged.doctor.network import Answered, Ends
 from edged.host.file_access import of_unit
-from mqtt.broker_check import Knocked, knock
-from mqtt.connection.settings import BrokerSettings
-from mqtt.tls import keyring
-from mqtt.tls.certificates import Files
+from mqtt import tls
+from mqtt.broker_check import BrokerAnswer, check_broker
+from mqtt.connection.broker_connection import BrokerSettings
+from mqtt.tls import Files
 from recorder.rtsp.connection import reach
 from recorder.words.address import Target
 from recorder.words.outcome import SessionEnded
@@ -49,7 +49,7 @@ def _door(device: tuple[str, int], cameras: list[str]) -> Answered:
     return Answered(target.address, tuple(cameras), why)
 
 
-def broker(file: Path) -> Knocked | None:
+def broker(file: Path) -> BrokerAnswer | None:
     """With what the configuration says; None where there is no broker. PermissionError. `Unseen` while edged runs: a
     broker that names clients by their account would end its connection for ours."""
     config = _config(file)
@@ -61,9 +61,7 @@ def broker(file: Path) -> Knocked | None:
     given, node = config.mqtt, config.site.node
     files = given.files()
     ring = (
-        None
-        if files is None
-        else keyring.Keyring(files, node, given.username or "", lambda: time.time_ns() // 1_000_000)
+        None if files is None else tls.Keyring(files, node, given.username or "", lambda: time.time_ns() // 1_000_000)
     )
     settings = BrokerSettings(
         host=given.host,
@@ -72,7 +70,7 @@ def broker(file: Path) -> Knocked | None:
         password=given.password.get_secret_value(),
         tls=ring,
     )
-    return asyncio.run(knock(settings, node))
+    return asyncio.run(check_broker(settings, node))
 
 
 def certificates(file: Path) -> tuple[Ends, ...]:
@@ -83,7 +81,7 @@ def certificates(file: Path) -> tuple[Ends, ...]:
     now_ms = time.time_ns() // 1_000_000
     found = []
     for files in ([] if link is None else [link]) + [Files(path) for path in sorted(cameras)]:
-        ends = {life.source: (life.ends_ms - now_ms) // DAY_MS for life in keyring.lives(files).values()}
+        ends = {life.source: (life.ends_ms - now_ms) // DAY_MS for life in tls.lives(files).values()}
         found += [Ends(path, ends.get(path)) for path in (files.ca_file, files.certificate) if path]
     return tuple(found)
 

@@ -22,10 +22,9 @@ from edged.evidence.export.hashing import BLOCK, Hashes, Read, read
 from edged.evidence.export.names import Stems
 from edged.evidence.export.streams import Source, of_file, of_text
 from edged.evidence.verify import CAUSES
-from recorder.remux import plan as remux
+from recorder.remux import film as remux
 from recorder.remux import subtitles
-from recorder.remux.film import blocks
-from recorder.remux.plan import Film, Take
+from recorder.remux.film import Film, Take, blocks
 from storage.exports.model import CameraContents, Contents, Export, Recorded
 from storage.words.errors import OrderWrong
 
@@ -160,7 +159,7 @@ class Work:
 
     def _planned(self, segments: Sequence[Recorded], opener: remux.Opener) -> remux.Plan:
         interval, order = self.export.order.interval, self.export.order
-        sources = [remux.Source(one.leaf, one.start_ms) for one in segments]
+        sources = [remux.SegmentSource(one.leaf, one.start_ms) for one in segments]
         try:
             return remux.plan(sources, interval.first_ms, interval.last_ms, opener, order.max_bytes)
         except ValueError as error:

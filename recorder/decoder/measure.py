@@ -1,7 +1,8 @@
-"""What a picture measures: small numbers from 320×180 pixels, and a print of each block in full size. Pure.
+"""What a picture and half a second of sound measure. Pure; imports numpy and the messages of the decoder.
 
-Imports numpy and the words of the eye. Pictures are arrays of 8 bits, 0 black and 255 white, rows first. What the
-numbers mean is judged elsewhere (`edged.health`), against what this camera usually shows.
+A picture gives small numbers from 320×180 pixels, and a print of each block in full size. Pictures are arrays of 8
+bits, 0 black and 255 white, rows first. What the numbers mean is judged elsewhere (`edged.health`), against what this
+camera usually shows.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.decoder.messages import GRID, THUMB, Picture, Shift
+from recorder.decoder.messages import GRID, THUMB, Heard, Picture, Shift
 
 Grey: TypeAlias = NDArray[np.uint8]
 Real: TypeAlias = NDArray[np.float32]
-
 SMALL: Final = (320, 180)
 """Columns and rows on which a picture is measured."""
 OUTER: Final = 0.02
@@ -38,7 +38,7 @@ LOW_PASS: Final = 0.5
 """Share of the highest frequency above which a shift is not looked for: there is only noise."""
 
 
-def measure(luma: Grey, small: Grey, chroma: tuple[Grey, Grey], reference: Grey | None = None) -> Picture:
+def measure_picture(luma: Grey, small: Grey, chroma: tuple[Grey, Grey], reference: Grey | None = None) -> Picture:
     """`luma` in full size, `small` and its two planes of colour on `SMALL` pixels (colour on half as many)."""
     real = small.astype(np.float32)
     up_to = np.cumsum(np.bincount(small.ravel(), minlength=256)) / small.size
@@ -205,3 +205,26 @@ def _each(plane: Real) -> tuple[float, ...]:
     columns, rows = GRID
     means = plane.reshape(rows, plane.shape[0] // rows, columns, -1).mean(axis=(1, 3))
     return tuple(round(float(one), 2) for one in means.ravel())
+
+
+NOTHING_DB: Final = -120.0
+FULL: Final = 0.98
+"""At or above this share of full scale a sample is clipped: the loudest that G.711 can say is 0.98."""
+
+
+def measure_sound(samples: NDArray[np.float32], rate: int) -> Heard | None:
+    """`samples` of all channels, from −1 to 1, `rate` of each in a second. None for none."""
+    if samples.size == 0:
+        return None
+    centred = samples - samples.mean(axis=-1, keepdims=True)
+    size = np.abs(samples)
+    return Heard(
+        seconds=min(60.0, samples.shape[-1] / rate),
+        level_db=_db(float(np.sqrt((centred * centred).mean()))),
+        peak_db=_db(float(np.abs(centred).max())),
+        clipped=float((size >= FULL).mean()),
+    )
+
+
+def _db(share: float) -> float:
+    return min(0.0, max(NOTHING_DB, 20 * float(np.log10(max(share, 1e-6)))))

@@ -1,1 +1,0 @@
-"""Certificates and keys of the link: read, judged, replaced while it runs. Begin with `keyring`."""
