@@ -28,8 +28,8 @@ from bench.fleetbook import Book, node
 from edged.centre.reports import Reporter
 from edged.config.load import Config
 from edged.health.stream import CameraState, Condition, Stream
-from edged.site.overview import Health, Overview
-from edged.site.snapshot import Measurements
+from edged.overview.measurements import Measurements
+from edged.overview.model import Health, Overview
 from mqtt.client import link as client
 from mqtt.commands import messages as commands
 from mqtt.connection.broker_connection import Connection

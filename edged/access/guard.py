@@ -15,9 +15,9 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
+from edged.access.callers import CALLER, Caller, Details, Refusal, Route, logged_in
 from edged.access.journal import Desk, Entry
 from edged.access.peer import visitor
-from edged.api.base import CALLER, Caller, Details, Refusal, Route, logged_in
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
 from edged.words import exit_codes, roles

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Protocol
 
+from edged.access.callers import Details, Refusal
 from edged.access.coalescing import DAY_MS, Tally
-from edged.api.base import Details, Refusal
 from edged.words import exit_codes
 from storage.ledger.table import Value
 from storage.words.errors import StoreError

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from edged.access import account_access, journal
-from edged.access.account_access import RoleWatch
+from edged.access.account_access import RolesSeen, RoleWatch
 from edged.access.guard import Guard
 from edged.access.journal import Desk
 from edged.access.role_history import Holders
 from edged.host.accounts import Directory
 from edged.host.loops import Loops
-from edged.site.rounds import Site
 from edged.words.roles import Assignment
 from storage.store.facade import Store
 from storage.words.clock import Clock
@@ -20,13 +20,22 @@ from storage.words.clock import Clock
 class People:
     """Of one daemon run. `guard` goes to the control API."""
 
-    def __init__(self, site: Site, store: Store, clock: Clock) -> None:
-        self._site = site
+    def __init__(
+        self,
+        assignment: Callable[[], Assignment | None],
+        store: Store,
+        clock: Clock,
+        tell: Callable[[RolesSeen], None],
+    ) -> None:
+        """`assignment`: `[roles]` as it is now. `tell` hears what there is to tell of roles."""
+        self._tell = tell
+        self._seen = RolesSeen()
+        self._assignment = assignment
         self._directory = Directory()
         self._desk = Desk(store.journal, lambda: clock.now().boottime_ms)
-        self._watch = RoleWatch(self._assignment, self._directory)
+        self._watch = RoleWatch(assignment, self._directory)
         self._holders = Holders(store.journal, store.books.leaves, self._directory)
-        self.guard = Guard(self._assignment, self._directory, self._desk, self._watch.clash)
+        self.guard = Guard(assignment, self._directory, self._desk, self._watch.clash)
 
     @property
     def journal(self) -> Desk:
@@ -44,11 +53,10 @@ class People:
         await self._desk.close()
 
     async def _look(self) -> None:
-        self._site.roles = await self._watch.look(self._desk.owed)
+        self._seen = await self._watch.look(self._desk.owed)
+        self._tell(self._seen)
 
     async def _tend(self) -> None:
         await self._desk.tend()
-        self._site.roles = replace(self._site.roles, owed=self._desk.owed)
-
-    def _assignment(self) -> Assignment | None:
-        return self._site.config.assignment()
+        self._seen = replace(self._seen, owed=self._desk.owed)
+        self._tell(self._seen)

@@ -14,8 +14,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from edged.alarms.tracking import Trouble
 from edged.health.stream import DOWN_AFTER_S, CameraState, Condition
+from edged.overview.model import Trouble
 from recorder.supervisor.runner import CameraView
 from storage.words.model import GapCause
 from storage.words.results import Severity

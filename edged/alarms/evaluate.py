@@ -25,10 +25,8 @@ from edged.alarms.conditions import (
     volumes,
 )
 from edged.alarms.devices import Episode
-from edged.alarms.tracking import Trouble
-from edged.centre import retained
 from edged.health.stream import DOWN_AFTER_S, CameraState
-from edged.site.overview import Health, Overview
+from edged.overview.model import Health, Overview, Trouble
 from recorder.supervisor.runner import CameraView
 from recorder.words.address import without_login
 from storage.words.model import GapCause
@@ -150,7 +148,7 @@ def _broker(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     if seen.link.reason:
         text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
         yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
-    oldest_ms = retained.waiting(seen.measured.outbox)["outbox_oldest_ms"]
+    oldest_ms = min((one.oldest_ms for one in seen.measured.outbox.values() if one.oldest_ms is not None), default=None)
     if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
         text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
         action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from edged.alarms.tracking import Tracked, Trouble
+from edged.alarms.tracking import Tracked
+from edged.overview.model import Trouble
 from storage.tickets.maintenance import Lasting
 
 CAMERA: Final = "camera."

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from storage.words.results import AlarmRow, Severity
+from edged.overview.model import Trouble
+from storage.words.results import AlarmRow
 
 CLEAR_AFTER_S: Final = 20.0
 """A condition that comes back within this time was never gone: a camera that gives three seconds of picture between two
@@ -20,25 +21,6 @@ AGAIN_AFTER_S: Final = 60.0
 """Between two tellings of new words that are no worse: a camera may give another reason with each attempt."""
 RETAINED_MS: Final = 7 * 86_400_000
 """An alarm that is over is shown to the centre for so long (design §8)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A condition that holds now, with what a person should read and do."""
-
-    severity: Severity
-    text: str
-    action: str
-    raise_after_s: float = 0.0
-    names: str = ""
-    """Of the people it is about: they stand behind the text on this box, and are told nobody outside."""
-    about: frozenset[str] = frozenset()
-    """Cameras that are in it, where its key does not name one."""
-
-    @property
-    def words(self) -> tuple[str, str, str]:
-        """What is told beside the severity."""
-        return self.text, self.action, self.names
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from edged.api.base import Details, Refusal, Route, answer, asked, post
+from edged.access.callers import Details, Refusal, Route, post
+from edged.api.base import answer, asked
 from edged.documents import site as documents
 from edged.site import overview
 from edged.site.rounds import Site

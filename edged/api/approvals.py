@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from edged.access.acts import Acts
-from edged.api.base import Details, Refusal, Route, answer, get, logged_in, post
+from edged.access.callers import Details, MayAsk, Refusal, Route, get, logged_in, post
+from edged.api.base import answer
 from edged.api.run_order import carried_out
 from edged.documents import pins as documents
-from edged.site.overview import timestamp
 from edged.words import exit_codes
 from edged.words.roles import Verb
+from edged.words.times import timestamp
 from storage.approvals.service import Act
 from storage.words.clock import Clock
-
-MayAsk: TypeAlias = Callable[[int, Verb], Awaitable[bool]]
-"""Whether an account has a verb now (`edged.access.guard`)."""
 
 
 def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:

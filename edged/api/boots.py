@@ -10,7 +10,8 @@ from typing import Final
 from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
-from edged.api.base import Route, answer, asked, get, logged_in, post
+from edged.access.callers import Route, get, logged_in, post
+from edged.api.base import answer, asked
 from edged.api.run_order import carried_out
 from edged.documents import boots as documents
 from edged.site import boot_documents

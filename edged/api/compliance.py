@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from edged.api.base import Details, Refusal, Route, answer, get
+from edged.access.callers import Details, Refusal, Route, get
+from edged.api.base import answer
 from edged.site import compliance_document
 from edged.site.compliance_watch import ComplianceWatch, Standing
 from edged.site.rounds import Site

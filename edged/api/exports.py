@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from edged.api.base import Details, Progress, Refusal, Route, answer, asked, caller, follow, get, post
+from edged.access.callers import Details, Refusal, Route, caller, get, post
+from edged.api.base import Progress, answer, asked, follow
 from edged.api.run_order import carried_out
 from edged.documents import exports as documents
 from edged.documents.base import Document

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from edged.access.acts import person
+from edged.access.callers import Refusal, Route, caller, get, instant, post
 from edged.alarms.tickets import documents as views
 from edged.alarms.tickets import judge
-from edged.api.base import Refusal, Route, answer, asked, caller, get, post
-from edged.api.listings import instant
+from edged.api.base import answer, asked
 from edged.api.run_order import carried_out
 from edged.documents import faults as documents
 from edged.site.rounds import Site

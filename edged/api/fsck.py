@@ -9,7 +9,8 @@ from functools import partial
 
 from aiohttp import web
 
-from edged.api.base import Progress, Refusal, Route, asked, follow, post
+from edged.access.callers import Refusal, Route, post
+from edged.api.base import Progress, asked, follow
 from edged.documents import checks as documents
 from edged.site import fsck_document
 from edged.site.rounds import Site

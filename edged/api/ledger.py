@@ -10,19 +10,20 @@ from functools import partial
 
 from aiohttp import web
 
+from edged.access import callers
 from edged.access.acts import Acts
+from edged.access.callers import Refusal, Route, get, logged_in, post
 from edged.api import approvals as act_calls
-from edged.api import listings
-from edged.api.base import Progress, Refusal, Route, answer, asked, follow, get, logged_in, post
+from edged.api.base import Progress, answer, asked, follow
 from edged.api.register import known_camera
 from edged.api.run_order import carried_out
 from edged.api.streaming import stream
 from edged.documents import ledger as documents
 from edged.evidence import key_rotation, ledger_check_document, ledger_text
-from edged.site.overview import timestamp
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
+from edged.words.times import timestamp
 from storage.audit import given_checkpoint
 from storage.audit.given_checkpoint import Outside
 from storage.audit.table import Checked
@@ -136,8 +137,8 @@ def _wanted(request: web.Request) -> Wanted:
     if verb is not None and verb not in set(Verb):
         raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exit_codes.USAGE)
     return Wanted(
-        from_ms=listings.instant("from", query.get("from")),
-        to_ms=listings.instant("to", query.get("to")),
+        from_ms=callers.instant("from", query.get("from")),
+        to_ms=callers.instant("to", query.get("to")),
         kinds=kinds,
         camera=query.get("camera"),
         verb=verb,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
+from edged.access.callers import Details, Refusal, Route, caller, get, post
+from edged.api.base import answer, asked
 from edged.api.run_order import carried_out
 from edged.documents import maintenance as documents
 from edged.site import overview
 from edged.site.rounds import Site
-from edged.words import exit_codes
+from edged.words import exit_codes, times
 from edged.words.roles import Verb
 from storage.ledger.table import Value
 from storage.store.facade import Store
@@ -60,7 +61,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         held = overview.held(site.overview())
         one = await carried_out(lambda: store.maintenance.end({"who": caller(request).who}))
         await site.look_at_maintenance()
-        return answer(documents.MaintenanceEnd(id=one.id, started=overview.timestamp(one.start.wall_ms), held=held))
+        return answer(documents.MaintenanceEnd(id=one.id, started=times.timestamp(one.start.wall_ms), held=held))
 
     return [
         get("/v1/maintenance", Verb.MAINTENANCE, shown),

@@ -12,17 +12,19 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from edged.access.callers import Details, Refusal, Route, caller, get, post
 from edged.alarms.conditions.ring import site_time
-from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
+from edged.api.base import answer, asked
 from edged.config.load import Camera
 from edged.documents import pictures as documents
 from edged.health.stream import CameraState
 from edged.health.watch import Lookout, NoPicture
+from edged.overview.model import Health
 from edged.site import overview
-from edged.site.overview import optional_timestamp, timestamp
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
+from edged.words.times import optional_timestamp, timestamp
 
 log = logging.getLogger("edged.pictures")
 
@@ -103,7 +105,7 @@ class Calls:
         return Refusal(words, "edgectl cameras", exit_codes.TRY_LATER, 503)
 
 
-def down(health: overview.Health, zone: ZoneInfo) -> str:
+def down(health: Health, zone: ZoneInfo) -> str:
     """That it is down, since when and why, as the status has it; "" where it is not."""
     condition = health.condition
     if condition.state is not CameraState.DOWN:

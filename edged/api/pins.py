@@ -10,16 +10,16 @@ from typing import Final
 
 from aiohttp import web
 
-from edged.access.acts import Acts, Kind, doing, person
+from edged.access.acts import EXTEND, Acts, Kind, doing, person
+from edged.access.callers import Details, Route, caller, get, instant, logged_in, post
 from edged.api import approvals as act_calls
-from edged.api.base import Details, Route, answer, asked, caller, get, logged_in, post
-from edged.api.listings import instant
+from edged.api.base import answer, asked
 from edged.api.run_order import carried_out
 from edged.config.model import Config
 from edged.documents import pins as documents
-from edged.site.overview import optional_timestamp, timestamp
 from edged.words import units
 from edged.words.roles import Verb
+from edged.words.times import optional_timestamp, timestamp
 from storage.approvals.service import Act, Arguments, Deed, Person
 from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
 from storage.pins.place import check_approver
@@ -28,7 +28,6 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import OrderWrong
 
-EXTEND: Final = "pin-extend"
 RELEASE: Final = "pin-release"
 MS: Final = timedelta(milliseconds=1)
 

@@ -9,7 +9,8 @@ from functools import partial
 
 from aiohttp import web
 
-from edged.api.base import Progress, Route, asked, follow, post
+from edged.access.callers import Route, post
+from edged.api.base import Progress, asked, follow
 from edged.documents.rebuild import Rebuild, RebuildAsked
 from edged.site import rebuild_document
 from edged.words.roles import Verb

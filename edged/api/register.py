@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from edged.access import callers
+from edged.access.callers import Details, Refusal, Route, get, post
 from edged.api import listings
-from edged.api.base import Details, Refusal, Route, answer, asked, get, post
+from edged.api.base import answer, asked
 from edged.api.run_order import carried_out
 from edged.api.streaming import stream
 from edged.config.model import Config
 from edged.documents import register as documents
 from edged.evidence import register_documents, statement
 from edged.evidence.statement import Box, Rests, Standing
-from edged.site.overview import Overview
+from edged.overview.model import Overview
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -137,4 +139,4 @@ def _wanted(request: web.Request) -> Asked:
 
 
 def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
-    return listings.instant(begin, query.get(begin)), listings.instant(end, query.get(end))
+    return callers.instant(begin, query.get(begin)), callers.instant(end, query.get(end))

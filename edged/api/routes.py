@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edged.access.acts import Acts
+from edged.access.callers import MayAsk, Route
 from edged.api import (
     alarms,
     boots,
@@ -22,8 +23,6 @@ from edged.api import (
     volumes,
 )
 from edged.api import approvals as acts
-from edged.api.approvals import MayAsk
-from edged.api.base import Route
 from edged.evidence.export.service import Desk
 from edged.health.watch import Lookout
 from edged.site.compliance_watch import ComplianceWatch
@@ -59,7 +58,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *acts.routes(parts.acts, parts.clock, parts.may_ask),
         *boots.routes(parts.store, parts.acts),
         *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
-        *exports.Calls(Desk(parts.site, parts.store)).routes(),
+        *exports.Calls(Desk(parts.store, parts.clock, lambda: parts.site.config)).routes(),
         *register.routes(parts.site, parts.store),
         *compliance.routes(parts.site, parts.compliance),
     ]

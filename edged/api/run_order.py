@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from edged.api.base import Refusal
+from edged.access.callers import Refusal
 from edged.words import exit_codes
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, UnknownId
 

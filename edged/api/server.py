@@ -18,9 +18,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
+from edged.access import callers
+from edged.access.callers import Caller, Details, Handler, Refusal, Route, caller, get, post
 from edged.access.guard import Guard
 from edged.api import listings
-from edged.api.base import Caller, Details, Handler, Refusal, Route, answer, caller, get, in_words, post
+from edged.api.base import answer, in_words
 from edged.api.connection_limit import Doorway
 from edged.api.listings import Page
 from edged.api.streaming import stream
@@ -130,7 +132,7 @@ class Control:
     async def _named(self, request: web.Request) -> Details:
         camera, start, end, limit = _interval(request)
         self._site.segments(camera, start, end, limit)  # refuses cameras that are not known
-        return listings.named(camera, {"from": listings.instant("from", start), "to": listings.instant("to", end)})
+        return listings.named(camera, {"from": callers.instant("from", start), "to": callers.instant("to", end)})
 
     async def _gaps(self, request: web.Request) -> web.StreamResponse:
         return await stream(request, "edged.gaps/1", "gaps", _each(self._site.gaps(*_interval(request))))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from edged.access.agreement import Agreement
+from edged.access.callers import Caller, Refusal
 from edged.api import listings
-from edged.api.base import Caller, Refusal
 from edged.api.listings import Page
 from edged.cameras.runners import Difference
 from edged.centre.reports import Reporter

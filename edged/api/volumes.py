@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from edged.api.base import Refusal, Route, answer, asked, caller, get, post
+from edged.access.callers import Refusal, Route, caller, get, post
+from edged.api.base import answer, asked
 from edged.documents import volumes as documents
 from edged.site import volume_documents
 from edged.site.rounds import Site

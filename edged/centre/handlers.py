@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from edged.access.acts import Acts, person
-from edged.api.pins import EXTEND
+from edged.access.acts import EXTEND, Acts, person
 from edged.centre import diagnostics
 from edged.centre.key_account import caller
 from edged.centre.reports import Reporter
@@ -22,6 +21,7 @@ from edged.host.logs import Tail
 from edged.site import overview
 from edged.site.rounds import Site
 from edged.site.versions import versions
+from edged.words import times
 from mqtt.commands.messages import (
     AlarmAck,
     CameraReconnect,
@@ -162,7 +162,7 @@ class Deeds:
         result = {
             "pin": pin,
             "state": standing.pin.state.value,
-            "until": overview.timestamp(standing.until_ms),
+            "until": times.timestamp(standing.until_ms),
             "segments": standing.segments,
             "bytes": standing.bytes,
         }

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from edged.api.approvals import MayAsk
-from edged.api.base import Caller, Details
+from edged.access.callers import Caller, Details, MayAsk
 from edged.words.roles import Verb
 from mqtt.commands import messages as commands
 from mqtt.commands.validation import Commander, Commanders

@@ -15,9 +15,9 @@ from typing import Any, Final, Protocol
 from edged.centre import retained
 from edged.config.load import Broker, Config
 from edged.documents import site as documents
+from edged.overview.model import Overview
 from edged.site import overview as views
 from edged.site import retention_documents
-from edged.site.overview import Overview
 from edged.site.versions import versions
 from mqtt.client.link import Anchor, BrokerSettings, Link, LinkView, Orders, Post
 from mqtt.contract import messages

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypedDict
 
 from edged.alarms import tracking as alarms
 from edged.config.load import Config
-from edged.site.overview import Overview
+from edged.overview.model import Overview
 from mqtt.contract import messages, ticket_messages
 from mqtt.contract.messages import Message, Stamp
 from storage.outbox.table import Depth, Rank

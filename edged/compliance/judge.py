@@ -7,7 +7,7 @@ from typing import Final
 
 from edged.compliance import evidence, people, retention, streams
 from edged.compliance.model import Facts, Finding, Outcome, Status
-from edged.compliance.summary import Summary
+from edged.overview.model import Summary
 from edged.profiles.loader import Clause, Judgement, Profile
 from storage.register.compliance import Kept
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from edged.config.load import Camera
 from edged.host.access_lists import Reached
+from edged.overview.model import Overview
 from edged.profiles.loader import Clause
-from edged.site.overview import Overview
 from edged.words import units
 from storage.pins.model import Ground
 from storage.register.compliance import Shares, Tally

@@ -7,8 +7,8 @@ from typing import Final
 from edged.compliance.model import Facts, Outcome, Status, judged, named
 from edged.config.load import Camera
 from edged.health.faults import Fault, Judged
+from edged.overview.model import Health
 from edged.profiles.loader import Clause, Picture
-from edged.site.overview import Health
 
 FPS_SLACK: Final = 0.02
 """Of a rate measured over 5 s or more: one image more or less at either end."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edged.documents import ledger as documents
-from edged.site.overview import optional_timestamp
+from edged.words.times import optional_timestamp
 from storage.audit.findings import Against, Finding, Reach, Report, Tree
 
 

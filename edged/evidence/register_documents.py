@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edged.documents import register as documents
-from edged.site.overview import optional_timestamp, timestamp
+from edged.words.times import optional_timestamp, timestamp
 from storage.register.service import Entered, LostVolume
 from storage.retention.destruction import Rule, Totals, Verdict
 

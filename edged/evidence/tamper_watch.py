@@ -18,9 +18,9 @@ from typing import Final, TypeVar
 
 from edged.host.file_events import Place, Watches, watches_allowed
 from edged.host.loops import Loops
-from edged.site.rounds import Site
 from storage.integrity.compare import OUR_NAMES, PINS_NAME, is_day
 from storage.integrity.tamper import Touch, Touched
+from storage.segments.findings import Tampered
 from storage.store.facade import Store
 
 log = logging.getLogger("edged.tamper")
@@ -45,9 +45,13 @@ LOOKED_AT: Final = 500
 class TamperWatch:
     """See the module. `watch` and `rescan` are loops' work; `close` when they have ended."""
 
-    def __init__(self, site: Site, store: Store) -> None:
-        self._site = site
+    def __init__(
+        self, store: Store, recovering: Callable[[], bool], tell: Callable[[tuple[Tampered, ...]], None]
+    ) -> None:
+        """`recovering`: what an unclean stop left is still worked off. `tell` hears which were tampered with."""
         self._store = store
+        self._recovering = recovering
+        self._report = tell
         self._thread = ThreadPoolExecutor(1, "tamper")
         self._watches: Watches | None = None
         self._placed_s = self._rooted_s = float("-inf")
@@ -70,7 +74,7 @@ class TamperWatch:
         if watches.board.was_lost():
             log.warning("too much happened on the volumes at once: what was overlooked is found by the next rescan")
             self._store.checks.again()
-        if self._site.recovering:
+        if self._recovering():
             return
         if touched := watches.board.take(time.monotonic() - SETTLE_S, LOOKED_AT):
             await self._tell(await self._run(lambda: self._store.checks.examine(touched)))
@@ -90,7 +94,7 @@ class TamperWatch:
 
     async def rescan(self) -> None:
         """One round; nothing while what an unclean stop left is worked off."""
-        if not self._site.recovering:
+        if not self._recovering():
             await self._run(self._store.checks.rescan)
             await self._tell(0)
 
@@ -112,7 +116,7 @@ class TamperWatch:
     async def _tell(self, new: int) -> None:
         if new:
             log.error("%d files on the volumes are not as they were left; edgectl fsck names them", new)
-        self._site.tampered = tuple(await self._run(self._store.checks.tampered))
+        self._report(tuple(await self._run(self._store.checks.tampered)))
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +18,8 @@ from typing import Final
 
 import msgspec
 
-from edged.config.load import Camera
+from edged.cameras.runners import Fleet
+from edged.config.load import Camera, Config
 from edged.health import decoder_backoff, judge
 from edged.health.decoder_backoff import Record
 from edged.health.faults import Judged
@@ -25,10 +27,10 @@ from edged.health.judge import Look, Memory
 from edged.health.references import Reference, References, write_whole
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
-from edged.site.rounds import Site
 from recorder.decoder.client import Eye, Glance, Lost
 from recorder.decoder.messages import Seen, Want, Why
 from recorder.supervisor.runner import CameraView
+from recorder.worker.fan_out import Kind
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.eye")
@@ -52,8 +54,19 @@ class NoPicture(Exception):
 class Lookout:
     """See the module."""
 
-    def __init__(self, site: Site, eye: Eye, clock: Clock, state: Path) -> None:
-        self._site = site
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        cameras: Fleet,
+        eye: Eye,
+        clock: Clock,
+        state: Path,
+    ) -> None:
+        """`config`: as it is now. `state`: the directory in which what was learned is kept."""
+        self._config = config
+        self._cameras = cameras
+        self.judged: dict[str, Judged] = {}
+        """By camera: what the last looks came to."""
         self._eye = eye
         self._clock = clock
         self._path = state / FILE
@@ -73,7 +86,7 @@ class Lookout:
         """One camera's turn, and the pause until the next. Raises what a look failed with, if that was our fault."""
         if not self._loaded:
             await self._load()
-        cameras = [camera.id for camera in self._site.config.cameras if camera.enabled]
+        cameras = [camera.id for camera in self._config().cameras if camera.enabled]
         self._forget(cameras)
         done = [camera for camera, task in self._looks.items() if task.done()]
         for failed in [self._looks.pop(camera) for camera in done]:
@@ -144,7 +157,7 @@ class Lookout:
         if decoder_backoff.is_aside(self._records, camera, self._now_s()):
             raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
         try:
-            came = await self._eye.look(partial(self._site.hand, camera), want)
+            came = await self._eye.look(partial(self._hand, camera), want)
         except Lost as lost:
             self._blame(camera, lost)
             raise NoPicture(f"the decoder failed: {lost}") from None
@@ -154,27 +167,30 @@ class Lookout:
 
     async def _look(self, camera: str) -> None:
         reference = self.references.get(camera)
-        hand: Callable[..., bool] = partial(self._site.hand, camera)
+        hand: Callable[..., bool] = partial(self._hand, camera)
         try:
             came = await self._eye.look(hand, Want.MEASURE, reference.thumb if reference else b"")
         except Lost as lost:
             self._blame(camera, lost)
             return
         self._records.pop(camera, None)
-        view, configured = self._site.camera(camera)
+        view = self._cameras.view(camera)
+        configured = next((one for one in self._config().cameras if one.id == camera), None)
         if configured is None or view is None:
             return
         if isinstance(came, Why):
             self._miss(camera, view, WORDS[came])
             return
         memory = self._memories.get(camera, Memory())
-        self._memories[camera], self._site.judged[camera] = judge.step(
-            memory, self._as_look(configured, view, came.seen)
-        )
+        self._memories[camera], self.judged[camera] = judge.step(memory, self._as_look(configured, view, came.seen))
+
+    def _hand(self, camera: str, to: socket.socket) -> bool:
+        """Its next key frame and the sound with it go into this socket; False while nothing comes."""
+        return self._cameras.hand(camera, Kind.LOOK, to)
 
     def _as_look(self, configured: Camera, view: CameraView, seen: Seen) -> Look:
         now_ms = self._clock.now().wall_ms
-        zone = self._site.config.site.zone
+        zone = self._config().site.zone
         offset = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).utcoffset()
         stats = view.samples[-1][1] if view.samples else None
         return Look(
@@ -206,14 +222,14 @@ class Lookout:
             self._tell(camera, "its pictures make the decoder die or hang")
 
     def _tell(self, camera: str, why: str) -> None:
-        before = self._site.judged.get(camera, Judged(0))
-        self._site.judged[camera] = Judged(before.at_ms, before.findings, unjudged=why)
+        before = self.judged.get(camera, Judged(0))
+        self.judged[camera] = Judged(before.at_ms, before.findings, unjudged=why)
 
     def _forget(self, cameras: list[str]) -> None:
         """Of cameras that are no longer looked at nothing is told; what was learned of those in the file stays."""
-        for gone in self._site.judged.keys() - set(cameras):
-            del self._site.judged[gone]
-        known = {camera.id for camera in self._site.config.cameras}
+        for gone in self.judged.keys() - set(cameras):
+            del self.judged[gone]
+        known = {camera.id for camera in self._config().cameras}
         for gone in self._memories.keys() - known:
             del self._memories[gone]
 

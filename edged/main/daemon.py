@@ -47,11 +47,12 @@ from edged.host.clock_watch import LOOK_EVERY_S
 from edged.host.journal import Told, marked
 from edged.host.loops import Loops
 from edged.host.time_sync import HostClock
+from edged.overview.measurements import MEASURE_EVERY_S
 from edged.site.compliance_watch import ComplianceWatch
 from edged.site.rebuild_task import Rebuilder
 from edged.site.rounds import Site
-from edged.site.snapshot import MEASURE_EVERY_S
 from edged.words import exit_codes
+from edged.words.roles import Assignment
 from mqtt.commands.validation import Commanders
 from mqtt.tls import keyring
 from recorder.decoder.client import Eye
@@ -140,14 +141,16 @@ class Daemon:
         self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)
-        people = People(site, store, self._clock)
+        people = People(self._assignment, store, self._clock, site.see_roles)
         orders = self._orders(store, acts, reporter, people)
         compliance = ComplianceWatch(site, store, lambda: control.routes)
-        lookout = Lookout(site, Eye(), self._clock, self._config.paths.state)
+        lookout = Lookout(lambda: site.config, cameras, Eye(), self._clock, self._config.paths.state)
+        site.judged = lookout.judged
         parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
-        tamper, rebuilder, itself = tamper_watch.TamperWatch(site, store), Rebuilder(store), LedgerWatch(store)
+        tamper = tamper_watch.TamperWatch(store, lambda: site.recovering, site.see_tampering)
+        rebuilder, itself = Rebuilder(store), LedgerWatch(store)
         besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
@@ -189,6 +192,9 @@ class Daemon:
     def _keys(self) -> Commanders:
         return self._site.config.known_keys()
 
+    def _assignment(self) -> Assignment | None:
+        return self._site.config.assignment()
+
     def _bounds(self, camera: str) -> Bounds:
         return self._site.bounds(camera)
 
@@ -226,7 +232,7 @@ class Daemon:
 
         loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
         loops.every("volumes", VOLUMES_EVERY_S, site.watch_volumes)
-        loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(site, store, self._clock).look)
+        loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(store, self._clock, lambda: site.waiting).look)
         loops.every("maintenance", HEALTH_EVERY_S, site.look_at_maintenance)
         loops.every("clock watch", LOOK_EVERY_S, site.watch_clock)
         loops.every("measurement", MEASURE_EVERY_S, site.measure)

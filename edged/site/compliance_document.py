@@ -7,7 +7,7 @@ from typing import Final
 from edged.compliance.model import Finding, Status
 from edged.documents import compliance as documents
 from edged.site.compliance_watch import Standing
-from edged.site.overview import optional_timestamp, timestamp
+from edged.words.times import optional_timestamp, timestamp
 from storage.register.compliance import Kept
 
 DECLARATION: Final = (

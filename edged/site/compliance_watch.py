@@ -13,16 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from edged.api.base import Route
+from edged.access.callers import Route
 from edged.compliance.judge import findings, summary
 from edged.compliance.model import Call, Facts, Finding
 from edged.compliance.since import advanced
 from edged.host.loops import Loops
 from edged.host.openness import Openness
+from edged.overview.measurements import DAY_MS
+from edged.overview.model import Overview
 from edged.profiles.loader import Profile, profile
-from edged.site.overview import Overview
 from edged.site.rounds import Site
-from edged.site.snapshot import DAY_MS
 from storage.ledger.signer import Head
 from storage.register.compliance import Kept
 from storage.store.facade import Store

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final, Literal
 
-from edged.access.account_access import RolesSeen
 from edged.alarms import maintenance
 from edged.alarms.not_recorded import WITHHELD
-from edged.alarms.tracking import Trouble, in_full
-from edged.compliance.summary import Summary
-from edged.config.load import Camera, Config
+from edged.alarms.tracking import in_full
+from edged.config.load import Camera
 from edged.documents import maintenance as maintenance_documents
 from edged.documents import site as documents
 from edged.health import texts
 from edged.health.faults import Judged
 from edged.health.stream import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
+from edged.overview.forecast import UNFORESEEN, Foresight
+from edged.overview.model import Overview
 from edged.site import verdict
-from edged.site.forecast import UNFORESEEN, Foresight
-from edged.site.snapshot import Measurements
-from mqtt.client.link import LinkView
-from mqtt.tls.keyring import TlsView
+from edged.words.times import optional_timestamp, timestamp
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended
 from storage.outbox.table import Depth, Rank
-from storage.retention.approved_limits import Loosening
-from storage.segments.findings import Tampered
-from storage.tickets.maintenance import Lasting
 from storage.words import model
 from storage.words.model import Moment
 from storage.words.results import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
@@ -40,73 +32,6 @@ _RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = 
     Rank.STORAGE: "storage",
     Rank.HISTORY: "history",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """A camera's condition and since when (wall clock) it has been in that state."""
-
-    condition: Condition
-    stream: Stream | None
-    since_ms: int
-    clock_offset_ms: int | None = None
-    """The camera's own clock minus ours, as last told in its present session."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything that is known at one instant."""
-
-    config: Config
-    version: str
-    pid: int
-    started_ms: int
-    started_boottime_ms: int
-    boot_id: str
-    epoch: int
-    synced: bool
-    recovering: bool
-    now: Moment
-    measured: Measurements
-    health: Mapping[str, Health]
-    link: LinkView | None
-    alarms: Sequence[AlarmRow]
-    destroyed: int
-    last_sweep_ms: int | None
-    foresight: Foresight = field(default_factory=Foresight)
-    ceiling_unproven: bool = False
-    """The last sweep met footage that may be past its ceiling, and kept it."""
-    tampered: Sequence[Tampered] = ()
-    """Volumes with files that are not as they were left."""
-    roles: RolesSeen = field(default_factory=RolesSeen)
-    """Accounts and groups that [roles] can do nothing with; what is not on record."""
-    loosening: Sequence[Loosening] = ()
-    """What of the configuration file does not hold, because it takes two persons."""
-    under: Lasting | None = None
-    """Maintenance that is under way."""
-    held: Mapping[str, Trouble] = field(default_factory=dict)
-    """Alarms that it holds back."""
-    tls: TlsView | None = None
-    """Certificates and key of the link; None where it has none."""
-    compliance: Summary | None = None
-    """How the box stands to the clauses of its profile; None without one, and before it is judged."""
-    judged: Mapping[str, Judged] = field(default_factory=dict)
-    """Picture and sound of the cameras that were looked at."""
-
-
-_FIRST_MS: Final = -62_135_596_800_000
-_LAST_MS: Final = 253_402_300_799_999
-"""The years 1 to 9999."""
-
-
-def timestamp(wall_ms: int) -> str:
-    """RFC 3339 in UTC with milliseconds, as far as it goes: a stranger's file may tell of any time."""
-    moment = datetime.fromtimestamp(min(max(wall_ms, _FIRST_MS), _LAST_MS) / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def optional_timestamp(wall_ms: int | None) -> str | None:
-    return None if wall_ms is None else timestamp(wall_ms)
 
 
 def trouble(view: CameraView) -> tuple[str, str]:

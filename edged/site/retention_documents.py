@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from edged.compliance.retention import CEILING_GRACE_S
 from edged.documents import ring as ring_documents
 from edged.documents import site as documents
+from edged.overview.model import Overview
 from edged.site import overview
-from edged.site.overview import Overview, optional_timestamp, timestamp
+from edged.words.times import optional_timestamp, timestamp
 from storage.retention.bounds import Waiting
 from storage.retention.plan import effective
 from storage.ring.table import Breach
 from storage.words.model import Bounds
-
-CEILING_GRACE_S: Final = 3600
-"""S3: destroying what is past its ceiling takes at most this much running time."""
 
 
 def retention(seen: Overview) -> documents.Retention:

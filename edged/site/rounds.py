@@ -10,27 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Protocol
 
 from edged.access.account_access import RolesSeen
 from edged.alarms import devices, evaluate, maintenance
 from edged.alarms import tracking as alarms
 from edged.cameras import interruptions, runners
 from edged.cameras.store_adapter import StoreKeeper
-from edged.centre.reports import Reporter
-from edged.compliance.summary import Summary
-from edged.config.load import Camera, Config
+from edged.config.load import Config
 from edged.health import stream
 from edged.health.faults import Judged
 from edged.host import clock_watch, journal
+from edged.overview.forecast import Foresight, foretell
+from edged.overview.measurements import Measurements, measure
+from edged.overview.model import Health, Overview, Summary, Trouble
 from edged.site import overview as views
-from edged.site.forecast import Foresight, foretell
-from edged.site.snapshot import Measurements, measure
 from edged.words import units
-from recorder.supervisor.runner import CameraView
-from recorder.worker.fan_out import Kind
+from mqtt.client.link import LinkView
+from mqtt.tls.keyring import TlsView
 from storage.retention.approved_limits import Loosening
 from storage.retention.plan import Policy, Reason
 from storage.segments.findings import Tampered
@@ -44,6 +43,16 @@ from storage.words.results import AlarmRow, SweepReport
 log = logging.getLogger("edged.site")
 
 
+class Reports(Protocol):
+    """What the centre is told, and how the link to it stands; `edged.centre.reports.Reporter` is one."""
+
+    @property
+    def view(self) -> LinkView | None: ...
+    @property
+    def tls(self) -> TlsView | None: ...
+    def tell(self, seen: Overview) -> None: ...
+
+
 class Site:
     """See the module. `recovering` is True until what an earlier run left open has been worked off."""
 
@@ -53,14 +62,14 @@ class Site:
         store: Store,
         keeper: StoreKeeper,
         cameras: runners.Fleet,
-        reporter: Reporter,
+        reports: Reports,
         clock: Clock,
     ) -> None:
         self.config = config
         self._store = store
         self._keeper = keeper
         self._fleet = cameras
-        self._reporter = reporter
+        self._reports = reports
         self._clock = clock
         self._version = version("edged")
         self._started = clock.now()
@@ -69,7 +78,7 @@ class Site:
         self._synced = False
         self._measured = Measurements(self._started)
         self._foresight = Foresight()
-        self._health: dict[str, views.Health] = {}
+        self._health: dict[str, Health] = {}
         self._tracked: dict[str, alarms.Tracked] = {}
         self._devices: dict[str, devices.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
@@ -86,9 +95,10 @@ class Site:
         """Maintenance that is under way."""
         self.waiting: frozenset[str] = frozenset()
         """Keys of conditions that hold and that it covers: what stood before goes on standing."""
-        self.held: dict[str, alarms.Trouble] = {}
+        self.held: dict[str, Trouble] = {}
         """Alarms that it holds back."""
-        self.judged: dict[str, Judged] = {}
+        self.judged: Mapping[str, Judged] = {}
+        """What was seen and heard of each camera; whoever looks at them keeps it up to date."""
         self.compliance: Summary | None = None
 
     async def start(self) -> None:
@@ -109,7 +119,7 @@ class Site:
         now_s = self._started.boottime_ms / 1000
         for row in self._alarms:
             if row.raised:
-                trouble = alarms.Trouble(row.severity, row.text, row.action, names=row.names)
+                trouble = Trouble(row.severity, row.text, row.action, names=row.names)
                 self._tracked[row.key] = alarms.Tracked(trouble, now_s, now_s, raised=True)
 
     def _tell_of_floors(self) -> None:
@@ -186,7 +196,7 @@ class Site:
             same = before is not None and before.condition.state is condition.state
             since_ms = before.since_ms if before is not None and same else now.wall_ms
             offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
-            self._health[camera.id] = views.Health(condition, observed.stream, since_ms, offset_ms)
+            self._health[camera.id] = Health(condition, observed.stream, since_ms, offset_ms)
         for gone in self._health.keys() - seen.keys():
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
@@ -199,9 +209,9 @@ class Site:
         try:
             await self._alarm(standing)
         finally:
-            self._reporter.tell(self.overview())
+            self._reports.tell(self.overview())
 
-    async def _alarm(self, standing: Mapping[str, alarms.Trouble]) -> None:
+    async def _alarm(self, standing: Mapping[str, Trouble]) -> None:
         now = self._clock.now()
         self.waiting = maintenance.held(standing, self.under, self._tracked)
         tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
@@ -225,7 +235,7 @@ class Site:
         self._tracked = tracked
         await self.look_at_alarms()
 
-    def _hold_back(self, held: dict[str, alarms.Trouble]) -> None:
+    def _hold_back(self, held: dict[str, Trouble]) -> None:
         """Each is told in the journal once: it happened, and nobody else hears of it yet."""
         for key in held.keys() - self.held.keys():
             log.info("alarm %s is held back by maintenance: %s", key, held[key].text)
@@ -253,17 +263,17 @@ class Site:
                 log.error("footage past its time could not be removed: %s", words)
         self._unmoved = report.failed
 
+    def see_roles(self, seen: RolesSeen) -> None:
+        """Whether `[roles]` can be carried out, as it was seen last."""
+        self.roles = seen
+
+    def see_tampering(self, tampered: tuple[Tampered, ...]) -> None:
+        """The volumes with files that are not as they were left, as they were seen last."""
+        self.tampered = tampered
+
     async def reconnect(self, camera: str) -> bool:
         """A camera begins anew; False where it is not recorded."""
         return await self._fleet.reconnect(camera)
-
-    def hand(self, camera: str, to: socket.socket) -> bool:
-        """One key frame of a camera and the sound with it, into this socket; False while nothing comes."""
-        return self._fleet.hand(camera, Kind.LOOK, to)
-
-    def camera(self, camera: str) -> tuple[CameraView | None, Camera | None]:
-        """What is seen of it now, and how it is configured."""
-        return self._fleet.view(camera), next((one for one in self.config.cameras if one.id == camera), None)
 
     def bounds(self, camera: str) -> Bounds:
         return self.config.bounds(camera)
@@ -276,9 +286,9 @@ class Site:
         """Asked from the sweep's and the writer's thread, too: a configuration is never changed, only replaced."""
         return self.config.policy()
 
-    def overview(self) -> views.Overview:
+    def overview(self) -> Overview:
         """Everything known now; cheap."""
-        return views.Overview(
+        return Overview(
             config=self.config,
             version=self._version,
             pid=os.getpid(),
@@ -291,8 +301,8 @@ class Site:
             now=self._clock.now(),
             measured=self._measured,
             health=dict(self._health),
-            link=self._reporter.view,
-            tls=self._reporter.tls,
+            link=self._reports.view,
+            tls=self._reports.tls,
             alarms=self._alarms,
             destroyed=self._destroyed,
             last_sweep_ms=self._last_sweep_ms,

@@ -11,6 +11,7 @@ from edged.config.model import DEFAULT_RESERVE_PERCENT
 from edged.documents import site
 from edged.documents import volumes as documents
 from edged.site import overview
+from edged.words import times
 from storage.ring.volume_operations import Reconfigured, Replaced
 from storage.volumes.table import Known
 from storage.volumes.volume import VolumeSpec
@@ -67,7 +68,7 @@ def retired(one: Known) -> documents.VolumeRetire:
 
 def replaced(done: Replaced, path: Path) -> documents.VolumeReplace:
     first, last = (
-        None if wall_ms is None else overview.timestamp(wall_ms)
+        None if wall_ms is None else times.timestamp(wall_ms)
         for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
     )
     return documents.VolumeReplace(

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 KEYS: Final = ("ca_file", "certificate", "key_file")
+WARN_MS: Final = 30 * 86_400_000
+"""A certificate that ends within this time is told of: whoever makes a new one has a month."""
 HOW: Final = "docs/mosquitto/README.md shows how one is made"
 
 

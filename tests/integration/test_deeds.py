@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import pytest
 
 from edged.access.acts import Acts, person
-from edged.api.base import Caller
+from edged.access.callers import Caller
 from edged.api.pins import Calls
 from edged.centre.handlers import Declined, Deeds, Stopping
 from edged.config.load import Config

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from edged.alarms.conditions import volumes as conditions
+from edged.overview.measurements import measure
 from edged.site import overview
 from edged.site import volume_documents as views_of_volumes
-from edged.site.snapshot import measure
 from storage.integrity.compare import Fault, Kind
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves

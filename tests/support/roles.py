@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from edged.access.callers import Details
 from edged.access.guard import Guard
 from edged.access.journal import Desk
-from edged.api.base import Details
 from edged.host.accounts import Directory
 from edged.words.roles import Assignment
 

@@ -7,17 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.tracking import (
-    CLEAR_AFTER_S,
-    RETAINED_MS,
-    Change,
-    Tracked,
-    Trouble,
-    in_full,
-    remembered,
-    retained,
-    step,
-)
+from edged.alarms.tracking import CLEAR_AFTER_S, RETAINED_MS, Change, Tracked, in_full, remembered, retained, step
+from edged.overview.model import Trouble
 from storage.words.results import AlarmRow, Severity
 
 DOWN = Trouble(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import pytest
 
 from edged.alarms.conditions import time
-from edged.alarms.tracking import Trouble
+from edged.overview.model import Trouble
 from edged.site import boot_documents
 from storage.ages.credit import WEEK_MS, Witness
 from storage.ages.history import Boot

@@ -23,10 +23,11 @@ from edged.health import faults as picture
 from edged.health.stream import CameraState, Condition, Stream
 from edged.host.access_lists import Entry, Open, Owner, Reached, opened
 from edged.host.openness import Openness
+from edged.overview.measurements import Measurements
+from edged.overview.model import Health, Overview
 from edged.profiles.loader import PROFILES, Judgement, profile
-from edged.site import compliance_document, overview
+from edged.site import compliance_document
 from edged.site.compliance_watch import Standing
-from edged.site.snapshot import Measurements
 from edged.words.roles import TABLE, Record, Verb
 from storage.pins.model import Left, PinState
 from storage.register.compliance import Against, Amount, Kept, Shares, Tally
@@ -61,9 +62,9 @@ def config(name: str) -> Config:
     )
 
 
-def health(**changes: Any) -> overview.Health:
+def health(**changes: Any) -> Health:
     stream = Stream("h264", 1920, 1080, "aac")
-    known = overview.Health(Condition(CameraState.RECORDING, "", fps=10.0), stream, NOW.wall_ms)
+    known = Health(Condition(CameraState.RECORDING, "", fps=10.0), stream, NOW.wall_ms)
     return replace(known, **changes)
 
 
@@ -92,7 +93,7 @@ def facts(name: str, **changes: Any) -> Facts:
     )
     measured = replace(measured, **changes.pop("measured", {}))
     own = {key: changes.pop(key) for key in ("calls", "reached", "register", "shares") if key in changes}
-    seen = overview.Overview(
+    seen = Overview(
         config=chosen, version="0", pid=1, started_ms=0, started_boottime_ms=0, boot_id="b", epoch=1, synced=True,
         recovering=False, now=NOW, measured=measured, health={"desk": health()}, link=None, alarms=(), destroyed=0,
         last_sweep_ms=NOW.wall_ms, judged={"desk": WATCHED}, roles=RolesSeen(looked=True),

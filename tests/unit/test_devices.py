@@ -11,6 +11,7 @@ from edged.alarms import devices
 from edged.alarms import tracking as alarms
 from edged.alarms.devices import LINGER_MS, REWORD_MS, Episode, Seen
 from edged.alarms.tracking import Change, Tracked
+from edged.overview.model import Trouble
 from storage.words.model import GapCause
 from storage.words.results import Severity
 
@@ -37,8 +38,8 @@ class Watch:
         self.tracked: dict[str, Tracked] = {}
         self.changes: list[Change] = []
 
-    def look(self, cameras: list[Seen], seconds: int = 1) -> dict[str, alarms.Trouble]:
-        found: dict[str, alarms.Trouble] = {}
+    def look(self, cameras: list[Seen], seconds: int = 1) -> dict[str, Trouble]:
+        found: dict[str, Trouble] = {}
         for _ in range(seconds):
             self.now_s += 1
             self.episodes = devices.step(self.episodes, cameras, self.now_s * 1000)

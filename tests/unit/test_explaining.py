@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.alarms.conditions import ring as conditions
+from edged.overview.measurements import Measurements
 from edged.site.explain import explanation
-from edged.site.snapshot import Measurements
 from storage.ages.history import Age
 from storage.ages.runs import Point
 from storage.pins.model import Ground

@@ -10,12 +10,11 @@ import pytest
 
 from edged.alarms import evaluate
 from edged.alarms.conditions import disk_space
-from edged.alarms.tracking import Trouble
 from edged.health.stream import CameraState, Condition
-from edged.site import forecast
-from edged.site import overview as views
-from edged.site.forecast import CRITICAL_S, WARN_S, foretell
-from edged.site.snapshot import Measurements
+from edged.overview import forecast
+from edged.overview.forecast import CRITICAL_S, WARN_S, foretell
+from edged.overview.measurements import Measurements
+from edged.overview.model import Health, Trouble
 from storage.retention.bounds import Overwriting
 from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
@@ -120,7 +119,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         WHOLE, state=VolumeState.FULL, reason="why", cause=GapCause.FLOOR_PROTECT, stopped=("lobby", "spare")
     )
     found = measured(GB, 0, full)
-    down = views.Health(Condition(CameraState.DOWN, "no room", lost_s=60.0), None, NOW.wall_ms)
+    down = Health(Condition(CameraState.DOWN, "no room", lost_s=60.0), None, NOW.wall_ms)
     seen = overview(found, health={"lobby": down})
     for cause, keys in (
         (GapCause.FLOOR_PROTECT, {"storage.full:v-new"}),
@@ -134,7 +133,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         Severity.CRITICAL,
         True,
     )
-    records = views.Health(Condition(CameraState.RECORDING, ""), None, NOW.wall_ms)
+    records = Health(Condition(CameraState.RECORDING, ""), None, NOW.wall_ms)
     ending = standing(found, health={"lobby": down, "spare": records})["storage.full:v-new"].text
     assert ending.endswith("Not recorded until there is room: lobby. Stopping at the end of their segment: spare")
     only = standing(found, health={"lobby": records, "spare": records})["storage.full:v-new"].text

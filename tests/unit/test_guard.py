@@ -12,11 +12,11 @@ from aiohttp.test_utils import make_mocked_request
 
 from edged.access import guard as guard_module
 from edged.access import journal as journal_module
+from edged.access.callers import Caller, Details, Refusal, Route, caller
 from edged.access.coalescing import DAY_MS, WINDOW_MS
 from edged.access.guard import Guard
 from edged.access.journal import Desk
 from edged.access.peer import Visitor
-from edged.api.base import Caller, Details, Refusal, Route, caller
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
 from edged.words import exit_codes, roles

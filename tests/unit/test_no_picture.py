@@ -10,7 +10,7 @@ import pytest
 from edged.api.pictures import down
 from edged.health.stream import CameraState, Condition
 from edged.health.watch import WORDS
-from edged.site.overview import Health
+from edged.overview.model import Health
 from recorder.decoder.messages import Why
 
 ZONE: Final = ZoneInfo("Asia/Taipei")

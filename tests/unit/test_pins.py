@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edged.alarms.conditions import pins as conditions
-from edged.site.snapshot import Measurements
+from edged.overview.measurements import Measurements
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.pins import links, rules, sidecar

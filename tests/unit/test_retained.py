@@ -12,8 +12,8 @@ from edged.alarms.tracking import RETAINED_MS
 from edged.centre import retained
 from edged.centre.reports import Reporter
 from edged.config.load import Config
-from edged.site.overview import Overview
-from edged.site.snapshot import Measurements
+from edged.overview.measurements import Measurements
+from edged.overview.model import Overview
 from mqtt.client.link import LinkView
 from mqtt.contract import messages
 from mqtt.contract.messages import Message

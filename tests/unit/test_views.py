@@ -15,9 +15,11 @@ from edged.config.load import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
-from edged.site import forecast, retention_documents
+from edged.overview import forecast
+from edged.overview.measurements import Measurements
+from edged.overview.model import Health, Overview
 from edged.site import overview as views
-from edged.site.snapshot import Measurements
+from edged.site import retention_documents
 from mqtt.client.link import LinkView
 from recorder.supervisor.events import Phase
 from recorder.supervisor.runner import CameraView
@@ -80,8 +82,8 @@ def segment(camera: str, bounds: Bounds, volume: str = "v-new") -> Segment:
     )  # fmt: skip
 
 
-def overview(measured: Measurements, **changes: Any) -> views.Overview:
-    known = views.Overview(
+def overview(measured: Measurements, **changes: Any) -> Overview:
+    known = Overview(
         config=CONFIG,
         version="1",
         pid=1,
@@ -111,7 +113,7 @@ def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool
     assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"
 
 
-def held(camera: str, age_s: float, bounds: Bounds | None = None, *, gone_ms: int = 0) -> views.Overview:
+def held(camera: str, age_s: float, bounds: Bounds | None = None, *, gone_ms: int = 0) -> Overview:
     """One camera with footage of this age under these stamped bounds."""
     oldest = {camera: segment(camera, bounds or CONFIG.bounds(camera))}
     found = replace(usage(camera, age_s), gone_ms=gone_ms)
@@ -132,7 +134,7 @@ def test_the_document_of_a_camera_that_is_down_has_the_cause(cause: GapCause | N
     for unsteady in (False, True):
         seen = views.observation(frames(cause=cause), NOW, enabled=True, unsteady=unsteady)
         found = stream.assess(seen, stream.Expectation())
-        health = {"lobby": views.Health(found, None, NOW.wall_ms)}
+        health = {"lobby": Health(found, None, NOW.wall_ms)}
         shown = views.camera(CONFIG.cameras[0], overview(Measurements(NOW), health=health))
         assert (shown.id, shown.cause) == ("lobby", cause if found.state is CameraState.DOWN else None)
 
@@ -144,7 +146,7 @@ def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raise
     view = frames(cause=GapCause.STARTING, recorded_ms=NOW.boottime_ms - ago_ms)
     found = assessed(view)
     assert (found.state, found.reason) == (CameraState.DOWN, stream.WAITING)
-    seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
+    seen = overview(Measurements(NOW), health={"lobby": Health(found, None, NOW.wall_ms)})
     assert bool(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
 
 
@@ -154,9 +156,9 @@ def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_f
         assert assessed(view).state is state
         found = stream.assess(views.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
         assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, stream.UNSTEADY, True)
-        seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
+        seen = overview(Measurements(NOW), health={"lobby": Health(found, None, NOW.wall_ms)})
         assert set(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
-    seen = overview(Measurements(NOW), health={"lobby": views.Health(assessed(between), None, NOW.wall_ms)})
+    seen = overview(Measurements(NOW), health={"lobby": Health(assessed(between), None, NOW.wall_ms)})
     assert evaluate.troubles(seen, {"lobby": between}, {}, None, {}) == {}
     gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
     found = stream.assess(views.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
@@ -167,7 +169,7 @@ def test_cameras_of_a_device_in_trouble_are_told_with_it_and_shown_each() -> Non
     names = ("a", "b", "c")
     view = replace(frames(cause=GapCause.UNREACHABLE, recorded_ms=0, came_back="no answer"), connected=None)
     condition = assessed(view)
-    seen = overview(Measurements(NOW), health={name: views.Health(condition, None, NOW.wall_ms) for name in names})
+    seen = overview(Measurements(NOW), health={name: Health(condition, None, NOW.wall_ms) for name in names})
     looked_at = [devices.seen(name, view, condition) for name in names]
     episodes = devices.step({}, looked_at, NOW.boottime_ms)
     found = evaluate.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
@@ -222,7 +224,7 @@ def test_compliant_looks_at_floor_and_ceiling(
     assert (shown.compliant, shown.gone_s) == (compliant, 1.5 if short else 0)
 
 
-def by_camera(seen: views.Overview) -> dict[str, documents.CameraRetention]:
+def by_camera(seen: Overview) -> dict[str, documents.CameraRetention]:
     return {line.camera: line for line in retention_documents.retention(seen).retention}
 
 
@@ -248,7 +250,7 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     assert views.forecast_s("spare", seen) is views.forecast_s("old", seen) is None
     assert evaluate.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
-    unwell = dict.fromkeys(("lobby", "spare"), views.Health(Condition(CameraState.RECORDING, ""), None, 0))
+    unwell = dict.fromkeys(("lobby", "spare"), Health(Condition(CameraState.RECORDING, ""), None, 0))
     full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
     assert set(evaluate.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
@@ -270,7 +272,7 @@ def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> Non
     """Its volume looks well: statvfs of a Linux of today says nothing of an ext4 that has stopped itself."""
     ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back="/srv/edged: Read-only file system")
     out = Condition(CameraState.DOWN, "the disk does not take what is written", lost_s=60)
-    seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", views.Health(out, None, 0)))
+    seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", Health(out, None, 0)))
     found = evaluate.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
     assert list(found) == ["storage.failing"]
     assert found["storage.failing"].text.endswith("not recorded: /srv/edged: Read-only file system")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edged.alarms.tracking import Trouble
-from edged.site.overview import Overview
+from edged.overview.model import Overview, Trouble
 from storage.mirror.table import ON_PURPOSE
 from storage.words.results import Severity
 

@@ -9,10 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from edged.alarms.not_recorded import WITHHELD
-from edged.alarms.tracking import Trouble
 from edged.health.stream import CameraState
-from edged.site.forecast import CRITICAL_S, WARN_S, blames_others
-from edged.site.overview import Overview
+from edged.overview.forecast import CRITICAL_S, WARN_S, blames_others
+from edged.overview.model import Overview, Trouble
 from edged.words import units
 from recorder.supervisor.runner import CameraView
 from storage.words.model import GapCause

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edged.alarms.tickets.judge import MEND_WITHIN_MS, REPORT_WITHIN_MS
-from edged.alarms.tracking import Trouble
-from edged.site.overview import Overview
+from edged.overview.model import Overview, Trouble
 from storage.words.results import OpenFault, Severity
 
 NAMED: Final = 8

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.alarms.tracking import Trouble
+from edged.overview.model import Trouble
 from edged.words import units
 from storage.audit.table import Checked
 from storage.ledger.centre_head import Contradiction, Word

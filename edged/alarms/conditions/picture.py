@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edged.alarms.tracking import Trouble
 from edged.health import texts
 from edged.health.stream import CameraState
-from edged.site.overview import Overview
+from edged.overview.model import Overview, Trouble
 from storage.words.results import Severity
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.alarms.tracking import Trouble
-from edged.site.overview import Overview
+from edged.overview.model import Overview, Trouble
 from storage.pins.model import Left, PinState
 from storage.pins.rules import DAY_MS, HOUR_MS
 from storage.words.results import Severity

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from edged.alarms.tracking import Trouble
 from edged.config.loosened_bounds import sentence
-from edged.site.overview import Overview
+from edged.overview.model import Overview, Trouble
 from edged.words import units
 from storage.words.results import Severity
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edged.access.account_access import RolesSeen
-from edged.alarms.tracking import Trouble
+from edged.overview.model import Trouble
 from storage.words.results import Severity
 
 OWED_WAIT_S: Final = 10.0

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.alarms.tracking import Trouble
-from edged.site.overview import Overview
+from edged.overview.model import Overview, Trouble
 from storage.words.results import Severity, VolumeState, VolumeStatus
 
 REPORT: Final = (

@@ -7,7 +7,7 @@ from typing import Literal
 
 from edged.alarms.tickets.judge import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.documents import faults as documents
-from edged.site.overview import timestamp
+from edged.words.times import timestamp
 from storage.tickets.faults import Aged, State, Step, Told
 
 

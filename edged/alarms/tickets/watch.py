@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Collection
 from typing import Final
 
 from edged.alarms.tickets import judge
-from edged.site.rounds import Site
 from storage.store.facade import Store
 from storage.words.clock import Clock
 
@@ -24,8 +24,9 @@ PRUNE_EVERY_MS: Final = 3_600_000
 class FaultWatch:
     """Of one daemon run."""
 
-    def __init__(self, site: Site, store: Store, clock: Clock) -> None:
-        self._site = site
+    def __init__(self, store: Store, clock: Clock, held: Callable[[], Collection[str]]) -> None:
+        """`held`: keys of conditions that maintenance covers now."""
+        self._held = held
         self._faults = store.faults
         self._clock = clock
         self._gone: dict[str, int] = {}
@@ -34,7 +35,7 @@ class FaultWatch:
     async def look(self) -> None:
         standing, tickets = await asyncio.to_thread(self._faults.look)
         now_ms = self._clock.now().boottime_ms
-        seen = judge.look(standing, tickets, self._site.waiting, self._gone, now_ms)
+        seen = judge.look(standing, tickets, self._held(), self._gone, now_ms)
         for found in seen.find:
             ticket = await asyncio.to_thread(self._faults.find, found.key, found.occurrence, found.subject)
             if ticket is not None:

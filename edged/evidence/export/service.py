@@ -12,21 +12,23 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from typing import Any, Final
 
-from edged.api.listings import instant
+from edged.access.callers import instant
+from edged.config.load import Config
 from edged.documents import exports as documents
 from edged.evidence.export import manifest
 from edged.evidence.export import names as naming
 from edged.evidence.export.job import Place, Work
 from edged.evidence.export.streams import Source
-from edged.site.overview import timestamp
-from edged.site.rounds import Site
+from edged.words.times import timestamp
 from storage.exports.export_plan import CameraSurvey, Survey
 from storage.exports.model import Export, Order
 from storage.pins.model import Interval
 from storage.retention.plan import effective
 from storage.store.facade import Store
+from storage.words.clock import Clock
 from storage.words.errors import OrderWrong, RetryError, UnknownId
 from storage.words.model import Bounds
 
@@ -70,9 +72,12 @@ class _Pace:
 class Desk:
     """Of one daemon."""
 
-    def __init__(self, site: Site, store: Store) -> None:
-        self._site = site
+    def __init__(self, store: Store, clock: Clock, config: Callable[[], Config]) -> None:
+        """`config`: as it is now."""
         self._store = store
+        self._clock = clock
+        self._config = config
+        self._version = version("edged")
         self._works: dict[str, Work] = {}
         self._lock = threading.Lock()
         self._swept = False
@@ -130,7 +135,7 @@ class Desk:
         work = self._prepared(export_id)
         with work.lock:
             pace = _Pace(progress, gone, sum(one.left for one in work.sources.values()))
-            manifest.seal(work, self._store.exports, self._site.overview().now.wall_ms, pace)
+            manifest.seal(work, self._store.exports, self._clock.now().wall_ms, pace)
             public = self._store.exports.signer().public
         return documents.Sealed(files=_files(work.papers), key=sha256(public).hexdigest())
 
@@ -177,7 +182,7 @@ class Desk:
 
     def _work(self, export_id: str) -> Work:
         export = self._store.exports.find(export_id)
-        spool = self._site.config.paths.state / "exports"
+        spool = self._config().paths.state / "exports"
         with self._lock:
             if not self._swept:
                 shutil.rmtree(spool, ignore_errors=True)  # of an earlier run
@@ -204,16 +209,19 @@ class Desk:
             shutil.rmtree(work.spool, ignore_errors=True)
 
     def _place(self) -> Place:
-        seen = self._site.overview()
-        config = seen.config
+        config = self._config()
         return Place(
-            *(config.site.node, config.site.office, config.site.name, config.site.timezone, config.site.zone),
-            software=f"edged {seen.version}",
+            config.site.node,
+            config.site.office,
+            config.site.name,
+            config.site.timezone,
+            config.site.zone,
+            software=f"edged {self._version}",
             cameras={one.id: one.name for one in config.cameras},
         )
 
     def _bounds(self) -> dict[str, Bounds]:
-        return self._store.ring.view(self._site.policy()).bounds
+        return self._store.ring.view(self._config().policy()).bounds
 
     def _order(self, wanted: documents.ExportAsked) -> Order:
         for name in ("reason", "case", "request"):
@@ -229,7 +237,7 @@ class Desk:
     def _planned(
         self, survey: Survey, wanted: documents.ExportAsked, bounds: dict[str, Bounds]
     ) -> documents.ExportPlan:
-        interval, now = survey.order.interval, self._site.overview().now
+        interval, now = survey.order.interval, self._clock.now()
         names = self._place().cameras
         cameras = [_camera(one, names.get(one.camera, one.camera), interval) for one in survey.cameras]
         whole = sum(row.bytes for one in survey.cameras for row in one.segments) if wanted.whole_segments else 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edged.config.load import Config
-from edged.site.snapshot import Measurements
+from edged.overview.measurements import Measurements
 from storage.retention.plan import effective
 from storage.ring.forecast import DAY_S, Forecast, Load, Shelf, expected, forecast, room
 from storage.words.results import VolumeState, VolumeStatus
