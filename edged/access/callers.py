@@ -5,10 +5,16 @@ The guard (`edged.access.guard`) stands between a route and its handler, and lea
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+import socket
+import struct
+from asyncio import BaseTransport
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
@@ -108,3 +114,80 @@ def instant(name: str, text: str | None) -> int | None:
     if moment is None or moment.tzinfo is None:
         raise Refusal(f"{name}={text} is not a time", "write it as 2026-05-01T08:00:00Z", exit_codes.USAGE)
     return round(moment.astimezone(UTC).timestamp() * 1000)
+
+
+PEERCRED: Final = struct.Struct("3i")
+
+
+NO_LOGIN: Final = 2**32 - 1
+"""What /proc/PID/loginuid says of a process that no login began."""
+
+
+LOGINS_ARE_TOLD: Final = Path("/proc/self/loginuid").exists()
+"""A kernel without auditing knows no logins: there the account is the person."""
+
+
+_SLICE: Final = re.compile(r"user-(\d+)\.slice")
+
+
+@dataclass(slots=True)
+class Visitor:
+    """One connection's."""
+
+    uid: int
+    login: int | None
+    """The account that logged in, whatever it has become since by sudo; None where no login vouches for the process."""
+    welcome: bool = False
+    """A call of theirs was let through: they are not put out to make room."""
+
+
+_met: Final[WeakKeyDictionary[BaseTransport, Visitor]] = WeakKeyDictionary()
+
+
+def meet(transport: BaseTransport) -> Visitor:
+    """Whoever has just connected."""
+    connection: socket.socket = transport.get_extra_info("socket")
+    pid, uid, _gid = PEERCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size))
+    _met[transport] = visitor = Visitor(uid, login_of(pid, uid))
+    return visitor
+
+
+def visitor(request: web.Request) -> Visitor:
+    """Who makes this call; ConnectionResetError when nobody is there any more."""
+    if request.transport is None:
+        raise ConnectionResetError("the caller went away")
+    return _met[request.transport]
+
+
+def login_of(pid: int, uid: int) -> int | None:
+    """Of the process that connected as `uid`."""
+    process = Path(f"/proc/{pid}")
+    try:
+        number = int((process / "loginuid").read_text(encoding="ascii"))
+        status = (process / "status").read_text(encoding="utf-8", errors="replace")
+        cgroup = (process / "cgroup").read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return None if LOGINS_ARE_TOLD else uid
+    effective = next(int(line.split()[2]) for line in status.splitlines() if line.startswith("Uid:"))
+    return number if number != NO_LOGIN and effective == uid and sits(cgroup, number) else None
+
+
+def sits(cgroup: str, login: int) -> bool:
+    """Whether that login may have begun a process of these control groups. Pure.
+
+    `cgroup`: /proc/PID/cgroup. Where no systemd tells sessions apart, it may.
+    """
+    for unit in _units(cgroup):
+        if unit.endswith(".service") and not unit.startswith("user@"):
+            return False
+        if (found := _SLICE.fullmatch(unit)) and int(found[1]) != login:
+            return False
+    return True
+
+
+def _units(cgroup: str) -> Iterator[str]:
+    """Of the hierarchies that systemd manages."""
+    for line in cgroup.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "name=systemd"):
+            yield from path.split("/")

@@ -15,9 +15,8 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from edged.access.callers import CALLER, Caller, Details, Refusal, Route, logged_in
+from edged.access.callers import CALLER, Caller, Details, Refusal, Route, logged_in, visitor
 from edged.access.journal import Desk, Entry
-from edged.access.peer import visitor
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
 from edged.words import exit_codes, roles

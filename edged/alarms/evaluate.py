@@ -10,21 +10,15 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from edged.alarms import devices
-from edged.alarms.conditions import (
-    database,
-    disk_space,
-    faults,
-    ledger,
-    link,
-    picture,
-    pins,
-    ring,
-    roles,
-    tamper,
-    time,
-    volumes,
-)
+from edged.alarms.conditions import disk_space, ledger, link, picture, ring
+from edged.alarms.conditions import disk_space as database
+from edged.alarms.conditions import disk_space as tamper
+from edged.alarms.conditions import disk_space as volumes
+from edged.alarms.conditions import ledger as roles
+from edged.alarms.conditions import ring as pins
+from edged.alarms.conditions import ring as time
 from edged.alarms.devices import Episode
+from edged.alarms.tickets import table as faults
 from edged.health.stream import DOWN_AFTER_S, CameraState
 from edged.overview.model import Health, Overview, Trouble
 from recorder.supervisor.runner import CameraView
@@ -64,24 +58,26 @@ def troubles(
     return dict(
         [
             *_cameras(seen, told, patient),
-            *picture.troubles(seen),
+            *picture.picture_troubles(seen),
             *devices.troubles(episodes, cameras).items(),
             *_syncs(views),
             *_writes(seen, views),
             *_storage(seen),
-            *tamper.troubles(seen.tampered),
+            *tamper.tampering_troubles(seen.tampered),
             *_broker(seen),
-            *link.troubles(seen.tls, seen.link.address if seen.link else "", seen.now.wall_ms, synced=seen.synced),
+            *link.certificate_troubles(
+                seen.tls, seen.link.address if seen.link else "", seen.now.wall_ms, synced=seen.synced
+            ),
             *_clock(seen, stepped_at_ms),
-            *ring.troubles(seen),
-            *time.troubles(seen),
-            *pins.troubles(seen),
-            *disk_space.troubles(seen),
-            *volumes.troubles(seen),
-            *database.troubles(seen),
-            *ledger.troubles(seen.measured.ledger),
-            *roles.troubles(seen.roles),
-            *faults.troubles(seen),
+            *ring.bounds_troubles(seen),
+            *time.unproven_ceiling_troubles(seen),
+            *pins.pin_troubles(seen),
+            *disk_space.space_troubles(seen),
+            *volumes.lost_volume_troubles(seen),
+            *database.rebuild_troubles(seen),
+            *ledger.ledger_troubles(seen.measured.ledger),
+            *roles.role_troubles(seen.roles),
+            *faults.neglected_fault_troubles(seen),
             *((f"internal:{name}", _internal(name, words)) for name, words in failing.items()),
         ]
     )

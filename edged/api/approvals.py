@@ -9,8 +9,7 @@ from aiohttp import web
 
 from edged.access.acts import Acts
 from edged.access.callers import Details, MayAsk, Refusal, Route, get, logged_in, post
-from edged.api.base import answer
-from edged.api.run_order import carried_out
+from edged.api.base import answer, carried_out
 from edged.documents import pins as documents
 from edged.words import exit_codes
 from edged.words.roles import Verb

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -20,7 +20,7 @@ from edged.access.callers import Refusal
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.words import exit_codes
-from storage.words.errors import RetryError, StoreError
+from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, StoreError, UnknownId
 
 log = logging.getLogger("edged.api.server")
 
@@ -102,3 +102,51 @@ def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
 
 async def _line(response: web.StreamResponse, content: dict[str, Any]) -> None:
     await response.write(json.dumps(content).encode() + b"\n")
+
+
+Pages = Iterator[Sequence[BaseModel]]
+"""Blocking, asked on a thread; an empty page says that somebody still looks."""
+
+
+Rest = Callable[[], Mapping[str, str]]
+"""What stands behind the list, by name, as JSON. Blocking; asked once all rows are written."""
+
+
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+async def stream(
+    request: web.Request, schema: str, name: str, pages: Pages, rest: Rest = lambda: _NOTHING
+) -> web.StreamResponse:
+    """What fails on the first page is still an error of its own; later the answer breaks off."""
+    page = await asyncio.to_thread(next, pages, None)
+    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+    await response.prepare(request)
+    await response.write(f'{{"schema":"{schema}","{name}":['.encode())
+    begun = False
+    while page is not None:
+        rows = ",\n".join(row.model_dump_json() for row in page)
+        await response.write(f"{',' if begun else ''}\n{rows}".encode() if rows else b" ")
+        begun |= bool(rows)
+        page = await asyncio.to_thread(next, pages, None)
+    behind = "".join(f',"{key}":{text}' for key, text in (await asyncio.to_thread(rest)).items())
+    await response.write(f"\n]{behind}}}".encode())
+    await response.write_eof()
+    return response
+
+
+T = TypeVar("T")
+
+
+async def carried_out(work: Callable[[], T]) -> T:
+    """What `work` answers; Refusal with the words of whatever refused it."""
+    try:
+        return await asyncio.to_thread(work)
+    except (UnknownId, OrderWrong) as error:
+        raise Refusal(error.what, error.action, exit_codes.USAGE, status=404) from None
+    except SamePerson as error:
+        raise Refusal(error.what, error.action, exit_codes.NOT_ALLOWED, status=403) from None
+    except OrderRefused as error:
+        raise Refusal(error.what, error.action, exit_codes.FAILED, status=409) from None
+    except RetryError as error:
+        raise Refusal(error.what, error.action, exit_codes.TRY_LATER, status=503) from None

@@ -11,10 +11,9 @@ from aiohttp import web
 
 from edged.access.acts import Acts, Kind, doing
 from edged.access.callers import Route, get, logged_in, post
-from edged.api.base import answer, asked
-from edged.api.run_order import carried_out
+from edged.api.base import answer, asked, carried_out
 from edged.documents import boots as documents
-from edged.site import boot_documents
+from edged.site import overview
 from edged.words import units
 from edged.words.roles import Verb
 from storage.approvals.service import Act, Arguments, Deed, Person
@@ -28,7 +27,7 @@ def routes(store: Store, acts: Acts) -> Sequence[Route]:
     acts.register(ATTEST, Kind(Verb.BOOTS_ATTEST, sentence, attesting))
 
     async def listed(_request: web.Request) -> web.Response:
-        return answer(boot_documents.document(await asyncio.to_thread(store.boots.all)))
+        return answer(overview.boots(await asyncio.to_thread(store.boots.all)))
 
     async def attest(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.AttestAsked)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from edged.access.callers import Details, Refusal, Route, get
 from edged.api.base import answer
-from edged.site import compliance_document
+from edged.site import compliance_watch
 from edged.site.compliance_watch import ComplianceWatch, Standing
 from edged.site.rounds import Site
 from edged.words import exit_codes
@@ -43,6 +43,6 @@ def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
         return {} if clause is None else {"clause": clause}
 
     async def compliance(request: web.Request) -> web.Response:
-        return answer(compliance_document.document(standing(), named(request)))
+        return answer(compliance_watch.document(standing(), named(request)))
 
     return [get("/v1/compliance", Verb.COMPLIANCE, compliance, about)]

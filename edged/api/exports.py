@@ -16,12 +16,11 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from edged.access.callers import Details, Refusal, Route, caller, get, post
-from edged.api.base import Progress, answer, asked, follow
-from edged.api.run_order import carried_out
+from edged.api.base import Progress, answer, asked, carried_out, follow
 from edged.documents import exports as documents
 from edged.documents.base import Document
+from edged.evidence.export.job import Source
 from edged.evidence.export.service import Desk, Gone
-from edged.evidence.export.streams import Source
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from recorder.remux.film import Changed

@@ -10,11 +10,10 @@ from aiohttp import web
 
 from edged.access.acts import person
 from edged.access.callers import Refusal, Route, caller, get, instant, post
-from edged.alarms.tickets import documents as views
-from edged.alarms.tickets import judge
-from edged.api.base import answer, asked
-from edged.api.run_order import carried_out
-from edged.documents import faults as documents
+from edged.alarms.tickets import table as judge
+from edged.api.base import answer, asked, carried_out
+from edged.documents import faults as fault_documents
+from edged.site import overview as views
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -47,17 +46,17 @@ class Calls:
         _refuse_unknown("camera", camera, self._cameras().union(one.ticket.camera for one in found))
         standing = self._standing()
         return answer(
-            documents.Faults(
+            fault_documents.Faults(
                 faults=[views.fault(one, standing) for one in found if _is_wanted(one, camera, begin, end)]
             )
         )
 
     async def shown(self, request: web.Request) -> web.Response:
         one, told = await carried_out(lambda: self.store.faults.one(_id(request)))
-        return answer(views.shown(one, told, self._standing()))
+        return answer(views.fault_history(one, told, self._standing()))
 
     async def add(self, request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.AddAsked), caller(request)
+        wanted, who = await asked(request, fault_documents.AddAsked), caller(request)
         _refuse_unknown("camera", wanted.camera, self._cameras())
         volumes = self.site.overview().measured.volumes
         _refuse_unknown("volume", wanted.volume, {volume.id for volume in volumes})
@@ -66,19 +65,19 @@ class Calls:
         return await self._done(lambda: self.store.faults.add(wanted.camera, wanted.volume, by, words))
 
     async def report(self, request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.ReportAsked), caller(request)
+        wanted, who = await asked(request, fault_documents.ReportAsked), caller(request)
         words = {"who": who.who, "to": _line("to", wanted.to)}
         words |= _given(reference=wanted.reference, note=wanted.note)
         return await self._done(lambda: self.store.faults.report(_id(request), person(who).uid, words))
 
     async def repair(self, request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.RepairAsked), caller(request)
+        wanted, who = await asked(request, fault_documents.RepairAsked), caller(request)
         words = {"who": who.who, "note": _line("note", wanted.note)} | _given(repairer=wanted.repairer)
         others = bool(wanted.repairer)
         return await self._done(lambda: self.store.faults.repair(_id(request), person(who).uid, words, others=others))
 
     async def check(self, request: web.Request) -> web.Response:
-        wanted, who, standing = await asked(request, documents.CheckAsked), caller(request), self._standing()
+        wanted, who, standing = await asked(request, fault_documents.CheckAsked), caller(request), self._standing()
         words = {"who": who.who, "note": _line("note", wanted.note)}
         return await self._done(lambda: self.store.faults.check(_id(request), person(who).uid, standing, words))
 
@@ -87,7 +86,7 @@ class Calls:
         ticket = await carried_out(work)
         await self.site.measure()
         one, _ = await carried_out(lambda: self.store.faults.one(ticket.id))
-        return answer(documents.FaultsStep(fault=views.fault(one, self._standing())))
+        return answer(fault_documents.FaultsStep(fault=views.fault(one, self._standing())))
 
     def _cameras(self) -> set[str | None]:
         """Those that are configured, and those of which there is footage."""

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from edged.access.callers import Refusal, Route, post
 from edged.api.base import Progress, asked, follow
-from edged.documents import checks as documents
+from edged.documents import checks as check_documents
 from edged.site import fsck_document
 from edged.site.rounds import Site
 from edged.words import exit_codes
@@ -23,20 +23,22 @@ from storage.words.errors import StoreBusy, UnknownId
 
 def routes(site: Site, store: Store) -> Sequence[Route]:
     async def fsck(request: web.Request) -> web.StreamResponse:
-        wanted = await asked(request, documents.FsckAsked)
+        wanted = await asked(request, check_documents.FsckAsked)
         return await follow(request, partial(_fsck, site, store, wanted))
 
     return [post("/v1/fsck", Verb.FSCK, fsck)]
 
 
 def _fsck(
-    site: Site, store: Store, wanted: documents.FsckAsked, progress: Progress, gone: threading.Event
-) -> documents.Fsck:
+    site: Site, store: Store, wanted: check_documents.FsckAsked, progress: Progress, gone: threading.Event
+) -> check_documents.Fsck:
     """A thread of its own, because it makes itself idle for good."""
 
-    def run() -> documents.Fsck:
-        report = store.checks.fsck(fsck_document.scope(wanted), site.policy(), lambda told: progress(dict(told)), gone)
-        return fsck_document.document(report, wanted, store.checks.paths(), daemon=True)
+    def run() -> check_documents.Fsck:
+        report = store.checks.fsck(
+            fsck_document.fsck_scope(wanted), site.policy(), lambda told: progress(dict(told)), gone
+        )
+        return fsck_document.fsck(report, wanted, store.checks.paths(), daemon=True)
 
     try:
         with ThreadPoolExecutor(1, "fsck") as own:

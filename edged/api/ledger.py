@@ -14,12 +14,11 @@ from edged.access import callers
 from edged.access.acts import Acts
 from edged.access.callers import Refusal, Route, get, logged_in, post
 from edged.api import approvals as act_calls
-from edged.api.base import Progress, answer, asked, follow
+from edged.api.base import Progress, answer, asked, carried_out, follow, stream
 from edged.api.register import known_camera
-from edged.api.run_order import carried_out
-from edged.api.streaming import stream
 from edged.documents import ledger as documents
-from edged.evidence import key_rotation, ledger_check_document, ledger_text
+from edged.evidence import key_rotation, ledger_text
+from edged.site import fsck_document
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -118,7 +117,7 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
 
     def run() -> documents.LedgerVerify:
         report = store.books.verify(kept, lambda told: progress(dict(told)), gone)
-        return ledger_check_document.document(report, store.checks.paths(), daemon=True)
+        return fsck_document.ledger_check(report, store.checks.paths(), daemon=True)
 
     try:
         with ThreadPoolExecutor(1, "ledger-verify") as own:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from edged.access.callers import Details, Refusal, Route, caller, get, post
-from edged.api.base import answer, asked
-from edged.api.run_order import carried_out
-from edged.documents import maintenance as documents
+from edged.api.base import answer, asked, carried_out
+from edged.documents import maintenance as maintenance_documents
 from edged.site import overview
 from edged.site.rounds import Site
 from edged.words import exit_codes, times
@@ -24,7 +23,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         seen = site.overview()
         names = {} if seen.under is None else seen.under.names
         return answer(
-            documents.Maintenance(
+            maintenance_documents.Maintenance(
                 maintenance=overview.under_way(seen),
                 reason=names.get("reason", ""),
                 accompanied=names.get("with", ""),
@@ -34,7 +33,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
 
     async def named(request: web.Request) -> Details:
         """Cameras that are there; the words of people stay behind the leaf of the maintenance itself."""
-        wanted = await asked(request, documents.StartAsked)
+        wanted = await asked(request, maintenance_documents.StartAsked)
         known = {camera.id for camera in site.config.cameras}
         if unknown := sorted(set(wanted.cameras) - known):
             raise Refusal(
@@ -46,7 +45,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         return {"cameras": list[Value](sorted(set(wanted.cameras)))}
 
     async def start(request: web.Request) -> web.Response:
-        wanted, who = await asked(request, documents.StartAsked), caller(request)
+        wanted, who = await asked(request, maintenance_documents.StartAsked), caller(request)
         committed = {"who": who.who, "reason": wanted.reason}
         committed |= {"with": wanted.accompanied} if wanted.accompanied else {}
         span_ms = round(wanted.span_s * 1000)
@@ -55,13 +54,15 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         under = overview.under_way(site.overview())
         if under is None:
             raise Refusal("the maintenance is over already", "announce it for longer", exit_codes.FAILED, status=409)
-        return answer(documents.MaintenanceStart(maintenance=under))
+        return answer(maintenance_documents.MaintenanceStart(maintenance=under))
 
     async def end(request: web.Request) -> web.Response:
         held = overview.held(site.overview())
         one = await carried_out(lambda: store.maintenance.end({"who": caller(request).who}))
         await site.look_at_maintenance()
-        return answer(documents.MaintenanceEnd(id=one.id, started=times.timestamp(one.start.wall_ms), held=held))
+        return answer(
+            maintenance_documents.MaintenanceEnd(id=one.id, started=times.timestamp(one.start.wall_ms), held=held)
+        )
 
     return [
         get("/v1/maintenance", Verb.MAINTENANCE, shown),

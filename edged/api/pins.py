@@ -13,8 +13,7 @@ from aiohttp import web
 from edged.access.acts import EXTEND, Acts, Kind, doing, person
 from edged.access.callers import Details, Route, caller, get, instant, logged_in, post
 from edged.api import approvals as act_calls
-from edged.api.base import answer, asked
-from edged.api.run_order import carried_out
+from edged.api.base import answer, asked, carried_out
 from edged.config.model import Config
 from edged.documents import pins as documents
 from edged.words import units

@@ -12,7 +12,7 @@ from aiohttp import web
 from edged.access.callers import Route, post
 from edged.api.base import Progress, asked, follow
 from edged.documents.rebuild import Rebuild, RebuildAsked
-from edged.site import rebuild_document
+from edged.site import fsck_document
 from edged.words.roles import Verb
 from storage.store.facade import Store
 
@@ -30,4 +30,4 @@ def _rebuild(store: Store, progress: Progress, _gone: threading.Event) -> Rebuil
     begun_s = time.monotonic()
     report = store.books.rebuild(progress, everything=True)
     last = store.books.last_rebuild()
-    return rebuild_document.document(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)
+    return fsck_document.rebuild(report, last.aside if last else None, time.monotonic() - begun_s, daemon=True)

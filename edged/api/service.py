@@ -19,7 +19,9 @@ from edged.config.load import Config, ConfigError, load
 from edged.config.loosened_bounds import granted, tightened
 from edged.documents import site as documents
 from edged.documents.ring import Explanation
-from edged.site import overview, retention_documents, versions, volume_documents
+from edged.site import overview, versions
+from edged.site import overview as retention_documents
+from edged.site import overview as volume_documents
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from storage.store.facade import Store

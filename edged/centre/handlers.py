@@ -14,14 +14,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 from edged.access.acts import EXTEND, Acts, person
+from edged.access.callers import Caller, Details, MayAsk
 from edged.centre import diagnostics
-from edged.centre.key_account import caller
 from edged.centre.reports import Reporter
 from edged.host.logs import Tail
 from edged.site import overview
 from edged.site.rounds import Site
 from edged.site.versions import versions
 from edged.words import times
+from edged.words.roles import Verb as RoleVerb
 from mqtt.commands.messages import (
     AlarmAck,
     CameraReconnect,
@@ -32,12 +33,13 @@ from mqtt.commands.messages import (
     Verb,
     instant_ms,
 )
-from mqtt.commands.validation import Commander, Order
+from mqtt.commands.validation import Commander, Commanders, Order
 from recorder.words.address import without_login
 from storage.pins.model import Ground, Interval
 from storage.pins.model import Order as Wanted
+from storage.pins.rules import KEYS_FIRST
 from storage.store.facade import Store
-from storage.tickets.commands import Limit, Rate
+from storage.tickets.commands import ROLE, Limit, Rate
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.orders")
@@ -234,3 +236,30 @@ class Deeds:
         log.warning("the centre commands a restart")
         self.stop()
         raise Stopping
+
+
+NUMBER_BYTES: Final = 6
+"""Of its fingerprint; what comes of it is a whole number that every reader of JSON takes exactly."""
+
+
+def number(commander: Commander) -> int:
+    """In place of the number of an account; no account has it."""
+    return KEYS_FIRST + int(commander.key_id[: 2 * NUMBER_BYTES], 16)
+
+
+def caller(commander: Commander, ids: Details) -> Caller:
+    """For what asks who acts. Its signature vouches for it, as a login does for a person."""
+    own = number(commander)
+    return Caller(own, own, commander.name, commander.name, ROLE, ids)
+
+
+def or_key(may: MayAsk, keys: Callable[[], Commanders]) -> MayAsk:
+    """Whether an account, or a key of the centre, may still ask for what it asked for."""
+
+    async def may_ask(uid: int, verb: RoleVerb) -> bool:
+        if uid < KEYS_FIRST:
+            return await may(uid, verb)
+        known = (one for one in keys().values() if number(one) == uid)
+        return verb is RoleVerb.PIN_EXTEND and any(Verb.PIN in one.verbs for one in known)
+
+    return may_ask

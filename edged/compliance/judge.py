@@ -61,3 +61,13 @@ def summary(profile: Profile, found: Iterable[Finding], kept: Mapping[str, Kept]
         counts[Status.NOT_BUILT],
         tuple((clause, kept[clause].since_ms) for clause in unmet if clause in kept),
     )
+
+
+def advanced(before: Mapping[str, Kept], findings: Iterable[Finding], now_ms: int) -> dict[str, Kept]:
+    """What is kept from now on: of a clause that stands as it stood, since when; of any other, now."""
+    after = {}
+    for one in findings:
+        known = before.get(one.clause.id)
+        same = known is not None and known.status == one.status.value
+        after[one.clause.id] = known if known is not None and same else Kept(one.status.value, now_ms)
+    return after

@@ -23,7 +23,7 @@ from storage.integrity.tamper import Touch, Touched
 from storage.segments.findings import Tampered
 from storage.store.facade import Store
 
-log = logging.getLogger("edged.tamper")
+log = logging.getLogger("edged.evidence.watches")
 
 T = TypeVar("T")
 
@@ -38,6 +38,8 @@ PLACE_EVERY_S: Final = 600.0
 """New directories are seen as they come; this is for volumes whose watches came to nothing."""
 ROOTS_EVERY_S: Final = 10.0
 """How soon a volume that came back is watched again; what happens on it until then is the rescan's."""
+LEDGER_EVERY_S: Final = 60.0
+"""How often is asked whether a check of the ledger is due (`storage.audit.schedule`)."""
 LOOKED_AT: Final = 500
 """Names in one go: the thread is then free for a round of the rescan."""
 
@@ -186,3 +188,29 @@ def _rank(place: Place) -> tuple[int, int]:
     if len(relative.parts) < 2 or relative.parts[0] == PINS_NAME:
         return len(relative.parts), 0
     return 2, -int(relative.name.replace("-", ""))
+
+
+class LedgerWatch:
+    """See the module."""
+
+    def __init__(self, store: Store) -> None:
+        self._books = store.books
+        self._thread = ThreadPoolExecutor(1, "ledger-check")
+
+    def start(self, loops: Loops) -> None:
+        """From now on."""
+        loops.every("check of the ledger", LEDGER_EVERY_S, self._round)
+
+    async def close(self) -> None:
+        """The store has been interrupted: a check that is under way ends, and is due again."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+
+    async def _round(self) -> None:
+        loop = asyncio.get_running_loop()
+        if not await loop.run_in_executor(self._thread, self._books.itself.round):
+            return
+        last = await loop.run_in_executor(self._thread, self._books.itself.last)
+        if last is not None and last.findings:
+            log.critical("the ledger was checked: %d findings; edgectl ledger verify names them", last.findings)
+        elif last is not None:
+            log.info("the ledger was checked: %d leaves, nothing was found", last.leaves)

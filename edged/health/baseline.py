@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from edged.health.faults import Fault
 from edged.health.repetition import Repetition
 from recorder.decoder.messages import PerBlock, PerDetail, Picture
 
@@ -111,3 +112,44 @@ def aware(before: Usual, back: Repetition) -> Usual:
     """Of the blocks that come back by themselves, even where nothing is to be learned."""
     pairs = zip(before.back, back.by_itself, strict=True)
     return msgspec.structs.replace(before, back=tuple(max(often, AWARE) if alone else often for often, alone in pairs))
+
+
+HABITUAL: Final = frozenset({Fault.BLACK, Fault.FLAT, Fault.SILENT})
+
+
+HOUR_MS: Final = 3_600_000
+
+
+DAY_MS: Final = 24 * HOUR_MS
+
+
+LONGEST_MS: Final = 18 * HOUR_MS
+"""A night in winter and an hour on either side."""
+
+
+DAYS: Final = 2
+"""Of the `KEPT_DAYS` before on which it was so at this hour."""
+
+
+KEPT_DAYS: Final = 10
+"""Over a long weekend."""
+
+
+class Habits(msgspec.Struct, frozen=True):
+    """Fault to the hours (counted from 1970, site time) in which it was so and ended by itself; `KEPT_DAYS` of them."""
+
+    hours: dict[Fault, tuple[int, ...]] = msgspec.field(default_factory=dict)
+
+    def expects(self, fault: Fault, site_ms: int) -> bool:
+        """Whether this is nothing new at this hour."""
+        hour = site_ms // HOUR_MS
+        earlier = (hour - known for known in self.hours.get(fault, ()))
+        return sum(0 < ago <= KEPT_DAYS * 24 and ago % 24 == 0 for ago in earlier) >= DAYS
+
+    def ended(self, fault: Fault, since_ms: int, site_ms: int) -> Habits:
+        """It was so from `since_ms` until now, in site time."""
+        if fault not in HABITUAL or not 0 <= site_ms - since_ms <= LONGEST_MS:
+            return self
+        first, last = since_ms // HOUR_MS, site_ms // HOUR_MS
+        kept = {hour for hour in self.hours.get(fault, ()) if 0 <= last - hour <= KEPT_DAYS * 24}
+        return Habits({**self.hours, fault: tuple(sorted(kept | set(range(first, last + 1))))})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Fault(StrEnum):
@@ -67,3 +69,37 @@ class Judged:
     """By how much the sound lies after the picture; None where that is not known."""
     unjudged: str = ""
     """Why its picture cannot be judged at present; "" when it can, or nobody has looked yet."""
+
+
+FAULT_TEXTS: Final[Mapping[Fault, tuple[str, str]]] = {
+    Fault.BLACK: ("its picture is black", "the lens (a cap, paint, a cloth), the light there, and the camera itself"),
+    Fault.WHITE: ("its picture is white", "what shines into the lens, and the exposure set in the camera"),
+    Fault.FLAT: (
+        "its picture is one even tone",
+        "the lens (a cap, paint, a cloth); if it is free, the camera's sensor",
+    ),
+    Fault.FROZEN: ("its picture stands still", "the camera: restart it; if that helps only for a while, replace it"),
+    Fault.BLURRED: ("its picture is blurred", "the lens: clean it, then set the focus"),
+    Fault.COVERED: ("a large part of its view is hidden", "what hangs or stands before the lens, a web or a leaf too"),
+    Fault.MOVED: (
+        "it looks somewhere else than its reference",
+        "whether somebody turned it: turn it back, or have a new reference set (edgectl reference set)",
+    ),
+    Fault.COLOURLESS: ("its picture is grey by day", "the camera's day and night setting and its infrared filter"),
+    Fault.SILENT: ("nothing can be heard in its sound", "the microphone, its plug, and its volume in the camera"),
+    Fault.CLIPPED: ("its sound is so loud that it is cut off", "the volume of the microphone in the camera"),
+    Fault.MUTE: ("its sound does not come any more", "whether sound is switched on in the camera, then its microphone"),
+    Fault.DRIFT: ("its sound lies apart from its picture", "the camera: restart it, then its firmware"),
+}
+
+
+UNJUDGED_CHECK: Final = "whether its picture can be seen: edgectl snapshot; then the camera's firmware and codec"
+
+
+def what_is_wrong(fault: Fault) -> str:
+    return FAULT_TEXTS[fault][0]
+
+
+def what_to_check(fault: Fault) -> str:
+    """Worded to follow "Check "."""
+    return FAULT_TEXTS[fault][1]

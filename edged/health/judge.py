@@ -12,11 +12,10 @@ from typing import Final
 import msgspec
 
 from edged.health import picture as pictures
-from edged.health import sound as sounds
-from edged.health.baseline import GREY, Light, Usual, aware, learned, light
+from edged.health import picture as sounds
+from edged.health.baseline import GREY, HABITUAL, Habits, Light, Usual, aware, learned, light
 from edged.health.faults import Fault, Finding, Judged
 from edged.health.repetition import REMEMBERED, Trace, repetition, trace
-from edged.health.schedule import HABITUAL, Habits
 from recorder.decoder.messages import Heard, Picture
 
 FOUND_AT: Final = 4
@@ -82,12 +81,12 @@ def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
     lost = _colour_is_lost(memory, look)
     last = memory.before[-1] if memory.before else None
     back = repetition(look.picture, memory.before)
-    shown = dict(pictures.suspicions(look.picture, last, back, memory.usual))
+    shown = dict(pictures.picture_suspicions(look.picture, last, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
         shown.setdefault(Fault.COLOURLESS, "grey by day")
     if look.sound is not False:
         overdue = look.overdue and (memory.heard or look.sound is True)
-        shown |= dict(sounds.suspicions(look.heard, look.lag_ms, overdue=overdue))
+        shown |= dict(sounds.sound_suspicions(look.heard, look.lag_ms, overdue=overdue))
     suspected, habits = _weighed(memory, look, shown)
     usual, by = dict(memory.usual), light(look.picture)
     calm = not any(not fault.of_sound for fault in suspected)

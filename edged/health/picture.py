@@ -12,7 +12,7 @@ from typing import Final
 from edged.health.baseline import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
 from edged.health.faults import Fault
 from edged.health.repetition import Repetition, Trace, is_unusual
-from recorder.decoder.messages import Picture, Shift
+from recorder.decoder.messages import Heard, Picture, Shift
 
 BLACK_HIGH: Final = 24.0
 """Nearly nothing is brighter than this: less light than a room has with its lights off, or none."""
@@ -57,7 +57,7 @@ SAME_TONES: Final = 6.0
 """Mean change of the blocks' brightness while the colour went: by infrared everything looks different."""
 
 
-def suspicions(
+def picture_suspicions(
     now: Picture, last: Trace | None, back: Repetition, known: Mapping[Light, Usual]
 ) -> Iterator[tuple[Fault, str]]:
     """Each fault that this picture shows, with what was measured. `last`: the look before; `back`: what of this one
@@ -128,3 +128,27 @@ def _lost(now: Picture, usual: Usual) -> tuple[float, bool]:
         return 0.0, False
     hidden = sum(a < max(GONE * b, GRAIN) for a, b in both)
     return hidden / len(both), any(a >= LEFT * b for a, b in both)
+
+
+SILENT_DB: Final = -75.0
+"""Of full scale. The least that G.711 can say is −72 dB; a microphone's own noise is louder."""
+
+
+CLIPPED: Final = 0.02
+"""Share of samples at full scale; somebody who shouts into the microphone has less for longer than a second."""
+
+
+DRIFT_MS: Final = 1000
+"""Lips and words lie apart so that everybody sees it; the network alone makes a fifth of it."""
+
+
+def sound_suspicions(heard: Heard | None, lag_ms: int | None, *, overdue: bool) -> Iterator[tuple[Fault, str]]:
+    """`overdue`: sound is promised and none has come for long. `lag_ms`: how far it lies behind the picture."""
+    if overdue:
+        yield Fault.MUTE, "the camera promises sound and sends none"
+    if heard is not None and heard.level_db <= SILENT_DB:
+        yield Fault.SILENT, "sound comes and nothing can be heard in it"
+    if heard is not None and heard.clipped >= CLIPPED:
+        yield Fault.CLIPPED, "the sound is so loud that it is cut off"
+    if lag_ms is not None and abs(lag_ms) >= DRIFT_MS:
+        yield Fault.DRIFT, f"sound comes {'after' if lag_ms > 0 else 'before'} its picture by more than a second"

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,7 @@ import msgspec
 
 from edged.cameras.runners import Fleet
 from edged.config.load import Camera, Config
-from edged.health import decoder_backoff, judge
-from edged.health.decoder_backoff import Record
+from edged.health import judge
 from edged.health.faults import Judged
 from edged.health.judge import Look, Memory
 from edged.health.references import Reference, References, write_whole
@@ -91,12 +91,12 @@ class Lookout:
         done = [camera for camera, task in self._looks.items() if task.done()]
         for failed in [self._looks.pop(camera) for camera in done]:
             failed.result()
-        camera = decoder_backoff.next_of(cameras, self._last)
+        camera = next_of(cameras, self._last)
         if camera is not None:
             self._last = camera
-            if camera not in self._looks and not decoder_backoff.is_aside(self._records, camera, self._now_s()):
+            if camera not in self._looks and not is_aside(self._records, camera, self._now_s()):
                 self._looks[camera] = asyncio.create_task(self._look(camera), name=f"look {camera}")
-        await asyncio.sleep(decoder_backoff.pause_s(len(cameras)))
+        await asyncio.sleep(pause_s(len(cameras)))
 
     async def _load(self) -> None:
         """What an earlier run learned; a file that cannot be read is as none."""
@@ -154,7 +154,7 @@ class Lookout:
             self._memories[camera] = judge.referred(self._memories[camera])
 
     async def _glance(self, camera: str, want: Want) -> Glance:
-        if decoder_backoff.is_aside(self._records, camera, self._now_s()):
+        if is_aside(self._records, camera, self._now_s()):
             raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
         try:
             came = await self._eye.look(partial(self._hand, camera), want)
@@ -216,7 +216,7 @@ class Lookout:
     def _blame(self, camera: str, lost: Lost) -> None:
         if not lost.blamed:
             return
-        record = self._records[camera] = decoder_backoff.blamed(self._records.get(camera, Record()), self._now_s())
+        record = self._records[camera] = blamed(self._records.get(camera, Record()), self._now_s())
         if record.until_s:
             log.warning("%s: its pictures killed or hung the eye %d times in a row", camera, record.blamed)
             self._tell(camera, "its pictures make the decoder die or hang")
@@ -246,3 +246,57 @@ def _is_overdue(view: CameraView) -> bool:
     start = since[-1][1] if since else first
     long_enough = last_ms - first_ms >= SLOW_FOR_S * 1000
     return long_enough and last.video_frames > start.video_frames and last.sound_units == start.sound_units
+
+
+ROUND_S: Final = 10.0
+"""One look at each camera in this time."""
+
+
+LEAST_S: Final = 0.05
+"""Between two looks."""
+
+
+PATIENT: Final = 2
+"""Deaths in a row that a camera may be chance: the box may be out of memory."""
+
+
+ASIDE_S: Final = 60.0
+
+
+ASIDE_MAX_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Of one camera."""
+
+    blamed: int = 0
+    """In a row."""
+    until_s: float = 0.0
+    """Set aside until then."""
+
+
+def pause_s(cameras: int) -> float:
+    """Between two looks, whoever's."""
+    return max(LEAST_S, ROUND_S / max(1, cameras))
+
+
+def next_of(cameras: Sequence[str], last: str) -> str | None:
+    """Whose turn it is."""
+    if not cameras:
+        return None
+    later = [camera for camera in cameras if camera > last]
+    return min(later or cameras)
+
+
+def blamed(before: Record, now_s: float) -> Record:
+    """The eye died or hung while it decoded this camera's picture."""
+    times = before.blamed + 1
+    if times < PATIENT:
+        return Record(times)
+    return Record(times, now_s + min(ASIDE_MAX_S, ASIDE_S * 2 ** min(times - PATIENT, 16)))
+
+
+def is_aside(records: Mapping[str, Record], camera: str, now_s: float) -> bool:
+    """Nobody looks at it now."""
+    return camera in records and now_s < records[camera].until_s

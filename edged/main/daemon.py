@@ -23,8 +23,8 @@ from edged.access import agreement as agreements
 from edged.access.acts import Acts
 from edged.access.agreement import Agreement
 from edged.access.service import People
-from edged.alarms.tickets.watch import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
-from edged.alarms.tickets.watch import FaultWatch
+from edged.alarms.tickets.table import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
+from edged.alarms.tickets.table import FaultWatch
 from edged.api.routes import Parts, routes
 from edged.api.server import Control
 from edged.api.service import Service
@@ -34,13 +34,12 @@ from edged.cameras.store_adapter import StoreKeeper
 from edged.centre.checkpoint_publisher import STEP_EVERY_S as ANCHOR_EVERY_S
 from edged.centre.checkpoint_publisher import Anchoring
 from edged.centre.commands import Orders
-from edged.centre.handlers import Deeds
-from edged.centre.key_account import or_key
+from edged.centre.handlers import Deeds, or_key
 from edged.centre.reports import Reporter
 from edged.config import secrets
 from edged.config.load import Config
 from edged.evidence import tamper_watch
-from edged.evidence.ledger_watch import LedgerWatch
+from edged.evidence.tamper_watch import LedgerWatch
 from edged.health.watch import Lookout
 from edged.host import logs, notify
 from edged.host.clock_watch import LOOK_EVERY_S

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final, Literal
 
 from edged.alarms import maintenance
-from edged.alarms.not_recorded import WITHHELD
+from edged.alarms.tickets.table import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.alarms.tracking import in_full
-from edged.config.load import Camera
+from edged.compliance.retention import CEILING_GRACE_S
+from edged.config.load import Camera, Config
+from edged.config.model import DEFAULT_RESERVE_PERCENT
+from edged.documents import boots as boot_documents
+from edged.documents import faults as fault_documents
 from edged.documents import maintenance as maintenance_documents
+from edged.documents import register as register_documents
+from edged.documents import ring as ring_documents
 from edged.documents import site as documents
-from edged.health import texts
+from edged.documents import site as site_documents
+from edged.documents import volumes as volume_documents
+from edged.health import faults
 from edged.health.faults import Judged
-from edged.health.stream import DOWN_AFTER_S, CameraState, Condition, Observation, Sample, Stream
+from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
 from edged.overview.forecast import UNFORESEEN, Foresight
 from edged.overview.model import Overview
 from edged.site import verdict
+from edged.words import times
 from edged.words.times import optional_timestamp, timestamp
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended
+from storage.ages.credit import WEEK_MS
+from storage.approvals.boots import DOUBT_MS, BootRow, Word
 from storage.outbox.table import Depth, Rank
+from storage.register.service import Entered, LostVolume
+from storage.retention.bounds import Waiting
+from storage.retention.destruction import Rule, Totals, Verdict
+from storage.retention.plan import effective
+from storage.ring.table import Breach
+from storage.ring.volume_operations import Reconfigured, Replaced
+from storage.tickets.faults import Aged, State, Step, Told
+from storage.volumes.table import Known
+from storage.volumes.volume import VolumeSpec
 from storage.words import model
-from storage.words.model import Moment
+from storage.words.model import Bounds, Moment
 from storage.words.results import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
 
 _RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
@@ -127,7 +148,7 @@ def shown_state(condition: Condition, judged: Judged, since_ms: int | None) -> t
     reasons = [told(condition.reason, condition.check)]
     if condition.state not in (CameraState.RECORDING, CameraState.DEGRADED) or not judged.findings:
         return condition.state, reasons[0], since_ms
-    reasons += [told(texts.says(one.fault), texts.check(one.fault)) for one in judged.findings]
+    reasons += [told(faults.what_is_wrong(one.fault), faults.what_to_check(one.fault)) for one in judged.findings]
     if condition.state is CameraState.RECORDING:
         since_ms = min(one.since_ms for one in judged.findings)
     return CameraState.DEGRADED, "; ".join(reason for reason in reasons if reason), since_ms
@@ -305,3 +326,309 @@ def held(seen: Overview) -> list[maintenance_documents.Held]:
 def _starting(seen: Overview) -> list[str]:
     patience_ms = DOWN_AFTER_S * 1000
     return [name for name, health in seen.health.items() if seen.now.wall_ms - health.since_ms < patience_ms]
+
+
+def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
+    """`standing`: things of which an alarm stands, with its key."""
+    ticket, since = one.ticket, one.since_ms
+
+    def when(step: Step) -> str | None:
+        at = ticket.moments.get(step)
+        return None if at is None else timestamp(at.wall_ms)
+
+    closed_ms = since.get(Step.CHECKED, 0) if not ticket.is_open else 0
+    repaired_ms = since.get(Step.REPAIRED)
+    return fault_documents.Fault(
+        id=ticket.id,
+        state=ticket.state.value,
+        key=ticket.key,
+        alarms=list(ticket.keys),
+        camera=ticket.camera,
+        volume=ticket.volume,
+        stands=standing.get(ticket.thing) if ticket.is_open else None,
+        over=ticket.over,
+        found=timestamp(ticket.found.wall_ms),
+        reported=when(Step.REPORTED),
+        repaired=when(Step.REPAIRED),
+        checked=when(Step.CHECKED) if not ticket.is_open else None,
+        age_s=max(0, one.age_ms - closed_ms) / 1000,
+        repair_s=None if repaired_ms is None else max(0, one.age_ms - repaired_ms) / 1000,
+        late=_fault_late(one),
+    )
+
+
+def _fault_late(one: Aged) -> Literal["unreported", "overdue"] | None:
+    """As the alarms have it (`edged.alarms.tickets.table`)."""
+    if one.ticket.over:
+        return None
+    if one.ticket.state is State.FOUND and one.age_ms > REPORT_WITHIN_MS:
+        return "unreported"
+    if one.ticket.state is State.REPORTED and one.age_ms > MEND_WITHIN_MS:
+        return "overdue"
+    return None
+
+
+def fault_history(one: Aged, told: list[Told], standing: Mapping[str, str]) -> fault_documents.FaultsShow:
+    """With all that befell it. What another version wrote is left out."""
+    known = {step.value for step in Step}
+    return fault_documents.FaultsShow(
+        fault=fault(one, standing), steps=[_fault_step(leaf) for leaf in told if leaf.body.get("what") in known]
+    )
+
+
+def _fault_step(leaf: Told) -> fault_documents.FaultStep:
+    step, words = Step(leaf.body["what"]), leaf.words
+    of_alarm = step in (Step.FOUND, Step.AGAIN, Step.JOINED)
+    return fault_documents.FaultStep(
+        step=step.value,
+        at=timestamp(leaf.wall_ms),
+        key=str(leaf.body.get("key", "")) if of_alarm else "",
+        by=words.get("who", ""),
+        to=words.get("to", ""),
+        reference=words.get("reference", ""),
+        repairer=words.get("repairer", ""),
+        note=words.get("note", ""),
+        leaf=leaf.leaf,
+    )
+
+
+WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
+
+
+START: Final = "start edged, which uses it from then on"
+
+
+TAKE_OUT: Final = "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out"
+
+
+STRUCK_OFF: Final = (
+    "its loss is a notice from now on, which ends when what was lost would have been destroyed in its time"
+)
+
+
+WAIT: Final = "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time"
+
+
+def spec_of(config: Config, path: Path) -> VolumeSpec | None:
+    """As configured; None where it is not."""
+    return next((spec for spec in config.volume_specs() if spec.path == path), None)
+
+
+def default_spec(path: Path) -> VolumeSpec:
+    """For one that is not configured yet."""
+    return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
+
+
+def listed(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_documents.VolumeList:
+    return volume_documents.VolumeList(
+        volumes=[
+            volume_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
+            for status in statuses
+        ]
+    )
+
+
+def reloaded(change: Reconfigured) -> site_documents.ReloadedVolumes:
+    return site_documents.ReloadedVolumes(
+        added=list(map(str, change.came)),
+        retired=list(map(str, change.retired)),
+        left_out=list(map(str, change.left_out)),
+    )
+
+
+def begun(volume: str, path: Path, *, configured: bool, daemon: bool) -> volume_documents.VolumeInit:
+    step = (START if not daemon else "") if configured else WRITE_DOWN
+    return volume_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
+
+
+def retired(one: Known) -> volume_documents.VolumeRetire:
+    if one.loss is not None:
+        is_retired, step = True, STRUCK_OFF
+    else:
+        is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
+    return volume_documents.VolumeRetire(
+        volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step
+    )
+
+
+def replaced(done: Replaced, path: Path) -> volume_documents.VolumeReplace:
+    first, last = (
+        None if wall_ms is None else times.timestamp(wall_ms)
+        for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
+    )
+    return volume_documents.VolumeReplace(
+        lost=done.lost,
+        by=done.by,
+        path=str(path),
+        segments=done.loss.segments,
+        below_floor=done.loss.below_floor,
+        pinned=done.loss.pinned,
+        first=first,
+        last=last,
+    )
+
+
+TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
+
+
+def boots(rows: Sequence[BootRow]) -> boot_documents.Boots:
+    """All of them, by number."""
+    before: list[BootRow | None] = [None, *rows]
+    return boot_documents.Boots(boots=[_boot(row, last) for row, last in zip(rows, before, strict=False)])
+
+
+def _boot(row: BootRow, before: BootRow | None) -> boot_documents.Boot:
+    boot, witness = row.boot, row.witness
+    synced_ms = witness.synced_first_ms
+    return boot_documents.Boot(
+        number=boot.number,
+        boot_id=boot.boot_id,
+        ran_s=boot.length_ms / 1000,
+        drift_s=(boot.pace.lag_us + boot.pace.gain_us) / 1e6,
+        off_low_s=boot.off_low_ms / 1000,
+        off_high_s=None if boot.off_high_ms is None else boot.off_high_ms / 1000,
+        word=row.word.value,
+        attested_s=None if row.attested_ms is None else row.attested_ms / 1000,
+        synced_after_s=None if synced_ms is None else (synced_ms - witness.began_ms) / 1000,
+        rtc=witness.rtc_last_ms is not None,
+        missing="" if before is None else missing_credit(row, before),
+    )
+
+
+def missing_credit(row: BootRow, before: BootRow) -> str:
+    """Why no more is credited for the time the box was off before this boot; "" where all of it is."""
+    low_ms, high_ms, number = row.boot.off_low_ms, row.boot.off_high_ms, row.boot.number
+    if high_ms is not None and high_ms - low_ms <= DOUBT_MS:
+        return ""
+    people = TWO_PEOPLE.format(number=number)
+    if row.word is Word.PEOPLE:
+        return "" if high_ms is None else f"the clocks allow for more than was attested; {people}"
+    for one in (before, row):
+        if one.witness.synced_first_ms is None:
+            return f"in boot {one.boot.number} the wall clock was never known to be synchronised; {people}"
+    if low_ms == WEEK_MS:
+        return f"clocks prove no more than 7 days; {people}"
+    if row.witness.rtc_first_ms is not None and before.witness.rtc_last_ms is not None:
+        return f"the hardware clock and the wall clock disagree (a dead battery?); {people}"
+    return f"the wall clock was set again while it was called synchronised; {people}"
+
+
+def retention(seen: Overview) -> documents.Retention:
+    """Also of cameras that are no longer configured, as long as they have footage."""
+    configured = {c.id: seen.config.bounds(c.id) for c in seen.config.cameras}
+    left = {name: segment.bounds for name, segment in sorted(seen.measured.oldest.items()) if name not in configured}
+    return documents.Retention(
+        retention=[camera_retention(name, bounds, seen) for name, bounds in (configured | left).items()],
+        volumes=[volume(v, seen.foresight) for v in seen.measured.volumes],
+        destroyed=seen.destroyed,
+        last_sweep=optional_timestamp(seen.last_sweep_ms),
+        waiting=[_waiting(camera, one, seen) for camera, one in seen.measured.ring.waiting.items()],
+        overwriting=_overwriting(seen),
+        broken=[_broken(one) for one in seen.measured.ring.breaches],
+    )
+
+
+def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.ShortenedCeiling:
+    return ring_documents.ShortenedCeiling(
+        camera=camera,
+        old_s=one.old_s,
+        new_s=one.new_s,
+        left_s=one.left_ms / 1000,
+        holds=timestamp(seen.measured.at.wall_ms + one.left_ms),
+    )
+
+
+def _overwriting(seen: Overview) -> ring_documents.WaitingOverwrite | None:
+    left_ms = seen.measured.ring.overwriting.left_ms
+    if left_ms is None:
+        return None
+    return ring_documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
+
+
+def _broken(one: Breach) -> ring_documents.BrokenFloor:
+    since, last = timestamp(one.since.wall_ms), timestamp(one.last.wall_ms)
+    return ring_documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
+
+
+def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:
+    """`bounds` are those of the configuration, or, of a camera that is not in it, those stamped on its oldest segment.
+
+    The site's bounds do not hold for a camera that is gone: what was stamped does (`storage.retention.plan.effective`).
+    """
+    usage, oldest = seen.measured.usage.get(name), seen.measured.oldest.get(name)
+    held_s, lasts_s = retained_s(usage, seen), forecast_s(name, seen)
+    in_force = seen.measured.ring.bounds.get(name, bounds)
+    binding = effective(oldest.bounds, in_force) if oldest else bounds
+    overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
+    at_risk = lasts_s is not None and lasts_s < bounds.floor_s
+    gone_s = usage.gone_ms / 1000 if usage else 0.0
+    return documents.CameraRetention(
+        camera=name,
+        floor_s=bounds.floor_s,
+        ceiling_s=bounds.ceiling_s,
+        retained_s=held_s,
+        covered_s=seen.measured.covered_ms.get(name, 0) / 1000,
+        forecast_s=lasts_s,
+        full_in_s=seen.foresight.full_in_s if lasts_s is not None else None,
+        floor_at_risk_in_s=seen.foresight.at_risk_in_s if lasts_s is not None and bounds.floor_s else None,
+        gone_s=gone_s,
+        compliant=not (overdue or at_risk or gone_s > 0 or (usage is not None and usage.lost)),
+        segments=usage.segments if usage else 0,
+        bytes=usage.bytes if usage else 0,
+        oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),
+        newest=optional_timestamp(usage.newest.wall_ms if usage and usage.newest else None),
+    )
+
+
+def register_line(one: Entered) -> register_documents.DestroyedSegment:
+    what, listed = one.what, one.listed
+    covered = listed.covered
+    return register_documents.DestroyedSegment(
+        camera=what.camera,
+        seq=what.seq,
+        start=timestamp(what.start_ms),
+        end=timestamp(what.start_ms + what.duration_ms),
+        clock_correction_ms=what.correction_ms,
+        bytes=what.bytes,
+        sha256=what.sha256,
+        volume=what.volume,
+        destroyed=None if what.rule is Rule.BEFORE else timestamp(what.entered_ms),
+        rule=what.rule.value,
+        verdict=what.verdict.value,
+        floor_s=what.bounds.floor_s if what.bounds else None,
+        ceiling_s=what.bounds.ceiling_s if what.bounds else None,
+        kept_s=None if what.kept_ms is None else what.kept_ms / 1000,
+        pins=list(one.pins),
+        leaf=what.leaf,
+        generation=None if covered is None else covered.generation.origin,
+        index=None if covered is None else listed.index,
+        signed=listed.is_signed,
+        seen=listed.is_seen,
+    )
+
+
+def register_summary(totals: Totals, lost: Sequence[LostVolume]) -> register_documents.DestroyedSummary:
+    return register_documents.DestroyedSummary(
+        segments=totals.segments,
+        bytes=totals.bytes,
+        first=optional_timestamp(totals.first_ms),
+        last=optional_timestamp(totals.last_ms),
+        rules={rule.value: totals.rules[rule] for rule in Rule if totals.rules[rule]},
+        below_floor=totals.verdicts[Verdict.EARLY],
+        permitted=totals.permitted,
+        beyond_ceiling=totals.verdicts[Verdict.LATE],
+        explained=totals.explained,
+        unknown=totals.verdicts[Verdict.UNKNOWN],
+        unread=totals.unread,
+        lost=[
+            register_documents.LostVolume(
+                volume=one.volume,
+                told=timestamp(one.told_ms),
+                segments=one.segments,
+                below_floor=one.below_floor,
+                pinned=one.pinned,
+                leaf=one.leaf,
+            )
+            for one in lost
+        ],
+    )

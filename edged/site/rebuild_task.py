@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from edged.host.loops import Loops
-from edged.site.rebuild_document import counted
+from edged.site.fsck_document import rebuild_in_words
 from edged.words import exit_codes
 from storage.store.facade import Store
 from storage.words.errors import DatabaseCorrupt
@@ -46,7 +46,7 @@ class Rebuilder:
         report = await loop.run_in_executor(self._thread, self._store.books.rebuild)
         if report.volumes or report.left:
             left = "".join(f"; left: {why}" for why in report.left)
-            log.info("the volumes were gone through: %s%s", counted(report), left)
+            log.info("the volumes were gone through: %s%s", rebuild_in_words(report), left)
 
 
 def end(error: DatabaseCorrupt) -> None:

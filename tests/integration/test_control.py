@@ -13,8 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from edged.access import guard as guard_module
-from edged.access.callers import Refusal
-from edged.access.peer import Visitor
+from edged.access.callers import Refusal, Visitor
 from edged.api.listings import Page
 from edged.api.server import SOCKET_MODE, Control
 from edged.documents import site as documents

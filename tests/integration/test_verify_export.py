@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from edged.cli import main as edgectl
 from edged.documents.evidence import Manifest, Verify
-from edged.evidence import folder, manifest, verify
+from edged.evidence import folder, verify
+from edged.evidence.export import manifest
 from edged.words import exit_codes
 from storage.ledger import note
 from tests.support import exports, tampering

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from edged.alarms.conditions import volumes as conditions
+from edged.alarms.conditions import disk_space as conditions
 from edged.overview.measurements import measure
 from edged.site import overview
-from edged.site import volume_documents as views_of_volumes
+from edged.site import overview as views_of_volumes
 from storage.integrity.compare import Fault, Kind
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
@@ -421,7 +421,7 @@ def test_the_loss_of_one_that_is_struck_off_is_a_notice_from_then_on(box: Box, l
     assert box.states()["disk"] is AWAY
     box.store.disks.replace(box.disk, box.specs[0])
     (status,) = (one for one in box.store.volumes() if one.state is LOST)
-    assert (conditions.severity(status), status.noted) == (Severity.CRITICAL, False)
+    assert (conditions.loss_severity(status), status.noted) == (Severity.CRITICAL, False)
     assert views_of_volumes.retired(box.store.disks.retire(old)).retired
     with pytest.raises(OrderRefused, match="struck off already"):
         box.store.disks.retire(old)
@@ -434,7 +434,7 @@ def test_the_loss_of_one_that_is_struck_off_is_a_notice_from_then_on(box: Box, l
     box.store.books.rebuild()
     box.store.disks.refresh()
     (again,) = (one for one in box.store.volumes() if one.state is LOST)
-    assert (conditions.severity(again), again.id, again.noted) == (Severity.INFO, old, True)
+    assert (conditions.loss_severity(again), again.id, again.noted) == (Severity.INFO, old, True)
     assert again.reason == status.reason, "what is gone is told all the same"
 
 

@@ -23,7 +23,8 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.documents.evidence import Manifest
-from edged.evidence import folder, manifest
+from edged.evidence import folder
+from edged.evidence.export import manifest
 from recorder.mp4.muxer import Muxer
 from recorder.remux.film import blocks
 from recorder.remux.plan import FAT32_BYTES, Source, plan

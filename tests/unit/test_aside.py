@@ -1,12 +1,12 @@
-"""edged.health.decoder_backoff: cameras take turns; one that kills the eye is set aside, and no other is."""
+"""edged.health.watch: cameras take turns; one that kills the eye is set aside, and no other is."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.health import decoder_backoff
-from edged.health.decoder_backoff import ASIDE_MAX_S, ROUND_S, Record
+from edged.health import watch as decoder_backoff
+from edged.health.watch import ASIDE_MAX_S, ROUND_S, Record
 
 NAMES = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=12, unique=True)
 

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from edged.centre import diagnostics
-from edged.centre import key_account as commanders
+from edged.centre import handlers as commanders
 from edged.command import keyfile
 from edged.command.keyfile import COUNTER, KeyFileError
 from edged.command.main import _json, _show, given, main
@@ -191,7 +191,7 @@ def test_the_tail_of_the_log_names_nobody() -> None:
     def record(name: str, path: str, words: str) -> logging.LogRecord:
         return logging.LogRecord(name, logging.WARNING, path, 1, words, ("chen",), None)
 
-    tail.emit(record("edged.site.volume_documents", "/opt/edged/edged/api/volumes.py", "volume init by %s"))
+    tail.emit(record("edged.site.overview", "/opt/edged/edged/api/volumes.py", "volume init by %s"))
     tail.emit(record("edged.site", "/opt/edged/edged/site/rounds.py", "alarm of %s"))
     assert tail.lines() == []
     tail.emit(record("edged.site", "/opt/edged/edged/site/rounds.py", "stepped, says %s"))

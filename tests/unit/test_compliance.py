@@ -14,9 +14,8 @@ from rich.console import Console
 from edged.access.account_access import RolesSeen
 from edged.cli import compliance_page, compliance_screen
 from edged.compliance import evidence, people
-from edged.compliance.judge import JUDGES, findings, summary
+from edged.compliance.judge import JUDGES, advanced, findings, summary
 from edged.compliance.model import Call, Facts, Finding, Status
-from edged.compliance.since import advanced
 from edged.config.load import Config
 from edged.documents import compliance as documents
 from edged.health import faults as picture
@@ -26,7 +25,7 @@ from edged.host.openness import Openness
 from edged.overview.measurements import Measurements
 from edged.overview.model import Health, Overview
 from edged.profiles.loader import PROFILES, Judgement, profile
-from edged.site import compliance_document
+from edged.site import compliance_watch
 from edged.site.compliance_watch import Standing
 from edged.words.roles import TABLE, Record, Verb
 from storage.pins.model import Left, PinState
@@ -359,7 +358,7 @@ def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_clos
 
 def document(name: str = "taipei-police", **changes: Any) -> documents.Compliance:
     found = tuple(findings(profile(name), facts(name, **changes)))
-    return compliance_document.document(Standing(profile(name), facts(name).seen, found, advanced({}, found, 1)))
+    return compliance_watch.document(Standing(profile(name), facts(name).seen, found, advanced({}, found, 1)))
 
 
 def drawn(told: documents.Compliance, *, chinese: bool) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from edged.alarms import maintenance
 from edged.alarms import tracking as alarms
-from edged.alarms.tickets import judge, table
+from edged.alarms.tickets import table
+from edged.alarms.tickets import table as judge
 from edged.overview.model import Trouble
 from storage.ages.runs import Point
 from storage.tickets.faults import Aged, Standing, Step, Ticket

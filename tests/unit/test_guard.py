@@ -12,11 +12,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from edged.access import guard as guard_module
 from edged.access import journal as journal_module
-from edged.access.callers import Caller, Details, Refusal, Route, caller
-from edged.access.coalescing import DAY_MS, WINDOW_MS
+from edged.access.callers import Caller, Details, Refusal, Route, Visitor, caller
 from edged.access.guard import Guard
-from edged.access.journal import Desk
-from edged.access.peer import Visitor
+from edged.access.journal import DAY_MS, WINDOW_MS, Desk
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
 from edged.words import exit_codes, roles

@@ -23,7 +23,7 @@ def life(days: float, source: str = "/e/box.crt", begins: float = -365) -> Lifet
 
 
 def told(view: TlsView | None, now_ms: int = NOW_MS, *, synced: bool = True) -> dict[str, Trouble]:
-    return dict(link.troubles(view, "broker.example:8883", now_ms, synced=synced))
+    return dict(link.certificate_troubles(view, "broker.example:8883", now_ms, synced=synced))
 
 
 def test_nothing_is_told_without_tls_or_while_all_is_well() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from edged.access import account_access
 from edged.access.account_access import RolesSeen, RoleWatch
-from edged.alarms.conditions import roles as conditions
+from edged.alarms.conditions import ledger as conditions
 from edged.host import accounts
 from edged.host.accounts import Directory
 from edged.words.roles import Assignment, Role
@@ -73,7 +73,7 @@ def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_t
     assert account_access._readers(990, 2001) == ("chen", "lin")
     assert account_access._readers(990, 4711) == (), "a group without a name"
     assert account_access._readers(0, 0) == ()
-    found = dict(conditions.troubles(RolesSeen(readers=("lin",))))
+    found = dict(conditions.role_troubles(RolesSeen(readers=("lin",))))
     assert found["roles.readers"].severity is Severity.CRITICAL
     assert found["roles.readers"].names == "lin"
     assert "lin" not in found["roles.readers"].text, "the centre is told the text"
@@ -90,9 +90,9 @@ async def test_suspects_are_bounded() -> None:
 
 
 def test_alarms_name_what_is_to_be_done() -> None:
-    found = dict(conditions.troubles(RolesSeen(("chen",), ("ethics",), 3)))
+    found = dict(conditions.role_troubles(RolesSeen(("chen",), ("ethics",), 3)))
     assert set(found) == {"roles.clash", "roles.unknown-group", "journal.owed"}
     assert (found["roles.clash"].names, "chen" in found["roles.clash"].text) == ("chen", False)
     assert "ethics" in found["roles.unknown-group"].text
     assert found["journal.owed"].severity is Severity.CRITICAL
-    assert not dict(conditions.troubles(RolesSeen()))
+    assert not dict(conditions.role_troubles(RolesSeen()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.access.coalescing import KEYS_MAX, WINDOW_MS, Tally
+from edged.access.journal import KEYS_MAX, WINDOW_MS, Tally
 
 STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40_000)), max_size=60)
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 
 from edged.alarms import devices, evaluate
-from edged.alarms.conditions import database
-from edged.centre import retained
+from edged.alarms.conditions import disk_space
+from edged.centre import reports
 from edged.config.load import Config
 from edged.documents import site as documents
 from edged.health import stream
@@ -18,8 +18,8 @@ from edged.health.stream import CameraState, Condition
 from edged.overview import forecast
 from edged.overview.measurements import Measurements
 from edged.overview.model import Health, Overview
+from edged.site import overview as retention_documents
 from edged.site import overview as views
-from edged.site import retention_documents
 from mqtt.client.link import LinkView
 from recorder.supervisor.events import Phase
 from recorder.supervisor.runner import CameraView
@@ -108,7 +108,7 @@ def overview(measured: Measurements, **changes: Any) -> Overview:
 @pytest.mark.parametrize(("reason", "told"), [("it was gone", True), (ON_PURPOSE, False)])
 def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool) -> None:
     seen = overview(Measurements(NOW, rebuild=Rebuild(1, reason, "/x", 0, 0, read=True, end=(1, 0, 0))))
-    found = dict(database.troubles(seen))
+    found = dict(disk_space.rebuild_troubles(seen))
     assert bool(found) == told
     assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"
 
@@ -304,7 +304,7 @@ def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
     old = {"old": segment("old", Bounds(0, 1), "v-old"), "lobby": segment("lobby", Bounds(0, 1))}
     measured = Measurements(NOW, (VOLUME,), {name: usage(name, 1) for name in old}, {}, old)
-    gone = list(retained.gone(overview(measured)))
+    gone = list(reports.gone(overview(measured)))
     topics = {"cam/old/health", "cam/old/retention", "storage/v-old", "compliance"}
     assert {message.topic for message in gone} == {f"edged/v1/n/up/{topic}" for topic in topics}
     assert all(message.retain and not message.payload for message in gone)

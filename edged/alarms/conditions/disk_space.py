@@ -5,15 +5,16 @@ Texts name no figure that goes on changing by itself; `edgectl retention` shows 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from edged.alarms.not_recorded import WITHHELD
-from edged.health.stream import CameraState
+from edged.health.stream import WITHHELD, CameraState
 from edged.overview.forecast import CRITICAL_S, WARN_S, blames_others
 from edged.overview.model import Overview, Trouble
 from edged.words import units
 from recorder.supervisor.runner import CameraView
+from storage.mirror.table import ON_PURPOSE
+from storage.segments.findings import Tampered
 from storage.words.model import GapCause
 from storage.words.results import Severity, VolumeState, VolumeStatus
 
@@ -33,7 +34,7 @@ _RECORDED: Final = frozenset({CameraState.RECORDING, CameraState.DEGRADED})
 _FIGURES: Final = "`edgectl retention` shows the figures"
 
 
-def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def space_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble."""
     full = [status for status in seen.measured.volumes if status.state is VolumeState.FULL]
     full.sort(key=lambda status: status.cause is not GapCause.DISK_FULL)
@@ -99,3 +100,66 @@ def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         text = "The floors do not fit the volumes: at the present rates they ask for more than there is room for"
         action = f"Add space, lower bit rates or shorten floors before the volumes are full; {_FIGURES}"
         yield "retention.floors-do-not-fit", Trouble(Severity.WARNING, text, action, PATIENCE_S)
+
+
+REPORT: Final = (
+    "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: `edgectl volume "
+    "retire {id}`"
+)
+
+
+STRUCK_OFF: Final = "It is struck off; this notice ends when what was lost would have been destroyed in its time"
+
+
+def lost_volume_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Key to trouble."""
+    for status in seen.measured.volumes:
+        if status.state is VolumeState.LOST:
+            text = f"Volume {status.path} ({status.id}): {status.reason}"
+            action = STRUCK_OFF if status.noted else REPORT.format(id=status.id)
+            yield f"storage.lost:{status.id}", Trouble(loss_severity(status), text, action)
+
+
+def loss_severity(status: VolumeStatus) -> Severity:
+    """Of one that is gone for good."""
+    if status.noted:
+        return Severity.INFO
+    return Severity.WARNING if status.cause is None else Severity.CRITICAL
+
+
+TAMPERED = {
+    "missing": "is gone",
+    "size": "has another size",
+    "content": "has other content",
+    "unreadable": "cannot be read",
+    "appeared": "appeared",
+    "strange": "appeared",
+    "link": "was given another name",
+    "pin": "lost the link that pins it",
+    "sidecar": "does not say what is pinned any more",
+}
+
+
+def tampering_troubles(tampered: Iterable[Tampered]) -> Iterator[tuple[str, Trouble]]:
+    for one in tampered:
+        named = ", ".join(f"{path} {TAMPERED.get(kind, 'differs')}" for path, kind in one.files)
+        text = f"Files on volume {one.path} are not as edged left them: {named}{' and others' if one.more else ''}"
+        action = "Find out who did it and secure what is left; `edgectl fsck --level hash` names every file"
+        yield f"storage.tampered:{one.volume}", Trouble(Severity.CRITICAL, text, action)
+
+
+def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Key to trouble."""
+    rebuild = seen.measured.rebuild
+    if rebuild is None:
+        return
+    lies = f". The damaged one lies in {rebuild.aside}" if rebuild.aside else ""
+    if rebuild.end is None:
+        what = "is being made anew from the volumes; recording goes on, and nothing is destroyed until it is done"
+        text = f"The database was lost ({rebuild.reason}) and {what}{lies}"
+        action = "Leave the volumes where they are; `edgectl rebuild` shows how far it is"
+        yield "database.rebuilt", Trouble(Severity.CRITICAL, text, action)
+    elif rebuild.reason != ON_PURPOSE:
+        text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes{lies}"
+        action = "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`"
+        yield "database.rebuilt", Trouble(Severity.WARNING, text, action)

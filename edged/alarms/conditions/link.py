@@ -48,7 +48,9 @@ _BROKER: Final = _Kind(
 )
 
 
-def troubles(view: TlsView | None, broker: str, now_ms: int, *, synced: bool) -> Iterator[tuple[str, Trouble]]:
+def certificate_troubles(
+    view: TlsView | None, broker: str, now_ms: int, *, synced: bool
+) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble. `broker` is its address, `now_ms` the wall clock, which is a time server's where `synced`."""
     if view is None:
         return

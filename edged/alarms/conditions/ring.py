@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 from edged.config.loosened_bounds import sentence
 from edged.overview.model import Overview, Trouble
 from edged.words import units
+from storage.pins.model import Left, PinState
+from storage.pins.rules import DAY_MS, HOUR_MS
 from storage.words.results import Severity
 
 ROUND_MS: Final = 300_000
 """When a change begins to hold is told to five minutes: clocks are slewed, and an alarm's words stay what they are."""
 
 
-def troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def bounds_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     """Key to trouble."""
     zone = seen.config.site.zone
     for camera, waits in seen.measured.ring.waiting.items():
@@ -62,3 +64,94 @@ def _from(seen: Overview, left_ms: int) -> str:
 def site_time(wall_ms: int, zone: ZoneInfo) -> str:
     """As a clock on the wall of the office shows it."""
     return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+ENDING: Final = (
+    (DAY_MS, Severity.CRITICAL, "a day"),
+    (3 * DAY_MS, Severity.WARNING, "three days"),
+    (14 * DAY_MS, Severity.INFO, "two weeks"),
+)
+"""An approved pin: who needs it longer has time to ask, and somebody to approve."""
+
+
+UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR_MS, Severity.WARNING, "a day"))
+"""A provisional one."""
+
+
+def pin_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Key to trouble."""
+    for standing in seen.measured.pins:
+        yield from pin_trouble(standing)
+    for pin_id, words in seen.measured.pin_troubles.items():
+        text = f"Pin {pin_id} is not on the disk as it should be: {words}"
+        yield f"pin.unfiled:{pin_id}", Trouble(Severity.WARNING, text, "Check the disk; edged goes on trying")
+    for pin_id in seen.measured.pins_unvouched:
+        text = (
+            f"Pin {pin_id} was found on a volume and bears no signature of this box: somebody put it there, or an "
+            "earlier version wrote it and the database was lost since; it protects its footage, for 30 days at the most"
+        )
+        needed = f"If somebody needs it: edgectl pin extend {pin_id} --until … --reason …"
+        action = f"{needed}; if nobody knows of it, find out who put it there"
+        yield f"pin.unvouched:{pin_id}", Trouble(Severity.WARNING, text, action)
+    for volume, words in seen.measured.pins_unread.items():
+        text = f"The pins on a volume cannot be read, and nothing is destroyed there, whatever its ceiling: {words}"
+        action = "Check the disk, and what was put into its .pins; edged goes on trying"
+        yield f"pin.unread:{volume}", Trouble(Severity.CRITICAL, text, action)
+
+
+def pin_trouble(standing: Left) -> Iterator[tuple[str, Trouble]]:
+    pin = standing.pin
+    waits = pin.state is PinState.PROVISIONAL
+    if waits and pin.adopted:
+        text = (
+            f"Pin {pin.id} was found on a volume and nobody knows whether its placing was ever finished; it protects "
+            "its footage until it lapses"
+        )
+        action = f"If it is wanted: edgectl pin approve {pin.id}; if not, let it lapse"
+        yield f"pin.adopted:{pin.id}", Trouble(Severity.WARNING, text, action)
+    for left_ms, severity, words in UNAPPROVED if waits else ENDING:
+        if standing.left_ms <= left_ms:
+            if waits:
+                text = f"Pin {pin.id} lapses in less than {words}: nobody has approved it"
+                action = f"Another person than who placed it: edgectl pin approve {pin.id}"
+                yield f"pin.unapproved:{pin.id}", Trouble(severity, text, action)
+            else:
+                text = f"Pin {pin.id} ends in less than {words}; its footage is then destroyed in its time"
+                action = f"If it is needed longer: edgectl pin extend {pin.id} --until … --reason …"
+                yield f"pin.ending:{pin.id}", Trouble(severity, text, action)
+            return
+
+
+PATIENCE_S: Final = 3600.0
+"""After a reboot the clock may take a while to be synchronised, and a ceiling may be late by as much anyway (S3)."""
+
+
+BOOTS_NAMED: Final = 8
+"""Boots that are named in a text; `edgectl boots` shows each of them."""
+
+
+def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Told when a sweep has met footage that may be past its ceiling, of the boots that leave it in doubt; those that
+    no clock bounds come first.
+    """
+    if not seen.ceiling_unproven:
+        return
+    oldest = min((segment.boot for segment in seen.measured.oldest.values()), default=None)
+    if oldest is None:
+        return
+    doubts = [one for one in seen.measured.doubts if one.boot > oldest]
+    doubts = [one for one in doubts if not one.bounded] or doubts
+    if not doubts:
+        return
+    numbers = [str(one.boot) for one in doubts]
+    named = ", ".join(numbers[-BOOTS_NAMED:])
+    more = f" and {len(numbers) - BOOTS_NAMED} earlier ones" if len(numbers) > BOOTS_NAMED else ""
+    text = (
+        "Footage may be past its ceiling and is kept, because it is not proven how long the box was off before boot "
+        f"{named}{more}"
+    )
+    action = (
+        "Let the clock be synchronised (timedatectl), or let two people say how long it was: "
+        f"edgectl boots attest {numbers[-1]} --off-for … --reason …"
+    )
+    yield "retention.ceiling-unproven", Trouble(Severity.WARNING, text, action, PATIENCE_S)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,18 +16,17 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from edged.evidence.export.hashing import BLOCK, Hashes, Read, read
 from edged.evidence.export.names import Stems
-from edged.evidence.export.streams import Source, of_file, of_text
 from edged.evidence.verify import CAUSES
 from recorder.remux import plan as remux
 from recorder.remux import subtitles
 from recorder.remux.film import blocks
 from recorder.remux.plan import Film, Take
 from storage.exports.model import CameraContents, Contents, Export, Recorded
+from storage.segments.fragment_hashes import Part, Parting
 from storage.words.errors import OrderWrong
 
 Opened: TypeAlias = Callable[[Recorded], BinaryIO]
@@ -215,3 +215,155 @@ def _missing(contents: CameraContents) -> Iterator[subtitles.Missing]:
         cause = " ".join(CAUSES.get(gap.cause, (gap.cause,)))
         for begin, end in gap.spans:
             yield subtitles.Missing(begin, end, cause)
+
+
+READ_BLOCK: Final = 1 << 20
+
+
+@dataclass(slots=True)
+class Source:
+    """One file. `begun` gives its bytes from an octet on."""
+
+    size: int
+    begun: Callable[[int], Iterator[bytes]]
+    _hash: Any = field(default_factory=sha256)
+    _hashed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def blocks(self, begin: int) -> Iterator[bytes]:
+        """From an octet on. Raises what reading it raises."""
+        at = begin
+        for block in self.begun(begin):
+            with self._lock:
+                if at == self._hashed:
+                    self._hash.update(block)
+                    self._hashed += len(block)
+            at += len(block)
+            yield block
+
+    @property
+    def left(self) -> int:
+        """Octets that are not hashed yet."""
+        return self.size - self._hashed
+
+    @property
+    def sha256(self) -> str:
+        """Once nothing is left."""
+        return str(self._hash.hexdigest())
+
+
+def of_file(path: Path) -> Source:
+    """A small file of ours."""
+
+    def blocks(begin: int) -> Iterator[bytes]:
+        with path.open("rb") as file:
+            file.seek(begin)
+            while block := file.read(READ_BLOCK):
+                yield block
+
+    return Source(path.stat().st_size, blocks)
+
+
+def of_text(pieces: Callable[[], Iterator[str]]) -> Source:
+    """What is made anew each time; it is gone through once for its length."""
+
+    def blocks(begin: int) -> Iterator[bytes]:
+        skip, waiting = begin, bytearray()
+        for piece in pieces():
+            data = piece.encode()
+            if skip:
+                data, skip = data[skip:], max(0, skip - len(data))
+            waiting += data
+            if len(waiting) >= GATHERED:
+                yield bytes(waiting)
+                waiting.clear()
+        if waiting:
+            yield bytes(waiting)
+
+    return Source(sum(len(piece.encode()) for piece in pieces()), blocks)
+
+
+GATHERED: Final = 1 << 16
+"""Cues are handed out so many octets at a time."""
+
+
+BLOCK: Final = 1 << 20
+
+
+_RECORD: Final = struct.Struct(">I32s")
+
+
+HASH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A segment that was read. `first_hash`: the number of its part 0 in the camera's list, if it is in it."""
+
+    segment: Recorded
+    first_hash: int | None
+    trouble: str | None = None
+    """Why no film can be made of it, in words; None: it is sound, and can be proven piece by piece."""
+    there: bool = True
+    """Its file can be read."""
+
+
+class Hashes:
+    """Of all parts of the sound segments of a camera, one behind the other, with their lengths."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = 0
+        path.write_bytes(b"")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, parts: Sequence[Part]) -> int:
+        """The number of the first one."""
+        with self._path.open("ab") as file:
+            file.write(b"".join(_RECORD.pack(part.bytes, part.hash) for part in parts))
+        first, self._count = self._count, self._count + len(parts)
+        return first
+
+    def parts(self, first: int, count: int) -> list[Part]:
+        """Some of them."""
+        with self._path.open("rb") as file:
+            file.seek(first * _RECORD.size)
+            return [Part(*record) for record in _RECORD.iter_unpack(file.read(count * _RECORD.size))]
+
+    def blocks(self, begin: int) -> Iterator[bytes]:
+        """The list as it leaves: hashes only, from an octet on."""
+        first, skip = divmod(begin, HASH)
+        with self._path.open("rb") as file:
+            file.seek(first * _RECORD.size)
+            while data := file.read(_RECORD.size << 12):
+                yield b"".join(hashed for _, hashed in _RECORD.iter_unpack(data))[skip:]
+                skip = 0
+
+
+def read(
+    segment: Recorded,
+    opened: Callable[[Recorded], BinaryIO],
+    hashes: Hashes,
+    told: Callable[[int], None],
+) -> Read:
+    """`told` hears of bytes as they are read."""
+    whole, parting, parts, size = sha256(), Parting(), list[Part](), 0
+    try:
+        with opened(segment) as file:
+            while block := file.read(BLOCK):
+                whole.update(block)
+                parts += parting.update(block)
+                size += len(block)
+                told(len(block))
+    except OSError as error:
+        return Read(segment, None, f"its file cannot be read: {error.strerror or error}", there=False)
+    parts += parting.finish()
+    if (size, whole.digest()) != (segment.bytes, segment.sha256):
+        return Read(segment, None, "its file is not what was recorded: SHA-256 or size differ from its leaf")
+    if segment.parts is None:
+        return Read(segment, None, "its leaf does not tell of its fragments, so only the whole file can be proven")
+    if parting.parts != segment.parts:
+        return Read(segment, None, "its fragments are not those of its leaf")
+    return Read(segment, hashes.add(parts))

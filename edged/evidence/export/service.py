@@ -20,8 +20,7 @@ from edged.config.load import Config
 from edged.documents import exports as documents
 from edged.evidence.export import manifest
 from edged.evidence.export import names as naming
-from edged.evidence.export.job import Place, Work
-from edged.evidence.export.streams import Source
+from edged.evidence.export.job import Place, Source, Work
 from edged.words.times import timestamp
 from storage.exports.export_plan import CameraSurvey, Survey
 from storage.exports.model import Export, Order
@@ -175,7 +174,7 @@ class Desk:
             end=timestamp(order.interval.last_ms),
             whole_segments=order.whole,
             begun=timestamp(export.begun.wall_ms),
-            folder=naming.folder(place.node, export.begun.wall_ms, place.zone, export.id),
+            folder=naming.folder_name(place.node, export.begun.wall_ms, place.zone, export.id),
         )
 
     # --- inside -------------------------------------------------------------------------------------------------
