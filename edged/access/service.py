@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edged.access import account_access, journal
-from edged.access.account_access import RolesSeen, RoleWatch
+from edged.access import journal, role_watch
 from edged.access.guard import Guard
 from edged.access.journal import Desk
-from edged.access.role_history import Holders
+from edged.access.role_watch import Holders, RolesSeen, RoleWatch
 from edged.host.accounts import Directory
 from edged.host.loops import Loops
 from edged.words.roles import Assignment
@@ -43,8 +42,8 @@ class People:
         return self._desk
 
     def start(self, loops: Loops) -> None:
-        loops.every("roles", account_access.LOOK_EVERY_S, self._look)
-        loops.every("holders of roles", account_access.LOOK_EVERY_S, lambda: self._holders.look(self._assignment()))
+        loops.every("roles", role_watch.LOOK_EVERY_S, self._look)
+        loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.look(self._assignment()))
         loops.every("journal", journal.TEND_EVERY_S, self._tend)
 
     async def close(self) -> None:

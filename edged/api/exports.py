@@ -35,7 +35,7 @@ READERS: Final = EXPORTS_MAX
 """Threads that read: one for each export that may be under way."""
 
 
-class Calls:
+class ExportCalls:
     """All of them."""
 
     def __init__(self, desk: Desk) -> None:

@@ -13,12 +13,12 @@ from aiohttp import web
 from edged.access import callers
 from edged.access.acts import Acts
 from edged.access.callers import Refusal, Route, get, logged_in, post
-from edged.api import approvals as act_calls
+from edged.api import approvals
 from edged.api.base import Progress, answer, asked, carried_out, follow, stream
 from edged.api.register import known_camera
 from edged.documents import ledger as documents
 from edged.evidence import key_rotation, ledger_text
-from edged.site import fsck_document
+from edged.site import check_documents
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -54,7 +54,7 @@ def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route
     async def renew(request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.RenewAsked), logged_in(request)
         act = await carried_out(lambda: key_rotation.ask(store, acts, wanted, who))
-        return answer(documents.LedgerRenew(act=act_calls.document(acts, act, clock)))
+        return answer(documents.LedgerRenew(act=approvals.act_document(acts, act, clock)))
 
     async def verify(request: web.Request) -> web.StreamResponse:
         wanted = await asked(request, documents.VerifyAsked)
@@ -117,7 +117,7 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
 
     def run() -> documents.LedgerVerify:
         report = store.books.verify(kept, lambda told: progress(dict(told)), gone)
-        return fsck_document.ledger_check(report, store.checks.paths(), daemon=True)
+        return check_documents.ledger_check(report, store.checks.paths(), daemon=True)
 
     try:
         with ThreadPoolExecutor(1, "ledger-verify") as own:

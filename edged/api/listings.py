@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from edged.access.callers import Details, Refusal, instant
 from edged.documents.ring import Explanation
-from edged.site import overview
+from edged.site import documents as site_documents
 from edged.site.explain import explanation
 from edged.words import exit_codes
 from storage.ledger.table import Value
@@ -37,7 +37,7 @@ def segments(store: Store, camera: str | None, start: str | None, end: str | Non
 
     def shown(rows: Sequence[Segment]) -> list[BaseModel]:
         pins = store.pins.ids_of([row.id for row in rows])
-        return [overview.segment(row, pins.get(row.id, ())) for row in rows]
+        return [site_documents.segment(row, pins.get(row.id, ())) for row in rows]
 
     return _paged(store.segments, shown, camera=camera, interval=_interval(start, end), limit=limit)
 
@@ -46,7 +46,7 @@ def gaps(store: Store, camera: str | None, start: str | None, end: str | None, l
     """Gaps that touch the interval, by camera and start."""
     return _paged(
         store.gaps,
-        lambda rows: [overview.gap(row) for row in rows],
+        lambda rows: [site_documents.gap(row) for row in rows],
         camera=camera,
         interval=_interval(start, end),
         limit=limit,

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from edged.access.callers import Details, Refusal, Route, caller, get, post
-from edged.alarms.conditions.ring import site_time
+from edged.alarms.retention import site_time
 from edged.api.base import answer, asked
 from edged.config.load import Camera
 from edged.documents import pictures as documents
 from edged.health.stream import CameraState
 from edged.health.watch import Lookout, NoPicture
 from edged.overview.model import Health
-from edged.site import overview
+from edged.site import documents as site_documents
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -32,7 +32,7 @@ TAKEN: str = "X-Edged-Taken"
 """Header of a snapshot: when it was fetched."""
 
 
-class Calls:
+class PictureCalls:
     """All of them."""
 
     def __init__(self, lookout: Lookout, site: Site) -> None:
@@ -110,5 +110,5 @@ def down(health: Health, zone: ZoneInfo) -> str:
     condition = health.condition
     if condition.state is not CameraState.DOWN:
         return ""
-    why = overview.told(condition.reason, condition.check)
+    why = site_documents.told(condition.reason, condition.check)
     return f"it is down since {site_time(health.since_ms, zone)}{f': {why}' if why else ''}"

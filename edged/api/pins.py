@@ -12,7 +12,7 @@ from aiohttp import web
 
 from edged.access.acts import EXTEND, Acts, Kind, doing, person
 from edged.access.callers import Details, Route, caller, get, instant, logged_in, post
-from edged.api import approvals as act_calls
+from edged.api import approvals
 from edged.api.base import answer, asked, carried_out
 from edged.config.model import Config
 from edged.documents import pins as documents
@@ -32,7 +32,7 @@ MS: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class PinCalls:
     """All of them; `config` is what holds now."""
 
     store: Store
@@ -94,7 +94,7 @@ class Calls:
             return self.acts.ask(EXTEND, arguments, who)
 
         act = await carried_out(work)
-        return answer(documents.PinExtend(act=act_calls.document(self.acts, act, self.clock)))
+        return answer(documents.PinExtend(act=approvals.act_document(self.acts, act, self.clock)))
 
     async def release(self, request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.PinReleaseAsked), logged_in(request)
@@ -105,7 +105,7 @@ class Calls:
             return self.acts.ask(RELEASE, {"pin": pin_id, "reason": _reason(wanted.reason)}, who)
 
         act = await carried_out(work)
-        return answer(documents.PinRelease(act=act_calls.document(self.acts, act, self.clock)))
+        return answer(documents.PinRelease(act=approvals.act_document(self.acts, act, self.clock)))
 
     def _order(self, wanted: documents.PinAddAsked) -> Order:
         until_ms = None if wanted.until is None else _ms("until", wanted.until)

@@ -17,7 +17,7 @@ from edged.documents import register as documents
 from edged.evidence import statement
 from edged.evidence.statement import Box, Rests, Standing
 from edged.overview.model import Overview
-from edged.site import overview
+from edged.site import documents as site_documents
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -50,7 +50,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
 
         def rest() -> Mapping[str, str]:
             lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
-            return {"summary": overview.register_summary(totals, lost).model_dump_json()}
+            return {"summary": site_documents.register_summary(totals, lost).model_dump_json()}
 
         return await stream(request, "edged.destroyed/1", "destroyed", _counted(store, wanted, totals), rest)
 
@@ -70,7 +70,7 @@ def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[docum
         for one in page.entries:
             totals.add(one.what, one.pins)
         totals.unread += page.unread
-        yield [overview.register_line(one) for one in page.entries]
+        yield [site_documents.register_line(one) for one in page.entries]
 
 
 def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofAsked) -> documents.ProofOfRetention:

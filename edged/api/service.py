@@ -19,9 +19,8 @@ from edged.config.load import Config, ConfigError, load
 from edged.config.loosened_bounds import granted, tightened
 from edged.documents import site as documents
 from edged.documents.ring import Explanation
-from edged.site import overview, versions
-from edged.site import overview as retention_documents
-from edged.site import overview as volume_documents
+from edged.site import documents as site_documents
+from edged.site import versions
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from storage.store.facade import Store
@@ -45,17 +44,19 @@ class Service:
         self._reloading = asyncio.Lock()
 
     async def status(self) -> documents.Status:
-        return overview.status(self._site.overview())
+        return site_documents.status(self._site.overview())
 
     async def cameras(self) -> documents.Cameras:
-        return overview.cameras(self._site.overview())
+        return site_documents.cameras(self._site.overview())
 
     async def retention(self) -> documents.Retention:
-        return retention_documents.retention(self._site.overview())
+        return site_documents.retention(self._site.overview())
 
     async def alarms(self) -> documents.Alarms:
         seen = self._site.overview()
-        return documents.Alarms(alarms=[overview.alarm(row) for row in seen.alarms], held=overview.held(seen))
+        return documents.Alarms(
+            alarms=[site_documents.alarm(row) for row in seen.alarms], held=site_documents.held(seen)
+        )
 
     async def version(self) -> documents.Version:
         return versions.versions()
@@ -117,7 +118,7 @@ class Service:
             changed=list(change.changed),
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
-            volumes=volume_documents.reloaded(disks),
+            volumes=site_documents.reloaded_volumes(disks),
             roles=list(granted(before, held)),
             warnings=[*disks.warnings, *tightened(before, held), *waiting, *map(str, tls)],
         )

@@ -17,7 +17,7 @@ from aiohttp import web
 from edged.access.callers import Refusal, Route, caller, get, post
 from edged.api.base import answer, asked
 from edged.documents import volumes as documents
-from edged.site import overview
+from edged.site import documents as site_documents
 from edged.site.rounds import Site
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -25,7 +25,7 @@ from storage.store.facade import Store
 from storage.words.errors import RetryError, StoreError, UnknownId
 from storage.words.results import VolumeStatus
 
-log = logging.getLogger("edged.site.overview")
+log = logging.getLogger("edged.site.documents")
 
 T = TypeVar("T")
 
@@ -34,16 +34,16 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
     async def listing(request: web.Request) -> web.Response:
         del request
         chosen, statuses = await asyncio.to_thread(lambda: (store.choose_volume(), store.volumes()))
-        return answer(overview.listed(statuses, chosen.id if isinstance(chosen, VolumeStatus) else None))
+        return answer(site_documents.volume_list(statuses, chosen.id if isinstance(chosen, VolumeStatus) else None))
 
     async def init(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.InitAsked)
         path = absolute(wanted.path)
-        spec = overview.spec_of(site.config, path)
-        volume = await act(lambda: store.disks.init(spec or overview.default_spec(path)))
+        spec = site_documents.spec_of(site.config, path)
+        volume = await act(lambda: store.disks.init(spec or site_documents.default_spec(path)))
         log.info("volume init %s by %s: %s", path, caller(request).name, volume)
         await look(site)
-        return answer(overview.begun(volume, path, configured=spec is not None, daemon=True))
+        return answer(site_documents.volume_init(volume, path, configured=spec is not None, daemon=True))
 
     async def retire(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.RetireAsked)
@@ -51,16 +51,16 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
         one = await act(lambda: change(wanted.volume))
         log.info("volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name)
         await look(site)
-        return answer(overview.retired(one))
+        return answer(site_documents.volume_retire(one))
 
     async def replace(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.ReplaceAsked)
         path = absolute(wanted.path)
-        spec = overview.spec_of(site.config, path)
+        spec = site_documents.spec_of(site.config, path)
         done = await act(lambda: store.disks.replace(path, spec))
         log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason)
         await look(site)
-        return answer(overview.replaced(done, path))
+        return answer(site_documents.volume_replace(done, path))
 
     return [
         get("/v1/volumes", Verb.VOLUME_LIST, listing),

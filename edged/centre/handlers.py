@@ -18,7 +18,7 @@ from edged.access.callers import Caller, Details, MayAsk
 from edged.centre import diagnostics
 from edged.centre.reports import Reporter
 from edged.host.logs import Tail
-from edged.site import overview
+from edged.site import documents as site_documents
 from edged.site.rounds import Site
 from edged.site.versions import versions
 from edged.words import times
@@ -119,7 +119,7 @@ class Deeds:
 
     async def _status(self) -> Result:
         seen = self.site.overview()
-        told = overview.status(seen)
+        told = site_documents.status(seen)
         standing = [alarm for alarm in seen.alarms if alarm.raised]
         result = {
             "verdict": told.verdict,

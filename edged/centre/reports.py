@@ -16,8 +16,7 @@ from edged.alarms import tracking as alarms
 from edged.config.load import Broker, Config
 from edged.documents import site as documents
 from edged.overview.model import Overview
-from edged.site import overview as retention_documents
-from edged.site import overview as views
+from edged.site import documents as site_documents
 from edged.site.versions import versions
 from mqtt.client.link import Anchor, BrokerSettings, Link, LinkView, Orders, Post
 from mqtt.contract import messages, ticket_messages
@@ -214,12 +213,12 @@ class Reporter:
 
     def _state(self, seen: Overview) -> Iterator[Payload]:
         for configured in seen.config.cameras:
-            yield self._health(seen, views.camera(configured, seen))
+            yield self._health(seen, site_documents.camera(configured, seen))
             bounds = seen.config.bounds(configured.id)
-            yield self._retention(retention_documents.camera_retention(configured.id, bounds, seen))
+            yield self._retention(site_documents.camera_retention(configured.id, bounds, seen))
         for status in seen.measured.volumes:
             if status.id:
-                shown = views.volume(status, seen.foresight).model_dump(exclude={"id"})
+                shown = site_documents.volume(status, seen.foresight).model_dump(exclude={"id"})
                 yield messages.Storage(**self._blank, volume=status.id, **shown)
         yield from shown_alarms(seen, self._blank)
         yield from shown_pins(seen, self._blank)
@@ -240,7 +239,7 @@ class Reporter:
             "findings",
             "looked",
         }
-        since_ms = views.since_ms(camera.id, seen)
+        since_ms = site_documents.since_ms(camera.id, seen)
         faults = [finding.fault for finding in camera.findings]
         shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason), "faults": faults}
         return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.alarms.conditions.disk_space import TAMPERED
+from edged.alarms.storage import TAMPERED
 from edged.compliance.model import GROUNDS, Facts, Outcome, judged, named, percent, span, when
 from edged.config.load import Camera
 from edged.evidence.verify import CAUSES

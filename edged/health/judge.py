@@ -11,8 +11,7 @@ from typing import Final
 
 import msgspec
 
-from edged.health import picture as pictures
-from edged.health import picture as sounds
+from edged.health import suspicions
 from edged.health.baseline import GREY, HABITUAL, Habits, Light, Usual, aware, learned, light
 from edged.health.faults import Fault, Finding, Judged
 from edged.health.repetition import REMEMBERED, Trace, repetition, trace
@@ -81,16 +80,16 @@ def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
     lost = _colour_is_lost(memory, look)
     last = memory.before[-1] if memory.before else None
     back = repetition(look.picture, memory.before)
-    shown = dict(pictures.picture_suspicions(look.picture, last, back, memory.usual))
+    shown = dict(suspicions.picture_suspicions(look.picture, last, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
         shown.setdefault(Fault.COLOURLESS, "grey by day")
     if look.sound is not False:
         overdue = look.overdue and (memory.heard or look.sound is True)
-        shown |= dict(sounds.sound_suspicions(look.heard, look.lag_ms, overdue=overdue))
+        shown |= dict(suspicions.sound_suspicions(look.heard, look.lag_ms, overdue=overdue))
     suspected, habits = _weighed(memory, look, shown)
     usual, by = dict(memory.usual), light(look.picture)
     calm = not any(not fault.of_sound for fault in suspected)
-    if calm and not pictures.is_blind(look.picture):
+    if calm and not suspicions.is_blind(look.picture):
         usual[by] = learned(usual.get(by), look.picture, back)
     if by in usual:
         usual[by] = aware(usual[by], back)
@@ -128,8 +127,8 @@ def judged(memory: Memory, look: Look) -> Judged:
     return Judged(
         at_ms=look.at_ms,
         findings=tuple(sorted(findings, key=lambda finding: list(Fault).index(finding.fault))),
-        colour=None if pictures.is_blind(look.picture) else colour,
-        day=None if pictures.is_blind(look.picture) else colour or faulty,
+        colour=None if suspicions.is_blind(look.picture) else colour,
+        day=None if suspicions.is_blind(look.picture) else colour or faulty,
         sound_db=None if look.heard is None else round(look.heard.level_db, 1),
         drift_ms=look.lag_ms,
     )
@@ -158,7 +157,7 @@ def _is_habit(habits: Habits, fault: Fault, look: Look) -> bool:
 def _colour_is_lost(memory: Memory, look: Look) -> bool:
     if look.picture.saturation >= GREY:
         return False
-    went = bool(memory.before) and not memory.unseen and pictures.lost_colour(look.picture, memory.before[-1])
+    went = bool(memory.before) and not memory.unseen and suspicions.lost_colour(look.picture, memory.before[-1])
     return memory.colour_lost or (went and _by_day(look.site_ms))
 
 
@@ -167,4 +166,4 @@ def _by_day(site_ms: int) -> bool:
 
 
 def _is_dark(look: Look) -> bool:
-    return pictures.is_blind(look.picture) or light(look.picture) is Light.DIM_NIGHT
+    return suspicions.is_blind(look.picture) or light(look.picture) is Light.DIM_NIGHT

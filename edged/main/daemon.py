@@ -23,8 +23,8 @@ from edged.access import agreement as agreements
 from edged.access.acts import Acts
 from edged.access.agreement import Agreement
 from edged.access.service import People
-from edged.alarms.tickets.table import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
-from edged.alarms.tickets.table import FaultWatch
+from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
+from edged.alarms.fault_tickets import FaultWatch
 from edged.api.routes import Parts, routes
 from edged.api.server import Control
 from edged.api.service import Service
@@ -38,8 +38,8 @@ from edged.centre.handlers import Deeds, or_key
 from edged.centre.reports import Reporter
 from edged.config import secrets
 from edged.config.load import Config
-from edged.evidence import tamper_watch
-from edged.evidence.tamper_watch import LedgerWatch
+from edged.evidence import watches
+from edged.evidence.watches import LedgerWatch
 from edged.health.watch import Lookout
 from edged.host import logs, notify
 from edged.host.clock_watch import LOOK_EVERY_S
@@ -148,7 +148,7 @@ class Daemon:
         parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
         loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
-        tamper = tamper_watch.TamperWatch(store, lambda: site.recovering, site.see_tampering)
+        tamper = watches.TamperWatch(store, lambda: site.recovering, site.see_tampering)
         rebuilder, itself = Rebuilder(store), LedgerWatch(store)
         besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)
         async with AsyncExitStack() as going:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edged.access.account_access import RolesSeen
+from edged.access.role_watch import RolesSeen
 from edged.config.load import Config
 from edged.health.faults import Judged
 from edged.health.stream import Condition, Stream

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from edged.host.loops import Loops
-from edged.site.fsck_document import rebuild_in_words
+from edged.site.check_documents import rebuild_in_words
 from edged.words import exit_codes
 from storage.store.facade import Store
 from storage.words.errors import DatabaseCorrupt

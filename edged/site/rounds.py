@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Protocol
 
-from edged.access.account_access import RolesSeen
+from edged.access.role_watch import RolesSeen
 from edged.alarms import devices, evaluate, maintenance
 from edged.alarms import tracking as alarms
 from edged.cameras import interruptions, runners
@@ -26,7 +26,7 @@ from edged.host import clock_watch, journal
 from edged.overview.forecast import Foresight, foretell
 from edged.overview.measurements import Measurements, measure
 from edged.overview.model import Health, Overview, Summary, Trouble
-from edged.site import overview as views
+from edged.site import documents as site_documents
 from edged.words import units
 from mqtt.client.link import LinkView
 from mqtt.tls.keyring import TlsView
@@ -189,7 +189,7 @@ class Site:
                 self._measured.steadiness.get(camera.id, interruptions.STEADY),
                 before=before is not None and before.condition.unsteady,
             )
-            observed = views.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
+            observed = site_documents.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
             wants = camera.expect
             expected = stream.Expectation(wants.width, wants.height, wants.fps, wants.audio, wants.pixels, wants.codec)
             condition = stream.assess(observed, expected)
@@ -319,7 +319,7 @@ class Site:
 
     def one_line(self) -> str:
         """For systemd's STATUS."""
-        status = views.status(self.overview())
+        status = site_documents.status(self.overview())
         enabled = [camera for camera in status.cameras if camera.state != "disabled"]
         recording = sum(camera.state in ("recording", "degraded") for camera in enabled)
         return f"{status.verdict}: {recording} of {len(enabled)} cameras recording. {status.action}".strip()

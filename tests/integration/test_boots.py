@@ -13,7 +13,7 @@ import pytest
 from edged.access import callers
 from edged.access.acts import Acts
 from edged.api import approvals as act_calls
-from edged.api import boots as boot_calls
+from edged.api import approvals as boot_calls
 from edged.api.server import Control
 from edged.cli.client import Daemon
 from edged.cli.main import main
@@ -228,7 +228,7 @@ async def people(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     made = People()
     monkeypatch.setattr(callers, "login_of", made.login)
     acts = Acts(office.store)
-    calls = [*boot_calls.routes(office.store, acts), *act_calls.routes(acts, office.clock, may_ask)]
+    calls = [*boot_calls.boot_routes(office.store, acts), *act_calls.routes(acts, office.clock, may_ask)]
     control = Control(cast("Any", _Nobody()), tmp_path / "c.sock", guard(), calls)
     await control.listen()
     yield made

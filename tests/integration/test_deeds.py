@@ -13,7 +13,7 @@ import pytest
 
 from edged.access.acts import Acts, person
 from edged.access.callers import Caller
-from edged.api.pins import Calls
+from edged.api.pins import PinCalls
 from edged.centre.handlers import Declined, Deeds, Stopping
 from edged.config.load import Config
 from edged.host import logs
@@ -59,7 +59,7 @@ class Box:
         self.noc = Desk(now_ms=WALL_MS)
         self.site = Site(loaded(folder, self.noc.table()))
         self.acts = Acts(self.office.store)
-        Calls(self.office.store, self.acts, self.office.clock, lambda: self.site.config).routes()
+        PinCalls(self.office.store, self.acts, self.office.clock, lambda: self.site.config).routes()
         self.stopped = 0
         reporter = SimpleNamespace(rebirth=lambda: 7)
         self.deeds = Deeds(

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from edged.documents import site as documents
-from edged.evidence.tamper_watch import TamperWatch
+from edged.evidence.watches import TamperWatch
 from storage.volumes.volume import VolumeSpec
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon

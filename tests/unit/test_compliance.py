@@ -11,14 +11,14 @@ from typing import Any, Final
 import pytest
 from rich.console import Console
 
-from edged.access.account_access import RolesSeen
+from edged.access.role_watch import RolesSeen
 from edged.cli import compliance_page, compliance_screen
 from edged.compliance import evidence, people
 from edged.compliance.judge import JUDGES, advanced, findings, summary
 from edged.compliance.model import Call, Facts, Finding, Status
 from edged.config.load import Config
 from edged.documents import compliance as documents
-from edged.health import faults as picture
+from edged.health import faults
 from edged.health.stream import CameraState, Condition, Stream
 from edged.host.access_lists import Entry, Open, Owner, Reached, opened
 from edged.host.openness import Openness
@@ -47,7 +47,7 @@ RETENTION: Final = {
 ROLES: Final = {"operator": ["o"], "authority": ["a"], "auditor": ["e"], "technician": ["t"]}
 VOLUME: Final = VolumeStatus("v", Path("/d"), VolumeState.IN_SERVICE, "", 10**9, 10**8, 0, 10**9, 1)
 HELD_S: Final = 40 * DAY_S
-WATCHED: Final = picture.Judged(NOW.wall_ms, (), colour=True, day=True, sound_db=-30.0, drift_ms=40)
+WATCHED: Final = faults.Judged(NOW.wall_ms, (), colour=True, day=True, sound_db=-30.0, drift_ms=40)
 
 
 def config(name: str) -> Config:
@@ -146,8 +146,8 @@ EARLY: Final = Tally(9, 1, {("desk", Against.EARLY): Amount(1, 5, NOW.wall_ms - 
 LATE: Final = Tally(9, 1, {("desk", Against.LATE): Amount(1, 5, NOW.wall_ms - 1000)})
 AWAY: Final = replace(VOLUME, state=VolumeState.AWAY)
 CLOSED: Final = Reached(40, whole=True, open=(Open("/d/desk/x.mp4", "權限 0644"),), count=1)
-QUIET: Final = (picture.Finding(picture.Fault.SILENT, 0, ""),)
-GREY: Final = (picture.Finding(picture.Fault.COLOURLESS, 0, ""),)
+QUIET: Final = (faults.Finding(faults.Fault.SILENT, 0, ""),)
+GREY: Final = (faults.Finding(faults.Fault.COLOURLESS, 0, ""),)
 How = dict[str, Any]
 SHORT: Final[tuple[How, ...]] = (
     {"measured": {"usage": {"desk": usage(gone_ms=1000)}}},

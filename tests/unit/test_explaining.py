@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.conditions import ring as conditions
+from edged.alarms import retention as conditions
 from edged.overview.measurements import Measurements
 from edged.site.explain import explanation
 from storage.ages.history import Age

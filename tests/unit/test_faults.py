@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edged.alarms import maintenance
+from edged.alarms import fault_tickets, maintenance
+from edged.alarms import fault_tickets as judge
 from edged.alarms import tracking as alarms
-from edged.alarms.tickets import table
-from edged.alarms.tickets import table as judge
 from edged.overview.model import Trouble
 from storage.ages.runs import Point
 from storage.tickets.faults import Aged, Standing, Step, Ticket
@@ -42,7 +41,7 @@ def under(*cameras: str) -> Lasting:
 @pytest.mark.parametrize("key", KEYS)
 def test_of_each_alarm_it_is_decided_whether_it_is_a_fault_and_whether_it_waits(key: str) -> None:
     room = key.partition(".")[0]
-    assert table.rule_of(key) is not None or key in table.NONE or room in table.NONE
+    assert fault_tickets.rule_of(key) is not None or key in fault_tickets.NONE or room in fault_tickets.NONE
     waits = key == maintenance.DEVICE or room == "camera" or key in maintenance.OF_THE_BOX
     assert waits != (key in maintenance.NEVER or room in maintenance.NEVER) or key == "ledger.unwritten"
     assert maintenance.is_held(f"{key}:x", (), under()) is waits

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged.alarms import evaluate
-from edged.alarms.conditions import disk_space
+from edged.alarms import evaluate, storage
 from edged.health.stream import CameraState, Condition
 from edged.overview import forecast
 from edged.overview.forecast import CRITICAL_S, WARN_S, foretell
@@ -36,7 +35,7 @@ def measured(a_day: float, held_d: float = 0, *volumes: VolumeStatus, **changes:
 
 
 def standing(found: Measurements, **changes: Any) -> dict[str, Trouble]:
-    return dict(disk_space.space_troubles(overview(found, **changes)))
+    return dict(storage.space_troubles(overview(found, **changes)))
 
 
 @pytest.mark.parametrize(
@@ -160,9 +159,7 @@ def test_a_ballast_that_is_gone_is_told() -> None:
 def test_the_bounds_of_the_two_alarms() -> None:
     seen = overview(measured(GB))
     for in_s, severity in ((WARN_S + 1, None), (WARN_S, Severity.WARNING), (CRITICAL_S, Severity.CRITICAL)):
-        found = dict(
-            disk_space.space_troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s))))
-        )
+        found = dict(storage.space_troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
         assert [trouble.severity for trouble in found.values()] == ([severity] if severity else [])
 
 

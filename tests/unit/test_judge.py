@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edged.health import faults as texts
-from edged.health import judge
+from edged.health import faults, judge
 from edged.health.baseline import DAY_MS, ENOUGH, HOUR_MS, Habits, Light, Usual
 from edged.health.faults import Fault, Judged
 from edged.health.judge import FOUND_AT, Look, Memory
@@ -99,7 +98,7 @@ def test_each_fault_is_found_within_a_minute_and_is_over_soon_after_it_ended(fau
     for _ in range(40):
         assert camera.look(**FAULTS[fault]) == {fault}, "it stands as long as it lasts: nothing is learned from it"
     assert 4 <= camera.until(set()) <= 6 + (LATEST - 1 if fault is Fault.FROZEN else 0)
-    assert texts.what_is_wrong(fault)
+    assert faults.what_is_wrong(fault)
 
 
 @pytest.mark.parametrize("fault", set(FAULTS) - {Fault.FROZEN})
@@ -398,6 +397,6 @@ def test_colour_that_went_while_nothing_was_seen_went_perhaps_with_the_light() -
 
 
 def test_every_fault_has_words() -> None:
-    assert set(texts.FAULT_TEXTS) == set(Fault)
+    assert set(faults.FAULT_TEXTS) == set(Fault)
     assert isinstance(Memory().usual, dict)
     assert Usual(1, (1.0, 1.0), 1.0, (1.0,) * BLOCKS, (0.0,) * BLOCKS).likened == 0

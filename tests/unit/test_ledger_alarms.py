@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edged.alarms.conditions.ledger import ledger_troubles
+from edged.alarms.record import ledger_troubles
 from storage.ledger.centre_head import Contradiction, Word
 from storage.ledger.note import Checkpoint
 from storage.recovery.service import Plight

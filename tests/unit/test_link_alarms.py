@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from edged.alarms.conditions import link
+from edged.alarms import link
 from edged.overview.model import Trouble
 from mqtt.tls.certificates import Fault, Files, Lifetime, Weight
 from mqtt.tls.keyring import TlsView

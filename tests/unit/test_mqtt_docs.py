@@ -19,7 +19,7 @@ from tests.support.contract import wrong
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-JUDGES: Final = [*ROOT.glob("edged/alarms/*.py"), *ROOT.glob("edged/alarms/conditions/*.py")]
+JUDGES: Final = [*ROOT.glob("edged/alarms/*.py")]
 """Where conditions are told by key."""
 KEY: Final = re.compile(r"[a-z]+\.[a-z]+(-[a-z]+)*(:|$)|internal:")
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.cameras import interruptions
-from edged.site import overview
+from edged.site import documents as site_documents
 from edged.words import times
 from storage.ages.runs import Point
 from storage.database.migrations import migrate
@@ -129,10 +129,10 @@ def test_what_listings_and_steadiness_are_told_is_each_pause() -> None:
     assert interruptions.of(rows(book), now_ms) == interruptions.Steadiness(
         60, 1 - 60 * 2_100 / interruptions.WINDOW_MS
     )
-    document = overview.gap(rows(book)[0])
+    document = site_documents.gap(rows(book)[0])
     assert [document.pauses[n].start for n in (0, 1)] == [times.timestamp(WALL + ms) for ms in (1_000, 6_000)]
     assert document.pauses[-1].end == document.end
-    lone = overview.gap(rows(recorded([(3_000, 6_000)], 1))[0])
+    lone = site_documents.gap(rows(recorded([(3_000, 6_000)], 1))[0])
     assert lone.pauses == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edged.alarms.conditions import ring as conditions
+from edged.alarms import retention as conditions
 from edged.overview.measurements import Measurements
 from storage.ages.runs import Point
 from storage.approvals.table import Person

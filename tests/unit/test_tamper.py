@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent
 
-from edged.alarms.conditions import disk_space as condition
-from edged.evidence.tamper_watch import DAYS_WATCHED, directories
+from edged.alarms import storage as condition
+from edged.evidence.watches import DAYS_WATCHED, directories
 from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
 from storage.integrity.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from edged.health.stream import WITHHELD, CameraState
+from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState
 from edged.overview.forecast import CRITICAL_S, WARN_S, blames_others
 from edged.overview.model import Overview, Trouble
 from edged.words import units
@@ -163,3 +163,35 @@ def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes{lies}"
         action = "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`"
         yield "database.rebuilt", Trouble(Severity.WARNING, text, action)
+
+
+SLOW_SYNC_MS: Final = 500
+"""A sync above this endangers S6 (design §5)."""
+
+
+def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+    """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
+    if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
+        text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
+        yield "storage.slow", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
+
+
+def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+    """One alarm for all cameras, where a disk answers and takes nothing: read-only since an error, or about to die.
+
+    Linux 6.15 and later call an ext4 that stopped itself after an error still writable.
+    """
+    spoken = {view.came_back for view in views.values() if view.cause is GapCause.IO_ERROR}
+    told = any(status.state in (VolumeState.AWAY, VolumeState.FULL) for status in seen.measured.volumes)
+    if spoken and not told:
+        text = f"The disk does not take what is written, and cameras are not recorded: {min(spoken)}"
+        action = "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors"
+        yield "storage.failing", Trouble(Severity.CRITICAL, text, action, DOWN_AFTER_S)
+
+
+def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    for status in seen.measured.volumes:
+        if status.state is VolumeState.AWAY:
+            text = f"Volume {status.path} cannot be used: {status.reason}"
+            action = f"Check its disk, cable and mount; if it is gone for good: edgectl volume replace {status.path}"
+            yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, action)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edged.alarms import maintenance
-from edged.alarms.tickets.table import MEND_WITHIN_MS, REPORT_WITHIN_MS
+from edged.alarms.fault_tickets import MEND_WITHIN_MS, REPORT_WITHIN_MS
 from edged.alarms.tracking import in_full
 from edged.compliance.retention import CEILING_GRACE_S
 from edged.config.load import Camera, Config
@@ -358,7 +358,7 @@ def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
 
 
 def _fault_late(one: Aged) -> Literal["unreported", "overdue"] | None:
-    """As the alarms have it (`edged.alarms.tickets.table`)."""
+    """As the alarms have it (`edged.alarms.fault_tickets`)."""
     if one.ticket.over:
         return None
     if one.ticket.state is State.FOUND and one.age_ms > REPORT_WITHIN_MS:
@@ -419,7 +419,7 @@ def default_spec(path: Path) -> VolumeSpec:
     return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
 
 
-def listed(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_documents.VolumeList:
+def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_documents.VolumeList:
     return volume_documents.VolumeList(
         volumes=[
             volume_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
@@ -428,7 +428,7 @@ def listed(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_d
     )
 
 
-def reloaded(change: Reconfigured) -> site_documents.ReloadedVolumes:
+def reloaded_volumes(change: Reconfigured) -> site_documents.ReloadedVolumes:
     return site_documents.ReloadedVolumes(
         added=list(map(str, change.came)),
         retired=list(map(str, change.retired)),
@@ -436,12 +436,12 @@ def reloaded(change: Reconfigured) -> site_documents.ReloadedVolumes:
     )
 
 
-def begun(volume: str, path: Path, *, configured: bool, daemon: bool) -> volume_documents.VolumeInit:
+def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> volume_documents.VolumeInit:
     step = (START if not daemon else "") if configured else WRITE_DOWN
     return volume_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
 
 
-def retired(one: Known) -> volume_documents.VolumeRetire:
+def volume_retire(one: Known) -> volume_documents.VolumeRetire:
     if one.loss is not None:
         is_retired, step = True, STRUCK_OFF
     else:
@@ -451,7 +451,7 @@ def retired(one: Known) -> volume_documents.VolumeRetire:
     )
 
 
-def replaced(done: Replaced, path: Path) -> volume_documents.VolumeReplace:
+def volume_replace(done: Replaced, path: Path) -> volume_documents.VolumeReplace:
     first, last = (
         None if wall_ms is None else times.timestamp(wall_ms)
         for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from edged.overview.model import Trouble
+from edged.overview.model import Overview, Trouble
 from mqtt.tls.certificates import WARN_MS, Lifetime, Weight, day
 from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity
@@ -101,3 +101,35 @@ def _dated(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool
         return Trouble(Severity.CRITICAL, f"{named} ended on {day(life.ends_ms)}: {kind.over}", action)
     severity = Severity.CRITICAL if left_ms <= CRITICAL_MS else Severity.WARNING
     return Trouble(severity, f"{named} ends on {day(life.ends_ms)}: after that {kind.over}", action)
+
+
+BROKER_PATIENCE_S: Final = 60.0
+"""A broker that restarts is back by then."""
+
+
+REFUSED_PATIENCE_S: Final = 300.0
+
+
+UNHEARD_MS: Final = 86_400_000
+
+
+UNHEARD_PATIENCE_S: Final = 7200.0
+"""What a month's outage left has drained by then."""
+
+
+def broker_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    if seen.link is None:
+        return
+    action = f"Check {seen.link.check}" if seen.link.check else ""
+    if not seen.link.connected:
+        text = f"The centre cannot be reached: {seen.link.reason}"
+        yield "mqtt.down", Trouble(Severity.WARNING, text, action, BROKER_PATIENCE_S)
+        return
+    if seen.link.reason:
+        text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
+        yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
+    oldest_ms = min((one.oldest_ms for one in seen.measured.outbox.values() if one.oldest_ms is not None), default=None)
+    if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
+        text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
+        action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
+        yield "mqtt.unheard", Trouble(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)

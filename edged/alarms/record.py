@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.access.account_access import RolesSeen
+from edged.access.role_watch import RolesSeen
 from edged.overview.model import Trouble
 from edged.words import units
 from storage.audit.table import Checked
