@@ -1,6 +1,13 @@
-"""The calls of the control API and who makes them: routes, callers, refusals.
+"""The calls of the control API and who makes them: routes, refusals, callers, and the process at the other end.
 
-The guard (`edged.access.guard`) stands between a route and its handler, and leaves in the request who asks.
+The guard (`edged.access.guard`) stands between a route and its handler, and leaves in the request who asks. Who
+stands at the other end of a connection is found out once, when the connection is made, as the kernel tells it
+(`meet`). Later the number of that process may have gone to somebody else's, and would lend a login to whoever holds
+the connection.
+
+A login counts where a person sits behind it: the kernel lets any process that no login began name one of its
+choice, and cron names that of whoever a job is for. So what a service began is nobody's word, nor is a login that
+differs from the session that the process belongs to.
 """
 
 from __future__ import annotations
@@ -22,6 +29,13 @@ from edged.documents import site as documents
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ledger.table import Value
+
+PEERCRED: Final = struct.Struct("3i")
+NO_LOGIN: Final = 2**32 - 1
+"""What /proc/PID/loginuid says of a process that no login began."""
+LOGINS_ARE_TOLD: Final = Path("/proc/self/loginuid").exists()
+"""A kernel without auditing knows no logins: there the account is the person."""
+_SLICE: Final = re.compile(r"user-(\d+)\.slice")
 
 
 class Refusal(Exception):
@@ -114,20 +128,6 @@ def instant(name: str, text: str | None) -> int | None:
     if moment is None or moment.tzinfo is None:
         raise Refusal(f"{name}={text} is not a time", "write it as 2026-05-01T08:00:00Z", exit_codes.USAGE)
     return round(moment.astimezone(UTC).timestamp() * 1000)
-
-
-PEERCRED: Final = struct.Struct("3i")
-
-
-NO_LOGIN: Final = 2**32 - 1
-"""What /proc/PID/loginuid says of a process that no login began."""
-
-
-LOGINS_ARE_TOLD: Final = Path("/proc/self/loginuid").exists()
-"""A kernel without auditing knows no logins: there the account is the person."""
-
-
-_SLICE: Final = re.compile(r"user-(\d+)\.slice")
 
 
 @dataclass(slots=True)

@@ -11,6 +11,9 @@ of what waits for a second person comes with the act itself (`storage.approvals.
 by the same person, and refusals of one person, become one leaf a minute, with a count and, of refusals, the verbs;
 lists of footage one a day, with all that was asked for. Of accounts that this box does not have, anybody may have
 thousands: they share one leaf a minute.
+
+What comes again and again is counted by `Tally`, which is pure but for what it remembers: a program that asks each
+second must not fill the ledger, and nothing that it did may be missing from it.
 """
 
 from __future__ import annotations
@@ -31,15 +34,19 @@ from storage.ledger.table import Value
 from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.journal")
-
 PATIENCE_S: Final = 10.0
 """For a commit; less than what edgectl waits for an answer (15 s)."""
 OWED_MAX: Final = 1000
 """Leaves that wait for a database that cannot be written; of more the oldest are counted and lost."""
 TEND_EVERY_S: Final = 5.0
-
+WINDOW_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
+KEYS_MAX: Final = 256
+"""More at a time are no people."""
 STRANGERS: Final = "accounts that this box does not have"
 CROWD: Final = ("refused",)
+K = TypeVar("K", bound=Hashable)
+E = TypeVar("E")
 
 
 class Journal(Protocol):
@@ -234,22 +241,6 @@ class Desk:
 
 def in_words(error: Exception) -> str:
     return error.what if isinstance(error, StoreError) else "the database does not answer"
-
-
-K = TypeVar("K", bound=Hashable)
-
-
-E = TypeVar("E")
-
-
-WINDOW_MS: Final = 60_000
-
-
-DAY_MS: Final = 86_400_000
-
-
-KEYS_MAX: Final = 256
-"""More at a time are no people."""
 
 
 @dataclass(frozen=True, slots=True)

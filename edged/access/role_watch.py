@@ -1,8 +1,12 @@
-"""Whether [roles] can be carried out: accounts that are operator and authority at once, groups that are not there,
-people who are in edged's own group and so read footage past any role.
+"""Who holds which role, looked at once a minute: what of `[roles]` cannot be carried out, and what changed, on record.
 
-Looked at once a minute on the directory's own threads, because groups change without a reload; what callers show counts
-from the same moment. Recording never hangs on it.
+Told are accounts that are operator and authority at once, groups that are not there, and people who are in edged's
+own group and so read footage past any role. Groups change without a reload; what callers show counts from the same
+moment. Looks are taken on the directory's own threads: recording never hangs on it.
+
+Of each account whose roles change there is a leaf: whoever is root can put himself into any group. That cannot be
+hindered, and so it is told. A directory that does not let itself be listed leaves some out, who are on record with
+what they call. What was told last, the ledger itself knows.
 """
 
 from __future__ import annotations
@@ -27,11 +31,13 @@ from storage.ledger.table import Leaf
 from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.access")
-
 LOOK_EVERY_S: Final = 40.0
 """With the round of `edged.site.compliance_watch` behind it, what breaks a clause is told within a minute."""
 SUSPECTS_MAX: Final = 64
 """Accounts that clashed when they called and that no list of members shows."""
+EACH_LOOK: Final = 64
+"""Leaves at most in one look: the first one tells of a whole directory, and the ledger is written by others, too."""
+Roles: TypeAlias = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +103,6 @@ def _looked_up(assignment: Assignment | None, suspects: frozenset[int]) -> tuple
         if not one.groups.isdisjoint(first) and not one.groups.isdisjoint(second):
             found[uid] = one.name
     return found, accounts.unknown(named_groups(assignment))
-
-
-EACH_LOOK: Final = 64
-"""Leaves at most in one look: the first one tells of a whole directory, and the ledger is written by others, too."""
-
-
-Roles: TypeAlias = frozenset[str]
 
 
 class RoleJournal(Protocol):

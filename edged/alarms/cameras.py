@@ -1,6 +1,7 @@
-"""What is wrong with the cameras' pictures and sound, as alarms: one for each camera and fault. Pure.
+"""What is wrong with single cameras, as alarms: the recording of each, and each fault of its picture and sound. Pure.
 
-A camera that is down has an alarm of its own, and what was found before is told again when it is back.
+A camera that is down has an alarm of its own, and what was found in its picture before is told again when it is
+back. What befalls a whole device is told by `edged.alarms.devices`.
 """
 
 from __future__ import annotations
@@ -13,21 +14,6 @@ from edged.health.stream import DOWN_AFTER_S, CameraState
 from edged.overview.model import Health, Overview, Trouble
 from recorder.words.address import without_login
 from storage.words.results import Severity
-
-
-def picture_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    for camera, judged in seen.judged.items():
-        health = seen.health.get(camera)
-        if health is None or health.condition.state not in (CameraState.RECORDING, CameraState.DEGRADED):
-            continue
-        for finding in judged.findings:
-            text = f"Camera {camera}: {faults.what_is_wrong(finding.fault)} ({finding.evidence})"
-            action = f"Check {faults.what_to_check(finding.fault)}"
-            yield f"camera.{finding.fault}:{camera}", Trouble(Severity.WARNING, text, action)
-        if judged.unjudged:
-            text = f"Camera {camera} is recorded, but its picture cannot be judged: {judged.unjudged}"
-            yield f"camera.unjudged:{camera}", Trouble(Severity.WARNING, text, f"Check {faults.UNJUDGED_CHECK}")
-
 
 SIBLINGS_S: Final = 5.0
 """Other cameras of the same device are down by then as well, if it is the device."""
@@ -53,3 +39,17 @@ def _words(name: str, what: str, health: Health) -> tuple[str, str]:
 
 def _action(check: str) -> str:
     return f"Check {check}" if check else ""
+
+
+def picture_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    for camera, judged in seen.judged.items():
+        health = seen.health.get(camera)
+        if health is None or health.condition.state not in (CameraState.RECORDING, CameraState.DEGRADED):
+            continue
+        for finding in judged.findings:
+            text = f"Camera {camera}: {faults.what_is_wrong(finding.fault)} ({finding.evidence})"
+            action = f"Check {faults.what_to_check(finding.fault)}"
+            yield f"camera.{finding.fault}:{camera}", Trouble(Severity.WARNING, text, action)
+        if judged.unjudged:
+            text = f"Camera {camera} is recorded, but its picture cannot be judged: {judged.unjudged}"
+            yield f"camera.unjudged:{camera}", Trouble(Severity.WARNING, text, f"Check {faults.UNJUDGED_CHECK}")

@@ -1,9 +1,15 @@
-"""Which alarms are faults (報修), of what, and for how long they must stand. Pure; the table is the law.
+"""Fault tickets (報修): which alarms are faults, of what, what becomes of them, and the look that enters it all.
 
-A fault is what needs a hand on a device: a camera, a recorder behind the network, a disk, a clock. What heals by itself
-in a minute is none, so an alarm opens a ticket once it has stood for its patience, in running time, or was raised
-`FLAPS` times within its occurrence. One thing has one ticket, whatever is wrong with it: whoever goes there mends all.
-Alarms of what people have to decide (bounds, pins, roles), or of what is past, are no faults.
+A fault is what needs a hand on a device: a camera, a recorder behind the network, a disk, a clock. What heals by
+itself in a minute is none, so an alarm opens a ticket once it has stood for its patience, in running time, or was
+raised `FLAPS` times within its occurrence. One thing has one ticket, whatever is wrong with it: whoever goes there
+mends all. Alarms of what people have to decide (bounds, pins, roles), or of what is past, are no faults. The table
+`FAULTS` is the law.
+
+`look` is pure: alarms and tickets in, what to find and what is over out. `FaultWatch` lives on the event loop;
+reads and facts go to threads. An alarm and its ticket are rows of one database: what a kill keeps from being
+entered, the next look enters, and the transaction asks again, so that nothing is opened twice. Tickets that nobody
+sees to are an alarm (J2, P10).
 """
 
 from __future__ import annotations
@@ -20,9 +26,22 @@ from storage.tickets.faults import Aged, Standing, State, Step, Subject
 from storage.words.clock import Clock
 from storage.words.results import OpenFault, Severity
 
+log = logging.getLogger("edged.faults")
 FLAPS: Final = 5
 """What comes back so often within an hour of its being gone does not heal by itself."""
 MINUTE_MS: Final = 60_000
+OVER_AFTER_MS: Final = 3_600_000
+"""An alarm that was gone for so long is over: until then it is the same occurrence."""
+REPORT_WITHIN_MS: Final = 86_400_000
+"""J2, P10: what is found is reported at once; a day is more than that."""
+MEND_WITHIN_MS: Final = 14 * 86_400_000
+"""P10: what is reported is kept in view; after two weeks somebody should ask."""
+TAKES_EFFECT_MS: Final = 2 * 60_000
+"""What is repaired is seen a while later: some look at a minute's distance, and an alarm outlives its condition."""
+LOOK_EVERY_S: Final = 5.0
+PRUNE_EVERY_MS: Final = 3_600_000
+FAULTS_NAMED: Final = 8
+"""More in one sentence nobody reads; `edgectl faults` has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,82 +119,6 @@ def is_due(key: str, stood_ms: int, count: int) -> bool:
     return rule is not None and (stood_ms >= rule.patience_ms or count >= FLAPS)
 
 
-FAULTS_NAMED: Final = 8
-"""More in one sentence nobody reads; `edgectl faults` has them all."""
-
-
-def neglected_fault_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    """One alarm for all of each kind. What the box sees no more waits in silence for a person to close it."""
-    standing = [one for one in seen.measured.faults if not one.over and one.repaired_ms is None]
-    unreported = [one for one in standing if one.reported_ms is None and one.age_ms > REPORT_WITHIN_MS]
-    overdue = [one for one in standing if one.reported_ms is not None and one.age_ms > MEND_WITHIN_MS]
-    if unreported:
-        text = f"Faults were found more than a day ago, and nobody has reported them: {_faults_named(unreported)}"
-        action = "Report them to whoever repairs them: edgectl faults report ID --to WHOM"
-        yield "fault.unreported", Trouble(Severity.WARNING, text, action)
-    if overdue:
-        text = f"Faults were found more than two weeks ago, and nobody has repaired them: {_faults_named(overdue)}"
-        yield "fault.overdue", Trouble(Severity.WARNING, text, "Ask where they were reported: edgectl faults")
-
-
-def _faults_named(faults: list[OpenFault]) -> str:
-    names = sorted(one.id for one in faults)
-    more = len(names) - FAULTS_NAMED
-    return ", ".join(names[:FAULTS_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-log = logging.getLogger("edged.faults")
-
-
-LOOK_EVERY_S: Final = 5.0
-
-
-PRUNE_EVERY_MS: Final = 3_600_000
-
-
-class FaultWatch:
-    """Of one daemon run."""
-
-    def __init__(self, store: Store, clock: Clock, held: Callable[[], Collection[str]]) -> None:
-        """`held`: keys of conditions that maintenance covers now."""
-        self._held = held
-        self._faults = store.faults
-        self._clock = clock
-        self._gone: dict[str, int] = {}
-        self._pruned_ms: int | None = None
-
-    async def look(self) -> None:
-        standing, tickets = await asyncio.to_thread(self._faults.look)
-        now_ms = self._clock.now().boottime_ms
-        seen = look(standing, tickets, self._held(), self._gone, now_ms)
-        for found in seen.find:
-            ticket = await asyncio.to_thread(self._faults.find, found.key, found.occurrence, found.subject)
-            if ticket is not None:
-                log.warning("fault %s: %s", ticket.id, found.key)
-        for fault in seen.over:
-            await asyncio.to_thread(self._faults.over, fault)
-        self._gone = dict(seen.gone)
-        if self._pruned_ms is None or now_ms - self._pruned_ms >= PRUNE_EVERY_MS:
-            self._pruned_ms = now_ms
-            await asyncio.to_thread(self._faults.prune)
-
-
-OVER_AFTER_MS: Final = 3_600_000
-"""An alarm that was gone for so long is over: until then it is the same occurrence."""
-
-
-REPORT_WITHIN_MS: Final = 86_400_000
-"""J2, P10: what is found is reported at once; a day is more than that."""
-
-
-MEND_WITHIN_MS: Final = 14 * 86_400_000
-"""P10: what is reported is kept in view; after two weeks somebody should ask."""
-
-
-TAKES_EFFECT_MS: Final = 2 * 60_000
-"""What is repaired is seen a while later: some look at a minute's distance, and an alarm outlives its condition."""
-
-
 @dataclass(frozen=True, slots=True)
 class Find:
     """This alarm is a fault."""
@@ -240,3 +183,50 @@ def standing_things(keys: Iterable[str]) -> dict[str, str]:
     """Things of which an alarm stands, with its key: whoever checks one is told. `keys`: of all that stand."""
     found = ((subject(key), key) for key in keys)
     return {about.thing: key for about, key in found if about is not None}
+
+
+def neglected_fault_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """One alarm for all of each kind. What the box sees no more waits in silence for a person to close it."""
+    standing = [one for one in seen.measured.faults if not one.over and one.repaired_ms is None]
+    unreported = [one for one in standing if one.reported_ms is None and one.age_ms > REPORT_WITHIN_MS]
+    overdue = [one for one in standing if one.reported_ms is not None and one.age_ms > MEND_WITHIN_MS]
+    if unreported:
+        text = f"Faults were found more than a day ago, and nobody has reported them: {_faults_named(unreported)}"
+        action = "Report them to whoever repairs them: edgectl faults report ID --to WHOM"
+        yield "fault.unreported", Trouble(Severity.WARNING, text, action)
+    if overdue:
+        text = f"Faults were found more than two weeks ago, and nobody has repaired them: {_faults_named(overdue)}"
+        yield "fault.overdue", Trouble(Severity.WARNING, text, "Ask where they were reported: edgectl faults")
+
+
+def _faults_named(faults: list[OpenFault]) -> str:
+    names = sorted(one.id for one in faults)
+    more = len(names) - FAULTS_NAMED
+    return ", ".join(names[:FAULTS_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+class FaultWatch:
+    """Of one daemon run."""
+
+    def __init__(self, store: Store, clock: Clock, held: Callable[[], Collection[str]]) -> None:
+        """`held`: keys of conditions that maintenance covers now."""
+        self._held = held
+        self._faults = store.faults
+        self._clock = clock
+        self._gone: dict[str, int] = {}
+        self._pruned_ms: int | None = None
+
+    async def look(self) -> None:
+        standing, tickets = await asyncio.to_thread(self._faults.look)
+        now_ms = self._clock.now().boottime_ms
+        seen = look(standing, tickets, self._held(), self._gone, now_ms)
+        for found in seen.find:
+            ticket = await asyncio.to_thread(self._faults.find, found.key, found.occurrence, found.subject)
+            if ticket is not None:
+                log.warning("fault %s: %s", ticket.id, found.key)
+        for fault in seen.over:
+            await asyncio.to_thread(self._faults.over, fault)
+        self._gone = dict(seen.gone)
+        if self._pruned_ms is None or now_ms - self._pruned_ms >= PRUNE_EVERY_MS:
+            self._pruned_ms = now_ms
+            await asyncio.to_thread(self._faults.prune)

@@ -1,7 +1,8 @@
-"""Certificates of the link that run out, are in disorder, or belong to another time than this box is in: alarms. Pure.
+"""What is wrong with the link to the centre, as alarms: the broker, and the certificates of both sides. Pure.
 
-Recording never hangs on any of it. A box whose clock was never set takes every certificate for one of times to come,
-so that then the clock is told, and no certificate.
+Certificates may run out, be in disorder, or belong to another time than this box is in. Recording never hangs on
+any of it. A box whose clock was never set takes every certificate for one of times to come, so that then the clock
+is told, and no certificate.
 """
 
 from __future__ import annotations
@@ -14,11 +15,35 @@ from mqtt.tls.certificates import WARN_MS, Lifetime, Weight, day
 from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity
 
+BROKER_PATIENCE_S: Final = 60.0
+"""A broker that restarts is back by then."""
+REFUSED_PATIENCE_S: Final = 300.0
+UNHEARD_MS: Final = 86_400_000
+UNHEARD_PATIENCE_S: Final = 7200.0
+"""What a month's outage left has drained by then."""
 CRITICAL_MS: Final = 7 * 86_400_000
 REPLACING_S: Final = 90.0
 """Certificate and key are two files, and files are looked at once a minute: between the two they do not fit."""
 CLOCK_PATIENCE_S: Final = 60.0
 """After a boot a time server takes about as long."""
+
+
+def broker_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    if seen.link is None:
+        return
+    action = f"Check {seen.link.check}" if seen.link.check else ""
+    if not seen.link.connected:
+        text = f"The centre cannot be reached: {seen.link.reason}"
+        yield "mqtt.down", Trouble(Severity.WARNING, text, action, BROKER_PATIENCE_S)
+        return
+    if seen.link.reason:
+        text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
+        yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
+    oldest_ms = min((one.oldest_ms for one in seen.measured.outbox.values() if one.oldest_ms is not None), default=None)
+    if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
+        text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
+        action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
+        yield "mqtt.unheard", Trouble(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)
 
 
 class _Kind(NamedTuple):
@@ -101,35 +126,3 @@ def _dated(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool
         return Trouble(Severity.CRITICAL, f"{named} ended on {day(life.ends_ms)}: {kind.over}", action)
     severity = Severity.CRITICAL if left_ms <= CRITICAL_MS else Severity.WARNING
     return Trouble(severity, f"{named} ends on {day(life.ends_ms)}: after that {kind.over}", action)
-
-
-BROKER_PATIENCE_S: Final = 60.0
-"""A broker that restarts is back by then."""
-
-
-REFUSED_PATIENCE_S: Final = 300.0
-
-
-UNHEARD_MS: Final = 86_400_000
-
-
-UNHEARD_PATIENCE_S: Final = 7200.0
-"""What a month's outage left has drained by then."""
-
-
-def broker_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    if seen.link is None:
-        return
-    action = f"Check {seen.link.check}" if seen.link.check else ""
-    if not seen.link.connected:
-        text = f"The centre cannot be reached: {seen.link.reason}"
-        yield "mqtt.down", Trouble(Severity.WARNING, text, action, BROKER_PATIENCE_S)
-        return
-    if seen.link.reason:
-        text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
-        yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
-    oldest_ms = min((one.oldest_ms for one in seen.measured.outbox.values() if one.oldest_ms is not None), default=None)
-    if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
-        text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
-        action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
-        yield "mqtt.unheard", Trouble(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)

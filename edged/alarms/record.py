@@ -1,7 +1,8 @@
-"""A ledger that nobody signs, that others could sign, that lacks leaves, that a disk does not take, or that the centre
-knows otherwise. Pure.
+"""What is wrong with the record, as alarms: the ledger, and who does what by which role. Pure.
 
-Recording goes on in each of these: it is the proof of it that suffers.
+A ledger may be unsigned, or signable by others; it may lack leaves, not reach a disk, or be known otherwise to the
+centre. Roles may clash or name groups that are not there, and acts of people may not be on record yet. Recording
+goes on in each of these: it is the proof of it that suffers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ TURN_S: Final = 15.0
 """While a person begins a new generation, key and generation do not fit for a moment."""
 UNWRITTEN_S: Final = 60.0
 """A disk that is busy for some seconds is no trouble."""
+OWED_WAIT_S: Final = 10.0
+"""A database that is busy for a moment is no alarm."""
 _APPROVED: Final = "--reason …, which another person, with the role authority, approves"
 RENEW: Final = f"run edgectl ledger renew {_APPROVED}"
 RENEW_KEY: Final = f"run edgectl ledger renew --new-key {_APPROVED}"
@@ -84,10 +87,6 @@ def _contradicted(found: Contradiction) -> tuple[str, str]:
         f"once it is known what happened, {RENEW}"
     )
     return text, action
-
-
-OWED_WAIT_S: Final = 10.0
-"""A database that is busy for a moment is no alarm."""
 
 
 def role_troubles(seen: RolesSeen) -> Iterator[tuple[str, Trouble]]:

@@ -1,4 +1,9 @@
-"""What was changed and waits before it destroys anything, floors that were broken: as alarms. Pure."""
+"""What becomes of kept footage and needs somebody's attention, as alarms. Pure.
+
+Bounds that were changed and wait before they destroy anything, and floors that were broken; footage that may be
+past its ceiling and stays because nobody can prove it; pins that end soon, wait for their approval, were found
+without a row or cannot be filed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,18 @@ from storage.words.results import Severity
 
 ROUND_MS: Final = 300_000
 """When a change begins to hold is told to five minutes: clocks are slewed, and an alarm's words stay what they are."""
+PATIENCE_S: Final = 3600.0
+"""After a reboot the clock may take a while to be synchronised, and a ceiling may be late by as much anyway (S3)."""
+BOOTS_NAMED: Final = 8
+"""Boots that are named in a text; `edgectl boots` shows each of them."""
+ENDING: Final = (
+    (DAY_MS, Severity.CRITICAL, "a day"),
+    (3 * DAY_MS, Severity.WARNING, "three days"),
+    (14 * DAY_MS, Severity.INFO, "two weeks"),
+)
+"""An approved pin: who needs it longer has time to ask, and somebody to approve."""
+UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR_MS, Severity.WARNING, "a day"))
+"""A provisional one."""
 
 
 def bounds_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -66,16 +83,31 @@ def site_time(wall_ms: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-ENDING: Final = (
-    (DAY_MS, Severity.CRITICAL, "a day"),
-    (3 * DAY_MS, Severity.WARNING, "three days"),
-    (14 * DAY_MS, Severity.INFO, "two weeks"),
-)
-"""An approved pin: who needs it longer has time to ask, and somebody to approve."""
-
-
-UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR_MS, Severity.WARNING, "a day"))
-"""A provisional one."""
+def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    """Told when a sweep has met footage that may be past its ceiling, of the boots that leave it in doubt; those that
+    no clock bounds come first.
+    """
+    if not seen.ceiling_unproven:
+        return
+    oldest = min((segment.boot for segment in seen.measured.oldest.values()), default=None)
+    if oldest is None:
+        return
+    doubts = [one for one in seen.measured.doubts if one.boot > oldest]
+    doubts = [one for one in doubts if not one.bounded] or doubts
+    if not doubts:
+        return
+    numbers = [str(one.boot) for one in doubts]
+    named = ", ".join(numbers[-BOOTS_NAMED:])
+    more = f" and {len(numbers) - BOOTS_NAMED} earlier ones" if len(numbers) > BOOTS_NAMED else ""
+    text = (
+        "Footage may be past its ceiling and is kept, because it is not proven how long the box was off before boot "
+        f"{named}{more}"
+    )
+    action = (
+        "Let the clock be synchronised (timedatectl), or let two people say how long it was: "
+        f"edgectl boots attest {numbers[-1]} --off-for … --reason …"
+    )
+    yield "retention.ceiling-unproven", Trouble(Severity.WARNING, text, action, PATIENCE_S)
 
 
 def pin_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -120,38 +152,3 @@ def pin_trouble(standing: Left) -> Iterator[tuple[str, Trouble]]:
                 action = f"If it is needed longer: edgectl pin extend {pin.id} --until … --reason …"
                 yield f"pin.ending:{pin.id}", Trouble(severity, text, action)
             return
-
-
-PATIENCE_S: Final = 3600.0
-"""After a reboot the clock may take a while to be synchronised, and a ceiling may be late by as much anyway (S3)."""
-
-
-BOOTS_NAMED: Final = 8
-"""Boots that are named in a text; `edgectl boots` shows each of them."""
-
-
-def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    """Told when a sweep has met footage that may be past its ceiling, of the boots that leave it in doubt; those that
-    no clock bounds come first.
-    """
-    if not seen.ceiling_unproven:
-        return
-    oldest = min((segment.boot for segment in seen.measured.oldest.values()), default=None)
-    if oldest is None:
-        return
-    doubts = [one for one in seen.measured.doubts if one.boot > oldest]
-    doubts = [one for one in doubts if not one.bounded] or doubts
-    if not doubts:
-        return
-    numbers = [str(one.boot) for one in doubts]
-    named = ", ".join(numbers[-BOOTS_NAMED:])
-    more = f" and {len(numbers) - BOOTS_NAMED} earlier ones" if len(numbers) > BOOTS_NAMED else ""
-    text = (
-        "Footage may be past its ceiling and is kept, because it is not proven how long the box was off before boot "
-        f"{named}{more}"
-    )
-    action = (
-        "Let the clock be synchronised (timedatectl), or let two people say how long it was: "
-        f"edgectl boots attest {numbers[-1]} --off-for … --reason …"
-    )
-    yield "retention.ceiling-unproven", Trouble(Severity.WARNING, text, action, PATIENCE_S)

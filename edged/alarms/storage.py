@@ -1,6 +1,9 @@
-"""Volumes that are full, floors that will not be met, the ballast that is gone: as alarms. Pure.
+"""What is wrong with disks and volumes, and with the files and the database on them: as alarms. Pure.
 
-Texts name no figure that goes on changing by itself; `edgectl retention` shows those.
+In this order: volumes that are full, floors that will not be met, the ballast that is gone; volumes that are away
+or gone for good; disks that do not take what is written, or take it slowly; files that are not as edged left them;
+a database that was lost and is made anew. Texts name no figure that goes on changing by itself; `edgectl retention`
+shows those.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from storage.segments.findings import Tampered
 from storage.words.model import GapCause
 from storage.words.results import Severity, VolumeState, VolumeStatus
 
+SLOW_SYNC_MS: Final = 500
+"""A sync above this endangers S6 (design §5)."""
 PATIENCE_S: Final = 60.0
 """Rates of the first minute are no forecast."""
 NAMED: Final = 16
@@ -32,6 +37,30 @@ _AGAINST: Final[Mapping[GapCause | None, str]] = {
 """What helps depends on what is in the way."""
 _RECORDED: Final = frozenset({CameraState.RECORDING, CameraState.DEGRADED})
 _FIGURES: Final = "`edgectl retention` shows the figures"
+REPORT: Final = (
+    "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: `edgectl volume "
+    "retire {id}`"
+)
+STRUCK_OFF: Final = "It is struck off; this notice ends when what was lost would have been destroyed in its time"
+TAMPERED = {
+    "missing": "is gone",
+    "size": "has another size",
+    "content": "has other content",
+    "unreadable": "cannot be read",
+    "appeared": "appeared",
+    "strange": "appeared",
+    "link": "was given another name",
+    "pin": "lost the link that pins it",
+    "sidecar": "does not say what is pinned any more",
+}
+
+
+def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
+    """Cameras whose trouble is that of a volume, which has an alarm of its own: told once, not once for each."""
+    states = {status.state for status in seen.measured.volumes}
+    standing = any(row.raised and row.key.startswith(_OF_VOLUMES) for row in seen.alarms)
+    told = OF_THE_BOX if standing or states & {VolumeState.FULL, VolumeState.AWAY} else {GapCause.IO_ERROR}
+    return {name for name, view in views.items() if view.cause in told}
 
 
 def space_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -50,14 +79,6 @@ def space_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         action = f"Free space on the disk of {seen.config.paths.state}: it is laid out again by itself"
         yield "storage.ballast", Trouble(Severity.WARNING, text, action, PATIENCE_S)
     yield from _floors(seen)
-
-
-def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
-    """Cameras whose trouble is that of a volume, which has an alarm of its own: told once, not once for each."""
-    states = {status.state for status in seen.measured.volumes}
-    standing = any(row.raised and row.key.startswith(_OF_VOLUMES) for row in seen.alarms)
-    told = OF_THE_BOX if standing or states & {VolumeState.FULL, VolumeState.AWAY} else {GapCause.IO_ERROR}
-    return {name for name, view in views.items() if view.cause in told}
 
 
 def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str]) -> Trouble:
@@ -102,13 +123,12 @@ def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         yield "retention.floors-do-not-fit", Trouble(Severity.WARNING, text, action, PATIENCE_S)
 
 
-REPORT: Final = (
-    "Report it as your rules demand, and keep the disk for whoever may read it; then strike it off: `edgectl volume "
-    "retire {id}`"
-)
-
-
-STRUCK_OFF: Final = "It is struck off; this notice ends when what was lost would have been destroyed in its time"
+def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+    for status in seen.measured.volumes:
+        if status.state is VolumeState.AWAY:
+            text = f"Volume {status.path} cannot be used: {status.reason}"
+            action = f"Check its disk, cable and mount; if it is gone for good: edgectl volume replace {status.path}"
+            yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, action)
 
 
 def lost_volume_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
@@ -127,17 +147,24 @@ def loss_severity(status: VolumeStatus) -> Severity:
     return Severity.WARNING if status.cause is None else Severity.CRITICAL
 
 
-TAMPERED = {
-    "missing": "is gone",
-    "size": "has another size",
-    "content": "has other content",
-    "unreadable": "cannot be read",
-    "appeared": "appeared",
-    "strange": "appeared",
-    "link": "was given another name",
-    "pin": "lost the link that pins it",
-    "sidecar": "does not say what is pinned any more",
-}
+def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+    """One alarm for all cameras, where a disk answers and takes nothing: read-only since an error, or about to die.
+
+    Linux 6.15 and later call an ext4 that stopped itself after an error still writable.
+    """
+    spoken = {view.came_back for view in views.values() if view.cause is GapCause.IO_ERROR}
+    told = any(status.state in (VolumeState.AWAY, VolumeState.FULL) for status in seen.measured.volumes)
+    if spoken and not told:
+        text = f"The disk does not take what is written, and cameras are not recorded: {min(spoken)}"
+        action = "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors"
+        yield "storage.failing", Trouble(Severity.CRITICAL, text, action, DOWN_AFTER_S)
+
+
+def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+    """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
+    if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
+        text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
+        yield "storage.slow", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
 
 
 def tampering_troubles(tampered: Iterable[Tampered]) -> Iterator[tuple[str, Trouble]]:
@@ -163,35 +190,3 @@ def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes{lies}"
         action = "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`"
         yield "database.rebuilt", Trouble(Severity.WARNING, text, action)
-
-
-SLOW_SYNC_MS: Final = 500
-"""A sync above this endangers S6 (design §5)."""
-
-
-def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
-    """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
-    if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
-        text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
-        yield "storage.slow", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
-
-
-def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
-    """One alarm for all cameras, where a disk answers and takes nothing: read-only since an error, or about to die.
-
-    Linux 6.15 and later call an ext4 that stopped itself after an error still writable.
-    """
-    spoken = {view.came_back for view in views.values() if view.cause is GapCause.IO_ERROR}
-    told = any(status.state in (VolumeState.AWAY, VolumeState.FULL) for status in seen.measured.volumes)
-    if spoken and not told:
-        text = f"The disk does not take what is written, and cameras are not recorded: {min(spoken)}"
-        action = "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors"
-        yield "storage.failing", Trouble(Severity.CRITICAL, text, action, DOWN_AFTER_S)
-
-
-def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
-    for status in seen.measured.volumes:
-        if status.state is VolumeState.AWAY:
-            text = f"Volume {status.path} cannot be used: {status.reason}"
-            action = f"Check its disk, cable and mount; if it is gone for good: edgectl volume replace {status.path}"
-            yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, action)

@@ -1,4 +1,8 @@
-"""The call behind `edgectl alarms ack`: somebody has seen an alarm and sees to it. It goes on standing."""
+"""The calls behind `edgectl alarms ack`, `edgectl maintenance` (維護) and `edgectl faults` (報修).
+
+Whoever acknowledges an alarm has seen it and sees to it; it goes on standing. Maintenance is announced by the
+authority (W3, P5), and over by itself. Each step of a fault is on record with who took it, before it is answered.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The calls behind `edgectl approve`: what waits for a second person, and doing it."""
+"""The calls behind `edgectl approve` and `edgectl boots`: what waits for a second person, and doing it.
+
+How long the box was off before a boot is the simplest of such acts: one person attests it, another one approves.
+"""
 
 from __future__ import annotations
 

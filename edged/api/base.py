@@ -1,7 +1,11 @@
-"""What every part of the control API shares: refusals, who calls, documents and long work as answers.
+"""What every part of the control API shares: documents, long work and long lists as answers, orders and their
+refusals.
 
-Imports aiohttp and edged.documents. A call that takes long answers with lines of JSON (`follow`): `{"progress": …}` as
-often as there is some, at last `{"document": …}` or `{"error": …}`, so that whoever waits sees that it goes on.
+A call that takes long answers with lines of JSON (`follow`): `{"progress": …}` as often as there is some, at last
+`{"document": …}` or `{"error": …}`, so that whoever waits sees that it goes on. A long list is one document that is
+read and written page by page (`stream`), so that a year lies in nobody's memory; each row stands on a line of its
+own, so that whoever reads it may do so row by row, too. What a person ordered is carried out on a thread
+(`carried_out`), with what may be wrong with it as one refusal.
 """
 
 from __future__ import annotations
@@ -23,10 +27,8 @@ from edged.words import exit_codes
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, StoreError, UnknownId
 
 log = logging.getLogger("edged.api.server")
-
 PROGRESS_EVERY_S: Final = 0.5
 """Whoever waits is told at most so often."""
-
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
@@ -106,12 +108,8 @@ async def _line(response: web.StreamResponse, content: dict[str, Any]) -> None:
 
 Pages = Iterator[Sequence[BaseModel]]
 """Blocking, asked on a thread; an empty page says that somebody still looks."""
-
-
 Rest = Callable[[], Mapping[str, str]]
 """What stands behind the list, by name, as JSON. Blocking; asked once all rows are written."""
-
-
 _NOTHING: Final[Mapping[str, str]] = {}
 
 

@@ -1,4 +1,7 @@
-"""The call behind `edgectl fsck`: long work, on a thread of its own that gives way to recording."""
+"""The calls behind `edgectl fsck` and `edgectl rebuild`: files and catalog compared, behind running recording.
+
+The check works on a thread of its own that gives way to recording.
+"""
 
 from __future__ import annotations
 

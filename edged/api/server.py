@@ -1,8 +1,12 @@
 """The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
 
 Every account may knock (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
-who was refused and why. So that nobody can hold the daemon's file descriptors, each account has only so many
-connections (S12).
+who was refused and why.
+
+So that nobody can hold the daemon's file descriptors, each account has only so many connections (S12). `Doorway`
+sits before aiohttp, which takes what comes. A connection too many of one account is closed at once, before a byte
+of it is read. Where all places are taken, the oldest of whom the guard has let nothing through makes room: one
+account may have thousands of numbers (subuid), and must not keep out who has a role.
 """
 
 from __future__ import annotations
@@ -32,11 +36,15 @@ from edged.words.roles import Verb, is_of_the_house
 from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.api.server")
-
 SOCKET_MODE: Final = 0o666
 GOODBYE_S: Final = 1.0
 """How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 REQUEST_MAX_BYTES: Final = 64 * 1024
+EACH_MAX: Final = 16
+"""Connections of one account: edgectl needs one, a screen that redraws itself another."""
+ALL_MAX: Final = 128
+"""Of all: what is left of the 4096 file descriptors is the cameras'. Root comes in all the same."""
+BACKLOG: Final = 64
 
 
 class Site(Protocol):
@@ -208,17 +216,6 @@ def _remove_stale(path: Path) -> None:
             path.unlink()
             return
     raise FileExistsError(f"{path} is in use by another program: set [paths] socket to another path")
-
-
-EACH_MAX: Final = 16
-"""Connections of one account: edgectl needs one, a screen that redraws itself another."""
-
-
-ALL_MAX: Final = 128
-"""Of all: what is left of the 4096 file descriptors is the cameras'. Root comes in all the same."""
-
-
-BACKLOG: Final = 64
 
 
 class Doorway:

@@ -1,6 +1,10 @@
 """What each verb of the centre does. None deletes, shortens, releases, shows or fetches anything (S14).
 
-Lives on the event loop; what blocks goes to a thread. A deed answers with a sentence and a result, or is `Declined`.
+Lives on the event loop; what blocks goes to a thread. A deed answers with a sentence and a result, or is
+`Declined`.
+
+A key of the centre acts as people with accounts do: it places pins and asks for acts. A key is one person to those
+who count two: whoever else approves is another one, and a key approves nothing.
 """
 
 from __future__ import annotations
@@ -43,14 +47,14 @@ from storage.tickets.commands import ROLE, Limit, Rate
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.orders")
-
 MS: Final = timedelta(milliseconds=1)
 RECONNECT_EVERY_MS: Final = 60_000
 """Of one camera: each time it misses a second or two."""
 WORDS_MAX: Final = 200
 """Characters of a reason in `status`."""
 ALARMS_MAX: Final = 50
-
+NUMBER_BYTES: Final = 6
+"""Of its fingerprint; what comes of it is a whole number that every reader of JSON takes exactly."""
 LIMITS: Final[Mapping[Verb, tuple[Limit, ...]]] = {
     Verb.RESTART: (Limit(1, 10 * 60_000), Limit(3, 24 * 3_600_000)),
 }
@@ -58,7 +62,6 @@ LIMITS: Final[Mapping[Verb, tuple[Limit, ...]]] = {
 RATE: Final = Rate(10, 10_000)
 """Of one key, whatever it commands: what was taken is in the ledger for good, and its events, which last until the
 centre has got them, rank before alarms. Nobody at a desk types faster."""
-
 Result = tuple[str, Mapping[str, Any]]
 """A sentence, and what a program reads."""
 
@@ -236,10 +239,6 @@ class Deeds:
         log.warning("the centre commands a restart")
         self.stop()
         raise Stopping
-
-
-NUMBER_BYTES: Final = 6
-"""Of its fingerprint; what comes of it is a whole number that every reader of JSON takes exactly."""
 
 
 def number(commander: Commander) -> int:

@@ -2,6 +2,9 @@
 
 Turns an overview into payloads of `mqtt.contract.messages` and hands them to the link, which shows the newest of
 each topic. Works without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
+
+Behind `Reporter` stands what is pure: what the centre is shown of alarms, pins, faults and maintenance, and whose
+retained messages are taken away again. Names of people, cases and reasons stay on the box.
 """
 
 from __future__ import annotations
@@ -29,7 +32,6 @@ from storage.pins.model import Left, PinState
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.centre.reports")
-
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
@@ -40,6 +42,20 @@ VOLATILE: Final = {
     "until_ms",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
+EMPTIED_FOR_MS: Final = 31 * 86_400_000
+"""An alarm that is not shown any more is emptied at each connection for so long, which outlasts outages of a month."""
+CAPABILITIES: Final = (
+    "alarms",
+    "compliance",
+    "events",
+    "exports",
+    "faults",
+    "ledger",
+    "maintenance",
+    "pins",
+    "retention",
+)
+"""Beyond recording."""
 
 
 class Ears(Protocol):
@@ -299,24 +315,6 @@ def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:
         password=broker.password.get_secret_value(),
         tls=keyring,
     )
-
-
-EMPTIED_FOR_MS: Final = 31 * 86_400_000
-"""An alarm that is not shown any more is emptied at each connection for so long, which outlasts outages of a month."""
-
-
-CAPABILITIES: Final = (
-    "alarms",
-    "compliance",
-    "events",
-    "exports",
-    "faults",
-    "ledger",
-    "maintenance",
-    "pins",
-    "retention",
-)
-"""Beyond recording."""
 
 
 class Waiting(TypedDict):

@@ -1,4 +1,4 @@
-"""A profile and facts to one finding for each clause. Pure."""
+"""A profile and facts to one finding for each clause, and since when each clause stands as it does. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,15 @@
-"""The tamper watch: what happens on the volumes without the daemon's doing is found within seconds, or within a day.
+"""What watches over the files and over the ledger while the daemon runs.
 
-Lives on the event loop; looks are taken on one thread of its own, which gives way to recording. Watched are the volumes
-themselves, the directories of the cameras and of their last days. Whatever the watch misses (older days, a queue that
-overflowed, a limit, a thread that died, the time edged was down) the rescan of the whole ring makes up for.
+The tamper watch: what happens on the volumes without the daemon's doing is found within seconds, or within a day.
+Watched are the volumes themselves, the directories of the cameras and of their last days. Whatever the watch misses
+(older days, a queue that overflowed, a limit, a thread that died, the time edged was down) the rescan of the whole
+ring makes up for.
+
+The ledger is checked by the daemon itself, when that is due (`storage.audit.schedule`), with a line in the journal
+about each check. What it found stands as an alarm (`edged.alarms.record`), with the last result in `edgectl
+ledger`.
+
+Both live on the event loop; the work is done on a thread of each, which gives way to recording.
 """
 
 from __future__ import annotations
@@ -24,9 +31,7 @@ from storage.segments.findings import Tampered
 from storage.store.facade import Store
 
 log = logging.getLogger("edged.evidence.watches")
-
 T = TypeVar("T")
-
 LOOK_EVERY_S: Final = 1.0
 RESCAN_EVERY_S: Final = 10.0
 """A round of the rescan takes what is due since the last one (`storage.integrity.rescan`)."""

@@ -1,7 +1,12 @@
 """What a camera usually shows, learned while nothing is suspected: one `Usual` for each light. Pure.
 
-Day and infrared night look different, and so does a room with its lights on or off; each is compared with its own kind
-alone. A light that is new to a camera is learned first (`ENOUGH` looks), and nothing is judged against it until then.
+Day and infrared night look different, and so does a room with its lights on or off; each is compared with its own
+kind alone. A light that is new to a camera is learned first (`ENOUGH` looks), and nothing is judged against it
+until then.
+
+What a camera does at its hours is no fault either: a room that is dark at night, a hall where nobody speaks
+(`Habits`). Only what ended by itself within a day is a habit: a cap on a lens stays until somebody takes it off.
+What happened in the same hour of at least two of the days before is expected there.
 """
 
 from __future__ import annotations
@@ -24,9 +29,17 @@ ENOUGH: Final = 30
 """Looks, five minutes of them."""
 MEMORY: Final = 360
 """Looks after which the older count for little: an hour."""
-
 AWARE: Final = 0.5
 """How often a block comes back, at the least, that did by itself: it is two hours until that is forgotten."""
+HABITUAL: Final = frozenset({Fault.BLACK, Fault.FLAT, Fault.SILENT})
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+LONGEST_MS: Final = 18 * HOUR_MS
+"""A night in winter and an hour on either side."""
+DAYS: Final = 2
+"""Of the `KEPT_DAYS` before on which it was so at this hour."""
+KEPT_DAYS: Final = 10
+"""Over a long weekend."""
 
 
 class Light(StrEnum):
@@ -112,27 +125,6 @@ def aware(before: Usual, back: Repetition) -> Usual:
     """Of the blocks that come back by themselves, even where nothing is to be learned."""
     pairs = zip(before.back, back.by_itself, strict=True)
     return msgspec.structs.replace(before, back=tuple(max(often, AWARE) if alone else often for often, alone in pairs))
-
-
-HABITUAL: Final = frozenset({Fault.BLACK, Fault.FLAT, Fault.SILENT})
-
-
-HOUR_MS: Final = 3_600_000
-
-
-DAY_MS: Final = 24 * HOUR_MS
-
-
-LONGEST_MS: Final = 18 * HOUR_MS
-"""A night in winter and an hour on either side."""
-
-
-DAYS: Final = 2
-"""Of the `KEPT_DAYS` before on which it was so at this hour."""
-
-
-KEPT_DAYS: Final = 10
-"""Over a long weekend."""
 
 
 class Habits(msgspec.Struct, frozen=True):

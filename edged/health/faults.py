@@ -1,4 +1,4 @@
-"""The words for what can be wrong with a camera's picture and sound. Values only."""
+"""What can be wrong with a camera's picture and sound, and what people are told of it. Values only."""
 
 from __future__ import annotations
 
@@ -91,8 +91,6 @@ FAULT_TEXTS: Final[Mapping[Fault, tuple[str, str]]] = {
     Fault.MUTE: ("its sound does not come any more", "whether sound is switched on in the camera, then its microphone"),
     Fault.DRIFT: ("its sound lies apart from its picture", "the camera: restart it, then its firmware"),
 }
-
-
 UNJUDGED_CHECK: Final = "whether its picture can be seen: edgectl snapshot; then the camera's firmware and codec"
 
 

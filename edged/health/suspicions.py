@@ -1,4 +1,4 @@
-"""What one picture gives reason to suspect, against those before it and what the camera usually shows. Pure.
+"""What one picture and half a second of sound give reason to suspect, against what was before and what is usual. Pure.
 
 One look proves nothing: `edged.health.judge` weighs several. What is no fault is told apart here: lights that are
 switched off, a camera that goes over to infrared, grain of rain or of a sensor, a corridor in which nothing moves.
@@ -20,7 +20,6 @@ WHITE_LOW: Final = 232.0
 FLAT_SPREAD: Final = 4.0
 FLAT_EDGES: Final = 1.5
 """Of the busiest block: there is nothing to be seen but one tone."""
-
 BUSY: Final = 2.5
 """Usual step between neighbours in a block of which it can be told that its detail is gone."""
 BUSY_BLOCKS: Final = 8
@@ -34,14 +33,12 @@ MOSTLY: Final = 0.6
 """Share of them that is hidden when the colour is gone as well."""
 LEFT: Final = 0.6
 """Of their usual steps, which blocks still show that are not hidden: a blur leaves none."""
-
 BLUR: Final = (0.65, 0.74)
 """Of the usual sharpness, fine and middle: a slight blur takes the one; of a strong one noise makes up for it, but not
 for the other. People who come and go leave 0.73 and 0.87.
 """
 BLUR_SPREAD: Final = 0.5
 """Of the usual contrast, below which sharpness says nothing."""
-
 MOVED: Final = 0.04
 """Share of the width or height; cameras tremble in the wind by a tenth of it."""
 SAME_SHIFT: Final = 0.02
@@ -52,9 +49,14 @@ LIKE: Final = 0.25
 """Usual likeness to the reference from which on its loss means something."""
 UNLIKE: Final = 0.3
 """Of the usual likeness: another view altogether."""
-
 SAME_TONES: Final = 6.0
 """Mean change of the blocks' brightness while the colour went: by infrared everything looks different."""
+SILENT_DB: Final = -75.0
+"""Of full scale. The least that G.711 can say is −72 dB; a microphone's own noise is louder."""
+CLIPPED: Final = 0.02
+"""Share of samples at full scale; somebody who shouts into the microphone has less for longer than a second."""
+DRIFT_MS: Final = 1000
+"""Lips and words lie apart so that everybody sees it; the network alone makes a fifth of it."""
 
 
 def picture_suspicions(
@@ -128,18 +130,6 @@ def _lost(now: Picture, usual: Usual) -> tuple[float, bool]:
         return 0.0, False
     hidden = sum(a < max(GONE * b, GRAIN) for a, b in both)
     return hidden / len(both), any(a >= LEFT * b for a, b in both)
-
-
-SILENT_DB: Final = -75.0
-"""Of full scale. The least that G.711 can say is −72 dB; a microphone's own noise is louder."""
-
-
-CLIPPED: Final = 0.02
-"""Share of samples at full scale; somebody who shouts into the microphone has less for longer than a second."""
-
-
-DRIFT_MS: Final = 1000
-"""Lips and words lie apart so that everybody sees it; the network alone makes a fifth of it."""
 
 
 def sound_suspicions(heard: Heard | None, lag_ms: int | None, *, overdue: bool) -> Iterator[tuple[Fault, str]]:

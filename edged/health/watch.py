@@ -1,8 +1,11 @@
 """Picture and sound of all cameras: who is looked at when, and what comes of it. The shell around `edged.health`.
 
-Lives on the event loop. Each camera is looked at once in ten seconds: its worker puts a key frame and the sound with it
-into a socket of which the eye has the other end, so that no picture passes through the daemon. Nothing here costs
-recording: a look that fails is a look less. What was learned is kept over a restart.
+Lives on the event loop. Each camera is looked at once in ten seconds: its worker puts a key frame and the sound
+with it into a socket of which the eye has the other end, so that no picture passes through the daemon. Nothing here
+costs recording: a look that fails is a look less. What was learned is kept over a restart.
+
+Cameras take turns, spread evenly over a round, so that the decoder never has more than it can do. A camera of which
+the decoder died is blamed; from the second time in a row on it is set aside, each time for twice as long (L4).
 """
 
 from __future__ import annotations
@@ -34,10 +37,17 @@ from recorder.worker.fan_out import Kind
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.eye")
-
 FILE: Final = "health.json"
 KEEP_EVERY_S: Final = 300.0
 """What is learned in less is learned again."""
+ROUND_S: Final = 10.0
+"""One look at each camera in this time."""
+LEAST_S: Final = 0.05
+"""Between two looks."""
+PATIENT: Final = 2
+"""Deaths in a row that a camera may be chance: the box may be out of memory."""
+ASIDE_S: Final = 60.0
+ASIDE_MAX_S: Final = 3600.0
 WORDS: Final = {
     Why.NO_PICTURE: "no key frame came within 20 s",
     Why.NOT_SENT: "nothing comes from it",
@@ -49,6 +59,42 @@ WORDS: Final = {
 
 class NoPicture(Exception):
     """There is no picture of this camera now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Of one camera."""
+
+    blamed: int = 0
+    """In a row."""
+    until_s: float = 0.0
+    """Set aside until then."""
+
+
+def pause_s(cameras: int) -> float:
+    """Between two looks, whoever's."""
+    return max(LEAST_S, ROUND_S / max(1, cameras))
+
+
+def next_of(cameras: Sequence[str], last: str) -> str | None:
+    """Whose turn it is."""
+    if not cameras:
+        return None
+    later = [camera for camera in cameras if camera > last]
+    return min(later or cameras)
+
+
+def blamed(before: Record, now_s: float) -> Record:
+    """The eye died or hung while it decoded this camera's picture."""
+    times = before.blamed + 1
+    if times < PATIENT:
+        return Record(times)
+    return Record(times, now_s + min(ASIDE_MAX_S, ASIDE_S * 2 ** min(times - PATIENT, 16)))
+
+
+def is_aside(records: Mapping[str, Record], camera: str, now_s: float) -> bool:
+    """Nobody looks at it now."""
+    return camera in records and now_s < records[camera].until_s
 
 
 class Lookout:
@@ -246,57 +292,3 @@ def _is_overdue(view: CameraView) -> bool:
     start = since[-1][1] if since else first
     long_enough = last_ms - first_ms >= SLOW_FOR_S * 1000
     return long_enough and last.video_frames > start.video_frames and last.sound_units == start.sound_units
-
-
-ROUND_S: Final = 10.0
-"""One look at each camera in this time."""
-
-
-LEAST_S: Final = 0.05
-"""Between two looks."""
-
-
-PATIENT: Final = 2
-"""Deaths in a row that a camera may be chance: the box may be out of memory."""
-
-
-ASIDE_S: Final = 60.0
-
-
-ASIDE_MAX_S: Final = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Of one camera."""
-
-    blamed: int = 0
-    """In a row."""
-    until_s: float = 0.0
-    """Set aside until then."""
-
-
-def pause_s(cameras: int) -> float:
-    """Between two looks, whoever's."""
-    return max(LEAST_S, ROUND_S / max(1, cameras))
-
-
-def next_of(cameras: Sequence[str], last: str) -> str | None:
-    """Whose turn it is."""
-    if not cameras:
-        return None
-    later = [camera for camera in cameras if camera > last]
-    return min(later or cameras)
-
-
-def blamed(before: Record, now_s: float) -> Record:
-    """The eye died or hung while it decoded this camera's picture."""
-    times = before.blamed + 1
-    if times < PATIENT:
-        return Record(times)
-    return Record(times, now_s + min(ASIDE_MAX_S, ASIDE_S * 2 ** min(times - PATIENT, 16)))
-
-
-def is_aside(records: Mapping[str, Record], camera: str, now_s: float) -> bool:
-    """Nobody looks at it now."""
-    return camera in records and now_s < records[camera].until_s

@@ -1,4 +1,7 @@
-"""From what a check found to the document that people and programs get. Pure; daemon and `edgectl` both use it."""
+"""From what a check found to the document of it: fsck, a rebuild, the check of the ledger. Pure.
+
+Daemon and `edgectl` both use it, so it loads no more than these need.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """How the box stands to its regulation, looked at every few seconds: facts are gathered and judged, changes kept.
 
-Lives on the event loop; gathering reads the catalog, the register and the disks on a thread of its own, which gives way
-to recording. Until everything was measured once, or a start has had its time, what is not known yet is told as not met,
-and since when each clause stands is not touched: a restart is no change.
+Lives on the event loop; gathering reads the catalog, the register and the disks on a thread of its own, which gives
+way to recording. Until everything was measured once, or a start has had its time, what is not known yet is told as
+not met, and since when each clause stands is not touched: a restart is no change. `document` is what people and
+programs get of it; it is pure.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ LOOK_EVERY_S: Final = 10.0
 """What breaks is told within a minute, and what is mended, too."""
 SETTLED_MS: Final = 60_000
 """A start has this long to have everything measured; what is still unknown then is how the box stands."""
+DECLARATION: Final = (
+    "本報告為錄影主機依自身量測所作的自我聲明，不是主管機關或稽核人員的認定。"
+    "「符合」只及於主機能量測的部分；量測不到的，列為不符合或人工查核。"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +117,6 @@ def _is_settled(facts: Facts) -> bool:
     read = facts.register is not None and seen.last_sweep_ms is not None and not seen.recovering
     looked = seen.roles.looked and all(camera.id in seen.judged for camera in seen.config.cameras if camera.enabled)
     return (streams and read and looked) or seen.now.boottime_ms - seen.started_boottime_ms >= SETTLED_MS
-
-
-DECLARATION: Final = (
-    "本報告為錄影主機依自身量測所作的自我聲明，不是主管機關或稽核人員的認定。"
-    "「符合」只及於主機能量測的部分；量測不到的，列為不符合或人工查核。"
-)
 
 
 def document(standing: Standing, only: str | None = None) -> documents.Compliance:

@@ -1,4 +1,8 @@
-"""From what is known to the documents people and programs get. Pure: values in, `edged.documents` out."""
+"""From what is known to the documents people and programs get. Pure: values in, `edged.documents` out.
+
+First the status of the whole box, then what it consists of: cameras, the broker, alarms and what maintenance holds
+back, fault tickets, segments and gaps, retention, volumes, boots, the register of destruction.
+"""
 
 from __future__ import annotations
 
@@ -53,46 +57,55 @@ _RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = 
     Rank.STORAGE: "storage",
     Rank.HISTORY: "history",
 }
+TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
+WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
+START: Final = "start edged, which uses it from then on"
+TAKE_OUT: Final = "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out"
+STRUCK_OFF: Final = (
+    "its loss is a notice from now on, which ends when what was lost would have been destroyed in its time"
+)
+WAIT: Final = "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time"
 
 
-def trouble(view: CameraView) -> tuple[str, str]:
-    """Why it is not recorded (what was tried, what came back) and what to check; "" where there is nothing to tell."""
-    if view.cause is None:
-        return "", ""
-    what, check = WITHHELD.get(view.cause, ("", view.check))
-    words = sentence(Ended(cause=view.cause, tried=view.tried, came_back=view.came_back, check=""))
-    return ": ".join(part for part in (what, words) if part), check
-
-
-def told(reason: str, check: str) -> str:
-    """What is wrong and what to check as one line for people, "" when nothing is wrong."""
-    return sentence(Ended(cause=None, tried="", came_back=reason, check=check))
-
-
-def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady: bool = False) -> Observation:
-    """What health judges, out of what a runner sees; `view` is None when no runner exists."""
-    if view is None:
-        return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble="")
-    stream = None
-    if view.connected is not None:
-        seen = view.connected
-        stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
-    samples = tuple(
-        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
+def status(seen: Overview) -> documents.Status:
+    """The whole screen, ending in a verdict."""
+    lines = [camera(configured, seen) for configured in seen.config.cameras]
+    shelves = [volume(v, seen.foresight) for v in seen.measured.volumes]
+    standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), shelves)
+    quiet = maintenance.not_recording(((line.id, line.state) for line in lines), seen.under)
+    work = maintenance.sentence(seen.under, len(seen.held), quiet)
+    word, action = verdict.judge(lines, standing, shelves, [*_starting(seen), *quiet], work)
+    site = seen.config.site
+    return documents.Status(
+        verdict=word,
+        action=action,
+        node=site.node,
+        office=site.office,
+        name=site.name,
+        version=seen.version,
+        time=timestamp(seen.now.wall_ms),
+        timezone=site.timezone,
+        started=timestamp(seen.started_ms),
+        pid=seen.pid,
+        recovering=seen.recovering,
+        clock=documents.Clock(
+            synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
+        ),
+        cameras=lines,
+        volumes=shelves,
+        broker=broker(seen),
+        alarms=standing,
+        maintenance=under_way(seen),
     )
-    reason, check = trouble(view)
-    return Observation(
-        now.boottime_ms,
-        enabled=enabled,
-        stream=stream,
-        samples=samples,
-        trouble=reason,
-        check=check,
-        writing=view.cause is None,
-        recorded_ms=view.recorded_ms,
-        unsteady=unsteady,
-        cause=view.cause,
-    )
+
+
+def _starting(seen: Overview) -> list[str]:
+    patience_ms = DOWN_AFTER_S * 1000
+    return [name for name, health in seen.health.items() if seen.now.wall_ms - health.since_ms < patience_ms]
+
+
+def cameras(seen: Overview) -> documents.Cameras:
+    return documents.Cameras(cameras=[camera(configured, seen) for configured in seen.config.cameras])
 
 
 def camera(configured: Camera, seen: Overview) -> documents.Camera:
@@ -137,6 +150,46 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
     )
 
 
+def trouble(view: CameraView) -> tuple[str, str]:
+    """Why it is not recorded (what was tried, what came back) and what to check; "" where there is nothing to tell."""
+    if view.cause is None:
+        return "", ""
+    what, check = WITHHELD.get(view.cause, ("", view.check))
+    words = sentence(Ended(cause=view.cause, tried=view.tried, came_back=view.came_back, check=""))
+    return ": ".join(part for part in (what, words) if part), check
+
+
+def told(reason: str, check: str) -> str:
+    """What is wrong and what to check as one line for people, "" when nothing is wrong."""
+    return sentence(Ended(cause=None, tried="", came_back=reason, check=check))
+
+
+def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady: bool = False) -> Observation:
+    """What health judges, out of what a runner sees; `view` is None when no runner exists."""
+    if view is None:
+        return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble="")
+    stream = None
+    if view.connected is not None:
+        seen = view.connected
+        stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
+    samples = tuple(
+        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
+    )
+    reason, check = trouble(view)
+    return Observation(
+        now.boottime_ms,
+        enabled=enabled,
+        stream=stream,
+        samples=samples,
+        trouble=reason,
+        check=check,
+        writing=view.cause is None,
+        recorded_ms=view.recorded_ms,
+        unsteady=unsteady,
+        cause=view.cause,
+    )
+
+
 def since_ms(camera: str, seen: Overview) -> int | None:
     """When its present state began, by the wall clock."""
     health = seen.health.get(camera)
@@ -174,73 +227,6 @@ def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
     return (usage.oldest_age_ms + seen.now.boottime_ms - seen.measured.at.boottime_ms) / 1000
 
 
-def volume(status: VolumeStatus, foresight: Foresight = UNFORESEEN) -> documents.Volume:
-    """Volumes are filled together: they are full at the same time."""
-    serves = status.state in (VolumeState.IN_SERVICE, VolumeState.FULL)
-    return documents.Volume(
-        id=status.id,
-        path=str(status.path),
-        state=status.state.value,
-        reason=status.reason,
-        total_bytes=status.total_bytes,
-        free_bytes=status.free_bytes,
-        ring_bytes=status.ring_bytes,
-        limit_bytes=status.limit_bytes,
-        others_bytes=status.others_bytes,
-        segments=status.segments,
-        full_in_s=foresight.full_in_s if serves else None,
-        floor_at_risk_in_s=foresight.at_risk_in_s if serves else None,
-    )
-
-
-def segment(row: model.Segment, pins: Sequence[str] = ()) -> documents.Segment:
-    return documents.Segment(
-        camera=row.camera,
-        seq=row.seq,
-        start=timestamp(row.start.wall_ms),
-        end=timestamp(row.end.wall_ms),
-        volume=row.volume,
-        path=str(row.path),
-        bytes=row.bytes,
-        sha256=row.sha256.hex(),
-        state="lost" if row.lost else "committed",
-        pins=list(pins),
-        clock_epoch=row.epoch,
-        camera_offset_ms=row.camera_offset_ms,
-        clock_correction_ms=row.clock_correction_ms,
-    )
-
-
-def gap(row: model.Gap) -> documents.Gap:
-    return documents.Gap(
-        camera=row.camera,
-        start=timestamp(row.start.wall_ms),
-        end=optional_timestamp(row.end.wall_ms if row.end else None),
-        cause=row.cause.value,
-        detail=row.detail,
-        clock_correction_ms=row.clock_correction_ms,
-        end_correction_ms=row.end_correction_ms,
-        beneath=None if row.beneath is None else row.beneath.value,
-        pauses=[documents.Pause(start=timestamp(a), end=timestamp(b)) for a, b in row.missing(0)] if row.pauses else [],
-    )
-
-
-def alarm(row: AlarmRow) -> documents.Alarm:
-    """For people on this box: with names, which the centre is not told."""
-    return documents.Alarm(
-        key=row.key,
-        severity=row.severity.value,
-        state="raised" if row.raised else "cleared",
-        since=timestamp(row.since_ms),
-        cleared=optional_timestamp(row.cleared_ms),
-        count=row.count,
-        text=in_full(row.text, row.names),
-        action=row.action,
-        acknowledged=row.acknowledged,
-        occurrence=row.occurrence,
-    )
-
-
 def broker(seen: Overview) -> documents.Broker:
     if seen.link is None:
         return documents.Broker(configured=False, connected=False, address="", protocol="", reason="", since=None)
@@ -261,39 +247,19 @@ def waiting(rank: Rank, depth: Depth) -> documents.Waiting:
     return documents.Waiting(rank=_RANKS[rank], events=depth.events, bytes=depth.bytes, oldest=oldest)
 
 
-def cameras(seen: Overview) -> documents.Cameras:
-    return documents.Cameras(cameras=[camera(configured, seen) for configured in seen.config.cameras])
-
-
-def status(seen: Overview) -> documents.Status:
-    """The whole screen, ending in a verdict."""
-    lines = [camera(configured, seen) for configured in seen.config.cameras]
-    shelves = [volume(v, seen.foresight) for v in seen.measured.volumes]
-    standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), shelves)
-    quiet = maintenance.not_recording(((line.id, line.state) for line in lines), seen.under)
-    work = maintenance.sentence(seen.under, len(seen.held), quiet)
-    word, action = verdict.judge(lines, standing, shelves, [*_starting(seen), *quiet], work)
-    site = seen.config.site
-    return documents.Status(
-        verdict=word,
-        action=action,
-        node=site.node,
-        office=site.office,
-        name=site.name,
-        version=seen.version,
-        time=timestamp(seen.now.wall_ms),
-        timezone=site.timezone,
-        started=timestamp(seen.started_ms),
-        pid=seen.pid,
-        recovering=seen.recovering,
-        clock=documents.Clock(
-            synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
-        ),
-        cameras=lines,
-        volumes=shelves,
-        broker=broker(seen),
-        alarms=standing,
-        maintenance=under_way(seen),
+def alarm(row: AlarmRow) -> documents.Alarm:
+    """For people on this box: with names, which the centre is not told."""
+    return documents.Alarm(
+        key=row.key,
+        severity=row.severity.value,
+        state="raised" if row.raised else "cleared",
+        since=timestamp(row.since_ms),
+        cleared=optional_timestamp(row.cleared_ms),
+        count=row.count,
+        text=in_full(row.text, row.names),
+        action=row.action,
+        acknowledged=row.acknowledged,
+        occurrence=row.occurrence,
     )
 
 
@@ -321,11 +287,6 @@ def held(seen: Overview) -> list[maintenance_documents.Held]:
         )
         for key, one in sorted(seen.held.items())
     ]
-
-
-def _starting(seen: Overview) -> list[str]:
-    patience_ms = DOWN_AFTER_S * 1000
-    return [name for name, health in seen.health.items() if seen.now.wall_ms - health.since_ms < patience_ms]
 
 
 def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
@@ -392,125 +353,36 @@ def _fault_step(leaf: Told) -> fault_documents.FaultStep:
     )
 
 
-WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
-
-
-START: Final = "start edged, which uses it from then on"
-
-
-TAKE_OUT: Final = "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out"
-
-
-STRUCK_OFF: Final = (
-    "its loss is a notice from now on, which ends when what was lost would have been destroyed in its time"
-)
-
-
-WAIT: Final = "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time"
-
-
-def spec_of(config: Config, path: Path) -> VolumeSpec | None:
-    """As configured; None where it is not."""
-    return next((spec for spec in config.volume_specs() if spec.path == path), None)
-
-
-def default_spec(path: Path) -> VolumeSpec:
-    """For one that is not configured yet."""
-    return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
-
-
-def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_documents.VolumeList:
-    return volume_documents.VolumeList(
-        volumes=[
-            volume_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
-            for status in statuses
-        ]
+def segment(row: model.Segment, pins: Sequence[str] = ()) -> documents.Segment:
+    return documents.Segment(
+        camera=row.camera,
+        seq=row.seq,
+        start=timestamp(row.start.wall_ms),
+        end=timestamp(row.end.wall_ms),
+        volume=row.volume,
+        path=str(row.path),
+        bytes=row.bytes,
+        sha256=row.sha256.hex(),
+        state="lost" if row.lost else "committed",
+        pins=list(pins),
+        clock_epoch=row.epoch,
+        camera_offset_ms=row.camera_offset_ms,
+        clock_correction_ms=row.clock_correction_ms,
     )
 
 
-def reloaded_volumes(change: Reconfigured) -> site_documents.ReloadedVolumes:
-    return site_documents.ReloadedVolumes(
-        added=list(map(str, change.came)),
-        retired=list(map(str, change.retired)),
-        left_out=list(map(str, change.left_out)),
+def gap(row: model.Gap) -> documents.Gap:
+    return documents.Gap(
+        camera=row.camera,
+        start=timestamp(row.start.wall_ms),
+        end=optional_timestamp(row.end.wall_ms if row.end else None),
+        cause=row.cause.value,
+        detail=row.detail,
+        clock_correction_ms=row.clock_correction_ms,
+        end_correction_ms=row.end_correction_ms,
+        beneath=None if row.beneath is None else row.beneath.value,
+        pauses=[documents.Pause(start=timestamp(a), end=timestamp(b)) for a, b in row.missing(0)] if row.pauses else [],
     )
-
-
-def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> volume_documents.VolumeInit:
-    step = (START if not daemon else "") if configured else WRITE_DOWN
-    return volume_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
-
-
-def volume_retire(one: Known) -> volume_documents.VolumeRetire:
-    if one.loss is not None:
-        is_retired, step = True, STRUCK_OFF
-    else:
-        is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
-    return volume_documents.VolumeRetire(
-        volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step
-    )
-
-
-def volume_replace(done: Replaced, path: Path) -> volume_documents.VolumeReplace:
-    first, last = (
-        None if wall_ms is None else times.timestamp(wall_ms)
-        for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
-    )
-    return volume_documents.VolumeReplace(
-        lost=done.lost,
-        by=done.by,
-        path=str(path),
-        segments=done.loss.segments,
-        below_floor=done.loss.below_floor,
-        pinned=done.loss.pinned,
-        first=first,
-        last=last,
-    )
-
-
-TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
-
-
-def boots(rows: Sequence[BootRow]) -> boot_documents.Boots:
-    """All of them, by number."""
-    before: list[BootRow | None] = [None, *rows]
-    return boot_documents.Boots(boots=[_boot(row, last) for row, last in zip(rows, before, strict=False)])
-
-
-def _boot(row: BootRow, before: BootRow | None) -> boot_documents.Boot:
-    boot, witness = row.boot, row.witness
-    synced_ms = witness.synced_first_ms
-    return boot_documents.Boot(
-        number=boot.number,
-        boot_id=boot.boot_id,
-        ran_s=boot.length_ms / 1000,
-        drift_s=(boot.pace.lag_us + boot.pace.gain_us) / 1e6,
-        off_low_s=boot.off_low_ms / 1000,
-        off_high_s=None if boot.off_high_ms is None else boot.off_high_ms / 1000,
-        word=row.word.value,
-        attested_s=None if row.attested_ms is None else row.attested_ms / 1000,
-        synced_after_s=None if synced_ms is None else (synced_ms - witness.began_ms) / 1000,
-        rtc=witness.rtc_last_ms is not None,
-        missing="" if before is None else missing_credit(row, before),
-    )
-
-
-def missing_credit(row: BootRow, before: BootRow) -> str:
-    """Why no more is credited for the time the box was off before this boot; "" where all of it is."""
-    low_ms, high_ms, number = row.boot.off_low_ms, row.boot.off_high_ms, row.boot.number
-    if high_ms is not None and high_ms - low_ms <= DOUBT_MS:
-        return ""
-    people = TWO_PEOPLE.format(number=number)
-    if row.word is Word.PEOPLE:
-        return "" if high_ms is None else f"the clocks allow for more than was attested; {people}"
-    for one in (before, row):
-        if one.witness.synced_first_ms is None:
-            return f"in boot {one.boot.number} the wall clock was never known to be synchronised; {people}"
-    if low_ms == WEEK_MS:
-        return f"clocks prove no more than 7 days; {people}"
-    if row.witness.rtc_first_ms is not None and before.witness.rtc_last_ms is not None:
-        return f"the hardware clock and the wall clock disagree (a dead battery?); {people}"
-    return f"the wall clock was set again while it was called synchronised; {people}"
 
 
 def retention(seen: Overview) -> documents.Retention:
@@ -578,6 +450,126 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
         oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),
         newest=optional_timestamp(usage.newest.wall_ms if usage and usage.newest else None),
     )
+
+
+def volume(status: VolumeStatus, foresight: Foresight = UNFORESEEN) -> documents.Volume:
+    """Volumes are filled together: they are full at the same time."""
+    serves = status.state in (VolumeState.IN_SERVICE, VolumeState.FULL)
+    return documents.Volume(
+        id=status.id,
+        path=str(status.path),
+        state=status.state.value,
+        reason=status.reason,
+        total_bytes=status.total_bytes,
+        free_bytes=status.free_bytes,
+        ring_bytes=status.ring_bytes,
+        limit_bytes=status.limit_bytes,
+        others_bytes=status.others_bytes,
+        segments=status.segments,
+        full_in_s=foresight.full_in_s if serves else None,
+        floor_at_risk_in_s=foresight.at_risk_in_s if serves else None,
+    )
+
+
+def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_documents.VolumeList:
+    return volume_documents.VolumeList(
+        volumes=[
+            volume_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
+            for status in statuses
+        ]
+    )
+
+
+def spec_of(config: Config, path: Path) -> VolumeSpec | None:
+    """As configured; None where it is not."""
+    return next((spec for spec in config.volume_specs() if spec.path == path), None)
+
+
+def default_spec(path: Path) -> VolumeSpec:
+    """For one that is not configured yet."""
+    return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
+
+
+def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> volume_documents.VolumeInit:
+    step = (START if not daemon else "") if configured else WRITE_DOWN
+    return volume_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
+
+
+def volume_retire(one: Known) -> volume_documents.VolumeRetire:
+    if one.loss is not None:
+        is_retired, step = True, STRUCK_OFF
+    else:
+        is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
+    return volume_documents.VolumeRetire(
+        volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step
+    )
+
+
+def volume_replace(done: Replaced, path: Path) -> volume_documents.VolumeReplace:
+    first, last = (
+        None if wall_ms is None else times.timestamp(wall_ms)
+        for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
+    )
+    return volume_documents.VolumeReplace(
+        lost=done.lost,
+        by=done.by,
+        path=str(path),
+        segments=done.loss.segments,
+        below_floor=done.loss.below_floor,
+        pinned=done.loss.pinned,
+        first=first,
+        last=last,
+    )
+
+
+def reloaded_volumes(change: Reconfigured) -> site_documents.ReloadedVolumes:
+    return site_documents.ReloadedVolumes(
+        added=list(map(str, change.came)),
+        retired=list(map(str, change.retired)),
+        left_out=list(map(str, change.left_out)),
+    )
+
+
+def boots(rows: Sequence[BootRow]) -> boot_documents.Boots:
+    """All of them, by number."""
+    before: list[BootRow | None] = [None, *rows]
+    return boot_documents.Boots(boots=[_boot(row, last) for row, last in zip(rows, before, strict=False)])
+
+
+def _boot(row: BootRow, before: BootRow | None) -> boot_documents.Boot:
+    boot, witness = row.boot, row.witness
+    synced_ms = witness.synced_first_ms
+    return boot_documents.Boot(
+        number=boot.number,
+        boot_id=boot.boot_id,
+        ran_s=boot.length_ms / 1000,
+        drift_s=(boot.pace.lag_us + boot.pace.gain_us) / 1e6,
+        off_low_s=boot.off_low_ms / 1000,
+        off_high_s=None if boot.off_high_ms is None else boot.off_high_ms / 1000,
+        word=row.word.value,
+        attested_s=None if row.attested_ms is None else row.attested_ms / 1000,
+        synced_after_s=None if synced_ms is None else (synced_ms - witness.began_ms) / 1000,
+        rtc=witness.rtc_last_ms is not None,
+        missing="" if before is None else missing_credit(row, before),
+    )
+
+
+def missing_credit(row: BootRow, before: BootRow) -> str:
+    """Why no more is credited for the time the box was off before this boot; "" where all of it is."""
+    low_ms, high_ms, number = row.boot.off_low_ms, row.boot.off_high_ms, row.boot.number
+    if high_ms is not None and high_ms - low_ms <= DOUBT_MS:
+        return ""
+    people = TWO_PEOPLE.format(number=number)
+    if row.word is Word.PEOPLE:
+        return "" if high_ms is None else f"the clocks allow for more than was attested; {people}"
+    for one in (before, row):
+        if one.witness.synced_first_ms is None:
+            return f"in boot {one.boot.number} the wall clock was never known to be synchronised; {people}"
+    if low_ms == WEEK_MS:
+        return f"clocks prove no more than 7 days; {people}"
+    if row.witness.rtc_first_ms is not None and before.witness.rtc_last_ms is not None:
+        return f"the hardware clock and the wall clock disagree (a dead battery?); {people}"
+    return f"the wall clock was set again while it was called synchronised; {people}"
 
 
 def register_line(one: Entered) -> register_documents.DestroyedSegment:

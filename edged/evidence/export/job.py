@@ -1,7 +1,14 @@
 """An export as files: which films are made of which segments, under which names. Blocking.
 
-Made from the leaves that the export consists of and from the segments themselves, so after a restart it is made anew
-and is the same; `digest` says whether it is.
+Made from the leaves that the export consists of and from the segments themselves, so after a restart it is made
+anew and is the same; `digest` says whether it is.
+
+Segments are read once from end to end before anything of them leaves (`read`): are they what their leaves say? The
+hashes of their parts lie in a file of the state directory meanwhile (`Hashes`), 36 bytes for each, so that an
+export of a day takes no memory. A segment that is not what its leaf says is told by name, and put into no film.
+
+Files leave as `Source`: of known length, the same bytes whenever they are asked for again, from any octet on. Their
+hashes are made while they leave; what was not read to its end by then is read on from there.
 """
 
 from __future__ import annotations
@@ -29,6 +36,11 @@ from storage.exports.model import CameraContents, Contents, Export, Recorded
 from storage.segments.fragment_hashes import Part, Parting
 from storage.words.errors import OrderWrong
 
+BLOCK: Final = 1 << 20
+GATHERED: Final = 1 << 16
+"""Cues are handed out so many octets at a time."""
+_RECORD: Final = struct.Struct(">I32s")
+HASH: Final = 32
 Opened: TypeAlias = Callable[[Recorded], BinaryIO]
 Told: TypeAlias = Callable[[int], None]
 """Hears of octets that were read; may pause, and may raise to end it."""
@@ -217,85 +229,6 @@ def _missing(contents: CameraContents) -> Iterator[subtitles.Missing]:
             yield subtitles.Missing(begin, end, cause)
 
 
-READ_BLOCK: Final = 1 << 20
-
-
-@dataclass(slots=True)
-class Source:
-    """One file. `begun` gives its bytes from an octet on."""
-
-    size: int
-    begun: Callable[[int], Iterator[bytes]]
-    _hash: Any = field(default_factory=sha256)
-    _hashed: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def blocks(self, begin: int) -> Iterator[bytes]:
-        """From an octet on. Raises what reading it raises."""
-        at = begin
-        for block in self.begun(begin):
-            with self._lock:
-                if at == self._hashed:
-                    self._hash.update(block)
-                    self._hashed += len(block)
-            at += len(block)
-            yield block
-
-    @property
-    def left(self) -> int:
-        """Octets that are not hashed yet."""
-        return self.size - self._hashed
-
-    @property
-    def sha256(self) -> str:
-        """Once nothing is left."""
-        return str(self._hash.hexdigest())
-
-
-def of_file(path: Path) -> Source:
-    """A small file of ours."""
-
-    def blocks(begin: int) -> Iterator[bytes]:
-        with path.open("rb") as file:
-            file.seek(begin)
-            while block := file.read(READ_BLOCK):
-                yield block
-
-    return Source(path.stat().st_size, blocks)
-
-
-def of_text(pieces: Callable[[], Iterator[str]]) -> Source:
-    """What is made anew each time; it is gone through once for its length."""
-
-    def blocks(begin: int) -> Iterator[bytes]:
-        skip, waiting = begin, bytearray()
-        for piece in pieces():
-            data = piece.encode()
-            if skip:
-                data, skip = data[skip:], max(0, skip - len(data))
-            waiting += data
-            if len(waiting) >= GATHERED:
-                yield bytes(waiting)
-                waiting.clear()
-        if waiting:
-            yield bytes(waiting)
-
-    return Source(sum(len(piece.encode()) for piece in pieces()), blocks)
-
-
-GATHERED: Final = 1 << 16
-"""Cues are handed out so many octets at a time."""
-
-
-BLOCK: Final = 1 << 20
-
-
-_RECORD: Final = struct.Struct(">I32s")
-
-
-HASH: Final = 32
-
-
 @dataclass(frozen=True, slots=True)
 class Read:
     """A segment that was read. `first_hash`: the number of its part 0 in the camera's list, if it is in it."""
@@ -367,3 +300,66 @@ def read(
     if parting.parts != segment.parts:
         return Read(segment, None, "its fragments are not those of its leaf")
     return Read(segment, hashes.add(parts))
+
+
+@dataclass(slots=True)
+class Source:
+    """One file. `begun` gives its bytes from an octet on."""
+
+    size: int
+    begun: Callable[[int], Iterator[bytes]]
+    _hash: Any = field(default_factory=sha256)
+    _hashed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def blocks(self, begin: int) -> Iterator[bytes]:
+        """From an octet on. Raises what reading it raises."""
+        at = begin
+        for block in self.begun(begin):
+            with self._lock:
+                if at == self._hashed:
+                    self._hash.update(block)
+                    self._hashed += len(block)
+            at += len(block)
+            yield block
+
+    @property
+    def left(self) -> int:
+        """Octets that are not hashed yet."""
+        return self.size - self._hashed
+
+    @property
+    def sha256(self) -> str:
+        """Once nothing is left."""
+        return str(self._hash.hexdigest())
+
+
+def of_file(path: Path) -> Source:
+    """A small file of ours."""
+
+    def blocks(begin: int) -> Iterator[bytes]:
+        with path.open("rb") as file:
+            file.seek(begin)
+            while block := file.read(BLOCK):
+                yield block
+
+    return Source(path.stat().st_size, blocks)
+
+
+def of_text(pieces: Callable[[], Iterator[str]]) -> Source:
+    """What is made anew each time; it is gone through once for its length."""
+
+    def blocks(begin: int) -> Iterator[bytes]:
+        skip, waiting = begin, bytearray()
+        for piece in pieces():
+            data = piece.encode()
+            if skip:
+                data, skip = data[skip:], max(0, skip - len(data))
+            waiting += data
+            if len(waiting) >= GATHERED:
+                yield bytes(waiting)
+                waiting.clear()
+        if waiting:
+            yield bytes(waiting)
+
+    return Source(sum(len(piece.encode()) for piece in pieces()), blocks)

@@ -1,6 +1,8 @@
 """The list of an export, what proves it, and what people find beside the films, once all footage was read.
 
-Blocking. Lists and proofs lie in the state directory until they have left, so that the list of a day takes no memory.
+Blocking. Lists and proofs lie in the state directory until they have left, so that the list of a day takes no
+memory. The list is signed as canonical JSON (RFC 8785) in a DSSE v1 envelope, Ed25519. The envelope is canonical
+itself, so that not one bit of it can be changed unnoticed.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ from storage.words.errors import OrderRefused
 WORDS: Final = ("who", "reason", "case", "request")
 CITING: Final = ("segments", "loose", "gaps", "destroyed")
 """Of a camera on the list: what names leaves."""
+KEY_NOTE: Final = (
+    "# 本錄影主機的公開金鑰與指紋。請與機關公布的指紋比對。\r\n"
+    "# Public keys of this recorder, and their fingerprints. Compare them with those that the office published.\r\n"
+)
 
 
 def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
@@ -178,12 +184,6 @@ def _head(number: int, head: Head, heads: Sequence[Head]) -> dict[str, Any]:
         "root": head.root.hex(),
         "file": None if head.note is None else naming.checkpoint_name(number, last=head is heads[-1]),
     }
-
-
-KEY_NOTE: Final = (
-    "# 本錄影主機的公開金鑰與指紋。請與機關公布的指紋比對。\r\n"
-    "# Public keys of this recorder, and their fingerprints. Compare them with those that the office published.\r\n"
-)
 
 
 def canonical(document: Any) -> bytes:
