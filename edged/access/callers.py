@@ -131,7 +131,7 @@ def instant(name: str, text: str | None) -> int | None:
 
 
 @dataclass(slots=True)
-class Visitor:
+class Peer:
     """One connection's."""
 
     uid: int
@@ -141,18 +141,18 @@ class Visitor:
     """A call of theirs was let through: they are not put out to make room."""
 
 
-_met: Final[WeakKeyDictionary[BaseTransport, Visitor]] = WeakKeyDictionary()
+_met: Final[WeakKeyDictionary[BaseTransport, Peer]] = WeakKeyDictionary()
 
 
-def meet(transport: BaseTransport) -> Visitor:
+def meet(transport: BaseTransport) -> Peer:
     """Whoever has just connected."""
     connection: socket.socket = transport.get_extra_info("socket")
     pid, uid, _gid = PEERCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size))
-    _met[transport] = visitor = Visitor(uid, login_of(pid, uid))
+    _met[transport] = visitor = Peer(uid, login_of(pid, uid))
     return visitor
 
 
-def visitor(request: web.Request) -> Visitor:
+def peer_of(request: web.Request) -> Peer:
     """Who makes this call; ConnectionResetError when nobody is there any more."""
     if request.transport is None:
         raise ConnectionResetError("the caller went away")

@@ -49,7 +49,7 @@ K = TypeVar("K", bound=Hashable)
 E = TypeVar("E")
 
 
-class Journal(Protocol):
+class LeafWriter(Protocol):
     """Where leaves of kind `act` are written; `storage.approvals.journal` is one."""
 
     def act(
@@ -60,7 +60,7 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ActEntry:
     """One leaf to be."""
 
     verb: str
@@ -70,25 +70,25 @@ class Entry:
     """A person, in words: never in the leaf itself."""
     details: Details = field(default_factory=dict)
 
-    def counted(self, count: int, kinds: tuple[str, ...] = ()) -> Entry:
+    def counted(self, count: int, kinds: tuple[str, ...] = ()) -> ActEntry:
         """`kinds`: verbs, where they are not all this one."""
         verbs = {"verbs": ", ".join(kinds)} if any(kind != self.verb for kind in kinds) else {}
         return replace(self, details={**self.details, **verbs, "count": count})
 
-    def about(self, details: Details) -> Entry:
+    def about(self, details: Details) -> ActEntry:
         """It names these, too."""
         return replace(self, details={**self.details, **details})
 
-    def refused(self) -> Entry:
+    def refused(self) -> ActEntry:
         return replace(self, result="refused")
 
-    def failed(self, number: int | None = None) -> Entry:
+    def failed(self, number: int | None = None) -> ActEntry:
         """Nothing came of it, whatever leaf `number` says."""
         of = {} if number is None else {"of": number}
         return replace(self, result="failed", details={**self.details, **of})
 
 
-def spanning(one: Entry, other: Entry) -> Entry:
+def spanning(one: ActEntry, other: ActEntry) -> ActEntry:
     """Both lists as one: of all their cameras, and of all the time between; what either leaves open is open."""
     details = dict(other.details)
     for name in {*one.details, *other.details} & _SPANS.keys():
@@ -116,17 +116,17 @@ class _Late(Exception):
     """It is being written, for longer than anybody waits: what became of it is heard later."""
 
 
-class Desk:
+class ActJournal:
     """Where the guard hands in what goes on record. Lives on the event loop."""
 
-    def __init__(self, journal: Journal, now_ms: Callable[[], int]) -> None:
+    def __init__(self, journal: LeafWriter, now_ms: Callable[[], int]) -> None:
         """`now_ms`: running time, for the minute of repetitions."""
         self._journal = journal
         self._now_ms = now_ms
-        self._looks: Tally[tuple[str, ...], Entry] = Tally()
-        self._lists: Tally[tuple[str, ...], Entry] = Tally(window_ms=DAY_MS, join=spanning)
-        self._refusals: Tally[tuple[str, ...], Entry] = Tally(CROWD)
-        self._owed: deque[Entry] = deque()
+        self._looks: Coalescer[tuple[str, ...], ActEntry] = Coalescer()
+        self._lists: Coalescer[tuple[str, ...], ActEntry] = Coalescer(window_ms=DAY_MS, join=spanning)
+        self._refusals: Coalescer[tuple[str, ...], ActEntry] = Coalescer(CROWD)
+        self._owed: deque[ActEntry] = deque()
         self._lost = 0
 
     @property
@@ -134,7 +134,7 @@ class Desk:
         """Leaves that are missing until the database can be written again."""
         return len(self._owed) + self._lost
 
-    async def before(self, entry: Entry) -> int:
+    async def before(self, entry: ActEntry) -> int:
         """On record, when this returns: the leaf's number. Refusal where that cannot be."""
 
         def late(done: Future[int]) -> None:
@@ -149,21 +149,21 @@ class Desk:
                 what, "check the disk of the state directory, then try again", exit_codes.TRY_LATER, 503
             ) from None
 
-    async def seen(self, entry: Entry) -> None:
+    async def seen(self, entry: ActEntry) -> None:
         """On record, now or with the same of the last minute; Refusal likewise."""
         key = (entry.who, entry.verb, entry.role, repr(sorted(entry.details.items())))
         if not self._looks.is_repeated(key, entry, entry.verb):
             await self.before(entry)
             self._looks.told(key, entry, self._now_ms())
 
-    async def listed(self, entry: Entry) -> None:
+    async def listed(self, entry: ActEntry) -> None:
         """On record now or owed, or with what else this person lists in a day."""
         key = (entry.who, entry.verb, entry.role)
         if not self._lists.is_repeated(key, entry, entry.verb):
             self._lists.told(key, entry, self._now_ms())
             await self.if_possible(entry)
 
-    async def if_possible(self, entry: Entry) -> int | None:
+    async def if_possible(self, entry: ActEntry) -> int | None:
         """On record now, or owed: then None."""
         try:
             return await self._written(entry, partial(self._check, entry))
@@ -175,7 +175,7 @@ class Desk:
             return None
         return None
 
-    def refused(self, entry: Entry, *, known: bool = True) -> None:
+    def refused(self, entry: ActEntry, *, known: bool = True) -> None:
         """One leaf a minute and person; all whom the box does not know are one. Who is refused waits for no disk."""
         key = self._refusals.place(("refused", entry.who)) if known else CROWD
         again = replace(entry, who=STRANGERS if key == CROWD else entry.who, details={})
@@ -201,19 +201,19 @@ class Desk:
                 return
         if self._lost:
             lost, self._lost = self._lost, 0
-            await self.if_possible(Entry("journal", "lost", "none", "edged").counted(lost))
+            await self.if_possible(ActEntry("journal", "lost", "none", "edged").counted(lost))
 
-    def _owe(self, entry: Entry) -> None:
+    def _owe(self, entry: ActEntry) -> None:
         if len(self._owed) >= OWED_MAX:
             self._owed.popleft()
             self._lost += 1
         self._owed.append(entry)
 
-    def _check(self, entry: Entry, done: Future[int]) -> None:
+    def _check(self, entry: ActEntry, done: Future[int]) -> None:
         if done.exception() is not None:
             self._owe(entry)
 
-    def _act(self, entry: Entry) -> Future[int]:
+    def _act(self, entry: ActEntry) -> Future[int]:
         return self._journal.act(entry.verb, entry.result, entry.role, {"who": entry.who}, entry.details)
 
     def _hear(self, future: Future[int], late: Callable[[Future[int]], None]) -> None:
@@ -225,7 +225,7 @@ class Desk:
 
         future.add_done_callback(tell)
 
-    async def _written(self, entry: Entry, late: Callable[[Future[int]], None]) -> int:
+    async def _written(self, entry: ActEntry, late: Callable[[Future[int]], None]) -> int:
         """Its number; TimeoutError where it will never be written, _Late where `late` will hear of it."""
         future = self._act(entry)
         waiting = asyncio.wrap_future(future)
@@ -266,7 +266,7 @@ def latest(_one: E, other: E) -> E:
     return other
 
 
-class Tally(Generic[K, E]):
+class Coalescer(Generic[K, E]):
     """Counts by key. Not thread-safe: it lives on the event loop."""
 
     def __init__(self, crowd: K | None = None, window_ms: int = WINDOW_MS, join: Callable[[E, E], E] = latest) -> None:

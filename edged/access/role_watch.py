@@ -111,7 +111,7 @@ class RoleJournal(Protocol):
     def holder(self, account: int, name: str, roles: list[str], /) -> Future[int]: ...
 
 
-class Holders:
+class RoleHistory:
     """Of one daemon run."""
 
     def __init__(self, journal: RoleJournal, leaves: Listing, directory: Directory) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from edged.access import journal, role_watch
 from edged.access.guard import Guard
-from edged.access.journal import Desk
-from edged.access.role_watch import Holders, RolesSeen, RoleWatch
+from edged.access.journal import ActJournal
+from edged.access.role_watch import RoleHistory, RolesSeen, RoleWatch
 from edged.host.accounts import Directory
 from edged.host.loops import Loops
 from edged.words.roles import Assignment
@@ -16,7 +16,7 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 
 
-class People:
+class AccessService:
     """Of one daemon run. `guard` goes to the control API."""
 
     def __init__(
@@ -31,13 +31,13 @@ class People:
         self._seen = RolesSeen()
         self._assignment = assignment
         self._directory = Directory()
-        self._desk = Desk(store.journal, lambda: clock.now().boottime_ms)
+        self._desk = ActJournal(store.journal, lambda: clock.now().boottime_ms)
         self._watch = RoleWatch(assignment, self._directory)
-        self._holders = Holders(store.journal, store.books.leaves, self._directory)
+        self._holders = RoleHistory(store.journal, store.books.leaves, self._directory)
         self.guard = Guard(assignment, self._directory, self._desk, self._watch.clash)
 
     @property
-    def journal(self) -> Desk:
+    def journal(self) -> ActJournal:
         """For what others than people ask for."""
         return self._desk
 

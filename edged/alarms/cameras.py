@@ -11,7 +11,7 @@ from typing import Final
 
 from edged.health import faults
 from edged.health.stream import DOWN_AFTER_S, CameraState
-from edged.overview.model import Health, Overview, Trouble
+from edged.overview.model import AlarmCondition, CameraHealth, Overview
 from recorder.words.address import without_login
 from storage.words.results import Severity
 
@@ -19,7 +19,9 @@ SIBLINGS_S: Final = 5.0
 """Other cameras of the same device are down by then as well, if it is the device."""
 
 
-def camera_troubles(seen: Overview, told: Collection[str], patient: Collection[str]) -> Iterator[tuple[str, Trouble]]:
+def camera_troubles(
+    seen: Overview, told: Collection[str], patient: Collection[str]
+) -> Iterator[tuple[str, AlarmCondition]]:
     """What is told of their devices is left out; a camera that shares one waits whether others follow."""
     for name, health in seen.health.items():
         condition = health.condition
@@ -27,13 +29,19 @@ def camera_troubles(seen: Overview, told: Collection[str], patient: Collection[s
             continue
         if condition.state is CameraState.DOWN and (condition.lost_s is None or condition.lost_s >= DOWN_AFTER_S):
             wait_s = DOWN_AFTER_S if condition.lost_s is None else SIBLINGS_S if name in patient else 0.0
-            yield f"camera.down:{name}", Trouble(Severity.CRITICAL, *_words(name, "is not recorded", health), wait_s)
+            yield (
+                f"camera.down:{name}",
+                AlarmCondition(Severity.CRITICAL, *_words(name, "is not recorded", health), wait_s),
+            )
         elif condition.state is CameraState.DEGRADED:
             wait_s = SIBLINGS_S if name in patient else 0.0
-            yield f"camera.degraded:{name}", Trouble(Severity.WARNING, *_words(name, "is degraded", health), wait_s)
+            yield (
+                f"camera.degraded:{name}",
+                AlarmCondition(Severity.WARNING, *_words(name, "is degraded", health), wait_s),
+            )
 
 
-def _words(name: str, what: str, health: Health) -> tuple[str, str]:
+def _words(name: str, what: str, health: CameraHealth) -> tuple[str, str]:
     return f"Camera {name} {what}: {without_login(health.condition.reason)}", _action(health.condition.check)
 
 
@@ -41,7 +49,7 @@ def _action(check: str) -> str:
     return f"Check {check}" if check else ""
 
 
-def picture_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def picture_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     for camera, judged in seen.judged.items():
         health = seen.health.get(camera)
         if health is None or health.condition.state not in (CameraState.RECORDING, CameraState.DEGRADED):
@@ -49,7 +57,7 @@ def picture_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         for finding in judged.findings:
             text = f"Camera {camera}: {faults.what_is_wrong(finding.fault)} ({finding.evidence})"
             action = f"Check {faults.what_to_check(finding.fault)}"
-            yield f"camera.{finding.fault}:{camera}", Trouble(Severity.WARNING, text, action)
+            yield f"camera.{finding.fault}:{camera}", AlarmCondition(Severity.WARNING, text, action)
         if judged.unjudged:
             text = f"Camera {camera} is recorded, but its picture cannot be judged: {judged.unjudged}"
-            yield f"camera.unjudged:{camera}", Trouble(Severity.WARNING, text, f"Check {faults.UNJUDGED_CHECK}")
+            yield f"camera.unjudged:{camera}", AlarmCondition(Severity.WARNING, text, f"Check {faults.UNJUDGED_CHECK}")

@@ -11,7 +11,7 @@ from typing import Final
 
 from edged.alarms import cameras, devices, fault_tickets, link, record, retention, storage
 from edged.alarms.devices import Episode
-from edged.overview.model import Overview, Trouble
+from edged.overview.model import AlarmCondition, Overview
 from recorder.supervisor.runner import CameraView
 from storage.words.results import Severity
 
@@ -25,7 +25,7 @@ def troubles(
     failing: Mapping[str, str],
     stepped_at_ms: int | None,
     episodes: Mapping[str, Episode],
-) -> dict[str, Trouble]:
+) -> dict[str, AlarmCondition]:
     """Key to trouble, for all that is wrong at this instant. `episodes` are the devices that are in trouble."""
     known = [devices.seen(name, views[name], health.condition) for name, health in seen.health.items() if name in views]
     told = {one.camera for one in known if devices.is_part(one, episodes.get(one.device))}
@@ -60,11 +60,16 @@ def troubles(
     )
 
 
-def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, Trouble]]:
+def _clock(seen: Overview, stepped_at_ms: int | None) -> Iterator[tuple[str, AlarmCondition]]:
     if stepped_at_ms is not None and seen.now.boottime_ms - stepped_at_ms < STEP_TOLD_FOR_MS:
         text = "The wall clock was stepped; recording went on and no footage aged by it"
-        yield "clock.stepped", Trouble(Severity.WARNING, text, "Check the time source (timedatectl, chronyc tracking)")
+        yield (
+            "clock.stepped",
+            AlarmCondition(Severity.WARNING, text, "Check the time source (timedatectl, chronyc tracking)"),
+        )
 
 
-def _internal(name: str, words: str) -> Trouble:
-    return Trouble(Severity.CRITICAL, f"edged's own {name} fails: {words}", "See the journal: journalctl -u edged")
+def _internal(name: str, words: str) -> AlarmCondition:
+    return AlarmCondition(
+        Severity.CRITICAL, f"edged's own {name} fails: {words}", "See the journal: journalctl -u edged"
+    )

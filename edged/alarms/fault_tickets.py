@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Final
 
-from edged.overview.model import Overview, Trouble
+from edged.overview.model import AlarmCondition, Overview
 from storage.store.facade import Store
 from storage.tickets.faults import Aged, Standing, State, Step, Subject
 from storage.words.clock import Clock
@@ -45,7 +45,7 @@ FAULTS_NAMED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FaultRule:
     """Of alarms that are called so before the colon, or before the point."""
 
     thing: str
@@ -53,30 +53,32 @@ class Rule:
     why: str
 
 
-FAULTS: Final[Mapping[str, Rule]] = {
-    "camera.down": Rule(
+FAULTS: Final[Mapping[str, FaultRule]] = {
+    "camera.down": FaultRule(
         "camera", 10 * MINUTE_MS, "a camera that restarts, or a cable that is put back, is there by then"
     ),
-    "camera": Rule(
+    "camera": FaultRule(
         "camera", 30 * MINUTE_MS, "a lamp that is off, a door that is open, a busy network pass; a lens does not"
     ),
-    "device.fault": Rule("device", 10 * MINUTE_MS, "an NVR restarts in less"),
-    "storage.away": Rule(
+    "device.fault": FaultRule("device", 10 * MINUTE_MS, "an NVR restarts in less"),
+    "storage.away": FaultRule(
         "volume", 5 * MINUTE_MS, "a cable, a mount or a disk: nothing comes back by itself after that"
     ),
-    "storage.failing": Rule(
+    "storage.failing": FaultRule(
         "storage", 5 * MINUTE_MS, "what answers and takes nothing for minutes is ill, or its cable"
     ),
-    "storage.lost": Rule("volume", 0, "the disk is gone for good, and is to be struck off"),
-    "storage.tampered": Rule("volume", 0, "somebody or something changes files: the disk, or who comes to it"),
-    "storage.full": Rule(
+    "storage.lost": FaultRule("volume", 0, "the disk is gone for good, and is to be struck off"),
+    "storage.tampered": FaultRule("volume", 0, "somebody or something changes files: the disk, or who comes to it"),
+    "storage.full": FaultRule(
         "storage", 10 * MINUTE_MS, "room is lacking: a disk is to be added, or one that is away mended"
     ),
-    "storage.slow": Rule("storage", 60 * MINUTE_MS, "a copy passes; a disk that is slow for an hour is ill"),
-    "storage.ballast": Rule("box", 60 * MINUTE_MS, "the system disk is full, and nobody makes room there"),
-    "ledger.unwritten": Rule("storage", 60 * MINUTE_MS, "a disk that takes footage and no ledger is ill"),
-    "clock.stepped": Rule("clock", 120 * MINUTE_MS, "each step is told for an hour: it is stepped again and again"),
-    "internal": Rule("box", 60 * MINUTE_MS, "a part of edged fails and does not recover"),
+    "storage.slow": FaultRule("storage", 60 * MINUTE_MS, "a copy passes; a disk that is slow for an hour is ill"),
+    "storage.ballast": FaultRule("box", 60 * MINUTE_MS, "the system disk is full, and nobody makes room there"),
+    "ledger.unwritten": FaultRule("storage", 60 * MINUTE_MS, "a disk that takes footage and no ledger is ill"),
+    "clock.stepped": FaultRule(
+        "clock", 120 * MINUTE_MS, "each step is told for an hour: it is stepped again and again"
+    ),
+    "internal": FaultRule("box", 60 * MINUTE_MS, "a part of edged fails and does not recover"),
 }
 NONE: Final[Mapping[str, str]] = {
     "storage": "each is named above",
@@ -92,7 +94,7 @@ NONE: Final[Mapping[str, str]] = {
 """Alarms that open no ticket, by the part before the point."""
 
 
-def rule_of(key: str) -> Rule | None:
+def rule_of(key: str) -> FaultRule | None:
     """None: it is no fault. The whole name goes before its first part."""
     name = key.partition(":")[0]
     return FAULTS.get(name) or FAULTS.get(name.partition(".")[0])
@@ -129,7 +131,7 @@ class Find:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TicketChanges:
     """What is to be done, and what is remembered until the next look."""
 
     find: tuple[Find, ...]
@@ -141,7 +143,7 @@ class Look:
 
 def look(
     standing: Iterable[Standing], tickets: Sequence[Aged], held: Collection[str], gone: Mapping[str, int], now_ms: int
-) -> Look:
+) -> TicketChanges:
     """`held`: keys that maintenance covers: they wait for its end, and what covers them is not over either."""
     alarms = [one for one in standing if rule_of(one.row.key) is not None]
     things = {found.thing for one in alarms if (found := subject(one.row.key)) is not None}
@@ -155,7 +157,7 @@ def look(
     ]
     since = {fault: gone.get(fault, now_ms) for fault in quiet}
     over = tuple(fault for fault, at_ms in since.items() if now_ms - at_ms >= OVER_AFTER_MS)
-    return Look(tuple(found for found in seen if found is not None), over, since)
+    return TicketChanges(tuple(found for found in seen if found is not None), over, since)
 
 
 def _found(one: Standing, tickets: Mapping[str, Aged]) -> Find | None:
@@ -185,7 +187,7 @@ def standing_things(keys: Iterable[str]) -> dict[str, str]:
     return {about.thing: key for about, key in found if about is not None}
 
 
-def neglected_fault_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def neglected_fault_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all of each kind. What the box sees no more waits in silence for a person to close it."""
     standing = [one for one in seen.measured.faults if not one.over and one.repaired_ms is None]
     unreported = [one for one in standing if one.reported_ms is None and one.age_ms > REPORT_WITHIN_MS]
@@ -193,10 +195,10 @@ def neglected_fault_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
     if unreported:
         text = f"Faults were found more than a day ago, and nobody has reported them: {_faults_named(unreported)}"
         action = "Report them to whoever repairs them: edgectl faults report ID --to WHOM"
-        yield "fault.unreported", Trouble(Severity.WARNING, text, action)
+        yield "fault.unreported", AlarmCondition(Severity.WARNING, text, action)
     if overdue:
         text = f"Faults were found more than two weeks ago, and nobody has repaired them: {_faults_named(overdue)}"
-        yield "fault.overdue", Trouble(Severity.WARNING, text, "Ask where they were reported: edgectl faults")
+        yield "fault.overdue", AlarmCondition(Severity.WARNING, text, "Ask where they were reported: edgectl faults")
 
 
 def _faults_named(faults: list[OpenFault]) -> str:

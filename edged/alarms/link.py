@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from edged.overview.model import Overview, Trouble
+from edged.overview.model import AlarmCondition, Overview
 from mqtt.tls.certificates import WARN_MS, Lifetime, Weight, day
 from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity
@@ -28,22 +28,22 @@ CLOCK_PATIENCE_S: Final = 60.0
 """After a boot a time server takes about as long."""
 
 
-def broker_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def broker_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     if seen.link is None:
         return
     action = f"Check {seen.link.check}" if seen.link.check else ""
     if not seen.link.connected:
         text = f"The centre cannot be reached: {seen.link.reason}"
-        yield "mqtt.down", Trouble(Severity.WARNING, text, action, BROKER_PATIENCE_S)
+        yield "mqtt.down", AlarmCondition(Severity.WARNING, text, action, BROKER_PATIENCE_S)
         return
     if seen.link.reason:
         text = f"The broker takes not all that this box has to tell: {seen.link.reason}"
-        yield "mqtt.refused", Trouble(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
+        yield "mqtt.refused", AlarmCondition(Severity.WARNING, text, action, REFUSED_PATIENCE_S)
     oldest_ms = min((one.oldest_ms for one in seen.measured.outbox.values() if one.oldest_ms is not None), default=None)
     if oldest_ms is not None and seen.now.wall_ms - oldest_ms > UNHEARD_MS:
         text = "Events have waited for more than a day, though the broker is there: nobody at the centre fetches them"
         action = "Check whether the centre's program that subscribes to edged/v1/+/up/# is running"
-        yield "mqtt.unheard", Trouble(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)
+        yield "mqtt.unheard", AlarmCondition(Severity.WARNING, text, action, UNHEARD_PATIENCE_S)
 
 
 class _Kind(NamedTuple):
@@ -75,7 +75,7 @@ _BROKER: Final = _Kind(
 
 def certificate_troubles(
     view: TlsView | None, broker: str, now_ms: int, *, synced: bool
-) -> Iterator[tuple[str, Trouble]]:
+) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble. `broker` is its address, `now_ms` the wall clock, which is a time server's where `synced`."""
     if view is None:
         return
@@ -93,36 +93,38 @@ def certificate_troubles(
             "made: it is wrong, and until it is set the centre cannot be reached. Recording goes on"
         )
         action = "Set the clock, and let this box reach a time server (timedatectl)"
-        yield "mqtt.certificate:clock", Trouble(Severity.CRITICAL, text, action, CLOCK_PATIENCE_S)
+        yield "mqtt.certificate:clock", AlarmCondition(Severity.CRITICAL, text, action, CLOCK_PATIENCE_S)
         return
     for kind, named, life in lives:
         if (trouble := _dated(kind, named, life, now_ms, synced=synced)) is not None:
             yield f"mqtt.certificate:{kind.key}", trouble
 
 
-def _files(view: TlsView) -> Trouble:
+def _files(view: TlsView) -> AlarmCondition:
     problems = "; ".join(fault.problem for fault in view.faults)
     action = max(view.faults, key=lambda fault: fault.weight).action
     if view.kept:
         text = f"The files of the link's TLS cannot take the place of what was there before: {problems}"
         then = "The link goes on with the old ones until edged is restarted"
-        return Trouble(Severity.WARNING, f"{text}. {then}", action, REPLACING_S)
+        return AlarmCondition(Severity.WARNING, f"{text}. {then}", action, REPLACING_S)
     text = f"The files of the link's TLS are not in order: {problems}"
     if any(fault.weight is Weight.BROKEN for fault in view.faults):
         then = "Until they are the centre cannot be reached. Recording goes on"
-        return Trouble(Severity.CRITICAL, f"{text}. {then}", action)
-    return Trouble(Severity.WARNING, f"{text}. The link is tried all the same", action)
+        return AlarmCondition(Severity.CRITICAL, f"{text}. {then}", action)
+    return AlarmCondition(Severity.WARNING, f"{text}. The link is tried all the same", action)
 
 
-def _dated(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool) -> Trouble | None:
+def _dated(kind: _Kind, named: str, life: Lifetime, now_ms: int, *, synced: bool) -> AlarmCondition | None:
     action = kind.action if synced else f"Check the clock of this box (timedatectl). {kind.action}"
     if now_ms < life.begins_ms:
         text = f"{named} is not valid before {day(life.begins_ms)}"
-        return Trouble(Severity.CRITICAL, text, f"Check the clocks of this box and of whoever made it. {kind.action}")
+        return AlarmCondition(
+            Severity.CRITICAL, text, f"Check the clocks of this box and of whoever made it. {kind.action}"
+        )
     left_ms = life.ends_ms - now_ms
     if left_ms > WARN_MS:
         return None
     if left_ms <= 0:
-        return Trouble(Severity.CRITICAL, f"{named} ended on {day(life.ends_ms)}: {kind.over}", action)
+        return AlarmCondition(Severity.CRITICAL, f"{named} ended on {day(life.ends_ms)}: {kind.over}", action)
     severity = Severity.CRITICAL if left_ms <= CRITICAL_MS else Severity.WARNING
-    return Trouble(severity, f"{named} ends on {day(life.ends_ms)}: after that {kind.over}", action)
+    return AlarmCondition(severity, f"{named} ends on {day(life.ends_ms)}: after that {kind.over}", action)

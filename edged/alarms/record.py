@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edged.access.role_watch import RolesSeen
-from edged.overview.model import Trouble
+from edged.overview.model import AlarmCondition
 from edged.words import units
 from storage.audit.table import Checked
 from storage.ledger.centre_head import Contradiction, Word
@@ -34,35 +34,35 @@ _KNOWN_OTHERWISE: Final = {
 }
 
 
-def ledger_troubles(seen: Plight) -> Iterator[tuple[str, Trouble]]:
+def ledger_troubles(seen: Plight) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble."""
     if seen.contradiction is not None:
-        yield "ledger.contradicted", Trouble(Severity.CRITICAL, *_contradicted(seen.contradiction))
+        yield "ledger.contradicted", AlarmCondition(Severity.CRITICAL, *_contradicted(seen.contradiction))
     if seen.hole:
         text = f"The ledger is not signed, because it is not whole: {seen.hole}. Recording goes on"
         action = f"Leave the volumes and the state directory as they are and call the auditor; then {RENEW}"
-        yield "ledger.damaged", Trouble(Severity.CRITICAL, text, action)
+        yield "ledger.damaged", AlarmCondition(Severity.CRITICAL, text, action)
     if seen.checked is not None and seen.checked.findings:
-        yield "ledger.tampered", Trouble(Severity.CRITICAL, *_tampered(seen.checked))
+        yield "ledger.tampered", AlarmCondition(Severity.CRITICAL, *_tampered(seen.checked))
     if seen.unsigned is not None:
         text = (
             f"The ledger is not signed: {seen.unsigned}. Recording goes on, but nobody outside can prove what happens "
             "meanwhile"
         )
         action = f"Put the last key back where it was only moved away; else {RENEW}: the new one vouches for this, too"
-        yield "ledger.unsigned", Trouble(Severity.CRITICAL, text, action, TURN_S)
+        yield "ledger.unsigned", AlarmCondition(Severity.CRITICAL, text, action, TURN_S)
     if seen.exposed is not None:
         text = f"Whoever has the key of this box can sign another ledger in its name, and {seen.exposed}"
         action = (
             f"Find out who could read it, then {RENEW_KEY}: edged alone reads the new key. Setting owner and mode "
             "right does not take the old one back from whoever has read it"
         )
-        yield "ledger.exposed", Trouble(Severity.WARNING, text, action, TURN_S)
+        yield "ledger.exposed", AlarmCondition(Severity.WARNING, text, action, TURN_S)
     for place, words in seen.unwritten.items():
         what = "is not written beside the database" if place in ("", "state") else "does not reach a volume"
         text = f"The ledger {what}: {words}. If the database were lost now, what happened since would be, too"
         action = "Check that disk, its free space and who owns what lies there; edged goes on trying"
-        yield f"ledger.unwritten:{place or 'state'}", Trouble(Severity.WARNING, text, action, UNWRITTEN_S)
+        yield f"ledger.unwritten:{place or 'state'}", AlarmCondition(Severity.WARNING, text, action, UNWRITTEN_S)
 
 
 def _tampered(checked: Checked) -> tuple[str, str]:
@@ -89,21 +89,21 @@ def _contradicted(found: Contradiction) -> tuple[str, str]:
     return text, action
 
 
-def role_troubles(seen: RolesSeen) -> Iterator[tuple[str, Trouble]]:
+def role_troubles(seen: RolesSeen) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble. One alarm for all accounts: their names stand apart from its words, which go to the centre."""
     if seen.clashing:
         text = "Accounts are in a group of operators and in one of authorities, and so hold neither role"
         action = "Take each of them out of one of the two groups; who gives rights must not be who uses them"
-        yield "roles.clash", Trouble(Severity.WARNING, text, action, names=", ".join(seen.clashing))
+        yield "roles.clash", AlarmCondition(Severity.WARNING, text, action, names=", ".join(seen.clashing))
     if seen.unknown:
         text = f"[roles] names groups that this box does not have: {', '.join(seen.unknown)}; nobody has a role by them"
         action = "Make the groups (`groupadd`), or correct [roles] and run `edgectl reload`"
-        yield "roles.unknown-group", Trouble(Severity.WARNING, text, action)
+        yield "roles.unknown-group", AlarmCondition(Severity.WARNING, text, action)
     if seen.readers:
         text = "Accounts are in edged's own group, and so read footage and names past roles and record"
         action = "Take them out of it (`gpasswd --delete ACCOUNT edged`); [roles] gives people what they need"
-        yield "roles.readers", Trouble(Severity.CRITICAL, text, action, names=", ".join(seen.readers))
+        yield "roles.readers", AlarmCondition(Severity.CRITICAL, text, action, names=", ".join(seen.readers))
     if seen.owed:
         text = "Not all that people did is on record: the database could not be written when they did it"
         action = "Check the disk of the state directory; the entries are made up for once it takes them"
-        yield "journal.owed", Trouble(Severity.CRITICAL, text, action, OWED_WAIT_S)
+        yield "journal.owed", AlarmCondition(Severity.CRITICAL, text, action, OWED_WAIT_S)

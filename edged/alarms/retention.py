@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from edged.config.loosened_bounds import sentence
-from edged.overview.model import Overview, Trouble
+from edged.overview.model import AlarmCondition, Overview
 from edged.words import units
 from storage.pins.model import Left, PinState
 from storage.pins.rules import DAY_MS, HOUR_MS
@@ -35,7 +35,7 @@ UNAPPROVED: Final = ((3 * HOUR_MS, Severity.CRITICAL, "three hours"), (24 * HOUR
 """A provisional one."""
 
 
-def bounds_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def bounds_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble."""
     zone = seen.config.site.zone
     for camera, waits in seen.measured.ring.waiting.items():
@@ -45,7 +45,7 @@ def bounds_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
             f"{_from(seen, waits.left_ms)} on, and nothing brings it back"
         )
         action = f'If that is a mistake, write max = "{old}" for it again and run `edgectl reload` before then'
-        yield f"retention.ceiling-shortened:{camera}", Trouble(Severity.WARNING, text, action)
+        yield f"retention.ceiling-shortened:{camera}", AlarmCondition(Severity.WARNING, text, action)
     overwriting = seen.measured.ring.overwriting
     if overwriting.left_ms is not None:
         text = (
@@ -53,7 +53,7 @@ def bounds_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
             "its floor is destroyed where nothing else makes room, and nothing brings it back"
         )
         action = 'If nobody wants that, write on_full = "stop" and run `edgectl reload` before then'
-        yield "retention.overwriting", Trouble(Severity.WARNING, text, action)
+        yield "retention.overwriting", AlarmCondition(Severity.WARNING, text, action)
     if seen.loosening:
         words = sentence(seen.loosening)
         text = f"What the configuration file loosens takes two persons, and until then is not done: {words}"
@@ -61,7 +61,7 @@ def bounds_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
             "If it is meant, log in and run `edgectl reload`, and let another person approve what that asks for "
             "(`edgectl approve`); if not, correct the file"
         )
-        yield "retention.loosening", Trouble(Severity.WARNING, text, action)
+        yield "retention.loosening", AlarmCondition(Severity.WARNING, text, action)
     breaches = seen.measured.ring.breaches
     if breaches:
         since_ms = min(one.since.wall_ms for one in breaches)
@@ -70,7 +70,7 @@ def bounds_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
             f'are full and on_full is "overwrite": {", ".join(one.camera for one in breaches)}'
         )
         action = "Add space or lower what is recorded; `edgectl retention` says how many segments it has cost"
-        yield "retention.floor-broken", Trouble(Severity.CRITICAL, text, action)
+        yield "retention.floor-broken", AlarmCondition(Severity.CRITICAL, text, action)
 
 
 def _from(seen: Overview, left_ms: int) -> str:
@@ -83,7 +83,7 @@ def site_time(wall_ms: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """Told when a sweep has met footage that may be past its ceiling, of the boots that leave it in doubt; those that
     no clock bounds come first.
     """
@@ -107,16 +107,16 @@ def unproven_ceiling_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         "Let the clock be synchronised (timedatectl), or let two people say how long it was: "
         f"edgectl boots attest {numbers[-1]} --off-for … --reason …"
     )
-    yield "retention.ceiling-unproven", Trouble(Severity.WARNING, text, action, PATIENCE_S)
+    yield "retention.ceiling-unproven", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
 
 
-def pin_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def pin_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble."""
     for standing in seen.measured.pins:
         yield from pin_trouble(standing)
     for pin_id, words in seen.measured.pin_troubles.items():
         text = f"Pin {pin_id} is not on the disk as it should be: {words}"
-        yield f"pin.unfiled:{pin_id}", Trouble(Severity.WARNING, text, "Check the disk; edged goes on trying")
+        yield f"pin.unfiled:{pin_id}", AlarmCondition(Severity.WARNING, text, "Check the disk; edged goes on trying")
     for pin_id in seen.measured.pins_unvouched:
         text = (
             f"Pin {pin_id} was found on a volume and bears no signature of this box: somebody put it there, or an "
@@ -124,14 +124,14 @@ def pin_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         )
         needed = f"If somebody needs it: edgectl pin extend {pin_id} --until … --reason …"
         action = f"{needed}; if nobody knows of it, find out who put it there"
-        yield f"pin.unvouched:{pin_id}", Trouble(Severity.WARNING, text, action)
+        yield f"pin.unvouched:{pin_id}", AlarmCondition(Severity.WARNING, text, action)
     for volume, words in seen.measured.pins_unread.items():
         text = f"The pins on a volume cannot be read, and nothing is destroyed there, whatever its ceiling: {words}"
         action = "Check the disk, and what was put into its .pins; edged goes on trying"
-        yield f"pin.unread:{volume}", Trouble(Severity.CRITICAL, text, action)
+        yield f"pin.unread:{volume}", AlarmCondition(Severity.CRITICAL, text, action)
 
 
-def pin_trouble(standing: Left) -> Iterator[tuple[str, Trouble]]:
+def pin_trouble(standing: Left) -> Iterator[tuple[str, AlarmCondition]]:
     pin = standing.pin
     waits = pin.state is PinState.PROVISIONAL
     if waits and pin.adopted:
@@ -140,15 +140,15 @@ def pin_trouble(standing: Left) -> Iterator[tuple[str, Trouble]]:
             "its footage until it lapses"
         )
         action = f"If it is wanted: edgectl pin approve {pin.id}; if not, let it lapse"
-        yield f"pin.adopted:{pin.id}", Trouble(Severity.WARNING, text, action)
+        yield f"pin.adopted:{pin.id}", AlarmCondition(Severity.WARNING, text, action)
     for left_ms, severity, words in UNAPPROVED if waits else ENDING:
         if standing.left_ms <= left_ms:
             if waits:
                 text = f"Pin {pin.id} lapses in less than {words}: nobody has approved it"
                 action = f"Another person than who placed it: edgectl pin approve {pin.id}"
-                yield f"pin.unapproved:{pin.id}", Trouble(severity, text, action)
+                yield f"pin.unapproved:{pin.id}", AlarmCondition(severity, text, action)
             else:
                 text = f"Pin {pin.id} ends in less than {words}; its footage is then destroyed in its time"
                 action = f"If it is needed longer: edgectl pin extend {pin.id} --until … --reason …"
-                yield f"pin.ending:{pin.id}", Trouble(severity, text, action)
+                yield f"pin.ending:{pin.id}", AlarmCondition(severity, text, action)
             return

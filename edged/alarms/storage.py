@@ -13,7 +13,7 @@ from typing import Final
 
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState
 from edged.overview.forecast import CRITICAL_S, WARN_S, blames_others
-from edged.overview.model import Overview, Trouble
+from edged.overview.model import AlarmCondition, Overview
 from edged.words import units
 from recorder.supervisor.runner import CameraView
 from storage.mirror.table import ON_PURPOSE
@@ -63,7 +63,7 @@ def withheld(seen: Overview, views: Mapping[str, CameraView]) -> set[str]:
     return {name for name, view in views.items() if view.cause in told}
 
 
-def space_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def space_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble."""
     full = [status for status in seen.measured.volumes if status.state is VolumeState.FULL]
     full.sort(key=lambda status: status.cause is not GapCause.DISK_FULL)
@@ -77,11 +77,11 @@ def space_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
             then = "once that disk is full to the last byte, nothing can be recorded or cleared away any more"
             text = f"Nothing is left of {kept}, or it never fitted: {then}"
         action = f"Free space on the disk of {seen.config.paths.state}: it is laid out again by itself"
-        yield "storage.ballast", Trouble(Severity.WARNING, text, action, PATIENCE_S)
+        yield "storage.ballast", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
     yield from _floors(seen)
 
 
-def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str]) -> Trouble:
+def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str]) -> AlarmCondition:
     """`waiting`: cameras without room on any volume, so they are told with one of them; those of them that are in
     `ending` still record the segment that they have begun.
     """
@@ -91,7 +91,9 @@ def _full(status: VolumeStatus, waiting: Sequence[str], ending: Collection[str])
     if status.cause is GapCause.DISK_FULL and blames_others(status):
         taken = units.rough_size(status.others_bytes)
         text = f"Others have taken at least {taken} on the file system of {status.path}: no room is left for recording"
-    return Trouble(Severity.CRITICAL, f"{text}{who}", _AGAINST.get(status.cause, "Add space or lower what is recorded"))
+    return AlarmCondition(
+        Severity.CRITICAL, f"{text}{who}", _AGAINST.get(status.cause, "Add space or lower what is recorded")
+    )
 
 
 def _named(lead: str, names: Sequence[str]) -> str:
@@ -99,7 +101,7 @@ def _named(lead: str, names: Sequence[str]) -> str:
     return f"{lead}: {', '.join(names[:NAMED])}{more}" if names else ""
 
 
-def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def _floors(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all cameras: they share the volumes, and it is these that are too small."""
     foresight = seen.foresight
     in_s = foresight.at_risk_in_s
@@ -116,28 +118,28 @@ def _floors(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         if foresight.others:
             text = f"What others keep on {', '.join(foresight.others)} takes the room that floors need: {what}"
             action = f"Remove what others keep there, or add space; {_FIGURES}"
-        yield "retention.floor-at-risk", Trouble(severity, text, action, PATIENCE_S)
+        yield "retention.floor-at-risk", AlarmCondition(severity, text, action, PATIENCE_S)
     elif not foresight.fits:
         text = "The floors do not fit the volumes: at the present rates they ask for more than there is room for"
         action = f"Add space, lower bit rates or shorten floors before the volumes are full; {_FIGURES}"
-        yield "retention.floors-do-not-fit", Trouble(Severity.WARNING, text, action, PATIENCE_S)
+        yield "retention.floors-do-not-fit", AlarmCondition(Severity.WARNING, text, action, PATIENCE_S)
 
 
-def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def away_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     for status in seen.measured.volumes:
         if status.state is VolumeState.AWAY:
             text = f"Volume {status.path} cannot be used: {status.reason}"
             action = f"Check its disk, cable and mount; if it is gone for good: edgectl volume replace {status.path}"
-            yield f"storage.away:{status.id}", Trouble(Severity.CRITICAL, text, action)
+            yield f"storage.away:{status.id}", AlarmCondition(Severity.CRITICAL, text, action)
 
 
-def lost_volume_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def lost_volume_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble."""
     for status in seen.measured.volumes:
         if status.state is VolumeState.LOST:
             text = f"Volume {status.path} ({status.id}): {status.reason}"
             action = STRUCK_OFF if status.noted else REPORT.format(id=status.id)
-            yield f"storage.lost:{status.id}", Trouble(loss_severity(status), text, action)
+            yield f"storage.lost:{status.id}", AlarmCondition(loss_severity(status), text, action)
 
 
 def loss_severity(status: VolumeStatus) -> Severity:
@@ -147,7 +149,7 @@ def loss_severity(status: VolumeStatus) -> Severity:
     return Severity.WARNING if status.cause is None else Severity.CRITICAL
 
 
-def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all cameras, where a disk answers and takes nothing: read-only since an error, or about to die.
 
     Linux 6.15 and later call an ext4 that stopped itself after an error still writable.
@@ -157,25 +159,25 @@ def failed_write_troubles(seen: Overview, views: Mapping[str, CameraView]) -> It
     if spoken and not told:
         text = f"The disk does not take what is written, and cameras are not recorded: {min(spoken)}"
         action = "Check the disk, its cable and its mount (journalctl -k, smartctl -a): replace it if it reports errors"
-        yield "storage.failing", Trouble(Severity.CRITICAL, text, action, DOWN_AFTER_S)
+        yield "storage.failing", AlarmCondition(Severity.CRITICAL, text, action, DOWN_AFTER_S)
 
 
-def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, Trouble]]:
+def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, AlarmCondition]]:
     """One alarm for all: it is the disk that is slow. Which cameras notice changes with every look."""
     if any(stats.slowest_sync_ms > SLOW_SYNC_MS for view in views.values() for _, stats in view.samples):
         text = f"The disk takes more than {SLOW_SYNC_MS} ms to make footage durable: a power cut would cost more of it"
-        yield "storage.slow", Trouble(Severity.WARNING, text, "Check the disk and what else uses it")
+        yield "storage.slow", AlarmCondition(Severity.WARNING, text, "Check the disk and what else uses it")
 
 
-def tampering_troubles(tampered: Iterable[Tampered]) -> Iterator[tuple[str, Trouble]]:
+def tampering_troubles(tampered: Iterable[Tampered]) -> Iterator[tuple[str, AlarmCondition]]:
     for one in tampered:
         named = ", ".join(f"{path} {TAMPERED.get(kind, 'differs')}" for path, kind in one.files)
         text = f"Files on volume {one.path} are not as edged left them: {named}{' and others' if one.more else ''}"
         action = "Find out who did it and secure what is left; `edgectl fsck --level hash` names every file"
-        yield f"storage.tampered:{one.volume}", Trouble(Severity.CRITICAL, text, action)
+        yield f"storage.tampered:{one.volume}", AlarmCondition(Severity.CRITICAL, text, action)
 
 
-def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
+def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, AlarmCondition]]:
     """Key to trouble."""
     rebuild = seen.measured.rebuild
     if rebuild is None:
@@ -185,8 +187,8 @@ def rebuild_troubles(seen: Overview) -> Iterator[tuple[str, Trouble]]:
         what = "is being made anew from the volumes; recording goes on, and nothing is destroyed until it is done"
         text = f"The database was lost ({rebuild.reason}) and {what}{lies}"
         action = "Leave the volumes where they are; `edgectl rebuild` shows how far it is"
-        yield "database.rebuilt", Trouble(Severity.CRITICAL, text, action)
+        yield "database.rebuilt", AlarmCondition(Severity.CRITICAL, text, action)
     elif rebuild.reason != ON_PURPOSE:
         text = f"The database was lost ({rebuild.reason}) and has been made anew from the volumes{lies}"
         action = "Check the disk of the state directory (`journalctl -k`, `smartctl -a`), then `edgectl fsck`"
-        yield "database.rebuilt", Trouble(Severity.WARNING, text, action)
+        yield "database.rebuilt", AlarmCondition(Severity.WARNING, text, action)

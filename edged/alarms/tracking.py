@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from edged.overview.model import Trouble
+from edged.overview.model import AlarmCondition
 from storage.words.results import AlarmRow
 
 CLEAR_AFTER_S: Final = 20.0
@@ -27,7 +27,7 @@ RETAINED_MS: Final = 7 * 86_400_000
 class Tracked:
     """What is remembered of a condition between two looks; times are CLOCK_BOOTTIME in seconds."""
 
-    trouble: Trouble
+    trouble: AlarmCondition
     """As it was told last; until it is raised, as it was seen."""
     first_s: float
     last_s: float
@@ -41,13 +41,13 @@ class Change:
     """`trouble` is None when the alarm is to be cleared; `again`: it was standing and only its words changed."""
 
     key: str
-    trouble: Trouble | None
+    trouble: AlarmCondition | None
     again: bool = False
 
 
 def step(
     tracked: Mapping[str, Tracked],
-    troubles: Mapping[str, Trouble],
+    troubles: Mapping[str, AlarmCondition],
     now_s: float,
     held: Collection[str] = (),
 ) -> tuple[dict[str, Tracked], list[Change]]:
@@ -107,7 +107,7 @@ def retained(rows: Iterable[AlarmRow], now_ms: int) -> tuple[AlarmRow, ...]:
     return tuple(row for row in rows if row.cleared_ms is None or now_ms - row.cleared_ms < RETAINED_MS)
 
 
-def _is_news(told: Tracked, now: Trouble, now_s: float) -> bool:
+def _is_news(told: Tracked, now: AlarmCondition, now_s: float) -> bool:
     """Another severity is news at once, other words are when the last ones are old enough."""
     if told.trouble.severity is not now.severity:
         return True

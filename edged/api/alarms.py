@@ -20,7 +20,7 @@ from edged.documents import faults as fault_documents
 from edged.documents import maintenance as maintenance_documents
 from edged.documents import site as documents
 from edged.site import documents as site_documents
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words import exit_codes, times
 from edged.words.roles import Verb
 from storage.ledger.table import Value
@@ -30,7 +30,7 @@ from storage.words.errors import UnknownId
 from storage.words.results import AlarmRow
 
 
-def routes(site: Site, store: Store) -> Sequence[Route]:
+def routes(site: SiteState, store: Store) -> Sequence[Route]:
     async def standing(request: web.Request) -> AlarmRow:
         """The one that is named. Its key is edged's own, so that a leaf may name it."""
         key = (await asked(request, documents.AlarmAckAsked)).key
@@ -62,7 +62,7 @@ def _nothing(what: str) -> Refusal:
     return Refusal(what, "`edgectl alarms` lists what stands", exit_codes.USAGE, status=404)
 
 
-def maintenance_routes(site: Site, store: Store) -> Sequence[Route]:
+def maintenance_routes(site: SiteState, store: Store) -> Sequence[Route]:
     async def shown(request: web.Request) -> web.Response:
         del request
         seen = site.overview()
@@ -120,7 +120,7 @@ def maintenance_routes(site: Site, store: Store) -> Sequence[Route]:
 class FaultCalls:
     """All of them."""
 
-    site: Site
+    site: SiteState
     store: Store
 
     def routes(self) -> Sequence[Route]:

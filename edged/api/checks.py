@@ -18,7 +18,7 @@ from edged.api.base import Progress, asked, follow
 from edged.documents.checks import Fsck, FsckAsked
 from edged.documents.rebuild import Rebuild, RebuildAsked
 from edged.site import check_documents
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.integrity.inspect_file import Stopped
@@ -26,7 +26,7 @@ from storage.store.facade import Store
 from storage.words.errors import StoreBusy, UnknownId
 
 
-def routes(site: Site, store: Store) -> Sequence[Route]:
+def routes(site: SiteState, store: Store) -> Sequence[Route]:
     async def fsck(request: web.Request) -> web.StreamResponse:
         wanted = await asked(request, FsckAsked)
         return await follow(request, partial(_fsck, site, store, wanted))
@@ -34,7 +34,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
     return [post("/v1/fsck", Verb.FSCK, fsck)]
 
 
-def _fsck(site: Site, store: Store, wanted: FsckAsked, progress: Progress, gone: threading.Event) -> Fsck:
+def _fsck(site: SiteState, store: Store, wanted: FsckAsked, progress: Progress, gone: threading.Event) -> Fsck:
     """A thread of its own, because it makes itself idle for good."""
 
     def run() -> Fsck:

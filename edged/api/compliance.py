@@ -9,14 +9,14 @@ from aiohttp import web
 from edged.access.callers import Details, Refusal, Route, get
 from edged.api.base import answer
 from edged.site import compliance_watch
-from edged.site.compliance_watch import ComplianceWatch, Standing
-from edged.site.rounds import Site
+from edged.site.compliance_watch import ComplianceStanding, ComplianceWatch
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 
 
-def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
-    def standing() -> Standing:
+def routes(site: SiteState, watch: ComplianceWatch) -> Sequence[Route]:
+    def standing() -> ComplianceStanding:
         if site.config.site.profile is None:
             what = "this box has no profile, so nobody knows which regulation it has to keep to"
             raise Refusal(

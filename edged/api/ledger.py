@@ -19,7 +19,7 @@ from edged.api.register import known_camera
 from edged.documents import ledger as documents
 from edged.evidence import key_rotation, ledger_text
 from edged.site import check_documents
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from edged.words.times import timestamp
@@ -35,7 +35,7 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 
 
-def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
+def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
     acts.register(key_rotation.RENEW, key_rotation.kind(store))
 
     async def listed(request: web.Request) -> web.StreamResponse:

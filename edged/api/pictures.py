@@ -18,10 +18,10 @@ from edged.api.base import answer, asked
 from edged.config.load import Camera
 from edged.documents import pictures as documents
 from edged.health.stream import CameraState
-from edged.health.watch import Lookout, NoPicture
-from edged.overview.model import Health
+from edged.health.watch import HealthWatch, NoPicture
+from edged.overview.model import CameraHealth
 from edged.site import documents as site_documents
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from edged.words.times import optional_timestamp, timestamp
@@ -35,7 +35,7 @@ TAKEN: str = "X-Edged-Taken"
 class PictureCalls:
     """All of them."""
 
-    def __init__(self, lookout: Lookout, site: Site) -> None:
+    def __init__(self, lookout: HealthWatch, site: SiteState) -> None:
         self._lookout = lookout
         self._site = site
 
@@ -105,7 +105,7 @@ class PictureCalls:
         return Refusal(words, "edgectl cameras", exit_codes.TRY_LATER, 503)
 
 
-def down(health: Health, zone: ZoneInfo) -> str:
+def down(health: CameraHealth, zone: ZoneInfo) -> str:
     """That it is down, since when and why, as the status has it; "" where it is not."""
     condition = health.condition
     if condition.state is not CameraState.DOWN:

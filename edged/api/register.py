@@ -18,7 +18,7 @@ from edged.evidence import statement
 from edged.evidence.statement import Box, Rests, Standing
 from edged.overview.model import Overview
 from edged.site import documents as site_documents
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.register.service import Asked, Span
@@ -29,7 +29,7 @@ from storage.store.facade import Store
 from storage.words.errors import UnknownId
 
 
-def routes(site: Site, store: Store) -> Sequence[Route]:
+def routes(site: SiteState, store: Store) -> Sequence[Route]:
     async def listed(request: web.Request) -> Details:
         wanted = _wanted(request)
         if wanted.camera is not None:

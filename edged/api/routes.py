@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from edged.access.acts import Acts
 from edged.access.callers import MayAsk, Route
 from edged.api import alarms, approvals, checks, compliance, exports, ledger, pictures, pins, register, volumes
-from edged.evidence.export.service import Desk
-from edged.health.watch import Lookout
+from edged.evidence.export.service import ExportService
+from edged.health.watch import HealthWatch
 from edged.site.compliance_watch import ComplianceWatch
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from storage.store.facade import Store
 from storage.words.clock import Clock
 
@@ -20,12 +20,12 @@ from storage.words.clock import Clock
 class Parts:
     """What calls may use."""
 
-    site: Site
+    site: SiteState
     store: Store
     clock: Clock
     acts: Acts
     may_ask: MayAsk
-    lookout: Lookout
+    lookout: HealthWatch
     compliance: ComplianceWatch
 
 
@@ -43,7 +43,7 @@ def routes(parts: Parts) -> Sequence[Route]:
         *approvals.routes(parts.acts, parts.clock, parts.may_ask),
         *approvals.boot_routes(parts.store, parts.acts),
         *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
-        *exports.ExportCalls(Desk(parts.store, parts.clock, lambda: parts.site.config)).routes(),
+        *exports.ExportCalls(ExportService(parts.store, parts.clock, lambda: parts.site.config)).routes(),
         *register.routes(parts.site, parts.store),
         *compliance.routes(parts.site, parts.compliance),
     ]

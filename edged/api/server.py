@@ -24,7 +24,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
 from edged.access import callers
-from edged.access.callers import Caller, Details, Handler, Refusal, Route, Visitor, caller, get, meet, post
+from edged.access.callers import Caller, Details, Handler, Peer, Refusal, Route, caller, get, meet, post
 from edged.access.guard import Guard
 from edged.api import listings
 from edged.api.base import answer, in_words, stream
@@ -47,7 +47,7 @@ ALL_MAX: Final = 128
 BACKLOG: Final = 64
 
 
-class Site(Protocol):
+class StatusSource(Protocol):
     """What the API tells about; implemented by the daemon."""
 
     async def status(self) -> documents.Status: ...
@@ -64,14 +64,14 @@ class Site(Protocol):
 class Control:
     """The server on its socket."""
 
-    def __init__(self, site: Site, path: Path, guard: Guard, more: Sequence[Route] = ()) -> None:
+    def __init__(self, site: StatusSource, path: Path, guard: Guard, more: Sequence[Route] = ()) -> None:
         """`more` are the routes of `edged.api`."""
         self._site = site
         self._guard = guard
         self._more = more
         self._path = path
         self._runner: web.AppRunner | None = None
-        self._doorway: Doorway | None = None
+        self._doorway: ConnectionLimit | None = None
         self._listening = False
 
     @property
@@ -107,7 +107,7 @@ class Control:
         await self._runner.setup()
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         await asyncio.to_thread(_remove_stale, self._path)
-        self._doorway = Doorway(self._runner)
+        self._doorway = ConnectionLimit(self._runner)
         await self._doorway.open(self._path)
         self._listening = True
         self._path.chmod(SOCKET_MODE)
@@ -218,13 +218,13 @@ def _remove_stale(path: Path) -> None:
     raise FileExistsError(f"{path} is in use by another program: set [paths] socket to another path")
 
 
-class Doorway:
+class ConnectionLimit:
     """The listening socket before a runner."""
 
     def __init__(self, runner: web.AppRunner) -> None:
         self._runner = runner
         self._server: asyncio.AbstractServer | None = None
-        self._inside: dict[asyncio.Transport, Visitor] = {}
+        self._inside: dict[asyncio.Transport, Peer] = {}
         """The oldest first."""
 
     async def open(self, path: Path) -> None:
@@ -253,7 +253,7 @@ class Doorway:
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
 
-    def _has_room(self, visitor: Visitor) -> bool:
+    def _has_room(self, visitor: Peer) -> bool:
         if len(self._inside) < ALL_MAX or is_of_the_house(visitor.uid, os.geteuid()):
             return True
         unknown = next((one for one, whose in self._inside.items() if not whose.welcome), None)
@@ -267,7 +267,7 @@ class Doorway:
 class _Knock(asyncio.Protocol):
     """A connection of which nobody has decided yet."""
 
-    def __init__(self, doorway: Doorway) -> None:
+    def __init__(self, doorway: ConnectionLimit) -> None:
         self._doorway = doorway
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

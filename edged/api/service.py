@@ -1,4 +1,4 @@
-"""What the control API asks of the site and changes in it (edged.api.server.Site). Decides nothing but what is
+"""What the control API asks of the site and changes in it (edged.api.server.StatusSource). Decides nothing but what is
 refused."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edged.documents import site as documents
 from edged.documents.ring import Explanation
 from edged.site import documents as site_documents
 from edged.site import versions
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from storage.store.facade import Store
 from storage.words.errors import NodeChanged, VolumeRefused
@@ -35,7 +35,9 @@ UNTIL_RESTART: Final = ("site", "paths")
 class Service:
     """Answers in documents; reloads one at a time."""
 
-    def __init__(self, site: Site, store: Store, reporter: Reporter, agreement: Agreement, config_path: Path) -> None:
+    def __init__(
+        self, site: SiteState, store: Store, reporter: Reporter, agreement: Agreement, config_path: Path
+    ) -> None:
         self._site = site
         self._store = store
         self._reporter = reporter

@@ -18,7 +18,7 @@ from edged.access.callers import Refusal, Route, caller, get, post
 from edged.api.base import answer, asked
 from edged.documents import volumes as documents
 from edged.site import documents as site_documents
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.store.facade import Store
@@ -30,7 +30,7 @@ log = logging.getLogger("edged.site.documents")
 T = TypeVar("T")
 
 
-def routes(site: Site, store: Store) -> Sequence[Route]:
+def routes(site: SiteState, store: Store) -> Sequence[Route]:
     async def listing(request: web.Request) -> web.Response:
         del request
         chosen, statuses = await asyncio.to_thread(lambda: (store.choose_volume(), store.volumes()))
@@ -70,7 +70,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
     ]
 
 
-async def look(site: Site) -> None:
+async def look(site: SiteState) -> None:
     """Workers hear at once where their next segments go."""
     await site.watch_volumes()
     await site.measure()

@@ -22,7 +22,7 @@ LOOK_EVERY_S: Final = 1.0
 """How old the answer to "which volume is next" may be: the sweep keeps room for far longer."""
 
 
-class StoreKeeper:
+class StoreAdapter:
     """Keeps the footage of all cameras in one store (recorder.supervisor.pending_facts.Keeper)."""
 
     def __init__(

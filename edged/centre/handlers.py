@@ -23,7 +23,7 @@ from edged.centre import diagnostics
 from edged.centre.reports import Reporter
 from edged.host.logs import Tail
 from edged.site import documents as site_documents
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.site.versions import versions
 from edged.words import times
 from edged.words.roles import Verb as RoleVerb
@@ -80,10 +80,10 @@ class Stopping(Exception):
 
 
 @dataclass
-class Deeds:
+class CommandHandlers:
     """Of one daemon. `stop`: it ends in order, and systemd starts it again."""
 
-    site: Site
+    site: SiteState
     store: Store
     acts: Acts
     reporter: Reporter

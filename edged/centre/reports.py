@@ -58,8 +58,8 @@ CAPABILITIES: Final = (
 """Beyond recording."""
 
 
-class Ears(Protocol):
-    """Hear of the ledger's head at the centre; `edged.centre.checkpoint_publisher.Anchoring` is some."""
+class CheckpointListener(Protocol):
+    """Hear of the ledger's head at the centre; `edged.centre.checkpoint_publisher.CheckpointPublisher` is some."""
 
     def kept(self, payload: bytes | None) -> None: ...
     def passed_on(self, message: Message) -> None: ...
@@ -76,7 +76,7 @@ class Reporter:
         self._sequence = messages.Sequence(run)
         self._run = run
         self._overview: Callable[[], Overview] | None = None
-        self._ears: Ears | None = None
+        self._ears: CheckpointListener | None = None
         self._orders: Orders | None = None
         self._head: Head | None = None
         self._link: Link | None = None
@@ -100,7 +100,9 @@ class Reporter:
         if self._keyring is not None:
             await asyncio.to_thread(self._keyring.look)
 
-    def start(self, overview: Callable[[], Overview], ears: Ears | None = None, orders: Orders | None = None) -> None:
+    def start(
+        self, overview: Callable[[], Overview], ears: CheckpointListener | None = None, orders: Orders | None = None
+    ) -> None:
         """Connect, if a broker is configured. `orders` hears what the centre says."""
         self._overview, self._ears, self._orders = overview, ears, orders
         if self._config.mqtt is None:
@@ -317,7 +319,7 @@ def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:
     )
 
 
-class Waiting(TypedDict):
+class OutboxFigures(TypedDict):
     """Of a heartbeat."""
 
     outbox_proofs: int
@@ -422,7 +424,7 @@ def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Complian
         )
 
 
-def waiting(depths: Mapping[Rank, Depth]) -> Waiting:
+def waiting(depths: Mapping[Rank, Depth]) -> OutboxFigures:
     """How much waits in the outbox, by rank."""
     events = {rank: depths[rank].events if rank in depths else 0 for rank in Rank}
     oldest = [depth.oldest_ms for depth in depths.values() if depth.oldest_ms is not None]

@@ -34,7 +34,7 @@ _PIECES: Final = ("page.css", "sha256.js", "check.js", "play.js")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class FilmSpan:
     """A stretch of a film in which its time and the wall clock run side by side; ms."""
 
     film_ms: int
@@ -42,14 +42,14 @@ class Span:
     length_ms: int
 
 
-def spans(film: Film) -> list[Span]:
+def spans(film: Film) -> list[FilmSpan]:
     """Of a planned film."""
     begins = [take.shown * 1000 // film.header.rate for take in film.takes]
     ends = [*begins[1:], film.lasts_ms]
-    return [Span(at, wall_at(film, at), end - at) for at, end in zip(begins, ends, strict=True)]
+    return [FilmSpan(at, wall_at(film, at), end - at) for at, end in zip(begins, ends, strict=True)]
 
 
-def index(manifest: Manifest, played: Mapping[str, Sequence[Span]], clocks: Mapping[str, int]) -> bytes:
+def index(manifest: Manifest, played: Mapping[str, Sequence[FilmSpan]], clocks: Mapping[str, int]) -> bytes:
     """`index.html`. `played`: of each film by its path; `clocks`: by camera, its own clock minus ours, ms, if told."""
     film = {
         "export": manifest.export,
@@ -73,7 +73,9 @@ def index(manifest: Manifest, played: Mapping[str, Sequence[Span]], clocks: Mapp
     return page.replace("@words@", _embedded(_words())).replace("@film@", _embedded(film)).encode()
 
 
-def _camera(camera: ExportedCamera, played: Mapping[str, Sequence[Span]], clocks: Mapping[str, int]) -> dict[str, Any]:
+def _camera(
+    camera: ExportedCamera, played: Mapping[str, Sequence[FilmSpan]], clocks: Mapping[str, int]
+) -> dict[str, Any]:
     films = [
         {"path": one.path, "spans": [[span.film_ms, span.wall_ms, span.length_ms] for span in played[one.path]]}
         for one in camera.files

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from edged.health.faults import Fault
+from edged.health.faults import MediaFault
 from edged.health.repetition import Repetition
 from recorder.decoder.messages import PerBlock, PerDetail, Picture
 
@@ -31,7 +31,7 @@ MEMORY: Final = 360
 """Looks after which the older count for little: an hour."""
 AWARE: Final = 0.5
 """How often a block comes back, at the least, that did by itself: it is two hours until that is forgotten."""
-HABITUAL: Final = frozenset({Fault.BLACK, Fault.FLAT, Fault.SILENT})
+HABITUAL: Final = frozenset({MediaFault.BLACK, MediaFault.FLAT, MediaFault.SILENT})
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 LONGEST_MS: Final = 18 * HOUR_MS
@@ -130,15 +130,15 @@ def aware(before: Usual, back: Repetition) -> Usual:
 class Habits(msgspec.Struct, frozen=True):
     """Fault to the hours (counted from 1970, site time) in which it was so and ended by itself; `KEPT_DAYS` of them."""
 
-    hours: dict[Fault, tuple[int, ...]] = msgspec.field(default_factory=dict)
+    hours: dict[MediaFault, tuple[int, ...]] = msgspec.field(default_factory=dict)
 
-    def expects(self, fault: Fault, site_ms: int) -> bool:
+    def expects(self, fault: MediaFault, site_ms: int) -> bool:
         """Whether this is nothing new at this hour."""
         hour = site_ms // HOUR_MS
         earlier = (hour - known for known in self.hours.get(fault, ()))
         return sum(0 < ago <= KEPT_DAYS * 24 and ago % 24 == 0 for ago in earlier) >= DAYS
 
-    def ended(self, fault: Fault, since_ms: int, site_ms: int) -> Habits:
+    def ended(self, fault: MediaFault, since_ms: int, site_ms: int) -> Habits:
         """It was so from `since_ms` until now, in site time."""
         if fault not in HABITUAL or not 0 <= site_ms - since_ms <= LONGEST_MS:
             return self

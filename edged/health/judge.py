@@ -13,7 +13,7 @@ import msgspec
 
 from edged.health import suspicions
 from edged.health.baseline import GREY, HABITUAL, Habits, Light, Usual, aware, learned, light
-from edged.health.faults import Fault, Finding, Judged
+from edged.health.faults import MediaFault, MediaFinding, MediaHealth
 from edged.health.repetition import REMEMBERED, Trace, repetition, trace
 from recorder.decoder.messages import Heard, Picture
 
@@ -25,7 +25,7 @@ UNSEEN_AT: Final = 6
 """Looks in a row that came to nothing, until it is told that a picture cannot be judged."""
 DAYLIGHT: Final = range(8, 17)
 """Hours of the site in which the sun is up all the year (in Taiwan from 6:40 to 17:03 at the least)."""
-AGAINST_USUAL: Final = frozenset({Fault.FROZEN, Fault.BLURRED, Fault.COVERED, Fault.MOVED})
+AGAINST_USUAL: Final = frozenset({MediaFault.FROZEN, MediaFault.BLURRED, MediaFault.COVERED, MediaFault.MOVED})
 """Faults that are measured against what a camera usually shows."""
 
 
@@ -64,7 +64,7 @@ class Memory(msgspec.Struct, frozen=True):
     """What is kept of a camera."""
 
     usual: dict[Light, Usual] = {}
-    suspected: dict[Fault, Suspicion] = {}
+    suspected: dict[MediaFault, Suspicion] = {}
     habits: Habits = Habits()
     before: tuple[Trace, ...] = ()
     """The looks of this session, oldest first."""
@@ -75,14 +75,14 @@ class Memory(msgspec.Struct, frozen=True):
     unseen: int = 0
 
 
-def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
+def step(memory: Memory, look: Look) -> tuple[Memory, MediaHealth]:
     """With one look more."""
     lost = _colour_is_lost(memory, look)
     last = memory.before[-1] if memory.before else None
     back = repetition(look.picture, memory.before)
     shown = dict(suspicions.picture_suspicions(look.picture, last, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
-        shown.setdefault(Fault.COLOURLESS, "grey by day")
+        shown.setdefault(MediaFault.COLOURLESS, "grey by day")
     if look.sound is not False:
         overdue = look.overdue and (memory.heard or look.sound is True)
         shown |= dict(suspicions.sound_suspicions(look.heard, look.lag_ms, overdue=overdue))
@@ -119,14 +119,14 @@ def referred(memory: Memory) -> Memory:
     return msgspec.structs.replace(memory, usual={}, suspected=suspected, before=())
 
 
-def judged(memory: Memory, look: Look) -> Judged:
+def judged(memory: Memory, look: Look) -> MediaHealth:
     """What there is to tell."""
-    findings = [Finding(fault, one.since_ms, one.evidence) for fault, one in memory.suspected.items() if one.found]
+    findings = [MediaFinding(fault, one.since_ms, one.evidence) for fault, one in memory.suspected.items() if one.found]
     colour = look.picture.saturation >= GREY
-    faulty = any(finding.fault is Fault.COLOURLESS for finding in findings)
-    return Judged(
+    faulty = any(finding.fault is MediaFault.COLOURLESS for finding in findings)
+    return MediaHealth(
         at_ms=look.at_ms,
-        findings=tuple(sorted(findings, key=lambda finding: list(Fault).index(finding.fault))),
+        findings=tuple(sorted(findings, key=lambda finding: list(MediaFault).index(finding.fault))),
         colour=None if suspicions.is_blind(look.picture) else colour,
         day=None if suspicions.is_blind(look.picture) else colour or faulty,
         sound_db=None if look.heard is None else round(look.heard.level_db, 1),
@@ -134,9 +134,9 @@ def judged(memory: Memory, look: Look) -> Judged:
     )
 
 
-def _weighed(memory: Memory, look: Look, shown: dict[Fault, str]) -> tuple[dict[Fault, Suspicion], Habits]:
+def _weighed(memory: Memory, look: Look, shown: dict[MediaFault, str]) -> tuple[dict[MediaFault, Suspicion], Habits]:
     suspected, habits = {}, memory.habits
-    for fault in Fault:
+    for fault in MediaFault:
         before = memory.suspected.get(fault)
         if fault in shown:
             score = min((before.score if before else 0) + 1, SCORE_MAX)
@@ -150,7 +150,7 @@ def _weighed(memory: Memory, look: Look, shown: dict[Fault, str]) -> tuple[dict[
     return suspected, habits
 
 
-def _is_habit(habits: Habits, fault: Fault, look: Look) -> bool:
+def _is_habit(habits: Habits, fault: MediaFault, look: Look) -> bool:
     return fault in HABITUAL and habits.expects(fault, look.site_ms)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from edged.health.baseline import ENOUGH, GREY, Light, Usual, is_known, light, of_same_brightness
-from edged.health.faults import Fault
+from edged.health.faults import MediaFault
 from edged.health.repetition import Repetition, Trace, is_unusual
 from recorder.decoder.messages import Heard, Picture, Shift
 
@@ -61,26 +61,26 @@ DRIFT_MS: Final = 1000
 
 def picture_suspicions(
     now: Picture, last: Trace | None, back: Repetition, known: Mapping[Light, Usual]
-) -> Iterator[tuple[Fault, str]]:
+) -> Iterator[tuple[MediaFault, str]]:
     """Each fault that this picture shows, with what was measured. `last`: the look before; `back`: what of this one
     came back; `known`: what is usual by each light.
     """
     own, near = known.get(light(now)), of_same_brightness(known, light(now))
     stands = back.whole or (own is not None and is_known(own) and is_unusual(back, own.back))
     if stands and not is_blind(now):
-        yield Fault.FROZEN, "pictures repeat exactly although the stream runs"
+        yield MediaFault.FROZEN, "pictures repeat exactly although the stream runs"
     if now.high <= BLACK_HIGH:
-        yield Fault.BLACK, "nothing in it is brighter than black"
+        yield MediaFault.BLACK, "nothing in it is brighter than black"
     elif now.low >= WHITE_LOW:
-        yield Fault.WHITE, "nothing in it is darker than white"
+        yield MediaFault.WHITE, "nothing in it is darker than white"
     elif now.spread < FLAT_SPREAD and max(now.edges) < FLAT_EDGES:
-        yield Fault.FLAT, "one even tone without any edge"
+        yield MediaFault.FLAT, "one even tone without any edge"
     elif last is not None and _shifted(now.shift, last.shift):
-        yield Fault.MOVED, "the view lies beside its reference"
+        yield MediaFault.MOVED, "the view lies beside its reference"
     elif own is not None and is_known(own):
         yield from _against(now, own)
     elif near is not None and is_known(near) and _is_hidden(now, near):
-        yield Fault.COVERED, "most of the view has lost all detail, and its colour"
+        yield MediaFault.COVERED, "most of the view has lost all detail, and its colour"
 
 
 def is_blind(now: Picture) -> bool:
@@ -103,18 +103,18 @@ def _shifted(now: Shift | None, last: Shift | None) -> bool:
     return max(abs(now.across - last.across), abs(now.down - last.down)) <= SAME_SHIFT
 
 
-def _against(now: Picture, usual: Usual) -> Iterator[tuple[Fault, str]]:
+def _against(now: Picture, usual: Usual) -> Iterator[tuple[MediaFault, str]]:
     """By the same light: another one is another `Usual`, so that no change of it looks like a loss."""
     soft = any(a < share * b for a, share, b in zip(now.sharpness, BLUR, usual.sharpness, strict=True))
     if soft and now.spread >= BLUR_SPREAD * usual.spread:
-        yield Fault.BLURRED, "much less sharp than usual by this light"
+        yield MediaFault.BLURRED, "much less sharp than usual by this light"
         return
     if _lost(now, usual)[0] >= HIDDEN:
-        yield Fault.COVERED, "a large part of the view has lost all detail"
+        yield MediaFault.COVERED, "a large part of the view has lost all detail"
         return
     known = usual.likened >= ENOUGH and usual.likeness >= LIKE
     if now.shift is not None and known and now.shift.likeness < UNLIKE * usual.likeness:
-        yield Fault.MOVED, "another view than that of its reference"
+        yield MediaFault.MOVED, "another view than that of its reference"
 
 
 def _is_hidden(now: Picture, usual: Usual) -> bool:
@@ -132,13 +132,13 @@ def _lost(now: Picture, usual: Usual) -> tuple[float, bool]:
     return hidden / len(both), any(a >= LEFT * b for a, b in both)
 
 
-def sound_suspicions(heard: Heard | None, lag_ms: int | None, *, overdue: bool) -> Iterator[tuple[Fault, str]]:
+def sound_suspicions(heard: Heard | None, lag_ms: int | None, *, overdue: bool) -> Iterator[tuple[MediaFault, str]]:
     """`overdue`: sound is promised and none has come for long. `lag_ms`: how far it lies behind the picture."""
     if overdue:
-        yield Fault.MUTE, "the camera promises sound and sends none"
+        yield MediaFault.MUTE, "the camera promises sound and sends none"
     if heard is not None and heard.level_db <= SILENT_DB:
-        yield Fault.SILENT, "sound comes and nothing can be heard in it"
+        yield MediaFault.SILENT, "sound comes and nothing can be heard in it"
     if heard is not None and heard.clipped >= CLIPPED:
-        yield Fault.CLIPPED, "the sound is so loud that it is cut off"
+        yield MediaFault.CLIPPED, "the sound is so loud that it is cut off"
     if lag_ms is not None and abs(lag_ms) >= DRIFT_MS:
-        yield Fault.DRIFT, f"sound comes {'after' if lag_ms > 0 else 'before'} its picture by more than a second"
+        yield MediaFault.DRIFT, f"sound comes {'after' if lag_ms > 0 else 'before'} its picture by more than a second"

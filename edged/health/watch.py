@@ -22,12 +22,12 @@ from typing import Final
 
 import msgspec
 
-from edged.cameras.runners import Fleet
+from edged.cameras.runners import CameraRunners
 from edged.config.load import Camera, Config
 from edged.health import judge
-from edged.health.faults import Judged
+from edged.health.faults import MediaHealth
 from edged.health.judge import Look, Memory
-from edged.health.references import Reference, References, write_whole
+from edged.health.references import References, ReferenceView, write_whole
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
 from recorder.decoder.client import Eye, Glance, Lost
@@ -62,7 +62,7 @@ class NoPicture(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DecoderBackoff:
     """Of one camera."""
 
     blamed: int = 0
@@ -84,26 +84,26 @@ def next_of(cameras: Sequence[str], last: str) -> str | None:
     return min(later or cameras)
 
 
-def blamed(before: Record, now_s: float) -> Record:
+def blamed(before: DecoderBackoff, now_s: float) -> DecoderBackoff:
     """The eye died or hung while it decoded this camera's picture."""
     times = before.blamed + 1
     if times < PATIENT:
-        return Record(times)
-    return Record(times, now_s + min(ASIDE_MAX_S, ASIDE_S * 2 ** min(times - PATIENT, 16)))
+        return DecoderBackoff(times)
+    return DecoderBackoff(times, now_s + min(ASIDE_MAX_S, ASIDE_S * 2 ** min(times - PATIENT, 16)))
 
 
-def is_aside(records: Mapping[str, Record], camera: str, now_s: float) -> bool:
+def is_aside(records: Mapping[str, DecoderBackoff], camera: str, now_s: float) -> bool:
     """Nobody looks at it now."""
     return camera in records and now_s < records[camera].until_s
 
 
-class Lookout:
+class HealthWatch:
     """See the module."""
 
     def __init__(
         self,
         config: Callable[[], Config],
-        cameras: Fleet,
+        cameras: CameraRunners,
         eye: Eye,
         clock: Clock,
         state: Path,
@@ -111,15 +111,15 @@ class Lookout:
         """`config`: as it is now. `state`: the directory in which what was learned is kept."""
         self._config = config
         self._cameras = cameras
-        self.judged: dict[str, Judged] = {}
+        self.judged: dict[str, MediaHealth] = {}
         """By camera: what the last looks came to."""
         self._eye = eye
         self._clock = clock
         self._path = state / FILE
         self._references = References(state)
-        self.references: dict[str, Reference] = {}
+        self.references: dict[str, ReferenceView] = {}
         self._memories: dict[str, Memory] = {}
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, DecoderBackoff] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._last = ""
         self._loaded = False
@@ -179,10 +179,10 @@ class Lookout:
         glance = await self._glance(camera, Want.SNAPSHOT)
         return glance.jpeg, self._clock.now().wall_ms
 
-    async def refer(self, camera: str) -> Reference:
+    async def refer(self, camera: str) -> ReferenceView:
         """From now on this is what it is to show. Raises NoPicture, OSError."""
         glance = await self._glance(camera, Want.THUMB)
-        one = Reference(camera, self._clock.now().wall_ms, glance.seen.thumb)
+        one = ReferenceView(camera, self._clock.now().wall_ms, glance.seen.thumb)
         await asyncio.to_thread(self._references.put, one)
         self.references[camera] = one
         self._changed(camera)
@@ -262,14 +262,14 @@ class Lookout:
     def _blame(self, camera: str, lost: Lost) -> None:
         if not lost.blamed:
             return
-        record = self._records[camera] = blamed(self._records.get(camera, Record()), self._now_s())
+        record = self._records[camera] = blamed(self._records.get(camera, DecoderBackoff()), self._now_s())
         if record.until_s:
             log.warning("%s: its pictures killed or hung the eye %d times in a row", camera, record.blamed)
             self._tell(camera, "its pictures make the decoder die or hang")
 
     def _tell(self, camera: str, why: str) -> None:
-        before = self.judged.get(camera, Judged(0))
-        self.judged[camera] = Judged(before.at_ms, before.findings, unjudged=why)
+        before = self.judged.get(camera, MediaHealth(0))
+        self.judged[camera] = MediaHealth(before.at_ms, before.findings, unjudged=why)
 
     def _forget(self, cameras: list[str]) -> None:
         """Of cameras that are no longer looked at nothing is told; what was learned of those in the file stays."""

@@ -24,7 +24,7 @@ _SERVING: Final = frozenset({VolumeState.IN_SERVICE, VolumeState.FULL})
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class FootageForecast:
     """At the present rates."""
 
     spans_s: Mapping[str, float] = field(default_factory=dict)
@@ -45,19 +45,19 @@ class Foresight:
         return self.floors_bytes <= self.room_bytes
 
 
-UNFORESEEN: Final = Foresight()
+UNFORESEEN: Final = FootageForecast()
 
 
-def foretell(config: Config, measured: Measurements) -> Foresight:
+def footage_forecast(config: Config, measured: Measurements) -> FootageForecast:
     """The forecast, and whether others are to blame for it."""
     serving = [status for status in measured.volumes if status.state in _SERVING]
     if not serving:
-        return Foresight()
+        return FootageForecast()
     loads = _loads(config, measured, serving)
     room_bytes = room(map(_shelf, serving))
     pinned_bytes = sum(measured.paces.pinned.values())
     told = forecast(loads, room_bytes, pinned_bytes)
-    return Foresight(
+    return FootageForecast(
         spans_s=told.spans_s,
         full_in_s=told.full_in_s,
         at_risk_in_s=told.at_risk_in_s,

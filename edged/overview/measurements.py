@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edged.cameras import interruptions as steadiness
-from edged.cameras.interruptions import Steadiness
+from edged.cameras.interruptions import Interruptions
 from storage.approvals.boots import Doubt
 from storage.mirror.table import Rebuild
 from storage.outbox.service import Past
@@ -51,7 +51,7 @@ class Measurements:
     """By volume: why its pins cannot be read, so that nothing is destroyed there."""
     doubts: tuple[Doubt, ...] = ()
     """Boots before which the box may have been off for longer than is proven."""
-    steadiness: dict[str, Steadiness] = field(default_factory=dict)
+    steadiness: dict[str, Interruptions] = field(default_factory=dict)
     """Of the configured cameras, these last minutes."""
 
     paces: Paces = field(default_factory=Paces)
@@ -111,7 +111,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
     )
 
 
-def _steadiness(store: Store, camera: str, now_ms: int) -> Steadiness:
+def _steadiness(store: Store, camera: str, now_ms: int) -> Interruptions:
     return steadiness.of(store.gaps(camera, now_ms - steadiness.WINDOW_MS, now_ms), now_ms)
 
 

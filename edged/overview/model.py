@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from edged.access.role_watch import RolesSeen
 from edged.config.load import Config
-from edged.health.faults import Judged
+from edged.health.faults import MediaHealth
 from edged.health.stream import Condition, Stream
-from edged.overview.forecast import Foresight
+from edged.overview.forecast import FootageForecast
 from edged.overview.measurements import Measurements
 from mqtt.client.link import LinkView
 from mqtt.tls.keyring import TlsView
@@ -21,7 +21,7 @@ from storage.words.results import AlarmRow, Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ComplianceSummary:
     """Of one profile."""
 
     profile: str
@@ -34,7 +34,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class AlarmCondition:
     """A condition that holds now, with what a person should read and do."""
 
     severity: Severity
@@ -53,7 +53,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class CameraHealth:
     """A camera's condition and since when (wall clock) it has been in that state."""
 
     condition: Condition
@@ -78,12 +78,12 @@ class Overview:
     recovering: bool
     now: Moment
     measured: Measurements
-    health: Mapping[str, Health]
+    health: Mapping[str, CameraHealth]
     link: LinkView | None
     alarms: Sequence[AlarmRow]
     destroyed: int
     last_sweep_ms: int | None
-    foresight: Foresight = field(default_factory=Foresight)
+    foresight: FootageForecast = field(default_factory=FootageForecast)
     ceiling_unproven: bool = False
     """The last sweep met footage that may be past its ceiling, and kept it."""
     tampered: Sequence[Tampered] = ()
@@ -94,11 +94,11 @@ class Overview:
     """What of the configuration file does not hold, because it takes two persons."""
     under: Lasting | None = None
     """Maintenance that is under way."""
-    held: Mapping[str, Trouble] = field(default_factory=dict)
+    held: Mapping[str, AlarmCondition] = field(default_factory=dict)
     """Alarms that it holds back."""
     tls: TlsView | None = None
     """Certificates and key of the link; None where it has none."""
-    compliance: Summary | None = None
+    compliance: ComplianceSummary | None = None
     """How the box stands to the clauses of its profile; None without one, and before it is judged."""
-    judged: Mapping[str, Judged] = field(default_factory=dict)
+    judged: Mapping[str, MediaHealth] = field(default_factory=dict)
     """Picture and sound of the cameras that were looked at."""

@@ -16,14 +16,14 @@ from typing import Final
 
 from edged.access.callers import Route
 from edged.compliance.judge import advanced, findings, summary
-from edged.compliance.model import Call, Facts, Finding, Status
+from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
 from edged.documents import compliance as documents
 from edged.host.loops import Loops
 from edged.host.openness import Openness
 from edged.overview.measurements import DAY_MS
 from edged.overview.model import Overview
 from edged.profiles.loader import Profile, profile
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from edged.words.times import optional_timestamp, timestamp
 from storage.ledger.signer import Head
 from storage.register.compliance import Kept
@@ -41,13 +41,13 @@ DECLARATION: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ComplianceStanding:
     """What the last look came to."""
 
     profile: Profile
     seen: Overview
     """As it was then."""
-    findings: tuple[Finding, ...]
+    findings: tuple[ClauseFinding, ...]
     kept: dict[str, Kept] = field(default_factory=dict)
     """Since when each stands as it does; empty before the box has settled."""
     head: Head | None = None
@@ -57,14 +57,14 @@ class Standing:
 class ComplianceWatch:
     """See the module. `routes`: the calls of the control API as they are served."""
 
-    def __init__(self, site: Site, store: Store, routes: Callable[[], Sequence[Route]]) -> None:
+    def __init__(self, site: SiteState, store: Store, routes: Callable[[], Sequence[Route]]) -> None:
         self._site = site
         self._store = store
         self._routes = routes
         self._openness = Openness()
         self._thread = ThreadPoolExecutor(1, "compliance")
         self._settled = False
-        self.standing: Standing | None = None
+        self.standing: ComplianceStanding | None = None
         """None before the first look, and without a profile."""
 
     def start(self, loops: Loops) -> None:
@@ -92,7 +92,7 @@ class ComplianceWatch:
             if kept != before:
                 await asyncio.wrap_future(self._store.compliance.keep(kept))
             self._site.compliance = summary(chosen, found, kept)
-        self.standing = Standing(chosen, seen, found, kept, head)
+        self.standing = ComplianceStanding(chosen, seen, found, kept, head)
 
     def _gather(self, seen: Overview) -> tuple[Facts, Head | None]:
         """Blocking."""
@@ -119,7 +119,7 @@ def _is_settled(facts: Facts) -> bool:
     return (streams and read and looked) or seen.now.boottime_ms - seen.started_boottime_ms >= SETTLED_MS
 
 
-def document(standing: Standing, only: str | None = None) -> documents.Compliance:
+def document(standing: ComplianceStanding, only: str | None = None) -> documents.Compliance:
     """`only`: the clause that was asked for."""
     seen, chosen, head = standing.seen, standing.profile, standing.head
     site = seen.config.site
@@ -135,10 +135,10 @@ def document(standing: Standing, only: str | None = None) -> documents.Complianc
         timezone=site.timezone,
         software=f"edged {seen.version}",
         counts=documents.Counts(
-            met=statuses.count(Status.MET),
-            not_met=statuses.count(Status.NOT_MET),
-            by_hand=statuses.count(Status.BY_HAND),
-            not_built=statuses.count(Status.NOT_BUILT),
+            met=statuses.count(ClauseStatus.MET),
+            not_met=statuses.count(ClauseStatus.NOT_MET),
+            by_hand=statuses.count(ClauseStatus.BY_HAND),
+            not_built=statuses.count(ClauseStatus.NOT_BUILT),
         ),
         head=None
         if head is None
@@ -152,7 +152,7 @@ def document(standing: Standing, only: str | None = None) -> documents.Complianc
     )
 
 
-def _clause(one: Finding, kept: Kept | None) -> documents.Clause:
+def _clause(one: ClauseFinding, kept: Kept | None) -> documents.Clause:
     clause = one.clause
     return documents.Clause(
         id=clause.id,

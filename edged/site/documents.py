@@ -25,9 +25,9 @@ from edged.documents import site as documents
 from edged.documents import site as site_documents
 from edged.documents import volumes as volume_documents
 from edged.health import faults
-from edged.health.faults import Judged
+from edged.health.faults import MediaHealth
 from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
-from edged.overview.forecast import UNFORESEEN, Foresight
+from edged.overview.forecast import UNFORESEEN, FootageForecast
 from edged.overview.model import Overview
 from edged.site import verdict
 from edged.words import times
@@ -115,7 +115,7 @@ def camera(configured: Camera, seen: Overview) -> documents.Camera:
     stream = health.stream if health else None
     usage, coverage = seen.measured.usage.get(configured.id), seen.measured.coverage.get(configured.id)
     bounds = seen.config.bounds(configured.id)
-    judged = seen.judged.get(configured.id, Judged(0))
+    judged = seen.judged.get(configured.id, MediaHealth(0))
     state, reason, since_ms = shown_state(condition, judged, health.since_ms if health else None)
     return documents.Camera(
         id=configured.id,
@@ -193,10 +193,12 @@ def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady
 def since_ms(camera: str, seen: Overview) -> int | None:
     """When its present state began, by the wall clock."""
     health = seen.health.get(camera)
-    return shown_state(health.condition, seen.judged.get(camera, Judged(0)), health.since_ms)[2] if health else None
+    return (
+        shown_state(health.condition, seen.judged.get(camera, MediaHealth(0)), health.since_ms)[2] if health else None
+    )
 
 
-def shown_state(condition: Condition, judged: Judged, since_ms: int | None) -> tuple[CameraState, str, int | None]:
+def shown_state(condition: Condition, judged: MediaHealth, since_ms: int | None) -> tuple[CameraState, str, int | None]:
     """With what was found in its picture and sound: a camera that is recorded and shows nothing is degraded."""
     reasons = [told(condition.reason, condition.check)]
     if condition.state not in (CameraState.RECORDING, CameraState.DEGRADED) or not judged.findings:
@@ -452,7 +454,7 @@ def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.Cam
     )
 
 
-def volume(status: VolumeStatus, foresight: Foresight = UNFORESEEN) -> documents.Volume:
+def volume(status: VolumeStatus, foresight: FootageForecast = UNFORESEEN) -> documents.Volume:
     """Volumes are filled together: they are full at the same time."""
     serves = status.state in (VolumeState.IN_SERVICE, VolumeState.FULL)
     return documents.Volume(

@@ -25,7 +25,7 @@ LOOK_EVERY_S: Final = 10.0
 """How soon a volume that came back is gone through, and a round that broke off begins anew."""
 
 
-class Rebuilder:
+class RebuildTask:
     """See the module."""
 
     def __init__(self, store: Store) -> None:

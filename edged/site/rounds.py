@@ -18,14 +18,14 @@ from edged.access.role_watch import RolesSeen
 from edged.alarms import devices, evaluate, maintenance
 from edged.alarms import tracking as alarms
 from edged.cameras import interruptions, runners
-from edged.cameras.store_adapter import StoreKeeper
+from edged.cameras.store_adapter import StoreAdapter
 from edged.config.load import Config
 from edged.health import stream
-from edged.health.faults import Judged
+from edged.health.faults import MediaHealth
 from edged.host import clock_watch, journal
-from edged.overview.forecast import Foresight, foretell
+from edged.overview.forecast import FootageForecast, footage_forecast
 from edged.overview.measurements import Measurements, measure
-from edged.overview.model import Health, Overview, Summary, Trouble
+from edged.overview.model import AlarmCondition, CameraHealth, ComplianceSummary, Overview
 from edged.site import documents as site_documents
 from edged.words import units
 from mqtt.client.link import LinkView
@@ -53,15 +53,15 @@ class Reports(Protocol):
     def tell(self, seen: Overview) -> None: ...
 
 
-class Site:
+class SiteState:
     """See the module. `recovering` is True until what an earlier run left open has been worked off."""
 
     def __init__(
         self,
         config: Config,
         store: Store,
-        keeper: StoreKeeper,
-        cameras: runners.Fleet,
+        keeper: StoreAdapter,
+        cameras: runners.CameraRunners,
         reports: Reports,
         clock: Clock,
     ) -> None:
@@ -77,8 +77,8 @@ class Site:
         self._stepped_at_ms: int | None = None
         self._synced = False
         self._measured = Measurements(self._started)
-        self._foresight = Foresight()
-        self._health: dict[str, Health] = {}
+        self._foresight = FootageForecast()
+        self._health: dict[str, CameraHealth] = {}
         self._tracked: dict[str, alarms.Tracked] = {}
         self._devices: dict[str, devices.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
@@ -95,11 +95,11 @@ class Site:
         """Maintenance that is under way."""
         self.waiting: frozenset[str] = frozenset()
         """Keys of conditions that hold and that it covers: what stood before goes on standing."""
-        self.held: dict[str, Trouble] = {}
+        self.held: dict[str, AlarmCondition] = {}
         """Alarms that it holds back."""
-        self.judged: Mapping[str, Judged] = {}
+        self.judged: Mapping[str, MediaHealth] = {}
         """What was seen and heard of each camera; whoever looks at them keeps it up to date."""
-        self.compliance: Summary | None = None
+        self.compliance: ComplianceSummary | None = None
 
     async def start(self) -> None:
         """Recording first; then the alarms that an earlier run left standing are taken over.
@@ -119,7 +119,7 @@ class Site:
         now_s = self._started.boottime_ms / 1000
         for row in self._alarms:
             if row.raised:
-                trouble = Trouble(row.severity, row.text, row.action, names=row.names)
+                trouble = AlarmCondition(row.severity, row.text, row.action, names=row.names)
                 self._tracked[row.key] = alarms.Tracked(trouble, now_s, now_s, raised=True)
 
     def _tell_of_floors(self) -> None:
@@ -142,7 +142,7 @@ class Site:
     async def measure(self) -> None:
         policy = self.policy()
         self._measured = await asyncio.to_thread(measure, self._store, policy, self._clock.now())
-        self._foresight = foretell(self.config, self._measured)
+        self._foresight = footage_forecast(self.config, self._measured)
         await self._want_events(wanted=self.config.mqtt is not None)
 
     async def _want_events(self, *, wanted: bool) -> None:
@@ -196,7 +196,7 @@ class Site:
             same = before is not None and before.condition.state is condition.state
             since_ms = before.since_ms if before is not None and same else now.wall_ms
             offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
-            self._health[camera.id] = Health(condition, observed.stream, since_ms, offset_ms)
+            self._health[camera.id] = CameraHealth(condition, observed.stream, since_ms, offset_ms)
         for gone in self._health.keys() - seen.keys():
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
@@ -211,7 +211,7 @@ class Site:
         finally:
             self._reports.tell(self.overview())
 
-    async def _alarm(self, standing: Mapping[str, Trouble]) -> None:
+    async def _alarm(self, standing: Mapping[str, AlarmCondition]) -> None:
         now = self._clock.now()
         self.waiting = maintenance.held(standing, self.under, self._tracked)
         tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
@@ -235,7 +235,7 @@ class Site:
         self._tracked = tracked
         await self.look_at_alarms()
 
-    def _hold_back(self, held: dict[str, Trouble]) -> None:
+    def _hold_back(self, held: dict[str, AlarmCondition]) -> None:
         """Each is told in the journal once: it happened, and nobody else hears of it yet."""
         for key in held.keys() - self.held.keys():
             log.info("alarm %s is held back by maintenance: %s", key, held[key].text)

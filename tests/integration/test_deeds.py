@@ -14,7 +14,7 @@ import pytest
 from edged.access.acts import Acts, person
 from edged.access.callers import Caller
 from edged.api.pins import PinCalls
-from edged.centre.handlers import Declined, Deeds, Stopping
+from edged.centre.handlers import CommandHandlers, Declined, Stopping
 from edged.config.load import Config
 from edged.host import logs
 from mqtt.commands.messages import Reason, Verb
@@ -62,7 +62,7 @@ class Box:
         PinCalls(self.office.store, self.acts, self.office.clock, lambda: self.site.config).routes()
         self.stopped = 0
         reporter = SimpleNamespace(rebirth=lambda: 7)
-        self.deeds = Deeds(
+        self.deeds = CommandHandlers(
             *(cast("Any", self.site), self.office.store, self.acts, cast("Any", reporter), self.office.clock),
             *(logs.Tail(), self.stop),
         )

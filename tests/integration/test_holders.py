@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edged.access import role_watch
-from edged.access.role_watch import Holders, changed
+from edged.access.role_watch import RoleHistory, changed
 from edged.evidence import ledger_text
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
@@ -53,8 +53,8 @@ def directory() -> Iterator[Directory]:
     made.close()
 
 
-def started(office: Office, directory: Directory) -> Holders:
-    return Holders(office.store.journal, office.store.books.leaves, directory)
+def started(office: Office, directory: Directory) -> RoleHistory:
+    return RoleHistory(office.store.journal, office.store.books.leaves, directory)
 
 
 def told(office: Office) -> list[tuple[int, list[str]]]:

@@ -14,10 +14,9 @@ from typing import Any, cast
 
 import pytest
 
-from edged.access.journal import Desk as Journal
-from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, Orders
-from edged.centre.handlers import RATE, Declined, Deeds, Result, Stopping
-from edged.site.rounds import Site
+from edged.access.journal import ActJournal as Journal
+from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, CentreCommands
+from edged.centre.handlers import RATE, Declined, Result, Stopping
 from mqtt.commands import messages as commands
 from mqtt.commands.messages import Reason, Reply, Verb
 from mqtt.commands.validation import Commander, Order
@@ -63,8 +62,8 @@ class Box:
         self.played = Played()
         self.replies: list[Reply] = []
         self.said = asyncio.Event()
-        self.orders = Orders(
-            *(cast("Site", site), office.store, self.journal, cast("Deeds", self.played)),
+        self.orders = CentreCommands(
+            *(cast("SiteState", site), office.store, self.journal, cast("CommandHandlers", self.played)),
             *(self.say, office.clock),
             pause_s=0,
         )

@@ -290,7 +290,7 @@ def genuine(
     made = Export(root, ledger, {}, key)
     missing = {"lobby": [Missing(wall(10), wall(15), "連線中斷")], "gate": []}
     cameras: list[dict[str, Any]] = []
-    played: dict[str, list[folder.Span]] = {}
+    played: dict[str, list[folder.FilmSpan]] = {}
     for name, title, shots in (("lobby", "大廳", lobby), ("gate", "側門", gate)):
         camera, films = _camera(made, name, title, shots, leaf, missing[name], whole=whole, max_bytes=max_bytes)
         cameras.append(camera)
@@ -356,7 +356,7 @@ def _camera(
     *,
     whole: bool,
     max_bytes: int,
-) -> tuple[dict[str, Any], dict[str, list[folder.Span]]]:
+) -> tuple[dict[str, Any], dict[str, list[folder.FilmSpan]]]:
     """Its films, subtitles and hashes, and what the list says of them."""
     files = {one.seq: one for one in shots}
     opened = lambda seq: io.BytesIO(files[seq].data)  # noqa: E731

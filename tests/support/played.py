@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
-from edged.cameras.store_adapter import StoreKeeper
+from edged.cameras.store_adapter import StoreAdapter
 from recorder.supervisor.events import Misbehaved, Opened, Withheld
 from recorder.supervisor.pending_facts import Books
 from recorder.supervisor.processes import WorkerProcess
@@ -213,7 +213,7 @@ class Studio:
         self._segment_ms = segment_ms
         self._films = {camera.id: _Film(camera, seconds) for camera in cameras}
         priorities = dict.fromkeys(self._films, 0)
-        self.keeper = StoreKeeper(store, lambda _: bounds, lambda: priorities, lambda: segment_ms)
+        self.keeper = StoreAdapter(store, lambda _: bounds, lambda: priorities, lambda: segment_ms)
         self._books = {camera: Books(camera, self.keeper) for camera in self._films}
         self._sessions: dict[str, _Session] = {}
 

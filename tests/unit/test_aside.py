@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.health import watch
-from edged.health.watch import ASIDE_MAX_S, ROUND_S, Record
+from edged.health.watch import ASIDE_MAX_S, ROUND_S, DecoderBackoff
 
 NAMES = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=12, unique=True)
 
@@ -29,7 +29,7 @@ def test_nobody_has_a_turn_where_there_is_no_camera() -> None:
 
 
 def test_a_camera_that_kills_the_eye_again_and_again_is_left_alone_ever_longer() -> None:
-    record, spans = Record(), []
+    record, spans = DecoderBackoff(), []
     for _ in range(12):
         record = watch.blamed(record, 1000.0)
         spans.append(max(0.0, record.until_s - 1000.0))

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import pytest
 
 from edged.alarms import retention
-from edged.overview.model import Trouble
+from edged.overview.model import AlarmCondition
 from edged.site import documents as site_documents
 from storage.ages.credit import WEEK_MS, Witness
 from storage.ages.history import Boot
@@ -66,7 +66,7 @@ def test_doubts_are_what_a_ceiling_may_not_wait_for() -> None:
     assert list(doubts(rows)) == [Doubt(2, False), Doubt(4, True), Doubt(6, True)]
 
 
-def alarms(oldest: int | None, *doubted: Doubt, unproven: bool) -> dict[str, Trouble]:
+def alarms(oldest: int | None, *doubted: Doubt, unproven: bool) -> dict[str, AlarmCondition]:
     footage = {} if oldest is None else {"lobby": SimpleNamespace(boot=oldest)}
     measured = SimpleNamespace(oldest=footage, doubts=doubted)
     return dict(

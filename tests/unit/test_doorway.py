@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from edged.access.callers import Visitor
+from edged.access.callers import Peer
 from edged.api import server
-from edged.api.server import Doorway
+from edged.api.server import ConnectionLimit
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ async def path(tmp_path: Path) -> AsyncIterator[Path]:
     app.router.add_get("/", handler)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
-    door = Doorway(runner)
+    door = ConnectionLimit(runner)
     await door.open(tmp_path / "s")
     yield tmp_path / "s"
     door.close()
@@ -68,8 +68,8 @@ async def test_whom_nobody_let_through_makes_room_the_oldest_first(
     """Each connection as of an account of its own: who has a role is neither kept out nor put out."""
     numbers = iter(range(9))
 
-    def meet(_transport: asyncio.BaseTransport) -> Visitor:
-        return Visitor(next(numbers), None, welcome)
+    def meet(_transport: asyncio.BaseTransport) -> Peer:
+        return Peer(next(numbers), None, welcome)
 
     monkeypatch.setattr(server, "ALL_MAX", 3)
     monkeypatch.setattr(server, "is_of_the_house", lambda *_: False)

@@ -17,7 +17,7 @@ from edged.cli.export_folder import Cut, Folder, Note
 from edged.cli.export_text import progress
 from edged.documents.exports import ExportFile
 from edged.evidence.export import names as naming
-from edged.evidence.export.job import Hashes, Source, of_file, of_text
+from edged.evidence.export.job import FileStream, Hashes, of_file, of_text
 from edged.evidence.verify import PATH
 from storage.ages.runs import Point
 from storage.exports.model import Account, CameraAccount, Claim, Clocks, missing, unaccounted
@@ -66,7 +66,7 @@ def test_a_file_goes_on_from_anywhere_and_its_hash_is_that_of_all_of_it(pieces: 
         for at in range(begin, len(whole), 7):
             yield whole[at : at + 7]
 
-    source = Source(len(whole), begun)
+    source = FileStream(len(whole), begun)
     for begin in asked:
         assert b"".join(source.blocks(min(begin, len(whole)))) == whole[min(begin, len(whole)) :]
     for _ in source.blocks(source.size - source.left):

@@ -12,9 +12,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from edged.access import guard as guard_module
 from edged.access import journal as journal_module
-from edged.access.callers import Caller, Details, Refusal, Route, Visitor, caller
+from edged.access.callers import Caller, Details, Peer, Refusal, Route, caller
 from edged.access.guard import Guard
-from edged.access.journal import DAY_MS, WINDOW_MS, Desk
+from edged.access.journal import DAY_MS, WINDOW_MS, ActJournal
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
 from edged.words import exit_codes, roles
@@ -43,11 +43,11 @@ class Box:
         self.error: Exception | None = None
         self.about: Details | Refusal | None = None
         self.callers: list[Caller] = []
-        self.desk = Desk(self.memory, lambda: self.now_ms)
+        self.desk = ActJournal(self.memory, lambda: self.now_ms)
         self.directory = Directory()
         self.assignment: Assignment | None = GROUPS
         self.guard = Guard(lambda: self.assignment, self.directory, self.desk, self.clashing.append)
-        monkeypatch.setattr(guard_module, "visitor", lambda _: Visitor(self.uid, self.login))
+        monkeypatch.setattr(guard_module, "visitor", lambda _: Peer(self.uid, self.login))
         monkeypatch.setattr(accounts, "account", self.account)
 
     def account(self, uid: int, groups: object) -> Account:

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from edged.alarms import link
-from edged.overview.model import Trouble
+from edged.overview.model import AlarmCondition
 from mqtt.tls.certificates import Fault, Files, Lifetime, Weight
 from mqtt.tls.keyring import TlsView
 from storage.words.results import Severity
@@ -22,7 +22,7 @@ def life(days: float, source: str = "/e/box.crt", begins: float = -365) -> Lifet
     return Lifetime(NOW_MS + round(begins * DAY_MS), NOW_MS + round(days * DAY_MS), source)
 
 
-def told(view: TlsView | None, now_ms: int = NOW_MS, *, synced: bool = True) -> dict[str, Trouble]:
+def told(view: TlsView | None, now_ms: int = NOW_MS, *, synced: bool = True) -> dict[str, AlarmCondition]:
     return dict(link.certificate_troubles(view, "broker.example:8883", now_ms, synced=synced))
 
 

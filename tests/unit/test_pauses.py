@@ -126,7 +126,7 @@ def test_pauses_of_a_segment_that_nobody_can_read_are_told_as_well() -> None:
 def test_what_listings_and_steadiness_are_told_is_each_pause() -> None:
     book = recorded(stutter(5), 5)
     now_ms = WALL + 5 * SEGMENT_MS
-    assert interruptions.of(rows(book), now_ms) == interruptions.Steadiness(
+    assert interruptions.of(rows(book), now_ms) == interruptions.Interruptions(
         60, 1 - 60 * 2_100 / interruptions.WINDOW_MS
     )
     document = site_documents.gap(rows(book)[0])

@@ -17,7 +17,7 @@ from edged.health import stream
 from edged.health.stream import CameraState, Condition
 from edged.overview import forecast
 from edged.overview.measurements import Measurements
-from edged.overview.model import Health, Overview
+from edged.overview.model import CameraHealth, Overview
 from edged.site import documents as site_documents
 from mqtt.client.link import LinkView
 from recorder.supervisor.events import Phase
@@ -99,7 +99,7 @@ def overview(measured: Measurements, **changes: Any) -> Overview:
         alarms=(),
         destroyed=0,
         last_sweep_ms=None,
-        foresight=forecast.foretell(changes.get("config", CONFIG), measured),
+        foresight=forecast.footage_forecast(changes.get("config", CONFIG), measured),
     )
     return replace(known, **changes)
 
@@ -133,7 +133,7 @@ def test_the_document_of_a_camera_that_is_down_has_the_cause(cause: GapCause | N
     for unsteady in (False, True):
         seen = site_documents.observation(frames(cause=cause), NOW, enabled=True, unsteady=unsteady)
         found = stream.assess(seen, stream.Expectation())
-        health = {"lobby": Health(found, None, NOW.wall_ms)}
+        health = {"lobby": CameraHealth(found, None, NOW.wall_ms)}
         shown = site_documents.camera(CONFIG.cameras[0], overview(Measurements(NOW), health=health))
         assert (shown.id, shown.cause) == ("lobby", cause if found.state is CameraState.DOWN else None)
 
@@ -145,7 +145,7 @@ def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raise
     view = frames(cause=GapCause.STARTING, recorded_ms=NOW.boottime_ms - ago_ms)
     found = assessed(view)
     assert (found.state, found.reason) == (CameraState.DOWN, stream.WAITING)
-    seen = overview(Measurements(NOW), health={"lobby": Health(found, None, NOW.wall_ms)})
+    seen = overview(Measurements(NOW), health={"lobby": CameraHealth(found, None, NOW.wall_ms)})
     assert bool(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
 
 
@@ -155,9 +155,9 @@ def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_f
         assert assessed(view).state is state
         found = stream.assess(site_documents.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
         assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, stream.UNSTEADY, True)
-        seen = overview(Measurements(NOW), health={"lobby": Health(found, None, NOW.wall_ms)})
+        seen = overview(Measurements(NOW), health={"lobby": CameraHealth(found, None, NOW.wall_ms)})
         assert set(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
-    seen = overview(Measurements(NOW), health={"lobby": Health(assessed(between), None, NOW.wall_ms)})
+    seen = overview(Measurements(NOW), health={"lobby": CameraHealth(assessed(between), None, NOW.wall_ms)})
     assert evaluate.troubles(seen, {"lobby": between}, {}, None, {}) == {}
     gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
     found = stream.assess(site_documents.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
@@ -168,7 +168,7 @@ def test_cameras_of_a_device_in_trouble_are_told_with_it_and_shown_each() -> Non
     names = ("a", "b", "c")
     view = replace(frames(cause=GapCause.UNREACHABLE, recorded_ms=0, came_back="no answer"), connected=None)
     condition = assessed(view)
-    seen = overview(Measurements(NOW), health={name: Health(condition, None, NOW.wall_ms) for name in names})
+    seen = overview(Measurements(NOW), health={name: CameraHealth(condition, None, NOW.wall_ms) for name in names})
     looked_at = [devices.seen(name, view, condition) for name in names]
     episodes = devices.step({}, looked_at, NOW.boottime_ms)
     found = evaluate.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
@@ -249,7 +249,7 @@ def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     assert site_documents.forecast_s("spare", seen) is site_documents.forecast_s("old", seen) is None
     assert evaluate.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
-    unwell = dict.fromkeys(("lobby", "spare"), Health(Condition(CameraState.RECORDING, ""), None, 0))
+    unwell = dict.fromkeys(("lobby", "spare"), CameraHealth(Condition(CameraState.RECORDING, ""), None, 0))
     full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
     assert set(evaluate.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
@@ -271,7 +271,7 @@ def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> Non
     """Its volume looks well: statvfs of a Linux of today says nothing of an ext4 that has stopped itself."""
     ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back="/srv/edged: Read-only file system")
     out = Condition(CameraState.DOWN, "the disk does not take what is written", lost_s=60)
-    seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", Health(out, None, 0)))
+    seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", CameraHealth(out, None, 0)))
     found = evaluate.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
     assert list(found) == ["storage.failing"]
     assert found["storage.failing"].text.endswith("not recorded: /srv/edged: Read-only file system")

@@ -47,7 +47,7 @@ Told: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ExportSite:
     """Where it is made: the site, as configured."""
 
     node: str
@@ -74,7 +74,7 @@ class Reel:
 
 
 @dataclass(slots=True)
-class Camera:
+class CameraFiles:
     """All that leaves of one camera."""
 
     id: str
@@ -107,17 +107,17 @@ class Camera:
         return [one for one in self.reads.values() if not one.there]
 
 
-class Work:
+class ExportJob:
     """One export being copied."""
 
-    def __init__(self, export: Export, place: Place, spool: Path) -> None:
+    def __init__(self, export: Export, place: ExportSite, spool: Path) -> None:
         self.export = export
         self.place = place
         self.spool = spool
-        self.cameras: list[Camera] = []
-        self.sources: dict[str, Source] = {}
+        self.cameras: list[CameraFiles] = []
+        self.sources: dict[str, FileStream] = {}
         """By path in the folder: footage and what belongs to it."""
-        self.papers: dict[str, Source] = {}
+        self.papers: dict[str, FileStream] = {}
         """Lists and proofs, once it is sealed."""
         self.manifest = ""
         """SHA-256 of the list, once it is sealed."""
@@ -140,14 +140,14 @@ class Work:
             hashes = Hashes(self.spool / f"{number}.hashes")
             reads = {segment.leaf: read(segment, opened, hashes, told) for segment in one.segments}
             title = self.place.cameras.get(name, name)
-            camera = Camera(name, title, one, f"proof/{stem}.hashes", f"proof/{stem}.headers", hashes, reads)
+            camera = CameraFiles(name, title, one, f"proof/{stem}.hashes", f"proof/{stem}.headers", hashes, reads)
             self._film(camera, stem, stems, opened)
             self._headers(camera, self.spool / f"{number}.headers", opened)
             self._originals(camera, stem, opened)
-            self.sources[camera.hash_list] = Source(32 * len(hashes), hashes.blocks)
+            self.sources[camera.hash_list] = FileStream(32 * len(hashes), hashes.blocks)
             self.cameras.append(camera)
 
-    def _film(self, camera: Camera, stem: str, stems: Stems, opened: Opened) -> None:
+    def _film(self, camera: CameraFiles, stem: str, stems: Stems, opened: Opened) -> None:
         segments = {one.segment.leaf: one.segment for one in camera.reads.values()}
         opener = lambda leaf: opened(segments[leaf])  # noqa: E731
         unfit: dict[int, str] = {}
@@ -166,7 +166,7 @@ class Work:
             name = stems.film(stem, number)
             reel = Reel(f"{name}{film.suffix}", f"{name}.vtt", film)
             camera.reels.append(reel)
-            self.sources[reel.path] = Source(film.bytes, partial(blocks, film, opener))
+            self.sources[reel.path] = FileStream(film.bytes, partial(blocks, film, opener))
             text = partial(subtitles.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
             self.sources[reel.subtitles] = of_text(text)
 
@@ -178,7 +178,7 @@ class Work:
         except ValueError as error:
             raise OrderWrong(f"no film fits: {error}", "allow larger files: --max-file") from None
 
-    def _misfits(self, camera: Camera, planned: remux.Plan) -> dict[int, str]:
+    def _misfits(self, camera: CameraFiles, planned: remux.Plan) -> dict[int, str]:
         """What the plan takes for parts is not what was hashed."""
         strange = {}
         for take in takes(planned.films):
@@ -188,7 +188,7 @@ class Work:
                 strange[take.segment] = "its fragments lie otherwise than its index says"
         return strange
 
-    def _headers(self, camera: Camera, path: Path, opened: Opened) -> None:
+    def _headers(self, camera: CameraFiles, path: Path, opened: Opened) -> None:
         """A film has the header of its first segment; whether it shows the others as they were, theirs say."""
         with path.open("wb") as file:
             for leaf in dict.fromkeys(take.segment for take in takes(camera.films)):
@@ -196,7 +196,7 @@ class Work:
                     file.write(segment.read(camera.header_bytes(leaf)))
         self.sources[camera.header_list] = of_file(path)
 
-    def _originals(self, camera: Camera, stem: str, opened: Opened) -> None:
+    def _originals(self, camera: CameraFiles, stem: str, opened: Opened) -> None:
         """Of what no film could be made, and of all that is in a film where that was asked for."""
         wanted = {one.segment.leaf: one.segment for one in camera.loose}
         if self.export.order.whole:
@@ -206,7 +206,7 @@ class Work:
             camera.originals[leaf] = path
             with opened(segment) as file:
                 size = file.seek(0, 2)
-            self.sources[path] = Source(size, partial(_file, opened, segment))
+            self.sources[path] = FileStream(size, partial(_file, opened, segment))
 
 
 def takes(films: Sequence[Film]) -> Iterator[Take]:
@@ -303,7 +303,7 @@ def read(
 
 
 @dataclass(slots=True)
-class Source:
+class FileStream:
     """One file. `begun` gives its bytes from an octet on."""
 
     size: int
@@ -334,7 +334,7 @@ class Source:
         return str(self._hash.hexdigest())
 
 
-def of_file(path: Path) -> Source:
+def of_file(path: Path) -> FileStream:
     """A small file of ours."""
 
     def blocks(begin: int) -> Iterator[bytes]:
@@ -343,10 +343,10 @@ def of_file(path: Path) -> Source:
             while block := file.read(BLOCK):
                 yield block
 
-    return Source(path.stat().st_size, blocks)
+    return FileStream(path.stat().st_size, blocks)
 
 
-def of_text(pieces: Callable[[], Iterator[str]]) -> Source:
+def of_text(pieces: Callable[[], Iterator[str]]) -> FileStream:
     """What is made anew each time; it is gone through once for its length."""
 
     def blocks(begin: int) -> Iterator[bytes]:
@@ -362,4 +362,4 @@ def of_text(pieces: Callable[[], Iterator[str]]) -> Source:
         if waiting:
             yield bytes(waiting)
 
-    return Source(sum(len(piece.encode()) for piece in pieces()), blocks)
+    return FileStream(sum(len(piece.encode()) for piece in pieces()), blocks)

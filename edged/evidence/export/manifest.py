@@ -17,7 +17,7 @@ import rfc8785
 from edged.documents.evidence import Manifest
 from edged.evidence import folder
 from edged.evidence.export import names as naming
-from edged.evidence.export.job import Camera, Source, Told, Work, of_file, takes
+from edged.evidence.export.job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
 from edged.evidence.verify import PAYLOAD_TYPE
 from storage.exports.export_proofs import Head, Uncitable
 from storage.exports.service import Exports
@@ -35,7 +35,7 @@ KEY_NOTE: Final = (
 )
 
 
-def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
+def seal(work: ExportJob, exports: Exports, now_ms: int, read: Told) -> None:
     """Sign the list of what leaves; `read` hears of octets that had to be read again.
 
     OrderRefused: it cannot be proven, or nobody can sign it.
@@ -77,7 +77,7 @@ def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
     work.papers = papers
 
 
-def _signed(work: Work, listed: Manifest, signer: Signer) -> dict[str, Source]:
+def _signed(work: ExportJob, listed: Manifest, signer: Signer) -> dict[str, FileStream]:
     payload = rendered(listed)
     work.manifest = sha256(payload).hexdigest()
     sealed = envelope(payload, signer)
@@ -85,8 +85,8 @@ def _signed(work: Work, listed: Manifest, signer: Signer) -> dict[str, Source]:
 
 
 def _proofs(
-    work: Work, exports: Exports, heads: Sequence[Head], numbers: Sequence[int]
-) -> Iterator[tuple[str, Source]]:
+    work: ExportJob, exports: Exports, heads: Sequence[Head], numbers: Sequence[int]
+) -> Iterator[tuple[str, FileStream]]:
     path = work.spool / naming.LEAVES.replace("/", "-")
     try:
         with path.open("wb") as file:
@@ -104,7 +104,7 @@ def _proofs(
             yield name, _paper(work, name, head.note.encode())
 
 
-def _for_people(work: Work, listed: Manifest) -> dict[str, Source]:
+def _for_people(work: ExportJob, listed: Manifest) -> dict[str, FileStream]:
     played = {reel.path: folder.spans(reel.film) for camera in work.cameras for reel in camera.reels}
     clocks = {
         camera.id: told[-1]
@@ -118,20 +118,20 @@ def _for_people(work: Work, listed: Manifest) -> dict[str, Source]:
     }
 
 
-def _paper(work: Work, path: str, data: bytes) -> Source:
+def _paper(work: ExportJob, path: str, data: bytes) -> FileStream:
     place = work.spool / path.replace("/", "-")
     place.write_bytes(data)
     return of_file(place)
 
 
-def _sum(source: Source, read: Told) -> str:
+def _sum(source: FileStream, read: Told) -> str:
     """What did not leave yet is read to its end."""
     for block in source.blocks(source.size - source.left):
         read(len(block))
     return source.sha256
 
 
-def _camera(camera: Camera, at: Callable[[int], str]) -> dict[str, Any]:
+def _camera(camera: CameraFiles, at: Callable[[int], str]) -> dict[str, Any]:
     """As the list has it."""
     spans = [span for reel in camera.reels for span in folder.spans(reel.film)]
     files, segments = list[dict[str, Any]](), list[dict[str, Any]]()

@@ -20,7 +20,7 @@ from edged.config.load import Config
 from edged.documents import exports as documents
 from edged.evidence.export import manifest
 from edged.evidence.export import names as naming
-from edged.evidence.export.job import Place, Source, Work
+from edged.evidence.export.job import ExportJob, ExportSite, FileStream
 from edged.words.times import timestamp
 from storage.exports.export_plan import CameraSurvey, Survey
 from storage.exports.model import Export, Order
@@ -68,7 +68,7 @@ class _Pace:
         self.since_s = time.monotonic()
 
 
-class Desk:
+class ExportService:
     """Of one daemon."""
 
     def __init__(self, store: Store, clock: Clock, config: Callable[[], Config]) -> None:
@@ -77,7 +77,7 @@ class Desk:
         self._clock = clock
         self._config = config
         self._version = version("edged")
-        self._works: dict[str, Work] = {}
+        self._works: dict[str, ExportJob] = {}
         self._lock = threading.Lock()
         self._swept = False
 
@@ -119,7 +119,7 @@ class Desk:
                     raise
         return documents.Prepared(digest=work.digest, files=_files(work.sources), troubles=_troubles(work))
 
-    def source(self, export_id: str, path: str) -> Source:
+    def source(self, export_id: str, path: str) -> FileStream:
         """A file of it. UnknownId; NotPrepared."""
         work = self._prepared(export_id)
         found = work.sources.get(path) or work.papers.get(path)
@@ -179,7 +179,7 @@ class Desk:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _work(self, export_id: str) -> Work:
+    def _work(self, export_id: str) -> ExportJob:
         export = self._store.exports.find(export_id)
         spool = self._config().paths.state / "exports"
         with self._lock:
@@ -188,9 +188,9 @@ class Desk:
                 self._swept = True
             for ended in self._works.keys() - {one.id for one in self._store.exports.latest() if one.account}:
                 self._drop(ended)
-            return self._works.setdefault(export_id, Work(export, self._place(), spool / export_id))
+            return self._works.setdefault(export_id, ExportJob(export, self._place(), spool / export_id))
 
-    def _prepared(self, export_id: str) -> Work:
+    def _prepared(self, export_id: str) -> ExportJob:
         self._store.exports.find(export_id)
         with self._lock:
             work = self._works.get(export_id)
@@ -207,9 +207,9 @@ class Desk:
         if work is not None:
             shutil.rmtree(work.spool, ignore_errors=True)
 
-    def _place(self) -> Place:
+    def _place(self) -> ExportSite:
         config = self._config()
-        return Place(
+        return ExportSite(
             config.site.node,
             config.site.office,
             config.site.name,
@@ -315,11 +315,11 @@ _GOP_MS: Final = 10_000
 """A film begins with the key frame before, which may be so far off."""
 
 
-def _files(sources: dict[str, Source]) -> list[documents.ExportFile]:
+def _files(sources: dict[str, FileStream]) -> list[documents.ExportFile]:
     return [documents.ExportFile(path=path, bytes=source.size) for path, source in sorted(sources.items())]
 
 
-def _troubles(work: Work) -> list[documents.Trouble]:
+def _troubles(work: ExportJob) -> list[documents.Trouble]:
     found: Iterable[documents.Trouble] = (
         documents.Trouble(
             camera=camera.id,
