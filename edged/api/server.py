@@ -3,10 +3,10 @@
 Every account may knock (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
 who was refused and why.
 
-So that nobody can hold the daemon's file descriptors, each account has only so many connections (S12). `Doorway`
-sits before aiohttp, which takes what comes. A connection too many of one account is closed at once, before a byte
-of it is read. Where all places are taken, the oldest of whom the guard has let nothing through makes room: one
-account may have thousands of numbers (subuid), and must not keep out who has a role.
+So that nobody can hold the daemon's file descriptors, each account has only so many connections (S12).
+`ConnectionLimit` sits before aiohttp, which takes what comes. A connection too many of one account is closed at
+once, before a byte of it is read. Where all places are taken, the oldest of whom the guard has let nothing through
+makes room: one account may have thousands of numbers (subuid), and must not keep out who has a role.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from edged.documents import site as documents
 from edged.words import exit_codes
 from edged.words.roles import Verb, is_of_the_house
 from storage.words.errors import StoreError
+
 
 log = logging.getLogger("edged.api.server")
 SOCKET_MODE: Final = 0o666

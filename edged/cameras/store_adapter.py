@@ -1,6 +1,6 @@
 """Between recorder and storage: what a worker tells becomes facts, what the catalog knows becomes terms.
 
-`StoreKeeper` answers the runners of all cameras; it decides nothing but on which terms the next segment is recorded.
+`StoreAdapter` answers the runners of all cameras; it decides nothing but on which terms the next segment is recorded.
 Blocking reads of the store run on threads, its writes are awaited futures of the one writer thread.
 """
 

@@ -16,7 +16,8 @@ import pytest
 
 from edged.access.journal import ActJournal as Journal
 from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, CentreCommands
-from edged.centre.handlers import RATE, Declined, Result, Stopping
+from edged.centre.handlers import RATE, CommandHandlers, Declined, Result, Stopping
+from edged.site.rounds import SiteState
 from mqtt.commands import messages as commands
 from mqtt.commands.messages import Reason, Reply, Verb
 from mqtt.commands.validation import Commander, Order

@@ -2,7 +2,7 @@
 
 Nothing but time is played. What a camera sends goes through `Recording` (order, stamps, sync, cuts, fragments) and the
 disk threads of `Writer` (row before file, hash, fdatasync, rename) over a worker's messages to `Conversation`, `Books`
-and `StoreKeeper`, and into a `Store`, as in worker and daemon; all of them read the clock of `Studio`, which moves a
+and `StoreAdapter`, and into a `Store`, as in worker and daemon; all of them read the clock of `Studio`, which moves a
 tenth of a second whenever every camera has sent a tenth of a second.
 """
 
