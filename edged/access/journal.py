@@ -38,7 +38,7 @@ PATIENCE_S: Final = 10.0
 """For a commit; less than what edgectl waits for an answer (15 s)."""
 OWED_MAX: Final = 1000
 """Leaves that wait for a database that cannot be written; of more the oldest are counted and lost."""
-TEND_EVERY_S: Final = 5.0
+MAINTAIN_EVERY_S: Final = 5.0
 WINDOW_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 KEYS_MAX: Final = 256
@@ -183,17 +183,17 @@ class ActJournal:
             self._refusals.told(key, entry, self._now_ms())
             self._hear(self._act(entry), partial(self._check, entry))
 
-    async def tend(self) -> None:
+    async def maintain(self) -> None:
         """Every few seconds: what was repeated is told, what is owed is tried again."""
-        await self._work_off(self._now_ms())
+        await self._drain(self._now_ms())
 
     async def close(self) -> None:
         """The daemon stops: what was counted is told, as far as the database takes it."""
-        await self._work_off(None)
+        await self._drain(None)
         if self.owed:
             log.error("%d acts of people could not be put on record", self.owed)
 
-    async def _work_off(self, now_ms: int | None) -> None:
+    async def _drain(self, now_ms: int | None) -> None:
         for repeated in (*self._looks.due(now_ms), *self._lists.due(now_ms), *self._refusals.due(now_ms)):
             self._owe(repeated.joined.counted(repeated.count, repeated.kinds))
         for _ in range(len(self._owed)):

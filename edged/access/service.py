@@ -44,7 +44,7 @@ class AccessService:
     def start(self, loops: Loops) -> None:
         loops.every("roles", role_watch.LOOK_EVERY_S, self._look)
         loops.every("holders of roles", role_watch.LOOK_EVERY_S, lambda: self._holders.look(self._assignment()))
-        loops.every("journal", journal.TEND_EVERY_S, self._tend)
+        loops.every("journal", journal.MAINTAIN_EVERY_S, self._maintain)
 
     async def close(self) -> None:
         """When nobody can call any more, and while the store is still open."""
@@ -55,7 +55,7 @@ class AccessService:
         self._seen = await self._watch.look(self._desk.owed)
         self._tell(self._seen)
 
-    async def _tend(self) -> None:
-        await self._desk.tend()
+    async def _maintain(self) -> None:
+        await self._desk.maintain()
         self._seen = replace(self._seen, owed=self._desk.owed)
         self._tell(self._seen)

@@ -88,7 +88,16 @@ def remembered(rows: Iterable[AlarmRow], tracked: Mapping[str, Tracked], now_ms:
         replace(known[key], severity=one.severity, text=one.text, action=one.action, names=one.names)
         if key in known
         else AlarmRow(
-            *(key, one.severity, True, now_ms, None, 1, one.text, one.action), acknowledged=False, names=one.names
+            key=key,
+            severity=one.severity,
+            raised=True,
+            since_ms=now_ms,
+            cleared_ms=None,
+            count=1,
+            text=one.text,
+            action=one.action,
+            acknowledged=False,
+            names=one.names,
         )
         for key, one in standing.items()
     )

@@ -15,7 +15,7 @@ from edged.api.base import answer, asked, carried_out, stream
 from edged.config.model import Config
 from edged.documents import register as documents
 from edged.evidence import statement
-from edged.evidence.statement import Box, Rests, Standing
+from edged.evidence.statement import BoundsInForce, LedgerBasis, StatementIssuer
 from edged.overview.model import Overview
 from edged.site import documents as site_documents
 from edged.site.rounds import SiteState
@@ -84,13 +84,15 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     account = books.register.account(wanted.camera, from_ms, to_ms)
     holds = store.ring.view(policy).bounds.get(wanted.camera)
     in_force = None if holds is None or holds.ceiling_s >= UNBOUNDED_S else holds
-    standing = Standing(name or "", None if name is None else config.bounds(wanted.camera), in_force)
+    standing = BoundsInForce(name or "", None if name is None else config.bounds(wanted.camera), in_force)
     books.sign_now()
     signer, rests = books.notary.signer(), _rests(store)
     if signer is not None and rests is not None and rests.public != signer.public:
         raise Refusal("the key of this box has just been replaced", "ask again", exit_codes.TRY_LATER, 503)
-    box = Box(
-        *(config.site.node, config.site.office, config.site.name),
+    box = StatementIssuer(
+        node=config.site.node,
+        office=config.site.office,
+        site=config.site.name,
         software=f"edged {seen.version}",
         timezone=config.site.timezone,
         zone=config.site.zone,
@@ -123,13 +125,13 @@ def known_camera(config: Config, store: Store, camera: str) -> str | None:
     return names.get(camera)
 
 
-def _rests(store: Store) -> Rests | None:
+def _rests(store: Store) -> LedgerBasis | None:
     head = store.books.notary.head()
     if head is None:
         return None
     present = next(one for one in store.books.leaves.covered() if one.generation.first == head.first)
     last = head.first + present.seen - 1
-    return Rests(head, present.seen, store.books.register.leaf_time_ms(last) if present.seen else None)
+    return LedgerBasis(head, present.seen, store.books.register.leaf_time_ms(last) if present.seen else None)
 
 
 def _wanted(request: web.Request) -> Asked:

@@ -35,7 +35,6 @@ from edged.words import exit_codes
 from edged.words.roles import Verb, is_of_the_house
 from storage.words.errors import StoreError
 
-
 log = logging.getLogger("edged.api.server")
 SOCKET_MODE: Final = 0o666
 GOODBYE_S: Final = 1.0

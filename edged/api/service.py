@@ -127,7 +127,7 @@ class Service:
 
     async def _use(self, config: Config) -> Difference:
         self._site.loosening = self._agreement.waiting
-        change = await self._site.man(config)
+        change = await self._site.apply(config)
         await self._site.watch_volumes()
         await self._reporter.renew(config)
         await self._site.measure()

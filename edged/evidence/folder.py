@@ -24,9 +24,31 @@ from recorder.remux.plan import Film
 from recorder.remux.subtitles import wall_at
 
 _CONSTANTS: Final = (
-    *("LIST", "ENVELOPE", "LEAVES", "KEYS", "SCHEMA", "PAYLOAD_TYPE", "JOIN_MS", "EDGE_MS", "SPLICE_MS", "SUBTITLE_MS"),
-    *("DOCUMENT_MAX", "LINE_MAX", "HEADER_MAX", "PART_MAX", "BOXES_MAX", "PARTS_MAX", "TEXT_MAX", "TEXT_SHOWN"),
-    *("ITEMS_MAX", "PIECES_MAX", "MISFITS_MAX", "TOLD_MAX", "SAID_MAX", "AHEAD_MAX", "PICTURES"),
+    "LIST",
+    "ENVELOPE",
+    "LEAVES",
+    "KEYS",
+    "SCHEMA",
+    "PAYLOAD_TYPE",
+    "JOIN_MS",
+    "EDGE_MS",
+    "SPLICE_MS",
+    "SUBTITLE_MS",
+    "DOCUMENT_MAX",
+    "LINE_MAX",
+    "HEADER_MAX",
+    "PART_MAX",
+    "BOXES_MAX",
+    "PARTS_MAX",
+    "TEXT_MAX",
+    "TEXT_SHOWN",
+    "ITEMS_MAX",
+    "PIECES_MAX",
+    "MISFITS_MAX",
+    "TOLD_MAX",
+    "SAID_MAX",
+    "AHEAD_MAX",
+    "PICTURES",
 )
 ABOUT_ZH: Final = ("錄影時段　", "複製時間　", "複製人　　", "事由　　　", "案號　　　", "來文字號　", "至")
 ABOUT_EN: Final = ("Footage   ", "Copied    ", "By        ", "Reason    ", "Case      ", "Request   ", "to")

@@ -112,7 +112,7 @@ class SiteState:
             log.warning("whether maintenance is under way is not known yet: %s", error)
         await self._read_clock()
         await self._keeper.look()
-        await self.man(self.config)
+        await self.apply(self.config)
         await self.measure()
         self._tell_of_floors()
         await self.look_at_alarms()
@@ -132,7 +132,7 @@ class SiteState:
             )
             log.warning(words, asked, there)
 
-    async def man(self, config: Config) -> runners.Difference:
+    async def apply(self, config: Config) -> runners.Difference:
         """From now on this configuration holds; its cameras run, all others known to the catalog rest."""
         self.config = config
         once = await asyncio.to_thread(self._store.usage)

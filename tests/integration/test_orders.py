@@ -163,7 +163,7 @@ async def test_whom_nobody_knows_hears_nothing_and_is_on_record_once_a_minute(bo
         (UNPROVEN, "refused", {"code": "unknown-key"})
     ]
     box.office.clock.tick(60_000)
-    await box.journal.tend()
+    await box.journal.maintain()
     assert box.memory.acts[-1].details["count"] == 299
 
 

@@ -96,7 +96,10 @@ class ExportService:
         told = {"who": who, "reason": wanted.reason}
         told |= {name: text for name in ("case", "request") if (text := getattr(wanted, name)) is not None}
         order = Order(
-            *(survey.order.cameras, self._order(wanted).interval, wanted.whole_segments, wanted.max_file_bytes),
+            cameras=survey.order.cameras,
+            interval=self._order(wanted).interval,
+            whole=wanted.whole_segments,
+            max_bytes=wanted.max_file_bytes,
             destroy_by_ms=instant("destroy_by", plan.destroy_by) or 0,
         )
         return self._store.exports.begin(order, bounds, plan.bytes, told), plan
@@ -231,7 +234,13 @@ class ExportService:
         if first_ms >= last_ms:
             raise OrderWrong("the interval is empty", "--from must be earlier than --to")
         cameras = tuple(dict.fromkeys(wanted.cameras))
-        return Order(cameras, Interval(first_ms, last_ms), wanted.whole_segments, wanted.max_file_bytes, 0)
+        return Order(
+            cameras,
+            Interval(first_ms, last_ms),
+            whole=wanted.whole_segments,
+            max_bytes=wanted.max_file_bytes,
+            destroy_by_ms=0,
+        )
 
     def _planned(
         self, survey: Survey, wanted: documents.ExportAsked, bounds: dict[str, Bounds]
