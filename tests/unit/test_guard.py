@@ -47,7 +47,7 @@ class Box:
         self.directory = Directory()
         self.assignment: Assignment | None = GROUPS
         self.guard = Guard(lambda: self.assignment, self.directory, self.desk, self.clashing.append)
-        monkeypatch.setattr(guard_module, "visitor", lambda _: Peer(self.uid, self.login))
+        monkeypatch.setattr(guard_module, "peer_of", lambda _: Peer(self.uid, self.login))
         monkeypatch.setattr(accounts, "account", self.account)
 
     def account(self, uid: int, groups: object) -> Account:
