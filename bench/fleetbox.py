@@ -28,8 +28,8 @@ from bench.fleetbook import Book, node
 from edged.centre.reports import Reporter
 from edged.config.load import Config
 from edged.health.stream import CameraState, Condition, Stream
-from edged.site.overview import Health, Overview
-from edged.site.snapshot import Measurements
+from edged.overview.measurements import Measurements
+from edged.overview.model import CameraHealth, Overview
 from mqtt import commands
 from mqtt.client import link as client
 from mqtt.connection.broker_connection import Connection
@@ -103,7 +103,7 @@ class Box:
         self._alarms = Alarms(self._database, self._clock)
         self._reporter = Reporter(self._config, 1, self._clock, self._post)
         self._began = self._clock.now()
-        self._health = {camera: Health(FINE, STREAM, self._began.wall_ms, 12) for camera in self._cameras}
+        self._health = {camera: CameraHealth(FINE, STREAM, self._began.wall_ms, 12) for camera in self._cameras}
         self._rows: tuple[AlarmRow, ...] = ()
         self._depth: Mapping[Rank, Depth] = {}
         self._leaf = 204_817
@@ -249,7 +249,7 @@ class Box:
 
     def _turns(self, camera: str, condition: Condition) -> None:
         stream = STREAM if condition is FINE else None
-        self._health[camera] = Health(condition, stream, self._clock.now().wall_ms, 12 if stream else None)
+        self._health[camera] = CameraHealth(condition, stream, self._clock.now().wall_ms, 12 if stream else None)
         self._reporter.tell(self.overview())
 
     def _gap(self, camera: str, begin: Moment, end: Moment, leaf: int) -> _Fact:

@@ -23,7 +23,7 @@ import numpy as np
 from bench import health_scenes as on
 from bench.health_scenes import Change, Rgb, Scene
 from edged.health import judge
-from edged.health.faults import Fault
+from edged.health.faults import MediaFault
 from edged.health.judge import Look, Memory
 from recorder.decoder import decode, measure
 from recorder.decoder.messages import Heard, Picture
@@ -86,7 +86,7 @@ class Camera:
             self.reference = measure.thumbnail(planes.small)
         return measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), self.reference)
 
-    def look(self, shown: Rgb, heard: Heard | None = None) -> set[Fault]:
+    def look(self, shown: Rgb, heard: Heard | None = None) -> set[MediaFault]:
         self.number += 1
         self.at_ms += EVERY_MS
         if self.at_ms // 3_600_000 % 24 >= 17:  # it is always day here: the colour is judged
@@ -98,29 +98,29 @@ class Camera:
         return on.shown(self.scene, self.number, self.chance, *changes, noise=noise)
 
 
-def disturbances() -> Iterator[tuple[Fault, str, tuple[Change, ...], float]]:
+def disturbances() -> Iterator[tuple[MediaFault, str, tuple[Change, ...], float]]:
     """Expected, how much, what changes, and the sensor's noise meanwhile."""
     for left, noise in ((0.0, 0.0), (0.0, 2.0), (0.02, 3.0), (0.05, 3.0), (0.1, 3.0)):
-        yield Fault.BLACK, f"{left:.0%} of the light, noise {noise:g}", (on.gain(left),), noise
+        yield MediaFault.BLACK, f"{left:.0%} of the light, noise {noise:g}", (on.gain(left),), noise
     for more in (0.3, 0.6, 0.9, 1.0):
-        yield Fault.WHITE, f"lifted by {more:.0%} of white", (on.glare(more),), 2.0
+        yield MediaFault.WHITE, f"lifted by {more:.0%} of white", (on.glare(more),), 2.0
     for share in (0.8, 0.95, 1.0):
-        yield Fault.FLAT, f"contrast less {share:.0%}", (on.even(share),), 0.5
+        yield MediaFault.FLAT, f"contrast less {share:.0%}", (on.even(share),), 0.5
     for radius in (1, 2, 3, 5, 8):
-        yield Fault.BLURRED, f"radius {radius} of 640 pixels, thrice", (on.blur(radius),), 2.0
+        yield MediaFault.BLURRED, f"radius {radius} of 640 pixels, thrice", (on.blur(radius),), 2.0
     for share in (0.2, 0.35, 0.5, 0.7, 0.9):
-        yield Fault.COVERED, f"{share:.0%} by a dark sheet", (on.cover(share),), 2.0
+        yield MediaFault.COVERED, f"{share:.0%} by a dark sheet", (on.cover(share),), 2.0
     for share in (0.35, 0.5, 0.7):
-        yield Fault.COVERED, f"{share:.0%} by a bright cloth", (on.cover(share, 150, 12),), 2.0
+        yield MediaFault.COVERED, f"{share:.0%} by a bright cloth", (on.cover(share, 150, 12),), 2.0
     for share in (0.01, 0.03, 0.06, 0.12, 0.25, 0.5):
-        yield Fault.MOVED, f"turned by {share:.0%} of the width", (on.turn(share),), 2.0
+        yield MediaFault.MOVED, f"turned by {share:.0%} of the width", (on.turn(share),), 2.0
     for left in (0.5, 0.2, 0.0):
-        yield Fault.COLOURLESS, f"{left:.0%} of the colour", (on.fade(left),), 2.0
+        yield MediaFault.COLOURLESS, f"{left:.0%} of the colour", (on.fade(left),), 2.0
 
 
-def watched(fault: Fault, scene: Scene) -> bool:
+def watched(fault: MediaFault, scene: Scene) -> bool:
     """Whether it can be told there at all: two of the moving clips are films, whose view moves by itself."""
-    return len(scene.frames) == 1 or fault not in (Fault.MOVED, Fault.COLOURLESS, Fault.COVERED)
+    return len(scene.frames) == 1 or fault not in (MediaFault.MOVED, MediaFault.COLOURLESS, MediaFault.COVERED)
 
 
 def learned(scene: Scene, size: tuple[int, int], kbps: int | None = None) -> Camera:
@@ -130,9 +130,9 @@ def learned(scene: Scene, size: tuple[int, int], kbps: int | None = None) -> Cam
     return camera
 
 
-def until_found(camera: Camera, fault: Fault, show: Any) -> tuple[int | None, set[Fault]]:
+def until_found(camera: Camera, fault: MediaFault, show: Any) -> tuple[int | None, set[MediaFault]]:
     """Seconds from the first disturbed picture until the alarm; what else was found instead."""
-    others: set[Fault] = set()
+    others: set[MediaFault] = set()
     for count in range(1, MOST + 1):
         found = camera.look(show())
         others |= found - {fault}
@@ -158,14 +158,14 @@ def again(camera: Camera) -> Camera:
     return anew
 
 
-def row(fault: Fault, amount: str, tries: list[tuple[Camera, tuple[Change, ...], float]]) -> None:
+def row(fault: MediaFault, amount: str, tries: list[tuple[Camera, tuple[Change, ...], float]]) -> None:
     told = []
     for camera, changes, noise in tries:
         told.append(until_found(camera, fault, lambda c=camera, ch=changes, n=noise: c.shown(*ch, noise=n)))
     line(fault, amount, told)
 
 
-def line(what: str, amount: str, told: list[tuple[int | None, set[Fault]]]) -> None:
+def line(what: str, amount: str, told: list[tuple[int | None, set[MediaFault]]]) -> None:
     times = [seconds for seconds, _ in told if seconds is not None]
     spread = f"{min(times)}–{max(times)}" if times and min(times) != max(times) else f"{times[0]}" if times else "–"
     others = sorted({other.value for seconds, found in told if seconds is None for other in found})
@@ -192,8 +192,8 @@ def freezes(scenes: list[Scene], known: dict[str, Camera]) -> None:
                     painted[8:28, 8:200] = camera.chance.integers(0, 2, (1, 24), np.uint8).repeat(8, 1)[..., None] * 255
                 return painted
 
-            told.append(until_found(camera, Fault.FROZEN, show))
-        line(Fault.FROZEN, amount, told)
+            told.append(until_found(camera, MediaFault.FROZEN, show))
+        line(MediaFault.FROZEN, amount, told)
 
 
 def turned(films: list[Path]) -> None:
@@ -210,7 +210,7 @@ def turned(films: list[Path]) -> None:
             camera.chance = np.random.default_rng(attempt)
             camera.look(camera.shown(*changes))
             camera.scene = after
-            told.append(until_found(camera, Fault.MOVED, lambda c=camera, ch=changes: c.shown(*ch)))
+            told.append(until_found(camera, MediaFault.MOVED, lambda c=camera, ch=changes: c.shown(*ch)))
         line(whole.name, f"{across:.0%} of the width, {down:.0%} of the height", told)
 
 
@@ -221,11 +221,11 @@ def sounds() -> None:
     whole *= 0.1 / float(np.sqrt((whole * whole).mean()))  # speech as a camera has it: 20 dB below full scale
     track = SoundTrack(Codec.L16, 8000, 1, b"")
     for fault, amount, factor in (
-        (Fault.SILENT, "nothing but zeros", 0.0),
-        (Fault.SILENT, "80 dB quieter", 1e-4),
-        (Fault.SILENT, "50 dB quieter", 3e-3),
-        (Fault.CLIPPED, "30 dB louder", 30.0),
-        (Fault.CLIPPED, "10 dB louder", 3.0),
+        (MediaFault.SILENT, "nothing but zeros", 0.0),
+        (MediaFault.SILENT, "80 dB quieter", 1e-4),
+        (MediaFault.SILENT, "50 dB quieter", 3e-3),
+        (MediaFault.CLIPPED, "30 dB louder", 30.0),
+        (MediaFault.CLIPPED, "10 dB louder", 3.0),
     ):
         camera = learned(scene, SMALL)
         seconds = None
@@ -262,7 +262,7 @@ def false_alarms(looks: int) -> None:
     for words, changes, noise, number, kbps in rows:
         alarms: dict[str, int] = {}
         for scene in fixed:
-            camera, standing = Camera(scene, SMALL, kbps), set[Fault]()
+            camera, standing = Camera(scene, SMALL, kbps), set[MediaFault]()
             camera.noise = noise
             for _ in range(number):
                 found = camera.look(camera.shown(*changes, noise=noise))

@@ -20,7 +20,7 @@ from bench.contenders import Cameras, Edged, wait_for
 from bench.gauges import Group, command, median
 from bench.recorder import WARM_UP_S, scratch
 
-NEVER: Final = "from edged.health import decoder_backoff as aside\naside.ROUND_S = 1e12\n"
+NEVER: Final = "from edged.health import watch\nwatch.ROUND_S = 1e12\n"
 LEARNED_S: Final = 20.0
 """After which each camera was looked at, and the eye has what it needs."""
 

@@ -31,6 +31,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 log = logging.getLogger(__name__)
+WARN_MS: Final = 30 * 86_400_000
+"""A certificate that ends within this time raises an alarm: whoever makes a new one has a month."""
 KEYS: Final = ("ca_file", "certificate", "key_file")
 HOW: Final = "docs/mosquitto/README.md shows how one is made"
 

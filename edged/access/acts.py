@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from edged.api.base import Caller
+from edged.access.callers import Caller
 from edged.words.roles import Verb
 from storage.approvals.journal import Doing as Leaf
 from storage.approvals.service import NOBODY, Act, Arguments, Deed, Person, check
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, OrderWrong
+
+EXTEND: Final = "pin-extend"
+"""The kind of act by which a pin is to last longer; people and keys of the centre ask for it."""
 
 Doing: TypeAlias = Callable[[Act, Person], AbstractContextManager[Deed]]
 """Prepares an act, hands out what is done in the transaction in which it stops waiting, and follows it up on disk."""

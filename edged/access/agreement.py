@@ -12,7 +12,7 @@ import logging
 from typing import Final
 
 from edged.access.acts import Acts, Kind, doing
-from edged.api.base import Caller
+from edged.access.callers import Caller
 from edged.config.loosened_bounds import sentence, under, wished_by
 from edged.config.model import Config
 from edged.words.roles import Verb

@@ -15,9 +15,8 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from edged.access.journal import Desk, Entry
-from edged.access.peer import visitor
-from edged.api.base import CALLER, Caller, Details, Refusal, Route, logged_in
+from edged.access.callers import CALLER, Caller, Details, Refusal, Route, logged_in, peer_of
+from edged.access.journal import ActEntry, ActJournal
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
 from edged.words import exit_codes, roles
@@ -34,7 +33,11 @@ class Guard:
     """Of one control API."""
 
     def __init__(
-        self, assignment: Callable[[], Assignment | None], directory: Directory, desk: Desk, clash: Clash | None = None
+        self,
+        assignment: Callable[[], Assignment | None],
+        directory: Directory,
+        desk: ActJournal,
+        clash: Clash | None = None,
     ) -> None:
         """`assignment`: `[roles]` as it is now. `clash` hears of accounts that are operator and authority at once."""
         self._assignment = assignment
@@ -51,7 +54,7 @@ class Guard:
         """Let it through to its handler, or refuse it."""
         who, holding, known = await self._meet(request)
         role, rule, ids = holding.under(route.verb), roles.TABLE[route.verb], _ids(request)
-        entry = Entry(route.verb.value, rule.result, role or holding.named, who.who, ids)
+        entry = ActEntry(route.verb.value, rule.result, role or holding.named, who.who, ids)
         if role is None:
             self._desk.refused(entry.refused(), known=known)
             what, action = roles.refusal(route.verb, who.account, holding, self._assignment())
@@ -75,7 +78,7 @@ class Guard:
                 await self._desk.if_possible(entry.failed(number))
             raise
 
-    async def _put_on_record(self, rule: Rule, entry: Entry) -> int | None:
+    async def _put_on_record(self, rule: Rule, entry: ActEntry) -> int | None:
         """The number of a leaf of which another one would say that nothing came of it."""
         match rule.record:
             case Record.DONE:
@@ -98,7 +101,7 @@ class Guard:
 
     async def _meet(self, request: web.Request) -> tuple[Caller, Holding, bool]:
         """Who it is, what they may, and whether this box knows account and person."""
-        met = visitor(request)
+        met = peer_of(request)
         assignment = self._assignment()
         theirs = await self._look_up(met.uid, roles.named_groups(assignment))
         person = theirs if met.login in (None, met.uid) else await self._look_up(met.login, ())

@@ -14,8 +14,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from edged.alarms.tracking import Trouble
 from edged.health.stream import DOWN_AFTER_S, CameraState, Condition
+from edged.overview.model import AlarmCondition
 from recorder.supervisor.runner import CameraView
 from storage.words.model import GapCause
 from storage.words.results import Severity
@@ -57,7 +57,7 @@ CHECK: Final = "whether this device restarts or is overloaded, its power and its
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DeviceCamera:
     """One enabled camera at this instant."""
 
     camera: str
@@ -96,9 +96,9 @@ class Episode:
     out_since_ms: int = 0
 
 
-def seen(camera: str, view: CameraView, condition: Condition) -> Seen:
+def seen(camera: str, view: CameraView, condition: Condition) -> DeviceCamera:
     """What is looked at, of all that is known."""
-    return Seen(
+    return DeviceCamera(
         camera=camera,
         device=view.device,
         down=condition.state is CameraState.DOWN,
@@ -110,7 +110,7 @@ def seen(camera: str, view: CameraView, condition: Condition) -> Seen:
     )
 
 
-def step(before: Mapping[str, Episode], cameras: Iterable[Seen], now_ms: int) -> dict[str, Episode]:
+def step(before: Mapping[str, Episode], cameras: Iterable[DeviceCamera], now_ms: int) -> dict[str, Episode]:
     """One look: the devices that are in trouble, by their name."""
     memory = {}
     for device, group in groupby(sorted(cameras, key=attrgetter("device", "camera")), key=attrgetter("device")):
@@ -120,7 +120,7 @@ def step(before: Mapping[str, Episode], cameras: Iterable[Seen], now_ms: int) ->
     return memory
 
 
-def _look(known: Episode | None, members: Sequence[Seen], now_ms: int) -> Episode | None:
+def _look(known: Episode | None, members: Sequence[DeviceCamera], now_ms: int) -> Episode | None:
     whole = all(one.is_unwell for one in members)
     alike = [
         one for one in members if one.is_unwell and (one.cause in REFUSED_ALIKE or (whole and one.cause not in OWN))
@@ -135,7 +135,9 @@ def _look(known: Episode | None, members: Sequence[Seen], now_ms: int) -> Episod
     return _worded(known, [one for one in members if is_part(one, known)], now_ms)
 
 
-def _continued(known: Episode, members: Sequence[Seen], alike: frozenset[str], now_ms: int, *, whole: bool) -> Episode:
+def _continued(
+    known: Episode, members: Sequence[DeviceCamera], alike: frozenset[str], now_ms: int, *, whole: bool
+) -> Episode:
     """Whoever came back stays named until nothing has changed for a while: a limit of sessions may last for ever, and
     that all were out when it began is then no longer true.
     """
@@ -147,12 +149,12 @@ def _continued(known: Episode, members: Sequence[Seen], alike: frozenset[str], n
     return replace(known, cameras=known.cameras | out, matched_ms=now_ms, whole=known.whole or whole)
 
 
-def is_part(one: Seen, episode: Episode | None) -> bool:
+def is_part(one: DeviceCamera, episode: Episode | None) -> bool:
     """What this camera is in is the device's trouble, and told with it."""
     return episode is not None and one.is_unwell and one.camera in episode.cameras and one.cause not in OWN
 
 
-def _worded(episode: Episode, members: Sequence[Seen], now_ms: int) -> Episode:
+def _worded(episode: Episode, members: Sequence[DeviceCamera], now_ms: int) -> Episode:
     """With the words of the commonest cause, unless it only just became that."""
     spoken = {one.cause: one for one in reversed(members) if one.came_back}
     if not spoken:
@@ -172,7 +174,7 @@ def _worded(episode: Episode, members: Sequence[Seen], now_ms: int) -> Episode:
     return replace(episode, cause=commonest, came_back=voice.came_back, check=check, rival=None)
 
 
-def troubles(episodes: Mapping[str, Episode], cameras: Sequence[Seen]) -> dict[str, Trouble]:
+def troubles(episodes: Mapping[str, Episode], cameras: Sequence[DeviceCamera]) -> dict[str, AlarmCondition]:
     """The alarms of devices, by key; those of their cameras are left out by whoever tells these."""
     found = {}
     for device, episode in episodes.items():
@@ -184,7 +186,7 @@ def troubles(episodes: Mapping[str, Episode], cameras: Sequence[Seen]) -> dict[s
             severity = Severity.CRITICAL if is_down else Severity.WARNING
             text = _text(address, episode, len(members), is_down=is_down)
             action = f"Check {episode.check or CHECK}"
-            found[f"device.fault:{address}"] = Trouble(severity, text, action, GATHER_S, about=episode.cameras)
+            found[f"device.fault:{address}"] = AlarmCondition(severity, text, action, GATHER_S, about=episode.cameras)
     return found
 
 

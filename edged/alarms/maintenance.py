@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from edged.alarms.tracking import Tracked, Trouble
+from edged.alarms.tracking import Tracked
+from edged.overview.model import AlarmCondition
 from storage.tickets.maintenance import Lasting
 
 CAMERA: Final = "camera."
@@ -62,7 +63,7 @@ def is_held(key: str, about: Collection[str], under: Lasting | None) -> bool:
 
 
 def held(
-    troubles: Mapping[str, Trouble], under: Lasting | None, tracked: Mapping[str, Tracked] = NOTHING
+    troubles: Mapping[str, AlarmCondition], under: Lasting | None, tracked: Mapping[str, Tracked] = NOTHING
 ) -> frozenset[str]:
     """Those of them that wait. `tracked`: since when each is there."""
     if under is None:
@@ -73,7 +74,7 @@ def held(
     )
 
 
-def waiting(tracked: Mapping[str, Tracked], keys: Collection[str], now_s: float) -> dict[str, Trouble]:
+def waiting(tracked: Mapping[str, Tracked], keys: Collection[str], now_s: float) -> dict[str, AlarmCondition]:
     """What would be raised by now, and waits."""
     return {
         key: one.trouble

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from storage.words.results import AlarmRow, Severity
+from edged.overview.model import AlarmCondition
+from storage.words.results import AlarmRow
 
 CLEAR_AFTER_S: Final = 20.0
 """A condition that comes back within this time was never gone: a camera that gives three seconds of picture between two
@@ -23,29 +24,10 @@ RETAINED_MS: Final = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """A condition that holds now, with what a person should read and do."""
-
-    severity: Severity
-    text: str
-    action: str
-    raise_after_s: float = 0.0
-    names: str = ""
-    """Of the people it is about: they stand behind the text on this box, and are told nobody outside."""
-    about: frozenset[str] = frozenset()
-    """Cameras that are in it, where its key does not name one."""
-
-    @property
-    def words(self) -> tuple[str, str, str]:
-        """What is told beside the severity."""
-        return self.text, self.action, self.names
-
-
-@dataclass(frozen=True, slots=True)
 class Tracked:
     """What is remembered of a condition between two looks; times are CLOCK_BOOTTIME in seconds."""
 
-    trouble: Trouble
+    trouble: AlarmCondition
     """As it was told last; until it is raised, as it was seen."""
     first_s: float
     last_s: float
@@ -59,13 +41,13 @@ class Change:
     """`trouble` is None when the alarm is to be cleared; `again`: it was standing and only its words changed."""
 
     key: str
-    trouble: Trouble | None
+    trouble: AlarmCondition | None
     again: bool = False
 
 
 def step(
     tracked: Mapping[str, Tracked],
-    troubles: Mapping[str, Trouble],
+    troubles: Mapping[str, AlarmCondition],
     now_s: float,
     held: Collection[str] = (),
 ) -> tuple[dict[str, Tracked], list[Change]]:
@@ -106,7 +88,16 @@ def remembered(rows: Iterable[AlarmRow], tracked: Mapping[str, Tracked], now_ms:
         replace(known[key], severity=one.severity, text=one.text, action=one.action, names=one.names)
         if key in known
         else AlarmRow(
-            *(key, one.severity, True, now_ms, None, 1, one.text, one.action), acknowledged=False, names=one.names
+            key=key,
+            severity=one.severity,
+            raised=True,
+            since_ms=now_ms,
+            cleared_ms=None,
+            count=1,
+            text=one.text,
+            action=one.action,
+            acknowledged=False,
+            names=one.names,
         )
         for key, one in standing.items()
     )
@@ -125,7 +116,7 @@ def retained(rows: Iterable[AlarmRow], now_ms: int) -> tuple[AlarmRow, ...]:
     return tuple(row for row in rows if row.cleared_ms is None or now_ms - row.cleared_ms < RETAINED_MS)
 
 
-def _is_news(told: Tracked, now: Trouble, now_s: float) -> bool:
+def _is_news(told: Tracked, now: AlarmCondition, now_s: float) -> bool:
     """Another severity is news at once, other words are when the last ones are old enough."""
     if told.trouble.severity is not now.severity:
         return True

@@ -1,25 +1,29 @@
-"""The calls behind `edgectl approve`: what waits for a second person, and doing it."""
+"""The calls behind `edgectl approve` and `edgectl boots`: what waits for a second person, and doing it.
+
+How long the box was off before a boot is the simplest of such acts: one person attests it, another one approves.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from aiohttp import web
 
-from edged.access.acts import Acts
-from edged.api.base import Details, Refusal, Route, answer, get, logged_in, post
-from edged.api.run_order import carried_out
+from edged.access.acts import Acts, Kind, doing
+from edged.access.callers import Details, MayAsk, Refusal, Route, get, logged_in, post
+from edged.api.base import answer, asked, carried_out
+from edged.documents import boots as attest_documents
 from edged.documents import pins as documents
-from edged.site.overview import timestamp
-from edged.words import exit_codes
+from edged.site import documents as site_documents
+from edged.words import exit_codes, units
 from edged.words.roles import Verb
-from storage.approvals.service import Act
+from edged.words.times import timestamp
+from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.store.facade import Store
 from storage.words.clock import Clock
-
-MayAsk: TypeAlias = Callable[[int, Verb], Awaitable[bool]]
-"""Whether an account has a verb now (`edged.access.guard`)."""
 
 
 def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:
@@ -50,14 +54,14 @@ def routes(acts: Acts, clock: Clock, may_ask: MayAsk) -> Sequence[Route]:
 def listed(acts: Acts, clock: Clock, done: Act | None) -> documents.Approve:
     waiting, ended = acts.listed()
     return documents.Approve(
-        done=None if done is None else document(acts, done, clock),
+        done=None if done is None else act_document(acts, done, clock),
         outcome="" if done is None else acts.outcome(done),
-        acts=[document(acts, act, clock) for act in waiting],
-        ended=[document(acts, act, clock) for act in ended],
+        acts=[act_document(acts, act, clock) for act in waiting],
+        ended=[act_document(acts, act, clock) for act in ended],
     )
 
 
-def document(acts: Acts, act: Act, clock: Clock) -> documents.Act:
+def act_document(acts: Acts, act: Act, clock: Clock) -> documents.Act:
     return documents.Act(
         id=act.id,
         verb=act.verb,
@@ -67,3 +71,44 @@ def document(acts: Acts, act: Act, clock: Clock) -> documents.Act:
         until=timestamp(clock.now().wall_ms + act.left_ms),
         ended=act.ended,
     )
+
+
+ATTEST: Final = Verb.BOOTS_ATTEST.value
+
+
+def boot_routes(store: Store, acts: Acts) -> Sequence[Route]:
+    attesting = doing(lambda act, second: attest_deed(store, act, second))
+    acts.register(ATTEST, Kind(Verb.BOOTS_ATTEST, attest_sentence, attesting))
+
+    async def listed(_request: web.Request) -> web.Response:
+        return answer(site_documents.boots(await asyncio.to_thread(store.boots.all)))
+
+    async def attest(request: web.Request) -> web.Response:
+        wanted = await asked(request, attest_documents.AttestAsked)
+        arguments: Arguments = wanted.model_dump()
+        who = logged_in(request)
+
+        def work() -> Act:
+            store.boots.check(wanted.boot, wanted.off_ms)
+            return acts.ask(ATTEST, arguments, who)
+
+        act = await carried_out(work)
+        action = f"a second person types: edgectl approve {act.id}"
+        return answer(attest_documents.Attest(act=act.id, sentence=attest_sentence(arguments), action=action))
+
+    return [get("/v1/boots", Verb.BOOTS, listed), post("/v1/boots/attest", Verb.BOOTS_ATTEST, attest)]
+
+
+def attest_sentence(arguments: Arguments) -> str:
+    """As the second person reads it. What is destroyed because of it comes back by nothing."""
+    off = units.format_duration(timedelta(milliseconds=int(arguments["off_ms"])))
+    return (
+        f"the box was off for at least {off} before boot {arguments['boot']} ({arguments['reason']}); "
+        "footage recorded before is that much older for certain, and is destroyed that much earlier"
+    )
+
+
+def attest_deed(store: Store, act: Act, approver: Person) -> Deed:
+    """What approving it does."""
+    wanted = attest_documents.AttestAsked.model_validate(dict(act.arguments))
+    return store.boots.attest(wanted.boot, wanted.off_ms, wanted.reason, act.asker.name, approver.name)

@@ -1,7 +1,11 @@
-"""What every part of the control API shares: refusals, who calls, documents and long work as answers.
+"""What every part of the control API shares: documents, long work and long lists as answers, orders and their
+refusals.
 
-Imports aiohttp and edged.documents. A call that takes long answers with lines of JSON (`follow`): `{"progress": …}` as
-often as there is some, at last `{"document": …}` or `{"error": …}`, so that whoever waits sees that it goes on.
+A call that takes long answers with lines of JSON (`follow`): `{"progress": …}` as often as there is some, at last
+`{"document": …}` or `{"error": …}`, so that whoever waits sees that it goes on. A long list is one document that is
+read and written page by page (`stream`), so that a year lies in nobody's memory; each row stands on a line of its
+own, so that whoever reads it may do so row by row, too. What a person ordered is carried out on a thread
+(`carried_out`), with what may be wrong with it as one refusal.
 """
 
 from __future__ import annotations
@@ -10,104 +14,23 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from edged.access.callers import Refusal
 from edged.documents import site as documents
 from edged.documents.base import Document
 from edged.host.logs import PERSONAL
 from edged.words import exit_codes
-from edged.words.roles import Verb
-from storage.ledger.table import Value
-from storage.words.errors import RetryError, StoreError
+from storage.words.errors import OrderRefused, OrderWrong, RetryError, SamePerson, StoreError, UnknownId
 
 log = logging.getLogger("edged.api.server")
-
 PROGRESS_EVERY_S: Final = 0.5
 """Whoever waits is told at most so often."""
-
 Asked = TypeVar("Asked", bound=BaseModel)
-
-
-class Refusal(Exception):
-    """A request that cannot be answered: what is wrong, what to do, and the exit code `edgectl` ends with."""
-
-    def __init__(self, error: str, action: str, exit_code: int, status: int = 400) -> None:
-        super().__init__(error)
-        self.document = documents.Error(error=error, action=action, exit=exit_code)
-        self.status = status
-
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Details: TypeAlias = "Mapping[str, Value]"
-"""What a leaf names of a call besides who and what: ids, known cameras, times; no text that somebody typed."""
-About: TypeAlias = Callable[[web.Request], Awaitable[Details]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One call of the control API. Exactly one verb says who may make it (`edged.words.roles`)."""
-
-    method: str
-    path: str
-    verb: Verb
-    handler: Handler
-    about: About | None = None
-    """Looks at the call before it goes on record: what the leaf names of it; Refusal where nothing will come of it."""
-
-
-def get(path: str, verb: Verb, handler: Handler, about: About | None = None) -> Route:
-    """What only reads."""
-    return Route("GET", path, verb, handler, about)
-
-
-def post(path: str, verb: Verb, handler: Handler, about: About | None = None) -> Route:
-    """What changes something, or works for long."""
-    return Route("POST", path, verb, handler, about)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, as the kernel and the system's databases know it. Not taken from anything the caller says."""
-
-    uid: int
-    login: int | None
-    """The account that logged in, whatever it has become since by sudo; None where no login vouches for the process."""
-    name: str
-    """Of the person's account, for people; its number where it has no name."""
-    account: str
-    """Of what the process runs as: the same, or what the person became."""
-    role: str = ""
-    """As which the guard let it in, and what the path of the call names: for a leaf that comes with a fact."""
-    ids: Details = field(default_factory=dict)
-
-    @property
-    def who(self) -> str:
-        """For the record: "chen", "chen as root", "root without a login"."""
-        as_what = "" if self.name == self.account else f" as {self.account}"
-        return f"{self.name}{as_what}" if self.login is not None else f"{self.account} without a login"
-
-
-CALLER: Final = web.RequestKey("caller", Caller)
-"""Under this key the guard leaves in the request who makes it."""
-
-
-def caller(request: web.Request) -> Caller:
-    """Who makes this call; the guard has found out before."""
-    return request[CALLER]
-
-
-def logged_in(request: web.Request) -> Caller:
-    """Who makes this call, if a login vouches for it: Refusal otherwise. For whatever takes two persons."""
-    who = caller(request)
-    if who.login is None:
-        what = f"no login vouches for this process, so nobody can tell which person {who.account} is"
-        raise Refusal(what, "log in (console, ssh) and run it from there", exit_codes.NOT_ALLOWED, status=403)
-    return who
 
 
 def answer(document: BaseModel, status: int = 200) -> web.Response:
@@ -182,3 +105,47 @@ def _end(task: asyncio.Future[Document]) -> dict[str, Any]:
 
 async def _line(response: web.StreamResponse, content: dict[str, Any]) -> None:
     await response.write(json.dumps(content).encode() + b"\n")
+
+
+Pages = Iterator[Sequence[BaseModel]]
+"""Blocking, asked on a thread; an empty page says that somebody still looks."""
+Rest = Callable[[], Mapping[str, str]]
+"""What stands behind the list, by name, as JSON. Blocking; asked once all rows are written."""
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+async def stream(
+    request: web.Request, schema: str, name: str, pages: Pages, rest: Rest = lambda: _NOTHING
+) -> web.StreamResponse:
+    """What fails on the first page is still an error of its own; later the answer breaks off."""
+    page = await asyncio.to_thread(next, pages, None)
+    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
+    await response.prepare(request)
+    await response.write(f'{{"schema":"{schema}","{name}":['.encode())
+    begun = False
+    while page is not None:
+        rows = ",\n".join(row.model_dump_json() for row in page)
+        await response.write(f"{',' if begun else ''}\n{rows}".encode() if rows else b" ")
+        begun |= bool(rows)
+        page = await asyncio.to_thread(next, pages, None)
+    behind = "".join(f',"{key}":{text}' for key, text in (await asyncio.to_thread(rest)).items())
+    await response.write(f"\n]{behind}}}".encode())
+    await response.write_eof()
+    return response
+
+
+T = TypeVar("T")
+
+
+async def carried_out(work: Callable[[], T]) -> T:
+    """What `work` answers; Refusal with the words of whatever refused it."""
+    try:
+        return await asyncio.to_thread(work)
+    except (UnknownId, OrderWrong) as error:
+        raise Refusal(error.what, error.action, exit_codes.USAGE, status=404) from None
+    except SamePerson as error:
+        raise Refusal(error.what, error.action, exit_codes.NOT_ALLOWED, status=403) from None
+    except OrderRefused as error:
+        raise Refusal(error.what, error.action, exit_codes.FAILED, status=409) from None
+    except RetryError as error:
+        raise Refusal(error.what, error.action, exit_codes.TRY_LATER, status=503) from None

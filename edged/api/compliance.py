@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from edged.api.base import Details, Refusal, Route, answer, get
-from edged.site import compliance_document
-from edged.site.compliance_watch import ComplianceWatch, Standing
-from edged.site.rounds import Site
+from edged.access.callers import Details, Refusal, Route, get
+from edged.api.base import answer
+from edged.site import compliance_watch
+from edged.site.compliance_watch import ComplianceStanding, ComplianceWatch
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 
 
-def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
-    def standing() -> Standing:
+def routes(site: SiteState, watch: ComplianceWatch) -> Sequence[Route]:
+    def standing() -> ComplianceStanding:
         if site.config.site.profile is None:
             what = "this box has no profile, so nobody knows which regulation it has to keep to"
             raise Refusal(
@@ -42,6 +43,6 @@ def routes(site: Site, watch: ComplianceWatch) -> Sequence[Route]:
         return {} if clause is None else {"clause": clause}
 
     async def compliance(request: web.Request) -> web.Response:
-        return answer(compliance_document.document(standing(), named(request)))
+        return answer(compliance_watch.document(standing(), named(request)))
 
     return [get("/v1/compliance", Verb.COMPLIANCE, compliance, about)]

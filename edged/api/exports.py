@@ -15,12 +15,12 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from edged.api.base import Details, Progress, Refusal, Route, answer, asked, caller, follow, get, post
-from edged.api.run_order import carried_out
+from edged.access.callers import Details, Refusal, Route, caller, get, post
+from edged.api.base import Progress, answer, asked, carried_out, follow
 from edged.documents import exports as documents
 from edged.documents.base import Document
-from edged.evidence.export.service import Desk, Gone
-from edged.evidence.export.streams import Source
+from edged.evidence.export.job import FileStream
+from edged.evidence.export.service import ExportService, Gone
 from edged.host.logs import PERSONAL
 from edged.words import exit_codes
 from edged.words.roles import Verb
@@ -36,10 +36,10 @@ READERS: Final = EXPORTS_MAX
 """Threads that read: one for each export that may be under way."""
 
 
-class Calls:
+class ExportCalls:
     """All of them."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ExportService) -> None:
         self._desk = desk
         self._readers = ThreadPoolExecutor(READERS, "export", initializer=become_idle)
 
@@ -77,7 +77,7 @@ class Calls:
     async def file(self, request: web.Request) -> web.StreamResponse:
         """From an octet on; if what is recorded is not what it was, the answer breaks off."""
         path, offset = request.query.get("path", ""), request.query.get("offset", "0")
-        source: Source = await carried_out(lambda: self._desk.source(request.match_info["export"], path))
+        source: FileStream = await carried_out(lambda: self._desk.source(request.match_info["export"], path))
         if not (offset.isascii() and offset.isdecimal() and len(offset) < 20 and int(offset) <= source.size):
             raise Refusal(f"offset={offset[:32]} is not within the file", "give a whole number", exit_codes.USAGE)
         blocks = source.blocks(int(offset))

@@ -10,19 +10,19 @@ from functools import partial
 
 from aiohttp import web
 
+from edged.access import callers
 from edged.access.acts import Acts
-from edged.api import approvals as act_calls
-from edged.api import listings
-from edged.api.base import Progress, Refusal, Route, answer, asked, follow, get, logged_in, post
+from edged.access.callers import Refusal, Route, get, logged_in, post
+from edged.api import approvals
+from edged.api.base import Progress, answer, asked, carried_out, follow, stream
 from edged.api.register import known_camera
-from edged.api.run_order import carried_out
-from edged.api.streaming import stream
 from edged.documents import ledger as documents
-from edged.evidence import key_rotation, ledger_check_document, ledger_text
-from edged.site.overview import timestamp
-from edged.site.rounds import Site
+from edged.evidence import key_rotation, ledger_text
+from edged.site import check_documents
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
+from edged.words.times import timestamp
 from storage.audit import given_checkpoint
 from storage.audit.given_checkpoint import Outside
 from storage.audit.table import Checked
@@ -35,7 +35,7 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 
 
-def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
+def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[Route]:
     acts.register(key_rotation.RENEW, key_rotation.kind(store))
 
     async def listed(request: web.Request) -> web.StreamResponse:
@@ -54,7 +54,7 @@ def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route
     async def renew(request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.RenewAsked), logged_in(request)
         act = await carried_out(lambda: key_rotation.ask(store, acts, wanted, who))
-        return answer(documents.LedgerRenew(act=act_calls.document(acts, act, clock)))
+        return answer(documents.LedgerRenew(act=approvals.act_document(acts, act, clock)))
 
     async def verify(request: web.Request) -> web.StreamResponse:
         wanted = await asked(request, documents.VerifyAsked)
@@ -117,7 +117,7 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
 
     def run() -> documents.LedgerVerify:
         report = store.books.verify(kept, lambda told: progress(dict(told)), gone)
-        return ledger_check_document.document(report, store.checks.paths(), daemon=True)
+        return check_documents.ledger_check(report, store.checks.paths(), daemon=True)
 
     try:
         with ThreadPoolExecutor(1, "ledger-verify") as own:
@@ -136,8 +136,8 @@ def _wanted(request: web.Request) -> Wanted:
     if verb is not None and verb not in set(Verb):
         raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exit_codes.USAGE)
     return Wanted(
-        from_ms=listings.instant("from", query.get("from")),
-        to_ms=listings.instant("to", query.get("to")),
+        from_ms=callers.instant("from", query.get("from")),
+        to_ms=callers.instant("to", query.get("to")),
         kinds=kinds,
         camera=query.get("camera"),
         verb=verb,

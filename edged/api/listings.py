@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from edged.api.base import Details, Refusal
+from edged.access.callers import Details, Refusal, instant
 from edged.documents.ring import Explanation
-from edged.site import overview
+from edged.site import documents as site_documents
 from edged.site.explain import explanation
 from edged.words import exit_codes
 from storage.ledger.table import Value
@@ -38,7 +37,7 @@ def segments(store: Store, camera: str | None, start: str | None, end: str | Non
 
     def shown(rows: Sequence[Segment]) -> list[BaseModel]:
         pins = store.pins.ids_of([row.id for row in rows])
-        return [overview.segment(row, pins.get(row.id, ())) for row in rows]
+        return [site_documents.segment(row, pins.get(row.id, ())) for row in rows]
 
     return _paged(store.segments, shown, camera=camera, interval=_interval(start, end), limit=limit)
 
@@ -47,7 +46,7 @@ def gaps(store: Store, camera: str | None, start: str | None, end: str | None, l
     """Gaps that touch the interval, by camera and start."""
     return _paged(
         store.gaps,
-        lambda rows: [overview.gap(row) for row in rows],
+        lambda rows: [site_documents.gap(row) for row in rows],
         camera=camera,
         interval=_interval(start, end),
         limit=limit,
@@ -87,19 +86,6 @@ def named(camera: str | None, times: Mapping[str, int | None]) -> Details:
     if camera is not None:
         asked["cameras"] = [camera]
     return asked | {name: ms for name, ms in times.items() if ms is not None}
-
-
-def instant(name: str, text: str | None) -> int | None:
-    """RFC 3339 to milliseconds of wall time. Raises Refusal for anything else, and for a time without a zone."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Refusal(f"{name}={text} is not a time", "write it as 2026-05-01T08:00:00Z", exit_codes.USAGE)
-    return round(moment.astimezone(UTC).timestamp() * 1000)
 
 
 def explain(store: Store, segment: str, policy: Policy, now_ms: int, zone: ZoneInfo) -> Explanation:

@@ -12,18 +12,20 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from edged.alarms.conditions.ring import site_time
-from edged.api.base import Details, Refusal, Route, answer, asked, caller, get, post
+from edged.access.callers import Details, Refusal, Route, caller, get, post
+from edged.alarms.retention import site_time
+from edged.api.base import answer, asked
 from edged.config.load import Camera
 from edged.documents import pictures as documents
 from edged.health.stream import CameraState
-from edged.health.watch import Lookout, NoPicture
+from edged.health.watch import HealthWatch, NoPicture
 from edged.host.logs import PERSONAL
-from edged.site import overview
-from edged.site.overview import optional_timestamp, timestamp
-from edged.site.rounds import Site
+from edged.overview.model import CameraHealth
+from edged.site import documents as site_documents
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
+from edged.words.times import optional_timestamp, timestamp
 
 log = logging.getLogger("edged.pictures")
 
@@ -31,10 +33,10 @@ TAKEN: str = "X-Edged-Taken"
 """Header of a snapshot: when it was fetched."""
 
 
-class Calls:
+class PictureCalls:
     """All of them."""
 
-    def __init__(self, lookout: Lookout, site: Site) -> None:
+    def __init__(self, lookout: HealthWatch, site: SiteState) -> None:
         self._lookout = lookout
         self._site = site
 
@@ -112,10 +114,10 @@ class Calls:
         return Refusal(words, "edgectl cameras", exit_codes.TRY_LATER, 503)
 
 
-def down(health: overview.Health, zone: ZoneInfo) -> str:
+def down(health: CameraHealth, zone: ZoneInfo) -> str:
     """That it is down, since when and why, as the status has it; "" where it is not."""
     condition = health.condition
     if condition.state is not CameraState.DOWN:
         return ""
-    why = overview.told(condition.reason, condition.check)
+    why = site_documents.told(condition.reason, condition.check)
     return f"it is down since {site_time(health.since_ms, zone)}{f': {why}' if why else ''}"

@@ -10,16 +10,15 @@ from typing import Final
 
 from aiohttp import web
 
-from edged.access.acts import Acts, Kind, doing, person
-from edged.api import approvals as act_calls
-from edged.api.base import Details, Route, answer, asked, caller, get, logged_in, post
-from edged.api.listings import instant
-from edged.api.run_order import carried_out
+from edged.access.acts import EXTEND, Acts, Kind, doing, person
+from edged.access.callers import Details, Route, caller, get, instant, logged_in, post
+from edged.api import approvals
+from edged.api.base import answer, asked, carried_out
 from edged.config.model import Config
 from edged.documents import pins as documents
-from edged.site.overview import optional_timestamp, timestamp
 from edged.words import units
 from edged.words.roles import Verb
+from edged.words.times import optional_timestamp, timestamp
 from storage.approvals.service import Act, Arguments, Deed, Person
 from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
 from storage.pins.place import check_approver
@@ -28,13 +27,12 @@ from storage.store.facade import Store
 from storage.words.clock import Clock
 from storage.words.errors import OrderWrong
 
-EXTEND: Final = "pin-extend"
 RELEASE: Final = "pin-release"
 MS: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class PinCalls:
     """All of them; `config` is what holds now."""
 
     store: Store
@@ -96,7 +94,7 @@ class Calls:
             return self.acts.ask(EXTEND, arguments, who)
 
         act = await carried_out(work)
-        return answer(documents.PinExtend(act=act_calls.document(self.acts, act, self.clock)))
+        return answer(documents.PinExtend(act=approvals.act_document(self.acts, act, self.clock)))
 
     async def release(self, request: web.Request) -> web.Response:
         wanted, who = await asked(request, documents.PinReleaseAsked), logged_in(request)
@@ -107,7 +105,7 @@ class Calls:
             return self.acts.ask(RELEASE, {"pin": pin_id, "reason": _reason(wanted.reason)}, who)
 
         act = await carried_out(work)
-        return answer(documents.PinRelease(act=act_calls.document(self.acts, act, self.clock)))
+        return answer(documents.PinRelease(act=approvals.act_document(self.acts, act, self.clock)))
 
     def _order(self, wanted: documents.PinAddAsked) -> Order:
         until_ms = None if wanted.until is None else _ms("until", wanted.until)

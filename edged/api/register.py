@@ -8,16 +8,17 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from edged.access import callers
+from edged.access.callers import Details, Refusal, Route, get, post
 from edged.api import listings
-from edged.api.base import Details, Refusal, Route, answer, asked, get, post
-from edged.api.run_order import carried_out
-from edged.api.streaming import stream
+from edged.api.base import answer, asked, carried_out, stream
 from edged.config.model import Config
 from edged.documents import register as documents
-from edged.evidence import register_documents, statement
-from edged.evidence.statement import Box, Rests, Standing
-from edged.site.overview import Overview
-from edged.site.rounds import Site
+from edged.evidence import statement
+from edged.evidence.statement import BoundsInForce, LedgerBasis, StatementIssuer
+from edged.overview.model import Overview
+from edged.site import documents as site_documents
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.register.service import Asked, Span
@@ -28,7 +29,7 @@ from storage.store.facade import Store
 from storage.words.errors import UnknownId
 
 
-def routes(site: Site, store: Store) -> Sequence[Route]:
+def routes(site: SiteState, store: Store) -> Sequence[Route]:
     async def listed(request: web.Request) -> Details:
         wanted = _wanted(request)
         if wanted.camera is not None:
@@ -49,7 +50,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
 
         def rest() -> Mapping[str, str]:
             lost = store.books.register.losses(wanted.destroyed) if wanted.camera is None else []
-            return {"summary": register_documents.summary(totals, lost).model_dump_json()}
+            return {"summary": site_documents.register_summary(totals, lost).model_dump_json()}
 
         return await stream(request, "edged.destroyed/1", "destroyed", _counted(store, wanted, totals), rest)
 
@@ -69,7 +70,7 @@ def _counted(store: Store, wanted: Asked, totals: Totals) -> Iterator[list[docum
         for one in page.entries:
             totals.add(one.what, one.pins)
         totals.unread += page.unread
-        yield [register_documents.line(one) for one in page.entries]
+        yield [site_documents.register_line(one) for one in page.entries]
 
 
 def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofAsked) -> documents.ProofOfRetention:
@@ -83,13 +84,15 @@ def proof(seen: Overview, policy: Policy, store: Store, wanted: documents.ProofA
     account = books.register.account(wanted.camera, from_ms, to_ms)
     holds = store.ring.view(policy).bounds.get(wanted.camera)
     in_force = None if holds is None or holds.ceiling_s >= UNBOUNDED_S else holds
-    standing = Standing(name or "", None if name is None else config.bounds(wanted.camera), in_force)
+    standing = BoundsInForce(name or "", None if name is None else config.bounds(wanted.camera), in_force)
     books.sign_now()
     signer, rests = books.notary.signer(), _rests(store)
     if signer is not None and rests is not None and rests.public != signer.public:
         raise Refusal("the key of this box has just been replaced", "ask again", exit_codes.TRY_LATER, 503)
-    box = Box(
-        *(config.site.node, config.site.office, config.site.name),
+    box = StatementIssuer(
+        node=config.site.node,
+        office=config.site.office,
+        site=config.site.name,
         software=f"edged {seen.version}",
         timezone=config.site.timezone,
         zone=config.site.zone,
@@ -122,13 +125,13 @@ def known_camera(config: Config, store: Store, camera: str) -> str | None:
     return names.get(camera)
 
 
-def _rests(store: Store) -> Rests | None:
+def _rests(store: Store) -> LedgerBasis | None:
     head = store.books.notary.head()
     if head is None:
         return None
     present = next(one for one in store.books.leaves.covered() if one.generation.first == head.first)
     last = head.first + present.seen - 1
-    return Rests(head, present.seen, store.books.register.leaf_time_ms(last) if present.seen else None)
+    return LedgerBasis(head, present.seen, store.books.register.leaf_time_ms(last) if present.seen else None)
 
 
 def _wanted(request: web.Request) -> Asked:
@@ -137,4 +140,4 @@ def _wanted(request: web.Request) -> Asked:
 
 
 def _span(query: Mapping[str, str], begin: str, end: str) -> Span:
-    return listings.instant(begin, query.get(begin)), listings.instant(end, query.get(end))
+    return callers.instant(begin, query.get(begin)), callers.instant(end, query.get(end))

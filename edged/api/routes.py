@@ -6,28 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edged.access.acts import Acts
-from edged.api import (
-    alarms,
-    boots,
-    compliance,
-    exports,
-    faults,
-    fsck,
-    ledger,
-    maintenance,
-    pictures,
-    pins,
-    rebuild,
-    register,
-    volumes,
-)
-from edged.api import approvals as acts
-from edged.api.approvals import MayAsk
-from edged.api.base import Route
-from edged.evidence.export.service import Desk
-from edged.health.watch import Lookout
+from edged.access.callers import MayAsk, Route
+from edged.api import alarms, approvals, checks, compliance, exports, ledger, pictures, pins, register, volumes
+from edged.evidence.export.service import ExportService
+from edged.health.watch import HealthWatch
 from edged.site.compliance_watch import ComplianceWatch
-from edged.site.rounds import Site
+from edged.site.rounds import SiteState
 from storage.store.facade import Store
 from storage.words.clock import Clock
 
@@ -36,12 +20,12 @@ from storage.words.clock import Clock
 class Parts:
     """What calls may use."""
 
-    site: Site
+    site: SiteState
     store: Store
     clock: Clock
     acts: Acts
     may_ask: MayAsk
-    lookout: Lookout
+    lookout: HealthWatch
     compliance: ComplianceWatch
 
 
@@ -49,17 +33,17 @@ def routes(parts: Parts) -> Sequence[Route]:
     """All of them."""
     return [
         *alarms.routes(parts.site, parts.store),
-        *faults.Calls(parts.site, parts.store).routes(),
-        *maintenance.routes(parts.site, parts.store),
-        *fsck.routes(parts.site, parts.store),
+        *alarms.FaultCalls(parts.site, parts.store).routes(),
+        *alarms.maintenance_routes(parts.site, parts.store),
+        *checks.routes(parts.site, parts.store),
         *volumes.routes(parts.site, parts.store),
-        *pictures.Calls(parts.lookout, parts.site).routes(),
-        *rebuild.routes(parts.store),
-        *pins.Calls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
-        *acts.routes(parts.acts, parts.clock, parts.may_ask),
-        *boots.routes(parts.store, parts.acts),
+        *pictures.PictureCalls(parts.lookout, parts.site).routes(),
+        *checks.rebuild_routes(parts.store),
+        *pins.PinCalls(parts.store, parts.acts, parts.clock, lambda: parts.site.config).routes(),
+        *approvals.routes(parts.acts, parts.clock, parts.may_ask),
+        *approvals.boot_routes(parts.store, parts.acts),
         *ledger.routes(parts.site, parts.store, parts.acts, parts.clock),
-        *exports.Calls(Desk(parts.site, parts.store)).routes(),
+        *exports.ExportCalls(ExportService(parts.store, parts.clock, lambda: parts.site.config)).routes(),
         *register.routes(parts.site, parts.store),
         *compliance.routes(parts.site, parts.compliance),
     ]

@@ -1,45 +1,54 @@
 """The control API: HTTP over a Unix socket, for `edgectl` on the box. Serves `edged.documents`, decides nothing.
 
 Every account may knock (mode 0666): which of them is let in says the guard (`edged.access.guard`), which can tell
-who was refused and why. So that nobody can hold the daemon's file descriptors, each account has only so many
-connections (S12).
+who was refused and why.
+
+So that nobody can hold the daemon's file descriptors, each account has only so many connections (S12).
+`ConnectionLimit` sits before aiohttp, which takes what comes. A connection too many of one account is closed at
+once, before a byte of it is read. Where all places are taken, the oldest of whom the guard has let nothing through
+makes room: one account may have thousands of numbers (subuid), and must not keep out who has a role.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel
 
+from edged.access import callers
+from edged.access.callers import Caller, Details, Handler, Peer, Refusal, Route, caller, get, meet, post
 from edged.access.guard import Guard
 from edged.api import listings
-from edged.api.base import Caller, Details, Handler, Refusal, Route, answer, caller, get, in_words, post
-from edged.api.connection_limit import Doorway
+from edged.api.base import answer, in_words, stream
 from edged.api.listings import Page
-from edged.api.streaming import stream
 from edged.documents import ring
 from edged.documents import site as documents
 from edged.host.logs import PERSONAL
 from edged.words import exit_codes
-from edged.words.roles import Verb
+from edged.words.roles import Verb, is_of_the_house
 from storage.words.errors import StoreError
 
 log = logging.getLogger("edged.api.server")
-
 SOCKET_MODE: Final = 0o666
 GOODBYE_S: Final = 1.0
 """How long a stop waits for answers in progress: a reader that does not read must not hold up the daemon."""
 REQUEST_MAX_BYTES: Final = 64 * 1024
+EACH_MAX: Final = 16
+"""Connections of one account: edgectl needs one, a screen that redraws itself another."""
+ALL_MAX: Final = 128
+"""Of all: what is left of the 4096 file descriptors is the cameras'. Root comes in all the same."""
+BACKLOG: Final = 64
 
 
-class Site(Protocol):
+class StatusSource(Protocol):
     """What the API tells about; implemented by the daemon."""
 
     async def status(self) -> documents.Status: ...
@@ -56,14 +65,14 @@ class Site(Protocol):
 class Control:
     """The server on its socket."""
 
-    def __init__(self, site: Site, path: Path, guard: Guard, more: Sequence[Route] = ()) -> None:
+    def __init__(self, site: StatusSource, path: Path, guard: Guard, more: Sequence[Route] = ()) -> None:
         """`more` are the routes of `edged.api`."""
         self._site = site
         self._guard = guard
         self._more = more
         self._path = path
         self._runner: web.AppRunner | None = None
-        self._doorway: Doorway | None = None
+        self._doorway: ConnectionLimit | None = None
         self._listening = False
 
     @property
@@ -99,7 +108,7 @@ class Control:
         await self._runner.setup()
         self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         await asyncio.to_thread(_remove_stale, self._path)
-        self._doorway = Doorway(self._runner)
+        self._doorway = ConnectionLimit(self._runner)
         await self._doorway.open(self._path)
         self._listening = True
         self._path.chmod(SOCKET_MODE)
@@ -131,7 +140,7 @@ class Control:
     async def _named(self, request: web.Request) -> Details:
         camera, start, end, limit = _interval(request)
         self._site.segments(camera, start, end, limit)  # refuses cameras that are not known
-        return listings.named(camera, {"from": listings.instant("from", start), "to": listings.instant("to", end)})
+        return listings.named(camera, {"from": callers.instant("from", start), "to": callers.instant("to", end)})
 
     async def _gaps(self, request: web.Request) -> web.StreamResponse:
         return await stream(request, "edged.gaps/1", "gaps", _each(self._site.gaps(*_interval(request))))
@@ -208,3 +217,59 @@ def _remove_stale(path: Path) -> None:
             path.unlink()
             return
     raise FileExistsError(f"{path} is in use by another program: set [paths] socket to another path")
+
+
+class ConnectionLimit:
+    """The listening socket before a runner."""
+
+    def __init__(self, runner: web.AppRunner) -> None:
+        self._runner = runner
+        self._server: asyncio.AbstractServer | None = None
+        self._inside: dict[asyncio.Transport, Peer] = {}
+        """The oldest first."""
+
+    async def open(self, path: Path) -> None:
+        """Listen there; OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(lambda: _Knock(self), str(path), backlog=BACKLOG)
+
+    def close(self) -> None:
+        """Nobody comes in any more; the runner sees to those who are inside."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def admit(self, transport: asyncio.Transport) -> None:
+        """Hand it on to aiohttp, or close it."""
+        visitor = meet(transport)
+        self._inside = {one: whose for one, whose in self._inside.items() if not one.is_closing()}
+        theirs = sum(whose.uid == visitor.uid for whose in self._inside.values())
+        server = self._runner.server
+        if server is None or theirs >= EACH_MAX or not self._has_room(visitor):
+            log.debug("a connection too many of uid %d", visitor.uid, extra=PERSONAL)
+            transport.abort()
+            return
+        self._inside[transport] = visitor
+        protocol = server()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+    def _has_room(self, visitor: Peer) -> bool:
+        if len(self._inside) < ALL_MAX or is_of_the_house(visitor.uid, os.geteuid()):
+            return True
+        unknown = next((one for one, whose in self._inside.items() if not whose.welcome), None)
+        if unknown is None:
+            return False
+        del self._inside[unknown]
+        unknown.abort()
+        return True
+
+
+class _Knock(asyncio.Protocol):
+    """A connection of which nobody has decided yet."""
+
+    def __init__(self, doorway: ConnectionLimit) -> None:
+        self._doorway = doorway
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._doorway.admit(cast("asyncio.Transport", transport))

@@ -1,4 +1,4 @@
-"""What the control API asks of the site and changes in it (edged.api.server.Site). Decides nothing but what is
+"""What the control API asks of the site and changes in it (edged.api.server.StatusSource). Decides nothing but what is
 refused."""
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from edged.access.agreement import Agreement
+from edged.access.callers import Caller, Refusal
 from edged.api import listings
-from edged.api.base import Caller, Refusal
 from edged.api.listings import Page
 from edged.cameras.runners import Difference
 from edged.centre.reports import Reporter
@@ -19,8 +19,9 @@ from edged.config.load import Config, ConfigError, load
 from edged.config.loosened_bounds import granted, tightened
 from edged.documents import site as documents
 from edged.documents.ring import Explanation
-from edged.site import overview, retention_documents, versions, volume_documents
-from edged.site.rounds import Site
+from edged.site import documents as site_documents
+from edged.site import versions
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from storage.store.facade import Store
 from storage.words.errors import NodeChanged, VolumeRefused
@@ -34,7 +35,9 @@ UNTIL_RESTART: Final = ("site", "paths")
 class Service:
     """Answers in documents; reloads one at a time."""
 
-    def __init__(self, site: Site, store: Store, reporter: Reporter, agreement: Agreement, config_path: Path) -> None:
+    def __init__(
+        self, site: SiteState, store: Store, reporter: Reporter, agreement: Agreement, config_path: Path
+    ) -> None:
         self._site = site
         self._store = store
         self._reporter = reporter
@@ -43,17 +46,19 @@ class Service:
         self._reloading = asyncio.Lock()
 
     async def status(self) -> documents.Status:
-        return overview.status(self._site.overview())
+        return site_documents.status(self._site.overview())
 
     async def cameras(self) -> documents.Cameras:
-        return overview.cameras(self._site.overview())
+        return site_documents.cameras(self._site.overview())
 
     async def retention(self) -> documents.Retention:
-        return retention_documents.retention(self._site.overview())
+        return site_documents.retention(self._site.overview())
 
     async def alarms(self) -> documents.Alarms:
         seen = self._site.overview()
-        return documents.Alarms(alarms=[overview.alarm(row) for row in seen.alarms], held=overview.held(seen))
+        return documents.Alarms(
+            alarms=[site_documents.alarm(row) for row in seen.alarms], held=site_documents.held(seen)
+        )
 
     async def version(self) -> documents.Version:
         return versions.versions()
@@ -115,14 +120,14 @@ class Service:
             changed=list(change.changed),
             unchanged=list(change.unchanged),
             restart_needed=[key for key in UNTIL_RESTART if getattr(before, key) != getattr(wished, key)],
-            volumes=volume_documents.reloaded(disks),
+            volumes=site_documents.reloaded_volumes(disks),
             roles=list(granted(before, held)),
             warnings=[*disks.warnings, *tightened(before, held), *waiting, *map(str, tls)],
         )
 
     async def _use(self, config: Config) -> Difference:
         self._site.loosening = self._agreement.waiting
-        change = await self._site.man(config)
+        change = await self._site.apply(config)
         await self._site.watch_volumes()
         await self._reporter.renew(config)
         await self._site.measure()

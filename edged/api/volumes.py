@@ -14,36 +14,37 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from edged.api.base import Refusal, Route, answer, asked, caller, get, post
+from edged.access.callers import Refusal, Route, caller, get, post
+from edged.api.base import answer, asked
 from edged.documents import volumes as documents
 from edged.host.logs import PERSONAL
-from edged.site import volume_documents
-from edged.site.rounds import Site
+from edged.site import documents as site_documents
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.store.facade import Store
 from storage.words.errors import RetryError, StoreError, UnknownId, VolumeAbsent
 from storage.words.results import VolumeStatus
 
-log = logging.getLogger("edged.site.volume_documents")
+log = logging.getLogger("edged.site.documents")
 
 T = TypeVar("T")
 
 
-def routes(site: Site, store: Store) -> Sequence[Route]:
+def routes(site: SiteState, store: Store) -> Sequence[Route]:
     async def listing(request: web.Request) -> web.Response:
         del request
         chosen, statuses = await asyncio.to_thread(lambda: (store.choose_volume(), store.volumes()))
-        return answer(volume_documents.listed(statuses, chosen.id if isinstance(chosen, VolumeStatus) else None))
+        return answer(site_documents.volume_list(statuses, chosen.id if isinstance(chosen, VolumeStatus) else None))
 
     async def init(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.InitAsked)
         path = absolute(wanted.path)
-        spec = volume_documents.spec_of(site.config, path)
-        volume = await act(lambda: store.disks.init(spec or volume_documents.default_spec(path)))
+        spec = site_documents.spec_of(site.config, path)
+        volume = await act(lambda: store.disks.init(spec or site_documents.default_spec(path)))
         log.info("volume init %s by %s: %s", path, caller(request).name, volume, extra=PERSONAL)
         await look(site)
-        return answer(volume_documents.begun(volume, path, configured=spec is not None, daemon=True))
+        return answer(site_documents.volume_init(volume, path, configured=spec is not None, daemon=True))
 
     async def retire(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.RetireAsked)
@@ -53,16 +54,16 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
             "volume retire%s %s by %s", " --undo" if wanted.undo else "", one.path, caller(request).name, extra=PERSONAL
         )
         await look(site)
-        return answer(volume_documents.retired(one))
+        return answer(site_documents.volume_retire(one))
 
     async def replace(request: web.Request) -> web.Response:
         wanted = await asked(request, documents.ReplaceAsked)
         path = absolute(wanted.path)
-        spec = volume_documents.spec_of(site.config, path)
+        spec = site_documents.spec_of(site.config, path)
         done = await act(lambda: store.disks.replace(path, spec))
         log.warning("volume replace %s by %s, because: %s", path, caller(request).name, wanted.reason, extra=PERSONAL)
         await look(site)
-        return answer(volume_documents.replaced(done, path))
+        return answer(site_documents.volume_replace(done, path))
 
     return [
         get("/v1/volumes", Verb.VOLUME_LIST, listing),
@@ -72,7 +73,7 @@ def routes(site: Site, store: Store) -> Sequence[Route]:
     ]
 
 
-async def look(site: Site) -> None:
+async def look(site: SiteState) -> None:
     """Workers hear at once where their next segments go."""
     await site.watch_volumes()
     await site.measure()

@@ -1,1 +1,1 @@
-"""One runner a camera, between recorder and storage. Begin with `runners`."""
+"""One runner a camera, between recorder and storage. Begin with `runners`. May enter access and the rooms below."""

@@ -36,7 +36,7 @@ ON_PURPOSE: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Steadiness:
+class Interruptions:
     """Of the last `WINDOW_MS`."""
 
     breaks: int
@@ -45,10 +45,10 @@ class Steadiness:
     """Recorded part of the time, as far as nothing was done on purpose."""
 
 
-STEADY: Final = Steadiness(0, 1.0)
+STEADY: Final = Interruptions(0, 1.0)
 
 
-def of(gaps: Iterable[Gap], now_ms: int) -> Steadiness:
+def of(gaps: Iterable[Gap], now_ms: int) -> Interruptions:
     """From the gaps that touch the window, whose end is `now_ms` of the wall clock."""
     start_ms = now_ms - WINDOW_MS
     breaks = lost_ms = away_ms = 0
@@ -65,9 +65,9 @@ def of(gaps: Iterable[Gap], now_ms: int) -> Steadiness:
         lost_ms += length_ms
         breaks += begin_ms >= start_ms and not joins
     wanted_ms = WINDOW_MS - away_ms
-    return Steadiness(breaks, 1.0 if wanted_ms <= 0 else max(0.0, 1 - lost_ms / wanted_ms))
+    return Interruptions(breaks, 1.0 if wanted_ms <= 0 else max(0.0, 1 - lost_ms / wanted_ms))
 
 
-def is_unsteady(seen: Steadiness, *, before: bool) -> bool:
+def is_unsteady(seen: Interruptions, *, before: bool) -> bool:
     """With hysteresis: `before` is what was said last."""
     return seen.breaks > CALM if before else seen.breaks >= BREAKS

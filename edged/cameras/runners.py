@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edged.cameras.store_adapter import StoreKeeper
+from edged.cameras.store_adapter import StoreAdapter
 from edged.config.load import Camera, Config
 from recorder.supervisor.backlog import Backlog
 from recorder.supervisor.camera_log import DeviceLog
@@ -98,11 +98,11 @@ class _Berth:
     """Its runner was told to end, and another one to begin at once."""
 
 
-class Fleet:
+class CameraRunners:
     """All runners. Lives on the event loop; `apply` and `stop` take turns."""
 
     def __init__(
-        self, store: Store, keeper: StoreKeeper, forkserver: Forkserver, clock: Clock, random: Callable[[], float]
+        self, store: Store, keeper: StoreAdapter, forkserver: Forkserver, clock: Clock, random: Callable[[], float]
     ) -> None:
         self._store = store
         self._keeper = keeper

@@ -1,6 +1,6 @@
 """Between recorder and storage: what a worker tells becomes facts, what the catalog knows becomes terms.
 
-`StoreKeeper` answers the runners of all cameras; it decides nothing but on which terms the next segment is recorded.
+`StoreAdapter` answers the runners of all cameras; it decides nothing but on which terms the next segment is recorded.
 Blocking reads of the store run on threads, its writes are awaited futures of the one writer thread.
 """
 
@@ -22,7 +22,7 @@ LOOK_EVERY_S: Final = 1.0
 """How old the answer to "which volume is next" may be: the sweep keeps room for far longer."""
 
 
-class StoreKeeper:
+class StoreAdapter:
     """Keeps the footage of all cameras in one store (recorder.supervisor.backlog.SegmentStore)."""
 
     def __init__(

@@ -33,7 +33,7 @@ class Centre(Protocol):
     def release_checkpoint(self) -> None: ...
 
 
-class Anchoring:
+class CheckpointPublisher:
     """See the module. `step` is a loop's work."""
 
     def __init__(self, books: Books, centre: Centre) -> None:

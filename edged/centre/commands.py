@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edged.access.journal import Desk, Entry
-from edged.centre.handlers import LIMITS, RATE, Declined, Deeds, Stopping
-from edged.site.rounds import Site
+from edged.access.journal import ActEntry, ActJournal
+from edged.centre.handlers import LIMITS, RATE, CommandHandlers, Declined, Stopping
+from edged.site.rounds import SiteState
 from mqtt import commands
 from mqtt.commands import Commander, Order, Reason, Refusal, Reply, SignedCommand, State, Verb, plain, validate
 from mqtt.contract.messages import Payload
@@ -46,7 +46,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(slots=True)
-class Allowance:
+class TokenBucket:
     """How many refusals of a key may still be told."""
 
     every_ms: int
@@ -62,15 +62,15 @@ class Allowance:
         return True
 
 
-class Orders:
+class CentreCommands:
     """`mqtt.client.link.Orders`: hears what comes under `dn/cmd/`."""
 
     def __init__(
         self,
-        site: Site,
+        site: SiteState,
         store: Store,
-        journal: Desk,
-        deeds: Deeds,
+        journal: ActJournal,
+        deeds: CommandHandlers,
         say: Callable[[Payload], object],
         clock: Clock,
         pause_s: float = PAUSE_S,
@@ -86,7 +86,7 @@ class Orders:
         self._waiting: deque[tuple[str, bytes, bool]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._allowances: dict[tuple[str, int], Allowance] = {}
+        self._allowances: dict[tuple[str, int], TokenBucket] = {}
         self._doing: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -97,7 +97,7 @@ class Orders:
     def heard(self, topic: str, payload: bytes, retained: bool) -> None:
         """Whatever it is, it is only laid down here."""
         if len(self._waiting) >= WAITING_MAX:
-            self._journal.refused(Entry("command", "refused", "none", UNPROVEN, {"code": "flood"}))
+            self._journal.refused(ActEntry("command", "refused", "none", UNPROVEN, {"code": "flood"}))
             return
         self._waiting.append((topic.rpartition("/")[2], payload, retained))
         self._idle.clear()
@@ -211,7 +211,7 @@ class Orders:
         named = f"command {verb}" if verb in set(Verb) else "command"
         commander, command = refusal.commander, refusal.command
         who, role = (UNPROVEN, "none") if commander is None else (commander.name, ROLE)
-        self._journal.refused(Entry(named, "refused", role, who, {"code": refusal.reason.value}))
+        self._journal.refused(ActEntry(named, "refused", role, who, {"code": refusal.reason.value}))
         if commander is None or command is None or not self._may(commander, ANSWER_EVERY_MS):
             return
         told = _told(commander, command)
@@ -225,7 +225,7 @@ class Orders:
 
     def _may(self, commander: Commander, every_ms: int) -> bool:
         now_ms = self._clock.now().boottime_ms
-        allowance = self._allowances.setdefault((commander.key_id, every_ms), Allowance(every_ms, now_ms))
+        allowance = self._allowances.setdefault((commander.key_id, every_ms), TokenBucket(every_ms, now_ms))
         return allowance.take(now_ms)
 
     def _answer(

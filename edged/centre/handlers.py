@@ -1,6 +1,10 @@
 """What each verb of the centre does. None deletes, shortens, releases, shows or fetches anything (S14).
 
-Lives on the event loop; what blocks goes to a thread. A deed answers with a sentence and a result, or is `Declined`.
+Lives on the event loop; what blocks goes to a thread. A deed answers with a sentence and a result, or is
+`Declined`.
+
+A key of the centre acts as people with accounts do: it places pins and asks for acts. A key is one person to those
+who count two: whoever else approves is another one, and a key approves nothing.
 """
 
 from __future__ import annotations
@@ -13,19 +17,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from edged.access.acts import Acts, person
-from edged.api.pins import EXTEND
+from edged.access.acts import EXTEND, Acts, person
+from edged.access.callers import Caller, Details, MayAsk
 from edged.centre import diagnostics
-from edged.centre.key_account import caller
 from edged.centre.reports import Reporter
 from edged.host.logs import Tail
-from edged.site import overview
-from edged.site.rounds import Site
+from edged.site import documents as site_documents
+from edged.site.rounds import SiteState
 from edged.site.versions import versions
+from edged.words import times
+from edged.words.roles import Verb as RoleVerb
 from mqtt.commands import (
     AlarmAck,
     CameraReconnect,
     Commander,
+    Commanders,
     ConsistencyProof,
     Order,
     PinExtend,
@@ -37,19 +43,20 @@ from mqtt.commands import (
 from recorder.words.address import without_login
 from storage.pins.model import Ground, Interval
 from storage.pins.model import Order as Wanted
+from storage.pins.rules import KEYS_FIRST
 from storage.store.facade import Store
-from storage.tickets.commands import Limit, Rate
+from storage.tickets.commands import ROLE, Limit, Rate
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.orders")
-
 MS: Final = timedelta(milliseconds=1)
 RECONNECT_EVERY_MS: Final = 60_000
 """Of one camera: each time it misses a second or two."""
 WORDS_MAX: Final = 200
 """Characters of a reason in `status`."""
 ALARMS_MAX: Final = 50
-
+NUMBER_BYTES: Final = 6
+"""Of its fingerprint; what comes of it is a whole number that every reader of JSON takes exactly."""
 LIMITS: Final[Mapping[Verb, tuple[Limit, ...]]] = {
     Verb.RESTART: (Limit(1, 10 * 60_000), Limit(3, 24 * 3_600_000)),
 }
@@ -57,7 +64,6 @@ LIMITS: Final[Mapping[Verb, tuple[Limit, ...]]] = {
 RATE: Final = Rate(10, 10_000)
 """Of one key, whatever it commands: what was taken is in the ledger for good, and its events, which last until the
 centre has got them, rank before alarms. Nobody at a desk types faster."""
-
 Result = tuple[str, Mapping[str, Any]]
 """A sentence, and what a program reads."""
 
@@ -76,10 +82,10 @@ class Stopping(Exception):
 
 
 @dataclass
-class Deeds:
+class CommandHandlers:
     """Of one daemon. `stop`: it ends in order, and systemd starts it again."""
 
-    site: Site
+    site: SiteState
     store: Store
     acts: Acts
     reporter: Reporter
@@ -118,7 +124,7 @@ class Deeds:
 
     async def _status(self) -> Result:
         seen = self.site.overview()
-        told = overview.status(seen)
+        told = site_documents.status(seen)
         standing = [alarm for alarm in seen.alarms if alarm.raised]
         result = {
             "verdict": told.verdict,
@@ -163,7 +169,7 @@ class Deeds:
         result = {
             "pin": pin,
             "state": standing.pin.state.value,
-            "until": overview.timestamp(standing.until_ms),
+            "until": times.timestamp(standing.until_ms),
             "segments": standing.segments,
             "bytes": standing.bytes,
         }
@@ -235,3 +241,26 @@ class Deeds:
         log.warning("the centre commands a restart")
         self.stop()
         raise Stopping
+
+
+def number(commander: Commander) -> int:
+    """In place of the number of an account; no account has it."""
+    return KEYS_FIRST + int(commander.key_id[: 2 * NUMBER_BYTES], 16)
+
+
+def caller(commander: Commander, ids: Details) -> Caller:
+    """For what asks who acts. Its signature vouches for it, as a login does for a person."""
+    own = number(commander)
+    return Caller(own, own, commander.name, commander.name, ROLE, ids)
+
+
+def or_key(may: MayAsk, keys: Callable[[], Commanders]) -> MayAsk:
+    """Whether an account, or a key of the centre, may still ask for what it asked for."""
+
+    async def may_ask(uid: int, verb: RoleVerb) -> bool:
+        if uid < KEYS_FIRST:
+            return await may(uid, verb)
+        known = (one for one in keys().values() if number(one) == uid)
+        return verb is RoleVerb.PIN_EXTEND and any(Verb.PIN in one.verbs for one in known)
+
+    return may_ask

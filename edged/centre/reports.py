@@ -2,6 +2,9 @@
 
 Turns an overview into payloads of `mqtt.contract.messages` and hands them to the link, which shows the newest of
 each topic. Works without a broker and without `[mqtt]`: then nobody is told, and nothing waits.
+
+Behind `Reporter` stands what is pure: what the centre is shown of alarms, pins, faults and maintenance, and whose
+retained messages are taken away again. Names of people, cases and reasons stay on the box.
 """
 
 from __future__ import annotations
@@ -9,26 +12,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Literal, Protocol, TypedDict
 
-from edged.centre import retained
+from edged.alarms import tracking as alarms
 from edged.config.load import Broker, Config
 from edged.documents import site as documents
-from edged.site import overview as views
-from edged.site import retention_documents
-from edged.site.overview import Overview
+from edged.overview.model import Overview
+from edged.site import documents as site_documents
 from edged.site.versions import versions
 from mqtt.client.link import BrokerSettings, Link, LinkView, Orders, Post, RetainedTopic
 from mqtt.contract import messages
-from mqtt.contract.messages import Message, Payload
+from mqtt.contract.messages import Message, Payload, Stamp
 from mqtt.tls import Keyring, TlsView
 from recorder.words.address import without_login
 from storage.ledger.signer import Head
+from storage.outbox.table import Depth, Rank
+from storage.pins.model import Left, PinState
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.centre.reports")
-
 STATE_EVERY_MS: Final = 300_000
 HEARTBEAT_EVERY_MS: Final = 60_000
 VOLATILE: Final = {
@@ -39,10 +42,24 @@ VOLATILE: Final = {
     "until_ms",
 }  # fmt: skip
 """Figures that move by themselves: they alone are no change that the centre must hear of at once."""
+EMPTIED_FOR_MS: Final = 31 * 86_400_000
+"""An alarm that is not shown any more is emptied at each connection for so long, which outlasts outages of a month."""
+CAPABILITIES: Final = (
+    "alarms",
+    "compliance",
+    "events",
+    "exports",
+    "faults",
+    "ledger",
+    "maintenance",
+    "pins",
+    "retention",
+)
+"""Beyond recording."""
 
 
-class Ears(Protocol):
-    """Hear of the ledger's head at the centre; `edged.centre.checkpoint_publisher.Anchoring` is some."""
+class CheckpointListener(Protocol):
+    """Hear of the ledger's head at the centre; `edged.centre.checkpoint_publisher.CheckpointPublisher` is some."""
 
     def kept(self, payload: bytes | None) -> None: ...
     def passed_on(self, message: Message) -> None: ...
@@ -59,7 +76,7 @@ class Reporter:
         self._sequence = messages.Sequence(run)
         self._run = run
         self._overview: Callable[[], Overview] | None = None
-        self._ears: Ears | None = None
+        self._ears: CheckpointListener | None = None
         self._orders: Orders | None = None
         self._head: Head | None = None
         self._link: Link | None = None
@@ -83,7 +100,9 @@ class Reporter:
         if self._keyring is not None:
             await asyncio.to_thread(self._keyring.look)
 
-    def start(self, overview: Callable[[], Overview], ears: Ears | None = None, orders: Orders | None = None) -> None:
+    def start(
+        self, overview: Callable[[], Overview], ears: CheckpointListener | None = None, orders: Orders | None = None
+    ) -> None:
         """Connect, if a broker is configured. `orders` hears what the centre says."""
         self._overview, self._ears, self._orders = overview, ears, orders
         if self._config.mqtt is None:
@@ -202,7 +221,7 @@ class Reporter:
         said = [online, self._birth(seen), *self._state(seen)]
         said += [self._checkpoint(self._head)] if self._head is not None else []
         node = seen.config.site.node
-        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *retained.gone(seen)]
+        return [*(messages.message(node, self._stamped(seen, payload)) for payload in said), *gone(seen)]
 
     @property
     def _blank(self) -> messages.Stamp:
@@ -214,18 +233,18 @@ class Reporter:
 
     def _state(self, seen: Overview) -> Iterator[Payload]:
         for configured in seen.config.cameras:
-            yield self._health(seen, views.camera(configured, seen))
+            yield self._health(seen, site_documents.camera(configured, seen))
             bounds = seen.config.bounds(configured.id)
-            yield self._retention(retention_documents.camera_retention(configured.id, bounds, seen))
+            yield self._retention(site_documents.camera_retention(configured.id, bounds, seen))
         for status in seen.measured.volumes:
             if status.id:
-                shown = views.volume(status, seen.foresight).model_dump(exclude={"id"})
+                shown = site_documents.volume(status, seen.foresight).model_dump(exclude={"id"})
                 yield messages.Storage(**self._blank, volume=status.id, **shown)
-        yield from retained.shown_alarms(seen, self._blank)
-        yield from retained.shown_pins(seen, self._blank)
-        yield from retained.shown_faults(seen, self._blank)
-        yield from retained.shown_maintenance(seen, self._blank)
-        yield from retained.shown_compliance(seen, self._blank)
+        yield from shown_alarms(seen, self._blank)
+        yield from shown_pins(seen, self._blank)
+        yield from shown_faults(seen, self._blank)
+        yield from shown_maintenance(seen, self._blank)
+        yield from shown_compliance(seen, self._blank)
 
     def _health(self, seen: Overview, camera: documents.Camera) -> Payload:
         taken = {
@@ -240,7 +259,7 @@ class Reporter:
             "findings",
             "looked",
         }
-        since_ms = views.since_ms(camera.id, seen)
+        since_ms = site_documents.since_ms(camera.id, seen)
         faults = [finding.fault for finding in camera.findings]
         shown = camera.model_dump(exclude=taken) | {"reason": without_login(camera.reason), "faults": faults}
         return messages.CameraHealth(**self._blank, camera=camera.id, since_ms=since_ms, **shown)
@@ -261,7 +280,7 @@ class Reporter:
             started_ms=seen.started_ms,
             cameras=[camera.id for camera in seen.config.cameras],
             volumes=[status.id for status in seen.measured.volumes if status.id],
-            capabilities=retained.capabilities(seen.config),
+            capabilities=capabilities(seen.config),
             config_sha256=seen.config.config_hash(),
             **versions().model_dump(exclude={"schema_"}),
         )
@@ -288,7 +307,7 @@ class Reporter:
             disk_total_bytes=sum(status.total_bytes for status in seen.measured.volumes),
             disk_free_bytes=sum(status.free_bytes for status in seen.measured.volumes),
             outbox_messages=self._link.waiting if self._link else 0,
-            **retained.waiting(seen.measured.outbox),
+            **waiting(seen.measured.outbox),
         )
 
 
@@ -300,3 +319,167 @@ def _settings(broker: Broker, keyring: Keyring | None) -> BrokerSettings:
         password=broker.password.get_secret_value(),
         tls=keyring,
     )
+
+
+class OutboxFigures(TypedDict):
+    """Of a heartbeat."""
+
+    outbox_proofs: int
+    outbox_alarms: int
+    outbox_storage: int
+    outbox_history: int
+    outbox_bytes: int
+    outbox_oldest_ms: int | None
+
+
+def shown_alarms(seen: Overview, stamp: Stamp) -> Iterator[messages.AlarmState]:
+    """All that stand, and those that were cleared lately."""
+    for row in alarms.retained(seen.alarms, seen.now.wall_ms):
+        yield messages.AlarmState(
+            **stamp,
+            key=row.key,
+            occurrence=row.occurrence,
+            severity=row.severity.value,
+            state="raised" if row.raised else "cleared",
+            since_ms=row.since_ms,
+            cleared_ms=row.cleared_ms,
+            count=row.count,
+            acknowledged=row.acknowledged,
+            text=row.text,
+            action=row.action,
+        )
+
+
+def shown_pins(seen: Overview, stamp: Stamp) -> Iterator[messages.PinState]:
+    """Those that last."""
+    for left in seen.measured.pins:
+        if (state := _lasting(left)) is not None:
+            order = left.pin.order
+            yield messages.PinState(
+                **stamp,
+                pin=left.pin.id,
+                state=state,
+                ground=order.ground.value,
+                cameras=list(order.cameras),
+                from_ms=order.interval.first_ms,
+                to_ms=order.interval.last_ms,
+                placed_ms=left.pin.placed.wall_ms,
+                span_ms=order.span_ms,
+                until_ms=left.until_ms,
+            )
+
+
+def shown_faults(seen: Overview, stamp: Stamp) -> Iterator[messages.FaultState]:
+    """Those that nobody has closed."""
+    for one in seen.measured.faults:
+        state: Literal["found", "reported", "repaired"]
+        state = "repaired" if one.repaired_ms is not None else "found" if one.reported_ms is None else "reported"
+        yield messages.FaultState(
+            **stamp,
+            fault=one.id,
+            state=state,
+            key=one.key,
+            camera=one.camera,
+            volume=one.volume,
+            found_ms=one.found_ms,
+            reported_ms=one.reported_ms,
+            repaired_ms=one.repaired_ms,
+            over=one.over,
+        )
+
+
+def shown_maintenance(seen: Overview, stamp: Stamp) -> Iterator[messages.MaintenanceState]:
+    """That which is under way."""
+    if seen.under is not None:
+        one = seen.under.maintenance
+        yield messages.MaintenanceState(
+            **stamp,
+            maintenance=one.id,
+            cameras=list(one.cameras),
+            started_ms=one.start.wall_ms,
+            until_ms=seen.under.until_ms,
+            held=len(seen.held),
+        )
+
+
+def _lasting(left: Left) -> Literal["provisional", "approved"] | None:
+    match left.pin.state:
+        case PinState.PROVISIONAL:
+            return "provisional"
+        case PinState.APPROVED:
+            return "approved"
+    return None
+
+
+def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Compliance]:
+    """Once it is judged; none without a profile."""
+    if (told := seen.compliance) is not None:
+        yield messages.Compliance(
+            **stamp,
+            profile=told.profile,
+            met=told.met,
+            not_met=told.not_met,
+            by_hand=told.by_hand,
+            not_built=told.not_built,
+            unmet=[clause for clause, _ in told.unmet],
+            unmet_since_ms=[since_ms for _, since_ms in told.unmet],
+        )
+
+
+def waiting(depths: Mapping[Rank, Depth]) -> OutboxFigures:
+    """How much waits in the outbox, by rank."""
+    events = {rank: depths[rank].events if rank in depths else 0 for rank in Rank}
+    oldest = [depth.oldest_ms for depth in depths.values() if depth.oldest_ms is not None]
+    return {
+        "outbox_proofs": events[Rank.PROOF],
+        "outbox_alarms": events[Rank.ALARM],
+        "outbox_storage": events[Rank.STORAGE],
+        "outbox_history": events[Rank.HISTORY],
+        "outbox_bytes": sum(depth.bytes for depth in depths.values()),
+        "outbox_oldest_ms": min(oldest, default=None),
+    }
+
+
+def capabilities(config: Config) -> list[str]:
+    """By name; a verb of the centre is one where some key may command it."""
+    verbs = {verb for commander in config.known_keys().values() for verb in commander.verbs}
+    return sorted([*CAPABILITIES, *(f"command.{verb}" for verb in verbs)])
+
+
+def gone(seen: Overview) -> Iterator[Message]:
+    """What the box knows of and does not report any more: it may have ended while edged was off, or the broker away.
+
+    Cameras that are not configured, volumes that are not there, pins that ended, faults that are
+    closed, maintenance that is over, alarms that were over long ago.
+    """
+    node, configured = seen.config.site.node, {camera.id for camera in seen.config.cameras}
+    for camera in sorted(seen.measured.usage.keys() - configured):
+        yield messages.tombstone(messages.camera_health_topic(node, camera))
+        yield messages.tombstone(messages.camera_retention_topic(node, camera))
+    recorded_on = {segment.volume for segment in seen.measured.oldest.values()}
+    met = recorded_on | set(seen.measured.past.volumes)
+    for volume in sorted(met - {status.id for status in seen.measured.volumes}):
+        yield messages.tombstone(messages.storage_topic(node, volume))
+    lasting = {left.pin.id for left in seen.measured.pins}
+    for pin in seen.measured.past.pins:
+        if pin not in lasting:
+            yield messages.tombstone(messages.pin_topic(node, pin))
+    yield from _over(seen)
+    shown = {row.key for row in alarms.retained(seen.alarms, seen.now.wall_ms)}
+    for row in seen.alarms:
+        over_ms = 0 if row.cleared_ms is None else seen.now.wall_ms - row.cleared_ms
+        if row.key not in shown and over_ms < alarms.RETAINED_MS + EMPTIED_FOR_MS:
+            yield messages.tombstone(messages.alarm_topic(node, row.key))
+
+
+def _over(seen: Overview) -> Iterator[Message]:
+    """Faults that were checked, maintenance that is over, a profile that is not configured any more."""
+    node = seen.config.site.node
+    open_faults = {one.id for one in seen.measured.faults}
+    for fault in seen.measured.past.faults:
+        if fault not in open_faults:
+            yield messages.tombstone(messages.fault_topic(node, fault))
+    if seen.under is None and seen.measured.past.maintenance:
+        yield messages.tombstone(messages.maintenance_topic(node))
+    if seen.config.site.profile is None:
+        yield messages.tombstone(messages.compliance_topic(node))

@@ -71,7 +71,7 @@ class Daemon:
         return self._call("GET", f"{path}?{urlencode(given)}" if given else path, self.patience_s)
 
     def lines(self, path: str, **query: str | int | None) -> Iterator[bytes]:
-        """A long document (`edged.api.streaming`), line by line as it comes; the daemon's refusal before the first."""
+        """A long document (`edged.api.base`), line by line as it comes; the daemon's refusal before the first."""
         return self._stream(path, query, iter)
 
     def octets(self, path: str, **query: str | int | None) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from edged.cli.formatting import STYLES, clean, span, text
 from edged.cli.options import CAMERA, address_given, json_option
 from edged.cli.session import checked
 from edged.documents import checks as documents
-from edged.site import fsck_document
+from edged.site import check_documents
 from edged.words import exit_codes, units
 
 SHOWN_EVERY_S: Final = 0.2
@@ -72,14 +72,14 @@ def alone(
     policy = None if config is None else config.policy()
     try:
         with offline.opened(state, SystemClock(), policy) as site:
-            report = Fsck(site, fsck_document.scope(wanted), progress=lambda told: show(dict(told))).run()
+            report = Fsck(site, check_documents.fsck_scope(wanted), progress=lambda told: show(dict(told))).run()
             volumes = {volume: disk.path for volume, disk in site.disks.items()}
     except StateLocked as error:  # it runs, and its socket does not answer
         raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
     except StoreError as error:
         code = exit_codes.USAGE if isinstance(error, UnknownId) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
-    return fsck_document.document(report, wanted, volumes, daemon=False)
+    return check_documents.fsck(report, wanted, volumes, daemon=False)
 
 
 def screen(document: documents.Fsck) -> RenderableType:

@@ -80,8 +80,8 @@ def _read(file: Path) -> str:
 
 def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tuple[documents.LedgerVerify, tzinfo]:
     """The daemon is down: its files, as its own account, with all processors; and the time zone of the site."""
-    from edged.evidence import ledger_check_document
     from edged.host.drop_privileges import files_of
+    from edged.site import check_documents
     from storage.audit import given_checkpoint, process_pool
     from storage.audit.verify import Box, Verify
     from storage.ledger.note import NoteDamaged
@@ -105,7 +105,7 @@ def alone(address: Address, kept: str | None, why: CallError, show: Show) -> tup
     except StoreError as error:
         code = exit_codes.TRY_LATER if isinstance(error, RetryError) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
-    return ledger_check_document.document(report, volumes, daemon=False), UTC if config is None else config.site.zone
+    return check_documents.ledger_check(report, volumes, daemon=False), UTC if config is None else config.site.zone
 
 
 def screen(document: documents.LedgerVerify, zone: tzinfo) -> RenderableType:

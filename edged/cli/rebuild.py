@@ -21,7 +21,7 @@ from edged.cli.formatting import clean, span
 from edged.cli.options import address_given, json_option
 from edged.cli.session import checked
 from edged.documents.rebuild import Rebuild, RebuildAsked
-from edged.site import rebuild_document
+from edged.site import check_documents
 from edged.words import exit_codes, units
 
 UMASK: Final = 0o027
@@ -98,12 +98,12 @@ def _made_anew(
 
     begun_s = time.monotonic()
     report, aside = made_anew(state, node, volumes, SystemClock(), show, fresh=fresh)
-    return rebuild_document.document(report, aside, time.monotonic() - begun_s, daemon=False)
+    return check_documents.rebuild(report, aside, time.monotonic() - begun_s, daemon=False)
 
 
 def screen(document: Rebuild) -> RenderableType:
     """What came back, and what did not."""
-    said = Text(rebuild_document.counted(document))
+    said = Text(check_documents.rebuild_in_words(document))
     if document.missing:
         said.append("\nmissing files are named by: edgectl fsck", style="yellow")
     for why in document.left:

@@ -92,7 +92,7 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     """The daemon is down: as its own account, so that it can use what is made."""
     from edged.config import load as configuration
     from edged.host.drop_privileges import become_owner, unusable
-    from edged.site import volume_documents
+    from edged.site import documents as site_documents
     from storage.store.offline_init import init_alone
     from storage.words.errors import NodeChanged, StateLocked, StoreError, VolumeAbsent
 
@@ -101,10 +101,10 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     except configuration.ConfigError as error:
         raise unusable(address.config_file, error, why) from None
     become_owner(config.paths.state)
-    spec = volume_documents.spec_of(config, path)
+    spec = site_documents.spec_of(config, path)
     others = [one.path for one in config.volumes]
     try:
-        made = init_alone(config.paths.state, config.site.node, spec or volume_documents.default_spec(path), others)
+        made = init_alone(config.paths.state, config.site.node, spec or site_documents.default_spec(path), others)
     except StateLocked as error:  # it runs, and its socket does not answer
         raise CallError(f"{why.error}\n{error.what}", why.action, exit_codes.UNREACHABLE) from None
     except NodeChanged as error:
@@ -112,7 +112,7 @@ def alone(address: Address, path: Path, why: CallError) -> documents.VolumeInit:
     except StoreError as error:
         code = exit_codes.USAGE if isinstance(error, VolumeAbsent) else exit_codes.FAILED
         raise CallError(error.what, error.action, code) from None
-    return volume_documents.begun(made, path, configured=spec is not None, daemon=False)
+    return site_documents.volume_init(made, path, configured=spec is not None, daemon=False)
 
 
 def said(words: str, step: str) -> RenderableType:

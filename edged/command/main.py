@@ -24,8 +24,8 @@ from pydantic import BaseModel, ValidationError
 from edged.cli.options import AS_GIVEN
 from edged.command import keyfile
 from edged.command.keyfile import KeyFileError
-from edged.site.overview import timestamp
 from edged.words import exit_codes, units
+from edged.words.times import timestamp
 from mqtt import commands
 from mqtt.client import reply_wait
 from mqtt.commands import ARGS, LIFETIME_MAX_MS, MODELS, Reason, Reply, SignedCommand, State, Verb, plain

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from edged.config.load import Camera
 from edged.host.access_lists import Reached
+from edged.overview.model import Overview
 from edged.profiles.loader import Clause
-from edged.site.overview import Overview
 from edged.words import units
 from storage.pins.model import Ground
 from storage.register.compliance import Shares, Tally
 
 
-class Status(StrEnum):
+class ClauseStatus(StrEnum):
     """How a clause stands. What was not measured is never met."""
 
     MET = "met"
@@ -27,11 +27,11 @@ class Status(StrEnum):
     NOT_BUILT = "not-built"
 
 
-LABELS: Final[Mapping[Status, str]] = {
-    Status.MET: "符合",
-    Status.NOT_MET: "不符合",
-    Status.BY_HAND: "人工查核",
-    Status.NOT_BUILT: "尚未建置",
+LABELS: Final[Mapping[ClauseStatus, str]] = {
+    ClauseStatus.MET: "符合",
+    ClauseStatus.NOT_MET: "不符合",
+    ClauseStatus.BY_HAND: "人工查核",
+    ClauseStatus.NOT_BUILT: "尚未建置",
 }
 
 
@@ -70,17 +70,17 @@ class Facts:
 class Outcome:
     """What one judgement came to. `faults` break the clause; `evidence` is what was measured."""
 
-    status: Status
+    status: ClauseStatus
     faults: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ClauseFinding:
     """One clause."""
 
     clause: Clause
-    status: Status
+    status: ClauseStatus
     faults: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
 
@@ -91,12 +91,12 @@ class Finding:
 
 
 def met(*evidence: str) -> Outcome:
-    return Outcome(Status.MET, (), evidence)
+    return Outcome(ClauseStatus.MET, (), evidence)
 
 
 def judged(faults: list[str], evidence: list[str]) -> Outcome:
     """Not met by one fault."""
-    return Outcome(Status.NOT_MET if faults else Status.MET, tuple(faults), tuple(evidence))
+    return Outcome(ClauseStatus.NOT_MET if faults else ClauseStatus.MET, tuple(faults), tuple(evidence))
 
 
 def named(camera: Camera) -> str:

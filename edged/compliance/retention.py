@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from edged.alarms.conditions.tamper import WORDS as TAMPERED
+from edged.alarms.storage import TAMPERED
 from edged.compliance.model import GROUNDS, Facts, Outcome, judged, named, percent, span, when
 from edged.config.load import Camera
 from edged.evidence.verify import CAUSES
 from edged.profiles.loader import Clause
-from edged.site.retention_documents import CEILING_GRACE_S
 from storage.register.compliance import Against
 from storage.retention.plan import effective
 from storage.words.results import VolumeState
@@ -18,6 +17,8 @@ from storage.words.results import VolumeState
 DAY_MS: Final = 86_400_000
 REGISTER_MS: Final = 365 * DAY_MS
 """What was destroyed against a bound breaks a clause for so long: what an auditor of a year would find."""
+CEILING_GRACE_S: Final = 3600
+"""S3: destroying what is past its ceiling takes at most this much running time."""
 UNMEASURED: Final = "尚未量測：edged 剛啟動，或量測失敗"
 
 

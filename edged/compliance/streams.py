@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from edged.compliance.model import Facts, Outcome, Status, judged, named
+from edged.compliance.model import ClauseStatus, Facts, Outcome, judged, named
 from edged.config.load import Camera
-from edged.health.faults import Fault, Judged
+from edged.health.faults import MediaFault, MediaHealth
+from edged.overview.model import CameraHealth
 from edged.profiles.loader import Clause, Picture
-from edged.site.overview import Health
 
 FPS_SLACK: Final = 0.02
 """Of a rate measured over 5 s or more: one image more or less at either end."""
 DRIFT_MS: Final = 200
 """Sound this far from its picture is not that of what is seen (P2: drift below 0.2 s)."""
 _UNHEARD: Final = {
-    Fault.SILENT: "聽不到聲音",
-    Fault.CLIPPED: "聲音過大而失真",
-    Fault.MUTE: "沒有聲音",
-    Fault.DRIFT: "聲音與畫面不同步",
+    MediaFault.SILENT: "聽不到聲音",
+    MediaFault.CLIPPED: "聲音過大而失真",
+    MediaFault.MUTE: "沒有聲音",
+    MediaFault.DRIFT: "聲音與畫面不同步",
 }
 
 
@@ -45,7 +45,7 @@ def picture(clause: Clause, facts: Facts) -> Outcome:
     evidence: list[str] = []
     live = [camera for camera in facts.seen.config.cameras if camera.enabled]
     if asked is None or not live:
-        return Outcome(Status.NOT_MET, ("沒有啟用的攝影機",))
+        return Outcome(ClauseStatus.NOT_MET, ("沒有啟用的攝影機",))
     for camera in live:
         wrong, told = _picture(facts.seen.health.get(camera.id), facts.seen.judged.get(camera.id), asked)
         faults += [f"{named(camera)}：{one}" for one in wrong]
@@ -53,7 +53,7 @@ def picture(clause: Clause, facts: Facts) -> Outcome:
     return judged(faults, evidence)
 
 
-def _picture(health: Health | None, eye: Judged | None, asked: Picture) -> tuple[list[str], str]:
+def _picture(health: CameraHealth | None, eye: MediaHealth | None, asked: Picture) -> tuple[list[str], str]:
     """What is wrong, and what was measured."""
     stream = health.stream if health is not None else None
     if health is None or stream is None or not stream.width or not stream.height:
@@ -74,13 +74,13 @@ def _picture(health: Health | None, eye: Judged | None, asked: Picture) -> tuple
     return wrong, f"{stream.width}×{stream.height}（{pixels:,} 圖素），{rate}，{stream.video}，{colour}"
 
 
-def _colour(eye: Judged | None) -> tuple[str, str]:
+def _colour(eye: MediaHealth | None) -> tuple[str, str]:
     """What was seen of colour, and what is wrong with it. Grey at night is no fault."""
     if eye is None or not eye.at_ms:
         return "色彩未知", "色彩尚未量測"
     if eye.day is False:
         return "夜間紅外線，無色彩", ""
-    if any(one.fault is Fault.COLOURLESS for one in eye.findings) or (eye.colour is False and eye.day):
+    if any(one.fault is MediaFault.COLOURLESS for one in eye.findings) or (eye.colour is False and eye.day):
         return "日間無色彩", "日間畫面沒有色彩，應以彩色為主"
     if eye.colour is None:
         return "色彩未知", "色彩尚未量測"
@@ -92,7 +92,7 @@ def sound(_clause: Clause, facts: Facts) -> Outcome:
     desks = [camera for camera in facts.seen.config.cameras if camera.duty_desk]
     if not desks:
         nobody = "設定中沒有標示值勤臺或受理民眾報案地點的攝影機（duty_desk），請查核是否確無"
-        return Outcome(Status.BY_HAND, (), (nobody,))
+        return Outcome(ClauseStatus.BY_HAND, (), (nobody,))
     faults: list[str] = []
     evidence: list[str] = []
     unknown = False
@@ -102,7 +102,7 @@ def sound(_clause: Clause, facts: Facts) -> Outcome:
         evidence += [f"{named(camera)}：{one}" for one in told]
         unknown = unknown or doubtful
     if unknown and not faults:
-        return Outcome(Status.BY_HAND, (), tuple(evidence))
+        return Outcome(ClauseStatus.BY_HAND, (), tuple(evidence))
     return judged(faults, evidence)
 
 
@@ -118,7 +118,7 @@ def _sound(camera: Camera, facts: Facts) -> tuple[list[str], list[str], bool]:
     if ear is None or ear.sound_db is None:
         return ["音量尚未量測"], [f"錄音 {health.stream.audio}"], False
     wrong = [_UNHEARD[one.fault] for one in ear.findings if one.fault.of_sound]
-    if ear.drift_ms is not None and abs(ear.drift_ms) >= DRIFT_MS and _UNHEARD[Fault.DRIFT] not in wrong:
+    if ear.drift_ms is not None and abs(ear.drift_ms) >= DRIFT_MS and _UNHEARD[MediaFault.DRIFT] not in wrong:
         wrong.append(f"聲音與畫面相差 {abs(ear.drift_ms) / 1000:.2f} 秒，應小於 {DRIFT_MS / 1000:g} 秒")
     if ear.drift_ms is None:
         drift = "聲音與畫面的時間差無法量測，請人工查核"

@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from edged.alarms.conditions.link import WARN_MS
 from edged.config import secrets
 from edged.config.model import MQTT_PORT, MQTTS_PORT, Broker, Config
 from edged.config.problem import Location
 from mqtt import tls
-from mqtt.tls import KEYS, CertificateFault, Weight, day
+from mqtt.tls import KEYS, WARN_MS, CertificateFault, Weight, day
 
 Tell = Callable[[Location, str, str], None]
 """Takes a location, what is wrong there and what to write or do instead."""

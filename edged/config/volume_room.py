@@ -2,7 +2,7 @@
 
 Imports the model and edged.words.units; looks at the machine it is read on. Bit rates are not known before cameras
 record: what is assumed stands in the words. At each start the daemon does the same sum with what it has measured
-(edged.site.forecast).
+(edged.overview.forecast).
 """
 
 from __future__ import annotations

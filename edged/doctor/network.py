@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edged.alarms.not_recorded import of_the_box
 from edged.doctor.findings import Check, Missing, critical, ok, unknown, warn
 from edged.documents.site import Broker, Camera
+from edged.health.stream import of_the_box
 from edged.words import units
 from mqtt.broker_check import BrokerAnswer
 

@@ -24,9 +24,31 @@ from recorder.remux.film import Film
 from recorder.remux.subtitles import wall_at
 
 _CONSTANTS: Final = (
-    *("LIST", "ENVELOPE", "LEAVES", "KEYS", "SCHEMA", "PAYLOAD_TYPE", "JOIN_MS", "EDGE_MS", "SPLICE_MS", "SUBTITLE_MS"),
-    *("DOCUMENT_MAX", "LINE_MAX", "HEADER_MAX", "PART_MAX", "BOXES_MAX", "PARTS_MAX", "TEXT_MAX", "TEXT_SHOWN"),
-    *("ITEMS_MAX", "PIECES_MAX", "MISFITS_MAX", "TOLD_MAX", "SAID_MAX", "AHEAD_MAX", "PICTURES"),
+    "LIST",
+    "ENVELOPE",
+    "LEAVES",
+    "KEYS",
+    "SCHEMA",
+    "PAYLOAD_TYPE",
+    "JOIN_MS",
+    "EDGE_MS",
+    "SPLICE_MS",
+    "SUBTITLE_MS",
+    "DOCUMENT_MAX",
+    "LINE_MAX",
+    "HEADER_MAX",
+    "PART_MAX",
+    "BOXES_MAX",
+    "PARTS_MAX",
+    "TEXT_MAX",
+    "TEXT_SHOWN",
+    "ITEMS_MAX",
+    "PIECES_MAX",
+    "MISFITS_MAX",
+    "TOLD_MAX",
+    "SAID_MAX",
+    "AHEAD_MAX",
+    "PICTURES",
 )
 ABOUT_ZH: Final = ("錄影時段　", "複製時間　", "複製人　　", "事由　　　", "案號　　　", "來文字號　", "至")
 ABOUT_EN: Final = ("Footage   ", "Copied    ", "By        ", "Reason    ", "Case      ", "Request   ", "to")
@@ -34,7 +56,7 @@ _PIECES: Final = ("page.css", "sha256.js", "check.js", "play.js")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class FilmSpan:
     """A stretch of a film in which its time and the wall clock run side by side; ms."""
 
     film_ms: int
@@ -42,14 +64,14 @@ class Span:
     length_ms: int
 
 
-def spans(film: Film) -> list[Span]:
+def spans(film: Film) -> list[FilmSpan]:
     """Of a planned film."""
     begins = [take.shown * 1000 // film.header.rate for take in film.takes]
     ends = [*begins[1:], film.lasts_ms]
-    return [Span(at, wall_at(film, at), end - at) for at, end in zip(begins, ends, strict=True)]
+    return [FilmSpan(at, wall_at(film, at), end - at) for at, end in zip(begins, ends, strict=True)]
 
 
-def index(manifest: Manifest, played: Mapping[str, Sequence[Span]], clocks: Mapping[str, int]) -> bytes:
+def index(manifest: Manifest, played: Mapping[str, Sequence[FilmSpan]], clocks: Mapping[str, int]) -> bytes:
     """`index.html`. `played`: of each film by its path; `clocks`: by camera, its own clock minus ours, ms, if told."""
     film = {
         "export": manifest.export,
@@ -73,7 +95,9 @@ def index(manifest: Manifest, played: Mapping[str, Sequence[Span]], clocks: Mapp
     return page.replace("@words@", _embedded(_words())).replace("@film@", _embedded(film)).encode()
 
 
-def _camera(camera: ExportedCamera, played: Mapping[str, Sequence[Span]], clocks: Mapping[str, int]) -> dict[str, Any]:
+def _camera(
+    camera: ExportedCamera, played: Mapping[str, Sequence[FilmSpan]], clocks: Mapping[str, int]
+) -> dict[str, Any]:
     films = [
         {"path": one.path, "spans": [[span.film_ms, span.wall_ms, span.length_ms] for span in played[one.path]]}
         for one in camera.files

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from edged.access.acts import Acts, Kind
-from edged.api.base import Caller
+from edged.access.callers import Caller
 from edged.documents import ledger as documents
 from edged.words.roles import Verb
 from storage.approvals.service import Act, Arguments, Deed, Person

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from edged.site.overview import timestamp
 from edged.words import units
+from edged.words.times import timestamp
 from storage.ledger.table import Leaf
 
 Body = Mapping[str, Any]

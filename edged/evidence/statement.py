@@ -44,7 +44,7 @@ LIMITS: Final = tuple(Limit(zh=zh, en=en) for zh, en in zip(_LINES[::2], _LINES[
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class StatementIssuer:
     """Who states it."""
 
     node: str
@@ -56,7 +56,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BoundsInForce:
     """What holds for the camera now."""
 
     name: str
@@ -65,7 +65,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Rests:
+class LedgerBasis:
     """The head of the ledger, and how far somebody outside has one."""
 
     head: Head
@@ -90,7 +90,13 @@ def interval(month: str, zone: tzinfo) -> tuple[int, int]:
 
 
 def statement(
-    box: Box, month: str, account: Account, standing: Standing, rests: Rests | None, key: bytes | None, now_ms: int
+    box: StatementIssuer,
+    month: str,
+    account: Account,
+    standing: BoundsInForce,
+    rests: LedgerBasis | None,
+    key: bytes | None,
+    now_ms: int,
 ) -> documents.Statement:
     """`key`: who will sign it."""
     at = _Clock(box.zone)
@@ -244,7 +250,7 @@ def _extreme(one: Destruction, at: _Clock, pins: Sequence[str] = ()) -> document
     )
 
 
-def _head(rests: Rests, leaf: int, at: _Clock) -> documents.StatedHead:
+def _head(rests: LedgerBasis, leaf: int, at: _Clock) -> documents.StatedHead:
     head = rests.head
     return documents.StatedHead(
         origin=head.checkpoint.origin,

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from edged.documents.register import MonthDestroyed, StatedHead, Statement
 from edged.evidence.statement import PAYLOAD_TYPE
-from edged.evidence.verify import ENVELOPE_SHAPE, Fault, fingerprint, lasting, shown, strict, unbase64, verifies
+from edged.evidence.verify import ENVELOPE_SHAPE, NotVerified, fingerprint, lasting, shown, strict, unbase64, verifies
 from storage.ledger import dsse
 from storage.ledger.note import NoteDamaged, Verifier, parse
 from storage.retention.destruction import NAMED_MAX
@@ -92,7 +92,7 @@ def report(name: str, data: bytes, pinned: set[str] | None) -> dict[str, Any]:
         stated = _opened(data)
         limits = [one.model_dump() for one in stated.limits]
         said = list(_checked(stated, pinned))
-    except Fault as fault:
+    except NotVerified as fault:
         said.append((fault.code, fault.where))
     lines = []
     for code, where in said:
@@ -106,23 +106,23 @@ def report(name: str, data: bytes, pinned: set[str] | None) -> dict[str, Any]:
 def _opened(data: bytes) -> Statement:
     """What was signed, by the key that it names. Fault."""
     if len(data) > SIZE_MAX:
-        raise Fault("damaged", what=f"> {SIZE_MAX}")
+        raise NotVerified("damaged", what=f"> {SIZE_MAX}")
     envelope = strict(data, ENVELOPE_SHAPE, "")
     payload = unbase64(envelope["payload"]) or b""
     if envelope["payloadType"] != PAYLOAD_TYPE or len(envelope["signatures"]) != 1:
-        raise Fault("damaged", what="payloadType")
+        raise NotVerified("damaged", what="payloadType")
     try:
         stated = Statement.model_validate_json(payload, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise Fault("damaged", what=".".join(map(str, first["loc"])) or "JSON") from None
+        raise NotVerified("damaged", what=".".join(map(str, first["loc"])) or "JSON") from None
     if stated.key is None or rfc8785.dumps(stated.model_dump(mode="json")) != payload:
-        raise Fault("damaged", what="JSON")
+        raise NotVerified("damaged", what="JSON")
     public, signature = bytes.fromhex(stated.key), envelope["signatures"][0]
     if signature["keyid"] != fingerprint(public):
-        raise Fault("other-key")
+        raise NotVerified("other-key")
     if not verifies(public, unbase64(signature["sig"]) or b"", dsse.pae(PAYLOAD_TYPE, payload)):
-        raise Fault("signature")
+        raise NotVerified("signature")
     return stated
 
 

@@ -364,7 +364,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 Bytes = Union[bytes, bytearray]
 
 
-class Fault(Exception):
+class NotVerified(Exception):
     """Something is wrong: the code of a sentence, and what it names."""
 
     def __init__(self, code: str, **where: Any) -> None:
@@ -455,7 +455,7 @@ def unbase64(text: str) -> bytes | None:
 def strict(data: bytes, wanted: Any, file: str) -> Any:
     """Canonical JSON (RFC 8785) without fractions, of that shape, names in ASCII: not to be written in two ways."""
     if sum(map(data.count, (b",", b"{", b"["))) > ITEMS_MAX:
-        raise Fault("damaged", file=file, what=f"> {ITEMS_MAX}")
+        raise NotVerified("damaged", file=file, what=f"> {ITEMS_MAX}")
 
     def refuse(text: str) -> Any:
         raise ValueError(text)
@@ -471,10 +471,10 @@ def strict(data: bytes, wanted: Any, file: str) -> Any:
         value = json.loads(text, parse_int=whole, parse_float=refuse, parse_constant=refuse, object_pairs_hook=named)
         same = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")) == text
     except (ValueError, RecursionError):
-        raise Fault("damaged", file=file, what="JSON") from None
+        raise NotVerified("damaged", file=file, what="JSON") from None
     wrong = next(misfits(value, wanted), None) if same else "JSON"
     if wrong is not None:
-        raise Fault("damaged", file=file, what=wrong)
+        raise NotVerified("damaged", file=file, what=wrong)
     return value
 
 
@@ -628,7 +628,7 @@ def rates(header: bytes) -> dict[str, int]:
 
 
 @dataclass
-class Piece:
+class RestoredFragment:
     """What a part says of its pictures."""
 
     number: int
@@ -637,9 +637,9 @@ class Piece:
     pictures: int = 0
 
 
-def restore(part: bytearray, sequence: int, offsets: dict[str, int]) -> Piece:
+def restore(part: bytearray, sequence: int, offsets: dict[str, int]) -> RestoredFragment:
     """Move number and times back to what they were when it was recorded."""
-    piece = Piece(0)
+    piece = RestoredFragment(0)
     try:
         for kind, body, end in boxes(part, 0, len(part)):
             if kind == b"prft":
@@ -662,7 +662,7 @@ def move(part: bytearray, at: int, track: int, offsets: dict[str, int]) -> int:
     return time
 
 
-def restore_run(part: bytearray, at: int, end: int, offsets: dict[str, int], piece: Piece) -> None:
+def restore_run(part: bytearray, at: int, end: int, offsets: dict[str, int], piece: RestoredFragment) -> None:
     """Samples of one track."""
     track = u32(part, child(part, "tfhd", at, end)[0] + 4)
     begin = move(part, child(part, "tfdt", at, end)[0] + 4, track, offsets)
@@ -752,22 +752,22 @@ class Folder:
     def open(self, path: str) -> Iterator[BinaryIO]:
         """Fault: it is not there, or cannot be read."""
         if path not in self.files:
-            raise Fault("missing", file=path)
+            raise NotVerified("missing", file=path)
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
             with os.fdopen(os.open(self.root / path, flags), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise Fault("link", file=path)
+                    raise NotVerified("link", file=path)
                 yield file
         except OSError:
-            raise Fault("unreadable", file=path) from None
+            raise NotVerified("unreadable", file=path) from None
 
     def read(self, path: str) -> bytes:
         """A document."""
         with self.open(path) as file:
             data = file.read(DOCUMENT_MAX + 1)
         if len(data) > DOCUMENT_MAX:
-            raise Fault("damaged", file=path, what=f"> {DOCUMENT_MAX}")
+            raise NotVerified("damaged", file=path, what=f"> {DOCUMENT_MAX}")
         return data
 
     def lines(self, path: str) -> Iterator[bytes]:
@@ -775,7 +775,7 @@ class Folder:
         with self.open(path) as file:
             while line := file.readline(LINE_MAX):
                 if not line.endswith(b"\n"):
-                    raise Fault("damaged", file=path, what="line")
+                    raise NotVerified("damaged", file=path, what="line")
                 yield line[:-1]
 
     def sha256(self, path: str) -> str:
@@ -807,7 +807,7 @@ class Moment:
 
 
 @dataclass
-class Recording:
+class ProvenRecording:
     """A segment: what the list says of it, what the ledger says, and what was found of it in the film."""
 
     entry: dict[str, Any]
@@ -841,7 +841,7 @@ class Recording:
         """Behind it comes nothing but what ends a file."""
         return self.last >= int(self.body["parts"]) - 2
 
-    def add(self, piece: Piece, at: int, size: int) -> None:
+    def add(self, piece: RestoredFragment, at: int, size: int) -> None:
         """One more part, which is as it was recorded."""
         self.at = self.at or at
         self.bytes += size
@@ -882,7 +882,10 @@ class Walk:
     """Through a film, part by part, in the order of the list. `trouble`: by segment and code, the parts that it is."""
 
     def __init__(
-        self, mine: list[Recording], hashes: Callable[[Recording], list[bytes]], progress: Callable[[int], None]
+        self,
+        mine: list[ProvenRecording],
+        hashes: Callable[[ProvenRecording], list[bytes]],
+        progress: Callable[[int], None],
     ) -> None:
         self.mine, self.hashes, self.progress = mine, hashes, progress
         self.at, self.part = 0, mine[0].first
@@ -999,7 +1002,7 @@ class Check:
     def run(self) -> Check:
         try:
             self.open_list()
-        except Fault as fault:
+        except NotVerified as fault:
             self.say(fault.code, **fault.where)
             self.links()
             return self
@@ -1026,7 +1029,7 @@ class Check:
         before = self.faults
         try:
             yield where
-        except Fault as fault:
+        except NotVerified as fault:
             self.say(fault.code, **fault.where)
         if self.faults == before:
             self.say(code, **where)
@@ -1053,15 +1056,15 @@ class Check:
                 self.say("edited", file=LIST)
             signatures = envelope["signatures"]
             if envelope["payloadType"] != PAYLOAD_TYPE or len(signatures) != 1:
-                raise Fault("damaged", file=ENVELOPE, what="payloadType")
+                raise NotVerified("damaged", file=ENVELOPE, what="payloadType")
             found = self.read_list(payload, ENVELOPE)
             public = bytes.fromhex(found["key"])
             if signatures[0]["keyid"] != fingerprint(public):
-                raise Fault("other-key", file=ENVELOPE)
+                raise NotVerified("other-key", file=ENVELOPE)
             # DSSE v1, pre-authentication encoding
             signed = b"DSSEv1 %d %b %d %b" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
             if not verifies(public, unbase64(signatures[0]["sig"]) or b"", signed):
-                raise Fault("signature", file=ENVELOPE)
+                raise NotVerified("signature", file=ENVELOPE)
             self.list = found
             where["key"] = fingerprint(public)
         if not self.list:
@@ -1080,22 +1083,22 @@ class Check:
     def read_list(self, data: bytes, file: str) -> dict[str, Any]:
         found: dict[str, Any] = strict(data, LIST_SHAPE, file)
         if found["schema"] != SCHEMA:
-            raise Fault("damaged", file=file, what=found["schema"])
+            raise NotVerified("damaged", file=file, what=found["schema"])
         begin, end = ((instant(found["asked"][name]) or (0, 0))[0] for name in ("from", "to"))
         if begin >= end:
-            raise Fault("damaged", file=file, what="asked")
+            raise NotVerified("damaged", file=file, what="asked")
         if sum(len(camera["segments"]) for camera in found["cameras"]) > PIECES_MAX:
-            raise Fault("damaged", file=file, what=f"> {PIECES_MAX}")
+            raise NotVerified("damaged", file=file, what=f"> {PIECES_MAX}")
         for camera in found["cameras"]:
             segments, files = camera["segments"], camera["files"]
             numbers = [one["file"] for one in segments]
             if numbers != sorted(numbers) or sorted(set(numbers)) != list(range(len(files))):
-                raise Fault("damaged", file=file, what=f"{camera['id']} files")
+                raise NotVerified("damaged", file=file, what=f"{camera['id']} files")
             leaves = [leaf for leaf, _ in groupby(one["leaf"] for one in segments)]
             if len(leaves) != len(set(leaves)):
-                raise Fault("damaged", file=file, what=f"{camera['id']} segments")
+                raise NotVerified("damaged", file=file, what=f"{camera['id']} segments")
             if any(not 0 < one["first_part"] <= one["last_part"] < PARTS_MAX for one in segments):
-                raise Fault("damaged", file=file, what=f"{camera['id']} parts")
+                raise NotVerified("damaged", file=file, what=f"{camera['id']} parts")
         return found
 
     # 2 the files
@@ -1129,7 +1132,7 @@ class Check:
     def hold(self, path: str, sha256: str) -> None:
         try:
             same = self.folder.sha256(path) == sha256
-        except Fault as fault:
+        except NotVerified as fault:
             self.say(fault.code, **fault.where)
         else:
             if not same:
@@ -1152,7 +1155,7 @@ class Check:
             self.read_leaves(cited)
             heads = self.list["checkpoints"]
             if not heads:
-                raise Fault("damaged", file=LIST, what="checkpoints")
+                raise NotVerified("damaged", file=LIST, what="checkpoints")
             self.heads(heads)
             where.update(count=len(cited), size=heads[-1]["size"])
         for number in self.list["clock"]:
@@ -1207,23 +1210,23 @@ class Check:
         """The last head is signed with the key; what went before is named by the first leaf of what came after."""
         keys = re.split(r"[ \t\r\n]+", self.folder.read(KEYS).decode("utf-8", "replace"))
         if fingerprint(self.key) not in keys:
-            raise Fault("other-key", file=KEYS)
+            raise NotVerified("other-key", file=KEYS)
         newer: dict[str, Any] | None = None
         for head in reversed(heads):
             body = self.leaf(head["first"], "generation")
             if body is None or body["origin"] != head["origin"]:
-                raise Fault("generation", origin=head["origin"])
+                raise NotVerified("generation", origin=head["origin"])
             key = body["key"] or ""
             if newer is None:
                 if head["file"] is None or key != vkey(head["origin"], self.key):
-                    raise Fault("other-key", file=head["file"] or LIST)
+                    raise NotVerified("other-key", file=head["file"] or LIST)
             elif newer["previous"] != {name: head[name] for name in ("origin", "size", "root")}:
-                raise Fault("generation", origin=head["origin"])
+                raise NotVerified("generation", origin=head["origin"])
             else:
                 self.say("earlier", origin=head["origin"], size=head["size"])
             if head["file"] is not None:
                 if key not in keys:
-                    raise Fault("other-key", file=KEYS)
+                    raise NotVerified("other-key", file=KEYS)
                 self.note(head, key)
             newer = body
 
@@ -1234,14 +1237,14 @@ class Check:
         text = f"{origin}\n{head['size']}\n{root}\n"
         data = self.folder.read(file).decode("utf-8", "replace")
         if not data.startswith(text + "\n"):
-            raise Fault("head", file=file)
+            raise NotVerified("head", file=file)
         public = public_of(key)
         for line in data[len(text) + 1 :].split("\n"):
             _, _, rest = line.partition(f"\u2014 {origin} ")
             raw = unbase64(rest) or b""
             if raw[:4] == key_id(origin, public) and verifies(public, raw[4:], text.encode()):
                 return
-        raise Fault("signature", file=file)
+        raise NotVerified("signature", file=file)
 
     def moment(self, point: dict[str, Any], *, synced: bool = False) -> Moment:
         """A place in time; what was recorded before the clock was in sync goes by what the ledger said of it later."""
@@ -1261,7 +1264,7 @@ class Check:
             body = self.leaf(entry["leaf"], "segment", camera=camera["id"])
             if body is not None and "root" in body and "parts" in body:
                 start = self.moment(body["start"], synced=body["synced"])
-                recordings.append(Recording(entry, body, start))
+                recordings.append(ProvenRecording(entry, body, start))
             elif body is not None:
                 self.say("leaf-other", leaf=entry["leaf"])
         before = self.faults
@@ -1281,13 +1284,13 @@ class Check:
                 self.uncut(camera, recordings)
             self.account(camera, recordings, where)
 
-    def bounded(self, camera: dict[str, Any], recordings: list[Recording]) -> None:
+    def bounded(self, camera: dict[str, Any], recordings: list[ProvenRecording]) -> None:
         """There is a hash for each part of each segment, so that nothing is read more often than it is there. Fault."""
         told = {one.entry["leaf"]: one.body["parts"] for one in recordings}
         if 32 * sum(told.values()) > self.folder.files.get(camera["hashes"], 0):
-            raise Fault("hashes", file=camera["hashes"], begin=self.time(recordings[0].start.wall_ms))
+            raise NotVerified("hashes", file=camera["hashes"], begin=self.time(recordings[0].start.wall_ms))
 
-    def headers(self, camera: dict[str, Any], recordings: list[Recording]) -> dict[int, list[bytes]]:
+    def headers(self, camera: dict[str, Any], recordings: list[ProvenRecording]) -> dict[int, list[bytes]]:
         """What the header of each segment says of how it is to be shown, by leaf. Fault."""
         path, found = camera["headers"], {}
         with self.folder.open(path) as file:
@@ -1299,17 +1302,17 @@ class Check:
                     except Broken:
                         said = []
                     if not said or leaf_hash(header) != self.hashes(camera, one)[0]:
-                        raise Fault("header", file=path)
+                        raise NotVerified("header", file=path)
                     found[one.entry["leaf"]] = said
             if file.read(1):
-                raise Fault("tail", file=path)
+                raise NotVerified("tail", file=path)
         return found
 
     def film(
         self,
         camera: dict[str, Any],
         path: str,
-        mine: list[Recording],
+        mine: list[ProvenRecording],
         headers: dict[int, list[bytes]],
         where: dict[str, Any],
     ) -> None:
@@ -1332,15 +1335,15 @@ class Check:
         try:
             found = rates(header)
         except Broken:
-            raise Fault("header", file=path) from None
+            raise NotVerified("header", file=path) from None
         for one in mine:
             if set(one.entry["offsets"]) != set(found):
-                raise Fault("layout", file=path)
+                raise NotVerified("layout", file=path)
             if headers[one.entry["leaf"]] != headers[mine[0].entry["leaf"]]:
-                raise Fault("header-other", file=path, begin=self.time(one.start.wall_ms))
+                raise NotVerified("header-other", file=path, begin=self.time(one.start.wall_ms))
             one.rates = found
 
-    def hashes(self, camera: dict[str, Any], recording: Recording) -> list[bytes]:
+    def hashes(self, camera: dict[str, Any], recording: ProvenRecording) -> list[bytes]:
         """Of all parts of a segment, held against its leaf. Fault."""
         count, file, leaf = recording.body["parts"], camera["hashes"], recording.entry["leaf"]
         if self.level[:2] == (file, leaf):
@@ -1350,9 +1353,9 @@ class Check:
             data = found.read(32 * min(count, PARTS_MAX))
         level = [data[at : at + 32] for at in range(0, len(data), 32)]
         if not level or len(data) != 32 * count or root_of(level).hex() != recording.body["root"]:
-            raise Fault("hashes", file=file, begin=self.time(recording.start.wall_ms))
+            raise NotVerified("hashes", file=file, begin=self.time(recording.start.wall_ms))
         if recording.entry["last_part"] >= count:
-            raise Fault("layout", file=file)
+            raise NotVerified("layout", file=file)
         self.level = file, leaf, level
         return level
 
@@ -1366,10 +1369,10 @@ class Check:
 
     # 5 times
 
-    def times(self, camera: dict[str, Any], films: list[list[Recording]]) -> None:
+    def times(self, camera: dict[str, Any], films: list[list[ProvenRecording]]) -> None:
         """Of each film: one timeline without holes, sound in step, subtitles that are right."""
         lost = {span for entry in camera["gaps"] for span in self.lost(camera, entry)}
-        last: Recording | None = None
+        last: ProvenRecording | None = None
         for entry, mine in zip(camera["files"], films):
             file, reached, spans = entry["path"], 0, list[tuple[int, int]]()
             for one in (one for one in mine if one.begin is not None):
@@ -1412,7 +1415,7 @@ class Check:
         for line in [*self.folder.lines(path), b""]:
             text = line.decode("utf-8", "replace")
             if "\r" in text:
-                raise Fault("damaged", file=path, what="CR")
+                raise NotVerified("damaged", file=path, what="CR")
             if text:
                 block.append(text)
                 continue
@@ -1422,12 +1425,12 @@ class Check:
                 while at + 1 < len(spans) and spans[at + 1][0] <= begin:
                     at += 1
                 if begin < begun or end < begin:
-                    raise Fault("damaged", file=path, what=block[0])
+                    raise NotVerified("damaged", file=path, what=block[0])
                 begun = begin
                 film, wall = spans[at] if spans else (begin, 0)
                 self.cue(path, block, place if found[9] != "line:0" else None, end - begin, wall + begin - film, lost)
             elif block and (block != ["WEBVTT"] or count):
-                raise Fault("damaged", file=path, what=block[0])
+                raise NotVerified("damaged", file=path, what=block[0])
             count += bool(block)
             block = []
 
@@ -1437,7 +1440,7 @@ class Check:
         """One subtitle. `place`: what the second line of a clock says; None: it tells of a gap."""
         found = (NOTICE if place is None else CLOCK).fullmatch(block[1])
         if found is None or (place not in (None, block[2])) or "<" in block[2]:
-            raise Fault("damaged", file=path, what=block[1])
+            raise NotVerified("damaged", file=path, what=block[1])
         told = [self.site(found.groups()[at : at + 2]) for at in range(0, len(found.groups()), 2)]
         if place is None:
             right = any((begin, end) in lost for begin, end in zip(*told))
@@ -1453,7 +1456,7 @@ class Check:
 
     # 6 nothing is missing but what the ledger says
 
-    def uncut(self, camera: dict[str, Any], recordings: list[Recording]) -> None:
+    def uncut(self, camera: dict[str, Any], recordings: list[ProvenRecording]) -> None:
         """Of each segment everything is in the films that was asked for."""
         asked, until = self.asked()
         for _, same in groupby(recordings, key=lambda one: one.entry["leaf"]):
@@ -1474,7 +1477,7 @@ class Check:
         begin, end = ((instant(self.list["asked"][name]) or (0, 0))[0] for name in ("from", "to"))
         return begin, end
 
-    def account(self, camera: dict[str, Any], recordings: list[Recording], where: dict[str, Any]) -> None:
+    def account(self, camera: dict[str, Any], recordings: list[ProvenRecording], where: dict[str, Any]) -> None:
         """What is recorded, missing and destroyed follows each other without a hole."""
         asked, until = self.asked()
         claims = self.recorded(camera, recordings)
@@ -1502,7 +1505,7 @@ class Check:
         where.update(self.span(asked, until), recorded=lasting(spent["recorded"]))
         where.update(missing=lasting(spent["gaps"]), destroyed=lasting(spent["destroyed"]))
 
-    def recorded(self, camera: dict[str, Any], recordings: list[Recording]) -> list[Claim]:
+    def recorded(self, camera: dict[str, Any], recordings: list[ProvenRecording]) -> list[Claim]:
         """Segments that are in a film or whole, and what is to be known of them."""
         known = {one.entry["leaf"]: (one.start, one.body) for one in recordings}
         for entry in camera["loose"]:

@@ -1,7 +1,12 @@
 """What a camera usually shows, learned while nothing is suspected: one `Usual` for each light. Pure.
 
-Day and infrared night look different, and so does a room with its lights on or off; each is compared with its own kind
-alone. A light that is new to a camera is learned first (`ENOUGH` looks), and nothing is judged against it until then.
+Day and infrared night look different, and so does a room with its lights on or off; each is compared with its own
+kind alone. A light that is new to a camera is learned first (`ENOUGH` looks), and nothing is judged against it
+until then.
+
+What a camera does at its hours is no fault either: a room that is dark at night, a hall where nobody speaks
+(`Habits`). Only what ended by itself within a day is a habit: a cap on a lens stays until somebody takes it off.
+What happened in the same hour of at least two of the days before is expected there.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from edged.health.faults import MediaFault
 from edged.health.repetition import Repetition
 from recorder.decoder.messages import PerBlock, PerDetail, Picture
 
@@ -23,9 +29,17 @@ ENOUGH: Final = 30
 """Looks, five minutes of them."""
 MEMORY: Final = 360
 """Looks after which the older count for little: an hour."""
-
 AWARE: Final = 0.5
 """How often a block comes back, at the least, that did by itself: it is two hours until that is forgotten."""
+HABITUAL: Final = frozenset({MediaFault.BLACK, MediaFault.FLAT, MediaFault.SILENT})
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+LONGEST_MS: Final = 18 * HOUR_MS
+"""A night in winter and an hour on either side."""
+DAYS: Final = 2
+"""Of the `KEPT_DAYS` before on which it was so at this hour."""
+KEPT_DAYS: Final = 10
+"""Over a long weekend."""
 
 
 class Light(StrEnum):
@@ -111,3 +125,23 @@ def aware(before: Usual, back: Repetition) -> Usual:
     """Of the blocks that come back by themselves, even where nothing is to be learned."""
     pairs = zip(before.back, back.by_itself, strict=True)
     return msgspec.structs.replace(before, back=tuple(max(often, AWARE) if alone else often for often, alone in pairs))
+
+
+class Habits(msgspec.Struct, frozen=True):
+    """Fault to the hours (counted from 1970, site time) in which it was so and ended by itself; `KEPT_DAYS` of them."""
+
+    hours: dict[MediaFault, tuple[int, ...]] = msgspec.field(default_factory=dict)
+
+    def expects(self, fault: MediaFault, site_ms: int) -> bool:
+        """Whether this is nothing new at this hour."""
+        hour = site_ms // HOUR_MS
+        earlier = (hour - known for known in self.hours.get(fault, ()))
+        return sum(0 < ago <= KEPT_DAYS * 24 and ago % 24 == 0 for ago in earlier) >= DAYS
+
+    def ended(self, fault: MediaFault, since_ms: int, site_ms: int) -> Habits:
+        """It was so from `since_ms` until now, in site time."""
+        if fault not in HABITUAL or not 0 <= site_ms - since_ms <= LONGEST_MS:
+            return self
+        first, last = since_ms // HOUR_MS, site_ms // HOUR_MS
+        kept = {hour for hour in self.hours.get(fault, ()) if 0 <= last - hour <= KEPT_DAYS * 24}
+        return Habits({**self.hours, fault: tuple(sorted(kept | set(range(first, last + 1))))})

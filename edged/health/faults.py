@@ -1,12 +1,14 @@
-"""The words for what can be wrong with a camera's picture and sound. Values only."""
+"""What can be wrong with a camera's picture and sound, and what people are told of it. Values only."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
-class Fault(StrEnum):
+class MediaFault(StrEnum):
     """What is wrong though the stream runs: first with the picture, then with the sound."""
 
     BLACK = "black"
@@ -36,14 +38,14 @@ class Fault(StrEnum):
         return self in _SOUND
 
 
-_SOUND = frozenset({Fault.SILENT, Fault.CLIPPED, Fault.MUTE, Fault.DRIFT})
+_SOUND = frozenset({MediaFault.SILENT, MediaFault.CLIPPED, MediaFault.MUTE, MediaFault.DRIFT})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MediaFinding:
     """One fault, until it is over."""
 
-    fault: Fault
+    fault: MediaFault
     since_ms: int
     """Wall clock of the first picture or sound that showed it."""
     evidence: str
@@ -51,12 +53,12 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class MediaHealth:
     """What is known of a camera's picture and sound."""
 
     at_ms: int
     """Wall clock of the newest look; 0 where none came to anything yet."""
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[MediaFinding, ...] = ()
     colour: bool | None = None
     """Whether there is colour in the picture; None while unknown."""
     day: bool | None = None
@@ -67,3 +69,47 @@ class Judged:
     """By how much the sound lies after the picture; None where that is not known."""
     unjudged: str = ""
     """Why its picture cannot be judged at present; "" when it can, or nobody has looked yet."""
+
+
+FAULT_TEXTS: Final[Mapping[MediaFault, tuple[str, str]]] = {
+    MediaFault.BLACK: (
+        "its picture is black",
+        "the lens (a cap, paint, a cloth), the light there, and the camera itself",
+    ),
+    MediaFault.WHITE: ("its picture is white", "what shines into the lens, and the exposure set in the camera"),
+    MediaFault.FLAT: (
+        "its picture is one even tone",
+        "the lens (a cap, paint, a cloth); if it is free, the camera's sensor",
+    ),
+    MediaFault.FROZEN: (
+        "its picture stands still",
+        "the camera: restart it; if that helps only for a while, replace it",
+    ),
+    MediaFault.BLURRED: ("its picture is blurred", "the lens: clean it, then set the focus"),
+    MediaFault.COVERED: (
+        "a large part of its view is hidden",
+        "what hangs or stands before the lens, a web or a leaf too",
+    ),
+    MediaFault.MOVED: (
+        "it looks somewhere else than its reference",
+        "whether somebody turned it: turn it back, or have a new reference set (edgectl reference set)",
+    ),
+    MediaFault.COLOURLESS: ("its picture is grey by day", "the camera's day and night setting and its infrared filter"),
+    MediaFault.SILENT: ("nothing can be heard in its sound", "the microphone, its plug, and its volume in the camera"),
+    MediaFault.CLIPPED: ("its sound is so loud that it is cut off", "the volume of the microphone in the camera"),
+    MediaFault.MUTE: (
+        "its sound does not come any more",
+        "whether sound is switched on in the camera, then its microphone",
+    ),
+    MediaFault.DRIFT: ("its sound lies apart from its picture", "the camera: restart it, then its firmware"),
+}
+UNJUDGED_CHECK: Final = "whether its picture can be seen: edgectl snapshot; then the camera's firmware and codec"
+
+
+def what_is_wrong(fault: MediaFault) -> str:
+    return FAULT_TEXTS[fault][0]
+
+
+def what_to_check(fault: MediaFault) -> str:
+    """Worded to follow "Check "."""
+    return FAULT_TEXTS[fault][1]

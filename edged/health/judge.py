@@ -11,12 +11,10 @@ from typing import Final
 
 import msgspec
 
-from edged.health import picture as pictures
-from edged.health import sound as sounds
-from edged.health.baseline import GREY, Light, Usual, aware, learned, light
-from edged.health.faults import Fault, Finding, Judged
+from edged.health import suspicions
+from edged.health.baseline import GREY, HABITUAL, Habits, Light, Usual, aware, learned, light
+from edged.health.faults import MediaFault, MediaFinding, MediaHealth
 from edged.health.repetition import REMEMBERED, Trace, repetition, trace
-from edged.health.schedule import HABITUAL, Habits
 from recorder.decoder.messages import Heard, Picture
 
 FOUND_AT: Final = 4
@@ -27,7 +25,7 @@ UNSEEN_AT: Final = 6
 """Looks in a row that came to nothing, until it is told that a picture cannot be judged."""
 DAYLIGHT: Final = range(8, 17)
 """Hours of the site in which the sun is up all the year (in Taiwan from 6:40 to 17:03 at the least)."""
-AGAINST_USUAL: Final = frozenset({Fault.FROZEN, Fault.BLURRED, Fault.COVERED, Fault.MOVED})
+AGAINST_USUAL: Final = frozenset({MediaFault.FROZEN, MediaFault.BLURRED, MediaFault.COVERED, MediaFault.MOVED})
 """Faults that are measured against what a camera usually shows."""
 
 
@@ -66,7 +64,7 @@ class Memory(msgspec.Struct, frozen=True):
     """What is kept of a camera."""
 
     usual: dict[Light, Usual] = {}
-    suspected: dict[Fault, Suspicion] = {}
+    suspected: dict[MediaFault, Suspicion] = {}
     habits: Habits = Habits()
     before: tuple[Trace, ...] = ()
     """The looks of this session, oldest first."""
@@ -77,21 +75,21 @@ class Memory(msgspec.Struct, frozen=True):
     unseen: int = 0
 
 
-def step(memory: Memory, look: Look) -> tuple[Memory, Judged]:
+def step(memory: Memory, look: Look) -> tuple[Memory, MediaHealth]:
     """With one look more."""
     lost = _colour_is_lost(memory, look)
     last = memory.before[-1] if memory.before else None
     back = repetition(look.picture, memory.before)
-    shown = dict(pictures.suspicions(look.picture, last, back, memory.usual))
+    shown = dict(suspicions.picture_suspicions(look.picture, last, back, memory.usual))
     if (lost or look.colour) and look.picture.saturation < GREY and _by_day(look.site_ms) and not _is_dark(look):
-        shown.setdefault(Fault.COLOURLESS, "grey by day")
+        shown.setdefault(MediaFault.COLOURLESS, "grey by day")
     if look.sound is not False:
         overdue = look.overdue and (memory.heard or look.sound is True)
-        shown |= dict(sounds.suspicions(look.heard, look.lag_ms, overdue=overdue))
+        shown |= dict(suspicions.sound_suspicions(look.heard, look.lag_ms, overdue=overdue))
     suspected, habits = _weighed(memory, look, shown)
     usual, by = dict(memory.usual), light(look.picture)
     calm = not any(not fault.of_sound for fault in suspected)
-    if calm and not pictures.is_blind(look.picture):
+    if calm and not suspicions.is_blind(look.picture):
         usual[by] = learned(usual.get(by), look.picture, back)
     if by in usual:
         usual[by] = aware(usual[by], back)
@@ -121,24 +119,24 @@ def referred(memory: Memory) -> Memory:
     return msgspec.structs.replace(memory, usual={}, suspected=suspected, before=())
 
 
-def judged(memory: Memory, look: Look) -> Judged:
+def judged(memory: Memory, look: Look) -> MediaHealth:
     """What there is to tell."""
-    findings = [Finding(fault, one.since_ms, one.evidence) for fault, one in memory.suspected.items() if one.found]
+    findings = [MediaFinding(fault, one.since_ms, one.evidence) for fault, one in memory.suspected.items() if one.found]
     colour = look.picture.saturation >= GREY
-    faulty = any(finding.fault is Fault.COLOURLESS for finding in findings)
-    return Judged(
+    faulty = any(finding.fault is MediaFault.COLOURLESS for finding in findings)
+    return MediaHealth(
         at_ms=look.at_ms,
-        findings=tuple(sorted(findings, key=lambda finding: list(Fault).index(finding.fault))),
-        colour=None if pictures.is_blind(look.picture) else colour,
-        day=None if pictures.is_blind(look.picture) else colour or faulty,
+        findings=tuple(sorted(findings, key=lambda finding: list(MediaFault).index(finding.fault))),
+        colour=None if suspicions.is_blind(look.picture) else colour,
+        day=None if suspicions.is_blind(look.picture) else colour or faulty,
         sound_db=None if look.heard is None else round(look.heard.level_db, 1),
         drift_ms=look.lag_ms,
     )
 
 
-def _weighed(memory: Memory, look: Look, shown: dict[Fault, str]) -> tuple[dict[Fault, Suspicion], Habits]:
+def _weighed(memory: Memory, look: Look, shown: dict[MediaFault, str]) -> tuple[dict[MediaFault, Suspicion], Habits]:
     suspected, habits = {}, memory.habits
-    for fault in Fault:
+    for fault in MediaFault:
         before = memory.suspected.get(fault)
         if fault in shown:
             score = min((before.score if before else 0) + 1, SCORE_MAX)
@@ -152,14 +150,14 @@ def _weighed(memory: Memory, look: Look, shown: dict[Fault, str]) -> tuple[dict[
     return suspected, habits
 
 
-def _is_habit(habits: Habits, fault: Fault, look: Look) -> bool:
+def _is_habit(habits: Habits, fault: MediaFault, look: Look) -> bool:
     return fault in HABITUAL and habits.expects(fault, look.site_ms)
 
 
 def _colour_is_lost(memory: Memory, look: Look) -> bool:
     if look.picture.saturation >= GREY:
         return False
-    went = bool(memory.before) and not memory.unseen and pictures.lost_colour(look.picture, memory.before[-1])
+    went = bool(memory.before) and not memory.unseen and suspicions.lost_colour(look.picture, memory.before[-1])
     return memory.colour_lost or (went and _by_day(look.site_ms))
 
 
@@ -168,4 +166,4 @@ def _by_day(site_ms: int) -> bool:
 
 
 def _is_dark(look: Look) -> bool:
-    return pictures.is_blind(look.picture) or light(look.picture) is Light.DIM_NIGHT
+    return suspicions.is_blind(look.picture) or light(look.picture) is Light.DIM_NIGHT

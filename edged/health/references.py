@@ -21,7 +21,7 @@ FOLDER: Final = "references"
 MODE: Final = 0o640
 
 
-class Reference(msgspec.Struct, frozen=True):
+class ReferenceView(msgspec.Struct, frozen=True):
     """What a camera is to show."""
 
     camera: str
@@ -36,19 +36,19 @@ class References:
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
 
-    def all(self) -> dict[str, Reference]:
+    def all(self) -> dict[str, ReferenceView]:
         """By camera. One that cannot be read is told and left out."""
         found = {}
         for path in sorted(self._folder.glob("*.json")):
             try:
-                one = msgspec.json.decode(path.read_bytes(), type=Reference)
+                one = msgspec.json.decode(path.read_bytes(), type=ReferenceView)
             except (OSError, ValueError) as error:
                 log.warning("%s is no reference: %s", path, error)
                 continue
             found[one.camera] = one
         return found
 
-    def put(self, one: Reference) -> None:
+    def put(self, one: ReferenceView) -> None:
         """In place of the one before. Raises OSError."""
         self._folder.mkdir(mode=0o750, exist_ok=True)
         write_whole(self._folder / f"{one.camera}.json", msgspec.json.encode(one))

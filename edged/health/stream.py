@@ -27,6 +27,21 @@ UNSTEADY: Final = "recorded only part of the time: the stream breaks off or stop
 _CODECS: Final = {"h264": "h264", "h265": "hevc"}
 """What the configuration calls them, to what a worker tells."""
 CHECK_STREAM: Final = "the network to the camera and its load; `edgectl gaps` says what happened each time"
+WITHHELD: Final = {
+    GapCause.DISK_FULL: (
+        "the disk is full",
+        "what else lies on the volumes and whether one is away (`edgectl status`): free space, or add a volume",
+    ),
+    GapCause.FLOOR_PROTECT: (
+        "the volumes are full of footage that must still be kept",
+        "the size of the volumes against the floors (`edgectl retention`): add a volume, or raise max_bytes",
+    ),
+    GapCause.IO_ERROR: (
+        "the disk does not take what is written",
+        "the disk, its cable and its mount (`journalctl -k`, `smartctl -a`): replace it if it reports errors",
+    ),
+}
+"""Troubles of the box and not of the camera, which the worker cannot put into words: what it is, what to check."""
 
 
 class CameraState(StrEnum):
@@ -212,3 +227,8 @@ def _slow(samples: Sequence[Sample], expect: Expectation) -> list[str]:
     if fps is None or fps >= SLOW_SHARE * expect.fps:
         return []
     return [f"fewer than the expected {expect.fps:g} images/s"]
+
+
+def of_the_box(cause: str | None) -> bool:
+    """Whether what keeps a camera from being recorded is a trouble of the box."""
+    return cause in WITHHELD

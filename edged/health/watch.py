@@ -1,15 +1,20 @@
 """Picture and sound of all cameras: who is looked at when, and what comes of it. The shell around `edged.health`.
 
-Lives on the event loop. Each camera is looked at once in ten seconds: its worker puts a key frame and the sound with it
-into a socket of which the eye has the other end, so that no picture passes through the daemon. Nothing here costs
-recording: a look that fails is a look less. What was learned is kept over a restart.
+Lives on the event loop. Each camera is looked at once in ten seconds: its worker puts a key frame and the sound
+with it into a socket of which the eye has the other end, so that no picture passes through the daemon. Nothing here
+costs recording: a look that fails is a look less. What was learned is kept over a restart.
+
+Cameras take turns, spread evenly over a round, so that the decoder never has more than it can do. A camera of which
+the decoder died is blamed; from the second time in a row on it is set aside, each time for twice as long (L4).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,25 +22,32 @@ from typing import Final
 
 import msgspec
 
-from edged.config.load import Camera
-from edged.health import decoder_backoff, judge
-from edged.health.decoder_backoff import Record
-from edged.health.faults import Judged
+from edged.cameras.runners import CameraRunners
+from edged.config.load import Camera, Config
+from edged.health import judge
+from edged.health.faults import MediaHealth
 from edged.health.judge import Look, Memory
-from edged.health.references import Reference, References, write_whole
+from edged.health.references import References, ReferenceView, write_whole
 from edged.health.stream import SLOW_FOR_S
 from edged.host.loops import Loops
-from edged.site.rounds import Site
 from recorder.decoder.client import DecoderClient, DecoderLost, LookResult
 from recorder.decoder.messages import Seen, UnseenReason, Want
 from recorder.supervisor.runner import CameraView
+from recorder.words.messages import Kind
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.decoder")
-
 FILE: Final = "health.json"
 KEEP_EVERY_S: Final = 300.0
 """What is learned in less is learned again."""
+ROUND_S: Final = 10.0
+"""One look at each camera in this time."""
+LEAST_S: Final = 0.05
+"""Between two looks."""
+PATIENT: Final = 2
+"""Deaths in a row that a camera may be chance: the box may be out of memory."""
+ASIDE_S: Final = 60.0
+ASIDE_MAX_S: Final = 3600.0
 WORDS: Final = {
     UnseenReason.NO_PICTURE: "no key frame came within 20 s",
     UnseenReason.NOT_SENT: "nothing comes from it",
@@ -49,18 +61,65 @@ class NoPicture(Exception):
     """There is no picture of this camera now; the message says why."""
 
 
-class Lookout:
+@dataclass(frozen=True, slots=True)
+class DecoderBackoff:
+    """Of one camera."""
+
+    blamed: int = 0
+    """In a row."""
+    until_s: float = 0.0
+    """Set aside until then."""
+
+
+def pause_s(cameras: int) -> float:
+    """Between two looks, whoever's."""
+    return max(LEAST_S, ROUND_S / max(1, cameras))
+
+
+def next_of(cameras: Sequence[str], last: str) -> str | None:
+    """Whose turn it is."""
+    if not cameras:
+        return None
+    later = [camera for camera in cameras if camera > last]
+    return min(later or cameras)
+
+
+def blamed(before: DecoderBackoff, now_s: float) -> DecoderBackoff:
+    """The eye died or hung while it decoded this camera's picture."""
+    times = before.blamed + 1
+    if times < PATIENT:
+        return DecoderBackoff(times)
+    return DecoderBackoff(times, now_s + min(ASIDE_MAX_S, ASIDE_S * 2 ** min(times - PATIENT, 16)))
+
+
+def is_aside(records: Mapping[str, DecoderBackoff], camera: str, now_s: float) -> bool:
+    """Nobody looks at it now."""
+    return camera in records and now_s < records[camera].until_s
+
+
+class HealthWatch:
     """See the module."""
 
-    def __init__(self, site: Site, eye: DecoderClient, clock: Clock, state: Path) -> None:
-        self._site = site
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        cameras: CameraRunners,
+        eye: DecoderClient,
+        clock: Clock,
+        state: Path,
+    ) -> None:
+        """`config`: as it is now. `state`: the directory in which what was learned is kept."""
+        self._config = config
+        self._cameras = cameras
+        self.judged: dict[str, MediaHealth] = {}
+        """By camera: what the last looks came to."""
         self._eye = eye
         self._clock = clock
         self._path = state / FILE
         self._references = References(state)
-        self.references: dict[str, Reference] = {}
+        self.references: dict[str, ReferenceView] = {}
         self._memories: dict[str, Memory] = {}
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, DecoderBackoff] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._last = ""
         self._loaded = False
@@ -73,17 +132,17 @@ class Lookout:
         """One camera's turn, and the pause until the next. Raises what a look failed with, if that was our fault."""
         if not self._loaded:
             await self._load()
-        cameras = [camera.id for camera in self._site.config.cameras if camera.enabled]
+        cameras = [camera.id for camera in self._config().cameras if camera.enabled]
         self._forget(cameras)
         done = [camera for camera, task in self._looks.items() if task.done()]
         for failed in [self._looks.pop(camera) for camera in done]:
             failed.result()
-        camera = decoder_backoff.next_of(cameras, self._last)
+        camera = next_of(cameras, self._last)
         if camera is not None:
             self._last = camera
-            if camera not in self._looks and not decoder_backoff.is_aside(self._records, camera, self._now_s()):
+            if camera not in self._looks and not is_aside(self._records, camera, self._now_s()):
                 self._looks[camera] = asyncio.create_task(self._look(camera), name=f"look {camera}")
-        await asyncio.sleep(decoder_backoff.pause_s(len(cameras)))
+        await asyncio.sleep(pause_s(len(cameras)))
 
     async def _load(self) -> None:
         """What an earlier run learned; a file that cannot be read is as none."""
@@ -120,10 +179,10 @@ class Lookout:
         glance = await self._glance(camera, Want.SNAPSHOT)
         return glance.jpeg, self._clock.now().wall_ms
 
-    async def refer(self, camera: str) -> Reference:
+    async def refer(self, camera: str) -> ReferenceView:
         """From now on this is what it is to show. Raises NoPicture, OSError."""
         glance = await self._glance(camera, Want.THUMB)
-        one = Reference(camera, self._clock.now().wall_ms, glance.seen.thumb)
+        one = ReferenceView(camera, self._clock.now().wall_ms, glance.seen.thumb)
         await asyncio.to_thread(self._references.put, one)
         self.references[camera] = one
         self._changed(camera)
@@ -141,10 +200,10 @@ class Lookout:
             self._memories[camera] = judge.referred(self._memories[camera])
 
     async def _glance(self, camera: str, want: Want) -> LookResult:
-        if decoder_backoff.is_aside(self._records, camera, self._now_s()):
+        if is_aside(self._records, camera, self._now_s()):
             raise NoPicture("its pictures made the decoder die or hang, and it is left alone for a while")
         try:
-            came = await self._eye.look(partial(self._site.hand, camera), want)
+            came = await self._eye.look(partial(self._hand, camera), want)
         except DecoderLost as lost:
             self._blame(camera, lost)
             raise NoPicture(f"the decoder failed: {lost}") from None
@@ -154,27 +213,30 @@ class Lookout:
 
     async def _look(self, camera: str) -> None:
         reference = self.references.get(camera)
-        hand: Callable[..., bool] = partial(self._site.hand, camera)
+        hand: Callable[..., bool] = partial(self._hand, camera)
         try:
             came = await self._eye.look(hand, Want.MEASURE, reference.thumb if reference else b"")
         except DecoderLost as lost:
             self._blame(camera, lost)
             return
         self._records.pop(camera, None)
-        view, configured = self._site.camera(camera)
+        view = self._cameras.view(camera)
+        configured = next((one for one in self._config().cameras if one.id == camera), None)
         if configured is None or view is None:
             return
         if isinstance(came, UnseenReason):
             self._miss(camera, view, WORDS[came])
             return
         memory = self._memories.get(camera, Memory())
-        self._memories[camera], self._site.judged[camera] = judge.step(
-            memory, self._as_look(configured, view, came.seen)
-        )
+        self._memories[camera], self.judged[camera] = judge.step(memory, self._as_look(configured, view, came.seen))
+
+    def _hand(self, camera: str, to: socket.socket) -> bool:
+        """Its next key frame and the sound with it go into this socket; False while nothing comes."""
+        return self._cameras.hand(camera, Kind.LOOK, to)
 
     def _as_look(self, configured: Camera, view: CameraView, seen: Seen) -> Look:
         now_ms = self._clock.now().wall_ms
-        zone = self._site.config.site.zone
+        zone = self._config().site.zone
         offset = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).utcoffset()
         stats = view.samples[-1][1] if view.samples else None
         return Look(
@@ -200,20 +262,20 @@ class Lookout:
     def _blame(self, camera: str, lost: DecoderLost) -> None:
         if not lost.blamed:
             return
-        record = self._records[camera] = decoder_backoff.blamed(self._records.get(camera, Record()), self._now_s())
+        record = self._records[camera] = blamed(self._records.get(camera, DecoderBackoff()), self._now_s())
         if record.until_s:
             log.warning("%s: its pictures killed or hung the eye %d times in a row", camera, record.blamed)
             self._tell(camera, "its pictures make the decoder die or hang")
 
     def _tell(self, camera: str, why: str) -> None:
-        before = self._site.judged.get(camera, Judged(0))
-        self._site.judged[camera] = Judged(before.at_ms, before.findings, unjudged=why)
+        before = self.judged.get(camera, MediaHealth(0))
+        self.judged[camera] = MediaHealth(before.at_ms, before.findings, unjudged=why)
 
     def _forget(self, cameras: list[str]) -> None:
         """Of cameras that are no longer looked at nothing is told; what was learned of those in the file stays."""
-        for gone in self._site.judged.keys() - set(cameras):
-            del self._site.judged[gone]
-        known = {camera.id for camera in self._site.config.cameras}
+        for gone in self.judged.keys() - set(cameras):
+            del self.judged[gone]
+        known = {camera.id for camera in self._config().cameras}
         for gone in self._memories.keys() - known:
             del self._memories[gone]
 

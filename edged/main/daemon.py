@@ -22,36 +22,36 @@ from typing import Final, Protocol
 from edged.access import agreement as agreements
 from edged.access.acts import Acts
 from edged.access.agreement import Agreement
-from edged.access.service import People
-from edged.alarms.tickets.watch import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
-from edged.alarms.tickets.watch import FaultWatch
+from edged.access.service import AccessService
+from edged.alarms.fault_tickets import LOOK_EVERY_S as LOOK_AT_FAULTS_EVERY_S
+from edged.alarms.fault_tickets import FaultWatch
 from edged.api.routes import Parts, routes
 from edged.api.server import Control
 from edged.api.service import Service
 from edged.cameras import runners
 from edged.cameras.store_adapter import LOOK_EVERY_S as VOLUMES_EVERY_S
-from edged.cameras.store_adapter import StoreKeeper
+from edged.cameras.store_adapter import StoreAdapter
 from edged.centre.checkpoint_publisher import STEP_EVERY_S as ANCHOR_EVERY_S
-from edged.centre.checkpoint_publisher import Anchoring
-from edged.centre.commands import Orders
-from edged.centre.handlers import Deeds
-from edged.centre.key_account import or_key
+from edged.centre.checkpoint_publisher import CheckpointPublisher
+from edged.centre.commands import CentreCommands
+from edged.centre.handlers import CommandHandlers, or_key
 from edged.centre.reports import Reporter
 from edged.config import secrets
 from edged.config.load import Config
-from edged.evidence import tamper_watch
-from edged.evidence.ledger_watch import LedgerWatch
-from edged.health.watch import Lookout
+from edged.evidence import watches
+from edged.evidence.watches import LedgerWatch
+from edged.health.watch import HealthWatch
 from edged.host import logs, notify
 from edged.host.clock_watch import LOOK_EVERY_S
 from edged.host.journal import Told, marked
 from edged.host.loops import Loops
 from edged.host.time_sync import HostClock
+from edged.overview.measurements import MEASURE_EVERY_S
 from edged.site.compliance_watch import ComplianceWatch
-from edged.site.rebuild_task import Rebuilder
-from edged.site.rounds import Site
-from edged.site.snapshot import MEASURE_EVERY_S
+from edged.site.rebuild_task import RebuildTask
+from edged.site.rounds import SiteState
 from edged.words import exit_codes
+from edged.words.roles import Assignment
 from mqtt import tls
 from mqtt.commands import Commanders
 from recorder.decoder.client import DecoderClient
@@ -94,7 +94,7 @@ class Daemon:
         self._clock = clock or HostClock()
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
-        self._site: Site
+        self._site: SiteState
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit code."""
@@ -131,23 +131,25 @@ class Daemon:
 
     async def _live(self, store: Store) -> None:
         """Everything between the open store and its closing; what is begun is ended in the opposite order."""
-        keeper = StoreKeeper(store, self._bounds, self._priorities, self._segment_ms)
-        cameras = runners.Fleet(store, keeper, self._forkserver, self._clock, random.random)
+        keeper = StoreAdapter(store, self._bounds, self._priorities, self._segment_ms)
+        cameras = runners.CameraRunners(store, keeper, self._forkserver, self._clock, random.random)
         acts = Acts(store)
         agreement = Agreement(store, acts)
         config = await agreement.hold(self._config)
         reporter = Reporter(config, store.run, self._clock, store.post)
-        self._site = site = Site(config, store, keeper, cameras, reporter, self._clock)
+        self._site = site = SiteState(config, store, keeper, cameras, reporter, self._clock)
         site.loosening = agreement.waiting
         service = Service(site, store, reporter, agreement, self._config_path)
-        people = People(site, store, self._clock)
+        people = AccessService(self._assignment, store, self._clock, site.see_roles)
         orders = self._orders(store, acts, reporter, people)
         compliance = ComplianceWatch(site, store, lambda: control.routes)
-        lookout = Lookout(site, DecoderClient(), self._clock, self._config.paths.state)
+        lookout = HealthWatch(lambda: site.config, cameras, DecoderClient(), self._clock, self._config.paths.state)
+        site.judged = lookout.judged
         parts = Parts(site, store, self._clock, acts, or_key(people.guard.may, self._keys), lookout, compliance)
         control = Control(service, config.paths.socket, people.guard, routes(parts))
-        loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), Anchoring(store.books, reporter)
-        tamper, rebuilder, itself = tamper_watch.TamperWatch(site, store), Rebuilder(store), LedgerWatch(store)
+        loops, sweeper, anchoring = Loops(), ThreadPoolExecutor(1, "sweep"), CheckpointPublisher(store.books, reporter)
+        tamper = watches.TamperWatch(store, lambda: site.recovering, site.see_tampering)
+        rebuilder, itself = RebuildTask(store), LedgerWatch(store)
         besides: tuple[Beside, ...] = (tamper, rebuilder, itself, people, lookout, compliance)
         async with AsyncExitStack() as going:
             going.push_async_callback(asyncio.to_thread, sweeper.shutdown, cancel_futures=True)
@@ -182,12 +184,15 @@ class Daemon:
             log.info("stopping: finishing the last segments", extra=marked(Told.STOPPING))
         log.info("stopped")
 
-    def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: People) -> Orders:
-        deeds = Deeds(self._site, store, acts, reporter, self._clock, logs.TAIL, self._stop.set)
-        return Orders(self._site, store, people.journal, deeds, reporter.answer, self._clock)
+    def _orders(self, store: Store, acts: Acts, reporter: Reporter, people: AccessService) -> CentreCommands:
+        deeds = CommandHandlers(self._site, store, acts, reporter, self._clock, logs.TAIL, self._stop.set)
+        return CentreCommands(self._site, store, people.journal, deeds, reporter.answer, self._clock)
 
     def _keys(self) -> Commanders:
         return self._site.config.known_keys()
+
+    def _assignment(self) -> Assignment | None:
+        return self._site.config.assignment()
 
     def _bounds(self, camera: str) -> Bounds:
         return self._site.bounds(camera)
@@ -203,7 +208,7 @@ class Daemon:
         self._reload.clear()
         await service.reload_and_tell()
 
-    def _start_loops(self, loops: Loops, store: Store, keeper: StoreKeeper, sweeper: ThreadPoolExecutor) -> None:
+    def _start_loops(self, loops: Loops, store: Store, keeper: StoreAdapter, sweeper: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         site = self._site
 
@@ -226,7 +231,7 @@ class Daemon:
 
         loops.every("sweep", SWEEP_EVERY_S, recover_then_sweep, wake=keeper.committed)
         loops.every("volumes", VOLUMES_EVERY_S, site.watch_volumes)
-        loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(site, store, self._clock).look)
+        loops.every("faults", LOOK_AT_FAULTS_EVERY_S, FaultWatch(store, self._clock, lambda: site.waiting).look)
         loops.every("maintenance", HEALTH_EVERY_S, site.look_at_maintenance)
         loops.every("clock watch", LOOK_EVERY_S, site.watch_clock)
         loops.every("measurement", MEASURE_EVERY_S, site.measure)

@@ -1,8 +1,9 @@
 """How the box stands to its regulation, looked at every few seconds: facts are gathered and judged, changes kept.
 
-Lives on the event loop; gathering reads the catalog, the register and the disks on a thread of its own, which gives way
-to recording. Until everything was measured once, or a start has had its time, what is not known yet is told as not met,
-and since when each clause stands is not touched: a restart is no change.
+Lives on the event loop; gathering reads the catalog, the register and the disks on a thread of its own, which gives
+way to recording. Until everything was measured once, or a start has had its time, what is not known yet is told as
+not met, and since when each clause stands is not touched: a restart is no change. `document` is what people and
+programs get of it; it is pure.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from edged.api.base import Route
-from edged.compliance.judge import findings, summary
-from edged.compliance.model import Call, Facts, Finding
-from edged.compliance.since import advanced
+from edged.access.callers import Route
+from edged.compliance.judge import advanced, findings, summary
+from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
+from edged.documents import compliance as documents
 from edged.host.loops import Loops
 from edged.host.openness import Openness
+from edged.overview.measurements import DAY_MS
+from edged.overview.model import Overview
 from edged.profiles.loader import Profile, profile
-from edged.site.overview import Overview
-from edged.site.rounds import Site
-from edged.site.snapshot import DAY_MS
+from edged.site.rounds import SiteState
+from edged.words.times import optional_timestamp, timestamp
 from storage.ledger.signer import Head
 from storage.register.compliance import Kept
 from storage.store.facade import Store
@@ -32,16 +34,20 @@ LOOK_EVERY_S: Final = 10.0
 """What breaks is told within a minute, and what is mended, too."""
 SETTLED_MS: Final = 60_000
 """A start has this long to have everything measured; what is still unknown then is how the box stands."""
+DECLARATION: Final = (
+    "本報告為錄影主機依自身量測所作的自我聲明，不是主管機關或稽核人員的認定。"
+    "「符合」只及於主機能量測的部分；量測不到的，列為不符合或人工查核。"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ComplianceStanding:
     """What the last look came to."""
 
     profile: Profile
     seen: Overview
     """As it was then."""
-    findings: tuple[Finding, ...]
+    findings: tuple[ClauseFinding, ...]
     kept: dict[str, Kept] = field(default_factory=dict)
     """Since when each stands as it does; empty before the box has settled."""
     head: Head | None = None
@@ -51,14 +57,14 @@ class Standing:
 class ComplianceWatch:
     """See the module. `routes`: the calls of the control API as they are served."""
 
-    def __init__(self, site: Site, store: Store, routes: Callable[[], Sequence[Route]]) -> None:
+    def __init__(self, site: SiteState, store: Store, routes: Callable[[], Sequence[Route]]) -> None:
         self._site = site
         self._store = store
         self._routes = routes
         self._openness = Openness()
         self._thread = ThreadPoolExecutor(1, "compliance")
         self._settled = False
-        self.standing: Standing | None = None
+        self.standing: ComplianceStanding | None = None
         """None before the first look, and without a profile."""
 
     def start(self, loops: Loops) -> None:
@@ -86,7 +92,7 @@ class ComplianceWatch:
             if kept != before:
                 await asyncio.wrap_future(self._store.compliance.keep(kept))
             self._site.compliance = summary(chosen, found, kept)
-        self.standing = Standing(chosen, seen, found, kept, head)
+        self.standing = ComplianceStanding(chosen, seen, found, kept, head)
 
     def _gather(self, seen: Overview) -> tuple[Facts, Head | None]:
         """Blocking."""
@@ -111,3 +117,52 @@ def _is_settled(facts: Facts) -> bool:
     read = facts.register is not None and seen.last_sweep_ms is not None and not seen.recovering
     looked = seen.roles.looked and all(camera.id in seen.judged for camera in seen.config.cameras if camera.enabled)
     return (streams and read and looked) or seen.now.boottime_ms - seen.started_boottime_ms >= SETTLED_MS
+
+
+def document(standing: ComplianceStanding, only: str | None = None) -> documents.Compliance:
+    """`only`: the clause that was asked for."""
+    seen, chosen, head = standing.seen, standing.profile, standing.head
+    site = seen.config.site
+    statuses = [one.status for one in standing.findings]
+    return documents.Compliance(
+        node=site.node,
+        office=site.office,
+        site=site.name,
+        profile=chosen.name,
+        body=chosen.office,
+        title=chosen.title,
+        time=timestamp(seen.now.wall_ms),
+        timezone=site.timezone,
+        software=f"edged {seen.version}",
+        counts=documents.Counts(
+            met=statuses.count(ClauseStatus.MET),
+            not_met=statuses.count(ClauseStatus.NOT_MET),
+            by_hand=statuses.count(ClauseStatus.BY_HAND),
+            not_built=statuses.count(ClauseStatus.NOT_BUILT),
+        ),
+        head=None
+        if head is None
+        else documents.LedgerHead(
+            origin=head.checkpoint.origin, size=head.checkpoint.size, root=head.checkpoint.root.hex(), key=head.key
+        ),
+        declaration=DECLARATION,
+        compliance=[
+            _clause(one, standing.kept.get(one.clause.id)) for one in standing.findings if only in (None, one.clause.id)
+        ],
+    )
+
+
+def _clause(one: ClauseFinding, kept: Kept | None) -> documents.Clause:
+    clause = one.clause
+    return documents.Clause(
+        id=clause.id,
+        article=clause.article,
+        text=clause.words,
+        status=one.status.value,
+        whole=one.whole,
+        since=optional_timestamp(kept.since_ms if kept is not None else None),
+        faults=list(one.faults),
+        evidence=list(one.evidence),
+        by_hand=clause.by_hand,
+        not_built=clause.not_built,
+    )

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from edged.alarms.conditions.ring import site_time
+from edged.alarms.retention import site_time
 from edged.documents import ring as documents
-from edged.site.overview import timestamp
+from edged.words.times import timestamp
 from storage.retention.plan import Reason, in_words
 from storage.ring.explain import Explained, Fate, Span
 

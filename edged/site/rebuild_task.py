@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from edged.host.loops import Loops
-from edged.site.rebuild_document import counted
+from edged.site.check_documents import rebuild_in_words
 from edged.words import exit_codes
 from storage.store.facade import Store
 from storage.words.errors import DatabaseCorrupt
@@ -25,7 +25,7 @@ LOOK_EVERY_S: Final = 10.0
 """How soon a volume that came back is gone through, and a round that broke off begins anew."""
 
 
-class Rebuilder:
+class RebuildTask:
     """See the module."""
 
     def __init__(self, store: Store) -> None:
@@ -46,7 +46,7 @@ class Rebuilder:
         report = await loop.run_in_executor(self._thread, self._store.books.rebuild)
         if report.volumes or report.left:
             left = "".join(f"; left: {why}" for why in report.left)
-            log.info("the volumes were gone through: %s%s", counted(report), left)
+            log.info("the volumes were gone through: %s%s", rebuild_in_words(report), left)
 
 
 def end(error: DatabaseCorrupt) -> None:

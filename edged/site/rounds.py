@@ -10,28 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Protocol
 
-from edged.access.account_access import RolesSeen
+from edged.access.role_watch import RolesSeen
 from edged.alarms import devices, evaluate, maintenance
 from edged.alarms import tracking as alarms
 from edged.cameras import interruptions, runners
-from edged.cameras.store_adapter import StoreKeeper
-from edged.centre.reports import Reporter
-from edged.compliance.summary import Summary
-from edged.config.load import Camera, Config
+from edged.cameras.store_adapter import StoreAdapter
+from edged.config.load import Config
 from edged.health import stream
-from edged.health.faults import Judged
+from edged.health.faults import MediaHealth
 from edged.host import clock_watch, journal
 from edged.host.logs import PERSONAL
-from edged.site import overview as views
-from edged.site.forecast import Foresight, foretell
-from edged.site.snapshot import Measurements, measure
+from edged.overview.forecast import FootageForecast, footage_forecast
+from edged.overview.measurements import Measurements, measure
+from edged.overview.model import AlarmCondition, CameraHealth, ComplianceSummary, Overview
+from edged.site import documents as site_documents
 from edged.words import units
-from recorder.supervisor.runner import CameraView
-from recorder.words.messages import Kind
+from mqtt.client.link import LinkView
+from mqtt.tls import TlsView
 from storage.retention.approved_limits import Loosening
 from storage.retention.plan import Policy, Reason
 from storage.segments.findings import Tampered
@@ -45,23 +44,33 @@ from storage.words.results import AlarmRow, SweepReport
 log = logging.getLogger("edged.site")
 
 
-class Site:
+class Reports(Protocol):
+    """What the centre is told, and how the link to it stands; `edged.centre.reports.Reporter` is one."""
+
+    @property
+    def view(self) -> LinkView | None: ...
+    @property
+    def tls(self) -> TlsView | None: ...
+    def tell(self, seen: Overview) -> None: ...
+
+
+class SiteState:
     """See the module. `recovering` is True until what an earlier run left open has been worked off."""
 
     def __init__(
         self,
         config: Config,
         store: Store,
-        keeper: StoreKeeper,
-        cameras: runners.Fleet,
-        reporter: Reporter,
+        keeper: StoreAdapter,
+        cameras: runners.CameraRunners,
+        reports: Reports,
         clock: Clock,
     ) -> None:
         self.config = config
         self._store = store
         self._keeper = keeper
         self._fleet = cameras
-        self._reporter = reporter
+        self._reports = reports
         self._clock = clock
         self._version = version("edged")
         self._started = clock.now()
@@ -69,8 +78,8 @@ class Site:
         self._stepped_at_ms: int | None = None
         self._synced = False
         self._measured = Measurements(self._started)
-        self._foresight = Foresight()
-        self._health: dict[str, views.Health] = {}
+        self._foresight = FootageForecast()
+        self._health: dict[str, CameraHealth] = {}
         self._tracked: dict[str, alarms.Tracked] = {}
         self._devices: dict[str, devices.Episode] = {}
         self._alarms: tuple[AlarmRow, ...] = ()
@@ -87,10 +96,11 @@ class Site:
         """Maintenance that is under way."""
         self.waiting: frozenset[str] = frozenset()
         """Keys of conditions that hold and that it covers: what stood before goes on standing."""
-        self.held: dict[str, alarms.Trouble] = {}
+        self.held: dict[str, AlarmCondition] = {}
         """Alarms that it holds back."""
-        self.judged: dict[str, Judged] = {}
-        self.compliance: Summary | None = None
+        self.judged: Mapping[str, MediaHealth] = {}
+        """What was seen and heard of each camera; whoever looks at them keeps it up to date."""
+        self.compliance: ComplianceSummary | None = None
 
     async def start(self) -> None:
         """Recording first; then the alarms that an earlier run left standing are taken over.
@@ -103,14 +113,14 @@ class Site:
             log.warning("whether maintenance is under way is not known yet: %s", error)
         await self._read_clock()
         await self._keeper.look()
-        await self.man(self.config)
+        await self.apply(self.config)
         await self.measure()
         self._tell_of_floors()
         await self.look_at_alarms()
         now_s = self._started.boottime_ms / 1000
         for row in self._alarms:
             if row.raised:
-                trouble = alarms.Trouble(row.severity, row.text, row.action, names=row.names)
+                trouble = AlarmCondition(row.severity, row.text, row.action, names=row.names)
                 self._tracked[row.key] = alarms.Tracked(trouble, now_s, now_s, raised=True)
 
     def _tell_of_floors(self) -> None:
@@ -123,7 +133,7 @@ class Site:
             )
             log.warning(words, asked, there)
 
-    async def man(self, config: Config) -> runners.Difference:
+    async def apply(self, config: Config) -> runners.Difference:
         """From now on this configuration holds; its cameras run, all others known to the catalog rest."""
         self.config = config
         once = await asyncio.to_thread(self._store.usage)
@@ -133,7 +143,7 @@ class Site:
     async def measure(self) -> None:
         policy = self.policy()
         self._measured = await asyncio.to_thread(measure, self._store, policy, self._clock.now())
-        self._foresight = foretell(self.config, self._measured)
+        self._foresight = footage_forecast(self.config, self._measured)
         await self._want_events(wanted=self.config.mqtt is not None)
 
     async def _want_events(self, *, wanted: bool) -> None:
@@ -180,14 +190,14 @@ class Site:
                 self._measured.steadiness.get(camera.id, interruptions.STEADY),
                 before=before is not None and before.condition.unsteady,
             )
-            observed = views.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
+            observed = site_documents.observation(seen[camera.id], now, enabled=camera.enabled, unsteady=shaky)
             wants = camera.expect
             expected = stream.Expectation(wants.width, wants.height, wants.fps, wants.audio, wants.pixels, wants.codec)
             condition = stream.assess(observed, expected)
             same = before is not None and before.condition.state is condition.state
             since_ms = before.since_ms if before is not None and same else now.wall_ms
             offset_ms = observed.samples[-1].clock_offset_ms if observed.samples else None
-            self._health[camera.id] = views.Health(condition, observed.stream, since_ms, offset_ms)
+            self._health[camera.id] = CameraHealth(condition, observed.stream, since_ms, offset_ms)
         for gone in self._health.keys() - seen.keys():
             del self._health[gone]
         running = {name: view for name, view in seen.items() if view is not None}
@@ -200,9 +210,9 @@ class Site:
         try:
             await self._alarm(standing)
         finally:
-            self._reporter.tell(self.overview())
+            self._reports.tell(self.overview())
 
-    async def _alarm(self, standing: Mapping[str, alarms.Trouble]) -> None:
+    async def _alarm(self, standing: Mapping[str, AlarmCondition]) -> None:
         now = self._clock.now()
         self.waiting = maintenance.held(standing, self.under, self._tracked)
         tracked, changes = alarms.step(self._tracked, standing, now.boottime_ms / 1000, self.waiting)
@@ -229,7 +239,7 @@ class Site:
         self._tracked = tracked
         await self.look_at_alarms()
 
-    def _hold_back(self, held: dict[str, alarms.Trouble]) -> None:
+    def _hold_back(self, held: dict[str, AlarmCondition]) -> None:
         """Each is told in the journal once: it happened, and nobody else hears of it yet."""
         for key in held.keys() - self.held.keys():
             log.info("alarm %s is held back by maintenance: %s", key, held[key].text, extra=PERSONAL)
@@ -257,17 +267,17 @@ class Site:
                 log.error("footage past its time could not be removed: %s", words)
         self._unmoved = report.failed
 
+    def see_roles(self, seen: RolesSeen) -> None:
+        """Whether `[roles]` can be carried out, as it was seen last."""
+        self.roles = seen
+
+    def see_tampering(self, tampered: tuple[Tampered, ...]) -> None:
+        """The volumes with files that are not as they were left, as they were seen last."""
+        self.tampered = tampered
+
     async def reconnect(self, camera: str) -> bool:
         """A camera begins anew; False where it is not recorded."""
         return await self._fleet.reconnect(camera)
-
-    def hand(self, camera: str, to: socket.socket) -> bool:
-        """One key frame of a camera and the sound with it, into this socket; False while nothing comes."""
-        return self._fleet.hand(camera, Kind.LOOK, to)
-
-    def camera(self, camera: str) -> tuple[CameraView | None, Camera | None]:
-        """What is seen of it now, and how it is configured."""
-        return self._fleet.view(camera), next((one for one in self.config.cameras if one.id == camera), None)
 
     def bounds(self, camera: str) -> Bounds:
         return self.config.bounds(camera)
@@ -280,9 +290,9 @@ class Site:
         """Asked from the sweep's and the writer's thread, too: a configuration is never changed, only replaced."""
         return self.config.policy()
 
-    def overview(self) -> views.Overview:
+    def overview(self) -> Overview:
         """Everything known now; cheap."""
-        return views.Overview(
+        return Overview(
             config=self.config,
             version=self._version,
             pid=os.getpid(),
@@ -295,8 +305,8 @@ class Site:
             now=self._clock.now(),
             measured=self._measured,
             health=dict(self._health),
-            link=self._reporter.view,
-            tls=self._reporter.tls,
+            link=self._reports.view,
+            tls=self._reports.tls,
             alarms=self._alarms,
             destroyed=self._destroyed,
             last_sweep_ms=self._last_sweep_ms,
@@ -313,7 +323,7 @@ class Site:
 
     def one_line(self) -> str:
         """For systemd's STATUS."""
-        status = views.status(self.overview())
+        status = site_documents.status(self.overview())
         enabled = [camera for camera in status.cameras if camera.state != "disabled"]
         recording = sum(camera.state in ("recording", "degraded") for camera in enabled)
         return f"{status.verdict}: {recording} of {len(enabled)} cameras recording. {status.action}".strip()

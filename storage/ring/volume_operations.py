@@ -40,7 +40,7 @@ from storage.words.failpoints import Step, reach
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import GapCause
 
-log = logging.getLogger("edged.site.volume_documents")
+log = logging.getLogger("edged.site.documents")
 
 PATIENCE_S: Final = 30.0
 """How long an act waits for its COMMIT before it says that the disk stands still."""

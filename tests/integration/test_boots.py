@@ -10,10 +10,10 @@ from typing import Any, Final, cast
 
 import pytest
 
-from edged.access import peer
+from edged.access import callers
 from edged.access.acts import Acts
 from edged.api import approvals as act_calls
-from edged.api import boots as boot_calls
+from edged.api import approvals as boot_calls
 from edged.api.server import Control
 from edged.cli.client import Daemon
 from edged.cli.main import main
@@ -226,9 +226,9 @@ async def people(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     beat(office, HOUR)
     reboot(office, 9 * DAY + 3 * HOUR)
     made = People()
-    monkeypatch.setattr(peer, "login_of", made.login)
+    monkeypatch.setattr(callers, "login_of", made.login)
     acts = Acts(office.store)
-    calls = [*boot_calls.routes(office.store, acts), *act_calls.routes(acts, office.clock, may_ask)]
+    calls = [*boot_calls.boot_routes(office.store, acts), *act_calls.routes(acts, office.clock, may_ask)]
     control = Control(cast("Any", _Nobody()), tmp_path / "c.sock", guard(), calls)
     await control.listen()
     yield made

@@ -13,8 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from edged.access import guard as guard_module
-from edged.access.peer import Visitor
-from edged.api.base import Refusal
+from edged.access.callers import Peer, Refusal
 from edged.api.listings import Page
 from edged.api.server import SOCKET_MODE, Control
 from edged.documents import site as documents
@@ -102,7 +101,7 @@ async def test_whatever_goes_wrong_is_one_clear_document(
 async def test_other_accounts_are_refused(
     served: tuple[FakeSite, aiohttp.ClientSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard_module, "visitor", lambda _request: Visitor(4711, None))
+    monkeypatch.setattr(guard_module, "peer_of", lambda _request: Peer(4711, None))
     async with served[1].get("/v1/cameras") as answer:
         error = documents.Error.model_validate_json(await answer.read())
     assert (answer.status, error.exit) == (403, exit_codes.NOT_ALLOWED)

@@ -12,9 +12,9 @@ from typing import Any, Final, cast
 import pytest
 
 from edged.access.acts import Acts, person
-from edged.api.base import Caller
-from edged.api.pins import Calls
-from edged.centre.handlers import Declined, Deeds, Stopping
+from edged.access.callers import Caller
+from edged.api.pins import PinCalls
+from edged.centre.handlers import CommandHandlers, Declined, Stopping
 from edged.config.load import Config
 from edged.host import logs
 from mqtt.commands import Order, Reason, Verb, validate
@@ -58,10 +58,10 @@ class Box:
         self.noc = Desk(now_ms=WALL_MS)
         self.site = Site(loaded(folder, self.noc.table()))
         self.acts = Acts(self.office.store)
-        Calls(self.office.store, self.acts, self.office.clock, lambda: self.site.config).routes()
+        PinCalls(self.office.store, self.acts, self.office.clock, lambda: self.site.config).routes()
         self.stopped = 0
         reporter = SimpleNamespace(rebirth=lambda: 7)
-        self.deeds = Deeds(
+        self.deeds = CommandHandlers(
             *(cast("Any", self.site), self.office.store, self.acts, cast("Any", reporter), self.office.clock),
             *(logs.Tail(), self.stop),
         )

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from edged.api.base import Refusal
+from edged.access.callers import Refusal
 from edged.api.listings import Page
 from edged.api.server import Control
 from edged.cli.main import main

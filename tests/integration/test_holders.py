@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edged.access import role_history
-from edged.access.role_history import Holders, changed
+from edged.access import role_watch
+from edged.access.role_watch import RoleHistory, changed
 from edged.evidence import ledger_text
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
@@ -53,8 +53,8 @@ def directory() -> Iterator[Directory]:
     made.close()
 
 
-def started(office: Office, directory: Directory) -> Holders:
-    return Holders(office.store.journal, office.store.books.leaves, directory)
+def started(office: Office, directory: Directory) -> RoleHistory:
+    return RoleHistory(office.store.journal, office.store.books.leaves, directory)
 
 
 def told(office: Office) -> list[tuple[int, list[str]]]:
@@ -112,12 +112,12 @@ async def test_a_directory_that_is_away_takes_nobody_his_role(
 
 
 async def test_of_a_whole_directory_each_look_tells_some(office: Office, system: System, directory: Directory) -> None:
-    system.groups["all"] |= set(range(5000, 5000 + role_history.EACH_LOOK))
+    system.groups["all"] |= set(range(5000, 5000 + role_watch.EACH_LOOK))
     watch = started(office, directory)
     await watch.look(ROLES)
-    assert len(told(office)) == role_history.EACH_LOOK
+    assert len(told(office)) == role_watch.EACH_LOOK
     await watch.look(ROLES)
-    assert len(told(office)) == role_history.EACH_LOOK + 2
+    assert len(told(office)) == role_watch.EACH_LOOK + 2
 
 
 def test_what_is_new_is_told_and_what_is_gone_if_it_is() -> None:

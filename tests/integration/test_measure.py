@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edged.site.snapshot import DAY_MS, measure
+from edged.overview.measurements import DAY_MS, measure
 from storage.approvals.service import Person
 from storage.pins.model import Ground, Interval, Limits, Order
 from storage.retention.plan import Policy

@@ -14,10 +14,10 @@ from typing import Any, cast
 
 import pytest
 
-from edged.access.journal import Desk as Journal
-from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, Orders
-from edged.centre.handlers import RATE, Declined, Deeds, Result, Stopping
-from edged.site.rounds import Site
+from edged.access.journal import ActJournal as Journal
+from edged.centre.commands import ANSWERS_MAX, DOING_MAX, UNPROVEN, WAITING_MAX, CentreCommands
+from edged.centre.handlers import RATE, CommandHandlers, Declined, Result, Stopping
+from edged.site.rounds import SiteState
 from mqtt import commands
 from mqtt.commands import Commander, Order, Reason, Reply, Verb
 from mqtt.contract.messages import Payload
@@ -62,8 +62,8 @@ class Box:
         self.played = Played()
         self.replies: list[Reply] = []
         self.said = asyncio.Event()
-        self.orders = Orders(
-            *(cast("Site", site), office.store, self.journal, cast("Deeds", self.played)),
+        self.orders = CentreCommands(
+            *(cast("SiteState", site), office.store, self.journal, cast("CommandHandlers", self.played)),
             *(self.say, office.clock),
             pause_s=0,
         )
@@ -162,7 +162,7 @@ async def test_whom_nobody_knows_hears_nothing_and_is_on_record_once_a_minute(bo
         (UNPROVEN, "refused", {"code": "unknown-key"})
     ]
     box.office.clock.tick(60_000)
-    await box.journal.tend()
+    await box.journal.maintain()
     assert box.memory.acts[-1].details["count"] == 299
 
 

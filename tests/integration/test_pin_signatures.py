@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from edged.alarms.conditions.pins import troubles
-from edged.site.snapshot import Measurements, measure
+from edged.alarms.retention import pin_troubles
+from edged.overview.measurements import Measurements, measure
 from storage.approvals.table import Person
 from storage.ledger import key
 from storage.ledger.leaf_search import Wanted
@@ -126,7 +126,7 @@ def test_a_planted_one_protects_for_so_long_and_is_told(office: Office, signatur
     assert planted.pin.state is PinState.APPROVED, "it may be somebody's evidence: it protects"
     assert planted.pin.order.span_ms <= UNVOUCHED_MS + DAY_MS
     assert office.store.pins.unvouched == ("P-20260301-ZZZZ",)
-    alarm = dict(troubles(cast("Any", SimpleNamespace(measured=measured(office)))))["pin.unvouched:P-20260301-ZZZZ"]
+    alarm = dict(pin_troubles(cast("Any", SimpleNamespace(measured=measured(office)))))["pin.unvouched:P-20260301-ZZZZ"]
     assert "no signature of this box" in alarm.text
     assert last_pin_leaf(office)["signed"] is False
     office.store.close()

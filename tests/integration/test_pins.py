@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from edged.site.snapshot import measure
+from edged.overview.measurements import measure
 from storage.approvals.journal import Doing
 from storage.approvals.service import Person
 from storage.database.writer import Database

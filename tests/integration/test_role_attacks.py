@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 
 from edged.access.journal import STRANGERS
-from edged.api.connection_limit import ALL_MAX, EACH_MAX
+from edged.api.server import ALL_MAX, EACH_MAX
 from edged.words.roles import TABLE, Record, Role, Verb
 from tests.integration.test_roles import CALLS, SHOWS_NOTHING
 from tests.support.people import Answer, Call, Town, calls_by, can_be_others, done_by, leave, unit

@@ -120,7 +120,7 @@ def test_one_at_a_time(office: Office) -> None:
 def test_the_daemon_does_it_and_tells(tmp_path: Path) -> None:
     """Something was changed while it was down: found, critical, named; shown by `edgectl ledger`."""
     soon = "from storage.audit import schedule as selfcheck\nselfcheck.SETTLE_MS = selfcheck.AGAIN_MS = 0\n"
-    soon += "from edged.evidence import ledger_watch as ledgerwatch\nledgerwatch.LOOK_EVERY_S = 1.0\n"
+    soon += "from edged.evidence import watches\nwatches.LEDGER_EVERY_S = 1.0\n"
     setup = Setup([Watched("pattern", "test://?size=320x180&fps=10")], segment="2s")
     edged = Daemon(tmp_path, setup, sabotage=soon)
 

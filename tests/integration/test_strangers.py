@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from edged.site import overview
+from edged.site import documents as site_documents
 from storage.integrity.tamper import Touch, Touched
 from storage.mirror import files as ledgerdir
 from storage.retention.plan import Policy
@@ -171,7 +171,7 @@ def test_a_time_beyond_all_calendars_keeps_no_volume_from_being_known(
     report = office.store.books.rebuild()
     assert (report.again, office.store.books.waiting()) == (False, [])
     for one in office.store.segments(None, None, None):
-        overview.segment(one)
+        site_documents.segment(one)
     office.clock.tick(LONG_AGO_MS)
     sweep(office)
     assert not made.path.exists()

@@ -6,14 +6,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from types import SimpleNamespace
-from typing import Final, cast
+from typing import Final
 
 import pytest
 
 from edged.documents import site as documents
-from edged.evidence.tamper_watch import TamperWatch
-from edged.site.rounds import Site
+from edged.evidence.watches import TamperWatch
 from storage.volumes.volume import VolumeSpec
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
@@ -145,7 +143,7 @@ async def test_a_lost_volume_is_not_watched_where_another_one_took_its_place(tmp
     office.start()
     done = office.store.disks.replace(office.disk, office.specs[0])
     assert {status.id for status in office.store.volumes() if status.path == office.disk} == {done.lost, done.by}
-    watch = TamperWatch(cast("Site", SimpleNamespace(recovering=False, tampered=())), office.store)
+    watch = TamperWatch(office.store, lambda: False, lambda _: None)
     try:
         await watch.watch()
         assert watch._watches is not None

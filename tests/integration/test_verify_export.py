@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from edged.cli import main as edgectl
 from edged.documents.evidence import Manifest, Verify
-from edged.evidence import folder, manifest, verify
+from edged.evidence import folder, verify
+from edged.evidence.export import manifest
 from edged.words import exit_codes
 from storage.ledger import note
 from tests.support import exports, tampering
@@ -370,7 +371,7 @@ def test_what_lies_beside_it_is_checked_and_not_run(export: Export, name: str) -
 def test_a_document_that_is_too_large_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("it was"))
     for data in (b"[" * (verify.ITEMS_MAX + 1), b"{}," * verify.ITEMS_MAX):
-        with pytest.raises(verify.Fault, match="damaged"):
+        with pytest.raises(verify.NotVerified, match="damaged"):
             verify.strict(data, verify.LIST_SHAPE, "list")
 
 
@@ -381,7 +382,7 @@ def test_no_more_is_hashed_than_lies_there(export: Export, monkeypatch: pytest.M
     hostile = verify.Check(verify.Folder(export.root))
     hashes = hostile.hashes
 
-    def of_gate(camera: dict[str, Any], one: verify.Recording) -> list[bytes]:
+    def of_gate(camera: dict[str, Any], one: verify.ProvenRecording) -> list[bytes]:
         assert camera["id"] == "gate", "nothing of this camera is read"
         return hashes(camera, one)
 

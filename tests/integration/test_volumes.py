@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from edged.alarms.conditions import volumes as conditions
-from edged.site import overview
-from edged.site import volume_documents as views_of_volumes
-from edged.site.snapshot import measure
+from edged.alarms import storage as conditions
+from edged.overview.measurements import measure
+from edged.site import documents as site_documents
 from storage.integrity.compare import Fault, Kind
 from storage.integrity.fsck import Fsck, Level, Scope
 from storage.ledger.table import Leaf, leaves
@@ -400,7 +399,7 @@ def test_a_dead_one_is_replaced_and_what_it_took_is_told(box: Box) -> None:
     box.sweep(Bounds(250, 300))
     listed = box.store.segments("lobby", None, None)
     assert [segment.lost for segment in listed] == [True] * 4 + [False], "rows stay, and say so"
-    shown = [(one.state, one.volume) for one in map(overview.segment, listed)]
+    shown = [(one.state, one.volume) for one in map(site_documents.segment, listed)]
     assert shown == [("lost", old)] * 4 + [("committed", done.by)]
     assert past.seq == 1
     box.clock.tick(301_000)
@@ -421,8 +420,8 @@ def test_the_loss_of_one_that_is_struck_off_is_a_notice_from_then_on(box: Box, l
     assert box.states()["disk"] is AWAY
     box.store.disks.replace(box.disk, box.specs[0])
     (status,) = (one for one in box.store.volumes() if one.state is LOST)
-    assert (conditions.severity(status), status.noted) == (Severity.CRITICAL, False)
-    assert views_of_volumes.retired(box.store.disks.retire(old)).retired
+    assert (conditions.loss_severity(status), status.noted) == (Severity.CRITICAL, False)
+    assert site_documents.volume_retire(box.store.disks.retire(old)).retired
     with pytest.raises(OrderRefused, match="struck off already"):
         box.store.disks.retire(old)
     box.store.books.mirror_now()
@@ -434,7 +433,7 @@ def test_the_loss_of_one_that_is_struck_off_is_a_notice_from_then_on(box: Box, l
     box.store.books.rebuild()
     box.store.disks.refresh()
     (again,) = (one for one in box.store.volumes() if one.state is LOST)
-    assert (conditions.severity(again), again.id, again.noted) == (Severity.INFO, old, True)
+    assert (conditions.loss_severity(again), again.id, again.noted) == (Severity.INFO, old, True)
     assert again.reason == status.reason, "what is gone is told all the same"
 
 

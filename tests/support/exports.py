@@ -23,7 +23,8 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edged.documents.evidence import Manifest
-from edged.evidence import folder, manifest
+from edged.evidence import folder
+from edged.evidence.export import manifest
 from recorder.mp4 import Muxer
 from recorder.remux.film import FAT32_BYTES, SegmentSource, blocks, plan
 from recorder.remux.subtitles import Missing, webvtt
@@ -288,7 +289,7 @@ def genuine(
     made = Export(root, ledger, {}, key)
     missing = {"lobby": [Missing(wall(10), wall(15), "連線中斷")], "gate": []}
     cameras: list[dict[str, Any]] = []
-    played: dict[str, list[folder.Span]] = {}
+    played: dict[str, list[folder.FilmSpan]] = {}
     for name, title, shots in (("lobby", "大廳", lobby), ("gate", "側門", gate)):
         camera, films = _camera(made, name, title, shots, leaf, missing[name], whole=whole, max_bytes=max_bytes)
         cameras.append(camera)
@@ -354,7 +355,7 @@ def _camera(
     *,
     whole: bool,
     max_bytes: int,
-) -> tuple[dict[str, Any], dict[str, list[folder.Span]]]:
+) -> tuple[dict[str, Any], dict[str, list[folder.FilmSpan]]]:
     """Its films, subtitles and hashes, and what the list says of them."""
     files = {one.seq: one for one in shots}
     opened = lambda seq: io.BytesIO(files[seq].data)  # noqa: E731

@@ -2,7 +2,7 @@
 
 Nothing but time is played. What a camera sends goes through `Recording` (order, stamps, sync, cuts, fragments) and the
 disk threads of `Writer` (row before file, hash, fdatasync, rename) over a worker's messages to `Conversation`, `Books`
-and `StoreKeeper`, and into a `Store`, as in worker and daemon; all of them read the clock of `Studio`, which moves a
+and `StoreAdapter`, and into a `Store`, as in worker and daemon; all of them read the clock of `Studio`, which moves a
 tenth of a second whenever every camera has sent a tenth of a second.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
-from edged.cameras.store_adapter import StoreKeeper
+from edged.cameras.store_adapter import StoreAdapter
 from recorder.supervisor.backlog import PendingFacts
 from recorder.supervisor.processes import WorkerProcess
 from recorder.supervisor.state import Misbehaved, Opened, Withheld
@@ -213,7 +213,7 @@ class Studio:
         self._segment_ms = segment_ms
         self._films = {camera.id: _Film(camera, seconds) for camera in cameras}
         priorities = dict.fromkeys(self._films, 0)
-        self.keeper = StoreKeeper(store, lambda _: bounds, lambda: priorities, lambda: segment_ms)
+        self.keeper = StoreAdapter(store, lambda _: bounds, lambda: priorities, lambda: segment_ms)
         self._books = {camera: PendingFacts(camera, self.keeper) for camera in self._films}
         self._sessions: dict[str, _Session] = {}
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from edged.evidence import manifest
+from edged.evidence.export import manifest
 from storage.ledger import note, tree
 from storage.segments.fragment_hashes import parts_of
 from tests.support import exports

@@ -7,23 +7,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.tracking import (
-    CLEAR_AFTER_S,
-    RETAINED_MS,
-    Change,
-    Tracked,
-    Trouble,
-    in_full,
-    remembered,
-    retained,
-    step,
-)
+from edged.alarms.tracking import CLEAR_AFTER_S, RETAINED_MS, Change, Tracked, in_full, remembered, retained, step
+from edged.overview.model import AlarmCondition
 from storage.words.results import AlarmRow, Severity
 
-DOWN = Trouble(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)
+DOWN = AlarmCondition(Severity.CRITICAL, "lobby is not recorded", "check its cable", raise_after_s=10)
 
 
-def run(looks: list[tuple[float, dict[str, Trouble]]]) -> list[tuple[float, Change]]:
+def run(looks: list[tuple[float, dict[str, AlarmCondition]]]) -> list[tuple[float, Change]]:
     memory: dict[str, Tracked] = {}
     told = []
     for now_s, troubles in looks:
@@ -33,7 +24,9 @@ def run(looks: list[tuple[float, dict[str, Trouble]]]) -> list[tuple[float, Chan
 
 
 def test_an_alarm_is_raised_once_after_its_patience_and_cleared_once() -> None:
-    looks: list[tuple[float, dict[str, Trouble]]] = [(float(t), {"k": DOWN} if t < 30 else {}) for t in range(60)]
+    looks: list[tuple[float, dict[str, AlarmCondition]]] = [
+        (float(t), {"k": DOWN} if t < 30 else {}) for t in range(60)
+    ]
     assert run(looks) == [(10.0, Change("k", DOWN)), (49.0, Change("k", None))]
 
 
@@ -52,20 +45,20 @@ def test_flapping_is_one_alarm() -> None:
 
 
 def test_new_words_update_a_standing_alarm() -> None:
-    worse = Trouble(Severity.CRITICAL, "lobby: wrong password", "check its password", raise_after_s=10)
+    worse = AlarmCondition(Severity.CRITICAL, "lobby: wrong password", "check its password", raise_after_s=10)
     told = run([(0.0, {"k": DOWN}), (10.0, {"k": DOWN}), (11.0, {"k": worse}), (12.0, {"k": worse})])
     assert told == [(10.0, Change("k", DOWN)), (11.0, Change("k", worse, again=True))]
 
 
 def test_better_advice_updates_an_alarm_that_an_earlier_run_left() -> None:
-    wiser = Trouble(DOWN.severity, DOWN.text, "check its fuse", raise_after_s=10)
+    wiser = AlarmCondition(DOWN.severity, DOWN.text, "check its fuse", raise_after_s=10)
     memory, changes = step({"k": Tracked(DOWN, 0, 0, raised=True)}, {"k": wiser}, 1)
     assert changes == [Change("k", wiser, again=True)]
     assert step(memory, {"k": wiser}, 2)[1] == []
 
 
 def test_words_that_change_all_the_time_are_told_at_once_and_then_once_a_minute() -> None:
-    attempts = [Trouble(Severity.CRITICAL, f"attempt {number}", "wait") for number in range(180)]
+    attempts = [AlarmCondition(Severity.CRITICAL, f"attempt {number}", "wait") for number in range(180)]
     told = run([(float(now_s), {"k": attempt}) for now_s, attempt in enumerate(attempts)])
     assert [now_s for now_s, _ in told] == [0.0, 1.0, 61.0, 121.0]
     assert told[-1][1] == Change("k", attempts[121], again=True)
@@ -73,7 +66,7 @@ def test_words_that_change_all_the_time_are_told_at_once_and_then_once_a_minute(
 
 def test_the_last_words_are_told_although_they_came_too_soon() -> None:
     words = {0: "first", 1: "second", 2: "third"}
-    looks = [(float(t), {"k": Trouble(Severity.INFO, words[min(t, 2)], "")}) for t in range(100)]
+    looks = [(float(t), {"k": AlarmCondition(Severity.INFO, words[min(t, 2)], "")}) for t in range(100)]
     assert [(at, change.trouble.text) for at, change in run(looks) if change.trouble] == [
         (0.0, "first"),
         (1.0, "second"),
@@ -82,7 +75,7 @@ def test_the_last_words_are_told_although_they_came_too_soon() -> None:
 
 
 def test_another_severity_does_not_wait() -> None:
-    mild = Trouble(Severity.WARNING, "a", "")
+    mild = AlarmCondition(Severity.WARNING, "a", "")
     looks = [(0.0, mild), (1.0, replace(mild, text="b")), (2.0, replace(mild, severity=Severity.CRITICAL))]
     assert [now_s for now_s, _ in run([(now_s, {"k": trouble}) for now_s, trouble in looks])] == [0.0, 1.0, 2.0]
 

@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 import pytest
 
-from edged.alarms.conditions import time
-from edged.alarms.tracking import Trouble
-from edged.site import boot_documents
+from edged.alarms import retention
+from edged.overview.model import AlarmCondition
+from edged.site import documents as site_documents
 from storage.ages.credit import WEEK_MS, Witness
 from storage.ages.history import Boot
 from storage.approvals.boots import BootRow, Doubt, Word, doubts
@@ -41,14 +41,14 @@ def row(
     ],
 )
 def test_what_is_missing_is_said_with_the_way_out(this: BootRow, before: Witness, said: str) -> None:
-    found = boot_documents.missing(this, row(1, 0, None, Word.NOBODY, before))
+    found = site_documents.missing_credit(this, row(1, 0, None, Word.NOBODY, before))
     assert (found == "") == (said == "")
     assert said in found
     assert not found or "edgectl boots attest 2" in found
 
 
 def test_the_first_boot_lacks_nothing() -> None:
-    first, second = boot_documents.document([row(1, 0, None, Word.NOBODY, NEVER), row(2, 0, None, Word.NOBODY)]).boots
+    first, second = site_documents.boots([row(1, 0, None, Word.NOBODY, NEVER), row(2, 0, None, Word.NOBODY)]).boots
     assert first.missing == ""
     assert second.missing
     assert (first.synced_after_s, second.synced_after_s) == (None, 0.05)
@@ -66,10 +66,12 @@ def test_doubts_are_what_a_ceiling_may_not_wait_for() -> None:
     assert list(doubts(rows)) == [Doubt(2, False), Doubt(4, True), Doubt(6, True)]
 
 
-def alarms(oldest: int | None, *doubted: Doubt, unproven: bool) -> dict[str, Trouble]:
+def alarms(oldest: int | None, *doubted: Doubt, unproven: bool) -> dict[str, AlarmCondition]:
     footage = {} if oldest is None else {"lobby": SimpleNamespace(boot=oldest)}
     measured = SimpleNamespace(oldest=footage, doubts=doubted)
-    return dict(time.troubles(cast("Any", SimpleNamespace(measured=measured, ceiling_unproven=unproven))))
+    return dict(
+        retention.unproven_ceiling_troubles(cast("Any", SimpleNamespace(measured=measured, ceiling_unproven=unproven)))
+    )
 
 
 def test_an_unproven_ceiling_names_the_boot_and_what_to_type() -> None:

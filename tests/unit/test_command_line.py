@@ -11,8 +11,7 @@ import click
 import pytest
 from pydantic import SecretStr
 
-from edged.centre import diagnostics
-from edged.centre import key_account as commanders
+from edged.centre import diagnostics, handlers
 from edged.command import keyfile
 from edged.command.keyfile import COUNTER, KeyFileError
 from edged.command.main import _json, _show, given, main
@@ -132,7 +131,7 @@ def test_a_key_is_good_until_the_end_of_its_last_day(tmp_path: Path) -> None:
 
 def test_a_key_is_a_person_of_its_own() -> None:
     one, other = Desk().commander(), Desk().commander()
-    numbers = {commanders.number(one), commanders.number(other)}
+    numbers = {handlers.number(one), handlers.number(other)}
     assert len(numbers) == 2
     assert all(NOBODY < number < 2**53 for number in numbers)
 
@@ -144,8 +143,8 @@ async def test_a_key_may_ask_for_extensions_as_long_as_it_may_pin() -> None:
     desk = Desk()
     pins, none = desk.commander(Verb.PIN), desk.commander(Verb.STATUS)
     known = {pins.key_id: pins}
-    ask = commanders.or_key(may, lambda: known)
-    number = commanders.number(pins)
+    ask = handlers.or_key(may, lambda: known)
+    number = handlers.number(pins)
     assert await ask(1001, RoleVerb.PIN_EXTEND)
     assert await ask(number, RoleVerb.PIN_EXTEND)
     assert not await ask(number, RoleVerb.PIN_RELEASE)

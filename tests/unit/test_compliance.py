@@ -11,22 +11,22 @@ from typing import Any, Final
 import pytest
 from rich.console import Console
 
-from edged.access.account_access import RolesSeen
+from edged.access.role_watch import RolesSeen
 from edged.cli import compliance_page, compliance_screen
 from edged.compliance import evidence, people
-from edged.compliance.judge import JUDGES, findings, summary
-from edged.compliance.model import Call, Facts, Finding, Status
-from edged.compliance.since import advanced
+from edged.compliance.judge import JUDGES, advanced, findings, summary
+from edged.compliance.model import Call, ClauseFinding, ClauseStatus, Facts
 from edged.config.load import Config
 from edged.documents import compliance as documents
-from edged.health import faults as picture
+from edged.health import faults
 from edged.health.stream import CameraState, Condition, Stream
 from edged.host.access_lists import Entry, Open, Owner, Reached, opened
 from edged.host.openness import Openness
+from edged.overview.measurements import Measurements
+from edged.overview.model import CameraHealth, Overview
 from edged.profiles.loader import PROFILES, Judgement, profile
-from edged.site import compliance_document, overview
-from edged.site.compliance_watch import Standing
-from edged.site.snapshot import Measurements
+from edged.site import compliance_watch
+from edged.site.compliance_watch import ComplianceStanding
 from edged.words.roles import TABLE, Record, Verb
 from storage.pins.model import Left, PinState
 from storage.register.compliance import Against, Amount, Kept, Shares, Tally
@@ -47,7 +47,7 @@ RETENTION: Final = {
 ROLES: Final = {"operator": ["o"], "authority": ["a"], "auditor": ["e"], "technician": ["t"]}
 VOLUME: Final = VolumeStatus("v", Path("/d"), VolumeState.IN_SERVICE, "", 10**9, 10**8, 0, 10**9, 1)
 HELD_S: Final = 40 * DAY_S
-WATCHED: Final = picture.Judged(NOW.wall_ms, (), colour=True, day=True, sound_db=-30.0, drift_ms=40)
+WATCHED: Final = faults.MediaHealth(NOW.wall_ms, (), colour=True, day=True, sound_db=-30.0, drift_ms=40)
 
 
 def config(name: str) -> Config:
@@ -61,9 +61,9 @@ def config(name: str) -> Config:
     )
 
 
-def health(**changes: Any) -> overview.Health:
+def health(**changes: Any) -> CameraHealth:
     stream = Stream("h264", 1920, 1080, "aac")
-    known = overview.Health(Condition(CameraState.RECORDING, "", fps=10.0), stream, NOW.wall_ms)
+    known = CameraHealth(Condition(CameraState.RECORDING, "", fps=10.0), stream, NOW.wall_ms)
     return replace(known, **changes)
 
 
@@ -92,7 +92,7 @@ def facts(name: str, **changes: Any) -> Facts:
     )
     measured = replace(measured, **changes.pop("measured", {}))
     own = {key: changes.pop(key) for key in ("calls", "reached", "register", "shares") if key in changes}
-    seen = overview.Overview(
+    seen = Overview(
         config=chosen, version="0", pid=1, started_ms=0, started_boottime_ms=0, boot_id="b", epoch=1, synced=True,
         recovering=False, now=NOW, measured=measured, health={"desk": health()}, link=None, alarms=(), destroyed=0,
         last_sweep_ms=NOW.wall_ms, judged={"desk": WATCHED}, roles=RolesSeen(looked=True),
@@ -107,7 +107,7 @@ def facts(name: str, **changes: Any) -> Facts:
     return replace(whole, **own)
 
 
-def judged(name: str, clause: str, **changes: Any) -> Finding:
+def judged(name: str, clause: str, **changes: Any) -> ClauseFinding:
     found = {one.clause.id: one for one in findings(profile(name), facts(name, **changes))}
     return found[clause]
 
@@ -119,12 +119,12 @@ def test_every_judgement_has_a_judge() -> None:
 @pytest.mark.parametrize("name", PROFILES)
 def test_on_a_box_on_which_all_is_well_nothing_is_not_met(name: str) -> None:
     found = findings(profile(name), facts(name))
-    assert [one.clause.id for one in found if one.status is Status.NOT_MET] == []
-    assert all(one.evidence for one in found if one.status is Status.MET)
-    assert any(one.status is Status.MET for one in found)
+    assert [one.clause.id for one in found if one.status is ClauseStatus.NOT_MET] == []
+    assert all(one.evidence for one in found if one.status is ClauseStatus.MET)
+    assert any(one.status is ClauseStatus.MET for one in found)
     for one in found:
         if not one.clause.judged:
-            assert one.status in (Status.BY_HAND, Status.NOT_BUILT)
+            assert one.status in (ClauseStatus.BY_HAND, ClauseStatus.NOT_BUILT)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -137,7 +137,7 @@ def test_what_was_not_measured_is_not_met(name: str) -> None:
     said = {Judgement.STATED, Judgement.PINS, Judgement.OFFICES, Judgement.AUDITOR, Judgement.FAULTS}
     for one in findings(profile(name), nothing):
         if set(one.clause.judged) - said:
-            assert one.status is Status.NOT_MET, one.clause.id
+            assert one.status is ClauseStatus.NOT_MET, one.clause.id
             assert one.faults
 
 
@@ -146,8 +146,8 @@ EARLY: Final = Tally(9, 1, {("desk", Against.EARLY): Amount(1, 5, NOW.wall_ms - 
 LATE: Final = Tally(9, 1, {("desk", Against.LATE): Amount(1, 5, NOW.wall_ms - 1000)})
 AWAY: Final = replace(VOLUME, state=VolumeState.AWAY)
 CLOSED: Final = Reached(40, whole=True, open=(Open("/d/desk/x.mp4", "權限 0644"),), count=1)
-QUIET: Final = (picture.Finding(picture.Fault.SILENT, 0, ""),)
-GREY: Final = (picture.Finding(picture.Fault.COLOURLESS, 0, ""),)
+QUIET: Final = (faults.MediaFinding(faults.MediaFault.SILENT, 0, ""),)
+GREY: Final = (faults.MediaFinding(faults.MediaFault.COLOURLESS, 0, ""),)
 How = dict[str, Any]
 SHORT: Final[tuple[How, ...]] = (
     {"measured": {"usage": {"desk": usage(gone_ms=1000)}}},
@@ -224,18 +224,18 @@ BREAKS: Final[list[tuple[str, str, How]]] = [
 
 @pytest.mark.parametrize(("name", "clause", "how"), BREAKS)
 def test_what_breaks_a_clause_is_told(name: str, clause: str, how: dict[str, Any]) -> None:
-    assert judged(name, clause).status is Status.MET
+    assert judged(name, clause).status is ClauseStatus.MET
     broken = judged(name, clause, **how)
-    assert broken.status is Status.NOT_MET
+    assert broken.status is ClauseStatus.NOT_MET
     assert broken.faults
     assert all(any("\u4e00" <= c <= "\u9fff" for c in words) for words in broken.faults)
 
 
 def test_grey_at_night_is_no_fault_and_unknown_drift_is_for_people() -> None:
     night = replace(WATCHED, colour=False, day=False)
-    assert judged("taipei-police", "P3", judged={"desk": night}).status is Status.MET
+    assert judged("taipei-police", "P3", judged={"desk": night}).status is ClauseStatus.MET
     deaf = replace(WATCHED, drift_ms=None)
-    assert judged("taipei-police", "P2", judged={"desk": deaf}).status is Status.BY_HAND
+    assert judged("taipei-police", "P2", judged={"desk": deaf}).status is ClauseStatus.BY_HAND
 
 
 def test_1280_by_720_is_too_small_and_says_so() -> None:
@@ -245,16 +245,16 @@ def test_1280_by_720_is_too_small_and_says_so() -> None:
 
 def test_overwriting_breaks_only_what_forbids_it() -> None:
     overwritten = Tally(9, 1, {("desk", Against.PERMITTED): Amount(1, 5, NOW.wall_ms - 1000)})
-    assert judged("wenshan-household", "W1", register=overwritten).status is Status.NOT_MET
-    assert judged("dahu-township", "D2", register=overwritten).status is Status.MET
+    assert judged("wenshan-household", "W1", register=overwritten).status is ClauseStatus.NOT_MET
+    assert judged("dahu-township", "D2", register=overwritten).status is ClauseStatus.MET
 
 
 def test_what_was_destroyed_too_early_is_told_for_a_year() -> None:
-    def after(days: int) -> Status:
+    def after(days: int) -> ClauseStatus:
         amount = Amount(1, 5, NOW.wall_ms - days * DAY_S * 1000)
         return judged("wenshan-household", "W1", register=Tally(9, 1, {("desk", Against.EARLY): amount})).status
 
-    assert (after(364), after(366)) == (Status.NOT_MET, Status.MET)
+    assert (after(364), after(366)) == (ClauseStatus.NOT_MET, ClauseStatus.MET)
 
 
 def test_nothing_that_records_and_nothing_that_is_kept_meets_no_floor() -> None:
@@ -263,9 +263,9 @@ def test_nothing_that_records_and_nothing_that_is_kept_meets_no_floor() -> None:
     with_all_off = with_all_off.model_copy(
         update={"cameras": [one.model_copy(update={"enabled": False}) for one in with_all_off.cameras]}
     )
-    assert judged("wenshan-household", "W1", config=with_all_off).status is Status.MET
+    assert judged("wenshan-household", "W1", config=with_all_off).status is ClauseStatus.MET
     bare: How = {"usage": {}, "coverage": {}, "oldest": {}}
-    assert judged("wenshan-household", "W1", config=with_all_off, measured=bare).status is Status.NOT_MET
+    assert judged("wenshan-household", "W1", config=with_all_off, measured=bare).status is ClauseStatus.NOT_MET
 
 
 def test_a_camera_that_was_out_for_weeks_is_not_called_new() -> None:
@@ -293,7 +293,7 @@ def test_a_verb_that_shows_footage_and_leaves_no_record_would_be_seen() -> None:
 def test_since_when_stays_while_a_clause_stands_as_it_stood() -> None:
     first, second = findings(profile("wenshan-household"), facts("wenshan-household"))[:2]
     before = advanced({}, [first, second], 1)
-    broken = replace(second, status=Status.NOT_MET)
+    broken = replace(second, status=ClauseStatus.NOT_MET)
     after = advanced(before, [first, broken], 2)
     assert after == {"W1": Kept("met", 1), "W2": Kept("not-met", 2)}
     assert advanced(after, [first, broken], 3) == after
@@ -358,7 +358,7 @@ def test_files_that_lie_open_are_found_wherever_they_are_and_forgotten_once_clos
 
 def document(name: str = "taipei-police", **changes: Any) -> documents.Compliance:
     found = tuple(findings(profile(name), facts(name, **changes)))
-    return compliance_document.document(Standing(profile(name), facts(name).seen, found, advanced({}, found, 1)))
+    return compliance_watch.document(ComplianceStanding(profile(name), facts(name).seen, found, advanced({}, found, 1)))
 
 
 def drawn(told: documents.Compliance, *, chinese: bool) -> str:
@@ -422,29 +422,29 @@ def lasting(**changes: Any) -> Left:
 
 
 def test_pins_need_a_case_somebody_who_answers_and_a_term() -> None:
-    def with_pin(name: str, clause: str, one: Left) -> Status:
+    def with_pin(name: str, clause: str, one: Left) -> ClauseStatus:
         return judged(name, clause, measured={"pins": (one,)}).status
 
-    assert with_pin("wenshan-household", "W6", lasting()) is Status.MET
-    assert with_pin("wenshan-household", "W6", lasting(case=" ")) is Status.NOT_MET
-    assert with_pin("wenshan-household", "W6", lasting(approver="")) is Status.NOT_MET
+    assert with_pin("wenshan-household", "W6", lasting()) is ClauseStatus.MET
+    assert with_pin("wenshan-household", "W6", lasting(case=" ")) is ClauseStatus.NOT_MET
+    assert with_pin("wenshan-household", "W6", lasting(approver="")) is ClauseStatus.NOT_MET
     month_ms = 30 * DAY_S * 1000
     long = lasting(span_ms=month_ms + 1)
-    assert with_pin("nangang-school", "N2", lasting(span_ms=month_ms)) is Status.MET
-    assert with_pin("nangang-school", "N2", long) is Status.MET, "somebody approved it"
+    assert with_pin("nangang-school", "N2", lasting(span_ms=month_ms)) is ClauseStatus.MET
+    assert with_pin("nangang-school", "N2", long) is ClauseStatus.MET, "somebody approved it"
     waiting = replace(long, pin=replace(long.pin, state=PinState.PROVISIONAL))
-    assert with_pin("nangang-school", "N2", waiting) is Status.NOT_MET
+    assert with_pin("nangang-school", "N2", waiting) is ClauseStatus.NOT_MET
 
 
 def test_a_fault_that_nobody_reports_breaks_its_clause_and_one_that_is_followed_does_not() -> None:
     known = OpenFault("F-1", "camera.down:desk", "desk", None, 0, DAY_S * 1000, None, None, over=False)
     clause = profile("taipei-police").clauses[9]
 
-    def status(*faults: OpenFault) -> Status:
+    def status(*faults: OpenFault) -> ClauseStatus:
         return evidence.faults(clause, facts("taipei-police", measured={"faults": faults})).status
 
-    assert status() is Status.MET
-    assert status(known) is Status.MET, "a day to report it"
+    assert status() is ClauseStatus.MET
+    assert status(known) is ClauseStatus.MET, "a day to report it"
     late = replace(known, age_ms=DAY_S * 1000 + 1)
-    assert status(known, late) is Status.NOT_MET
-    assert status(replace(late, reported_ms=1)) is Status.MET
+    assert status(known, late) is ClauseStatus.NOT_MET
+    assert status(replace(late, reported_ms=1)) is ClauseStatus.MET

@@ -21,20 +21,19 @@ from aiohttp import web
 
 from edged.access.acts import Acts
 from edged.access.agreement import Agreement
-from edged.api import boots as boot_calls
-from edged.api.base import CALLER, Caller
-from edged.api.pins import Calls
-from edged.compliance.model import Status
+from edged.access.callers import CALLER, Caller
+from edged.api import approvals as boot_calls
+from edged.api.pins import PinCalls
+from edged.compliance.model import ClauseStatus
 from edged.config.load import Config
 from edged.config.model import Roles
 from edged.doctor.findings import Result
 from edged.documents import ledger as ledger_documents
 from edged.evidence import key_rotation
-from edged.health.baseline import Light, Usual
-from edged.health.faults import Fault
+from edged.health.baseline import Habits, Light, Usual
+from edged.health.faults import MediaFault
 from edged.health.judge import Memory, Suspicion
-from edged.health.references import Reference
-from edged.health.schedule import Habits
+from edged.health.references import ReferenceView
 from edged.health.stream import CameraState
 from edged.host.journal import Told
 from edged.profiles.loader import Judgement
@@ -84,7 +83,7 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "commands: reasons": commands.Reason,
     "commands: states": commands.State,
     "commands: verbs": commands.Verb,
-    "compliance: results": Status,
+    "compliance: results": ClauseStatus,
     "destroyed: how it is against its bounds": destruction.Verdict,
     "destroyed: rules in leaves": destruction.Rule,
     "doctor: results": Result,
@@ -94,7 +93,7 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "findings.end": catalog_findings.End,
     "findings.kind": compare.Kind,
     "gaps.cause": model.GapCause,
-    "health: faults in alarms and health.json": Fault,
+    "health: faults in alarms and health.json": MediaFault,
     "health: lights in health.json": Light,
     "journal: MESSAGE_ID": Told,
     "leaves.kind": Leaf,
@@ -165,15 +164,15 @@ def test_what_is_kept_of_pictures_is_read_by_the_next_version() -> None:
     blocks = (0.5,) * BLOCKS
     memory = Memory(
         usual={Light.DAY: Usual(30, (1.5, 1.5), 0.5, blocks, blocks, 0.5, 1)},
-        suspected={Fault.BLACK: Suspicion(1, 2, 3, "x", found=True)},
-        habits=Habits({Fault.BLACK: (1,)}),
+        suspected={MediaFault.BLACK: Suspicion(1, 2, 3, "x", found=True)},
+        habits=Habits({MediaFault.BLACK: (1,)}),
         colour_lost=True,
         heard=True,
         unseen=1,
     )
     found = {
         "health.json": shape(json.loads(msgspec.json.encode({"gate": memory}))),
-        "references/gate.json": shape(json.loads(msgspec.json.encode(Reference("gate", 1, b"x" * THUMB_BYTES)))),
+        "references/gate.json": shape(json.loads(msgspec.json.encode(ReferenceView("gate", 1, b"x" * THUMB_BYTES)))),
     }
     assert found == golden("pictures.json")
 
@@ -231,9 +230,9 @@ class _Calls:
         clock = MagicMock()
         clock.now.return_value = model.Moment(0, 0)
         self.desk = _Desk(self.store)
-        self.pins = Calls(self.store, self.desk, clock, lambda: config)
+        self.pins = PinCalls(self.store, self.desk, clock, lambda: config)
         self.pins.routes()
-        self.boots = boot_calls.routes(self.store, self.desk)
+        self.boots = boot_calls.boot_routes(self.store, self.desk)
         self.desk.register(key_rotation.RENEW, key_rotation.kind(self.store))
         self.config = config
 

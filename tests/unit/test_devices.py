@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from edged.alarms import devices
 from edged.alarms import tracking as alarms
-from edged.alarms.devices import LINGER_MS, REWORD_MS, Episode, Seen
+from edged.alarms.devices import LINGER_MS, REWORD_MS, DeviceCamera, Episode
 from edged.alarms.tracking import Change, Tracked
+from edged.overview.model import AlarmCondition
 from storage.words.model import GapCause
 from storage.words.results import Severity
 
@@ -19,11 +20,13 @@ KEY = "device.fault:10.0.0.20:554"
 NAMES = [f"ch{n:02}" for n in range(1, 33)]
 
 
-def well(camera: str, device: str = NVR) -> Seen:
-    return Seen(camera, device, down=False, unsteady=False, lost_s=0, cause=None, came_back="", check="")
+def well(camera: str, device: str = NVR) -> DeviceCamera:
+    return DeviceCamera(camera, device, down=False, unsteady=False, lost_s=0, cause=None, came_back="", check="")
 
 
-def out(camera: str, cause: GapCause | None, lost_s: float = 15, words: str = "no answer", check: str = "it") -> Seen:
+def out(
+    camera: str, cause: GapCause | None, lost_s: float = 15, words: str = "no answer", check: str = "it"
+) -> DeviceCamera:
     told = words if cause else ""
     return replace(well(camera), down=True, cause=cause, lost_s=lost_s, came_back=told, check=check)
 
@@ -37,8 +40,8 @@ class Watch:
         self.tracked: dict[str, Tracked] = {}
         self.changes: list[Change] = []
 
-    def look(self, cameras: list[Seen], seconds: int = 1) -> dict[str, alarms.Trouble]:
-        found: dict[str, alarms.Trouble] = {}
+    def look(self, cameras: list[DeviceCamera], seconds: int = 1) -> dict[str, AlarmCondition]:
+        found: dict[str, AlarmCondition] = {}
         for _ in range(seconds):
             self.now_s += 1
             self.episodes = devices.step(self.episodes, cameras, self.now_s * 1000)
@@ -47,7 +50,7 @@ class Watch:
             self.changes += changes
         return found
 
-    def told(self, one: Seen) -> bool:
+    def told(self, one: DeviceCamera) -> bool:
         return devices.is_part(one, self.episodes.get(one.device))
 
     def heard(self) -> list[tuple[str, bool]]:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.not_recorded import WITHHELD
 from edged.config import lenient
 from edged.doctor import clock, disks, findings, machine, network, paths, programs, unit
 from edged.doctor.clock import Clock
@@ -26,6 +25,7 @@ from edged.doctor.network import Answered, Ends
 from edged.doctor.paths import File, Place
 from edged.doctor.smart import Smart
 from edged.documents.site import Broker, Camera, Volume
+from edged.health.stream import WITHHELD
 from mqtt.broker_check import BrokerAnswer
 from storage.store.database_state import Glance, Sizes
 from tests.support import samples

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from edged.access.peer import Visitor
-from edged.api import connection_limit
-from edged.api.connection_limit import Doorway
+from edged.access.callers import Peer
+from edged.api import server
+from edged.api.server import ConnectionLimit
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ async def path(tmp_path: Path) -> AsyncIterator[Path]:
     app.router.add_get("/", handler)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
-    door = Doorway(runner)
+    door = ConnectionLimit(runner)
     await door.open(tmp_path / "s")
     yield tmp_path / "s"
     door.close()
@@ -41,7 +41,7 @@ async def answered(path: Path) -> bool:
 
 
 async def test_an_account_has_so_many_connections_and_then_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_limit, "EACH_MAX", 3)
+    monkeypatch.setattr(server, "EACH_MAX", 3)
     held = [await asyncio.open_unix_connection(str(path)) for _ in range(3)]
     assert not await answered(path)
     for _, writer in held[:1]:
@@ -56,8 +56,8 @@ async def test_an_account_has_so_many_connections_and_then_none(path: Path, monk
 
 @pytest.mark.parametrize("at_home", [True, False])
 async def test_root_comes_in_where_others_crowd(path: Path, monkeypatch: pytest.MonkeyPatch, at_home: bool) -> None:
-    monkeypatch.setattr(connection_limit, "ALL_MAX", 0)
-    monkeypatch.setattr(connection_limit, "is_of_the_house", lambda *_: at_home)
+    monkeypatch.setattr(server, "ALL_MAX", 0)
+    monkeypatch.setattr(server, "is_of_the_house", lambda *_: at_home)
     assert await answered(path) == at_home
 
 
@@ -68,12 +68,12 @@ async def test_whom_nobody_let_through_makes_room_the_oldest_first(
     """Each connection as of an account of its own: who has a role is neither kept out nor put out."""
     numbers = iter(range(9))
 
-    def meet(_transport: asyncio.BaseTransport) -> Visitor:
-        return Visitor(next(numbers), None, welcome)
+    def meet(_transport: asyncio.BaseTransport) -> Peer:
+        return Peer(next(numbers), None, welcome)
 
-    monkeypatch.setattr(connection_limit, "ALL_MAX", 3)
-    monkeypatch.setattr(connection_limit, "is_of_the_house", lambda *_: False)
-    monkeypatch.setattr(connection_limit, "meet", meet)
+    monkeypatch.setattr(server, "ALL_MAX", 3)
+    monkeypatch.setattr(server, "is_of_the_house", lambda *_: False)
+    monkeypatch.setattr(server, "meet", meet)
     held = [await asyncio.open_unix_connection(str(path)) for _ in range(3)]
     assert await answered(path) != welcome
     if not welcome:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.conditions import ring as conditions
+from edged.alarms import retention as conditions
+from edged.overview.measurements import Measurements
 from edged.site.explain import explanation
-from edged.site.snapshot import Measurements
 from storage.ages.history import Age
 from storage.ages.runs import Point
 from storage.pins.model import Ground
@@ -196,7 +196,7 @@ def test_a_ceiling_that_waits_and_a_broken_floor_are_alarms() -> None:
         waiting={"lobby": Waiting(365 * 86_400, 90 * 86_400, 12 * 3_600_000)},
         breaches=(Breach("spare", point, point, 3),),
     )
-    found = dict(conditions.troubles(overview(Measurements(NOW, ring=ring))))
+    found = dict(conditions.bounds_troubles(overview(Measurements(NOW, ring=ring))))
     assert set(found) == {"retention.ceiling-shortened:lobby", "retention.floor-broken"}
     waits = found["retention.ceiling-shortened:lobby"]
     assert waits.text == (
@@ -207,7 +207,7 @@ def test_a_ceiling_that_waits_and_a_broken_floor_are_alarms() -> None:
     assert found["retention.floor-broken"].text.endswith(
         'because the volumes are full and on_full is "overwrite": spare'
     )
-    assert not dict(conditions.troubles(overview(Measurements(NOW))))
+    assert not dict(conditions.bounds_troubles(overview(Measurements(NOW))))
 
 
 def test_bounds_that_the_file_loosens_are_an_alarm_until_two_persons_say_so() -> None:
@@ -216,7 +216,7 @@ def test_bounds_that_the_file_loosens_are_an_alarm_until_two_persons_say_so() ->
         Loosening("lobby", What.CEILING, 60 * 86_400, 365 * 86_400),
         Loosening(None, What.OVERWRITE),
     )
-    ((key, told),) = conditions.troubles(replace(overview(Measurements(NOW)), loosening=waiting))
+    ((key, told),) = conditions.bounds_troubles(replace(overview(Measurements(NOW)), loosening=waiting))
     assert key == "retention.loosening"
     assert told.text.endswith(
         "is not done: lower the floor of the site from 31d to 7d; raise the ceiling of camera lobby from 60d to 365d; "
@@ -227,7 +227,7 @@ def test_bounds_that_the_file_loosens_are_an_alarm_until_two_persons_say_so() ->
 
 def test_overwriting_that_waits_is_an_alarm_until_it_holds() -> None:
     ring = RingView(overwriting=Overwriting(left_ms=12 * 3_600_000))
-    ((key, waits),) = conditions.troubles(overview(Measurements(NOW, ring=ring)))
+    ((key, waits),) = conditions.bounds_troubles(overview(Measurements(NOW, ring=ring)))
     assert key == "retention.overwriting"
     assert waits.text == (
         'on_full = "overwrite" does not hold yet: from 2026-02-26 02:15 on footage younger than its floor is destroyed '
@@ -235,4 +235,4 @@ def test_overwriting_that_waits_is_an_alarm_until_it_holds() -> None:
     ), "true also of a box whose database was lost, or that was upgraded"
     assert 'write on_full = "stop" and run `edgectl reload` before then' in waits.action
     holding = RingView(overwriting=Overwriting(holds=True))
-    assert not dict(conditions.troubles(overview(Measurements(NOW, ring=holding))))
+    assert not dict(conditions.bounds_troubles(overview(Measurements(NOW, ring=holding))))

@@ -17,8 +17,7 @@ from edged.cli.export_folder import Cut, Folder, Note
 from edged.cli.export_text import progress
 from edged.documents.exports import ExportFile
 from edged.evidence.export import names as naming
-from edged.evidence.export.hashing import Hashes
-from edged.evidence.export.streams import Source, of_file, of_text
+from edged.evidence.export.job import FileStream, Hashes, of_file, of_text
 from edged.evidence.verify import PATH
 from storage.ages.runs import Point
 from storage.exports.model import Account, CameraAccount, Claim, Clocks, missing, unaccounted
@@ -33,7 +32,7 @@ TAIPEI = timezone(timedelta(hours=8))
 
 
 def test_the_folder_is_called_by_node_time_and_id() -> None:
-    assert naming.folder("wenshan-main", 1_777_593_600_000, TAIPEI, "E-20260501-7F3K") == (
+    assert naming.folder_name("wenshan-main", 1_777_593_600_000, TAIPEI, "E-20260501-7F3K") == (
         "wenshan-main-20260501-0800-E-20260501-7F3K"
     )
 
@@ -67,7 +66,7 @@ def test_a_file_goes_on_from_anywhere_and_its_hash_is_that_of_all_of_it(pieces: 
         for at in range(begin, len(whole), 7):
             yield whole[at : at + 7]
 
-    source = Source(len(whole), begun)
+    source = FileStream(len(whole), begun)
     for begin in asked:
         assert b"".join(source.blocks(min(begin, len(whole)))) == whole[min(begin, len(whole)) :]
     for _ in source.blocks(source.size - source.left):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from edged.alarms import maintenance
+from edged.alarms import fault_tickets, maintenance
+from edged.alarms import fault_tickets as judge
 from edged.alarms import tracking as alarms
-from edged.alarms.tickets import judge, table
+from edged.overview.model import AlarmCondition
 from storage.ages.runs import Point
 from storage.tickets.faults import Aged, Standing, Step, Ticket
 from storage.tickets.faults import State as Stage
@@ -40,7 +41,7 @@ def under(*cameras: str) -> Lasting:
 @pytest.mark.parametrize("key", KEYS)
 def test_of_each_alarm_it_is_decided_whether_it_is_a_fault_and_whether_it_waits(key: str) -> None:
     room = key.partition(".")[0]
-    assert table.rule_of(key) is not None or key in table.NONE or room in table.NONE
+    assert fault_tickets.rule_of(key) is not None or key in fault_tickets.NONE or room in fault_tickets.NONE
     waits = key == maintenance.DEVICE or room == "camera" or key in maintenance.OF_THE_BOX
     assert waits != (key in maintenance.NEVER or room in maintenance.NEVER) or key == "ledger.unwritten"
     assert maintenance.is_held(f"{key}:x", (), under()) is waits
@@ -87,7 +88,7 @@ def test_of_a_device_all_that_are_out_must_be_worked_on() -> None:
 
 def test_one_maintenance_right_after_another_does_not_go_on_holding_what_the_first_held() -> None:
     """An attack: work announced anew in the second in which the former ends would keep an alarm back for ever."""
-    trouble = {DOWN: alarms.Trouble(Severity.CRITICAL, "out", "", 5.0)}
+    trouble = {DOWN: AlarmCondition(Severity.CRITICAL, "out", "", 5.0)}
 
     def began(at_ms: int) -> Lasting:
         return replace(under(), began_ms=at_ms)
@@ -101,7 +102,7 @@ def test_one_maintenance_right_after_another_does_not_go_on_holding_what_the_fir
 
 
 def test_what_is_held_is_raised_at_once_when_it_is_held_no_longer_and_what_stood_goes_on() -> None:
-    trouble = {DOWN: alarms.Trouble(Severity.CRITICAL, "out", "", 5.0)}
+    trouble = {DOWN: AlarmCondition(Severity.CRITICAL, "out", "", 5.0)}
     memory, changes = alarms.step({}, trouble, 0.0, {DOWN})
     memory, more = alarms.step(memory, trouble, 60.0, {DOWN})
     assert (changes, more) == ([], [])

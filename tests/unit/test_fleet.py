@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.cameras import runners
-from edged.cameras.runners import Fleet, difference, sync_ms
+from edged.cameras.runners import CameraRunners, difference, sync_ms
 from edged.config.model import MAX_LOSS_MIN
 from recorder.supervisor.runner import CameraSettings
 from recorder.words.messages import HELD_MS
@@ -98,18 +98,18 @@ class FakeStore:
 
 
 @pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> tuple[Fleet, FakeKeeper, FakeStore]:
+def parts(monkeypatch: pytest.MonkeyPatch) -> tuple[CameraRunners, FakeKeeper, FakeStore]:
     monkeypatch.setattr(runners, "CameraRunner", FakeRunner)
     monkeypatch.setattr(runners, "ANEW_AFTER_S", 0.0)
     monkeypatch.setattr(FakeRunner, "made", [])
     monkeypatch.setattr(FakeRunner, "broken", set())
     keeper, store = FakeKeeper(), FakeStore()
-    crew = Fleet(cast("Any", store), cast("Any", keeper), cast("Any", None), SystemClock(), lambda: 0.5)
+    crew = CameraRunners(cast("Any", store), cast("Any", keeper), cast("Any", None), SystemClock(), lambda: 0.5)
     return crew, keeper, store
 
 
 async def test_a_runner_that_fails_is_covered_by_a_gap_and_begun_anew(
-    parts: tuple[Fleet, FakeKeeper, FakeStore],
+    parts: tuple[CameraRunners, FakeKeeper, FakeStore],
 ) -> None:
     crew, keeper, _ = parts
     FakeRunner.broken.add("a")
@@ -124,7 +124,7 @@ async def test_a_runner_that_fails_is_covered_by_a_gap_and_begun_anew(
 
 
 async def test_a_camera_that_cannot_be_enrolled_is_begun_by_the_next_reload_and_hinders_no_other(
-    parts: tuple[Fleet, FakeKeeper, FakeStore],
+    parts: tuple[CameraRunners, FakeKeeper, FakeStore],
 ) -> None:
     crew, _, store = parts
     store.refused = {"a"}
@@ -140,7 +140,7 @@ async def test_a_camera_that_cannot_be_enrolled_is_begun_by_the_next_reload_and_
 
 
 async def test_cameras_that_are_known_and_not_wanted_rest_and_say_so_once(
-    parts: tuple[Fleet, FakeKeeper, FakeStore],
+    parts: tuple[CameraRunners, FakeKeeper, FakeStore],
 ) -> None:
     crew, _, store = parts
     async with asyncio.timeout(5):
@@ -150,7 +150,7 @@ async def test_cameras_that_are_known_and_not_wanted_rest_and_say_so_once(
     assert sorted(store.resting) == [("gone", GapCause.DISABLED), ("off", GapCause.DISABLED)]
 
 
-async def test_after_a_stop_nothing_begins(parts: tuple[Fleet, FakeKeeper, FakeStore]) -> None:
+async def test_after_a_stop_nothing_begins(parts: tuple[CameraRunners, FakeKeeper, FakeStore]) -> None:
     crew, _, _ = parts
     await crew.stop()
     await crew.apply(settings({"a": "rtsp://x"}), ())

@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args, get_origin
 
 import pytest
 
-from edged.health.faults import Fault
+from edged.health.faults import MediaFault
 from mqtt.contract import messages
 from mqtt.contract.messages import Payload
 from script.generate.asyncapi import PAYLOADS, TAILS
@@ -71,7 +71,7 @@ def test_a_retained_topic_of_each_kind_is_asked_for() -> None:
 def test_each_fault_of_a_picture_and_its_sound_has_words() -> None:
     """They are those of its alarm."""
     known = (FLEET / "alarms.js").read_text()
-    assert [fault for fault in Fault if f'"camera.{fault}": ["攝影機' not in known] == []
+    assert [fault for fault in MediaFault if f'"camera.{fault}": ["攝影機' not in known] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

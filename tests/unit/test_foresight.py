@@ -8,14 +8,12 @@ from typing import Any, Final
 
 import pytest
 
-from edged.alarms import evaluate
-from edged.alarms.conditions import disk_space
-from edged.alarms.tracking import Trouble
+from edged.alarms import evaluate, storage
 from edged.health.stream import CameraState, Condition
-from edged.site import forecast
-from edged.site import overview as views
-from edged.site.forecast import CRITICAL_S, WARN_S, foretell
-from edged.site.snapshot import Measurements
+from edged.overview import forecast
+from edged.overview.forecast import CRITICAL_S, WARN_S, footage_forecast
+from edged.overview.measurements import Measurements
+from edged.overview.model import AlarmCondition, CameraHealth
 from storage.retention.bounds import Overwriting
 from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
@@ -36,8 +34,8 @@ def measured(a_day: float, held_d: float = 0, *volumes: VolumeStatus, **changes:
     return Measurements(NOW, shelves, {"lobby": lobby, **changes.pop("usage", {})}, **changes)
 
 
-def standing(found: Measurements, **changes: Any) -> dict[str, Trouble]:
-    return dict(disk_space.troubles(overview(found, **changes)))
+def standing(found: Measurements, **changes: Any) -> dict[str, AlarmCondition]:
+    return dict(storage.space_troubles(overview(found, **changes)))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +61,7 @@ def test_a_young_ring_on_a_disk_that_is_too_small_is_only_told_that_it_is() -> N
         update={"retention": CONFIG.retention.model_copy(update={"min": timedelta(days=31), "max": timedelta(days=60)})}
     )
     young = measured(5 * GB, 2)
-    assert foretell(patient, young).at_risk_in_s == pytest.approx(18 * DAY_S)
+    assert footage_forecast(patient, young).at_risk_in_s == pytest.approx(18 * DAY_S)
     assert set(standing(young, config=patient)) == {"retention.floors-do-not-fit"}
     older = measured(5 * GB, 7)
     assert set(standing(older, config=patient)) == {"retention.floor-at-risk"}
@@ -86,22 +84,22 @@ def test_others_are_named_where_it_is_for_them_that_floors_are_at_risk() -> None
     found = standing(measured(9 * GB, 0, taken))["retention.floor-at-risk"]
     assert found.text.startswith(f"What others keep on {taken.path} takes the room that floors need: within")
     assert found.action.startswith("Remove what others keep there")
-    assert foretell(CONFIG, measured(11 * GB, 0, taken)).others == (), "it would be too small without them, too"
+    assert footage_forecast(CONFIG, measured(11 * GB, 0, taken)).others == (), "it would be too small without them, too"
     own = replace(WHOLE, limit_bytes=60 * GB, others_bytes=40 * GB, free_bytes=99 * GB)
-    assert foretell(CONFIG, measured(9 * GB, 0, own)).others == (), "it is max_bytes that is in the way"
+    assert footage_forecast(CONFIG, measured(9 * GB, 0, own)).others == (), "it is max_bytes that is in the way"
 
 
 def test_two_volumes_of_one_disk_are_no_two_disks() -> None:
     two = replace(WHOLE, device=7), replace(WHOLE, id="v-2", device=7)
-    assert foretell(CONFIG, measured(9 * GB, 0, *two)).room_bytes == 100 * GB
+    assert footage_forecast(CONFIG, measured(9 * GB, 0, *two)).room_bytes == 100 * GB
     apart = replace(WHOLE, device=7), replace(WHOLE, id="v-2", device=8)
-    assert foretell(CONFIG, measured(9 * GB, 0, *apart)).room_bytes == 200 * GB
+    assert footage_forecast(CONFIG, measured(9 * GB, 0, *apart)).room_bytes == 200 * GB
 
 
 def test_volumes_that_take_no_more_are_no_room() -> None:
     away = replace(WHOLE, id="v-2", state=VolumeState.AWAY)
-    assert foretell(CONFIG, measured(9 * GB, 0, WHOLE, away)).room_bytes == 100 * GB
-    assert foretell(CONFIG, measured(9 * GB, 0, away)) == forecast.UNFORESEEN
+    assert footage_forecast(CONFIG, measured(9 * GB, 0, WHOLE, away)).room_bytes == 100 * GB
+    assert footage_forecast(CONFIG, measured(9 * GB, 0, away)) == forecast.UNFORESEEN
 
 
 def test_what_a_camera_that_is_gone_left_is_in_the_way_as_long_as_it_was_stamped() -> None:
@@ -110,7 +108,7 @@ def test_what_a_camera_that_is_gone_left_is_in_the_way_as_long_as_it_was_stamped
     found = measured(
         10 * GB, 0, shelf, usage={"gone": gone}, oldest={"gone": segment("gone", Bounds(60 * DAY_S, 90 * DAY_S))}
     )
-    told = foretell(CONFIG, found)
+    told = footage_forecast(CONFIG, found)
     assert told.at_risk_in_s == pytest.approx(5 * DAY_S)
     assert set(told.spans_s) == {"lobby"}
 
@@ -120,7 +118,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         WHOLE, state=VolumeState.FULL, reason="why", cause=GapCause.FLOOR_PROTECT, stopped=("lobby", "spare")
     )
     found = measured(GB, 0, full)
-    down = views.Health(Condition(CameraState.DOWN, "no room", lost_s=60.0), None, NOW.wall_ms)
+    down = CameraHealth(Condition(CameraState.DOWN, "no room", lost_s=60.0), None, NOW.wall_ms)
     seen = overview(found, health={"lobby": down})
     for cause, keys in (
         (GapCause.FLOOR_PROTECT, {"storage.full:v-new"}),
@@ -134,7 +132,7 @@ def test_a_full_volume_names_who_waits_and_their_cameras_have_no_alarm_of_their_
         Severity.CRITICAL,
         True,
     )
-    records = views.Health(Condition(CameraState.RECORDING, ""), None, NOW.wall_ms)
+    records = CameraHealth(Condition(CameraState.RECORDING, ""), None, NOW.wall_ms)
     ending = standing(found, health={"lobby": down, "spare": records})["storage.full:v-new"].text
     assert ending.endswith("Not recorded until there is room: lobby. Stopping at the end of their segment: spare")
     only = standing(found, health={"lobby": records, "spare": records})["storage.full:v-new"].text
@@ -161,7 +159,7 @@ def test_a_ballast_that_is_gone_is_told() -> None:
 def test_the_bounds_of_the_two_alarms() -> None:
     seen = overview(measured(GB))
     for in_s, severity in ((WARN_S + 1, None), (WARN_S, Severity.WARNING), (CRITICAL_S, Severity.CRITICAL)):
-        found = dict(disk_space.troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
+        found = dict(storage.space_troubles(replace(seen, foresight=replace(seen.foresight, at_risk_in_s=float(in_s)))))
         assert [trouble.severity for trouble in found.values()] == ([severity] if severity else [])
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edged.cli.fsck import line, screen
 from edged.documents.checks import Fsck, FsckAsked
-from edged.site import fsck_document
+from edged.site import check_documents
 from storage.integrity.compare import Fault, Kind
 from storage.integrity.fsck import Level, Report, Scope
 from tests.support.samples import FSCK
@@ -40,7 +40,7 @@ def test_all_is_well_in_one_line() -> None:
 
 def test_what_was_recorded_before_fragments_were_told_is_said(tmp_path: Path) -> None:
     report = Report(segments=3, whole_only=2)
-    told = drawn(fsck_document.document(report, FsckAsked(level="hash"), {"v": tmp_path}, daemon=True))
+    told = drawn(check_documents.fsck(report, FsckAsked(level="hash"), {"v": tmp_path}, daemon=True))
     assert told.startswith("2 segments recorded before edged told of fragments: compared as whole files, and exported")
     assert "clean: 3 segments" in told
     assert "fragments" not in drawn(Fsck.model_validate(FSCK))
@@ -76,7 +76,7 @@ def test_a_report_becomes_a_document_in_order() -> None:
     report.add(Fault(Kind.CONTENT, "v", "b.mp4", "what", "do"))
     report.add(Fault(Kind.FLOOR, "v", "a.mp4", "what", "do"))
     report.add(Fault(Kind.DATABASE, "", "edged.db", "what", "do"))
-    document = fsck_document.document(report, FsckAsked(), {"v": Path("/srv/edged")}, daemon=True)
+    document = check_documents.fsck(report, FsckAsked(), {"v": Path("/srv/edged")}, daemon=True)
     assert [(one.promise, one.where) for one in document.findings] == [
         ("S1", "/srv/edged/a.mp4"),
         ("S4", "/srv/edged/b.mp4"),
@@ -86,6 +86,6 @@ def test_a_report_becomes_a_document_in_order() -> None:
 
 
 def test_what_is_asked_becomes_a_scope() -> None:
-    assert fsck_document.scope(FsckAsked(level="hash", camera="lobby")) == Scope(Level.HASH, "lobby", None)
+    assert check_documents.fsck_scope(FsckAsked(level="hash", camera="lobby")) == Scope(Level.HASH, "lobby", None)
     assert Scope(Level.SIZE).whole
     assert not Scope(Level.SIZE, volume="v").whole

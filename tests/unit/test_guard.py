@@ -12,11 +12,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from edged.access import guard as guard_module
 from edged.access import journal as journal_module
-from edged.access.coalescing import DAY_MS, WINDOW_MS
+from edged.access.callers import Caller, Details, Peer, Refusal, Route, caller
 from edged.access.guard import Guard
-from edged.access.journal import Desk
-from edged.access.peer import Visitor
-from edged.api.base import Caller, Details, Refusal, Route, caller
+from edged.access.journal import DAY_MS, WINDOW_MS, ActJournal
 from edged.host import accounts
 from edged.host.accounts import Account, Directory
 from edged.words import exit_codes, roles
@@ -45,11 +43,11 @@ class Box:
         self.error: Exception | None = None
         self.about: Details | Refusal | None = None
         self.callers: list[Caller] = []
-        self.desk = Desk(self.memory, lambda: self.now_ms)
+        self.desk = ActJournal(self.memory, lambda: self.now_ms)
         self.directory = Directory()
         self.assignment: Assignment | None = GROUPS
         self.guard = Guard(lambda: self.assignment, self.directory, self.desk, self.clashing.append)
-        monkeypatch.setattr(guard_module, "visitor", lambda _: Visitor(self.uid, self.login))
+        monkeypatch.setattr(guard_module, "peer_of", lambda _: Peer(self.uid, self.login))
         monkeypatch.setattr(accounts, "account", self.account)
 
     def account(self, uid: int, groups: object) -> Account:
@@ -133,10 +131,10 @@ async def test_what_keeps_evidence_is_never_held_up_and_its_leaf_is_made_up_for(
     box.memory.failure = BROKEN
     await box.call(Verb.PIN_ADD)
     assert (box.ran, box.desk.owed) == (["chen"], 1)
-    await box.desk.tend()
+    await box.desk.maintain()
     assert box.desk.owed == 1
     box.memory.failure = None
-    await box.desk.tend()
+    await box.desk.maintain()
     assert box.desk.owed == 0
     assert box.results == [("pin add", "done")]
 
@@ -197,10 +195,10 @@ async def test_lists_of_footage_are_one_leaf_a_day_with_all_that_was_asked_for(b
         box.about = {"cameras": ["garage"] if minute % 2 else ["lobby"], "from": minute, "to": 60 + minute}
         await box.call(Verb.SEGMENTS)
         if minute % 60 == 0:
-            await box.desk.tend()
+            await box.desk.maintain()
     assert box.results == [("segments", "done")]
     box.now_ms = DAY_MS
-    await box.desk.tend()
+    await box.desk.maintain()
     assert [act.details for act in box.memory.acts] == [
         {"cameras": ["lobby"], "from": 5, "to": 7},
         {"cameras": ["garage", "lobby"], "from": 1, "to": 1499, "count": 1439},
@@ -234,7 +232,7 @@ async def test_refusals_are_one_leaf_a_minute_and_person(box: Box) -> None:
     await box.refused(Verb.PIN_ADD, exit_codes.NOT_ALLOWED, "operator")
     assert len(box.memory.acts) == 2
     box.now_ms = WINDOW_MS
-    await box.desk.tend()
+    await box.desk.maintain()
     assert [(act.who, act.details) for act in box.memory.acts[2:]] == [("chen", {"count": 4})]
     await box.desk.close()
     assert len(box.memory.acts) == 3
@@ -331,7 +329,7 @@ async def test_what_is_written_too_late_is_taken_back_or_was_owed(box: Box, monk
     third.set_exception(BROKEN)
     monkeypatch.setattr(journal_module, "PATIENCE_S", 5)
     await asyncio.sleep(0)  # what they tell comes through the loop
-    await box.desk.tend()
+    await box.desk.maintain()
     assert box.results == [("pin list", "failed"), ("pin add", "done")]
     assert box.memory.acts[0].details == {"of": 7}
 

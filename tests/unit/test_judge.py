@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edged.health import judge, texts
-from edged.health.baseline import ENOUGH, Light, Usual
-from edged.health.faults import Fault, Judged
+from edged.health import faults, judge
+from edged.health.baseline import DAY_MS, ENOUGH, HOUR_MS, Habits, Light, Usual
+from edged.health.faults import MediaFault, MediaHealth
 from edged.health.judge import FOUND_AT, Look, Memory
 from edged.health.repetition import LATEST
-from edged.health.schedule import DAY_MS, HOUR_MS, Habits
 from recorder.decoder.messages import BLOCKS, Heard, Picture, Shift
 
 NOON_MS: Final = 20_000 * DAY_MS + 12 * HOUR_MS
@@ -43,9 +42,9 @@ class Camera:
         self.about = about
         self.at_ms = NOON_MS
         self.number = 0
-        self.judged = Judged(0)
+        self.judged = MediaHealth(0)
 
-    def look(self, *, heard: Any = LOUD, **changed: Any) -> set[Fault]:
+    def look(self, *, heard: Any = LOUD, **changed: Any) -> set[MediaFault]:
         self.number += 1
         self.at_ms += EVERY_MS
         picture = view(self.number, **changed)
@@ -57,7 +56,7 @@ class Camera:
         for _ in range(ENOUGH):
             assert self.look(**changed) == set()
 
-    def until(self, faults: set[Fault], most: int = 20, **changed: Any) -> int:
+    def until(self, faults: set[MediaFault], most: int = 20, **changed: Any) -> int:
         """Looks until exactly these are found."""
         for count in range(1, most + 1):
             if self.look(**changed) == faults:
@@ -68,16 +67,16 @@ class Camera:
 STILL: Final = tuple(range(1, BLOCKS + 1))
 SOFT: Final[dict[str, Any]] = {"sharpness": (0.15, 0.7)}
 HIDDEN: Final = (0.2,) * 20 + (6.0,) * (BLOCKS - 20)
-FAULTS: Final[dict[Fault, dict[str, Any]]] = {
-    Fault.BLACK: {"high": 10.0, "low": 0.0, "mean": 2.0, "spread": 1.0},
-    Fault.WHITE: {"high": 255.0, "low": 240.0, "mean": 250.0, "spread": 2.0},
-    Fault.FLAT: {"spread": 1.0, "edges": (0.5,) * BLOCKS},
-    Fault.FROZEN: {"prints": STILL},
-    Fault.BLURRED: SOFT,
-    Fault.COVERED: {"edges": HIDDEN},
-    Fault.MOVED: {"shift": Shift(0.1, 0.0, 0.3, 0.1)},
-    Fault.SILENT: {"heard": SILENCE},
-    Fault.CLIPPED: {"heard": Heard(1.0, -3.0, 0.0, 0.3)},
+FAULTS: Final[dict[MediaFault, dict[str, Any]]] = {
+    MediaFault.BLACK: {"high": 10.0, "low": 0.0, "mean": 2.0, "spread": 1.0},
+    MediaFault.WHITE: {"high": 255.0, "low": 240.0, "mean": 250.0, "spread": 2.0},
+    MediaFault.FLAT: {"spread": 1.0, "edges": (0.5,) * BLOCKS},
+    MediaFault.FROZEN: {"prints": STILL},
+    MediaFault.BLURRED: SOFT,
+    MediaFault.COVERED: {"edges": HIDDEN},
+    MediaFault.MOVED: {"shift": Shift(0.1, 0.0, 0.3, 0.1)},
+    MediaFault.SILENT: {"heard": SILENCE},
+    MediaFault.CLIPPED: {"heard": Heard(1.0, -3.0, 0.0, 0.3)},
 }
 
 
@@ -87,7 +86,7 @@ def fresh(camera: Camera, block: int) -> int:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_is_found_within_a_minute_and_is_over_soon_after_it_ended(fault: Fault) -> None:
+def test_each_fault_is_found_within_a_minute_and_is_over_soon_after_it_ended(fault: MediaFault) -> None:
     camera = Camera()
     camera.learn()
     began_ms = camera.at_ms
@@ -98,12 +97,12 @@ def test_each_fault_is_found_within_a_minute_and_is_over_soon_after_it_ended(fau
     assert finding.evidence
     for _ in range(40):
         assert camera.look(**FAULTS[fault]) == {fault}, "it stands as long as it lasts: nothing is learned from it"
-    assert 4 <= camera.until(set()) <= 6 + (LATEST - 1 if fault is Fault.FROZEN else 0)
-    assert texts.says(fault)
+    assert 4 <= camera.until(set()) <= 6 + (LATEST - 1 if fault is MediaFault.FROZEN else 0)
+    assert faults.what_is_wrong(fault)
 
 
-@pytest.mark.parametrize("fault", set(FAULTS) - {Fault.FROZEN})
-def test_a_few_looks_prove_nothing(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", set(FAULTS) - {MediaFault.FROZEN})
+def test_a_few_looks_prove_nothing(fault: MediaFault) -> None:
     """That a picture comes back proves something: it takes several looks to see it."""
     camera = Camera()
     camera.learn()
@@ -115,11 +114,11 @@ def test_a_few_looks_prove_nothing(fault: Fault) -> None:
 def test_a_finding_does_not_flutter() -> None:
     camera = Camera()
     camera.learn()
-    camera.until({Fault.BLURRED}, **SOFT)
+    camera.until({MediaFault.BLURRED}, **SOFT)
     camera.look(**SOFT)
     camera.look(**SOFT)
     for changed in ({}, SOFT) * 20:
-        assert camera.look(**changed) == {Fault.BLURRED}
+        assert camera.look(**changed) == {MediaFault.BLURRED}
 
 
 def test_an_empty_corridor_is_not_frozen_and_a_frozen_one_is() -> None:
@@ -129,7 +128,7 @@ def test_an_empty_corridor_is_not_frozen_and_a_frozen_one_is() -> None:
         assert camera.look() == set(), "nothing moves, and no block repeats"
     for number in range(8):
         camera.look(prints=(5000 + number, 6000 + number, *STILL[2:]))
-    assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
+    assert {finding.fault for finding in camera.judged.findings} == {MediaFault.FROZEN}
 
 
 @settings(max_examples=8, deadline=None)
@@ -141,7 +140,7 @@ def test_plain_walls_whose_noise_is_lost_in_coding_are_not_frozen_and_frozen_one
     for _ in range(2 * ENOUGH):
         seen = [STILL[n] if random.random() < share else fresh(camera, n) for n, share in enumerate(often)]
         assert camera.look(prints=tuple(seen)) == set()
-    camera.until({Fault.FROZEN}, most=5, prints=STILL)
+    camera.until({MediaFault.FROZEN}, most=5, prints=STILL)
 
 
 def test_a_picture_whose_blocks_come_back_now_and_then_as_by_a_rate_control_is_frozen() -> None:
@@ -150,7 +149,7 @@ def test_a_picture_whose_blocks_come_back_now_and_then_as_by_a_rate_control_is_f
     camera.learn()
     for number in range(20):
         camera.look(prints=tuple(STILL[n] if n % 6 == number % 6 else fresh(camera, n) for n in range(BLOCKS)))
-    assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
+    assert {finding.fault for finding in camera.judged.findings} == {MediaFault.FROZEN}
 
 
 def test_walls_that_come_back_since_their_noise_fell_are_known_as_soon_as_somebody_walks_past_them() -> None:
@@ -168,13 +167,13 @@ def test_walls_that_come_back_since_their_noise_fell_are_known_as_soon_as_somebo
 
     for _ in range(6):
         found = camera.look(**seen(None))
-    assert found == {Fault.FROZEN}, "by now nothing tells it from one"
+    assert found == {MediaFault.FROZEN}, "by now nothing tells it from one"
     camera.look(**seen(3))
     for _ in range(LATEST):
         camera.look(**seen(None))
     for _ in range(100):
         assert camera.look(**seen(None)) == set()
-    camera.until({Fault.FROZEN}, most=5, prints=STILL)
+    camera.until({MediaFault.FROZEN}, most=5, prints=STILL)
 
 
 def test_a_picture_in_which_somebody_walks_past_plain_walls_is_not_frozen_however_much_of_it_comes_back() -> None:
@@ -197,7 +196,7 @@ def test_a_recording_that_is_played_in_a_circle_is_not_frozen_as_long_as_somethi
 def test_dark_pictures_that_repeat_are_not_frozen() -> None:
     camera = Camera()
     for _ in range(40):
-        assert Fault.FROZEN not in camera.look(prints=(0,) * (BLOCKS - 5) + (1, 2, 3, 4, 5))
+        assert MediaFault.FROZEN not in camera.look(prints=(0,) * (BLOCKS - 5) + (1, 2, 3, 4, 5))
 
 
 def test_what_a_camera_writes_over_the_dark_is_not_frozen() -> None:
@@ -206,7 +205,7 @@ def test_what_a_camera_writes_over_the_dark_is_not_frozen() -> None:
     camera.learn()
     for number in range(40):
         prints = (1000 + number, *range(1, 10)) + (0,) * (BLOCKS - 10)
-        assert Fault.FROZEN not in camera.look(**FAULTS[Fault.BLACK] | {"prints": prints})
+        assert MediaFault.FROZEN not in camera.look(**FAULTS[MediaFault.BLACK] | {"prints": prints})
 
 
 def test_lights_that_are_switched_off_and_infrared_are_no_fault() -> None:
@@ -231,7 +230,7 @@ def test_a_grey_sheet_before_most_of_the_lens_is_no_infrared() -> None:
         "edges": (0.2,) * 40 + (6.0,) * (BLOCKS - 40),
         "tones": (30.0,) * BLOCKS,
     }
-    assert camera.until({Fault.COVERED}, **sheet) == FOUND_AT
+    assert camera.until({MediaFault.COVERED}, **sheet) == FOUND_AT
 
 
 def test_each_light_has_its_own_measure() -> None:
@@ -240,13 +239,13 @@ def test_each_light_has_its_own_measure() -> None:
     camera.learn()
     night: dict[str, Any] = {"saturation": 0.3, "tones": (60.0,) * BLOCKS}
     camera.learn(sharpness=(0.15, 0.4), **night)
-    camera.until({Fault.BLURRED}, sharpness=(0.06, 0.35), **night)
+    camera.until({MediaFault.BLURRED}, sharpness=(0.06, 0.35), **night)
 
 
 def test_colour_that_goes_by_day_while_nothing_else_changes_is_lost() -> None:
     camera = Camera()
     camera.learn()
-    assert camera.until({Fault.COLOURLESS}, saturation=0.2) == FOUND_AT
+    assert camera.until({MediaFault.COLOURLESS}, saturation=0.2) == FOUND_AT
     assert (camera.judged.day, camera.judged.colour) == (True, False)
     camera.until(set())
     camera.at_ms += 9 * HOUR_MS
@@ -256,7 +255,7 @@ def test_colour_that_goes_by_day_while_nothing_else_changes_is_lost() -> None:
 
 def test_where_colour_is_expected_grey_by_day_is_a_fault_whatever_went_before() -> None:
     expecting = Camera(colour=True)
-    assert expecting.until({Fault.COLOURLESS}, saturation=0.2) == FOUND_AT
+    assert expecting.until({MediaFault.COLOURLESS}, saturation=0.2) == FOUND_AT
     other = Camera()
     for _ in range(30):
         assert other.look(saturation=0.2) == set()
@@ -265,28 +264,30 @@ def test_where_colour_is_expected_grey_by_day_is_a_fault_whatever_went_before() 
 def test_another_view_altogether_is_a_moved_camera_but_not_before_it_is_known_how_alike_it_is() -> None:
     camera = Camera()
     camera.learn(shift=Shift(0.0, 0.0, 0.5, 0.8))
-    assert camera.until({Fault.MOVED}, shift=Shift(0.3, 0.1, 0.02, 0.02)) == FOUND_AT
+    assert camera.until({MediaFault.MOVED}, shift=Shift(0.3, 0.1, 0.02, 0.02)) == FOUND_AT
     camera.memory = judge.referred(camera.memory)
     for _ in range(20):
         assert camera.look(shift=Shift(0.3, 0.1, 0.02, 0.02)) == set(), "of a new reference nothing is known yet"
 
 
-@pytest.mark.parametrize("fault", [Fault.FROZEN, Fault.BLURRED, Fault.COVERED])
-def test_who_vouches_for_the_view_ends_what_was_found_against_the_one_before(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [MediaFault.FROZEN, MediaFault.BLURRED, MediaFault.COVERED])
+def test_who_vouches_for_the_view_ends_what_was_found_against_the_one_before(fault: MediaFault) -> None:
     """The camera was replaced by another, or hangs elsewhere: nothing would be learned as long as it is suspected."""
     camera = Camera()
     camera.learn()
-    now = {**FAULTS[fault], "prints": STILL[:20] + (0,) * (BLOCKS - 20)} if fault is Fault.FROZEN else FAULTS[fault]
+    now = (
+        {**FAULTS[fault], "prints": STILL[:20] + (0,) * (BLOCKS - 20)} if fault is MediaFault.FROZEN else FAULTS[fault]
+    )
     for _ in range(8):
         camera.look(**now)
     assert {finding.fault for finding in camera.judged.findings} == {fault}
     camera.memory = judge.referred(camera.memory)
-    if fault is not Fault.FROZEN:
+    if fault is not MediaFault.FROZEN:
         camera.learn(**now)
     assert camera.look(**now) == set()
     camera.memory = judge.referred(camera.memory)
     camera.learn()
-    camera.until({Fault.BLURRED}, **SOFT)
+    camera.until({MediaFault.BLURRED}, **SOFT)
 
 
 def test_a_view_that_lies_elsewhere_at_each_look_is_not_moved() -> None:
@@ -294,7 +295,7 @@ def test_a_view_that_lies_elsewhere_at_each_look_is_not_moved() -> None:
     camera = Camera()
     for number in range(60):
         assert camera.look(shift=Shift(0.06 if number % 2 else -0.07, 0.0, 0.3, 0.5)) == set()
-    assert camera.until({Fault.MOVED}, shift=Shift(0.06, 0.01, 0.3, 0.5)) <= FOUND_AT + 1
+    assert camera.until({MediaFault.MOVED}, shift=Shift(0.06, 0.01, 0.3, 0.5)) <= FOUND_AT + 1
 
 
 def test_sound_is_judged_only_where_it_is_not_unwanted() -> None:
@@ -307,8 +308,8 @@ def test_sound_that_came_and_comes_no_more_is_missed() -> None:
     never, expected, once = Camera(overdue=True), Camera(overdue=True, sound=True), Camera()
     once.learn()
     once.about = {"overdue": True}
-    assert expected.until({Fault.MUTE}, heard=None) == FOUND_AT
-    assert once.until({Fault.MUTE}, heard=None) == FOUND_AT
+    assert expected.until({MediaFault.MUTE}, heard=None) == FOUND_AT
+    assert once.until({MediaFault.MUTE}, heard=None) == FOUND_AT
     for _ in range(20):
         assert never.look(heard=None) == set(), "a camera may promise sound that nobody wants"
 
@@ -316,7 +317,7 @@ def test_sound_that_came_and_comes_no_more_is_missed() -> None:
 def test_sound_that_lies_apart_from_its_picture_is_found_and_told_on_which_side() -> None:
     for lag_ms, word in ((1500, "after"), (-1500, "before")):
         camera = Camera(lag_ms=lag_ms)
-        camera.until({Fault.DRIFT})
+        camera.until({MediaFault.DRIFT})
         assert word in camera.judged.findings[0].evidence
         assert camera.judged.drift_ms == lag_ms
     assert [Camera(lag_ms=900).look() for _ in range(20)] == [set()] * 20
@@ -327,7 +328,7 @@ def nights(camera: Camera, days: Iterable[int]) -> list[bool]:
     found = []
     for day in days:
         camera.at_ms = (20_000 + day) * DAY_MS + 20 * HOUR_MS
-        found.append(any([camera.look(**FAULTS[Fault.BLACK]) for _ in range(3600)]))  # noqa: C419 - the whole night
+        found.append(any([camera.look(**FAULTS[MediaFault.BLACK]) for _ in range(3600)]))  # noqa: C419 - the whole night
         for _ in range(10):
             camera.look()
     return found
@@ -338,15 +339,15 @@ def test_a_room_that_is_dark_each_night_is_told_twice_and_then_known() -> None:
     assert nights(camera, range(5)) == [True, True, False, False, False]
     assert nights(camera, [8]) == [False], "after a weekend"
     camera.at_ms = 20_010 * DAY_MS + 11 * HOUR_MS
-    camera.until({Fault.BLACK}, **FAULTS[Fault.BLACK])
+    camera.until({MediaFault.BLACK}, **FAULTS[MediaFault.BLACK])
 
 
 def test_what_stays_for_days_is_no_habit() -> None:
     camera = Camera()
-    camera.until({Fault.BLACK}, **FAULTS[Fault.BLACK])
+    camera.until({MediaFault.BLACK}, **FAULTS[MediaFault.BLACK])
     for hour in range(24 * 5):
         camera.at_ms = NOON_MS + hour * HOUR_MS
-        assert camera.look(**FAULTS[Fault.BLACK]) == {Fault.BLACK}, hour
+        assert camera.look(**FAULTS[MediaFault.BLACK]) == {MediaFault.BLACK}, hour
     for _ in range(10):
         camera.look()
     assert camera.memory.habits == Habits()
@@ -355,18 +356,18 @@ def test_what_stays_for_days_is_no_habit() -> None:
 def test_habits_are_bounded() -> None:
     habits = Habits()
     for day in range(400):
-        habits = habits.ended(Fault.BLACK, day * DAY_MS + 18 * HOUR_MS, (day + 1) * DAY_MS + 6 * HOUR_MS)
-    assert len(habits.hours[Fault.BLACK]) <= 11 * 24
+        habits = habits.ended(MediaFault.BLACK, day * DAY_MS + 18 * HOUR_MS, (day + 1) * DAY_MS + 6 * HOUR_MS)
+    assert len(habits.hours[MediaFault.BLACK]) <= 11 * 24
 
 
 def test_what_was_learned_is_kept_over_a_restart() -> None:
     camera = Camera()
     camera.learn()
-    camera.until({Fault.BLURRED}, **SOFT)
+    camera.until({MediaFault.BLURRED}, **SOFT)
     kept = msgspec.json.encode({"lobby": camera.memory})
     assert len(kept) < 20_000
     camera.memory = msgspec.json.decode(kept, type=dict[str, Memory])["lobby"]
-    assert camera.look(**SOFT) == {Fault.BLURRED}
+    assert camera.look(**SOFT) == {MediaFault.BLURRED}
 
 
 def test_looks_that_come_to_nothing_are_told_after_a_while() -> None:
@@ -386,7 +387,7 @@ def test_a_frozen_picture_is_found_although_each_other_look_comes_to_nothing() -
     for _ in range(6):
         camera.memory = judge.missed(camera.memory)
         camera.look(prints=STILL)
-    assert {finding.fault for finding in camera.judged.findings} == {Fault.FROZEN}
+    assert {finding.fault for finding in camera.judged.findings} == {MediaFault.FROZEN}
 
 
 def test_colour_that_went_while_nothing_was_seen_went_perhaps_with_the_light() -> None:
@@ -398,6 +399,6 @@ def test_colour_that_went_while_nothing_was_seen_went_perhaps_with_the_light() -
 
 
 def test_every_fault_has_words() -> None:
-    assert set(texts.WORDS) == set(Fault)
+    assert set(faults.FAULT_TEXTS) == set(MediaFault)
     assert isinstance(Memory().usual, dict)
     assert Usual(1, (1.0, 1.0), 1.0, (1.0,) * BLOCKS, (0.0,) * BLOCKS).likened == 0

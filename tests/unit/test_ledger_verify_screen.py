@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edged.cli.ledger_verify import screen
 from edged.documents.ledger import LedgerVerify
-from edged.evidence import ledger_check_document
+from edged.site import check_documents
 from storage.audit.findings import Against, Code, Finding, Reach, Report, Tree
 from storage.ledger.note import Checkpoint
 from tests.support.samples import LEDGER_VERIFY
@@ -80,7 +80,7 @@ def test_a_report_becomes_a_document_whatever_somebody_wrote_into_a_leaf() -> No
         volumes=["v"],
     )
     report.findings.add(Finding(Code.NODE, "node 0", "it is not", "do"))
-    document = ledger_check_document.document(report, {"v": Path("/srv/edged")}, daemon=True)
+    document = check_documents.ledger_check(report, {"v": Path("/srv/edged")}, daemon=True)
     assert document.generations[0].entered.at == "9999-12-31T23:59:59.998Z"
     assert document.volumes == ["/srv/edged"]
     assert [(one.code, one.action) for one in document.findings] == [("node", "do")]

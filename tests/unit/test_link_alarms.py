@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from edged.alarms.conditions import link
-from edged.alarms.tracking import Trouble
+from edged.alarms import link
+from edged.overview.model import AlarmCondition
 from mqtt.tls import CertificateFault, Files, Lifetime, TlsView, Weight
 from storage.words.results import Severity
 
@@ -21,8 +21,8 @@ def life(days: float, source: str = "/e/box.crt", begins: float = -365) -> Lifet
     return Lifetime(NOW_MS + round(begins * DAY_MS), NOW_MS + round(days * DAY_MS), source)
 
 
-def told(view: TlsView | None, now_ms: int = NOW_MS, *, synced: bool = True) -> dict[str, Trouble]:
-    return dict(link.troubles(view, "broker.example:8883", now_ms, synced=synced))
+def told(view: TlsView | None, now_ms: int = NOW_MS, *, synced: bool = True) -> dict[str, AlarmCondition]:
+    return dict(link.certificate_troubles(view, "broker.example:8883", now_ms, synced=synced))
 
 
 def test_nothing_is_told_without_tls_or_while_all_is_well() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edged.health import judge
-from edged.health.faults import Fault
+from edged.health.faults import MediaFault
 from edged.health.judge import Look, Memory
 from recorder.decoder import decode, measure
 from tests.support.footage import Footage, pictures
@@ -44,7 +44,7 @@ def looks_until_moved(
             reference = measure.thumbnail(planes.small)
         measured = measure.measure_picture(planes.luma, planes.small, (planes.blue, planes.red), reference)
         memory, judged = judge.step(memory, Look(number * EVERY_MS, number * EVERY_MS, measured, None))
-        if Fault.MOVED in {finding.fault for finding in judged.findings}:
+        if MediaFault.MOVED in {finding.fault for finding in judged.findings}:
             return number
     return None
 

@@ -10,7 +10,7 @@ import pytest
 from edged.api.pictures import down
 from edged.health.stream import CameraState, Condition
 from edged.health.watch import WORDS
-from edged.site.overview import Health
+from edged.overview.model import CameraHealth
 from recorder.decoder.messages import UnseenReason
 
 ZONE: Final = ZoneInfo("Asia/Taipei")
@@ -27,7 +27,7 @@ SINCE_MS: Final = 1_777_593_600_000
 )
 def test_a_camera_that_is_down_is_told_as_the_status_does(state: CameraState, said: str) -> None:
     condition = Condition(state, "connection refused", "its plug")
-    assert down(Health(condition, None, SINCE_MS), ZONE) == said
+    assert down(CameraHealth(condition, None, SINCE_MS), ZONE) == said
 
 
 def test_every_look_that_comes_to_nothing_has_words_and_only_one_says_that_it_waited() -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edged.cameras import interruptions
-from edged.site import overview
+from edged.site import documents as site_documents
+from edged.words import times
 from storage.ages.runs import Point
 from storage.database.migrations import migrate
 from storage.ledger.table import Leaf, leaves
@@ -125,13 +126,13 @@ def test_pauses_of_a_segment_that_nobody_can_read_are_told_as_well() -> None:
 def test_what_listings_and_steadiness_are_told_is_each_pause() -> None:
     book = recorded(stutter(5), 5)
     now_ms = WALL + 5 * SEGMENT_MS
-    assert interruptions.of(rows(book), now_ms) == interruptions.Steadiness(
+    assert interruptions.of(rows(book), now_ms) == interruptions.Interruptions(
         60, 1 - 60 * 2_100 / interruptions.WINDOW_MS
     )
-    document = overview.gap(rows(book)[0])
-    assert [document.pauses[n].start for n in (0, 1)] == [overview.timestamp(WALL + ms) for ms in (1_000, 6_000)]
+    document = site_documents.gap(rows(book)[0])
+    assert [document.pauses[n].start for n in (0, 1)] == [times.timestamp(WALL + ms) for ms in (1_000, 6_000)]
     assert document.pauses[-1].end == document.end
-    lone = overview.gap(rows(recorded([(3_000, 6_000)], 1))[0])
+    lone = site_documents.gap(rows(recorded([(3_000, 6_000)], 1))[0])
     assert lone.pauses == []
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edged.alarms.conditions import pins as conditions
-from edged.site.snapshot import Measurements
+from edged.alarms import retention as conditions
+from edged.overview.measurements import Measurements
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.pins import links, rules, sidecar
@@ -205,21 +205,23 @@ def standing(state: PinState, left_ms: int, *, adopted: bool = False) -> Standin
     ],
 )
 def test_an_alarm_comes_before_a_pin_ends(state: PinState, left_ms: int, expected: list[tuple[str, Severity]]) -> None:
-    found = list(conditions.of(standing(state, left_ms)))
+    found = list(conditions.pin_trouble(standing(state, left_ms)))
     assert [(key, trouble.severity) for key, trouble in found] == expected
     assert all(trouble.action for _, trouble in found)
     assert all("chen" not in trouble.text and "115-0042" not in trouble.text for _, trouble in found)
 
 
 def test_a_pin_that_was_found_is_told_until_somebody_approves_it() -> None:
-    keys = [key for key, _ in conditions.of(standing(PinState.PROVISIONAL, rules.PROVISIONAL_MS, adopted=True))]
+    keys = [
+        key for key, _ in conditions.pin_trouble(standing(PinState.PROVISIONAL, rules.PROVISIONAL_MS, adopted=True))
+    ]
     assert keys == ["pin.adopted:P-20260301-7F3K"]
-    assert list(conditions.of(standing(PinState.APPROVED, 30 * rules.DAY_MS, adopted=True))) == []
+    assert list(conditions.pin_trouble(standing(PinState.APPROVED, 30 * rules.DAY_MS, adopted=True))) == []
 
 
 def test_a_volume_whose_pins_cannot_be_read_is_told() -> None:
     """Nothing there is destroyed, and so no ceiling kept."""
     measured = Measurements(NOW, pins_unread={"v-1": "/srv/edged: Input/output error"})
-    ((key, trouble),) = conditions.troubles(overview(measured))
+    ((key, trouble),) = conditions.pin_troubles(overview(measured))
     assert (key, trouble.severity) == ("pin.unread:v-1", Severity.CRITICAL)
     assert "/srv/edged: Input/output error" in trouble.text

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edged.access.callers import Refusal
 from edged.api import listings
-from edged.api.base import Refusal
 from edged.words import exit_codes
 from storage.retention.plan import Policy
 from storage.store.facade import Store

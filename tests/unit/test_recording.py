@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from edged.cameras.store_adapter import StoreKeeper
+from edged.cameras.store_adapter import StoreAdapter
 from recorder.words.messages import Granted, Opening, Refused, Terms
 from storage.store.facade import Store
 from storage.words.model import Bounds, GapCause
@@ -62,8 +62,8 @@ class FakeStore:
         return done
 
 
-def keeper_of(store: FakeStore) -> StoreKeeper:
-    return StoreKeeper(cast("Store", store), lambda _camera: Bounds(60, 300), lambda: PRIORITIES, lambda: SEGMENT_MS)
+def keeper_of(store: FakeStore) -> StoreAdapter:
+    return StoreAdapter(cast("Store", store), lambda _camera: Bounds(60, 300), lambda: PRIORITIES, lambda: SEGMENT_MS)
 
 
 def opening_on(volume: str) -> Opening:

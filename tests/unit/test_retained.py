@@ -9,11 +9,11 @@ from typing import Any, Final
 import pytest
 
 from edged.alarms.tracking import RETAINED_MS
-from edged.centre import retained
+from edged.centre import reports
 from edged.centre.reports import Reporter
 from edged.config.load import Config
-from edged.site.overview import Overview
-from edged.site.snapshot import Measurements
+from edged.overview.measurements import Measurements
+from edged.overview.model import Overview
 from mqtt.client.link import LinkView
 from mqtt.contract import messages
 from mqtt.contract.messages import Message
@@ -65,23 +65,23 @@ def test_alarms_are_shown_while_they_stand_and_a_week_longer() -> None:
         alarm("storage.slow", over_ms=RETAINED_MS),
     )
     seen = overview(Measurements(NOW), alarms=rows)
-    shown = dict(map(said, retained.shown_alarms(seen, STAMP)))
+    shown = dict(map(said, reports.shown_alarms(seen, STAMP)))
     assert list(shown) == ["alarm/camera.down:lobby", "alarm/mqtt.down"]
     first, second = shown.values()
     assert (first["state"], first["acknowledged"], first["count"], first["cleared_ms"]) == ("raised", True, 2, None)
     assert (second["state"], second["cleared_ms"]) == ("cleared", NOW.wall_ms - RETAINED_MS + 1)
     assert "王小明" not in json.dumps(first, ensure_ascii=False)
-    assert [message.topic for message in retained.gone(seen)] == [f"{UP}compliance", f"{UP}alarm/storage.slow"]
+    assert [message.topic for message in reports.gone(seen)] == [f"{UP}compliance", f"{UP}alarm/storage.slow"]
 
 
 def test_an_alarm_over_for_months_is_not_emptied_at_each_connection() -> None:
-    seen = overview(Measurements(NOW), alarms=(alarm("mqtt.down", over_ms=RETAINED_MS + retained.EMPTIED_FOR_MS),))
-    assert [message.topic for message in retained.gone(seen)] == [f"{UP}compliance"]
+    seen = overview(Measurements(NOW), alarms=(alarm("mqtt.down", over_ms=RETAINED_MS + reports.EMPTIED_FOR_MS),))
+    assert [message.topic for message in reports.gone(seen)] == [f"{UP}compliance"]
 
 
 def test_a_pin_is_shown_without_names_case_and_letter() -> None:
     seen = overview(Measurements(NOW, pins=(pin("P-20260506-AB23"), pin("P-20260506-AB24", PinState.PROVISIONAL))))
-    (topic, first), (_, second) = map(said, retained.shown_pins(seen, STAMP))
+    (topic, first), (_, second) = map(said, reports.shown_pins(seen, STAMP))
     assert topic == "pin/P-20260506-AB23"
     assert (first["state"], second["state"]) == ("approved", "provisional")
     assert (first["cameras"], first["ground"], first["until_ms"]) == (
@@ -95,7 +95,7 @@ def test_a_pin_is_shown_without_names_case_and_letter() -> None:
 def test_what_ended_while_nobody_heard_is_emptied() -> None:
     past = Past(volumes=("v-old",), pins=("P-20260506-AB23", "P-20260506-AB24"))
     seen = overview(Measurements(NOW, pins=(pin("P-20260506-AB24"),), past=past))
-    emptied = list(retained.gone(seen))
+    emptied = list(reports.gone(seen))
     assert [message.topic.removeprefix(UP) for message in emptied] == [
         "storage/v-old",
         "pin/P-20260506-AB23",
@@ -106,7 +106,7 @@ def test_what_ended_while_nobody_heard_is_emptied() -> None:
 
 def test_a_heartbeat_says_how_much_waits() -> None:
     depths = {Rank.PROOF: Depth(2, 300, 50), Rank.HISTORY: Depth(7, 900, 40), Rank.ALARM: Depth(0, 0, None)}
-    assert retained.waiting(depths) == {
+    assert reports.waiting(depths) == {
         "outbox_proofs": 2,
         "outbox_alarms": 0,
         "outbox_storage": 0,
@@ -114,11 +114,11 @@ def test_a_heartbeat_says_how_much_waits() -> None:
         "outbox_bytes": 1200,
         "outbox_oldest_ms": 40,
     }
-    assert retained.waiting({})["outbox_oldest_ms"] is None
+    assert reports.waiting({})["outbox_oldest_ms"] is None
 
 
 def test_capabilities_name_the_verbs_that_some_key_may_command() -> None:
-    assert retained.capabilities(CONFIG) == list(retained.CAPABILITIES)
+    assert reports.capabilities(CONFIG) == list(reports.CAPABILITIES)
 
 
 # --- through the reporter --------------------------------------------------------------------------------------------

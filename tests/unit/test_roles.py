@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edged.access.callers import Route
 from edged.api import routes as api
-from edged.api.base import Route
 from edged.api.server import Control
 from edged.cli.main import VERBS, edgectl
 from edged.words import roles

@@ -7,9 +7,9 @@ import pwd
 
 import pytest
 
-from edged.access import account_access
-from edged.access.account_access import RolesSeen, RoleWatch
-from edged.alarms.conditions import roles as conditions
+from edged.access import role_watch
+from edged.access.role_watch import RolesSeen, RoleWatch
+from edged.alarms import record as conditions
 from edged.host import accounts
 from edged.host.accounts import Directory
 from edged.words.roles import Assignment, Role
@@ -69,11 +69,11 @@ def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(grp, "getgrgid", {2001: GROUPS["cctv"]}.__getitem__)
-    assert account_access._readers(1001, 2001) == ("lin",)
-    assert account_access._readers(990, 2001) == ("chen", "lin")
-    assert account_access._readers(990, 4711) == (), "a group without a name"
-    assert account_access._readers(0, 0) == ()
-    found = dict(conditions.troubles(RolesSeen(readers=("lin",))))
+    assert role_watch._readers(1001, 2001) == ("lin",)
+    assert role_watch._readers(990, 2001) == ("chen", "lin")
+    assert role_watch._readers(990, 4711) == (), "a group without a name"
+    assert role_watch._readers(0, 0) == ()
+    found = dict(conditions.role_troubles(RolesSeen(readers=("lin",))))
     assert found["roles.readers"].severity is Severity.CRITICAL
     assert found["roles.readers"].names == "lin"
     assert "lin" not in found["roles.readers"].text, "the centre is told the text"
@@ -82,17 +82,17 @@ def test_who_is_in_the_group_of_the_files_is_told_but_not_root_and_the_account_t
 async def test_suspects_are_bounded() -> None:
     directory = Directory()
     watch = RoleWatch(lambda: None, directory)
-    for uid in range(account_access.SUSPECTS_MAX + 5):
+    for uid in range(role_watch.SUSPECTS_MAX + 5):
         watch.clash(uid)
-    assert len(watch._suspects) == account_access.SUSPECTS_MAX
+    assert len(watch._suspects) == role_watch.SUSPECTS_MAX
     assert await watch.look(0) == RolesSeen(looked=True)
     directory.close()
 
 
 def test_alarms_name_what_is_to_be_done() -> None:
-    found = dict(conditions.troubles(RolesSeen(("chen",), ("ethics",), 3)))
+    found = dict(conditions.role_troubles(RolesSeen(("chen",), ("ethics",), 3)))
     assert set(found) == {"roles.clash", "roles.unknown-group", "journal.owed"}
     assert (found["roles.clash"].names, "chen" in found["roles.clash"].text) == ("chen", False)
     assert "ethics" in found["roles.unknown-group"].text
     assert found["journal.owed"].severity is Severity.CRITICAL
-    assert not dict(conditions.troubles(RolesSeen()))
+    assert not dict(conditions.role_troubles(RolesSeen()))

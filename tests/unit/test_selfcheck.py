@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.alarms.conditions.ledger import troubles
+from edged.alarms.record import ledger_troubles
 from storage.audit.findings import Code, Finding
 from storage.audit.schedule import AGAIN_MS, EVERY_MS, SETTLE_MS, Now, is_due
 from storage.audit.table import Checked
@@ -48,8 +48,8 @@ def test_once_it_was_done_in_a_run_it_is_not_due_within_a_day(now: Now) -> None:
 
 
 def test_what_it_found_is_one_critical_alarm_with_the_first_of_it() -> None:
-    ((key, trouble),) = troubles(Plight(checked=FOUL))
+    ((key, trouble),) = ledger_troubles(Plight(checked=FOUL))
     assert (key, trouble.severity) == ("ledger.tampered", Severity.CRITICAL)
     assert "boot 3: it is stored as another one, and 1 more finding" in trouble.text
     assert "edgectl ledger verify" in trouble.action
-    assert list(troubles(Plight(checked=CLEAN))) == []
+    assert list(ledger_troubles(Plight(checked=CLEAN))) == []

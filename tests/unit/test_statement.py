@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edged.documents import register as documents
 from edged.evidence import statement, statement_check
-from edged.evidence.statement import PAYLOAD_TYPE, Box, Rests, Standing
+from edged.evidence.statement import PAYLOAD_TYPE, BoundsInForce, LedgerBasis, StatementIssuer
 from edged.evidence.verify import fingerprint, page
 from storage.ledger import dsse, note
 from storage.ledger.note import Checkpoint
@@ -33,7 +33,7 @@ TAIPEI: Final = ZoneInfo("Asia/Taipei")
 KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER: Final = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC: Final = KEY.public_key().public_bytes_raw()
-BOX: Final = Box("wenshan-main", "wenshan", "文山", "edged 0.1.0", "Asia/Taipei", TAIPEI)
+BOX: Final = StatementIssuer("wenshan-main", "wenshan", "文山", "edged 0.1.0", "Asia/Taipei", TAIPEI)
 BOUNDS: Final = Bounds(100, 1000)
 BEGIN, END = statement.interval("2026-05", TAIPEI)
 ORIGIN: Final = "edged/wenshan-main/7f3k2a1b"
@@ -56,15 +56,15 @@ def account(kept: list[int], recorded_ms: int = 1000, causes: dict[str, int] | N
     return Account("lobby", BEGIN, END, BEGIN, shares, counts, [], held, Aside(0, 0, 0), totals, [], None, leaf)
 
 
-def rests(size: int = 60, key: Ed25519PrivateKey = KEY) -> Rests:
+def rests(size: int = 60, key: Ed25519PrivateKey = KEY) -> LedgerBasis:
     checkpoint = Checkpoint(ORIGIN, size, bytes(32))
     text = note.sign(checkpoint.text, ORIGIN, key)
     verifier = note.Verifier(ORIGIN, key.public_key().public_bytes_raw())
-    return Rests(Head(checkpoint, text, 1, str(verifier)), 30, BEGIN)
+    return LedgerBasis(Head(checkpoint, text, 1, str(verifier)), 30, BEGIN)
 
 
-def made(of: Account | None = None, head: Rests | None = None) -> documents.Statement:
-    standing = Standing("大廳", BOUNDS, None)
+def made(of: Account | None = None, head: LedgerBasis | None = None) -> documents.Statement:
+    standing = BoundsInForce("大廳", BOUNDS, None)
     return statement.statement(BOX, "2026-05", of or account([200_000]), standing, head or rests(), PUBLIC, END + 1)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edged.access.coalescing import KEYS_MAX, WINDOW_MS, Tally
+from edged.access.journal import KEYS_MAX, WINDOW_MS, Coalescer
 
 STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40_000)), max_size=60)
 
 
 @given(STEPS)
 def test_nothing_is_lost_and_nobody_is_told_of_twice_a_minute(steps: list[tuple[str, int]]) -> None:
-    tally, now_ms = Tally[str, int](), 0
+    tally, now_ms = Coalescer[str, int](), 0
     told = dict.fromkeys("abc", 0)
     last_ms: dict[str, int] = {}
 
@@ -35,7 +35,7 @@ def test_nothing_is_lost_and_nobody_is_told_of_twice_a_minute(steps: list[tuple[
 
 
 def test_what_came_is_told_by_its_kinds() -> None:
-    tally = Tally[str, str]()
+    tally = Coalescer[str, str]()
     tally.told("chen", "a", 0)
     for kind in ("b", "a", "b", "c"):
         assert tally.is_repeated("chen", kind, kind)
@@ -44,7 +44,7 @@ def test_what_came_is_told_by_its_kinds() -> None:
 
 
 def test_a_crowd_shares_one_place_that_is_always_there() -> None:
-    tally = Tally[int, int](crowd=-1)
+    tally = Coalescer[int, int](crowd=-1)
     said = 0
     for key in range(10 * KEYS_MAX):
         place = tally.place(key)
@@ -57,7 +57,7 @@ def test_a_crowd_shares_one_place_that_is_always_there() -> None:
 
 
 def test_more_keys_than_people_are_told_one_by_one() -> None:
-    tally = Tally[int, int]()
+    tally = Coalescer[int, int]()
     for key in range(KEYS_MAX + 10):
         assert not tally.is_repeated(key, key)
         tally.told(key, key, 0)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent
 
-from edged.alarms.conditions import tamper as condition
-from edged.evidence.tamper_watch import DAYS_WATCHED, directories
+from edged.alarms import storage as condition
+from edged.evidence.watches import DAYS_WATCHED, directories
 from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
 from storage.integrity.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
@@ -298,11 +298,11 @@ def test_what_changed_since_the_last_pass_is_read(changed_ms: int, end_ms: int, 
 
 def test_the_alarm_names_the_first_files_and_no_figure() -> None:
     one = Tampered("id", "/srv/edged", (("lobby/a", "missing"), ("lobby/b", "content")), more=True)
-    ((key, trouble),) = condition.troubles([one])
+    ((key, trouble),) = condition.tampering_troubles([one])
     assert key == "storage.tampered:id"
     assert trouble.severity is Severity.CRITICAL
     assert trouble.text == (
         "Files on volume /srv/edged are not as edged left them: lobby/a is gone, lobby/b has other content and others"
     )
     assert "fsck" in trouble.action
-    assert list(condition.troubles([])) == []
+    assert list(condition.tampering_troubles([])) == []

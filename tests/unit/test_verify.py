@@ -33,7 +33,7 @@ SOURCE: Final = Path(verify.__file__)
     ],
 )  # fmt: skip
 def test_json_that_can_be_read_in_two_ways_is_not_read(text: str) -> None:
-    with pytest.raises(verify.Fault) as fault:
+    with pytest.raises(verify.NotVerified) as fault:
         verify.strict(f'{{"":{text}}}'.encode("utf-8", "surrogatepass"), "object", "x")
     assert fault.value.code == "damaged"
 

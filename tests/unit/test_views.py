@@ -8,16 +8,17 @@ from typing import Any, Final
 
 import pytest
 
-from edged.alarms import devices, evaluate
-from edged.alarms.conditions import database
-from edged.centre import retained
+from edged.alarms import devices, evaluate, storage
+from edged.alarms import link as conditions_link
+from edged.centre import reports
 from edged.config.load import Config
 from edged.documents import site as documents
 from edged.health import stream
 from edged.health.stream import CameraState, Condition
-from edged.site import forecast, retention_documents
-from edged.site import overview as views
-from edged.site.snapshot import Measurements
+from edged.overview import forecast
+from edged.overview.measurements import Measurements
+from edged.overview.model import CameraHealth, Overview
+from edged.site import documents as site_documents
 from mqtt.client.link import LinkView
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import Phase
@@ -66,7 +67,7 @@ def frames(**changes: Any) -> CameraView:
 
 
 def assessed(view: CameraView) -> Condition:
-    return stream.assess(views.observation(view, NOW, enabled=True), stream.Expectation())
+    return stream.assess(site_documents.observation(view, NOW, enabled=True), stream.Expectation())
 
 
 def usage(camera: str, age_s: float, *, a_day: float | None = GB) -> CameraUsage:
@@ -80,8 +81,8 @@ def segment(camera: str, bounds: Bounds, volume: str = "v-new") -> Segment:
     )  # fmt: skip
 
 
-def overview(measured: Measurements, **changes: Any) -> views.Overview:
-    known = views.Overview(
+def overview(measured: Measurements, **changes: Any) -> Overview:
+    known = Overview(
         config=CONFIG,
         version="1",
         pid=1,
@@ -98,7 +99,7 @@ def overview(measured: Measurements, **changes: Any) -> views.Overview:
         alarms=(),
         destroyed=0,
         last_sweep_ms=None,
-        foresight=forecast.foretell(changes.get("config", CONFIG), measured),
+        foresight=forecast.footage_forecast(changes.get("config", CONFIG), measured),
     )
     return replace(known, **changes)
 
@@ -106,12 +107,12 @@ def overview(measured: Measurements, **changes: Any) -> views.Overview:
 @pytest.mark.parametrize(("reason", "told"), [("it was gone", True), (ON_PURPOSE, False)])
 def test_a_database_that_a_person_set_aside_was_not_lost(reason: str, told: bool) -> None:
     seen = overview(Measurements(NOW, rebuild=Rebuild(1, reason, "/x", 0, 0, read=True, end=(1, 0, 0))))
-    found = dict(database.troubles(seen))
+    found = dict(storage.rebuild_troubles(seen))
     assert bool(found) == told
     assert all(not trouble.text.endswith(".") for trouble in found.values()), "the action follows, after a full stop"
 
 
-def held(camera: str, age_s: float, bounds: Bounds | None = None, *, gone_ms: int = 0) -> views.Overview:
+def held(camera: str, age_s: float, bounds: Bounds | None = None, *, gone_ms: int = 0) -> Overview:
     """One camera with footage of this age under these stamped bounds."""
     oldest = {camera: segment(camera, bounds or CONFIG.bounds(camera))}
     found = replace(usage(camera, age_s), gone_ms=gone_ms)
@@ -130,10 +131,10 @@ def test_frames_that_are_not_recorded_are_no_recording_whatever_the_cause(cause:
 def test_the_document_of_a_camera_that_is_down_has_the_cause(cause: GapCause | None) -> None:
     """For programs: the reason beside it is for people, and its words may change."""
     for unsteady in (False, True):
-        seen = views.observation(frames(cause=cause), NOW, enabled=True, unsteady=unsteady)
+        seen = site_documents.observation(frames(cause=cause), NOW, enabled=True, unsteady=unsteady)
         found = stream.assess(seen, stream.Expectation())
-        health = {"lobby": views.Health(found, None, NOW.wall_ms)}
-        shown = views.camera(CONFIG.cameras[0], overview(Measurements(NOW), health=health))
+        health = {"lobby": CameraHealth(found, None, NOW.wall_ms)}
+        shown = site_documents.camera(CONFIG.cameras[0], overview(Measurements(NOW), health=health))
         assert (shown.id, shown.cause) == ("lobby", cause if found.state is CameraState.DOWN else None)
 
 
@@ -144,7 +145,7 @@ def test_before_the_first_key_frame_a_camera_is_waited_for_and_no_alarm_is_raise
     view = frames(cause=GapCause.STARTING, recorded_ms=NOW.boottime_ms - ago_ms)
     found = assessed(view)
     assert (found.state, found.reason) == (CameraState.DOWN, stream.WAITING)
-    seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
+    seen = overview(Measurements(NOW), health={"lobby": CameraHealth(found, None, NOW.wall_ms)})
     assert bool(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) is alarmed
 
 
@@ -152,14 +153,14 @@ def test_outages_of_a_few_seconds_are_no_alarm_however_often_and_a_camera_that_f
     between = replace(frames(cause=GapCause.DROPPED, recorded_ms=NOW.boottime_ms - 4_000), connected=None)
     for view, state in ((between, CameraState.DOWN), (frames(), CameraState.RECORDING)):
         assert assessed(view).state is state
-        found = stream.assess(views.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
+        found = stream.assess(site_documents.observation(view, NOW, enabled=True, unsteady=True), stream.Expectation())
         assert (found.state, found.reason, found.unsteady) == (CameraState.DEGRADED, stream.UNSTEADY, True)
-        seen = overview(Measurements(NOW), health={"lobby": views.Health(found, None, NOW.wall_ms)})
+        seen = overview(Measurements(NOW), health={"lobby": CameraHealth(found, None, NOW.wall_ms)})
         assert set(evaluate.troubles(seen, {"lobby": view}, {}, None, {})) == {"camera.degraded:lobby"}
-    seen = overview(Measurements(NOW), health={"lobby": views.Health(assessed(between), None, NOW.wall_ms)})
+    seen = overview(Measurements(NOW), health={"lobby": CameraHealth(assessed(between), None, NOW.wall_ms)})
     assert evaluate.troubles(seen, {"lobby": between}, {}, None, {}) == {}
     gone = replace(between, recorded_ms=NOW.boottime_ms - 10_000)
-    found = stream.assess(views.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
+    found = stream.assess(site_documents.observation(gone, NOW, enabled=True, unsteady=True), stream.Expectation())
     assert found.state is CameraState.DOWN
 
 
@@ -167,7 +168,7 @@ def test_cameras_of_a_device_in_trouble_are_told_with_it_and_shown_each() -> Non
     names = ("a", "b", "c")
     view = replace(frames(cause=GapCause.UNREACHABLE, recorded_ms=0, came_back="no answer"), connected=None)
     condition = assessed(view)
-    seen = overview(Measurements(NOW), health={name: views.Health(condition, None, NOW.wall_ms) for name in names})
+    seen = overview(Measurements(NOW), health={name: CameraHealth(condition, None, NOW.wall_ms) for name in names})
     looked_at = [devices.seen(name, view, condition) for name in names]
     episodes = devices.step({}, looked_at, NOW.boottime_ms)
     found = evaluate.troubles(seen, dict.fromkeys(names, view), {}, None, episodes)
@@ -218,43 +219,43 @@ def test_compliant_looks_at_floor_and_ceiling(
     age_d: float, stamped: Bounds | None, short: bool, compliant: bool
 ) -> None:
     seen = held("lobby", age_d * DAY_S, stamped, gone_ms=1500 if short else 0)
-    shown = retention_documents.retention(seen).retention[0]
+    shown = site_documents.retention(seen).retention[0]
     assert (shown.compliant, shown.gone_s) == (compliant, 1.5 if short else 0)
 
 
-def by_camera(seen: views.Overview) -> dict[str, documents.CameraRetention]:
-    return {line.camera: line for line in retention_documents.retention(seen).retention}
+def by_camera(seen: Overview) -> dict[str, documents.CameraRetention]:
+    return {line.camera: line for line in site_documents.retention(seen).retention}
 
 
 def test_a_camera_that_is_gone_is_shown_under_its_stamped_bounds_while_it_has_footage() -> None:
     shown = {
         line.camera: line
-        for line in retention_documents.retention(held("old", 40 * DAY_S, Bounds(50, 41 * DAY_S))).retention
+        for line in site_documents.retention(held("old", 40 * DAY_S, Bounds(50, 41 * DAY_S))).retention
     }
     assert (shown["old"].floor_s, shown["old"].ceiling_s, shown["old"].compliant) == (50, 41 * DAY_S, True)
     late = {
         line.camera: line
-        for line in retention_documents.retention(held("old", 42 * DAY_S, Bounds(50, 41 * DAY_S))).retention
+        for line in site_documents.retention(held("old", 42 * DAY_S, Bounds(50, 41 * DAY_S))).retention
     }
     assert not late["old"].compliant
     empty = overview(Measurements(NOW, (), {"old": replace(usage("old", 0), oldest=None, segments=0)}))
-    assert [line.camera for line in retention_documents.retention(empty).retention] == ["lobby", "spare"]
+    assert [line.camera for line in site_documents.retention(empty).retention] == ["lobby", "spare"]
 
 
 def test_a_forecast_counts_who_records_now_and_ends_at_the_ceiling() -> None:
     several = {name: usage(name, 0, a_day=rate * GB) for name, rate in (("lobby", 10), ("spare", 90), ("old", 90))}
     seen = overview(Measurements(NOW, (VOLUME,), several))
-    assert views.forecast_s("lobby", seen) == 15 * DAY_S
-    assert views.forecast_s("spare", seen) is views.forecast_s("old", seen) is None
+    assert site_documents.forecast_s("lobby", seen) == 15 * DAY_S
+    assert site_documents.forecast_s("spare", seen) is site_documents.forecast_s("old", seen) is None
     assert evaluate.troubles(seen, {}, {}, None, {}) == {}, "what records no more endangers no floor"
     crowd = CONFIG.model_copy(update={"cameras": [c.model_copy(update={"enabled": True}) for c in CONFIG.cameras]})
-    unwell = dict.fromkeys(("lobby", "spare"), views.Health(Condition(CameraState.RECORDING, ""), None, 0))
+    unwell = dict.fromkeys(("lobby", "spare"), CameraHealth(Condition(CameraState.RECORDING, ""), None, 0))
     full = overview(Measurements(NOW, (VOLUME,), several), config=crowd, health=unwell)
     assert set(evaluate.troubles(full, {}, {}, None, {})) == {"retention.floor-at-risk"}, "one disk, one alarm"
     little = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0)}))
-    assert views.forecast_s("lobby", little) == 20 * DAY_S
+    assert site_documents.forecast_s("lobby", little) == 20 * DAY_S
     much = overview(Measurements(NOW, (VOLUME,), {"lobby": usage("lobby", 0, a_day=100 * GB)}))
-    assert not retention_documents.retention(much).retention[0].compliant
+    assert not site_documents.retention(much).retention[0].compliant
 
 
 def test_one_slow_disk_is_one_alarm_whose_words_stay() -> None:
@@ -270,7 +271,7 @@ def test_a_disk_that_takes_nothing_is_one_alarm_and_none_of_each_camera() -> Non
     """Its volume looks well: statvfs of a Linux of today says nothing of an ext4 that has stopped itself."""
     ill = replace(RECORDING, cause=GapCause.IO_ERROR, came_back="/srv/edged: Read-only file system")
     out = Condition(CameraState.DOWN, "the disk does not take what is written", lost_s=60)
-    seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", views.Health(out, None, 0)))
+    seen = overview(Measurements(NOW, (VOLUME,)), health=dict.fromkeys("ab", CameraHealth(out, None, 0)))
     found = evaluate.troubles(seen, {"a": ill, "b": ill}, {}, None, {})
     assert list(found) == ["storage.failing"]
     assert found["storage.failing"].text.endswith("not recorded: /srv/edged: Read-only file system")
@@ -284,8 +285,8 @@ def test_a_broker_that_is_away_is_told_in_two_parts_to_alarms_and_in_one_to_peop
     seen = overview(Measurements(NOW), link=link)
     alarm = evaluate.troubles(seen, {}, {}, None, {})["mqtt.down"]
     assert (alarm.text, alarm.action) == (f"The centre cannot be reached: {link.reason}", "Check the broker")
-    assert views.broker(seen).reason == f"{link.reason}. Check the broker."
-    assert views.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
+    assert site_documents.broker(seen).reason == f"{link.reason}. Check the broker."
+    assert site_documents.broker(replace(seen, link=replace(link, reason="", check=""))).reason == ""
 
 
 def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
@@ -293,7 +294,7 @@ def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
     refused = overview(Measurements(NOW), link=link)
     assert set(evaluate.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
     well = replace(link, reason="", check="")
-    for waited_ms, told in ((evaluate.UNHEARD_MS, set()), (evaluate.UNHEARD_MS + 1, {"mqtt.unheard"})):
+    for waited_ms, told in ((conditions_link.UNHEARD_MS, set()), (conditions_link.UNHEARD_MS + 1, {"mqtt.unheard"})):
         waiting = {Rank.PROOF: Depth(0, 0, None), Rank.ALARM: Depth(3, 900, NOW.wall_ms - waited_ms)}
         seen = overview(Measurements(NOW, outbox=waiting), link=well)
         assert set(evaluate.troubles(seen, {}, {}, None, {})) == told
@@ -302,7 +303,7 @@ def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
 def test_the_broker_is_told_which_cameras_and_volumes_are_gone() -> None:
     old = {"old": segment("old", Bounds(0, 1), "v-old"), "lobby": segment("lobby", Bounds(0, 1))}
     measured = Measurements(NOW, (VOLUME,), {name: usage(name, 1) for name in old}, {}, old)
-    gone = list(retained.gone(overview(measured)))
+    gone = list(reports.gone(overview(measured)))
     topics = {"cam/old/health", "cam/old/retention", "storage/v-old", "compliance"}
     assert {message.topic for message in gone} == {f"edged/v1/n/up/{topic}" for topic in topics}
     assert all(message.retain and not message.payload for message in gone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edged.access.peer import sits
+from edged.access.callers import sits
 
 CHEN = 1001
 TWO = "12:cpu:/x.service\n1:name=systemd:{path}\n0::{path}"

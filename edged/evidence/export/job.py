@@ -1,13 +1,21 @@
 """An export as files: which films are made of which segments, under which names. Blocking.
 
-Made from the leaves that the export consists of and from the segments themselves, so after a restart it is made anew
-and is the same; `digest` says whether it is.
+Made from the leaves that the export consists of and from the segments themselves, so after a restart it is made
+anew and is the same; `digest` says whether it is.
+
+Segments are read once from end to end before anything of them leaves (`read`): are they what their leaves say? The
+hashes of their parts lie in a file of the state directory meanwhile (`Hashes`), 36 bytes for each, so that an
+export of a day takes no memory. A segment that is not what its leaf says is told by name, and put into no film.
+
+Files leave as `Source`: of known length, the same bytes whenever they are asked for again, from any octet on. Their
+hashes are made while they leave; what was not read to its end by then is read on from there.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,26 +23,30 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from edged.evidence.export.hashing import BLOCK, Hashes, Read, read
 from edged.evidence.export.names import Stems
-from edged.evidence.export.streams import Source, of_file, of_text
 from edged.evidence.verify import CAUSES
 from recorder.remux import film as remux
 from recorder.remux import subtitles
 from recorder.remux.film import Film, Take, blocks
 from storage.exports.model import CameraContents, Contents, Export, Recorded
+from storage.segments.fragment_hashes import Part, Parting
 from storage.words.errors import OrderWrong
 
+BLOCK: Final = 1 << 20
+GATHERED: Final = 1 << 16
+"""Cues are handed out so many octets at a time."""
+_RECORD: Final = struct.Struct(">I32s")
+HASH: Final = 32
 Opened: TypeAlias = Callable[[Recorded], BinaryIO]
 Told: TypeAlias = Callable[[int], None]
 """Hears of octets that were read; may pause, and may raise to end it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ExportSite:
     """Where it is made: the site, as configured."""
 
     node: str
@@ -61,7 +73,7 @@ class Reel:
 
 
 @dataclass(slots=True)
-class Camera:
+class CameraFiles:
     """All that leaves of one camera."""
 
     id: str
@@ -94,17 +106,17 @@ class Camera:
         return [one for one in self.reads.values() if not one.there]
 
 
-class Work:
+class ExportJob:
     """One export being copied."""
 
-    def __init__(self, export: Export, place: Place, spool: Path) -> None:
+    def __init__(self, export: Export, place: ExportSite, spool: Path) -> None:
         self.export = export
         self.place = place
         self.spool = spool
-        self.cameras: list[Camera] = []
-        self.sources: dict[str, Source] = {}
+        self.cameras: list[CameraFiles] = []
+        self.sources: dict[str, FileStream] = {}
         """By path in the folder: footage and what belongs to it."""
-        self.papers: dict[str, Source] = {}
+        self.papers: dict[str, FileStream] = {}
         """Lists and proofs, once it is sealed."""
         self.manifest = ""
         """SHA-256 of the list, once it is sealed."""
@@ -127,14 +139,14 @@ class Work:
             hashes = Hashes(self.spool / f"{number}.hashes")
             reads = {segment.leaf: read(segment, opened, hashes, told) for segment in one.segments}
             title = self.place.cameras.get(name, name)
-            camera = Camera(name, title, one, f"proof/{stem}.hashes", f"proof/{stem}.headers", hashes, reads)
+            camera = CameraFiles(name, title, one, f"proof/{stem}.hashes", f"proof/{stem}.headers", hashes, reads)
             self._film(camera, stem, stems, opened)
             self._headers(camera, self.spool / f"{number}.headers", opened)
             self._originals(camera, stem, opened)
-            self.sources[camera.hash_list] = Source(32 * len(hashes), hashes.blocks)
+            self.sources[camera.hash_list] = FileStream(32 * len(hashes), hashes.blocks)
             self.cameras.append(camera)
 
-    def _film(self, camera: Camera, stem: str, stems: Stems, opened: Opened) -> None:
+    def _film(self, camera: CameraFiles, stem: str, stems: Stems, opened: Opened) -> None:
         segments = {one.segment.leaf: one.segment for one in camera.reads.values()}
         opener = lambda leaf: opened(segments[leaf])  # noqa: E731
         unfit: dict[int, str] = {}
@@ -153,7 +165,7 @@ class Work:
             name = stems.film(stem, number)
             reel = Reel(f"{name}{film.suffix}", f"{name}.vtt", film)
             camera.reels.append(reel)
-            self.sources[reel.path] = Source(film.bytes, partial(blocks, film, opener))
+            self.sources[reel.path] = FileStream(film.bytes, partial(blocks, film, opener))
             text = partial(subtitles.webvtt, film, f"{camera.name} {self.place.site}", self.place.zone, missing)
             self.sources[reel.subtitles] = of_text(text)
 
@@ -165,7 +177,7 @@ class Work:
         except ValueError as error:
             raise OrderWrong(f"no film fits: {error}", "allow larger files: --max-file") from None
 
-    def _misfits(self, camera: Camera, planned: remux.Plan) -> dict[int, str]:
+    def _misfits(self, camera: CameraFiles, planned: remux.Plan) -> dict[int, str]:
         """What the plan takes for parts is not what was hashed."""
         strange = {}
         for take in takes(planned.films):
@@ -175,7 +187,7 @@ class Work:
                 strange[take.segment] = "its fragments lie otherwise than its index says"
         return strange
 
-    def _headers(self, camera: Camera, path: Path, opened: Opened) -> None:
+    def _headers(self, camera: CameraFiles, path: Path, opened: Opened) -> None:
         """A film has the header of its first segment; whether it shows the others as they were, theirs say."""
         with path.open("wb") as file:
             for leaf in dict.fromkeys(take.segment for take in takes(camera.films)):
@@ -183,7 +195,7 @@ class Work:
                     file.write(segment.read(camera.header_bytes(leaf)))
         self.sources[camera.header_list] = of_file(path)
 
-    def _originals(self, camera: Camera, stem: str, opened: Opened) -> None:
+    def _originals(self, camera: CameraFiles, stem: str, opened: Opened) -> None:
         """Of what no film could be made, and of all that is in a film where that was asked for."""
         wanted = {one.segment.leaf: one.segment for one in camera.loose}
         if self.export.order.whole:
@@ -193,7 +205,7 @@ class Work:
             camera.originals[leaf] = path
             with opened(segment) as file:
                 size = file.seek(0, 2)
-            self.sources[path] = Source(size, partial(_file, opened, segment))
+            self.sources[path] = FileStream(size, partial(_file, opened, segment))
 
 
 def takes(films: Sequence[Film]) -> Iterator[Take]:
@@ -214,3 +226,139 @@ def _missing(contents: CameraContents) -> Iterator[subtitles.Missing]:
         cause = " ".join(CAUSES.get(gap.cause, (gap.cause,)))
         for begin, end in gap.spans:
             yield subtitles.Missing(begin, end, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A segment that was read. `first_hash`: the number of its part 0 in the camera's list, if it is in it."""
+
+    segment: Recorded
+    first_hash: int | None
+    trouble: str | None = None
+    """Why no film can be made of it, in words; None: it is sound, and can be proven piece by piece."""
+    there: bool = True
+    """Its file can be read."""
+
+
+class Hashes:
+    """Of all parts of the sound segments of a camera, one behind the other, with their lengths."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = 0
+        path.write_bytes(b"")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, parts: Sequence[Part]) -> int:
+        """The number of the first one."""
+        with self._path.open("ab") as file:
+            file.write(b"".join(_RECORD.pack(part.bytes, part.hash) for part in parts))
+        first, self._count = self._count, self._count + len(parts)
+        return first
+
+    def parts(self, first: int, count: int) -> list[Part]:
+        """Some of them."""
+        with self._path.open("rb") as file:
+            file.seek(first * _RECORD.size)
+            return [Part(*record) for record in _RECORD.iter_unpack(file.read(count * _RECORD.size))]
+
+    def blocks(self, begin: int) -> Iterator[bytes]:
+        """The list as it leaves: hashes only, from an octet on."""
+        first, skip = divmod(begin, HASH)
+        with self._path.open("rb") as file:
+            file.seek(first * _RECORD.size)
+            while data := file.read(_RECORD.size << 12):
+                yield b"".join(hashed for _, hashed in _RECORD.iter_unpack(data))[skip:]
+                skip = 0
+
+
+def read(
+    segment: Recorded,
+    opened: Callable[[Recorded], BinaryIO],
+    hashes: Hashes,
+    told: Callable[[int], None],
+) -> Read:
+    """`told` hears of bytes as they are read."""
+    whole, parting, parts, size = sha256(), Parting(), list[Part](), 0
+    try:
+        with opened(segment) as file:
+            while block := file.read(BLOCK):
+                whole.update(block)
+                parts += parting.update(block)
+                size += len(block)
+                told(len(block))
+    except OSError as error:
+        return Read(segment, None, f"its file cannot be read: {error.strerror or error}", there=False)
+    parts += parting.finish()
+    if (size, whole.digest()) != (segment.bytes, segment.sha256):
+        return Read(segment, None, "its file is not what was recorded: SHA-256 or size differ from its leaf")
+    if segment.parts is None:
+        return Read(segment, None, "its leaf does not tell of its fragments, so only the whole file can be proven")
+    if parting.parts != segment.parts:
+        return Read(segment, None, "its fragments are not those of its leaf")
+    return Read(segment, hashes.add(parts))
+
+
+@dataclass(slots=True)
+class FileStream:
+    """One file. `begun` gives its bytes from an octet on."""
+
+    size: int
+    begun: Callable[[int], Iterator[bytes]]
+    _hash: Any = field(default_factory=sha256)
+    _hashed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def blocks(self, begin: int) -> Iterator[bytes]:
+        """From an octet on. Raises what reading it raises."""
+        at = begin
+        for block in self.begun(begin):
+            with self._lock:
+                if at == self._hashed:
+                    self._hash.update(block)
+                    self._hashed += len(block)
+            at += len(block)
+            yield block
+
+    @property
+    def left(self) -> int:
+        """Octets that are not hashed yet."""
+        return self.size - self._hashed
+
+    @property
+    def sha256(self) -> str:
+        """Once nothing is left."""
+        return str(self._hash.hexdigest())
+
+
+def of_file(path: Path) -> FileStream:
+    """A small file of ours."""
+
+    def blocks(begin: int) -> Iterator[bytes]:
+        with path.open("rb") as file:
+            file.seek(begin)
+            while block := file.read(BLOCK):
+                yield block
+
+    return FileStream(path.stat().st_size, blocks)
+
+
+def of_text(pieces: Callable[[], Iterator[str]]) -> FileStream:
+    """What is made anew each time; it is gone through once for its length."""
+
+    def blocks(begin: int) -> Iterator[bytes]:
+        skip, waiting = begin, bytearray()
+        for piece in pieces():
+            data = piece.encode()
+            if skip:
+                data, skip = data[skip:], max(0, skip - len(data))
+            waiting += data
+            if len(waiting) >= GATHERED:
+                yield bytes(waiting)
+                waiting.clear()
+        if waiting:
+            yield bytes(waiting)
+
+    return FileStream(sum(len(piece.encode()) for piece in pieces()), blocks)

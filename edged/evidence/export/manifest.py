@@ -1,30 +1,41 @@
 """The list of an export, what proves it, and what people find beside the films, once all footage was read.
 
-Blocking. Lists and proofs lie in the state directory until they have left, so that the list of a day takes no memory.
+Blocking. Lists and proofs lie in the state directory until they have left, so that the list of a day takes no
+memory. The list is signed as canonical JSON (RFC 8785) in a DSSE v1 envelope, Ed25519. The envelope is canonical
+itself, so that not one bit of it can be changed unnoticed.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
+import rfc8785
+
 from edged.documents.evidence import Manifest
-from edged.evidence import folder, manifest
+from edged.evidence import folder
 from edged.evidence.export import names as naming
-from edged.evidence.export.job import Camera, Told, Work, takes
-from edged.evidence.export.streams import Source, of_file
+from edged.evidence.export.job import CameraFiles, ExportJob, FileStream, Told, of_file, takes
+from edged.evidence.verify import PAYLOAD_TYPE
 from storage.exports.export_proofs import Head, Uncitable
 from storage.exports.service import Exports
+from storage.ledger import dsse
+from storage.ledger.note import Verifier
 from storage.ledger.signer import Signer
 from storage.words.errors import OrderRefused
 
 WORDS: Final = ("who", "reason", "case", "request")
 CITING: Final = ("segments", "loose", "gaps", "destroyed")
 """Of a camera on the list: what names leaves."""
+KEY_NOTE: Final = (
+    "# 本錄影主機的公開金鑰與指紋。請與機關公布的指紋比對。\r\n"
+    "# Public keys of this recorder, and their fingerprints. Compare them with those that the office published.\r\n"
+)
 
 
-def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
+def seal(work: ExportJob, exports: Exports, now_ms: int, read: Told) -> None:
     """Sign the list of what leaves; `read` hears of octets that had to be read again.
 
     OrderRefused: it cannot be proven, or nobody can sign it.
@@ -66,34 +77,34 @@ def seal(work: Work, exports: Exports, now_ms: int, read: Told) -> None:
     work.papers = papers
 
 
-def _signed(work: Work, listed: Manifest, signer: Signer) -> dict[str, Source]:
-    payload = manifest.rendered(listed)
+def _signed(work: ExportJob, listed: Manifest, signer: Signer) -> dict[str, FileStream]:
+    payload = rendered(listed)
     work.manifest = sha256(payload).hexdigest()
-    sealed = manifest.envelope(payload, signer)
+    sealed = envelope(payload, signer)
     return {naming.LIST: _paper(work, naming.LIST, payload), naming.ENVELOPE: _paper(work, naming.ENVELOPE, sealed)}
 
 
 def _proofs(
-    work: Work, exports: Exports, heads: Sequence[Head], numbers: Sequence[int]
-) -> Iterator[tuple[str, Source]]:
+    work: ExportJob, exports: Exports, heads: Sequence[Head], numbers: Sequence[int]
+) -> Iterator[tuple[str, FileStream]]:
     path = work.spool / naming.LEAVES.replace("/", "-")
     try:
         with path.open("wb") as file:
             for one in exports.cited(heads, numbers):
-                file.write(manifest.entry(one.entry.data, one.origin, list(one.path)))
+                file.write(entry(one.entry.data, one.origin, list(one.path)))
     except Uncitable as error:
         raise OrderRefused(str(error), "edgectl ledger verify") from error
     yield naming.LEAVES, of_file(path)
     signed = [head for head in heads if head.note is not None]
     verifiers = [one for one in (head.generation.verifier for head in signed) if one is not None]
-    yield naming.KEYS, _paper(work, naming.KEYS, manifest.keys(verifiers))
+    yield naming.KEYS, _paper(work, naming.KEYS, keys(verifiers))
     for number, head in enumerate(heads):
         if head.note is not None:
-            name = naming.checkpoint(number, last=head is heads[-1])
+            name = naming.checkpoint_name(number, last=head is heads[-1])
             yield name, _paper(work, name, head.note.encode())
 
 
-def _for_people(work: Work, listed: Manifest) -> dict[str, Source]:
+def _for_people(work: ExportJob, listed: Manifest) -> dict[str, FileStream]:
     played = {reel.path: folder.spans(reel.film) for camera in work.cameras for reel in camera.reels}
     clocks = {
         camera.id: told[-1]
@@ -107,20 +118,20 @@ def _for_people(work: Work, listed: Manifest) -> dict[str, Source]:
     }
 
 
-def _paper(work: Work, path: str, data: bytes) -> Source:
+def _paper(work: ExportJob, path: str, data: bytes) -> FileStream:
     place = work.spool / path.replace("/", "-")
     place.write_bytes(data)
     return of_file(place)
 
 
-def _sum(source: Source, read: Told) -> str:
+def _sum(source: FileStream, read: Told) -> str:
     """What did not leave yet is read to its end."""
     for block in source.blocks(source.size - source.left):
         read(len(block))
     return source.sha256
 
 
-def _camera(camera: Camera, at: Callable[[int], str]) -> dict[str, Any]:
+def _camera(camera: CameraFiles, at: Callable[[int], str]) -> dict[str, Any]:
     """As the list has it."""
     spans = [span for reel in camera.reels for span in folder.spans(reel.film)]
     files, segments = list[dict[str, Any]](), list[dict[str, Any]]()
@@ -171,5 +182,32 @@ def _head(number: int, head: Head, heads: Sequence[Head]) -> dict[str, Any]:
         "first": head.generation.first,
         "size": head.size,
         "root": head.root.hex(),
-        "file": None if head.note is None else naming.checkpoint(number, last=head is heads[-1]),
+        "file": None if head.note is None else naming.checkpoint_name(number, last=head is heads[-1]),
     }
+
+
+def canonical(document: Any) -> bytes:
+    """RFC 8785. ValueError for what is no JSON, or a number that not every reader takes exactly."""
+    return rfc8785.dumps(document)
+
+
+def rendered(manifest: Manifest) -> bytes:
+    """`proof/manifest.json`."""
+    return canonical(manifest.model_dump(mode="json", exclude_none=False))
+
+
+def envelope(payload: bytes, signer: Signer) -> bytes:
+    """`proof/manifest.dsse.json`."""
+    return canonical(dsse.envelope(PAYLOAD_TYPE, payload, signer.public, signer.sign))
+
+
+def keys(verifiers: list[Verifier]) -> bytes:
+    """`proof/key.txt`: of each generation that is used, its key as C2SP writes it, and the fingerprint."""
+    lines = [f"{one}\r\nSHA-256 {one.fingerprint}\r\n" for one in verifiers]
+    return ("\ufeff" + KEY_NOTE + "".join(lines)).encode()
+
+
+def entry(leaf: bytes, origin: str, proof: list[bytes]) -> bytes:
+    """A line of `proof/leaves.jsonl`: a leaf and the way from it to the head of its generation."""
+    path = [base64.b64encode(one).decode() for one in proof]
+    return canonical({"leaf": leaf.decode(), "origin": origin, "proof": path}) + b"\n"

@@ -20,7 +20,7 @@ _STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]")
 NAME_MAX: Final = 48
 
 
-def folder(node: str, begun_ms: int, zone: tzinfo, export_id: str) -> str:
+def folder_name(node: str, begun_ms: int, zone: tzinfo, export_id: str) -> str:
     """Of an export that began then, by the site's clock."""
     begun = datetime.fromtimestamp(begun_ms / 1000, zone)
     return f"{node}-{begun:%Y%m%d-%H%M}-{export_id}"
@@ -50,6 +50,6 @@ class Stems:
         return found
 
 
-def checkpoint(number: int, *, last: bool) -> str:
+def checkpoint_name(number: int, *, last: bool) -> str:
     """Of the signed head of a generation, from 0 on."""
     return "proof/checkpoint.txt" if last else f"proof/checkpoint-{number + 1}.txt"

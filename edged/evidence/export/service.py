@@ -12,21 +12,22 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from typing import Any, Final
 
-from edged.api.listings import instant
+from edged.access.callers import instant
+from edged.config.load import Config
 from edged.documents import exports as documents
 from edged.evidence.export import manifest
 from edged.evidence.export import names as naming
-from edged.evidence.export.job import Place, Work
-from edged.evidence.export.streams import Source
-from edged.site.overview import timestamp
-from edged.site.rounds import Site
+from edged.evidence.export.job import ExportJob, ExportSite, FileStream
+from edged.words.times import timestamp
 from storage.exports.export_plan import CameraSurvey, Survey
 from storage.exports.model import Export, Order
 from storage.pins.model import Interval
 from storage.retention.plan import effective
 from storage.store.facade import Store
+from storage.words.clock import Clock
 from storage.words.errors import OrderWrong, RetryError, UnknownId
 from storage.words.model import Bounds
 
@@ -67,13 +68,16 @@ class _Pace:
         self.since_s = time.monotonic()
 
 
-class Desk:
+class ExportService:
     """Of one daemon."""
 
-    def __init__(self, site: Site, store: Store) -> None:
-        self._site = site
+    def __init__(self, store: Store, clock: Clock, config: Callable[[], Config]) -> None:
+        """`config`: as it is now."""
         self._store = store
-        self._works: dict[str, Work] = {}
+        self._clock = clock
+        self._config = config
+        self._version = version("edged")
+        self._works: dict[str, ExportJob] = {}
         self._lock = threading.Lock()
         self._swept = False
 
@@ -92,7 +96,10 @@ class Desk:
         told = {"who": who, "reason": wanted.reason}
         told |= {name: text for name in ("case", "request") if (text := getattr(wanted, name)) is not None}
         order = Order(
-            *(survey.order.cameras, self._order(wanted).interval, wanted.whole_segments, wanted.max_file_bytes),
+            cameras=survey.order.cameras,
+            interval=self._order(wanted).interval,
+            whole=wanted.whole_segments,
+            max_bytes=wanted.max_file_bytes,
             destroy_by_ms=instant("destroy_by", plan.destroy_by) or 0,
         )
         return self._store.exports.begin(order, bounds, plan.bytes, told), plan
@@ -115,7 +122,7 @@ class Desk:
                     raise
         return documents.Prepared(digest=work.digest, files=_files(work.sources), troubles=_troubles(work))
 
-    def source(self, export_id: str, path: str) -> Source:
+    def source(self, export_id: str, path: str) -> FileStream:
         """A file of it. UnknownId; NotPrepared."""
         work = self._prepared(export_id)
         found = work.sources.get(path) or work.papers.get(path)
@@ -130,7 +137,7 @@ class Desk:
         work = self._prepared(export_id)
         with work.lock:
             pace = _Pace(progress, gone, sum(one.left for one in work.sources.values()))
-            manifest.seal(work, self._store.exports, self._site.overview().now.wall_ms, pace)
+            manifest.seal(work, self._store.exports, self._clock.now().wall_ms, pace)
             public = self._store.exports.signer().public
         return documents.Sealed(files=_files(work.papers), key=sha256(public).hexdigest())
 
@@ -170,23 +177,23 @@ class Desk:
             end=timestamp(order.interval.last_ms),
             whole_segments=order.whole,
             begun=timestamp(export.begun.wall_ms),
-            folder=naming.folder(place.node, export.begun.wall_ms, place.zone, export.id),
+            folder=naming.folder_name(place.node, export.begun.wall_ms, place.zone, export.id),
         )
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _work(self, export_id: str) -> Work:
+    def _work(self, export_id: str) -> ExportJob:
         export = self._store.exports.find(export_id)
-        spool = self._site.config.paths.state / "exports"
+        spool = self._config().paths.state / "exports"
         with self._lock:
             if not self._swept:
                 shutil.rmtree(spool, ignore_errors=True)  # of an earlier run
                 self._swept = True
             for ended in self._works.keys() - {one.id for one in self._store.exports.latest() if one.account}:
                 self._drop(ended)
-            return self._works.setdefault(export_id, Work(export, self._place(), spool / export_id))
+            return self._works.setdefault(export_id, ExportJob(export, self._place(), spool / export_id))
 
-    def _prepared(self, export_id: str) -> Work:
+    def _prepared(self, export_id: str) -> ExportJob:
         self._store.exports.find(export_id)
         with self._lock:
             work = self._works.get(export_id)
@@ -203,17 +210,20 @@ class Desk:
         if work is not None:
             shutil.rmtree(work.spool, ignore_errors=True)
 
-    def _place(self) -> Place:
-        seen = self._site.overview()
-        config = seen.config
-        return Place(
-            *(config.site.node, config.site.office, config.site.name, config.site.timezone, config.site.zone),
-            software=f"edged {seen.version}",
+    def _place(self) -> ExportSite:
+        config = self._config()
+        return ExportSite(
+            config.site.node,
+            config.site.office,
+            config.site.name,
+            config.site.timezone,
+            config.site.zone,
+            software=f"edged {self._version}",
             cameras={one.id: one.name for one in config.cameras},
         )
 
     def _bounds(self) -> dict[str, Bounds]:
-        return self._store.ring.view(self._site.policy()).bounds
+        return self._store.ring.view(self._config().policy()).bounds
 
     def _order(self, wanted: documents.ExportAsked) -> Order:
         for name in ("reason", "case", "request"):
@@ -224,12 +234,18 @@ class Desk:
         if first_ms >= last_ms:
             raise OrderWrong("the interval is empty", "--from must be earlier than --to")
         cameras = tuple(dict.fromkeys(wanted.cameras))
-        return Order(cameras, Interval(first_ms, last_ms), wanted.whole_segments, wanted.max_file_bytes, 0)
+        return Order(
+            cameras,
+            Interval(first_ms, last_ms),
+            whole=wanted.whole_segments,
+            max_bytes=wanted.max_file_bytes,
+            destroy_by_ms=0,
+        )
 
     def _planned(
         self, survey: Survey, wanted: documents.ExportAsked, bounds: dict[str, Bounds]
     ) -> documents.ExportPlan:
-        interval, now = survey.order.interval, self._site.overview().now
+        interval, now = survey.order.interval, self._clock.now()
         names = self._place().cameras
         cameras = [_camera(one, names.get(one.camera, one.camera), interval) for one in survey.cameras]
         whole = sum(row.bytes for one in survey.cameras for row in one.segments) if wanted.whole_segments else 0
@@ -308,11 +324,11 @@ _GOP_MS: Final = 10_000
 """A film begins with the key frame before, which may be so far off."""
 
 
-def _files(sources: dict[str, Source]) -> list[documents.ExportFile]:
+def _files(sources: dict[str, FileStream]) -> list[documents.ExportFile]:
     return [documents.ExportFile(path=path, bytes=source.size) for path, source in sorted(sources.items())]
 
 
-def _troubles(work: Work) -> list[documents.Trouble]:
+def _troubles(work: ExportJob) -> list[documents.Trouble]:
     found: Iterable[documents.Trouble] = (
         documents.Trouble(
             camera=camera.id,

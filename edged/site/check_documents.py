@@ -1,0 +1,131 @@
+"""From what a check found to the document of it: fsck, a rebuild, the check of the ledger. Pure.
+
+Daemon and `edgectl` both use it, so it loads no more than these need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from edged.documents import checks as check_documents
+from edged.documents import ledger as ledger_documents
+from edged.documents.rebuild import Rebuild
+from edged.words.times import optional_timestamp
+from storage.audit.findings import Against, Finding, Reach, Tree
+from storage.audit.findings import Report as LedgerReport
+from storage.integrity.compare import Fault
+from storage.integrity.fsck import Level, Report, Scope
+from storage.recovery.walk import RebuildReport
+
+
+def fsck_scope(asked: check_documents.FsckAsked) -> Scope:
+    return Scope(Level[asked.level.upper()], asked.camera, asked.volume)
+
+
+def fsck(
+    report: Report, asked: check_documents.FsckAsked, volumes: Mapping[str, Path], *, daemon: bool
+) -> check_documents.Fsck:
+    """Paths become absolute; by promise, then by place."""
+    faults = sorted(report.faults, key=lambda fault: (int(fault.kind.promise[1:]), fault.volume, fault.where))
+    found = [_fsck_finding(fault, volumes) for fault in faults]
+    return check_documents.Fsck(
+        level=asked.level,
+        daemon=daemon,
+        clean=not found and report.more == 0,
+        findings=found,
+        unlisted=report.more,
+        segments=report.segments,
+        files=report.files,
+        bytes=report.read_bytes,
+        whole_only=report.whole_only,
+        took_s=round(report.took_s, 3),
+    )
+
+
+def _fsck_finding(fault: Fault, volumes: Mapping[str, Path]) -> check_documents.Finding:
+    root = volumes.get(fault.volume)
+    where = fault.where if root is None else str(root / fault.where)
+    return check_documents.Finding(
+        promise=fault.kind.promise, kind=fault.kind.value, what=fault.what, where=where, action=fault.action
+    )
+
+
+_ONE_OR_MANY: Final = {
+    "leaves": ("leaf put back", "leaves put back"),
+    "directories": ("directory compared", "directories compared"),
+    "adopted": ("file adopted", "files adopted"),
+    "quarantined": ("file set aside", "files set aside"),
+    "missing": ("file missing", "files missing"),
+    "gaps": ("gap that was recorded", "gaps that were recorded"),
+    "unread": ("leaf not understood", "leaves not understood"),
+}
+
+
+def rebuild_in_words(report: Rebuild | RebuildReport) -> str:
+    """What came of it, in words."""
+    counts = {field: getattr(report, field) for field in _ONE_OR_MANY}
+    told = [f"{count} {_ONE_OR_MANY[field][count != 1]}" for field, count in counts.items() if count]
+    return ", ".join(told) or "nothing was missing"
+
+
+def rebuild(report: RebuildReport, aside: str | None, took_s: float, *, daemon: bool) -> Rebuild:
+    return Rebuild(
+        daemon=daemon,
+        complete=not report.again and not report.left,
+        volumes=list(report.volumes),
+        leaves=report.leaves,
+        clashes=report.clashes,
+        unread=report.unread,
+        directories=report.directories,
+        adopted=report.adopted,
+        quarantined=report.quarantined,
+        missing=report.missing,
+        gaps=report.gaps,
+        left=list(report.left),
+        aside=aside,
+        took_s=round(took_s, 3),
+    )
+
+
+def ledger_check(report: LedgerReport, volumes: Mapping[str, Path], *, daemon: bool) -> ledger_documents.LedgerVerify:
+    """`volumes`: where they lie, by id."""
+    return ledger_documents.LedgerVerify(
+        daemon=daemon,
+        clean=report.clean,
+        findings=[_ledger_finding(one) for one in report.findings.named],
+        unlisted=report.findings.more,
+        generations=[_tree(one) for one in report.trees],
+        checkpoint=None if report.against is None else _against(report.against),
+        leaves=report.leaves,
+        early=report.early,
+        rows=report.rows,
+        lines=report.lines,
+        volumes=[str(volumes.get(volume, volume)) for volume in report.volumes],
+        took_s=round(report.took_s, 3),
+    )
+
+
+def _ledger_finding(one: Finding) -> ledger_documents.VerifyFinding:
+    return ledger_documents.VerifyFinding(code=one.code.value, where=one.where, what=one.what, action=one.action)
+
+
+def _tree(one: Tree) -> ledger_documents.VerifiedTree:
+    return ledger_documents.VerifiedTree(
+        origin=one.origin,
+        first=one.first,
+        fingerprint=one.fingerprint,
+        entered=_reach(one.leaves),
+        signed=_reach(one.signed),
+        vouched=_reach(one.vouched),
+        seen=_reach(one.seen),
+    )
+
+
+def _against(one: Against) -> ledger_documents.HeldAgainst:
+    return ledger_documents.HeldAgainst(origin=one.head.origin, proven=one.proven, reach=_reach(one.reach))
+
+
+def _reach(one: Reach) -> ledger_documents.Reach:
+    return ledger_documents.Reach(leaves=one.size, last=one.leaf, at=optional_timestamp(one.wall_ms))

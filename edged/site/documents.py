@@ -1,0 +1,628 @@
+"""From what is known to the documents people and programs get. Pure: values in, `edged.documents` out.
+
+First the status of the whole box, then what it consists of: cameras, the broker, alarms and what maintenance holds
+back, fault tickets, segments and gaps, retention, volumes, boots, the register of destruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from edged.alarms import maintenance
+from edged.alarms.fault_tickets import MEND_WITHIN_MS, REPORT_WITHIN_MS
+from edged.alarms.tracking import in_full
+from edged.compliance.retention import CEILING_GRACE_S
+from edged.config.load import Camera, Config
+from edged.config.model import DEFAULT_RESERVE_PERCENT
+from edged.documents import boots as boot_documents
+from edged.documents import faults as fault_documents
+from edged.documents import maintenance as maintenance_documents
+from edged.documents import register as register_documents
+from edged.documents import ring as ring_documents
+from edged.documents import site as documents
+from edged.documents import site as site_documents
+from edged.documents import volumes as volume_documents
+from edged.health import faults
+from edged.health.faults import MediaHealth
+from edged.health.stream import DOWN_AFTER_S, WITHHELD, CameraState, Condition, Observation, Sample, Stream
+from edged.overview.forecast import UNFORESEEN, FootageForecast
+from edged.overview.model import Overview
+from edged.site import verdict
+from edged.words import times
+from edged.words.times import optional_timestamp, timestamp
+from recorder.supervisor.runner import CameraView
+from recorder.supervisor.state import sentence
+from recorder.words.messages import Ended
+from storage.ages.credit import WEEK_MS
+from storage.approvals.boots import DOUBT_MS, BootRow, Word
+from storage.outbox.table import Depth, Rank
+from storage.register.service import Entered, LostVolume
+from storage.retention.bounds import Waiting
+from storage.retention.destruction import Rule, Totals, Verdict
+from storage.retention.plan import effective
+from storage.ring.table import Breach
+from storage.ring.volume_operations import Reconfigured, Replaced
+from storage.tickets.faults import Aged, State, Step, Told
+from storage.volumes.table import Known
+from storage.volumes.volume import VolumeSpec
+from storage.words import model
+from storage.words.model import Bounds, Moment
+from storage.words.results import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
+
+_RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
+    Rank.PROOF: "proof",
+    Rank.ALARM: "alarm",
+    Rank.STORAGE: "storage",
+    Rank.HISTORY: "history",
+}
+TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
+WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
+START: Final = "start edged, which uses it from then on"
+TAKE_OUT: Final = "take its [[volumes]] table out of the configuration, edgectl reload, and take the disk out"
+STRUCK_OFF: Final = (
+    "its loss is a notice from now on, which ends when what was lost would have been destroyed in its time"
+)
+WAIT: Final = "leave the disk in place until `edgectl volume list` says that it is empty: what it holds goes in time"
+
+
+def status(seen: Overview) -> documents.Status:
+    """The whole screen, ending in a verdict."""
+    lines = [camera(configured, seen) for configured in seen.config.cameras]
+    shelves = [volume(v, seen.foresight) for v in seen.measured.volumes]
+    standing = verdict.ranked((alarm(row) for row in seen.alarms if row.raised), shelves)
+    quiet = maintenance.not_recording(((line.id, line.state) for line in lines), seen.under)
+    work = maintenance.sentence(seen.under, len(seen.held), quiet)
+    word, action = verdict.judge(lines, standing, shelves, [*_starting(seen), *quiet], work)
+    site = seen.config.site
+    return documents.Status(
+        verdict=word,
+        action=action,
+        node=site.node,
+        office=site.office,
+        name=site.name,
+        version=seen.version,
+        time=timestamp(seen.now.wall_ms),
+        timezone=site.timezone,
+        started=timestamp(seen.started_ms),
+        pid=seen.pid,
+        recovering=seen.recovering,
+        clock=documents.Clock(
+            synced=seen.synced, epoch=seen.epoch, boot_id=seen.boot_id, uptime_s=seen.now.boottime_ms / 1000
+        ),
+        cameras=lines,
+        volumes=shelves,
+        broker=broker(seen),
+        alarms=standing,
+        maintenance=under_way(seen),
+    )
+
+
+def _starting(seen: Overview) -> list[str]:
+    patience_ms = DOWN_AFTER_S * 1000
+    return [name for name, health in seen.health.items() if seen.now.wall_ms - health.since_ms < patience_ms]
+
+
+def cameras(seen: Overview) -> documents.Cameras:
+    return documents.Cameras(cameras=[camera(configured, seen) for configured in seen.config.cameras])
+
+
+def camera(configured: Camera, seen: Overview) -> documents.Camera:
+    """One line of the status."""
+    health = seen.health.get(configured.id)
+    condition = health.condition if health else Condition(CameraState.DOWN, "starting")
+    stream = health.stream if health else None
+    usage, coverage = seen.measured.usage.get(configured.id), seen.measured.coverage.get(configured.id)
+    bounds = seen.config.bounds(configured.id)
+    judged = seen.judged.get(configured.id, MediaHealth(0))
+    state, reason, since_ms = shown_state(condition, judged, health.since_ms if health else None)
+    return documents.Camera(
+        id=configured.id,
+        name=configured.name,
+        state=state.value,
+        reason=reason,
+        cause=None if condition.cause is None else condition.cause.value,
+        fps=None if condition.fps is None else round(condition.fps, 1),
+        width=stream.width if stream else None,
+        height=stream.height if stream else None,
+        codec=stream.video if stream else None,
+        audio=(stream.audio or None) if stream else None,
+        bitrate_bps=condition.bitrate_bps,
+        last_frame_age_s=condition.last_frame_age_s,
+        clock_offset_ms=health.clock_offset_ms if health else None,
+        retained_s=retained_s(usage, seen),
+        floor_s=bounds.floor_s,
+        ceiling_s=bounds.ceiling_s,
+        forecast_s=forecast_s(configured.id, seen),
+        coverage_24h=share(coverage),
+        unexplained_s=coverage.unexplained_ms / 1000 if coverage else 0.0,
+        gaps_24h=coverage.gaps if coverage else 0,
+        since=optional_timestamp(since_ms),
+        findings=[
+            documents.Finding(fault=one.fault.value, since=timestamp(one.since_ms), evidence=one.evidence)
+            for one in judged.findings
+        ],
+        colour=judged.colour,
+        sound_db=judged.sound_db,
+        sound_lag_ms=judged.drift_ms,
+        looked=timestamp(judged.at_ms) if judged.at_ms else None,
+    )
+
+
+def trouble(view: CameraView) -> tuple[str, str]:
+    """Why it is not recorded (what was tried, what came back) and what to check; "" where there is nothing to tell."""
+    if view.cause is None:
+        return "", ""
+    what, check = WITHHELD.get(view.cause, ("", view.check))
+    words = sentence(Ended(cause=view.cause, tried=view.tried, came_back=view.came_back, check=""))
+    return ": ".join(part for part in (what, words) if part), check
+
+
+def told(reason: str, check: str) -> str:
+    """What is wrong and what to check as one line for people, "" when nothing is wrong."""
+    return sentence(Ended(cause=None, tried="", came_back=reason, check=check))
+
+
+def observation(view: CameraView | None, now: Moment, *, enabled: bool, unsteady: bool = False) -> Observation:
+    """What health judges, out of what a runner sees; `view` is None when no runner exists."""
+    if view is None:
+        return Observation(now.boottime_ms, enabled=enabled, stream=None, samples=(), trouble="")
+    stream = None
+    if view.connected is not None:
+        seen = view.connected
+        stream = Stream(seen.video, seen.width, seen.height, seen.audio, seen.detail)
+    samples = tuple(
+        Sample(at, s.video_frames, s.bytes, s.last_frame_boottime_ms, s.camera_offset_ms) for at, s in view.samples
+    )
+    reason, check = trouble(view)
+    return Observation(
+        now.boottime_ms,
+        enabled=enabled,
+        stream=stream,
+        samples=samples,
+        trouble=reason,
+        check=check,
+        writing=view.cause is None,
+        recorded_ms=view.recorded_ms,
+        unsteady=unsteady,
+        cause=view.cause,
+    )
+
+
+def since_ms(camera: str, seen: Overview) -> int | None:
+    """When its present state began, by the wall clock."""
+    health = seen.health.get(camera)
+    return (
+        shown_state(health.condition, seen.judged.get(camera, MediaHealth(0)), health.since_ms)[2] if health else None
+    )
+
+
+def shown_state(condition: Condition, judged: MediaHealth, since_ms: int | None) -> tuple[CameraState, str, int | None]:
+    """With what was found in its picture and sound: a camera that is recorded and shows nothing is degraded."""
+    reasons = [told(condition.reason, condition.check)]
+    if condition.state not in (CameraState.RECORDING, CameraState.DEGRADED) or not judged.findings:
+        return condition.state, reasons[0], since_ms
+    reasons += [told(faults.what_is_wrong(one.fault), faults.what_to_check(one.fault)) for one in judged.findings]
+    if condition.state is CameraState.RECORDING:
+        since_ms = min(one.since_ms for one in judged.findings)
+    return CameraState.DEGRADED, "; ".join(reason for reason in reasons if reason), since_ms
+
+
+def share(coverage: Coverage | None) -> float | None:
+    """錄影完整率: recorded part of the time in which the camera was known; None when there is none."""
+    if coverage is None:
+        return None
+    known_ms = coverage.covered_ms + coverage.explained_ms + coverage.unexplained_ms
+    return round(coverage.covered_ms / known_ms, 5) if known_ms > 0 else None
+
+
+def forecast_s(camera: str, seen: Overview) -> float | None:
+    """How long footage of an enabled camera will be kept at the measured rates: never beyond its ceiling."""
+    return seen.foresight.spans_s.get(camera)
+
+
+def retained_s(usage: CameraUsage | None, seen: Overview) -> float:
+    """Age of a camera's oldest second, by running time; a measurement's few seconds are added."""
+    if usage is None or usage.oldest_age_ms is None:
+        return 0.0
+    return (usage.oldest_age_ms + seen.now.boottime_ms - seen.measured.at.boottime_ms) / 1000
+
+
+def broker(seen: Overview) -> documents.Broker:
+    if seen.link is None:
+        return documents.Broker(configured=False, connected=False, address="", protocol="", reason="", since=None)
+    link = seen.link
+    return documents.Broker(
+        configured=True,
+        connected=link.connected,
+        address=link.address,
+        protocol=link.protocol,
+        reason=f"{told(link.reason, link.check)}." if link.reason else "",
+        since=optional_timestamp(link.since_ms),
+        waiting=[waiting(rank, depth) for rank, depth in seen.measured.outbox.items() if depth.events],
+    )
+
+
+def waiting(rank: Rank, depth: Depth) -> documents.Waiting:
+    oldest = optional_timestamp(depth.oldest_ms)
+    return documents.Waiting(rank=_RANKS[rank], events=depth.events, bytes=depth.bytes, oldest=oldest)
+
+
+def alarm(row: AlarmRow) -> documents.Alarm:
+    """For people on this box: with names, which the centre is not told."""
+    return documents.Alarm(
+        key=row.key,
+        severity=row.severity.value,
+        state="raised" if row.raised else "cleared",
+        since=timestamp(row.since_ms),
+        cleared=optional_timestamp(row.cleared_ms),
+        count=row.count,
+        text=in_full(row.text, row.names),
+        action=row.action,
+        acknowledged=row.acknowledged,
+        occurrence=row.occurrence,
+    )
+
+
+def under_way(seen: Overview) -> maintenance_documents.Under | None:
+    """Maintenance, as people on this box are told of it; None: none is announced."""
+    if seen.under is None:
+        return None
+    one = seen.under.maintenance
+    return maintenance_documents.Under(
+        id=one.id,
+        cameras=list(one.cameras),
+        started=timestamp(one.start.wall_ms),
+        until=timestamp(seen.under.until_ms),
+        left_s=seen.under.left_ms / 1000,
+        by=seen.under.names.get("who", ""),
+        held=len(seen.held),
+    )
+
+
+def held(seen: Overview) -> list[maintenance_documents.Held]:
+    """Alarms that maintenance holds back."""
+    return [
+        maintenance_documents.Held(
+            key=key, severity=one.severity.value, text=in_full(one.text, one.names), action=one.action
+        )
+        for key, one in sorted(seen.held.items())
+    ]
+
+
+def fault(one: Aged, standing: Mapping[str, str]) -> fault_documents.Fault:
+    """`standing`: things of which an alarm stands, with its key."""
+    ticket, since = one.ticket, one.since_ms
+
+    def when(step: Step) -> str | None:
+        at = ticket.moments.get(step)
+        return None if at is None else timestamp(at.wall_ms)
+
+    closed_ms = since.get(Step.CHECKED, 0) if not ticket.is_open else 0
+    repaired_ms = since.get(Step.REPAIRED)
+    return fault_documents.Fault(
+        id=ticket.id,
+        state=ticket.state.value,
+        key=ticket.key,
+        alarms=list(ticket.keys),
+        camera=ticket.camera,
+        volume=ticket.volume,
+        stands=standing.get(ticket.thing) if ticket.is_open else None,
+        over=ticket.over,
+        found=timestamp(ticket.found.wall_ms),
+        reported=when(Step.REPORTED),
+        repaired=when(Step.REPAIRED),
+        checked=when(Step.CHECKED) if not ticket.is_open else None,
+        age_s=max(0, one.age_ms - closed_ms) / 1000,
+        repair_s=None if repaired_ms is None else max(0, one.age_ms - repaired_ms) / 1000,
+        late=_fault_late(one),
+    )
+
+
+def _fault_late(one: Aged) -> Literal["unreported", "overdue"] | None:
+    """As the alarms have it (`edged.alarms.fault_tickets`)."""
+    if one.ticket.over:
+        return None
+    if one.ticket.state is State.FOUND and one.age_ms > REPORT_WITHIN_MS:
+        return "unreported"
+    if one.ticket.state is State.REPORTED and one.age_ms > MEND_WITHIN_MS:
+        return "overdue"
+    return None
+
+
+def fault_history(one: Aged, told: list[Told], standing: Mapping[str, str]) -> fault_documents.FaultsShow:
+    """With all that befell it. What another version wrote is left out."""
+    known = {step.value for step in Step}
+    return fault_documents.FaultsShow(
+        fault=fault(one, standing), steps=[_fault_step(leaf) for leaf in told if leaf.body.get("what") in known]
+    )
+
+
+def _fault_step(leaf: Told) -> fault_documents.FaultStep:
+    step, words = Step(leaf.body["what"]), leaf.words
+    of_alarm = step in (Step.FOUND, Step.AGAIN, Step.JOINED)
+    return fault_documents.FaultStep(
+        step=step.value,
+        at=timestamp(leaf.wall_ms),
+        key=str(leaf.body.get("key", "")) if of_alarm else "",
+        by=words.get("who", ""),
+        to=words.get("to", ""),
+        reference=words.get("reference", ""),
+        repairer=words.get("repairer", ""),
+        note=words.get("note", ""),
+        leaf=leaf.leaf,
+    )
+
+
+def segment(row: model.Segment, pins: Sequence[str] = ()) -> documents.Segment:
+    return documents.Segment(
+        camera=row.camera,
+        seq=row.seq,
+        start=timestamp(row.start.wall_ms),
+        end=timestamp(row.end.wall_ms),
+        volume=row.volume,
+        path=str(row.path),
+        bytes=row.bytes,
+        sha256=row.sha256.hex(),
+        state="lost" if row.lost else "committed",
+        pins=list(pins),
+        clock_epoch=row.epoch,
+        camera_offset_ms=row.camera_offset_ms,
+        clock_correction_ms=row.clock_correction_ms,
+    )
+
+
+def gap(row: model.Gap) -> documents.Gap:
+    return documents.Gap(
+        camera=row.camera,
+        start=timestamp(row.start.wall_ms),
+        end=optional_timestamp(row.end.wall_ms if row.end else None),
+        cause=row.cause.value,
+        detail=row.detail,
+        clock_correction_ms=row.clock_correction_ms,
+        end_correction_ms=row.end_correction_ms,
+        beneath=None if row.beneath is None else row.beneath.value,
+        pauses=[documents.Pause(start=timestamp(a), end=timestamp(b)) for a, b in row.missing(0)] if row.pauses else [],
+    )
+
+
+def retention(seen: Overview) -> documents.Retention:
+    """Also of cameras that are no longer configured, as long as they have footage."""
+    configured = {c.id: seen.config.bounds(c.id) for c in seen.config.cameras}
+    left = {name: segment.bounds for name, segment in sorted(seen.measured.oldest.items()) if name not in configured}
+    return documents.Retention(
+        retention=[camera_retention(name, bounds, seen) for name, bounds in (configured | left).items()],
+        volumes=[volume(v, seen.foresight) for v in seen.measured.volumes],
+        destroyed=seen.destroyed,
+        last_sweep=optional_timestamp(seen.last_sweep_ms),
+        waiting=[_waiting(camera, one, seen) for camera, one in seen.measured.ring.waiting.items()],
+        overwriting=_overwriting(seen),
+        broken=[_broken(one) for one in seen.measured.ring.breaches],
+    )
+
+
+def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.ShortenedCeiling:
+    return ring_documents.ShortenedCeiling(
+        camera=camera,
+        old_s=one.old_s,
+        new_s=one.new_s,
+        left_s=one.left_ms / 1000,
+        holds=timestamp(seen.measured.at.wall_ms + one.left_ms),
+    )
+
+
+def _overwriting(seen: Overview) -> ring_documents.WaitingOverwrite | None:
+    left_ms = seen.measured.ring.overwriting.left_ms
+    if left_ms is None:
+        return None
+    return ring_documents.WaitingOverwrite(left_s=left_ms / 1000, holds=timestamp(seen.measured.at.wall_ms + left_ms))
+
+
+def _broken(one: Breach) -> ring_documents.BrokenFloor:
+    since, last = timestamp(one.since.wall_ms), timestamp(one.last.wall_ms)
+    return ring_documents.BrokenFloor(camera=one.camera, since=since, last=last, segments=one.segments)
+
+
+def camera_retention(name: str, bounds: Bounds, seen: Overview) -> documents.CameraRetention:
+    """`bounds` are those of the configuration, or, of a camera that is not in it, those stamped on its oldest segment.
+
+    The site's bounds do not hold for a camera that is gone: what was stamped does (`storage.retention.plan.effective`).
+    """
+    usage, oldest = seen.measured.usage.get(name), seen.measured.oldest.get(name)
+    held_s, lasts_s = retained_s(usage, seen), forecast_s(name, seen)
+    in_force = seen.measured.ring.bounds.get(name, bounds)
+    binding = effective(oldest.bounds, in_force) if oldest else bounds
+    overdue = held_s > binding.ceiling_s + CEILING_GRACE_S
+    at_risk = lasts_s is not None and lasts_s < bounds.floor_s
+    gone_s = usage.gone_ms / 1000 if usage else 0.0
+    return documents.CameraRetention(
+        camera=name,
+        floor_s=bounds.floor_s,
+        ceiling_s=bounds.ceiling_s,
+        retained_s=held_s,
+        covered_s=seen.measured.covered_ms.get(name, 0) / 1000,
+        forecast_s=lasts_s,
+        full_in_s=seen.foresight.full_in_s if lasts_s is not None else None,
+        floor_at_risk_in_s=seen.foresight.at_risk_in_s if lasts_s is not None and bounds.floor_s else None,
+        gone_s=gone_s,
+        compliant=not (overdue or at_risk or gone_s > 0 or (usage is not None and usage.lost)),
+        segments=usage.segments if usage else 0,
+        bytes=usage.bytes if usage else 0,
+        oldest=optional_timestamp(usage.oldest.wall_ms if usage and usage.oldest else None),
+        newest=optional_timestamp(usage.newest.wall_ms if usage and usage.newest else None),
+    )
+
+
+def volume(status: VolumeStatus, foresight: FootageForecast = UNFORESEEN) -> documents.Volume:
+    """Volumes are filled together: they are full at the same time."""
+    serves = status.state in (VolumeState.IN_SERVICE, VolumeState.FULL)
+    return documents.Volume(
+        id=status.id,
+        path=str(status.path),
+        state=status.state.value,
+        reason=status.reason,
+        total_bytes=status.total_bytes,
+        free_bytes=status.free_bytes,
+        ring_bytes=status.ring_bytes,
+        limit_bytes=status.limit_bytes,
+        others_bytes=status.others_bytes,
+        segments=status.segments,
+        full_in_s=foresight.full_in_s if serves else None,
+        floor_at_risk_in_s=foresight.at_risk_in_s if serves else None,
+    )
+
+
+def volume_list(statuses: Sequence[VolumeStatus], takes_next: str | None) -> volume_documents.VolumeList:
+    return volume_documents.VolumeList(
+        volumes=[
+            volume_documents.Listed(**volume(status).model_dump(), takes_next=status.id == takes_next)
+            for status in statuses
+        ]
+    )
+
+
+def spec_of(config: Config, path: Path) -> VolumeSpec | None:
+    """As configured; None where it is not."""
+    return next((spec for spec in config.volume_specs() if spec.path == path), None)
+
+
+def default_spec(path: Path) -> VolumeSpec:
+    """For one that is not configured yet."""
+    return VolumeSpec(path, reserve_percent=DEFAULT_RESERVE_PERCENT)
+
+
+def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> volume_documents.VolumeInit:
+    step = (START if not daemon else "") if configured else WRITE_DOWN
+    return volume_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
+
+
+def volume_retire(one: Known) -> volume_documents.VolumeRetire:
+    if one.loss is not None:
+        is_retired, step = True, STRUCK_OFF
+    else:
+        is_retired, step = one.retired, "" if not one.retired else TAKE_OUT if one.empty else WAIT
+    return volume_documents.VolumeRetire(
+        volume=one.id, path=str(one.path), retired=is_retired, empty=one.empty, next=step
+    )
+
+
+def volume_replace(done: Replaced, path: Path) -> volume_documents.VolumeReplace:
+    first, last = (
+        None if wall_ms is None else times.timestamp(wall_ms)
+        for wall_ms in (done.loss.first_wall_ms, done.loss.last_wall_ms)
+    )
+    return volume_documents.VolumeReplace(
+        lost=done.lost,
+        by=done.by,
+        path=str(path),
+        segments=done.loss.segments,
+        below_floor=done.loss.below_floor,
+        pinned=done.loss.pinned,
+        first=first,
+        last=last,
+    )
+
+
+def reloaded_volumes(change: Reconfigured) -> site_documents.ReloadedVolumes:
+    return site_documents.ReloadedVolumes(
+        added=list(map(str, change.came)),
+        retired=list(map(str, change.retired)),
+        left_out=list(map(str, change.left_out)),
+    )
+
+
+def boots(rows: Sequence[BootRow]) -> boot_documents.Boots:
+    """All of them, by number."""
+    before: list[BootRow | None] = [None, *rows]
+    return boot_documents.Boots(boots=[_boot(row, last) for row, last in zip(rows, before, strict=False)])
+
+
+def _boot(row: BootRow, before: BootRow | None) -> boot_documents.Boot:
+    boot, witness = row.boot, row.witness
+    synced_ms = witness.synced_first_ms
+    return boot_documents.Boot(
+        number=boot.number,
+        boot_id=boot.boot_id,
+        ran_s=boot.length_ms / 1000,
+        drift_s=(boot.pace.lag_us + boot.pace.gain_us) / 1e6,
+        off_low_s=boot.off_low_ms / 1000,
+        off_high_s=None if boot.off_high_ms is None else boot.off_high_ms / 1000,
+        word=row.word.value,
+        attested_s=None if row.attested_ms is None else row.attested_ms / 1000,
+        synced_after_s=None if synced_ms is None else (synced_ms - witness.began_ms) / 1000,
+        rtc=witness.rtc_last_ms is not None,
+        missing="" if before is None else missing_credit(row, before),
+    )
+
+
+def missing_credit(row: BootRow, before: BootRow) -> str:
+    """Why no more is credited for the time the box was off before this boot; "" where all of it is."""
+    low_ms, high_ms, number = row.boot.off_low_ms, row.boot.off_high_ms, row.boot.number
+    if high_ms is not None and high_ms - low_ms <= DOUBT_MS:
+        return ""
+    people = TWO_PEOPLE.format(number=number)
+    if row.word is Word.PEOPLE:
+        return "" if high_ms is None else f"the clocks allow for more than was attested; {people}"
+    for one in (before, row):
+        if one.witness.synced_first_ms is None:
+            return f"in boot {one.boot.number} the wall clock was never known to be synchronised; {people}"
+    if low_ms == WEEK_MS:
+        return f"clocks prove no more than 7 days; {people}"
+    if row.witness.rtc_first_ms is not None and before.witness.rtc_last_ms is not None:
+        return f"the hardware clock and the wall clock disagree (a dead battery?); {people}"
+    return f"the wall clock was set again while it was called synchronised; {people}"
+
+
+def register_line(one: Entered) -> register_documents.DestroyedSegment:
+    what, listed = one.what, one.listed
+    covered = listed.covered
+    return register_documents.DestroyedSegment(
+        camera=what.camera,
+        seq=what.seq,
+        start=timestamp(what.start_ms),
+        end=timestamp(what.start_ms + what.duration_ms),
+        clock_correction_ms=what.correction_ms,
+        bytes=what.bytes,
+        sha256=what.sha256,
+        volume=what.volume,
+        destroyed=None if what.rule is Rule.BEFORE else timestamp(what.entered_ms),
+        rule=what.rule.value,
+        verdict=what.verdict.value,
+        floor_s=what.bounds.floor_s if what.bounds else None,
+        ceiling_s=what.bounds.ceiling_s if what.bounds else None,
+        kept_s=None if what.kept_ms is None else what.kept_ms / 1000,
+        pins=list(one.pins),
+        leaf=what.leaf,
+        generation=None if covered is None else covered.generation.origin,
+        index=None if covered is None else listed.index,
+        signed=listed.is_signed,
+        seen=listed.is_seen,
+    )
+
+
+def register_summary(totals: Totals, lost: Sequence[LostVolume]) -> register_documents.DestroyedSummary:
+    return register_documents.DestroyedSummary(
+        segments=totals.segments,
+        bytes=totals.bytes,
+        first=optional_timestamp(totals.first_ms),
+        last=optional_timestamp(totals.last_ms),
+        rules={rule.value: totals.rules[rule] for rule in Rule if totals.rules[rule]},
+        below_floor=totals.verdicts[Verdict.EARLY],
+        permitted=totals.permitted,
+        beyond_ceiling=totals.verdicts[Verdict.LATE],
+        explained=totals.explained,
+        unknown=totals.verdicts[Verdict.UNKNOWN],
+        unread=totals.unread,
+        lost=[
+            register_documents.LostVolume(
+                volume=one.volume,
+                told=timestamp(one.told_ms),
+                segments=one.segments,
+                below_floor=one.below_floor,
+                pinned=one.pinned,
+                leaf=one.leaf,
+            )
+            for one in lost
+        ],
+    )
