@@ -19,7 +19,7 @@ from typing import Final, Protocol, TypeAlias
 from edged.host import accounts
 from edged.host.accounts import Directory
 from edged.words.roles import Assignment, apart
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.ledger.listing import Listing
 from storage.ledger.table import Leaf
 from storage.words.errors import StoreError
@@ -72,7 +72,7 @@ def changed(told: Mapping[int, Roles], now: Mapping[int, Roles], *, lost: bool) 
 def last_told(leaves: Listing) -> dict[int, Roles]:
     """Blocking: of each account what the last leaf says that tells of it."""
     told = {}
-    for page in leaves.pages(Wanted(kinds=frozenset({Leaf.HOLDER.value})), None):
+    for page in leaves.pages(LeafFilter(kinds=frozenset({Leaf.HOLDER.value})), None):
         for one in page.leaves:
             body = json.loads(one.told.entry.body)
             told[int(body["account"])] = Roles(map(str, body["roles"]))

@@ -16,7 +16,7 @@ from edged.documents import boots as documents
 from edged.site import boot_documents
 from edged.words import units
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.approvals.service import Act, Arguments, Person, TransactionPart
 from storage.store.facade import Store
 
 ATTEST: Final = Verb.BOOTS_ATTEST.value
@@ -54,7 +54,7 @@ def sentence(arguments: Arguments) -> str:
     )
 
 
-def deed(store: Store, act: Act, approver: Person) -> Deed:
+def deed(store: Store, act: Act, approver: Person) -> TransactionPart:
     """What approving it does."""
     wanted = documents.AttestAsked.model_validate(dict(act.arguments))
     return store.boots.attest(wanted.boot, wanted.off_ms, wanted.reason, act.asker.name, approver.name)

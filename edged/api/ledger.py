@@ -27,7 +27,7 @@ from storage.audit import given_checkpoint
 from storage.audit.given_checkpoint import Outside
 from storage.audit.table import Checked
 from storage.integrity.inspect_file import Stopped
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.ledger.listing import Covered, Listed
 from storage.ledger.note import NoteDamaged
 from storage.ledger.table import Leaf
@@ -126,7 +126,7 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
         raise Refusal("edged is stopping", "check again once it runs", exit_codes.TRY_LATER) from None
 
 
-def _wanted(request: web.Request) -> Wanted:
+def _wanted(request: web.Request) -> LeafFilter:
     query = request.query
     kinds = frozenset(filter(None, query.get("kind", "").split(",")))
     if strange := sorted(kinds - {kind.value for kind in Leaf}):
@@ -135,7 +135,7 @@ def _wanted(request: web.Request) -> Wanted:
     verb = query.get("act")
     if verb is not None and verb not in set(Verb):
         raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exit_codes.USAGE)
-    return Wanted(
+    return LeafFilter(
         from_ms=listings.instant("from", query.get("from")),
         to_ms=listings.instant("to", query.get("to")),
         kinds=kinds,

@@ -20,7 +20,7 @@ from edged.documents import pins as documents
 from edged.site.overview import optional_timestamp, timestamp
 from edged.words import units
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.approvals.service import Act, Arguments, Person, TransactionPart
 from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
 from storage.pins.place import check_approver
 from storage.pins.rules import TEXT_MAX
@@ -122,11 +122,11 @@ class Calls:
             span_ms=span_ms,
         )
 
-    def _extend(self, act: Act, _second: Person) -> Deed:
+    def _extend(self, act: Act, _second: Person) -> TransactionPart:
         span_ms = int(act.arguments["span_ms"])
         return self.store.pins.extending(str(act.arguments["pin"]), span_ms, self.config().pins.limits())
 
-    def _release(self, act: Act, second: Person) -> Deed:
+    def _release(self, act: Act, second: Person) -> TransactionPart:
         by = f"{act.asker.name}, {second.name}"
         return self.store.pins.releasing(str(act.arguments["pin"]), by, str(act.arguments["reason"]))
 

@@ -15,7 +15,7 @@ from edged.access.acts import Acts, Kind
 from edged.api.base import Caller
 from edged.documents import ledger as documents
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.approvals.service import Act, Arguments, Person, TransactionPart
 from storage.ledger.key_rotation import Order, Terms
 from storage.ledger.note import Checkpoint, Verifier
 from storage.store.facade import Store
@@ -32,7 +32,7 @@ def kind(store: Store) -> Kind:
     """As it is registered."""
 
     @contextmanager
-    def doing(act: Act, second: Person) -> Iterator[Deed]:
+    def doing(act: Act, second: Person) -> Iterator[TransactionPart]:
         who = f"{act.asker.name}, {second.name}"
         with store.books.renewing(Order(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
             yield turn

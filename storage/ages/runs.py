@@ -49,7 +49,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class DaemonRun:
     """This run of the daemon, and what it knows of how the last one that recorded ended."""
 
     run: int
@@ -61,7 +61,7 @@ class Life:
     previous_end: GapCause | None
 
 
-def begin_run(connection: sqlite3.Connection, boot_id: str, reading: Reading) -> Life:
+def begin_run(connection: sqlite3.Connection, boot_id: str, reading: Reading) -> DaemonRun:
     """The daemon starts: this boot, perhaps a new one, and a new run."""
     now = reading.now
     boot = boots.this_boot(connection, boot_id, reading)
@@ -73,10 +73,10 @@ def begin_run(connection: sqlite3.Connection, boot_id: str, reading: Reading) ->
         (boot, now.wall_ms, now.boottime_ms),
     ).fetchone()[0]
     enter(connection, Leaf.RUN, now.wall_ms, {"run": run, "boot": boot, "boottime_ms": now.boottime_ms, "end": False})
-    return Life(run, boot, Point.of(boot, now), epoch, recorded_run, previous_end)
+    return DaemonRun(run, boot, Point.of(boot, now), epoch, recorded_run, previous_end)
 
 
-def heartbeat(connection: sqlite3.Connection, life: Life, reading: Reading) -> None:
+def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: Reading) -> None:
     """This boot and this run lived until now."""
     now = reading.now
     connection.execute(
@@ -86,7 +86,7 @@ def heartbeat(connection: sqlite3.Connection, life: Life, reading: Reading) -> N
     boots.learn(connection, life.boot, reading)
 
 
-def end_run(connection: sqlite3.Connection, life: Life, reading: Reading) -> None:
+def end_run(connection: sqlite3.Connection, life: DaemonRun, reading: Reading) -> None:
     """The daemon ends in order: whatever was not recording ended with it."""
     now = reading.now
     heartbeat(connection, life, reading)

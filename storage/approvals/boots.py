@@ -11,7 +11,7 @@ from typing import Final
 from storage.ages import table
 from storage.ages.credit import Off, Word
 from storage.ages.table import BootRow
-from storage.approvals.service import Deed
+from storage.approvals.service import TransactionPart
 from storage.database.writer import Database
 from storage.words.clock import Clock
 
@@ -49,7 +49,7 @@ class Boots:
         """What would hold if two people attested this. UnknownId, OrderRefused."""
         return self._database.read(partial(table.check_attested, boot=boot, off_ms=off_ms))
 
-    def attest(self, boot: int, off_ms: int, reason: str, asked_by: str, approved_by: str) -> Deed:
+    def attest(self, boot: int, off_ms: int, reason: str, asked_by: str, approved_by: str) -> TransactionPart:
         """Two people say that the box was off for at least so long; that they are two is known to whoever asks."""
 
         def deed(connection: sqlite3.Connection) -> None:

@@ -19,7 +19,7 @@ from storage.audit.ledger_state import Ground, PinTold
 from storage.audit.recording_leaves import SegmentTold
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import leaf_search
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.ledger.table import Leaf
 from storage.pins.model import Interval
 from storage.register import queries as register
@@ -81,7 +81,9 @@ def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[F
         if body.ground == "internal" or not pin.placed:
             continue
         interval = Interval(body.first_ms, body.last_ms)
-        wanted = Wanted(kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval)))
+        wanted = LeafFilter(
+            kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval))
+        )
         for block in read(partial(leaf_search.candidates, wanted=wanted)):
             if (block + 1) << leaf_search.BITS <= pin.first or (
                 not body.lasts and block << leaf_search.BITS > pin.last

@@ -18,7 +18,7 @@ from sqlite3 import Connection
 from typing import BinaryIO, Final
 
 from storage.ages.history import History
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.service import short_id
 from storage.database.writer import Database
@@ -67,7 +67,7 @@ NOTHING: Final[Mapping[str, str]] = {}
 class Exports:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool, books: Books) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: Pool, books: Books) -> None:
         self._database = database
         self._life = life
         self._clock = clock

@@ -257,7 +257,7 @@ def tell_segment(connection: sqlite3.Connection, segment: int, wall_ms: int) -> 
     old = leaves_of(connection, [segment])[segment]
     body = {} if old is None else bodies(connection, [old]).get(old, {})
     parts = Parts(body["parts"], bytes.fromhex(body["root"])) if "root" in body else None
-    leaves.segment(connection, segment_row(row), wall_ms, parts)
+    leaves.enter_segment(connection, segment_row(row), wall_ms, parts)
     return leaves_of(connection, [segment])[segment]
 
 
@@ -269,14 +269,14 @@ def leaf_of_gap(connection: sqlite3.Connection, gap: GapRow) -> int | None:
 
 def tell_gap(connection: sqlite3.Connection, gap: GapRow, now: Point) -> int:
     """A leaf of a gap anew; of one that lasts, that it lasts until now."""
-    leaves.gap(connection, gap, wall_ms=now.wall_ms, until=None if gap.end is not None else now)
+    leaves.enter_gap(connection, gap, wall_ms=now.wall_ms, until=None if gap.end is not None else now)
     number: int = connection.execute("SELECT leaf FROM gaps WHERE id = ?", (gap.id,)).fetchone()[0]
     return number
 
 
 def tell_span(connection: sqlite3.Connection, camera: str, start: Point, duration_ms: int, wall_ms: int) -> int:
     """That something was destroyed, anew."""
-    body: dict[str, Value] = {"camera": camera, "start": leaves.point(connection, start), "duration_ms": duration_ms}
+    body: dict[str, Value] = {"camera": camera, "start": leaves.place_of(connection, start), "duration_ms": duration_ms}
     return enter(connection, Leaf.SPAN, wall_ms, body)
 
 

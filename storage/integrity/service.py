@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.files.io_priority import become_idle
 from storage.integrity import queries as audit
@@ -64,7 +64,7 @@ class Checks:
     def __init__(
         self,
         database: Database,
-        life: Life,
+        life: DaemonRun,
         clock: Clock,
         pool: Callable[[], Mapping[str, Any]],
         adopt: Adopt,

@@ -51,7 +51,7 @@ _WANTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LeafFilter:
     """Which leaves; None and nothing: all."""
 
     from_ms: int | None = None
@@ -84,14 +84,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FoundLeaf:
     """A leaf, and what of its commitments can still be opened."""
 
     entry: Entry
     openings: Mapping[str, str] = field(default_factory=dict)
 
 
-def candidates(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
+def candidates(connection: sqlite3.Connection, wanted: LeafFilter) -> list[int]:
     """Blocks in which something may be wanted, in order; of twenty million leaves at most 20,000 numbers."""
     found: list[int] = []
     expected = 0
@@ -103,7 +103,7 @@ def candidates(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
     return [*found, *_there(connection, expected, _END >> BITS)]
 
 
-def matches(connection: sqlite3.Connection, wanted: Wanted, block: int) -> list[Told]:
+def matches(connection: sqlite3.Connection, wanted: LeafFilter, block: int) -> list[FoundLeaf]:
     """What is wanted of a block, by number."""
     first, end = block << BITS, (block + 1) << BITS
     rows = connection.execute(
@@ -115,10 +115,10 @@ def matches(connection: sqlite3.Connection, wanted: Wanted, block: int) -> list[
         "SELECT leaf, field, value FROM openings WHERE leaf >= ? AND leaf < ?", (first, end)
     ):
         openings.setdefault(number, {})[name] = value
-    return [Told(Entry(*row), openings.get(row[0], {})) for row in rows]
+    return [FoundLeaf(Entry(*row), openings.get(row[0], {})) for row in rows]
 
 
-def last_of(connection: sqlite3.Connection, wanted: Wanted, block: int, count: int) -> tuple[int, int]:
+def last_of(connection: sqlite3.Connection, wanted: LeafFilter, block: int, count: int) -> tuple[int, int]:
     """Of a block, from its end: how many leaves are wanted, at most `count`, and the number of the first of those."""
     row = connection.execute(
         f"SELECT count(*), min(number) FROM (SELECT number {_WANTED} ORDER BY number DESC LIMIT ?8)",  # noqa: S608
@@ -179,7 +179,7 @@ def forget(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM leaf_blocks WHERE number = ?", (number >> BITS,))
 
 
-def _given(wanted: Wanted, first: int, end: int) -> tuple[int | str | None, ...]:
+def _given(wanted: LeafFilter, first: int, end: int) -> tuple[int | str | None, ...]:
     kinds = json.dumps(sorted(wanted.kinds)) if wanted.kinds else None
     return (first, end, wanted.from_ms, wanted.to_ms, kinds, wanted.camera, wanted.verb)
 

@@ -16,7 +16,7 @@ from storage.database.writer import Database
 from storage.ledger import generations, leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.generations import Generation
-from storage.ledger.leaf_search import Told, Wanted
+from storage.ledger.leaf_search import FoundLeaf, LeafFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Covered:
 class Listed:
     """A leaf, and what vouches for it."""
 
-    told: Told
+    told: FoundLeaf
     covered: Covered | None
     """None: it was entered before there was a tree."""
     index: int = 0
@@ -51,7 +51,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LeafPage:
     """Some leaves, in order; there may be more where it is empty."""
 
     leaves: list[Listed] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Listing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def pages(self, wanted: Wanted, last: int | None, after: int = 0) -> Iterator[Page]:
+    def pages(self, wanted: LeafFilter, last: int | None, after: int = 0) -> Iterator[LeafPage]:
         """What is wanted, the newest last; `last`: only so many, the last ones. `after`: only of higher numbers."""
         blocks = self._database.read(partial(leaf_search.candidates, wanted=wanted))
         begin = after + 1
@@ -76,7 +76,7 @@ class Listing:
                 tail = partial(leaf_search.last_of, wanted=wanted, block=blocks[place], count=count)
                 found, first = self._database.read(tail)
                 begin, count = max(first, after + 1) if found else begin, count - found
-                yield Page()
+                yield LeafPage()
                 if count <= 0:
                     blocks = blocks[place:]
                     break
@@ -107,7 +107,7 @@ def _named(connection: sqlite3.Connection, generation: Generation) -> int:
     return size if isinstance(size, int) else 0
 
 
-def _page(connection: sqlite3.Connection, wanted: Wanted, block: int, begin: int) -> Page:
+def _page(connection: sqlite3.Connection, wanted: LeafFilter, block: int, begin: int) -> LeafPage:
     known = covered(connection)
     firsts = [one.generation.first for one in known]
     found = []
@@ -116,4 +116,4 @@ def _page(connection: sqlite3.Connection, wanted: Wanted, block: int, begin: int
         if number >= begin:
             place = bisect_right(firsts, number) - 1
             found.append(Listed(told, known[place], number - firsts[place]) if place >= 0 else Listed(told, None))
-    return Page(found, (block + 1) << leaf_search.BITS)
+    return LeafPage(found, (block + 1) << leaf_search.BITS)

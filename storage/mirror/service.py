@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from storage.ages.history import History
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.ages.table import boots
 from storage.database.writer import Database
 from storage.ledger import leaf_search
@@ -66,7 +66,7 @@ class Mirror:
     def __init__(
         self,
         database: Database,
-        life: Life,
+        life: DaemonRun,
         clock: Clock,
         node: str,
         present: Callable[[], Mapping[str, Disk]],

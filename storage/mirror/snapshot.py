@@ -122,7 +122,7 @@ def _refuse_absurd(connection: sqlite3.Connection) -> None:
     for (cause,) in connection.execute("SELECT cause FROM gaps"):
         GapCause(cause)
     generations.refuse_absurd(connection)
-    approved_limits_table.read(connection)
+    approved_limits_table.read_approved(connection)
     for one in volumes.known(connection):
         if not one.path.is_absolute() and str(one.path) != ELSEWHERE:
             raise ValueError(f"volume {one.id} at {one.path}")

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.database.writer import Database
 from storage.integrity import queries as audit
@@ -50,7 +50,7 @@ how long. Somebody planted it, or an older version wrote it and everything else 
 class Filing:
     """See the module."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, keyring: Keyring) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, keyring: Keyring) -> None:
         self._database = database
         self._life = life
         self._clock = clock

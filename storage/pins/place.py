@@ -16,7 +16,7 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.approvals.service import short_id
 from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
@@ -54,7 +54,7 @@ class Box:
 class Placer:
     """See the module."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, filing: Filing, box: Box) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: Box) -> None:
         self._database = database
         self._life = life
         self._clock = clock

@@ -17,9 +17,9 @@ from sqlite3 import Connection
 from typing import Final, TypeVar
 
 from storage.ages.history import History
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.ages.table import history
-from storage.approvals.service import Deed
+from storage.approvals.service import TransactionPart
 from storage.approvals.table import Person
 from storage.database.writer import Database
 from storage.ledger.key import Keyring
@@ -52,7 +52,7 @@ CEILINGS_EVERY_MS: Final = 60_000
 class Pins:
     """All pins of a box."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, box: Box, keyring: Keyring) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, box: Box, keyring: Keyring) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -129,7 +129,7 @@ class Pins:
             raise OrderRefused(f"{pin.id} lasts longer than that already", "to end it earlier, release it")
         return pin
 
-    def extending(self, pin_id: str, span_ms: int, limits: Limits) -> Deed:
+    def extending(self, pin_id: str, span_ms: int, limits: Limits) -> TransactionPart:
         """As a deed of two persons: it lasts so long, counted from when it was placed."""
 
         def fact(connection: Connection) -> None:
@@ -138,7 +138,7 @@ class Pins:
 
         return fact
 
-    def releasing(self, pin_id: str, asker: str, reason: str) -> Deed:
+    def releasing(self, pin_id: str, asker: str, reason: str) -> TransactionPart:
         """As a deed of two persons: it ends now."""
 
         def fact(connection: Connection) -> None:

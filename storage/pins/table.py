@@ -19,7 +19,7 @@ from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.model import Ground, Interval, Order, Pin, PinState
 from storage.pins.sidecar import Sidecar
-from storage.segments.leaves import point
+from storage.segments.leaves import place_of
 from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
 
 PAGE_MAX: Final = 1000
@@ -205,7 +205,7 @@ def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **mo
         "pin": pin.id,
         "state": state,
         "version": version,
-        "placed": point(connection, pin.placed),
+        "placed": place_of(connection, pin.placed),
         "cameras": list(order.cameras),
         "from": order.interval.first_ms,
         "to": order.interval.last_ms,

@@ -42,7 +42,7 @@ def _segments(connection: sqlite3.Connection, after: int, last: int, limit: int,
         (after, last, limit),
     ).fetchall()
     for row in map(segment_row, rows):
-        leaves.segment(connection, row, wall_ms)
+        leaves.enter_segment(connection, row, wall_ms)
     return segment_row(rows[-1]).id if rows else None
 
 
@@ -51,7 +51,7 @@ def _gaps(connection: sqlite3.Connection, after: int, last: int, limit: int, wal
         GAP_SQL + "WHERE g.id > ? AND g.id <= ? AND g.end_boot IS NOT NULL ORDER BY g.id LIMIT ?", (after, last, limit)
     ).fetchall()
     for row in map(gap_row, rows):
-        leaves.gap(connection, row, wall_ms=wall_ms)
+        leaves.enter_gap(connection, row, wall_ms=wall_ms)
     return gap_row(rows[-1]).id if rows else None
 
 
@@ -62,7 +62,7 @@ def _destroyed(connection: sqlite3.Connection, after: int, last: int, limit: int
         (after, last, limit),
     ).fetchall()
     for _, camera, boot, start_ms, start_wall_ms, end_ms in rows:
-        start = leaves.point(connection, Point(boot, start_ms, start_wall_ms))
+        start = leaves.place_of(connection, Point(boot, start_ms, start_wall_ms))
         enter(connection, Leaf.SPAN, wall_ms, {"camera": camera, "start": start, "duration_ms": end_ms - start_ms})
     return rows[-1][0] if rows else None
 

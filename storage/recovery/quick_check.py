@@ -21,7 +21,7 @@ def look(connection: sqlite3.Connection) -> tuple[bool, int]:
     """Whether it is blank, and the number of its last leaf. ValueError, TypeError or sqlite3.Error: it is damaged."""
     boots(connection)
     volumes.known(connection)
-    approved_limits_table.read(connection)
+    approved_limits_table.read_approved(connection)
     connection.execute("SELECT * FROM cameras").fetchall()
     connection.execute("SELECT * FROM runs ORDER BY number DESC LIMIT 1").fetchall()
     return heads.is_blank(connection), heads.last_leaf(connection)

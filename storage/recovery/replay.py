@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ledger import generations, leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
@@ -114,7 +114,7 @@ def camera_number(connection: sqlite3.Connection, camera: str, since: Point | No
 class Now:
     """This run, and the instant at which leaves are applied."""
 
-    life: Life
+    life: DaemonRun
     at: Point
     leaf: int | None = None
     """Number of the one that is applied, where it is in the ledger."""
@@ -340,7 +340,7 @@ def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> N
 
 def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     if now.leaf is not None:
-        approved_limits_table.remember(connection, now.leaf, body)
+        approved_limits_table.remember_approved(connection, now.leaf, body)
 
 
 _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {

@@ -122,7 +122,7 @@ _ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, Line], object]]] = {
     Leaf.SEGMENT: _remember_segment,
     Leaf.GAP: _remember_gap,
     Leaf.BOUNDS: _remember_terms,
-    Leaf.AGREED: lambda connection, line: approved_limits_table.remember(connection, line.number, line.body),
+    Leaf.AGREED: lambda connection, line: approved_limits_table.remember_approved(connection, line.number, line.body),
     Leaf.VOLUME: lambda connection, line: volumes.remember(connection, line.body),
     Leaf.GENERATION: lambda connection, line: generations.remember(connection, line.number, line.body),
     Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),

@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 from threading import Event, Lock
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
-from storage.ages.runs import NO_EPOCH, Life, Point
+from storage.ages.runs import NO_EPOCH, DaemonRun, Point
 from storage.database.writer import Database
 from storage.files.fsync import rename_noreplace
 from storage.files.open_beneath import inside
@@ -62,7 +62,7 @@ HASH_BLOCK_BYTES: Final = 1 << 20
 class Salvager:
     """Works off what was left in progress. Thread-safe."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, stop: Event) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, stop: Event) -> None:
         """Once `stop` is set everything is left as it is."""
         self._database = database
         self._life = life

@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
@@ -334,7 +334,7 @@ def _apply(connection: Connection, lines: Sequence[Line], now: Now) -> Counter[s
     return Counter(replay.apply(connection, line, now) for line in lines)
 
 
-def _make_known(connection: Connection, camera: str, life: Life) -> None:
+def _make_known(connection: Connection, camera: str, life: DaemonRun) -> None:
     replay.camera_number(connection, camera, life.start)
 
 

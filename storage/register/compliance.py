@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.mirror import snapshot as heads
 from storage.recovery.service import Books
@@ -35,7 +35,7 @@ WORTH_KEEPING: Final = 8
 class Compliance:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, books: Books) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, books: Books) -> None:
         self._database = database
         self._life = life
         self._clock = clock

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeAlias
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.ledger import table as ledger
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.ledger.listing import Listed, Listing
 from storage.ledger.table import Entry, Leaf
 from storage.mirror import snapshot as heads
@@ -145,7 +145,12 @@ class Register:
     """Of one store."""
 
     def __init__(
-        self, database: Database, life: Life, clock: Clock, leaves: Listing, present: Callable[[], Mapping[str, object]]
+        self,
+        database: Database,
+        life: DaemonRun,
+        clock: Clock,
+        leaves: Listing,
+        present: Callable[[], Mapping[str, object]],
     ) -> None:
         """`present`: volumes that are there, by id."""
         self._database = database
@@ -160,7 +165,7 @@ class Register:
         from_ms, to_ms = _bounded(asked.recorded)
         windows = None if asked.recorded == (None, None) else register.windows(moved, from_ms, to_ms)
         holders = [pin for pin in self._database.read(pins.every) if pin.order.ground is not Ground.INTERNAL]
-        wanted = Wanted(*asked.destroyed, destruction.KINDS, asked.camera, recorded=windows)
+        wanted = LeafFilter(*asked.destroyed, destruction.KINDS, asked.camera, recorded=windows)
         for page in self._leaves.pages(wanted, None, asked.after):
             found = [(_moved(destruction.read(one.told.entry), moved), one) for one in page.leaves]
             yield Page(
@@ -176,7 +181,7 @@ class Register:
     def losses(self, destroyed: Span) -> list[LostVolume]:
         """Volumes that were told to be gone for good in that time; a handful in the life of a box."""
         found = []
-        for page in self._leaves.pages(Wanted(*destroyed, frozenset({Leaf.VOLUME.value})), None):
+        for page in self._leaves.pages(LeafFilter(*destroyed, frozenset({Leaf.VOLUME.value})), None):
             for entry in (one.told.entry for one in page.leaves):
                 loss = _loss(entry)
                 if loss is not None:

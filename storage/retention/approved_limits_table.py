@@ -16,22 +16,22 @@ from storage.words.layout import is_camera
 from storage.words.model import Bounds
 
 
-def read(connection: sqlite3.Connection) -> Agreed | None:
+def read_approved(connection: sqlite3.Connection) -> Agreed | None:
     """None: nobody has configured anything yet. ValueError for a row that is none of ours."""
     row = connection.execute("SELECT body FROM agreed").fetchone()
-    return None if row is None else parse(row[0])
+    return None if row is None else parse_approved(row[0])
 
 
-def write(connection: sqlite3.Connection, agreed: Agreed, wall_ms: int) -> None:
+def write_approved(connection: sqlite3.Connection, agreed: Agreed, wall_ms: int) -> None:
     """From now on; a leaf."""
-    body = body_of(agreed)
+    body = approved_body(agreed)
     number = enter(connection, Leaf.AGREED, wall_ms, body)
     connection.execute("INSERT OR REPLACE INTO agreed (id, leaf, body) VALUES (1, ?, ?)", (number, canonical(body)))
 
 
-def remember(connection: sqlite3.Connection, number: int, body: Mapping[str, Any]) -> None:
+def remember_approved(connection: sqlite3.Connection, number: int, body: Mapping[str, Any]) -> None:
     """What leaf `number` of a database that was lost says: the last one wins. ValueError for what is none."""
-    text = canonical(body_of(_told(body)))
+    text = canonical(approved_body(_told(body)))
     connection.execute(
         "INSERT INTO agreed (id, leaf, body) VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET leaf = excluded.leaf,"
         " body = excluded.body WHERE excluded.leaf > leaf",
@@ -39,19 +39,19 @@ def remember(connection: sqlite3.Connection, number: int, body: Mapping[str, Any
     )
 
 
-def is_known(connection: sqlite3.Connection) -> bool:
+def is_approved_known(connection: sqlite3.Connection) -> bool:
     """False while a database that was lost is still being made anew: leaves may tell what was agreed upon."""
     return connection.execute("SELECT 1 FROM rebuilds WHERE end_boot IS NULL").fetchone() is None
 
 
-def body_of(agreed: Agreed) -> dict[str, Value]:
+def approved_body(agreed: Agreed) -> dict[str, Value]:
     """As a leaf has it."""
     cameras: dict[str, Value] = {camera: _pair(bounds) for camera, bounds in agreed.cameras.items()}
     body: dict[str, Value] = {"site": _pair(agreed.site), "cameras": cameras, "overwrite": agreed.overwrite}
     return body if agreed.grants is None else {**body, "roles": _groups(agreed.grants)}
 
 
-def parse(text: str) -> Agreed:
+def parse_approved(text: str) -> Agreed:
     """From canonical JSON; ValueError for what is none."""
     return _told(json.loads(text))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 
-from storage.ages.runs import Life, Point
-from storage.approvals.service import Deed
+from storage.ages.runs import DaemonRun, Point
+from storage.approvals.service import TransactionPart
 from storage.database.writer import Database
 from storage.retention import approved_limits_table as table
 from storage.retention import table as terms
@@ -22,7 +22,7 @@ log = logging.getLogger("edged.storage.retention")
 class Agreement:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock) -> None:
         self._database = database
         self._boot = life.boot
         self._clock = clock
@@ -43,13 +43,13 @@ class Agreement:
                 log.warning("what is agreed upon of retention is not written down yet: %s", error)
         return held
 
-    def granting(self, wished: Agreed) -> Deed:
+    def granting(self, wished: Agreed) -> TransactionPart:
         """As a deed of two persons: all of it is agreed upon."""
 
         def fact(connection: sqlite3.Connection) -> None:
-            before = table.read(connection)
+            before = table.read_approved(connection)
             after = wished if before is None else granted(before, wished)
-            table.write(connection, after, self._clock.now().wall_ms)
+            table.write_approved(connection, after, self._clock.now().wall_ms)
 
         return fact
 
@@ -57,15 +57,15 @@ class Agreement:
         held, new, switched = self._weighed(connection, wished)
         now = Point.of(self._boot, self._clock.now())
         if new is not None:
-            table.write(connection, new, now.wall_ms)
+            table.write_approved(connection, new, now.wall_ms)
         if switched:
             terms.switch_to(connection, held.overwrite, now)
 
     def _weighed(self, connection: sqlite3.Connection, wished: Agreed) -> tuple[Agreed, Agreed | None, bool]:
         """What holds, what is to be written down as agreed upon (None: nothing), and whether `on_full` is, too."""
-        before = table.read(connection)
+        before = table.read_approved(connection)
         if before is None:
-            new = wished if table.is_known(connection) else None
+            new = wished if table.is_approved_known(connection) else None
             return wished, new, terms.is_switched(connection, wished.overwrite)
         held = holding(before, wished)
         as_is = present(connection, self._boot, self._clock, Policy(held.cameras, overwrite=held.overwrite))

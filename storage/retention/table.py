@@ -51,7 +51,7 @@ def write_down(connection: sqlite3.Connection, policy: Policy, now: Point, age_m
     told, known = histories(connection), _known(connection, policy)
     for camera, terms in revised(told, known, now, age_ms).items():
         _replace(connection, camera, terms)
-    at = leaves.point(connection, now)
+    at = leaves.place_of(connection, now)
     for camera, bounds in changes(told, known).items():
         floor_s, ceiling_s = (None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)
         body = {"camera": camera, "at": at, "floor_s": floor_s, "ceiling_s": ceiling_s}
@@ -73,7 +73,7 @@ def switch_to(connection: sqlite3.Connection, overwrite: bool, now: Point) -> No
         "INSERT OR REPLACE INTO overwriting (id, is_on, boot, boottime_ms, wall_ms) VALUES (1, ?, ?, ?, ?)",
         (overwrite, *since),
     )
-    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": leaves.point(connection, now), "on": overwrite})
+    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": leaves.place_of(connection, now), "on": overwrite})
 
 
 def _is_bare(connection: sqlite3.Connection) -> bool:

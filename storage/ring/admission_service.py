@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.retention.plan import FILES_SPARE, bytes_needed
 from storage.ring.admission import NOBODY, Applicant, Room, demand, ranked, rule
@@ -47,7 +47,7 @@ class _Begun:
 class Door:
     """Of all volumes together."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool, ballast: Ballast) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: Pool, ballast: Ballast) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -111,7 +111,7 @@ class Door:
     def _next_bytes(self) -> list[int]:
         return [one.bytes for one in ranked(_applicants(*self._paces(), self._priorities))]
 
-    def _ring(self, volume: str) -> queries.Held:
+    def _ring(self, volume: str) -> queries.VolumeUsage:
         return self._database.read(partial(queries.ring_of_volume, volume=volume))
 
     def _rooms(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.pins import table as pins
@@ -55,7 +55,7 @@ class RingView:
 class Ring:
     """See the module. Blocking, thread-safe."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: Pool) -> None:
         self._database = database
         self._boot = life.boot
         self._clock = clock

@@ -23,7 +23,7 @@ from threading import Event
 from time import monotonic
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.files.unlink import OtherName, sync, tidy, unlink
@@ -112,7 +112,7 @@ class Sweeper:
     def __init__(
         self,
         database: Database,
-        life: Life,
+        life: DaemonRun,
         clock: Clock,
         pool: Pool,
         headroom: Callable[[Volume], int],

@@ -67,7 +67,7 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
         "camera": row.camera,
         "seq": row.seq,
         "volume": row.volume,
-        "start": leaves.point(connection, row.start),
+        "start": leaves.place_of(connection, row.start),
         "duration_ms": row.duration_ms,
         "bytes": row.bytes,
         "sha256": row.sha256.hex() if row.sha256 else "",

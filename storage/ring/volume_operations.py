@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.pins import pinned_segments
 from storage.retention.in_force import present
@@ -88,7 +88,7 @@ class Disks:
         self,
         database: Database,
         pool: Pool,
-        life: Life,
+        life: DaemonRun,
         clock: Clock,
         settle: Callable[[Iterable[Volume]], None],
         mirror: Callable[[], None],
@@ -353,14 +353,14 @@ def _nothing(_: Connection) -> None:
 
 def _lose(connection: Connection, volume: str, loss: Loss, wall_ms: int) -> None:
     """With it go the segments that were in progress there: nobody will adopt them."""
-    for row in volumes.open_rows(connection, volume):
+    for row in volumes.open_rows_of_volume(connection, volume):
         facts.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")
     volumes.lose(connection, volume, loss, wall_ms)
 
 
-def _forget_overdue(connection: Connection, volume: str, life: Life, clock: Clock, policy: Policy) -> int:
+def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock: Clock, policy: Policy) -> int:
     as_is = present(connection, life.boot, clock, policy)
-    overdue = volumes.garbage(connection, volume, OVERDUE_MAX)
+    overdue = volumes.garbage_of_volume(connection, volume, OVERDUE_MAX)
     for row in overdue:
         destroying.bury(connection, row, as_is.now, as_is.ages)
     count, covering = len(overdue), pinned_segments.covering(connection)

@@ -39,8 +39,8 @@ def insert_gap(
     connection: sqlite3.Connection, camera: int, start: Point, end: Point | None, cause: GapCause, detail: str
 ) -> None:
     """A gap, lasting when `end` is None. What of it lies in maintenance has that cause, and its own beneath."""
-    for begun, ended, within in maintenance_windows.cut(
-        start, end, maintenance_windows.over(connection, camera, start, cause)
+    for begun, ended, within in maintenance_windows.cut_by_windows(
+        start, end, maintenance_windows.windows_over(connection, camera, start, cause)
     ):
         causes = (GapCause.MAINTENANCE, cause) if within else (cause, None)
         _insert(connection, camera, begun, ended, causes, detail)
@@ -69,14 +69,14 @@ def _insert(
 def _tell(connection: sqlite3.Connection, number: int, was: Point | None = None) -> None:
     """Enter the gap as it is now."""
     row = connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone()
-    leaves.gap(connection, gap_row(row), was=was)
+    leaves.enter_gap(connection, gap_row(row), was=was)
 
 
 def remove(connection: sqlite3.Connection, gap: GapRow) -> None:
     """It is no gap after all. One that lasted had no leaf yet, unless nobody knew why."""
     connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
     if gap.end is not None or gap.cause is GapCause.UNKNOWN:
-        leaves.gap(connection, gap, gone=True)
+        leaves.enter_gap(connection, gap, gone=True)
 
 
 def end_gap(connection: sqlite3.Connection, gap: GapRow, end: Point) -> None:
@@ -190,7 +190,7 @@ def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
     end = second.end
     ends = (None, None, None) if end is None else (end.boot, end.boottime_ms, end.wall_ms)
     if end is None:  # it lasts again
-        leaves.gap(connection, first, gone=True)
+        leaves.enter_gap(connection, first, gone=True)
     remove(connection, second)
     connection.execute(
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?", (*ends, first.id)
@@ -258,7 +258,7 @@ def settle(
         if gap.end is not None and gap.end <= end:
             remove(connection, gap)
             continue
-        if end < gap.start and maintenance_windows.over(connection, camera, end, gap.own_cause):
+        if end < gap.start and maintenance_windows.windows_over(connection, camera, end, gap.own_cause):
             insert_gap(connection, camera, end, gap.start, gap.own_cause, gap.detail)
             return
         connection.execute(

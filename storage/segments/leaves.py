@@ -14,7 +14,7 @@ from storage.segments.rows import GapRow, SegmentRow
 from storage.words.model import Parts
 
 
-def segment(
+def enter_segment(
     connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None, parts: Parts | None = None
 ) -> None:
     """It is committed, or set aside if it has a name of its own; `row` is what it is now.
@@ -36,7 +36,7 @@ def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str
         "camera": row.camera,
         "seq": row.seq,
         "volume": row.volume,
-        "start": point(connection, row.start),
+        "start": place_of(connection, row.start),
         "duration_ms": row.duration_ms,
         "bytes": row.bytes,
         "sha256": row.sha256.hex() if row.sha256 else "",
@@ -54,7 +54,7 @@ def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str
     return body
 
 
-def gap(
+def enter_gap(
     connection: sqlite3.Connection,
     row: GapRow,
     *,
@@ -71,8 +71,8 @@ def gap(
     """
     body: dict[str, Value] = {
         "camera": row.camera,
-        "start": point(connection, row.start),
-        "end": None if row.end is None else point(connection, row.end),
+        "start": place_of(connection, row.start),
+        "end": None if row.end is None else place_of(connection, row.end),
         "cause": row.cause.value,
         "inside": row.inside,
     }
@@ -81,16 +81,16 @@ def gap(
     if row.pauses:
         body["pauses"] = [[since_ms, lasted_ms] for since_ms, lasted_ms in row.pauses]
     if was is not None:
-        body["was"] = point(connection, was)
+        body["was"] = place_of(connection, was)
     if gone:
         body["gone"] = True
     if until is not None:
-        body["until"] = point(connection, until)
+        body["until"] = place_of(connection, until)
     number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
     connection.execute("UPDATE gaps SET leaf = ? WHERE id = ?", (number, row.id))
 
 
-def point(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:
+def place_of(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:
     """A place in time: the boot by number and by its own id."""
     row = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (at.boot,)).fetchone()
     return {"boot": at.boot, "id": row[0] if row else "", "boottime_ms": at.boottime_ms, "wall_ms": at.wall_ms}

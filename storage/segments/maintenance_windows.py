@@ -24,7 +24,7 @@ Piece: TypeAlias = "tuple[Point, Point | None, bool]"
 """Of a gap; the last tells whether it lies in a window."""
 
 
-def over(connection: sqlite3.Connection, camera: int, start: Point, cause: GapCause) -> list[Window]:
+def windows_over(connection: sqlite3.Connection, camera: int, start: Point, cause: GapCause) -> list[Window]:
     """Those that cover the camera and last beyond `start`, in order; none for a cause that is none of theirs."""
     if cause in APART:
         return []
@@ -39,7 +39,7 @@ def over(connection: sqlite3.Connection, camera: int, start: Point, cause: GapCa
     return [(Point(*row[:3]), None if row[3] is None else Point(*row[3:])) for row in rows]
 
 
-def cut(start: Point, end: Point | None, windows: Iterable[Window]) -> list[Piece]:
+def cut_by_windows(start: Point, end: Point | None, windows: Iterable[Window]) -> list[Piece]:
     """A gap, cut where a window begins or ends: without holes, in order, no piece without length. Pure.
 
     `windows` are in order and do not overlap. A gap that lasts goes on in one that does, and else after all.

@@ -39,7 +39,7 @@ class _Around(NamedTuple):
     is_open: bool
 
 
-def note(
+def note_pause(
     connection: sqlite3.Connection, camera: CameraRow, start: Point, end: Point, cause: GapCause, detail: str
 ) -> None:
     """Nothing came between `start` and `end`. Told twice, it is noted once; what a gap says is not said again."""
@@ -57,9 +57,9 @@ def note(
     if any(_says(gap, start, end) for gap in known):
         return
     if known and _takes(known[-1], start, cause):
-        joined = _join(connection, known[-1], start, end)
+        joined = _join_pauses(connection, known[-1], start, end)
         if around is None or not around.is_open or _have_doubled(len(joined.pauses)):
-            leaves.gap(connection, joined)
+            leaves.enter_gap(connection, joined)
         return
     number = connection.execute(
         "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
@@ -69,17 +69,17 @@ def note(
             *(end.boot, end.wall_ms, end.boottime_ms, cause, detail),
         ),
     ).fetchone()[0]
-    leaves.gap(connection, _by_id(connection, number))
+    leaves.enter_gap(connection, _gap_by_id(connection, number))
 
 
-def tell(connection: sqlite3.Connection, camera: int, seq: int, start: Point) -> None:
+def tell_pauses(connection: sqlite3.Connection, camera: int, seq: int, start: Point) -> None:
     """A segment ends: the gaps that joined its pauses get their leaves, as they are now."""
     following = next_start(connection, camera, seq)
     until_ms = following.boottime_ms - 1 if following and following.boot == start.boot else _FOREVER_MS
     for row in connection.execute(_WITHIN, (camera, start.boot, start.boottime_ms, until_ms)).fetchall():
         gap = gap_row(row)
         if gap.pauses:
-            leaves.gap(connection, gap)
+            leaves.enter_gap(connection, gap)
 
 
 def text_of(pauses: Iterable[Pause], length_ms: int) -> str:
@@ -135,7 +135,7 @@ def _have_doubled(count: int) -> bool:
     return count.bit_count() == 1
 
 
-def _join(connection: sqlite3.Connection, gap: GapRow, start: Point, end: Point) -> GapRow:
+def _join_pauses(connection: sqlite3.Connection, gap: GapRow, start: Point, end: Point) -> GapRow:
     """A further pause, which begins no earlier than the gap; it may lie between others, told late."""
     length_ms = gap.end.boottime_ms - gap.start.boottime_ms if gap.end else 0
     further = (start.boottime_ms - gap.start.boottime_ms, end.boottime_ms - gap.start.boottime_ms)
@@ -152,8 +152,8 @@ def _join(connection: sqlite3.Connection, gap: GapRow, start: Point, end: Point)
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ?, pauses = ? WHERE id = ?",
         (ends.boot, ends.boottime_ms, ends.wall_ms, text_of(pauses, length_ms), gap.id),
     )
-    return _by_id(connection, gap.id)
+    return _gap_by_id(connection, gap.id)
 
 
-def _by_id(connection: sqlite3.Connection, number: int) -> GapRow:
+def _gap_by_id(connection: sqlite3.Connection, number: int) -> GapRow:
     return gap_row(connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone())

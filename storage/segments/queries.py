@@ -146,7 +146,7 @@ def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, i
     return [segment_row(row) for row in rows]
 
 
-class Held(NamedTuple):
+class VolumeUsage(NamedTuple):
     """What edged keeps on a volume."""
 
     segments: int
@@ -155,14 +155,14 @@ class Held(NamedTuple):
     """False as long as a database that was begun anew does not know all that lies there."""
 
 
-def ring_of_volume(connection: sqlite3.Connection, volume: str) -> Held:
+def ring_of_volume(connection: sqlite3.Connection, volume: str) -> VolumeUsage:
     count, size = connection.execute(
         "SELECT coalesce(sum(segments), 0), coalesce(sum(bytes), 0) FROM holdings"
         " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
         (volume,),
     ).fetchone()
     unknown = connection.execute("SELECT 1 FROM volumes WHERE id = ? AND reconciled = 0", (volume,)).fetchone()
-    return Held(int(count), int(size), unknown is None)
+    return VolumeUsage(int(count), int(size), unknown is None)
 
 
 def open_rows(connection: sqlite3.Connection, before_run: int) -> list[SegmentRow]:

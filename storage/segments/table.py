@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.ages.runs import SILENT_MS, Life, Point, last_alive
+from storage.ages.runs import SILENT_MS, DaemonRun, Point, last_alive
 from storage.pins import table as pins
 from storage.segments import leaves, pauses
 from storage.segments.gaps import (
@@ -34,7 +34,7 @@ from storage.words.results import Tail
 NOT_CONFIGURED = "the camera was not in the configuration"
 
 
-def enrol(connection: sqlite3.Connection, life: Life, camera: str, at: Moment) -> Tail:
+def enrol(connection: sqlite3.Connection, life: DaemonRun, camera: str, at: Moment) -> Tail:
     """The camera is recorded from now on; what is unaccounted for since an earlier run becomes a gap."""
     known = find_camera(connection, camera)
     begins = Point.of(life.boot, at)
@@ -56,7 +56,7 @@ def enrol(connection: sqlite3.Connection, life: Life, camera: str, at: Moment) -
     return tail(connection, camera)
 
 
-def _account_for_absence(connection: sqlite3.Connection, life: Life, camera: str, begins: Point) -> None:
+def _account_for_absence(connection: sqlite3.Connection, life: DaemonRun, camera: str, begins: Point) -> None:
     """From the end of its account to the start of this run, then STARTING.
 
     A gap that lasted when its run ended goes on to that run's last sign of life; DISABLED lasts until now, because
@@ -88,7 +88,7 @@ def tail(connection: sqlite3.Connection, camera: str) -> Tail:
     return Tail(row.next_seq, row.last_sha256.hex() if row.last_sha256 else "")
 
 
-def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -> None:
+def open_segment(connection: sqlite3.Connection, life: DaemonRun, opening: Opening) -> None:
     """A segment begins: its row, and the end of the gap before it."""
     camera = camera_row(connection, opening.camera)
     start = Point.of(life.boot, opening.start)
@@ -183,7 +183,7 @@ def complete(
     hold(connection, row, size)
     done = _by_id(connection, row.id)
     pins.match(connection, done, linked)
-    leaves.segment(connection, done, None if now is None else now.wall_ms, parts)
+    leaves.enter_segment(connection, done, None if now is None else now.wall_ms, parts)
     _ended(connection, row, done.end, cause, detail)
     return done.segment()
 
@@ -191,7 +191,7 @@ def complete(
 def _ended(connection: sqlite3.Connection, row: SegmentRow, end: Point, cause: GapCause, detail: str) -> None:
     """What it accounts for ends here: what follows is joined to it, and what paused in it is told."""
     settle(connection, row.camera_number, row.seq, (row.start, end), cause, detail)
-    pauses.tell(connection, row.camera_number, row.seq, row.start)
+    pauses.tell_pauses(connection, row.camera_number, row.seq, row.start)
 
 
 def drop_without_file(connection: sqlite3.Connection, row: SegmentRow, cause: GapCause, detail: str) -> None:
@@ -226,7 +226,7 @@ def quarantine(
     hold(connection, row, size)
     kept = _by_id(connection, row.id)
     pins.match(connection, kept)
-    leaves.segment(connection, kept, now.wall_ms, parts)
+    leaves.enter_segment(connection, kept, now.wall_ms, parts)
     _ended(connection, row, row.start, cause, detail)
 
 
@@ -248,7 +248,7 @@ class Orphan:
 
 def adopt_orphan(
     connection: sqlite3.Connection,
-    life: Life,
+    life: DaemonRun,
     orphan: Orphan,
     size: int,
     sha256: Sha256,
@@ -282,7 +282,7 @@ def adopt_orphan(
     adopted = _by_id(connection, segment_id)
     hold(connection, adopted, size)
     pins.match(connection, adopted)
-    leaves.segment(connection, adopted, parts=parts)
+    leaves.enter_segment(connection, adopted, parts=parts)
 
 
 def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:

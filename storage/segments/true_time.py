@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.ages import runs
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ledger.table import Leaf, enter
 from storage.pins import pinned_segments
 from storage.pins import table as pins
@@ -52,7 +52,7 @@ class Correction:
         return begins_ms < end_ms and (self.until_ms is None or self.until_ms + self.true_offset_ms > start_ms)
 
 
-def heartbeat(connection: sqlite3.Connection, life: Life, reading: Reading) -> None:
+def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: Reading) -> None:
     """This boot and this run lived until now, and perhaps the right time is known now."""
     runs.heartbeat(connection, life, reading)
     correct(connection, life.boot, reading)

@@ -222,7 +222,7 @@ class Store:
         first, last = self._point(start), self._point(end)
 
         def fact(connection: Connection) -> None:
-            pauses.note(connection, camera_row(connection, camera), first, last, cause, detail)
+            pauses.note_pause(connection, camera_row(connection, camera), first, last, cause, detail)
 
         return self._submit(fact)
 

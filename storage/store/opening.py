@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.ages import runs
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.ledger import generations
 from storage.ledger.key import NAME as KEY_NAME
@@ -46,7 +46,7 @@ class Held:
 
     database: Database
     pool: Pool
-    life: Life
+    life: DaemonRun
     ballast: Ballast
     node: str
     keyring: Keyring

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.journal import Doing
 from storage.database.writer import Database
@@ -30,7 +30,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 class Commands:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock) -> None:
         self._database = database
         self._life = life
         self._clock = clock

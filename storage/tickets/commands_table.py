@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.ages.history import History
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.approvals import journal
 from storage.approvals.journal import Doing
 from storage.outbox import table as outbox
@@ -82,7 +82,7 @@ def take(
     doing: Doing,
     limits: Sequence[Limit],
     rate: Rate | None,
-    life: Life,
+    life: DaemonRun,
     ages: History,
     now: Point,
 ) -> Taken:

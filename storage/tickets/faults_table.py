@@ -131,8 +131,8 @@ def enter(
         "key": key or after.key,
         "camera": after.camera,
         "volume": after.volume,
-        "found": leaves.point(connection, after.found),
-        "at": leaves.point(connection, at),
+        "found": leaves.place_of(connection, after.found),
+        "at": leaves.place_of(connection, at),
         "over": after.over,
         "by": by,
     }

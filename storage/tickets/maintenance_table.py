@@ -101,7 +101,7 @@ def end(
     What was missed since then is told anew, with its own cause: a box that was suspended saw neither end nor gap.
     """
     body = _body(connection, one.id, one.cameras, one.start, one.span_ms)
-    body |= {"event": state.value, "end": leaves.point(connection, at)}
+    body |= {"event": state.value, "end": leaves.place_of(connection, at)}
     ledger.enter(connection, Leaf.MAINTENANCE, wall_ms, body, committed=committed)
     _close(connection, one.id, state, at)
     for gap in _lasting_gaps(connection, one):
@@ -190,7 +190,7 @@ def _body(
     return {
         "maintenance": number,
         "cameras": list[Value](cameras),
-        "start": leaves.point(connection, start),
+        "start": leaves.place_of(connection, start),
         "span_ms": span_ms,
     }
 

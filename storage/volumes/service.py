@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from storage.retention.plan import bytes_needed, limit_bytes, why_full
-from storage.segments.queries import Held
+from storage.segments.queries import VolumeUsage
 from storage.volumes.inventory import EMPTY, Rack
 from storage.volumes.placement import Option, place
 from storage.volumes.table import Known, Loss
@@ -20,7 +20,7 @@ from storage.words.errors import VolumeRefused
 from storage.words.model import GapCause
 from storage.words.results import VolumeState, VolumeStatus
 
-Ring = Callable[[str], Held]
+Ring = Callable[[str], VolumeUsage]
 """What edged keeps on the volume with this id."""
 
 WHY_FULL: Final[Mapping[GapCause, str]] = {

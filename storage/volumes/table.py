@@ -210,13 +210,13 @@ def _ends(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> l
     return [start for (start,) in found]
 
 
-def open_rows(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
+def open_rows_of_volume(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
     """Segments in progress there; two for each camera at the most."""
     rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'open' AND v.id = ? LIMIT ?", (volume, PAGE))
     return [segment_row(row) for row in rows]
 
 
-def garbage(connection: sqlite3.Connection, volume: str, limit: int) -> list[SegmentRow]:
+def garbage_of_volume(connection: sqlite3.Connection, volume: str, limit: int) -> list[SegmentRow]:
     """Some of what is on its way out there."""
     rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, limit))
     return [segment_row(row) for row in rows]

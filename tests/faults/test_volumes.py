@@ -21,7 +21,7 @@ from typing import Final
 import pytest
 
 from edged.documents import site, volumes
-from storage.segments.queries import Held
+from storage.segments.queries import VolumeUsage
 from storage.volumes.service import Pool
 from storage.volumes.volume import Volume, VolumeSpec
 from storage.words.errors import VolumeRefused
@@ -251,7 +251,7 @@ def test_read_only_is_refused_noticed_and_taken_back(disk: Ext4) -> None:
         assert len(pool.present()) == 1
         subprocess.run(remount, check=True)
         assert pool.present() == {}
-        assert "mounted read-only" in pool.statuses(lambda _: Held(0, 0, is_all=True), [])[0].reason
+        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [])[0].reason
         subprocess.run(["mount", "-o", "remount,rw", str(disk.path)], check=True)
         assert len(pool.present()) == 1, "without a restart"
     finally:
@@ -267,7 +267,7 @@ def test_a_file_system_that_stops_itself_is_away_whatever_it_says_of_itself(disk
         assert len(pool.present()) == 1
         disk.refuse_writes()
         assert pool.present() == {}
-        assert "mounted read-only" in pool.statuses(lambda _: Held(0, 0, is_all=True), [])[0].reason
+        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [])[0].reason
     finally:
         pool.close()
 

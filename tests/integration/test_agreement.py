@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.approvals.service import Deed, Person
+from storage.approvals.service import Person, TransactionPart
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror import files as ledgerdir
@@ -48,7 +48,7 @@ def held(office: Office, wished: Agreed = LOOSER) -> Agreed:
 
 def leaves(office: Office) -> list[Agreed]:
     found = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
-    return [table.parse(leaf.body) for leaf in found if leaf.kind == Leaf.AGREED]
+    return [table.parse_approved(leaf.body) for leaf in found if leaf.kind == Leaf.AGREED]
 
 
 def test_what_is_configured_first_is_agreed_upon_and_one_leaf(office: Office) -> None:
@@ -150,7 +150,7 @@ def test_who_changed_his_mind_before_anything_was_recorded_need_not_wait(tmp_pat
     box.store.close()
 
 
-def granting(box: Office) -> Deed:
+def granting(box: Office) -> TransactionPart:
     return box.store.agreement.granting(OVERWRITING)
 
 
@@ -195,8 +195,8 @@ def test_until_a_lost_database_is_made_anew_nothing_counts_as_agreed_upon(office
         connection.execute("INSERT INTO rebuilds (reason, leaf, wall_ms) VALUES ('gone', 1, 0)")
 
     def recall(connection: sqlite3.Connection) -> None:
-        table.remember(connection, 5, table.body_of(AGREED))
-        table.remember(connection, 4, table.body_of(LOOSER))
+        table.remember_approved(connection, 5, table.approved_body(AGREED))
+        table.remember_approved(connection, 4, table.approved_body(LOOSER))
 
     office.store._database.submit(forget).result(DEADLINE_S)
     assert held(office) == LOOSER
@@ -239,10 +239,10 @@ LOSE: dict[str, Callable[[Office, Path], None]] = {
 )  # fmt: skip
 def test_what_is_none_of_ours_is_not_believed(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        table.parse(text)
+        table.parse_approved(text)
 
 
 def test_it_reads_what_it_writes() -> None:
     for one in (LOOSER, Agreed(SITE), Agreed(SITE, grants=Grants(configured=False))):
-        assert table.parse(json.dumps(table.body_of(one))) == one
+        assert table.parse_approved(json.dumps(table.approved_body(one))) == one
     assert list(loosenings(AGREED, LOOSER))

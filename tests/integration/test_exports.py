@@ -14,7 +14,7 @@ import pytest
 from storage.exports.model import Contents, Export, ExportState, Order
 from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.pins.model import Interval
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
@@ -65,7 +65,7 @@ def contents(office: Office, export: Export) -> Contents:
 
 
 def copies(office: Office) -> list[dict[str, Any]]:
-    pages = office.store.books.leaves.pages(Wanted(kinds=frozenset({"copy"})), None)
+    pages = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"copy"})), None)
     return [json.loads(one.told.entry.body) for page in pages for one in page.leaves]
 
 

@@ -240,7 +240,7 @@ def tombstone(db: Db, segment: int, wall_ms: int) -> None:
         " JOIN cameras c ON c.number = s.camera WHERE s.id = ?",
         (segment,),
     ).fetchone()
-    start = leaves.point(db, Point(*at))
+    start = leaves.place_of(db, Point(*at))
     body: dict[str, ledger.Value] = {"camera": camera, "seq": seq, "start": start, "duration_ms": duration_ms}
     body |= {"volume": "v", "bytes": 1, "sha256": "00" * 32, "rule": "ceiling"}
     body |= {"floor_s": LONG.floor_s, "ceiling_s": LONG.ceiling_s, "age_ms": LONG.ceiling_s * 1000 + 1}

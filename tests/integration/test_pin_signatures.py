@@ -14,7 +14,7 @@ from edged.alarms.conditions.pins import troubles
 from edged.site.snapshot import Measurements, measure
 from storage.approvals.table import Person
 from storage.ledger import key
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.pins import sidecar
 from storage.pins.files import UNVOUCHED_MS
 from storage.pins.model import Ground, Interval, Limits, Order, PinState
@@ -71,7 +71,7 @@ def measured(office: Office) -> Measurements:
 
 
 def last_pin_leaf(office: Office) -> dict[str, Any]:
-    pages = office.store.books.leaves.pages(Wanted(kinds=frozenset({"pin"})), None)
+    pages = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"pin"})), None)
     found = [one.told.entry for page in pages for one in page.leaves]
     body: dict[str, Any] = json.loads(found[-1].body)
     return body
@@ -147,7 +147,7 @@ def test_what_somebody_else_wrote_makes_a_pin_last_no_longer(office: Office) -> 
     assert standing.pin.state is PinState.APPROVED
     assert office.store.pins.unvouched == ()
     office.store.checks.rescan()
-    findings = office.store.books.leaves.pages(Wanted(kinds=frozenset({"finding"})), None)
+    findings = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"finding"})), None)
     told = [json.loads(one.told.entry.body) for page in findings for one in page.leaves]
     assert {(body["kind"], body["state"]) for body in told} >= {("sidecar", "differs")}, "it is told"
     mended = file_of(office, pin_id).read_bytes()

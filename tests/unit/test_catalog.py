@@ -11,7 +11,7 @@ import pytest
 
 from storage.ages import runs
 from storage.ages import table as boots
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.migrations import migrate
 from storage.ring import segment_sizes_queries
 from storage.segments import coverage, gaps, listing, pauses, queries
@@ -44,7 +44,7 @@ class Book:
         volumes.come(self.db, VOLUME, Path("/disk"), "", 0)
         self.life = self.start("boot-1", at(0))
 
-    def start(self, boot_id: str, now: Moment) -> Life:
+    def start(self, boot_id: str, now: Moment) -> DaemonRun:
         self.life = runs.begin_run(self.db, boot_id, Reading(now, synced=True))
         return self.life
 
@@ -110,7 +110,7 @@ def test_what_came_back_from_a_camera_stays_out_of_leaves(book: Book) -> None:
     book.gap(at(10), GapCause.UNAUTHORISED, at(10), told)
     book.gap(at(20), GapCause.UNKNOWN, at(20), told)
     camera, boot = camera_row(book.db, "lobby"), book.life.boot
-    pauses.note(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
+    pauses.note_pause(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
     assert [gap.detail for gap in listing.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
     leaves = [body for (body,) in book.db.execute("SELECT body FROM leaves WHERE kind = 'gap'")]
     assert len(leaves) > 2
@@ -130,7 +130,7 @@ def test_a_new_camera_is_starting_until_its_first_segment(book: Book) -> None:
 def pause(book: Book, start: Moment, end: Moment) -> None:
     boot = book.life.boot
     detail = "the camera sent no picture"
-    pauses.note(
+    pauses.note_pause(
         book.db, camera_row(book.db, "lobby"), Point.of(boot, start), Point.of(boot, end), GapCause.STALLED, detail
     )
 

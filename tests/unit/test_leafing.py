@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from storage.database.migrations import migrate
 from storage.ledger import leaf_search
 from storage.ledger import table as ledger
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.ledger.table import Entry, Leaf
 
 BITS = 4
@@ -53,7 +53,7 @@ def made(db: sqlite3.Connection) -> int:
         begin = after
 
 
-def listed(db: sqlite3.Connection, wanted: Wanted) -> list[int]:
+def listed(db: sqlite3.Connection, wanted: LeafFilter) -> list[int]:
     blocks = leaf_search.candidates(db, wanted)
     assert blocks == sorted(set(blocks))
     return [told.entry.number for block in blocks for told in leaf_search.matches(db, wanted, block)]
@@ -80,9 +80,9 @@ def test_a_list_has_all_that_is_wanted_with_rows_and_without(
 ) -> None:
     with closing(database(leaves)) as db:
         for wanted in (
-            Wanted(from_ms, to_ms, frozenset(kinds)),
-            Wanted(from_ms, to_ms, frozenset(kinds), camera="a"),
-            Wanted(from_ms, to_ms, verb="pin add"),
+            LeafFilter(from_ms, to_ms, frozenset(kinds)),
+            LeafFilter(from_ms, to_ms, frozenset(kinds), camera="a"),
+            LeafFilter(from_ms, to_ms, verb="pin add"),
         ):
             naive = [
                 number
@@ -110,22 +110,22 @@ def three() -> Iterator[sqlite3.Connection]:
 
 def test_what_cannot_be_wanted_is_not_read(three: sqlite3.Connection) -> None:
     assert made(three) == 3
-    assert leaf_search.candidates(three, Wanted(kinds=frozenset({"act"}))) == [1, 3]
-    assert leaf_search.candidates(three, Wanted(from_ms=BLOCK + 1, to_ms=2 * BLOCK)) == [1, 3]
-    assert leaf_search.candidates(three, Wanted(to_ms=0)) == [3], "the last one is not whole yet"
+    assert leaf_search.candidates(three, LeafFilter(kinds=frozenset({"act"}))) == [1, 3]
+    assert leaf_search.candidates(three, LeafFilter(from_ms=BLOCK + 1, to_ms=2 * BLOCK)) == [1, 3]
+    assert leaf_search.candidates(three, LeafFilter(to_ms=0)) == [3], "the last one is not whole yet"
 
 
 def test_a_leaf_that_comes_back_is_found(three: sqlite3.Connection) -> None:
     three.execute("DELETE FROM leaves WHERE number = 7")
     made(three)
-    assert 0 not in leaf_search.candidates(three, Wanted(kinds=frozenset({"copy"})))
+    assert 0 not in leaf_search.candidates(three, LeafFilter(kinds=frozenset({"copy"})))
     ledger.put_back(three, Entry(7, 7, Leaf.COPY, "{}"))
     leaf_search.forget(three, 7)
-    assert listed(three, Wanted(kinds=frozenset({"copy"}))) == [7]
+    assert listed(three, LeafFilter(kinds=frozenset({"copy"}))) == [7]
     assert made(three) == 3
 
 
 def test_the_last_of_a_block(three: sqlite3.Connection) -> None:
-    assert leaf_search.last_of(three, Wanted(), 1, 10) == (10, 2 * BLOCK - 10)
-    assert leaf_search.last_of(three, Wanted(kinds=frozenset({"act"})), 1, 10) == (1, BLOCK + 5)
-    assert leaf_search.last_of(three, Wanted(kinds=frozenset({"copy"})), 1, 10) == (0, 0)
+    assert leaf_search.last_of(three, LeafFilter(), 1, 10) == (10, 2 * BLOCK - 10)
+    assert leaf_search.last_of(three, LeafFilter(kinds=frozenset({"act"})), 1, 10) == (1, BLOCK + 5)
+    assert leaf_search.last_of(three, LeafFilter(kinds=frozenset({"copy"})), 1, 10) == (0, 0)

@@ -38,7 +38,7 @@ def moment(ms: int) -> Moment:
 
 def note(book: Book, told: Told, wall_offset_s: float = 0) -> None:
     start, end = (Point.of(book.life.boot, at(ms / 1000, wall_offset_s)) for ms in told)
-    holes.note(book.db, camera_row(book.db, "lobby"), start, end, GapCause.STALLED, "the camera sent no picture")
+    holes.note_pause(book.db, camera_row(book.db, "lobby"), start, end, GapCause.STALLED, "the camera sent no picture")
 
 
 def rows(book: Book) -> list[Gap]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from storage.database.migrations import migrate
 from storage.ledger import leaf_search
 from storage.ledger import table as ledger
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.leaf_search import LeafFilter
 from storage.ledger.table import Entry, Leaf
 from storage.retention.destruction import KINDS
 from tests.unit.test_leafing import made
@@ -59,7 +59,7 @@ def test_nothing_that_touches_a_window_is_passed_over(
             and isinstance(start, int)
             and any(start < last and start + length > first for first, last in asked)
         }
-        wanted = Wanted(kinds=KINDS, recorded=asked)
+        wanted = LeafFilter(kinds=KINDS, recorded=asked)
         for _ in range(2):
             blocks = leaf_search.candidates(db, wanted)
             found = {one.entry.number for block in blocks for one in leaf_search.matches(db, wanted, block)}
@@ -75,7 +75,7 @@ def test_what_cannot_be_wanted_is_passed_over() -> None:
             ledger.put_back(db, Entry(number, 50_000, Leaf.DESTROYED, json.dumps(body, separators=(",", ":"))))
         made(db)
         day = ((4 << BITS) * 100, (5 << BITS) * 100)
-        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=(day,))) == [4, 9], (
+        assert leaf_search.candidates(db, LeafFilter(kinds=KINDS, recorded=(day,))) == [4, 9], (
             "and the last, which has no row yet"
         )
 
@@ -88,7 +88,7 @@ def test_the_end_of_what_lasted_long_is_found() -> None:
             body = {"camera": "a", "start": {"wall_ms": 100}, "duration_ms": length}
             ledger.put_back(db, Entry(number, 50_000, Leaf.SPAN, json.dumps(body, separators=(",", ":"))))
         made(db)
-        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
-        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], (
+        assert leaf_search.candidates(db, LeafFilter(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
+        assert leaf_search.candidates(db, LeafFilter(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], (
             "the last has no row"
         )
