@@ -35,7 +35,7 @@ from mqtt.commands import messages as commands
 from mqtt.connection.broker_connection import Connection
 from mqtt.contract.messages import Message
 from storage.database.writer import Database
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger.note import Checkpoint
 from storage.ledger.signer import Head
 from storage.outbox import table as outbox
@@ -182,7 +182,7 @@ class Box:
             head = self._head()
             if time.monotonic() - told_s >= HEAD_EVENT_S:
                 told_s = time.monotonic()
-                named = generations.named(head.checkpoint)
+                named = generations_table.named(head.checkpoint)
                 body = {"what": "checkpoint", **named, "first": 1, "key": head.key, "note": head.note}
                 wall_ms = self._clock.now().wall_ms
                 fact = partial(outbox.put, kind=Kind.LEDGER, wall_ms=wall_ms, body=body)

@@ -22,7 +22,7 @@ from storage.ledger.table import Entry, Leaf, Value, enter
 from storage.mirror.lines import file_name, render
 from storage.segments.embedded_metadata import Story
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.layout import segment_path
 from storage.words.model import Bounds, Moment
 from tests.support import tiny_mp4

@@ -14,7 +14,8 @@ from typing import TypeAlias
 from edged.api.base import Caller
 from edged.words.roles import Verb
 from storage.approvals.journal import Doing as Leaf
-from storage.approvals.service import NOBODY, Act, Arguments, Person, TransactionPart, check
+from storage.approvals.service import NOBODY, Act, Arguments, Person, check
+from storage.database.writer import TransactionPart
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, OrderWrong
 

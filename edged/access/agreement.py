@@ -16,9 +16,10 @@ from edged.api.base import Caller
 from edged.config.loosened_bounds import sentence, under, wished_by
 from edged.config.model import Config
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Person, TransactionPart
+from storage.approvals.service import Act, Person
+from storage.database.writer import TransactionPart
 from storage.ledger.table import canonical
-from storage.retention import approved_limits_table as text
+from storage.retention import table as text
 from storage.retention.approved_limits import Loosening, loosenings
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, StoreError

@@ -19,8 +19,7 @@ from typing import Final, Protocol, TypeAlias
 from edged.host import accounts
 from edged.host.accounts import Directory
 from edged.words.roles import Assignment, apart
-from storage.ledger.leaf_search import LeafFilter
-from storage.ledger.listing import Listing
+from storage.ledger.queries import LeafFilter, Listing
 from storage.ledger.table import Leaf
 from storage.words.errors import StoreError
 

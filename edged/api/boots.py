@@ -16,7 +16,8 @@ from edged.documents import boots as documents
 from edged.site import boot_documents
 from edged.words import units
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Arguments, Person, TransactionPart
+from storage.approvals.service import Act, Arguments, Person
+from storage.database.writer import TransactionPart
 from storage.store.facade import Store
 
 ATTEST: Final = Verb.BOOTS_ATTEST.value

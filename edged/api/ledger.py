@@ -27,9 +27,8 @@ from storage.audit import given_checkpoint
 from storage.audit.given_checkpoint import Outside
 from storage.audit.table import Checked
 from storage.integrity.inspect_file import Stopped
-from storage.ledger.leaf_search import LeafFilter
-from storage.ledger.listing import Covered, Listed
 from storage.ledger.note import NoteDamaged
+from storage.ledger.queries import Covered, LeafFilter, Listed
 from storage.ledger.table import Leaf
 from storage.store.facade import Store
 from storage.words.clock import Clock

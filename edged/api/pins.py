@@ -20,7 +20,8 @@ from edged.documents import pins as documents
 from edged.site.overview import optional_timestamp, timestamp
 from edged.words import units
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Arguments, Person, TransactionPart
+from storage.approvals.service import Act, Arguments, Person
+from storage.database.writer import TransactionPart
 from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
 from storage.pins.place import check_approver
 from storage.pins.rules import TEXT_MAX

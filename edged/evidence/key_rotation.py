@@ -15,7 +15,8 @@ from edged.access.acts import Acts, Kind
 from edged.api.base import Caller
 from edged.documents import ledger as documents
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Arguments, Person, TransactionPart
+from storage.approvals.service import Act, Arguments, Person
+from storage.database.writer import TransactionPart
 from storage.ledger.key_rotation import Order, Terms
 from storage.ledger.note import Checkpoint, Verifier
 from storage.store.facade import Store

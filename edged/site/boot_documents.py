@@ -7,7 +7,7 @@ from typing import Final
 
 from edged.documents import boots as documents
 from storage.ages.credit import WEEK_MS
-from storage.approvals.boots import DOUBT_MS, BootRow, Word
+from storage.ages.service import DOUBT_MS, BootRow, Word
 
 TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
 

@@ -28,7 +28,7 @@ from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended
 from storage.outbox.table import Depth, Rank
 from storage.retention.approved_limits import Loosening
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import Tampered
 from storage.tickets.maintenance import Lasting
 from storage.words import model
 from storage.words.model import Moment

@@ -33,7 +33,7 @@ from recorder.supervisor.runner import CameraView
 from recorder.worker.fan_out import Kind
 from storage.retention.approved_limits import Loosening
 from storage.retention.plan import Policy, Reason
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import Tampered
 from storage.store.facade import Store
 from storage.tickets.maintenance import Lasting
 from storage.words.clock import Clock

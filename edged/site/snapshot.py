@@ -11,9 +11,8 @@ from typing import Final
 
 from edged.cameras import interruptions as steadiness
 from edged.cameras.interruptions import Steadiness
-from storage.approvals.boots import Doubt
-from storage.mirror.table import Rebuild
-from storage.outbox.service import Past
+from storage.ages.service import Doubt
+from storage.ledger.generations_table import Rebuild
 from storage.outbox.table import Depth, Rank
 from storage.pins.model import Left
 from storage.recovery.service import Plight
@@ -22,7 +21,7 @@ from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
 from storage.store.facade import Store
 from storage.words.model import Moment, Segment
-from storage.words.results import CameraUsage, Coverage, OpenFault, VolumeStatus
+from storage.words.results import CameraUsage, Coverage, OpenFault, Past, VolumeStatus
 
 MEASURE_EVERY_S: Final = 5.0
 DAY_MS: Final = 86_400_000
@@ -106,7 +105,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         ballast_gone=store.ballast.left == 0,
         ledger=store.books.plight(),
         outbox=store.post.depth(),
-        past=store.post.past(),
+        past=store.past(),
         faults=store.faults.open(),
     )
 

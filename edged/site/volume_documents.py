@@ -12,8 +12,8 @@ from edged.documents import site
 from edged.documents import volumes as documents
 from edged.site import overview
 from storage.ring.volume_operations import Reconfigured, Replaced
+from storage.volumes.space import VolumeSpec
 from storage.volumes.table import Known
-from storage.volumes.volume import VolumeSpec
 from storage.words.results import VolumeStatus
 
 WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"

@@ -1,7 +1,7 @@
 """What stands before the first fragment: ftyp and moov, with the tracks, their codecs and the file's own story.
 
 Pure. It is written before anything is known of what follows, and never touched again. Two dialects: ISO MP4, and
-QuickTime (brand `qt  `) for sound that MP4 has no code for. Both begin alike, and `storage.segments.mp4_index` reads
+QuickTime (brand `qt  `) for sound that MP4 has no code for. Both begin alike, and `storage.segments.mp4` reads
 both.
 """
 

@@ -14,7 +14,7 @@ from recorder.mp4.fragment import Point, trailer
 from recorder.remux.part import moved
 from recorder.remux.plan import Film, Opener, Take
 from recorder.remux.segment import Segment, stretch
-from storage.segments.mp4_index import Mp4Damaged
+from storage.segments.mp4 import Mp4Damaged
 
 BLOCK_BYTES: Final = 1 << 20
 """Handed out at a time, at the most."""

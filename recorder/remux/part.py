@@ -14,7 +14,7 @@ from typing import Final
 
 from recorder.mp4.boxes import U32, U64
 from recorder.mp4.header import KEY, SOUND_ID, VIDEO_ID
-from storage.segments.mp4_index import Mp4Damaged, spans, u32, u64
+from storage.segments.mp4 import Mp4Damaged, spans, u32, u64
 
 _BASE_IS_MOOF: Final = 0x02_0000
 _PICTURE: Final = 0x0100_0F01

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, TypeAlias
 from recorder.mp4.header import SOUND_ID, VIDEO_ID
 from recorder.remux.segment import NEAR_MS, POINT_BYTES, SOUND_LAG_MS, TRAILER_BYTES, Header, Segment, Start
 from storage.segments.fragment_hashes import Part
-from storage.segments.mp4_index import Mp4Damaged
+from storage.segments.mp4 import Mp4Damaged
 
 Opener: TypeAlias = Callable[[int], BinaryIO]
 """From a segment's id to its file, which whoever asked closes. Buffered, or each box costs a call of the kernel."""

@@ -19,8 +19,7 @@ from typing import BinaryIO, Final, TypeAlias
 from recorder.mp4.fragment import Point, trailer
 from recorder.mp4.header import SOUND_ID, VIDEO_ID
 from recorder.remux.part import Fragment, read
-from storage.segments.mp4 import MAX_INDEX_BYTES, next_box
-from storage.segments.mp4_index import Mp4Damaged, boxes, child, u32
+from storage.segments.mp4 import MAX_INDEX_BYTES, Mp4Damaged, boxes, child, next_box, u32
 
 _MFRO: Final = struct.Struct(">I4sII")
 _POINT: Final = struct.Struct(">QQHHI")

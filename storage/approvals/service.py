@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from storage.ages.history import History
 from storage.ages.runs import DaemonRun, Point
@@ -18,7 +18,7 @@ from storage.ages.table import history
 from storage.approvals import journal, table
 from storage.approvals.journal import Doing
 from storage.approvals.table import NOBODY, Act, Arguments, Person
-from storage.database.writer import Database
+from storage.database.writer import Database, TransactionPart
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
 
@@ -33,9 +33,6 @@ EACH_MAX: Final = 20
 ROOT: Final = 0
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Of what people type: nothing that looks like something else (0 O, 1 I L, U V)."""
-
-TransactionPart: TypeAlias = Callable[[sqlite3.Connection], object]
-"""What an act does, as a fact. Raises OrderRefused where it cannot be done any more: then the act goes on waiting."""
 
 
 def short_id(length: int) -> str:

@@ -18,15 +18,15 @@ from storage.audit.findings import Code, Finding
 from storage.audit.ledger_state import Ground, PinTold
 from storage.audit.recording_leaves import SegmentTold
 from storage.integrity.inspect_file import Pace, unpaced
-from storage.ledger import leaf_search
-from storage.ledger.leaf_search import LeafFilter
+from storage.ledger import queries as leaf_search
+from storage.ledger.queries import LeafFilter
 from storage.ledger.table import Leaf
 from storage.pins.model import Interval
 from storage.register import queries as register
 from storage.register.queries import Shift
 from storage.retention import destruction
 from storage.retention.destruction import Destruction, Rule
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import Reader
 
 SLACK_MS: Final = 600_000
 """What they tell of may have ended so long before they were entered."""

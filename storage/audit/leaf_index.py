@@ -1,4 +1,4 @@
-"""What lists of leaves go by (`storage.ledger.leaf_search`), held against the leaves themselves.
+"""What lists of leaves go by (`storage.ledger.queries`), held against the leaves themselves.
 
 Bounded: some hundred bytes for 1024 leaves. What seems wrong is asked again in one moment of the database, in which
 leaves are judged as they were when their row was made.
@@ -16,9 +16,9 @@ from typing import Final, Self
 from storage.audit.findings import Code, Finding
 from storage.audit.queries import Stored
 from storage.integrity.inspect_file import Pace, unpaced
-from storage.ledger import leaf_search
-from storage.ledger.leaf_search import BITS, BLOCK
-from storage.segments.coverage import Reader
+from storage.ledger import queries as leaf_search
+from storage.ledger.queries import BITS, BLOCK
+from storage.segments.coverage_queries import Reader
 
 PAGE: Final = 1024
 """Rows in one read: a million leaves, some milliseconds."""

@@ -20,7 +20,7 @@ from storage.audit.ledger_state import Ground
 from storage.audit.ledger_state_queries import Fact, Rows
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger.table import commitment
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import Reader
 
 
 def besides(

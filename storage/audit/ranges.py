@@ -27,10 +27,10 @@ from storage.audit.queries import GapClaim, Stored
 from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTold
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import tree
-from storage.ledger.nodes import WIDTH
+from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, Leaf
 from storage.ledger.tree import Hash
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import Reader
 
 _DESTROYED: Final = Leaf.DESTROYED.value.encode()
 _GAP: Final = Leaf.GAP.value.encode()

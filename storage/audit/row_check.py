@@ -25,7 +25,7 @@ from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTol
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger.table import Leaf
 from storage.ring.pruning import KEEP_MS
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import Reader
 
 _GAP: Final = Leaf.GAP.value.encode()
 _BITS: Final = 16

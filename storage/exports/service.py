@@ -43,7 +43,7 @@ from storage.exports.model import (
 from storage.files.open_beneath import inside, open_file
 from storage.ledger.signer import Signer
 from storage.recovery.service import Books
-from storage.segments.rows import GapRow
+from storage.segments.queries import GapRow
 from storage.volumes.service import Pool
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, UnknownId

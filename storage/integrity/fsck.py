@@ -22,11 +22,11 @@ from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, is_lo
 from storage.integrity.inspect_file import Disk, Looker, Pace, Stopped, fault, look_at, names, row_of, unpaced
 from storage.retention.in_force import Present
 from storage.retention.plan import effective
-from storage.segments import coverage
-from storage.segments.coverage import Reader
+from storage.segments import coverage_queries
+from storage.segments.coverage_queries import Reader
 from storage.segments.queries import PAGE_MAX
-from storage.segments.segment_file import read_identity
 from storage.volumes import table as volumes
+from storage.volumes.identity import read_identity
 from storage.volumes.table import Known, Remains
 from storage.words.errors import UnknownId
 from storage.words.layout import IDENTITY_NAME, is_camera
@@ -213,7 +213,7 @@ class Fsck:
         for camera, since_ms, until_ms in self._site.read(audit.cameras):
             if self._scope.camera not in (None, camera):
                 continue
-            found = coverage.of(self._site.read, camera, since_ms, until_ms, None)
+            found = coverage_queries.of(self._site.read, camera, since_ms, until_ms, None)
             self._breathe()
             if found.unexplained_ms >= UNEXPLAINED_MS:
                 what = f"{found.unexplained_ms / 1000:.1f} s are neither recorded nor explained"

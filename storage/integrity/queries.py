@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from storage.ledger.table import Leaf
-from storage.segments.coverage import Reader
-from storage.segments.queries import PAGE_MAX, segment_aside
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
+from storage.segments.coverage_queries import Reader
+from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, segment_aside, segment_by_seq, segment_row
 from storage.words.layout import final_name, is_aside, is_camera, parse_segment_name
 
 UNSOUND_MAX = 20

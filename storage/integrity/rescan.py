@@ -18,8 +18,8 @@ from typing import Final
 from storage.integrity import queries as audit
 from storage.integrity.compare import OUR_NAMES, Kind, is_day
 from storage.integrity.inspect_file import Disk, Looker, look_at, names
-from storage.segments.coverage import Reader
-from storage.segments.findings import Rescan
+from storage.segments.coverage_queries import Reader
+from storage.segments.findings_table import Rescan
 from storage.segments.queries import PAGE_MAX
 from storage.words.layout import is_camera
 

@@ -18,7 +18,7 @@ from storage.integrity.inspect_file import Disk
 from storage.pins import links, sidecar
 from storage.pins import table as pins
 from storage.pins.table import Filed
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import Reader
 
 NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
 """Somebody put something else there, or took the right to read it away; all else is the disk's doing."""

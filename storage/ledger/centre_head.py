@@ -15,13 +15,12 @@ from enum import StrEnum
 from functools import partial
 
 from storage.database.writer import Database
-from storage.ledger import generations, nodes, note, tree
+from storage.ledger import generations_table, nodes_table, note, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation
+from storage.ledger.generations_table import Generation
 from storage.ledger.key import Keyring
-from storage.ledger.nodes import LeafMissing
+from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.note import Checkpoint, Note, Verifier
-from storage.mirror import table as mirroring
 
 
 class Word(StrEnum):
@@ -80,12 +79,12 @@ def understood(text: str, key: str | None) -> Held | None:
 
 def judged(connection: sqlite3.Connection, held: Held, public: bytes | None) -> Word:
     """How it stands to what is here. `public`: the key of this box as of now."""
-    known = generations.every(connection)
+    known = generations_table.every(connection)
     if not _is_signed(held, known, public):
         return Word.NONE
     if any(_names(connection, one, held.head) for one in known):
         return Word.SETTLED
-    rebuild = mirroring.last_rebuild(connection)
+    rebuild = generations_table.last_rebuild(connection)
     generation = next((one for one in known if one.origin == held.head.origin), None)
     word = Word.UNKNOWN if generation is None else _compared(connection, generation, held.head)
     unread = rebuild is not None and not rebuild.read
@@ -122,7 +121,7 @@ class Witness:
 
     def seen(self, origin: str, size: int) -> Future[None]:
         """Somebody outside has a copy of our head of that size."""
-        return self._database.submit(partial(generations.seen, origin=origin, size=size), yielding=True)
+        return self._database.submit(partial(generations_table.seen, origin=origin, size=size), yielding=True)
 
 
 def _is_signed(held: Held, known: list[Generation], public: bytes | None) -> bool:
@@ -141,10 +140,10 @@ def _is_signed(held: Held, known: list[Generation], public: bytes | None) -> boo
 
 
 def _compared(connection: sqlite3.Connection, generation: Generation, head: Checkpoint) -> Word:
-    if head.size > generations.end(connection, generation):
+    if head.size > generations_table.end(connection, generation):
         return Word.LONGER
     try:
-        root = tree.root(nodes.read(connection, generation), head.size)
+        root = tree.root(nodes_table.read(connection, generation), head.size)
     except LeafMissing:
         return Word.LONGER
     return Word.AGREES if root == head.root else Word.OTHER
@@ -154,4 +153,4 @@ def _names(connection: sqlite3.Connection, generation: Generation, head: Checkpo
     """The generation was begun because of that head."""
     entry = ledger.leaf(connection, generation.first)
     told = None if entry is None else json.loads(entry.body).get("contradicted")
-    return bool(told == generations.named(head))
+    return bool(told == generations_table.named(head))

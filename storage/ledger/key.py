@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storage.files.fsync import fsync_directory
-from storage.ledger.generations import Generation, Identity
+from storage.ledger.generations_table import Generation, Identity
 from storage.words.errors import OrderRefused
 
 log = logging.getLogger("edged.storage.ledger")

@@ -20,10 +20,10 @@ from typing import Final, TypeAlias
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storage.database.writer import Database
-from storage.ledger import generations, nodes, note, tree
-from storage.ledger.generations import Generation, Identity
+from storage.ledger import generations_table, nodes_table, note, tree
+from storage.ledger.generations_table import Generation, Identity
 from storage.ledger.key import Keyring, public_of
-from storage.ledger.nodes import LeafMissing
+from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.note import Checkpoint
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, WriteFailed
@@ -69,7 +69,7 @@ Turn: TypeAlias = Callable[[sqlite3.Connection], Renewed]
 
 def needs_key(known: list[Generation], public: bytes | None, *, ours: bool, wanted: bool) -> bool:
     """Whether there has to be a new key. Pure."""
-    return wanted or not generations.fits(known, Identity("", public, given=not ours))
+    return wanted or not generations_table.fits(known, Identity("", public, given=not ours))
 
 
 def terms(known: list[Generation], keyring: Keyring, contradicted: Checkpoint | None, *, new_key: bool) -> Terms:
@@ -88,7 +88,7 @@ def renewing(
 
     Nothing is done where the terms are others by now.
     """
-    known = database.read(generations.every)
+    known = database.read(generations_table.every)
     if terms(known, keyring, contradicted, new_key=order.terms.public is None) != order.terms:
         what = "the key of this box, or what the centre holds against it, is not what it was when this was asked for"
         raise OrderRefused(what, "look at `edgectl alarms`, then ask again: edgectl ledger renew")
@@ -118,21 +118,21 @@ def _turn(
     connection: sqlite3.Connection, identity: Identity, old: Ed25519PrivateKey | None, order: Order, wall_ms: int
 ) -> Renewed:
     """One generation ends, the next begins."""
-    before = generations.present(connection)
+    before = generations_table.present(connection)
     whole = None if before is None else _whole(connection, before)
     signed = False
     if before is not None and whole is not None and old is not None and before.public == public_of(old):
         text = note.sign(whole.text, whole.origin, old)
-        generations.signed(connection, before, whole.size, whole.root, text)
+        generations_table.signed(connection, before, whole.size, whole.root, text)
         signed = True
     against = order.terms.contradicted
-    begun = generations.begin(
+    begun = generations_table.begin(
         connection,
         identity,
         REASON,
         wall_ms,
         previous=whole,
-        told={} if against is None else {"contradicted": generations.named(against)},
+        told={} if against is None else {"contradicted": generations_table.named(against)},
         committed={"who": order.who, "why": order.reason},
     )
     return Renewed(begun, whole, signed, old is None or identity.public != public_of(old))
@@ -140,9 +140,9 @@ def _turn(
 
 def _whole(connection: sqlite3.Connection, generation: Generation) -> Checkpoint | None:
     """All that it has; None where leaves of it are missing."""
-    size = generations.end(connection, generation)
+    size = generations_table.end(connection, generation)
     try:
-        root = tree.root(nodes.read(connection, generation), size)
+        root = tree.root(nodes_table.read(connection, generation), size)
     except LeafMissing:
         return None
     return Checkpoint(generation.origin, size, root) if size else None

@@ -17,12 +17,11 @@ from functools import partial
 from typing import Final, Protocol
 
 from storage.database.writer import Database
-from storage.ledger import generations, nodes, note, tree
-from storage.ledger.generations import Generation
+from storage.ledger import checkpoint_files, generations_table, nodes_table, note, tree
+from storage.ledger.generations_table import Generation
 from storage.ledger.key import Keyring, public_of
-from storage.ledger.nodes import LeafMissing
+from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.note import Checkpoint
-from storage.mirror import files as ledgerdir
 from storage.outbox import table as outbox
 from storage.outbox.table import Kind
 from storage.words.clock import Clock
@@ -103,12 +102,12 @@ class Notary:
     def fault(self) -> str | None:
         """Why heads are not signed, in words; None: they are."""
         self._keyring.look()
-        known = self._database.read(generations.every)
+        known = self._database.read(generations_table.every)
         return self._fault(known, known[-1]) if known else None
 
     def head(self) -> Head | None:
         """The last one of the present generation."""
-        present = self._database.read(generations.present)
+        present = self._database.read(generations_table.present)
         if present is None or present.note is None or present.root is None or present.key is None:
             return None
         head = Checkpoint(present.origin, present.size, present.root)
@@ -140,7 +139,7 @@ class Notary:
         head = self.head()
         if head is None or self._told == (head.first, head.checkpoint.size):
             return
-        now, told = self._clock.now(), {"what": "checkpoint", **generations.named(head.checkpoint)}
+        now, told = self._clock.now(), {"what": "checkpoint", **generations_table.named(head.checkpoint)}
         body = told | {"first": head.first, "key": head.key, "note": head.note}
         fact = partial(outbox.put, kind=Kind.LEDGER, wall_ms=now.wall_ms, body=body)
         self._database.submit(fact).result(PATIENCE_S)
@@ -150,7 +149,7 @@ class Notary:
         """Of all generations: those of a lost database are complete only when it has been made anew."""
         found = self._database.read(_missing)
         if found is not None:
-            self._database.submit(partial(nodes.keep, generation=found[0], found=found[1]), yielding=True)
+            self._database.submit(partial(nodes_table.keep, generation=found[0], found=found[1]), yielding=True)
 
     def _sign(self, mirrored: Mapping[str, int], alone_ms: int) -> bool:
         """True where there is a new head, or nothing new to sign."""
@@ -167,11 +166,13 @@ class Notary:
         if found is None:
             return True
         generation, checkpoint = found
-        if key is None or self._fault(self._database.read(generations.every), generation) is not None:
+        if key is None or self._fault(self._database.read(generations_table.every), generation) is not None:
             return False
         text = note.sign(checkpoint.text, checkpoint.origin, key)
         reach(Step.HEAD_SIGNED)
-        fact = partial(generations.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text)
+        fact = partial(
+            generations_table.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text
+        )
         self._database.submit(fact, yielding=True).result(PATIENCE_S)
         reach(Step.HEAD_STORED)
         self.on_head(Head(checkpoint, text, generation.first, generation.key or ""))
@@ -182,25 +183,27 @@ class Notary:
         if public is None:
             return self._keyring.fault
         key, verifier = f"the key in {self._keyring.path}", generation.verifier
-        after = generations.replacing(known, public)
+        after = generations_table.replacing(known, public)
         if after is not None:
             back = "an older state directory or an older key was put back"
             return f"{key} was replaced with leaf {after.first}, where {after.origin} begins, and must not sign: {back}"
         if verifier is not None and verifier.public != public:
             return f"{key} is not the one that this part of the ledger began with"
-        if verifier is None and not generations.fits(known, self._keyring.identity):
+        if verifier is None and not generations_table.fits(known, self._keyring.identity):
             return f"{key} is not the one that the ledger was signed with before"
         return "this part of the ledger began while the box had no key" if verifier is None else None
 
     def _lay(self, disks: Mapping[str, Disk]) -> None:
         """Each volume gets the last head of each generation, the state directory the very last, once for each."""
-        signed = [one for one in self._database.read(generations.every) if one.note is not None]
+        signed = [one for one in self._database.read(generations_table.every) if one.note is not None]
         for volume, disk in disks.items():
             owed = [one for one in signed if self._laid.get((volume, one.first)) != one.size]
             if owed:
-                with suppress(OSError), disk.held() as fd, ledgerdir.opened(fd, make=True) as at:
+                with suppress(OSError), disk.held() as fd, checkpoint_files.opened(fd, make=True) as at:
                     for one in owed:
-                        ledgerdir.replace(at, ledgerdir.checkpoint_name(one.first), (one.note or "").encode())
+                        checkpoint_files.replace(
+                            at, checkpoint_files.checkpoint_name(one.first), (one.note or "").encode()
+                        )
                         self._laid[volume, one.first] = one.size
         if signed and self._laid.get(("", signed[-1].first)) != signed[-1].size:
             self._lay_beside(signed[-1])
@@ -210,7 +213,7 @@ class Notary:
         place = self._database.path.parent
         state = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            ledgerdir.replace(state, STATE_FILE, (last.note or "").encode())
+            checkpoint_files.replace(state, STATE_FILE, (last.note or "").encode())
             self._laid["", last.first] = last.size
             self.unlaid = ""
         except OSError as error:
@@ -226,19 +229,19 @@ def _head_now(
     connection: sqlite3.Connection, mirrored: Mapping[str, int], alone_ms: int
 ) -> tuple[Generation, Checkpoint] | None:
     """The head that can be signed now; None where it would say nothing new."""
-    generation = generations.present(connection)
+    generation = generations_table.present(connection)
     if generation is None:
         return None
-    last = generation.first + generations.end(connection, generation) - 1
+    last = generation.first + generations_table.end(connection, generation) - 1
     size = coverable(last, mirrored, alone_ms) - generation.first + 1
     if size <= generation.size:
         return None
-    return generation, Checkpoint(generation.origin, size, tree.root(nodes.read(connection, generation), size))
+    return generation, Checkpoint(generation.origin, size, tree.root(nodes_table.read(connection, generation), size))
 
 
-def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[nodes.Node]] | None:
+def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[nodes_table.Node]] | None:
     """Nodes that could be kept, of the first generation that lacks some."""
-    for generation in generations.every(connection):
-        if found := nodes.missing(connection, generation, GROW):
+    for generation in generations_table.every(connection):
+        if found := nodes_table.missing(connection, generation, GROW):
             return generation, found
     return None

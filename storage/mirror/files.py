@@ -1,7 +1,7 @@
-"""The ledger's directory on a volume, `.ledger`: its days' files and the head, read and written so that it lasts.
+"""The days' files of the ledger on a volume, and the snapshot beside them, read and written so that it lasts.
 
-Blocking; imports `storage.mirror.lines` and the standard library. Everything is reached through an open directory of
-the volume, so that nothing lands below an unmounted mount point (S10). Part of S13.
+Blocking; works in the directory that `storage.ledger.checkpoint_files` opens, so that nothing lands below an unmounted
+mount point (S10). Part of S13.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Any, Final
 
 from storage.files.open_beneath import reading
-from storage.ledger.note import NOTE_MAX_BYTES
+from storage.ledger.checkpoint_files import replace
 from storage.mirror.lines import BELIEVED_MAX, Line, file_name, merged, parse
-from storage.words.layout import DIR_MODE, FILE_MODE
+from storage.words.layout import FILE_MODE
 
-NAME: Final = ".ledger"
 HEAD: Final = "head.json"
 HEAD_MAX_BYTES: Final = 16 << 20
 """64 cameras and 5000 boots make 1 MB; what is longer was not written by us."""
@@ -36,29 +34,9 @@ TAIL_MAX: Final = 200_000
 """Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
 HEAD_AHEAD_MAX: Final = 1 << 32
 """Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
-_CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
 _NUMBERED: Final = re.compile(rb',"n":([1-9]\d{0,15}),"t":-?\d{1,16}\}\n?\Z')
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@contextmanager
-def opened(volume_fd: int, *, make: bool = False) -> Iterator[int]:
-    """The directory; made, durably, where it is missing and wanted. FileNotFoundError otherwise."""
-    try:
-        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
-    except FileNotFoundError:
-        if not make:
-            raise
-        with suppress(FileExistsError):
-            os.mkdir(NAME, DIR_MODE, dir_fd=volume_fd)
-        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
-        os.fsync(volume_fd)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def days(fd: int) -> list[str]:
@@ -90,36 +68,6 @@ def append(fd: int, name: str, data: bytes) -> None:
 def write_head(fd: int, head: dict[str, Any], name: str = HEAD) -> None:
     """Replace the head, durably, all or nothing."""
     replace(fd, name, json.dumps(head, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def checkpoint_name(first: int) -> str:
-    """The file of the last signed head of a generation, by the number of its first leaf."""
-    return f"checkpoint-{first}.txt"
-
-
-def named_notes(fd: int) -> Iterator[tuple[str, str]]:
-    """Names and texts of signed heads as they lie here, unchecked; what cannot be read is none."""
-    for name in sorted(os.listdir(fd)):
-        if _CHECKPOINT.fullmatch(name):
-            with suppress(OSError), reading(fd, name) as file:
-                yield name, file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
-
-
-def notes(fd: int) -> list[str]:
-    """Their texts."""
-    return [text for _, text in named_notes(fd)]
-
-
-def replace(fd: int, name: str, data: bytes) -> None:
-    """A file whole in place of another, durably, all or nothing."""
-    new = name + ".new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
-    os.fsync(fd)
 
 
 def read_head(fd: int, name: str = HEAD) -> dict[str, Any] | None:

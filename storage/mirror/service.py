@@ -23,11 +23,12 @@ from storage.ages.history import History
 from storage.ages.runs import DaemonRun
 from storage.ages.table import boots
 from storage.database.writer import Database
-from storage.ledger import leaf_search
+from storage.ledger import checkpoint_files
+from storage.ledger import generations_table as ledger_generations
+from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.signer import Notary
 from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
 from storage.mirror import table as mirroring
 from storage.mirror.lines import file_name, render
 from storage.words.clock import Clock
@@ -90,7 +91,7 @@ class Mirror:
         self._pruned_ms: int | None = None
         self._listed = 0
         """Blocks of leaves before this one can be passed over by whoever looks for some
-        (`storage.ledger.leaf_search`)."""
+        (`storage.ledger.queries`)."""
         self._turn = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
@@ -145,7 +146,7 @@ class Mirror:
         now = self._clock.now()
         now_ms = now.boottime_ms
         wanted = self._database.read(mirroring.wanted)
-        rebuild = self._database.read(mirroring.last_rebuild)
+        rebuild = self._database.read(ledger_generations.last_rebuild)
         disks = {
             volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
         }
@@ -177,7 +178,7 @@ class Mirror:
             self._database.submit(partial(leaf_search.keep, block=block), yielding=True)
 
     def _head(self) -> dict[str, Any]:
-        gather = partial(heads.gather, node=self._node, wall_ms=self._clock.now().wall_ms)
+        gather = partial(mirroring.gather, node=self._node, wall_ms=self._clock.now().wall_ms)
         return self._database.read(gather)
 
     def _last(self, volume: str, disk: Disk, wanted: mirroring.Wanted) -> int:
@@ -186,7 +187,7 @@ class Mirror:
         """
         if volume not in self._at:
             there = 0
-            with suppress(FileNotFoundError), disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
+            with suppress(FileNotFoundError), disk.held() as fd, checkpoint_files.opened(fd) as ledger_fd:
                 there = ledgerdir.last_line(ledger_fd)
             lacking = partial(mirroring.any_between, after=there, upto=wanted.mirrored)
             self._at[volume] = there if self._database.read(lacking) else max(wanted.mirrored, there)
@@ -197,7 +198,7 @@ class Mirror:
             page = self._database.read(partial(ledger.leaves, after=last, limit=PAGE))
             if not page:
                 return
-            with disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
+            with disk.held() as fd, checkpoint_files.opened(fd, make=True) as ledger_fd:
                 for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
                     ledgerdir.append(ledger_fd, name, b"".join(map(render, entries)))
                     reach(Step.MIRROR_LINES)
@@ -209,7 +210,7 @@ class Mirror:
     def _write_heads(self, head: dict[str, Any], disks: Mapping[str, Disk]) -> None:
         """To each volume whose contents are known, and beside the database."""
         for volume, disk in disks.items():
-            with self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
+            with self._noted(volume, disk), disk.held() as fd, checkpoint_files.opened(fd, make=True) as ledger_fd:
                 ledgerdir.write_head(ledger_fd, head)
                 reach(Step.MIRROR_HEAD)
         state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -229,7 +230,12 @@ class Mirror:
         now, keep_ms = self._clock.now(), 1000 * (KEEP_S + self._database.read(mirroring.longest_ceiling_s))
         age = History(self._database.read(boots), self._life.boot, now.boottime_ms)
         for volume, disk in disks.items():
-            with suppress(FileNotFoundError), self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd) as at:
+            with (
+                suppress(FileNotFoundError),
+                self._noted(volume, disk),
+                disk.held() as fd,
+                checkpoint_files.opened(fd) as at,
+            ):
                 for name in ledgerdir.days(at):
                     place = ledgerdir.last_place(at, name)
                     if place is None or age.age(*place).low_ms <= keep_ms:

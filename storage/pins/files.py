@@ -19,7 +19,7 @@ from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.database.writer import Database
 from storage.integrity import queries as audit
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger.key import Keyring
 from storage.pins import links, pinned_segments, pins_from_leaves, sidecar
 from storage.pins import table as pins
@@ -27,7 +27,7 @@ from storage.pins.model import Pin
 from storage.pins.rules import DAY_MS
 from storage.pins.sidecar import Sidecar
 from storage.segments import queries
-from storage.segments.rows import SegmentRow
+from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.failpoints import Step, reach
@@ -155,7 +155,7 @@ class Filing:
 
     def _is_ours(self, content: bytes) -> bool:
         """Signed with the key of this box, or one that it had."""
-        keys = {one.public for one in self._database.read(generations.every)} | {self._keyring.public}
+        keys = {one.public for one in self._database.read(generations_table.every)} | {self._keyring.public}
         return sidecar.is_ours(content, [key for key in keys if key is not None])
 
     def _understood(self, volume: Volume, pin_id: str, content: bytes | None) -> Sidecar | None:

@@ -26,7 +26,7 @@ from storage.pins.files import Filing, by_volume
 from storage.pins.model import CameraCost, Cost, Limits, Order, Pin, PinState, VolumeCost
 from storage.pins.pins_from_leaves import UNTOLD
 from storage.pins.sidecar import Sidecar
-from storage.segments.rows import SegmentRow
+from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId

@@ -19,9 +19,8 @@ from typing import Final, TypeVar
 from storage.ages.history import History
 from storage.ages.runs import DaemonRun
 from storage.ages.table import history
-from storage.approvals.service import TransactionPart
 from storage.approvals.table import Person
-from storage.database.writer import Database
+from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
 from storage.pins import pinned_segments, rules
 from storage.pins import table as pins
@@ -29,7 +28,7 @@ from storage.pins.files import Filing
 from storage.pins.model import Cost, Ground, Left, Limits, Order, Pin, PinState, Standing
 from storage.pins.place import Box, Placer, check_approver
 from storage.retention.plan import effective
-from storage.segments.rows import SegmentRow, segment_by_seq
+from storage.segments.queries import SegmentRow, segment_by_seq
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, StoreError, UnknownId

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.ages.runs import Point
+from storage.ages.table import place_of
 from storage.approvals import table as acts
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.model import Ground, Interval, Order, Pin, PinState
 from storage.pins.sidecar import Sidecar
-from storage.segments.leaves import place_of
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 
 PAGE_MAX: Final = 1000
 """Rows read or changed at a time: a long transaction holds up recording, a long read the WAL."""

@@ -21,17 +21,18 @@ from typing import Any, Final
 from storage.database.writer import Database
 from storage.files.fsync import fsync_directory
 from storage.integrity.compare import OUR_NAMES, is_day
-from storage.ledger import generations
+from storage.ledger import checkpoint_files, generations_table
 from storage.ledger.key import Keyring
 from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
+from storage.mirror import table as mirror_table
 from storage.mirror.lines import BELIEVED_MAX, Line
 from storage.mirror.service import STATE_HEAD
-from storage.mirror.snapshot import Seen
 from storage.recovery import quick_check
+from storage.recovery import snapshot_table as heads
+from storage.recovery.snapshot_table import Seen
 from storage.ring.volume_operations import whose
-from storage.segments.segment_file import read_identity
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.identity import read_identity
+from storage.volumes.space import VolumeSpec
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, NodeChanged, VolumeRefused, WriteFailed
 from storage.words.failpoints import Step, reach
@@ -274,8 +275,8 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
             return []
         seen = _names(path) if names else {}
         try:
-            with ledgerdir.opened(fd) as at:
-                head, last, notes = ledgerdir.read_head(at) or {}, ledgerdir.last_number(at), ledgerdir.notes(at)
+            with checkpoint_files.opened(fd) as at:
+                head, last, notes = ledgerdir.read_head(at) or {}, ledgerdir.last_number(at), checkpoint_files.notes(at)
         except OSError:  # there is none, or something else has its name
             head, last, notes = {}, 0, []
     finally:
@@ -288,7 +289,7 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
 def _tail(path: Path, after: int) -> Sequence[Line]:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with ledgerdir.opened(fd) as at:
+        with checkpoint_files.opened(fd) as at:
             return ledgerdir.tail(at, after)
     except OSError:
         return ()
@@ -336,7 +337,7 @@ def _plant(
 
     def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:
         heads.plant(connection, head, tail(_leaf(head)), seen)
-        generations.recall(connection, notes)
+        generations_table.recall(connection, notes)
         told = None if aside is None else str(aside)
         heads.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
 
@@ -356,7 +357,7 @@ def _plant(
 def _leaf(head: Mapping[str, Any]) -> int:
     """Up to which leaf a head tells; 0: it is none of ours."""
     leaf = head.get("leaf")
-    if not isinstance(leaf, int) or isinstance(leaf, bool) or head.get("schema") != heads.SCHEMA:
+    if not isinstance(leaf, int) or isinstance(leaf, bool) or head.get("schema") != mirror_table.SCHEMA:
         return 0
     return leaf if 0 < leaf <= BELIEVED_MAX else 0
 

@@ -17,18 +17,18 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from storage.ages.runs import DaemonRun, Point
-from storage.ledger import generations, leaf_search
+from storage.ledger import generations_table
+from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror.lines import Line
-from storage.pins import pins_from_leaves
+from storage.pins import pinned_segments, pins_from_leaves
 from storage.pins import table as pins
-from storage.retention import approved_limits_table
-from storage.segments import gaps, true_time
-from storage.segments import pauses as holes
+from storage.retention import table as approved_limits_table
+from storage.segments import gaps_table, true_time_table
+from storage.segments import gaps_table as holes
 from storage.segments import table as facts
-from storage.segments.queries import boot_that_ran
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, boot_that_ran, segment_by_seq, segment_row
 from storage.tickets import faults_table, maintenance_table
 from storage.words.layout import SEQ_LAST, is_aside, is_camera
 from storage.words.model import Bounds, GapCause, SegmentState
@@ -243,7 +243,7 @@ def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], no
     if duration_ms > 0 and body.get("name") is None:
         start = row.start if row is not None else _dated(connection, place(body["start"]), duration_ms, now)
         camera = camera_number(connection, body["camera"], start)
-        gaps.remember(connection, camera, start, start.plus_ms(duration_ms))
+        gaps_table.remember(connection, camera, start, start.plus_ms(duration_ms))
 
 
 def _segment_of(connection: sqlite3.Connection, body: Mapping[str, Any]) -> SegmentRow | None:
@@ -289,20 +289,20 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
 
 def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     if now.leaf is not None:
-        generations.remember(connection, now.leaf, body)
+        generations_table.remember(connection, now.leaf, body)
 
 
 def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now) -> None:
     """What was recorded before a clock was right is found by true time again."""
-    if body.get("what") == true_time.WHAT:
-        true_time.remember(connection, body)
-        true_time.hold_again(connection)
+    if body.get("what") == true_time_table.WHAT:
+        true_time_table.remember(connection, body)
+        pinned_segments.hold_again(connection)
 
 
 def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     duration_ms = int(body["duration_ms"])
     start = _dated(connection, place(body["start"]), duration_ms, now)
-    gaps.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
+    gaps_table.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
 
 
 def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:

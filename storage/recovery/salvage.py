@@ -19,11 +19,13 @@ from pathlib import PurePosixPath
 from threading import Event, Lock
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
-from storage.ages.runs import NO_EPOCH, DaemonRun, Point
+from storage.ages.runs import DaemonRun, Point
+from storage.ages.table import NO_EPOCH
 from storage.database.writer import Database
 from storage.files.fsync import rename_noreplace
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
+from storage.pins import table as pins
 from storage.recovery.outcome import Outcome
 from storage.recovery.reconcile import Action, Entry, Expected, Listing, Repair, reconcile
 from storage.segments import queries
@@ -31,7 +33,7 @@ from storage.segments import table as facts
 from storage.segments.embedded_metadata import Story, parse_story
 from storage.segments.fragment_hashes import Digest
 from storage.segments.mp4 import Mp4Damaged, Mp4Summary, summary
-from storage.segments.rows import SegmentRow, segment_by_id
+from storage.segments.queries import SegmentRow, segment_by_id
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import FatalError, StoreError
@@ -179,6 +181,7 @@ class Salvager:
                         detail=detail,
                         now=now,
                         camera_offset_ms=offset_ms,
+                        protect=pins.match,
                     )
                     done = self._on_open(row, complete)
                     outcome.adopted += [done] if done is not None else []
@@ -191,7 +194,7 @@ class Salvager:
                     self._on_open(
                         row,
                         lambda connection, fresh: facts.quarantine(
-                            connection, fresh, now, name, size, sha256, cause, detail, parts
+                            connection, fresh, now, name, size, sha256, cause, detail, parts, protect=pins.match
                         ),
                     )
                     outcome.quarantined += 1
@@ -255,7 +258,9 @@ class Salvager:
                 camera_offset_ms=story.camera_offset_ms,
                 synced=story.synced,
             )
-            facts.adopt_orphan(db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts)
+            facts.adopt_orphan(
+                db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts, protect=pins.match
+            )
 
         reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 
@@ -267,7 +272,7 @@ class Salvager:
         def fact(connection: sqlite3.Connection) -> None:
             bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
             orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, NO_EPOCH, name)
-            facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts)
+            facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts, protect=pins.match)
 
         reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
 

@@ -16,17 +16,16 @@ from storage.audit.given_checkpoint import Outside
 from storage.audit.schedule import SLOWLY, SelfCheck
 from storage.audit.table import Checked
 from storage.audit.verify import Box, Verify
-from storage.files.io_priority import become_idle
+from storage.files.fsync import become_idle
 from storage.integrity.compare import Fault
 from storage.integrity.inspect_file import Stopped
 from storage.integrity.service import pause_after
-from storage.ledger import generations, key_rotation
+from storage.ledger import generations_table, key_rotation
 from storage.ledger.centre_head import Contradiction, Witness
 from storage.ledger.key_rotation import Order, Terms, Turn
-from storage.ledger.listing import Listing
 from storage.ledger.note import Checkpoint
+from storage.ledger.queries import Listing
 from storage.ledger.signer import Notary
-from storage.mirror import table as mirroring
 from storage.mirror.service import Mirror
 from storage.recovery import arrears, detect
 from storage.recovery.salvage import Salvager
@@ -139,7 +138,7 @@ class Books:
     def terms(self, *, new_key: bool) -> Terms:
         """On which a new generation would begin now; OrderRefused."""
         self._keyring.look()
-        known = self._database.read(generations.every)
+        known = self._database.read(generations_table.every)
         return key_rotation.terms(known, self._keyring, self._contradicted(), new_key=new_key)
 
     @contextmanager
@@ -184,11 +183,11 @@ class Books:
         """Volumes that are there and have to be gone through."""
         return self._rebuilder.waiting()
 
-    def last_rebuild(self) -> mirroring.Rebuild | None:
+    def last_rebuild(self) -> generations_table.Rebuild | None:
         """The last time that the database was begun anew."""
         return self._rebuilder.last()
 
-    def recent_rebuild(self, within_ms: int) -> mirroring.Rebuild | None:
+    def recent_rebuild(self, within_ms: int) -> generations_table.Rebuild | None:
         """One that is under way, or was over less than so long ago, in running time."""
         rebuild = self._rebuilder.last()
         if rebuild is None or rebuild.end is None:

@@ -27,8 +27,9 @@ from storage.database.writer import Database
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
 from storage.integrity.compare import OUR_NAMES, Fault, Kind, is_day
+from storage.ledger import checkpoint_files
+from storage.ledger import generations_table as ledger_generations
 from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
 from storage.mirror import table as mirroring
 from storage.mirror.lines import Line, merged
 from storage.recovery import carving, replay
@@ -127,14 +128,14 @@ class Rebuilder:
             if self._met.get(disk.id) is disk:
                 return True
             try:
-                with disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
+                with disk.held() as fd, checkpoint_files.opened(fd) as ledger_fd:
                     beyond = ledgerdir.last_number(ledger_fd)
             except FileNotFoundError:
                 beyond = 0
             except OSError as error:
                 log.warning("%s: its ledger cannot be read: %s", disk.path, error.strerror or error)
                 return False
-            if beyond > self._database.read(heads.last_leaf):
+            if beyond > self._database.read(mirroring.last_leaf):
                 log.warning("%s knows of more than the database: it is gone through", disk.path)
                 self._submit(partial(mirroring.set_reconciled, volume=disk.id, known=False))
                 self._done.discard(disk.id)
@@ -149,9 +150,9 @@ class Rebuilder:
         """Volumes that are there and have to be gone through."""
         return sorted(volume for volume, disk in self._present().items() if not self.is_known(disk))
 
-    def last(self) -> mirroring.Rebuild | None:
+    def last(self) -> ledger_generations.Rebuild | None:
         """The last time that the database was begun anew."""
-        return self._database.read(mirroring.last_rebuild)
+        return self._database.read(ledger_generations.last_rebuild)
 
     # --- the work ---
 
@@ -207,7 +208,7 @@ class Rebuilder:
             sources, beyond = [], 0
             for disk in disks.values():
                 try:
-                    fd = held.enter_context(ledgerdir.opened(held.enter_context(disk.held())))
+                    fd = held.enter_context(checkpoint_files.opened(held.enter_context(disk.held())))
                     beyond = max(beyond, ledgerdir.last_number(fd))
                     sources.append(ledgerdir.lines(fd))
                 except FileNotFoundError:
@@ -345,6 +346,6 @@ def _gone_through(connection: Connection, volume: str) -> None:
 
 
 def _has_ledger(fd: int) -> bool:
-    with suppress(FileNotFoundError), ledgerdir.opened(fd) as ledger_fd:
+    with suppress(FileNotFoundError), checkpoint_files.opened(fd) as ledger_fd:
         return bool(ledgerdir.days(ledger_fd)) or ledgerdir.read_head(ledger_fd) is not None
     return False

@@ -14,14 +14,14 @@ from typing import Final
 
 from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
-from storage.mirror import snapshot as heads
+from storage.mirror import table as mirror_table
 from storage.recovery.service import Books
 from storage.register import compliance_table as table
 from storage.register.compliance_table import Against, Amount, Kept, Tally
 from storage.register.service import Asked, Entered
 from storage.retention.destruction import Rule, Verdict
-from storage.segments import coverage
-from storage.segments.coverage import Shares
+from storage.segments import coverage_queries
+from storage.segments.coverage_queries import Shares
 from storage.words.clock import Clock
 
 __all__ = ["Against", "Amount", "Compliance", "Kept", "Shares", "Tally", "counted"]
@@ -52,14 +52,14 @@ class Compliance:
     def shares(self, camera: str, start_ms: int, end_ms: int) -> Shares:
         """錄影完整率 with the causes of what is missing."""
         now = Point.of(self._life.boot, self._clock.now())
-        claim, recorded = coverage.gather(self._database.read, camera, start_ms, end_ms, now)
-        return coverage.shares(claim, recorded, start_ms, end_ms)
+        claim, recorded = coverage_queries.gather(self._database.read, camera, start_ms, end_ms, now)
+        return coverage_queries.shares(claim, recorded, start_ms, end_ms)
 
     def read_on(self) -> Tally | None:
         """What the register says, read up to now; None where it is not there yet, or being made anew."""
         if self._books.waiting():
             return None
-        last = self._database.read(heads.last_leaf)
+        last = self._database.read(mirror_table.last_leaf)
         before = self._database.read(table.tally)
         pages = list(islice(self._books.register.pages(Asked(after=before.leaf)), PAGES_MAX))
         whole = len(pages) < PAGES_MAX

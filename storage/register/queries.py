@@ -11,8 +11,8 @@ from typing import Final
 from storage.pins import table as pins
 from storage.pins.model import Pin
 from storage.retention.destruction import Destruction
-from storage.segments import true_time
-from storage.segments.true_time import Correction
+from storage.segments import true_time_table
+from storage.segments.true_time_table import Correction
 from storage.words.clock import STEP_MS
 
 _IN_TIME: Final = (
@@ -51,7 +51,7 @@ def shifts(connection: sqlite3.Connection) -> list[Shift]:
     }
     return [
         Shift(told[one.epoch][0], one, one.true_offset_ms - told[one.epoch][1])
-        for one in true_time.known(connection)
+        for one in true_time_table.known(connection)
         if one.epoch in told
     ]
 

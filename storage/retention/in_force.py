@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from storage.ages.history import History
 from storage.ages.runs import Point
+from storage.ages.table import boots
 from storage.retention import table as terms
 from storage.retention.bounds import Overwriting, Standing, in_force, overwriting
 from storage.retention.plan import Policy
-from storage.ring import table as destroying
 from storage.words.clock import Clock
 from storage.words.model import Bounds
 
@@ -43,7 +43,7 @@ class Present:
 def present(connection: sqlite3.Connection, boot: int, clock: Clock, policy: Policy) -> Present:
     """Under what is configured now."""
     now = Point.of(boot, clock.now())
-    bare = Present(now, destroying.history(connection, now, clock.lead_us()))
+    bare = Present(now, History(boots(connection), now.boot, now.boottime_ms, clock.lead_us()))
     return replace(
         bare,
         standings=in_force(terms.histories(connection), policy.bounds, bare.low_age_ms),

@@ -6,9 +6,8 @@ import logging
 import sqlite3
 
 from storage.ages.runs import DaemonRun, Point
-from storage.approvals.service import TransactionPart
-from storage.database.writer import Database
-from storage.retention import approved_limits_table as table
+from storage.database.writer import Database, TransactionPart
+from storage.retention import table
 from storage.retention import table as terms
 from storage.retention.approved_limits import Agreed, granted, holding, settled
 from storage.retention.in_force import present

@@ -15,15 +15,16 @@ from typing import Final
 
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.retention.plan import FILES_SPARE, bytes_needed
 from storage.ring.admission import NOBODY, Applicant, Room, demand, ranked, rule
 from storage.ring.ballast import Ballast
 from storage.ring.own_usage import Beside
 from storage.ring.segment_sizes_queries import Pace, paces
 from storage.segments import queries
 from storage.segments.segment_file import space_taken
+from storage.volumes import space as space_
 from storage.volumes.service import WHY_FULL, Pool
-from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.volumes.space import FILES_SPARE, Space, VolumeSpec, bytes_needed
+from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.model import GapCause
 from storage.words.results import Outlook, VolumeState, VolumeStatus
@@ -111,7 +112,7 @@ class Door:
     def _next_bytes(self) -> list[int]:
         return [one.bytes for one in ranked(_applicants(*self._paces(), self._priorities))]
 
-    def _ring(self, volume: str) -> queries.VolumeUsage:
+    def _ring(self, volume: str) -> space_.VolumeUsage:
         return self._database.read(partial(queries.ring_of_volume, volume=volume))
 
     def _rooms(

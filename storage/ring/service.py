@@ -26,7 +26,7 @@ from storage.ring.candidates import candidate
 from storage.ring.explain import Explained, Fate, held_ms, shortened, span
 from storage.ring.table import Breach
 from storage.segments import table as facts
-from storage.segments.rows import SegmentRow
+from storage.segments.queries import SegmentRow
 from storage.volumes import table as volumes
 from storage.volumes.service import Pool
 from storage.words.clock import Clock

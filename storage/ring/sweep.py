@@ -26,7 +26,7 @@ from typing import Final
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
-from storage.files.unlink import OtherName, sync, tidy, unlink
+from storage.files.open_beneath import OtherName, sync, tidy, unlink
 from storage.integrity.compare import Kind
 from storage.pins import pinned_segments
 from storage.retention import table as terms
@@ -35,8 +35,8 @@ from storage.retention.plan import Decision, Policy, Reason, effective, plan, st
 from storage.ring import table as destroying
 from storage.ring.candidates import Head, Heads, candidate
 from storage.ring.pruner import Pruner
-from storage.segments import findings, queries
-from storage.segments.rows import SegmentRow, segments_by_id
+from storage.segments import findings_table, queries
+from storage.segments.queries import SegmentRow, segments_by_id
 from storage.volumes.service import Pool
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
@@ -347,8 +347,8 @@ class Sweeper:
 
     def _miss(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         now_ms = self._clock.now().wall_ms
-        missing = (findings.Finding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows)
-        findings.found_all(connection, missing)
+        missing = (findings_table.Finding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows)
+        findings_table.found_all(connection, missing)
 
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())

@@ -26,14 +26,16 @@ from storage.retention.in_force import present
 from storage.retention.plan import Policy, judge
 from storage.ring import table as destroying
 from storage.ring.candidates import candidate
+from storage.segments import queries as segments_queries
 from storage.segments import table as facts
-from storage.segments.segment_file import read_identity
 from storage.volumes import table as volumes
+from storage.volumes.identity import read_identity
 from storage.volumes.initialise import check, failed, refused
 from storage.volumes.mounts import look
 from storage.volumes.service import Pool, loss_in_words
+from storage.volumes.space import VolumeSpec
 from storage.volumes.table import Known, Loss
-from storage.volumes.volume import Volume, VolumeSpec
+from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
 from storage.words.failpoints import Step, reach
@@ -353,14 +355,14 @@ def _nothing(_: Connection) -> None:
 
 def _lose(connection: Connection, volume: str, loss: Loss, wall_ms: int) -> None:
     """With it go the segments that were in progress there: nobody will adopt them."""
-    for row in volumes.open_rows_of_volume(connection, volume):
+    for row in segments_queries.open_rows_of_volume(connection, volume):
         facts.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")
     volumes.lose(connection, volume, loss, wall_ms)
 
 
 def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock: Clock, policy: Policy) -> int:
     as_is = present(connection, life.boot, clock, policy)
-    overdue = volumes.garbage_of_volume(connection, volume, OVERDUE_MAX)
+    overdue = segments_queries.garbage_of_volume(connection, volume, OVERDUE_MAX)
     for row in overdue:
         destroying.bury(connection, row, as_is.now, as_is.ages)
     count, covering = len(overdue), pinned_segments.covering(connection)

@@ -1,19 +1,20 @@
-"""The catalog (索引): what exists. Each fact is one function, run in one transaction.
+"""The catalog (索引): what exists. Each fact is one function, run in one transaction, with its leaf.
 
-Functions over a connection; they decide nothing about files. Keeps S9 (`storage.segments.gaps`), S5's states, and the
-counters that spare everybody else from adding up rows.
+Functions over a connection; they decide nothing about files. Keeps S9 (`storage.segments.gaps_table`), S5's states, and
+the counters that spare everybody else from adding up rows.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from storage.ages.runs import SILENT_MS, DaemonRun, Point, last_alive
-from storage.pins import table as pins
-from storage.segments import leaves, pauses
-from storage.segments.gaps import (
+from storage.ages.runs import DaemonRun, Point
+from storage.ages.table import SILENT_MS, last_alive, place_of
+from storage.ledger.table import Leaf, Value, enter
+from storage.segments.gaps_table import (
     begin,
     bridge,
     end_gap,
@@ -25,13 +26,17 @@ from storage.segments.gaps import (
     open_gap,
     remember,
     settle,
+    tell_pauses,
 )
-from storage.segments.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
+from storage.segments.queries import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.words.errors import NotOpen
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, Segment, SegmentState, Sha256
 from storage.words.results import Tail
 
 NOT_CONFIGURED = "the camera was not in the configuration"
+
+Protect: TypeAlias = Callable[[sqlite3.Connection, SegmentRow], object]
+"""Told of each segment as it comes to be, in its transaction and before its leaf: pins that it touches hold it (S2)."""
 
 
 def enrol(connection: sqlite3.Connection, life: DaemonRun, camera: str, at: Moment) -> Tail:
@@ -116,11 +121,8 @@ def open_segment(connection: sqlite3.Connection, life: DaemonRun, opening: Openi
     connection.execute("UPDATE cameras SET next_seq = ? WHERE number = ?", (next_seq, camera.number))
 
 
-def commit_segment(connection: sqlite3.Connection, closing: Closing, linked: Sequence[int] = ()) -> Segment:
-    """The file lies complete and synced under its final name. Told twice, it is committed once.
-
-    `linked` are the numbers of the pins in which it has its link.
-    """
+def commit_segment(connection: sqlite3.Connection, closing: Closing, protect: Protect) -> Segment:
+    """The file lies complete and synced under its final name. Told twice, it is committed once."""
     row = segment_by_seq(connection, closing.camera, closing.seq)
     if row is None:
         what = f"segment {closing.seq} of {closing.camera} was never opened"
@@ -140,7 +142,7 @@ def commit_segment(connection: sqlite3.Connection, closing: Closing, linked: Seq
         closing.video_frames,
         parts=closing.parts,
         camera_offset_ms=closing.camera_offset_ms,
-        linked=linked,
+        protect=protect,
     )
 
 
@@ -157,7 +159,7 @@ def complete(
     parts: Parts | None = None,
     now: Point | None = None,
     camera_offset_ms: int | None = None,
-    linked: Sequence[int] = (),
+    protect: Protect,
 ) -> Segment:
     """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained.
 
@@ -182,8 +184,8 @@ def complete(
     )
     hold(connection, row, size)
     done = _by_id(connection, row.id)
-    pins.match(connection, done, linked)
-    leaves.enter_segment(connection, done, None if now is None else now.wall_ms, parts)
+    protect(connection, done)
+    enter_segment(connection, done, None if now is None else now.wall_ms, parts)
     _ended(connection, row, done.end, cause, detail)
     return done.segment()
 
@@ -191,7 +193,7 @@ def complete(
 def _ended(connection: sqlite3.Connection, row: SegmentRow, end: Point, cause: GapCause, detail: str) -> None:
     """What it accounts for ends here: what follows is joined to it, and what paused in it is told."""
     settle(connection, row.camera_number, row.seq, (row.start, end), cause, detail)
-    pauses.tell_pauses(connection, row.camera_number, row.seq, row.start)
+    tell_pauses(connection, row.camera_number, row.seq, row.start)
 
 
 def drop_without_file(connection: sqlite3.Connection, row: SegmentRow, cause: GapCause, detail: str) -> None:
@@ -211,6 +213,8 @@ def quarantine(
     cause: GapCause,
     detail: str,
     parts: Parts | None = None,
+    *,
+    protect: Protect,
 ) -> None:
     """An open row whose file cannot be read: kept under `name` and its bounds; its time is a gap.
 
@@ -225,8 +229,8 @@ def quarantine(
     )
     hold(connection, row, size)
     kept = _by_id(connection, row.id)
-    pins.match(connection, kept)
-    leaves.enter_segment(connection, kept, now.wall_ms, parts)
+    protect(connection, kept)
+    enter_segment(connection, kept, now.wall_ms, parts)
     _ended(connection, row, row.start, cause, detail)
 
 
@@ -255,6 +259,8 @@ def adopt_orphan(
     duration_ms: int = 0,
     video_frames: int = 0,
     parts: Parts | None = None,
+    *,
+    protect: Protect,
 ) -> None:
     """Unproven, or quarantined if it has a name of its own. The account of the camera's time stays as it is."""
     camera = camera_row(connection, orphan.camera).number
@@ -281,8 +287,8 @@ def adopt_orphan(
         )
     adopted = _by_id(connection, segment_id)
     hold(connection, adopted, size)
-    pins.match(connection, adopted)
-    leaves.enter_segment(connection, adopted, parts=parts)
+    protect(connection, adopted)
+    enter_segment(connection, adopted, parts=parts)
 
 
 def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:
@@ -321,3 +327,43 @@ def _by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow:
     if found is None:
         raise NotOpen(f"segment row {segment_id} is gone", "the camera's worker must be started anew")
     return found
+
+
+def enter_segment(
+    connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None, parts: Parts | None = None
+) -> None:
+    """It is committed, or set aside if it has a name of its own; `row` is what it is now.
+
+    The file's `parts` are nowhere else: whoever proves a piece of it does so by this leaf.
+    """
+    kind = Leaf.QUARANTINED if row.quarantined else Leaf.SEGMENT
+    body = body_of_segment(connection, row)
+    if parts is not None:
+        body |= {"parts": parts.count, "root": parts.root.hex()}
+    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body)
+    connection.execute("UPDATE segments SET leaf = ? WHERE id = ?", (number, row.id))
+
+
+def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str, Value]:
+    """All that a row needs that is made anew."""
+    frames = connection.execute("SELECT video_frames FROM segments WHERE id = ?", (row.id,)).fetchone()[0]
+    body: dict[str, Value] = {
+        "camera": row.camera,
+        "seq": row.seq,
+        "volume": row.volume,
+        "start": place_of(connection, row.start),
+        "duration_ms": row.duration_ms,
+        "bytes": row.bytes,
+        "sha256": row.sha256.hex() if row.sha256 else "",
+        "floor_s": row.bounds.floor_s,
+        "ceiling_s": row.bounds.ceiling_s,
+        "epoch": row.epoch,
+        "synced": row.synced,
+        "unproven": row.unproven,
+        "frames": frames,
+    }
+    if row.quarantined:
+        body["name"] = str(row.relative)
+    if row.camera_offset_ms is not None:
+        body["offset_ms"] = row.camera_offset_ms
+    return body

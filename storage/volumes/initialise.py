@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from storage.files.fsync import rename_noreplace
+from storage.volumes.identity import IDENTITY_SCHEMA
 from storage.volumes.mounts import Mounts, look
 from storage.words.errors import VolumeRefused
 from storage.words.failpoints import Step, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 
-IDENTITY_SCHEMA: Final = "edged.volume/1"
 _PROBE, _PROBE_LINK, _PROBE_MOVED = PROBES
 _AS_GOOD_AS_EMPTY: Final = frozenset({"lost+found", UNFINISHED, *PROBES})
 """A file system fresh from mkfs.ext4 counts as empty, and what an interrupted attempt left."""

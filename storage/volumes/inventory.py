@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from storage.volumes.initialise import failed, refused
+from storage.volumes.space import Space, VolumeSpec
 from storage.volumes.table import Known
-from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 
 Tell = Callable[[Volume, bool], None]

@@ -1,7 +1,7 @@
 """The volumes of this box as one pool: how full they are, and which takes the next segments.
 
 Blocking and thread-safe; imports `storage.volumes` and `storage.retention.plan`. Which disks are there is for
-`storage.volumes.inventory`, which of them comes next is decided by the pure `storage.volumes.placement`. Room is
+`storage.volumes.inventory`, which of them comes next is decided by the pure `storage.volumes.space`. Room is
 made only where the next segments go (`needed`): the others keep what they have until they come to their turn.
 """
 
@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from storage.retention.plan import bytes_needed, limit_bytes, why_full
-from storage.segments.queries import VolumeUsage
 from storage.volumes.inventory import EMPTY, Rack
-from storage.volumes.placement import Option, place
+from storage.volumes.space import Option, Space, VolumeSpec, VolumeUsage, bytes_needed, limit_bytes, place, why_full
 from storage.volumes.table import Known, Loss
-from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 from storage.words.model import GapCause
 from storage.words.results import VolumeState, VolumeStatus

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from storage.ledger.table import Leaf, enter
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
 
 PAGE: Final = 1000
 """Rows read at a time."""
@@ -208,18 +207,6 @@ def _ends(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> l
                 group,
             ).fetchall()
     return [start for (start,) in found]
-
-
-def open_rows_of_volume(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
-    """Segments in progress there; two for each camera at the most."""
-    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'open' AND v.id = ? LIMIT ?", (volume, PAGE))
-    return [segment_row(row) for row in rows]
-
-
-def garbage_of_volume(connection: sqlite3.Connection, volume: str, limit: int) -> list[SegmentRow]:
-    """Some of what is on its way out there."""
-    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, limit))
-    return [segment_row(row) for row in rows]
 
 
 def pinned(connection: sqlite3.Connection, volume: str) -> int:

@@ -21,9 +21,9 @@ from typing import Final
 import pytest
 
 from edged.documents import site, volumes
-from storage.segments.queries import VolumeUsage
 from storage.volumes.service import Pool
-from storage.volumes.volume import Volume, VolumeSpec
+from storage.volumes.space import VolumeSpec, VolumeUsage
+from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 from storage.words.layout import IDENTITY_NAME
 from tests.support.configuration import Setup, Watched

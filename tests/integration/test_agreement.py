@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from storage.approvals.service import Person, TransactionPart
+from storage.approvals.service import Person
+from storage.database.writer import TransactionPart
+from storage.ledger import checkpoint_files
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror import files as ledgerdir
 from storage.mirror.service import STATE_HEAD
-from storage.retention import approved_limits_table as table
+from storage.retention import table
 from storage.retention.approved_limits import Agreed, Grants, loosenings
 from storage.retention.bounds import WAIT_MS, Overwriting
 from storage.retention.plan import Policy
@@ -162,7 +164,7 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     copy = office.state.parent / "copy"
     office.store.close()
     shutil.copytree(office.state, copy)
-    shutil.copy(office.disk / ledgerdir.NAME / ledgerdir.HEAD, copy)
+    shutil.copy(office.disk / checkpoint_files.NAME / ledgerdir.HEAD, copy)
     office.start()
     office.enrol("lobby")
     held(office, higher)
@@ -212,7 +214,7 @@ def gone(office: Office, _: Path) -> None:
 
 def gone_with_older_heads(office: Office, copy: Path) -> None:
     gone(office, copy)
-    shutil.copy(copy / ledgerdir.HEAD, office.disk / ledgerdir.NAME)
+    shutil.copy(copy / ledgerdir.HEAD, office.disk / checkpoint_files.NAME)
     shutil.copy(copy / STATE_HEAD, office.state)
 
 

@@ -21,7 +21,7 @@ from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ages import table
 from storage.ages.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS
-from storage.approvals.boots import Word
+from storage.ages.service import Word
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.words.errors import OrderRefused, UnknownId

@@ -20,7 +20,7 @@ from storage.ring import candidates as ring_heads
 from storage.ring import pruner, pruning, sweep
 from storage.ring.explain import Fate
 from storage.ring.table import BREACH_TOLD_MS
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
 from storage.words.failpoints import Step
 from storage.words.model import Bounds, GapCause

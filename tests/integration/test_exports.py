@@ -14,7 +14,7 @@ import pytest
 from storage.exports.model import Contents, Export, ExportState, Order
 from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
-from storage.ledger.leaf_search import LeafFilter
+from storage.ledger.queries import LeafFilter
 from storage.pins.model import Interval
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.ledger import generations, key, nodes, tree
+from storage.ledger import generations_table, key, nodes_table, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation
+from storage.ledger.generations_table import Generation
 from storage.ledger.note import Verifier, parse
 from storage.ledger.signer import HEAD_EVERY_MS, STATE_FILE, Head
 from tests.support.office import Office
@@ -28,12 +28,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def present(office: Office) -> Generation:
     found = every(office)[-1]
-    assert found == office.store._database.read(generations.present)
+    assert found == office.store._database.read(generations_table.present)
     return found
 
 
 def every(office: Office) -> list[Generation]:
-    return office.store._database.read(generations.every)
+    return office.store._database.read(generations_table.every)
 
 
 def head(office: Office) -> Head:
@@ -101,7 +101,7 @@ def test_every_leaf_is_proven_under_the_head(office: Office) -> None:
         def query(connection: object) -> bool:
             entry = ledger.leaf(connection, number)  # type: ignore[arg-type]
             index = number - generation.first
-            path = tree.inclusion(nodes.read(connection, generation), index, found.checkpoint.size)  # type: ignore[arg-type]
+            path = tree.inclusion(nodes_table.read(connection, generation), index, found.checkpoint.size)  # type: ignore[arg-type]
             assert entry is not None
             return tree.included(entry.hash, index, found.checkpoint.size, path, found.checkpoint.root)
 
@@ -140,7 +140,7 @@ def test_a_lost_database_begins_a_generation_and_the_old_one_is_still_whole(offi
     assert told is not None
     previous = json.loads(told.body)["previous"]
     assert previous == {"origin": first.origin, "size": first.size, "root": first.root.hex() if first.root else None}
-    root = office.store._database.read(lambda db: tree.root(nodes.read(db, first), first.size))
+    root = office.store._database.read(lambda db: tree.root(nodes_table.read(db, first), first.size))
     assert root == first.root
     assert second.key is not None, "the key is still the same"
     assert second.key.rpartition("+")[2] == (old.key or "").rpartition("+")[2]

@@ -18,22 +18,23 @@ from unittest.mock import patch
 
 import pytest
 
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.audit import given_checkpoint
 from storage.audit.findings import Code
 from storage.audit.verify import Box, Verify
 from storage.integrity import fsck as repair_fsck
 from storage.integrity.fsck import Level, Scope
-from storage.ledger import generations, key, leaf_search, nodes, note, tree
+from storage.ledger import generations_table, key, nodes_table, note, tree
+from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.centre_head import Word
 from storage.ledger.note import Checkpoint, Verifier
 from storage.ledger.table import Leaf
 from storage.retention.approved_limits import Agreed
 from storage.retention.plan import Policy
-from storage.segments import leaves
 from storage.store import offline
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.clock import SystemClock
 from storage.words.model import Bounds, GapCause
 from tests.integration.test_ledger_verify import (
@@ -240,7 +241,7 @@ def tombstone(db: Db, segment: int, wall_ms: int) -> None:
         " JOIN cameras c ON c.number = s.camera WHERE s.id = ?",
         (segment,),
     ).fetchone()
-    start = leaves.place_of(db, Point(*at))
+    start = ages_table.place_of(db, Point(*at))
     body: dict[str, ledger.Value] = {"camera": camera, "seq": seq, "start": start, "duration_ms": duration_ms}
     body |= {"volume": "v", "bytes": 1, "sha256": "00" * 32, "rule": "ceiling"}
     body |= {"floor_s": LONG.floor_s, "ceiling_s": LONG.ceiling_s, "age_ms": LONG.ceiling_s * 1000 + 1}
@@ -434,12 +435,12 @@ def own_key(office: Office, db: Db, tmp_path: Path) -> None:
     ring.found_box()
     assert ring.key is not None
     before = present(db)
-    size = generations.end(db, before)
-    root = tree.root(nodes.read(db, before), size)
+    size = generations_table.end(db, before)
+    root = tree.root(nodes_table.read(db, before), size)
     identity = ring.with_key(ring.key)
-    new = generations.begin(db, identity, "renewed", 1, previous=Checkpoint(before.origin, size, root))
-    head = Checkpoint(new.origin, 1, tree.root(nodes.read(db, new), 1))
-    generations.signed(db, new, 1, head.root, note.sign(head.text, head.origin, ring.key))
+    new = generations_table.begin(db, identity, "renewed", 1, previous=Checkpoint(before.origin, size, root))
+    head = Checkpoint(new.origin, 1, tree.root(nodes_table.read(db, new), 1))
+    generations_table.signed(db, new, 1, head.root, note.sign(head.text, head.origin, ring.key))
     shutil.copyfile(tmp_path / "own.key", office.state / key.NAME)
 
 

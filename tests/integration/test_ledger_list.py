@@ -12,9 +12,9 @@ import pytest
 
 from edged.documents import ledger as documents
 from storage.audit.findings import Tree
-from storage.ledger import key, leaf_search
-from storage.ledger.leaf_search import LeafFilter
-from storage.ledger.listing import Listed
+from storage.ledger import key
+from storage.ledger import queries as leaf_search
+from storage.ledger.queries import LeafFilter, Listed
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.office import Office

@@ -19,9 +19,9 @@ import pytest
 from storage.audit import given_checkpoint, process_pool, ranges
 from storage.audit.findings import Code, Report
 from storage.audit.verify import Box, Verify
-from storage.ledger import generations, key, nodes, note, tree
+from storage.ledger import generations_table, key, nodes_table, note, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation
+from storage.ledger.generations_table import Generation
 from storage.ledger.note import Checkpoint, NoteDamaged
 from storage.ledger.signer import STATE_FILE
 from storage.ledger.table import Entry, Leaf
@@ -96,7 +96,7 @@ def with_database(office: Office, work: Callable[[Db], object]) -> None:
 
 
 def present(db: Db) -> Generation:
-    found = generations.present(db)
+    found = generations_table.present(db)
     assert found is not None
     return found
 
@@ -119,8 +119,8 @@ def sign_anew(office: Office, db: Db) -> None:
     """Root has the key: nodes and head of the present generation as the leaves are now, wherever they lie."""
     generation = present(db)
     db.execute("DELETE FROM nodes")
-    size = generations.end(db, generation)
-    head = Checkpoint(generation.origin, size, tree.root(nodes.read(db, generation), size))
+    size = generations_table.end(db, generation)
+    head = Checkpoint(generation.origin, size, tree.root(nodes_table.read(db, generation), size))
     found = key.read(office.state / key.NAME).key
     assert found is not None
     text = note.sign(head.text, head.origin, found)

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from storage.integrity import queries as audit
+from storage.ledger import checkpoint_files
 from storage.mirror import files as ledgerdir
 from storage.mirror import service as mirror
-from storage.mirror import snapshot as heads
 from storage.mirror import table as mirroring
 from storage.recovery import arrears_table, detect
 from storage.retention.plan import Policy
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
-from storage.volumes.volume import VolumeSpec
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
+from storage.volumes.space import VolumeSpec
 from storage.words.errors import DatabaseCorrupt, StoreError
 from storage.words.model import Bounds, GapCause
 from tests.support import promises
@@ -424,7 +424,7 @@ def test_no_epoch_gets_the_number_of_one_that_was_lost(office: Office) -> None:
         given.add(office.store.epoch)
         assert len(given) == known + 1
         office.store.books.mirror_now()
-    epochs = office.store._database.read(lambda db: heads.gather(db, "wenshan", 0))["tables"]["epochs"]
+    epochs = office.store._database.read(lambda db: mirroring.gather(db, "wenshan", 0))["tables"]["epochs"]
     assert epochs[0]["number"] == max(given), "those of before are carried along"
     assert min(epoch["number"] for epoch in epochs) == 1
 
@@ -588,7 +588,7 @@ def live_a_little(office: Office) -> None:
 def numbers_on(disk: Path) -> list[int]:
     fd = os.open(disk, os.O_RDONLY)
     try:
-        with ledgerdir.opened(fd) as at:
+        with checkpoint_files.opened(fd) as at:
             return [line.number for line in ledgerdir.lines(at)]
     finally:
         os.close(fd)
@@ -691,11 +691,11 @@ def test_the_last_leaves_are_found_whatever_the_clock_was_set_to(office: Office)
     office.clock.step_wall(-100 * mirroring.DAY_MS)
     office.segment("door")
     office.store.books.mirror_now()
-    last = office.store._database.read(heads.last_leaf)
+    last = office.store._database.read(mirroring.last_leaf)
     office.crash()
     fd = os.open(office.disk, os.O_RDONLY)
     try:
-        with ledgerdir.opened(fd) as at:
+        with checkpoint_files.opened(fd) as at:
             assert ledgerdir.last_number(at) == last
     finally:
         os.close(fd)

@@ -14,7 +14,7 @@ from edged.alarms.conditions.pins import troubles
 from edged.site.snapshot import Measurements, measure
 from storage.approvals.table import Person
 from storage.ledger import key
-from storage.ledger.leaf_search import LeafFilter
+from storage.ledger.queries import LeafFilter
 from storage.pins import sidecar
 from storage.pins.files import UNVOUCHED_MS
 from storage.pins.model import Ground, Interval, Limits, Order, PinState

@@ -26,7 +26,7 @@ from storage.pins.model import Ground, Interval, Limits, Order, PinState, Presen
 from storage.retention import plan
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import OrderRefused, SamePerson, StoreBusy, UnknownId, WriteFailed
 from storage.words.failpoints import Step

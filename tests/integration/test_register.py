@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from storage.approvals.table import Person
-from storage.ledger import leaf_search
+from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.pins.model import Ground, Interval, Limits, Order

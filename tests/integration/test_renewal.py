@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-from storage.ledger import generations, key, nodes, tree
+from storage.ledger import generations_table, key, nodes_table, tree
 from storage.ledger import table as ledger
 from storage.ledger.centre_head import Word
-from storage.ledger.generations import Generation
+from storage.ledger.generations_table import Generation
 from storage.ledger.key_rotation import Renewed, needs_key
 from storage.ledger.note import Verifier, parse, sign
 from storage.store.facade import Store
@@ -44,7 +44,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def every(office: Office) -> list[Generation]:
-    return office.store._database.read(generations.every)
+    return office.store._database.read(generations_table.every)
 
 
 def first_leaf(office: Office, generation: Generation) -> dict[str, Any]:
@@ -55,11 +55,11 @@ def first_leaf(office: Office, generation: Generation) -> dict[str, Any]:
 
 
 def root_of(office: Office, generation: Generation, size: int) -> str:
-    return office.store._database.read(lambda db: tree.root(nodes.read(db, generation), size)).hex()
+    return office.store._database.read(lambda db: tree.root(nodes_table.read(db, generation), size)).hex()
 
 
 def end_of(office: Office, generation: Generation) -> int:
-    return office.store._database.read(lambda db: generations.end(db, generation))
+    return office.store._database.read(lambda db: generations_table.end(db, generation))
 
 
 def renew(office: Office, *, new_key: bool = False) -> Renewed:

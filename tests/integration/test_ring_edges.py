@@ -18,7 +18,7 @@ from storage.ring.admission import Applicant, demand
 from storage.ring.ballast import Ballast
 from storage.segments.embedded_metadata import Story, parse_story
 from storage.segments.mp4 import summary
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
 from storage.words.failpoints import Step
 from storage.words.layout import segment_path

@@ -24,7 +24,7 @@ from storage.ring import candidates as ring_heads
 from storage.ring import sweep
 from storage.ring.explain import Fate, Span
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import (
     DatabaseDamaged,

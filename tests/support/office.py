@@ -14,7 +14,7 @@ from storage.retention.plan import Policy
 from storage.segments.embedded_metadata import Story
 from storage.segments.segment_file import SegmentFile
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.layout import PART_SUFFIX, segment_path
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Segment
 from storage.words.results import Salvaged, VolumeStatus

@@ -12,7 +12,7 @@ from edged.alarms.tracking import Trouble
 from edged.site import boot_documents
 from storage.ages.credit import WEEK_MS, Witness
 from storage.ages.history import Boot
-from storage.approvals.boots import BootRow, Doubt, Word, doubts
+from storage.ages.service import BootRow, Doubt, Word, doubts
 
 HOUR: Final = 3_600_000
 SYNCED: Final = Witness(0, 100, 0, 0, 50, 100, 0, 0)

@@ -30,7 +30,7 @@ from edged.site.snapshot import Measurements
 from edged.words.roles import TABLE, Record, Verb
 from storage.pins.model import Left, PinState
 from storage.register.compliance import Against, Amount, Kept, Shares, Tally
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import Tampered
 from storage.words.model import Bounds, Moment, Segment, SegmentState
 from storage.words.results import CameraUsage, Coverage, OpenFault, VolumeState, VolumeStatus
 from tests.unit.test_retained import pin

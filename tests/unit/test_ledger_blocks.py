@@ -16,7 +16,7 @@ from storage.audit.findings import Finding
 from storage.audit.leaf_index import Blocks
 from storage.audit.ranges import Span
 from storage.database.migrations import migrate
-from storage.ledger import leaf_search
+from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
 from storage.ledger.table import Entry, Leaf, Value
 

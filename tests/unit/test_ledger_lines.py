@@ -14,8 +14,8 @@ from storage.integrity.compare import Kind
 from storage.ledger.table import Entry, Leaf, Value, canonical
 from storage.mirror.files import Span, chapters
 from storage.mirror.lines import NUMBER_MAX, Line, file_name, merged, parse, render, rising
-from storage.mirror.snapshot import Seen
 from storage.recovery.detect import Ledger, State, merged_names, verdict
+from storage.recovery.snapshot_table import Seen
 from storage.recovery.walk import differences
 
 

@@ -18,8 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.segments import mp4
-from storage.segments.mp4 import MAX_DURATION_MS, MAX_INDEX_BYTES, Mp4Damaged, Mp4Summary, summary
-from storage.segments.mp4_index import MAX_RUNS
+from storage.segments.mp4 import MAX_DURATION_MS, MAX_INDEX_BYTES, MAX_RUNS, Mp4Damaged, Mp4Summary, summary
 
 FPS = 25
 FRAME_MS = 1000 // FPS

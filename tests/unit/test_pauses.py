@@ -20,10 +20,10 @@ from storage.ledger.table import Leaf, leaves
 from storage.mirror.lines import Line
 from storage.recovery import replay
 from storage.ring import segment_sizes_queries
-from storage.segments import coverage, listing
-from storage.segments import pauses as holes
+from storage.segments import coverage_queries, listing_queries
+from storage.segments import gaps_table as holes
 from storage.segments import table as facts
-from storage.segments.rows import camera_row, segment_by_seq
+from storage.segments.queries import camera_row, segment_by_seq
 from storage.words.model import Gap, GapCause, Moment
 from tests.unit.test_catalog import WALL, Book, at
 
@@ -42,7 +42,7 @@ def note(book: Book, told: Told, wall_offset_s: float = 0) -> None:
 
 
 def rows(book: Book) -> list[Gap]:
-    return listing.gaps(book.db, "lobby", None, None, None, 1000)
+    return listing_queries.gaps(book.db, "lobby", None, None, None, 1000)
 
 
 def gap_leaves(db: sqlite3.Connection) -> list[Line]:
@@ -51,7 +51,7 @@ def gap_leaves(db: sqlite3.Connection) -> list[Line]:
 
 
 def covered(db: sqlite3.Connection, first_ms: int, last_ms: int) -> int:
-    return coverage.of(lambda query: query(db), "lobby", WALL + first_ms, WALL + last_ms, None).covered_ms
+    return coverage_queries.of(lambda query: query(db), "lobby", WALL + first_ms, WALL + last_ms, None).covered_ms
 
 
 def recorded(pauses: Sequence[Told], segments: int) -> Book:
@@ -159,7 +159,7 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
         for line in gap_leaves(book.db):
             assert replay.apply(again, line, replay.Now(book.life, book.life.start)) is replay.Applied.DONE
         kept = [(gap.start, gap.end, gap.pauses) for gap in rows(book) if gap.cause is GapCause.STALLED]
-        found = listing.gaps(again, "lobby", None, None, None, 1000)
+        found = listing_queries.gaps(again, "lobby", None, None, None, 1000)
         assert [(gap.start, gap.end, gap.pauses) for gap in found if gap.cause is GapCause.STALLED] == kept
 
 

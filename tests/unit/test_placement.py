@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.volumes.placement import MARGIN, PATIENCE_MS, Option, patience_ms, place
+from storage.volumes.space import MARGIN, PATIENCE_MS, Option, patience_ms, place
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.database.migrations import migrate
-from storage.ledger import leaf_search
+from storage.ledger import queries as leaf_search
 from storage.ledger import table as ledger
-from storage.ledger.leaf_search import LeafFilter
+from storage.ledger.queries import LeafFilter
 from storage.ledger.table import Entry, Leaf
 from storage.retention.destruction import KINDS
 from tests.unit.test_leafing import made

@@ -25,8 +25,7 @@ from recorder.remux.part import moved, restored
 from recorder.remux.plan import FAT32_BYTES, Film, Plan, plan
 from recorder.remux.segment import Segment
 from storage.segments.fragment_hashes import parts_of
-from storage.segments.mp4 import summary
-from storage.segments.mp4_index import Mp4Damaged
+from storage.segments.mp4 import Mp4Damaged, summary
 from tests.support import tiny_mp4
 from tests.support.footage import Picture
 from tests.support.footage import Sound as SoundWish

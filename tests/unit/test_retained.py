@@ -19,10 +19,9 @@ from mqtt.contract import messages
 from mqtt.contract.messages import Message
 from storage.ages.runs import Point
 from storage.approvals.table import Person
-from storage.outbox.service import Past
 from storage.outbox.table import Depth, Rank
 from storage.pins.model import Ground, Interval, Left, Order, Pin, PinState
-from storage.words.results import AlarmRow, Severity
+from storage.words.results import AlarmRow, Past, Severity
 from tests.unit.test_views import CONFIG, NOW, overview
 
 DAY_MS: Final = 86_400_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.segments.coverage import SEAM_MS, Claims, measure, shares
+from storage.segments.coverage_queries import SEAM_MS, Claims, measure, shares
 
 END = 100_000
 spans = st.lists(

@@ -26,7 +26,7 @@ from storage.ledger.signer import Head
 from storage.register.queries import Aside
 from storage.register.service import Account, Held
 from storage.retention.destruction import Destruction, Rule, Totals
-from storage.segments.coverage import Shares
+from storage.segments.coverage_queries import Shares
 from storage.words.model import Bounds
 
 TAIPEI: Final = ZoneInfo("Asia/Taipei")

@@ -17,7 +17,7 @@ from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
 from storage.integrity.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
 from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import Tampered
 from storage.words.layout import DIR_MODE, FILE_MODE, part_path, segment_path
 from storage.words.model import SegmentState
 from storage.words.results import Severity

@@ -22,7 +22,8 @@ from mqtt.client.link import LinkView
 from recorder.supervisor.events import Phase
 from recorder.supervisor.runner import CameraView
 from recorder.words.messages import Connected, Stats
-from storage.mirror.table import ON_PURPOSE, Rebuild
+from storage.ledger.generations_table import Rebuild
+from storage.mirror.table import ON_PURPOSE
 from storage.outbox.table import Depth, Rank
 from storage.words.model import Bounds, GapCause, Moment, Segment, SegmentState
 from storage.words.results import CameraUsage, VolumeState, VolumeStatus

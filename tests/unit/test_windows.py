@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ages.runs import Point
-from storage.segments.maintenance_windows import Window, cut_by_windows
+from storage.segments.gaps_table import Window, cut_by_windows
 
 LAST = 60
 moments = st.integers(0, LAST)

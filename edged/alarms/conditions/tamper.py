@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edged.alarms.tracking import Trouble
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import Tampered
 from storage.words.results import Severity
 
 WORDS = {

@@ -18,9 +18,9 @@ from edged.doctor.programs import Unasked, run
 from edged.doctor.smart import UNKNOWN_BRIDGE, Told, emmc, parse
 from edged.host.drop_privileges import become_owner
 from edged.host.file_access import Barred, barred, of_unit
-from storage.segments.segment_file import read_identity
 from storage.store import database_state as glances
 from storage.store.database_state import Glance, Sizes
+from storage.volumes.identity import read_identity
 from storage.volumes.mounts import look
 
 CONFIG_MAX_BYTES: Final = 1_048_576

@@ -20,9 +20,9 @@ from storage.retention.in_force import Present, present
 from storage.retention.plan import Candidate, Policy
 from storage.ring import candidates, sweep
 from storage.ring.sweep import Configured
-from storage.segments import maintenance_windows
+from storage.segments import gaps_table
 from storage.segments import table as facts
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 from storage.store.facade import Store
 from storage.tickets.maintenance import Maintenance, Maintenances
 from storage.words.clock import Clock
@@ -100,13 +100,11 @@ def volume_that_is_away_pruned(patched: pytest.MonkeyPatch) -> None:
 def work_that_explains_what_follows(patched: pytest.MonkeyPatch) -> None:
     """A gap that begins in maintenance is explained to its end."""
 
-    def cut(
-        start: Point, end: Point | None, known: Iterable[maintenance_windows.Window]
-    ) -> list[maintenance_windows.Piece]:
+    def cut(start: Point, end: Point | None, known: Iterable[gaps_table.Window]) -> list[gaps_table.Piece]:
         begun = any(first <= start and (last is None or start < last) for first, last in known)
         return [(start, end, begun)]
 
-    patched.setattr(maintenance_windows, "cut", cut)
+    patched.setattr(gaps_table, "cut", cut)
 
 
 def work_that_ends_by_the_wall_clock(patched: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,9 @@ from itertools import takewhile
 from typing import Final, Protocol, TypeVar
 
 from storage.ages.runs import Point
-from storage.segments import true_time
-from storage.segments.gaps import JOIN_MS, next_gap, next_start
-from storage.segments.queries import PAGE_MAX
-from storage.segments.rows import pauses_of
+from storage.segments import true_time_table
+from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
+from storage.segments.queries import PAGE_MAX, pauses_of
 from storage.words.clock import STEP_MS
 from storage.words.model import GapCause, missing
 from storage.words.results import Coverage
@@ -101,10 +100,10 @@ def corrected_page(
     By the time that it was recorded under it counts as well, as it did then: the account of a camera (S9) is complete
     in recorded time, and a gap `clock-step` leads from there to the true one.
     """
-    for one in true_time.known(connection):
-        if one.epoch < after[0] or not one.touches(start_ms - true_time.LONGEST_MS, end_ms):
+    for one in true_time_table.known(connection):
+        if one.epoch < after[0] or not one.touches(start_ms - true_time_table.LONGEST_MS, end_ms):
             continue
-        begin_ms = start_ms - true_time.LONGEST_MS - one.true_offset_ms
+        begin_ms = start_ms - true_time_table.LONGEST_MS - one.true_offset_ms
         rows = connection.execute(
             _CORRECTED_SQL,
             (

@@ -11,8 +11,7 @@ from typing import Final
 from storage.ages import table
 from storage.ages.credit import Off, Word
 from storage.ages.table import BootRow
-from storage.approvals.service import TransactionPart
-from storage.database.writer import Database
+from storage.database.writer import Database, TransactionPart
 from storage.words.clock import Clock
 
 __all__ = ["BootRow", "Boots", "Doubt", "Off", "Word", "doubts"]
