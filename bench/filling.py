@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from storage.ledger import checkpoint_files, generations_table, nodes_table
-from storage.ledger.table import HASHED_SQL, Entry
-from storage.mirror import files as ledgerdir
+from storage.ledger.table import HASHED_SQL, LeafEntry
+from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.lines import file_name, render
 from storage.pins import table as pins
@@ -158,11 +158,13 @@ def fill_by_sql(folder: Path, size: Size) -> None:
 
 def mirrored(folder: Path, db: sqlite3.Connection) -> None:
     """The volume has had each leaf as it was made, and is known: the last is there, the others nobody asks for."""
-    last = Entry(*db.execute("SELECT number, wall_ms, kind, body FROM leaves ORDER BY number DESC LIMIT 1").fetchone())
+    last = LeafEntry(
+        *db.execute("SELECT number, wall_ms, kind, body FROM leaves ORDER BY number DESC LIMIT 1").fetchone()
+    )
     volume = os.open(folder / "volume", os.O_RDONLY | os.O_DIRECTORY)
     try:
         with checkpoint_files.opened(volume, make=True) as fd:
-            ledgerdir.append(fd, file_name(last.wall_ms), render(last))
+            mirror_files.append(fd, file_name(last.wall_ms), render(last))
     finally:
         os.close(volume)
     db.execute("UPDATE volumes SET mirrored = ?, reconciled = 1", (last.number,))

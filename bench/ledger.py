@@ -34,7 +34,7 @@ from storage.audit.process_pool import WORTH, Processes
 from storage.audit.trees import Made
 from storage.audit.verify import Box, Spread, Verify
 from storage.ledger import generations_table, nodes_table, tree
-from storage.ledger import queries as leaf_search
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
 from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, HASHED_SQL, Leaf
@@ -143,8 +143,8 @@ def lists(folder: Path) -> None:
     """What lists go by, which a daemon makes behind recording."""
     with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
         db.execute("BEGIN")
-        for block in range(mirror_table.last_leaf(db) >> leaf_search.BITS):
-            leaf_search.keep(db, block)
+        for block in range(mirror_table.last_leaf(db) >> ledger_queries.BITS):
+            ledger_queries.keep(db, block)
         db.execute("COMMIT")
 
 

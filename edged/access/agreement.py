@@ -19,7 +19,7 @@ from edged.words.roles import Verb
 from storage.approvals.service import Act, Person
 from storage.database.writer import TransactionPart
 from storage.ledger.table import canonical
-from storage.retention import table as text
+from storage.retention import table as terms
 from storage.retention.approved_limits import Loosening, loosenings
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, StoreError
@@ -71,7 +71,7 @@ class Agreement:
         words = sentence(self.waiting)
         if by is None or by.login is None:
             return (f"does not hold before two persons say so: {words}. Log in and run `edgectl reload`",)
-        arguments = {"words": words, "bounds": canonical(text.approved_body(wished_by(self._wished)))}
+        arguments = {"words": words, "bounds": canonical(terms.approved_body(wished_by(self._wished)))}
         try:
             act = await asyncio.to_thread(self._acts.ask, LOOSEN, arguments, by)
         except StoreError as error:
@@ -82,10 +82,10 @@ class Agreement:
         if (why := self._outdated(act)) is not None:
             what = f"{act.id} waits no longer: {why}"
             raise OrderRefused(what, "run `edgectl reload`, and let another person approve what that asks for")
-        return self._store.agreement.granting(text.parse_approved(str(act.arguments["bounds"])))
+        return self._store.agreement.granting(terms.parse_approved(str(act.arguments["bounds"])))
 
     def _outdated(self, act: Act) -> str | None:
-        wished = text.parse_approved(str(act.arguments["bounds"]))
+        wished = terms.parse_approved(str(act.arguments["bounds"]))
         same = self._wished is not None and wished == wished_by(self._wished)
         if same and act.arguments["words"] == sentence(self.waiting):
             return None

@@ -19,7 +19,7 @@ from typing import Final, Protocol, TypeAlias
 from edged.host import accounts
 from edged.host.accounts import Directory
 from edged.words.roles import Assignment, apart
-from storage.ledger.queries import LeafFilter, Listing
+from storage.ledger.queries import LeafFilter, LedgerListing
 from storage.ledger.table import Leaf
 from storage.words.errors import StoreError
 
@@ -40,7 +40,7 @@ class Journal(Protocol):
 class Holders:
     """Of one daemon run."""
 
-    def __init__(self, journal: Journal, leaves: Listing, directory: Directory) -> None:
+    def __init__(self, journal: Journal, leaves: LedgerListing, directory: Directory) -> None:
         self._journal = journal
         self._leaves = leaves
         self._directory = directory
@@ -68,7 +68,7 @@ def changed(told: Mapping[int, Roles], now: Mapping[int, Roles], *, lost: bool) 
     return [account for account, before, held in both if held - before or (lost and before - held)]
 
 
-def last_told(leaves: Listing) -> dict[int, Roles]:
+def last_told(leaves: LedgerListing) -> dict[int, Roles]:
     """Blocking: of each account what the last leaf says that tells of it."""
     told = {}
     for page in leaves.pages(LeafFilter(kinds=frozenset({Leaf.HOLDER.value})), None):

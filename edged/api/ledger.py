@@ -28,7 +28,7 @@ from storage.audit.given_checkpoint import Outside
 from storage.audit.table import Checked
 from storage.integrity.inspect_file import Stopped
 from storage.ledger.note import NoteDamaged
-from storage.ledger.queries import Covered, LeafFilter, Listed
+from storage.ledger.queries import CoveredRange, LeafFilter, ListedLeaf
 from storage.ledger.table import Leaf
 from storage.store.facade import Store
 from storage.words.clock import Clock
@@ -66,7 +66,7 @@ def routes(site: Site, store: Store, acts: Acts, clock: Clock) -> Sequence[Route
     ]
 
 
-def leaf(one: Listed) -> documents.Leaf:
+def leaf(one: ListedLeaf) -> documents.Leaf:
     entry = one.told.entry
     body = json.loads(entry.body)
     return documents.Leaf(
@@ -83,7 +83,7 @@ def leaf(one: Listed) -> documents.Leaf:
     )
 
 
-def generation(one: Covered) -> documents.Generation:
+def generation(one: CoveredRange) -> documents.Generation:
     verifier = one.generation.verifier
     return documents.Generation(
         origin=one.generation.origin,

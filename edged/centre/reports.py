@@ -24,7 +24,7 @@ from mqtt.contract import messages
 from mqtt.contract.messages import Message, Payload
 from mqtt.tls.keyring import Keyring, TlsView
 from recorder.words.address import without_login
-from storage.ledger.signer import Head
+from storage.ledger.signer import IssuedHead
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.centre.reports")
@@ -61,7 +61,7 @@ class Reporter:
         self._overview: Callable[[], Overview] | None = None
         self._ears: Ears | None = None
         self._orders: Orders | None = None
-        self._head: Head | None = None
+        self._head: IssuedHead | None = None
         self._link: Link | None = None
         self._keyring: Keyring | None = None
         self._task: asyncio.Task[None] | None = None
@@ -149,7 +149,7 @@ class Reporter:
             self._link.forget(gone)
         self._beat(seen, now_ms)
 
-    def checkpoint(self, head: Head) -> None:
+    def checkpoint(self, head: IssuedHead) -> None:
         """The last head of the ledger; it goes out once it may (`release_checkpoint`), and at each connection."""
         self._head = head
         if self._link is not None and self._overview is not None:
@@ -264,7 +264,7 @@ class Reporter:
             **versions().model_dump(exclude={"schema_"}),
         )
 
-    def _checkpoint(self, head: Head) -> Payload:
+    def _checkpoint(self, head: IssuedHead) -> Payload:
         told = head.checkpoint
         return messages.LedgerCheckpoint(
             **self._blank,

@@ -13,7 +13,7 @@ from edged.config.load import Config
 from edged.site.overview import Overview
 from mqtt.contract import messages, ticket_messages
 from mqtt.contract.messages import Message, Stamp
-from storage.outbox.table import Depth, Rank
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.model import Left, PinState
 
 EMPTIED_FOR_MS: Final = 31 * 86_400_000
@@ -137,15 +137,15 @@ def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Complian
         )
 
 
-def waiting(depths: Mapping[Rank, Depth]) -> Waiting:
+def waiting(depths: Mapping[EventRank, OutboxDepth]) -> Waiting:
     """How much waits in the outbox, by rank."""
-    events = {rank: depths[rank].events if rank in depths else 0 for rank in Rank}
+    events = {rank: depths[rank].events if rank in depths else 0 for rank in EventRank}
     oldest = [depth.oldest_ms for depth in depths.values() if depth.oldest_ms is not None]
     return {
-        "outbox_proofs": events[Rank.PROOF],
-        "outbox_alarms": events[Rank.ALARM],
-        "outbox_storage": events[Rank.STORAGE],
-        "outbox_history": events[Rank.HISTORY],
+        "outbox_proofs": events[EventRank.PROOF],
+        "outbox_alarms": events[EventRank.ALARM],
+        "outbox_storage": events[EventRank.STORAGE],
+        "outbox_history": events[EventRank.HISTORY],
         "outbox_bytes": sum(depth.bytes for depth in depths.values()),
         "outbox_oldest_ms": min(oldest, default=None),
     }

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from edged.documents import boots as documents
-from storage.ages.credit import WEEK_MS
-from storage.ages.service import DOUBT_MS, BootRow, Word
+from storage.ages.credit import WEEK_MS, OffTimeSource
+from storage.ages.service import DOUBT_MS
+from storage.ages.table import BootRow
 
 TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
 
@@ -42,7 +43,7 @@ def missing(row: BootRow, before: BootRow) -> str:
     if high_ms is not None and high_ms - low_ms <= DOUBT_MS:
         return ""
     people = TWO_PEOPLE.format(number=number)
-    if row.word is Word.PEOPLE:
+    if row.word is OffTimeSource.PEOPLE:
         return "" if high_ms is None else f"the clocks allow for more than was attested; {people}"
     for one in (before, row):
         if one.witness.synced_first_ms is None:

@@ -26,19 +26,19 @@ from mqtt.tls.keyring import TlsView
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended
-from storage.outbox.table import Depth, Rank
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.retention.approved_limits import Loosening
-from storage.segments.findings_table import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.tickets.maintenance import Lasting
 from storage.words import model
 from storage.words.model import Moment
 from storage.words.results import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
 
-_RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
-    Rank.PROOF: "proof",
-    Rank.ALARM: "alarm",
-    Rank.STORAGE: "storage",
-    Rank.HISTORY: "history",
+_RANKS: Final[Mapping[EventRank, Literal["proof", "alarm", "storage", "history"]]] = {
+    EventRank.PROOF: "proof",
+    EventRank.ALARM: "alarm",
+    EventRank.STORAGE: "storage",
+    EventRank.HISTORY: "history",
 }
 
 
@@ -76,7 +76,7 @@ class Overview:
     foresight: Foresight = field(default_factory=Foresight)
     ceiling_unproven: bool = False
     """The last sweep met footage that may be past its ceiling, and kept it."""
-    tampered: Sequence[Tampered] = ()
+    tampered: Sequence[TamperedFiles] = ()
     """Volumes with files that are not as they were left."""
     roles: RolesSeen = field(default_factory=RolesSeen)
     """Accounts and groups that [roles] can do nothing with; what is not on record."""
@@ -310,7 +310,7 @@ def broker(seen: Overview) -> documents.Broker:
     )
 
 
-def waiting(rank: Rank, depth: Depth) -> documents.Waiting:
+def waiting(rank: EventRank, depth: OutboxDepth) -> documents.Waiting:
     oldest = optional_timestamp(depth.oldest_ms)
     return documents.Waiting(rank=_RANKS[rank], events=depth.events, bytes=depth.bytes, oldest=oldest)
 

@@ -8,7 +8,7 @@ from edged.documents import ring as ring_documents
 from edged.documents import site as documents
 from edged.site import overview
 from edged.site.overview import Overview, optional_timestamp, timestamp
-from storage.retention.bounds import Waiting
+from storage.retention.bounds import ShortenedCeiling
 from storage.retention.plan import effective
 from storage.ring.table import Breach
 from storage.words.model import Bounds
@@ -32,7 +32,7 @@ def retention(seen: Overview) -> documents.Retention:
     )
 
 
-def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.ShortenedCeiling:
+def _waiting(camera: str, one: ShortenedCeiling, seen: Overview) -> ring_documents.ShortenedCeiling:
     return ring_documents.ShortenedCeiling(
         camera=camera,
         old_s=one.old_s,

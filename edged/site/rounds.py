@@ -33,7 +33,7 @@ from recorder.supervisor.runner import CameraView
 from recorder.worker.fan_out import Kind
 from storage.retention.approved_limits import Loosening
 from storage.retention.plan import Policy, Reason
-from storage.segments.findings_table import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
 from storage.tickets.maintenance import Lasting
 from storage.words.clock import Clock
@@ -79,7 +79,7 @@ class Site:
         self._ceiling_unproven = False
         self._unmoved: tuple[str, ...] = ()
         self.recovering = True
-        self.tampered: tuple[Tampered, ...] = ()
+        self.tampered: tuple[TamperedFiles, ...] = ()
         self.roles = RolesSeen()
         self.loosening: tuple[Loosening, ...] = ()
         self.under: Lasting | None = None

@@ -11,9 +11,9 @@ from typing import Final
 
 from edged.cameras import interruptions as steadiness
 from edged.cameras.interruptions import Steadiness
-from storage.ages.service import Doubt
+from storage.ages.service import OffTimeDoubt
 from storage.ledger.generations_table import Rebuild
-from storage.outbox.table import Depth, Rank
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.model import Left
 from storage.recovery.service import Plight
 from storage.retention.plan import Policy
@@ -21,7 +21,7 @@ from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
 from storage.store.facade import Store
 from storage.words.model import Moment, Segment
-from storage.words.results import CameraUsage, Coverage, OpenFault, Past, VolumeStatus
+from storage.words.results import CameraUsage, Coverage, OpenFault, PastItems, VolumeStatus
 
 MEASURE_EVERY_S: Final = 5.0
 DAY_MS: Final = 86_400_000
@@ -48,7 +48,7 @@ class Measurements:
     """Those that protect on the word of a sidecar that this box has not signed."""
     pins_unread: Mapping[str, str] = field(default_factory=dict)
     """By volume: why its pins cannot be read, so that nothing is destroyed there."""
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[OffTimeDoubt, ...] = ()
     """Boots before which the box may have been off for longer than is proven."""
     steadiness: dict[str, Steadiness] = field(default_factory=dict)
     """Of the configured cameras, these last minutes."""
@@ -65,9 +65,9 @@ class Measurements:
     """Nothing of it is."""
     ledger: Plight = field(default_factory=Plight)
     """What is wrong with the ledger."""
-    outbox: Mapping[Rank, Depth] = field(default_factory=dict)
+    outbox: Mapping[EventRank, OutboxDepth] = field(default_factory=dict)
     """Events that wait for the centre."""
-    past: Past = field(default_factory=Past)
+    past: PastItems = field(default_factory=PastItems)
     """Volumes and pins that the centre may have been told of."""
     faults: tuple[OpenFault, ...] = ()
     """Those that nobody has closed, the oldest first."""

@@ -13,7 +13,7 @@ from edged.documents import volumes as documents
 from edged.site import overview
 from storage.ring.volume_operations import Reconfigured, Replaced
 from storage.volumes.space import VolumeSpec
-from storage.volumes.table import Known
+from storage.volumes.table import KnownVolume
 from storage.words.results import VolumeStatus
 
 WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
@@ -57,7 +57,7 @@ def begun(volume: str, path: Path, *, configured: bool, daemon: bool) -> documen
     return documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
 
 
-def retired(one: Known) -> documents.VolumeRetire:
+def retired(one: KnownVolume) -> documents.VolumeRetire:
     if one.loss is not None:
         is_retired, step = True, STRUCK_OFF
     else:

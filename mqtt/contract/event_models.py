@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.words.model import GapCause
 
 EXACT: Final = 2**53 - 1
@@ -309,6 +309,6 @@ TYPES: Final[Mapping[str, type[Fact]]] = {
 """Every type of event that this version knows, without `edged.` before it: `<kind>.<what>`."""
 
 
-def of_kind(kind: Kind) -> dict[str, type[Fact]]:
+def of_kind(kind: EventKind) -> dict[str, type[Fact]]:
     """The types of a kind."""
     return {name: fact for name, fact in TYPES.items() if name.startswith(f"{kind}.")}

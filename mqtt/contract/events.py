@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from mqtt.contract import event_models
 from mqtt.contract.event_models import EXACT, Fact
 from mqtt.contract.messages import ROOT, Message
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from storage.words.model import GapCause
 
 SCHEMAS: Final = "urn:edged:mqtt:1"
@@ -78,7 +78,7 @@ def _said(node: str, event: Event, told: Told | None, fact: type[Fact] | None, d
     )
 
 
-def data_schema(kind: Kind, fact: type[Fact]) -> str:
+def data_schema(kind: EventKind, fact: type[Fact]) -> str:
     """Name of the schema of `data`."""
     return f"{SCHEMAS}:event-{kind}#/$defs/{fact.__name__}"
 
@@ -335,25 +335,25 @@ def _command(body: Body, _: int) -> Told:
     return Told(body["what"], body["id"], fact)
 
 
-_TOLD: Final[Mapping[tuple[Kind, str], Callable[[Body, int], Told]]] = {
-    (Kind.ALARM, ""): _alarm,
-    (Kind.GAP, "gap"): _gap,
-    (Kind.PIN, "pin"): _pin,
-    (Kind.COPY, "copy"): _copy,
-    (Kind.MAINTENANCE, "maintenance"): _maintenance,
-    (Kind.FAULT, "fault"): _fault,
-    (Kind.CLOCK, "clock"): _clock,
-    (Kind.RUN, "boot"): _boot,
-    (Kind.RUN, "run"): _run,
-    (Kind.VOLUME, "volume"): _volume,
-    (Kind.RETENTION, "bounds"): _bounds,
-    (Kind.RETENTION, "overwriting"): _overwriting,
-    (Kind.RETENTION, "agreed"): _agreed,
-    (Kind.LEDGER, "generation"): _generation,
-    (Kind.LEDGER, "rebuilt"): _rebuilt,
-    (Kind.LEDGER, "finding"): _finding,
-    (Kind.LEDGER, ""): _checkpoint,
-    (Kind.OUTBOX, ""): _outbox,
-    (Kind.COMMAND, ""): _command,
+_TOLD: Final[Mapping[tuple[EventKind, str], Callable[[Body, int], Told]]] = {
+    (EventKind.ALARM, ""): _alarm,
+    (EventKind.GAP, "gap"): _gap,
+    (EventKind.PIN, "pin"): _pin,
+    (EventKind.COPY, "copy"): _copy,
+    (EventKind.MAINTENANCE, "maintenance"): _maintenance,
+    (EventKind.FAULT, "fault"): _fault,
+    (EventKind.CLOCK, "clock"): _clock,
+    (EventKind.RUN, "boot"): _boot,
+    (EventKind.RUN, "run"): _run,
+    (EventKind.VOLUME, "volume"): _volume,
+    (EventKind.RETENTION, "bounds"): _bounds,
+    (EventKind.RETENTION, "overwriting"): _overwriting,
+    (EventKind.RETENTION, "agreed"): _agreed,
+    (EventKind.LEDGER, "generation"): _generation,
+    (EventKind.LEDGER, "rebuilt"): _rebuilt,
+    (EventKind.LEDGER, "finding"): _finding,
+    (EventKind.LEDGER, ""): _checkpoint,
+    (EventKind.OUTBOX, ""): _outbox,
+    (EventKind.COMMAND, ""): _command,
 }
 """By kind and, where the event is a leaf, that leaf's kind."""

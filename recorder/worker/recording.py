@@ -23,7 +23,7 @@ from recorder.worker.segmenter import Action, Begin, End, Put, Segmenter
 from recorder.worker.sync import Sync
 from recorder.worker.timeline import NS_PER_MS, Timeline
 from recorder.worker.timestamp_repair import NS_PER_S, Mender, Scale, Stamp
-from storage.segments.embedded_metadata import Story
+from storage.segments.embedded_metadata import EmbeddedMetadata
 from storage.words.clock import Clock
 from storage.words.model import Bounds, GapCause, Moment
 
@@ -335,9 +335,9 @@ class Recording:
             self._size = parameters.width, parameters.height
             self._resized(*self._size)
 
-    def _story(self, seq: int, start: Moment) -> Story:
+    def _story(self, seq: int, start: Moment) -> EmbeddedMetadata:
         last = self._writer.last_committed
-        return Story(
+        return EmbeddedMetadata(
             camera=self._start.camera,
             seq=seq,
             start=start,

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from storage.ages.credit import DAY_MS, Off, Witness, Word, off
-from storage.ages.history import US_PER_MS, Boot, History, Mark, Pace
+from storage.ages.credit import DAY_MS, OffTime, OffTimeSource, OffTimeWitness, off
+from storage.ages.history import US_PER_MS, ClockMark, ClockPace, CountedBoot, History
 from storage.ages.runs import DaemonRun, Point
 from storage.ledger.table import Leaf, Value, enter
-from storage.words.clock import STEP_MS, Clock, Reading
+from storage.words.clock import STEP_MS, Clock, ClockReading
 from storage.words.errors import OrderRefused, UnknownId
 from storage.words.model import GapCause, Moment
 
@@ -52,9 +52,9 @@ number was above that of its leaf; in a later one by so many."""
 class BootRow:
     """One boot as people see it."""
 
-    boot: Boot
-    word: Word
-    witness: Witness
+    boot: CountedBoot
+    word: OffTimeSource
+    witness: OffTimeWitness
     attested_ms: int | None
 
 
@@ -63,10 +63,10 @@ def history(connection: sqlite3.Connection, boot: int, clock: Clock) -> History:
     return History(boots(connection), boot, clock.now().boottime_ms, clock.lead_us())
 
 
-def boots(connection: sqlite3.Connection) -> list[Boot]:
+def boots(connection: sqlite3.Connection) -> list[CountedBoot]:
     """All boots this box has counted; a few hundred in its life."""
     marks = {
-        boot: tuple(Mark(at_ms, Pace(lag_us, gain_us)) for _, at_ms, lag_us, gain_us in group)
+        boot: tuple(ClockMark(at_ms, ClockPace(lag_us, gain_us)) for _, at_ms, lag_us, gain_us in group)
         for boot, group in groupby(
             connection.execute("SELECT boot, boottime_ms, lag_us, gain_us FROM paces ORDER BY boot, boottime_ms"),
             key=lambda row: int(row[0]),
@@ -77,8 +77,8 @@ def boots(connection: sqlite3.Connection) -> list[Boot]:
         " attested_ms IS NOT NULL FROM boots ORDER BY number"
     )
     return [
-        Boot(
-            *(number, boot_id, ran_ms, low_ms, high_ms, Pace(lag, gain), lead_us, marks.get(number, ()), began_ms),
+        CountedBoot(
+            *(number, boot_id, ran_ms, low_ms, high_ms, ClockPace(lag, gain), lead_us, marks.get(number, ()), began_ms),
             attested=bool(attested),
         )
         for number, boot_id, ran_ms, low_ms, high_ms, lag, gain, lead_us, began_ms, attested in rows
@@ -90,12 +90,12 @@ def rows(connection: sqlite3.Connection) -> list[BootRow]:
     by_number = {boot.number: boot for boot in boots(connection)}
     found = connection.execute(_ROWS_SQL + "ORDER BY number")
     return [
-        BootRow(by_number[number], Word(word), Witness(*witness), attested_ms)
+        BootRow(by_number[number], OffTimeSource(word), OffTimeWitness(*witness), attested_ms)
         for number, word, attested_ms, *witness in found
     ]
 
 
-def begin_run(connection: sqlite3.Connection, boot_id: str, reading: Reading) -> DaemonRun:
+def begin_run(connection: sqlite3.Connection, boot_id: str, reading: ClockReading) -> DaemonRun:
     """The daemon starts: this boot, perhaps a new one, and a new run."""
     now = reading.now
     boot = this_boot(connection, boot_id, reading)
@@ -110,7 +110,7 @@ def begin_run(connection: sqlite3.Connection, boot_id: str, reading: Reading) ->
     return DaemonRun(run, boot, Point.of(boot, now), epoch, recorded_run, previous_end)
 
 
-def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: Reading) -> None:
+def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: ClockReading) -> None:
     """This boot and this run lived until now."""
     now = reading.now
     connection.execute(
@@ -120,7 +120,7 @@ def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: Reading)
     learn(connection, life.boot, reading)
 
 
-def end_run(connection: sqlite3.Connection, life: DaemonRun, reading: Reading) -> None:
+def end_run(connection: sqlite3.Connection, life: DaemonRun, reading: ClockReading) -> None:
     """The daemon ends in order: whatever was not recording ended with it."""
     now = reading.now
     heartbeat(connection, life, reading)
@@ -149,7 +149,7 @@ def _previous_end(connection: sqlite3.Connection, boot: int) -> tuple[int | None
     return row[0], GapCause.DAEMON_CRASH if row[1] == boot else GapCause.POWER_LOSS
 
 
-def this_boot(connection: sqlite3.Connection, boot_id: str, reading: Reading) -> int:
+def this_boot(connection: sqlite3.Connection, boot_id: str, reading: ClockReading) -> int:
     """The number of the boot that runs; a new one, perhaps.
 
     A clock that nobody can set and that runs backwards under one boot id (a restored virtual machine) makes a new boot.
@@ -174,7 +174,7 @@ def this_boot(connection: sqlite3.Connection, boot_id: str, reading: Reading) ->
     return number
 
 
-def learn(connection: sqlite3.Connection, boot: int, reading: Reading) -> None:
+def learn(connection: sqlite3.Connection, boot: int, reading: ClockReading) -> None:
     """A heartbeat: this boot lived until now, and this is what its clocks say."""
     now_ms, offset_ms = reading.now.boottime_ms, reading.now.wall_ms - reading.now.boottime_ms
     lead_us, *known = connection.execute(
@@ -182,7 +182,7 @@ def learn(connection: sqlite3.Connection, boot: int, reading: Reading) -> None:
     ).fetchone() or (None,)
     if not known:
         return  # a heartbeat that was overtaken by a later one
-    pace = Pace(*known)
+    pace = ClockPace(*known)
     if lead_us is not None:
         pace = pace.after(reading.lead_us - lead_us)
     synced_ms = now_ms if reading.synced else None
@@ -199,11 +199,11 @@ def learn(connection: sqlite3.Connection, boot: int, reading: Reading) -> None:
             *(offset_ms, synced_ms, synced_offset_ms, reading.rtc_offset_ms),
         ),
     )
-    _mark(connection, boot, Mark(now_ms, pace))
+    _mark(connection, boot, ClockMark(now_ms, pace))
     credit(connection, boot, reading.now.wall_ms)
 
 
-def _went_back(reading: Reading, ran_ms: int, lead_us: int | None) -> bool:
+def _went_back(reading: ClockReading, ran_ms: int, lead_us: int | None) -> bool:
     if reading.now.boottime_ms < ran_ms:
         return True
     if lead_us is None:
@@ -212,7 +212,7 @@ def _went_back(reading: Reading, ran_ms: int, lead_us: int | None) -> bool:
     return raw_us < ran_ms * US_PER_MS + lead_us - RAW_BACK_US
 
 
-def _mark(connection: sqlite3.Connection, boot: int, now: Mark) -> None:
+def _mark(connection: sqlite3.Connection, boot: int, now: ClockMark) -> None:
     last = connection.execute(
         "SELECT lag_us, gain_us FROM paces WHERE boot = ? ORDER BY boottime_ms DESC LIMIT 1", (boot,)
     ).fetchone() or (0, 0)
@@ -247,10 +247,10 @@ def credit(connection: sqlite3.Connection, boot: int, wall_ms: int) -> None:
     enter(connection, Leaf.CLOCK, wall_ms, body)
 
 
-def _witnesses(connection: sqlite3.Connection, boot: int) -> tuple[Witness, Witness] | None:
+def _witnesses(connection: sqlite3.Connection, boot: int) -> tuple[OffTimeWitness, OffTimeWitness] | None:
     """What the boot before and this one have seen; None for the first."""
     last = connection.execute(_ROWS_SQL + "WHERE number <= ? ORDER BY number DESC LIMIT 2", (boot,))
-    found = [Witness(*row[3:]) for row in last]
+    found = [OffTimeWitness(*row[3:]) for row in last]
     return None if len(found) < 2 else (found[1], found[0])
 
 
@@ -259,13 +259,13 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     if body.get("what") == "credit":
         connection.execute(
             "UPDATE boots SET off_low_ms = ?, off_high_ms = ?, off_word = ? WHERE number = ?",
-            (body["off_low_ms"], body["off_high_ms"], Word(body["word"]), body["boot"]),
+            (body["off_low_ms"], body["off_high_ms"], OffTimeSource(body["word"]), body["boot"]),
         )
     elif body.get("what") == "attested":
         connection.execute("UPDATE boots SET attested_ms = ? WHERE number = ?", (body["off_ms"], body["boot"]))
 
 
-def check_attested(connection: sqlite3.Connection, boot: int, off_ms: int) -> Off:
+def check_attested(connection: sqlite3.Connection, boot: int, off_ms: int) -> OffTime:
     """What would hold if two people said that the box was off so long before this boot. UnknownId, OrderRefused."""
     row = next((row for row in rows(connection) if row.boot.number == boot), None)
     if row is None:

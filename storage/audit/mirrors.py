@@ -20,10 +20,10 @@ from storage.audit.queries import PAGE
 from storage.integrity.inspect_file import Disk, Pace, unpaced
 from storage.ledger import checkpoint_files
 from storage.ledger.tree import LEAF
-from storage.mirror import files as ledgerdir
-from storage.mirror import table as mirroring
+from storage.mirror import files as mirror_files
+from storage.mirror import table as mirror_table
 from storage.mirror.lines import parse
-from storage.segments.coverage_queries import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 ACTION: Final = "keep the disk as it is; a head that the centre kept tells whether the ledger is right"
 
@@ -31,7 +31,7 @@ ACTION: Final = "keep the disk as it is; a head that the centre kept tells wheth
 class Mirror:
     """Of one volume."""
 
-    def __init__(self, read: Reader, disk: Disk, firsts: Sequence[int], pace: Pace = unpaced) -> None:
+    def __init__(self, read: ReadQuery, disk: Disk, firsts: Sequence[int], pace: Pace = unpaced) -> None:
         """`firsts`: numbers of the leaves with which generations begin, in order."""
         self._read = read
         self._disk = disk
@@ -47,10 +47,10 @@ class Mirror:
 
     def differences(self) -> Iterator[Finding | None]:
         """What is wrong, and now and then None. FileNotFoundError: nothing is mirrored yet. OSError."""
-        said = self._read(mirroring.wanted).get(self._disk.id)
+        said = self._read(mirror_table.wanted).get(self._disk.id)
         with self._disk.held() as root, checkpoint_files.opened(root) as directory:
             last, began = 0, time.monotonic()
-            for number, line in ledgerdir.raw_lines(directory):
+            for number, line in mirror_files.raw_lines(directory):
                 if not self._has(number):
                     if not self._ahead:
                         self._ahead = True
@@ -67,13 +67,13 @@ class Mirror:
                     self._pace(time.monotonic() - began)
                     began = time.monotonic()
         upto = said.mirrored if said is not None else 0
-        if last < upto and self._read(partial(mirroring.any_between, after=last, upto=upto)):
+        if last < upto and self._read(partial(mirror_table.any_between, after=last, upto=upto)):
             yield self._lacks(last + 1, upto)
 
     def _has(self, number: int) -> bool:
         """The ledger goes so far."""
         if number > self._end:
-            self._end = self._read(mirroring.last_leaf)
+            self._end = self._read(mirror_table.last_leaf)
         return number <= self._end
 
     def _between(self, last: int, number: int) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from storage.ledger.generations_table import Generation
 from storage.ledger.nodes_table import Node
 from storage.ledger.table import HASHED
 from storage.ledger.tree import Hash
-from storage.mirror import table as mirroring
+from storage.mirror import table as mirror_table
 
 PAGE: Final = 4096
 """Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
@@ -53,7 +53,7 @@ def overview(connection: sqlite3.Connection) -> Overview:
     return Overview(
         generations=every,
         sizes=[generations_table.end(connection, one) for one in every],
-        last=mirroring.last_leaf(connection),
+        last=mirror_table.last_leaf(connection),
         kept={
             (generation, level): number
             for generation, level, number in connection.execute(

@@ -18,13 +18,13 @@ from storage.ledger.generations_table import Generation
 from storage.ledger.nodes_table import LEVELS, STRIDE, WIDTH, LeafMissing
 from storage.ledger.note import Checkpoint, Note, NoteDamaged, parse
 from storage.ledger.tree import LEAF, Hash
-from storage.segments.coverage_queries import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 
 class Made:
     """The tree of one generation, made anew from its leaves (`storage.ledger.tree.Nodes`)."""
 
-    def __init__(self, read: Reader, generation: Generation, size: int, blocks: Sequence[Hash | None]) -> None:
+    def __init__(self, read: ReadQuery, generation: Generation, size: int, blocks: Sequence[Hash | None]) -> None:
         """`blocks`: the node over each whole block of 256 leaves; None where one is missing."""
         self.generation = generation
         self.size = size

@@ -41,7 +41,7 @@ from storage.ledger.note import NOTE_MAX_BYTES
 from storage.ledger.signer import STATE_FILE
 from storage.ledger.tree import Hash
 from storage.mirror import table as mirror_table
-from storage.segments.coverage_queries import Reader
+from storage.segments.coverage_queries import ReadQuery
 from storage.words.errors import StoreBusy
 
 W = TypeVar("W")
@@ -63,7 +63,7 @@ TELL_EVERY: Final = 4
 class Box:
     """What is checked."""
 
-    read: Reader
+    read: ReadQuery
     disks: Mapping[str, Disk]
     """Volumes that are there, by id."""
     state: Path

@@ -91,7 +91,7 @@ class Database:
         self._relief = relief
         self.on_damage: Callable[[DatabaseCorrupt], object] = lambda error: None  # noqa: ARG005
         """Hears, in whatever thread meets it, that the database turned out to be broken."""
-        self._waiting: Line[_Job] = Line(QUEUE_MAX)
+        self._waiting: WriteQueue[_Job] = WriteQueue(QUEUE_MAX)
         self._gate = threading.Lock()
         self._closed = False
         self._connection = _opened(path, relief)
@@ -116,7 +116,7 @@ class Database:
                 return future
             try:
                 self._waiting.put(_Job(fact, future), yielding=yielding)
-            except Full:
+            except QueueFull:
                 what = f"{QUEUE_MAX} facts wait to be written"
                 future.set_exception(StoreBusy(what, "check the disk that holds the state directory"))
         return future
@@ -303,11 +303,11 @@ def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
     return told
 
 
-class Full(Exception):
+class QueueFull(Exception):
     """As many wait as may."""
 
 
-class Line(Generic[T]):
+class WriteQueue(Generic[T]):
     """Thread-safe; any number put, one takes."""
 
     def __init__(self, most: int) -> None:
@@ -323,7 +323,7 @@ class Line(Generic[T]):
         line = self._yielding if yielding else self._first
         with self._changed:
             if len(line) >= self._most:
-                raise Full
+                raise QueueFull
             line.append(one)
             self._changed.notify()
 

@@ -17,9 +17,9 @@ from typing import Any, Final
 from storage.ledger import generations_table, nodes_table, tree
 from storage.ledger import table as ledger
 from storage.ledger.generations_table import Generation
-from storage.ledger.table import Entry
+from storage.ledger.table import LeafEntry
 from storage.ledger.tree import Hash
-from storage.segments.coverage_queries import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 PAGE: Final = 16
 """Proofs in one read of the database: each some milliseconds at the most."""
@@ -46,7 +46,7 @@ class Head:
 class Cited:
     """A leaf, and the way from it to its head."""
 
-    entry: Entry
+    entry: LeafEntry
     origin: str
     path: Sequence[Hash]
 
@@ -77,7 +77,7 @@ def heads(connection: sqlite3.Connection, least: int) -> list[Head]:
     raise Uncitable(f"leaf {least} was entered before the ledger was a tree")
 
 
-def cite(read: Reader, known: Sequence[Head], numbers: Iterable[int]) -> Iterator[Cited]:
+def cite(read: ReadQuery, known: Sequence[Head], numbers: Iterable[int]) -> Iterator[Cited]:
     """These leaves, under these heads. Uncitable."""
     remembered: dict[tuple[int, int, int], Hash] = {}
     waiting = iter(numbers)

@@ -21,8 +21,7 @@ from storage.ledger.table import Leaf, Value, enter
 from storage.pins.model import Interval
 from storage.pins.pinned_segments import Covering
 from storage.pins.segments_in_interval import HELD_IN, given
-from storage.segments import gaps_table as gaps_
-from storage.segments import listing_queries, true_time_table
+from storage.segments import gaps_table, listing_queries, true_time_table
 from storage.segments import table as segments_table
 from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
 from storage.segments.queries import (
@@ -280,7 +279,7 @@ def leaf_of_gap(connection: sqlite3.Connection, gap: GapRow) -> int | None:
 
 def tell_gap(connection: sqlite3.Connection, gap: GapRow, now: Point) -> int:
     """A leaf of a gap anew; of one that lasts, that it lasts until now."""
-    gaps_.enter_gap(connection, gap, wall_ms=now.wall_ms, until=None if gap.end is not None else now)
+    gaps_table.enter_gap(connection, gap, wall_ms=now.wall_ms, until=None if gap.end is not None else now)
     number: int = connection.execute("SELECT leaf FROM gaps WHERE id = ?", (gap.id,)).fetchone()[0]
     return number
 

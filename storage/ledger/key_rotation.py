@@ -27,13 +27,13 @@ from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.note import Checkpoint
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, WriteFailed
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 
 REASON: Final = "two persons began it"
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RotationTerms:
     """What is agreed upon."""
 
     public: bytes | None
@@ -43,17 +43,17 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RotationOrder:
     """What two persons want."""
 
     who: str
     """Both."""
     reason: str
-    terms: Terms
+    terms: RotationTerms
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
+class KeyRotation:
     """What came of it."""
 
     generation: Generation
@@ -64,7 +64,7 @@ class Renewed:
     new_key: bool
 
 
-Turn: TypeAlias = Callable[[sqlite3.Connection], Renewed]
+Turn: TypeAlias = Callable[[sqlite3.Connection], KeyRotation]
 
 
 def needs_key(known: list[Generation], public: bytes | None, *, ours: bool, wanted: bool) -> bool:
@@ -72,17 +72,19 @@ def needs_key(known: list[Generation], public: bytes | None, *, ours: bool, want
     return wanted or not generations_table.fits(known, Identity("", public, given=not ours))
 
 
-def terms(known: list[Generation], keyring: Keyring, contradicted: Checkpoint | None, *, new_key: bool) -> Terms:
+def terms(
+    known: list[Generation], keyring: Keyring, contradicted: Checkpoint | None, *, new_key: bool
+) -> RotationTerms:
     """As it would be done now. OrderRefused where that takes another credential."""
     if needs_key(known, keyring.public, ours=keyring.ours, wanted=new_key):
         keyring.check_ours()
-        return Terms(None, contradicted)
-    return Terms(keyring.public, contradicted)
+        return RotationTerms(None, contradicted)
+    return RotationTerms(keyring.public, contradicted)
 
 
 @contextmanager
 def renewing(
-    database: Database, clock: Clock, keyring: Keyring, order: Order, contradicted: Checkpoint | None
+    database: Database, clock: Clock, keyring: Keyring, order: RotationOrder, contradicted: Checkpoint | None
 ) -> Iterator[Turn]:
     """The transaction that does it, to be carried out within. OrderRefused, WriteFailed.
 
@@ -94,16 +96,16 @@ def renewing(
         raise OrderRefused(what, "look at `edgectl alarms`, then ask again: edgectl ledger renew")
     old = keyring.key
     key = _prepared(keyring) if order.terms.public is None or old is None else old
-    reach(Step.RENEW_KEY)
+    reach(Failpoint.RENEW_KEY)
     yield partial(_turn, identity=keyring.with_key(key), old=old, order=order, wall_ms=clock.now().wall_ms)
-    reach(Step.RENEW_BEGUN)
+    reach(Failpoint.RENEW_BEGUN)
     if key is not old:
         try:
             keyring.place(known)
         except OSError as error:
             what = f"the new key cannot take the place of {keyring.path} ({error.strerror or error})"
             raise WriteFailed(what, "check the disk of the state directory, then start edged again") from error
-    reach(Step.RENEW_PLACED)
+    reach(Failpoint.RENEW_PLACED)
 
 
 def _prepared(keyring: Keyring) -> Ed25519PrivateKey:
@@ -115,8 +117,12 @@ def _prepared(keyring: Keyring) -> Ed25519PrivateKey:
 
 
 def _turn(
-    connection: sqlite3.Connection, identity: Identity, old: Ed25519PrivateKey | None, order: Order, wall_ms: int
-) -> Renewed:
+    connection: sqlite3.Connection,
+    identity: Identity,
+    old: Ed25519PrivateKey | None,
+    order: RotationOrder,
+    wall_ms: int,
+) -> KeyRotation:
     """One generation ends, the next begins."""
     before = generations_table.present(connection)
     whole = None if before is None else _whole(connection, before)
@@ -135,7 +141,7 @@ def _turn(
         told={} if against is None else {"contradicted": generations_table.named(against)},
         committed={"who": order.who, "why": order.reason},
     )
-    return Renewed(begun, whole, signed, old is None or identity.public != public_of(old))
+    return KeyRotation(begun, whole, signed, old is None or identity.public != public_of(old))
 
 
 def _whole(connection: sqlite3.Connection, generation: Generation) -> Checkpoint | None:

@@ -25,7 +25,7 @@ from storage.database.writer import Database
 from storage.ledger import generations_table
 from storage.ledger import table as ledger
 from storage.ledger.generations_table import Generation
-from storage.ledger.table import Entry
+from storage.ledger.table import LeafEntry
 
 BITS: Final = 10
 BLOCK: Final = 1 << BITS
@@ -96,12 +96,12 @@ class LeafFilter:
 class FoundLeaf:
     """A leaf, and what of its commitments can still be opened."""
 
-    entry: Entry
+    entry: LeafEntry
     openings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class CoveredRange:
     """A generation, and how many of its leaves are under a head that is signed, and under one that others have seen.
 
     What the first leaf of the next generation names is under the heads of that one.
@@ -113,11 +113,11 @@ class Covered:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedLeaf:
     """A leaf, and what vouches for it."""
 
     told: FoundLeaf
-    covered: Covered | None
+    covered: CoveredRange | None
     """None: it was entered before there was a tree."""
     index: int = 0
     """Its place in its tree."""
@@ -135,12 +135,12 @@ class Listed:
 class LeafPage:
     """Some leaves, in order; there may be more where it is empty."""
 
-    leaves: list[Listed] = field(default_factory=list)
+    leaves: list[ListedLeaf] = field(default_factory=list)
     end: int = 0
     """The number behind the last leaf that was looked at for it; 0 where none was."""
 
 
-class Listing:
+class LedgerListing:
     """Of one store."""
 
     def __init__(self, database: Database) -> None:
@@ -164,7 +164,7 @@ class Listing:
         for block in blocks:
             yield self._database.read(partial(_page, wanted=wanted, block=block, begin=begin))
 
-    def covered(self) -> list[Covered]:
+    def covered(self) -> list[CoveredRange]:
         """All generations, from the first."""
         return self._database.read(covered)
 
@@ -177,16 +177,18 @@ def _page(connection: sqlite3.Connection, wanted: LeafFilter, block: int, begin:
         number = told.entry.number
         if number >= begin:
             place = bisect_right(firsts, number) - 1
-            found.append(Listed(told, known[place], number - firsts[place]) if place >= 0 else Listed(told, None))
+            found.append(
+                ListedLeaf(told, known[place], number - firsts[place]) if place >= 0 else ListedLeaf(told, None)
+            )
     return LeafPage(found, (block + 1) << BITS)
 
 
-def covered(connection: sqlite3.Connection) -> list[Covered]:
+def covered(connection: sqlite3.Connection) -> list[CoveredRange]:
     """From the last generation back: one vouches for as much of the one before as its first leaf names."""
-    found: list[Covered] = []
+    found: list[CoveredRange] = []
     signed = seen = 0
     for one in reversed(generations_table.every(connection)):
-        found.append(Covered(one, max(one.size, signed), max(one.seen, seen)))
+        found.append(CoveredRange(one, max(one.size, signed), max(one.seen, seen)))
         named = _named(connection, one)
         signed, seen = (named if of else 0 for of in (found[-1].signed, found[-1].seen))
     return found[::-1]
@@ -224,7 +226,7 @@ def matches(connection: sqlite3.Connection, wanted: LeafFilter, block: int) -> l
         "SELECT leaf, field, value FROM openings WHERE leaf >= ? AND leaf < ?", (first, end)
     ):
         openings.setdefault(number, {})[name] = value
-    return [FoundLeaf(Entry(*row), openings.get(row[0], {})) for row in rows]
+    return [FoundLeaf(LeafEntry(*row), openings.get(row[0], {})) for row in rows]
 
 
 def last_of(connection: sqlite3.Connection, wanted: LeafFilter, block: int, count: int) -> tuple[int, int]:

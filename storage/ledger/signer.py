@@ -23,9 +23,9 @@ from storage.ledger.key import Keyring, public_of
 from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.note import Checkpoint
 from storage.outbox import table as outbox
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.words.clock import Clock
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 
 log = logging.getLogger("edged.storage.ledger")
 
@@ -43,14 +43,14 @@ STATE_FILE: Final = "ledger.checkpoint"
 """The last head, beside the database."""
 
 
-class Disk(Protocol):
+class HeldVolume(Protocol):
     """A volume that is there."""
 
     def held(self) -> AbstractContextManager[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class IssuedHead:
     """A head as it was handed out."""
 
     checkpoint: Checkpoint
@@ -77,7 +77,7 @@ def coverable(last: int, mirrored: Mapping[str, int], alone_ms: int) -> int:
     return last if alone_ms >= ALONE_MS else 0
 
 
-class Notary:
+class HeadSigner:
     """See the module. Called from one thread at a time."""
 
     def __init__(self, database: Database, clock: Clock, keyring: Keyring) -> None:
@@ -96,7 +96,7 @@ class Notary:
         """Why the state directory does not take the last head; empty while it does."""
         self.hole = ""
         """Why there is no tree to sign, in words; empty while there is one."""
-        self.on_head: Callable[[Head], object] = lambda head: None  # noqa: ARG005
+        self.on_head: Callable[[IssuedHead], object] = lambda head: None  # noqa: ARG005
         """Hears of each new head, in the mirror's thread."""
 
     def fault(self) -> str | None:
@@ -105,20 +105,20 @@ class Notary:
         known = self._database.read(generations_table.every)
         return self._fault(known, known[-1]) if known else None
 
-    def head(self) -> Head | None:
+    def head(self) -> IssuedHead | None:
         """The last one of the present generation."""
         present = self._database.read(generations_table.present)
         if present is None or present.note is None or present.root is None or present.key is None:
             return None
         head = Checkpoint(present.origin, present.size, present.root)
-        return Head(head, present.note, present.first, present.key)
+        return IssuedHead(head, present.note, present.first, present.key)
 
     def signer(self) -> Signer | None:
         """Who signs what is handed out; None while that cannot be checked against a head (`fault`)."""
         fault, key = self.fault(), self._keyring.key
         return None if fault is not None or key is None else Signer(public_of(key), key.sign)
 
-    def round(self, mirrored: Mapping[str, int], disks: Mapping[str, Disk], *, now: bool = False) -> None:
+    def round(self, mirrored: Mapping[str, int], disks: Mapping[str, HeldVolume], *, now: bool = False) -> None:
         """Sign what is due, or with `now` what there is; `mirrored`: the last leaf on each volume that is there."""
         boottime_ms = self._clock.now().boottime_ms
         if mirrored:
@@ -141,7 +141,7 @@ class Notary:
             return
         now, told = self._clock.now(), {"what": "checkpoint", **generations_table.named(head.checkpoint)}
         body = told | {"first": head.first, "key": head.key, "note": head.note}
-        fact = partial(outbox.put, kind=Kind.LEDGER, wall_ms=now.wall_ms, body=body)
+        fact = partial(outbox.put, kind=EventKind.LEDGER, wall_ms=now.wall_ms, body=body)
         self._database.submit(fact).result(PATIENCE_S)
         self._told_ms, self._told = now.boottime_ms, (head.first, head.checkpoint.size)
 
@@ -169,13 +169,13 @@ class Notary:
         if key is None or self._fault(self._database.read(generations_table.every), generation) is not None:
             return False
         text = note.sign(checkpoint.text, checkpoint.origin, key)
-        reach(Step.HEAD_SIGNED)
+        reach(Failpoint.HEAD_SIGNED)
         fact = partial(
             generations_table.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text
         )
         self._database.submit(fact, yielding=True).result(PATIENCE_S)
-        reach(Step.HEAD_STORED)
-        self.on_head(Head(checkpoint, text, generation.first, generation.key or ""))
+        reach(Failpoint.HEAD_STORED)
+        self.on_head(IssuedHead(checkpoint, text, generation.first, generation.key or ""))
         return True
 
     def _fault(self, known: Sequence[Generation], generation: Generation) -> str | None:
@@ -193,7 +193,7 @@ class Notary:
             return f"{key} is not the one that the ledger was signed with before"
         return "this part of the ledger began while the box had no key" if verifier is None else None
 
-    def _lay(self, disks: Mapping[str, Disk]) -> None:
+    def _lay(self, disks: Mapping[str, HeldVolume]) -> None:
         """Each volume gets the last head of each generation, the state directory the very last, once for each."""
         signed = [one for one in self._database.read(generations_table.every) if one.note is not None]
         for volume, disk in disks.items():
@@ -207,7 +207,7 @@ class Notary:
                         self._laid[volume, one.first] = one.size
         if signed and self._laid.get(("", signed[-1].first)) != signed[-1].size:
             self._lay_beside(signed[-1])
-        reach(Step.HEAD_LAID)
+        reach(Failpoint.HEAD_LAID)
 
     def _lay_beside(self, last: Generation) -> None:
         place = self._database.path.parent

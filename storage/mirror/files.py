@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from storage.files.open_beneath import reading
 from storage.ledger.checkpoint_files import replace
-from storage.mirror.lines import BELIEVED_MAX, Line, file_name, merged, parse
+from storage.mirror.lines import BELIEVED_MAX, MirrorLine, file_name, merged, parse
 from storage.words.layout import FILE_MODE
 
 HEAD: Final = "head.json"
@@ -82,7 +82,7 @@ def read_head(fd: int, name: str = HEAD) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DayFile:
     """A day's file with the first and the last number in it."""
 
     name: str
@@ -90,18 +90,18 @@ class Span:
     last: int
 
 
-def spans(fd: int) -> list[Span]:
+def spans(fd: int) -> list[DayFile]:
     """Of all files that hold a line."""
     found = []
     for name in days(fd):
         first = next(iter(_lines(fd, name)), None)
         last = next(backwards(fd, name), None)
         if first is not None and last is not None:
-            found.append(Span(name, first.number, max(first.number, last.number)))
+            found.append(DayFile(name, first.number, max(first.number, last.number)))
     return found
 
 
-def chapters(found: Iterable[Span]) -> Iterator[list[str]]:
+def chapters(found: Iterable[DayFile]) -> Iterator[list[str]]:
     """Files in the order of their numbers; those that overlap, because the wall clock was set back, together. Pure."""
     together: list[str] = []
     reach = 0
@@ -115,7 +115,7 @@ def chapters(found: Iterable[Span]) -> Iterator[list[str]]:
         yield together
 
 
-def lines(fd: int, after: int = 0) -> Iterator[Line]:
+def lines(fd: int, after: int = 0) -> Iterator[MirrorLine]:
     """All lines of a volume by number, but for files that end before `after`."""
     for names in chapters(span for span in spans(fd) if span.last > after):
         yield from merged([_lines(fd, name) for name in names])
@@ -144,9 +144,9 @@ def last_number(fd: int) -> int:
     return of_head if ahead else of_lines
 
 
-def tail(fd: int, after: int) -> list[Line]:
+def tail(fd: int, after: int) -> list[MirrorLine]:
     """The lines after a number, in order; at most TAIL_MAX of a file, the last ones."""
-    found: dict[int, Line] = {}
+    found: dict[int, MirrorLine] = {}
     for name in _newest(fd, read_head(fd) or {}):
         newer = takewhile(lambda line: line.number > after, backwards(fd, name))
         found |= {line.number: line for line in islice(newer, TAIL_MAX)}
@@ -170,7 +170,7 @@ def _newest(fd: int, head: dict[str, Any]) -> list[str]:
     return sorted({*names[-NEWEST:], *(name for name in of_head if name in names)})
 
 
-def backwards(fd: int, name: str) -> Iterator[Line]:
+def backwards(fd: int, name: str) -> Iterator[MirrorLine]:
     """A file's lines from its end."""
     with reading(fd, name) as file:
         end = os.fstat(file.fileno()).st_size
@@ -187,7 +187,7 @@ def backwards(fd: int, name: str) -> Iterator[Line]:
         yield from _parsed([rest])
 
 
-def _lines(fd: int, name: str) -> Iterator[Line]:
+def _lines(fd: int, name: str) -> Iterator[MirrorLine]:
     with reading(fd, name) as file:
         while data := file.readline(LINE_MAX_BYTES):
             yield from _parsed([data])
@@ -201,5 +201,5 @@ def _raw(fd: int, name: str) -> Iterator[tuple[int, bytes]]:
                 yield int(found[1]), data.rstrip(b"\n")
 
 
-def _parsed(found: Iterable[bytes]) -> Iterator[Line]:
+def _parsed(found: Iterable[bytes]) -> Iterator[MirrorLine]:
     return (line for line in map(parse, found) if line is not None)

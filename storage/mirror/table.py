@@ -23,7 +23,7 @@ from storage.words.model import WHOLE_MAX
 DAY_MS: Final = 86_400_000
 ON_PURPOSE: Final = "a person had it set aside (edgectl rebuild --fresh)"
 """Why a database was begun anew, where nothing was lost."""
-SCHEMA: Final = "edged.head/1"
+SNAPSHOT_SCHEMA: Final = "edged.head/1"
 EPOCHS_MAX: Final = 1000
 """The last so many: a clock that is stepped every day needs three years for them."""
 LEAF_MARGIN: Final = 1_000_000
@@ -47,7 +47,7 @@ _TABLES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MirrorProgress:
     """What the mirror of one volume lacks."""
 
     mirrored: int
@@ -56,10 +56,10 @@ class Wanted:
     reconciled: bool
 
 
-def wanted(connection: sqlite3.Connection) -> dict[str, Wanted]:
+def wanted(connection: sqlite3.Connection) -> dict[str, MirrorProgress]:
     """By volume."""
     rows = connection.execute("SELECT id, mirrored, retired, reconciled FROM volumes").fetchall()
-    return {volume: Wanted(last, bool(retired), bool(known)) for volume, last, retired, known in rows}
+    return {volume: MirrorProgress(last, bool(retired), bool(known)) for volume, last, retired, known in rows}
 
 
 def mirrored(connection: sqlite3.Connection, last: Mapping[str, int]) -> None:
@@ -78,14 +78,20 @@ def longest_ceiling_s(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(ceiling_s), 0) FROM holdings").fetchone()[0])
 
 
-def gather(connection: sqlite3.Connection, node: str, wall_ms: int) -> dict[str, Any]:
+def snapshot(connection: sqlite3.Connection, node: str, wall_ms: int) -> dict[str, Any]:
     """The head as of now."""
     tables = {}
     for name, sql in _TABLES.items():
         cursor = connection.execute(sql)
         columns = [column[0] for column in cursor.description]
         tables[name] = [dict(zip(columns, map(_plain, row), strict=True)) for row in cursor]
-    return {"schema": SCHEMA, "node": node, "wall_ms": wall_ms, "leaf": last_leaf(connection), "tables": tables}
+    return {
+        "schema": SNAPSHOT_SCHEMA,
+        "node": node,
+        "wall_ms": wall_ms,
+        "leaf": last_leaf(connection),
+        "tables": tables,
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -8,11 +8,11 @@ from functools import partial
 
 from storage.database.writer import Database
 from storage.outbox import table as outbox
-from storage.outbox.table import Depth, Event, Kind, Rank
+from storage.outbox.table import Event, EventKind, EventRank, OutboxDepth
 from storage.words.clock import Clock
 
 
-class Post:
+class Outbox:
     """Of one store."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -27,7 +27,7 @@ class Post:
         """Number of the last event; 0: there was none."""
         return self._database.read(outbox.last)
 
-    def following(self, kind: Kind, after: int, limit: int) -> list[Event]:
+    def following(self, kind: EventKind, after: int, limit: int) -> list[Event]:
         """Events of a kind by number, from the one after `after` on."""
         return self._database.read(partial(outbox.following, kind=kind, after=after, limit=limit))
 
@@ -39,6 +39,6 @@ class Post:
         """What gave way for want of room becomes events; True: something had."""
         return self._database.submit(partial(outbox.tell_evicted, wall_ms=self._clock.now().wall_ms))
 
-    def depth(self) -> dict[Rank, Depth]:
+    def depth(self) -> dict[EventRank, OutboxDepth]:
         """How much waits, by rank. Cheap."""
         return self._database.read(outbox.depth)

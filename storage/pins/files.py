@@ -30,7 +30,7 @@ from storage.segments import queries
 from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.model import SegmentState
 
 log = logging.getLogger("edged.pins")
@@ -89,7 +89,7 @@ class Filing:
             self._database.submit(
                 partial(pinned_segments.settle, pin=pin.number, covers=covers), yielding=True
             ).result()
-            reach(Step.PIN_HELD)
+            reach(Failpoint.PIN_HELD)
             covers, segments = self._database.read(partial(pinned_segments.to_hold, pin=pin.number))
 
     def hold_covered(self) -> None:
@@ -101,7 +101,7 @@ class Filing:
         for some in _steps(segments):
             held = partial(pinned_segments.hold, pin=pin.number, segments=some, linked=linked)
             self._database.submit(held, yielding=True).result()
-            reach(Step.PIN_HOLDING)
+            reach(Failpoint.PIN_HOLDING)
 
     def _mark(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
         """Remember whether these, at most a page, have their links."""
@@ -322,9 +322,9 @@ class Filing:
         """A pin that has ended leaves a volume: sidecar, links, then its hold on the segments."""
         with volume.held() as fd:
             links.remove_sidecar(fd, pin.id)
-            reach(Step.RELEASE_SIDECAR)
+            reach(Failpoint.RELEASE_SIDECAR)
             links.remove_links(fd, pin.id)
-        reach(Step.RELEASE_UNLINKED)
+        reach(Failpoint.RELEASE_UNLINKED)
         self.unvouched.discard(pin.id)
         self._forget(volume.id, pin)
 

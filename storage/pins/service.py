@@ -32,7 +32,7 @@ from storage.segments.queries import SegmentRow, segment_by_seq
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, StoreError, UnknownId
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.model import Bounds, Closing
 
 log = logging.getLogger("edged.pins")
@@ -149,7 +149,7 @@ class Pins:
 
     def follow_up(self) -> None:
         """After a deed: the disks hear of it. What does not come to it is made up behind the next sweep."""
-        reach(Step.RELEASE_DONE)
+        reach(Failpoint.RELEASE_DONE)
         self._tidy()
 
     def find(self, pin_id: str) -> Standing:
@@ -247,7 +247,7 @@ class Pins:
                 except FileNotFoundError:
                     continue  # the pin has nothing on this volume yet: its sidecar comes first
                 linked.append(pin.number)
-        reach(Step.COMMIT_LINKED)
+        reach(Failpoint.COMMIT_LINKED)
         return linked
 
     # --- with the lock held -------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ class Pins:
         for pin in over:
             log.warning("pin %s has ended: %s", pin.id, rules.why_over(pin.state, pin.order.span_ms))
             self._database.submit(partial(self._end, pin_id=pin.id)).result()
-            reach(Step.RELEASE_DONE)
+            reach(Failpoint.RELEASE_DONE)
         if over:
             self._covered = self._database.read(pins.cameras)
 

@@ -14,34 +14,34 @@ from typing import Any, Final
 from storage.ages import table as boots
 from storage.ledger import generations_table
 from storage.ledger.table import Leaf
-from storage.mirror.lines import Line
+from storage.mirror.lines import MirrorLine
 from storage.recovery.replay import camera_number, count_boot, place, remember_fault, remember_maintenance
-from storage.retention import table as approved_limits_table
+from storage.retention import table as terms
 from storage.segments import gaps_table, true_time_table
 from storage.volumes import table as volumes
 
 
-def remember(connection: sqlite3.Connection, line: Line) -> None:
+def remember(connection: sqlite3.Connection, line: MirrorLine) -> None:
     """What a leaf from after the head adds to it. Leaves of kinds that add nothing are passed over."""
     adding = _ADDING.get(line.kind)
     if adding is not None:
         adding(connection, line)
 
 
-def _remember_boot(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_boot(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
         began_ms = int(body.get("began_ms", 0))
         connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
 
 
-def _remember_clock(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_clock(connection: sqlite3.Connection, line: MirrorLine) -> None:
     boots.remember(connection, line.body)
     _remember_epoch(connection, line.body)
     true_time_table.remember(connection, line.body)
 
 
-def _remember_run(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_run(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body, wall_ms = line.body, line.wall_ms
     known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (body["boot"],)).fetchone()
     if known is None:
@@ -65,7 +65,7 @@ def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> 
             boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
 
 
-def _remember_segment(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_segment(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     start = place(body["start"])
     end = start.point.plus_ms(int(body["duration_ms"]))
@@ -87,7 +87,7 @@ def _remember_segment(connection: sqlite3.Connection, line: Line) -> None:
     gaps_table.advance(connection, number, end)
 
 
-def _remember_gap(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_gap(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     if body.get("end") is None or body.get("inside"):
         return
@@ -102,7 +102,7 @@ def _remember_gap(connection: sqlite3.Connection, line: Line) -> None:
     gaps_table.advance(connection, number, end.point)
 
 
-def _remember_terms(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_terms(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     at = place(body["at"])
     if count_boot(connection, at.boot, at.boot_id, at.boottime_ms):
@@ -115,14 +115,14 @@ def _remember_terms(connection: sqlite3.Connection, line: Line) -> None:
         )
 
 
-_ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, Line], object]]] = {
+_ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, MirrorLine], object]]] = {
     Leaf.BOOT: _remember_boot,
     Leaf.CLOCK: _remember_clock,
     Leaf.RUN: _remember_run,
     Leaf.SEGMENT: _remember_segment,
     Leaf.GAP: _remember_gap,
     Leaf.BOUNDS: _remember_terms,
-    Leaf.AGREED: lambda connection, line: approved_limits_table.remember_approved(connection, line.number, line.body),
+    Leaf.AGREED: lambda connection, line: terms.remember_approved(connection, line.number, line.body),
     Leaf.VOLUME: lambda connection, line: volumes.remember(connection, line.body),
     Leaf.GENERATION: lambda connection, line: generations_table.remember(connection, line.number, line.body),
     Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),

@@ -1,4 +1,4 @@
-"""What a new database needs at once, from the snapshot that the mirror keeps (`storage.mirror.table.gather`).
+"""What a new database needs at once, from the snapshot that the mirror keeps (`storage.mirror.table.snapshot`).
 
 Functions over a connection. `plant` puts it into an empty database before its first run, so that ages go on (S7), no
 number is used twice, and an unmounted path is known for what it is (S10). Of rows, the columns that this version does
@@ -17,11 +17,11 @@ from storage.ledger import generations_table
 from storage.ledger import table as ledger
 from storage.ledger.generations_table import Identity
 from storage.ledger.table import Leaf
-from storage.mirror.lines import BELIEVED_MAX, Line
+from storage.mirror.lines import BELIEVED_MAX, MirrorLine
 from storage.mirror.table import _TABLES, LEAF_MARGIN
 from storage.recovery import replay_first
 from storage.recovery.replay import ELSEWHERE, camera_number, fitting
-from storage.retention import table as approved_limits_table
+from storage.retention import table as terms
 from storage.volumes import table as volumes
 from storage.words.layout import SEQ_LAST, is_camera
 from storage.words.model import GapCause
@@ -34,7 +34,7 @@ Head = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CameraFiles:
     """What the names of a camera's files say: its highest number, its first day, the start of its last file."""
 
     seq: int
@@ -42,7 +42,9 @@ class Seen:
     last_ms: int
 
 
-def plant(connection: sqlite3.Connection, head: Head, tail: Iterable[Line], seen: Mapping[str, Seen]) -> None:
+def load(
+    connection: sqlite3.Connection, head: Head, tail: Iterable[MirrorLine], seen: Mapping[str, CameraFiles]
+) -> None:
     """Into a blank database: the head, and what the leaves since then and the names of files add to it.
 
     Ends with the numbers set ahead, so that nothing that is made from now on has a number that was used before.
@@ -77,7 +79,7 @@ def _refuse_absurd(connection: sqlite3.Connection) -> None:
     for (cause,) in connection.execute("SELECT cause FROM gaps"):
         GapCause(cause)
     generations_table.refuse_absurd(connection)
-    approved_limits_table.read_approved(connection)
+    terms.read_approved(connection)
     for one in volumes.known(connection):
         if not one.path.is_absolute() and str(one.path) != ELSEWHERE:
             raise ValueError(f"volume {one.id} at {one.path}")

@@ -21,10 +21,10 @@ from storage.register.compliance_table import Against, Amount, Kept, Tally
 from storage.register.service import Asked, Entered
 from storage.retention.destruction import Rule, Verdict
 from storage.segments import coverage_queries
-from storage.segments.coverage_queries import Shares
+from storage.segments.coverage_queries import CoverageShares
 from storage.words.clock import Clock
 
-__all__ = ["Against", "Amount", "Compliance", "Kept", "Shares", "Tally", "counted"]
+__all__ = ["Against", "Amount", "Compliance", "Kept", "Tally", "counted"]
 
 PAGES_MAX: Final = 256
 """Blocks of 1024 leaves in one go: a second or two."""
@@ -49,7 +49,7 @@ class Compliance:
         """In place of that. Delays no commit (L4)."""
         return self._database.submit(partial(table.keep, now=now), yielding=True)
 
-    def shares(self, camera: str, start_ms: int, end_ms: int) -> Shares:
+    def shares(self, camera: str, start_ms: int, end_ms: int) -> CoverageShares:
         """錄影完整率 with the causes of what is missing."""
         now = Point.of(self._life.boot, self._clock.now())
         claim, recorded = coverage_queries.gather(self._database.read, camera, start_ms, end_ms, now)

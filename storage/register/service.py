@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.ledger import table as ledger
-from storage.ledger.queries import LeafFilter, Listed, Listing
-from storage.ledger.table import Entry, Leaf
+from storage.ledger.queries import LeafFilter, LedgerListing, ListedLeaf
+from storage.ledger.table import Leaf, LeafEntry
 from storage.mirror import table as mirror_table
 from storage.pins import table as pins
 from storage.pins.model import Ground, Pin
@@ -26,7 +26,7 @@ from storage.register.queries import Aside, Shift
 from storage.retention import destruction
 from storage.retention.destruction import Destruction, Totals, Verdict
 from storage.segments import coverage_queries, findings_table, listing_queries
-from storage.segments.coverage_queries import Shares
+from storage.segments.coverage_queries import CoverageShares
 from storage.segments.queries import PAGE_MAX
 from storage.words.clock import Clock
 from storage.words.model import Bounds, Gap, Segment
@@ -55,7 +55,7 @@ class Entered:
     """An entry of the register, and who vouches for it."""
 
     what: Destruction
-    listed: Listed
+    listed: ListedLeaf
     pins: tuple[str, ...] = ()
     """Of one beyond its ceiling: ids of the pins that may have kept it."""
 
@@ -125,7 +125,7 @@ class Account:
     from_ms: int
     to_ms: int
     known_since_ms: int | None
-    shares: Shares
+    shares: CoverageShares
     counts: Mapping[str, int]
     """Gaps by cause."""
     gaps: list[tuple[Gap, int | None]]
@@ -148,7 +148,7 @@ class Register:
         database: Database,
         life: DaemonRun,
         clock: Clock,
-        leaves: Listing,
+        leaves: LedgerListing,
         present: Callable[[], Mapping[str, object]],
     ) -> None:
         """`present`: volumes that are there, by id."""
@@ -259,7 +259,7 @@ class Register:
             after = page[-1]
 
 
-def _loss(entry: Entry) -> LostVolume | None:
+def _loss(entry: LeafEntry) -> LostVolume | None:
     """None for what else became of a volume, and for what only says that its loss is seen to."""
     try:
         body = json.loads(entry.body)

@@ -16,8 +16,8 @@ from typing import Any
 from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.ledger.table import Leaf, Value, canonical, enter
-from storage.retention.approved_limits import APPROVING, Agreed, Grants
-from storage.retention.bounds import LowAge, Switch, Term, changes, revised
+from storage.retention.approved_limits import APPROVING, ApprovedLimits, Grants
+from storage.retention.bounds import LowAge, OverwriteSwitch, Term, changes, revised
 from storage.retention.plan import Policy
 from storage.words.layout import is_camera
 from storage.words.model import Bounds
@@ -35,10 +35,10 @@ def histories(connection: sqlite3.Connection) -> dict[str, list[Term]]:
     return found
 
 
-def switch(connection: sqlite3.Connection) -> Switch | None:
+def switch(connection: sqlite3.Connection) -> OverwriteSwitch | None:
     """None: nothing was written down, in a database that was lost or is of an earlier version."""
     row = connection.execute("SELECT is_on, boot, boottime_ms, wall_ms FROM overwriting").fetchone()
-    return None if row is None else Switch(bool(row[0]), None if row[1] is None else Point(*row[1:]))
+    return None if row is None else OverwriteSwitch(bool(row[0]), None if row[1] is None else Point(*row[1:]))
 
 
 def doubt(connection: sqlite3.Connection) -> None:
@@ -107,13 +107,13 @@ def _replace(connection: sqlite3.Connection, camera: str, terms: list[Term]) -> 
         )
 
 
-def read_approved(connection: sqlite3.Connection) -> Agreed | None:
+def read_approved(connection: sqlite3.Connection) -> ApprovedLimits | None:
     """None: nobody has configured anything yet. ValueError for a row that is none of ours."""
     row = connection.execute("SELECT body FROM agreed").fetchone()
     return None if row is None else parse_approved(row[0])
 
 
-def write_approved(connection: sqlite3.Connection, agreed: Agreed, wall_ms: int) -> None:
+def write_approved(connection: sqlite3.Connection, agreed: ApprovedLimits, wall_ms: int) -> None:
     """From now on; a leaf."""
     body = approved_body(agreed)
     number = enter(connection, Leaf.AGREED, wall_ms, body)
@@ -135,31 +135,31 @@ def is_approved_known(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM rebuilds WHERE end_boot IS NULL").fetchone() is None
 
 
-def approved_body(agreed: Agreed) -> dict[str, Value]:
+def approved_body(agreed: ApprovedLimits) -> dict[str, Value]:
     """As a leaf has it."""
     cameras: dict[str, Value] = {camera: _pair(bounds) for camera, bounds in agreed.cameras.items()}
     body: dict[str, Value] = {"site": _pair(agreed.site), "cameras": cameras, "overwrite": agreed.overwrite}
     return body if agreed.grants is None else {**body, "roles": _groups(agreed.grants)}
 
 
-def parse_approved(text: str) -> Agreed:
+def parse_approved(text: str) -> ApprovedLimits:
     """From canonical JSON; ValueError for what is none."""
     return _told(json.loads(text))
 
 
-def _told(body: Mapping[str, Any]) -> Agreed:
+def _told(body: Mapping[str, Any]) -> ApprovedLimits:
     try:
         return _of(body)
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"no bounds that were agreed upon: {error!r}") from None
 
 
-def _of(body: Mapping[str, Any]) -> Agreed:
+def _of(body: Mapping[str, Any]) -> ApprovedLimits:
     cameras = {str(camera): _bounds(pair) for camera, pair in body["cameras"].items()}
     if not all(map(is_camera, cameras)):
         raise ValueError("bounds of what is no camera")
     grants = _grants(body["roles"]) if "roles" in body else None
-    return Agreed(_bounds(body["site"]), cameras, bool(body["overwrite"]), grants)
+    return ApprovedLimits(_bounds(body["site"]), cameras, bool(body["overwrite"]), grants)
 
 
 def _groups(grants: Grants) -> Value:

@@ -32,13 +32,13 @@ from storage.volumes import table as volumes
 from storage.volumes.identity import read_identity
 from storage.volumes.initialise import check, failed, refused
 from storage.volumes.mounts import look
-from storage.volumes.service import Pool, loss_in_words
+from storage.volumes.service import VolumePool, loss_in_words
 from storage.volumes.space import VolumeSpec
-from storage.volumes.table import Known, Loss
+from storage.volumes.table import KnownVolume, VolumeLoss
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import GapCause
 
@@ -57,7 +57,7 @@ class Replaced:
     """A volume that is gone for good, and the one that has its place; None where its path is configured no more."""
 
     lost: str
-    loss: Loss
+    loss: VolumeLoss
     by: str | None
 
 
@@ -89,7 +89,7 @@ class Disks:
     def __init__(
         self,
         database: Database,
-        pool: Pool,
+        pool: VolumePool,
         life: DaemonRun,
         clock: Clock,
         settle: Callable[[Iterable[Volume]], None],
@@ -126,7 +126,7 @@ class Disks:
             refuse_unfit(spec, {one.path for one in self._rack.known if one.belongs} | self._rack.paths)
             return self._begin(spec)
 
-    def retire(self, name: str) -> Known:
+    def retire(self, name: str) -> KnownVolume:
         """It takes no new footage from now on. OrderRefused where nothing else would take any.
 
         Of one that is gone for good: it is struck off, a person has seen to its loss.
@@ -145,7 +145,7 @@ class Disks:
                 raise OrderRefused(what, "add one first: a [[volumes]] table, then edgectl reload")
             return self._retire(one, retired=True)
 
-    def restore(self, name: str) -> Known:
+    def restore(self, name: str) -> KnownVolume:
         """What was retired is used again, where it is configured."""
         with self._acting:
             one = self._named(name)
@@ -169,7 +169,7 @@ class Disks:
                 self._refuse_place(one, spec)
             loss = self._count(one.id)
             self._enter(partial(_lose, volume=one.id, loss=loss, wall_ms=self._wall_ms)).result(PATIENCE_S)
-            reach(Step.REPLACE_LOST)
+            reach(Failpoint.REPLACE_LOST)
             log.warning("volume %s (%s): %s", one.id, path, loss_in_words(loss))
             self.refresh()
             self._mirror()  # a database that is lost now would know the new one for a stranger in the old one's place
@@ -227,7 +227,7 @@ class Disks:
     def _enter(self, fact: Callable[[Connection], Any]) -> Future[Any]:
         return self._database.submit(fact)
 
-    def _named(self, name: str) -> Known:
+    def _named(self, name: str) -> KnownVolume:
         """By id or by path; of several at one path the one that belongs there."""
         by_path = self._rack.at(Path(name)) if name.startswith("/") else None
         found = by_path or next((one for one in self._rack.known if one.id == name), None)
@@ -235,13 +235,13 @@ class Disks:
             raise UnknownId(f"there is no volume {name}", "`edgectl volume list` shows those there are")
         return found
 
-    def _retire(self, one: Known, *, retired: bool) -> Known:
+    def _retire(self, one: KnownVolume, *, retired: bool) -> KnownVolume:
         fact = partial(volumes.retire, volume=one.id, wall_ms=self._wall_ms, retired=retired)
         self._enter(fact).result(PATIENCE_S)
         self.refresh()
         return self._named(one.id)
 
-    def _strike_off(self, one: Known) -> Known:
+    def _strike_off(self, one: KnownVolume) -> KnownVolume:
         fact = partial(volumes.note, volume=one.id, wall_ms=self._wall_ms)
         if not self._enter(fact).result(PATIENCE_S):
             raise OrderRefused(f"volume {one.id} was struck off already", "nothing was changed")
@@ -260,7 +260,7 @@ class Disks:
         log.info("volume %s is %s from now on", spec.path, volume.id)
         return volume.id
 
-    def _refuse_place(self, one: Known, spec: VolumeSpec) -> None:
+    def _refuse_place(self, one: KnownVolume, spec: VolumeSpec) -> None:
         """Where another disk should be by now: not empty, or still without one."""
         told = whose(spec.path)
         if told is not None:
@@ -272,7 +272,7 @@ class Disks:
         others = {known.path for known in self._rack.known if known.belongs} - {spec.path}
         refuse_unfit(spec, others)
 
-    def _count(self, volume: str) -> Loss:
+    def _count(self, volume: str) -> VolumeLoss:
         """What is lost with a volume, page by page: of each group the newest, until they are past their floor."""
         as_is = self._database.read(partial(present, boot=self._life.boot, clock=self._clock, policy=Policy()))
         groups = self._database.read(partial(volumes.groups, volume=volume))
@@ -289,7 +289,7 @@ class Disks:
                     break
                 before = rows[-1][0], rows[-1][1]
         pinned = self._database.read(partial(volumes.pinned, volume=volume))
-        return Loss(sum(group.segments for group in groups), below, pinned, first, last)
+        return VolumeLoss(sum(group.segments for group in groups), below, pinned, first, last)
 
 
 def whose(path: Path) -> dict[str, str] | None:
@@ -318,7 +318,7 @@ def refuse_other_name(node: str, specs: Iterable[VolumeSpec], known: Collection[
                 raise NodeChanged(node, told.get("node", ""))
 
 
-def refuse_known(path: Path, known: Sequence[Known]) -> None:
+def refuse_known(path: Path, known: Sequence[KnownVolume]) -> None:
     """`VolumeRefused` where there is a volume already, or one belongs, as the database knows."""
     told = whose(path)
     mine = next((one for one in known if told and one.id == told.get("volume")), None)
@@ -353,7 +353,7 @@ def _nothing(_: Connection) -> None:
     """A place in the queue of facts."""
 
 
-def _lose(connection: Connection, volume: str, loss: Loss, wall_ms: int) -> None:
+def _lose(connection: Connection, volume: str, loss: VolumeLoss, wall_ms: int) -> None:
     """With it go the segments that were in progress there: nobody will adopt them."""
     for row in segments_queries.open_rows_of_volume(connection, volume):
         facts.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")

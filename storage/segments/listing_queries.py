@@ -26,7 +26,7 @@ from storage.segments.queries import (
     gap_row,
     segment_row,
 )
-from storage.segments.true_time_table import Correction
+from storage.segments.true_time_table import ClockCorrection
 from storage.words.model import Gap, Segment
 
 _FOREVER_MS: Final = (1 << 61) - 1
@@ -72,7 +72,7 @@ class _Asked:
     after: tuple[int, int]
     """True start and id: the order of every listing."""
 
-    def as_boottime(self, one: Correction) -> tuple[int, int, tuple[int, int]]:
+    def as_boottime(self, one: ClockCorrection) -> tuple[int, int, tuple[int, int]]:
         """Start, end and what was listed before, by the clock of an epoch that nobody sets."""
         offset_ms = one.true_offset_ms
         return self.start_ms - offset_ms, self.end_ms - offset_ms, (self.after[0] - offset_ms, self.after[1])
@@ -135,7 +135,9 @@ def _by_wall(connection: sqlite3.Connection, asked: _Asked, limit: int) -> Itera
     return map(segment_row, connection.execute(SEGMENTS_BY_WALL, given))
 
 
-def _by_boottime(connection: sqlite3.Connection, asked: _Asked, one: Correction, limit: int) -> Iterator[SegmentRow]:
+def _by_boottime(
+    connection: sqlite3.Connection, asked: _Asked, one: ClockCorrection, limit: int
+) -> Iterator[SegmentRow]:
     """Those of an epoch that was corrected."""
     start_ms, end_ms, after = asked.as_boottime(one)
     given = (asked.camera, one.epoch, one.boot, end_ms, start_ms - asked.longest_ms, start_ms, *after, limit)
@@ -148,7 +150,7 @@ def _gaps_by_wall(connection: sqlite3.Connection, sql: str, asked: _Asked, limit
     return map(gap_row, connection.execute(sql, given))
 
 
-def _gaps_within(connection: sqlite3.Connection, asked: _Asked, one: Correction, limit: int) -> Iterator[GapRow]:
+def _gaps_within(connection: sqlite3.Connection, asked: _Asked, one: ClockCorrection, limit: int) -> Iterator[GapRow]:
     """Those that began in an epoch that was corrected."""
     _, end_ms, after = asked.as_boottime(one)
     until_ms = end_ms if one.until_ms is None else min(end_ms, one.until_ms)
@@ -156,7 +158,7 @@ def _gaps_within(connection: sqlite3.Connection, asked: _Asked, one: Correction,
     return map(gap_row, connection.execute(GAPS_BY_BOOTTIME, given))
 
 
-def _gap_into(connection: sqlite3.Connection, asked: _Asked, one: Correction) -> Iterator[GapRow]:
+def _gap_into(connection: sqlite3.Connection, asked: _Asked, one: ClockCorrection) -> Iterator[GapRow]:
     """The one, if any, that began before an epoch that was corrected, under a clock that was right, and ended in it."""
     before = connection.execute(
         GAP_SQL + "WHERE g.camera = ? AND g.inside = 0 AND (g.boot, g.start_boottime_ms) < (?, ?)"

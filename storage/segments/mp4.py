@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-__all__ = ["MAX_INDEX_BYTES", "Box", "Mp4Damaged", "Mp4Summary", "next_box", "summary"]
 MAX_INDEX_BYTES: Final = 4 << 20
 """Largest moov or moof that is read. Real ones have 2 KiB; a minute of 60 fps video and sound in one moof has 100."""
 MAX_DURATION_MS: Final = 24 * 3_600_000
@@ -110,7 +109,7 @@ class _Good:
         self._last: deque[tuple[Fragment, Mp4Summary]] = deque(maxlen=CHECKED_FRAGMENTS)
         """The last fragments, each with what there was before it."""
 
-    def add(self, fragment: Fragment, mdat: Box) -> None:
+    def add(self, fragment: Fragment, mdat: Mp4Box) -> None:
         """Take one more; `Mp4Damaged`, and nothing is changed, if moof and mdat do not belong together."""
         if fragment.bytes > mdat.end - mdat.body:
             raise Mp4Damaged("mdat is shorter than its samples")
@@ -129,7 +128,7 @@ class _Good:
         self._frames += fragment.frames
         self._bytes = mdat.end
 
-    def finish(self, mfra: Box) -> None:
+    def finish(self, mfra: Mp4Box) -> None:
         if self._bytes:
             self._bytes = mfra.end
 
@@ -145,7 +144,7 @@ class _Good:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Mp4Box:
     """A box at the top level, by where it lies in the file."""
 
     kind: bytes
@@ -154,7 +153,7 @@ class Box:
     end: int
 
 
-def next_box(file: BinaryIO, at: int, size: int) -> Box | None:
+def next_box(file: BinaryIO, at: int, size: int) -> Mp4Box | None:
     """The box that begins at `at`; None if the file ends within its header. It may end behind the file's end."""
     file.seek(at)
     header = file.read(16)
@@ -165,10 +164,10 @@ def next_box(file: BinaryIO, at: int, size: int) -> Box | None:
         length, body = u64(header, 8), 16
     if length < body:
         raise Mp4Damaged(f"a box of {length} bytes at {at} of {size}")
-    return Box(header[4:8], at, at + body, at + length)
+    return Mp4Box(header[4:8], at, at + body, at + length)
 
 
-def _read(file: BinaryIO, box: Box) -> bytes:
+def _read(file: BinaryIO, box: Mp4Box) -> bytes:
     length = box.end - box.body
     if length > MAX_INDEX_BYTES:
         raise Mp4Damaged(f"{box.kind!r} of {length} bytes")

@@ -20,7 +20,7 @@ from typing import Final
 from storage.files.fsync import preallocate, rename_noreplace
 from storage.segments.fragment_hashes import Digest
 from storage.volumes.identity import read_identity
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
 from storage.words.model import Parts
 
@@ -95,7 +95,7 @@ class SegmentFile:
         except BaseException:
             file._close()
             raise
-        reach(Step.COMMIT_PART)
+        reach(Failpoint.COMMIT_PART)
         return file
 
     @property
@@ -156,11 +156,11 @@ class SegmentFile:
         self._refuse_broken()
         os.ftruncate(self._fd, self._bytes)  # what was laid out and not used
         os.fsync(self._fd)
-        reach(Step.COMMIT_SYNCED)
+        reach(Failpoint.COMMIT_SYNCED)
         rename_noreplace(part_path(PurePosixPath(self._path)).name, self._path.name, dir_fd=self._directory_fd)
-        reach(Step.COMMIT_RENAMED)
+        reach(Failpoint.COMMIT_RENAMED)
         os.fsync(self._directory_fd)
-        reach(Step.COMMIT_NAMED)
+        reach(Failpoint.COMMIT_NAMED)
         self._close()
         return Sealed(self._path, self._bytes, *self._digest.finish())
 

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 from storage.ages import table as ages_table
 from storage.ages.runs import DaemonRun, Point
 from storage.ledger.table import Leaf, enter
-from storage.words.clock import STEP_MS, Reading
+from storage.words.clock import STEP_MS, ClockReading
 
 WHAT: Final = "corrected"
 """Of leaves of the clock that tell of it."""
@@ -34,7 +34,7 @@ CORRECTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class ClockCorrection:
     """A clock epoch whose true offset became known."""
 
     epoch: int
@@ -51,7 +51,7 @@ class Correction:
         return begins_ms < end_ms and (self.until_ms is None or self.until_ms + self.true_offset_ms > start_ms)
 
 
-def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: Reading, corrected: Corrected) -> None:
+def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: ClockReading, corrected: Corrected) -> None:
     """This boot and this run lived until now, and perhaps the right time is known now.
 
     `corrected` is asked in the same transaction where true times became known.
@@ -61,7 +61,7 @@ def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: Reading,
         corrected(connection)
 
 
-def correct(connection: sqlite3.Connection, boot: int, reading: Reading) -> bool:
+def correct(connection: sqlite3.Connection, boot: int, reading: ClockReading) -> bool:
     """The wall clock is synchronised: this boot's epochs that began without go by it. True where any changed.
 
     Also those that were corrected before: a first synchronisation may prove wrong, and the last word counts.
@@ -95,7 +95,7 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
         _set(connection, body["epoch"], int(body["true_offset_ms"]))
 
 
-def known(connection: sqlite3.Connection) -> list[Correction]:
+def known(connection: sqlite3.Connection) -> list[ClockCorrection]:
     """All of them, by epoch; one look-up where there is none."""
     if connection.execute("SELECT 1 FROM epochs WHERE true_offset_ms IS NOT NULL LIMIT 1").fetchone() is None:
         return []
@@ -104,7 +104,7 @@ def known(connection: sqlite3.Connection) -> list[Correction]:
         " lead(boottime_ms) OVER (PARTITION BY boot ORDER BY number) AS until_ms FROM epochs)"
         " WHERE true_offset_ms IS NOT NULL ORDER BY number"
     )
-    return [Correction(*row) for row in rows]
+    return [ClockCorrection(*row) for row in rows]
 
 
 def _set(connection: sqlite3.Connection, epoch: int, offset_ms: int) -> None:

@@ -26,7 +26,7 @@ from storage.database.writer import Database
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
-from storage.outbox.service import Post
+from storage.outbox.service import Outbox
 from storage.pins import pinned_segments
 from storage.pins import table as pins
 from storage.pins.place import Box
@@ -36,7 +36,7 @@ from storage.recovery.salvage import Salvager
 from storage.recovery.service import Books
 from storage.recovery.unfinished import Stragglers
 from storage.register.compliance import Compliance
-from storage.retention.service import Agreement
+from storage.retention.service import RetentionApprovals
 from storage.ring.admission_service import Door
 from storage.ring.ballast import Ballast
 from storage.ring.segment_sizes import Pacer
@@ -44,7 +44,6 @@ from storage.ring.service import Ring
 from storage.ring.sweep import Configured, Sweeper
 from storage.ring.volume_operations import Disks
 from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
-from storage.segments import gaps_table as pauses
 from storage.segments import table as facts
 from storage.segments.queries import camera_row, segment_by_seq
 from storage.store import opening
@@ -57,13 +56,13 @@ from storage.volumes import table as volumes_table
 from storage.volumes.space import VolumeSpec
 from storage.words.clock import Clock, read
 from storage.words.errors import StoreClosed
-from storage.words.failpoints import Step, reach_after
+from storage.words.failpoints import Failpoint, reach_after
 from storage.words.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.words.results import (
     AlarmRow,
     CameraUsage,
     Coverage,
-    Past,
+    PastItems,
     RecoveryReport,
     Salvaged,
     Severity,
@@ -107,13 +106,13 @@ class Store:
         self._stop = threading.Event()
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
-        self.post: Final = Post(held.database, clock)
+        self.post: Final = Outbox(held.database, clock)
         self.alarms: Final = Alarms(held.database, clock, held.life)
         self.commands: Final = Commands(held.database, held.life, clock)
         self.faults: Final = Faults(held.database, held.life, clock)
         self.maintenance: Final = Maintenances(held.database, held.life, clock)
         self.ballast: Final[Ballast] = held.ballast
-        self.agreement: Final = Agreement(held.database, held.life, clock)
+        self.agreement: Final = RetentionApprovals(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._books = Books(held, clock, self._salvager, self._found, self._stop)
         self._pacer = Pacer(held.database, clock)
@@ -207,7 +206,9 @@ class Store:
 
         What lies between the last thing known and the start becomes a gap UNKNOWN.
         """
-        return reach_after(Step.COMMIT_ROW, self._submit(partial(facts.open_segment, life=self._life, opening=opened)))
+        return reach_after(
+            Failpoint.COMMIT_ROW, self._submit(partial(facts.open_segment, life=self._life, opening=opened))
+        )
 
     def commit_segment(self, closing: Closing) -> Future[Segment]:
         """The file lies complete and synced under its final name. Told twice, it is committed once."""
@@ -232,7 +233,7 @@ class Store:
         first, last = self._point(start), self._point(end)
 
         def fact(connection: Connection) -> None:
-            pauses.note_pause(connection, camera_row(connection, camera), first, last, cause, detail)
+            gaps_table.note_pause(connection, camera_row(connection, camera), first, last, cause, detail)
 
         return self._submit(fact)
 
@@ -316,14 +317,14 @@ class Store:
         """All configured volumes, those that are away included."""
         return self._door.statuses()
 
-    def past(self) -> Past:
+    def past(self) -> PastItems:
         """Whose retained messages at the centre are to be emptied, unless it is there. Cheap."""
 
-        def read(connection: sqlite3.Connection) -> Past:
+        def read(connection: sqlite3.Connection) -> PastItems:
             met = tuple(one.id for one in volumes_table.known(connection))
             ended = tuple(pins.ended_ids(connection, ENDED_TOLD))
             closed = tuple(faults_table.closed_ids(connection, ENDED_TOLD))
-            return Past(met, ended, closed, maintenance_table.is_known(connection))
+            return PastItems(met, ended, closed, maintenance_table.is_known(connection))
 
         return self._database.read(read)
 
@@ -407,7 +408,7 @@ class Store:
 
     def _commit(self, closing: Closing, linked: Sequence[int]) -> Future[Segment]:
         fact = partial(facts.commit_segment, closing=closing, protect=partial(pins.match, linked=linked))
-        return reach_after(Step.COMMIT_DONE, self._submit(fact))
+        return reach_after(Failpoint.COMMIT_DONE, self._submit(fact))
 
     def _submit(self, fact: Callable[[Connection], T]) -> Future[T]:
         return self._database.submit(fact)

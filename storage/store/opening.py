@@ -23,12 +23,12 @@ from storage.ledger.key import Keyring
 from storage.recovery import detect
 from storage.ring.ballast import Ballast
 from storage.ring.volume_operations import arrival, refuse_other_name
-from storage.volumes.service import Pool
+from storage.volumes.service import VolumePool
 from storage.volumes.space import VolumeSpec
 from storage.volumes.table import known as known_volumes
 from storage.words.clock import Clock, read
 from storage.words.errors import StateLocked, StateUnusable
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 
 LOCK_NAME: Final = "edged.lock"
 DATABASE_NAME: Final = "edged.db"
@@ -45,7 +45,7 @@ class Held:
     """Everything a store holds while it is open."""
 
     database: Database
-    pool: Pool
+    pool: VolumePool
     life: DaemonRun
     ballast: Ballast
     node: str
@@ -74,14 +74,14 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
             )
             database.submit(first).result(PATIENCE_S)
         keyring.settle(database.read(generations_table.every))
-        pool = Pool(volumes, node, known)
+        pool = VolumePool(volumes, node, known)
         undo.callback(pool.close)
         for volume in pool.opened:
             database.submit(arrival(volume, clock)).result(PATIENCE_S)
         life = database.submit(partial(ages_table.begin_run, boot_id=clock.boot_id, reading=read(clock))).result(
             PATIENCE_S
         )
-        reach(Step.START_RUN)
+        reach(Failpoint.START_RUN)
         return Held(database, pool, life, ballast, node, keyring, undo.pop_all())
 
 

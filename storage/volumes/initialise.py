@@ -19,7 +19,7 @@ from storage.files.fsync import rename_noreplace
 from storage.volumes.identity import IDENTITY_SCHEMA
 from storage.volumes.mounts import Mounts, look
 from storage.words.errors import VolumeRefused
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 
 _PROBE, _PROBE_LINK, _PROBE_MOVED = PROBES
@@ -51,7 +51,7 @@ def failed(path: Path, error: OSError) -> VolumeRefused:
     return refused(path, f"the disk says: {error.strerror}", "Check the disk, its cable and `dmesg`.")
 
 
-def found(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
+def initialise(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
     """The new volume's id, once its identity is durable. `VolumeRefused`, or `OSError` of the disk.
 
     `fd` is the open directory at `path`, `others` where other volumes are, or belong.
@@ -66,7 +66,7 @@ def found(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
         os.fsync(file.fileno())
     rename_noreplace(UNFINISHED, IDENTITY_NAME, dir_fd=fd)
     os.fsync(fd)
-    reach(Step.REPLACE_FOUNDED)
+    reach(Failpoint.REPLACE_FOUNDED)
     return volume_id
 
 

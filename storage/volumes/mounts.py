@@ -33,13 +33,13 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DevicePath:
     """Where a directory is on its file system: the same through symbolic links, bind mounts and second mounts."""
 
     device: str
     path: PurePosixPath
 
-    def overlaps(self, other: Place) -> bool:
+    def overlaps(self, other: DevicePath) -> bool:
         """One holds the other, or they are the same."""
         return self.device == other.device and _nested(self.path, other.path)
 
@@ -59,9 +59,9 @@ class Mounts:
                 best = mount
         return best
 
-    def place(self, path: PurePosixPath) -> Place | None:
+    def place(self, path: PurePosixPath) -> DevicePath | None:
         mount = self.of(path)
-        return None if mount is None else Place(mount.device, mount.root / path.relative_to(mount.at))
+        return None if mount is None else DevicePath(mount.device, mount.root / path.relative_to(mount.at))
 
     def missing(self, path: PurePosixPath) -> PurePosixPath | None:
         """The declared mount point at or above the path that nothing is mounted on."""

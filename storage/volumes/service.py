@@ -10,9 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from storage.volumes.inventory import EMPTY, Rack
-from storage.volumes.space import Option, Space, VolumeSpec, VolumeUsage, bytes_needed, limit_bytes, place, why_full
-from storage.volumes.table import Known, Loss
+from storage.volumes.inventory import EMPTY, VolumeInventory
+from storage.volumes.space import (
+    PlacementOption,
+    Space,
+    VolumeSpec,
+    VolumeUsage,
+    bytes_needed,
+    limit_bytes,
+    place,
+    why_full,
+)
+from storage.volumes.table import KnownVolume, VolumeLoss
 from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 from storage.words.model import GapCause
@@ -31,12 +40,12 @@ RETIRED: Final = "it is retired: nothing new is recorded there, and what it hold
 LEFT_OUT: Final = "it is not in the configuration: nothing new is recorded there, and what it holds is looked after"
 
 
-class Pool:
+class VolumePool:
     """The configured volumes, in the order of the configuration, and behind them those that are only looked after."""
 
-    def __init__(self, specs: Sequence[VolumeSpec], node: str, known: Iterable[Known]) -> None:
+    def __init__(self, specs: Sequence[VolumeSpec], node: str, known: Iterable[KnownVolume]) -> None:
         """Open what can be opened. VolumeRefused, of the first, if none can."""
-        self.rack = Rack(specs, node, known)
+        self.rack = VolumeInventory(specs, node, known)
         self._blocked: Mapping[str, GapCause | None] = {}
         self._oldest: Mapping[str, int | None] = {}
         self._filling: str | None = None
@@ -101,7 +110,7 @@ class Pool:
         statuses = self.statuses(ring, next_bytes)
         usable = {status.id: status for status in statuses if status.state is VolumeState.IN_SERVICE}
         options = [
-            Option(status.id, status.limit_bytes - status.ring_bytes, self._oldest.get(status.id))
+            PlacementOption(status.id, status.limit_bytes - status.ring_bytes, self._oldest.get(status.id))
             for status in usable.values()
         ]
         self._filling = place(options, self._filling, sum(next_bytes), self._headroom_bytes)
@@ -151,7 +160,7 @@ class Pool:
         waits = not self._has_turn(volume_id) and volume_id in self._oldest and self._oldest[volume_id] is None
         return waits and room_bytes < sum(next_bytes)
 
-    def _lost(self, known: Known, ring: Ring) -> VolumeStatus:
+    def _lost(self, known: KnownVolume, ring: Ring) -> VolumeStatus:
         count, held, _ = ring(known.id)
         reason, harmless = ("", True) if known.loss is None else (loss_in_words(known.loss), known.loss.harmless)
         cause = None if harmless else GapCause.IO_ERROR
@@ -162,7 +171,7 @@ class Pool:
         )
 
 
-def loss_in_words(loss: Loss) -> str:
+def loss_in_words(loss: VolumeLoss) -> str:
     """What is gone, without a figure that changes."""
     if loss.harmless:
         return f"it is gone for good with {loss.segments} segments, none of which had to be kept any more"

@@ -116,7 +116,7 @@ def _short_of_files(space: Space) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class PlacementOption:
     """A volume in service."""
 
     id: str
@@ -126,7 +126,9 @@ class Option:
     """Age (low bound) of the oldest footage on it that may go; None where none may, or nobody has looked."""
 
 
-def place(options: Sequence[Option], filling: str | None, next_bytes: int, headroom_bytes: int = 0) -> str | None:
+def place(
+    options: Sequence[PlacementOption], filling: str | None, next_bytes: int, headroom_bytes: int = 0
+) -> str | None:
     """The volume that takes the next segments, `next_bytes` in all; None only if there is no option.
 
     `filling` takes them at present. `options` are in the order of the configuration. The sweep keeps

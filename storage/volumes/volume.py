@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from storage.volumes.identity import IDENTITY_SCHEMA, read_identity
-from storage.volumes.initialise import check_apart, failed, found, refused
+from storage.volumes.initialise import check_apart, failed, initialise, refused
 from storage.volumes.space import Space, VolumeSpec
 from storage.words.layout import IDENTITY_NAME
 
@@ -223,4 +223,4 @@ def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str 
 def _begin(fd: int, path: Path, node: str, others: Iterable[Path], *, may_found: bool) -> str:
     if not may_found:
         raise refused(path, f"it has no {IDENTITY_NAME}", f"A new volume is made by: edgectl volume init {path}")
-    return found(fd, path, node, others)
+    return initialise(fd, path, node, others)

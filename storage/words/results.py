@@ -83,7 +83,7 @@ class VolumeStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class VolumesNow:
     """Where the next segments go, and who has to wait with his."""
 
     chosen: VolumeStatus | GapCause
@@ -224,7 +224,7 @@ class RecoveryReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastItems:
     """What the centre may still be shown, and is no more or may be no more."""
 
     volumes: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from typing import Final
 import pytest
 
 from edged.documents import site, volumes
-from storage.volumes.service import Pool
+from storage.volumes.service import VolumePool
 from storage.volumes.space import VolumeSpec, VolumeUsage
 from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
@@ -246,7 +246,7 @@ def test_read_only_is_refused_noticed_and_taken_back(disk: Ext4) -> None:
     with pytest.raises(VolumeRefused, match="mounted read-only"):
         opened(empty, {})
     subprocess.run(["mount", "-o", "remount,rw", str(disk.path)], check=True)
-    pool = Pool([VolumeSpec(empty)], "wenshan", [])
+    pool = VolumePool([VolumeSpec(empty)], "wenshan", [])
     try:
         assert len(pool.present()) == 1
         subprocess.run(remount, check=True)
@@ -262,7 +262,7 @@ def test_a_file_system_that_stops_itself_is_away_whatever_it_says_of_itself(disk
     """As ext4 does after an error; Linux 6.15 and later go on to call it writable (statvfs, access)."""
     empty = disk.path / "empty"
     empty.mkdir()
-    pool = Pool([VolumeSpec(empty)], "wenshan", [])
+    pool = VolumePool([VolumeSpec(empty)], "wenshan", [])
     try:
         assert len(pool.present()) == 1
         disk.refuse_writes()

@@ -14,7 +14,7 @@ from storage.ledger import generations_table, key, nodes_table, tree
 from storage.ledger import table as ledger
 from storage.ledger.generations_table import Generation
 from storage.ledger.note import Verifier, parse
-from storage.ledger.signer import HEAD_EVERY_MS, STATE_FILE, Head
+from storage.ledger.signer import HEAD_EVERY_MS, STATE_FILE, IssuedHead
 from tests.support.office import Office
 from tests.support.renewing import renew
 
@@ -36,7 +36,7 @@ def every(office: Office) -> list[Generation]:
     return office.store._database.read(generations_table.every)
 
 
-def head(office: Office) -> Head:
+def head(office: Office) -> IssuedHead:
     found = office.store.books.notary.head()
     assert found is not None
     return found
@@ -76,7 +76,7 @@ def test_a_head_is_the_root_of_what_lies_on_the_volume(office: Office) -> None:
 
 def test_heads_come_once_a_minute_while_something_happens_and_not_for_nothing(office: Office) -> None:
     office.store.books.sign_now()
-    heard: list[Head] = []
+    heard: list[IssuedHead] = []
     office.store.books.notary.on_head = heard.append
     office.enrol("door")
     office.segment("door")

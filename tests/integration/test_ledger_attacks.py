@@ -26,12 +26,12 @@ from storage.audit.verify import Box, Verify
 from storage.integrity import fsck as repair_fsck
 from storage.integrity.fsck import Level, Scope
 from storage.ledger import generations_table, key, nodes_table, note, tree
-from storage.ledger import queries as leaf_search
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
-from storage.ledger.centre_head import Word
+from storage.ledger.centre_head import HeadAgreement
 from storage.ledger.note import Checkpoint, Verifier
 from storage.ledger.table import Leaf
-from storage.retention.approved_limits import Agreed
+from storage.retention.approved_limits import ApprovedLimits
 from storage.retention.plan import Policy
 from storage.store import offline
 from storage.volumes.space import VolumeSpec
@@ -55,7 +55,7 @@ Db = sqlite3.Connection
 HOUR_MS: Final = 3_600_000
 LONG: Final = Bounds(10 * 3600, 20 * 3600)
 POLICY: Final = Policy({"door": LONG})
-AGREED: Final = Agreed(LONG, {"door": LONG})
+AGREED: Final = ApprovedLimits(LONG, {"door": LONG})
 
 
 @pytest.fixture
@@ -347,7 +347,7 @@ def test_a_name_that_was_erased_is_no_finding(office: Office) -> None:
     ["kinds = 'run'", "recorded_from_ms = NULL, recorded_to_ms = NULL", "most_ms = 0", "least_ms = most_ms"],
 )
 def test_the_register_of_destruction_made_to_pass_over_what_is_in_it(office: Office, change: str) -> None:
-    with patch.object(leaf_search, "BITS", 3):
+    with patch.object(ledger_queries, "BITS", 3):
         office.clock.tick(21 * HOUR_MS)
         office.store.sweep(lambda: POLICY)
         for _ in range(9):
@@ -508,7 +508,7 @@ def test_everything_changed_on_all_volumes_together(tmp_path: Path) -> None:
         db.execute("UPDATE leaves SET kind = 'gap' WHERE number = ?", found[1:])
         replaced = ledger.leaf(db, found[1])
         assert replaced is not None
-        new = ledger.Entry(replaced.number, replaced.wall_ms, "gap", ledger.canonical(gap))
+        new = ledger.LeafEntry(replaced.number, replaced.wall_ms, "gap", ledger.canonical(gap))
         db.execute("UPDATE leaves SET body = ?, hash = ? WHERE number = ?", (new.body, new.hash, new.number))
         sign_anew(office, db)
         mirror_anew(office, db)
@@ -564,7 +564,7 @@ def test_an_older_head_of_ours_played_back_to_the_box_says_nothing_to_it(office:
     assert older is not None
     assert newer is not None
     assert office.store.books.witness.hold(older.note, older.key)
-    assert office.store.books.witness.word() is Word.AGREES
+    assert office.store.books.witness.word() is HeadAgreement.AGREES
     assert older.checkpoint.size < newer.checkpoint.size
 
 

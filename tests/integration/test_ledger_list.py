@@ -13,8 +13,8 @@ import pytest
 from edged.documents import ledger as documents
 from storage.audit.findings import Tree
 from storage.ledger import key
-from storage.ledger import queries as leaf_search
-from storage.ledger.queries import LeafFilter, Listed
+from storage.ledger import queries as ledger_queries
+from storage.ledger.queries import LeafFilter, ListedLeaf
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.office import Office
@@ -26,7 +26,7 @@ DEADLINE_S = 10.0
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    with patch.object(leaf_search, "BITS", 3):
+    with patch.object(ledger_queries, "BITS", 3):
         opened = Office(tmp_path)
         opened.enrol("door")
         for _ in range(8):
@@ -37,7 +37,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         opened.store.close()
 
 
-def listed(office: Office, wanted: LeafFilter | None = None, last: int | None = None) -> list[Listed]:
+def listed(office: Office, wanted: LeafFilter | None = None, last: int | None = None) -> list[ListedLeaf]:
     return [one for page in office.store.books.leaves.pages(wanted or LeafFilter(), last) for one in page.leaves]
 
 
@@ -47,7 +47,7 @@ def checked(office: Office) -> Sequence[Tree]:
     return report.trees
 
 
-def numbers(found: list[Listed]) -> list[int]:
+def numbers(found: list[ListedLeaf]) -> list[int]:
     return [one.told.entry.number for one in found]
 
 

@@ -24,7 +24,7 @@ from storage.ledger import table as ledger
 from storage.ledger.generations_table import Generation
 from storage.ledger.note import Checkpoint, NoteDamaged
 from storage.ledger.signer import STATE_FILE
-from storage.ledger.table import Entry, Leaf
+from storage.ledger.table import Leaf, LeafEntry
 from storage.mirror.lines import render
 from storage.retention.plan import Policy
 from storage.store import offline
@@ -101,16 +101,16 @@ def present(db: Db) -> Generation:
     return found
 
 
-def last(db: Db, kind: str) -> Entry:
+def last(db: Db, kind: str) -> LeafEntry:
     row = db.execute("SELECT max(number) FROM leaves WHERE kind = ?", (kind,)).fetchone()
     found = ledger.leaf(db, row[0])
     assert found is not None
     return found
 
 
-def rewrite(db: Db, entry: Entry, **changes: Any) -> Entry:
+def rewrite(db: Db, entry: LeafEntry, **changes: Any) -> LeafEntry:
     """Another leaf in its place, with a hash that is right."""
-    new = Entry(entry.number, entry.wall_ms, entry.kind, ledger.canonical({**json.loads(entry.body), **changes}))
+    new = LeafEntry(entry.number, entry.wall_ms, entry.kind, ledger.canonical({**json.loads(entry.body), **changes}))
     db.execute("UPDATE leaves SET body = ?, hash = ? WHERE number = ?", (new.body, new.hash, new.number))
     return new
 

@@ -18,9 +18,9 @@ import pytest
 
 from storage.integrity import queries as audit
 from storage.ledger import checkpoint_files
-from storage.mirror import files as ledgerdir
+from storage.mirror import files as mirror_files
 from storage.mirror import service as mirror
-from storage.mirror import table as mirroring
+from storage.mirror import table as mirror_table
 from storage.recovery import arrears_table, detect
 from storage.retention.plan import Policy
 from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
@@ -424,7 +424,7 @@ def test_no_epoch_gets_the_number_of_one_that_was_lost(office: Office) -> None:
         given.add(office.store.epoch)
         assert len(given) == known + 1
         office.store.books.mirror_now()
-    epochs = office.store._database.read(lambda db: mirroring.gather(db, "wenshan", 0))["tables"]["epochs"]
+    epochs = office.store._database.read(lambda db: mirror_table.snapshot(db, "wenshan", 0))["tables"]["epochs"]
     assert epochs[0]["number"] == max(given), "those of before are carried along"
     assert min(epoch["number"] for epoch in epochs) == 1
 
@@ -589,7 +589,7 @@ def numbers_on(disk: Path) -> list[int]:
     fd = os.open(disk, os.O_RDONLY)
     try:
         with checkpoint_files.opened(fd) as at:
-            return [line.number for line in ledgerdir.lines(at)]
+            return [line.number for line in mirror_files.lines(at)]
     finally:
         os.close(fd)
 
@@ -687,16 +687,16 @@ def test_the_last_leaves_are_found_whatever_the_clock_was_set_to(office: Office)
     for _ in range(5):
         office.segment("door")
         office.store.books.mirror_now()
-        office.clock.step_wall(mirroring.DAY_MS)
-    office.clock.step_wall(-100 * mirroring.DAY_MS)
+        office.clock.step_wall(mirror_table.DAY_MS)
+    office.clock.step_wall(-100 * mirror_table.DAY_MS)
     office.segment("door")
     office.store.books.mirror_now()
-    last = office.store._database.read(mirroring.last_leaf)
+    last = office.store._database.read(mirror_table.last_leaf)
     office.crash()
     fd = os.open(office.disk, os.O_RDONLY)
     try:
         with checkpoint_files.opened(fd) as at:
-            assert ledgerdir.last_number(at) == last
+            assert mirror_files.last_number(at) == last
     finally:
         os.close(fd)
 

@@ -15,12 +15,11 @@ from storage.database.migrations import migrate
 from storage.pins import table as pins
 from storage.ring import segment_sizes_queries
 from storage.segments import coverage_queries, gaps_table, listing_queries, queries
-from storage.segments import gaps_table as pauses
 from storage.segments import table as facts
 from storage.segments.queries import camera_row, segment_by_id, segment_by_seq
 from storage.tickets import alarms_table
 from storage.volumes import table as volumes
-from storage.words.clock import Reading
+from storage.words.clock import ClockReading
 from storage.words.errors import NotOpen, UnknownCamera
 from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.words.results import Severity, Tail
@@ -46,7 +45,7 @@ class Book:
         self.life = self.start("boot-1", at(0))
 
     def start(self, boot_id: str, now: Moment) -> DaemonRun:
-        self.life = boots.begin_run(self.db, boot_id, Reading(now, synced=True))
+        self.life = boots.begin_run(self.db, boot_id, ClockReading(now, synced=True))
         return self.life
 
     def enrol(self, now: Moment, camera: str = "lobby") -> Tail:
@@ -113,7 +112,7 @@ def test_what_came_back_from_a_camera_stays_out_of_leaves(book: Book) -> None:
     book.gap(at(10), GapCause.UNAUTHORISED, at(10), told)
     book.gap(at(20), GapCause.UNKNOWN, at(20), told)
     camera, boot = camera_row(book.db, "lobby"), book.life.boot
-    pauses.note_pause(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
+    gaps_table.note_pause(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
     assert [gap.detail for gap in listing_queries.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
     leaves = [body for (body,) in book.db.execute("SELECT body FROM leaves WHERE kind = 'gap'")]
     assert len(leaves) > 2
@@ -133,7 +132,7 @@ def test_a_new_camera_is_starting_until_its_first_segment(book: Book) -> None:
 def pause(book: Book, start: Moment, end: Moment) -> None:
     boot = book.life.boot
     detail = "the camera sent no picture"
-    pauses.note_pause(
+    gaps_table.note_pause(
         book.db, camera_row(book.db, "lobby"), Point.of(boot, start), Point.of(boot, end), GapCause.STALLED, detail
     )
 
@@ -400,7 +399,7 @@ def test_a_row_of_an_earlier_run_covers_no_downtime(book: Book) -> None:
     """Its volume is away, and its camera was taken out of the configuration: no gap says when it ended."""
     book.enrol(at(0))
     book.open(1, at(0))
-    boots.heartbeat(book.db, book.life, Reading(at(10)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(10)))
     book.start("boot-1", at(7200))
     assert book.coverage(7300) == (0, 0, 7_300_000)
     book.enrol(at(7300))
@@ -422,9 +421,9 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
     book.enrol(at(0))
     book.open(1, at(0))
     book.close(1, at(10))
-    boots.heartbeat(book.db, book.life, Reading(at(11)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(11)))
     if clean:
-        boots.end_run(book.db, book.life, Reading(at(11)))
+        boots.end_run(book.db, book.life, ClockReading(at(11)))
     begin = at(60) if boot == "boot-1" else Moment(WALL + 60_000, 5000)
     book.start(boot, begin)
     assert book.life.previous_end == cause
@@ -435,7 +434,7 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
 def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.UNREACHABLE, at(2))
-    boots.heartbeat(book.db, book.life, Reading(at(40)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(40)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 40, "unreachable"), (40, 60, "daemon-crash"), (60, None, "starting")]
@@ -444,7 +443,7 @@ def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
 def test_a_gap_of_stopping_goes_on_to_the_next_start(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.DAEMON_STOPPED, at(2))
-    boots.end_run(book.db, book.life, Reading(at(3)))
+    boots.end_run(book.db, book.life, ClockReading(at(3)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 60, "daemon-stopped"), (60, None, "starting")]
@@ -503,14 +502,14 @@ def test_enrolled_again_in_one_run_the_state_goes_on(book: Book) -> None:
 
 
 def test_boottime_that_runs_backwards_is_a_new_boot(book: Book) -> None:
-    boots.heartbeat(book.db, book.life, Reading(at(100)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(100)))
     assert book.start("boot-1", at(100)).boot == 1
     assert book.start("boot-1", at(40)).boot == 2
     assert [boot.ran_ms for boot in boots.boots(book.db)] == [100_000, 40_000]
 
 
 def test_the_epoch_goes_on_unless_the_clock_was_stepped(book: Book) -> None:
-    boots.heartbeat(book.db, book.life, Reading(at(100)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(100)))
     assert book.start("boot-1", at(110)).epoch == 1
     assert book.start("boot-1", at(120, wall_offset_s=0.4)).epoch == 1
     assert book.start("boot-1", at(130, wall_offset_s=2)).epoch == 2
@@ -578,7 +577,7 @@ def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
 ) -> None:
     book.enrol(at(0))
     book.open(1, at(4))
-    boots.heartbeat(book.db, book.life, Reading(at(10)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(10)))
     book.start(boot, at(now))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None

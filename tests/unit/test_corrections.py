@@ -26,7 +26,7 @@ from storage.segments import coverage_queries, gaps_table, listing_queries, quer
 from storage.segments import table as facts
 from storage.segments.queries import SEGMENT_SQL, camera_row, segment_row
 from storage.volumes import table as volumes
-from storage.words.clock import Reading
+from storage.words.clock import ClockReading
 from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
 
 TRUE_MS: Final = 1_772_000_000_000
@@ -59,8 +59,8 @@ class Box:
         return Moment(self.true_at_0_ms + self.now_ms + self.off_ms, self.now_ms)
 
     @property
-    def reading(self) -> Reading:
-        return Reading(self.now, self.synced)
+    def reading(self) -> ClockReading:
+        return ClockReading(self.now, self.synced)
 
     @property
     def true_ms(self) -> int:

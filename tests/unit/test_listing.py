@@ -15,7 +15,7 @@ from storage.ages import table as ages_table
 from storage.database.migrations import migrate
 from storage.segments import listing_queries
 from storage.segments import table as facts
-from storage.words.clock import Reading
+from storage.words.clock import ClockReading
 from storage.words.model import Gap, Moment
 
 WALL_MS: Final = 1_772_000_000_000
@@ -30,7 +30,7 @@ Span = tuple[int, int | None]
 def blank() -> sqlite3.Connection:
     db = sqlite3.connect(":memory:", isolation_level=None)
     migrate(db)
-    life = ages_table.begin_run(db, "boot-1", Reading(Moment(WALL_MS, 0), synced=True))
+    life = ages_table.begin_run(db, "boot-1", ClockReading(Moment(WALL_MS, 0), synced=True))
     facts.enrol(db, life, "lobby", Moment(WALL_MS, 0))
     db.execute("DELETE FROM gaps")
     return db

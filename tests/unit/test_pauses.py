@@ -17,11 +17,10 @@ from edged.site import overview
 from storage.ages.runs import Point
 from storage.database.migrations import migrate
 from storage.ledger.table import Leaf, leaves
-from storage.mirror.lines import Line
+from storage.mirror.lines import MirrorLine
 from storage.recovery import replay
 from storage.ring import segment_sizes_queries
-from storage.segments import coverage_queries, listing_queries
-from storage.segments import gaps_table as holes
+from storage.segments import coverage_queries, gaps_table, listing_queries
 from storage.segments import table as facts
 from storage.segments.queries import camera_row, segment_by_seq
 from storage.words.model import Gap, GapCause, Moment
@@ -38,16 +37,18 @@ def moment(ms: int) -> Moment:
 
 def note(book: Book, told: Told, wall_offset_s: float = 0) -> None:
     start, end = (Point.of(book.life.boot, at(ms / 1000, wall_offset_s)) for ms in told)
-    holes.note_pause(book.db, camera_row(book.db, "lobby"), start, end, GapCause.STALLED, "the camera sent no picture")
+    gaps_table.note_pause(
+        book.db, camera_row(book.db, "lobby"), start, end, GapCause.STALLED, "the camera sent no picture"
+    )
 
 
 def rows(book: Book) -> list[Gap]:
     return listing_queries.gaps(book.db, "lobby", None, None, None, 1000)
 
 
-def gap_leaves(db: sqlite3.Connection) -> list[Line]:
+def gap_leaves(db: sqlite3.Connection) -> list[MirrorLine]:
     entries = [one for one in leaves(db, 0, 10_000) if one.kind == Leaf.GAP]
-    return [Line(one.number, one.wall_ms, one.kind, json.loads(one.body)) for one in entries]
+    return [MirrorLine(one.number, one.wall_ms, one.kind, json.loads(one.body)) for one in entries]
 
 
 def covered(db: sqlite3.Connection, first_ms: int, last_ms: int) -> int:
@@ -89,7 +90,7 @@ def test_a_camera_that_stutters_makes_a_row_and_a_few_leaves_for_each_segment() 
 
 def test_a_gap_joins_only_so_many() -> None:
     book = recorded([(ms, ms + 400) for ms in range(0, SEGMENT_MS, 500)], 1)
-    assert [len(gap.pauses) for gap in rows(book)] == [holes.PAUSES_MAX, 120 - holes.PAUSES_MAX]
+    assert [len(gap.pauses) for gap in rows(book)] == [gaps_table.PAUSES_MAX, 120 - gaps_table.PAUSES_MAX]
     assert covered(book.db, 0, SEGMENT_MS) == SEGMENT_MS - 120 * 400
 
 
@@ -174,10 +175,10 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
         [["0", 5]],
         [[0]],
         7,
-        [[n, 1] for n in range(holes.PAUSES_MAX + 1)],
+        [[n, 1] for n in range(gaps_table.PAUSES_MAX + 1)],
     ],
     ids=["none", "no length", "before", "overlap", "beyond", "text", "half", "number", "too many"],
 )
 def test_a_leaf_whose_pauses_cannot_be_ours_is_passed_over(told: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
-        holes.text_of(told, 100)
+        gaps_table.text_of(told, 100)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.volumes.space import MARGIN, PATIENCE_MS, Option, patience_ms, place
+from storage.volumes.space import MARGIN, PATIENCE_MS, PlacementOption, patience_ms, place
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
-def options(*given: tuple[str, int, int | None]) -> list[Option]:
-    return [Option(*one) for one in given]
+def options(*given: tuple[str, int, int | None]) -> list[PlacementOption]:
+    return [PlacementOption(*one) for one in given]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ class Disk:
         return self.size - len(self.held)
 
 
-Choose = Callable[[Sequence[Option], str | None, int], str | None]
+Choose = Callable[[Sequence[PlacementOption], str | None, int], str | None]
 
 
 def play(sizes: Sequence[int], floor_h: int, hours: int, choose: Choose = place) -> tuple[list[str], int]:
@@ -89,7 +89,7 @@ def play(sizes: Sequence[int], floor_h: int, hours: int, choose: Choose = place)
         given_ = []
         for name, disk in disks.items():
             age = now - disk.held[0] if disk.held else 0
-            given_.append(Option(name, disk.room, age * HOUR_MS if disk.held and age >= floor_h else None))
+            given_.append(PlacementOption(name, disk.room, age * HOUR_MS if disk.held and age >= floor_h else None))
         chosen = choose(given_, filling, 1)
         assert chosen is not None
         changes += chosen != filling
@@ -132,7 +132,7 @@ def test_disks_are_not_changed_with_each_segment(sizes: list[int]) -> None:
 def test_staying_put_would_be_found_out() -> None:
     """Negative control: a disk that turns alone while the other keeps what is old."""
 
-    def stubborn(given_: Sequence[Option], filling: str | None, next_bytes: int) -> str | None:
+    def stubborn(given_: Sequence[PlacementOption], filling: str | None, next_bytes: int) -> str | None:
         return (
             filling
             if filling is not None and not any(o.room_bytes > 1 for o in given_)
@@ -146,7 +146,7 @@ def test_staying_put_would_be_found_out() -> None:
 def test_flapping_would_be_found_out() -> None:
     """Negative control: always where there is most room."""
 
-    def restless(given_: Sequence[Option], filling: str | None, next_bytes: int) -> str | None:
+    def restless(given_: Sequence[PlacementOption], filling: str | None, next_bytes: int) -> str | None:
         del filling, next_bytes
         return max(given_, key=lambda option: (option.room_bytes, option.oldest_ms or 0)).id
 

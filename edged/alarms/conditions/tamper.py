@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edged.alarms.tracking import Trouble
-from storage.segments.findings_table import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.words.results import Severity
 
 WORDS = {
@@ -21,7 +21,7 @@ WORDS = {
 }
 
 
-def troubles(tampered: Iterable[Tampered]) -> Iterator[tuple[str, Trouble]]:
+def troubles(tampered: Iterable[TamperedFiles]) -> Iterator[tuple[str, Trouble]]:
     for one in tampered:
         named = ", ".join(f"{path} {WORDS.get(kind, 'differs')}" for path, kind in one.files)
         text = f"Files on volume {one.path} are not as edged left them: {named}{' and others' if one.more else ''}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from storage.exports.model import Recorded
-from storage.segments.fragment_hashes import Part, Parting
+from storage.segments.fragment_hashes import FragmentHasher, Part
 
 BLOCK: Final = 1 << 20
 _RECORD: Final = struct.Struct(">I32s")
@@ -74,7 +74,7 @@ def read(
     told: Callable[[int], None],
 ) -> Read:
     """`told` hears of bytes as they are read."""
-    whole, parting, parts, size = sha256(), Parting(), list[Part](), 0
+    whole, parting, parts, size = sha256(), FragmentHasher(), list[Part](), 0
     try:
         with opened(segment) as file:
             while block := file.read(BLOCK):

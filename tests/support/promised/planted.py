@@ -15,8 +15,8 @@ from storage.pins import pinned_segments
 from storage.pins import table as catalog
 from storage.retention import bounds
 from storage.retention import in_force as ring_present
-from storage.retention.bounds import LowAge, Overwriting, Switch
-from storage.retention.in_force import Present, present
+from storage.retention.bounds import LowAge, OverwriteState, OverwriteSwitch
+from storage.retention.in_force import InForce, present
 from storage.retention.plan import Candidate, Policy
 from storage.ring import candidates, sweep
 from storage.ring.sweep import Configured
@@ -44,7 +44,7 @@ def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
     """What everybody else does."""
     walls: dict[int, int] = {}
 
-    def looked(connection: Connection, boot: int, clock: Clock, policy: Policy) -> Present:
+    def looked(connection: Connection, boot: int, clock: Clock, policy: Policy) -> InForce:
         found = present(connection, boot, clock, policy)
         walls[id(found.ages)] = clock.now().wall_ms
         return found
@@ -72,8 +72,8 @@ def ceiling_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
 def overwriting_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
     """What the configuration says holds."""
 
-    def overwriting(told: Switch | None, configured: bool, age_ms: LowAge) -> Overwriting:
-        return Overwriting(holds=configured)
+    def overwriting(told: OverwriteSwitch | None, configured: bool, age_ms: LowAge) -> OverwriteState:
+        return OverwriteState(holds=configured)
 
     patched.setattr(ring_present, "overwriting", overwriting)
 
