@@ -1,7 +1,7 @@
 """What the mirror asks of the database and writes into it: how far each volume has got, and the snapshot.
 
-Functions over a connection; reads are short. The snapshot (`gather`) is what a new database needs at once, in place of
-one that was lost: boots, cameras, volumes, terms; no segments. Rows are carried as they are, by the names of their
+Functions over a connection; reads are short. The snapshot (`snapshot`) is what a new database needs at once, in place
+of one that was lost: boots, cameras, volumes, terms; no segments. Rows are carried as they are, by the names of their
 columns: what a later version adds to a table is carried, too. No names of people, no reasons.
 """
 

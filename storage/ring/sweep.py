@@ -26,7 +26,7 @@ from typing import Final
 from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
-from storage.files.open_beneath import OtherName, sync, tidy, unlink
+from storage.files.unlink import OtherName, sync, tidy, unlink
 from storage.integrity.compare import Kind
 from storage.pins import pinned_segments
 from storage.retention import table as terms

@@ -1,7 +1,7 @@
 """The volumes as the database knows them: met, come, gone, retired, lost. Each fact with its leaf, in one transaction.
 
 Functions over a connection. Keeps S10 (which volume belongs at which path) and the memory of what a dead disk took
-with it (`Loss`), which is told until it would have been destroyed anyway.
+with it (`VolumeLoss`), which is told until it would have been destroyed anyway.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from storage.files.open_beneath import unlink as unlink_really
+from storage.files.unlink import unlink as unlink_really
 from storage.recovery import salvage
 from storage.retention.plan import Policy
 from storage.ring import sweep
