@@ -78,7 +78,15 @@ def boots(connection: sqlite3.Connection) -> list[CountedBoot]:
     )
     return [
         CountedBoot(
-            *(number, boot_id, ran_ms, low_ms, high_ms, ClockPace(lag, gain), lead_us, marks.get(number, ()), began_ms),
+            number,
+            boot_id,
+            ran_ms,
+            off_low_ms=low_ms,
+            off_high_ms=high_ms,
+            pace=ClockPace(lag, gain),
+            lead_us=lead_us,
+            marks=marks.get(number, ()),
+            began_ms=began_ms,
             attested=bool(attested),
         )
         for number, boot_id, ran_ms, low_ms, high_ms, lag, gain, lead_us, began_ms, attested in rows
@@ -195,8 +203,15 @@ def learn(connection: sqlite3.Connection, boot: int, reading: ClockReading) -> N
         " synced_most_ms = coalesce(max(synced_most_ms, ?8), synced_most_ms, ?8),"
         " rtc_first_ms = coalesce(rtc_first_ms, ?9), rtc_last_ms = coalesce(?9, rtc_last_ms) WHERE number = ?1",
         (
-            *(boot, now_ms, reading.lead_us, pace.lag_us, pace.gain_us),
-            *(offset_ms, synced_ms, synced_offset_ms, reading.rtc_offset_ms),
+            boot,
+            now_ms,
+            reading.lead_us,
+            pace.lag_us,
+            pace.gain_us,
+            offset_ms,
+            synced_ms,
+            synced_offset_ms,
+            reading.rtc_offset_ms,
         ),
     )
     _mark(connection, boot, ClockMark(now_ms, pace))
@@ -380,7 +395,7 @@ def _this_epoch(connection: sqlite3.Connection, boot: int, now: Moment, *, synce
     return begin_epoch(connection, boot, now, synced=synced)
 
 
-def place_of(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:
+def place_in_time(connection: sqlite3.Connection, at: Point) -> dict[str, Value]:
     """A place in time: the boot by number and by its own id."""
     row = connection.execute("SELECT boot_id FROM boots WHERE number = ?", (at.boot,)).fetchone()
     return {"boot": at.boot, "id": row[0] if row else "", "boottime_ms": at.boottime_ms, "wall_ms": at.wall_ms}

@@ -288,7 +288,7 @@ def tell_span(connection: sqlite3.Connection, camera: str, start: Point, duratio
     """That something was destroyed, anew."""
     body: dict[str, Value] = {
         "camera": camera,
-        "start": ages_table.place_of(connection, start),
+        "start": ages_table.place_in_time(connection, start),
         "duration_ms": duration_ms,
     }
     return enter(connection, Leaf.SPAN, wall_ms, body)

@@ -148,7 +148,7 @@ class Checks:
         for fault in faults:
             if fault.kind in FOUND:
                 finding = FileFinding(0, fault.volume, from_words(fault.where), fault.kind, fault.segment, now_ms)
-                new += self._database.submit(partial(findings_table.found, finding=finding)).result()
+                new += self._database.submit(partial(findings_table.record_finding, finding=finding)).result()
         return new
 
     def rescan(self) -> bool:

@@ -61,7 +61,7 @@ class Keyring:
         self._ours = ours
         self._found = read(path)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Notice, by its stamp, where the file is another one, gone, or back."""
         if _stamp(self._path) != self._found.stamp:
             self._found = read(self._path)
@@ -105,7 +105,7 @@ class Keyring:
         """As it will be, once that key is in its place."""
         return Identity(self._node, public_of(key), given=True)
 
-    def found_box(self) -> None:
+    def create_key(self) -> None:
         """Before there is any ledger: make the key, unless something is there. Where that fails it is a fault."""
         if self._found.key is None and self._found.fault is None and self._ours:
             try:

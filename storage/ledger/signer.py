@@ -101,7 +101,7 @@ class HeadSigner:
 
     def fault(self) -> str | None:
         """Why heads are not signed, in words; None: they are."""
-        self._keyring.look()
+        self._keyring.refresh()
         known = self._database.read(generations_table.every)
         return self._fault(known, known[-1]) if known else None
 
@@ -153,7 +153,7 @@ class HeadSigner:
 
     def _sign(self, mirrored: Mapping[str, int], alone_ms: int) -> bool:
         """True where there is a new head, or nothing new to sign."""
-        self._keyring.look()
+        self._keyring.refresh()
         key = self._keyring.key
         try:
             found = self._database.read(partial(_head_now, mirrored=mirrored, alone_ms=alone_ms))

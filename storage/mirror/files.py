@@ -21,8 +21,8 @@ from storage.ledger.checkpoint_files import replace
 from storage.mirror.lines import BELIEVED_MAX, MirrorLine, file_name, merged, parse
 from storage.words.layout import FILE_MODE
 
-HEAD: Final = "head.json"
-HEAD_MAX_BYTES: Final = 16 << 20
+SNAPSHOT_NAME: Final = "head.json"
+SNAPSHOT_MAX_BYTES: Final = 16 << 20
 """64 cameras and 5000 boots make 1 MB; what is longer was not written by us."""
 LINE_MAX_BYTES: Final = 64 << 10
 """A leaf has 400 bytes, one that lists much some thousand."""
@@ -32,7 +32,7 @@ NEWEST: Final = 2
 """Files looked into for the last leaf: around midnight two are written."""
 TAIL_MAX: Final = 200_000
 """Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
-HEAD_AHEAD_MAX: Final = 1 << 32
+SNAPSHOT_AHEAD_MAX: Final = 1 << 32
 """Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
 _NUMBERED: Final = re.compile(rb',"n":([1-9]\d{0,15}),"t":-?\d{1,16}\}\n?\Z')
@@ -65,17 +65,17 @@ def append(fd: int, name: str, data: bytes) -> None:
         os.fsync(fd)
 
 
-def write_head(fd: int, head: dict[str, Any], name: str = HEAD) -> None:
+def write_snapshot(fd: int, head: dict[str, Any], name: str = SNAPSHOT_NAME) -> None:
     """Replace the head, durably, all or nothing."""
     replace(fd, name, json.dumps(head, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def read_head(fd: int, name: str = HEAD) -> dict[str, Any] | None:
+def read_snapshot(fd: int, name: str = SNAPSHOT_NAME) -> dict[str, Any] | None:
     """None where there is none that can be read."""
     try:
         with reading(fd, name) as file:
-            text = file.read(HEAD_MAX_BYTES + 1)
-        head = json.loads(text) if len(text) <= HEAD_MAX_BYTES else None
+            text = file.read(SNAPSHOT_MAX_BYTES + 1)
+        head = json.loads(text) if len(text) <= SNAPSHOT_MAX_BYTES else None
     except (OSError, ValueError, RecursionError):
         return None
     return head if isinstance(head, dict) else None
@@ -129,7 +129,7 @@ def raw_lines(fd: int) -> Iterator[tuple[int, bytes]]:
 
 def last_line(fd: int) -> int:
     """Number of the last leaf that lies here; 0: none."""
-    newest = _newest(fd, read_head(fd) or {})
+    newest = _newest(fd, read_snapshot(fd) or {})
     ends = (next((line for line in backwards(fd, name) if line.number <= BELIEVED_MAX), None) for name in newest)
     return max((line.number for line in ends if line is not None), default=0)
 
@@ -139,15 +139,15 @@ def last_number(fd: int) -> int:
 
     Lines are written before the head that tells of them, so one that is far ahead of them is none of ours.
     """
-    of_lines, of_head = last_line(fd), (read_head(fd) or {}).get("leaf", 0)
-    ahead = isinstance(of_head, int) and of_lines < of_head <= of_lines + HEAD_AHEAD_MAX
+    of_lines, of_head = last_line(fd), (read_snapshot(fd) or {}).get("leaf", 0)
+    ahead = isinstance(of_head, int) and of_lines < of_head <= of_lines + SNAPSHOT_AHEAD_MAX
     return of_head if ahead else of_lines
 
 
 def tail(fd: int, after: int) -> list[MirrorLine]:
     """The lines after a number, in order; at most TAIL_MAX of a file, the last ones."""
     found: dict[int, MirrorLine] = {}
-    for name in _newest(fd, read_head(fd) or {}):
+    for name in _newest(fd, read_snapshot(fd) or {}):
         newer = takewhile(lambda line: line.number > after, backwards(fd, name))
         found |= {line.number: line for line in islice(newer, TAIL_MAX)}
     return [found[number] for number in sorted(found)]

@@ -43,13 +43,13 @@ PAGE: Final = 1000
 """Leaves read and written at a time."""
 PACE_S: Final = 0.05
 """Between two pages of a volume that catches up: recording comes first."""
-HEAD_EVERY_MS: Final = 600_000
+SNAPSHOT_EVERY_MS: Final = 600_000
 """How old a head may be: what changed since is read from the leaves."""
 KEEP_S: Final = 400 * 86_400
 """Beyond the longest ceiling: power-off time that was never credited, a pin that crosses it, a year's audit."""
 PRUNE_EVERY_MS: Final = 86_400_000
 PATIENCE_S: Final = 30.0
-STATE_HEAD: Final = "edged.head.json"
+STATE_SNAPSHOT: Final = "edged.head.json"
 """The head's copy beside the database: it knows the volumes also while none of them is mounted (S10)."""
 
 
@@ -152,7 +152,7 @@ class LedgerMirror:
         }
         for away in self.unwritten.keys() - disks.keys() - {"", "state"}:
             del self.unwritten[away]
-        due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS or self._astray
+        due = self._headed_ms is None or now_ms - self._headed_ms >= SNAPSHOT_EVERY_MS or self._astray
         self._astray = False
         if due:
             self._headed_day = file_name(now.wall_ms)
@@ -211,14 +211,14 @@ class LedgerMirror:
         """To each volume whose contents are known, and beside the database."""
         for volume, disk in disks.items():
             with self._noted(volume, disk), disk.held() as fd, checkpoint_files.opened(fd, make=True) as ledger_fd:
-                mirror_files.write_head(ledger_fd, head)
+                mirror_files.write_snapshot(ledger_fd, head)
                 reach(Failpoint.MIRROR_HEAD)
         state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            mirror_files.write_head(state, head, STATE_HEAD)
+            mirror_files.write_snapshot(state, head, STATE_SNAPSHOT)
             self.unwritten.pop("state", None)
         except OSError as error:
-            self._say("state", f"{self._database.path.parent / STATE_HEAD} cannot be written ({error.strerror})")
+            self._say("state", f"{self._database.path.parent / STATE_SNAPSHOT} cannot be written ({error.strerror})")
         finally:
             os.close(state)
         reach(Failpoint.MIRROR_HEADS)

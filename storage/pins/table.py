@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.ages.runs import Point
-from storage.ages.table import place_of
+from storage.ages.table import place_in_time
 from storage.approvals import table as acts
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
@@ -205,7 +205,7 @@ def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **mo
         "pin": pin.id,
         "state": state,
         "version": version,
-        "placed": place_of(connection, pin.placed),
+        "placed": place_in_time(connection, pin.placed),
         "cameras": list(order.cameras),
         "from": order.interval.first_ms,
         "to": order.interval.last_ms,

@@ -64,7 +64,7 @@ def _destroyed(connection: sqlite3.Connection, after: int, last: int, limit: int
         (after, last, limit),
     ).fetchall()
     for _, camera, boot, start_ms, start_wall_ms, end_ms in rows:
-        start = ages_table.place_of(connection, Point(boot, start_ms, start_wall_ms))
+        start = ages_table.place_in_time(connection, Point(boot, start_ms, start_wall_ms))
         enter(connection, Leaf.SPAN, wall_ms, {"camera": camera, "start": start, "duration_ms": end_ms - start_ms})
     return rows[-1][0] if rows else None
 

@@ -26,7 +26,7 @@ from storage.ledger.key import Keyring
 from storage.mirror import files as mirror_files
 from storage.mirror import table as mirror_table
 from storage.mirror.lines import BELIEVED_MAX, MirrorLine
-from storage.mirror.service import STATE_HEAD
+from storage.mirror.service import STATE_SNAPSHOT
 from storage.recovery import quick_check
 from storage.recovery import snapshot_table as heads
 from storage.recovery.snapshot_table import CameraFiles
@@ -242,7 +242,7 @@ def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool
 def _state_head(state: Path) -> Mapping[str, Any]:
     fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return mirror_files.read_head(fd, STATE_HEAD) or {}
+        return mirror_files.read_snapshot(fd, STATE_SNAPSHOT) or {}
     finally:
         os.close(fd)
 
@@ -277,7 +277,7 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
         try:
             with checkpoint_files.opened(fd) as at:
                 head, last, notes = (
-                    mirror_files.read_head(at) or {},
+                    mirror_files.read_snapshot(at) or {},
                     mirror_files.last_number(at),
                     checkpoint_files.notes(at),
                 )
@@ -336,7 +336,7 @@ def _plant(
     seen = merged_names([ledger.seen for ledger in disks])
 
     if not known:
-        keyring.found_box()
+        keyring.create_key()
     notes = [note for ledger in ledgers for note in ledger.notes]
 
     def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:

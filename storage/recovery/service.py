@@ -137,7 +137,7 @@ class Books:
 
     def terms(self, *, new_key: bool) -> RotationTerms:
         """On which a new generation would begin now; OrderRefused."""
-        self._keyring.look()
+        self._keyring.refresh()
         known = self._database.read(generations_table.every)
         return key_rotation.terms(known, self._keyring, self._contradicted(), new_key=new_key)
 

@@ -347,5 +347,5 @@ def _gone_through(connection: Connection, volume: str) -> None:
 
 def _has_ledger(fd: int) -> bool:
     with suppress(FileNotFoundError), checkpoint_files.opened(fd) as ledger_fd:
-        return bool(mirror_files.days(ledger_fd)) or mirror_files.read_head(ledger_fd) is not None
+        return bool(mirror_files.days(ledger_fd)) or mirror_files.read_snapshot(ledger_fd) is not None
     return False

@@ -57,7 +57,7 @@ def write_down(connection: sqlite3.Connection, policy: Policy, now: Point, age_m
     told, known = histories(connection), _known(connection, policy)
     for camera, terms in revised(told, known, now, age_ms).items():
         _replace(connection, camera, terms)
-    at = ages_table.place_of(connection, now)
+    at = ages_table.place_in_time(connection, now)
     for camera, bounds in changes(told, known).items():
         floor_s, ceiling_s = (None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)
         body = {"camera": camera, "at": at, "floor_s": floor_s, "ceiling_s": ceiling_s}
@@ -79,7 +79,7 @@ def switch_to(connection: sqlite3.Connection, overwrite: bool, now: Point) -> No
         "INSERT OR REPLACE INTO overwriting (id, is_on, boot, boottime_ms, wall_ms) VALUES (1, ?, ?, ?, ?)",
         (overwrite, *since),
     )
-    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": ages_table.place_of(connection, now), "on": overwrite})
+    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": ages_table.place_in_time(connection, now), "on": overwrite})
 
 
 def _is_bare(connection: sqlite3.Connection) -> bool:
@@ -101,7 +101,10 @@ def _replace(connection: sqlite3.Connection, camera: str, terms: list[Term]) -> 
         connection.execute(
             "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
             (
-                *(number, at.boot, at.boottime_ms, at.wall_ms),
+                number,
+                at.boot,
+                at.boottime_ms,
+                at.wall_ms,
                 *((None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)),
             ),
         )

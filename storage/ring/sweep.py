@@ -350,7 +350,7 @@ class Sweeper:
         missing = (
             findings_table.FileFinding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows
         )
-        findings_table.found_all(connection, missing)
+        findings_table.record_findings(connection, missing)
 
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())

@@ -60,7 +60,7 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
         "camera": row.camera,
         "seq": row.seq,
         "volume": row.volume,
-        "start": ages_table.place_of(connection, row.start),
+        "start": ages_table.place_in_time(connection, row.start),
         "duration_ms": row.duration_ms,
         "bytes": row.bytes,
         "sha256": row.sha256.hex() if row.sha256 else "",

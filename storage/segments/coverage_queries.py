@@ -107,8 +107,12 @@ def corrected_page(
         rows = connection.execute(
             _CORRECTED_SQL,
             (
-                *(camera, one.epoch, one.boot, max(begin_ms, after[1]) if one.epoch == after[0] else begin_ms),
-                *(end_ms - one.true_offset_ms, PAGE_MAX),
+                camera,
+                one.epoch,
+                one.boot,
+                max(begin_ms, after[1]) if one.epoch == after[0] else begin_ms,
+                end_ms - one.true_offset_ms,
+                PAGE_MAX,
             ),
         ).fetchall()
         if rows:

@@ -57,20 +57,20 @@ class TamperedFiles:
     more: bool
 
 
-def found(connection: sqlite3.Connection, finding: FileFinding) -> bool:
+def record_finding(connection: sqlite3.Connection, finding: FileFinding) -> bool:
     """It differs; True if that was not known. `finding.id` is not looked at."""
-    return found_all(connection, [finding]) > 0
+    return record_findings(connection, [finding]) > 0
 
 
-def found_all(connection: sqlite3.Connection, differing: Iterable[FileFinding]) -> int:
+def record_findings(connection: sqlite3.Connection, differing: Iterable[FileFinding]) -> int:
     """Of many at once; how many of them were not known."""
     standing_before, news = _standing(connection), 0
     for finding in differing:
-        news += _found(connection, finding, is_full=standing_before + news >= FINDINGS_MAX)
+        news += _record(connection, finding, is_full=standing_before + news >= FINDINGS_MAX)
     return news
 
 
-def _found(connection: sqlite3.Connection, finding: FileFinding, *, is_full: bool) -> bool:
+def _record(connection: sqlite3.Connection, finding: FileFinding, *, is_full: bool) -> bool:
     volume = connection.execute("SELECT number FROM volumes WHERE id = ?", (finding.volume,)).fetchone()
     if volume is None:
         return False

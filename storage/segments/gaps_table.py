@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 from storage.ages.runs import Point
-from storage.ages.table import place_of
+from storage.ages.table import place_in_time
 from storage.ledger.table import Leaf, Value, enter
 from storage.segments.queries import GAP_SQL, CameraRow, GapRow, gap_row
 from storage.words.clock import STEP_MS
@@ -117,8 +117,8 @@ def enter_gap(
     """
     body: dict[str, Value] = {
         "camera": row.camera,
-        "start": place_of(connection, row.start),
-        "end": None if row.end is None else place_of(connection, row.end),
+        "start": place_in_time(connection, row.start),
+        "end": None if row.end is None else place_in_time(connection, row.end),
         "cause": row.cause.value,
         "inside": row.inside,
     }
@@ -127,11 +127,11 @@ def enter_gap(
     if row.pauses:
         body["pauses"] = [[since_ms, lasted_ms] for since_ms, lasted_ms in row.pauses]
     if was is not None:
-        body["was"] = place_of(connection, was)
+        body["was"] = place_in_time(connection, was)
     if gone:
         body["gone"] = True
     if until is not None:
-        body["until"] = place_of(connection, until)
+        body["until"] = place_in_time(connection, until)
     number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
     connection.execute("UPDATE gaps SET leaf = ? WHERE id = ?", (number, row.id))
 
@@ -406,8 +406,15 @@ def note_pause(
         "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
         " cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
         (
-            *(camera.number, start.boot, start.wall_ms, start.boottime_ms),
-            *(end.boot, end.wall_ms, end.boottime_ms, cause, detail),
+            camera.number,
+            start.boot,
+            start.wall_ms,
+            start.boottime_ms,
+            end.boot,
+            end.wall_ms,
+            end.boottime_ms,
+            cause,
+            detail,
         ),
     ).fetchone()[0]
     enter_gap(connection, _gap_by_id(connection, number))

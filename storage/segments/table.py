@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from storage.ages.runs import DaemonRun, Point
-from storage.ages.table import SILENT_MS, last_alive, place_of
+from storage.ages.table import SILENT_MS, last_alive, place_in_time
 from storage.ledger.table import Leaf, Value, enter
 from storage.segments.gaps_table import (
     begin,
@@ -112,9 +112,17 @@ def open_segment(connection: sqlite3.Connection, life: DaemonRun, opening: Openi
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, floor_s,"
         " ceiling_s, epoch, synced) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(camera.number, opening.seq, volume[0], life.run, life.boot),
-            *(start.boottime_ms, start.wall_ms, opening.bounds.floor_s, opening.bounds.ceiling_s),
-            *(opening.epoch, opening.synced),
+            camera.number,
+            opening.seq,
+            volume[0],
+            life.run,
+            life.boot,
+            start.boottime_ms,
+            start.wall_ms,
+            opening.bounds.floor_s,
+            opening.bounds.ceiling_s,
+            opening.epoch,
+            opening.synced,
         ),
     )
     next_seq = max(camera.next_seq, opening.seq + 1)
@@ -275,9 +283,24 @@ def adopt_orphan(
         " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
         " RETURNING id",
         (
-            *(camera, orphan.seq, orphan.volume, state, life.run, start.boot, start.boottime_ms, start.wall_ms),
-            *(duration_ms, size, sha256, video_frames, bounds.floor_s, bounds.ceiling_s, orphan.epoch),
-            *(orphan.synced, orphan.name, orphan.camera_offset_ms),
+            camera,
+            orphan.seq,
+            orphan.volume,
+            state,
+            life.run,
+            start.boot,
+            start.boottime_ms,
+            start.wall_ms,
+            duration_ms,
+            size,
+            sha256,
+            video_frames,
+            bounds.floor_s,
+            bounds.ceiling_s,
+            orphan.epoch,
+            orphan.synced,
+            orphan.name,
+            orphan.camera_offset_ms,
         ),
     ).fetchone()[0]
     if orphan.name is None:
@@ -351,7 +374,7 @@ def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str
         "camera": row.camera,
         "seq": row.seq,
         "volume": row.volume,
-        "start": place_of(connection, row.start),
+        "start": place_in_time(connection, row.start),
         "duration_ms": row.duration_ms,
         "bytes": row.bytes,
         "sha256": row.sha256.hex() if row.sha256 else "",

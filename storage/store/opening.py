@@ -68,7 +68,7 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
         known = database.read(known_volumes)
         refuse_other_name(node, volumes, {one.id for one in known})
         if database.read(generations_table.present) is None:
-            keyring.found_box()
+            keyring.create_key()
             first = partial(
                 generations_table.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms
             )

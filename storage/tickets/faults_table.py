@@ -131,8 +131,8 @@ def enter(
         "key": key or after.key,
         "camera": after.camera,
         "volume": after.volume,
-        "found": ages_table.place_of(connection, after.found),
-        "at": ages_table.place_of(connection, at),
+        "found": ages_table.place_in_time(connection, after.found),
+        "at": ages_table.place_in_time(connection, at),
         "over": after.over,
         "by": by,
     }

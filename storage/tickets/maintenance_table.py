@@ -100,7 +100,7 @@ def end(
     What was missed since then is told anew, with its own cause: a box that was suspended saw neither end nor gap.
     """
     body = _body(connection, one.id, one.cameras, one.start, one.span_ms)
-    body |= {"event": state.value, "end": ages_table.place_of(connection, at)}
+    body |= {"event": state.value, "end": ages_table.place_in_time(connection, at)}
     ledger.enter(connection, Leaf.MAINTENANCE, wall_ms, body, committed=committed)
     _close(connection, one.id, state, at)
     for gap in _lasting_gaps(connection, one):
@@ -189,7 +189,7 @@ def _body(
     return {
         "maintenance": number,
         "cameras": list[Value](cameras),
-        "start": ages_table.place_of(connection, start),
+        "start": ages_table.place_in_time(connection, start),
         "span_ms": span_ms,
     }
 

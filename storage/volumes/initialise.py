@@ -17,7 +17,7 @@ from typing import Final
 
 from storage.files.fsync import rename_noreplace
 from storage.volumes.identity import IDENTITY_SCHEMA
-from storage.volumes.mounts import Mounts, look
+from storage.volumes.mounts import Mounts, read_mounts
 from storage.words.errors import VolumeRefused
 from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
@@ -75,7 +75,7 @@ def check(fd: int, path: Path, others: Iterable[Path]) -> None:
     if set(os.listdir(fd)) - _AS_GOOD_AS_EMPTY:
         what = f"it is not empty and has no {IDENTITY_NAME}"
         raise refused(path, what, "A new volume begins in an empty directory: choose one.")
-    mounts, real = look(), PurePosixPath(path.resolve())
+    mounts, real = read_mounts(), PurePosixPath(path.resolve())
     lacking = mounts.missing(real)
     if lacking is not None:
         what = f"{lacking} is a mount point (/etc/fstab or a systemd unit), and nothing is mounted on it"
@@ -90,7 +90,7 @@ def check(fd: int, path: Path, others: Iterable[Path]) -> None:
 
 def check_apart(path: Path, others: Iterable[Path], mounts: Mounts | None = None) -> None:
     """`VolumeRefused` where this directory and another volume's lie inside one another, whatever leads there."""
-    mounts = mounts or look()
+    mounts = mounts or read_mounts()
     real = PurePosixPath(path.resolve())
     for other in others:
         if other != path and mounts.inside(real, PurePosixPath(other.resolve())):

@@ -94,7 +94,7 @@ class VolumeInventory:
             found = [one for one in self._known.values() if one.path == path]
         return next((one for one in reversed(found) if one.belongs), found[-1] if found else None)
 
-    def look(self, spec: VolumeSpec) -> tuple[Volume | None, Space | str]:
+    def inspect(self, spec: VolumeSpec) -> tuple[Volume | None, Space | str]:
         """The volume with its room now, or why nobody can tell. One that is away is let go of."""
         with self._changing:
             volume = self._opened.get(spec.path)

@@ -1,8 +1,8 @@
 """What is mounted where, and what ought to be: where a directory really lies, whatever path leads to it.
 
-Pure but for `look`, which reads what the kernel and the administrator say. Imports the standard library only. Keeps
-S10: an empty directory is no empty disk where a mount point is declared that nothing is mounted on, and two volumes
-are apart only if their places on their file systems are, not if their paths look different.
+Pure but for `read_mounts`, which reads what the kernel and the administrator say. Imports the standard library only.
+Keeps S10: an empty directory is no empty disk where a mount point is declared that nothing is mounted on, and two
+volumes are apart only if their places on their file systems are, not if their paths look different.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Mounts:
         return _nested(one, other) or (here is not None and there is not None and here.overlaps(there))
 
 
-def look() -> Mounts:
+def read_mounts() -> Mounts:
     """As it is now. `OSError` where the kernel does not tell."""
     declared = set(parse_fstab(_text(FSTAB)))
     for folder in UNITS:

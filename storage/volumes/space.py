@@ -126,7 +126,7 @@ class PlacementOption:
     """Age (low bound) of the oldest footage on it that may go; None where none may, or nobody has looked."""
 
 
-def place(
+def choose_volume(
     options: Sequence[PlacementOption], filling: str | None, next_bytes: int, headroom_bytes: int = 0
 ) -> str | None:
     """The volume that takes the next segments, `next_bytes` in all; None only if there is no option.

@@ -133,7 +133,7 @@ def lose(connection: sqlite3.Connection, volume: str, loss: VolumeLoss, wall_ms:
     return row is not None
 
 
-def note(connection: sqlite3.Connection, volume: str, wall_ms: int) -> bool:
+def note_loss(connection: sqlite3.Connection, volume: str, wall_ms: int) -> bool:
     """What is gone for good is seen to. False where that was said already, or it is not gone."""
     row = connection.execute("SELECT lost FROM volumes WHERE id = ?", (volume,)).fetchone()
     loss = _loss(row[0]) if row else None

@@ -16,7 +16,7 @@ from storage.ledger import checkpoint_files
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror import files as mirror_files
-from storage.mirror.service import STATE_HEAD
+from storage.mirror.service import STATE_SNAPSHOT
 from storage.retention import table
 from storage.retention.approved_limits import ApprovedLimits, Grants, loosenings
 from storage.retention.bounds import WAIT_MS, OverwriteState
@@ -164,7 +164,7 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     copy = office.state.parent / "copy"
     office.store.close()
     shutil.copytree(office.state, copy)
-    shutil.copy(office.disk / checkpoint_files.NAME / mirror_files.HEAD, copy)
+    shutil.copy(office.disk / checkpoint_files.NAME / mirror_files.SNAPSHOT_NAME, copy)
     office.start()
     office.enrol("lobby")
     held(office, higher)
@@ -214,8 +214,8 @@ def gone(office: Office, _: Path) -> None:
 
 def gone_with_older_heads(office: Office, copy: Path) -> None:
     gone(office, copy)
-    shutil.copy(copy / mirror_files.HEAD, office.disk / checkpoint_files.NAME)
-    shutil.copy(copy / STATE_HEAD, office.state)
+    shutil.copy(copy / mirror_files.SNAPSHOT_NAME, office.disk / checkpoint_files.NAME)
+    shutil.copy(copy / STATE_SNAPSHOT, office.state)
 
 
 def an_old_copy(office: Office, copy: Path) -> None:

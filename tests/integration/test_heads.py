@@ -157,7 +157,7 @@ def test_without_its_key_the_box_records_on_and_signs_nothing(office: Office, wh
         file.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
     elif what == "another's":
         other = key.Keyring("office", tmp_path / "other.key")
-        other.found_box()
+        other.create_key()
         (tmp_path / "other.key").rename(file)
     left = file.read_bytes() if file.exists() else None
     office.start()
@@ -177,7 +177,7 @@ def test_what_lies_in_the_place_of_the_key_counts_also_while_the_box_runs(office
     office.store.books.sign_now()
     size, file, aside = present(office).size, office.state / key.NAME, tmp_path / "aside.key"
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     file.rename(aside)
     assert f"{file}, is gone" in (office.store.books.plight().unsigned or "")
     office.segment("door")
@@ -214,6 +214,6 @@ def test_a_key_that_others_may_have_read_is_told_until_there_is_another(
 
 def test_a_key_from_systemd_is_used_and_never_made(tmp_path: Path) -> None:
     ring = key.Keyring("office", tmp_path / "credential", ours=False)
-    ring.found_box()
+    ring.create_key()
     assert ring.fault is not None
     assert not (tmp_path / "credential").exists()

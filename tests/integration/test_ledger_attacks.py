@@ -241,7 +241,7 @@ def tombstone(db: Db, segment: int, wall_ms: int) -> None:
         " JOIN cameras c ON c.number = s.camera WHERE s.id = ?",
         (segment,),
     ).fetchone()
-    start = ages_table.place_of(db, Point(*at))
+    start = ages_table.place_in_time(db, Point(*at))
     body: dict[str, ledger.Value] = {"camera": camera, "seq": seq, "start": start, "duration_ms": duration_ms}
     body |= {"volume": "v", "bytes": 1, "sha256": "00" * 32, "rule": "ceiling"}
     body |= {"floor_s": LONG.floor_s, "ceiling_s": LONG.ceiling_s, "age_ms": LONG.ceiling_s * 1000 + 1}
@@ -432,7 +432,7 @@ def test_a_generation_forgotten_so_that_its_leaves_prove_nothing(office: Office)
 def own_key(office: Office, db: Db, tmp_path: Path) -> None:
     """A generation as `renew` would begin it, with a key that somebody brought along."""
     ring = key.Keyring("wenshan", tmp_path / "own.key")
-    ring.found_box()
+    ring.create_key()
     assert ring.key is not None
     before = present(db)
     size = generations_table.end(db, before)

@@ -479,7 +479,7 @@ def test_a_head_of_another_key_in_its_place(office: Office, tmp_path: Path) -> N
     def exchange(db: Db) -> None:
         head = Checkpoint(present(db).origin, present(db).size, present(db).root or b"")
         other = key.Keyring("office", tmp_path / "other.key")
-        other.found_box()
+        other.create_key()
         assert other.key is not None
         db.execute("UPDATE generations SET note = ?", (note.sign(head.text, head.origin, other.key),))
 
@@ -657,7 +657,7 @@ def test_a_box_that_was_begun_anew(office: Office) -> None:
 def test_a_head_of_the_right_name_by_another_key(office: Office, tmp_path: Path) -> None:
     head = office.store.books.notary.head()
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     assert head is not None
     assert other.key is not None
     forged = note.sign(head.checkpoint.text, head.checkpoint.origin, other.key)

@@ -635,7 +635,7 @@ def test_the_mirror_begins_on_a_line_of_its_own_after_a_torn_one(office: Office)
 
 def of_volumes(office: Office) -> dict[str, tuple[bool, bool, bool]]:
     """By path: retired, away, lost."""
-    return {str(one.path): (one.retired, one.away, one.loss is not None) for one in office.store.disks._rack.known}
+    return {str(one.path): (one.retired, one.away, one.loss is not None) for one in office.store.disks._inventory.known}
 
 
 @pytest.mark.parametrize("with_head", [True, False], ids=["head", "no head"])
@@ -661,7 +661,7 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tm
     paths[1].mkdir()
     office.store.disks.replace(paths[1], VolumeSpec(paths[1]))
     before = of_volumes(office)
-    lost = [one.loss for one in office.store.disks._rack.known if one.loss]
+    lost = [one.loss for one in office.store.disks._inventory.known if one.loss]
     assert len(lost) == 1
     office.crash()
     if not with_head:
@@ -670,7 +670,7 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tm
     gone(office.state / "edged.db")
     office.start()
     assert of_volumes(office) == before
-    assert [one.loss for one in office.store.disks._rack.known if one.loss] == lost
+    assert [one.loss for one in office.store.disks._inventory.known if one.loss] == lost
     office.enrol("door")
     assert not office.segment("door").path.is_relative_to(on), "it is retired"
     assert not office.store.books.rebuild().left

@@ -183,7 +183,7 @@ def test_a_replacement_goes_on(office: Office, step: Failpoint, configured: bool
     if not configured:
         office.specs = (VolumeSpec(spare),)
     office.start()
-    lost = {one.id for one in office.store.disks._rack.known if one.loss is not None}
+    lost = {one.id for one in office.store.disks._inventory.known if one.loss is not None}
     assert lost == {old}
     paths = {volume.path for volume in office.store.volumes() if volume.id and volume.id != old}
     assert paths == ({spare, office.disk} if configured else {spare})

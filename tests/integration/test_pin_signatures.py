@@ -115,7 +115,7 @@ def test_a_planted_one_protects_for_so_long_and_is_told(office: Office, signatur
         content["signature"] = None
     elif signature == "somebody's":
         ring = key.Keyring("wenshan", tmp_path / "other.key")
-        ring.found_box()
+        ring.create_key()
         told = sidecar.parse(json.dumps(content).encode(), content["id"])
         content = json.loads(sidecar.to_json(told, ring.key))
     office.store.close()

@@ -139,7 +139,7 @@ def test_without_its_key_the_box_gets_a_new_one_that_vouches_for_what_was_unsign
         left = b"-----BEGIN PRIVATE KEY-----\n"
     elif what == "another's":
         other = key.Keyring("office", tmp_path / "other.key")
-        other.found_box()
+        other.create_key()
         left = (tmp_path / "other.key").read_bytes()
     if left is not None:
         office.store.close()
@@ -195,7 +195,7 @@ def test_a_key_that_was_given_up_never_signs_again(office: Office, tmp_path: Pat
 def test_after_a_loss_a_key_that_was_put_there_by_anybody_is_not_gone_by(office: Office, tmp_path: Path) -> None:
     office.store.close()
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     (tmp_path / "other.key").replace(office.state / key.NAME)
     (office.state / "edged.db").unlink()
     office.start()
@@ -231,7 +231,7 @@ def test_a_credential_is_never_replaced(office: Office, tmp_path: Path) -> None:
     assert credential.read_bytes() == before
     office.store.close()
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     credential.write_bytes((tmp_path / "other.key").read_bytes())
     office.store = reopen()
     assert office.store.books.notary.fault() is not None
@@ -402,7 +402,7 @@ def test_what_nobody_signed_is_no_head(office: Office, tmp_path: Path) -> None:
     assert not witness.hold("hello", mine)
     assert not witness.hold(f"log\n{'9' * 5000}\nAAAA\n\n\u2014 log AAAAAAAA\n", None)
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     assert other.key is not None
     head = parse(text).checkpoint()
     forged = sign(head.text.replace(f"\n{head.size}\n", f"\n{head.size + 1}\n"), head.origin, other.key)

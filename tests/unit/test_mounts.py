@@ -84,7 +84,7 @@ def test_this_box_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "units" / "x.mount").write_text(f"[Mount]\nWhere={tmp_path}/unit\n")
     monkeypatch.setattr(mounts, "FSTAB", fstab)
     monkeypatch.setattr(mounts, "UNITS", (tmp_path / "units", tmp_path / "none"))
-    seen = mounts.look()
+    seen = mounts.read_mounts()
     in_a_chroot = all(mount.at != P("/") for mount in seen.now)
     assert in_a_chroot or seen.of(P(tmp_path)) is not None
     assert seen.missing(P(tmp_path, "srv", "edged")) == P(tmp_path, "srv")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.volumes.space import MARGIN, PATIENCE_MS, PlacementOption, patience_ms, place
+from storage.volumes.space import MARGIN, PATIENCE_MS, PlacementOption, choose_volume, patience_ms
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -52,12 +52,16 @@ def options(*given: tuple[str, int, int | None]) -> list[PlacementOption]:
     ],
 )
 def test_who_is_next(given_: Sequence[tuple[str, int, int | None]], filling: str | None, chosen: str | None) -> None:
-    assert place(options(*given_), filling, 10) == chosen
+    assert choose_volume(options(*given_), filling, 10) == chosen
 
 
 def test_less_than_the_headroom_is_the_time_to_ask_whose_footage_goes() -> None:
     full = options(("a", 49, 2 * DAY_MS), ("b", 49, 9 * DAY_MS))
-    assert (place(full, "a", 10), place(full, "a", 10, 49), place(full, "a", 10, 50)) == ("a", "a", "b")
+    assert (choose_volume(full, "a", 10), choose_volume(full, "a", 10, 49), choose_volume(full, "a", 10, 50)) == (
+        "a",
+        "a",
+        "b",
+    )
 
 
 def test_patience_is_a_day_or_an_eighth_of_a_small_ring() -> None:
@@ -79,7 +83,7 @@ class Disk:
 Choose = Callable[[Sequence[PlacementOption], str | None, int], str | None]
 
 
-def play(sizes: Sequence[int], floor_h: int, hours: int, choose: Choose = place) -> tuple[list[str], int]:
+def play(sizes: Sequence[int], floor_h: int, hours: int, choose: Choose = choose_volume) -> tuple[list[str], int]:
     """One segment an hour. What went too soon, and how often another disk was chosen."""
     disks = {str(number): Disk(size) for number, size in enumerate(sizes)}
     span_h = sum(sizes) - MARGIN * len(sizes) - 1
@@ -136,7 +140,7 @@ def test_staying_put_would_be_found_out() -> None:
         return (
             filling
             if filling is not None and not any(o.room_bytes > 1 for o in given_)
-            else place(given_, filling, next_bytes)
+            else choose_volume(given_, filling, next_bytes)
         )
 
     faults, _ = play([60, 60], 0, 480, stubborn)
