@@ -149,7 +149,7 @@ def gone_of(ended: Outage) -> dict[EventRank, int]:
 
 def test_giving_up_what_matters_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
-    monkeypatch.setattr(outbox, "Rank", sorted(EventRank, reverse=True))
+    monkeypatch.setattr(outbox, "EventRank", sorted(EventRank, reverse=True))
     it = Outage(tmp_path, 100_000)
     try:
         it.last_for(1)

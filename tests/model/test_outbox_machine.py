@@ -181,7 +181,7 @@ def caught() -> None:
 
 
 def test_what_evicts_the_highest_rank_first_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "Rank", sorted(EventRank, reverse=True))
+    monkeypatch.setattr(outbox, "EventRank", sorted(EventRank, reverse=True))
     caught()
 
 

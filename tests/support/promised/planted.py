@@ -104,7 +104,7 @@ def work_that_explains_what_follows(patched: pytest.MonkeyPatch) -> None:
         begun = any(first <= start and (last is None or start < last) for first, last in known)
         return [(start, end, begun)]
 
-    patched.setattr(gaps_table, "cut", cut)
+    patched.setattr(gaps_table, "cut_by_windows", cut)
 
 
 def work_that_ends_by_the_wall_clock(patched: pytest.MonkeyPatch) -> None:
