@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from storage.integrity.compare import Kind
 from storage.ledger.table import Leaf, LeafEntry, Value, canonical
 from storage.mirror.files import DayFile, chapters
-from storage.mirror.lines import NUMBER_MAX, MirrorLine, file_name, merged, parse, render, rising
+from storage.mirror.lines import BELIEVED_MAX, NUMBER_MAX, MirrorLine, file_name, merged, parse, render, rising
 from storage.recovery.detect import Ledger, State, merged_names, verdict
 from storage.recovery.snapshot_table import CameraFiles
 from storage.recovery.walk import differences
@@ -31,7 +31,8 @@ def test_a_leaf_as_its_line() -> None:
     assert read.text == entry.body
 
 
-bodies = st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.booleans(), st.none()))
+believed = st.integers(-BELIEVED_MAX, BELIEVED_MAX)
+bodies = st.dictionaries(st.text(), st.one_of(st.text(), believed, st.booleans(), st.none()))
 
 
 @given(st.integers(1, NUMBER_MAX), st.integers(-NUMBER_MAX, NUMBER_MAX), bodies, st.data())
