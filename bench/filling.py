@@ -17,14 +17,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from storage.ledger import generations, nodes
-from storage.ledger.table import HASHED_SQL, Entry
-from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
+from storage.ledger import checkpoint_files, generations_table, nodes_table
+from storage.ledger.table import HASHED_SQL, LeafEntry
+from storage.mirror import files as mirror_files
+from storage.mirror import table as mirror_table
 from storage.mirror.lines import file_name, render
+from storage.pins import table as pins
 from storage.segments import table as facts
 from storage.store import opening
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.model import Bounds, Closing, Moment, Opening, Parts
 
 SEGMENT_MS: Final = 300_000
@@ -127,7 +128,7 @@ def fill_by_facts(folder: Path, size: Size, each: int | None = None) -> None:
             start, end = begin.plus_ms((seq - 1) * SEGMENT_MS), begin.plus_ms(seq * SEGMENT_MS)
             for camera in size.names:
                 todo.append(partial(facts.open_segment, life=it.life, opening=size.opening(camera, seq, volume, start)))
-                todo.append(partial(facts.commit_segment, closing=size.closing(camera, seq, end)))
+                todo.append(partial(facts.commit_segment, closing=size.closing(camera, seq, end), protect=pins.match))
         for fact in todo:
             it.database.submit(fact).result()
 
@@ -143,7 +144,7 @@ def fill_by_sql(folder: Path, size: Size) -> None:
         db.create_function("leaf_hash", 1, lambda hashed: sha256(hashed).digest(), deterministic=True)
         for first in range(2, size.each + 1, CHUNK):
             db.execute("BEGIN")
-            chunk = {"first": first, "last": min(first + CHUNK - 1, size.each), "leaf": heads.last_leaf(db) + 1}
+            chunk = {"first": first, "last": min(first + CHUNK - 1, size.each), "leaf": mirror_table.last_leaf(db) + 1}
             db.execute(_SEGMENTS, chunk)
             db.execute(_LEAVES, chunk)
             db.execute(f"UPDATE leaves SET hash = leaf_hash({HASHED_SQL}) WHERE number >= :leaf", chunk)  # noqa: S608
@@ -157,11 +158,13 @@ def fill_by_sql(folder: Path, size: Size) -> None:
 
 def mirrored(folder: Path, db: sqlite3.Connection) -> None:
     """The volume has had each leaf as it was made, and is known: the last is there, the others nobody asks for."""
-    last = Entry(*db.execute("SELECT number, wall_ms, kind, body FROM leaves ORDER BY number DESC LIMIT 1").fetchone())
+    last = LeafEntry(
+        *db.execute("SELECT number, wall_ms, kind, body FROM leaves ORDER BY number DESC LIMIT 1").fetchone()
+    )
     volume = os.open(folder / "volume", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with ledgerdir.opened(volume, make=True) as fd:
-            ledgerdir.append(fd, file_name(last.wall_ms), render(last))
+        with checkpoint_files.opened(volume, make=True) as fd:
+            mirror_files.append(fd, file_name(last.wall_ms), render(last))
     finally:
         os.close(volume)
     db.execute("UPDATE volumes SET mirrored = ?, reconciled = 1", (last.number,))
@@ -171,10 +174,10 @@ def grow(folder: Path) -> None:
     """The nodes over the leaves, which a daemon keeps as it goes."""
     with closing(sqlite3.connect(folder / opening.DATABASE_NAME, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = OFF")
-        generation = generations.present(db)
-        while generation is not None and (found := nodes.missing(db, generation, CHUNK)):
+        generation = generations_table.present(db)
+        while generation is not None and (found := nodes_table.missing(db, generation, CHUNK)):
             db.execute("BEGIN")
-            nodes.keep(db, generation, found)
+            nodes_table.keep(db, generation, found)
             db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

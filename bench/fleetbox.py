@@ -35,12 +35,12 @@ from mqtt.client import link as client
 from mqtt.connection.broker_connection import Connection
 from mqtt.contract.messages import Message
 from storage.database.writer import Database
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger.note import Checkpoint
-from storage.ledger.signer import Head
+from storage.ledger.signer import IssuedHead
 from storage.outbox import table as outbox
-from storage.outbox.service import Post
-from storage.outbox.table import Depth, Kind, Rank
+from storage.outbox.service import Outbox
+from storage.outbox.table import EventKind, EventRank, OutboxDepth
 from storage.tickets.alarms import Alarms
 from storage.words.clock import SystemClock
 from storage.words.model import GapCause, Moment
@@ -99,13 +99,13 @@ class Box:
         self._cameras = [f"cam-{one:02}" for one in range(1, book.cameras + 1)]
         self._config = _config(self.node, self._cameras, way)
         self._database = Database(folder / f"{self.node}.db")
-        self._post = Post(self._database, self._clock)
+        self._post = Outbox(self._database, self._clock)
         self._alarms = Alarms(self._database, self._clock)
         self._reporter = Reporter(self._config, 1, self._clock, self._post)
         self._began = self._clock.now()
         self._health = {camera: CameraHealth(FINE, STREAM, self._began.wall_ms, 12) for camera in self._cameras}
         self._rows: tuple[AlarmRow, ...] = ()
-        self._depth: Mapping[Rank, Depth] = {}
+        self._depth: Mapping[EventRank, OutboxDepth] = {}
         self._leaf = 204_817
 
     async def live(self, after_s: float) -> None:
@@ -182,18 +182,18 @@ class Box:
             head = self._head()
             if time.monotonic() - told_s >= HEAD_EVENT_S:
                 told_s = time.monotonic()
-                named = generations.named(head.checkpoint)
+                named = generations_table.named(head.checkpoint)
                 body = {"what": "checkpoint", **named, "first": 1, "key": head.key, "note": head.note}
                 wall_ms = self._clock.now().wall_ms
-                fact = partial(outbox.put, kind=Kind.LEDGER, wall_ms=wall_ms, body=body)
+                fact = partial(outbox.put, kind=EventKind.LEDGER, wall_ms=wall_ms, body=body)
                 await asyncio.wrap_future(self._database.submit(fact))
             await asyncio.sleep(HEAD_S)
 
-    def _head(self) -> Head:
+    def _head(self) -> IssuedHead:
         self._leaf += len(self._cameras) // 4
         checkpoint = Checkpoint(f"edged/{self.node}/7f3a91c2", self._leaf, b"\xab" * 32)
         note = f"{checkpoint.text}\n— {checkpoint.origin} {base64.b64encode(bytes(68)).decode()}\n"
-        head = Head(checkpoint, note, 1, f"{checkpoint.origin}+0a1b2c3d+{'A' * 44}")
+        head = IssuedHead(checkpoint, note, 1, f"{checkpoint.origin}+0a1b2c3d+{'A' * 44}")
         self._reporter.checkpoint(head)
         return head
 
@@ -271,8 +271,10 @@ class Box:
                     self._gap(camera, begin, end, self._leaf)(db)
                     if at % round(1 / ALARM_SHARE) == 0:
                         body = _alarm(camera, end.wall_ms)
-                        outbox.put(db, Kind.ALARM, end.wall_ms, body | {"what": "raised", "cleared_ms": None})
-                        outbox.put(db, Kind.ALARM, end.wall_ms, body | {"what": "cleared", "cleared_ms": end.wall_ms})
+                        outbox.put(db, EventKind.ALARM, end.wall_ms, body | {"what": "raised", "cleared_ms": None})
+                        outbox.put(
+                            db, EventKind.ALARM, end.wall_ms, body | {"what": "cleared", "cleared_ms": end.wall_ms}
+                        )
 
         await asyncio.wrap_future(self._database.submit(fact))
 

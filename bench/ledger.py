@@ -33,11 +33,12 @@ from storage.audit import ranges
 from storage.audit.process_pool import WORTH, Processes
 from storage.audit.trees import Made
 from storage.audit.verify import Box, Spread, Verify
-from storage.ledger import generations, leaf_search, nodes, tree
+from storage.ledger import generations_table, nodes_table, tree
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
-from storage.ledger.nodes import WIDTH
+from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, HASHED_SQL, Leaf
-from storage.mirror import snapshot as heads
+from storage.mirror import table as mirror_table
 from storage.store.facade import Store
 from storage.store.offline import Reading
 from storage.store.opening import DATABASE_NAME
@@ -61,7 +62,7 @@ _TOMBSTONES: Final = """
 def append(folder: Path) -> dict[str, float]:
     """A leaf like the last one, again and again; nothing is kept."""
     with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
-        like = next(iter(ledger.leaves(db, heads.last_leaf(db) - 1, 1)))
+        like = next(iter(ledger.leaves(db, mirror_table.last_leaf(db) - 1, 1)))
         body, times_s = json.loads(like.body), []
         db.execute("BEGIN")
         for seq in range(APPENDED):
@@ -83,13 +84,13 @@ def sign(folder: Path, size: Size) -> None:
 def prove(folder: Path) -> dict[str, float]:
     """Each checked against the head."""
     read = Reading(folder / DATABASE_NAME)
-    generation = read(generations.present)
+    generation = read(generations_table.present)
     if generation is None or generation.root is None:
         raise SystemExit("there is no head")
     dice, times_s, count = random.Random(1), [], generation.size
     for index in (dice.randrange(count) for _ in range(PROOFS)):
         begin = time.perf_counter()
-        path = read(lambda db, at=index: tree.inclusion(nodes.read(db, generation), at, count))  # type: ignore[misc]
+        path = read(lambda db, at=index: tree.inclusion(nodes_table.read(db, generation), at, count))  # type: ignore[misc]
         times_s.append(time.perf_counter() - begin)
         entry = read(partial(ledger.leaf, number=generation.first + index))
         if entry is None or not tree.included(entry.hash, index, count, path, generation.root):
@@ -100,7 +101,7 @@ def prove(folder: Path) -> dict[str, float]:
 def hash_all(folder: Path, spread: Spread) -> float:
     """Leaves a second: each hashed, and the tree over them held against the head; nothing else."""
     read, begin = Reading(folder / DATABASE_NAME), time.perf_counter()
-    generation = read(generations.present)
+    generation = read(generations_table.present)
     if generation is None:
         raise SystemExit("there is no ledger")
     spans = ranges.spans(generation.first, generation.first + generation.size - 1, in_tree=True)
@@ -126,7 +127,7 @@ def turn(folder: Path, size: Size) -> None:
         db.execute("PRAGMA synchronous = OFF")
         db.create_function("leaf_hash", 1, lambda hashed: sha256(hashed).digest(), deterministic=True)
         db.execute("BEGIN")
-        last, half = heads.last_leaf(db), {"half": size.each // 2}
+        last, half = mirror_table.last_leaf(db), {"half": size.each // 2}
         db.execute(_TOMBSTONES, half)
         db.execute(f"UPDATE leaves SET hash = leaf_hash({HASHED_SQL}) WHERE number > ?", (last,))  # noqa: S608
         db.execute("DELETE FROM segments WHERE seq <= :half", half)
@@ -142,8 +143,8 @@ def lists(folder: Path) -> None:
     """What lists go by, which a daemon makes behind recording."""
     with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as db:
         db.execute("BEGIN")
-        for block in range(heads.last_leaf(db) >> leaf_search.BITS):
-            leaf_search.keep(db, block)
+        for block in range(mirror_table.last_leaf(db) >> ledger_queries.BITS):
+            ledger_queries.keep(db, block)
         db.execute("COMMIT")
 
 

@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 from storage.database.migrations import migrate
-from storage.ledger.table import Entry, Leaf, Value, enter
+from storage.ledger.table import Leaf, LeafEntry, Value, enter
 from storage.mirror.lines import file_name, render
-from storage.segments.embedded_metadata import Story
+from storage.segments.embedded_metadata import EmbeddedMetadata
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.layout import segment_path
 from storage.words.model import Bounds, Moment
 from tests.support import tiny_mp4
@@ -109,7 +109,7 @@ def from_leaves(folder: Path, segments: int) -> None:
                 body = segment(of, of // CAMERAS + 1, volume)
                 wall_ms = WALL_MS + of // CAMERAS * SEGMENT_MS
                 text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-                line = render(Entry(numbers, wall_ms, kind, text))
+                line = render(LeafEntry(numbers, wall_ms, kind, text))
                 written += len(line)
                 days.setdefault(file_name(wall_ms), []).append(line)
     for name, lines in days.items():
@@ -140,7 +140,7 @@ def from_files(folder: Path, files: int) -> None:
     for index in range(files):
         start_ms = WALL_MS + index * SEGMENT_MS
         relative = segment_path("lobby", start_ms, index + 1)
-        story = Story(
+        story = EmbeddedMetadata(
             "lobby", index + 1, Moment(start_ms, index * SEGMENT_MS), "gone", 1, True, Bounds(FLOOR_S, CEILING_S), 0, ""
         )
         path = folder / "disk" / relative

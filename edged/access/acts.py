@@ -14,14 +14,15 @@ from typing import Final, TypeAlias
 from edged.access.callers import Caller
 from edged.words.roles import Verb
 from storage.approvals.journal import Doing as Leaf
-from storage.approvals.service import NOBODY, Act, Arguments, Deed, Person, check
+from storage.approvals.service import NOBODY, Act, Arguments, Person, check
+from storage.database.writer import TransactionPart
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, OrderWrong
 
 EXTEND: Final = "pin-extend"
 """The kind of act by which a pin is to last longer; people and keys of the centre ask for it."""
 
-Doing: TypeAlias = Callable[[Act, Person], AbstractContextManager[Deed]]
+Doing: TypeAlias = Callable[[Act, Person], AbstractContextManager[TransactionPart]]
 """Prepares an act, hands out what is done in the transaction in which it stops waiting, and follows it up on disk."""
 
 
@@ -46,14 +47,14 @@ def _never(act: Act) -> str | None:
     return None
 
 
-def doing(deed: Callable[[Act, Person], Deed], then: Callable[[Act], None] = _nothing) -> Doing:
+def doing(deed: Callable[[Act, Person], TransactionPart], then: Callable[[Act], None] = _nothing) -> Doing:
     """Where nothing has to be prepared; the person is the second one.
 
     `then`: what follows on disk. Blocking; what does not come to it is made up later by its owner.
     """
 
     @contextmanager
-    def carried_out(act: Act, second: Person) -> Iterator[Deed]:
+    def carried_out(act: Act, second: Person) -> Iterator[TransactionPart]:
         yield deed(act, second)
         then(act)
 

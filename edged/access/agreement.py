@@ -16,9 +16,10 @@ from edged.access.callers import Caller
 from edged.config.loosened_bounds import sentence, under, wished_by
 from edged.config.model import Config
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Deed, Person
+from storage.approvals.service import Act, Person
+from storage.database.writer import TransactionPart
 from storage.ledger.table import canonical
-from storage.retention import approved_limits_table as text
+from storage.retention import table as terms
 from storage.retention.approved_limits import Loosening, loosenings
 from storage.store.facade import Store
 from storage.words.errors import OrderRefused, StoreError
@@ -70,21 +71,21 @@ class Agreement:
         words = sentence(self.waiting)
         if by is None or by.login is None:
             return (f"does not hold before two persons say so: {words}. Log in and run `edgectl reload`",)
-        arguments = {"words": words, "bounds": canonical(text.body_of(wished_by(self._wished)))}
+        arguments = {"words": words, "bounds": canonical(terms.approved_body(wished_by(self._wished)))}
         try:
             act = await asyncio.to_thread(self._acts.ask, LOOSEN, arguments, by)
         except StoreError as error:
             return (f"does not hold, and nobody could be asked to approve it ({error}): {words}",)
         return (f"does not hold before another person approves it (edgectl approve {act.id}): {words}",)
 
-    def _deed(self, act: Act, _second: Person) -> Deed:
+    def _deed(self, act: Act, _second: Person) -> TransactionPart:
         if (why := self._outdated(act)) is not None:
             what = f"{act.id} waits no longer: {why}"
             raise OrderRefused(what, "run `edgectl reload`, and let another person approve what that asks for")
-        return self._store.agreement.granting(text.parse(str(act.arguments["bounds"])))
+        return self._store.agreement.granting(terms.parse_approved(str(act.arguments["bounds"])))
 
     def _outdated(self, act: Act) -> str | None:
-        wished = text.parse(str(act.arguments["bounds"]))
+        wished = terms.parse_approved(str(act.arguments["bounds"]))
         same = self._wished is not None and wished == wished_by(self._wished)
         if same and act.arguments["words"] == sentence(self.waiting):
             return None

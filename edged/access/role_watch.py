@@ -25,8 +25,7 @@ from typing import Final, Protocol, TypeAlias
 from edged.host import accounts
 from edged.host.accounts import Directory
 from edged.words.roles import Assignment, Role, apart, is_of_the_house, named_groups
-from storage.ledger.leaf_search import Wanted
-from storage.ledger.listing import Listing
+from storage.ledger.queries import LeafFilter, LedgerListing
 from storage.ledger.table import Leaf
 from storage.words.errors import StoreError
 
@@ -114,7 +113,7 @@ class RoleJournal(Protocol):
 class RoleHistory:
     """Of one daemon run."""
 
-    def __init__(self, journal: RoleJournal, leaves: Listing, directory: Directory) -> None:
+    def __init__(self, journal: RoleJournal, leaves: LedgerListing, directory: Directory) -> None:
         self._journal = journal
         self._leaves = leaves
         self._directory = directory
@@ -142,10 +141,10 @@ def changed(told: Mapping[int, Roles], now: Mapping[int, Roles], *, lost: bool) 
     return [account for account, before, held in both if held - before or (lost and before - held)]
 
 
-def last_told(leaves: Listing) -> dict[int, Roles]:
+def last_told(leaves: LedgerListing) -> dict[int, Roles]:
     """Blocking: of each account what the last leaf says that tells of it."""
     told = {}
-    for page in leaves.pages(Wanted(kinds=frozenset({Leaf.HOLDER.value})), None):
+    for page in leaves.pages(LeafFilter(kinds=frozenset({Leaf.HOLDER.value})), None):
         for one in page.leaves:
             body = json.loads(one.told.entry.body)
             told[int(body["account"])] = Roles(map(str, body["roles"]))

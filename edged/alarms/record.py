@@ -14,7 +14,7 @@ from edged.access.role_watch import RolesSeen
 from edged.overview.model import AlarmCondition
 from edged.words import units
 from storage.audit.table import Checked
-from storage.ledger.centre_head import Contradiction, Word
+from storage.ledger.centre_head import Contradiction, HeadAgreement
 from storage.recovery.service import Plight
 from storage.words.results import Severity
 
@@ -28,9 +28,9 @@ _APPROVED: Final = "--reason …, which another person, with the role authority,
 RENEW: Final = f"run edgectl ledger renew {_APPROVED}"
 RENEW_KEY: Final = f"run edgectl ledger renew --new-key {_APPROVED}"
 _KNOWN_OTHERWISE: Final = {
-    Word.LONGER: "of which leaves are not here",
-    Word.OTHER: "which are others than those that are here",
-    Word.UNKNOWN: "of a generation that this box does not know",
+    HeadAgreement.LONGER: "of which leaves are not here",
+    HeadAgreement.OTHER: "which are others than those that are here",
+    HeadAgreement.UNKNOWN: "of a generation that this box does not know",
 }
 
 

@@ -17,7 +17,7 @@ from edged.overview.model import AlarmCondition, Overview
 from edged.words import units
 from recorder.supervisor.runner import CameraView
 from storage.mirror.table import ON_PURPOSE
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.words.model import GapCause
 from storage.words.results import Severity, VolumeState, VolumeStatus
 
@@ -169,7 +169,7 @@ def slow_sync_troubles(views: Mapping[str, CameraView]) -> Iterator[tuple[str, A
         yield "storage.slow", AlarmCondition(Severity.WARNING, text, "Check the disk and what else uses it")
 
 
-def tampering_troubles(tampered: Iterable[Tampered]) -> Iterator[tuple[str, AlarmCondition]]:
+def tampering_troubles(tampered: Iterable[TamperedFiles]) -> Iterator[tuple[str, AlarmCondition]]:
     for one in tampered:
         named = ", ".join(f"{path} {TAMPERED.get(kind, 'differs')}" for path, kind in one.files)
         text = f"Files on volume {one.path} are not as edged left them: {named}{' and others' if one.more else ''}"

@@ -21,7 +21,8 @@ from edged.site import documents as site_documents
 from edged.words import exit_codes, units
 from edged.words.roles import Verb
 from edged.words.times import timestamp
-from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.approvals.service import Act, Arguments, Person
+from storage.database.writer import TransactionPart
 from storage.store.facade import Store
 from storage.words.clock import Clock
 
@@ -108,7 +109,7 @@ def attest_sentence(arguments: Arguments) -> str:
     )
 
 
-def attest_deed(store: Store, act: Act, approver: Person) -> Deed:
+def attest_deed(store: Store, act: Act, approver: Person) -> TransactionPart:
     """What approving it does."""
     wanted = attest_documents.AttestAsked.model_validate(dict(act.arguments))
     return store.boots.attest(wanted.boot, wanted.off_ms, wanted.reason, act.asker.name, approver.name)

@@ -26,7 +26,7 @@ from edged.words import exit_codes
 from edged.words.roles import Verb
 from recorder.remux.film import Changed
 from storage.exports.service import EXPORTS_MAX
-from storage.files.io_priority import become_idle
+from storage.files.fsync import become_idle
 
 T = TypeVar("T", bound=Document)
 

@@ -27,9 +27,8 @@ from storage.audit import given_checkpoint
 from storage.audit.given_checkpoint import Outside
 from storage.audit.table import Checked
 from storage.integrity.inspect_file import Stopped
-from storage.ledger.leaf_search import Wanted
-from storage.ledger.listing import Covered, Listed
 from storage.ledger.note import NoteDamaged
+from storage.ledger.queries import CoveredRange, LeafFilter, ListedLeaf
 from storage.ledger.table import Leaf
 from storage.store.facade import Store
 from storage.words.clock import Clock
@@ -67,7 +66,7 @@ def routes(site: SiteState, store: Store, acts: Acts, clock: Clock) -> Sequence[
     ]
 
 
-def leaf(one: Listed) -> documents.Leaf:
+def leaf(one: ListedLeaf) -> documents.Leaf:
     entry = one.told.entry
     body = json.loads(entry.body)
     return documents.Leaf(
@@ -84,7 +83,7 @@ def leaf(one: Listed) -> documents.Leaf:
     )
 
 
-def generation(one: Covered) -> documents.Generation:
+def generation(one: CoveredRange) -> documents.Generation:
     verifier = one.generation.verifier
     return documents.Generation(
         origin=one.generation.origin,
@@ -126,7 +125,7 @@ def _verify(store: Store, kept: Outside | None, progress: Progress, gone: thread
         raise Refusal("edged is stopping", "check again once it runs", exit_codes.TRY_LATER) from None
 
 
-def _wanted(request: web.Request) -> Wanted:
+def _wanted(request: web.Request) -> LeafFilter:
     query = request.query
     kinds = frozenset(filter(None, query.get("kind", "").split(",")))
     if strange := sorted(kinds - {kind.value for kind in Leaf}):
@@ -135,7 +134,7 @@ def _wanted(request: web.Request) -> Wanted:
     verb = query.get("act")
     if verb is not None and verb not in set(Verb):
         raise Refusal(f"there is no verb called {verb}", f"verbs are: {', '.join(Verb)}", exit_codes.USAGE)
-    return Wanted(
+    return LeafFilter(
         from_ms=callers.instant("from", query.get("from")),
         to_ms=callers.instant("to", query.get("to")),
         kinds=kinds,

@@ -19,7 +19,8 @@ from edged.documents import pins as documents
 from edged.words import units
 from edged.words.roles import Verb
 from edged.words.times import optional_timestamp, timestamp
-from storage.approvals.service import Act, Arguments, Deed, Person
+from storage.approvals.service import Act, Arguments, Person
+from storage.database.writer import TransactionPart
 from storage.pins.model import Cost, Ground, Interval, Order, Presence, Standing
 from storage.pins.place import check_approver
 from storage.pins.rules import TEXT_MAX
@@ -120,11 +121,11 @@ class PinCalls:
             span_ms=span_ms,
         )
 
-    def _extend(self, act: Act, _second: Person) -> Deed:
+    def _extend(self, act: Act, _second: Person) -> TransactionPart:
         span_ms = int(act.arguments["span_ms"])
         return self.store.pins.extending(str(act.arguments["pin"]), span_ms, self.config().pins.limits())
 
-    def _release(self, act: Act, second: Person) -> Deed:
+    def _release(self, act: Act, second: Person) -> TransactionPart:
         by = f"{act.asker.name}, {second.name}"
         return self.store.pins.releasing(str(act.arguments["pin"]), by, str(act.arguments["reason"]))
 

@@ -14,7 +14,7 @@ from typing import Final
 from recorder.words import messages
 from storage.store.facade import Store
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts
-from storage.words.results import Outlook, VolumeStatus
+from storage.words.results import VolumesNow, VolumeStatus
 
 log = logging.getLogger("edged.cameras.store_adapter")
 
@@ -41,7 +41,7 @@ class StoreAdapter:
         self._segment_ms = segment_ms
         self._epoch = store.epoch
         self._synced = False
-        self._seen = Outlook(GapCause.STARTING, (), frozenset(), {}, frozenset(), tight=False)
+        self._seen = VolumesNow(GapCause.STARTING, (), frozenset(), {}, frozenset(), tight=False)
         self.committed = asyncio.Event()
         """Set at each commit: the sweep may have something to do."""
 
@@ -63,7 +63,7 @@ class StoreAdapter:
         """Cameras whose segments in progress must end at once: the disk has no room even for what is begun."""
         return self._seen.at_once
 
-    def _tell(self, before: Outlook, seen: Outlook) -> None:
+    def _tell(self, before: VolumesNow, seen: VolumesNow) -> None:
         if stops := sorted(seen.stopped.keys() - before.stopped.keys()):
             causes = ", ".join(sorted({seen.stopped[camera].value for camera in stops}))
             log.warning("no room (%s): these cameras begin no further segment: %s", causes, ", ".join(stops))

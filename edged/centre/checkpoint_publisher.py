@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from mqtt.contract.messages import LedgerCheckpoint, Message
-from storage.ledger.centre_head import Word
-from storage.ledger.signer import Head
+from storage.ledger.centre_head import HeadAgreement
+from storage.ledger.signer import IssuedHead
 from storage.recovery.service import Books
 from storage.words.errors import StoreError
 
@@ -29,7 +29,7 @@ FAREWELL_S: Final = 1.0
 class Centre(Protocol):
     """Where heads are told; `edged.centre.reports.Reporter` is one."""
 
-    def checkpoint(self, head: Head) -> None: ...
+    def checkpoint(self, head: IssuedHead) -> None: ...
     def release_checkpoint(self) -> None: ...
 
 
@@ -41,7 +41,7 @@ class CheckpointPublisher:
         self._centre = centre
         self._loop = asyncio.get_running_loop()
         self.wake = asyncio.Event()
-        self._news: Head | None = None
+        self._news: IssuedHead | None = None
         self._kept: list[bytes | None] = []
         """What was read back and has not been held against the ledger yet: the last counts."""
         self._withheld = False
@@ -97,16 +97,16 @@ class CheckpointPublisher:
             word = await asyncio.to_thread(self._books.witness.word)
             if self._kept:
                 self.wake.set()  # there was another connection meanwhile
-            elif not word.contradicts and word is not Word.UNSURE:
+            elif not word.contradicts and word is not HeadAgreement.UNSURE:
                 self._withheld = False
                 self._centre.release_checkpoint()
 
-    def _hear(self, head: Head) -> None:
+    def _hear(self, head: IssuedHead) -> None:
         """In the mirror's thread."""
         with suppress(RuntimeError):  # the loop has ended: so has the daemon
             self._loop.call_soon_threadsafe(self._take, head)
 
-    def _take(self, head: Head) -> None:
+    def _take(self, head: IssuedHead) -> None:
         self._news = head
         self.wake.set()
 

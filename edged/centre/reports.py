@@ -26,8 +26,8 @@ from mqtt.contract import messages
 from mqtt.contract.messages import Message, Payload, Stamp
 from mqtt.tls import Keyring, TlsView
 from recorder.words.address import without_login
-from storage.ledger.signer import Head
-from storage.outbox.table import Depth, Rank
+from storage.ledger.signer import IssuedHead
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.model import Left, PinState
 from storage.words.clock import Clock
 
@@ -78,7 +78,7 @@ class Reporter:
         self._overview: Callable[[], Overview] | None = None
         self._ears: CheckpointListener | None = None
         self._orders: Orders | None = None
-        self._head: Head | None = None
+        self._head: IssuedHead | None = None
         self._link: Link | None = None
         self._keyring: Keyring | None = None
         self._task: asyncio.Task[None] | None = None
@@ -170,7 +170,7 @@ class Reporter:
             self._link.forget(gone)
         self._beat(seen, now_ms)
 
-    def checkpoint(self, head: Head) -> None:
+    def checkpoint(self, head: IssuedHead) -> None:
         """The last head of the ledger; it goes out once it may (`release_checkpoint`), and at each connection."""
         self._head = head
         if self._link is not None and self._overview is not None:
@@ -285,7 +285,7 @@ class Reporter:
             **versions().model_dump(exclude={"schema_"}),
         )
 
-    def _checkpoint(self, head: Head) -> Payload:
+    def _checkpoint(self, head: IssuedHead) -> Payload:
         told = head.checkpoint
         return messages.LedgerCheckpoint(
             **self._blank,
@@ -426,15 +426,15 @@ def shown_compliance(seen: Overview, stamp: Stamp) -> Iterator[messages.Complian
         )
 
 
-def waiting(depths: Mapping[Rank, Depth]) -> OutboxFigures:
+def waiting(depths: Mapping[EventRank, OutboxDepth]) -> OutboxFigures:
     """How much waits in the outbox, by rank."""
-    events = {rank: depths[rank].events if rank in depths else 0 for rank in Rank}
+    events = {rank: depths[rank].events if rank in depths else 0 for rank in EventRank}
     oldest = [depth.oldest_ms for depth in depths.values() if depth.oldest_ms is not None]
     return {
-        "outbox_proofs": events[Rank.PROOF],
-        "outbox_alarms": events[Rank.ALARM],
-        "outbox_storage": events[Rank.STORAGE],
-        "outbox_history": events[Rank.HISTORY],
+        "outbox_proofs": events[EventRank.PROOF],
+        "outbox_alarms": events[EventRank.ALARM],
+        "outbox_storage": events[EventRank.STORAGE],
+        "outbox_history": events[EventRank.HISTORY],
         "outbox_bytes": sum(depth.bytes for depth in depths.values()),
         "outbox_oldest_ms": min(oldest, default=None),
     }

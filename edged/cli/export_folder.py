@@ -160,13 +160,13 @@ def needed(files: Sequence[ExportFile]) -> int:
 
 def is_fat(place: Path) -> bool:
     """It takes no file of 4 GiB."""
-    mount = mounts.look().of(PurePosixPath(place.resolve()))
+    mount = mounts.read_mounts().of(PurePosixPath(place.resolve()))
     return mount is not None and mount.kind in FAT
 
 
 def inside(place: Path, volumes: Sequence[str]) -> str | None:
     """The volume that a folder would lie in, whatever path leads there."""
-    now, here = mounts.look(), PurePosixPath(place.resolve())
+    now, here = mounts.read_mounts(), PurePosixPath(place.resolve())
     for volume in volumes:
         there = PurePosixPath(Path(volume).resolve())
         mine, other = now.place(here), now.place(there)

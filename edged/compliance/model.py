@@ -15,7 +15,8 @@ from edged.overview.model import Overview
 from edged.profiles.loader import Clause
 from edged.words import units
 from storage.pins.model import Ground
-from storage.register.compliance import Shares, Tally
+from storage.register.compliance import Tally
+from storage.segments.coverage_queries import CoverageShares
 
 
 class ClauseStatus(StrEnum):
@@ -62,7 +63,7 @@ class Facts:
     """Who could read what lies on the disks; None while nobody has looked."""
     register: Tally | None = None
     """The register of destruction; None while it is not read to its end."""
-    shares: Mapping[str, Shares] = field(default_factory=dict)
+    shares: Mapping[str, CoverageShares] = field(default_factory=dict)
     """Of the last 24 h, by camera."""
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from edged.config.model import CameraRetention, Commander, Config, Retention, Roles
 from edged.words import units
 from edged.words.roles import Role
-from storage.retention.approved_limits import Agreed, Grants, Loosening, What, loosenings
+from storage.retention.approved_limits import ApprovedLimits, Grants, LoosenedBound, Loosening, loosenings
 from storage.words.model import Bounds
 
 NAMED: Final = 8
@@ -24,15 +24,15 @@ _COMMANDS: Final = "command "
 """Before a verb: what is granted to a key, beside the roles."""
 
 
-def wished_by(config: Config) -> Agreed:
+def wished_by(config: Config) -> ApprovedLimits:
     """What a configuration says of retention and roles."""
     default = config.retention
     site = Bounds(default.min // _SECOND, default.max // _SECOND)
     cameras = {camera.id: config.bounds(camera.id) for camera in config.cameras}
-    return Agreed(site, cameras, default.on_full == "overwrite", _grants(config))
+    return ApprovedLimits(site, cameras, default.on_full == "overwrite", _grants(config))
 
 
-def under(config: Config, held: Agreed) -> Config:
+def under(config: Config, held: ApprovedLimits) -> Config:
     """The configuration with these bounds and grants in place of its own."""
     if held == wished_by(config):
         return config
@@ -52,25 +52,30 @@ def sentence(waiting: Sequence[Loosening]) -> str:
     words = [_words(one) for one in waiting if one not in keyed]
     for (what, key), ones in groupby(sorted(keyed, key=_by_key), key=_by_key):
         verbs = ", ".join(one.role.removeprefix(_COMMANDS) for one in ones)
-        words.append(f"let {key} command {verbs}" if what is What.GRANT else f"no longer let {key} command {verbs}")
+        words.append(
+            f"let {key} command {verbs}" if what is LoosenedBound.GRANT else f"no longer let {key} command {verbs}"
+        )
     return "; ".join(words)
 
 
-def _by_key(one: Loosening) -> tuple[What, str]:
+def _by_key(one: Loosening) -> tuple[LoosenedBound, str]:
     return one.what, one.group
 
 
 def _words(one: Loosening) -> str:
     match one.what:
-        case What.OVERWRITE:
+        case LoosenedBound.OVERWRITE:
             return 'destroy footage below its floor where nothing else makes room (on_full = "overwrite")'
-        case What.UNGRANTED:
+        case LoosenedBound.UNGRANTED:
             return "give root and the account of edged every role (there is no [roles])"
-        case What.GRANT:
+        case LoosenedBound.GRANT:
             return f"give the role {one.role} to group {one.group}"
-        case What.REVOKE:
+        case LoosenedBound.REVOKE:
             return f"take the role {one.role} from group {one.group}"
-    how, whose = "lower" if one.what is What.FLOOR else "raise", f"camera {one.camera}" if one.camera else "the site"
+    how, whose = (
+        "lower" if one.what is LoosenedBound.FLOOR else "raise",
+        f"camera {one.camera}" if one.camera else "the site",
+    )
     held, wished = (units.format_duration(timedelta(seconds=s)) for s in (one.holds_s, one.wished_s))
     return f"{how} the {one.what} of {whose} from {held} to {wished}"
 
@@ -93,7 +98,11 @@ def tightened(before: Config, after: Config) -> Iterator[str]:
     """Bounds that hold at once, for whoever reloads: a slip of the pen is not taken back alone."""
     was, now = wished_by(before), wished_by(after)
     both = {camera: bounds for camera, bounds in was.cameras.items() if camera in now.cameras}
-    back = [one for one in loosenings(now, replace(was, cameras=both)) if one.what in (What.FLOOR, What.CEILING)]
+    back = [
+        one
+        for one in loosenings(now, replace(was, cameras=both))
+        if one.what in (LoosenedBound.FLOOR, LoosenedBound.CEILING)
+    ]
     if back:
         more = f"; and {len(back) - NAMED} more" if len(back) > NAMED else ""
         yield f"holds from now on, and it takes two persons to {sentence(back[:NAMED])} again{more}"

@@ -49,7 +49,7 @@ from mqtt.commands import Verb
 from mqtt.tls import Files
 from storage.pins.model import Limits
 from storage.retention.plan import Policy
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.model import Bounds
 
 MAX_NODE: Final = 64

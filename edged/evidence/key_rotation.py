@@ -15,8 +15,9 @@ from edged.access.acts import Acts, Kind
 from edged.access.callers import Caller
 from edged.documents import ledger as documents
 from edged.words.roles import Verb
-from storage.approvals.service import Act, Arguments, Deed, Person
-from storage.ledger.key_rotation import Order, Terms
+from storage.approvals.service import Act, Arguments, Person
+from storage.database.writer import TransactionPart
+from storage.ledger.key_rotation import RotationOrder, RotationTerms
 from storage.ledger.note import Checkpoint, Verifier
 from storage.store.facade import Store
 
@@ -32,9 +33,9 @@ def kind(store: Store) -> Kind:
     """As it is registered."""
 
     @contextmanager
-    def doing(act: Act, second: Person) -> Iterator[Deed]:
+    def doing(act: Act, second: Person) -> Iterator[TransactionPart]:
         who = f"{act.asker.name}, {second.name}"
-        with store.books.renewing(Order(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
+        with store.books.renewing(RotationOrder(who, str(act.arguments["reason"]), _terms(act.arguments))) as turn:
             yield turn
 
     def outcome(act: Act) -> str:
@@ -64,15 +65,15 @@ def sentence(arguments: Arguments) -> str:
     return f"begin a new generation of the ledger, signed with {key}{lost}: {arguments['reason']}"
 
 
-def _arguments(terms: Terms, reason: str) -> Arguments:
+def _arguments(terms: RotationTerms, reason: str) -> Arguments:
     against = terms.contradicted
     head = "" if against is None else f"{against.origin} {against.size} {against.root.hex()}"
     return {"key": "" if terms.public is None else terms.public.hex(), "against": head, "reason": reason}
 
 
-def _terms(arguments: Arguments) -> Terms:
+def _terms(arguments: Arguments) -> RotationTerms:
     key, against = bytes.fromhex(str(arguments["key"])), None
     if arguments["against"]:
         origin, size, root = str(arguments["against"]).rsplit(" ", 2)
         against = Checkpoint(origin, int(size), bytes.fromhex(root))
-    return Terms(key or None, against)
+    return RotationTerms(key or None, against)

@@ -18,7 +18,7 @@ from edged.documents import register as documents
 from edged.documents.evidence import Limit
 from storage.ledger import dsse
 from storage.ledger.note import Verifier
-from storage.ledger.signer import Head
+from storage.ledger.signer import IssuedHead
 from storage.register.service import Account
 from storage.retention.destruction import Destruction, Rule, Totals, Verdict
 from storage.words.model import Bounds
@@ -68,7 +68,7 @@ class BoundsInForce:
 class LedgerBasis:
     """The head of the ledger, and how far somebody outside has one."""
 
-    head: Head
+    head: IssuedHead
     seen: int
     seen_ms: int | None
     """When the last leaf that is under a head seen outside was entered."""

@@ -27,7 +27,7 @@ from edged.host.file_events import Place, Watches, watches_allowed
 from edged.host.loops import Loops
 from storage.integrity.compare import OUR_NAMES, PINS_NAME, is_day
 from storage.integrity.tamper import Touch, Touched
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
 
 log = logging.getLogger("edged.evidence.watches")
@@ -53,7 +53,7 @@ class TamperWatch:
     """See the module. `watch` and `rescan` are loops' work; `close` when they have ended."""
 
     def __init__(
-        self, store: Store, recovering: Callable[[], bool], tell: Callable[[tuple[Tampered, ...]], None]
+        self, store: Store, recovering: Callable[[], bool], tell: Callable[[tuple[TamperedFiles, ...]], None]
     ) -> None:
         """`recovering`: what an unclean stop left is still worked off. `tell` hears which were tampered with."""
         self._store = store

@@ -11,10 +11,9 @@ from typing import Final
 
 from edged.cameras import interruptions as steadiness
 from edged.cameras.interruptions import Interruptions
-from storage.approvals.boots import Doubt
-from storage.mirror.table import Rebuild
-from storage.outbox.service import Past
-from storage.outbox.table import Depth, Rank
+from storage.ages.service import OffTimeDoubt
+from storage.ledger.generations_table import Rebuild
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.model import Left
 from storage.recovery.service import Plight
 from storage.retention.plan import Policy
@@ -22,7 +21,7 @@ from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
 from storage.store.facade import Store
 from storage.words.model import Moment, Segment
-from storage.words.results import CameraUsage, Coverage, OpenFault, VolumeStatus
+from storage.words.results import CameraUsage, Coverage, OpenFault, PastItems, VolumeStatus
 
 MEASURE_EVERY_S: Final = 5.0
 DAY_MS: Final = 86_400_000
@@ -49,7 +48,7 @@ class Measurements:
     """Those that protect on the word of a sidecar that this box has not signed."""
     pins_unread: Mapping[str, str] = field(default_factory=dict)
     """By volume: why its pins cannot be read, so that nothing is destroyed there."""
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[OffTimeDoubt, ...] = ()
     """Boots before which the box may have been off for longer than is proven."""
     steadiness: dict[str, Interruptions] = field(default_factory=dict)
     """Of the configured cameras, these last minutes."""
@@ -66,9 +65,9 @@ class Measurements:
     """Nothing of it is."""
     ledger: Plight = field(default_factory=Plight)
     """What is wrong with the ledger."""
-    outbox: Mapping[Rank, Depth] = field(default_factory=dict)
+    outbox: Mapping[EventRank, OutboxDepth] = field(default_factory=dict)
     """Events that wait for the centre."""
-    past: Past = field(default_factory=Past)
+    past: PastItems = field(default_factory=PastItems)
     """Volumes and pins that the centre may have been told of."""
     faults: tuple[OpenFault, ...] = ()
     """Those that nobody has closed, the oldest first."""
@@ -106,7 +105,7 @@ def measure(store: Store, policy: Policy, now: Moment) -> Measurements:
         ballast_gone=store.ballast.left == 0,
         ledger=store.books.plight(),
         outbox=store.post.depth(),
-        past=store.post.past(),
+        past=store.past(),
         faults=store.faults.open(),
     )
 

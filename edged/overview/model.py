@@ -14,7 +14,7 @@ from edged.overview.measurements import Measurements
 from mqtt.client.link import LinkView
 from mqtt.tls import TlsView
 from storage.retention.approved_limits import Loosening
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.tickets.maintenance import Lasting
 from storage.words.model import Moment
 from storage.words.results import AlarmRow, Severity
@@ -86,7 +86,7 @@ class Overview:
     foresight: FootageForecast = field(default_factory=FootageForecast)
     ceiling_unproven: bool = False
     """The last sweep met footage that may be past its ceiling, and kept it."""
-    tampered: Sequence[Tampered] = ()
+    tampered: Sequence[TamperedFiles] = ()
     """Volumes with files that are not as they were left."""
     roles: RolesSeen = field(default_factory=RolesSeen)
     """Accounts and groups that [roles] can do nothing with; what is not on record."""

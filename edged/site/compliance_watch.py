@@ -25,7 +25,7 @@ from edged.overview.model import Overview
 from edged.profiles.loader import Profile, profile
 from edged.site.rounds import SiteState
 from edged.words.times import optional_timestamp, timestamp
-from storage.ledger.signer import Head
+from storage.ledger.signer import IssuedHead
 from storage.register.compliance import Kept
 from storage.store.facade import Store
 from storage.words.results import VolumeState
@@ -50,7 +50,7 @@ class ComplianceStanding:
     findings: tuple[ClauseFinding, ...]
     kept: dict[str, Kept] = field(default_factory=dict)
     """Since when each stands as it does; empty before the box has settled."""
-    head: Head | None = None
+    head: IssuedHead | None = None
     """Of the ledger."""
 
 
@@ -94,7 +94,7 @@ class ComplianceWatch:
             self._site.compliance = summary(chosen, found, kept)
         self.standing = ComplianceStanding(chosen, seen, found, kept, head)
 
-    def _gather(self, seen: Overview) -> tuple[Facts, Head | None]:
+    def _gather(self, seen: Overview) -> tuple[Facts, IssuedHead | None]:
         """Blocking."""
         config, now_ms = seen.config, seen.now.wall_ms
         there = [one.path for one in seen.measured.volumes if one.state not in (VolumeState.AWAY, VolumeState.LOST)]

@@ -35,27 +35,28 @@ from edged.words.times import optional_timestamp, timestamp
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import sentence
 from recorder.words.messages import Ended
-from storage.ages.credit import WEEK_MS
-from storage.approvals.boots import DOUBT_MS, BootRow, Word
-from storage.outbox.table import Depth, Rank
+from storage.ages.credit import WEEK_MS, OffTimeSource
+from storage.ages.service import DOUBT_MS
+from storage.ages.table import BootRow
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.register.service import Entered, LostVolume
-from storage.retention.bounds import Waiting
+from storage.retention.bounds import ShortenedCeiling
 from storage.retention.destruction import Rule, Totals, Verdict
 from storage.retention.plan import effective
 from storage.ring.table import Breach
 from storage.ring.volume_operations import Reconfigured, Replaced
 from storage.tickets.faults import Aged, State, Step, Told
-from storage.volumes.table import Known
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
+from storage.volumes.table import KnownVolume
 from storage.words import model
 from storage.words.model import Bounds, Moment
 from storage.words.results import AlarmRow, CameraUsage, Coverage, VolumeState, VolumeStatus
 
-_RANKS: Final[Mapping[Rank, Literal["proof", "alarm", "storage", "history"]]] = {
-    Rank.PROOF: "proof",
-    Rank.ALARM: "alarm",
-    Rank.STORAGE: "storage",
-    Rank.HISTORY: "history",
+_RANKS: Final[Mapping[EventRank, Literal["proof", "alarm", "storage", "history"]]] = {
+    EventRank.PROOF: "proof",
+    EventRank.ALARM: "alarm",
+    EventRank.STORAGE: "storage",
+    EventRank.HISTORY: "history",
 }
 TWO_PEOPLE: Final = "two people can attest it: edgectl boots attest {number} --off-for … --reason …"
 WRITE_DOWN: Final = "write it into the configuration as a [[volumes]] table, then: edgectl reload"
@@ -244,7 +245,7 @@ def broker(seen: Overview) -> documents.Broker:
     )
 
 
-def waiting(rank: Rank, depth: Depth) -> documents.Waiting:
+def waiting(rank: EventRank, depth: OutboxDepth) -> documents.Waiting:
     oldest = optional_timestamp(depth.oldest_ms)
     return documents.Waiting(rank=_RANKS[rank], events=depth.events, bytes=depth.bytes, oldest=oldest)
 
@@ -402,7 +403,7 @@ def retention(seen: Overview) -> documents.Retention:
     )
 
 
-def _waiting(camera: str, one: Waiting, seen: Overview) -> ring_documents.ShortenedCeiling:
+def _waiting(camera: str, one: ShortenedCeiling, seen: Overview) -> ring_documents.ShortenedCeiling:
     return ring_documents.ShortenedCeiling(
         camera=camera,
         old_s=one.old_s,
@@ -497,7 +498,7 @@ def volume_init(volume: str, path: Path, *, configured: bool, daemon: bool) -> v
     return volume_documents.VolumeInit(volume=volume, path=str(path), configured=configured, next=step)
 
 
-def volume_retire(one: Known) -> volume_documents.VolumeRetire:
+def volume_retire(one: KnownVolume) -> volume_documents.VolumeRetire:
     if one.loss is not None:
         is_retired, step = True, STRUCK_OFF
     else:
@@ -562,7 +563,7 @@ def missing_credit(row: BootRow, before: BootRow) -> str:
     if high_ms is not None and high_ms - low_ms <= DOUBT_MS:
         return ""
     people = TWO_PEOPLE.format(number=number)
-    if row.word is Word.PEOPLE:
+    if row.word is OffTimeSource.PEOPLE:
         return "" if high_ms is None else f"the clocks allow for more than was attested; {people}"
     for one in (before, row):
         if one.witness.synced_first_ms is None:

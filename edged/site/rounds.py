@@ -33,7 +33,7 @@ from mqtt.client.link import LinkView
 from mqtt.tls import TlsView
 from storage.retention.approved_limits import Loosening
 from storage.retention.plan import Policy, Reason
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.store.facade import Store
 from storage.tickets.maintenance import Lasting
 from storage.words.clock import Clock
@@ -89,7 +89,7 @@ class SiteState:
         self._ceiling_unproven = False
         self._unmoved: tuple[str, ...] = ()
         self.recovering = True
-        self.tampered: tuple[Tampered, ...] = ()
+        self.tampered: tuple[TamperedFiles, ...] = ()
         self.roles = RolesSeen()
         self.loosening: tuple[Loosening, ...] = ()
         self.under: Lasting | None = None
@@ -271,7 +271,7 @@ class SiteState:
         """Whether `[roles]` can be carried out, as it was seen last."""
         self.roles = seen
 
-    def see_tampering(self, tampered: tuple[Tampered, ...]) -> None:
+    def see_tampering(self, tampered: tuple[TamperedFiles, ...]) -> None:
         """The volumes with files that are not as they were left, as they were seen last."""
         self.tampered = tampered
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from edged.documents import site as documents
 from recorder.words.versions import av_version, ffmpeg_version
-from storage.database.versions import sqlite_version
+from storage.database.readers import sqlite_version
 
 
 def versions() -> documents.Version:

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from mqtt.contract.messages import ROOT, Message
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from storage.words.model import GapCause
 
 SCHEMAS: Final = "urn:edged:mqtt:1"
@@ -321,7 +321,7 @@ TYPES: Final[Mapping[str, type[Fact]]] = {
 """Every type of event that this version knows, without `edged.` before it: `<kind>.<what>`."""
 
 
-def of_kind(kind: Kind) -> dict[str, type[Fact]]:
+def of_kind(kind: EventKind) -> dict[str, type[Fact]]:
     """The types of a kind."""
     return {name: fact for name, fact in TYPES.items() if name.startswith(f"{kind}.")}
 
@@ -381,7 +381,7 @@ def _said(node: str, event: Event, told: EventData | None, fact: type[Fact] | No
     )
 
 
-def data_schema(kind: Kind, fact: type[Fact]) -> str:
+def data_schema(kind: EventKind, fact: type[Fact]) -> str:
     """Name of the schema of `data`."""
     return f"{SCHEMAS}:event-{kind}#/$defs/{fact.__name__}"
 
@@ -636,25 +636,25 @@ def _command(body: Body, _: int) -> EventData:
     return EventData(body["what"], body["id"], fact)
 
 
-_TOLD: Final[Mapping[tuple[Kind, str], Callable[[Body, int], EventData]]] = {
-    (Kind.ALARM, ""): _alarm,
-    (Kind.GAP, "gap"): _gap,
-    (Kind.PIN, "pin"): _pin,
-    (Kind.COPY, "copy"): _copy,
-    (Kind.MAINTENANCE, "maintenance"): _maintenance,
-    (Kind.FAULT, "fault"): _fault,
-    (Kind.CLOCK, "clock"): _clock,
-    (Kind.RUN, "boot"): _boot,
-    (Kind.RUN, "run"): _run,
-    (Kind.VOLUME, "volume"): _volume,
-    (Kind.RETENTION, "bounds"): _bounds,
-    (Kind.RETENTION, "overwriting"): _overwriting,
-    (Kind.RETENTION, "agreed"): _agreed,
-    (Kind.LEDGER, "generation"): _generation,
-    (Kind.LEDGER, "rebuilt"): _rebuilt,
-    (Kind.LEDGER, "finding"): _finding,
-    (Kind.LEDGER, ""): _checkpoint,
-    (Kind.OUTBOX, ""): _outbox,
-    (Kind.COMMAND, ""): _command,
+_TOLD: Final[Mapping[tuple[EventKind, str], Callable[[Body, int], EventData]]] = {
+    (EventKind.ALARM, ""): _alarm,
+    (EventKind.GAP, "gap"): _gap,
+    (EventKind.PIN, "pin"): _pin,
+    (EventKind.COPY, "copy"): _copy,
+    (EventKind.MAINTENANCE, "maintenance"): _maintenance,
+    (EventKind.FAULT, "fault"): _fault,
+    (EventKind.CLOCK, "clock"): _clock,
+    (EventKind.RUN, "boot"): _boot,
+    (EventKind.RUN, "run"): _run,
+    (EventKind.VOLUME, "volume"): _volume,
+    (EventKind.RETENTION, "bounds"): _bounds,
+    (EventKind.RETENTION, "overwriting"): _overwriting,
+    (EventKind.RETENTION, "agreed"): _agreed,
+    (EventKind.LEDGER, "generation"): _generation,
+    (EventKind.LEDGER, "rebuilt"): _rebuilt,
+    (EventKind.LEDGER, "finding"): _finding,
+    (EventKind.LEDGER, ""): _checkpoint,
+    (EventKind.OUTBOX, ""): _outbox,
+    (EventKind.COMMAND, ""): _command,
 }
 """By kind and, where the event is a leaf, that leaf's kind."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mqtt.connection.broker_connection import Delivery
-from storage.outbox.table import RANKS, Event, Kind
+from storage.outbox.table import RANKS, Event, EventKind
 
 PROBE_EVERY_S: Final = 60.0
 """While nobody listens: one event of each kind."""
@@ -29,7 +29,7 @@ ARRIVED_MAX: Final = 1024
 class Ask:
     """What is to be read from the database: up to `limit` events of a kind behind `after`."""
 
-    kind: Kind
+    kind: EventKind
     after: int
     limit: int
 
@@ -62,7 +62,7 @@ class Outbox:
     """Use: `asks` and `hand` to read, `take` and `sent` to send, `answered` and `deleted` to end."""
 
     def __init__(self) -> None:
-        self._lanes = {kind: _KindQueue() for kind in sorted(Kind, key=lambda kind: RANKS[kind])}
+        self._lanes = {kind: _KindQueue() for kind in sorted(EventKind, key=lambda kind: RANKS[kind])}
         self._flying: dict[int, Event] = {}
         self._arrived: set[int] = set()
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from mqtt.send.outbox import Ask, Outbox
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from storage.words.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ PATIENCE_S: Final = 5.0
 
 
 class Post(Protocol):
-    """Where events wait for the centre; `storage.outbox.service.Post` is some. Reads block; all may fail with
+    """Where events wait for the centre; `storage.outbox.service.Outbox` is some. Reads block; all may fail with
     StoreError."""
 
     def last(self) -> int: ...
-    def following(self, kind: Kind, after: int, limit: int) -> list[Event]: ...
+    def following(self, kind: EventKind, after: int, limit: int) -> list[Event]: ...
     def done(self, seqs: Collection[int]) -> Future[None]: ...
     def tell_evicted(self) -> Future[bool]: ...
 

@@ -22,7 +22,7 @@ from recorder.worker.pauses import Pause, PauseDetection
 from recorder.worker.segmenter import Action, Begin, End, Put, Segmenter
 from recorder.worker.sync import NS_PER_MS, Sync, Timeline
 from recorder.worker.timestamp_repair import NS_PER_S, Scale, Stamp, TimestampRepair
-from storage.segments.embedded_metadata import Story
+from storage.segments.embedded_metadata import EmbeddedMetadata
 from storage.words.clock import Clock
 from storage.words.model import Bounds, GapCause, Moment
 
@@ -334,9 +334,9 @@ class Recording:
             self._size = parameters.width, parameters.height
             self._resized(*self._size)
 
-    def _story(self, seq: int, start: Moment) -> Story:
+    def _story(self, seq: int, start: Moment) -> EmbeddedMetadata:
         last = self._writer.last_committed
-        return Story(
+        return EmbeddedMetadata(
             camera=self._start.camera,
             seq=seq,
             start=start,

@@ -21,7 +21,7 @@ from mqtt.commands import Reply, Verb
 from mqtt.contract import events, messages
 from mqtt.contract.messages import CONTRACT, ROOT, Payload
 from script.generate import examples
-from storage.outbox.table import RANKS, Kind
+from storage.outbox.table import RANKS, EventKind
 
 PAYLOADS: Final[Mapping[str, type[Payload]]] = {
     "status": messages.Status,
@@ -53,7 +53,7 @@ TAILS: Final[Mapping[str, str]] = {
     "ledger-checkpoint": "up/ledger/checkpoint",
     "compliance": "up/compliance",
     "reply": "up/reply/{requester}",
-    **{f"event-{kind}": f"up/event/{kind}" for kind in Kind},
+    **{f"event-{kind}": f"up/event/{kind}" for kind in EventKind},
     "command": "dn/cmd/{verb}",
 }
 """Below `edged/v1/<node>/`, by the name of the schema of what is said there."""
@@ -119,7 +119,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, payload in PAYLOADS.items():
         found[name] = _titled(name, payload.model_json_schema(mode="serialization"))
-    for kind in Kind:
+    for kind in EventKind:
         defs, variants = _data(kind, "#/$defs/")
         found[f"event-{kind}"] = _titled(f"event-{kind}", _event(kind, variants, "#/$defs/") | {"$defs": defs})
     found["command"] = _titled("command", _envelope())
@@ -173,7 +173,7 @@ def _titled(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"$schema": _DIALECT, "$id": f"{events.SCHEMAS}:{name}", **schema}
 
 
-def _data(kind: Kind, at: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
+def _data(kind: EventKind, at: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """The schemas of what events of a kind carry, by name, and the types that each is for."""
     types: dict[type[BaseModel], list[str]] = {}
     for name, fact in events.of_kind(kind).items():
@@ -184,7 +184,7 @@ def _data(kind: Kind, at: str) -> tuple[dict[str, Any], dict[str, list[str]]]:
     return defs, {fact.__name__: names for fact, names in types.items()}
 
 
-def _event(kind: Kind, variants: Mapping[str, list[str]], at: str) -> dict[str, Any]:
+def _event(kind: EventKind, variants: Mapping[str, list[str]], at: str) -> dict[str, Any]:
     """The envelope (CloudEvents 1.0), which knows by its type what is in it."""
     said = [
         {
@@ -268,7 +268,7 @@ def _summary(name: str) -> str:
         return " ".join((PAYLOADS[name].__doc__ or "").partition("\n\n")[0].split())
     if name == "command":
         return "A command, signed: a DSSE envelope; what is in it, command-told describes."
-    kind = Kind(name.removeprefix("event-"))
+    kind = EventKind(name.removeprefix("event-"))
     return f"What happened: {kind}. From the outbox, rank {RANKS[kind].value}, nothing passed over."
 
 
@@ -299,7 +299,7 @@ def _components() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, payload in PAYLOADS.items():
         found[name] = payload.model_json_schema(mode="serialization", ref_template=f"{at}{{model}}")
-    for kind in Kind:
+    for kind in EventKind:
         defs, variants = _data(kind, at)
         found |= defs
         found[f"event-{kind}"] = _event(kind, variants, at)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mqtt.contract import events
 from script.generate import asyncapi
-from storage.outbox.table import RANKS, Kind
+from storage.outbox.table import RANKS, EventKind
 
 _HEAD: Final = """# Events
 
@@ -32,10 +32,10 @@ def rendered() -> str:
 
 
 def _kinds() -> Iterator[str]:
-    for kind in sorted(Kind, key=lambda kind: RANKS[kind]):
+    for kind in sorted(EventKind, key=lambda kind: RANKS[kind]):
         yield f"## {kind}\n\nRank {RANKS[kind].value}.\n"
         shown = asyncapi.examples_of(f"event-{kind}")
-        if kind is Kind.OTHER:
+        if kind is EventKind.OTHER:
             yield f"{_OTHER}\n\n```json\n{_data(shown['other'])}\n```\n"
         told: dict[type[events.Fact], list[str]] = {}
         for name, fact in events.of_kind(kind).items():

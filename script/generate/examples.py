@@ -10,7 +10,7 @@ from typing import Any, Final
 from mqtt.commands import Reply
 from mqtt.contract import messages
 from mqtt.contract.messages import Payload, Stamp
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 
 NODE: Final = "wenshan-main"
 EPOCH_MS: Final = 1_777_593_600_000
@@ -383,7 +383,7 @@ BODIES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 OTHERS: Final = {
-    "other": Event(EPOCH_MS, 301, Kind.OTHER, NOW_MS, 0, "", {"what": "opened", "door": "back"}, other="door"),
+    "other": Event(EPOCH_MS, 301, EventKind.OTHER, NOW_MS, 0, "", {"what": "opened", "door": "back"}, other="door"),
 }
 """What this version does not know."""
 
@@ -391,6 +391,6 @@ OTHERS: Final = {
 def events() -> dict[str, Event]:
     """One of each type that this version knows, by type."""
     return {
-        name: Event(EPOCH_MS, 118 + at, Kind(name.partition(".")[0]), NOW_MS, 1041 + at if leaf else 0, leaf, body)
+        name: Event(EPOCH_MS, 118 + at, EventKind(name.partition(".")[0]), NOW_MS, 1041 + at if leaf else 0, leaf, body)
         for at, (name, (leaf, body)) in enumerate(BODIES.items())
     }

@@ -26,7 +26,7 @@ RTC_DRIFT_PPM: Final = 500
 """Five times what a bad crystal does: it may have counted too little while the box was off."""
 
 
-class Word(StrEnum):
+class OffTimeSource(StrEnum):
     """Who says how long the box was off at the least."""
 
     NOBODY = "unproven"
@@ -39,7 +39,7 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class OffTimeWitness:
     """What a boot saw of its clocks; each offset is a clock minus boottime. None: never."""
 
     began_ms: int
@@ -60,15 +60,15 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
-class Off:
+class OffTime:
     """How long the box was off."""
 
     low_ms: int
     high_ms: int | None
-    word: Word
+    word: OffTimeSource
 
 
-def off(before: Witness, this: Witness, attested_ms: int | None) -> Off:
+def off(before: OffTimeWitness, this: OffTimeWitness, attested_ms: int | None) -> OffTime:
     """Between these two boots. Never more than before for what `this` sees later of a synchronised clock: a first
     synchronisation that proves wrong makes the low bound smaller, and none makes it larger.
     """
@@ -78,18 +78,20 @@ def off(before: Witness, this: Witness, attested_ms: int | None) -> Off:
     if attested_ms is not None:
         agreed = attested_ms if high is None else min(attested_ms, high)
         if agreed > low:
-            low, word = agreed, Word.PEOPLE
-    return Off(low, None if high is None else max(low, high), word)
+            low, word = agreed, OffTimeSource.PEOPLE
+    return OffTime(low, None if high is None else max(low, high), word)
 
 
-def _between(before: Witness, last_offset_ms: int | None, this: Witness, first_offset_ms: int | None) -> int | None:
+def _between(
+    before: OffTimeWitness, last_offset_ms: int | None, this: OffTimeWitness, first_offset_ms: int | None
+) -> int | None:
     """By one clock, from the last heartbeat of `before` to the beginning of `this`."""
     if last_offset_ms is None or first_offset_ms is None:
         return None
     return first_offset_ms + this.began_ms - last_offset_ms - before.ran_ms
 
 
-def _slack_ms(before: Witness, this: Witness) -> int:
+def _slack_ms(before: OffTimeWitness, this: OffTimeWitness) -> int:
     """What the difference of two synchronised readings may be wrong by: boottime carries them to both ends."""
     alone_ms = 0
     if before.synced_last_ms is not None and this.synced_first_ms is not None:
@@ -97,19 +99,19 @@ def _slack_ms(before: Witness, this: Witness) -> int:
     return SYNC_SLACK_MS + alone_ms * DRIFT_PPM // 1_000_000
 
 
-def _credited(before: Witness, this: Witness, rtc_ms: int | None) -> tuple[int, Word]:
+def _credited(before: OffTimeWitness, this: OffTimeWitness, rtc_ms: int | None) -> tuple[int, OffTimeSource]:
     synced_ms = _between(before, before.synced_most_ms, this, this.synced_least_ms)
     if synced_ms is None:
-        return 0, Word.NOBODY
+        return 0, OffTimeSource.NOBODY
     low_ms = min(synced_ms - _slack_ms(before, this), WEEK_MS)
     if rtc_ms is not None:
         low_ms = min(low_ms, rtc_ms - RTC_SLACK_MS)
     if low_ms <= 0:
-        return 0, Word.NOBODY
-    return low_ms, Word.SYNC if rtc_ms is None else Word.SYNC_AND_RTC
+        return 0, OffTimeSource.NOBODY
+    return low_ms, OffTimeSource.SYNC if rtc_ms is None else OffTimeSource.SYNC_AND_RTC
 
 
-def _claimed(before: Witness, this: Witness, rtc_ms: int | None) -> int | None:
+def _claimed(before: OffTimeWitness, this: OffTimeWitness, rtc_ms: int | None) -> int | None:
     """The most that any clock says. A wall clock that nobody set is no witness of its own: without a hardware clock a
     box comes up where it went down, as if it had not been off at all.
     """

@@ -21,7 +21,7 @@ US_PER_MS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ClockPace:
     """How far, up to some instant of a boot, the two clocks have drifted apart from boottime. Both only ever grow."""
 
     lag_us: int = 0
@@ -29,24 +29,24 @@ class Pace:
     gain_us: int = 0
     """The faster clock has told so much more than boottime."""
 
-    def after(self, lead_change_us: int) -> Pace:
+    def after(self, lead_change_us: int) -> ClockPace:
         """When MONOTONIC_RAW has moved on by so much more than boottime (less: negative)."""
-        return Pace(self.lag_us + max(0, -lead_change_us), self.gain_us + max(0, lead_change_us))
+        return ClockPace(self.lag_us + max(0, -lead_change_us), self.gain_us + max(0, lead_change_us))
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ClockMark:
     """The pace at one instant of a boot."""
 
     boottime_ms: int
-    pace: Pace
+    pace: ClockPace
 
 
-START: Final = Mark(0, Pace())
+START: Final = ClockMark(0, ClockPace())
 
 
 @dataclass(frozen=True, slots=True)
-class Boot:
+class CountedBoot:
     """One boot of this box. Boots are numbered 1, 2, 3… in the order in which they happened."""
 
     number: int
@@ -57,11 +57,11 @@ class Boot:
     """From the last `ran_ms` of the boot before until this one began, at the least: 0 unless it is proven."""
     off_high_ms: int | None
     """The same at the most; None when nobody knows."""
-    pace: Pace = START.pace
+    pace: ClockPace = START.pace
     """At `ran_ms`."""
     lead_us: int | None = None
     """MONOTONIC_RAW minus BOOTTIME at `ran_ms`; None where nobody looked."""
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[ClockMark, ...] = ()
     """By boottime; not each change, so an instant has at least the pace of the mark before it."""
 
     began_ms: int = 0
@@ -73,7 +73,7 @@ class Boot:
     def length_ms(self) -> int:
         return self.ran_ms - self.began_ms
 
-    def pace_before(self, boottime_ms: int) -> Pace:
+    def pace_before(self, boottime_ms: int) -> ClockPace:
         """A pace that the clocks had already reached at this instant: never more than the true one."""
         index = bisect_right(self.marks, boottime_ms, key=attrgetter("boottime_ms"))
         return self.marks[index - 1].pace if index else START.pace
@@ -105,7 +105,7 @@ class History:
     """
 
     def __init__(
-        self, boots: Sequence[Boot], now_boot: int, now_boottime_ms: int, now_lead_us: int | None = None
+        self, boots: Sequence[CountedBoot], now_boot: int, now_boottime_ms: int, now_lead_us: int | None = None
     ) -> None:
         self._now_boot = now_boot
         self._now_ms = now_boottime_ms
@@ -174,7 +174,7 @@ class History:
     def _follows(self, index: int, boot: int) -> bool:
         return index < len(self._numbers) and self._numbers[index] == boot + 1
 
-    def _pace_now(self, lead_us: int | None) -> Pace:
+    def _pace_now(self, lead_us: int | None) -> ClockPace:
         present = self._by_number.get(self._now_boot)
         if present is None:
             return START.pace
@@ -184,13 +184,13 @@ class History:
 
 
 def age(
-    boots: Sequence[Boot], recorded_boot: int, recorded_boottime_ms: int, now_boot: int, now_boottime_ms: int
+    boots: Sequence[CountedBoot], recorded_boot: int, recorded_boottime_ms: int, now_boot: int, now_boottime_ms: int
 ) -> Age:
     """One age; whoever asks for many makes a `History`."""
     return History(boots, now_boot, now_boottime_ms).age(recorded_boot, recorded_boottime_ms)
 
 
-def _rest(boot: Boot, boottime_ms: int) -> tuple[int, int]:
+def _rest(boot: CountedBoot, boottime_ms: int) -> tuple[int, int]:
     """How long a boot that is over ran on after an instant: low (negative: it was seen last before it) and high."""
     before = boot.pace_before(boottime_ms)
     rest = boot.ran_ms - boottime_ms

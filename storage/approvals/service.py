@@ -10,19 +10,19 @@ import secrets
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from storage.ages.history import History
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals import journal, table
 from storage.approvals.journal import Doing
 from storage.approvals.table import NOBODY, Act, Arguments, Person
-from storage.database.writer import Database
+from storage.database.writer import Database, TransactionPart
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, UnknownId
 
-__all__ = ["NOBODY", "WAITS_MS", "Act", "Acts", "Arguments", "Deed", "Person", "check", "short_id"]
+__all__ = ["NOBODY", "WAITS_MS", "Act", "Acts", "Arguments", "Person", "check", "short_id"]
 
 WAITS_MS: Final = 72 * 3_600_000
 """A weekend: whoever is to approve may be away for so long. After it one asks again."""
@@ -34,9 +34,6 @@ ROOT: Final = 0
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Of what people type: nothing that looks like something else (0 O, 1 I L, U V)."""
 
-Deed: TypeAlias = Callable[[sqlite3.Connection], object]
-"""What an act does, as a fact. Raises OrderRefused where it cannot be done any more: then the act goes on waiting."""
-
 
 def short_id(length: int) -> str:
     """Random letters and digits for an id that is typed."""
@@ -46,7 +43,7 @@ def short_id(length: int) -> str:
 class Acts:
     """What waits for a second person."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -99,7 +96,9 @@ class Acts:
         """One that waits; UnknownId."""
         return self._database.read(lambda db: _find(db, act_id, self._ages(db)))
 
-    def approve(self, act_id: str, approver: Person, deed: Callable[[Act], Deed], account: int | None = None) -> Act:
+    def approve(
+        self, act_id: str, approver: Person, deed: Callable[[Act], TransactionPart], account: int | None = None
+    ) -> Act:
         """Do it, if this is another person than the one who asked: one transaction. UnknownId, SamePerson.
 
         `account`: what the approver's process runs as.

@@ -18,15 +18,15 @@ from storage.audit.findings import Code, Finding
 from storage.audit.ledger_state import Ground, PinTold
 from storage.audit.recording_leaves import SegmentTold
 from storage.integrity.inspect_file import Pace, unpaced
-from storage.ledger import leaf_search
-from storage.ledger.leaf_search import Wanted
+from storage.ledger import queries as ledger_queries
+from storage.ledger.queries import LeafFilter
 from storage.ledger.table import Leaf
 from storage.pins.model import Interval
 from storage.register import queries as register
 from storage.register.queries import Shift
 from storage.retention import destruction
 from storage.retention.destruction import Destruction, Rule
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 SLACK_MS: Final = 600_000
 """What they tell of may have ended so long before they were entered."""
@@ -47,7 +47,7 @@ def is_suspect(told: SegmentTold, entered_ms: int) -> bool:
     return entered_ms - told.start.wall_ms - told.duration_ms < told.floor_s * 1000
 
 
-def early(read: Reader, ages: History, boots: dict[int, str], suspects: Iterable[Tomb]) -> Iterator[Finding]:
+def early(read: ReadQuery, ages: History, boots: dict[int, str], suspects: Iterable[Tomb]) -> Iterator[Finding]:
     """Those that were younger than their floor for certain, by running time."""
     for tomb in suspects:
         start, floor_ms = tomb.told.start, (tomb.told.floor_s or 0) * 1000
@@ -71,7 +71,7 @@ def _kept_ms(ages: History, end: tuple[int, int], entered: tuple[int, int] | Non
     return since if entered is None else since - ages.age(*entered).low_ms
 
 
-def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
+def under_pins(read: ReadQuery, ground: Ground, pace: Pace = unpaced) -> Iterator[Finding]:
     """Those of what a pin held then: by the time that it was recorded under and by every true one that was ever told
     of it, to be certain.
     """
@@ -81,14 +81,16 @@ def under_pins(read: Reader, ground: Ground, pace: Pace = unpaced) -> Iterator[F
         if body.ground == "internal" or not pin.placed:
             continue
         interval = Interval(body.first_ms, body.last_ms)
-        wanted = Wanted(kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval)))
-        for block in read(partial(leaf_search.candidates, wanted=wanted)):
-            if (block + 1) << leaf_search.BITS <= pin.first or (
-                not body.lasts and block << leaf_search.BITS > pin.last
+        wanted = LeafFilter(
+            kinds=frozenset({Leaf.DESTROYED.value}), recorded=register.windows(moved, *_bounds(interval))
+        )
+        for block in read(partial(ledger_queries.candidates, wanted=wanted)):
+            if (block + 1) << ledger_queries.BITS <= pin.first or (
+                not body.lasts and block << ledger_queries.BITS > pin.last
             ):
                 continue
             began = time.monotonic()
-            for one in read(partial(leaf_search.matches, wanted=wanted, block=block)):
+            for one in read(partial(ledger_queries.matches, wanted=wanted, block=block)):
                 found = destruction.read(one.entry)
                 if found is None or not _was_held(found, pin, interval):
                     continue

@@ -1,4 +1,4 @@
-"""What lists of leaves go by (`storage.ledger.leaf_search`), held against the leaves themselves.
+"""What lists of leaves go by (`storage.ledger.queries`), held against the leaves themselves.
 
 Bounded: some hundred bytes for 1024 leaves. What seems wrong is asked again in one moment of the database, in which
 leaves are judged as they were when their row was made.
@@ -16,9 +16,9 @@ from typing import Final, Self
 from storage.audit.findings import Code, Finding
 from storage.audit.queries import Stored
 from storage.integrity.inspect_file import Pace, unpaced
-from storage.ledger import leaf_search
-from storage.ledger.leaf_search import BITS, BLOCK
-from storage.segments.coverage import Reader
+from storage.ledger import queries as ledger_queries
+from storage.ledger.queries import BITS, BLOCK
+from storage.segments.coverage_queries import ReadQuery
 
 PAGE: Final = 1024
 """Rows in one read: a million leaves, some milliseconds."""
@@ -77,15 +77,15 @@ class Blocks:
             before = self._made.get(number)
             self._made[number] = one if before is None else before | one
 
-    def differences(self, read: Reader, pace: Pace = unpaced) -> Iterator[Finding]:
+    def differences(self, read: ReadQuery, pace: Pace = unpaced) -> Iterator[Finding]:
         """Rows that are not what their leaves make."""
         after = -1
-        while page := read(partial(leaf_search.rows, after=after, limit=PAGE)):
+        while page := read(partial(ledger_queries.rows, after=after, limit=PAGE)):
             began = time.monotonic()
             for number, least_ms, most_ms, kinds, *recorded in page:
                 one = self._made.get(number)
                 is_same = one is not None and one.row == (least_ms, most_ms, set(kinds.split()), *recorded)
-                if not is_same and read(partial(leaf_search.differs, block=number)):
+                if not is_same and read(partial(ledger_queries.differs, block=number)):
                     yield _wrong(number)
             after = page[-1][0]
             pace(time.monotonic() - began)

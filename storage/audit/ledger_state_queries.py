@@ -43,7 +43,7 @@ class Boot(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """What recorded times rest on (`storage.segments.true_time`)."""
+    """What recorded times rest on (`storage.segments.true_time_table`)."""
 
     boot: int
     wall_ms: int

@@ -18,12 +18,12 @@ from storage.audit import queries as verifying
 from storage.audit.findings import Code, Finding
 from storage.audit.queries import PAGE
 from storage.integrity.inspect_file import Disk, Pace, unpaced
+from storage.ledger import checkpoint_files
 from storage.ledger.tree import LEAF
-from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
-from storage.mirror import table as mirroring
+from storage.mirror import files as mirror_files
+from storage.mirror import table as mirror_table
 from storage.mirror.lines import parse
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 ACTION: Final = "keep the disk as it is; a head that the centre kept tells whether the ledger is right"
 
@@ -31,7 +31,7 @@ ACTION: Final = "keep the disk as it is; a head that the centre kept tells wheth
 class Mirror:
     """Of one volume."""
 
-    def __init__(self, read: Reader, disk: Disk, firsts: Sequence[int], pace: Pace = unpaced) -> None:
+    def __init__(self, read: ReadQuery, disk: Disk, firsts: Sequence[int], pace: Pace = unpaced) -> None:
         """`firsts`: numbers of the leaves with which generations begin, in order."""
         self._read = read
         self._disk = disk
@@ -47,10 +47,10 @@ class Mirror:
 
     def differences(self) -> Iterator[Finding | None]:
         """What is wrong, and now and then None. FileNotFoundError: nothing is mirrored yet. OSError."""
-        said = self._read(mirroring.wanted).get(self._disk.id)
-        with self._disk.held() as root, ledgerdir.opened(root) as directory:
+        said = self._read(mirror_table.wanted).get(self._disk.id)
+        with self._disk.held() as root, checkpoint_files.opened(root) as directory:
             last, began = 0, time.monotonic()
-            for number, line in ledgerdir.raw_lines(directory):
+            for number, line in mirror_files.raw_lines(directory):
                 if not self._has(number):
                     if not self._ahead:
                         self._ahead = True
@@ -67,13 +67,13 @@ class Mirror:
                     self._pace(time.monotonic() - began)
                     began = time.monotonic()
         upto = said.mirrored if said is not None else 0
-        if last < upto and self._read(partial(mirroring.any_between, after=last, upto=upto)):
+        if last < upto and self._read(partial(mirror_table.any_between, after=last, upto=upto)):
             yield self._lacks(last + 1, upto)
 
     def _has(self, number: int) -> bool:
         """The ledger goes so far."""
         if number > self._end:
-            self._end = self._read(heads.last_leaf)
+            self._end = self._read(mirror_table.last_leaf)
         return number <= self._end
 
     def _between(self, last: int, number: int) -> Iterator[Finding]:
@@ -93,16 +93,16 @@ class Mirror:
         if leaf == LEAF + line or (leaf is not None and _means(line) == leaf):
             return
         what = "the ledger has no leaf of this number" if leaf is None else "it says something else than in the ledger"
-        yield Finding(Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / ledgerdir.NAME}", what, ACTION)
+        yield Finding(Code.MIRROR_CHANGED, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
 
     def _beyond(self, number: int) -> Finding:
         what = "the ledger ends before it: an older database was put back, or leaves were removed"
-        return Finding(Code.MIRROR_AHEAD, f"leaf {number} in {self._disk.path / ledgerdir.NAME}", what, ACTION)
+        return Finding(Code.MIRROR_AHEAD, f"leaf {number} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
 
     def _lacks(self, first: int, end: int) -> Finding:
         where = f"{'leaf' if first == end else 'leaves'} {first}{'' if first == end else f' to {end}'}"
         what = "no line that can be read tells of them, where there should be one"
-        return Finding(Code.MIRROR_LACKS, f"{where} in {self._disk.path / ledgerdir.NAME}", what, ACTION)
+        return Finding(Code.MIRROR_LACKS, f"{where} in {self._disk.path / checkpoint_files.NAME}", what, ACTION)
 
     def _peek(self) -> int | None:
         """Number of the next leaf of the ledger; None: there is none yet."""

@@ -20,11 +20,11 @@ from storage.audit.ledger_state import Ground
 from storage.audit.ledger_state_queries import Fact, Rows
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger.table import commitment
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 
 def besides(
-    read: Reader, ages: History, ground: Ground, after: int, suspects: Sequence[Tomb], pace: Pace = unpaced
+    read: ReadQuery, ages: History, ground: Ground, after: int, suspects: Sequence[Tomb], pace: Pace = unpaced
 ) -> Iterator[Finding]:
     """`ground`: what the leaves up to `after` say; `suspects`: tombstones that may have come too early."""
     facts, rows = read(partial(_now, after=after))
@@ -41,7 +41,7 @@ def _now(connection: Connection, after: int) -> tuple[list[Fact], Rows]:
     return catalog.facts(connection, after), catalog.rows(connection)
 
 
-def _holds(read: Reader, pace: Pace) -> Iterator[Finding]:
+def _holds(read: ReadQuery, pace: Pace) -> Iterator[Finding]:
     for pin in read(catalog.pins_whole):
         began = time.monotonic()
         lacking = read(partial(catalog.unheld, pin=pin))
@@ -51,7 +51,7 @@ def _holds(read: Reader, pace: Pace) -> Iterator[Finding]:
         pace(time.monotonic() - began)
 
 
-def _openings(read: Reader, pace: Pace) -> Iterator[Finding]:
+def _openings(read: ReadQuery, pace: Pace) -> Iterator[Finding]:
     after = (0, "")
     while page := read(partial(catalog.openings, after=after)):
         began = time.monotonic()

@@ -12,13 +12,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from storage.ledger import generations
-from storage.ledger.generations import Generation
-from storage.ledger.nodes import Node
+from storage.ledger import generations_table
+from storage.ledger.generations_table import Generation
+from storage.ledger.nodes_table import Node
 from storage.ledger.table import HASHED
 from storage.ledger.tree import Hash
-from storage.mirror import snapshot as heads
-from storage.mirror import table as mirroring
+from storage.mirror import table as mirror_table
 
 PAGE: Final = 4096
 """Leaves or rows at a time: with what is looked up beside them 50 ms, in which the WAL cannot begin anew."""
@@ -49,12 +48,12 @@ class Overview:
 
 def overview(connection: sqlite3.Connection) -> Overview:
     """As of now."""
-    every = generations.every(connection)
-    rebuild = mirroring.last_rebuild(connection)
+    every = generations_table.every(connection)
+    rebuild = generations_table.last_rebuild(connection)
     return Overview(
         generations=every,
-        sizes=[generations.end(connection, one) for one in every],
-        last=heads.last_leaf(connection),
+        sizes=[generations_table.end(connection, one) for one in every],
+        last=mirror_table.last_leaf(connection),
         kept={
             (generation, level): number
             for generation, level, number in connection.execute(

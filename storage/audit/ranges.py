@@ -27,10 +27,10 @@ from storage.audit.queries import GapClaim, Stored
 from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTold
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger import tree
-from storage.ledger.nodes import WIDTH
+from storage.ledger.nodes_table import WIDTH
 from storage.ledger.table import HASHED, Leaf
 from storage.ledger.tree import Hash
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 _DESTROYED: Final = Leaf.DESTROYED.value.encode()
 _GAP: Final = Leaf.GAP.value.encode()
@@ -102,7 +102,7 @@ def spans(first: int, last: int, *, in_tree: bool) -> Iterator[Span]:
         yield Span(begin, min(begin + LENGTH - 1, last), in_tree)
 
 
-def check(read: Reader, span: Span, pace: Pace = unpaced) -> Stretch:
+def check(read: ReadQuery, span: Span, pace: Pace = unpaced) -> Stretch:
     """Go through the leaves of a span."""
     found = Stretch(span)
     hashes: list[Hash | None] = []

@@ -25,7 +25,7 @@ from storage.audit.recording_leaves import SEGMENTS, GapKey, GapTold, SegmentTol
 from storage.integrity.inspect_file import Pace, unpaced
 from storage.ledger.table import Leaf
 from storage.ring.pruning import KEEP_MS
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 _GAP: Final = Leaf.GAP.value.encode()
 _BITS: Final = 16
@@ -53,7 +53,7 @@ class Rows:
     findings: Findings = field(default_factory=Findings)
 
 
-def row_spans(read: Reader) -> Iterator[RowSpan]:
+def row_spans(read: ReadQuery) -> Iterator[RowSpan]:
     """All rows that there are by now."""
     for table in ("segments", "gaps"):
         after = 0
@@ -62,7 +62,7 @@ def row_spans(read: Reader) -> Iterator[RowSpan]:
             after = upto
 
 
-def check_rows(read: Reader, span: RowSpan, early: int, pace: Pace = unpaced) -> Rows:
+def check_rows(read: ReadQuery, span: RowSpan, early: int, pace: Pace = unpaced) -> Rows:
     """Go through the rows of a span. Leaves before `early` are of no tree and prove nothing: they need only exist."""
     found, after = Rows(), span.after
     look = _segments if span.table == "segments" else _gaps
@@ -75,7 +75,7 @@ def check_rows(read: Reader, span: RowSpan, early: int, pace: Pace = unpaced) ->
     return found
 
 
-def _segments(read: Reader, found: Rows, after: int, upto: int) -> tuple[int, list[int]]:
+def _segments(read: ReadQuery, found: Rows, after: int, upto: int) -> tuple[int, list[int]]:
     """A page: its last id, and the ids of rows that do not say what their leaf says, word for word."""
     (cameras, volumes), page = read(lambda db: (verifying.names(db), verifying.segments(db, after, upto)))
     odd = []
@@ -89,7 +89,7 @@ def _segments(read: Reader, found: Rows, after: int, upto: int) -> tuple[int, li
     return page[-1][0] if len(page) == verifying.PAGE else upto, odd
 
 
-def _gaps(read: Reader, found: Rows, after: int, upto: int) -> tuple[int, list[int]]:
+def _gaps(read: ReadQuery, found: Rows, after: int, upto: int) -> tuple[int, list[int]]:
     """Likewise; gaps are few."""
     page = read(partial(verifying.ended_gaps, after=after, upto=upto))
     found.rows += len(page)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from storage.ages.history import History
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.audit import table as checked
 from storage.audit.findings import Report
 from storage.audit.table import NAMED_MAX, Checked
@@ -61,7 +61,12 @@ class SelfCheck:
     """Of one store."""
 
     def __init__(
-        self, database: Database, life: Life, clock: Clock, ages: Callable[[], History], check: Callable[[], Report]
+        self,
+        database: Database,
+        life: DaemonRun,
+        clock: Clock,
+        ages: Callable[[], History],
+        check: Callable[[], Report],
     ) -> None:
         """`check`: all of it, slowly; StoreBusy, Stopped."""
         self._database = database

@@ -13,18 +13,18 @@ from typing import Any
 
 from storage.audit import queries as verifying
 from storage.audit.findings import Code, Finding
-from storage.ledger import nodes, tree
-from storage.ledger.generations import Generation
-from storage.ledger.nodes import LEVELS, STRIDE, WIDTH, LeafMissing
+from storage.ledger import nodes_table, tree
+from storage.ledger.generations_table import Generation
+from storage.ledger.nodes_table import LEVELS, STRIDE, WIDTH, LeafMissing
 from storage.ledger.note import Checkpoint, Note, NoteDamaged, parse
 from storage.ledger.tree import LEAF, Hash
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 
 class Made:
     """The tree of one generation, made anew from its leaves (`storage.ledger.tree.Nodes`)."""
 
-    def __init__(self, read: Reader, generation: Generation, size: int, blocks: Sequence[Hash | None]) -> None:
+    def __init__(self, read: ReadQuery, generation: Generation, size: int, blocks: Sequence[Hash | None]) -> None:
         """`blocks`: the node over each whole block of 256 leaves; None where one is missing."""
         self.generation = generation
         self.size = size
@@ -35,7 +35,7 @@ class Made:
     def __call__(self, level: int, number: int) -> Hash:
         kept = level - level % STRIDE
         if kept == 0:
-            return self._read(lambda db: nodes.read(db, self.generation)(level, number))
+            return self._read(lambda db: nodes_table.read(db, self.generation)(level, number))
         width = level - kept
         below = self.level(kept)[number << width : (number + 1) << width]
         there = [one for one in below if one is not None]
@@ -227,7 +227,7 @@ def _body(data: bytes) -> Mapping[str, Any]:
 
 
 def _head(told: Any) -> tuple[str, int, Hash] | None:
-    """As leaves name one (`storage.ledger.generations.named`)."""
+    """As leaves name one (`storage.ledger.generations_table.named`)."""
     try:
         root = bytes.fromhex(told["root"]) if told["root"] is not None else b""
         return str(told["origin"]), int(told["size"]), root

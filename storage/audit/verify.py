@@ -36,12 +36,12 @@ from storage.audit.trees import Made, Said, Trees
 from storage.files.open_beneath import reading
 from storage.integrity import queries as audit
 from storage.integrity.inspect_file import Disk, Pace, unpaced
+from storage.ledger import checkpoint_files
 from storage.ledger.note import NOTE_MAX_BYTES
 from storage.ledger.signer import STATE_FILE
 from storage.ledger.tree import Hash
-from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
-from storage.segments.coverage import Reader
+from storage.mirror import table as mirror_table
+from storage.segments.coverage_queries import ReadQuery
 from storage.words.errors import StoreBusy
 
 W = TypeVar("W")
@@ -63,7 +63,7 @@ TELL_EVERY: Final = 4
 class Box:
     """What is checked."""
 
-    read: Reader
+    read: ReadQuery
     disks: Mapping[str, Disk]
     """Volumes that are there, by id."""
     state: Path
@@ -135,7 +135,7 @@ class Verify:
             else:
                 self._report.early += one.leaves
             self._tell("leaves of the ledger", self._report.leaves, at.last)
-        newest = self._box.read(heads.last_leaf)
+        newest = self._box.read(mirror_table.last_leaf)
         for news in spans(at.last + 1, newest, in_tree=False):  # they may say why a gap is gone
             gaps.take(ranges.check(self._box.read, news, self._pace).gaps)
         self._report.findings.take(gaps.gone(self._box.ages()))
@@ -175,7 +175,9 @@ class Verify:
             except OSError as error:
                 what = f"it cannot be read: {error.strerror or error}"
                 self._report.findings.add(
-                    Finding(Code.MIRROR_UNREAD, str(disk.path / ledgerdir.NAME), what, "check the disk and `dmesg`")
+                    Finding(
+                        Code.MIRROR_UNREAD, str(disk.path / checkpoint_files.NAME), what, "check the disk and `dmesg`"
+                    )
                 )
             self._report.lines = before + mirror.lines
             volumes.append(volume)
@@ -193,9 +195,13 @@ class Verify:
         finally:
             os.close(fd)
         for disk in self._box.disks.values():
-            with suppress(OSError), disk.held() as root, ledgerdir.opened(root) as directory:  # its mirror will say so
-                for name, text in ledgerdir.named_notes(directory):
-                    yield Said(str(disk.path / ledgerdir.NAME / name), text)
+            with (
+                suppress(OSError),
+                disk.held() as root,
+                checkpoint_files.opened(root) as directory,
+            ):  # its mirror will say so
+                for name, text in checkpoint_files.named_notes(directory):
+                    yield Said(str(disk.path / checkpoint_files.NAME / name), text)
 
     def _hold(self, kept: Outside, trees: Trees) -> None:
         wrong = list(given_checkpoint.judge(kept, trees))

@@ -15,10 +15,8 @@ from typing import Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 T = TypeVar("T")
-
 Seen: TypeAlias = tuple[str, int, int, int]
 """How the database is opened, and which file it is: device, inode and, where SQLite does not look, time of change."""
-
 KEPT_MAX: Final = 4
 """Idle connections: more than four threads seldom read at once, and each costs some 100 kB and two descriptors."""
 
@@ -111,3 +109,8 @@ class Readers:
         except OSError:
             return mode, 0, 0, 0
         return mode, found.st_dev, found.st_ino, found.st_mtime_ns if mode == "immutable=1" else 0
+
+
+def sqlite_version() -> str:
+    """Of the library in use, e.g. "3.40.1"."""
+    return sqlite3.sqlite_version

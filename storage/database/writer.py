@@ -5,6 +5,9 @@ per fact: a function handed to `submit` is stored whole or not at all, and its f
 function that fails takes nothing of its neighbours with it; a COMMIT that fails fails its whole group, and the
 writer lives on. Two connections that write or checkpoint at once can corrupt the WAL of SQLite before 3.51.3: here
 one does both.
+
+What waits for the writer stands in two lines. Part of L4, destroying never delays committing: facts of recording stand
+in the first line, those of sweeping in the second, which moves only while the first is empty, and one at a time.
 """
 
 from __future__ import annotations
@@ -14,21 +17,26 @@ import logging
 import os
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final, TypeGuard, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeGuard, TypeVar
 
 from storage.database.migrations import migrate
 from storage.database.readers import Readers
-from storage.database.write_queue import Full, Line
-from storage.words.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, StoreError, WriteFailed
+from storage.words.errors import (
+    DatabaseCorrupt,
+    DatabaseDamaged,
+    StoreBusy,
+    StoreClosed,
+    StoreError,
+    WriteFailed,
+)
 
 log = logging.getLogger("edged.storage.database")
-
 T = TypeVar("T")
 Fact = Callable[[sqlite3.Connection], T]
-
 QUEUE_MAX: Final = 4096
 """Facts that may wait: 64 cameras make about one a second, so this is an hour of a disk that stands still."""
 GROUP_MAX: Final = 256
@@ -48,6 +56,8 @@ _UNREADABLE: Final = frozenset(
 )
 """Extended codes of a page that the disk does not give back."""
 CLOSE_PATIENCE_S: Final = 30.0
+TransactionPart: TypeAlias = Callable[[sqlite3.Connection], object]
+"""What an act does, as a fact. Raises OrderRefused where it cannot be done any more: then the act goes on waiting."""
 
 
 class _Job:
@@ -81,7 +91,7 @@ class Database:
         self._relief = relief
         self.on_damage: Callable[[DatabaseCorrupt], object] = lambda error: None  # noqa: ARG005
         """Hears, in whatever thread meets it, that the database turned out to be broken."""
-        self._waiting: Line[_Job] = Line(QUEUE_MAX)
+        self._waiting: WriteQueue[_Job] = WriteQueue(QUEUE_MAX)
         self._gate = threading.Lock()
         self._closed = False
         self._connection = _opened(path, relief)
@@ -106,7 +116,7 @@ class Database:
                 return future
             try:
                 self._waiting.put(_Job(fact, future), yielding=yielding)
-            except Full:
+            except QueueFull:
                 what = f"{QUEUE_MAX} facts wait to be written"
                 future.set_exception(StoreBusy(what, "check the disk that holds the state directory"))
         return future
@@ -291,3 +301,48 @@ def _told(error: sqlite3.DatabaseError | OSError, path: Path) -> StoreError:
             errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)
         )  # for whoever tells full from broken
     return told
+
+
+class QueueFull(Exception):
+    """As many wait as may."""
+
+
+class WriteQueue(Generic[T]):
+    """Thread-safe; any number put, one takes."""
+
+    def __init__(self, most: int) -> None:
+        """`most` may wait in each of the two lines."""
+        self._most: Final = most
+        self._first: deque[T] = deque()
+        self._yielding: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+
+    def put(self, one: T, *, yielding: bool = False) -> None:
+        """Never blocks: raises Full."""
+        line = self._yielding if yielding else self._first
+        with self._changed:
+            if len(line) >= self._most:
+                raise QueueFull
+            line.append(one)
+            self._changed.notify()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def take(self, most: int) -> list[T]:
+        """Waits; up to `most` of the first line, or else a single one of those that yield. Empty: the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._first or self._yielding or self._ended)
+            if self._first:
+                return [self._first.popleft() for _ in range(min(most, len(self._first)))]
+            return [self._yielding.popleft()] if self._yielding else []
+
+    @property
+    def empty(self) -> bool:
+        """Nobody waits now."""
+        with self._changed:
+            return not (self._first or self._yielding)

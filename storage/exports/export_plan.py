@@ -21,8 +21,8 @@ from storage.pins.model import Order as PinOrder
 from storage.register.service import Asked, Register
 from storage.retention.destruction import Destruction
 from storage.retention.plan import effective
-from storage.segments.coverage import Reader
-from storage.segments.rows import GapRow, SegmentRow, camera_row
+from storage.segments.coverage_queries import ReadQuery
+from storage.segments.queries import GapRow, SegmentRow, camera_row
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, UnknownCamera
 from storage.words.model import Bounds
 
@@ -83,7 +83,7 @@ class Survey:
 class Surveyor:
     """`there`: volumes at hand, by id. `ages` and `now` as they are when asked."""
 
-    read: Reader
+    read: ReadQuery
     register: Register
     there: Callable[[], Collection[str]]
     ages: Callable[[], History]

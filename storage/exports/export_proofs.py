@@ -14,12 +14,12 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from storage.ledger import generations, nodes, tree
+from storage.ledger import generations_table, nodes_table, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation
-from storage.ledger.table import Entry
+from storage.ledger.generations_table import Generation
+from storage.ledger.table import LeafEntry
 from storage.ledger.tree import Hash
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 PAGE: Final = 16
 """Proofs in one read of the database: each some milliseconds at the most."""
@@ -46,7 +46,7 @@ class Head:
 class Cited:
     """A leaf, and the way from it to its head."""
 
-    entry: Entry
+    entry: LeafEntry
     origin: str
     path: Sequence[Hash]
 
@@ -59,7 +59,7 @@ def heads(connection: sqlite3.Connection, least: int) -> list[Head]:
     """From the generation that leaf `least` is in up to the present one. Uncitable."""
     found: list[Head] = []
     named: Any = None
-    for one in reversed(generations.every(connection)):
+    for one in reversed(generations_table.every(connection)):
         if not found:
             if one.root is None or one.note is None:
                 raise Uncitable(f"generation {one.origin} of the ledger has no signed head")
@@ -77,7 +77,7 @@ def heads(connection: sqlite3.Connection, least: int) -> list[Head]:
     raise Uncitable(f"leaf {least} was entered before the ledger was a tree")
 
 
-def cite(read: Reader, known: Sequence[Head], numbers: Iterable[int]) -> Iterator[Cited]:
+def cite(read: ReadQuery, known: Sequence[Head], numbers: Iterable[int]) -> Iterator[Cited]:
     """These leaves, under these heads. Uncitable."""
     remembered: dict[tuple[int, int, int], Hash] = {}
     waiting = iter(numbers)
@@ -98,7 +98,7 @@ def _page(
         if head is None or entry is None:
             raise Uncitable(f"no head of the ledger covers leaf {number}")
         generation = head.generation
-        below = nodes.read(connection, generation)
+        below = nodes_table.read(connection, generation)
 
         def node(level: int, at: int, first: int = generation.first, below: tree.Nodes = below) -> Hash:
             key = first, level, at

@@ -18,7 +18,7 @@ from sqlite3 import Connection
 from typing import BinaryIO, Final
 
 from storage.ages.history import History
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.service import short_id
 from storage.database.writer import Database
@@ -43,11 +43,11 @@ from storage.exports.model import (
 from storage.files.open_beneath import inside, open_file
 from storage.ledger.signer import Signer
 from storage.recovery.service import Books
-from storage.segments.rows import GapRow
-from storage.volumes.service import Pool
+from storage.segments.queries import GapRow
+from storage.volumes.service import VolumePool
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, UnknownId
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.model import Bounds
 
 log = logging.getLogger("edged.storage.exports")
@@ -67,7 +67,7 @@ NOTHING: Final[Mapping[str, str]] = {}
 class Exports:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool, books: Books) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: VolumePool, books: Books) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -87,7 +87,7 @@ class Exports:
         self.signer()
         export_id = self._new_id()
         number = self._database.submit(partial(self._hold, export_id=export_id, order=order)).result()
-        reach(Step.EXPORT_HELD)
+        reach(Failpoint.EXPORT_HELD)
         try:
             survey = self.survey(order, bounds)
             account = self._account(survey)
@@ -96,20 +96,20 @@ class Exports:
         except BaseException:
             self._database.submit(partial(exports.drop, number=number)).result()
             raise
-        reach(Step.EXPORT_BEGUN)
+        reach(Failpoint.EXPORT_BEGUN)
         log.info("export %s begins: %s", export.id, ", ".join(export.order.cameras))
         return export
 
     def finish(self, export_id: str, manifest: str, size: int, who: str) -> Export:
         """It has left, with a list of this SHA-256. Told twice, it is finished once. UnknownId: it was abandoned."""
         export = self._ended(export_id, ExportState.FINISHED, size, who, {"manifest": manifest})
-        reach(Step.EXPORT_FINISHED)
+        reach(Failpoint.EXPORT_FINISHED)
         return export
 
     def abandon(self, export_id: str, size: int, who: str) -> Export:
         """Nobody wants it any more; `size`: so many bytes of it had left by then, as far as is known."""
         export = self._ended(export_id, ExportState.ABANDONED, size, who)
-        reach(Step.EXPORT_ABANDONED)
+        reach(Failpoint.EXPORT_ABANDONED)
         return export
 
     def tend(self) -> None:

@@ -12,18 +12,28 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.exports.model import Account, Export, ExportState, Order
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.model import Interval
 from storage.pins.pinned_segments import Covering
 from storage.pins.segments_in_interval import HELD_IN, given
-from storage.segments import leaves, listing, true_time
-from storage.segments.gaps import JOIN_MS, next_gap, next_start
-from storage.segments.queries import PAGE_MAX
-from storage.segments.rows import GAP_SQL, SEGMENT_SQL, TRUE_START_MS, GapRow, SegmentRow, gap_row, segment_row
+from storage.segments import gaps_table, listing_queries, true_time_table
+from storage.segments import table as segments_table
+from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
+from storage.segments.queries import (
+    GAP_SQL,
+    PAGE_MAX,
+    SEGMENT_SQL,
+    TRUE_START_MS,
+    GapRow,
+    SegmentRow,
+    gap_row,
+    segment_row,
+)
 from storage.words.model import Parts
 
 _SQL: Final = (
@@ -193,7 +203,7 @@ def gaps_in(connection: sqlite3.Connection, camera: str, interval: Interval) -> 
     found: list[tuple[GapRow, int | None]] = []
     after = None
     while True:
-        page = listing.gaps(connection, camera, interval.first_ms, interval.last_ms, after, PAGE_MAX)
+        page = listing_queries.gaps(connection, camera, interval.first_ms, interval.last_ms, after, PAGE_MAX)
         for gap in page:
             row = connection.execute(GAP_SQL + "WHERE g.id = ?", (gap.id,)).fetchone()
             found.append((gap_row(row), leaf_of_gap(connection, gap_row(row))))
@@ -210,7 +220,7 @@ def leaves_of(connection: sqlite3.Connection, segments: Sequence[int]) -> dict[i
 
 def corrections_of(connection: sqlite3.Connection, boots: Collection[int]) -> list[int]:
     """Leaves by which times of these boots are put right, in order."""
-    if not any(one.boot in boots for one in true_time.known(connection)):
+    if not any(one.boot in boots for one in true_time_table.known(connection)):
         return []
     rows = connection.execute(
         "SELECT number, json_extract(body, '$.boot') FROM leaves WHERE kind = 'clock'"
@@ -237,7 +247,7 @@ def vouched(connection: sqlite3.Connection) -> list[range]:
     before as many as the first leaf of the following one names."""
     found: list[range] = []
     named: Mapping[str, Any] | None = None
-    for one in reversed(generations.every(connection)):
+    for one in reversed(generations_table.every(connection)):
         if not found:
             found.append(range(one.first, 1 << 62))
         elif named is None or named.get("origin") != one.origin or not named.get("root"):
@@ -257,7 +267,7 @@ def tell_segment(connection: sqlite3.Connection, segment: int, wall_ms: int) -> 
     old = leaves_of(connection, [segment])[segment]
     body = {} if old is None else bodies(connection, [old]).get(old, {})
     parts = Parts(body["parts"], bytes.fromhex(body["root"])) if "root" in body else None
-    leaves.segment(connection, segment_row(row), wall_ms, parts)
+    segments_table.enter_segment(connection, segment_row(row), wall_ms, parts)
     return leaves_of(connection, [segment])[segment]
 
 
@@ -269,14 +279,18 @@ def leaf_of_gap(connection: sqlite3.Connection, gap: GapRow) -> int | None:
 
 def tell_gap(connection: sqlite3.Connection, gap: GapRow, now: Point) -> int:
     """A leaf of a gap anew; of one that lasts, that it lasts until now."""
-    leaves.gap(connection, gap, wall_ms=now.wall_ms, until=None if gap.end is not None else now)
+    gaps_table.enter_gap(connection, gap, wall_ms=now.wall_ms, until=None if gap.end is not None else now)
     number: int = connection.execute("SELECT leaf FROM gaps WHERE id = ?", (gap.id,)).fetchone()[0]
     return number
 
 
 def tell_span(connection: sqlite3.Connection, camera: str, start: Point, duration_ms: int, wall_ms: int) -> int:
     """That something was destroyed, anew."""
-    body: dict[str, Value] = {"camera": camera, "start": leaves.point(connection, start), "duration_ms": duration_ms}
+    body: dict[str, Value] = {
+        "camera": camera,
+        "start": ages_table.place_in_time(connection, start),
+        "duration_ms": duration_ms,
+    }
     return enter(connection, Leaf.SPAN, wall_ms, body)
 
 

@@ -1,7 +1,8 @@
-"""What the standard library lacks for files that last: a rename that never replaces, space that is laid out ahead.
+"""System calls that the standard library lacks: a rename that never replaces, space laid out ahead, idle reads.
 
 Imports the standard library only, because a camera's worker uses it (`storage.segments.segment_file`). Keeps S6 and S4:
-what has been committed is still there after a power cut, and no file ever takes another one's name.
+what has been committed is still there after a power cut, and no file ever takes another one's name. ioprio_set(2) does
+nothing where the scheduler of a disk knows no classes; pausing (`storage.integrity.service`) does not rely on it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Final
 
 _RENAME_NOREPLACE: Final = 1
 _UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS})
 """What file systems and kernels without RENAME_NOREPLACE answer (NFS, some FUSE)."""
-
 _KEEP_SIZE: Final = 1
-
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _renameat2: Final = _libc.renameat2
 _renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
@@ -25,6 +25,10 @@ _renameat2.restype = ctypes.c_int
 _fallocate: Final = _libc.fallocate64
 _fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
 _fallocate.restype = ctypes.c_int
+_IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}
+_WHO_PROCESS: Final = 1
+_IDLE: Final = 3 << 13
+NICE: Final = 10
 
 
 def rename_noreplace(old: str, new: str, *, dir_fd: int) -> None:
@@ -60,3 +64,15 @@ def fsync_directory(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def become_idle() -> None:
+    """This thread from now on, for all its life; a refusal changes nothing."""
+    number = _IOPRIO_SET.get(os.uname().machine)
+    if number is not None:
+        _libc.syscall(number, _WHO_PROCESS, 0, _IDLE)
+    thread = threading.get_native_id()
+    try:
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICE, os.getpriority(os.PRIO_PROCESS, thread)))
+    except OSError:
+        return

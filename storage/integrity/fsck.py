@@ -20,14 +20,14 @@ from storage.ages.history import History
 from storage.integrity import queries as audit
 from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, Kind, is_loose
 from storage.integrity.inspect_file import Disk, Looker, Pace, Stopped, fault, look_at, names, row_of, unpaced
-from storage.retention.in_force import Present
+from storage.retention.in_force import InForce
 from storage.retention.plan import effective
-from storage.segments import coverage
-from storage.segments.coverage import Reader
+from storage.segments import coverage_queries
+from storage.segments.coverage_queries import ReadQuery
 from storage.segments.queries import PAGE_MAX
-from storage.segments.segment_file import read_identity
 from storage.volumes import table as volumes
-from storage.volumes.table import Known, Remains
+from storage.volumes.identity import read_identity
+from storage.volumes.table import KnownVolume, VolumeRemains
 from storage.words.errors import UnknownId
 from storage.words.layout import IDENTITY_NAME, is_camera
 from storage.words.model import Bounds, SegmentState
@@ -91,9 +91,9 @@ class Report:
 class Site:
     """What is checked, by which clock, and under which bounds."""
 
-    read: Reader
+    read: ReadQuery
     disks: Mapping[str, Disk]
-    present: Callable[[], Present]
+    present: Callable[[], InForce]
     """Ages and bounds as they hold now; asked anew as a long run goes on."""
     uid: int
     live: bool = False
@@ -213,7 +213,7 @@ class Fsck:
         for camera, since_ms, until_ms in self._site.read(audit.cameras):
             if self._scope.camera not in (None, camera):
                 continue
-            found = coverage.of(self._site.read, camera, since_ms, until_ms, None)
+            found = coverage_queries.of(self._site.read, camera, since_ms, until_ms, None)
             self._breathe()
             if found.unexplained_ms >= UNEXPLAINED_MS:
                 what = f"{found.unexplained_ms / 1000:.1f} s are neither recorded nor explained"
@@ -386,7 +386,7 @@ class Fsck:
         )
 
 
-def in_words(gone: Remains, of: Known) -> str:
+def in_words(gone: VolumeRemains, of: KnownVolume) -> str:
     """What went with a volume, and how much of it should be there, as counted when it was given up. Pure."""
     span = " to ".join(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in gone.span_ms)
     segments = "1 segment" if gone.segments == 1 else f"{gone.segments} segments"

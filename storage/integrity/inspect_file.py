@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from storage.integrity import queries as audit
 from storage.integrity.compare import PINS_NAME, Fault, Kind, Row, Seen, of_name, of_row
 from storage.integrity.queries import Claimed
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 from storage.segments.fragment_hashes import Digest
 from storage.words.layout import PART_SUFFIX, in_words
 from storage.words.model import Parts, Sha256
@@ -69,7 +69,7 @@ def unpaced(_worked_s: float) -> None:
 class Looker:
     """Whoever looks at files."""
 
-    def __init__(self, read: Reader, uid: int, pace: Pace = unpaced) -> None:
+    def __init__(self, read: ReadQuery, uid: int, pace: Pace = unpaced) -> None:
         """`uid` is who should own the files."""
         self._read = read
         self._uid = uid

@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from storage.ledger.table import Leaf
-from storage.segments.coverage import Reader
-from storage.segments.queries import PAGE_MAX, segment_aside
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
+from storage.segments.coverage_queries import ReadQuery
+from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, segment_aside, segment_by_seq, segment_row
 from storage.words.layout import final_name, is_aside, is_camera, parse_segment_name
 
 UNSOUND_MAX = 20
@@ -104,7 +103,7 @@ def _row_of(connection: sqlite3.Connection, volume: str, relative: PurePosixPath
     return segment_aside(connection, volume, relative) if is_aside(relative) else None
 
 
-def rows_of_day(read: Reader, volume: str, directory: PurePosixPath) -> Iterator[SegmentRow]:
+def rows_of_day(read: ReadQuery, volume: str, directory: PurePosixPath) -> Iterator[SegmentRow]:
     """Committed segments whose files lie in a camera's directory of one day: of 2 s each, 43,200 of them."""
     if not is_camera(directory.parts[0]):
         return

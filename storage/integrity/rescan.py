@@ -18,8 +18,8 @@ from typing import Final
 from storage.integrity import queries as audit
 from storage.integrity.compare import OUR_NAMES, Kind, is_day
 from storage.integrity.inspect_file import Disk, Looker, look_at, names
-from storage.segments.coverage import Reader
-from storage.segments.findings import Rescan
+from storage.segments.coverage_queries import ReadQuery
+from storage.segments.findings_table import RescanProgress
 from storage.segments.queries import PAGE_MAX
 from storage.words.layout import is_camera
 
@@ -52,13 +52,13 @@ def is_suspicious(changed_ms: int, end_wall_ms: int, before_ms: int) -> bool:
 class Round:
     """One round of a pass."""
 
-    def __init__(self, read: Reader, looker: Looker, disks: Mapping[str, Disk], judge: Judge) -> None:
+    def __init__(self, read: ReadQuery, looker: Looker, disks: Mapping[str, Disk], judge: Judge) -> None:
         self._read = read
         self._looker = looker
         self._disks = disks
         self._judge = judge
 
-    def go(self, at: Rescan, since_s: float, pause: Callable[[float], None]) -> Rescan:
+    def go(self, at: RescanProgress, since_s: float, pause: Callable[[float], None]) -> RescanProgress:
         """From here on; where the next round goes on. `pause` may raise: then this round is done again."""
         total, _ = self._read(audit.size_of_ring)
         left = share(total, since_s)

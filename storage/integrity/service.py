@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.files.io_priority import become_idle
+from storage.files.fsync import become_idle
 from storage.integrity import queries as audit
 from storage.integrity import sidecar_and_mirror_check, sidecars
 from storage.integrity.compare import FOUND, Fault, Kind, is_segment
@@ -30,8 +30,8 @@ from storage.integrity.tamper import Look, Touched, aim, how_closely
 from storage.pins import table as pins
 from storage.retention.in_force import present
 from storage.retention.plan import Policy
-from storage.segments import findings
-from storage.segments.findings import End, Finding, Rescan, Tampered
+from storage.segments import findings_table
+from storage.segments.findings_table import FileFinding, FindingEnd, RescanProgress, TamperedFiles
 from storage.volumes import table as volumes
 from storage.words.clock import Clock
 from storage.words.errors import StoreBusy
@@ -64,7 +64,7 @@ class Checks:
     def __init__(
         self,
         database: Database,
-        life: Life,
+        life: DaemonRun,
         clock: Clock,
         pool: Callable[[], Mapping[str, Any]],
         adopt: Adopt,
@@ -136,7 +136,7 @@ class Checks:
         if any(fault.kind is Kind.APPEARED for fault in faults) and is_segment(relative.name):
             self._adopt(disk.id, relative.parent)
         kinds = {fault.kind for fault in faults}
-        for finding in self._database.read(partial(findings.standing_at, volume=disk.id, path=relative)):
+        for finding in self._database.read(partial(findings_table.standing_at, volume=disk.id, path=relative)):
             if finding.kind not in kinds:
                 self._review(disk, finding)
         return new
@@ -147,20 +147,20 @@ class Checks:
         new = 0
         for fault in faults:
             if fault.kind in FOUND:
-                finding = Finding(0, fault.volume, from_words(fault.where), fault.kind, fault.segment, now_ms)
-                new += self._database.submit(partial(findings.found, finding=finding)).result()
+                finding = FileFinding(0, fault.volume, from_words(fault.where), fault.kind, fault.segment, now_ms)
+                new += self._database.submit(partial(findings_table.record_finding, finding=finding)).result()
         return new
 
     def rescan(self) -> bool:
         """One round; True while a pass is under way. Standing findings are looked at again, too."""
         with self._idle():
             now = self._clock.now()
-            at = _believed(self._database.read(findings.rescan), now.wall_ms)
+            at = _believed(self._database.read(findings_table.rescan), now.wall_ms)
             if at.done and self._passed_ms is not None and now.boottime_ms - self._passed_ms < PASS_PAUSE_MS:
                 self.review()
                 return False
             if at.done:
-                at = Rescan(now.wall_ms, at.began_ms, 0, "", done=False)
+                at = RescanProgress(now.wall_ms, at.began_ms, 0, "", done=False)
                 self._began_here = True
                 self._all_papers()
             since_s = 0.0 if self._round_s is None else time.monotonic() - self._round_s
@@ -168,7 +168,7 @@ class Checks:
             disks = self._present()
             judge = Round(self._database.read, self._looker, disks, self._judge)
             at = judge.go(at, since_s, self._pause)
-            self._database.submit(partial(findings.remember_rescan, to=at)).result()
+            self._database.submit(partial(findings_table.remember_rescan, to=at)).result()
             if at.done and self._began_here:  # one that an earlier run began has not seen what happened since
                 self._passed_ms = now.boottime_ms
             self.review()
@@ -190,7 +190,7 @@ class Checks:
     def review(self) -> None:
         """Some of the standing findings, in turn: is it as it was again, or has its time come?"""
         disks = self._present()
-        page = self._database.read(partial(findings.standing, after=self._reviewed, limit=REVIEWED))
+        page = self._database.read(partial(findings_table.standing, after=self._reviewed, limit=REVIEWED))
         self._reviewed = page[-1].id if len(page) == REVIEWED else 0
         for finding in page:
             disk = disks.get(finding.volume)
@@ -198,38 +198,38 @@ class Checks:
                 with _lenient():
                     self._review(disk, finding)
 
-    def _review(self, disk: Disk, finding: Finding) -> None:
+    def _review(self, disk: Disk, finding: FileFinding) -> None:
         end = self._end_of(disk, finding)
         if end is not None:
             now_ms = self._clock.now().wall_ms
-            self._database.submit(partial(findings.settle, finding=finding, end=end, now_ms=now_ms)).result()
+            self._database.submit(partial(findings_table.settle, finding=finding, end=end, now_ms=now_ms)).result()
 
-    def _end_of(self, disk: Disk, finding: Finding) -> End | None:
+    def _end_of(self, disk: Disk, finding: FileFinding) -> FindingEnd | None:
         """None while it stands. What did not belong there does not belong there because it was taken in."""
         if finding.kind in (Kind.APPEARED, Kind.STRANGE):
             aside = aside_path(finding.path)
-            return None if look_at(disk, finding.path) or look_at(disk, aside) else End.AGREES
+            return None if look_at(disk, finding.path) or look_at(disk, aside) else FindingEnd.AGREES
         if finding.kind == Kind.SIDECAR:
             return self._end_of_sidecar(disk, finding.path.parts[1])
         if finding.segment is not None:
             claim = self._database.read(partial(audit.claimed, segment=finding.segment))
             if claim is None:
-                return End.DESTROYED
+                return FindingEnd.DESTROYED
         deep = finding.kind in (Kind.CONTENT, Kind.UNREADABLE)
         kinds = {fault.kind for fault in self._looker.look(disk, finding.path, deep=deep)}
-        return None if finding.kind in kinds or kinds & {Kind.MISSING, Kind.SIZE} else End.AGREES
+        return None if finding.kind in kinds or kinds & {Kind.MISSING, Kind.SIZE} else FindingEnd.AGREES
 
-    def _end_of_sidecar(self, disk: Disk, pin_id: str) -> End | None:
+    def _end_of_sidecar(self, disk: Disk, pin_id: str) -> FindingEnd | None:
         """It says again what the row does, or its pin has ended. Until it was written anew nobody can tell."""
         pin = self._database.read(partial(pins.find, pin_id=pin_id))
         if pin is None or not pin.state.lasts:
-            return End.DESTROYED
+            return FindingEnd.DESTROYED
         filed = self._database.read(partial(pins.filed, volume=disk.id, pin_id=pin_id))
-        return End.AGREES if filed and not list(sidecars.faults(self._database.read, disk, pin_id)) else None
+        return FindingEnd.AGREES if filed and not list(sidecars.faults(self._database.read, disk, pin_id)) else None
 
-    def tampered(self) -> list[Tampered]:
+    def tampered(self) -> list[TamperedFiles]:
         """Volumes with findings, for the alarms; cheap."""
-        return self._database.read(findings.tampered)
+        return self._database.read(findings_table.tampered)
 
     def present(self) -> dict[str, Path]:
         """Where the volumes lie that are there and of which everything is known, by id."""
@@ -289,7 +289,7 @@ class Checks:
             raise Stopped
 
 
-def _believed(at: Rescan, now_ms: int) -> Rescan:
+def _believed(at: RescanProgress, now_ms: int) -> RescanProgress:
     """A pass from the future has read nothing: the clock was ahead then, or somebody wants it to pass over a file."""
     began_ms, before_ms = (0 if ms > now_ms else ms for ms in (at.began_ms, at.before_ms))
     return replace(at, began_ms=began_ms, before_ms=before_ms)

@@ -12,7 +12,7 @@ from storage.integrity.compare import LEDGER_NAME, PINS_NAME, Fault, Kind
 from storage.integrity.fsck import Level, Site
 from storage.integrity.inspect_file import Pace
 from storage.integrity.sidecars import faults
-from storage.ledger import generations
+from storage.ledger import generations_table
 
 
 def sidecars(site: Site, _level: Level, _pace: Pace) -> Iterator[Fault]:
@@ -29,7 +29,7 @@ def mirrors(site: Site, level: Level, pace: Pace) -> Iterator[Fault]:
     """At level hash, because it reads all of it. The first difference of each volume tells enough."""
     if level is not Level.HASH:
         return
-    firsts = [one.first for one in site.read(generations.every)]
+    firsts = [one.first for one in site.read(generations_table.every)]
     for volume, disk in site.disks.items():
         try:
             found = next(filter(None, Mirror(site.read, disk, firsts, pace).differences()), None)

@@ -18,7 +18,7 @@ from storage.integrity.inspect_file import Disk
 from storage.pins import links, sidecar
 from storage.pins import table as pins
 from storage.pins.table import Filed
-from storage.segments.coverage import Reader
+from storage.segments.coverage_queries import ReadQuery
 
 NO_FILE: Final = frozenset({*(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), *(errno.ENXIO, errno.EACCES)})
 """Somebody put something else there, or took the right to read it away; all else is the disk's doing."""
@@ -30,7 +30,7 @@ def path_of(pin_id: str) -> PurePosixPath:
     return PurePosixPath(links.PINS_NAME, pin_id, links.SIDECAR_NAME)
 
 
-def faults(read: Reader, disk: Disk, pin_id: str | None = None) -> Iterator[Fault]:
+def faults(read: ReadQuery, disk: Disk, pin_id: str | None = None) -> Iterator[Fault]:
     """Of each pin that lasts and has something there, or of that one. OSError behind the others, if nobody can tell."""
     failed = None
     for filed in read(partial(pins.filed, volume=disk.id, pin_id=pin_id)):

@@ -15,16 +15,15 @@ from enum import StrEnum
 from functools import partial
 
 from storage.database.writer import Database
-from storage.ledger import generations, nodes, note, tree
+from storage.ledger import generations_table, nodes_table, note, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation
+from storage.ledger.generations_table import Generation
 from storage.ledger.key import Keyring
-from storage.ledger.nodes import LeafMissing
+from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.note import Checkpoint, Note, Verifier
-from storage.mirror import table as mirroring
 
 
-class Word(StrEnum):
+class HeadAgreement(StrEnum):
     """How a head that others hold stands to what is here."""
 
     NONE = "none"
@@ -43,11 +42,11 @@ class Word(StrEnum):
 
     @property
     def contradicts(self) -> bool:
-        return self in (Word.UNKNOWN, Word.LONGER, Word.OTHER)
+        return self in (HeadAgreement.UNKNOWN, HeadAgreement.LONGER, HeadAgreement.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class KeptHead:
     """A head as others hold it."""
 
     head: Checkpoint
@@ -61,10 +60,10 @@ class Contradiction:
     """A head that others hold and that is none of what is here."""
 
     head: Checkpoint
-    word: Word
+    word: HeadAgreement
 
 
-def understood(text: str, key: str | None) -> Held | None:
+def understood(text: str, key: str | None) -> KeptHead | None:
     """Of a note and the key that came with it; None where that is no head of a log. Pure."""
     try:
         parsed = note.parse(text)
@@ -75,43 +74,43 @@ def understood(text: str, key: str | None) -> Held | None:
         verifier = None if key is None else Verifier.parse(key)
     except ValueError:
         verifier = None
-    return Held(head, parsed, verifier)
+    return KeptHead(head, parsed, verifier)
 
 
-def judged(connection: sqlite3.Connection, held: Held, public: bytes | None) -> Word:
+def judged(connection: sqlite3.Connection, held: KeptHead, public: bytes | None) -> HeadAgreement:
     """How it stands to what is here. `public`: the key of this box as of now."""
-    known = generations.every(connection)
+    known = generations_table.every(connection)
     if not _is_signed(held, known, public):
-        return Word.NONE
+        return HeadAgreement.NONE
     if any(_names(connection, one, held.head) for one in known):
-        return Word.SETTLED
-    rebuild = mirroring.last_rebuild(connection)
+        return HeadAgreement.SETTLED
+    rebuild = generations_table.last_rebuild(connection)
     generation = next((one for one in known if one.origin == held.head.origin), None)
-    word = Word.UNKNOWN if generation is None else _compared(connection, generation, held.head)
+    word = HeadAgreement.UNKNOWN if generation is None else _compared(connection, generation, held.head)
     unread = rebuild is not None and not rebuild.read
-    return Word.UNSURE if word.contradicts and unread else word
+    return HeadAgreement.UNSURE if word.contradicts and unread else word
 
 
-class Witness:
+class CentreHead:
     """The head that others hold, as far as it was read back."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
-        self._held: Held | None = None
+        self._held: KeptHead | None = None
 
     def hold(self, text: str, key: str | None) -> bool:
         """This is what the centre has kept; False where it is no head of a log."""
         self._held = understood(text, key)
         return self._held is not None
 
-    def word(self) -> Word:
+    def word(self) -> HeadAgreement:
         """How it stands to what is here now; NONE where nothing was read back."""
         held = self._held
         if held is None:
-            return Word.NONE
+            return HeadAgreement.NONE
         word = self._database.read(partial(judged, held=held, public=self._keyring.public))
-        if not word.contradicts and word is not Word.UNSURE and self._held is held:
+        if not word.contradicts and word is not HeadAgreement.UNSURE and self._held is held:
             self._held = None
         return word
 
@@ -122,10 +121,10 @@ class Witness:
 
     def seen(self, origin: str, size: int) -> Future[None]:
         """Somebody outside has a copy of our head of that size."""
-        return self._database.submit(partial(generations.seen, origin=origin, size=size), yielding=True)
+        return self._database.submit(partial(generations_table.seen, origin=origin, size=size), yielding=True)
 
 
-def _is_signed(held: Held, known: list[Generation], public: bytes | None) -> bool:
+def _is_signed(held: KeptHead, known: list[Generation], public: bytes | None) -> bool:
     """By the key that its generation has here; of one that is not known, by any of ours, or the one that came along.
 
     An older state may have been put back, to before the box had the key that it was signed with.
@@ -140,18 +139,18 @@ def _is_signed(held: Held, known: list[Generation], public: bytes | None) -> boo
     return any(held.note.signed_by(one) for one in candidates)
 
 
-def _compared(connection: sqlite3.Connection, generation: Generation, head: Checkpoint) -> Word:
-    if head.size > generations.end(connection, generation):
-        return Word.LONGER
+def _compared(connection: sqlite3.Connection, generation: Generation, head: Checkpoint) -> HeadAgreement:
+    if head.size > generations_table.end(connection, generation):
+        return HeadAgreement.LONGER
     try:
-        root = tree.root(nodes.read(connection, generation), head.size)
+        root = tree.root(nodes_table.read(connection, generation), head.size)
     except LeafMissing:
-        return Word.LONGER
-    return Word.AGREES if root == head.root else Word.OTHER
+        return HeadAgreement.LONGER
+    return HeadAgreement.AGREES if root == head.root else HeadAgreement.OTHER
 
 
 def _names(connection: sqlite3.Connection, generation: Generation, head: Checkpoint) -> bool:
     """The generation was begun because of that head."""
     entry = ledger.leaf(connection, generation.first)
     told = None if entry is None else json.loads(entry.body).get("contradicted")
-    return bool(told == generations.named(head))
+    return bool(told == generations_table.named(head))

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from storage.files.fsync import fsync_directory
-from storage.ledger.generations import Generation, Identity
+from storage.ledger.generations_table import Generation, Identity
 from storage.words.errors import OrderRefused
 
 log = logging.getLogger("edged.storage.ledger")
@@ -39,7 +39,7 @@ _OLD: Final = ".old"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredKey:
     """What is in the place of the key."""
 
     key: Ed25519PrivateKey | None
@@ -61,7 +61,7 @@ class Keyring:
         self._ours = ours
         self._found = read(path)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Notice, by its stamp, where the file is another one, gone, or back."""
         if _stamp(self._path) != self._found.stamp:
             self._found = read(self._path)
@@ -105,7 +105,7 @@ class Keyring:
         """As it will be, once that key is in its place."""
         return Identity(self._node, public_of(key), given=True)
 
-    def found_box(self) -> None:
+    def create_key(self) -> None:
         """Before there is any ledger: make the key, unless something is there. Where that fails it is a fault."""
         if self._found.key is None and self._found.fault is None and self._ours:
             try:
@@ -113,7 +113,7 @@ class Keyring:
                 self.place(())
             except OSError as error:
                 fault = f"the key of this box cannot be written to {self._path} ({error.strerror or error})"
-                self._found = Found(None, fault)
+                self._found = StoredKey(None, fault)
                 log.error("%s: heads of the ledger go unsigned", fault)  # noqa: TRY400  (the trace says nothing)
 
     def settle(self, generations: Iterable[Generation]) -> None:
@@ -173,23 +173,23 @@ def public_of(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes_raw()
 
 
-def read(path: Path) -> Found:
+def read(path: Path) -> StoredKey:
     """The key that lies there."""
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        return Found(None, None)
+        return StoredKey(None, None)
     except OSError as error:
-        return Found(None, f"the key of this box, {path}, cannot be read ({error.strerror or error})")
+        return StoredKey(None, f"the key of this box, {path}, cannot be read ({error.strerror or error})")
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Found(None, f"the key of this box, {path}, is damaged", stamp=_stamped(status))
+        return StoredKey(None, f"the key of this box, {path}, is damaged", stamp=_stamped(status))
     if not isinstance(key, Ed25519PrivateKey):
-        return Found(None, f"what lies in {path} is not an Ed25519 key", stamp=_stamped(status))
-    return Found(key, None, _exposed(path, status), _stamped(status))
+        return StoredKey(None, f"what lies in {path} is not an Ed25519 key", stamp=_stamped(status))
+    return StoredKey(key, None, _exposed(path, status), _stamped(status))
 
 
 def _exposed(path: Path, status: os.stat_result) -> str | None:

@@ -17,16 +17,15 @@ from functools import partial
 from typing import Final, Protocol
 
 from storage.database.writer import Database
-from storage.ledger import generations, nodes, note, tree
-from storage.ledger.generations import Generation
+from storage.ledger import checkpoint_files, generations_table, nodes_table, note, tree
+from storage.ledger.generations_table import Generation
 from storage.ledger.key import Keyring, public_of
-from storage.ledger.nodes import LeafMissing
+from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.note import Checkpoint
-from storage.mirror import files as ledgerdir
 from storage.outbox import table as outbox
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.words.clock import Clock
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 
 log = logging.getLogger("edged.storage.ledger")
 
@@ -44,14 +43,14 @@ STATE_FILE: Final = "ledger.checkpoint"
 """The last head, beside the database."""
 
 
-class Disk(Protocol):
+class HeldVolume(Protocol):
     """A volume that is there."""
 
     def held(self) -> AbstractContextManager[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class IssuedHead:
     """A head as it was handed out."""
 
     checkpoint: Checkpoint
@@ -78,7 +77,7 @@ def coverable(last: int, mirrored: Mapping[str, int], alone_ms: int) -> int:
     return last if alone_ms >= ALONE_MS else 0
 
 
-class Notary:
+class HeadSigner:
     """See the module. Called from one thread at a time."""
 
     def __init__(self, database: Database, clock: Clock, keyring: Keyring) -> None:
@@ -97,29 +96,29 @@ class Notary:
         """Why the state directory does not take the last head; empty while it does."""
         self.hole = ""
         """Why there is no tree to sign, in words; empty while there is one."""
-        self.on_head: Callable[[Head], object] = lambda head: None  # noqa: ARG005
+        self.on_head: Callable[[IssuedHead], object] = lambda head: None  # noqa: ARG005
         """Hears of each new head, in the mirror's thread."""
 
     def fault(self) -> str | None:
         """Why heads are not signed, in words; None: they are."""
-        self._keyring.look()
-        known = self._database.read(generations.every)
+        self._keyring.refresh()
+        known = self._database.read(generations_table.every)
         return self._fault(known, known[-1]) if known else None
 
-    def head(self) -> Head | None:
+    def head(self) -> IssuedHead | None:
         """The last one of the present generation."""
-        present = self._database.read(generations.present)
+        present = self._database.read(generations_table.present)
         if present is None or present.note is None or present.root is None or present.key is None:
             return None
         head = Checkpoint(present.origin, present.size, present.root)
-        return Head(head, present.note, present.first, present.key)
+        return IssuedHead(head, present.note, present.first, present.key)
 
     def signer(self) -> Signer | None:
         """Who signs what is handed out; None while that cannot be checked against a head (`fault`)."""
         fault, key = self.fault(), self._keyring.key
         return None if fault is not None or key is None else Signer(public_of(key), key.sign)
 
-    def round(self, mirrored: Mapping[str, int], disks: Mapping[str, Disk], *, now: bool = False) -> None:
+    def round(self, mirrored: Mapping[str, int], disks: Mapping[str, HeldVolume], *, now: bool = False) -> None:
         """Sign what is due, or with `now` what there is; `mirrored`: the last leaf on each volume that is there."""
         boottime_ms = self._clock.now().boottime_ms
         if mirrored:
@@ -140,9 +139,9 @@ class Notary:
         head = self.head()
         if head is None or self._told == (head.first, head.checkpoint.size):
             return
-        now, told = self._clock.now(), {"what": "checkpoint", **generations.named(head.checkpoint)}
+        now, told = self._clock.now(), {"what": "checkpoint", **generations_table.named(head.checkpoint)}
         body = told | {"first": head.first, "key": head.key, "note": head.note}
-        fact = partial(outbox.put, kind=Kind.LEDGER, wall_ms=now.wall_ms, body=body)
+        fact = partial(outbox.put, kind=EventKind.LEDGER, wall_ms=now.wall_ms, body=body)
         self._database.submit(fact).result(PATIENCE_S)
         self._told_ms, self._told = now.boottime_ms, (head.first, head.checkpoint.size)
 
@@ -150,11 +149,11 @@ class Notary:
         """Of all generations: those of a lost database are complete only when it has been made anew."""
         found = self._database.read(_missing)
         if found is not None:
-            self._database.submit(partial(nodes.keep, generation=found[0], found=found[1]), yielding=True)
+            self._database.submit(partial(nodes_table.keep, generation=found[0], found=found[1]), yielding=True)
 
     def _sign(self, mirrored: Mapping[str, int], alone_ms: int) -> bool:
         """True where there is a new head, or nothing new to sign."""
-        self._keyring.look()
+        self._keyring.refresh()
         key = self._keyring.key
         try:
             found = self._database.read(partial(_head_now, mirrored=mirrored, alone_ms=alone_ms))
@@ -167,14 +166,16 @@ class Notary:
         if found is None:
             return True
         generation, checkpoint = found
-        if key is None or self._fault(self._database.read(generations.every), generation) is not None:
+        if key is None or self._fault(self._database.read(generations_table.every), generation) is not None:
             return False
         text = note.sign(checkpoint.text, checkpoint.origin, key)
-        reach(Step.HEAD_SIGNED)
-        fact = partial(generations.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text)
+        reach(Failpoint.HEAD_SIGNED)
+        fact = partial(
+            generations_table.signed, generation=generation, size=checkpoint.size, root=checkpoint.root, note=text
+        )
         self._database.submit(fact, yielding=True).result(PATIENCE_S)
-        reach(Step.HEAD_STORED)
-        self.on_head(Head(checkpoint, text, generation.first, generation.key or ""))
+        reach(Failpoint.HEAD_STORED)
+        self.on_head(IssuedHead(checkpoint, text, generation.first, generation.key or ""))
         return True
 
     def _fault(self, known: Sequence[Generation], generation: Generation) -> str | None:
@@ -182,35 +183,37 @@ class Notary:
         if public is None:
             return self._keyring.fault
         key, verifier = f"the key in {self._keyring.path}", generation.verifier
-        after = generations.replacing(known, public)
+        after = generations_table.replacing(known, public)
         if after is not None:
             back = "an older state directory or an older key was put back"
             return f"{key} was replaced with leaf {after.first}, where {after.origin} begins, and must not sign: {back}"
         if verifier is not None and verifier.public != public:
             return f"{key} is not the one that this part of the ledger began with"
-        if verifier is None and not generations.fits(known, self._keyring.identity):
+        if verifier is None and not generations_table.fits(known, self._keyring.identity):
             return f"{key} is not the one that the ledger was signed with before"
         return "this part of the ledger began while the box had no key" if verifier is None else None
 
-    def _lay(self, disks: Mapping[str, Disk]) -> None:
+    def _lay(self, disks: Mapping[str, HeldVolume]) -> None:
         """Each volume gets the last head of each generation, the state directory the very last, once for each."""
-        signed = [one for one in self._database.read(generations.every) if one.note is not None]
+        signed = [one for one in self._database.read(generations_table.every) if one.note is not None]
         for volume, disk in disks.items():
             owed = [one for one in signed if self._laid.get((volume, one.first)) != one.size]
             if owed:
-                with suppress(OSError), disk.held() as fd, ledgerdir.opened(fd, make=True) as at:
+                with suppress(OSError), disk.held() as fd, checkpoint_files.opened(fd, make=True) as at:
                     for one in owed:
-                        ledgerdir.replace(at, ledgerdir.checkpoint_name(one.first), (one.note or "").encode())
+                        checkpoint_files.replace(
+                            at, checkpoint_files.checkpoint_name(one.first), (one.note or "").encode()
+                        )
                         self._laid[volume, one.first] = one.size
         if signed and self._laid.get(("", signed[-1].first)) != signed[-1].size:
             self._lay_beside(signed[-1])
-        reach(Step.HEAD_LAID)
+        reach(Failpoint.HEAD_LAID)
 
     def _lay_beside(self, last: Generation) -> None:
         place = self._database.path.parent
         state = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            ledgerdir.replace(state, STATE_FILE, (last.note or "").encode())
+            checkpoint_files.replace(state, STATE_FILE, (last.note or "").encode())
             self._laid["", last.first] = last.size
             self.unlaid = ""
         except OSError as error:
@@ -226,19 +229,19 @@ def _head_now(
     connection: sqlite3.Connection, mirrored: Mapping[str, int], alone_ms: int
 ) -> tuple[Generation, Checkpoint] | None:
     """The head that can be signed now; None where it would say nothing new."""
-    generation = generations.present(connection)
+    generation = generations_table.present(connection)
     if generation is None:
         return None
-    last = generation.first + generations.end(connection, generation) - 1
+    last = generation.first + generations_table.end(connection, generation) - 1
     size = coverable(last, mirrored, alone_ms) - generation.first + 1
     if size <= generation.size:
         return None
-    return generation, Checkpoint(generation.origin, size, tree.root(nodes.read(connection, generation), size))
+    return generation, Checkpoint(generation.origin, size, tree.root(nodes_table.read(connection, generation), size))
 
 
-def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[nodes.Node]] | None:
+def _missing(connection: sqlite3.Connection) -> tuple[Generation, list[nodes_table.Node]] | None:
     """Nodes that could be kept, of the first generation that lacks some."""
-    for generation in generations.every(connection):
-        if found := nodes.missing(connection, generation, GROW):
+    for generation in generations_table.every(connection):
+        if found := nodes_table.missing(connection, generation, GROW):
             return generation, found
     return None

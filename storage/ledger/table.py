@@ -81,7 +81,7 @@ HASHED: Final = b'\0{"b":%b,"k":"%b","n":%d,"t":%d}'
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LeafEntry:
     """A leaf as it stands: `body` is canonical JSON (RFC 8785)."""
 
     number: int
@@ -128,7 +128,7 @@ def enter(
         number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM leaves").fetchone()[0]
     salts = {name: secrets.token_bytes(SALT_BYTES) for name in committed}
     hidden = {name: commitment(salts[name], value) for name, value in committed.items()}
-    entry = Entry(number, wall_ms, kind, canonical({**body, **hidden}))
+    entry = LeafEntry(number, wall_ms, kind, canonical({**body, **hidden}))
     connection.execute(
         "INSERT INTO leaves (number, wall_ms, kind, body, hash) VALUES (?, ?, ?, ?, ?)",
         (number, wall_ms, kind, entry.body, entry.hash),
@@ -141,7 +141,7 @@ def enter(
     return number
 
 
-def put_back(connection: sqlite3.Connection, entry: Entry) -> bool:
+def put_back(connection: sqlite3.Connection, entry: LeafEntry) -> bool:
     """A leaf of a database that was lost; False where its number is taken."""
     cursor = connection.execute(
         "INSERT OR IGNORE INTO leaves (number, wall_ms, kind, body, hash) VALUES (?, ?, ?, ?, ?)",
@@ -155,15 +155,15 @@ def opened(connection: sqlite3.Connection, number: int | None) -> dict[str, str]
     return dict(connection.execute("SELECT field, value FROM openings WHERE leaf = ?", (number,)).fetchall())
 
 
-def leaf(connection: sqlite3.Connection, number: int) -> Entry | None:
+def leaf(connection: sqlite3.Connection, number: int) -> LeafEntry | None:
     """The leaf of that number."""
     return next(iter(leaves(connection, number - 1, 1, until=number)), None)
 
 
-def leaves(connection: sqlite3.Connection, after: int, limit: int, *, until: int = 1 << 62) -> list[Entry]:
+def leaves(connection: sqlite3.Connection, after: int, limit: int, *, until: int = 1 << 62) -> list[LeafEntry]:
     """Leaves by number, from the one after `after` on."""
     rows = connection.execute(
         "SELECT number, wall_ms, kind, body FROM leaves WHERE number > ? AND number <= ? ORDER BY number LIMIT ?",
         (after, until, limit),
     )
-    return [Entry(number, wall_ms, _KINDS.get(kind, kind), body) for number, wall_ms, kind, body in rows]
+    return [LeafEntry(number, wall_ms, _KINDS.get(kind, kind), body) for number, wall_ms, kind, body in rows]

@@ -1,7 +1,7 @@
-"""The ledger's directory on a volume, `.ledger`: its days' files and the head, read and written so that it lasts.
+"""The days' files of the ledger on a volume, and the snapshot beside them, read and written so that it lasts.
 
-Blocking; imports `storage.mirror.lines` and the standard library. Everything is reached through an open directory of
-the volume, so that nothing lands below an unmounted mount point (S10). Part of S13.
+Blocking; works in the directory that `storage.ledger.checkpoint_files` opens, so that nothing lands below an unmounted
+mount point (S10). Part of S13.
 """
 
 from __future__ import annotations
@@ -11,20 +11,18 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Any, Final
 
 from storage.files.open_beneath import reading
-from storage.ledger.note import NOTE_MAX_BYTES
-from storage.mirror.lines import BELIEVED_MAX, Line, file_name, merged, parse
-from storage.words.layout import DIR_MODE, FILE_MODE
+from storage.ledger.checkpoint_files import replace
+from storage.mirror.lines import BELIEVED_MAX, MirrorLine, file_name, merged, parse
+from storage.words.layout import FILE_MODE
 
-NAME: Final = ".ledger"
-HEAD: Final = "head.json"
-HEAD_MAX_BYTES: Final = 16 << 20
+SNAPSHOT_NAME: Final = "head.json"
+SNAPSHOT_MAX_BYTES: Final = 16 << 20
 """64 cameras and 5000 boots make 1 MB; what is longer was not written by us."""
 LINE_MAX_BYTES: Final = 64 << 10
 """A leaf has 400 bytes, one that lists much some thousand."""
@@ -34,31 +32,11 @@ NEWEST: Final = 2
 """Files looked into for the last leaf: around midnight two are written."""
 TAIL_MAX: Final = 200_000
 """Lines: four days of 64 cameras, some seconds of reading, when there is no head that says from where on."""
-HEAD_AHEAD_MAX: Final = 1 << 32
+SNAPSHOT_AHEAD_MAX: Final = 1 << 32
 """Leaves that a disk may have lost of which the head tells: more than a box makes in its life."""
-_CHECKPOINT: Final = re.compile(r"checkpoint-\d{1,16}\.txt", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d\.jsonl", re.ASCII)
 _NUMBERED: Final = re.compile(rb',"n":([1-9]\d{0,15}),"t":-?\d{1,16}\}\n?\Z')
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@contextmanager
-def opened(volume_fd: int, *, make: bool = False) -> Iterator[int]:
-    """The directory; made, durably, where it is missing and wanted. FileNotFoundError otherwise."""
-    try:
-        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
-    except FileNotFoundError:
-        if not make:
-            raise
-        with suppress(FileExistsError):
-            os.mkdir(NAME, DIR_MODE, dir_fd=volume_fd)
-        fd = os.open(NAME, _DIRECTORY, dir_fd=volume_fd)
-        os.fsync(volume_fd)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def days(fd: int) -> list[str]:
@@ -87,54 +65,24 @@ def append(fd: int, name: str, data: bytes) -> None:
         os.fsync(fd)
 
 
-def write_head(fd: int, head: dict[str, Any], name: str = HEAD) -> None:
+def write_snapshot(fd: int, head: dict[str, Any], name: str = SNAPSHOT_NAME) -> None:
     """Replace the head, durably, all or nothing."""
     replace(fd, name, json.dumps(head, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def checkpoint_name(first: int) -> str:
-    """The file of the last signed head of a generation, by the number of its first leaf."""
-    return f"checkpoint-{first}.txt"
-
-
-def named_notes(fd: int) -> Iterator[tuple[str, str]]:
-    """Names and texts of signed heads as they lie here, unchecked; what cannot be read is none."""
-    for name in sorted(os.listdir(fd)):
-        if _CHECKPOINT.fullmatch(name):
-            with suppress(OSError), reading(fd, name) as file:
-                yield name, file.read(NOTE_MAX_BYTES).decode("utf-8", "replace")
-
-
-def notes(fd: int) -> list[str]:
-    """Their texts."""
-    return [text for _, text in named_notes(fd)]
-
-
-def replace(fd: int, name: str, data: bytes) -> None:
-    """A file whole in place of another, durably, all or nothing."""
-    new = name + ".new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, FILE_MODE, dir_fd=fd), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(new, name, src_dir_fd=fd, dst_dir_fd=fd)
-    os.fsync(fd)
-
-
-def read_head(fd: int, name: str = HEAD) -> dict[str, Any] | None:
+def read_snapshot(fd: int, name: str = SNAPSHOT_NAME) -> dict[str, Any] | None:
     """None where there is none that can be read."""
     try:
         with reading(fd, name) as file:
-            text = file.read(HEAD_MAX_BYTES + 1)
-        head = json.loads(text) if len(text) <= HEAD_MAX_BYTES else None
+            text = file.read(SNAPSHOT_MAX_BYTES + 1)
+        head = json.loads(text) if len(text) <= SNAPSHOT_MAX_BYTES else None
     except (OSError, ValueError, RecursionError):
         return None
     return head if isinstance(head, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DayFile:
     """A day's file with the first and the last number in it."""
 
     name: str
@@ -142,18 +90,18 @@ class Span:
     last: int
 
 
-def spans(fd: int) -> list[Span]:
+def spans(fd: int) -> list[DayFile]:
     """Of all files that hold a line."""
     found = []
     for name in days(fd):
         first = next(iter(_lines(fd, name)), None)
         last = next(backwards(fd, name), None)
         if first is not None and last is not None:
-            found.append(Span(name, first.number, max(first.number, last.number)))
+            found.append(DayFile(name, first.number, max(first.number, last.number)))
     return found
 
 
-def chapters(found: Iterable[Span]) -> Iterator[list[str]]:
+def chapters(found: Iterable[DayFile]) -> Iterator[list[str]]:
     """Files in the order of their numbers; those that overlap, because the wall clock was set back, together. Pure."""
     together: list[str] = []
     reach = 0
@@ -167,7 +115,7 @@ def chapters(found: Iterable[Span]) -> Iterator[list[str]]:
         yield together
 
 
-def lines(fd: int, after: int = 0) -> Iterator[Line]:
+def lines(fd: int, after: int = 0) -> Iterator[MirrorLine]:
     """All lines of a volume by number, but for files that end before `after`."""
     for names in chapters(span for span in spans(fd) if span.last > after):
         yield from merged([_lines(fd, name) for name in names])
@@ -181,7 +129,7 @@ def raw_lines(fd: int) -> Iterator[tuple[int, bytes]]:
 
 def last_line(fd: int) -> int:
     """Number of the last leaf that lies here; 0: none."""
-    newest = _newest(fd, read_head(fd) or {})
+    newest = _newest(fd, read_snapshot(fd) or {})
     ends = (next((line for line in backwards(fd, name) if line.number <= BELIEVED_MAX), None) for name in newest)
     return max((line.number for line in ends if line is not None), default=0)
 
@@ -191,15 +139,15 @@ def last_number(fd: int) -> int:
 
     Lines are written before the head that tells of them, so one that is far ahead of them is none of ours.
     """
-    of_lines, of_head = last_line(fd), (read_head(fd) or {}).get("leaf", 0)
-    ahead = isinstance(of_head, int) and of_lines < of_head <= of_lines + HEAD_AHEAD_MAX
+    of_lines, of_head = last_line(fd), (read_snapshot(fd) or {}).get("leaf", 0)
+    ahead = isinstance(of_head, int) and of_lines < of_head <= of_lines + SNAPSHOT_AHEAD_MAX
     return of_head if ahead else of_lines
 
 
-def tail(fd: int, after: int) -> list[Line]:
+def tail(fd: int, after: int) -> list[MirrorLine]:
     """The lines after a number, in order; at most TAIL_MAX of a file, the last ones."""
-    found: dict[int, Line] = {}
-    for name in _newest(fd, read_head(fd) or {}):
+    found: dict[int, MirrorLine] = {}
+    for name in _newest(fd, read_snapshot(fd) or {}):
         newer = takewhile(lambda line: line.number > after, backwards(fd, name))
         found |= {line.number: line for line in islice(newer, TAIL_MAX)}
     return [found[number] for number in sorted(found)]
@@ -222,7 +170,7 @@ def _newest(fd: int, head: dict[str, Any]) -> list[str]:
     return sorted({*names[-NEWEST:], *(name for name in of_head if name in names)})
 
 
-def backwards(fd: int, name: str) -> Iterator[Line]:
+def backwards(fd: int, name: str) -> Iterator[MirrorLine]:
     """A file's lines from its end."""
     with reading(fd, name) as file:
         end = os.fstat(file.fileno()).st_size
@@ -239,7 +187,7 @@ def backwards(fd: int, name: str) -> Iterator[Line]:
         yield from _parsed([rest])
 
 
-def _lines(fd: int, name: str) -> Iterator[Line]:
+def _lines(fd: int, name: str) -> Iterator[MirrorLine]:
     with reading(fd, name) as file:
         while data := file.readline(LINE_MAX_BYTES):
             yield from _parsed([data])
@@ -253,5 +201,5 @@ def _raw(fd: int, name: str) -> Iterator[tuple[int, bytes]]:
                 yield int(found[1]), data.rstrip(b"\n")
 
 
-def _parsed(found: Iterable[bytes]) -> Iterator[Line]:
+def _parsed(found: Iterable[bytes]) -> Iterator[MirrorLine]:
     return (line for line in map(parse, found) if line is not None)

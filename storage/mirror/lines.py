@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from storage.ledger.table import Entry
+from storage.ledger.table import LeafEntry
 from storage.words.model import WHOLE_MAX
 
 NUMBER_MAX: Final = (1 << 53) - 1
@@ -30,7 +30,7 @@ SUFFIX: Final = ".jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MirrorLine:
     """What a line says."""
 
     number: int
@@ -44,21 +44,21 @@ class Line:
         return json.dumps(self.body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> LeafEntry:
         """The leaf."""
-        return Entry(self.number, self.wall_ms, self.kind, self.text)
+        return LeafEntry(self.number, self.wall_ms, self.kind, self.text)
 
 
-def render(entry: Entry) -> bytes:
+def render(entry: LeafEntry) -> bytes:
     """A leaf as its line."""
     return entry.data + b"\n"
 
 
-def parse(data: bytes) -> Line | None:
+def parse(data: bytes) -> MirrorLine | None:
     """None for what `render` cannot have written."""
     try:
         fields = json.loads(data, parse_float=_refuse, parse_constant=_refuse)
-        line = Line(_whole(fields["n"]), _whole(fields["t"]), fields["k"], fields["b"])
+        line = MirrorLine(_whole(fields["n"]), _whole(fields["t"]), fields["k"], fields["b"])
         fits = _KIND.fullmatch(line.kind) and isinstance(line.body, dict) and _fits(line.body, DEPTH_MAX)
         line.text.encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -90,7 +90,7 @@ def file_name(wall_ms: int) -> str:
     return f"{at.year:04}-{at.month:02}-{at.day:02}{SUFFIX}"
 
 
-def rising(lines: Iterable[Line]) -> Iterator[Line]:
+def rising(lines: Iterable[MirrorLine]) -> Iterator[MirrorLine]:
     """Of one volume: each number once. After a crash the last lines may have been written a second time."""
     last = 0
     for line in lines:
@@ -99,9 +99,9 @@ def rising(lines: Iterable[Line]) -> Iterator[Line]:
             yield line
 
 
-def merged(sources: Iterable[Iterable[Line]]) -> Iterator[Line]:
+def merged(sources: Iterable[Iterable[MirrorLine]]) -> Iterator[MirrorLine]:
     """Of all volumes, by number, each leaf once. Two that differ under one number are both told."""
-    seen: list[Line] = []
+    seen: list[MirrorLine] = []
     for line in heapq.merge(*(rising(source) for source in sources), key=lambda line: line.number):
         if seen and seen[0].number != line.number:
             seen.clear()

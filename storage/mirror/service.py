@@ -20,19 +20,20 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from storage.ages.history import History
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.ages.table import boots
 from storage.database.writer import Database
-from storage.ledger import leaf_search
+from storage.ledger import checkpoint_files
+from storage.ledger import generations_table as ledger_generations
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
-from storage.ledger.signer import Notary
-from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
-from storage.mirror import table as mirroring
+from storage.ledger.signer import HeadSigner
+from storage.mirror import files as mirror_files
+from storage.mirror import table as mirror_table
 from storage.mirror.lines import file_name, render
 from storage.words.clock import Clock
 from storage.words.errors import StoreError
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 
 log = logging.getLogger("edged.storage.mirror")
 
@@ -42,17 +43,17 @@ PAGE: Final = 1000
 """Leaves read and written at a time."""
 PACE_S: Final = 0.05
 """Between two pages of a volume that catches up: recording comes first."""
-HEAD_EVERY_MS: Final = 600_000
+SNAPSHOT_EVERY_MS: Final = 600_000
 """How old a head may be: what changed since is read from the leaves."""
 KEEP_S: Final = 400 * 86_400
 """Beyond the longest ceiling: power-off time that was never credited, a pin that crosses it, a year's audit."""
 PRUNE_EVERY_MS: Final = 86_400_000
 PATIENCE_S: Final = 30.0
-STATE_HEAD: Final = "edged.head.json"
+STATE_SNAPSHOT: Final = "edged.head.json"
 """The head's copy beside the database: it knows the volumes also while none of them is mounted (S10)."""
 
 
-class Disk(Protocol):
+class MirroredVolume(Protocol):
     """A volume that is there."""
 
     @property
@@ -60,17 +61,17 @@ class Disk(Protocol):
     def held(self) -> AbstractContextManager[int]: ...
 
 
-class Mirror:
+class LedgerMirror:
     """See the module. `start` begins the thread; `round` may be called by its owner instead."""
 
     def __init__(
         self,
         database: Database,
-        life: Life,
+        life: DaemonRun,
         clock: Clock,
         node: str,
-        present: Callable[[], Mapping[str, Disk]],
-        notary: Notary,
+        present: Callable[[], Mapping[str, MirroredVolume]],
+        notary: HeadSigner,
     ) -> None:
         self._database = database
         self._life = life
@@ -90,7 +91,7 @@ class Mirror:
         self._pruned_ms: int | None = None
         self._listed = 0
         """Blocks of leaves before this one can be passed over by whoever looks for some
-        (`storage.ledger.leaf_search`)."""
+        (`storage.ledger.queries`)."""
         self._turn = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
@@ -140,18 +141,18 @@ class Mirror:
             except StoreError as error:
                 self._say("", f"the leaves cannot be read: {error.what}")
 
-    def _round(self) -> Mapping[str, Disk]:
+    def _round(self) -> Mapping[str, MirroredVolume]:
         """What is there."""
         now = self._clock.now()
         now_ms = now.boottime_ms
-        wanted = self._database.read(mirroring.wanted)
-        rebuild = self._database.read(mirroring.last_rebuild)
+        wanted = self._database.read(mirror_table.wanted)
+        rebuild = self._database.read(ledger_generations.last_rebuild)
         disks = {
             volume: disk for volume, disk in self._present().items() if volume in wanted and not wanted[volume].retired
         }
         for away in self.unwritten.keys() - disks.keys() - {"", "state"}:
             del self.unwritten[away]
-        due = self._headed_ms is None or now_ms - self._headed_ms >= HEAD_EVERY_MS or self._astray
+        due = self._headed_ms is None or now_ms - self._headed_ms >= SNAPSHOT_EVERY_MS or self._astray
         self._astray = False
         if due:
             self._headed_day = file_name(now.wall_ms)
@@ -172,73 +173,78 @@ class Mirror:
         return disks
 
     def _list(self) -> None:
-        blocks, self._listed = self._database.read(partial(leaf_search.missing, begin=self._listed))
+        blocks, self._listed = self._database.read(partial(ledger_queries.missing, begin=self._listed))
         for block in blocks:
-            self._database.submit(partial(leaf_search.keep, block=block), yielding=True)
+            self._database.submit(partial(ledger_queries.keep, block=block), yielding=True)
 
     def _head(self) -> dict[str, Any]:
-        gather = partial(heads.gather, node=self._node, wall_ms=self._clock.now().wall_ms)
+        gather = partial(mirror_table.snapshot, node=self._node, wall_ms=self._clock.now().wall_ms)
         return self._database.read(gather)
 
-    def _last(self, volume: str, disk: Disk, wanted: mirroring.Wanted) -> int:
+    def _last(self, volume: str, disk: MirroredVolume, wanted: mirror_table.MirrorProgress) -> int:
         """The last leaf it has: what it ends with itself, at first contact, also if it once had more (a disk restored
         from an image). After a loss it is told what nobody can tell it any more.
         """
         if volume not in self._at:
             there = 0
-            with suppress(FileNotFoundError), disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
-                there = ledgerdir.last_line(ledger_fd)
-            lacking = partial(mirroring.any_between, after=there, upto=wanted.mirrored)
+            with suppress(FileNotFoundError), disk.held() as fd, checkpoint_files.opened(fd) as ledger_fd:
+                there = mirror_files.last_line(ledger_fd)
+            lacking = partial(mirror_table.any_between, after=there, upto=wanted.mirrored)
             self._at[volume] = there if self._database.read(lacking) else max(wanted.mirrored, there)
         return self._at[volume]
 
-    def _bring_up(self, volume: str, disk: Disk, last: int) -> None:
+    def _bring_up(self, volume: str, disk: MirroredVolume, last: int) -> None:
         while True:
             page = self._database.read(partial(ledger.leaves, after=last, limit=PAGE))
             if not page:
                 return
-            with disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
+            with disk.held() as fd, checkpoint_files.opened(fd, make=True) as ledger_fd:
                 for name, entries in groupby(page, key=lambda entry: file_name(entry.wall_ms)):
-                    ledgerdir.append(ledger_fd, name, b"".join(map(render, entries)))
-                    reach(Step.MIRROR_LINES)
+                    mirror_files.append(ledger_fd, name, b"".join(map(render, entries)))
+                    reach(Failpoint.MIRROR_LINES)
                     self._astray |= name != self._headed_day
             last = self._at[volume] = page[-1].number
             if len(page) < PAGE or self._stop.wait(PACE_S):
                 return
 
-    def _write_heads(self, head: dict[str, Any], disks: Mapping[str, Disk]) -> None:
+    def _write_heads(self, head: dict[str, Any], disks: Mapping[str, MirroredVolume]) -> None:
         """To each volume whose contents are known, and beside the database."""
         for volume, disk in disks.items():
-            with self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd, make=True) as ledger_fd:
-                ledgerdir.write_head(ledger_fd, head)
-                reach(Step.MIRROR_HEAD)
+            with self._noted(volume, disk), disk.held() as fd, checkpoint_files.opened(fd, make=True) as ledger_fd:
+                mirror_files.write_snapshot(ledger_fd, head)
+                reach(Failpoint.MIRROR_HEAD)
         state = os.open(self._database.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            ledgerdir.write_head(state, head, STATE_HEAD)
+            mirror_files.write_snapshot(state, head, STATE_SNAPSHOT)
             self.unwritten.pop("state", None)
         except OSError as error:
-            self._say("state", f"{self._database.path.parent / STATE_HEAD} cannot be written ({error.strerror})")
+            self._say("state", f"{self._database.path.parent / STATE_SNAPSHOT} cannot be written ({error.strerror})")
         finally:
             os.close(state)
-        reach(Step.MIRROR_HEADS)
+        reach(Failpoint.MIRROR_HEADS)
         if self._at:
-            self._database.submit(partial(mirroring.mirrored, last=dict(self._at)), yielding=True).result(PATIENCE_S)
+            self._database.submit(partial(mirror_table.mirrored, last=dict(self._at)), yielding=True).result(PATIENCE_S)
 
-    def _prune(self, disks: Mapping[str, Disk]) -> None:
+    def _prune(self, disks: Mapping[str, MirroredVolume]) -> None:
         """Days whose last leaf nobody can need any more."""
-        now, keep_ms = self._clock.now(), 1000 * (KEEP_S + self._database.read(mirroring.longest_ceiling_s))
+        now, keep_ms = self._clock.now(), 1000 * (KEEP_S + self._database.read(mirror_table.longest_ceiling_s))
         age = History(self._database.read(boots), self._life.boot, now.boottime_ms)
         for volume, disk in disks.items():
-            with suppress(FileNotFoundError), self._noted(volume, disk), disk.held() as fd, ledgerdir.opened(fd) as at:
-                for name in ledgerdir.days(at):
-                    place = ledgerdir.last_place(at, name)
+            with (
+                suppress(FileNotFoundError),
+                self._noted(volume, disk),
+                disk.held() as fd,
+                checkpoint_files.opened(fd) as at,
+            ):
+                for name in mirror_files.days(at):
+                    place = mirror_files.last_place(at, name)
                     if place is None or age.age(*place).low_ms <= keep_ms:
                         break
                     os.unlink(name, dir_fd=at)
-                    reach(Step.MIRROR_PRUNED)
+                    reach(Failpoint.MIRROR_PRUNED)
 
     @contextmanager
-    def _noted(self, volume: str, disk: Disk) -> Iterator[None]:
+    def _noted(self, volume: str, disk: MirroredVolume) -> Iterator[None]:
         """A volume that cannot be written is tried again in the next round, and said once."""
         try:
             yield

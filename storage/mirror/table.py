@@ -1,26 +1,53 @@
-"""What the mirror asks of the catalog and writes into it. Functions over a connection; reads are short."""
+"""What the mirror asks of the database and writes into it: how far each volume has got, and the snapshot.
+
+Functions over a connection; reads are short. The snapshot (`snapshot`) is what a new database needs at once, in place
+of one that was lost: boots, cameras, volumes, terms; no segments. Rows are carried as they are, by the names of their
+columns: what a later version adds to a table is carried, too. No names of people, no reasons.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from storage.ages.runs import Point
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger import table as ledger
-from storage.ledger.generations import Identity
+from storage.ledger.generations_table import Identity
 from storage.ledger.table import Leaf
-from storage.mirror import snapshot as heads
 from storage.words.layout import segment_path
 from storage.words.model import WHOLE_MAX
 
 DAY_MS: Final = 86_400_000
+ON_PURPOSE: Final = "a person had it set aside (edgectl rebuild --fresh)"
+"""Why a database was begun anew, where nothing was lost."""
+SNAPSHOT_SCHEMA: Final = "edged.head/1"
+EPOCHS_MAX: Final = 1000
+"""The last so many: a clock that is stepped every day needs three years for them."""
+LEAF_MARGIN: Final = 1_000_000
+"""Numbers of leaves that are passed over likewise: 64 cameras need three weeks for them."""
+_TABLES: Final[Mapping[str, str]] = {
+    "boots": "SELECT * FROM boots",
+    "paces": "SELECT * FROM paces",
+    "runs": "SELECT * FROM runs WHERE number IN (SELECT enrolled_run FROM cameras UNION SELECT max(number) FROM runs)",
+    "epochs": f"SELECT * FROM epochs ORDER BY number DESC LIMIT {EPOCHS_MAX}",  # noqa: S608  (a constant)
+    "volumes": "SELECT * FROM volumes",
+    "cameras": "SELECT * FROM cameras",
+    "terms": "SELECT * FROM terms",
+    "agreed": "SELECT * FROM agreed",
+    "breaches": "SELECT * FROM breaches",
+    "gaps": "SELECT * FROM gaps WHERE end_boot IS NULL",
+    "maintenances": "SELECT * FROM maintenances WHERE state = 'lasting'",
+    "faults": "SELECT * FROM faults WHERE state <> 'checked'",
+    "generations": "SELECT * FROM generations",
+}
+"""What is carried, in an order in which each row finds those it refers to. Hundreds of rows each at the most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MirrorProgress:
     """What the mirror of one volume lacks."""
 
     mirrored: int
@@ -29,30 +56,10 @@ class Wanted:
     reconciled: bool
 
 
-ON_PURPOSE: Final = "a person had it set aside (edgectl rebuild --fresh)"
-"""Why a database was begun anew, where nothing was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """A database that was lost and begun anew."""
-
-    number: int
-    reason: str
-    aside: str | None
-    leaf: int
-    """The first number entered since."""
-    wall_ms: int
-    read: bool
-    """The leaves on the volumes were read."""
-    end: tuple[int, int, int] | None
-    """Boot, boottime and wall clock at which everything had been gone through."""
-
-
-def wanted(connection: sqlite3.Connection) -> dict[str, Wanted]:
+def wanted(connection: sqlite3.Connection) -> dict[str, MirrorProgress]:
     """By volume."""
     rows = connection.execute("SELECT id, mirrored, retired, reconciled FROM volumes").fetchall()
-    return {volume: Wanted(last, bool(retired), bool(known)) for volume, last, retired, known in rows}
+    return {volume: MirrorProgress(last, bool(retired), bool(known)) for volume, last, retired, known in rows}
 
 
 def mirrored(connection: sqlite3.Connection, last: Mapping[str, int]) -> None:
@@ -66,22 +73,42 @@ def any_between(connection: sqlite3.Connection, after: int, upto: int) -> bool:
     return row is not None
 
 
-def last_rebuild(connection: sqlite3.Connection) -> Rebuild | None:
-    """The last time that the database was begun anew."""
-    row = connection.execute(
-        "SELECT number, reason, aside, leaf, wall_ms, read, end_boot, end_boottime_ms, end_wall_ms FROM rebuilds"
-        " ORDER BY number DESC LIMIT 1"
-    ).fetchone()
-    if row is None:
-        return None
-    number, reason, aside, leaf, wall_ms, read, *end = row
-    over = None if end[0] is None else (end[0], end[1], end[2])
-    return Rebuild(number, reason, aside, leaf, wall_ms, bool(read), over)
-
-
 def longest_ceiling_s(connection: sqlite3.Connection) -> int:
     """Of all that is stored; 0: nothing is."""
     return int(connection.execute("SELECT coalesce(max(ceiling_s), 0) FROM holdings").fetchone()[0])
+
+
+def snapshot(connection: sqlite3.Connection, node: str, wall_ms: int) -> dict[str, Any]:
+    """The head as of now."""
+    tables = {}
+    for name, sql in _TABLES.items():
+        cursor = connection.execute(sql)
+        columns = [column[0] for column in cursor.description]
+        tables[name] = [dict(zip(columns, map(_plain, row), strict=True)) for row in cursor]
+    return {
+        "schema": SNAPSHOT_SCHEMA,
+        "node": node,
+        "wall_ms": wall_ms,
+        "leaf": last_leaf(connection),
+        "tables": tables,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return {"hex": value.hex()} if isinstance(value, bytes) else value
+
+
+def last_leaf(connection: sqlite3.Connection) -> int:
+    """Number of the last leaf; 0 before the first."""
+    return int(connection.execute("SELECT coalesce(max(number), 0) FROM leaves").fetchone()[0])
+
+
+def is_blank(connection: sqlite3.Connection) -> bool:
+    """Nothing ever happened in this database."""
+    return not any(
+        connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0]  # noqa: S608  (constants)
+        for table in ("boots", "cameras", "leaves")
+    )
 
 
 def set_reconciled(connection: sqlite3.Connection, volume: str, *, known: bool) -> None:
@@ -104,10 +131,10 @@ def rebuilt(connection: sqlite3.Connection, at: Point) -> None:
 
 def leap(connection: sqlite3.Connection, beyond: int, wall_ms: int, identity: Identity) -> None:
     """A volume comes whose leaves go further than ours: from now on ours have numbers that it cannot have."""
-    last = heads.last_leaf(connection)
+    last = last_leaf(connection)
     if beyond > last:
         reason = "a volume came that knows more"
-        generations.begin(connection, identity, reason, wall_ms, number=beyond + heads.LEAF_MARGIN)
+        generations_table.begin(connection, identity, reason, wall_ms, number=beyond + LEAF_MARGIN)
         ledger.enter(connection, Leaf.REBUILT, wall_ms, {"known": last, "reason": reason})
 
 

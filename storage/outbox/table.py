@@ -27,7 +27,7 @@ EVICTED_MAX: Final = 20_000
 """Rows that one event may evict: some 45 ms, which a commit may have to wait for (L4); the next one goes on."""
 
 
-class Rank(IntEnum):
+class EventRank(IntEnum):
     """Which goes first to the centre, and last for want of room."""
 
     PROOF = 1
@@ -38,7 +38,7 @@ class Rank(IntEnum):
     HISTORY = 4
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What an event tells of; the last level of its topic. Kinds are only ever added."""
 
     LEDGER = "ledger"
@@ -59,38 +59,38 @@ class Kind(StrEnum):
     """All kinds that this version does not know, when they are read: a newer one wrote them. Nothing is entered so."""
 
 
-RANKS: Final[Mapping[Kind, Rank]] = {
-    Kind.LEDGER: Rank.PROOF,
-    Kind.PIN: Rank.PROOF,
-    Kind.COPY: Rank.PROOF,
-    Kind.COMMAND: Rank.PROOF,
-    Kind.OUTBOX: Rank.PROOF,
-    Kind.ALARM: Rank.ALARM,
-    Kind.MAINTENANCE: Rank.ALARM,
-    Kind.FAULT: Rank.ALARM,
-    Kind.RETENTION: Rank.STORAGE,
-    Kind.VOLUME: Rank.STORAGE,
-    Kind.GAP: Rank.HISTORY,
-    Kind.CLOCK: Rank.HISTORY,
-    Kind.RUN: Rank.HISTORY,
-    Kind.OTHER: Rank.HISTORY,
+RANKS: Final[Mapping[EventKind, EventRank]] = {
+    EventKind.LEDGER: EventRank.PROOF,
+    EventKind.PIN: EventRank.PROOF,
+    EventKind.COPY: EventRank.PROOF,
+    EventKind.COMMAND: EventRank.PROOF,
+    EventKind.OUTBOX: EventRank.PROOF,
+    EventKind.ALARM: EventRank.ALARM,
+    EventKind.MAINTENANCE: EventRank.ALARM,
+    EventKind.FAULT: EventRank.ALARM,
+    EventKind.RETENTION: EventRank.STORAGE,
+    EventKind.VOLUME: EventRank.STORAGE,
+    EventKind.GAP: EventRank.HISTORY,
+    EventKind.CLOCK: EventRank.HISTORY,
+    EventKind.RUN: EventRank.HISTORY,
+    EventKind.OTHER: EventRank.HISTORY,
 }
-OF_LEAVES: Final[Mapping[str, Kind]] = {
-    "generation": Kind.LEDGER,
-    "rebuilt": Kind.LEDGER,
-    "finding": Kind.LEDGER,
-    "pin": Kind.PIN,
-    "copy": Kind.COPY,
-    "bounds": Kind.RETENTION,
-    "overwriting": Kind.RETENTION,
-    "agreed": Kind.RETENTION,
-    "maintenance": Kind.MAINTENANCE,
-    "fault": Kind.FAULT,
-    "volume": Kind.VOLUME,
-    "gap": Kind.GAP,
-    "clock": Kind.CLOCK,
-    "boot": Kind.RUN,
-    "run": Kind.RUN,
+OF_LEAVES: Final[Mapping[str, EventKind]] = {
+    "generation": EventKind.LEDGER,
+    "rebuilt": EventKind.LEDGER,
+    "finding": EventKind.LEDGER,
+    "pin": EventKind.PIN,
+    "copy": EventKind.COPY,
+    "bounds": EventKind.RETENTION,
+    "overwriting": EventKind.RETENTION,
+    "agreed": EventKind.RETENTION,
+    "maintenance": EventKind.MAINTENANCE,
+    "fault": EventKind.FAULT,
+    "volume": EventKind.VOLUME,
+    "gap": EventKind.GAP,
+    "clock": EventKind.CLOCK,
+    "boot": EventKind.RUN,
+    "run": EventKind.RUN,
 }
 """Leaves that are events, too. Footage recorded and destroyed is not told one by one: state topics and proofs do."""
 
@@ -103,7 +103,7 @@ class Event:
 
     epoch: int
     seq: int
-    kind: Kind
+    kind: EventKind
     wall_ms: int
     leaf: int
     what: str
@@ -111,12 +111,12 @@ class Event:
     other: str = ""
 
     @property
-    def rank(self) -> Rank:
+    def rank(self) -> EventRank:
         return RANKS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
+class OutboxDepth:
     """How much waits."""
 
     events: int
@@ -132,7 +132,7 @@ def of_leaf(connection: sqlite3.Connection, kind: str, number: int, wall_ms: int
         _put(connection, told, wall_ms, body, leaf=number, what=kind)
 
 
-def put(connection: sqlite3.Connection, kind: Kind, wall_ms: int, body: Mapping[str, Any]) -> str:
+def put(connection: sqlite3.Connection, kind: EventKind, wall_ms: int, body: Mapping[str, Any]) -> str:
     """An event that is no leaf; its id within the node, `EPOCH:SEQ`, which is given away once, kept or not."""
     epoch, seq = _put(connection, kind, wall_ms, json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return f"{epoch}:{seq}"
@@ -148,7 +148,7 @@ def next_id(connection: sqlite3.Connection, wall_ms: int) -> str:
 
 
 def _put(
-    connection: sqlite3.Connection, kind: Kind, wall_ms: int, body: str, leaf: int = 0, what: str = ""
+    connection: sqlite3.Connection, kind: EventKind, wall_ms: int, body: str, leaf: int = 0, what: str = ""
 ) -> tuple[int, int]:
     epoch, seq, is_wanted, limit = _next(connection, wall_ms)
     if not is_wanted:
@@ -182,7 +182,7 @@ def _next(connection: sqlite3.Connection, wall_ms: int) -> tuple[int, int, bool,
 
 def _begin(connection: sqlite3.Connection, wall_ms: int) -> None:
     connection.execute("INSERT INTO outbox_count (id, epoch) VALUES (1, ?)", (max(1, wall_ms),))
-    put(connection, Kind.OUTBOX, wall_ms, _BEGUN)
+    put(connection, EventKind.OUTBOX, wall_ms, _BEGUN)
 
 
 def _evict(connection: sqlite3.Connection, excess: int, spare: int, wall_ms: int) -> None:
@@ -190,7 +190,7 @@ def _evict(connection: sqlite3.Connection, excess: int, spare: int, wall_ms: int
     `spare` bytes more: no higher one gives way for those. What went is counted until it is told.
     """
     left = EVICTED_MAX
-    for rank in reversed(Rank):
+    for rank in reversed(EventRank):
         if excess <= 0 or left <= 0:
             return
         events = freed = 0
@@ -221,7 +221,7 @@ def tell_evicted(connection: sqlite3.Connection, wall_ms: int) -> bool:
     connection.execute("UPDATE outbox_ranks SET evicted = 0, first_seq = NULL, last_seq = NULL, since_ms = NULL")
     for rank, evicted, first, last, since_ms in rows:
         told = {"what": "evicted", "rank": rank, "events": evicted, "first_seq": first, "last_seq": last}
-        put(connection, Kind.OUTBOX, wall_ms, told | {"since_ms": since_ms})
+        put(connection, EventKind.OUTBOX, wall_ms, told | {"since_ms": since_ms})
     return bool(rows)
 
 
@@ -237,12 +237,12 @@ def want(connection: sqlite3.Connection, wanted: bool, wall_ms: int) -> None:
         )
     elif before == (0,):
         connection.execute("UPDATE outbox_count SET wanted = 1")
-        put(connection, Kind.OUTBOX, wall_ms, _BEGUN)
+        put(connection, EventKind.OUTBOX, wall_ms, _BEGUN)
 
 
-def following(connection: sqlite3.Connection, kind: Kind, after: int, limit: int) -> list[Event]:
+def following(connection: sqlite3.Connection, kind: EventKind, after: int, limit: int) -> list[Event]:
     """Events of a kind by number, from the one after `after` on. Texts come as bytes: they may be no UTF-8."""
-    names = _unknown(connection) if kind is Kind.OTHER else [kind.encode()]
+    names = _unknown(connection) if kind is EventKind.OTHER else [kind.encode()]
     rows = [
         row
         for name in names
@@ -253,14 +253,14 @@ def following(connection: sqlite3.Connection, kind: Kind, after: int, limit: int
         )
     ]
     return [
-        Event(epoch, seq, kind, wall_ms, leaf, _text(what), _body(body), _text(name) if kind is Kind.OTHER else "")
+        Event(epoch, seq, kind, wall_ms, leaf, _text(what), _body(body), _text(name) if kind is EventKind.OTHER else "")
         for seq, epoch, name, wall_ms, leaf, what, body in sorted(rows)[:limit]
     ]
 
 
 def _unknown(connection: sqlite3.Connection) -> list[bytes]:
     """Names of kinds that lie there and are none of ours. Looks at one row of each kind, however much waits."""
-    known = {kind.encode() for kind in Kind if kind is not Kind.OTHER}
+    known = {kind.encode() for kind in EventKind if kind is not EventKind.OTHER}
     found = connection.execute(
         "WITH RECURSIVE kinds (kind) AS (SELECT min(kind) FROM outbox UNION ALL"
         " SELECT (SELECT min(kind) FROM outbox WHERE outbox.kind > kinds.kind) FROM kinds WHERE kind IS NOT NULL)"
@@ -295,13 +295,13 @@ def done(connection: sqlite3.Connection, seqs: Iterable[int]) -> None:
             connection.execute("UPDATE outbox_ranks SET events = events - 1, bytes = bytes - ?2 WHERE rank = ?1", row)
 
 
-def depth(connection: sqlite3.Connection) -> dict[Rank, Depth]:
+def depth(connection: sqlite3.Connection) -> dict[EventRank, OutboxDepth]:
     """By rank, each of them. Cheap, however much waits."""
     found = {
-        rank: Depth(events, size, oldest_ms)
+        rank: OutboxDepth(events, size, oldest_ms)
         for rank, events, size, oldest_ms in connection.execute(
             "SELECT rank, events, bytes, (SELECT wall_ms FROM outbox WHERE outbox.rank = outbox_ranks.rank"
             " ORDER BY seq LIMIT 1) FROM outbox_ranks"
         )
     }
-    return {rank: found.get(rank, Depth(0, 0, None)) for rank in Rank}
+    return {rank: found.get(rank, OutboxDepth(0, 0, None)) for rank in EventRank}

@@ -15,11 +15,11 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.database.writer import Database
 from storage.integrity import queries as audit
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger.key import Keyring
 from storage.pins import links, pinned_segments, pins_from_leaves, sidecar
 from storage.pins import table as pins
@@ -27,10 +27,10 @@ from storage.pins.model import Pin
 from storage.pins.rules import DAY_MS
 from storage.pins.sidecar import Sidecar
 from storage.segments import queries
-from storage.segments.rows import SegmentRow
+from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.model import SegmentState
 
 log = logging.getLogger("edged.pins")
@@ -50,7 +50,7 @@ how long. Somebody planted it, or an older version wrote it and everything else 
 class Filing:
     """See the module."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, keyring: Keyring) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, keyring: Keyring) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -89,7 +89,7 @@ class Filing:
             self._database.submit(
                 partial(pinned_segments.settle, pin=pin.number, covers=covers), yielding=True
             ).result()
-            reach(Step.PIN_HELD)
+            reach(Failpoint.PIN_HELD)
             covers, segments = self._database.read(partial(pinned_segments.to_hold, pin=pin.number))
 
     def hold_covered(self) -> None:
@@ -101,7 +101,7 @@ class Filing:
         for some in _steps(segments):
             held = partial(pinned_segments.hold, pin=pin.number, segments=some, linked=linked)
             self._database.submit(held, yielding=True).result()
-            reach(Step.PIN_HOLDING)
+            reach(Failpoint.PIN_HOLDING)
 
     def _mark(self, pin: Pin, segments: Sequence[int], *, linked: bool) -> None:
         """Remember whether these, at most a page, have their links."""
@@ -155,7 +155,7 @@ class Filing:
 
     def _is_ours(self, content: bytes) -> bool:
         """Signed with the key of this box, or one that it had."""
-        keys = {one.public for one in self._database.read(generations.every)} | {self._keyring.public}
+        keys = {one.public for one in self._database.read(generations_table.every)} | {self._keyring.public}
         return sidecar.is_ours(content, [key for key in keys if key is not None])
 
     def _understood(self, volume: Volume, pin_id: str, content: bytes | None) -> Sidecar | None:
@@ -322,9 +322,9 @@ class Filing:
         """A pin that has ended leaves a volume: sidecar, links, then its hold on the segments."""
         with volume.held() as fd:
             links.remove_sidecar(fd, pin.id)
-            reach(Step.RELEASE_SIDECAR)
+            reach(Failpoint.RELEASE_SIDECAR)
             links.remove_links(fd, pin.id)
-        reach(Step.RELEASE_UNLINKED)
+        reach(Failpoint.RELEASE_UNLINKED)
         self.unvouched.discard(pin.id)
         self._forget(volume.id, pin)
 

@@ -12,10 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.pins import table as pins
 from storage.pins.model import Interval, Pin, Presence, Share
 from storage.pins.segments_in_interval import HELD_IN, given
 from storage.pins.table import LASTS, PAGE_MAX, ids_of
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
+from storage.segments.true_time_table import LONGEST_MS, known
 from storage.words.model import Bounds
 
 
@@ -160,3 +162,12 @@ def internal_only(
     found = [segment_row(row) for row in rows.fetchall()]
     holders = ids_of(connection, [row.id for row in found])
     return [(row, holders[row.id]) for row in found]
+
+
+def hold_again(connection: sqlite3.Connection) -> None:
+    """True times became known: what pins that last turn out to touch is protected from now on, too."""
+    corrected = known(connection)
+    for pin in pins.lasting(connection):
+        first_ms, last_ms = pin.order.interval.first_ms - LONGEST_MS, pin.order.interval.last_ms
+        if any(one.touches(first_ms, last_ms) for one in corrected):
+            cover(connection, pin)

@@ -16,7 +16,7 @@ from functools import partial
 from sqlite3 import Connection
 from typing import Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.approvals.service import short_id
 from storage.approvals.table import NOBODY, Person
 from storage.database.writer import Database
@@ -26,11 +26,11 @@ from storage.pins.files import Filing, by_volume
 from storage.pins.model import CameraCost, Cost, Limits, Order, Pin, PinState, VolumeCost
 from storage.pins.pins_from_leaves import UNTOLD
 from storage.pins.sidecar import Sidecar
-from storage.segments.rows import SegmentRow
+from storage.segments.queries import SegmentRow
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, SamePerson, StoreError, UnknownId
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.results import CameraUsage, VolumeStatus
 
 log = logging.getLogger("edged.pins")
@@ -54,7 +54,7 @@ class Box:
 class Placer:
     """See the module."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, filing: Filing, box: Box) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, filing: Filing, box: Box) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -157,7 +157,7 @@ class Placer:
                     what, "look at the disk (edgectl status); edgectl fsck finds missing files"
                 ) from error
             raise
-        reach(Step.PIN_DONE)
+        reach(Failpoint.PIN_DONE)
         try:
             self._filing.hold(pin, [row for found in filed.values() for row in found])
         except StoreError as error:
@@ -167,13 +167,13 @@ class Placer:
     def _file(self, told: Sidecar, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
         for volume in filed:
             self._filing.write(volume, told.id, told)
-        reach(Step.PIN_SIDECAR)
+        reach(Failpoint.PIN_SIDECAR)
         for volume, rows in filed.items():
             self._filing.link(volume, told.id, rows)
-        reach(Step.PIN_LINKED)
+        reach(Failpoint.PIN_LINKED)
         for volume in filed:
             self._filing.sync(volume, told.id)
-        reach(Step.PIN_SYNCED)
+        reach(Failpoint.PIN_SYNCED)
 
     def _withdraw(self, pin_id: str, filed: Mapping[Volume, Sequence[SegmentRow]]) -> None:
         for volume in filed:

@@ -1,7 +1,7 @@
 """What footage an interval of time touches, for whoever wants to keep it. Functions over a connection; reads only.
 
 By the time that footage was recorded under or, where the wall clock was found to have been wrong then, by true time
-(`storage.segments.true_time`): a pin is to hold what happened at its time.
+(`storage.segments.true_time_table`): a pin is to hold what happened at its time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from storage.pins.model import Interval, Order
-from storage.segments.rows import SEGMENT_SQL, TRUE_START_MS, SegmentRow, segment_row
+from storage.segments.queries import SEGMENT_SQL, TRUE_START_MS, SegmentRow, segment_row
 
 _START: Final = TRUE_START_MS
 _TOUCHES: Final = f" {_START} < :last AND ({_START} + s.duration_ms > :first OR {_START} >= :first)"

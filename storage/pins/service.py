@@ -17,11 +17,10 @@ from sqlite3 import Connection
 from typing import Final, TypeVar
 
 from storage.ages.history import History
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.ages.table import history
-from storage.approvals.service import Deed
 from storage.approvals.table import Person
-from storage.database.writer import Database
+from storage.database.writer import Database, TransactionPart
 from storage.ledger.key import Keyring
 from storage.pins import pinned_segments, rules
 from storage.pins import table as pins
@@ -29,11 +28,11 @@ from storage.pins.files import Filing
 from storage.pins.model import Cost, Ground, Left, Limits, Order, Pin, PinState, Standing
 from storage.pins.place import Box, Placer, check_approver
 from storage.retention.plan import effective
-from storage.segments.rows import SegmentRow, segment_by_seq
+from storage.segments.queries import SegmentRow, segment_by_seq
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import OrderRefused, StoreError, UnknownId
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.model import Bounds, Closing
 
 log = logging.getLogger("edged.pins")
@@ -52,7 +51,7 @@ CEILINGS_EVERY_MS: Final = 60_000
 class Pins:
     """All pins of a box."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, box: Box, keyring: Keyring) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, box: Box, keyring: Keyring) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -129,7 +128,7 @@ class Pins:
             raise OrderRefused(f"{pin.id} lasts longer than that already", "to end it earlier, release it")
         return pin
 
-    def extending(self, pin_id: str, span_ms: int, limits: Limits) -> Deed:
+    def extending(self, pin_id: str, span_ms: int, limits: Limits) -> TransactionPart:
         """As a deed of two persons: it lasts so long, counted from when it was placed."""
 
         def fact(connection: Connection) -> None:
@@ -138,7 +137,7 @@ class Pins:
 
         return fact
 
-    def releasing(self, pin_id: str, asker: str, reason: str) -> Deed:
+    def releasing(self, pin_id: str, asker: str, reason: str) -> TransactionPart:
         """As a deed of two persons: it ends now."""
 
         def fact(connection: Connection) -> None:
@@ -150,7 +149,7 @@ class Pins:
 
     def follow_up(self) -> None:
         """After a deed: the disks hear of it. What does not come to it is made up behind the next sweep."""
-        reach(Step.RELEASE_DONE)
+        reach(Failpoint.RELEASE_DONE)
         self._tidy()
 
     def find(self, pin_id: str) -> Standing:
@@ -248,7 +247,7 @@ class Pins:
                 except FileNotFoundError:
                     continue  # the pin has nothing on this volume yet: its sidecar comes first
                 linked.append(pin.number)
-        reach(Step.COMMIT_LINKED)
+        reach(Failpoint.COMMIT_LINKED)
         return linked
 
     # --- with the lock held -------------------------------------------------------------------------------------
@@ -300,7 +299,7 @@ class Pins:
         for pin in over:
             log.warning("pin %s has ended: %s", pin.id, rules.why_over(pin.state, pin.order.span_ms))
             self._database.submit(partial(self._end, pin_id=pin.id)).result()
-            reach(Step.RELEASE_DONE)
+            reach(Failpoint.RELEASE_DONE)
         if over:
             self._covered = self._database.read(pins.cameras)
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.ages.runs import Point
+from storage.ages.table import place_in_time
 from storage.approvals import table as acts
 from storage.approvals.table import Person
 from storage.ledger.table import Leaf, Value, enter
 from storage.pins.model import Ground, Interval, Order, Pin, PinState
 from storage.pins.sidecar import Sidecar
-from storage.segments.leaves import point
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 
 PAGE_MAX: Final = 1000
 """Rows read or changed at a time: a long transaction holds up recording, a long read the WAL."""
@@ -205,7 +205,7 @@ def note(connection: sqlite3.Connection, what: str, pin: Pin, wall_ms: int, **mo
         "pin": pin.id,
         "state": state,
         "version": version,
-        "placed": point(connection, pin.placed),
+        "placed": place_in_time(connection, pin.placed),
         "cameras": list(order.cameras),
         "from": order.interval.first_ms,
         "to": order.interval.last_ms,

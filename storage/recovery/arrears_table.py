@@ -10,10 +10,12 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.ledger.table import Leaf, enter
-from storage.segments import leaves
-from storage.segments.rows import GAP_SQL, SEGMENT_SQL, gap_row, segment_row
+from storage.segments import gaps_table
+from storage.segments import table as segments_table
+from storage.segments.queries import GAP_SQL, SEGMENT_SQL, gap_row, segment_row
 
 TABLES: Final = ("segments", "gaps", "destroyed")
 """In the order in which a rebuild needs them."""
@@ -42,7 +44,7 @@ def _segments(connection: sqlite3.Connection, after: int, last: int, limit: int,
         (after, last, limit),
     ).fetchall()
     for row in map(segment_row, rows):
-        leaves.segment(connection, row, wall_ms)
+        segments_table.enter_segment(connection, row, wall_ms)
     return segment_row(rows[-1]).id if rows else None
 
 
@@ -51,7 +53,7 @@ def _gaps(connection: sqlite3.Connection, after: int, last: int, limit: int, wal
         GAP_SQL + "WHERE g.id > ? AND g.id <= ? AND g.end_boot IS NOT NULL ORDER BY g.id LIMIT ?", (after, last, limit)
     ).fetchall()
     for row in map(gap_row, rows):
-        leaves.gap(connection, row, wall_ms=wall_ms)
+        gaps_table.enter_gap(connection, row, wall_ms=wall_ms)
     return gap_row(rows[-1]).id if rows else None
 
 
@@ -62,7 +64,7 @@ def _destroyed(connection: sqlite3.Connection, after: int, last: int, limit: int
         (after, last, limit),
     ).fetchall()
     for _, camera, boot, start_ms, start_wall_ms, end_ms in rows:
-        start = leaves.point(connection, Point(boot, start_ms, start_wall_ms))
+        start = ages_table.place_in_time(connection, Point(boot, start_ms, start_wall_ms))
         enter(connection, Leaf.SPAN, wall_ms, {"camera": camera, "start": start, "duration_ms": end_ms - start_ms})
     return rows[-1][0] if rows else None
 

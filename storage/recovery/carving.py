@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from storage.ages.runs import Point
-from storage.segments import gaps
-from storage.segments.rows import GAP_SQL, GapRow, gap_row
+from storage.segments import gaps_table
+from storage.segments.queries import GAP_SQL, GapRow, gap_row
 
 
 def recorded_within(connection: sqlite3.Connection, gap: GapRow) -> list[tuple[Point, Point]]:
@@ -26,7 +26,9 @@ def recorded_within(connection: sqlite3.Connection, gap: GapRow) -> list[tuple[P
     starts = [(Point(*row[:3]), row[3]) for row in rows]
     spans = [(start, start.plus_ms(duration_ms)) for start, duration_ms in starts]
     return sorted(
-        (a, b) for a, b in spans if gap.end.plus_ms(-gaps.JOIN_MS) > a and b > gap.start.plus_ms(gaps.JOIN_MS)
+        (a, b)
+        for a, b in spans
+        if gap.end.plus_ms(-gaps_table.JOIN_MS) > a and b > gap.start.plus_ms(gaps_table.JOIN_MS)
     )
 
 
@@ -42,8 +44,8 @@ def carve(connection: sqlite3.Connection, gap: GapRow, recorded: Sequence[tuple[
     """Take what is recorded out of a gap, with leaves: what stays is before, between and after it."""
     if gap.end is None:
         return
-    gaps.remove(connection, gap)
+    gaps_table.remove(connection, gap)
     at = gap.start
     for start, end in [*recorded, (gap.end, gap.end)]:
-        gaps.bridge(connection, gap.camera_number, at, start, gap.own_cause, gap.detail)
+        gaps_table.bridge(connection, gap.camera_number, at, start, gap.own_cause, gap.detail)
         at = max(at, end)

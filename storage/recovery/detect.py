@@ -21,20 +21,21 @@ from typing import Any, Final
 from storage.database.writer import Database
 from storage.files.fsync import fsync_directory
 from storage.integrity.compare import OUR_NAMES, is_day
-from storage.ledger import generations
+from storage.ledger import checkpoint_files, generations_table
 from storage.ledger.key import Keyring
-from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
-from storage.mirror.lines import BELIEVED_MAX, Line
-from storage.mirror.service import STATE_HEAD
-from storage.mirror.snapshot import Seen
+from storage.mirror import files as mirror_files
+from storage.mirror import table as mirror_table
+from storage.mirror.lines import BELIEVED_MAX, MirrorLine
+from storage.mirror.service import STATE_SNAPSHOT
 from storage.recovery import quick_check
+from storage.recovery import snapshot_table as heads
+from storage.recovery.snapshot_table import CameraFiles
 from storage.ring.volume_operations import whose
-from storage.segments.segment_file import read_identity
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.identity import read_identity
+from storage.volumes.space import VolumeSpec
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseCorrupt, NodeChanged, VolumeRefused, WriteFailed
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import SEQ_LAST, final_name, is_camera, parse_segment_name, segment_path
 
 log = logging.getLogger("edged.storage.recovery")
@@ -57,9 +58,9 @@ class Ledger:
     head: Mapping[str, Any]
     last: int
     """Number of the last leaf it knows of."""
-    tail: Callable[[int], Sequence[Line]]
+    tail: Callable[[int], Sequence[MirrorLine]]
     """Its leaves after a number."""
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, CameraFiles]
     """What the names of its files say, by camera."""
     notes: Sequence[str] = ()
     """Signed heads that lie there, unchecked."""
@@ -129,15 +130,15 @@ def begin(
         if cursory:
             ledgers = _ledgers(path.parent, node, specs, names=True)
         aside = set_aside(path, clock.now().wall_ms)
-        reach(Step.REBUILD_ASIDE)
+        reach(Failpoint.REBUILD_ASIDE)
     log.critical("%s is begun anew from the volumes: %s%s", path, reason, f"; it lies in {aside}" if aside else "")
     database = database or Database(path, relief)
     database.on_damage = partial(suspect, path)
     _plant(database, reason, aside, ledgers, clock, keyring)
-    reach(Step.REBUILD_PLANTED)
+    reach(Failpoint.REBUILD_PLANTED)
     with suppress(FileNotFoundError):
         path.with_name(path.name + MARK).unlink()
-    reach(Step.REBUILD_BEGUN)
+    reach(Failpoint.REBUILD_BEGUN)
     return database
 
 
@@ -241,7 +242,7 @@ def _ledgers(state: Path, node: str, specs: Sequence[VolumeSpec], *, names: bool
 def _state_head(state: Path) -> Mapping[str, Any]:
     fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return ledgerdir.read_head(fd, STATE_HEAD) or {}
+        return mirror_files.read_snapshot(fd, STATE_SNAPSHOT) or {}
     finally:
         os.close(fd)
 
@@ -274,8 +275,12 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
             return []
         seen = _names(path) if names else {}
         try:
-            with ledgerdir.opened(fd) as at:
-                head, last, notes = ledgerdir.read_head(at) or {}, ledgerdir.last_number(at), ledgerdir.notes(at)
+            with checkpoint_files.opened(fd) as at:
+                head, last, notes = (
+                    mirror_files.read_snapshot(at) or {},
+                    mirror_files.last_number(at),
+                    checkpoint_files.notes(at),
+                )
         except OSError:  # there is none, or something else has its name
             head, last, notes = {}, 0, []
     finally:
@@ -285,18 +290,18 @@ def _of_volume(path: Path, node: str, *, names: bool) -> list[Ledger]:
     return [Ledger(identity.get("volume", ""), head, last, partial(_tail, path), seen, notes)]
 
 
-def _tail(path: Path, after: int) -> Sequence[Line]:
+def _tail(path: Path, after: int) -> Sequence[MirrorLine]:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with ledgerdir.opened(fd) as at:
-            return ledgerdir.tail(at, after)
+        with checkpoint_files.opened(fd) as at:
+            return mirror_files.tail(at, after)
     except OSError:
         return ()
     finally:
         os.close(fd)
 
 
-def _names(path: Path) -> dict[str, Seen]:
+def _names(path: Path) -> dict[str, CameraFiles]:
     """By camera, from the names in its first and its last directory: numbers that are in use."""
     found = {}
     for camera in sorted(path.iterdir()):
@@ -305,7 +310,7 @@ def _names(path: Path) -> dict[str, Seen]:
                 known = list(_numbers(camera))
                 if known:
                     starts = [start for start, _ in known]
-                    found[camera.name] = Seen(max(seq for _, seq in known), min(starts), max(starts))
+                    found[camera.name] = CameraFiles(max(seq for _, seq in known), min(starts), max(starts))
     return found
 
 
@@ -331,12 +336,12 @@ def _plant(
     seen = merged_names([ledger.seen for ledger in disks])
 
     if not known:
-        keyring.found_box()
+        keyring.create_key()
     notes = [note for ledger in ledgers for note in ledger.notes]
 
     def plant(connection: sqlite3.Connection, head: Mapping[str, Any]) -> None:
-        heads.plant(connection, head, tail(_leaf(head)), seen)
-        generations.recall(connection, notes)
+        heads.load(connection, head, tail(_leaf(head)), seen)
+        generations_table.recall(connection, notes)
         told = None if aside is None else str(aside)
         heads.begin(connection, reason, told, known, clock.now().wall_ms, current, keyring.identity)
 
@@ -356,18 +361,18 @@ def _plant(
 def _leaf(head: Mapping[str, Any]) -> int:
     """Up to which leaf a head tells; 0: it is none of ours."""
     leaf = head.get("leaf")
-    if not isinstance(leaf, int) or isinstance(leaf, bool) or head.get("schema") != heads.SCHEMA:
+    if not isinstance(leaf, int) or isinstance(leaf, bool) or head.get("schema") != mirror_table.SNAPSHOT_SCHEMA:
         return 0
     return leaf if 0 < leaf <= BELIEVED_MAX else 0
 
 
-def merged_names(several: Sequence[Mapping[str, Seen]]) -> dict[str, Seen]:
+def merged_names(several: Sequence[Mapping[str, CameraFiles]]) -> dict[str, CameraFiles]:
     """What the names on all volumes say together. Pure."""
-    found: dict[str, Seen] = {}
+    found: dict[str, CameraFiles] = {}
     for one in several:
         for camera, seen in one.items():
             other = found.get(camera, seen)
-            found[camera] = Seen(
+            found[camera] = CameraFiles(
                 max(seen.seq, other.seq), min(seen.first_ms, other.first_ms), max(seen.last_ms, other.last_ms)
             )
     return found

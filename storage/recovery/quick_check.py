@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from storage.ages.table import boots
-from storage.mirror import snapshot as heads
-from storage.retention import approved_limits_table
+from storage.mirror import table as mirror_table
+from storage.retention import table as terms
 from storage.volumes import table as volumes
 
 LOOK_EVERY_STEPS: Final = 10_000
@@ -21,10 +21,10 @@ def look(connection: sqlite3.Connection) -> tuple[bool, int]:
     """Whether it is blank, and the number of its last leaf. ValueError, TypeError or sqlite3.Error: it is damaged."""
     boots(connection)
     volumes.known(connection)
-    approved_limits_table.read(connection)
+    terms.read_approved(connection)
     connection.execute("SELECT * FROM cameras").fetchall()
     connection.execute("SELECT * FROM runs ORDER BY number DESC LIMIT 1").fetchall()
-    return heads.is_blank(connection), heads.last_leaf(connection)
+    return mirror_table.is_blank(connection), mirror_table.last_leaf(connection)
 
 
 def size(connection: sqlite3.Connection) -> int:

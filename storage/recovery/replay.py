@@ -16,19 +16,18 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from storage.ages.runs import Life, Point
-from storage.ledger import generations, leaf_search
+from storage.ages.runs import DaemonRun, Point
+from storage.ledger import generations_table
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
-from storage.mirror.lines import Line
-from storage.pins import pins_from_leaves
+from storage.mirror.lines import MirrorLine
+from storage.pins import pinned_segments, pins_from_leaves
 from storage.pins import table as pins
-from storage.retention import approved_limits_table
-from storage.segments import gaps, true_time
-from storage.segments import pauses as holes
+from storage.retention import table as terms
+from storage.segments import gaps_table, true_time_table
 from storage.segments import table as facts
-from storage.segments.queries import boot_that_ran
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, boot_that_ran, segment_by_seq, segment_row
 from storage.tickets import faults_table, maintenance_table
 from storage.words.layout import SEQ_LAST, is_aside, is_camera
 from storage.words.model import Bounds, GapCause, SegmentState
@@ -114,7 +113,7 @@ def camera_number(connection: sqlite3.Connection, camera: str, since: Point | No
 class Now:
     """This run, and the instant at which leaves are applied."""
 
-    life: Life
+    life: DaemonRun
     at: Point
     leaf: int | None = None
     """Number of the one that is applied, where it is in the ledger."""
@@ -132,11 +131,11 @@ class Applied(StrEnum):
     """It says nothing that this version understands; it is in the ledger."""
 
 
-def apply(connection: sqlite3.Connection, line: Line, now: Now) -> Applied:
+def apply(connection: sqlite3.Connection, line: MirrorLine, now: Now) -> Applied:
     """Put a leaf back into the ledger, and what it tells of into its table, if both are not there."""
     entered = ledger.put_back(connection, line.entry)
     if entered:
-        leaf_search.forget(connection, line.number)
+        ledger_queries.forget(connection, line.number)
     if not entered and ledger.leaf(connection, line.number) == line.entry:
         return Applied.KNOWN
     with fitting(connection, line) as fits:
@@ -151,7 +150,7 @@ def _nothing(_: sqlite3.Connection, __: Mapping[str, Any], ___: Now) -> None:
 
 
 @contextmanager
-def fitting(connection: sqlite3.Connection, line: Line) -> Iterator[list[Line]]:
+def fitting(connection: sqlite3.Connection, line: MirrorLine) -> Iterator[list[MirrorLine]]:
     """What is done with a line, or nothing of it where it cannot be ours: then the list that is given is empty."""
     fits = [line]
     connection.execute("SAVEPOINT leaf")
@@ -243,7 +242,7 @@ def _apply_destroyed(connection: sqlite3.Connection, body: Mapping[str, Any], no
     if duration_ms > 0 and body.get("name") is None:
         start = row.start if row is not None else _dated(connection, place(body["start"]), duration_ms, now)
         camera = camera_number(connection, body["camera"], start)
-        gaps.remember(connection, camera, start, start.plus_ms(duration_ms))
+        gaps_table.remember(connection, camera, start, start.plus_ms(duration_ms))
 
 
 def _segment_of(connection: sqlite3.Connection, body: Mapping[str, Any]) -> SegmentRow | None:
@@ -275,7 +274,7 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
     end = place(body["end"])
     if count_boot(connection, end.boot, end.boot_id, end.boottime_ms):
         told = body.get("pauses")
-        pauses = None if told is None else holes.text_of(told, end.boottime_ms - start.boottime_ms)
+        pauses = None if told is None else gaps_table.text_of(told, end.boottime_ms - start.boottime_ms)
         connection.execute(
             "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
             " cause, detail, inside, pauses, leaf, beneath) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -289,20 +288,20 @@ def _apply_gap(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now
 
 def _apply_generation(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     if now.leaf is not None:
-        generations.remember(connection, now.leaf, body)
+        generations_table.remember(connection, now.leaf, body)
 
 
 def _apply_clock(connection: sqlite3.Connection, body: Mapping[str, Any], _: Now) -> None:
     """What was recorded before a clock was right is found by true time again."""
-    if body.get("what") == true_time.WHAT:
-        true_time.remember(connection, body)
-        true_time.hold_again(connection)
+    if body.get("what") == true_time_table.WHAT:
+        true_time_table.remember(connection, body)
+        pinned_segments.hold_again(connection)
 
 
 def _apply_span(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     duration_ms = int(body["duration_ms"])
     start = _dated(connection, place(body["start"]), duration_ms, now)
-    gaps.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
+    gaps_table.remember(connection, camera_number(connection, body["camera"], start), start, start.plus_ms(duration_ms))
 
 
 def _apply_pin(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
@@ -340,7 +339,7 @@ def remember_fault(connection: sqlite3.Connection, body: Mapping[str, Any]) -> N
 
 def _apply_agreed(connection: sqlite3.Connection, body: Mapping[str, Any], now: Now) -> None:
     if now.leaf is not None:
-        approved_limits_table.remember(connection, now.leaf, body)
+        terms.remember_approved(connection, now.leaf, body)
 
 
 _APPLY: Final[Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any], Now], None]]] = {

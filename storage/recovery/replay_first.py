@@ -1,7 +1,8 @@
 """What leaves from after a head add to it, before the first run of a new database: numbers, boots, how far accounts go.
 
-Functions over a connection, in the transaction that plants the head (`storage.mirror.snapshot`). Rows of segments come
-later, behind running recording (`storage.recovery.replay`). Part of S13, and of S7: boots keep their numbers.
+Functions over a connection, in the transaction that plants the head (`storage.recovery.snapshot_table`). Rows of
+segments come later, behind running recording (`storage.recovery.replay`). Part of S13, and of S7: boots keep their
+numbers.
 """
 
 from __future__ import annotations
@@ -10,38 +11,37 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from storage.ages import runs
 from storage.ages import table as boots
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger.table import Leaf
-from storage.mirror.lines import Line
+from storage.mirror.lines import MirrorLine
 from storage.recovery.replay import camera_number, count_boot, place, remember_fault, remember_maintenance
-from storage.retention import approved_limits_table
-from storage.segments import gaps, true_time
+from storage.retention import table as terms
+from storage.segments import gaps_table, true_time_table
 from storage.volumes import table as volumes
 
 
-def remember(connection: sqlite3.Connection, line: Line) -> None:
+def remember(connection: sqlite3.Connection, line: MirrorLine) -> None:
     """What a leaf from after the head adds to it. Leaves of kinds that add nothing are passed over."""
     adding = _ADDING.get(line.kind)
     if adding is not None:
         adding(connection, line)
 
 
-def _remember_boot(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_boot(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     if count_boot(connection, int(body["boot"]), str(body["id"]), int(body["boottime_ms"])):
         began_ms = int(body.get("began_ms", 0))
         connection.execute("UPDATE boots SET began_ms = ? WHERE number = ?", (began_ms, body["boot"]))
 
 
-def _remember_clock(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_clock(connection: sqlite3.Connection, line: MirrorLine) -> None:
     boots.remember(connection, line.body)
     _remember_epoch(connection, line.body)
-    true_time.remember(connection, line.body)
+    true_time_table.remember(connection, line.body)
 
 
-def _remember_run(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_run(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body, wall_ms = line.body, line.wall_ms
     known = connection.execute("SELECT 1 FROM boots WHERE number = ?", (body["boot"],)).fetchone()
     if known is None:
@@ -59,13 +59,13 @@ def _remember_run(connection: sqlite3.Connection, line: Line) -> None:
 
 def _remember_epoch(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     """Also one in which nothing was completed: what was in progress then is of no other."""
-    if body.get("what") in (runs.BEGAN, runs.STEPPED):
+    if body.get("what") in (boots.BEGAN, boots.STEPPED):
         start = place(body)
         if count_boot(connection, start.boot, start.boot_id, start.boottime_ms):
-            runs.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+            boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
 
 
-def _remember_segment(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_segment(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     start = place(body["start"])
     end = start.point.plus_ms(int(body["duration_ms"]))
@@ -73,7 +73,7 @@ def _remember_segment(connection: sqlite3.Connection, line: Line) -> None:
         return
     number = camera_number(connection, body["camera"], start.point)
     seq, sha256 = int(body["seq"]), bytes.fromhex(body["sha256"])
-    runs.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
+    boots.know_epoch(connection, int(body["epoch"]), start.point, synced=bool(body["synced"]))
     connection.execute("UPDATE cameras SET next_seq = max(next_seq, ?) WHERE number = ?", (seq + 1, number))
     connection.execute(
         "UPDATE cameras SET last_seq = ?1, last_sha256 = ?2 WHERE number = ?3 AND last_seq < ?1", (seq, sha256, number)
@@ -84,10 +84,10 @@ def _remember_segment(connection: sqlite3.Connection, line: Line) -> None:
         (end.boottime_ms, end.wall_ms, end.boot),
     )
     connection.execute("DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL", (number,))
-    gaps.advance(connection, number, end)
+    gaps_table.advance(connection, number, end)
 
 
-def _remember_gap(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_gap(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     if body.get("end") is None or body.get("inside"):
         return
@@ -99,10 +99,10 @@ def _remember_gap(connection: sqlite3.Connection, line: Line) -> None:
         "DELETE FROM gaps WHERE camera = ? AND end_boot IS NULL AND (boot, start_boottime_ms) < (?, ?)",
         (number, end.boot, end.boottime_ms),
     )
-    gaps.advance(connection, number, end.point)
+    gaps_table.advance(connection, number, end.point)
 
 
-def _remember_terms(connection: sqlite3.Connection, line: Line) -> None:
+def _remember_terms(connection: sqlite3.Connection, line: MirrorLine) -> None:
     body = line.body
     at = place(body["at"])
     if count_boot(connection, at.boot, at.boot_id, at.boottime_ms):
@@ -115,16 +115,16 @@ def _remember_terms(connection: sqlite3.Connection, line: Line) -> None:
         )
 
 
-_ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, Line], object]]] = {
+_ADDING: Final[Mapping[str, Callable[[sqlite3.Connection, MirrorLine], object]]] = {
     Leaf.BOOT: _remember_boot,
     Leaf.CLOCK: _remember_clock,
     Leaf.RUN: _remember_run,
     Leaf.SEGMENT: _remember_segment,
     Leaf.GAP: _remember_gap,
     Leaf.BOUNDS: _remember_terms,
-    Leaf.AGREED: lambda connection, line: approved_limits_table.remember(connection, line.number, line.body),
+    Leaf.AGREED: lambda connection, line: terms.remember_approved(connection, line.number, line.body),
     Leaf.VOLUME: lambda connection, line: volumes.remember(connection, line.body),
-    Leaf.GENERATION: lambda connection, line: generations.remember(connection, line.number, line.body),
+    Leaf.GENERATION: lambda connection, line: generations_table.remember(connection, line.number, line.body),
     Leaf.FAULT: lambda connection, line: remember_fault(connection, line.body),
     Leaf.MAINTENANCE: lambda connection, line: remember_maintenance(connection, line.body, line.number, lasts=True),
 }

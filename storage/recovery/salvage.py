@@ -19,23 +19,25 @@ from pathlib import PurePosixPath
 from threading import Event, Lock
 from typing import BinaryIO, Final, TypeAlias, TypeVar
 
-from storage.ages.runs import NO_EPOCH, Life, Point
+from storage.ages.runs import DaemonRun, Point
+from storage.ages.table import NO_EPOCH
 from storage.database.writer import Database
 from storage.files.fsync import rename_noreplace
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
+from storage.pins import table as pins
 from storage.recovery.outcome import Outcome
 from storage.recovery.reconcile import Action, Entry, Expected, Listing, Repair, reconcile
 from storage.segments import queries
 from storage.segments import table as facts
-from storage.segments.embedded_metadata import Story, parse_story
+from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
 from storage.segments.fragment_hashes import Digest
 from storage.segments.mp4 import Mp4Damaged, Mp4Summary, summary
-from storage.segments.rows import SegmentRow, segment_by_id
+from storage.segments.queries import SegmentRow, segment_by_id
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import FatalError, StoreError
-from storage.words.failpoints import Step, reach, reach_after
+from storage.words.failpoints import Failpoint, reach, reach_after
 from storage.words.layout import (
     QUARANTINE_SUFFIX,
     SEQ_LAST,
@@ -62,7 +64,7 @@ HASH_BLOCK_BYTES: Final = 1 << 20
 class Salvager:
     """Works off what was left in progress. Thread-safe."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, stop: Event) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, stop: Event) -> None:
         """Once `stop` is set everything is left as it is."""
         self._database = database
         self._life = life
@@ -179,6 +181,7 @@ class Salvager:
                         detail=detail,
                         now=now,
                         camera_offset_ms=offset_ms,
+                        protect=pins.match,
                     )
                     done = self._on_open(row, complete)
                     outcome.adopted += [done] if done is not None else []
@@ -191,7 +194,7 @@ class Salvager:
                     self._on_open(
                         row,
                         lambda connection, fresh: facts.quarantine(
-                            connection, fresh, now, name, size, sha256, cause, detail, parts
+                            connection, fresh, now, name, size, sha256, cause, detail, parts, protect=pins.match
                         ),
                     )
                     outcome.quarantined += 1
@@ -207,7 +210,7 @@ class Salvager:
             fresh = segment_by_id(connection, row.id)
             return None if fresh is None or fresh.state is not SegmentState.OPEN else change(connection, fresh)
 
-        return reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
+        return reach_after(Failpoint.SALVAGE_DONE, self._database.submit(fact)).result()
 
     def _adopt_aside(self, repair: Repair, camera: str, volume: Volume, outcome: Outcome) -> None:
         """Set aside once, and its row was never told, or is lost. Whoever sets aside holds the lock until it is."""
@@ -232,7 +235,7 @@ class Salvager:
                 self._adopt_unread(repair, camera, name, _size(file), known)
                 outcome.quarantined += 1
 
-    def _is_free(self, story: Story, camera: str, relative: PurePosixPath) -> bool:
+    def _is_free(self, story: EmbeddedMetadata, camera: str, relative: PurePosixPath) -> bool:
         """The file is the one its story tells of, and nobody else has its number."""
         if story.camera != camera or story.seq > SEQ_LAST:
             return False
@@ -240,7 +243,7 @@ class Salvager:
             return False
         return self._database.read(partial(queries.is_free, camera=camera, seq=story.seq))
 
-    def _adopt(self, repair: Repair, story: Story, found: Mp4Summary, size: int, known: Known) -> None:
+    def _adopt(self, repair: Repair, story: EmbeddedMetadata, found: Mp4Summary, size: int, known: Known) -> None:
         now, (sha256, parts) = self._clock.now(), known
 
         def fact(db: sqlite3.Connection) -> None:
@@ -255,9 +258,11 @@ class Salvager:
                 camera_offset_ms=story.camera_offset_ms,
                 synced=story.synced,
             )
-            facts.adopt_orphan(db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts)
+            facts.adopt_orphan(
+                db, self._life, orphan, size, sha256, found.duration_ms, found.video_frames, parts, protect=pins.match
+            )
 
-        reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
+        reach_after(Failpoint.SALVAGE_DONE, self._database.submit(fact)).result()
 
     def _adopt_unread(self, repair: Repair, camera: str, name: str, size: int, known: Known) -> None:
         named = final_name(repair.relative.name).removesuffix(QUARANTINE_SUFFIX)
@@ -267,9 +272,9 @@ class Salvager:
         def fact(connection: sqlite3.Connection) -> None:
             bounds = queries.newest_bounds(connection, camera) or UNSTAMPED
             orphan = facts.Orphan(camera, max(1, seq), repair.volume, start, bounds, NO_EPOCH, name)
-            facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts)
+            facts.adopt_orphan(connection, self._life, orphan, size, sha256, parts=parts, protect=pins.match)
 
-        reach_after(Step.SALVAGE_DONE, self._database.submit(fact)).result()
+        reach_after(Failpoint.SALVAGE_DONE, self._database.submit(fact)).result()
 
     @contextmanager
     def _told(self, outcome: Outcome, repair: Repair) -> Iterator[None]:
@@ -295,7 +300,7 @@ class Salvager:
         if name != final:
             file.truncate(found.whole_bytes)  # and the space that was laid out behind it
             os.fsync(file.fileno())
-            reach(Step.SALVAGE_CUT)
+            reach(Failpoint.SALVAGE_CUT)
             known = self._known(file)
             _rename(directory, name, final)
         else:
@@ -330,8 +335,8 @@ class _Stopped(Exception):
     """The store is told to stop; what is half done is done again at the next start."""
 
 
-def _story(found: Mp4Summary) -> Story | None:
-    return None if found.comment is None else parse_story(found.comment)
+def _story(found: Mp4Summary) -> EmbeddedMetadata | None:
+    return None if found.comment is None else parse_metadata(found.comment)
 
 
 def _days(today: date, newest_wall_ms: int | None) -> set[str]:
@@ -389,7 +394,7 @@ def _size(file: BinaryIO) -> int:
 def _rename(directory: int, old: str, new: str) -> None:
     rename_noreplace(old, new, dir_fd=directory)
     os.fsync(directory)
-    reach(Step.SALVAGE_NAMED)
+    reach(Failpoint.SALVAGE_NAMED)
 
 
 def _unlink(directory: int, name: str) -> None:

@@ -16,18 +16,17 @@ from storage.audit.given_checkpoint import Outside
 from storage.audit.schedule import SLOWLY, SelfCheck
 from storage.audit.table import Checked
 from storage.audit.verify import Box, Verify
-from storage.files.io_priority import become_idle
+from storage.files.fsync import become_idle
 from storage.integrity.compare import Fault
 from storage.integrity.inspect_file import Stopped
 from storage.integrity.service import pause_after
-from storage.ledger import generations, key_rotation
-from storage.ledger.centre_head import Contradiction, Witness
-from storage.ledger.key_rotation import Order, Terms, Turn
-from storage.ledger.listing import Listing
+from storage.ledger import generations_table, key_rotation
+from storage.ledger.centre_head import CentreHead, Contradiction
+from storage.ledger.key_rotation import RotationOrder, RotationTerms, Turn
 from storage.ledger.note import Checkpoint
-from storage.ledger.signer import Notary
-from storage.mirror import table as mirroring
-from storage.mirror.service import Mirror
+from storage.ledger.queries import LedgerListing
+from storage.ledger.signer import HeadSigner
+from storage.mirror.service import LedgerMirror
 from storage.recovery import arrears, detect
 from storage.recovery.salvage import Salvager
 from storage.recovery.walk import Progress, Rebuilder, RebuildReport
@@ -71,11 +70,11 @@ class Books:
         self._clock = clock
         self._stop = stop
         self._keyring = held.keyring
-        self.leaves: Final = Listing(held.database)
+        self.leaves: Final = LedgerListing(held.database)
         self.register: Final = Register(held.database, held.life, clock, self.leaves, held.pool.present)
-        self.witness: Final = Witness(held.database, held.keyring)
-        self.notary: Final = Notary(held.database, clock, held.keyring)
-        self._mirror = Mirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
+        self.witness: Final = CentreHead(held.database, held.keyring)
+        self.notary: Final = HeadSigner(held.database, clock, held.keyring)
+        self._mirror = LedgerMirror(held.database, held.life, clock, held.node, held.pool.present, self.notary)
         self._rebuilder = Rebuilder(held, clock, salvager, note, stop)
         self.settle(held.pool.opened)
         self._broken = threading.Lock()
@@ -136,14 +135,14 @@ class Books:
         finally:
             self._verifying.release()
 
-    def terms(self, *, new_key: bool) -> Terms:
+    def terms(self, *, new_key: bool) -> RotationTerms:
         """On which a new generation would begin now; OrderRefused."""
-        self._keyring.look()
-        known = self._database.read(generations.every)
+        self._keyring.refresh()
+        known = self._database.read(generations_table.every)
         return key_rotation.terms(known, self._keyring, self._contradicted(), new_key=new_key)
 
     @contextmanager
-    def renewing(self, order: Order) -> Iterator[Turn]:
+    def renewing(self, order: RotationOrder) -> Iterator[Turn]:
         """A new generation of the ledger begins in a transaction within. OrderRefused, WriteFailed: all goes on."""
         with (
             self._mirror.standing_still(),
@@ -184,11 +183,11 @@ class Books:
         """Volumes that are there and have to be gone through."""
         return self._rebuilder.waiting()
 
-    def last_rebuild(self) -> mirroring.Rebuild | None:
+    def last_rebuild(self) -> generations_table.Rebuild | None:
         """The last time that the database was begun anew."""
         return self._rebuilder.last()
 
-    def recent_rebuild(self, within_ms: int) -> mirroring.Rebuild | None:
+    def recent_rebuild(self, within_ms: int) -> generations_table.Rebuild | None:
         """One that is under way, or was over less than so long ago, in running time."""
         rebuild = self._rebuilder.last()
         if rebuild is None or rebuild.end is None:

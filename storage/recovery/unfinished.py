@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.recovery.outcome import Outcome
 from storage.recovery.salvage import Salvager
@@ -26,7 +26,7 @@ AGAIN_MS: Final = 600_000
 class Stragglers:
     """Of earlier runs; what this one left is asked for by the recorder."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, salvager: Salvager) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, salvager: Salvager) -> None:
         self._database = database
         self._life = life
         self._clock = clock

@@ -22,15 +22,16 @@ from pathlib import PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.files.open_beneath import inside
 from storage.integrity import queries as audit
 from storage.integrity.compare import OUR_NAMES, Fault, Kind, is_day
-from storage.mirror import files as ledgerdir
-from storage.mirror import snapshot as heads
-from storage.mirror import table as mirroring
-from storage.mirror.lines import Line, merged
+from storage.ledger import checkpoint_files
+from storage.ledger import generations_table as ledger_generations
+from storage.mirror import files as mirror_files
+from storage.mirror import table as mirror_table
+from storage.mirror.lines import MirrorLine, merged
 from storage.recovery import carving, replay
 from storage.recovery.replay import Applied, Now
 from storage.recovery.salvage import Salvager
@@ -38,7 +39,7 @@ from storage.retention import table as terms
 from storage.store.opening import Held
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import in_words, is_camera
 
 log = logging.getLogger("edged.storage.recovery")
@@ -109,7 +110,7 @@ class Rebuilder:
         """What lies there is known: tombstones, rows, and with them pins."""
         if volume in self._done:
             return True
-        wanted = self._database.read(mirroring.wanted).get(volume)
+        wanted = self._database.read(mirror_table.wanted).get(volume)
         if wanted is not None and wanted.reconciled:
             self._done.add(volume)
             return True
@@ -127,16 +128,16 @@ class Rebuilder:
             if self._met.get(disk.id) is disk:
                 return True
             try:
-                with disk.held() as fd, ledgerdir.opened(fd) as ledger_fd:
-                    beyond = ledgerdir.last_number(ledger_fd)
+                with disk.held() as fd, checkpoint_files.opened(fd) as ledger_fd:
+                    beyond = mirror_files.last_number(ledger_fd)
             except FileNotFoundError:
                 beyond = 0
             except OSError as error:
                 log.warning("%s: its ledger cannot be read: %s", disk.path, error.strerror or error)
                 return False
-            if beyond > self._database.read(heads.last_leaf):
+            if beyond > self._database.read(mirror_table.last_leaf):
                 log.warning("%s knows of more than the database: it is gone through", disk.path)
-                self._submit(partial(mirroring.set_reconciled, volume=disk.id, known=False))
+                self._submit(partial(mirror_table.set_reconciled, volume=disk.id, known=False))
                 self._done.discard(disk.id)
             self._met[disk.id] = disk
             return True
@@ -149,9 +150,9 @@ class Rebuilder:
         """Volumes that are there and have to be gone through."""
         return sorted(volume for volume, disk in self._present().items() if not self.is_known(disk))
 
-    def last(self) -> mirroring.Rebuild | None:
+    def last(self) -> ledger_generations.Rebuild | None:
         """The last time that the database was begun anew."""
-        return self._database.read(mirroring.last_rebuild)
+        return self._database.read(ledger_generations.last_rebuild)
 
     # --- the work ---
 
@@ -171,11 +172,11 @@ class Rebuilder:
                 for volume, disk in disks.items():
                     if self._walk(disk, count, left, told):
                         through.append(volume)
-                        reach(Step.REBUILD_WALKED)
+                        reach(Failpoint.REBUILD_WALKED)
                 self._carve(count)
                 for volume in through:
                     self._submit(partial(_gone_through, volume=volume))
-                    reach(Step.REBUILD_KNOWN)
+                    reach(Failpoint.REBUILD_KNOWN)
                 self._finish(disks)
             return RebuildReport(
                 leaves=count[Applied.DONE],
@@ -197,7 +198,7 @@ class Rebuilder:
             if not self.ready(disk.id):
                 with suppress(OSError), disk.held() as fd, os.scandir(fd) as entries:
                     if all(entry.name in OUR_NAMES for entry in entries) and not _has_ledger(fd):
-                        self._submit(partial(mirroring.set_reconciled, volume=disk.id, known=True))
+                        self._submit(partial(mirror_table.set_reconciled, volume=disk.id, known=True))
 
     def _read_leaves(
         self, disks: Mapping[str, Volume], count: Counter[str], left: list[str], progress: Progress
@@ -207,26 +208,26 @@ class Rebuilder:
             sources, beyond = [], 0
             for disk in disks.values():
                 try:
-                    fd = held.enter_context(ledgerdir.opened(held.enter_context(disk.held())))
-                    beyond = max(beyond, ledgerdir.last_number(fd))
-                    sources.append(ledgerdir.lines(fd))
+                    fd = held.enter_context(checkpoint_files.opened(held.enter_context(disk.held())))
+                    beyond = max(beyond, mirror_files.last_number(fd))
+                    sources.append(mirror_files.lines(fd))
                 except FileNotFoundError:
                     continue
                 except OSError as error:
                     left.append(f"{disk.path}: its ledger cannot be read ({error.strerror or error})")
-            leap = partial(mirroring.leap, beyond=beyond, identity=self._keyring.identity)
+            leap = partial(mirror_table.leap, beyond=beyond, identity=self._keyring.identity)
             self._submit(partial(leap, wall_ms=self._clock.now().wall_ms))
             lines = merged(sources)
             while page := list(islice(lines, PAGE)):
                 begun = time.monotonic()
                 count.update(self._submit(partial(_apply, lines=page, now=self._now())))
-                reach(Step.REBUILD_PAGE)
+                reach(Failpoint.REBUILD_PAGE)
                 count["lines"] += len(page)
                 progress({"phase": "leaves", "done": count["lines"], "at": page[-1].number, "of": beyond})
                 if self._stop.wait((time.monotonic() - begun) * self._rest):
                     return False
-        self._submit(mirroring.leaves_read)
-        reach(Step.REBUILD_READ)
+        self._submit(mirror_table.leaves_read)
+        reach(Failpoint.REBUILD_READ)
         return True
 
     def _walk(self, disk: Volume, count: Counter[str], left: list[str], progress: Progress) -> bool:
@@ -238,7 +239,7 @@ class Rebuilder:
             return False
         for position, (camera, days) in enumerate(sorted(cameras.items())):
             self._submit(partial(_make_known, camera=camera, life=self._life))
-            wanted = self._database.read(partial(mirroring.days_of, camera=camera))
+            wanted = self._database.read(partial(mirror_table.days_of, camera=camera))
             for day in sorted(days | wanted):
                 begun = time.monotonic()
                 try:
@@ -256,7 +257,7 @@ class Rebuilder:
 
     def _cameras(self, disk: Volume) -> dict[str, set[str]]:
         """Directories of cameras on a volume with those of their days, and cameras that have rows."""
-        found: dict[str, set[str]] = {camera: set() for camera in self._database.read(mirroring.cameras)}
+        found: dict[str, set[str]] = {camera: set() for camera in self._database.read(mirror_table.cameras)}
         with disk.held() as fd, os.scandir(fd) as entries:
             names = [e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name not in OUR_NAMES]
         for name in filter(is_camera, names):
@@ -310,8 +311,8 @@ class Rebuilder:
         """The rebuild is over once everything that is there is known."""
         rebuild = self.last()
         if rebuild is not None and rebuild.end is None and all(self.ready(volume) for volume in disks):
-            self._submit(mirroring.leaves_read)
-            self._submit(partial(mirroring.rebuilt, at=self._now().at))
+            self._submit(mirror_table.leaves_read)
+            self._submit(partial(mirror_table.rebuilt, at=self._now().at))
 
     def _now(self) -> Now:
         return Now(self._life, Point.of(self._life.boot, self._clock.now()))
@@ -330,21 +331,21 @@ def differences(rows: Mapping[str, int], files: Mapping[str, int]) -> Iterator[t
             yield name, Kind.SIZE, f"it has {files[name]} bytes, and had {size}"
 
 
-def _apply(connection: Connection, lines: Sequence[Line], now: Now) -> Counter[str]:
+def _apply(connection: Connection, lines: Sequence[MirrorLine], now: Now) -> Counter[str]:
     return Counter(replay.apply(connection, line, now) for line in lines)
 
 
-def _make_known(connection: Connection, camera: str, life: Life) -> None:
+def _make_known(connection: Connection, camera: str, life: DaemonRun) -> None:
     replay.camera_number(connection, camera, life.start)
 
 
 def _gone_through(connection: Connection, volume: str) -> None:
     if volume in audit.unreconciled(connection):
         terms.doubt(connection)
-    mirroring.set_reconciled(connection, volume, known=True)
+    mirror_table.set_reconciled(connection, volume, known=True)
 
 
 def _has_ledger(fd: int) -> bool:
-    with suppress(FileNotFoundError), ledgerdir.opened(fd) as ledger_fd:
-        return bool(ledgerdir.days(ledger_fd)) or ledgerdir.read_head(ledger_fd) is not None
+    with suppress(FileNotFoundError), checkpoint_files.opened(fd) as ledger_fd:
+        return bool(mirror_files.days(ledger_fd)) or mirror_files.read_snapshot(ledger_fd) is not None
     return False

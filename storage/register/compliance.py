@@ -12,19 +12,19 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
-from storage.mirror import snapshot as heads
+from storage.mirror import table as mirror_table
 from storage.recovery.service import Books
 from storage.register import compliance_table as table
 from storage.register.compliance_table import Against, Amount, Kept, Tally
 from storage.register.service import Asked, Entered
 from storage.retention.destruction import Rule, Verdict
-from storage.segments import coverage
-from storage.segments.coverage import Shares
+from storage.segments import coverage_queries
+from storage.segments.coverage_queries import CoverageShares
 from storage.words.clock import Clock
 
-__all__ = ["Against", "Amount", "Compliance", "Kept", "Shares", "Tally", "counted"]
+__all__ = ["Against", "Amount", "Compliance", "Kept", "Tally", "counted"]
 
 PAGES_MAX: Final = 256
 """Blocks of 1024 leaves in one go: a second or two."""
@@ -35,7 +35,7 @@ WORTH_KEEPING: Final = 8
 class Compliance:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, books: Books) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, books: Books) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -49,17 +49,17 @@ class Compliance:
         """In place of that. Delays no commit (L4)."""
         return self._database.submit(partial(table.keep, now=now), yielding=True)
 
-    def shares(self, camera: str, start_ms: int, end_ms: int) -> Shares:
+    def shares(self, camera: str, start_ms: int, end_ms: int) -> CoverageShares:
         """錄影完整率 with the causes of what is missing."""
         now = Point.of(self._life.boot, self._clock.now())
-        claim, recorded = coverage.gather(self._database.read, camera, start_ms, end_ms, now)
-        return coverage.shares(claim, recorded, start_ms, end_ms)
+        claim, recorded = coverage_queries.gather(self._database.read, camera, start_ms, end_ms, now)
+        return coverage_queries.shares(claim, recorded, start_ms, end_ms)
 
     def read_on(self) -> Tally | None:
         """What the register says, read up to now; None where it is not there yet, or being made anew."""
         if self._books.waiting():
             return None
-        last = self._database.read(heads.last_leaf)
+        last = self._database.read(mirror_table.last_leaf)
         before = self._database.read(table.tally)
         pages = list(islice(self._books.register.pages(Asked(after=before.leaf)), PAGES_MAX))
         whole = len(pages) < PAGES_MAX

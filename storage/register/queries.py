@@ -11,8 +11,8 @@ from typing import Final
 from storage.pins import table as pins
 from storage.pins.model import Pin
 from storage.retention.destruction import Destruction
-from storage.segments import true_time
-from storage.segments.true_time import Correction
+from storage.segments import true_time_table
+from storage.segments.true_time_table import ClockCorrection
 from storage.words.clock import STEP_MS
 
 _IN_TIME: Final = (
@@ -27,7 +27,7 @@ class Shift:
     """A clock epoch that proved wrong: what was recorded in it goes by another time than it was written down with."""
 
     boot_id: str
-    one: Correction
+    one: ClockCorrection
     moved_ms: int
     """To be added to a recorded wall clock, but for what it was slewed by in that epoch."""
 
@@ -51,7 +51,7 @@ def shifts(connection: sqlite3.Connection) -> list[Shift]:
     }
     return [
         Shift(told[one.epoch][0], one, one.true_offset_ms - told[one.epoch][1])
-        for one in true_time.known(connection)
+        for one in true_time_table.known(connection)
         if one.epoch in told
     ]
 

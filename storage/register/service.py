@@ -13,21 +13,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeAlias
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.ledger import table as ledger
-from storage.ledger.leaf_search import Wanted
-from storage.ledger.listing import Listed, Listing
-from storage.ledger.table import Entry, Leaf
-from storage.mirror import snapshot as heads
+from storage.ledger.queries import LeafFilter, LedgerListing, ListedLeaf
+from storage.ledger.table import Leaf, LeafEntry
+from storage.mirror import table as mirror_table
 from storage.pins import table as pins
 from storage.pins.model import Ground, Pin
 from storage.register import queries as register
 from storage.register.queries import Aside, Shift
 from storage.retention import destruction
 from storage.retention.destruction import Destruction, Totals, Verdict
-from storage.segments import coverage, findings, listing
-from storage.segments.coverage import Shares
+from storage.segments import coverage_queries, findings_table, listing_queries
+from storage.segments.coverage_queries import CoverageShares
 from storage.segments.queries import PAGE_MAX
 from storage.words.clock import Clock
 from storage.words.model import Bounds, Gap, Segment
@@ -56,7 +55,7 @@ class Entered:
     """An entry of the register, and who vouches for it."""
 
     what: Destruction
-    listed: Listed
+    listed: ListedLeaf
     pins: tuple[str, ...] = ()
     """Of one beyond its ceiling: ids of the pins that may have kept it."""
 
@@ -126,7 +125,7 @@ class Account:
     from_ms: int
     to_ms: int
     known_since_ms: int | None
-    shares: Shares
+    shares: CoverageShares
     counts: Mapping[str, int]
     """Gaps by cause."""
     gaps: list[tuple[Gap, int | None]]
@@ -145,7 +144,12 @@ class Register:
     """Of one store."""
 
     def __init__(
-        self, database: Database, life: Life, clock: Clock, leaves: Listing, present: Callable[[], Mapping[str, object]]
+        self,
+        database: Database,
+        life: DaemonRun,
+        clock: Clock,
+        leaves: LedgerListing,
+        present: Callable[[], Mapping[str, object]],
     ) -> None:
         """`present`: volumes that are there, by id."""
         self._database = database
@@ -160,7 +164,7 @@ class Register:
         from_ms, to_ms = _bounded(asked.recorded)
         windows = None if asked.recorded == (None, None) else register.windows(moved, from_ms, to_ms)
         holders = [pin for pin in self._database.read(pins.every) if pin.order.ground is not Ground.INTERNAL]
-        wanted = Wanted(*asked.destroyed, destruction.KINDS, asked.camera, recorded=windows)
+        wanted = LeafFilter(*asked.destroyed, destruction.KINDS, asked.camera, recorded=windows)
         for page in self._leaves.pages(wanted, None, asked.after):
             found = [(_moved(destruction.read(one.told.entry), moved), one) for one in page.leaves]
             yield Page(
@@ -176,7 +180,7 @@ class Register:
     def losses(self, destroyed: Span) -> list[LostVolume]:
         """Volumes that were told to be gone for good in that time; a handful in the life of a box."""
         found = []
-        for page in self._leaves.pages(Wanted(*destroyed, frozenset({Leaf.VOLUME.value})), None):
+        for page in self._leaves.pages(LeafFilter(*destroyed, frozenset({Leaf.VOLUME.value})), None):
             for entry in (one.told.entry for one in page.leaves):
                 loss = _loss(entry)
                 if loss is not None:
@@ -188,20 +192,20 @@ class Register:
         now = Point.of(self._life.boot, self._clock.now())
         to_ms = max(from_ms, min(to_ms, now.wall_ms))
         read = self._database.read
-        claim, recorded = coverage.gather(read, camera, from_ms, to_ms, now)
+        claim, recorded = coverage_queries.gather(read, camera, from_ms, to_ms, now)
         gaps, counts = self._gaps(camera, from_ms, to_ms, now.wall_ms)
         destroyed = Totals()
         for page in self.pages(Asked(camera, recorded=(from_ms, to_ms))):
             for one in page.entries:
                 destroyed.add(one.what, one.pins)
             destroyed.unread += page.unread
-        scan = read(findings.rescan)
+        scan = read(findings_table.rescan)
         return Account(
             camera=camera,
             from_ms=from_ms,
             to_ms=to_ms,
             known_since_ms=claim.known_since_ms,
-            shares=coverage.shares(claim, recorded, from_ms, to_ms),
+            shares=coverage_queries.shares(claim, recorded, from_ms, to_ms),
             counts=counts,
             gaps=gaps,
             held=self._held(camera, from_ms, to_ms),
@@ -209,7 +213,7 @@ class Register:
             destroyed=destroyed,
             pins=read(partial(register.reaching, camera=camera, from_ms=from_ms, to_ms=to_ms)),
             looked_ms=(scan.began_ms if scan.done else scan.before_ms) or None,
-            leaf=read(heads.last_leaf),
+            leaf=read(mirror_table.last_leaf),
         )
 
     def leaf_time_ms(self, number: int) -> int | None:
@@ -223,7 +227,9 @@ class Register:
         counts, longest, after = Counter[str](), list[Gap](), None
         while True:
             page = self._database.read(
-                partial(listing.gaps, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX)
+                partial(
+                    listing_queries.gaps, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX
+                )
             )
             counts.update(gap.cause.value for gap in page)
             longest = sorted([*longest, *page], key=lambda gap: _missing_ms(gap, from_ms, to_ms, now_ms), reverse=True)
@@ -239,7 +245,9 @@ class Register:
         held, here, after = Held(), set(self._present()), None
         while True:
             page = self._database.read(
-                partial(listing.segments, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX)
+                partial(
+                    listing_queries.segments, camera=camera, start_ms=from_ms, end_ms=to_ms, after=after, limit=PAGE_MAX
+                )
             )
             ids = [one.id for one in page]
             pinned = self._database.read(partial(pins.ids_of, segments=ids))
@@ -251,7 +259,7 @@ class Register:
             after = page[-1]
 
 
-def _loss(entry: Entry) -> LostVolume | None:
+def _loss(entry: LeafEntry) -> LostVolume | None:
     """None for what else became of a volume, and for what only says that its loss is seen to."""
     try:
         body = json.loads(entry.body)

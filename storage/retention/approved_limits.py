@@ -36,7 +36,7 @@ class Grants:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class ApprovedLimits:
     """Bounds of a site and of cameras, and who holds which role, as configured or as agreed upon."""
 
     site: Bounds
@@ -48,7 +48,7 @@ class Agreed:
     """None: they were not looked at (by an earlier version)."""
 
 
-class What(StrEnum):
+class LoosenedBound(StrEnum):
     """What is loosened."""
 
     FLOOR = "floor"
@@ -67,16 +67,16 @@ class Loosening:
 
     camera: str | None
     """None: the site's, or of grants."""
-    what: What
+    what: LoosenedBound
     holds_s: int = 0
     wished_s: int = 0
     role: str = ""
     group: str = ""
 
 
-def holding(agreed: Agreed, wished: Agreed) -> Agreed:
+def holding(agreed: ApprovedLimits, wished: ApprovedLimits) -> ApprovedLimits:
     """What may hold of what is configured: nothing looser than what is agreed upon."""
-    return Agreed(
+    return ApprovedLimits(
         effective(agreed.site, wished.site),
         {camera: effective(_of(agreed, camera), bounds) for camera, bounds in wished.cameras.items()},
         agreed.overwrite and wished.overwrite,
@@ -84,7 +84,7 @@ def holding(agreed: Agreed, wished: Agreed) -> Agreed:
     )
 
 
-def loosenings(held: Agreed, wished: Agreed) -> Iterator[Loosening]:
+def loosenings(held: ApprovedLimits, wished: ApprovedLimits) -> Iterator[Loosening]:
     """What waits. Of cameras that are as their site nothing is repeated."""
     yield from _of_grants(held.grants, wished.grants)
     yield from _of_one(None, held.site, wished.site)
@@ -92,22 +92,24 @@ def loosenings(held: Agreed, wished: Agreed) -> Iterator[Loosening]:
         if (held.cameras[camera], bounds) != (held.site, wished.site):
             yield from _of_one(camera, held.cameras[camera], bounds)
     if wished.overwrite and not held.overwrite:
-        yield Loosening(None, What.OVERWRITE)
+        yield Loosening(None, LoosenedBound.OVERWRITE)
 
 
-def settled(agreed: Agreed, held: Agreed, in_force: Mapping[str, Bounds]) -> Agreed:
+def settled(agreed: ApprovedLimits, held: ApprovedLimits, in_force: Mapping[str, Bounds]) -> ApprovedLimits:
     """What is agreed upon from now on. `in_force`: of the cameras that are recorded, with ceilings that still wait."""
     waiting = {camera for camera, one in held.cameras.items() if _waits(in_force.get(camera), one)}
     cameras = {
         camera: _settled(_of(agreed, camera), one, waits=camera in waiting) for camera, one in held.cameras.items()
     }
     site = _settled(agreed.site, held.site, waits=bool(waiting))
-    return Agreed(site, {**agreed.cameras, **cameras}, held.overwrite, held.grants)
+    return ApprovedLimits(site, {**agreed.cameras, **cameras}, held.overwrite, held.grants)
 
 
-def granted(agreed: Agreed, wished: Agreed) -> Agreed:
+def granted(agreed: ApprovedLimits, wished: ApprovedLimits) -> ApprovedLimits:
     """What is agreed upon once a second person has approved it."""
-    return Agreed(wished.site, {**agreed.cameras, **wished.cameras}, wished.overwrite, wished.grants or agreed.grants)
+    return ApprovedLimits(
+        wished.site, {**agreed.cameras, **wished.cameras}, wished.overwrite, wished.grants or agreed.grants
+    )
 
 
 def _granted(agreed: Grants | None, wished: Grants | None) -> Grants | None:
@@ -127,14 +129,17 @@ def _of_grants(held: Grants | None, wished: Grants | None) -> Iterator[Loosening
     if held is None or wished is None:
         return
     if held.configured and not wished.configured:
-        yield Loosening(None, What.UNGRANTED)
+        yield Loosening(None, LoosenedBound.UNGRANTED)
         return
-    for what, pairs in ((What.GRANT, wished.pairs - held.pairs), (What.REVOKE, held.pairs - wished.pairs)):
+    for what, pairs in (
+        (LoosenedBound.GRANT, wished.pairs - held.pairs),
+        (LoosenedBound.REVOKE, held.pairs - wished.pairs),
+    ):
         for role, group in sorted(pairs):
             yield Loosening(None, what, role=role, group=group)
 
 
-def _of(agreed: Agreed, camera: str) -> Bounds:
+def _of(agreed: ApprovedLimits, camera: str) -> Bounds:
     return agreed.cameras.get(camera, agreed.site)
 
 
@@ -148,6 +153,6 @@ def _settled(agreed: Bounds, held: Bounds, *, waits: bool) -> Bounds:
 
 def _of_one(camera: str | None, held: Bounds, wished: Bounds) -> Iterator[Loosening]:
     if wished.floor_s < held.floor_s:
-        yield Loosening(camera, What.FLOOR, held.floor_s, wished.floor_s)
+        yield Loosening(camera, LoosenedBound.FLOOR, held.floor_s, wished.floor_s)
     if wished.ceiling_s > held.ceiling_s:
-        yield Loosening(camera, What.CEILING, held.ceiling_s, wished.ceiling_s)
+        yield Loosening(camera, LoosenedBound.CEILING, held.ceiling_s, wished.ceiling_s)

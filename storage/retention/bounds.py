@@ -41,7 +41,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class OverwriteSwitch:
     """Whether `on_full` was "overwrite" from a point on."""
 
     overwrite: bool
@@ -50,7 +50,7 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Overwriting:
+class OverwriteState:
     """Whether floors give way where nothing else may go."""
 
     holds: bool = False
@@ -63,7 +63,7 @@ class Overwriting:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class LaterCeiling:
     """Once the box has run for `left_ms`, this ceiling holds."""
 
     left_ms: int
@@ -71,17 +71,17 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CameraBounds:
     """What holds for a camera now, and what will without anybody doing anything."""
 
     bounds: Bounds | None
     """For `storage.retention.plan.effective`."""
-    later: tuple[Later, ...] = ()
+    later: tuple[LaterCeiling, ...] = ()
     """Ceilings that wait, in the order in which they come to hold, each shorter than the one before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class ShortenedCeiling:
     """A ceiling was shortened, and there is footage to which this will make a difference."""
 
     old_s: int
@@ -89,13 +89,13 @@ class Waiting:
     left_ms: int
 
 
-def standing(history: Sequence[Term], configured: Bounds | None, age_ms: LowAge) -> Standing:
+def standing(history: Sequence[Term], configured: Bounds | None, age_ms: LowAge) -> CameraBounds:
     """`history` oldest first; where its end is not what is configured, that changed just now."""
     if configured is None:
-        return Standing(None)
+        return CameraBounds(None)
     recent = [(left_ms, ceiling_s) for ceiling_s, left_ms in _superseded(history, configured, age_ms) if left_ms > 0]
     longest_s = max([configured.ceiling_s, *(ceiling_s for _, ceiling_s in recent)])
-    return Standing(Bounds(configured.floor_s, longest_s), tuple(_steps(recent, longest_s, configured.ceiling_s)))
+    return CameraBounds(Bounds(configured.floor_s, longest_s), tuple(_steps(recent, longest_s, configured.ceiling_s)))
 
 
 def _superseded(history: Sequence[Term], configured: Bounds, age_ms: LowAge) -> Iterable[tuple[int, int]]:
@@ -112,28 +112,28 @@ def _ceiling(bounds: Bounds | None) -> int:
     return UNBOUNDED_S if bounds is None else bounds.ceiling_s
 
 
-def _steps(recent: Sequence[tuple[int, int]], longest_s: int, last_s: int) -> Iterable[Later]:
+def _steps(recent: Sequence[tuple[int, int]], longest_s: int, last_s: int) -> Iterable[LaterCeiling]:
     """How the longest of those that still hold becomes shorter as one after the other lapses."""
     for left_ms in sorted({left_ms for left_ms, _ in recent}):
         rest_s = max([last_s, *(ceiling_s for left, ceiling_s in recent if left > left_ms)])
         if rest_s < longest_s:
-            yield Later(left_ms, rest_s)
+            yield LaterCeiling(left_ms, rest_s)
             longest_s = rest_s
 
 
-def overwriting(told: Switch | None, configured: bool, age_ms: LowAge) -> Overwriting:
+def overwriting(told: OverwriteSwitch | None, configured: bool, age_ms: LowAge) -> OverwriteState:
     """`told` is what was written down last, None for nothing: where it is not what is configured, that changed now."""
     if not configured:
-        return Overwriting()
+        return OverwriteState()
     if told is None or not told.overwrite:
-        return Overwriting(left_ms=WAIT_MS)
+        return OverwriteState(left_ms=WAIT_MS)
     left_ms = 0 if told.at is None else max(0, WAIT_MS - age_ms(told.at))
-    return Overwriting(holds=left_ms == 0, left_ms=left_ms or None)
+    return OverwriteState(holds=left_ms == 0, left_ms=left_ms or None)
 
 
 def in_force(
     histories: Mapping[str, Sequence[Term]], configured: Mapping[str, Bounds], age_ms: LowAge
-) -> dict[str, Standing]:
+) -> dict[str, CameraBounds]:
     """By camera, for all that are configured. Of others what is stamped holds."""
     return {camera: standing(histories.get(camera, ()), bounds, age_ms) for camera, bounds in configured.items()}
 
@@ -179,9 +179,9 @@ def lasting(history: Sequence[Term], age_ms: LowAge) -> list[Term]:
     return [*kept[: TERMS_EACH - 1], kept[-1]] if len(kept) > TERMS_EACH else kept
 
 
-def waiting(one: Standing, longest_stamped_s: int | None) -> Waiting | None:
+def waiting(one: CameraBounds, longest_stamped_s: int | None) -> ShortenedCeiling | None:
     """Whether footage, of which the longest stamped ceiling is this, lives longer for the wait."""
     if not one.later or longest_stamped_s is None or one.bounds is None:
         return None
     old_s, last = min(one.bounds.ceiling_s, longest_stamped_s), one.later[-1]
-    return Waiting(old_s, last.ceiling_s, last.left_ms) if old_s > last.ceiling_s else None
+    return ShortenedCeiling(old_s, last.ceiling_s, last.left_ms) if old_s > last.ceiling_s else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from storage.ledger.table import Entry, Leaf
+from storage.ledger.table import Leaf, LeafEntry
 from storage.words.model import Bounds
 
 LATE_MS: Final = 3_600_000
@@ -127,7 +127,7 @@ class Destruction:
         return self.true_start_ms < to_ms and self.true_end_ms > from_ms
 
 
-def read(entry: Entry) -> Destruction | None:
+def read(entry: LeafEntry) -> Destruction | None:
     """What a leaf of `KINDS` says; None where nobody can read it, because a stranger wrote it."""
     try:
         return _read(entry, json.loads(entry.body))
@@ -135,7 +135,7 @@ def read(entry: Entry) -> Destruction | None:
         return None
 
 
-def _read(entry: Entry, body: Mapping[str, Any]) -> Destruction:
+def _read(entry: LeafEntry, body: Mapping[str, Any]) -> Destruction:
     start = body["start"]
     known = Destruction(
         leaf=entry.number,

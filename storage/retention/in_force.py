@@ -12,22 +12,22 @@ from dataclasses import dataclass, field, replace
 
 from storage.ages.history import History
 from storage.ages.runs import Point
+from storage.ages.table import boots
 from storage.retention import table as terms
-from storage.retention.bounds import Overwriting, Standing, in_force, overwriting
+from storage.retention.bounds import CameraBounds, OverwriteState, in_force, overwriting
 from storage.retention.plan import Policy
-from storage.ring import table as destroying
 from storage.words.clock import Clock
 from storage.words.model import Bounds
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class InForce:
     """As of `now`."""
 
     now: Point
     ages: History
-    standings: Mapping[str, Standing] = field(default_factory=dict)
-    overwriting: Overwriting = field(default_factory=Overwriting)
+    standings: Mapping[str, CameraBounds] = field(default_factory=dict)
+    overwriting: OverwriteState = field(default_factory=OverwriteState)
 
     @property
     def bounds(self) -> dict[str, Bounds]:
@@ -40,10 +40,10 @@ class Present:
         return lambda point: self.ages.age(point.boot, point.boottime_ms).low_ms
 
 
-def present(connection: sqlite3.Connection, boot: int, clock: Clock, policy: Policy) -> Present:
+def present(connection: sqlite3.Connection, boot: int, clock: Clock, policy: Policy) -> InForce:
     """Under what is configured now."""
     now = Point.of(boot, clock.now())
-    bare = Present(now, destroying.history(connection, now, clock.lead_us()))
+    bare = InForce(now, History(boots(connection), now.boot, now.boottime_ms, clock.lead_us()))
     return replace(
         bare,
         standings=in_force(terms.histories(connection), policy.bounds, bare.low_age_ms),

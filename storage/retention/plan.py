@@ -16,12 +16,9 @@ from enum import StrEnum
 from typing import Final
 
 from storage.ages.history import Age
-from storage.volumes.volume import Space, VolumeSpec
-from storage.words.model import Bounds, GapCause
+from storage.words.model import Bounds
 
 _MS_PER_S: Final = 1000
-FILES_SPARE: Final = 256
-"""Inodes that stay free: two segments and a new day's directory for each of 64 cameras, and some for the system."""
 
 
 class Reason(StrEnum):
@@ -124,51 +121,6 @@ def effective(stamped: Bounds, configured: Bounds | None) -> Bounds:
     ceiling_s = max(stamped.floor_s, min(stamped.ceiling_s, configured.ceiling_s))
     floor_s = min(ceiling_s, max(stamped.floor_s, configured.floor_s))
     return Bounds(floor_s, ceiling_s)
-
-
-def bytes_needed(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> int:
-    """How much has to go from a volume before the segments being written fit, 0 if they do.
-
-    A volume without spare inodes needs space, however many bytes are free.
-
-    `ring_bytes` is what committed segments and garbage not yet unlinked hold there, `headroom_bytes` what the segments
-    in progress will hold when they are complete, what they have written included. With it the ring stays within
-    `max_bytes` and what is free above the reserve. What they have written is already missing from `space.free`, so
-    towards the reserve it is counted twice: too much by less than one segment per camera, and on the safe side.
-    """
-    needs = [0, spec.reserve_of(space.total) + headroom_bytes - space.free]
-    if spec.max_bytes is not None:
-        needs.append(ring_bytes + headroom_bytes - spec.max_bytes)
-    if _short_of_files(space):
-        needs.append(headroom_bytes)  # as many bytes as the next segments take are about as many files
-    return max(needs)
-
-
-def limit_bytes(space: Space, spec: VolumeSpec, ring_bytes: int) -> int:
-    """How much the ring may hold: `max_bytes`, or the volume less its reserve and what others use, if that is less.
-
-    Without spare inodes no more than it holds.
-    """
-    room = max(0, ring_bytes + space.free - spec.reserve_of(space.total))
-    if _short_of_files(space):
-        room = min(room, ring_bytes)
-    return room if spec.max_bytes is None else min(room, spec.max_bytes)
-
-
-def why_full(space: Space, spec: VolumeSpec, ring_bytes: int, headroom_bytes: int) -> GapCause:
-    """Who is in the way on a volume on which the next segments do not fit and nothing may go.
-
-    DISK_FULL, others took the space: they have eaten into the reserve, which edged never does by more than what it is
-    writing, or even without any footage there would be no room. Otherwise FLOOR_PROTECT: what is kept is in the way.
-    """
-    reserve_bytes = spec.reserve_of(space.total)
-    eaten = space.free < reserve_bytes - headroom_bytes
-    hopeless = ring_bytes + space.free - reserve_bytes < headroom_bytes
-    return GapCause.DISK_FULL if eaten or hopeless else GapCause.FLOOR_PROTECT
-
-
-def _short_of_files(space: Space) -> bool:
-    return space.files_free is not None and space.files_free < FILES_SPARE
 
 
 def judge(candidate: Candidate, configured: Bounds | None) -> Decision:

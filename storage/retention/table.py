@@ -1,19 +1,25 @@
-"""What was configured of retention, and from when on: the ground on which what shortens a floor or a ceiling waits.
+"""What was configured of retention and from when on, and the bounds and grants that two persons agreed upon.
 
-Functions over a connection. `storage.retention.bounds` says what follows from it. A change is a leaf in its own
-transaction.
+Functions over a connection. What was configured is the ground on which what shortens a floor or a ceiling waits
+(`storage.retention.bounds` says what follows from it). What is agreed upon is one row; what it means says
+`storage.retention.approved_limits`. A change of either is a leaf in its own transaction, and both are kept over a lost
+database.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
+from typing import Any
 
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
-from storage.ledger.table import Leaf, enter
-from storage.retention.bounds import LowAge, Switch, Term, changes, revised
+from storage.ledger.table import Leaf, Value, canonical, enter
+from storage.retention.approved_limits import APPROVING, ApprovedLimits, Grants
+from storage.retention.bounds import LowAge, OverwriteSwitch, Term, changes, revised
 from storage.retention.plan import Policy
-from storage.segments import leaves
+from storage.words.layout import is_camera
 from storage.words.model import Bounds
 
 
@@ -29,10 +35,10 @@ def histories(connection: sqlite3.Connection) -> dict[str, list[Term]]:
     return found
 
 
-def switch(connection: sqlite3.Connection) -> Switch | None:
+def switch(connection: sqlite3.Connection) -> OverwriteSwitch | None:
     """None: nothing was written down, in a database that was lost or is of an earlier version."""
     row = connection.execute("SELECT is_on, boot, boottime_ms, wall_ms FROM overwriting").fetchone()
-    return None if row is None else Switch(bool(row[0]), None if row[1] is None else Point(*row[1:]))
+    return None if row is None else OverwriteSwitch(bool(row[0]), None if row[1] is None else Point(*row[1:]))
 
 
 def doubt(connection: sqlite3.Connection) -> None:
@@ -51,7 +57,7 @@ def write_down(connection: sqlite3.Connection, policy: Policy, now: Point, age_m
     told, known = histories(connection), _known(connection, policy)
     for camera, terms in revised(told, known, now, age_ms).items():
         _replace(connection, camera, terms)
-    at = leaves.point(connection, now)
+    at = ages_table.place_in_time(connection, now)
     for camera, bounds in changes(told, known).items():
         floor_s, ceiling_s = (None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)
         body = {"camera": camera, "at": at, "floor_s": floor_s, "ceiling_s": ceiling_s}
@@ -73,7 +79,7 @@ def switch_to(connection: sqlite3.Connection, overwrite: bool, now: Point) -> No
         "INSERT OR REPLACE INTO overwriting (id, is_on, boot, boottime_ms, wall_ms) VALUES (1, ?, ?, ?, ?)",
         (overwrite, *since),
     )
-    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": leaves.point(connection, now), "on": overwrite})
+    enter(connection, Leaf.OVERWRITING, now.wall_ms, {"at": ages_table.place_in_time(connection, now), "on": overwrite})
 
 
 def _is_bare(connection: sqlite3.Connection) -> bool:
@@ -95,7 +101,93 @@ def _replace(connection: sqlite3.Connection, camera: str, terms: list[Term]) -> 
         connection.execute(
             "INSERT INTO terms (camera, boot, boottime_ms, wall_ms, floor_s, ceiling_s) VALUES (?, ?, ?, ?, ?, ?)",
             (
-                *(number, at.boot, at.boottime_ms, at.wall_ms),
+                number,
+                at.boot,
+                at.boottime_ms,
+                at.wall_ms,
                 *((None, None) if bounds is None else (bounds.floor_s, bounds.ceiling_s)),
             ),
         )
+
+
+def read_approved(connection: sqlite3.Connection) -> ApprovedLimits | None:
+    """None: nobody has configured anything yet. ValueError for a row that is none of ours."""
+    row = connection.execute("SELECT body FROM agreed").fetchone()
+    return None if row is None else parse_approved(row[0])
+
+
+def write_approved(connection: sqlite3.Connection, agreed: ApprovedLimits, wall_ms: int) -> None:
+    """From now on; a leaf."""
+    body = approved_body(agreed)
+    number = enter(connection, Leaf.AGREED, wall_ms, body)
+    connection.execute("INSERT OR REPLACE INTO agreed (id, leaf, body) VALUES (1, ?, ?)", (number, canonical(body)))
+
+
+def remember_approved(connection: sqlite3.Connection, number: int, body: Mapping[str, Any]) -> None:
+    """What leaf `number` of a database that was lost says: the last one wins. ValueError for what is none."""
+    text = canonical(approved_body(_told(body)))
+    connection.execute(
+        "INSERT INTO agreed (id, leaf, body) VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET leaf = excluded.leaf,"
+        " body = excluded.body WHERE excluded.leaf > leaf",
+        (number, text),
+    )
+
+
+def is_approved_known(connection: sqlite3.Connection) -> bool:
+    """False while a database that was lost is still being made anew: leaves may tell what was agreed upon."""
+    return connection.execute("SELECT 1 FROM rebuilds WHERE end_boot IS NULL").fetchone() is None
+
+
+def approved_body(agreed: ApprovedLimits) -> dict[str, Value]:
+    """As a leaf has it."""
+    cameras: dict[str, Value] = {camera: _pair(bounds) for camera, bounds in agreed.cameras.items()}
+    body: dict[str, Value] = {"site": _pair(agreed.site), "cameras": cameras, "overwrite": agreed.overwrite}
+    return body if agreed.grants is None else {**body, "roles": _groups(agreed.grants)}
+
+
+def parse_approved(text: str) -> ApprovedLimits:
+    """From canonical JSON; ValueError for what is none."""
+    return _told(json.loads(text))
+
+
+def _told(body: Mapping[str, Any]) -> ApprovedLimits:
+    try:
+        return _of(body)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"no bounds that were agreed upon: {error!r}") from None
+
+
+def _of(body: Mapping[str, Any]) -> ApprovedLimits:
+    cameras = {str(camera): _bounds(pair) for camera, pair in body["cameras"].items()}
+    if not all(map(is_camera, cameras)):
+        raise ValueError("bounds of what is no camera")
+    grants = _grants(body["roles"]) if "roles" in body else None
+    return ApprovedLimits(_bounds(body["site"]), cameras, bool(body["overwrite"]), grants)
+
+
+def _groups(grants: Grants) -> Value:
+    """Groups by role, each once and in order; None where nobody has said who holds one."""
+    if not grants.configured:
+        return None
+    roles = sorted({role for role, _ in grants.pairs})
+    return {role: [group for one, group in sorted(grants.pairs) if one == role] for role in roles}
+
+
+def _grants(groups: Mapping[str, Any] | None) -> Grants:
+    if groups is None:
+        return Grants(configured=False)
+    pairs = frozenset((role, group) for role, named in groups.items() for group in named)
+    if APPROVING not in groups or not all(isinstance(group, str) for _, group in pairs):
+        raise ValueError("roles that nobody could have configured")
+    return Grants(pairs)
+
+
+def _pair(bounds: Bounds) -> list[Value]:
+    return [bounds.floor_s, bounds.ceiling_s]
+
+
+def _bounds(pair: Any) -> Bounds:
+    floor_s, ceiling_s = map(int, pair)
+    if not 0 <= floor_s <= ceiling_s:
+        raise ValueError(f"a floor of {floor_s} s and a ceiling of {ceiling_s} s")
+    return Bounds(floor_s, ceiling_s)

@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.retention.plan import FILES_SPARE, bytes_needed
 from storage.ring.admission import NOBODY, Applicant, Room, demand, ranked, rule
 from storage.ring.ballast import Ballast
 from storage.ring.own_usage import Beside
 from storage.ring.segment_sizes_queries import Pace, paces
 from storage.segments import queries
 from storage.segments.segment_file import space_taken
-from storage.volumes.service import WHY_FULL, Pool
-from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.volumes.service import WHY_FULL, VolumePool
+from storage.volumes.space import FILES_SPARE, Space, VolumeSpec, VolumeUsage, bytes_needed
+from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.model import GapCause
-from storage.words.results import Outlook, VolumeState, VolumeStatus
+from storage.words.results import VolumesNow, VolumeState, VolumeStatus
 
 STILL_SHARE: Final = 20
 """A segment in progress needs a twentieth of its size at the least: it ends with a key frame, and that may be late."""
@@ -47,7 +47,7 @@ class _Begun:
 class Door:
     """Of all volumes together."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool, ballast: Ballast) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: VolumePool, ballast: Ballast) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -60,7 +60,7 @@ class Door:
         self._ruling = NOBODY
         self._beside = Beside()
 
-    def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> Outlook:
+    def look(self, priorities: Mapping[str, int], segment_ms: int = 0) -> VolumesNow:
         """How the volumes are now, and who has to wait. `priorities` of all cameras that are to be recorded;
         `segment_ms`: how long their segments are to be, 0 where only the last ones tell.
         """
@@ -76,7 +76,7 @@ class Door:
             self._ruling = rule(self._rooms(statuses, spaces, begun), queue, self._ruling.stopped) if full else NOBODY
             cause = next((cause for cause in WHY_FULL if cause in {status.cause for status in statuses}), None)
             headroom_bytes = demand(queue, anybody_stopped=bool(self._ruling.stopped))
-            return Outlook(
+            return VolumesNow(
                 chosen=chosen,
                 volumes=tuple(self._shown(statuses, spaces, begun)),
                 takes=frozenset(status.id for status in statuses if status.state in _TAKING),
@@ -111,7 +111,7 @@ class Door:
     def _next_bytes(self) -> list[int]:
         return [one.bytes for one in ranked(_applicants(*self._paces(), self._priorities))]
 
-    def _ring(self, volume: str) -> queries.Held:
+    def _ring(self, volume: str) -> VolumeUsage:
         return self._database.read(partial(queries.ring_of_volume, volume=volume))
 
     def _rooms(

@@ -21,7 +21,7 @@ from storage.database.writer import Database
 from storage.retention.plan import Candidate, Decision, judge
 from storage.ring import table as destroying
 from storage.ring.table import Group
-from storage.segments.rows import SegmentRow
+from storage.segments.queries import SegmentRow
 from storage.words.model import Bounds
 
 FIRST_PAGE: Final = 8

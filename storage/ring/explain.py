@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from storage.pins.model import Ground
-from storage.retention.bounds import Later, Overwriting
+from storage.retention.bounds import LaterCeiling, OverwriteState
 from storage.retention.plan import Candidate, Decision, effective
 from storage.ring.table import Tombstone
 from storage.words.model import Bounds
@@ -57,16 +57,16 @@ class Explained:
     """Its volume is not there: nothing on it goes until it is back."""
     retired: bool = False
     """No space is needed of its volume."""
-    overwriting: Overwriting = field(default_factory=Overwriting)
+    overwriting: OverwriteState = field(default_factory=OverwriteState)
     """Whether it may go below its floor where nothing else may."""
-    shortened: tuple[Later, ...] = ()
+    shortened: tuple[LaterCeiling, ...] = ()
     """Ceilings that wait and will make a difference to it."""
     rule: str | None = None
     """For which it was condemned."""
     stone: Tombstone | None = None
 
 
-def span(candidate: Candidate, configured: Bounds | None, later: Sequence[Later]) -> Span:
+def span(candidate: Candidate, configured: Bounds | None, later: Sequence[LaterCeiling]) -> Span:
     """When it may go and when it must, if nothing is changed. One in progress ends now, as far as anybody knows."""
     now = effective(candidate.stamped, configured)
     earliest_ms = max(0, now.floor_s * 1000 - candidate.end_age.low_ms)
@@ -85,16 +85,18 @@ def _due_ms(candidate: Candidate, ceiling_s: int) -> int:
     return max(0, ceiling_s * 1000 - candidate.start_age.low_ms)
 
 
-def _coming(candidate: Candidate, configured: Bounds | None, later: Sequence[Later]) -> list[Bounds]:
+def _coming(candidate: Candidate, configured: Bounds | None, later: Sequence[LaterCeiling]) -> list[Bounds]:
     floor_s = configured.floor_s if configured else 0
     return [effective(candidate.stamped, Bounds(floor_s, one.ceiling_s)) for one in later]
 
 
-def shortened(candidate: Candidate, configured: Bounds | None, later: Sequence[Later]) -> tuple[Later, ...]:
+def shortened(
+    candidate: Candidate, configured: Bounds | None, later: Sequence[LaterCeiling]
+) -> tuple[LaterCeiling, ...]:
     """Of the ceilings that wait those that will hold for this segment, each with what it then comes to."""
     before_s, told = effective(candidate.stamped, configured).ceiling_s, []
     for one, bounds in zip(later, _coming(candidate, configured, later), strict=True):
         if bounds.ceiling_s < before_s:
-            told.append(Later(one.left_ms, bounds.ceiling_s))
+            told.append(LaterCeiling(one.left_ms, bounds.ceiling_s))
             before_s = bounds.ceiling_s
     return tuple(told)

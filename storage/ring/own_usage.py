@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from storage.files.open_beneath import inside
-from storage.mirror import files as ledgerdir
+from storage.ledger import checkpoint_files
 from storage.pins.links import PINS_NAME, SIDECAR_NAME
 from storage.volumes.volume import Volume
 
@@ -30,7 +30,7 @@ class Beside:
     def bytes_on(self, volume: Volume) -> int:
         """Bytes of the file system; 0 where nobody can tell."""
         with suppress(OSError), volume.held() as fd:
-            ledger = self._looked((volume.id, ledgerdir.NAME), fd, ("",))
+            ledger = self._looked((volume.id, checkpoint_files.NAME), fd, ("",))
             return ledger + self._looked((volume.id, PINS_NAME), fd, ("", f"/{SIDECAR_NAME}"))
         return 0
 

@@ -10,7 +10,7 @@ from functools import partial
 from threading import Event
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.retention.in_force import present
 from storage.retention.plan import Policy
@@ -24,7 +24,7 @@ EVERY_MS: Final = 3_600_000
 class Pruner:
     """Its owner lets one thread at a time use it."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, stop: Event) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, stop: Event) -> None:
         self._database = database
         self._boot = life.boot
         self._clock = clock

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from storage.segments.rows import pauses_of
+from storage.segments.queries import pauses_of
 from storage.words.model import missing
 
 LIKE_THE_LAST: Final = 3
@@ -33,7 +33,7 @@ _GAPS_SQL: Final = (
     " UNION ALL SELECT start_wall_ms, end_wall_ms, NULL FROM destroyed, one"
     " WHERE camera = one.number AND end_wall_ms > ?2 AND start_wall_ms < ?3"
 )
-"""From the interval on, as in `storage.segments.coverage`: years of gaps before it are not looked at."""
+"""From the interval on, as in `storage.segments.coverage_queries`: years of gaps before it are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

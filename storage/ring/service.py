@@ -12,23 +12,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.pins import table as pins
 from storage.pins.model import Ground
 from storage.pins.rules import left_ms
-from storage.retention.bounds import Overwriting, Standing, Waiting, waiting
-from storage.retention.in_force import Present, present
+from storage.retention.bounds import CameraBounds, OverwriteState, ShortenedCeiling, waiting
+from storage.retention.in_force import InForce, present
 from storage.retention.plan import Policy, judge
 from storage.ring import table as destroying
 from storage.ring.candidates import candidate
 from storage.ring.explain import Explained, Fate, held_ms, shortened, span
 from storage.ring.table import Breach
 from storage.segments import table as facts
-from storage.segments.rows import SegmentRow
+from storage.segments.queries import SegmentRow
 from storage.volumes import table as volumes
-from storage.volumes.service import Pool
+from storage.volumes.service import VolumePool
 from storage.words.clock import Clock
 from storage.words.errors import NotOpen
 from storage.words.model import Bounds, SegmentState
@@ -38,7 +38,7 @@ _FATES: Final = {
     SegmentState.COMMITTED: Fate.KEPT,
     SegmentState.QUARANTINED: Fate.SET_ASIDE,
 }
-_NOTHING: Final = Standing(None)
+_NOTHING: Final = CameraBounds(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,15 @@ class RingView:
 
     bounds: dict[str, Bounds] = field(default_factory=dict)
     """Of each configured camera as they hold now; a ceiling that was shortened may still wait."""
-    waiting: dict[str, Waiting] = field(default_factory=dict)
-    overwriting: Overwriting = field(default_factory=Overwriting)
+    waiting: dict[str, ShortenedCeiling] = field(default_factory=dict)
+    overwriting: OverwriteState = field(default_factory=OverwriteState)
     breaches: tuple[Breach, ...] = ()
 
 
 class Ring:
     """See the module. Blocking, thread-safe."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock, pool: Pool) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock, pool: VolumePool) -> None:
         self._database = database
         self._boot = life.boot
         self._clock = clock
@@ -120,7 +120,7 @@ class Ring:
         )
 
 
-def _left(connection: sqlite3.Connection, holders: Sequence[str], as_is: Present) -> Iterator[tuple[Ground, int]]:
+def _left(connection: sqlite3.Connection, holders: Sequence[str], as_is: InForce) -> Iterator[tuple[Ground, int]]:
     """How much running time each pin has left."""
     for pin in (pins.find(connection, holder) for holder in holders):
         if pin is not None:

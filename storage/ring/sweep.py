@@ -23,24 +23,24 @@ from threading import Event
 from time import monotonic
 from typing import Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.exports import table as exports
 from storage.files.unlink import OtherName, sync, tidy, unlink
 from storage.integrity.compare import Kind
 from storage.pins import pinned_segments
 from storage.retention import table as terms
-from storage.retention.in_force import Present, present
+from storage.retention.in_force import InForce, present
 from storage.retention.plan import Decision, Policy, Reason, effective, plan, still_due
 from storage.ring import table as destroying
 from storage.ring.candidates import Head, Heads, candidate
 from storage.ring.pruner import Pruner
-from storage.segments import findings, queries
-from storage.segments.rows import SegmentRow, segments_by_id
-from storage.volumes.service import Pool
+from storage.segments import findings_table, queries
+from storage.segments.queries import SegmentRow, segments_by_id
+from storage.volumes.service import VolumePool
 from storage.volumes.volume import Volume
 from storage.words.clock import Clock
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.model import GapCause, SegmentState
 from storage.words.results import SweepReport
 
@@ -112,9 +112,9 @@ class Sweeper:
     def __init__(
         self,
         database: Database,
-        life: Life,
+        life: DaemonRun,
         clock: Clock,
-        pool: Pool,
+        pool: VolumePool,
         headroom: Callable[[Volume], int],
         ready: Callable[[Volume], bool],
         stop: Event,
@@ -253,7 +253,7 @@ class Sweeper:
         begin = monotonic()
         doomed = self._database.submit(condemn, yielding=True).result()
         quick = monotonic() - begin < SLOW_S
-        reach(Step.DESTROY_CONDEMNED)
+        reach(Failpoint.DESTROY_CONDEMNED)
         gone = self._destroy(doomed, tally, fresh=True)
         for_ceiling = {decision.candidate.id for decision in going if decision.reason is Reason.CEILING}
         vain = sum(row.id not in for_ceiling for row in doomed)
@@ -273,10 +273,10 @@ class Sweeper:
         as_is = self._as_is(policy)
         return Heads(self._database, volume.id, as_is.ages, as_is.bounds)
 
-    def _as_is(self, policy: Policy) -> Present:
+    def _as_is(self, policy: Policy) -> InForce:
         return self._database.read(partial(self._present, policy=policy))
 
-    def _present(self, connection: sqlite3.Connection, policy: Policy) -> Present:
+    def _present(self, connection: sqlite3.Connection, policy: Policy) -> InForce:
         return present(connection, self._life.boot, self._clock, policy)
 
     def _condemn(
@@ -320,7 +320,7 @@ class Sweeper:
                 unnamed.append((row, relative.parent))
                 if fresh and not there:
                     vanished.append(row)
-                reach(Step.DESTROY_UNLINKED)
+                reach(Failpoint.DESTROY_UNLINKED)
             except (OtherName, OSError) as error:
                 tally.fail(relative, error)
         durable = set()
@@ -335,9 +335,9 @@ class Sweeper:
             self._database.submit(partial(self._miss, rows=vanished), yielding=True).result()
         gone = [row for row, directory in unnamed if directory in durable]
         if gone:
-            reach(Step.DESTROY_SYNCED)
+            reach(Failpoint.DESTROY_SYNCED)
             self._database.submit(partial(self._bury, rows=gone), yielding=True).result()
-            reach(Step.DESTROY_DONE)
+            reach(Failpoint.DESTROY_DONE)
             tally.destroyed += len(gone)
             tally.freed_bytes += sum(row.bytes for row in gone)
             today = datetime.fromtimestamp(self._clock.now().wall_ms / 1000, UTC).date()
@@ -347,8 +347,10 @@ class Sweeper:
 
     def _miss(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         now_ms = self._clock.now().wall_ms
-        missing = (findings.Finding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows)
-        findings.found_all(connection, missing)
+        missing = (
+            findings_table.FileFinding(0, row.volume, row.relative, Kind.MISSING, row.id, now_ms) for row in rows
+        )
+        findings_table.record_findings(connection, missing)
 
     def _bury(self, connection: sqlite3.Connection, rows: Sequence[SegmentRow]) -> None:
         as_is = self._present(connection, Policy())

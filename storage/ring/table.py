@@ -10,14 +10,12 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from storage.ages import table as ages_table
 from storage.ages.history import History
 from storage.ages.runs import Point
-from storage.ages.table import boots
 from storage.ledger.table import Leaf, Value, enter
-from storage.segments import leaves
 from storage.segments import table as facts
-from storage.segments.queries import PAGE_MAX
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
+from storage.segments.queries import PAGE_MAX, SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
 from storage.words.model import Bounds
 
 Group: TypeAlias = tuple[int, int, int, int]
@@ -37,11 +35,6 @@ class Breach:
     since: Point
     last: Point
     segments: int
-
-
-def history(connection: sqlite3.Connection, now: Point, lead_us: int | None = None) -> History:
-    """From which ages are told as of now."""
-    return History(boots(connection), now.boot, now.boottime_ms, lead_us)
 
 
 def condemn(connection: sqlite3.Connection, row: SegmentRow, rule: str, bounds: Bounds, age_ms: int) -> None:
@@ -67,7 +60,7 @@ def bury(connection: sqlite3.Connection, row: SegmentRow, now: Point, age: Histo
         "camera": row.camera,
         "seq": row.seq,
         "volume": row.volume,
-        "start": leaves.point(connection, row.start),
+        "start": ages_table.place_in_time(connection, row.start),
         "duration_ms": row.duration_ms,
         "bytes": row.bytes,
         "sha256": row.sha256.hex() if row.sha256 else "",

@@ -1,7 +1,7 @@
 """What people do with volumes: make one, retire one, replace a dead one, configure others. The desk of storage/volumes.
 
-Blocking and thread-safe; imports the catalog, the rack and lean modules. Each act is a fact with its leaf; a volume
-that comes or goes is entered as it happens. Keeps S10 (a directory becomes a volume only after every check), S14
+Blocking and thread-safe; imports the catalog, the inventory and lean modules. Each act is a fact with its leaf; a
+volume that comes or goes is entered as it happens. Keeps S10 (a directory becomes a volume only after every check), S14
 (nothing here removes footage) and tells what S1 could not keep: what a dead disk took with it.
 """
 
@@ -19,24 +19,26 @@ from pathlib import Path, PurePosixPath
 from sqlite3 import Connection
 from typing import Any, Final
 
-from storage.ages.runs import Life
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
 from storage.pins import pinned_segments
 from storage.retention.in_force import present
 from storage.retention.plan import Policy, judge
 from storage.ring import table as destroying
 from storage.ring.candidates import candidate
+from storage.segments import queries as segments_queries
 from storage.segments import table as facts
-from storage.segments.segment_file import read_identity
 from storage.volumes import table as volumes
+from storage.volumes.identity import read_identity
 from storage.volumes.initialise import check, failed, refused
-from storage.volumes.mounts import look
-from storage.volumes.service import Pool, loss_in_words
-from storage.volumes.table import Known, Loss
-from storage.volumes.volume import Volume, VolumeSpec
+from storage.volumes.mounts import read_mounts
+from storage.volumes.service import VolumePool, loss_in_words
+from storage.volumes.space import VolumeSpec
+from storage.volumes.table import KnownVolume, VolumeLoss
+from storage.volumes.volume import Volume
 from storage.words.clock import Clock
 from storage.words.errors import NodeChanged, OrderRefused, UnknownId, VolumeRefused
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import GapCause
 
@@ -55,7 +57,7 @@ class Replaced:
     """A volume that is gone for good, and the one that has its place; None where its path is configured no more."""
 
     lost: str
-    loss: Loss
+    loss: VolumeLoss
     by: str | None
 
 
@@ -76,7 +78,7 @@ def arrival(volume: Volume, clock: Clock) -> Callable[[Connection], None]:
     """The fact that a volume is where it is."""
     mount = ""
     with suppress(OSError):
-        found = look().of(PurePosixPath(volume.path.resolve()))
+        found = read_mounts().of(PurePosixPath(volume.path.resolve()))
         mount = str(found.at) if found else ""
     return partial(volumes.come, volume=volume.id, path=volume.path, mount=mount, wall_ms=clock.now().wall_ms)
 
@@ -87,8 +89,8 @@ class Disks:
     def __init__(
         self,
         database: Database,
-        pool: Pool,
-        life: Life,
+        pool: VolumePool,
+        life: DaemonRun,
         clock: Clock,
         settle: Callable[[Iterable[Volume]], None],
         mirror: Callable[[], None],
@@ -97,7 +99,7 @@ class Disks:
         brings every volume up to date that is there.
         """
         self._database = database
-        self._rack = pool.rack
+        self._inventory = pool.inventory
         self._life = life
         self._clock = clock
         self._settle = settle
@@ -106,25 +108,25 @@ class Disks:
         """One act at a time: what it looked at must still be so when it is done."""
         self._refreshing = threading.Lock()
         """What was read first must not be told last: a volume would seem in service that was just retired."""
-        self._rack.tell = self._told
-        present = {volume.id for volume in self._rack.opened}
-        for one in self._rack.known:
+        self._inventory.tell = self._told
+        present = {volume.id for volume in self._inventory.opened}
+        for one in self._inventory.known:
             if one.id not in present and one.belongs:
                 self._enter(partial(volumes.gone, volume=one.id, wall_ms=clock.now().wall_ms))
 
     def refresh(self) -> None:
         """What is retired and empty is let go of. Quick; asked at each sweep."""
         with self._refreshing:
-            self._rack.know(self._database.read(volumes.known))
+            self._inventory.know(self._database.read(volumes.known))
 
     def init(self, spec: VolumeSpec) -> str:
         """The empty directory becomes a volume; its id. `VolumeRefused` with what is in the way."""
         with self._acting:
-            refuse_known(spec.path, self._rack.known)
-            refuse_unfit(spec, {one.path for one in self._rack.known if one.belongs} | self._rack.paths)
+            refuse_known(spec.path, self._inventory.known)
+            refuse_unfit(spec, {one.path for one in self._inventory.known if one.belongs} | self._inventory.paths)
             return self._begin(spec)
 
-    def retire(self, name: str) -> Known:
+    def retire(self, name: str) -> KnownVolume:
         """It takes no new footage from now on. OrderRefused where nothing else would take any.
 
         Of one that is gone for good: it is struck off, a person has seen to its loss.
@@ -137,13 +139,13 @@ class Disks:
                 raise OrderRefused(
                     f"volume {one.path} is retired already", f"to use it again: edgectl volume retire {one.path} --undo"
                 )
-            served = [volume for volume in self._rack.opened if self._rack.is_served(volume)]
+            served = [volume for volume in self._inventory.opened if self._inventory.is_served(volume)]
             if not any(volume.id != one.id for volume in served):
                 what = f"no other volume than {one.path} takes footage: recording would stop"
                 raise OrderRefused(what, "add one first: a [[volumes]] table, then edgectl reload")
             return self._retire(one, retired=True)
 
-    def restore(self, name: str) -> Known:
+    def restore(self, name: str) -> KnownVolume:
         """What was retired is used again, where it is configured."""
         with self._acting:
             one = self._named(name)
@@ -156,10 +158,10 @@ class Disks:
         (`spec`). Its rows stay in the catalog until they are past their ceilings, and so does the alarm.
         """
         with self._acting:
-            one = self._rack.at(path)
+            one = self._inventory.at(path)
             if one is None or one.loss is not None:
                 raise UnknownId(f"no volume belongs at {path}", "`edgectl volume list` shows which one belongs where")
-            if any(volume.id == one.id for volume in self._rack.opened):
+            if any(volume.id == one.id for volume in self._inventory.opened):
                 raise OrderRefused(
                     f"volume {one.id} is at {path}, in use", "retire it, to use it no more: volume retire"
                 )
@@ -167,7 +169,7 @@ class Disks:
                 self._refuse_place(one, spec)
             loss = self._count(one.id)
             self._enter(partial(_lose, volume=one.id, loss=loss, wall_ms=self._wall_ms)).result(PATIENCE_S)
-            reach(Step.REPLACE_LOST)
+            reach(Failpoint.REPLACE_LOST)
             log.warning("volume %s (%s): %s", one.id, path, loss_in_words(loss))
             self.refresh()
             self._mirror()  # a database that is lost now would know the new one for a stranger in the old one's place
@@ -178,15 +180,15 @@ class Disks:
     def configure(self, specs: Sequence[VolumeSpec]) -> Reconfigured:
         """From now on these are configured; what that changed. `VolumeRefused` if none of them can be used."""
         with self._acting:
-            before, served = self._rack.specs, self._served()
-            self._rack.configure(specs)
+            before, served = self._inventory.specs, self._served()
+            self._inventory.configure(specs)
             self._enter(_nothing).result(PATIENCE_S)  # those that came are entered
-            self._settle(self._rack.opened)
+            self._settle(self._inventory.opened)
             self.refresh()
-            opened = {volume.path: volume.id for volume in self._rack.opened}
+            opened = {volume.path: volume.id for volume in self._inventory.opened}
             paths = {spec.path for spec in specs}
-            said = [self._rack.why(path) for path in paths if path not in opened]
-            left = [one for one in self._rack.known if one.belongs and not one.empty and one.path not in paths]
+            said = [self._inventory.why(path) for path in paths if path not in opened]
+            left = [one for one in self._inventory.known if one.belongs and not one.empty and one.path not in paths]
             said += [
                 f"volume {one.path} ({one.id}) is configured no longer: nothing new is recorded there, and what it"
                 " holds is looked after as long as its disk is there"
@@ -203,11 +205,11 @@ class Disks:
 
     def _served(self) -> set[Path]:
         """Where footage goes."""
-        return {volume.path for volume in self._rack.opened if self._rack.is_served(volume)}
+        return {volume.path for volume in self._inventory.opened if self._inventory.is_served(volume)}
 
     def forget_overdue(self, policy: Policy) -> int:
         """Rows of volumes that are gone for good, once their ceilings are past; how many. At most some at a time."""
-        lost = [one.id for one in self._rack.known if one.loss is not None and not one.empty]
+        lost = [one.id for one in self._inventory.known if one.loss is not None and not one.empty]
         fact = partial(_forget_overdue, life=self._life, clock=self._clock, policy=policy)
         return sum(self._database.submit(partial(fact, volume=volume), yielding=True).result() for volume in lost)
 
@@ -225,22 +227,22 @@ class Disks:
     def _enter(self, fact: Callable[[Connection], Any]) -> Future[Any]:
         return self._database.submit(fact)
 
-    def _named(self, name: str) -> Known:
+    def _named(self, name: str) -> KnownVolume:
         """By id or by path; of several at one path the one that belongs there."""
-        by_path = self._rack.at(Path(name)) if name.startswith("/") else None
-        found = by_path or next((one for one in self._rack.known if one.id == name), None)
+        by_path = self._inventory.at(Path(name)) if name.startswith("/") else None
+        found = by_path or next((one for one in self._inventory.known if one.id == name), None)
         if found is None:
             raise UnknownId(f"there is no volume {name}", "`edgectl volume list` shows those there are")
         return found
 
-    def _retire(self, one: Known, *, retired: bool) -> Known:
+    def _retire(self, one: KnownVolume, *, retired: bool) -> KnownVolume:
         fact = partial(volumes.retire, volume=one.id, wall_ms=self._wall_ms, retired=retired)
         self._enter(fact).result(PATIENCE_S)
         self.refresh()
         return self._named(one.id)
 
-    def _strike_off(self, one: Known) -> Known:
-        fact = partial(volumes.note, volume=one.id, wall_ms=self._wall_ms)
+    def _strike_off(self, one: KnownVolume) -> KnownVolume:
+        fact = partial(volumes.note_loss, volume=one.id, wall_ms=self._wall_ms)
         if not self._enter(fact).result(PATIENCE_S):
             raise OrderRefused(f"volume {one.id} was struck off already", "nothing was changed")
         self.refresh()
@@ -248,29 +250,29 @@ class Disks:
 
     def _begin(self, spec: VolumeSpec) -> str:
         """It is there from here on, and the database knows."""
-        volume = self._rack.open(spec)
+        volume = self._inventory.open(spec)
         try:
             self._enter(arrival(volume, self._clock)).result(PATIENCE_S)
             self._settle([volume])
         finally:
-            if volume not in self._rack.opened:
+            if volume not in self._inventory.opened:
                 volume.close()
         log.info("volume %s is %s from now on", spec.path, volume.id)
         return volume.id
 
-    def _refuse_place(self, one: Known, spec: VolumeSpec) -> None:
+    def _refuse_place(self, one: KnownVolume, spec: VolumeSpec) -> None:
         """Where another disk should be by now: not empty, or still without one."""
         told = whose(spec.path)
         if told is not None:
             what = f"volume {told.get('volume')} of the box {told.get('node')!r} is mounted there"
             raise refused(spec.path, what, "Mount the new, empty disk there first.")
-        if one.mount and one.mount not in {str(mount.at) for mount in look().now}:
+        if one.mount and one.mount not in {str(mount.at) for mount in read_mounts().now}:
             what = f"the old volume lay on {one.mount}, and nothing is mounted there"
             raise refused(spec.path, what, "Mount the new disk there first; or use another path for it.")
-        others = {known.path for known in self._rack.known if known.belongs} - {spec.path}
+        others = {known.path for known in self._inventory.known if known.belongs} - {spec.path}
         refuse_unfit(spec, others)
 
-    def _count(self, volume: str) -> Loss:
+    def _count(self, volume: str) -> VolumeLoss:
         """What is lost with a volume, page by page: of each group the newest, until they are past their floor."""
         as_is = self._database.read(partial(present, boot=self._life.boot, clock=self._clock, policy=Policy()))
         groups = self._database.read(partial(volumes.groups, volume=volume))
@@ -287,7 +289,7 @@ class Disks:
                     break
                 before = rows[-1][0], rows[-1][1]
         pinned = self._database.read(partial(volumes.pinned, volume=volume))
-        return Loss(sum(group.segments for group in groups), below, pinned, first, last)
+        return VolumeLoss(sum(group.segments for group in groups), below, pinned, first, last)
 
 
 def whose(path: Path) -> dict[str, str] | None:
@@ -316,7 +318,7 @@ def refuse_other_name(node: str, specs: Iterable[VolumeSpec], known: Collection[
                 raise NodeChanged(node, told.get("node", ""))
 
 
-def refuse_known(path: Path, known: Sequence[Known]) -> None:
+def refuse_known(path: Path, known: Sequence[KnownVolume]) -> None:
     """`VolumeRefused` where there is a volume already, or one belongs, as the database knows."""
     told = whose(path)
     mine = next((one for one in known if told and one.id == told.get("volume")), None)
@@ -351,16 +353,16 @@ def _nothing(_: Connection) -> None:
     """A place in the queue of facts."""
 
 
-def _lose(connection: Connection, volume: str, loss: Loss, wall_ms: int) -> None:
+def _lose(connection: Connection, volume: str, loss: VolumeLoss, wall_ms: int) -> None:
     """With it go the segments that were in progress there: nobody will adopt them."""
-    for row in volumes.open_rows(connection, volume):
+    for row in segments_queries.open_rows_of_volume(connection, volume):
         facts.drop_without_file(connection, row, GapCause.IO_ERROR, "its volume is gone for good")
     volumes.lose(connection, volume, loss, wall_ms)
 
 
-def _forget_overdue(connection: Connection, volume: str, life: Life, clock: Clock, policy: Policy) -> int:
+def _forget_overdue(connection: Connection, volume: str, life: DaemonRun, clock: Clock, policy: Policy) -> int:
     as_is = present(connection, life.boot, clock, policy)
-    overdue = volumes.garbage(connection, volume, OVERDUE_MAX)
+    overdue = segments_queries.garbage_of_volume(connection, volume, OVERDUE_MAX)
     for row in overdue:
         destroying.bury(connection, row, as_is.now, as_is.ages)
     count, covering = len(overdue), pinned_segments.covering(connection)

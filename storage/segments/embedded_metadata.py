@@ -18,7 +18,7 @@ MAX_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class EmbeddedMetadata:
     """Written before the first frame: the end of a segment is not in it."""
 
     camera: str
@@ -58,7 +58,7 @@ class Story:
         )
 
 
-def parse_story(comment: str) -> Story | None:
+def parse_metadata(comment: str) -> EmbeddedMetadata | None:
     """The story in a file's comment; None for anything that `to_json` cannot have written."""
     if len(comment) > MAX_BYTES:
         return None
@@ -66,7 +66,7 @@ def parse_story(comment: str) -> Story | None:
         fields = json.loads(comment)
         if fields["edged"] != FORMAT:
             return None
-        return Story(
+        return EmbeddedMetadata(
             camera=_text(fields["camera"]),
             seq=_whole(fields["seq"]),
             start=Moment(_whole(fields["wall_ms"]), _whole(fields["boottime_ms"])),

@@ -32,7 +32,7 @@ class Part(NamedTuple):
     """As a leaf (RFC 6962)."""
 
 
-class Parting:
+class FragmentHasher:
     """Bytes in, in blocks of any length; parts out as they end. Of the tree only its right edge is kept."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Digest:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
-        self._parting = Parting()
+        self._parting = FragmentHasher()
 
     def update(self, data: bytes | memoryview) -> None:
         """More of the file."""
@@ -123,7 +123,7 @@ class Digest:
 
 def parts_of(blocks: Iterable[bytes]) -> Iterator[Part]:
     """A file's parts, in order."""
-    parting = Parting()
+    parting = FragmentHasher()
     for block in blocks:
         yield from parting.update(block)
     yield from parting.finish()

@@ -1,22 +1,27 @@
-"""Questions to the catalog. Reads only, in pages of at most 1000 rows, each on an index.
+"""Rows of segments, gaps and cameras as values, and questions to the catalog, each on an index.
 
-Functions over a read-only connection; wall clock is used for searching, never for ages or for what came last (S7).
+Functions over a connection; they read only, in pages of at most 1000 rows. Wall clock is used for searching, never for
+ages or for what came last (S7).
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
-from typing import Final, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 from storage.ages.history import History
 from storage.ages.runs import Point
 from storage.ages.table import boots
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_by_seq, segment_row
-from storage.words.layout import parse_segment_name
-from storage.words.model import Bounds, Moment
+from storage.volumes.space import VolumeUsage
+from storage.volumes.table import PAGE
+from storage.words.errors import UnknownCamera
+from storage.words.layout import parse_segment_name, segment_path
+from storage.words.model import Bounds, Gap, GapCause, Moment, Pause, Segment, SegmentState, Sha256
 from storage.words.results import CameraUsage
 
 PAGE_MAX: Final = 1000
@@ -29,12 +34,256 @@ _THERE: Final = "volume NOT IN (SELECT number FROM volumes WHERE lost IS NOT NUL
 """What went with a volume that is gone for good is not kept, though its rows are."""
 _HELD: Final = "s.state IN ('committed', 'quarantined') AND s.pins = 0"
 """Word for word as in the index segments_by_age, or SQLite does not use it."""
+TRUE_OFFSET: Final = (
+    "iif(s.synced = 0, (SELECT e.true_offset_ms FROM epochs e WHERE e.number = s.epoch AND e.boot = s.boot), NULL)"
+)
+"""Of a segment from before the clock was synchronised: wall clock minus boottime, as it should have been."""
+TRUE_START_MS: Final = f"coalesce({TRUE_OFFSET} + s.start_boottime_ms, s.start_wall_ms)"
+"""By which footage is looked for."""
+_TRUE_OFFSET_AT: Final = (
+    "(SELECT e.true_offset_ms FROM epochs e WHERE e.boot = {boot} AND e.boottime_ms <= {at}"
+    " ORDER BY e.boottime_ms DESC, e.number DESC LIMIT 1)"
+)
+GAP_START_OFFSET: Final = _TRUE_OFFSET_AT.format(boot="g.boot", at="g.start_boottime_ms")
+GAP_END_OFFSET: Final = _TRUE_OFFSET_AT.format(boot="g.end_boot", at="g.end_boottime_ms")
+SEGMENT_SQL: Final = (
+    "SELECT s.id, c.id, s.seq, v.id, v.path, s.state, s.run, s.boot, s.start_boottime_ms, s.start_wall_ms,"  # noqa: S608
+    " s.duration_ms, s.bytes, s.sha256, s.floor_s, s.ceiling_s, s.epoch, s.synced, s.unproven, s.name,"
+    f" s.camera_offset_ms, s.camera, s.volume, s.pins, {TRUE_OFFSET}, v.lost IS NOT NULL"
+    " FROM segments s JOIN cameras c ON c.number = s.camera JOIN volumes v ON v.number = s.volume "
+)
+GAP_SQL: Final = (
+    "SELECT g.id, c.id, g.boot, g.start_boottime_ms, g.start_wall_ms, g.end_boot, g.end_boottime_ms, g.end_wall_ms,"  # noqa: S608
+    f" g.cause, g.detail, g.camera, {GAP_START_OFFSET}, {GAP_END_OFFSET}, g.inside, g.pauses, g.beneath"
+    " FROM gaps g JOIN cameras c ON c.number = g.camera "
+)
 
 
-def _cameras(connection: sqlite3.Connection, camera: str | None) -> list[tuple[int, str, int]]:
-    return connection.execute(
-        "SELECT number, id, longest_ms FROM cameras WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (camera,)
-    ).fetchall()
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A segment with what the catalog needs and nobody else."""
+
+    id: int
+    camera: str
+    seq: int
+    volume: str
+    volume_path: str
+    state: SegmentState
+    run: int
+    start: Point
+    duration_ms: int
+    bytes: int
+    sha256: Sha256 | None
+    bounds: Bounds
+    epoch: int
+    synced: bool
+    unproven: bool
+    name: str | None
+    """Its path on the volume, where it was set aside under one of its own, whatever became of it since."""
+    camera_offset_ms: int | None
+    camera_number: int
+    volume_number: int
+    pins: int
+    """How many hold it (S2)."""
+    correction_ms: int | None
+    """To be added to its wall times for the true ones (`storage.segments.true_time_table`)."""
+    lost: bool
+    """Its volume is gone for good."""
+
+    @property
+    def quarantined(self) -> bool:
+        return self.name is not None
+
+    @property
+    def relative(self) -> PurePosixPath:
+        """Path on the volume."""
+        if self.name is not None:
+            return PurePosixPath(self.name)
+        return segment_path(self.camera, self.start.wall_ms, self.seq)
+
+    @property
+    def path(self) -> Path:
+        return Path(self.volume_path, self.relative)
+
+    @property
+    def end(self) -> Point:
+        return self.start.plus_ms(self.duration_ms)
+
+    @property
+    def true_start_ms(self) -> int:
+        """By which it is looked for."""
+        return self.start.wall_ms + (self.correction_ms or 0)
+
+    def segment(self) -> Segment:
+        """What others see of it; not for open ones, which have no hash yet."""
+        if self.sha256 is None:
+            raise ValueError(f"segment {self.seq} of {self.camera} is in progress")
+        return Segment(
+            id=self.id,
+            camera=self.camera,
+            seq=self.seq,
+            volume=self.volume,
+            state=self.state,
+            path=self.path,
+            boot=self.start.boot,
+            start=self.start.moment,
+            end=self.end.moment,
+            bytes=self.bytes,
+            sha256=self.sha256,
+            bounds=self.bounds,
+            epoch=self.epoch,
+            synced=self.synced,
+            unproven=self.unproven,
+            camera_offset_ms=self.camera_offset_ms,
+            clock_correction_ms=self.correction_ms,
+            lost=self.lost,
+        )
+
+
+def segment_row(row: tuple[Any, ...]) -> SegmentRow:
+    """A row of SEGMENT_SQL."""
+    segment_id, camera, seq, volume, path, state, run, boot, boottime_ms, wall_ms, duration_ms, size, sha256 = row[:13]
+    floor_s, ceiling_s, epoch, synced, unproven, name, camera_offset_ms, camera_number, volume_number, pins = row[13:23]
+    return SegmentRow(
+        id=segment_id,
+        camera=camera,
+        seq=seq,
+        volume=volume,
+        volume_path=path,
+        state=SegmentState(state),
+        run=run,
+        start=Point(boot, boottime_ms, wall_ms),
+        duration_ms=duration_ms,
+        bytes=size,
+        sha256=sha256,
+        bounds=Bounds(floor_s, ceiling_s),
+        epoch=epoch,
+        synced=bool(synced),
+        unproven=bool(unproven),
+        name=name,
+        camera_offset_ms=camera_offset_ms,
+        camera_number=camera_number,
+        volume_number=volume_number,
+        pins=pins,
+        correction_ms=_correction_ms(row[23], boottime_ms, wall_ms),
+        lost=bool(row[24]),
+    )
+
+
+def _correction_ms(true_offset_ms: int | None, boottime_ms: int, wall_ms: int) -> int | None:
+    return None if true_offset_ms is None else true_offset_ms + boottime_ms - wall_ms
+
+
+def segment_by_seq(connection: sqlite3.Connection, camera: str, seq: int) -> SegmentRow | None:
+    """The segment with this number, whatever its state; None if there is none under its own name."""
+    row = connection.execute(SEGMENT_SQL + "WHERE c.id = ? AND s.seq = ? AND s.name IS NULL", (camera, seq)).fetchone()
+    return segment_row(row) if row else None
+
+
+def segment_by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow | None:
+    row = connection.execute(SEGMENT_SQL + "WHERE s.id = ?", (segment_id,)).fetchone()
+    return segment_row(row) if row else None
+
+
+def segments_by_id(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, SegmentRow]:
+    """Those of them that there are. At most 1000 at a time."""
+    sql = SEGMENT_SQL + f"WHERE s.id IN ({','.join('?' * len(ids))})"
+    return {row[0]: segment_row(row) for row in connection.execute(sql, ids)}
+
+
+def segment_aside(connection: sqlite3.Connection, volume: str, relative: PurePosixPath) -> SegmentRow | None:
+    """The segment that was set aside under this name."""
+    row = connection.execute(
+        SEGMENT_SQL + "WHERE s.volume = (SELECT number FROM volumes WHERE id = ?) AND s.name = ?",  # noqa: S608
+        (volume, str(relative)),
+    ).fetchone()
+    return segment_row(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """A gap with the boots of its ends."""
+
+    id: int
+    camera: str
+    start: Point
+    end: Point | None
+    cause: GapCause
+    detail: str
+    camera_number: int
+    correction_ms: int | None
+    end_correction_ms: int | None
+    inside: bool
+    """A pause within what is recorded, or several."""
+    pauses: tuple[Pause, ...]
+    beneath: GapCause | None
+    """Both as in `Gap`."""
+
+    @property
+    def own_cause(self) -> GapCause:
+        """What made it, maintenance or not."""
+        return self.beneath or self.cause
+
+    @property
+    def true_start_ms(self) -> int:
+        return self.start.wall_ms + (self.correction_ms or 0)
+
+    @property
+    def true_end_ms(self) -> int | None:
+        return None if self.end is None else self.end.wall_ms + (self.end_correction_ms or 0)
+
+    def gap(self) -> Gap:
+        end, corrections = self.end.moment if self.end else None, (self.correction_ms, self.end_correction_ms)
+        known = (self.id, self.camera, self.start.moment, end, self.cause, self.detail)
+        return Gap(*known, *corrections, self.pauses, self.beneath)
+
+
+def gap_row(row: tuple[Any, ...]) -> GapRow:
+    """A row of GAP_SQL."""
+    gap_id, camera, boot, boottime_ms, wall_ms, end_boot, end_boottime_ms, end_wall_ms, cause, detail, number = row[:11]
+    end = None if end_boot is None else Point(end_boot, end_boottime_ms, end_wall_ms)
+    start_off_ms, end_off_ms = _correction_ms(row[11], boottime_ms, wall_ms), None
+    if end is not None:
+        end_off_ms = _correction_ms(row[12], end.boottime_ms, end.wall_ms)
+    start = Point(boot, boottime_ms, wall_ms)
+    known = (gap_id, camera, start, end, GapCause(cause), detail, number)
+    beneath = None if row[15] is None else GapCause(row[15])
+    return GapRow(*known, start_off_ms, end_off_ms, bool(row[13]), pauses_of(row[14]), beneath)
+
+
+def pauses_of(text: str | None) -> tuple[Pause, ...]:
+    """As a column has them."""
+    return () if text is None else tuple((since_ms, lasted_ms) for since_ms, lasted_ms in json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRow:
+    number: int
+    id: str
+    enrolled_run: int
+    next_seq: int
+    last_sha256: Sha256 | None
+    covered: Point
+
+
+def find_camera(connection: sqlite3.Connection, camera: str) -> CameraRow | None:
+    row = connection.execute(
+        "SELECT number, id, enrolled_run, next_seq, last_sha256, covered_boot, covered_boottime_ms, covered_wall_ms"
+        " FROM cameras WHERE id = ?",
+        (camera,),
+    ).fetchone()
+    if row is None:
+        return None
+    number, name, enrolled_run, next_seq, last_sha256, *covered = row
+    return CameraRow(number, name, enrolled_run, next_seq, last_sha256, Point(*covered))
+
+
+def camera_row(connection: sqlite3.Connection, camera: str) -> CameraRow:
+    """Raises UnknownCamera."""
+    row = find_camera(connection, camera)
+    if row is None:
+        raise UnknownCamera(f"camera {camera!r} was never enrolled", "add it to the configuration and reload")
+    return row
 
 
 def usage(
@@ -66,6 +315,12 @@ def usage(
             )
         )
     return answers
+
+
+def _cameras(connection: sqlite3.Connection, camera: str | None) -> list[tuple[int, str, int]]:
+    return connection.execute(
+        "SELECT number, id, longest_ms FROM cameras WHERE ?1 IS NULL OR id = ?1 ORDER BY id", (camera,)
+    ).fetchall()
 
 
 def _oldest_of(
@@ -136,6 +391,24 @@ def _pinned_since(
     return [segment_row(row) for row in rows]
 
 
+def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
+    row = connection.execute(
+        SEGMENT_SQL + "WHERE s.camera = ? AND s.name IS NULL AND s.state = 'committed' ORDER BY s.seq DESC LIMIT 1",
+        (camera,),
+    ).fetchone()
+    newest = segment_row(row) if row else None
+    return newest.end.moment.corrected(newest.correction_ms) if newest else None
+
+
+def _bytes_per_day(connection: sqlite3.Connection, camera: int) -> float | None:
+    size, duration_ms = connection.execute(
+        "SELECT coalesce(sum(bytes), 0), coalesce(sum(duration_ms), 0) FROM (SELECT bytes, duration_ms FROM segments"
+        " WHERE camera = ? AND name IS NULL AND state = 'committed' ORDER BY seq DESC LIMIT ?)",
+        (camera, RATE_SEGMENTS),
+    ).fetchone()
+    return size / duration_ms * DAY_MS if duration_ms else None
+
+
 def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, int], limit: int) -> list[SegmentRow]:
     """The oldest segments of one volume, camera, floor and ceiling."""
     rows = connection.execute(
@@ -146,23 +419,14 @@ def heads_of_group(connection: sqlite3.Connection, group: tuple[int, int, int, i
     return [segment_row(row) for row in rows]
 
 
-class Held(NamedTuple):
-    """What edged keeps on a volume."""
-
-    segments: int
-    bytes: int
-    is_all: bool
-    """False as long as a database that was begun anew does not know all that lies there."""
-
-
-def ring_of_volume(connection: sqlite3.Connection, volume: str) -> Held:
+def ring_of_volume(connection: sqlite3.Connection, volume: str) -> VolumeUsage:
     count, size = connection.execute(
         "SELECT coalesce(sum(segments), 0), coalesce(sum(bytes), 0) FROM holdings"
         " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
         (volume,),
     ).fetchone()
     unknown = connection.execute("SELECT 1 FROM volumes WHERE id = ? AND reconciled = 0", (volume,)).fetchone()
-    return Held(int(count), int(size), unknown is None)
+    return VolumeUsage(int(count), int(size), unknown is None)
 
 
 def open_rows(connection: sqlite3.Connection, before_run: int) -> list[SegmentRow]:
@@ -173,12 +437,24 @@ def open_rows(connection: sqlite3.Connection, before_run: int) -> list[SegmentRo
     return [segment_row(row) for row in rows]
 
 
+def open_rows_of_volume(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
+    """Segments in progress there; two for each camera at the most."""
+    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'open' AND v.id = ? LIMIT ?", (volume, PAGE))
+    return [segment_row(row) for row in rows]
+
+
 def garbage_rows(connection: sqlite3.Connection, volume: str, after: int, limit: int = PAGE_MAX) -> list[SegmentRow]:
     """What is on its way out of a volume, by id; `after` is the last id of the page before, 0 for the first."""
     rows = connection.execute(
         SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? AND s.id > ? ORDER BY s.id LIMIT ?",
         (volume, after, min(limit, PAGE_MAX)),
     )
+    return [segment_row(row) for row in rows]
+
+
+def garbage_of_volume(connection: sqlite3.Connection, volume: str, limit: int) -> list[SegmentRow]:
+    """Some of what is on its way out there."""
+    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, limit))
     return [segment_row(row) for row in rows]
 
 
@@ -208,15 +484,6 @@ def vouched(
     return found
 
 
-def segment_aside(connection: sqlite3.Connection, volume: str, relative: PurePosixPath) -> SegmentRow | None:
-    """The segment that was set aside under this name."""
-    row = connection.execute(
-        SEGMENT_SQL + "WHERE s.volume = (SELECT number FROM volumes WHERE id = ?) AND s.name = ?",  # noqa: S608
-        (volume, str(relative)),
-    ).fetchone()
-    return segment_row(row) if row else None
-
-
 def is_free(connection: sqlite3.Connection, camera: str, seq: int) -> bool:
     """No segment of the camera has this number."""
     return segment_by_seq(connection, camera, seq) is None
@@ -241,21 +508,3 @@ def boot_that_ran(connection: sqlite3.Connection, boot_id: str, boottime_ms: int
         "SELECT max(number) FROM boots WHERE boot_id = ?1 AND ?2 BETWEEN began_ms AND ran_ms", (boot_id, boottime_ms)
     ).fetchone()
     return None if row[0] is None else int(row[0])
-
-
-def _newest_end(connection: sqlite3.Connection, camera: int) -> Moment | None:
-    row = connection.execute(
-        SEGMENT_SQL + "WHERE s.camera = ? AND s.name IS NULL AND s.state = 'committed' ORDER BY s.seq DESC LIMIT 1",
-        (camera,),
-    ).fetchone()
-    newest = segment_row(row) if row else None
-    return newest.end.moment.corrected(newest.correction_ms) if newest else None
-
-
-def _bytes_per_day(connection: sqlite3.Connection, camera: int) -> float | None:
-    size, duration_ms = connection.execute(
-        "SELECT coalesce(sum(bytes), 0), coalesce(sum(duration_ms), 0) FROM (SELECT bytes, duration_ms FROM segments"
-        " WHERE camera = ? AND name IS NULL AND state = 'committed' ORDER BY seq DESC LIMIT ?)",
-        (camera, RATE_SEGMENTS),
-    ).fetchone()
-    return size / duration_ms * DAY_MS if duration_ms else None

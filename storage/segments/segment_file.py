@@ -12,21 +12,18 @@ from __future__ import annotations
 import builtins
 import errno
 import fcntl
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from storage.files.fsync import preallocate, rename_noreplace
-from storage.files.open_beneath import reading
 from storage.segments.fragment_hashes import Digest
-from storage.words.failpoints import Step, reach
+from storage.volumes.identity import read_identity
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import DIR_MODE, FILE_MODE, IDENTITY_NAME, part_path
 from storage.words.model import Parts
 
-IDENTITY_MAX_BYTES: Final = 4096
-"""An identity file has about 150; whatever is longer is not one."""
 LAY_OUT_BYTES: Final = 4 << 20
 """Space is laid out ahead of what is written, so that a sync need not find some. Measured with 32 cameras on a hard
 disk (bench/README.md): half the journal's commits, and the slowest sync takes 0.5 s instead of 0.85 s. 4, 8 and 16 MiB
@@ -98,7 +95,7 @@ class SegmentFile:
         except BaseException:
             file._close()
             raise
-        reach(Step.COMMIT_PART)
+        reach(Failpoint.COMMIT_PART)
         return file
 
     @property
@@ -159,11 +156,11 @@ class SegmentFile:
         self._refuse_broken()
         os.ftruncate(self._fd, self._bytes)  # what was laid out and not used
         os.fsync(self._fd)
-        reach(Step.COMMIT_SYNCED)
+        reach(Failpoint.COMMIT_SYNCED)
         rename_noreplace(part_path(PurePosixPath(self._path)).name, self._path.name, dir_fd=self._directory_fd)
-        reach(Step.COMMIT_RENAMED)
+        reach(Failpoint.COMMIT_RENAMED)
         os.fsync(self._directory_fd)
-        reach(Step.COMMIT_NAMED)
+        reach(Failpoint.COMMIT_NAMED)
         self._close()
         return Sealed(self._path, self._bytes, *self._digest.finish())
 
@@ -198,21 +195,6 @@ class SegmentFile:
             os.close(fd)
         finally:
             os.close(directory_fd)
-
-
-def read_identity(volume_fd: int) -> dict[str, str]:
-    """What the identity file in an open directory says. `FileNotFoundError` without one, `ValueError` if unreadable."""
-    with reading(volume_fd, IDENTITY_NAME) as file:
-        text = file.read(IDENTITY_MAX_BYTES + 1)
-    if len(text) > IDENTITY_MAX_BYTES:
-        raise ValueError(f"more than {IDENTITY_MAX_BYTES} bytes")
-    try:
-        content = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise ValueError("not an object of strings")
-    return content
 
 
 def _open_volume(path: Path, volume_id: str) -> int:

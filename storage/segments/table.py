@@ -1,19 +1,20 @@
-"""The catalog (索引): what exists. Each fact is one function, run in one transaction.
+"""The catalog (索引): what exists. Each fact is one function, run in one transaction, with its leaf.
 
-Functions over a connection; they decide nothing about files. Keeps S9 (`storage.segments.gaps`), S5's states, and the
-counters that spare everybody else from adding up rows.
+Functions over a connection; they decide nothing about files. Keeps S9 (`storage.segments.gaps_table`), S5's states, and
+the counters that spare everybody else from adding up rows.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from storage.ages.runs import SILENT_MS, Life, Point, last_alive
-from storage.pins import table as pins
-from storage.segments import leaves, pauses
-from storage.segments.gaps import (
+from storage.ages.runs import DaemonRun, Point
+from storage.ages.table import SILENT_MS, last_alive, place_in_time
+from storage.ledger.table import Leaf, Value, enter
+from storage.segments.gaps_table import (
     begin,
     bridge,
     end_gap,
@@ -25,16 +26,20 @@ from storage.segments.gaps import (
     open_gap,
     remember,
     settle,
+    tell_pauses,
 )
-from storage.segments.rows import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
+from storage.segments.queries import SegmentRow, camera_row, find_camera, segment_by_id, segment_by_seq
 from storage.words.errors import NotOpen
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Parts, Segment, SegmentState, Sha256
 from storage.words.results import Tail
 
 NOT_CONFIGURED = "the camera was not in the configuration"
 
+Protect: TypeAlias = Callable[[sqlite3.Connection, SegmentRow], object]
+"""Told of each segment as it comes to be, in its transaction and before its leaf: pins that it touches hold it (S2)."""
 
-def enrol(connection: sqlite3.Connection, life: Life, camera: str, at: Moment) -> Tail:
+
+def enrol(connection: sqlite3.Connection, life: DaemonRun, camera: str, at: Moment) -> Tail:
     """The camera is recorded from now on; what is unaccounted for since an earlier run becomes a gap."""
     known = find_camera(connection, camera)
     begins = Point.of(life.boot, at)
@@ -56,7 +61,7 @@ def enrol(connection: sqlite3.Connection, life: Life, camera: str, at: Moment) -
     return tail(connection, camera)
 
 
-def _account_for_absence(connection: sqlite3.Connection, life: Life, camera: str, begins: Point) -> None:
+def _account_for_absence(connection: sqlite3.Connection, life: DaemonRun, camera: str, begins: Point) -> None:
     """From the end of its account to the start of this run, then STARTING.
 
     A gap that lasted when its run ended goes on to that run's last sign of life; DISABLED lasts until now, because
@@ -88,7 +93,7 @@ def tail(connection: sqlite3.Connection, camera: str) -> Tail:
     return Tail(row.next_seq, row.last_sha256.hex() if row.last_sha256 else "")
 
 
-def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -> None:
+def open_segment(connection: sqlite3.Connection, life: DaemonRun, opening: Opening) -> None:
     """A segment begins: its row, and the end of the gap before it."""
     camera = camera_row(connection, opening.camera)
     start = Point.of(life.boot, opening.start)
@@ -107,20 +112,25 @@ def open_segment(connection: sqlite3.Connection, life: Life, opening: Opening) -
         "INSERT INTO segments (camera, seq, volume, state, run, boot, start_boottime_ms, start_wall_ms, floor_s,"
         " ceiling_s, epoch, synced) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(camera.number, opening.seq, volume[0], life.run, life.boot),
-            *(start.boottime_ms, start.wall_ms, opening.bounds.floor_s, opening.bounds.ceiling_s),
-            *(opening.epoch, opening.synced),
+            camera.number,
+            opening.seq,
+            volume[0],
+            life.run,
+            life.boot,
+            start.boottime_ms,
+            start.wall_ms,
+            opening.bounds.floor_s,
+            opening.bounds.ceiling_s,
+            opening.epoch,
+            opening.synced,
         ),
     )
     next_seq = max(camera.next_seq, opening.seq + 1)
     connection.execute("UPDATE cameras SET next_seq = ? WHERE number = ?", (next_seq, camera.number))
 
 
-def commit_segment(connection: sqlite3.Connection, closing: Closing, linked: Sequence[int] = ()) -> Segment:
-    """The file lies complete and synced under its final name. Told twice, it is committed once.
-
-    `linked` are the numbers of the pins in which it has its link.
-    """
+def commit_segment(connection: sqlite3.Connection, closing: Closing, protect: Protect) -> Segment:
+    """The file lies complete and synced under its final name. Told twice, it is committed once."""
     row = segment_by_seq(connection, closing.camera, closing.seq)
     if row is None:
         what = f"segment {closing.seq} of {closing.camera} was never opened"
@@ -140,7 +150,7 @@ def commit_segment(connection: sqlite3.Connection, closing: Closing, linked: Seq
         closing.video_frames,
         parts=closing.parts,
         camera_offset_ms=closing.camera_offset_ms,
-        linked=linked,
+        protect=protect,
     )
 
 
@@ -157,7 +167,7 @@ def complete(
     parts: Parts | None = None,
     now: Point | None = None,
     camera_offset_ms: int | None = None,
-    linked: Sequence[int] = (),
+    protect: Protect,
 ) -> Segment:
     """An open row gets its file, from its worker or from recovery. `cause` is for a hole that follows unexplained.
 
@@ -182,8 +192,8 @@ def complete(
     )
     hold(connection, row, size)
     done = _by_id(connection, row.id)
-    pins.match(connection, done, linked)
-    leaves.segment(connection, done, None if now is None else now.wall_ms, parts)
+    protect(connection, done)
+    enter_segment(connection, done, None if now is None else now.wall_ms, parts)
     _ended(connection, row, done.end, cause, detail)
     return done.segment()
 
@@ -191,7 +201,7 @@ def complete(
 def _ended(connection: sqlite3.Connection, row: SegmentRow, end: Point, cause: GapCause, detail: str) -> None:
     """What it accounts for ends here: what follows is joined to it, and what paused in it is told."""
     settle(connection, row.camera_number, row.seq, (row.start, end), cause, detail)
-    pauses.tell(connection, row.camera_number, row.seq, row.start)
+    tell_pauses(connection, row.camera_number, row.seq, row.start)
 
 
 def drop_without_file(connection: sqlite3.Connection, row: SegmentRow, cause: GapCause, detail: str) -> None:
@@ -211,6 +221,8 @@ def quarantine(
     cause: GapCause,
     detail: str,
     parts: Parts | None = None,
+    *,
+    protect: Protect,
 ) -> None:
     """An open row whose file cannot be read: kept under `name` and its bounds; its time is a gap.
 
@@ -225,8 +237,8 @@ def quarantine(
     )
     hold(connection, row, size)
     kept = _by_id(connection, row.id)
-    pins.match(connection, kept)
-    leaves.segment(connection, kept, now.wall_ms, parts)
+    protect(connection, kept)
+    enter_segment(connection, kept, now.wall_ms, parts)
     _ended(connection, row, row.start, cause, detail)
 
 
@@ -248,13 +260,15 @@ class Orphan:
 
 def adopt_orphan(
     connection: sqlite3.Connection,
-    life: Life,
+    life: DaemonRun,
     orphan: Orphan,
     size: int,
     sha256: Sha256,
     duration_ms: int = 0,
     video_frames: int = 0,
     parts: Parts | None = None,
+    *,
+    protect: Protect,
 ) -> None:
     """Unproven, or quarantined if it has a name of its own. The account of the camera's time stays as it is."""
     camera = camera_row(connection, orphan.camera).number
@@ -269,9 +283,24 @@ def adopt_orphan(
         " VALUES (?, ?, (SELECT number FROM volumes WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
         " RETURNING id",
         (
-            *(camera, orphan.seq, orphan.volume, state, life.run, start.boot, start.boottime_ms, start.wall_ms),
-            *(duration_ms, size, sha256, video_frames, bounds.floor_s, bounds.ceiling_s, orphan.epoch),
-            *(orphan.synced, orphan.name, orphan.camera_offset_ms),
+            camera,
+            orphan.seq,
+            orphan.volume,
+            state,
+            life.run,
+            start.boot,
+            start.boottime_ms,
+            start.wall_ms,
+            duration_ms,
+            size,
+            sha256,
+            video_frames,
+            bounds.floor_s,
+            bounds.ceiling_s,
+            orphan.epoch,
+            orphan.synced,
+            orphan.name,
+            orphan.camera_offset_ms,
         ),
     ).fetchone()[0]
     if orphan.name is None:
@@ -281,8 +310,8 @@ def adopt_orphan(
         )
     adopted = _by_id(connection, segment_id)
     hold(connection, adopted, size)
-    pins.match(connection, adopted)
-    leaves.segment(connection, adopted, parts=parts)
+    protect(connection, adopted)
+    enter_segment(connection, adopted, parts=parts)
 
 
 def discard(connection: sqlite3.Connection, row: SegmentRow) -> None:
@@ -321,3 +350,43 @@ def _by_id(connection: sqlite3.Connection, segment_id: int) -> SegmentRow:
     if found is None:
         raise NotOpen(f"segment row {segment_id} is gone", "the camera's worker must be started anew")
     return found
+
+
+def enter_segment(
+    connection: sqlite3.Connection, row: SegmentRow, wall_ms: int | None = None, parts: Parts | None = None
+) -> None:
+    """It is committed, or set aside if it has a name of its own; `row` is what it is now.
+
+    The file's `parts` are nowhere else: whoever proves a piece of it does so by this leaf.
+    """
+    kind = Leaf.QUARANTINED if row.quarantined else Leaf.SEGMENT
+    body = body_of_segment(connection, row)
+    if parts is not None:
+        body |= {"parts": parts.count, "root": parts.root.hex()}
+    number = enter(connection, kind, row.end.wall_ms if wall_ms is None else wall_ms, body)
+    connection.execute("UPDATE segments SET leaf = ? WHERE id = ?", (number, row.id))
+
+
+def body_of_segment(connection: sqlite3.Connection, row: SegmentRow) -> dict[str, Value]:
+    """All that a row needs that is made anew."""
+    frames = connection.execute("SELECT video_frames FROM segments WHERE id = ?", (row.id,)).fetchone()[0]
+    body: dict[str, Value] = {
+        "camera": row.camera,
+        "seq": row.seq,
+        "volume": row.volume,
+        "start": place_in_time(connection, row.start),
+        "duration_ms": row.duration_ms,
+        "bytes": row.bytes,
+        "sha256": row.sha256.hex() if row.sha256 else "",
+        "floor_s": row.bounds.floor_s,
+        "ceiling_s": row.bounds.ceiling_s,
+        "epoch": row.epoch,
+        "synced": row.synced,
+        "unproven": row.unproven,
+        "frames": frames,
+    }
+    if row.quarantined:
+        body["name"] = str(row.relative)
+    if row.camera_offset_ms is not None:
+        body["offset_ms"] = row.camera_offset_ms
+    return body

@@ -8,6 +8,7 @@ together with its neighbours.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,16 +17,18 @@ from pathlib import Path, PurePosixPath
 from sqlite3 import Connection
 from typing import Final, Self, TypeVar
 
-from storage.ages import runs
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
-from storage.approvals.boots import Boots
+from storage.ages.service import Boots
 from storage.approvals.journal import Journal
 from storage.approvals.service import Acts
 from storage.database.writer import Database
 from storage.exports.service import Exports
 from storage.integrity.compare import Fault
 from storage.integrity.service import Checks
-from storage.outbox.service import Post
+from storage.outbox.service import Outbox
+from storage.pins import pinned_segments
+from storage.pins import table as pins
 from storage.pins.place import Box
 from storage.pins.service import Pins
 from storage.recovery import replay
@@ -33,30 +36,33 @@ from storage.recovery.salvage import Salvager
 from storage.recovery.service import Books
 from storage.recovery.unfinished import Stragglers
 from storage.register.compliance import Compliance
-from storage.retention.service import Agreement
+from storage.retention.service import RetentionApprovals
 from storage.ring.admission_service import Door
 from storage.ring.ballast import Ballast
 from storage.ring.segment_sizes import Pacer
 from storage.ring.service import Ring
 from storage.ring.sweep import Configured, Sweeper
 from storage.ring.volume_operations import Disks
-from storage.segments import coverage, gaps, listing, pauses, queries, true_time
+from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
 from storage.segments import table as facts
-from storage.segments.rows import camera_row, segment_by_seq
+from storage.segments.queries import camera_row, segment_by_seq
 from storage.store import opening
+from storage.tickets import faults_table, maintenance_table
 from storage.tickets.alarms import Alarms
 from storage.tickets.commands import Commands
 from storage.tickets.faults import Faults
 from storage.tickets.maintenance import Maintenances
-from storage.volumes.volume import VolumeSpec
+from storage.volumes import table as volumes_table
+from storage.volumes.space import VolumeSpec
 from storage.words.clock import Clock, read
 from storage.words.errors import StoreClosed
-from storage.words.failpoints import Step, reach_after
+from storage.words.failpoints import Failpoint, reach_after
 from storage.words.model import Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.words.results import (
     AlarmRow,
     CameraUsage,
     Coverage,
+    PastItems,
     RecoveryReport,
     Salvaged,
     Severity,
@@ -79,6 +85,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+ENDED_TOLD: Final = 64
+"""Pins that ended lately, and faults that were closed: of one that was while the link was down the centre was not told,
+if edged stopped then."""
 SALVAGES_MAX: Final = 4
 """Salvages at a time. They read files, and recording needs the disks more; but one that hangs must not hold up all."""
 
@@ -97,13 +106,13 @@ class Store:
         self._stop = threading.Event()
         self.acts: Final = Acts(held.database, held.life, clock)
         self.journal: Final = Journal(held.database, clock)
-        self.post: Final = Post(held.database, clock)
+        self.post: Final = Outbox(held.database, clock)
         self.alarms: Final = Alarms(held.database, clock, held.life)
         self.commands: Final = Commands(held.database, held.life, clock)
         self.faults: Final = Faults(held.database, held.life, clock)
         self.maintenance: Final = Maintenances(held.database, held.life, clock)
         self.ballast: Final[Ballast] = held.ballast
-        self.agreement: Final = Agreement(held.database, held.life, clock)
+        self.agreement: Final = RetentionApprovals(held.database, held.life, clock)
         self._salvager = Salvager(held.database, held.life, clock, self._stop)
         self._books = Books(held, clock, self._salvager, self._found, self._stop)
         self._pacer = Pacer(held.database, clock)
@@ -197,7 +206,9 @@ class Store:
 
         What lies between the last thing known and the start becomes a gap UNKNOWN.
         """
-        return reach_after(Step.COMMIT_ROW, self._submit(partial(facts.open_segment, life=self._life, opening=opened)))
+        return reach_after(
+            Failpoint.COMMIT_ROW, self._submit(partial(facts.open_segment, life=self._life, opening=opened))
+        )
 
     def commit_segment(self, closing: Closing) -> Future[Segment]:
         """The file lies complete and synced under its final name. Told twice, it is committed once."""
@@ -213,7 +224,7 @@ class Store:
         start = None if at is None else self._point(at)
 
         def fact(connection: Connection) -> None:
-            gaps.begin(connection, camera_row(connection, camera), start, now, cause, detail)
+            gaps_table.begin(connection, camera_row(connection, camera), start, now, cause, detail)
 
         return self._submit(fact)
 
@@ -222,7 +233,7 @@ class Store:
         first, last = self._point(start), self._point(end)
 
         def fact(connection: Connection) -> None:
-            pauses.note(connection, camera_row(connection, camera), first, last, cause, detail)
+            gaps_table.note_pause(connection, camera_row(connection, camera), first, last, cause, detail)
 
         return self._submit(fact)
 
@@ -306,9 +317,27 @@ class Store:
         """All configured volumes, those that are away included."""
         return self._door.statuses()
 
+    def past(self) -> PastItems:
+        """Whose retained messages at the centre are to be emptied, unless it is there. Cheap."""
+
+        def read(connection: sqlite3.Connection) -> PastItems:
+            met = tuple(one.id for one in volumes_table.known(connection))
+            ended = tuple(pins.ended_ids(connection, ENDED_TOLD))
+            closed = tuple(faults_table.closed_ids(connection, ENDED_TOLD))
+            return PastItems(met, ended, closed, maintenance_table.is_known(connection))
+
+        return self._database.read(read)
+
     def heartbeat(self) -> Future[None]:
         """This boot and this run lived until now; every 10 s. Resolving proves that the writer lives."""
-        return self._submit(partial(true_time.heartbeat, life=self._life, reading=read(self._clock)))
+        return self._submit(
+            partial(
+                true_time_table.heartbeat,
+                life=self._life,
+                reading=read(self._clock),
+                corrected=pinned_segments.hold_again,
+            )
+        )
 
     def clock_stepped(self, at: Moment, synced: bool) -> Future[int]:
         """The wall clock was stepped over 0.5 s: a new epoch begins; answers its number."""
@@ -317,7 +346,7 @@ class Store:
             if done.exception() is None:
                 self._epoch = max(self._epoch, done.result())
 
-        future = self._submit(partial(runs.begin_epoch, boot=self.boot, at=at, synced=synced))
+        future = self._submit(partial(ages_table.begin_epoch, boot=self.boot, at=at, synced=synced))
         future.add_done_callback(remember)
         return future
 
@@ -334,7 +363,7 @@ class Store:
 
         `after` is the last segment of the page before.
         """
-        return self._database.read(lambda db: listing.segments(db, camera, start_ms, end_ms, after, limit))
+        return self._database.read(lambda db: listing_queries.segments(db, camera, start_ms, end_ms, after, limit))
 
     def gaps(
         self,
@@ -346,11 +375,11 @@ class Store:
         limit: int = queries.PAGE_MAX,
     ) -> list[Gap]:
         """Gaps that touch the interval of wall time, by camera and start; at most 1000 a page."""
-        return self._database.read(lambda db: listing.gaps(db, camera, start_ms, end_ms, after, limit))
+        return self._database.read(lambda db: listing_queries.gaps(db, camera, start_ms, end_ms, after, limit))
 
     def coverage(self, camera: str, start_ms: int, end_ms: int) -> Coverage:
         """What of the interval of wall time is recorded, explained, unexplained; from the catalog alone."""
-        return coverage.of(self._database.read, camera, start_ms, end_ms, self._point(self._clock.now()))
+        return coverage_queries.of(self._database.read, camera, start_ms, end_ms, self._point(self._clock.now()))
 
     def usage(self, floors_s: Mapping[str, int] | None = None) -> list[CameraUsage]:
         """Each camera that was ever enrolled, configured or not, with footage or without. From counters, cheap."""
@@ -367,7 +396,7 @@ class Store:
         self._salvages.shutdown()  # those that wait come to nothing at once
         try:
             if clean:
-                self._submit(partial(runs.end_run, life=self._life, reading=read(self._clock))).result(
+                self._submit(partial(ages_table.end_run, life=self._life, reading=read(self._clock))).result(
                     opening.PATIENCE_S
                 )
             self._books.stop(last_round=clean)
@@ -378,8 +407,8 @@ class Store:
         return self._checks.enter(faults)
 
     def _commit(self, closing: Closing, linked: Sequence[int]) -> Future[Segment]:
-        fact = partial(facts.commit_segment, closing=closing, linked=linked)
-        return reach_after(Step.COMMIT_DONE, self._submit(fact))
+        fact = partial(facts.commit_segment, closing=closing, protect=partial(pins.match, linked=linked))
+        return reach_after(Failpoint.COMMIT_DONE, self._submit(fact))
 
     def _submit(self, fact: Callable[[Connection], T]) -> Future[T]:
         return self._database.submit(fact)

@@ -24,9 +24,9 @@ from storage.integrity.fsck import Site
 from storage.retention import table as terms
 from storage.retention.in_force import present
 from storage.retention.plan import Policy
-from storage.segments.segment_file import read_identity
 from storage.store.opening import DATABASE_NAME, LOCK_NAME
 from storage.volumes import table as volumes
+from storage.volumes.identity import read_identity
 from storage.words.clock import Clock
 from storage.words.errors import DatabaseDamaged, StateLocked, StateUnusable
 

@@ -15,7 +15,8 @@ from storage.ring.volume_operations import refuse_known, refuse_other_name, refu
 from storage.store import opening
 from storage.store.offline import Reading
 from storage.volumes import table as volumes
-from storage.volumes.volume import Volume, VolumeSpec
+from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import Volume
 
 
 def init_alone(state: Path, node: str, spec: VolumeSpec, configured: Collection[Path]) -> str:

@@ -12,7 +12,7 @@ from storage.recovery import detect
 from storage.recovery.walk import RebuildReport
 from storage.store import opening
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.clock import Clock
 
 log = logging.getLogger("edged.storage.store")

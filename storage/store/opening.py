@@ -14,21 +14,21 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from storage.ages import runs
-from storage.ages.runs import Life
+from storage.ages import table as ages_table
+from storage.ages.runs import DaemonRun
 from storage.database.writer import Database
-from storage.ledger import generations
+from storage.ledger import generations_table
 from storage.ledger.key import NAME as KEY_NAME
 from storage.ledger.key import Keyring
 from storage.recovery import detect
 from storage.ring.ballast import Ballast
 from storage.ring.volume_operations import arrival, refuse_other_name
-from storage.volumes.service import Pool
+from storage.volumes.service import VolumePool
+from storage.volumes.space import VolumeSpec
 from storage.volumes.table import known as known_volumes
-from storage.volumes.volume import VolumeSpec
 from storage.words.clock import Clock, read
 from storage.words.errors import StateLocked, StateUnusable
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 
 LOCK_NAME: Final = "edged.lock"
 DATABASE_NAME: Final = "edged.db"
@@ -45,8 +45,8 @@ class Held:
     """Everything a store holds while it is open."""
 
     database: Database
-    pool: Pool
-    life: Life
+    pool: VolumePool
+    life: DaemonRun
     ballast: Ballast
     node: str
     keyring: Keyring
@@ -67,17 +67,21 @@ def hold(state: Path, node: str, volumes: Sequence[VolumeSpec], clock: Clock, cr
         undo.callback(database.close)
         known = database.read(known_volumes)
         refuse_other_name(node, volumes, {one.id for one in known})
-        if database.read(generations.present) is None:
-            keyring.found_box()
-            first = partial(generations.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms)
+        if database.read(generations_table.present) is None:
+            keyring.create_key()
+            first = partial(
+                generations_table.begin, identity=keyring.identity, reason=FIRST, wall_ms=clock.now().wall_ms
+            )
             database.submit(first).result(PATIENCE_S)
-        keyring.settle(database.read(generations.every))
-        pool = Pool(volumes, node, known)
+        keyring.settle(database.read(generations_table.every))
+        pool = VolumePool(volumes, node, known)
         undo.callback(pool.close)
         for volume in pool.opened:
             database.submit(arrival(volume, clock)).result(PATIENCE_S)
-        life = database.submit(partial(runs.begin_run, boot_id=clock.boot_id, reading=read(clock))).result(PATIENCE_S)
-        reach(Step.START_RUN)
+        life = database.submit(partial(ages_table.begin_run, boot_id=clock.boot_id, reading=read(clock))).result(
+            PATIENCE_S
+        )
+        reach(Failpoint.START_RUN)
         return Held(database, pool, life, ballast, node, keyring, undo.pop_all())
 
 

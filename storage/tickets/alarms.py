@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from functools import partial
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.writer import Database
 from storage.tickets import alarms_table
 from storage.words.clock import Clock
@@ -15,7 +15,7 @@ from storage.words.results import AlarmRow, Severity
 class Alarms:
     """Of one store."""
 
-    def __init__(self, database: Database, clock: Clock, life: Life | None = None) -> None:
+    def __init__(self, database: Database, clock: Clock, life: DaemonRun | None = None) -> None:
         """`life`: of this run; without it nobody is told for how long an alarm has stood."""
         self._database = database
         self._clock = clock

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from storage.ages.runs import Point
 from storage.outbox import table as outbox
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.words.errors import UnknownId
 from storage.words.results import AlarmRow, Severity
 
@@ -115,7 +115,7 @@ def _tell(connection: sqlite3.Connection, key: str, what: str, now_ms: int) -> N
         "action": told.action,
         "acknowledged": told.acknowledged,
     }
-    outbox.put(connection, Kind.ALARM, now_ms, body)
+    outbox.put(connection, EventKind.ALARM, now_ms, body)
 
 
 def find(connection: sqlite3.Connection, key: str) -> AlarmRow | None:

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.journal import Doing
 from storage.database.writer import Database
-from storage.ledger import consistency_proof
-from storage.ledger.consistency_proof import Consistency
+from storage.ledger import nodes_table
+from storage.ledger.nodes_table import Consistency
 from storage.ledger.table import Value
 from storage.tickets import commands_table as table
 from storage.tickets.commands_table import Limit, Rate, Taken, Told
@@ -30,7 +30,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 class Commands:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock) -> None:
         self._database = database
         self._life = life
         self._clock = clock
@@ -71,9 +71,9 @@ class Commands:
 
     def consistency(self, origin: str | None, first_size: int, second_size: int) -> Consistency:
         """That the ledger of `second_size` leaves begins with that of `first_size`
-        (`storage.ledger.consistency_proof`)."""
+        (`storage.ledger.nodes_table`)."""
         return self._database.read(
-            lambda connection: consistency_proof.consistency(connection, origin, first_size, second_size)
+            lambda connection: nodes_table.consistency(connection, origin, first_size, second_size)
         )
 
     def settle(self) -> Future[list[tuple[Taken, str, str]]]:

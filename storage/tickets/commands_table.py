@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.ages.history import History
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.approvals import journal
 from storage.approvals.journal import Doing
 from storage.outbox import table as outbox
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.words.errors import Replayed, TooOften
 
 KEPT_MAX: Final = 1000
@@ -82,7 +82,7 @@ def take(
     doing: Doing,
     limits: Sequence[Limit],
     rate: Rate | None,
-    life: Life,
+    life: DaemonRun,
     ages: History,
     now: Point,
 ) -> Taken:
@@ -208,4 +208,4 @@ def _tell(
         "key": told.key,
     }
     body |= {"counter": told.counter, "reason": reason, "text": text, "result": dict(result)}
-    outbox.put(connection, Kind.COMMAND, wall_ms, body)
+    outbox.put(connection, EventKind.COMMAND, wall_ms, body)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from storage.ages.history import History
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.service import NOBODY, short_id
 from storage.database.writer import Database
@@ -81,7 +81,7 @@ class Standing:
 class Faults:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock) -> None:
         self._database = database
         self._life = life
         self._clock = clock

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf, Value
-from storage.segments import leaves
 
 KEYS_MAX: Final = 16
 """Alarms that one ticket names: a thing has fewer ways to fail."""
@@ -131,8 +131,8 @@ def enter(
         "key": key or after.key,
         "camera": after.camera,
         "volume": after.volume,
-        "found": leaves.point(connection, after.found),
-        "at": leaves.point(connection, at),
+        "found": ages_table.place_in_time(connection, after.found),
+        "at": ages_table.place_in_time(connection, at),
         "over": after.over,
         "by": by,
     }

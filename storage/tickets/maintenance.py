@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.ages.table import history
 from storage.approvals.service import short_id
 from storage.database.writer import Database
@@ -57,7 +57,7 @@ class Lasting:
 class Maintenances:
     """Of one store."""
 
-    def __init__(self, database: Database, life: Life, clock: Clock) -> None:
+    def __init__(self, database: Database, life: DaemonRun, clock: Clock) -> None:
         self._database = database
         self._life = life
         self._clock = clock

@@ -1,7 +1,7 @@
 """Maintenance (維護) as rows and leaves, and what it does to gaps that last. Functions over a connection.
 
 What is not recorded while one lasts has the cause `maintenance`, whoever tells of it
-(`storage.segments.maintenance_windows`). A gap that lasts when it begins is cut there, and so is one that lasts when
+(`storage.segments.gaps_table`). A gap that lasts when it begins is cut there, and so is one that lasts when
 it ends: from then on it has its own cause again. One lasts at a time. Who works, with whom and why lies behind the
 commitments of its leaf.
 """
@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf, Value
-from storage.segments import leaves
-from storage.segments.gaps import end_gap, insert_gap, remove
-from storage.segments.maintenance_windows import APART
-from storage.segments.rows import GAP_SQL, GapRow, gap_row
+from storage.segments.gaps_table import APART, end_gap, insert_gap, remove
+from storage.segments.queries import GAP_SQL, GapRow, gap_row
 
 KEPT_MAX: Final = 1000
 """Rows: of what lies further back leaves tell, and no gap is cut there any more."""
@@ -101,7 +100,7 @@ def end(
     What was missed since then is told anew, with its own cause: a box that was suspended saw neither end nor gap.
     """
     body = _body(connection, one.id, one.cameras, one.start, one.span_ms)
-    body |= {"event": state.value, "end": leaves.point(connection, at)}
+    body |= {"event": state.value, "end": ages_table.place_in_time(connection, at)}
     ledger.enter(connection, Leaf.MAINTENANCE, wall_ms, body, committed=committed)
     _close(connection, one.id, state, at)
     for gap in _lasting_gaps(connection, one):
@@ -190,7 +189,7 @@ def _body(
     return {
         "maintenance": number,
         "cameras": list[Value](cameras),
-        "start": leaves.point(connection, start),
+        "start": ages_table.place_in_time(connection, start),
         "span_ms": span_ms,
     }
 

@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from storage.files.fsync import rename_noreplace
-from storage.volumes.mounts import Mounts, look
+from storage.volumes.identity import IDENTITY_SCHEMA
+from storage.volumes.mounts import Mounts, read_mounts
 from storage.words.errors import VolumeAbsent, VolumeRefused
-from storage.words.failpoints import Step, reach
+from storage.words.failpoints import Failpoint, reach
 from storage.words.layout import FILE_MODE, IDENTITY_NAME, PROBES, UNFINISHED
 
-IDENTITY_SCHEMA: Final = "edged.volume/1"
 _PROBE, _PROBE_LINK, _PROBE_MOVED = PROBES
 _AS_GOOD_AS_EMPTY: Final = frozenset({"lost+found", UNFINISHED, *PROBES})
 """A file system fresh from mkfs.ext4 counts as empty, and what an interrupted attempt left."""
@@ -52,7 +52,7 @@ def failed(path: Path, error: OSError) -> VolumeRefused:
     return refused(path, f"the disk says: {error.strerror}", "Check the disk, its cable and `dmesg`.")
 
 
-def found(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
+def initialise(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
     """The new volume's id, once its identity is durable. `VolumeRefused`, or `OSError` of the disk.
 
     `fd` is the open directory at `path`, `others` where other volumes are, or belong.
@@ -67,7 +67,7 @@ def found(fd: int, path: Path, node: str, others: Iterable[Path]) -> str:
         os.fsync(file.fileno())
     rename_noreplace(UNFINISHED, IDENTITY_NAME, dir_fd=fd)
     os.fsync(fd)
-    reach(Step.REPLACE_FOUNDED)
+    reach(Failpoint.REPLACE_FOUNDED)
     return volume_id
 
 
@@ -76,7 +76,7 @@ def check(fd: int, path: Path, others: Iterable[Path]) -> None:
     if set(os.listdir(fd)) - _AS_GOOD_AS_EMPTY:
         what = f"it is not empty and has no {IDENTITY_NAME}"
         raise refused(path, what, "A new volume begins in an empty directory: choose one.")
-    mounts, real = look(), PurePosixPath(path.resolve())
+    mounts, real = read_mounts(), PurePosixPath(path.resolve())
     lacking = mounts.missing(real)
     if lacking is not None:
         what = f"{lacking} is a mount point (/etc/fstab or a systemd unit), and nothing is mounted on it"
@@ -91,7 +91,7 @@ def check(fd: int, path: Path, others: Iterable[Path]) -> None:
 
 def check_apart(path: Path, others: Iterable[Path], mounts: Mounts | None = None) -> None:
     """`VolumeRefused` where this directory and another volume's lie inside one another, whatever leads there."""
-    mounts = mounts or look()
+    mounts = mounts or read_mounts()
     real = PurePosixPath(path.resolve())
     for other in others:
         if other != path and mounts.inside(real, PurePosixPath(other.resolve())):

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from storage.volumes.initialise import failed, refused
-from storage.volumes.table import Known
-from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.volumes.space import Space, VolumeSpec
+from storage.volumes.table import KnownVolume
+from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 
 Tell = Callable[[Volume, bool], None]
@@ -26,10 +27,10 @@ Tell = Callable[[Volume, bool], None]
 EMPTY: Final = "it is retired and empty: take its disk out, and its table out of the configuration"
 
 
-class Rack:
+class VolumeInventory:
     """Opened volumes by path."""
 
-    def __init__(self, specs: Sequence[VolumeSpec], node: str, known: Iterable[Known]) -> None:
+    def __init__(self, specs: Sequence[VolumeSpec], node: str, known: Iterable[KnownVolume]) -> None:
         """Open what can be opened. VolumeRefused, of the first, if no configured one can."""
         self._node = node
         self._specs = tuple(specs)
@@ -58,7 +59,7 @@ class Rack:
         return {spec.path for spec in self._specs}
 
     @property
-    def known(self) -> list[Known]:
+    def known(self) -> list[KnownVolume]:
         """All that the database has met."""
         with self._changing:
             return list(self._known.values())
@@ -87,13 +88,13 @@ class Rack:
             known = self._known.get(volume.id)
             return any(spec.path == volume.path for spec in self._specs) and not (known and known.retired)
 
-    def at(self, path: Path) -> Known | None:
+    def at(self, path: Path) -> KnownVolume | None:
         """The volume that belongs at a path."""
         with self._changing:
             found = [one for one in self._known.values() if one.path == path]
         return next((one for one in reversed(found) if one.belongs), found[-1] if found else None)
 
-    def look(self, spec: VolumeSpec) -> tuple[Volume | None, Space | str]:
+    def inspect(self, spec: VolumeSpec) -> tuple[Volume | None, Space | str]:
         """The volume with its room now, or why nobody can tell. One that is away is let go of."""
         with self._changing:
             volume = self._opened.get(spec.path)
@@ -112,7 +113,7 @@ class Rack:
             refusal = self._refused.get(path)
         return f"{refusal.what}. {refusal.action}" if refusal else f"volume {path}: it has not been looked for yet"
 
-    def know(self, known: Iterable[Known]) -> None:
+    def know(self, known: Iterable[KnownVolume]) -> None:
         """What the database says now. Those that are empty and take nothing are let go of."""
         with self._changing:
             for one in known:
@@ -199,7 +200,7 @@ class Rack:
             if self._closed:
                 volume.close()
                 return False
-            known = self._known.get(volume.id) or Known(
+            known = self._known.get(volume.id) or KnownVolume(
                 volume.id, volume.path, "", retired=False, away=False, loss=None, empty=True
             )
             self._known[volume.id] = replace(known, path=volume.path, away=False, loss=None)

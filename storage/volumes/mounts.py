@@ -1,8 +1,8 @@
 """What is mounted where, and what ought to be: where a directory really lies, whatever path leads to it.
 
-Pure but for `look`, which reads what the kernel and the administrator say. Imports the standard library only. Keeps
-S10: an empty directory is no empty disk where a mount point is declared that nothing is mounted on, and two volumes
-are apart only if their places on their file systems are, not if their paths look different.
+Pure but for `read_mounts`, which reads what the kernel and the administrator say. Imports the standard library only.
+Keeps S10: an empty directory is no empty disk where a mount point is declared that nothing is mounted on, and two
+volumes are apart only if their places on their file systems are, not if their paths look different.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DevicePath:
     """Where a directory is on its file system: the same through symbolic links, bind mounts and second mounts."""
 
     device: str
     path: PurePosixPath
 
-    def overlaps(self, other: Place) -> bool:
+    def overlaps(self, other: DevicePath) -> bool:
         """One holds the other, or they are the same."""
         return self.device == other.device and _nested(self.path, other.path)
 
@@ -59,9 +59,9 @@ class Mounts:
                 best = mount
         return best
 
-    def place(self, path: PurePosixPath) -> Place | None:
+    def place(self, path: PurePosixPath) -> DevicePath | None:
         mount = self.of(path)
-        return None if mount is None else Place(mount.device, mount.root / path.relative_to(mount.at))
+        return None if mount is None else DevicePath(mount.device, mount.root / path.relative_to(mount.at))
 
     def missing(self, path: PurePosixPath) -> PurePosixPath | None:
         """The declared mount point at or above the path that nothing is mounted on."""
@@ -75,7 +75,7 @@ class Mounts:
         return _nested(one, other) or (here is not None and there is not None and here.overlaps(there))
 
 
-def look() -> Mounts:
+def read_mounts() -> Mounts:
     """As it is now. `OSError` where the kernel does not tell."""
     declared = set(parse_fstab(_text(FSTAB)))
     for folder in UNITS:

@@ -1,7 +1,7 @@
 """The volumes of this box as one pool: how full they are, and which takes the next segments.
 
 Blocking and thread-safe; imports `storage.volumes` and `storage.retention.plan`. Which disks are there is for
-`storage.volumes.inventory`, which of them comes next is decided by the pure `storage.volumes.placement`. Room is
+`storage.volumes.inventory`, which of them comes next is decided by the pure `storage.volumes.space`. Room is
 made only where the next segments go (`needed`): the others keep what they have until they come to their turn.
 """
 
@@ -10,17 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from storage.retention.plan import bytes_needed, limit_bytes, why_full
-from storage.segments.queries import Held
-from storage.volumes.inventory import EMPTY, Rack
-from storage.volumes.placement import Option, place
-from storage.volumes.table import Known, Loss
-from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.volumes.inventory import EMPTY, VolumeInventory
+from storage.volumes.space import (
+    PlacementOption,
+    Space,
+    VolumeSpec,
+    VolumeUsage,
+    bytes_needed,
+    choose_volume,
+    limit_bytes,
+    why_full,
+)
+from storage.volumes.table import KnownVolume, VolumeLoss
+from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 from storage.words.model import GapCause
 from storage.words.results import VolumeState, VolumeStatus
 
-Ring = Callable[[str], Held]
+Ring = Callable[[str], VolumeUsage]
 """What edged keeps on the volume with this id."""
 
 WHY_FULL: Final[Mapping[GapCause, str]] = {
@@ -33,12 +40,12 @@ RETIRED: Final = "it is retired: nothing new is recorded there, and what it hold
 LEFT_OUT: Final = "it is not in the configuration: nothing new is recorded there, and what it holds is looked after"
 
 
-class Pool:
+class VolumePool:
     """The configured volumes, in the order of the configuration, and behind them those that are only looked after."""
 
-    def __init__(self, specs: Sequence[VolumeSpec], node: str, known: Iterable[Known]) -> None:
+    def __init__(self, specs: Sequence[VolumeSpec], node: str, known: Iterable[KnownVolume]) -> None:
         """Open what can be opened. VolumeRefused, of the first, if none can."""
-        self.rack = Rack(specs, node, known)
+        self.inventory = VolumeInventory(specs, node, known)
         self._blocked: Mapping[str, GapCause | None] = {}
         self._oldest: Mapping[str, int | None] = {}
         self._filling: str | None = None
@@ -47,23 +54,23 @@ class Pool:
     @property
     def opened(self) -> list[Volume]:
         """Volumes that were there when they were last looked at."""
-        return self.rack.opened
+        return self.inventory.opened
 
     def present(self) -> dict[str, Volume]:
         """Volumes that are there now, by id; also those that take no more footage."""
-        looked = (self.rack.look(spec) for spec in self.rack.places())
+        looked = (self.inventory.inspect(spec) for spec in self.inventory.places())
         return {volume.id: volume for volume, space in looked if volume is not None and isinstance(space, Space)}
 
     def spaces(self) -> dict[str, tuple[VolumeSpec, Space]]:
         """How the volumes that are there are configured, and what room they have now, by id."""
-        looked = ((spec, *self.rack.look(spec)) for spec in self.rack.places())
+        looked = ((spec, *self.inventory.inspect(spec)) for spec in self.inventory.places())
         return {volume.id: (spec, space) for spec, volume, space in looked if volume and isinstance(space, Space)}
 
     def block(self, volumes: Mapping[str, GapCause | None]) -> None:
         """On these nothing goes although space is needed, as the last sweep found; with a cause where it is not that
         everything must still be kept. Such a cause is remembered of volumes that nothing was asked of this time.
         """
-        waiting = {volume.id for volume in self.rack.opened if not self._has_turn(volume.id)}
+        waiting = {volume.id for volume in self.inventory.opened if not self._has_turn(volume.id)}
         hindered = {one: cause for one, cause in self._blocked.items() if cause is not None and one in waiting}
         self._blocked = {**hindered, **volumes}
 
@@ -73,14 +80,14 @@ class Pool:
 
     def is_giving(self, volume: Volume) -> bool:
         """Room is made there when it has its turn: it takes footage, and files could be removed when last tried."""
-        return self.rack.is_served(volume) and self._blocked.get(volume.id) is None
+        return self.inventory.is_served(volume) and self._blocked.get(volume.id) is None
 
     def needed(self, volume: Volume, ring_bytes: int, headroom_bytes: int) -> int:
         """Bytes that have to go from a volume; 0 for one that is away, because nothing can, and for one that takes no
         more footage. Where others take the next segments, only what is above its limit.
         """
         self._headroom_bytes = headroom_bytes
-        if not self.rack.is_served(volume):
+        if not self.inventory.is_served(volume):
             return 0
         try:
             headroom_bytes = headroom_bytes if self._has_turn(volume.id) else 0
@@ -93,9 +100,9 @@ class Pool:
 
         Full is a volume without room even for that one; who else has to wait is for `storage.ring.admission`.
         """
-        found = [self._status(spec, ring, next_bytes) for spec in self.rack.places()]
+        found = [self._status(spec, ring, next_bytes) for spec in self.inventory.places()]
         shown = {status.id for status in found}
-        lost = [one for one in self.rack.known if one.loss is not None and not one.empty and one.id not in shown]
+        lost = [one for one in self.inventory.known if one.loss is not None and not one.empty and one.id not in shown]
         return found + [self._lost(one, ring) for one in lost]
 
     def choose(self, ring: Ring, next_bytes: Sequence[int]) -> VolumeStatus | GapCause:
@@ -103,10 +110,10 @@ class Pool:
         statuses = self.statuses(ring, next_bytes)
         usable = {status.id: status for status in statuses if status.state is VolumeState.IN_SERVICE}
         options = [
-            Option(status.id, status.limit_bytes - status.ring_bytes, self._oldest.get(status.id))
+            PlacementOption(status.id, status.limit_bytes - status.ring_bytes, self._oldest.get(status.id))
             for status in usable.values()
         ]
-        self._filling = place(options, self._filling, sum(next_bytes), self._headroom_bytes)
+        self._filling = choose_volume(options, self._filling, sum(next_bytes), self._headroom_bytes)
         if self._filling is not None:
             return usable[self._filling]
         causes = {status.cause for status in statuses if status.state is not VolumeState.LOST}
@@ -114,15 +121,15 @@ class Pool:
 
     def close(self) -> None:
         """Give the locks back."""
-        self.rack.close()
+        self.inventory.close()
 
     def _has_turn(self, volume_id: str) -> bool:
         """It takes the next segments; while no volume does, room is sought on all of them."""
         return self._filling in (None, volume_id)
 
     def _status(self, spec: VolumeSpec, ring: Ring, next_bytes: Sequence[int]) -> VolumeStatus:
-        volume, space = self.rack.look(spec)
-        known = self.rack.at(spec.path)
+        volume, space = self.inventory.inspect(spec)
+        known = self.inventory.at(spec.path)
         volume_id = volume.id if volume else known.id if known else ""
         count, held, is_all = ring(volume_id)
         if isinstance(space, str):
@@ -132,7 +139,7 @@ class Pool:
             return VolumeStatus(volume_id, spec.path, state, why, 0, 0, held, 0, count, cause, has_turn=False)
         state, reason, cause = VolumeState.IN_SERVICE, "", None
         limit = limit_bytes(space, spec, held)
-        if volume is not None and not self.rack.is_served(volume):
+        if volume is not None and not self.inventory.is_served(volume):
             state, reason, limit = VolumeState.RETIRED, RETIRED if known and known.retired else LEFT_OUT, 0
         elif volume_id in self._blocked or self._gives_nothing(volume_id, limit - held, next_bytes):
             cause = self._blocked.get(volume_id)
@@ -141,7 +148,16 @@ class Pool:
         if cause is not None and limit - held < max([1, *next_bytes[:1]]):
             state, reason = VolumeState.FULL, WHY_FULL[cause]
         return VolumeStatus(
-            *(volume_id, spec.path, state, reason, space.total, space.free, held, limit, count, cause),
+            id=volume_id,
+            path=spec.path,
+            state=state,
+            reason=reason,
+            total_bytes=space.total,
+            free_bytes=space.free,
+            ring_bytes=held,
+            limit_bytes=limit,
+            segments=count,
+            cause=cause,
             reserve_bytes=spec.reserve_of(space.total),
             device=space.device,
             has_turn=state is not VolumeState.RETIRED and self._has_turn(volume_id),
@@ -153,18 +169,27 @@ class Pool:
         waits = not self._has_turn(volume_id) and volume_id in self._oldest and self._oldest[volume_id] is None
         return waits and room_bytes < sum(next_bytes)
 
-    def _lost(self, known: Known, ring: Ring) -> VolumeStatus:
+    def _lost(self, known: KnownVolume, ring: Ring) -> VolumeStatus:
         count, held, _ = ring(known.id)
         reason, harmless = ("", True) if known.loss is None else (loss_in_words(known.loss), known.loss.harmless)
         cause = None if harmless else GapCause.IO_ERROR
         return VolumeStatus(
-            *(known.id, known.path, VolumeState.LOST, reason, 0, 0, held, 0, count, cause),
+            id=known.id,
+            path=known.path,
+            state=VolumeState.LOST,
+            reason=reason,
+            total_bytes=0,
+            free_bytes=0,
+            ring_bytes=held,
+            limit_bytes=0,
+            segments=count,
+            cause=cause,
             has_turn=False,
             noted=known.loss is not None and known.loss.noted,
         )
 
 
-def loss_in_words(loss: Loss) -> str:
+def loss_in_words(loss: VolumeLoss) -> str:
     """What is gone, without a figure that changes."""
     if loss.harmless:
         return f"it is gone for good with {loss.segments} segments, none of which had to be kept any more"

@@ -1,7 +1,7 @@
 """The volumes as the database knows them: met, come, gone, retired, lost. Each fact with its leaf, in one transaction.
 
 Functions over a connection. Keeps S10 (which volume belongs at which path) and the memory of what a dead disk took
-with it (`Loss`), which is told until it would have been destroyed anyway.
+with it (`VolumeLoss`), which is told until it would have been destroyed anyway.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from storage.ledger.table import Leaf, enter
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
 
 PAGE: Final = 1000
 """Rows read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class VolumeLoss:
     """What a volume took with it that is gone for good."""
 
     segments: int
@@ -43,7 +42,7 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownVolume:
     """A row of volumes."""
 
     id: str
@@ -54,7 +53,7 @@ class Known:
     retired: bool
     away: bool
     """As its last leaf tells."""
-    loss: Loss | None
+    loss: VolumeLoss | None
     """None for all that are not gone for good."""
     empty: bool
     """The catalog has nothing there, in whatever state, and knows what lies there: after a loss nobody does yet."""
@@ -65,7 +64,7 @@ class Known:
         return self.loss is None and not (self.retired and self.empty)
 
 
-def known(connection: sqlite3.Connection) -> list[Known]:
+def known(connection: sqlite3.Connection) -> list[KnownVolume]:
     """Every volume the database has met, in that order; a handful in the life of a box."""
     rows = connection.execute(
         "SELECT id, path, mount, retired, away, lost, (reconciled OR lost IS NOT NULL)"
@@ -74,19 +73,19 @@ def known(connection: sqlite3.Connection) -> list[Known]:
         " FROM volumes v ORDER BY number"
     )
     return [
-        Known(volume, Path(path), mount, bool(retired), bool(away), _loss(lost), bool(empty))
+        KnownVolume(volume, Path(path), mount, bool(retired), bool(away), _loss(lost), bool(empty))
         for volume, path, mount, retired, away, lost, empty in rows
     ]
 
 
-def _loss(text: str | None) -> Loss | None:
+def _loss(text: str | None) -> VolumeLoss | None:
     """ValueError, TypeError for what `lose` cannot have written."""
     if text is None:
         return None
     told = json.loads(text)
     if not isinstance(told, dict):
         raise TypeError(told)
-    return Loss(**told)
+    return VolumeLoss(**told)
 
 
 def come(connection: sqlite3.Connection, volume: str, path: Path, mount: str, wall_ms: int) -> None:
@@ -126,7 +125,7 @@ def retire(connection: sqlite3.Connection, volume: str, wall_ms: int, *, retired
     return row is not None
 
 
-def lose(connection: sqlite3.Connection, volume: str, loss: Loss, wall_ms: int) -> bool:
+def lose(connection: sqlite3.Connection, volume: str, loss: VolumeLoss, wall_ms: int) -> bool:
     """It is gone for good; its rows stay until they are past their ceilings. False where that is so already."""
     row = connection.execute("SELECT 1 FROM volumes WHERE id = ? AND lost IS NULL", (volume,)).fetchone()
     if row is not None:
@@ -134,7 +133,7 @@ def lose(connection: sqlite3.Connection, volume: str, loss: Loss, wall_ms: int) 
     return row is not None
 
 
-def note(connection: sqlite3.Connection, volume: str, wall_ms: int) -> bool:
+def note_loss(connection: sqlite3.Connection, volume: str, wall_ms: int) -> bool:
     """What is gone for good is seen to. False where that was said already, or it is not gone."""
     row = connection.execute("SELECT lost FROM volumes WHERE id = ?", (volume,)).fetchone()
     loss = _loss(row[0]) if row else None
@@ -144,7 +143,7 @@ def note(connection: sqlite3.Connection, volume: str, wall_ms: int) -> bool:
     return True
 
 
-def _lose(connection: sqlite3.Connection, volume: str, loss: Loss, wall_ms: int) -> None:
+def _lose(connection: sqlite3.Connection, volume: str, loss: VolumeLoss, wall_ms: int) -> None:
     path: str = connection.execute(
         "UPDATE volumes SET lost = ?, away = 1 WHERE id = ? RETURNING path", (json.dumps(asdict(loss)), volume)
     ).fetchone()[0]
@@ -152,7 +151,7 @@ def _lose(connection: sqlite3.Connection, volume: str, loss: Loss, wall_ms: int)
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class SegmentGroup:
     """Segments of equal terms on one volume."""
 
     key: tuple[int, int, int, int]
@@ -160,18 +159,20 @@ class Holding:
     segments: int
 
 
-def groups(connection: sqlite3.Connection, volume: str) -> list[Holding]:
+def groups(connection: sqlite3.Connection, volume: str) -> list[SegmentGroup]:
     """What lies on a volume, by terms."""
     rows = connection.execute(
         "SELECT volume, camera, floor_s, ceiling_s, segments FROM holdings"
         " WHERE volume = (SELECT number FROM volumes WHERE id = ?)",
         (volume,),
     )
-    return [Holding((number, camera, floor, ceiling), floor, count) for number, camera, floor, ceiling, count in rows]
+    return [
+        SegmentGroup((number, camera, floor, ceiling), floor, count) for number, camera, floor, ceiling, count in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
+class VolumeRemains:
     """What the catalog still has of a volume, which is all that there is of one that is gone for good."""
 
     segments: int
@@ -181,7 +182,7 @@ class Remains:
     """Where the oldest and the newest of them begin, by the wall clock."""
 
 
-def remains(connection: sqlite3.Connection, volume: str, camera: str | None = None) -> Remains | None:
+def remains(connection: sqlite3.Connection, volume: str, camera: str | None = None) -> VolumeRemains | None:
     """Of one camera, or of all; None: nothing. From the counters, and the ends of each group of equal terms."""
     groups = connection.execute(
         "SELECT h.volume, h.camera, h.floor_s, h.ceiling_s, c.id, h.segments, h.bytes FROM holdings h"
@@ -194,7 +195,7 @@ def remains(connection: sqlite3.Connection, volume: str, camera: str | None = No
         return None
     cameras = tuple(sorted({group[4] for group in groups}))
     count, size = sum(group[5] for group in groups), sum(group[6] for group in groups)
-    return Remains(count, size, cameras, (min(starts), max(starts)))
+    return VolumeRemains(count, size, cameras, (min(starts), max(starts)))
 
 
 def _ends(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> list[int]:
@@ -208,18 +209,6 @@ def _ends(connection: sqlite3.Connection, group: tuple[int, int, int, int]) -> l
                 group,
             ).fetchall()
     return [start for (start,) in found]
-
-
-def open_rows(connection: sqlite3.Connection, volume: str) -> list[SegmentRow]:
-    """Segments in progress there; two for each camera at the most."""
-    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'open' AND v.id = ? LIMIT ?", (volume, PAGE))
-    return [segment_row(row) for row in rows]
-
-
-def garbage(connection: sqlite3.Connection, volume: str, limit: int) -> list[SegmentRow]:
-    """Some of what is on its way out there."""
-    rows = connection.execute(SEGMENT_SQL + "WHERE s.state = 'garbage' AND v.id = ? LIMIT ?", (volume, limit))
-    return [segment_row(row) for row in rows]
 
 
 def pinned(connection: sqlite3.Connection, volume: str) -> int:
@@ -261,8 +250,8 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     if event == "gone":
         connection.execute("UPDATE volumes SET away = 1 WHERE id = ?", (volume,))
     if event == "lost":
-        told = {field.name: body[field.name] for field in fields(Loss) if field.name != "noted"}
-        loss = Loss(**told, noted=body.get("noted") is True)
+        told = {field.name: body[field.name] for field in fields(VolumeLoss) if field.name != "noted"}
+        loss = VolumeLoss(**told, noted=body.get("noted") is True)
         text = json.dumps(asdict(loss))
         connection.execute("UPDATE volumes SET away = 1, lost = ? WHERE id = ?", (text, volume))
 

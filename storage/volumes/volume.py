@@ -12,43 +12,14 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from storage.segments.segment_file import read_identity
-from storage.volumes.initialise import IDENTITY_SCHEMA, check_apart, failed, found, refused
+from storage.volumes.identity import IDENTITY_SCHEMA, read_identity
+from storage.volumes.initialise import check_apart, failed, initialise, refused
+from storage.volumes.space import Space, VolumeSpec
 from storage.words.layout import IDENTITY_NAME
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeSpec:
-    """A volume as configured."""
-
-    path: Path
-    reserve_percent: float | None = None
-    reserve_bytes: int | None = None
-    max_bytes: int | None = None
-
-    def reserve_of(self, total_bytes: int) -> int:
-        """Bytes that stay free; the larger of the two where both are given."""
-        share = 0 if self.reserve_percent is None else int(total_bytes * self.reserve_percent / 100)
-        return max(share, self.reserve_bytes or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """Bytes and inodes of a file system, as an ordinary user finds them."""
-
-    total: int
-    free: int
-    """f_bavail: what root keeps for itself is not ours."""
-    files_free: int | None
-    """None where the file system has no fixed number of inodes."""
-    used: int = 0
-    """By files of whoever, and by the file system itself; what root keeps free is not used."""
-    device: int | None = None
-    """Volumes of one file system have it in common, and all its room; None where that is not known."""
 
 
 class Volume:
@@ -252,4 +223,4 @@ def _identify(fd: int, path: Path, node: str, known: Mapping[Path, str]) -> str 
 def _begin(fd: int, path: Path, node: str, others: Iterable[Path], *, may_found: bool) -> str:
     if not may_found:
         raise refused(path, f"it has no {IDENTITY_NAME}", f"A new volume is made by: edgectl volume init {path}")
-    return found(fd, path, node, others)
+    return initialise(fd, path, node, others)

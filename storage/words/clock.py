@@ -69,7 +69,7 @@ def has_own_boot_id(mounts: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """All that the clocks say at one instant."""
 
     now: Moment
@@ -78,9 +78,9 @@ class Reading:
     rtc_offset_ms: int | None = None
 
 
-def read(clock: Clock) -> Reading:
+def read(clock: Clock) -> ClockReading:
     """Read them all; cheap."""
-    return Reading(clock.now(), clock.synced(), clock.lead_us(), clock.rtc_offset_ms())
+    return ClockReading(clock.now(), clock.synced(), clock.lead_us(), clock.rtc_offset_ms())
 
 
 class SystemClock:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Step(StrEnum):
+class Failpoint(StrEnum):
     """`<protocol>.<what has just been done>`, in the order of the protocol."""
 
     COMMIT_ROW = "commit.row"
@@ -116,23 +116,23 @@ class Step(StrEnum):
     """A day that nobody needs any more is gone from a volume."""
 
 
-_listener: Callable[[Step], None] | None = None
+_listener: Callable[[Failpoint], None] | None = None
 
 
-def reach(step: Step) -> None:
+def reach(step: Failpoint) -> None:
     """Say that this step has just taken effect."""
     if _listener is not None:
         _listener(step)
 
 
-def reach_after(step: Step, fact: Future[T]) -> Future[T]:
+def reach_after(step: Failpoint, fact: Future[T]) -> Future[T]:
     """`reach` it as soon as this fact is stored, before anybody has heard of it."""
     if _listener is not None:
         fact.add_done_callback(lambda done: None if done.cancelled() or done.exception() else reach(step))
     return fact
 
 
-def arm(listener: Callable[[Step], None] | None) -> None:
+def arm(listener: Callable[[Failpoint], None] | None) -> None:
     """For tests: call `listener` at each step from now on, in the thread that does it; None: nobody."""
     global _listener  # noqa: PLW0603 - one process, one listener
     _listener = listener

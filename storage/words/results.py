@@ -83,7 +83,7 @@ class VolumeStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class VolumesNow:
     """Where the next segments go, and who has to wait with his."""
 
     chosen: VolumeStatus | GapCause
@@ -221,3 +221,17 @@ class RecoveryReport:
         }
         done = [f"{count} {what}" for what, count in counted.items() if count]
         return "; ".join([*([", ".join(done)] if done else []), *(f"left: {why}" for why in self.left)])
+
+
+@dataclass(frozen=True, slots=True)
+class PastItems:
+    """What the centre may still be shown, and is no more or may be no more."""
+
+    volumes: tuple[str, ...] = ()
+    """Ids of all that were ever met."""
+    pins: tuple[str, ...] = ()
+    """Of the last that ended."""
+    faults: tuple[str, ...] = ()
+    """Of the last that were closed."""
+    maintenance: bool = False
+    """There was some."""

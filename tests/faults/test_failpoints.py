@@ -27,7 +27,7 @@ from typing import Final
 import pytest
 
 from storage.tickets import alarms_table
-from storage.words.failpoints import Step, arm
+from storage.words.failpoints import Failpoint, arm
 from tests.conftest import LONG, Profile
 from tests.support import promises
 from tests.support.configuration import Setup
@@ -84,7 +84,7 @@ def test_sigkill_at_every_step(tmp_path: Path, profile: Profile, capsys: pytest.
     kills = [(step, times) for times in profile.failpoint_times for step in steps]
     with ring(tmp_path / "edged") as turning:
         for step, times in kills:
-            before = partial(old_days, turning.edged.volume) if step is Step.MIRROR_PRUNED else nothing
+            before = partial(old_days, turning.edged.volume) if step is Failpoint.MIRROR_PRUNED else nothing
             turning.kill_at(step, 1 if step.startswith(AT_START) else times, bring_about=before)
         assert turning.edged.stop() == 0
         assert promises.at_rest(turning.box()) == []
@@ -108,14 +108,14 @@ class Notes:
         return fold([pickle.loads(base64.b64decode(line)) for line in lines])  # noqa: S301  (our own child's)
 
 
-def perform(root: Path, notes: Notes, step: Step | None, time_: int) -> Counter[Step]:
+def perform(root: Path, notes: Notes, step: Failpoint | None, time_: int) -> Counter[Failpoint]:
     """The scenario in a child; the steps it reached. It dies at the `time_`-th time of this one."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        seen = Counter[Step]()
+        seen = Counter[Failpoint]()
 
-        def pull(at: Step) -> None:
+        def pull(at: Failpoint) -> None:
             seen[at] += 1
             os.write(writer, f"{at}\n".encode())
             if at == step and seen[at] == time_:
@@ -132,7 +132,7 @@ def perform(root: Path, notes: Notes, step: Step | None, time_: int) -> Counter[
             os._exit(1)
     os.close(writer)
     with os.fdopen(reader) as lines:
-        found = Counter(Step(line.strip()) for line in lines)
+        found = Counter(Failpoint(line.strip()) for line in lines)
     os.waitpid(child, 0)
     return found
 
@@ -194,14 +194,14 @@ def test_an_event_behind_its_fact_shows(memory: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(alarms_table, "_tell", late)
     root, notes = memory / "late", Notes(memory / "late.notes")
-    perform(root, notes, Step.DESTROY_DONE, 1)
+    perform(root, notes, Failpoint.DESTROY_DONE, 1)
     owed.clear()  # its memory died with the child's
     assert [fault for fault in take_over(root, notes.told()) if fault.startswith("S8: alarm")]
 
 
 def test_a_row_before_its_file_shows(tmp_path: Path) -> None:
     with ring(tmp_path / "edged", EARLY) as turning, pytest.raises(AssertionError, match=r"S4: .* No such file"):
-        turning.kill_at(Step.COMMIT_SYNCED, 1)
+        turning.kill_at(Failpoint.COMMIT_SYNCED, 1)
 
 
 def test_a_deed_without_its_leaf_shows(tmp_path: Path) -> None:
@@ -209,4 +209,4 @@ def test_a_deed_without_its_leaf_shows(tmp_path: Path) -> None:
         ring(tmp_path / "edged", UNTOLD, floor_s=2, ceiling_s=6) as turning,
         pytest.raises(AssertionError, match=r"ledger verify ended with 1"),
     ):
-        turning.kill_at(Step.DESTROY_DONE)
+        turning.kill_at(Failpoint.DESTROY_DONE)

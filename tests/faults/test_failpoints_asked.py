@@ -24,7 +24,7 @@ from edged.words import exit_codes
 from storage.integrity.compare import Kind
 from storage.recovery import detect
 from storage.store.opening import DATABASE_NAME
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
 from tests.conftest import Profile
 from tests.integration.test_export import OCTETS, Stick, codes, run, verified
@@ -46,10 +46,10 @@ TORN: Final = {
     "short": ("one.mp4", "proof/manifest.json"),
     "long": ("one.mp4", "two.vtt", "proof/one.hashes", "proof/manifest.json"),
 }
-REBUILDING: Final = [step for step in Step if step.startswith("rebuild.")]
-REPLACING: Final = [step for step in Step if step.startswith("replace.")]
+REBUILDING: Final = [step for step in Failpoint if step.startswith("rebuild.")]
+REPLACING: Final = [step for step in Failpoint if step.startswith("replace.")]
 BY_PEOPLE: Final = [
-    step for step in Step if step.startswith(BEGUN_BY_SOMEBODY) and step not in (*REBUILDING, *REPLACING)
+    step for step in Failpoint if step.startswith(BEGUN_BY_SOMEBODY) and step not in (*REBUILDING, *REPLACING)
 ]
 
 
@@ -143,7 +143,7 @@ class People:
     def abandoned(self) -> None:
         assert asked(self.edged, CHEN, "export", "--undo", str(self.folder))["export"]["state"] == "abandoned"
 
-    def kill_at(self, step: Step) -> None:
+    def kill_at(self, step: Failpoint) -> None:
         prepare, settle = DONE[step] if step in DONE else DONE[step.split(".")[0]]
         self.box.kill_at(step, bring_about=prepare(self), settle=lambda: settle(self))
         assert list(self.stick.iterdir()) == []
@@ -159,10 +159,10 @@ DONE: Final[dict[str, tuple[Callable[[People], Doing], Callable[[People], None]]
     "commit": (People.pin, as_it_is),
     "release": (People.release, as_it_is),
     "renew": (People.renew, as_it_is),
-    Step.EXPORT_HELD: (People.export, People.held_alone),
-    Step.EXPORT_BEGUN: (People.export, People.begun),
-    Step.EXPORT_FINISHED: (People.export, People.finished),
-    Step.EXPORT_ABANDONED: (People.undo, People.abandoned),
+    Failpoint.EXPORT_HELD: (People.export, People.held_alone),
+    Failpoint.EXPORT_BEGUN: (People.export, People.begun),
+    Failpoint.EXPORT_FINISHED: (People.export, People.finished),
+    Failpoint.EXPORT_ABANDONED: (People.undo, People.abandoned),
 }
 
 
@@ -204,7 +204,7 @@ def test_every_step_is_some_test_s() -> None:
 @pytest.mark.parametrize(
     "step", [pytest.param(step, marks=pytest.mark.long if step.startswith("renew.") else ()) for step in BY_PEOPLE]
 )
-def test_sigkill_at_every_step_that_people_begin(people: People, step: Step) -> None:
+def test_sigkill_at_every_step_that_people_begin(people: People, step: Failpoint) -> None:
     people.kill_at(step)
 
 
@@ -248,10 +248,10 @@ def test_sigkill_in_the_middle_of_a_file_that_leaves(people: People, profile: Pr
     fsck_clean(people.edged)
 
 
-def lose(state: Path, step: Step) -> None:
+def lose(state: Path, step: Failpoint) -> None:
     """Damaged as somebody saw, who left a mark; or simply gone."""
     database = state / DATABASE_NAME
-    if step is Step.REBUILD_ASIDE:
+    if step is Failpoint.REBUILD_ASIDE:
         detect.mark(database, "somebody saw damage in it")
         return
     for one in state.glob(f"{DATABASE_NAME}*"):
@@ -260,7 +260,7 @@ def lose(state: Path, step: Step) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("step", REBUILDING)
-def test_sigkill_at_every_step_behind_a_lost_database(box: Killed, step: Step) -> None:
+def test_sigkill_at_every_step_behind_a_lost_database(box: Killed, step: Failpoint) -> None:
     """Everything that was answered is there again."""
     edged = box.edged
 

@@ -18,7 +18,7 @@ from mqtt.connection import broker_connection, reconnect
 from mqtt.connection.broker_connection import HEADER_BYTES
 from mqtt.contract.messages import Message, camera_health_topic
 from mqtt.send import outbox, outbox_sender, send_queue
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from tests.conftest import Profile
 from tests.support.brokers import Centre, mosquitto
 from tests.support.collector import Collector
@@ -94,8 +94,8 @@ async def test_deleting_on_sending_is_caught(tmp_path: Path, quick: None, monkey
 
 async def test_on_a_line_of_a_kilobyte_per_second_heartbeats_are_heard_while_history_drains(tmp_path: Path) -> None:
     with mosquitto(tmp_path, *NO_LIMIT) as broker, Centre(broker.port) as centre, Outbox(tmp_path) as rows:
-        await rows.enter(Kind.GAP, 300)
-        await rows.enter(Kind.ALARM, 300)
+        await rows.enter(EventKind.GAP, 300)
+        await rows.enter(EventKind.ALARM, 300)
         async with wired(broker.port, Random(1), slow_bytes_per_s=1000) as wire:
             wire.befall(Fault.SLOW)
             box = Box(wire.port, post=rows.post)
@@ -113,7 +113,7 @@ async def test_on_a_line_of_a_kilobyte_per_second_heartbeats_are_heard_while_his
 
 async def test_a_stop_does_not_wait_for_a_month_of_history(tmp_path: Path) -> None:
     with mosquitto(tmp_path, *NO_LIMIT) as broker, Collector(broker.port) as collector, Outbox(tmp_path) as rows:
-        await rows.enter(Kind.GAP, 500)
+        await rows.enter(EventKind.GAP, 500)
         box = Box(broker.port, post=rows.post)
         async with running(box):
             await until(lambda: bool(collector.heard), "a first event")
@@ -128,7 +128,7 @@ async def test_a_stop_does_not_wait_for_a_month_of_history(tmp_path: Path) -> No
 async def test_while_nobody_listens_it_is_told_and_everything_is_kept(tmp_path: Path, quick: None) -> None:
     with mosquitto(tmp_path) as broker, Outbox(tmp_path) as rows:
         box = Box(broker.port, post=rows.post)
-        for kind in (Kind.PIN, Kind.GAP, Kind.GAP):
+        for kind in (EventKind.PIN, EventKind.GAP, EventKind.GAP):
             await rows.enter(kind)
         async with running(box):
             await until(lambda: "nobody is subscribed" in box.link.view.reason, "the reason")
@@ -146,10 +146,10 @@ async def test_an_event_that_is_too_large_for_the_broker_is_told_in_short_and_ho
 ) -> None:
     caplog.set_level(logging.WARNING, "mqtt.client.link")
     with mosquitto(tmp_path, "max_packet_size 2000") as broker, Outbox(tmp_path) as rows:
-        await rows.enter(Kind.PIN, padding=3000)
-        await rows.enter(Kind.PIN)
-        await rows.enter(Kind.PIN, padding=3000)
-        await rows.enter(Kind.ALARM)
+        await rows.enter(EventKind.PIN, padding=3000)
+        await rows.enter(EventKind.PIN)
+        await rows.enter(EventKind.PIN, padding=3000)
+        await rows.enter(EventKind.ALARM)
         with Collector(broker.port) as collector:
             async with running(Box(broker.port, post=rows.post)):
                 await until(lambda: rows.waiting() == 0, "the end of the queue")
@@ -164,9 +164,9 @@ async def test_an_event_that_is_too_large_for_the_broker_is_told_in_short_and_ho
 
 async def test_an_event_that_does_not_even_fit_in_short_holds_up_its_kind_alone(tmp_path: Path, quick: None) -> None:
     with mosquitto(tmp_path, "max_packet_size 330") as broker, Outbox(tmp_path) as rows:
-        await rows.enter(Kind.PIN, padding=3000)
-        await rows.enter(Kind.PIN)
-        await rows.enter(Kind.ALARM)
+        await rows.enter(EventKind.PIN, padding=3000)
+        await rows.enter(EventKind.PIN)
+        await rows.enter(EventKind.ALARM)
         with Collector(broker.port) as collector:
             box = Box(broker.port, post=rows.post)
             async with running(box):

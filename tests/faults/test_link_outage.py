@@ -21,8 +21,8 @@ from mqtt.send.outbox_sender import OutboxSender
 from mqtt.send.send_queue import BURST, RATE_PER_S, SendQueue
 from storage.database.writer import Database
 from storage.outbox import table as outbox
-from storage.outbox.service import Post
-from storage.outbox.table import RANKS, Event, Kind, Rank
+from storage.outbox.service import Outbox
+from storage.outbox.table import RANKS, Event, EventKind, EventRank
 from tests.conftest import Profile
 from tests.support.linked import NODE
 from tests.support.office import Clock
@@ -34,21 +34,25 @@ PAGE: Final = 2000
 """Events that one fact enters: the database thread lives."""
 
 
-def month(days: int, random: Random) -> Iterator[tuple[int, Kind, dict[str, object]]]:
+def month(days: int, random: Random) -> Iterator[tuple[int, EventKind, dict[str, object]]]:
     """Minute, kind and body of all that happens, in its order: each camera is lost and back every 20 minutes."""
     for minute in range(days * DAY_MIN):
         for camera in range(CAMERAS):
             if random.random() < 1 / 20:
                 lost = {"what": "ended", "camera": f"cam-{camera:02}", "cause": "unreachable", "minute": minute}
-                yield minute, Kind.GAP, lost
+                yield minute, EventKind.GAP, lost
         if minute % 30 == 0:
-            yield minute, Kind.ALARM, {"what": "raised", "key": f"camera.down:cam-{minute % CAMERAS:02}", "text": "…"}
+            yield (
+                minute,
+                EventKind.ALARM,
+                {"what": "raised", "key": f"camera.down:cam-{minute % CAMERAS:02}", "text": "…"},
+            )
         if minute % 120 == 0:
-            yield minute, Kind.PIN, {"what": "placed", "pin": f"P-{minute}"}
-            yield minute, Kind.VOLUME, {"what": "state", "volume": "v1", "state": "in-service"}
+            yield minute, EventKind.PIN, {"what": "placed", "pin": f"P-{minute}"}
+            yield minute, EventKind.VOLUME, {"what": "state", "volume": "v1", "state": "in-service"}
         if minute % DAY_MIN == 0:
-            yield minute, Kind.LEDGER, {"what": "verified", "day": minute // DAY_MIN}
-            yield minute, Kind.RETENTION, {"what": "bounds", "camera": "cam-01"}
+            yield minute, EventKind.LEDGER, {"what": "verified", "day": minute // DAY_MIN}
+            yield minute, EventKind.RETENTION, {"what": "bounds", "camera": "cam-01"}
 
 
 class Outage:
@@ -57,11 +61,11 @@ class Outage:
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._database = Database(folder / "edged.db")
         self.clock = Clock()
-        self.post = Post(self._database, self.clock)
+        self.post = Outbox(self._database, self.clock)
         self.post.want(wanted=True).result()
         self._do(partial(outbox.next_id, wall_ms=self.clock.wall_ms))  # the count begins
         self._do(lambda db: db.execute("UPDATE outbox_count SET limit_bytes = ?", (limit_bytes,)))
-        self.entered: Counter[Kind] = Counter({Kind.OUTBOX: 1})
+        self.entered: Counter[EventKind] = Counter({EventKind.OUTBOX: 1})
         self.worst_bytes = 0
 
     def _do(self, fact: object) -> None:
@@ -78,7 +82,7 @@ class Outage:
         self._enter(page)
         self.clock.tick(days * DAY_MIN * MINUTE_MS)
 
-    def _enter(self, page: list[tuple[int, Kind, dict[str, object]]]) -> None:
+    def _enter(self, page: list[tuple[int, EventKind, dict[str, object]]]) -> None:
         def enter(db: sqlite3.Connection) -> None:
             for wall_ms, kind, body in page:
                 outbox.put(db, kind, wall_ms, body)
@@ -132,19 +136,19 @@ def ended(tmp_path: Path, profile: Profile) -> Iterator[Outage]:
         it.close()
 
 
-def gone_of(ended: Outage) -> dict[Rank, int]:
+def gone_of(ended: Outage) -> dict[EventRank, int]:
     """How much of the lower ranks gave way; AssertionError if any of the higher did."""
-    depth, by_rank = ended.post.depth(), Counter(dict.fromkeys(Rank, 0))
+    depth, by_rank = ended.post.depth(), Counter(dict.fromkeys(EventRank, 0))
     for kind, count in ended.entered.items():
         by_rank[RANKS[kind]] += count
-    for rank in (Rank.PROOF, Rank.ALARM):
+    for rank in (EventRank.PROOF, EventRank.ALARM):
         assert depth[rank].events == by_rank[rank], f"of rank {rank} something gave way"
-    return {rank: by_rank[rank] - depth[rank].events for rank in (Rank.STORAGE, Rank.HISTORY)}
+    return {rank: by_rank[rank] - depth[rank].events for rank in (EventRank.STORAGE, EventRank.HISTORY)}
 
 
 def test_giving_up_what_matters_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
-    monkeypatch.setattr(outbox, "Rank", sorted(Rank, reverse=True))
+    monkeypatch.setattr(outbox, "EventRank", sorted(EventRank, reverse=True))
     it = Outage(tmp_path, 100_000)
     try:
         it.last_for(1)
@@ -157,7 +161,7 @@ def test_giving_up_what_matters_is_noticed(tmp_path: Path, monkeypatch: pytest.M
 async def test_a_month_without_a_broker(ended: Outage, profile: Profile) -> None:
     depth, gone = ended.post.depth(), gone_of(ended)
     assert ended.worst_bytes <= profile.outage_limit_bytes
-    assert gone[Rank.HISTORY] > 0, "the outage was not long enough to try anything"
+    assert gone[EventRank.HISTORY] > 0, "the outage was not long enough to try anything"
 
     sent = await drained(ended)
     told = {event.body["rank"]: event for _, event in sent if event.body["what"] == "evicted"}
@@ -167,7 +171,7 @@ async def test_a_month_without_a_broker(ended: Outage, profile: Profile) -> None
     assert len(sent) == sum(one.events for one in depth.values()) + len(told), "all that was left arrived, once"
     assert not sum(one.events for one in ended.post.depth().values())
 
-    for kind in Kind:
+    for kind in EventKind:
         numbers = [event.seq for _, event in sent if event.kind is kind]
         assert numbers == sorted(numbers)
     late = {event.seq for event in told.values()}
@@ -183,15 +187,15 @@ def assert_highest_first(sent: list[Event]) -> None:
     left = Counter(event.rank for event in sent)
     for place, event in enumerate(sent):
         higher = {rank for rank in left if rank < event.rank and left[rank] > 0}
-        beside = sent[max(0, place - len(Kind)) : place]
+        beside = sent[max(0, place - len(EventKind)) : place]
         assert not higher or any(one.rank in higher for one in beside), f"{event.kind} {event.seq} did not wait"
         left[event.rank] -= 1
 
 
 def test_history_before_alarms_is_noticed() -> None:
     """The negative control."""
-    gaps = [Event(1, seq, Kind.GAP, 0, 0, "", {}) for seq in range(1, 40)]
-    alarms = [Event(1, seq, Kind.ALARM, 0, 0, "", {}) for seq in range(40, 45)]
+    gaps = [Event(1, seq, EventKind.GAP, 0, 0, "", {}) for seq in range(1, 40)]
+    alarms = [Event(1, seq, EventKind.ALARM, 0, 0, "", {}) for seq in range(40, 45)]
     assert_highest_first(alarms + gaps)
     with pytest.raises(AssertionError, match="did not wait"):
         assert_highest_first(gaps + alarms)

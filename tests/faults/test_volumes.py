@@ -21,9 +21,9 @@ from typing import Final
 import pytest
 
 from edged.documents import site, volumes
-from storage.segments.queries import Held
-from storage.volumes.service import Pool
-from storage.volumes.volume import Volume, VolumeSpec
+from storage.volumes.service import VolumePool
+from storage.volumes.space import VolumeSpec, VolumeUsage
+from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 from storage.words.layout import IDENTITY_NAME
 from tests.support.configuration import Setup, Watched
@@ -246,12 +246,12 @@ def test_read_only_is_refused_noticed_and_taken_back(disk: Ext4) -> None:
     with pytest.raises(VolumeRefused, match="mounted read-only"):
         opened(empty, {})
     subprocess.run(["mount", "-o", "remount,rw", str(disk.path)], check=True)
-    pool = Pool([VolumeSpec(empty)], "wenshan", [])
+    pool = VolumePool([VolumeSpec(empty)], "wenshan", [])
     try:
         assert len(pool.present()) == 1
         subprocess.run(remount, check=True)
         assert pool.present() == {}
-        assert "mounted read-only" in pool.statuses(lambda _: Held(0, 0, is_all=True), [])[0].reason
+        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [])[0].reason
         subprocess.run(["mount", "-o", "remount,rw", str(disk.path)], check=True)
         assert len(pool.present()) == 1, "without a restart"
     finally:
@@ -262,12 +262,12 @@ def test_a_file_system_that_stops_itself_is_away_whatever_it_says_of_itself(disk
     """As ext4 does after an error; Linux 6.15 and later go on to call it writable (statvfs, access)."""
     empty = disk.path / "empty"
     empty.mkdir()
-    pool = Pool([VolumeSpec(empty)], "wenshan", [])
+    pool = VolumePool([VolumeSpec(empty)], "wenshan", [])
     try:
         assert len(pool.present()) == 1
         disk.refuse_writes()
         assert pool.present() == {}
-        assert "mounted read-only" in pool.statuses(lambda _: Held(0, 0, is_all=True), [])[0].reason
+        assert "mounted read-only" in pool.statuses(lambda _: VolumeUsage(0, 0, is_all=True), [])[0].reason
     finally:
         pool.close()
 

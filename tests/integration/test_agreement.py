@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from storage.approvals.service import Deed, Person
+from storage.approvals.service import Person
+from storage.database.writer import TransactionPart
+from storage.ledger import checkpoint_files
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
-from storage.mirror import files as ledgerdir
-from storage.mirror.service import STATE_HEAD
-from storage.retention import approved_limits_table as table
-from storage.retention.approved_limits import Agreed, Grants, loosenings
-from storage.retention.bounds import WAIT_MS, Overwriting
+from storage.mirror import files as mirror_files
+from storage.mirror.service import STATE_SNAPSHOT
+from storage.retention import table
+from storage.retention.approved_limits import ApprovedLimits, Grants, loosenings
+from storage.retention.bounds import WAIT_MS, OverwriteState
 from storage.retention.plan import Policy
 from storage.words.model import Bounds
 from tests.support.office import DEADLINE_S, Office
@@ -26,10 +28,10 @@ DAY = 86_400
 SITE = Bounds(31 * DAY, 365 * DAY)
 GRANTS = Grants(frozenset({("authority", "chiefs"), ("operator", "cctv")}))
 MORE = Grants(frozenset({*GRANTS.pairs, ("authority", "tech")}))
-AGREED = Agreed(SITE, {"lobby": SITE}, grants=GRANTS)
-LOOSER = Agreed(Bounds(7 * DAY, 365 * DAY), {"lobby": Bounds(0, 400 * DAY)}, overwrite=True, grants=MORE)
+AGREED = ApprovedLimits(SITE, {"lobby": SITE}, grants=GRANTS)
+LOOSER = ApprovedLimits(Bounds(7 * DAY, 365 * DAY), {"lobby": Bounds(0, 400 * DAY)}, overwrite=True, grants=MORE)
 STOPPING = Policy(AGREED.cameras)
-OVERWRITING = Agreed(SITE, {"lobby": SITE}, overwrite=True, grants=GRANTS)
+OVERWRITING = ApprovedLimits(SITE, {"lobby": SITE}, overwrite=True, grants=GRANTS)
 CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")
 
 
@@ -42,13 +44,13 @@ def office(tmp_path: Path) -> Iterator[Office]:
     opened.store.close(clean=False)
 
 
-def held(office: Office, wished: Agreed = LOOSER) -> Agreed:
+def held(office: Office, wished: ApprovedLimits = LOOSER) -> ApprovedLimits:
     return office.store.agreement.hold(wished)
 
 
-def leaves(office: Office) -> list[Agreed]:
+def leaves(office: Office) -> list[ApprovedLimits]:
     found = office.store._database.read(lambda db: ledger.leaves(db, 0, 1000))
-    return [table.parse(leaf.body) for leaf in found if leaf.kind == Leaf.AGREED]
+    return [table.parse_approved(leaf.body) for leaf in found if leaf.kind == Leaf.AGREED]
 
 
 def test_what_is_configured_first_is_agreed_upon_and_one_leaf(office: Office) -> None:
@@ -58,7 +60,7 @@ def test_what_is_configured_first_is_agreed_upon_and_one_leaf(office: Office) ->
 
 
 def test_what_tightens_is_agreed_upon_at_once(office: Office) -> None:
-    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)}, grants=GRANTS)
+    higher = ApprovedLimits(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)}, grants=GRANTS)
     assert held(office, higher) == higher
     assert leaves(office) == [AGREED, higher]
     assert held(office, AGREED) == higher, "and takes two persons from then on"
@@ -66,7 +68,7 @@ def test_what_tightens_is_agreed_upon_at_once(office: Office) -> None:
 
 @pytest.mark.parametrize("wished", [MORE, Grants(configured=False)])
 def test_who_can_edit_the_file_gives_nobody_a_role_by_a_restart(office: Office, wished: Grants) -> None:
-    file = Agreed(SITE, {"lobby": SITE}, grants=wished)
+    file = ApprovedLimits(SITE, {"lobby": SITE}, grants=wished)
     for end in (office.store.close, office.crash):
         end()
         office.start()
@@ -81,7 +83,7 @@ def test_who_can_edit_the_file_gives_nobody_a_role_by_a_restart(office: Office, 
 
 def test_roles_of_a_box_that_an_earlier_version_kept_are_taken_as_they_are(tmp_path: Path) -> None:
     box = Office(tmp_path)
-    before = Agreed(SITE, {"lobby": SITE})
+    before = ApprovedLimits(SITE, {"lobby": SITE})
     held(box, before)
     assert held(box, AGREED) == AGREED
     assert leaves(box) == [before, AGREED]
@@ -93,7 +95,7 @@ def test_a_ceiling_is_shortened_for_good_once_it_holds(office: Office) -> None:
     office.store.sweep(lambda: Policy(AGREED.cameras))
     office.clock.tick(2 * DAY * 1000)
     office.store.heartbeat().result(DEADLINE_S)
-    shorter = Agreed(SITE, {"lobby": Bounds(31 * DAY, 60 * DAY)}, grants=GRANTS)
+    shorter = ApprovedLimits(SITE, {"lobby": Bounds(31 * DAY, 60 * DAY)}, grants=GRANTS)
     office.store.sweep(lambda: Policy(held(office, shorter).cameras))
     assert held(office, AGREED) == AGREED, "taken back in time"
     held(office, shorter)
@@ -124,7 +126,7 @@ def test_floors_that_were_stamped_under_another_word_give_way_only_after_a_day(t
     assert held(box, OVERWRITING) == AGREED, "it takes two persons"
     box.store.acts.approve(box.store.acts.ask("loosen", {}, CHEN).id, LIN, lambda _: granting(box))
     assert held(box, OVERWRITING) == OVERWRITING
-    assert box.store.ring.view(Policy(overwrite=True)).overwriting == Overwriting(left_ms=WAIT_MS)
+    assert box.store.ring.view(Policy(overwrite=True)).overwriting == OverwriteState(left_ms=WAIT_MS)
     box.store.close()
 
 
@@ -136,7 +138,7 @@ def test_what_overwrites_from_the_beginning_need_not_wait(tmp_path: Path) -> Non
     box.crash()
     box.start()
     assert held(box, OVERWRITING) == OVERWRITING
-    assert box.store.ring.view(Policy(overwrite=True)).overwriting == Overwriting(holds=True)
+    assert box.store.ring.view(Policy(overwrite=True)).overwriting == OverwriteState(holds=True)
     box.store.close()
 
 
@@ -146,23 +148,23 @@ def test_who_changed_his_mind_before_anything_was_recorded_need_not_wait(tmp_pat
     box.store.acts.approve(box.store.acts.ask("loosen", {}, CHEN).id, LIN, lambda _: granting(box))
     assert held(box, OVERWRITING) == OVERWRITING
     box.enrol("lobby")
-    assert box.store.ring.view(Policy(overwrite=True)).overwriting == Overwriting(holds=True)
+    assert box.store.ring.view(Policy(overwrite=True)).overwriting == OverwriteState(holds=True)
     box.store.close()
 
 
-def granting(box: Office) -> Deed:
+def granting(box: Office) -> TransactionPart:
     return box.store.agreement.granting(OVERWRITING)
 
 
 @pytest.mark.parametrize("lost", ["gone", "gone, and the heads are older", "an old copy"])
 def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     """Whoever deletes the database has not loosened a bound by that, nor given a role."""
-    higher = Agreed(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)}, grants=GRANTS)
+    higher = ApprovedLimits(SITE, {"lobby": Bounds(92 * DAY, 365 * DAY)}, grants=GRANTS)
     office.segment("lobby")
     copy = office.state.parent / "copy"
     office.store.close()
     shutil.copytree(office.state, copy)
-    shutil.copy(office.disk / ledgerdir.NAME / ledgerdir.HEAD, copy)
+    shutil.copy(office.disk / checkpoint_files.NAME / mirror_files.SNAPSHOT_NAME, copy)
     office.start()
     office.enrol("lobby")
     held(office, higher)
@@ -172,7 +174,7 @@ def test_a_lost_database_forgets_none_of_it(office: Office, lost: str) -> None:
     LOSE[lost](office, copy)
     office.start()
     assert held(office) == higher
-    assert held(office, Agreed(SITE, grants=Grants(configured=False))).grants == GRANTS
+    assert held(office, ApprovedLimits(SITE, grants=Grants(configured=False))).grants == GRANTS
     office.store.books.rebuild()
     assert held(office) == higher
 
@@ -195,8 +197,8 @@ def test_until_a_lost_database_is_made_anew_nothing_counts_as_agreed_upon(office
         connection.execute("INSERT INTO rebuilds (reason, leaf, wall_ms) VALUES ('gone', 1, 0)")
 
     def recall(connection: sqlite3.Connection) -> None:
-        table.remember(connection, 5, table.body_of(AGREED))
-        table.remember(connection, 4, table.body_of(LOOSER))
+        table.remember_approved(connection, 5, table.approved_body(AGREED))
+        table.remember_approved(connection, 4, table.approved_body(LOOSER))
 
     office.store._database.submit(forget).result(DEADLINE_S)
     assert held(office) == LOOSER
@@ -212,8 +214,8 @@ def gone(office: Office, _: Path) -> None:
 
 def gone_with_older_heads(office: Office, copy: Path) -> None:
     gone(office, copy)
-    shutil.copy(copy / ledgerdir.HEAD, office.disk / ledgerdir.NAME)
-    shutil.copy(copy / STATE_HEAD, office.state)
+    shutil.copy(copy / mirror_files.SNAPSHOT_NAME, office.disk / checkpoint_files.NAME)
+    shutil.copy(copy / STATE_SNAPSHOT, office.state)
 
 
 def an_old_copy(office: Office, copy: Path) -> None:
@@ -239,10 +241,10 @@ LOSE: dict[str, Callable[[Office, Path], None]] = {
 )  # fmt: skip
 def test_what_is_none_of_ours_is_not_believed(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        table.parse(text)
+        table.parse_approved(text)
 
 
 def test_it_reads_what_it_writes() -> None:
-    for one in (LOOSER, Agreed(SITE), Agreed(SITE, grants=Grants(configured=False))):
-        assert table.parse(json.dumps(table.body_of(one))) == one
+    for one in (LOOSER, ApprovedLimits(SITE), ApprovedLimits(SITE, grants=Grants(configured=False))):
+        assert table.parse_approved(json.dumps(table.approved_body(one))) == one
     assert list(loosenings(AGREED, LOOSER))

@@ -14,7 +14,7 @@ from edged.api import alarms
 from edged.api.server import Control
 from edged.cli.main import main
 from edged.words import exit_codes
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.words.results import Severity
 from tests.integration.test_edgectl_control import Site
 from tests.support.office import DEADLINE_S, Office
@@ -46,7 +46,7 @@ class Box:
             await control.stop()
 
     def told(self) -> list[str]:
-        return [event.body["what"] for event in self.office.store.post.following(Kind.ALARM, 0, 100)]
+        return [event.body["what"] for event in self.office.store.post.following(EventKind.ALARM, 0, 100)]
 
     def raised(self) -> None:
         raised = self.office.store.alarms.raised(KEY, Severity.CRITICAL, "lobby is not recorded", "check its cable")

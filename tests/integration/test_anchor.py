@@ -202,7 +202,7 @@ def test_the_centre_gets_heads_it_can_check_and_the_box_knows_how_far(tmp_path: 
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     ring = key.Keyring("test-node", credentials / key.NAME)
-    ring.found_box()
+    ring.create_key()
     setup = Setup([Watched("lobby", PATTERN)], mqtt_port=broker.port)
     edged = Daemon(tmp_path / "edged", setup, environment={"CREDENTIALS_DIRECTORY": str(credentials)})
     with Centre(broker.port) as centre, edged:

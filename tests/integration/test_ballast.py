@@ -15,8 +15,9 @@ from typing import Final
 
 import pytest
 
-from storage.retention.plan import FILES_SPARE, Policy
+from storage.retention.plan import Policy
 from storage.ring.ballast import MIN_BYTES, NAME, PIECES, Ballast
+from storage.volumes.space import FILES_SPARE
 from storage.words.errors import StoreError, WriteFailed
 from storage.words.model import Bounds, GapCause
 from storage.words.results import VolumeStatus

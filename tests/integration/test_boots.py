@@ -20,8 +20,7 @@ from edged.cli.main import main
 from edged.words import exit_codes
 from edged.words.roles import Verb
 from storage.ages import table
-from storage.ages.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS
-from storage.approvals.boots import Word
+from storage.ages.credit import DRIFT_PPM, SYNC_SLACK_MS, WEEK_MS, OffTimeSource
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.words.errors import OrderRefused, UnknownId
@@ -53,7 +52,7 @@ def reboot(office: Office, off_ms: int, *, synced: bool = True) -> None:
     office.start()
 
 
-def off(office: Office) -> tuple[int, int | None, Word]:
+def off(office: Office) -> tuple[int, int | None, OffTimeSource]:
     """Before the newest boot."""
     row = office.store.boots.all()[-1]
     return row.boot.off_low_ms, row.boot.off_high_ms, row.word
@@ -74,7 +73,7 @@ def clock_leaves(office: Office) -> list[dict[str, Any]]:
 def test_power_off_between_two_synchronised_boots_is_credited(office: Office) -> None:
     beat(office, HOUR)
     reboot(office, 5 * HOUR)
-    assert off(office) == (5 * HOUR - SLACK_MS, 5 * HOUR + SLACK_MS, Word.SYNC)
+    assert off(office) == (5 * HOUR - SLACK_MS, 5 * HOUR + SLACK_MS, OffTimeSource.SYNC)
     credit = [leaf for leaf in clock_leaves(office) if leaf["what"] == "credit"]
     assert [(leaf["boot"], leaf["off_low_ms"], leaf["word"]) for leaf in credit] == [(2, off(office)[0], "sync")]
 
@@ -143,10 +142,10 @@ def test_the_hardware_clock_has_a_word_in_it(office: Office) -> None:
     office.clock.rtc_ms = office.clock.wall_ms
     beat(office, HOUR)
     reboot(office, 5 * HOUR)
-    assert off(office)[2] is Word.SYNC_AND_RTC
+    assert off(office)[2] is OffTimeSource.SYNC_AND_RTC
     office.clock.rtc_ms -= DAY
     reboot(office, 5 * HOUR)
-    assert off(office)[2] is Word.NOBODY
+    assert off(office)[2] is OffTimeSource.NOBODY
 
 
 def test_what_the_clocks_drifted_apart_is_kept_over_restarts(office: Office) -> None:
@@ -268,7 +267,7 @@ async def test_two_people_attest(
     assert off(office)[0] == WEEK_MS
     people.now = 1002
     await asyncio.to_thread(daemon.post, f"/v1/acts/{asked['act']}/approve")
-    assert (off(office)[0], off(office)[2]) == (9 * DAY + 3 * HOUR, Word.PEOPLE)
+    assert (off(office)[0], off(office)[2]) == (9 * DAY + 3 * HOUR, OffTimeSource.PEOPLE)
     assert office.store.boots.doubts() == ()
     said = [leaf for leaf in clock_leaves(office) if leaf["what"] == "attested"]
     assert said == [{"what": "attested", "boot": 2, "off_ms": 9 * DAY + 3 * HOUR}], "no names, no reason"

@@ -428,7 +428,7 @@ def test_a_day_that_vanishes_names_its_files(office: Office) -> None:
 
 
 def test_findings_are_bounded(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.segments.findings.FINDINGS_MAX", 2)
+    monkeypatch.setattr("storage.segments.findings_table.FINDINGS_MAX", 2)
     first = office.segment("lobby").path
     office.segment("lobby")
     office.segment("lobby")

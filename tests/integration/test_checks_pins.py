@@ -20,7 +20,7 @@ from storage.integrity.tamper import Touch, Touched
 from storage.ledger.table import Leaf
 from storage.retention.plan import Policy
 from storage.words import failpoints
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
 from tests.integration.test_pins import LIN, order, place, release
 from tests.support.office import Office
@@ -117,9 +117,9 @@ def look_everywhere(office: Office, names: set[Path]) -> int:
 def test_placing_and_releasing_raise_nothing_at_any_step(office: Office) -> None:
     segments = [office.segment("lobby") for _ in range(3)]
     names: set[Path] = set()
-    seen: list[Step] = []
+    seen: list[Failpoint] = []
 
-    def at_each_step(step: Step) -> None:
+    def at_each_step(step: Failpoint) -> None:
         if threading.current_thread() is not threading.main_thread():
             return  # the mirror has steps of its own
         failpoints.arm(None)
@@ -132,7 +132,7 @@ def test_placing_and_releasing_raise_nothing_at_any_step(office: Office) -> None
     assert kinds(office) == []
     release(office, pin.pin.id)
     failpoints.arm(None)
-    assert {Step.PIN_LINKED, Step.PIN_SYNCED, Step.RELEASE_DONE, Step.RELEASE_UNLINKED} <= set(seen)
+    assert {Failpoint.PIN_LINKED, Failpoint.PIN_SYNCED, Failpoint.RELEASE_DONE, Failpoint.RELEASE_UNLINKED} <= set(seen)
     assert look_everywhere(office, names) == 0
     assert kinds(office) == []
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from storage.ledger import table as ledger
 from storage.ledger import tree
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.tickets.commands import Limit, Rate, Taken, Told
 from storage.words.errors import OrderWrong, Replayed, TooOften, UnknownId
 from tests.support.office import DEADLINE_S, Office
@@ -40,7 +40,7 @@ def take(office: Office, one: Told, limits: tuple[Limit, ...] = (), rate: Rate |
 
 
 def events(office: Office) -> list[dict[str, Any]]:
-    return [dict(event.body) for event in office.store.post.following(Kind.COMMAND, 0, 1000)]
+    return [dict(event.body) for event in office.store.post.following(EventKind.COMMAND, 0, 1000)]
 
 
 def acts(office: Office) -> list[dict[str, Any]]:

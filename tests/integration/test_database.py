@@ -17,7 +17,7 @@ from storage.database import readers
 from storage.database import writer as module
 from storage.database.writer import Database
 from storage.ring import segment_sizes_queries
-from storage.segments import coverage
+from storage.segments import coverage_queries
 from storage.segments.queries import boot_that_ran
 from storage.words.errors import DatabaseCorrupt, DatabaseDamaged, StoreBusy, StoreClosed, WriteFailed
 
@@ -344,8 +344,8 @@ def test_questions_use_their_index(database: Database, sql: str, index: str) -> 
 @pytest.mark.parametrize(
     ("sql", "indexes"),
     [
-        (coverage._GAPS_SQL, ["gaps_by_end", "gaps_open"]),
-        (coverage._GONE_SQL, ["destroyed_by_wall", "segments_garbage"]),
+        (coverage_queries._GAPS_SQL, ["gaps_by_end", "gaps_open"]),
+        (coverage_queries._GONE_SQL, ["destroyed_by_wall", "segments_garbage"]),
         (segment_sizes_queries._GAPS_SQL, ["gaps_by_end", "gaps_open", "destroyed_by_wall"]),
     ],
 )

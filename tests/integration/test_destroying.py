@@ -14,20 +14,20 @@ from typing import Any
 
 import pytest
 
-from storage.retention.bounds import WAIT_MS, Overwriting, Waiting
+from storage.retention.bounds import WAIT_MS, OverwriteState, ShortenedCeiling
 from storage.retention.plan import Candidate, Decision, Policy, judge
 from storage.ring import candidates as ring_heads
 from storage.ring import pruner, pruning, sweep
 from storage.ring.explain import Fate
 from storage.ring.table import BREACH_TOLD_MS
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, GapCause
 from storage.words.results import VolumeStatus
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 
-DESTROYING = (Step.DESTROY_CONDEMNED, Step.DESTROY_UNLINKED, Step.DESTROY_SYNCED, Step.DESTROY_DONE)
+DESTROYING = (Failpoint.DESTROY_CONDEMNED, Failpoint.DESTROY_UNLINKED, Failpoint.DESTROY_SYNCED, Failpoint.DESTROY_DONE)
 
 
 class PlugPulled(Exception):
@@ -72,15 +72,15 @@ def seqs(office: Office) -> list[int]:
 @pytest.mark.parametrize("step", DESTROYING)
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_crash_after_any_step_is_finished_with_one_tombstone_for_each(
-    office: Office, step: Step, nth: int, monkeypatch: pytest.MonkeyPatch
+    office: Office, step: Failpoint, nth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "SLICE", 2)
     segments = [office.segment("lobby") for _ in range(4)]
     office.clock.tick(400_000)
     kept = office.segment("lobby")
-    reached: list[Step] = []
+    reached: list[Failpoint] = []
 
-    def die(here: Step) -> None:
+    def die(here: Failpoint) -> None:
         reached.append(here)
         if reached.count(step) == nth and here is step:
             raise PlugPulled
@@ -244,18 +244,18 @@ def test_overwriting_that_is_turned_on_waits_a_day_and_is_told(tight: Office) ->
     fill(tight, STOPPING, DAYS)
     before = seqs(tight)
     tight.clock.tick(3 * WAIT_MS)
-    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=WAIT_MS), "also before a sweep"
+    assert tight.store.ring.view(OVERWRITING).overwriting == OverwriteState(left_ms=WAIT_MS), "also before a sweep"
     assert tight.store.sweep(lambda: OVERWRITING).blocked
     tight.clock.tick(WAIT_MS - 1)
     assert tight.store.sweep(lambda: OVERWRITING).blocked
-    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=1)
-    assert tight.store.ring.explain("lobby", 1, OVERWRITING).overwriting == Overwriting(left_ms=1)
+    assert tight.store.ring.view(OVERWRITING).overwriting == OverwriteState(left_ms=1)
+    assert tight.store.ring.explain("lobby", 1, OVERWRITING).overwriting == OverwriteState(left_ms=1)
     assert (seqs(tight), isinstance(tight.store.choose_volume(), GapCause)) == (before, True)
     tight.clock.tick(1)
     report = tight.store.sweep(lambda: OVERWRITING)
     assert (report.destroyed > 0, report.blocked) == (True, ())
     assert {stone["rule"] for stone in tombstones(tight)} == {"overwrite"}
-    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(holds=True)
+    assert tight.store.ring.view(OVERWRITING).overwriting == OverwriteState(holds=True)
     told = [json.loads(row["body"])["on"] for row in rows(tight, "SELECT body FROM leaves WHERE kind = 'overwriting'")]
     assert told == [False, True]
 
@@ -327,7 +327,7 @@ def test_a_lost_database_lets_no_floor_give_way_for_a_day(tight: Office) -> None
     tight.segment("lobby", bounds=DAYS)
     tight.segment("lobby", bounds=DAYS)
     assert tight.store.sweep(lambda: OVERWRITING).blocked
-    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=WAIT_MS)
+    assert tight.store.ring.view(OVERWRITING).overwriting == OverwriteState(left_ms=WAIT_MS)
     tight.clock.tick(WAIT_MS)
     assert tight.store.sweep(lambda: OVERWRITING).destroyed > 0
     assert len(tombstones(tight)) > gone
@@ -350,10 +350,10 @@ def test_a_volume_that_no_database_knew_lets_no_floor_give_way_for_a_day(tight: 
     tight.store.volumes()
     while tight.store.books.waiting():
         tight.store.books.rebuild(paced=False)
-    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(left_ms=WAIT_MS)
+    assert tight.store.ring.view(OVERWRITING).overwriting == OverwriteState(left_ms=WAIT_MS)
     tight.store.sweep(lambda: OVERWRITING)
     tight.clock.tick(WAIT_MS)
-    assert tight.store.ring.view(OVERWRITING).overwriting == Overwriting(holds=True)
+    assert tight.store.ring.view(OVERWRITING).overwriting == OverwriteState(holds=True)
 
 
 # --- ceilings that wait, why and when ----------------------------------------------------------------------------
@@ -366,7 +366,7 @@ def test_a_shortened_ceiling_is_told_until_it_holds_or_is_taken_back(office: Off
     office.clock.tick(WAIT_MS)
     assert office.store.ring.view(long).waiting == {}
     office.store.sweep(lambda: short)
-    assert office.store.ring.view(short).waiting == {"lobby": Waiting(900_000, 600, WAIT_MS)}
+    assert office.store.ring.view(short).waiting == {"lobby": ShortenedCeiling(900_000, 600, WAIT_MS)}
     office.clock.tick(1000)
     explained = office.store.ring.explain("lobby", 1, short)
     assert explained.span is not None

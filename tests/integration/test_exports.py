@@ -14,14 +14,14 @@ import pytest
 from storage.exports.model import Contents, Export, ExportState, Order
 from storage.exports.service import EXPORTS_MAX, LASTS_MS
 from storage.ledger import tree
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.queries import LeafFilter
 from storage.pins.model import Interval
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
 from storage.segments.fragment_hashes import Digest
 from storage.words import failpoints
 from storage.words.errors import OrderRefused, OrderWrong, RetryError, StoreError, UnknownId
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, GapCause
 from tests.support.office import BOUNDS, DEADLINE_S, Office
 from tests.support.renewing import renew
@@ -65,7 +65,7 @@ def contents(office: Office, export: Export) -> Contents:
 
 
 def copies(office: Office) -> list[dict[str, Any]]:
-    pages = office.store.books.leaves.pages(Wanted(kinds=frozenset({"copy"})), None)
+    pages = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"copy"})), None)
     return [json.loads(one.told.entry.body) for page in pages for one in page.leaves]
 
 
@@ -250,16 +250,16 @@ def test_only_so_many_at_a_time(office: Office) -> None:
 @pytest.mark.parametrize(
     ("step", "events"),
     [
-        (Step.EXPORT_HELD, []),
-        (Step.EXPORT_BEGUN, ["begun"]),
-        (Step.EXPORT_FINISHED, ["begun", "finished"]),
-        (Step.EXPORT_ABANDONED, ["begun", "abandoned"]),
+        (Failpoint.EXPORT_HELD, []),
+        (Failpoint.EXPORT_BEGUN, ["begun"]),
+        (Failpoint.EXPORT_FINISHED, ["begun", "finished"]),
+        (Failpoint.EXPORT_ABANDONED, ["begun", "abandoned"]),
     ],
 )
 def test_killed_at_any_step_rows_and_leaves_agree_and_nothing_is_held_for_ever(
-    office: Office, step: Step, events: list[str]
+    office: Office, step: Failpoint, events: list[str]
 ) -> None:
-    def kill(reached: Step) -> None:
+    def kill(reached: Failpoint) -> None:
         if reached is step:
             raise Killed
 
@@ -268,7 +268,7 @@ def test_killed_at_any_step_rows_and_leaves_agree_and_nothing_is_held_for_ever(
 
     def go_through() -> None:
         export = begin(office, order(office, begun))
-        if step is Step.EXPORT_FINISHED:
+        if step is Failpoint.EXPORT_FINISHED:
             exports.finish(export.id, "0" * 64, 1, "chen")
         exports.abandon(export.id, 0, "chen")
 

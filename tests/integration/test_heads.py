@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.ledger import generations, key, nodes, tree
+from storage.ledger import generations_table, key, nodes_table, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation
+from storage.ledger.generations_table import Generation
 from storage.ledger.note import Verifier, parse
-from storage.ledger.signer import HEAD_EVERY_MS, STATE_FILE, Head
+from storage.ledger.signer import HEAD_EVERY_MS, STATE_FILE, IssuedHead
 from tests.support.office import Office
 from tests.support.renewing import renew
 
@@ -28,15 +28,15 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def present(office: Office) -> Generation:
     found = every(office)[-1]
-    assert found == office.store._database.read(generations.present)
+    assert found == office.store._database.read(generations_table.present)
     return found
 
 
 def every(office: Office) -> list[Generation]:
-    return office.store._database.read(generations.every)
+    return office.store._database.read(generations_table.every)
 
 
-def head(office: Office) -> Head:
+def head(office: Office) -> IssuedHead:
     found = office.store.books.notary.head()
     assert found is not None
     return found
@@ -76,7 +76,7 @@ def test_a_head_is_the_root_of_what_lies_on_the_volume(office: Office) -> None:
 
 def test_heads_come_once_a_minute_while_something_happens_and_not_for_nothing(office: Office) -> None:
     office.store.books.sign_now()
-    heard: list[Head] = []
+    heard: list[IssuedHead] = []
     office.store.books.notary.on_head = heard.append
     office.enrol("door")
     office.segment("door")
@@ -101,7 +101,7 @@ def test_every_leaf_is_proven_under_the_head(office: Office) -> None:
         def query(connection: object) -> bool:
             entry = ledger.leaf(connection, number)  # type: ignore[arg-type]
             index = number - generation.first
-            path = tree.inclusion(nodes.read(connection, generation), index, found.checkpoint.size)  # type: ignore[arg-type]
+            path = tree.inclusion(nodes_table.read(connection, generation), index, found.checkpoint.size)  # type: ignore[arg-type]
             assert entry is not None
             return tree.included(entry.hash, index, found.checkpoint.size, path, found.checkpoint.root)
 
@@ -140,7 +140,7 @@ def test_a_lost_database_begins_a_generation_and_the_old_one_is_still_whole(offi
     assert told is not None
     previous = json.loads(told.body)["previous"]
     assert previous == {"origin": first.origin, "size": first.size, "root": first.root.hex() if first.root else None}
-    root = office.store._database.read(lambda db: tree.root(nodes.read(db, first), first.size))
+    root = office.store._database.read(lambda db: tree.root(nodes_table.read(db, first), first.size))
     assert root == first.root
     assert second.key is not None, "the key is still the same"
     assert second.key.rpartition("+")[2] == (old.key or "").rpartition("+")[2]
@@ -157,7 +157,7 @@ def test_without_its_key_the_box_records_on_and_signs_nothing(office: Office, wh
         file.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
     elif what == "another's":
         other = key.Keyring("office", tmp_path / "other.key")
-        other.found_box()
+        other.create_key()
         (tmp_path / "other.key").rename(file)
     left = file.read_bytes() if file.exists() else None
     office.start()
@@ -177,7 +177,7 @@ def test_what_lies_in_the_place_of_the_key_counts_also_while_the_box_runs(office
     office.store.books.sign_now()
     size, file, aside = present(office).size, office.state / key.NAME, tmp_path / "aside.key"
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     file.rename(aside)
     assert f"{file}, is gone" in (office.store.books.plight().unsigned or "")
     office.segment("door")
@@ -214,6 +214,6 @@ def test_a_key_that_others_may_have_read_is_told_until_there_is_another(
 
 def test_a_key_from_systemd_is_used_and_never_made(tmp_path: Path) -> None:
     ring = key.Keyring("office", tmp_path / "credential", ours=False)
-    ring.found_box()
+    ring.create_key()
     assert ring.fault is not None
     assert not (tmp_path / "credential").exists()

@@ -18,22 +18,23 @@ from unittest.mock import patch
 
 import pytest
 
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.audit import given_checkpoint
 from storage.audit.findings import Code
 from storage.audit.verify import Box, Verify
 from storage.integrity import fsck as repair_fsck
 from storage.integrity.fsck import Level, Scope
-from storage.ledger import generations, key, leaf_search, nodes, note, tree
+from storage.ledger import generations_table, key, nodes_table, note, tree
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
-from storage.ledger.centre_head import Word
+from storage.ledger.centre_head import HeadAgreement
 from storage.ledger.note import Checkpoint, Verifier
 from storage.ledger.table import Leaf
-from storage.retention.approved_limits import Agreed
+from storage.retention.approved_limits import ApprovedLimits
 from storage.retention.plan import Policy
-from storage.segments import leaves
 from storage.store import offline
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.clock import SystemClock
 from storage.words.model import Bounds, GapCause
 from tests.integration.test_ledger_verify import (
@@ -54,7 +55,7 @@ Db = sqlite3.Connection
 HOUR_MS: Final = 3_600_000
 LONG: Final = Bounds(10 * 3600, 20 * 3600)
 POLICY: Final = Policy({"door": LONG})
-AGREED: Final = Agreed(LONG, {"door": LONG})
+AGREED: Final = ApprovedLimits(LONG, {"door": LONG})
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ def tombstone(db: Db, segment: int, wall_ms: int) -> None:
         " JOIN cameras c ON c.number = s.camera WHERE s.id = ?",
         (segment,),
     ).fetchone()
-    start = leaves.point(db, Point(*at))
+    start = ages_table.place_in_time(db, Point(*at))
     body: dict[str, ledger.Value] = {"camera": camera, "seq": seq, "start": start, "duration_ms": duration_ms}
     body |= {"volume": "v", "bytes": 1, "sha256": "00" * 32, "rule": "ceiling"}
     body |= {"floor_s": LONG.floor_s, "ceiling_s": LONG.ceiling_s, "age_ms": LONG.ceiling_s * 1000 + 1}
@@ -346,7 +347,7 @@ def test_a_name_that_was_erased_is_no_finding(office: Office) -> None:
     ["kinds = 'run'", "recorded_from_ms = NULL, recorded_to_ms = NULL", "most_ms = 0", "least_ms = most_ms"],
 )
 def test_the_register_of_destruction_made_to_pass_over_what_is_in_it(office: Office, change: str) -> None:
-    with patch.object(leaf_search, "BITS", 3):
+    with patch.object(ledger_queries, "BITS", 3):
         office.clock.tick(21 * HOUR_MS)
         office.store.sweep(lambda: POLICY)
         for _ in range(9):
@@ -431,15 +432,15 @@ def test_a_generation_forgotten_so_that_its_leaves_prove_nothing(office: Office)
 def own_key(office: Office, db: Db, tmp_path: Path) -> None:
     """A generation as `renew` would begin it, with a key that somebody brought along."""
     ring = key.Keyring("wenshan", tmp_path / "own.key")
-    ring.found_box()
+    ring.create_key()
     assert ring.key is not None
     before = present(db)
-    size = generations.end(db, before)
-    root = tree.root(nodes.read(db, before), size)
+    size = generations_table.end(db, before)
+    root = tree.root(nodes_table.read(db, before), size)
     identity = ring.with_key(ring.key)
-    new = generations.begin(db, identity, "renewed", 1, previous=Checkpoint(before.origin, size, root))
-    head = Checkpoint(new.origin, 1, tree.root(nodes.read(db, new), 1))
-    generations.signed(db, new, 1, head.root, note.sign(head.text, head.origin, ring.key))
+    new = generations_table.begin(db, identity, "renewed", 1, previous=Checkpoint(before.origin, size, root))
+    head = Checkpoint(new.origin, 1, tree.root(nodes_table.read(db, new), 1))
+    generations_table.signed(db, new, 1, head.root, note.sign(head.text, head.origin, ring.key))
     shutil.copyfile(tmp_path / "own.key", office.state / key.NAME)
 
 
@@ -507,7 +508,7 @@ def test_everything_changed_on_all_volumes_together(tmp_path: Path) -> None:
         db.execute("UPDATE leaves SET kind = 'gap' WHERE number = ?", found[1:])
         replaced = ledger.leaf(db, found[1])
         assert replaced is not None
-        new = ledger.Entry(replaced.number, replaced.wall_ms, "gap", ledger.canonical(gap))
+        new = ledger.LeafEntry(replaced.number, replaced.wall_ms, "gap", ledger.canonical(gap))
         db.execute("UPDATE leaves SET body = ?, hash = ? WHERE number = ?", (new.body, new.hash, new.number))
         sign_anew(office, db)
         mirror_anew(office, db)
@@ -563,7 +564,7 @@ def test_an_older_head_of_ours_played_back_to_the_box_says_nothing_to_it(office:
     assert older is not None
     assert newer is not None
     assert office.store.books.witness.hold(older.note, older.key)
-    assert office.store.books.witness.word() is Word.AGREES
+    assert office.store.books.witness.word() is HeadAgreement.AGREES
     assert older.checkpoint.size < newer.checkpoint.size
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from edged.documents import ledger as documents
 from storage.audit.findings import Tree
-from storage.ledger import key, leaf_search
-from storage.ledger.leaf_search import Wanted
-from storage.ledger.listing import Listed
+from storage.ledger import key
+from storage.ledger import queries as ledger_queries
+from storage.ledger.queries import LeafFilter, ListedLeaf
 from tests.support.configuration import Setup, Watched
 from tests.support.daemon import Daemon
 from tests.support.office import Office
@@ -26,7 +26,7 @@ DEADLINE_S = 10.0
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    with patch.object(leaf_search, "BITS", 3):
+    with patch.object(ledger_queries, "BITS", 3):
         opened = Office(tmp_path)
         opened.enrol("door")
         for _ in range(8):
@@ -37,8 +37,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
         opened.store.close()
 
 
-def listed(office: Office, wanted: Wanted | None = None, last: int | None = None) -> list[Listed]:
-    return [one for page in office.store.books.leaves.pages(wanted or Wanted(), last) for one in page.leaves]
+def listed(office: Office, wanted: LeafFilter | None = None, last: int | None = None) -> list[ListedLeaf]:
+    return [one for page in office.store.books.leaves.pages(wanted or LeafFilter(), last) for one in page.leaves]
 
 
 def checked(office: Office) -> Sequence[Tree]:
@@ -47,7 +47,7 @@ def checked(office: Office) -> Sequence[Tree]:
     return report.trees
 
 
-def numbers(found: list[Listed]) -> list[int]:
+def numbers(found: list[ListedLeaf]) -> list[int]:
     return [one.told.entry.number for one in found]
 
 
@@ -58,10 +58,10 @@ def test_all_or_the_last_ones_the_newest_last(office: Office) -> None:
     assert blocks == len(every) >> 3, "all blocks that are whole can be passed over"
     for count in (1, 7, 8, 9, len(every), len(every) + 5):
         assert numbers(listed(office, last=count)) == every[-count:]
-    segments = numbers(listed(office, Wanted(kinds=frozenset({"segment"}))))
+    segments = numbers(listed(office, LeafFilter(kinds=frozenset({"segment"}))))
     assert len(segments) == 8
-    assert numbers(listed(office, Wanted(kinds=frozenset({"segment"})), last=3)) == segments[-3:]
-    assert numbers(listed(office, Wanted(camera="gate"))) == []
+    assert numbers(listed(office, LeafFilter(kinds=frozenset({"segment"})), last=3)) == segments[-3:]
+    assert numbers(listed(office, LeafFilter(camera="gate"))) == []
 
 
 def test_by_the_time_it_was_entered_also_when_the_clock_was_set_back(office: Office) -> None:
@@ -70,8 +70,8 @@ def test_by_the_time_it_was_entered_also_when_the_clock_was_set_back(office: Off
     office.segment("door")
     office.store.books.mirror_now()
     back = office.clock.wall_ms
-    late = {one.told.entry.number for one in listed(office, Wanted(from_ms=before - 3_600_000))}
-    early = {one.told.entry.number for one in listed(office, Wanted(to_ms=back + 3_600_000))}
+    late = {one.told.entry.number for one in listed(office, LeafFilter(from_ms=before - 3_600_000))}
+    early = {one.told.entry.number for one in listed(office, LeafFilter(to_ms=back + 3_600_000))}
     assert late | early == set(numbers(listed(office)))
     assert not late & early
     assert max(early) > max(late), "what was entered last was entered earliest, by the clock"

@@ -19,12 +19,12 @@ import pytest
 from storage.audit import given_checkpoint, process_pool, ranges
 from storage.audit.findings import Code, Report
 from storage.audit.verify import Box, Verify
-from storage.ledger import generations, key, nodes, note, tree
+from storage.ledger import generations_table, key, nodes_table, note, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation
+from storage.ledger.generations_table import Generation
 from storage.ledger.note import Checkpoint, NoteDamaged
 from storage.ledger.signer import STATE_FILE
-from storage.ledger.table import Entry, Leaf
+from storage.ledger.table import Leaf, LeafEntry
 from storage.mirror.lines import render
 from storage.retention.plan import Policy
 from storage.store import offline
@@ -96,21 +96,21 @@ def with_database(office: Office, work: Callable[[Db], object]) -> None:
 
 
 def present(db: Db) -> Generation:
-    found = generations.present(db)
+    found = generations_table.present(db)
     assert found is not None
     return found
 
 
-def last(db: Db, kind: str) -> Entry:
+def last(db: Db, kind: str) -> LeafEntry:
     row = db.execute("SELECT max(number) FROM leaves WHERE kind = ?", (kind,)).fetchone()
     found = ledger.leaf(db, row[0])
     assert found is not None
     return found
 
 
-def rewrite(db: Db, entry: Entry, **changes: Any) -> Entry:
+def rewrite(db: Db, entry: LeafEntry, **changes: Any) -> LeafEntry:
     """Another leaf in its place, with a hash that is right."""
-    new = Entry(entry.number, entry.wall_ms, entry.kind, ledger.canonical({**json.loads(entry.body), **changes}))
+    new = LeafEntry(entry.number, entry.wall_ms, entry.kind, ledger.canonical({**json.loads(entry.body), **changes}))
     db.execute("UPDATE leaves SET body = ?, hash = ? WHERE number = ?", (new.body, new.hash, new.number))
     return new
 
@@ -119,8 +119,8 @@ def sign_anew(office: Office, db: Db) -> None:
     """Root has the key: nodes and head of the present generation as the leaves are now, wherever they lie."""
     generation = present(db)
     db.execute("DELETE FROM nodes")
-    size = generations.end(db, generation)
-    head = Checkpoint(generation.origin, size, tree.root(nodes.read(db, generation), size))
+    size = generations_table.end(db, generation)
+    head = Checkpoint(generation.origin, size, tree.root(nodes_table.read(db, generation), size))
     found = key.read(office.state / key.NAME).key
     assert found is not None
     text = note.sign(head.text, head.origin, found)
@@ -479,7 +479,7 @@ def test_a_head_of_another_key_in_its_place(office: Office, tmp_path: Path) -> N
     def exchange(db: Db) -> None:
         head = Checkpoint(present(db).origin, present(db).size, present(db).root or b"")
         other = key.Keyring("office", tmp_path / "other.key")
-        other.found_box()
+        other.create_key()
         assert other.key is not None
         db.execute("UPDATE generations SET note = ?", (note.sign(head.text, head.origin, other.key),))
 
@@ -657,7 +657,7 @@ def test_a_box_that_was_begun_anew(office: Office) -> None:
 def test_a_head_of_the_right_name_by_another_key(office: Office, tmp_path: Path) -> None:
     head = office.store.books.notary.head()
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     assert head is not None
     assert other.key is not None
     forged = note.sign(head.checkpoint.text, head.checkpoint.origin, other.key)

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from storage.integrity import queries as audit
-from storage.mirror import files as ledgerdir
+from storage.ledger import checkpoint_files
+from storage.mirror import files as mirror_files
 from storage.mirror import service as mirror
-from storage.mirror import snapshot as heads
-from storage.mirror import table as mirroring
+from storage.mirror import table as mirror_table
 from storage.recovery import arrears_table, detect
 from storage.retention.plan import Policy
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
-from storage.volumes.volume import VolumeSpec
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
+from storage.volumes.space import VolumeSpec
 from storage.words.errors import DatabaseCorrupt, StoreError
 from storage.words.model import Bounds, GapCause
 from tests.support import promises
@@ -424,7 +424,7 @@ def test_no_epoch_gets_the_number_of_one_that_was_lost(office: Office) -> None:
         given.add(office.store.epoch)
         assert len(given) == known + 1
         office.store.books.mirror_now()
-    epochs = office.store._database.read(lambda db: heads.gather(db, "wenshan", 0))["tables"]["epochs"]
+    epochs = office.store._database.read(lambda db: mirror_table.snapshot(db, "wenshan", 0))["tables"]["epochs"]
     assert epochs[0]["number"] == max(given), "those of before are carried along"
     assert min(epoch["number"] for epoch in epochs) == 1
 
@@ -588,8 +588,8 @@ def live_a_little(office: Office) -> None:
 def numbers_on(disk: Path) -> list[int]:
     fd = os.open(disk, os.O_RDONLY)
     try:
-        with ledgerdir.opened(fd) as at:
-            return [line.number for line in ledgerdir.lines(at)]
+        with checkpoint_files.opened(fd) as at:
+            return [line.number for line in mirror_files.lines(at)]
     finally:
         os.close(fd)
 
@@ -635,7 +635,7 @@ def test_the_mirror_begins_on_a_line_of_its_own_after_a_torn_one(office: Office)
 
 def of_volumes(office: Office) -> dict[str, tuple[bool, bool, bool]]:
     """By path: retired, away, lost."""
-    return {str(one.path): (one.retired, one.away, one.loss is not None) for one in office.store.disks._rack.known}
+    return {str(one.path): (one.retired, one.away, one.loss is not None) for one in office.store.disks._inventory.known}
 
 
 @pytest.mark.parametrize("with_head", [True, False], ids=["head", "no head"])
@@ -661,7 +661,7 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tm
     paths[1].mkdir()
     office.store.disks.replace(paths[1], VolumeSpec(paths[1]))
     before = of_volumes(office)
-    lost = [one.loss for one in office.store.disks._rack.known if one.loss]
+    lost = [one.loss for one in office.store.disks._inventory.known if one.loss]
     assert len(lost) == 1
     office.crash()
     if not with_head:
@@ -670,7 +670,7 @@ def test_volumes_are_what_they_were_retired_lost_and_replaced(office: Office, tm
     gone(office.state / "edged.db")
     office.start()
     assert of_volumes(office) == before
-    assert [one.loss for one in office.store.disks._rack.known if one.loss] == lost
+    assert [one.loss for one in office.store.disks._inventory.known if one.loss] == lost
     office.enrol("door")
     assert not office.segment("door").path.is_relative_to(on), "it is retired"
     assert not office.store.books.rebuild().left
@@ -687,16 +687,16 @@ def test_the_last_leaves_are_found_whatever_the_clock_was_set_to(office: Office)
     for _ in range(5):
         office.segment("door")
         office.store.books.mirror_now()
-        office.clock.step_wall(mirroring.DAY_MS)
-    office.clock.step_wall(-100 * mirroring.DAY_MS)
+        office.clock.step_wall(mirror_table.DAY_MS)
+    office.clock.step_wall(-100 * mirror_table.DAY_MS)
     office.segment("door")
     office.store.books.mirror_now()
-    last = office.store._database.read(heads.last_leaf)
+    last = office.store._database.read(mirror_table.last_leaf)
     office.crash()
     fd = os.open(office.disk, os.O_RDONLY)
     try:
-        with ledgerdir.opened(fd) as at:
-            assert ledgerdir.last_number(at) == last
+        with checkpoint_files.opened(fd) as at:
+            assert mirror_files.last_number(at) == last
     finally:
         os.close(fd)
 

@@ -18,10 +18,10 @@ from storage.approvals.service import Person
 from storage.pins import rules
 from storage.pins.model import Ground, Interval, Limits, Order, PinState, Standing
 from storage.retention.plan import Policy
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import OrderRefused, SamePerson
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import Segment
 from tests.support import promises
@@ -238,10 +238,17 @@ def test_what_was_released_while_its_disk_was_away_stays_released(office: Office
 @pytest.mark.parametrize("mirrored", [True, False])
 @pytest.mark.parametrize(
     "step",
-    [Step.PIN_SIDECAR, Step.PIN_LINKED, Step.PIN_SYNCED, Step.PIN_DONE, Step.PIN_HOLDING, Step.PIN_HELD],
+    [
+        Failpoint.PIN_SIDECAR,
+        Failpoint.PIN_LINKED,
+        Failpoint.PIN_SYNCED,
+        Failpoint.PIN_DONE,
+        Failpoint.PIN_HOLDING,
+        Failpoint.PIN_HELD,
+    ],
 )
 def test_a_crash_while_it_is_placed_and_then_no_database(
-    office: Office, step: Step, mirrored: bool, lose: Lose
+    office: Office, step: Failpoint, mirrored: bool, lose: Lose
 ) -> None:
     made = [office.segment("lobby") for _ in range(2)]
     crash_at(office, step, lambda: place(office, order(made[0], made[1])), lose, mirrored)
@@ -259,8 +266,8 @@ def test_a_crash_while_it_is_placed_and_then_no_database(
 
 
 @pytest.mark.parametrize("mirrored", [True, False])
-@pytest.mark.parametrize("step", [Step.RELEASE_DONE, Step.RELEASE_SIDECAR, Step.RELEASE_UNLINKED])
-def test_a_crash_while_it_is_released_and_then_no_database(office: Office, step: Step, mirrored: bool) -> None:
+@pytest.mark.parametrize("step", [Failpoint.RELEASE_DONE, Failpoint.RELEASE_SIDECAR, Failpoint.RELEASE_UNLINKED])
+def test_a_crash_while_it_is_released_and_then_no_database(office: Office, step: Failpoint, mirrored: bool) -> None:
     made = [office.segment("lobby") for _ in range(2)]
     pinned = place(office, order(made[0], made[1]))
     office.store.books.mirror_now()
@@ -279,11 +286,11 @@ class Crash(BaseException):
     """The daemon dies here."""
 
 
-def crash_at(office: Office, step: Step, work: Callable[[], object], lose: Lose, mirrored: bool) -> None:
+def crash_at(office: Office, step: Failpoint, work: Callable[[], object], lose: Lose, mirrored: bool) -> None:
     """Die right after a step, and lose the database, its last leaves on the volumes or not yet."""
     lines = {day: day.read_bytes() for day in office.disk.glob(".ledger/*.jsonl")}
 
-    def listener(reached: Step) -> None:
+    def listener(reached: Failpoint) -> None:
         if reached is step:
             failpoints.arm(None)
             raise Crash

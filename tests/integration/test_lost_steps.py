@@ -14,12 +14,12 @@ from typing import Final
 import pytest
 
 from storage.mirror import service as mirror
-from storage.mirror import table as mirroring
+from storage.mirror import table as mirror_table
 from storage.recovery import detect
 from storage.retention.plan import Policy
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
 from storage.words.model import Bounds
 from tests.integration.test_lost_database import assert_as_before, catalog, live, numbers_on
@@ -27,8 +27,8 @@ from tests.support import promises
 from tests.support.office import Office
 from tests.support.promises import Box
 
-REBUILDING: Final = [step for step in Step if step.startswith("rebuild.")]
-MIRRORING: Final = [step for step in Step if step.startswith("mirror.")]
+REBUILDING: Final = [step for step in Failpoint if step.startswith("rebuild.")]
+MIRRORING: Final = [step for step in Failpoint if step.startswith("mirror.")]
 PAGES: Final = "storage.recovery.walk.PAGE"
 
 
@@ -45,11 +45,11 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     box.store.close(clean=False)
 
 
-def dies(step: Step, work: Callable[[], object], time_: int = 1) -> bool:
+def dies(step: Failpoint, work: Callable[[], object], time_: int = 1) -> bool:
     """`work` is cut off when it has reached a step for the `time_`-th time; False where it does not come to that."""
     times, here = [0], threading.current_thread()
 
-    def listener(reached: Step) -> None:
+    def listener(reached: Failpoint) -> None:
         if reached is step and threading.current_thread() is here:
             times[0] += 1
             if times[0] == time_:
@@ -83,10 +83,15 @@ def start_and_rebuild(office: Office) -> None:
 @pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
 @pytest.mark.parametrize(
     ("step", "marked"),
-    [(step, marked) for step in REBUILDING for marked in (False, True) if marked or step is not Step.REBUILD_ASIDE],
+    [
+        (step, marked)
+        for step in REBUILDING
+        for marked in (False, True)
+        if marked or step is not Failpoint.REBUILD_ASIDE
+    ],
 )
 def test_a_rebuild_goes_on(
-    office: Office, step: Step, marked: bool, again: bool, monkeypatch: pytest.MonkeyPatch
+    office: Office, step: Failpoint, marked: bool, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.recovery.walk.PAGE", 7)
     live(office)
@@ -121,7 +126,7 @@ def test_a_rebuild_goes_on(
 
 @pytest.mark.parametrize("time_", [1, 2])
 @pytest.mark.parametrize("step", MIRRORING)
-def test_the_mirror_goes_on(office: Office, step: Step, time_: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mirror_goes_on(office: Office, step: Failpoint, time_: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is cut off, then with the database lost, too: each leaf once, and the catalog as it was."""
     monkeypatch.setattr(mirror, "PAGE", 5)
     second = office.disk.with_name("second")
@@ -131,9 +136,9 @@ def test_the_mirror_goes_on(office: Office, step: Step, time_: int, monkeypatch:
     office.start()
     live(office)
     office.store.books.stop(last_round=False)
-    if step is Step.MIRROR_PRUNED:  # days of a boot that is long over; those of today are younger than this
+    if step is Failpoint.MIRROR_PRUNED:  # days of a boot that is long over; those of today are younger than this
         monkeypatch.setattr(mirror, "KEEP_S", 10)
-        monkeypatch.setattr(mirroring, "longest_ceiling_s", lambda _: 0)
+        monkeypatch.setattr(mirror_table, "longest_ceiling_s", lambda _: 0)
         for name in ("2019-01-01", "2019-01-02"):
             line = '{"n":1,"t":1546300800000,"k":"boot","b":{"boot":0,"id":"","boottime_ms":0}}\n'
             for disk in (office.disk, second):
@@ -159,9 +164,9 @@ def test_the_mirror_goes_on(office: Office, step: Step, time_: int, monkeypatch:
 
 @pytest.mark.parametrize(
     ("step", "configured"),
-    [(Step.REPLACE_LOST, True), (Step.REPLACE_LOST, False), (Step.REPLACE_FOUNDED, True)],
+    [(Failpoint.REPLACE_LOST, True), (Failpoint.REPLACE_LOST, False), (Failpoint.REPLACE_FOUNDED, True)],
 )
-def test_a_replacement_goes_on(office: Office, step: Step, configured: bool) -> None:
+def test_a_replacement_goes_on(office: Office, step: Failpoint, configured: bool) -> None:
     live(office)
     office.store.close()
     spare = office.disk.with_name("spare")
@@ -178,7 +183,7 @@ def test_a_replacement_goes_on(office: Office, step: Step, configured: bool) -> 
     if not configured:
         office.specs = (VolumeSpec(spare),)
     office.start()
-    lost = {one.id for one in office.store.disks._rack.known if one.loss is not None}
+    lost = {one.id for one in office.store.disks._inventory.known if one.loss is not None}
     assert lost == {old}
     paths = {volume.path for volume in office.store.volumes() if volume.id and volume.id != old}
     assert paths == ({spare, office.disk} if configured else {spare})

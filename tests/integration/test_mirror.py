@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.mirror.service import HEAD_EVERY_MS, KEEP_S, PRUNE_EVERY_MS
+from storage.mirror.service import KEEP_S, PRUNE_EVERY_MS, SNAPSHOT_EVERY_MS
 from storage.words.model import Bounds
 from tests.support.office import DEADLINE_S, Office
 
@@ -51,7 +51,7 @@ def test_the_head_is_written_now_and_then_and_all_or_nothing(office: Office) -> 
     office.enrol("door")
     office.store.books.mirror_now()
     assert head.read_bytes() == before
-    office.clock.tick(HEAD_EVERY_MS)
+    office.clock.tick(SNAPSHOT_EVERY_MS)
     office.store.books.mirror_now()
     assert b'"door"' in head.read_bytes()
     assert not head.with_name("head.json.new").exists()

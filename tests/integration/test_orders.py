@@ -22,7 +22,7 @@ from mqtt import commands
 from mqtt.commands import Commander, Order, Reason, Reply, Verb
 from mqtt.contract.messages import Payload
 from storage.ledger import table as ledger
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from storage.words.errors import OrderRefused, TooOften, WriteFailed
 from tests.support.commanding import Desk
 from tests.support.office import WALL_MS, Office
@@ -84,7 +84,7 @@ class Box:
         return [(reply.state, reply.reason) for reply in self.replies]
 
     def events(self) -> list[dict[str, Any]]:
-        return [dict(event.body) for event in self.office.store.post.following(Kind.COMMAND, 0, 1000)]
+        return [dict(event.body) for event in self.office.store.post.following(EventKind.COMMAND, 0, 1000)]
 
     def acts(self) -> list[dict[str, Any]]:
         found = self.office.store._database.read(lambda db: ledger.leaves(db, 0, 10_000))

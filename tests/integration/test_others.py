@@ -16,12 +16,12 @@ from typing import Final
 import pytest
 
 from storage.approvals.service import Person
-from storage.mirror import table as mirroring
+from storage.mirror import table as mirror_table
 from storage.pins.model import Ground, Interval, Limits, Order
 from storage.pins.rules import DAY_MS
 from storage.retention.plan import Policy
 from storage.segments import segment_file
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.model import GapCause
 from tests.support.disks import Ext4, may_mount
 from tests.support.office import BOUNDS, DEADLINE_S, Office
@@ -132,7 +132,7 @@ def test_as_long_as_a_lost_database_does_not_know_what_is_there_nobody_is_blamed
     (status,) = office.store.volumes()
 
     def known(*, is_known: bool) -> None:
-        fact = partial(mirroring.set_reconciled, volume=status.id, known=is_known)
+        fact = partial(mirror_table.set_reconciled, volume=status.id, known=is_known)
         office.store._database.submit(fact).result(DEADLINE_S)
 
     office.store.disks.configure([VolumeSpec(office.disk, reserve_percent=10.0)])

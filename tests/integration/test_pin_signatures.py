@@ -14,7 +14,7 @@ from edged.alarms.retention import pin_troubles
 from edged.overview.measurements import Measurements, measure
 from storage.approvals.table import Person
 from storage.ledger import key
-from storage.ledger.leaf_search import Wanted
+from storage.ledger.queries import LeafFilter
 from storage.pins import sidecar
 from storage.pins.files import UNVOUCHED_MS
 from storage.pins.model import Ground, Interval, Limits, Order, PinState
@@ -71,7 +71,7 @@ def measured(office: Office) -> Measurements:
 
 
 def last_pin_leaf(office: Office) -> dict[str, Any]:
-    pages = office.store.books.leaves.pages(Wanted(kinds=frozenset({"pin"})), None)
+    pages = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"pin"})), None)
     found = [one.told.entry for page in pages for one in page.leaves]
     body: dict[str, Any] = json.loads(found[-1].body)
     return body
@@ -115,7 +115,7 @@ def test_a_planted_one_protects_for_so_long_and_is_told(office: Office, signatur
         content["signature"] = None
     elif signature == "somebody's":
         ring = key.Keyring("wenshan", tmp_path / "other.key")
-        ring.found_box()
+        ring.create_key()
         told = sidecar.parse(json.dumps(content).encode(), content["id"])
         content = json.loads(sidecar.to_json(told, ring.key))
     office.store.close()
@@ -147,7 +147,7 @@ def test_what_somebody_else_wrote_makes_a_pin_last_no_longer(office: Office) -> 
     assert standing.pin.state is PinState.APPROVED
     assert office.store.pins.unvouched == ()
     office.store.checks.rescan()
-    findings = office.store.books.leaves.pages(Wanted(kinds=frozenset({"finding"})), None)
+    findings = office.store.books.leaves.pages(LeafFilter(kinds=frozenset({"finding"})), None)
     told = [json.loads(one.told.entry.body) for page in findings for one in page.leaves]
     assert {(body["kind"], body["state"]) for body in told} >= {("sidecar", "differs")}, "it is told"
     mended = file_of(office, pin_id).read_bytes()

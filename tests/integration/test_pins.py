@@ -19,17 +19,17 @@ from edged.overview.measurements import measure
 from storage.approvals.journal import Doing
 from storage.approvals.service import Person
 from storage.database.writer import Database
-from storage.ledger.table import Entry, Leaf, leaves
+from storage.ledger.table import Leaf, LeafEntry, leaves
 from storage.pins import pinned_segments, rules, segments_in_interval
 from storage.pins import table as pins
 from storage.pins.model import Ground, Interval, Limits, Order, PinState, Presence, Share, Standing
 from storage.retention import plan
 from storage.retention.plan import Policy
 from storage.ring.sweep import Sweeper
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import OrderRefused, SamePerson, StoreBusy, UnknownId, WriteFailed
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, Segment
 from storage.words.results import VolumeState
 from tests.support.office import BOUNDS, Office
@@ -40,9 +40,9 @@ LIN: Final = Person(1002, "lin")
 LIMITS: Final = Limits(180 * rules.DAY_MS, 100.0)
 LONG_AGO_MS: Final = 400_000
 """Past every ceiling of BOUNDS, in running time."""
-BEFORE: Final = (Step.PIN_SIDECAR, Step.PIN_LINKED, Step.PIN_SYNCED)
-PLACING: Final = (*BEFORE, Step.PIN_DONE, Step.PIN_HOLDING, Step.PIN_HELD)
-RELEASING: Final = (Step.RELEASE_DONE, Step.RELEASE_SIDECAR, Step.RELEASE_UNLINKED)
+BEFORE: Final = (Failpoint.PIN_SIDECAR, Failpoint.PIN_LINKED, Failpoint.PIN_SYNCED)
+PLACING: Final = (*BEFORE, Failpoint.PIN_DONE, Failpoint.PIN_HOLDING, Failpoint.PIN_HELD)
+RELEASING: Final = (Failpoint.RELEASE_DONE, Failpoint.RELEASE_SIDECAR, Failpoint.RELEASE_UNLINKED)
 
 
 class Crash(BaseException):
@@ -117,10 +117,10 @@ def check(office: Office, disk: Path | None = None) -> None:
     assert links(office, disk) == expected
 
 
-def crash_at(office: Office, step: Step, work: Callable[[], object]) -> None:
+def crash_at(office: Office, step: Failpoint, work: Callable[[], object]) -> None:
     """Die right after a step, and start anew."""
 
-    def listener(reached: Step) -> None:
+    def listener(reached: Failpoint) -> None:
         if reached is step:
             failpoints.arm(None)
             raise Crash
@@ -207,7 +207,7 @@ def test_pins_overlap_and_the_last_one_lets_go(office: Office) -> None:
     assert all("115-0042" not in e.body and "chen" not in e.body for e in _leaves(office)), "no personal data"
 
 
-def _leaves(office: Office) -> list[Entry]:
+def _leaves(office: Office) -> list[LeafEntry]:
     with closing(sqlite3.connect(f"file:{office.state / 'edged.db'}?mode=ro", uri=True)) as connection:
         return leaves(connection, 0, 1000)
 
@@ -394,8 +394,8 @@ def test_footage_that_is_condemned_while_its_links_are_made_is_refused_and_nothi
     office.clock.tick(LONG_AGO_MS)
     office.segment("lobby")
 
-    def condemn(step: Step) -> None:
-        if step is Step.PIN_SYNCED:
+    def condemn(step: Failpoint) -> None:
+        if step is Failpoint.PIN_SYNCED:
             failpoints.arm(None)
             sweep_without_lock(office, gone)
 
@@ -428,7 +428,7 @@ def test_a_file_that_is_not_there_is_named_and_nothing_is_pinned(office: Office)
 
 
 @pytest.mark.parametrize("step", PLACING)
-def test_a_crash_while_placing_leaves_a_whole_pin(office: Office, step: Step) -> None:
+def test_a_crash_while_placing_leaves_a_whole_pin(office: Office, step: Failpoint) -> None:
     segments = [office.segment("lobby"), office.segment("lobby")]
     crash_at(office, step, lambda: place(office, order(*segments)))
     office.clock.tick(LONG_AGO_MS)
@@ -451,7 +451,7 @@ def test_a_crash_between_two_steps_of_holding_leaves_a_whole_pin(
 ) -> None:
     monkeypatch.setattr("storage.pins.files.STEP", 1)
     segments = [office.segment("lobby") for _ in range(3)]
-    crash_at(office, Step.PIN_HOLDING, lambda: place(office, order(*segments)))
+    crash_at(office, Failpoint.PIN_HOLDING, lambda: place(office, order(*segments)))
     assert rows(office, "SELECT count(*) FROM pinned") == [(1,)]
     office.clock.tick(LONG_AGO_MS)
     sweep(office)
@@ -520,7 +520,7 @@ def test_nothing_a_person_does_to_a_pin_changes_many_rows_in_one_transaction(
 
 
 @pytest.mark.parametrize("step", RELEASING)
-def test_a_crash_while_releasing_leaves_none(office: Office, step: Step) -> None:
+def test_a_crash_while_releasing_leaves_none(office: Office, step: Failpoint) -> None:
     segments = [office.segment("lobby"), office.segment("lobby")]
     pin = place(office, order(*segments))
     crash_at(office, step, lambda: release(office, pin.pin.id))
@@ -539,8 +539,8 @@ def test_garbage_that_a_cut_off_placing_had_linked_goes_its_way(office: Office) 
     def work() -> None:
         place(office, order(gone, stays))
 
-    def condemn_then_die(step: Step) -> None:
-        if step is Step.PIN_SYNCED:
+    def condemn_then_die(step: Failpoint) -> None:
+        if step is Failpoint.PIN_SYNCED:
             failpoints.arm(None)
             sweep_without_lock(office, gone)
             raise Crash
@@ -656,8 +656,8 @@ def test_what_is_recorded_into_a_pinned_interval_is_linked_before_it_is_committe
     place(office, order(first, last_ms=office.clock.wall_ms + rules.HOUR_MS))
     reached: list[tuple[Any, ...]] = []
 
-    def listener(step: Step) -> None:
-        if step in (Step.COMMIT_LINKED, Step.COMMIT_DONE):
+    def listener(step: Failpoint) -> None:
+        if step in (Failpoint.COMMIT_LINKED, Failpoint.COMMIT_DONE):
             state = rows(office, "SELECT state FROM segments ORDER BY id DESC LIMIT 1")[0][0]
             reached.append((step, *links(office).values(), state))
 
@@ -665,7 +665,7 @@ def test_what_is_recorded_into_a_pinned_interval_is_linked_before_it_is_committe
     office.clock.tick(2 * FRAGMENT_MS)
     late = office.commit(recording)
     failpoints.arm(None)
-    assert [step for step, *_ in reached] == [Step.COMMIT_LINKED, Step.COMMIT_DONE]
+    assert [step for step, *_ in reached] == [Failpoint.COMMIT_LINKED, Failpoint.COMMIT_DONE]
     assert link_name(late) in reached[0][1]
     assert reached[0][2] == "open"
     assert rows(office, "SELECT linked FROM pinned ORDER BY segment DESC LIMIT 1") == [(1,)]

@@ -16,8 +16,8 @@ from mqtt.connection.broker_connection import WINDOW, Delivery
 from mqtt.send.outbox_sender import OutboxSender
 from mqtt.send.send_queue import SendQueue
 from storage.ledger.signer import TOLD_EVERY_MS
-from storage.outbox.service import Post
-from storage.outbox.table import Event, Kind, Rank
+from storage.outbox.service import Outbox
+from storage.outbox.table import Event, EventKind, EventRank
 from storage.store.opening import DATABASE_NAME
 from storage.words.results import Severity
 from tests.support import promises
@@ -32,12 +32,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
     opened.store.close()
 
 
-def events(office: Office, kind: Kind) -> list[Event]:
+def events(office: Office, kind: EventKind) -> list[Event]:
     return office.store.post.following(kind, 0, 10_000)
 
 
 def heads(office: Office) -> list[int]:
-    return [event.body["size"] for event in events(office, Kind.LEDGER) if event.body.get("what") == "checkpoint"]
+    return [event.body["size"] for event in events(office, EventKind.LEDGER) if event.body.get("what") == "checkpoint"]
 
 
 def test_heads_are_events_once_an_hour_and_at_a_stop_in_order(office: Office) -> None:
@@ -56,7 +56,7 @@ def test_heads_are_events_once_an_hour_and_at_a_stop_in_order(office: Office) ->
     office.segment("door")
     office.store.close()
     office.start()
-    told = [event for event in events(office, Kind.LEDGER) if event.body.get("what") == "checkpoint"]
+    told = [event for event in events(office, EventKind.LEDGER) if event.body.get("what") == "checkpoint"]
     assert len(told) == 3, "the one that the run ended with"
     known = office.store.books.notary.head()
     assert known is not None
@@ -77,19 +77,19 @@ def test_a_head_that_is_told_is_not_told_again(office: Office) -> None:
 def test_a_lost_database_begins_another_count_and_says_so(office: Office) -> None:
     office.enrol("door")
     office.segment("door")
-    before = events(office, Kind.RUN)
+    before = events(office, EventKind.RUN)
     office.store.books.mirror_now()
     office.store.close()
     (office.state / DATABASE_NAME).unlink()
     office.clock.tick(1000)
     office.start()
     assert not office.store.books.rebuild().again
-    (begun,) = events(office, Kind.OUTBOX)
+    (begun,) = events(office, EventKind.OUTBOX)
     assert (begun.seq, begun.body) == (1, {"what": "begun"})
     assert begun.epoch != before[0].epoch, "no id of the lost count is given away again"
-    assert [event.body["known"] > 0 for event in events(office, Kind.LEDGER) if event.what == "rebuilt"] == [True]
-    first = min(event.leaf for event in events(office, Kind.LEDGER) if event.leaf)
-    for kind in Kind:
+    assert [event.body["known"] > 0 for event in events(office, EventKind.LEDGER) if event.what == "rebuilt"] == [True]
+    first = min(event.leaf for event in events(office, EventKind.LEDGER) if event.leaf)
+    for kind in EventKind:
         assert all(event.leaf >= first for event in events(office, kind) if event.leaf), "what was told before is not"
 
 
@@ -102,17 +102,17 @@ def test_without_a_broker_nothing_waits(office: Office) -> None:
     office.start()
     assert all(depth.events == 0 for depth in office.store.post.depth().values()), "that is remembered"
     office.store.post.want(wanted=True).result(DEADLINE_S)
-    assert [event.body["what"] for event in events(office, Kind.OUTBOX)] == ["begun"]
+    assert [event.body["what"] for event in events(office, EventKind.OUTBOX)] == ["begun"]
 
 
 def test_what_was_passed_on_goes_and_the_rest_waits(office: Office) -> None:
     office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
-    (alarm,) = events(office, Kind.ALARM)
+    (alarm,) = events(office, EventKind.ALARM)
     depth = office.store.post.depth()
-    assert depth[Rank.ALARM].events == 1
+    assert depth[EventRank.ALARM].events == 1
     office.store.post.done([alarm.seq, alarm.seq, 10**9]).result(DEADLINE_S)
-    assert office.store.post.depth() == {**depth, Rank.ALARM: office.store.post.depth()[Rank.ALARM]}
-    assert office.store.post.depth()[Rank.ALARM].events == 0
+    assert office.store.post.depth() == {**depth, EventRank.ALARM: office.store.post.depth()[EventRank.ALARM]}
+    assert office.store.post.depth()[EventRank.ALARM].events == 0
     assert office.store.post.last() >= alarm.seq
 
 
@@ -161,7 +161,7 @@ async def test_what_a_bad_disk_and_a_later_version_left_goes_out_and_leaves(offi
 
     office.store.alarms.raised("disk", Severity.WARNING, "full", "clean").result(DEADLINE_S)
     office.store._database.submit(plant).result(DEADLINE_S)
-    waiting = {event.seq: event for kind in Kind for event in events(office, kind)}
+    waiting = {event.seq: event for kind in EventKind for event in events(office, kind)}
     said = await drained(post)
     assert len(said) == len(waiting) == len({document["id"] for document in said})
     assert all(depth.events == 0 and depth.bytes == 0 for depth in post.depth().values())
@@ -174,7 +174,7 @@ async def test_what_a_bad_disk_and_a_later_version_left_goes_out_and_leaves(offi
     assert texts["edged.alarm.raised"] is None
 
 
-async def drained(post: Post) -> list[dict[str, Any]]:
+async def drained(post: Outbox) -> list[dict[str, Any]]:
     """All that waits, as a broker gets it that takes everything."""
     traffic, woken = SendQueue("box"), asyncio.Event()
     drain, said, now_s = OutboxSender(post, traffic.outbox, woken.set), list[dict[str, Any]](), 0.0

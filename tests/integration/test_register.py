@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from storage.approvals.table import Person
-from storage.ledger import leaf_search
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.pins.model import Ground, Interval, Limits, Order
@@ -29,7 +29,7 @@ HOUR_MS = 3_600_000
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
     """Blocks of eight leaves: what is passed over would show."""
-    with patch.object(leaf_search, "BITS", 3):
+    with patch.object(ledger_queries, "BITS", 3):
         opened = Office(tmp_path)
         for camera in ("lobby", "gate"):
             opened.enrol(camera)
@@ -172,7 +172,7 @@ def test_a_pin_explains_what_went_beyond_its_ceiling(office: Office) -> None:
 def test_footage_from_before_the_clock_was_right_is_found_by_its_true_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leaf_search, "BITS", 0)
+    monkeypatch.setattr(ledger_queries, "BITS", 0)
     box = Office(tmp_path)
     box.store.close()
     box.clock.reboot(0)

@@ -11,20 +11,20 @@ from typing import Any, Final
 
 import pytest
 
-from storage.ledger import generations, key, nodes, tree
+from storage.ledger import generations_table, key, nodes_table, tree
 from storage.ledger import table as ledger
-from storage.ledger.centre_head import Word
-from storage.ledger.generations import Generation
-from storage.ledger.key_rotation import Renewed, needs_key
+from storage.ledger.centre_head import HeadAgreement
+from storage.ledger.generations_table import Generation
+from storage.ledger.key_rotation import KeyRotation, needs_key
 from storage.ledger.note import Verifier, parse, sign
 from storage.store.facade import Store
 from storage.words import failpoints
 from storage.words.errors import OrderRefused
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from tests.support import renewing
 from tests.support.office import Office
 
-RENEWING: Final = [step for step in Step if step.startswith("renew.")]
+RENEWING: Final = [step for step in Failpoint if step.startswith("renew.")]
 WHO, WHY = "林主任", "the key was lost with the old disk"
 
 
@@ -44,7 +44,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def every(office: Office) -> list[Generation]:
-    return office.store._database.read(generations.every)
+    return office.store._database.read(generations_table.every)
 
 
 def first_leaf(office: Office, generation: Generation) -> dict[str, Any]:
@@ -55,14 +55,14 @@ def first_leaf(office: Office, generation: Generation) -> dict[str, Any]:
 
 
 def root_of(office: Office, generation: Generation, size: int) -> str:
-    return office.store._database.read(lambda db: tree.root(nodes.read(db, generation), size)).hex()
+    return office.store._database.read(lambda db: tree.root(nodes_table.read(db, generation), size)).hex()
 
 
 def end_of(office: Office, generation: Generation) -> int:
-    return office.store._database.read(lambda db: generations.end(db, generation))
+    return office.store._database.read(lambda db: generations_table.end(db, generation))
 
 
-def renew(office: Office, *, new_key: bool = False) -> Renewed:
+def renew(office: Office, *, new_key: bool = False) -> KeyRotation:
     return renewing.renew(office.store, WHO, WHY, new_key=new_key)
 
 
@@ -139,7 +139,7 @@ def test_without_its_key_the_box_gets_a_new_one_that_vouches_for_what_was_unsign
         left = b"-----BEGIN PRIVATE KEY-----\n"
     elif what == "another's":
         other = key.Keyring("office", tmp_path / "other.key")
-        other.found_box()
+        other.create_key()
         left = (tmp_path / "other.key").read_bytes()
     if left is not None:
         office.store.close()
@@ -195,7 +195,7 @@ def test_a_key_that_was_given_up_never_signs_again(office: Office, tmp_path: Pat
 def test_after_a_loss_a_key_that_was_put_there_by_anybody_is_not_gone_by(office: Office, tmp_path: Path) -> None:
     office.store.close()
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     (tmp_path / "other.key").replace(office.state / key.NAME)
     (office.state / "edged.db").unlink()
     office.start()
@@ -231,7 +231,7 @@ def test_a_credential_is_never_replaced(office: Office, tmp_path: Path) -> None:
     assert credential.read_bytes() == before
     office.store.close()
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     credential.write_bytes((tmp_path / "other.key").read_bytes())
     office.store = reopen()
     assert office.store.books.notary.fault() is not None
@@ -254,10 +254,10 @@ def test_it_takes_a_new_key_where_the_last_one_is_not_there() -> None:
     assert not needs_key([generation(first)], second, ours=False, wanted=False)
 
 
-def dies(step: Step, work: Callable[[], object]) -> None:
+def dies(step: Failpoint, work: Callable[[], object]) -> None:
     here = threading.current_thread()
 
-    def listener(reached: Step) -> None:
+    def listener(reached: Failpoint) -> None:
         if reached is step and threading.current_thread() is here:
             failpoints.arm(None)
             raise Crash
@@ -270,14 +270,14 @@ def dies(step: Step, work: Callable[[], object]) -> None:
 @pytest.mark.parametrize("lacking", [False, True], ids=["with its key", "without"])
 @pytest.mark.parametrize("step", RENEWING)
 def test_a_crash_at_any_step_leaves_a_ledger_with_a_key_or_the_one_it_lacked(
-    office: Office, step: Step, lacking: bool
+    office: Office, step: Failpoint, lacking: bool
 ) -> None:
     if lacking:
         without_key(office)
     dies(step, lambda: renew(office, new_key=True))
     office.store.close(clean=False)
     office.start()
-    begun = step is not Step.RENEW_KEY
+    begun = step is not Failpoint.RENEW_KEY
     assert len(every(office)) == 1 + begun
     assert (office.store.books.notary.fault() is None) == (begun or not lacking)
     assert not (office.state / f"{key.NAME}.new").exists(), "no key lies about that nobody goes by"
@@ -328,7 +328,7 @@ def test_a_head_of_ours_agrees_however_much_came_after_it(office: Office) -> Non
     kept = held(office)
     office.segment("door")
     assert office.store.books.witness.hold(*kept)
-    assert office.store.books.witness.word() is Word.AGREES
+    assert office.store.books.witness.word() is HeadAgreement.AGREES
     assert office.store.books.witness.contradiction() is None
 
 
@@ -365,21 +365,21 @@ def test_an_older_state_that_was_put_back_is_found(office: Office, since: str, t
     office.enrol("door")
     witness = office.store.books.witness
     assert witness.hold(*kept)
-    assert witness.word() is (Word.LONGER if since == "leaves" else Word.UNKNOWN)
+    assert witness.word() is (HeadAgreement.LONGER if since == "leaves" else HeadAgreement.UNKNOWN)
     found = witness.contradiction()
     assert found is not None
     assert found.head.size == size
     for _ in range(9):  # as long as it was, and longer: other leaves
         office.segment("door")
     office.store.books.sign_now()
-    assert witness.word() is (Word.OTHER if since == "leaves" else Word.UNKNOWN)
+    assert witness.word() is (HeadAgreement.OTHER if since == "leaves" else HeadAgreement.UNKNOWN)
     renew(office)
     assert first_leaf(office, every(office)[-1])["contradicted"]["size"] == size
     assert witness.contradiction() is None
     office.store.close()
     office.start()
     assert office.store.books.witness.hold(*kept)
-    assert office.store.books.witness.word() is Word.SETTLED, "known also after a restart"
+    assert office.store.books.witness.word() is HeadAgreement.SETTLED, "known also after a restart"
 
 
 def test_a_lost_database_is_no_contradiction_once_the_volumes_are_read(office: Office) -> None:
@@ -390,10 +390,10 @@ def test_a_lost_database_is_no_contradiction_once_the_volumes_are_read(office: O
     office.start()
     witness = office.store.books.witness
     assert witness.hold(*kept)
-    assert witness.word() is Word.UNSURE
+    assert witness.word() is HeadAgreement.UNSURE
     assert witness.contradiction() is None
     office.store.books.rebuild(paced=False)
-    assert witness.word() is Word.AGREES
+    assert witness.word() is HeadAgreement.AGREES
 
 
 def test_what_nobody_signed_is_no_head(office: Office, tmp_path: Path) -> None:
@@ -402,14 +402,14 @@ def test_what_nobody_signed_is_no_head(office: Office, tmp_path: Path) -> None:
     assert not witness.hold("hello", mine)
     assert not witness.hold(f"log\n{'9' * 5000}\nAAAA\n\n\u2014 log AAAAAAAA\n", None)
     other = key.Keyring("office", tmp_path / "other.key")
-    other.found_box()
+    other.create_key()
     assert other.key is not None
     head = parse(text).checkpoint()
     forged = sign(head.text.replace(f"\n{head.size}\n", f"\n{head.size + 1}\n"), head.origin, other.key)
     assert witness.hold(forged, str(Verifier(head.origin, other.public or b"")))
-    assert witness.word() is Word.NONE, "in our name, with a key that is not ours"
+    assert witness.word() is HeadAgreement.NONE, "in our name, with a key that is not ours"
     theirs = sign(head.text.replace(head.origin, "edged/wenshan/00000000"), "edged/wenshan/00000000", other.key)
     assert witness.hold(theirs, str(Verifier("edged/wenshan/00000000", other.public or b"")))
-    assert witness.word() is Word.UNKNOWN, "a ledger of this name that this box does not know"
+    assert witness.word() is HeadAgreement.UNKNOWN, "a ledger of this name that this box does not know"
     assert witness.hold(theirs, None)
-    assert witness.word() is Word.NONE
+    assert witness.word() is HeadAgreement.NONE

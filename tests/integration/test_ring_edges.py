@@ -16,11 +16,11 @@ from storage.retention.plan import Policy
 from storage.ring import sweep
 from storage.ring.admission import Applicant, demand
 from storage.ring.ballast import Ballast
-from storage.segments.embedded_metadata import Story, parse_story
+from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
 from storage.segments.mp4 import summary
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.layout import segment_path
 from storage.words.model import Bounds, Segment
 from storage.words.results import VolumeStatus
@@ -39,11 +39,11 @@ def make_office(tmp_path: Path) -> Iterator[Office]:
     box.store.close()
 
 
-def story_of(path: Path) -> Story:
+def story_of(path: Path) -> EmbeddedMetadata:
     with path.open("rb") as file:
         comment = summary(file).comment
     assert comment is not None
-    found = parse_story(comment)
+    found = parse_metadata(comment)
     assert found is not None
     return found
 
@@ -255,7 +255,7 @@ def test_no_more_is_condemned_on_a_volume_that_goes_away_meanwhile(
     office.clock.tick(400_000)
     (volume,) = office.store._pool.opened
     monkeypatch.setattr(sweep, "SLICE", 2)
-    failpoints.arm(lambda step: volume.close() if step is Step.DESTROY_CONDEMNED else None)
+    failpoints.arm(lambda step: volume.close() if step is Failpoint.DESTROY_CONDEMNED else None)
     office.store.sweep(lambda: Policy({"lobby": BOUNDS}))
     failpoints.arm(None)
     assert len(office.store.segments("lobby", None, None)) == 6

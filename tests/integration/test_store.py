@@ -24,7 +24,7 @@ from storage.ring import candidates as ring_heads
 from storage.ring import sweep
 from storage.ring.explain import Fate, Span
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words import failpoints
 from storage.words.errors import (
     DatabaseDamaged,
@@ -35,7 +35,7 @@ from storage.words.errors import (
     StoreClosed,
     VolumeRefused,
 )
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME, QUARANTINE_SUFFIX, part_path, segment_path
 from storage.words.model import Bounds, GapCause, Moment, SegmentState
 from storage.words.results import Salvaged, Severity, VolumeState, VolumeStatus
@@ -687,8 +687,8 @@ class Cut(BaseException):
     """The daemon dies here."""
 
 
-def cut(step: Step) -> None:
-    if step is Step.SALVAGE_NAMED:
+def cut(step: Failpoint) -> None:
+    if step is Failpoint.SALVAGE_NAMED:
         failpoints.arm(None)
         raise Cut
 

@@ -17,7 +17,8 @@ from storage.files.unlink import unlink as unlink_really
 from storage.recovery import salvage
 from storage.retention.plan import Policy
 from storage.ring import sweep
-from storage.volumes.volume import Space, Volume, VolumeSpec
+from storage.volumes.space import Space, VolumeSpec
+from storage.volumes.volume import Volume
 from storage.words.errors import DatabaseDamaged
 from storage.words.model import Bounds, GapCause
 from storage.words.results import Salvaged, VolumeStatus

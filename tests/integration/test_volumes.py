@@ -26,7 +26,7 @@ from storage.ring.volume_operations import Reconfigured
 from storage.store import offline
 from storage.store.offline_init import init_alone
 from storage.volumes import mounts
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.errors import OrderRefused, UnknownId, VolumeRefused
 from storage.words.layout import IDENTITY_NAME, PROBES
 from storage.words.model import Bounds, GapCause, Segment

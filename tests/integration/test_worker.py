@@ -17,7 +17,7 @@ from recorder.decoder.decode import check_file
 from recorder.supervisor.state import Limits
 from recorder.words.messages import Abandoned, Closed, Connected, Cut, Ended, Opening, Stats, Stop
 from recorder.worker.process import FINISH_TICKS, TICK_S
-from storage.segments.embedded_metadata import parse_story
+from storage.segments.embedded_metadata import parse_metadata
 from storage.segments.mp4 import summary
 from storage.words.model import GapCause
 from tests.support import footage
@@ -98,7 +98,7 @@ def test_every_file_tells_its_story(child: Child) -> None:
     for opening, closed, path in segments:
         with path.open("rb") as file:
             comment = summary(file).comment
-        story = parse_story(comment or "")
+        story = parse_metadata(comment or "")
         assert story is not None
         assert (story.camera, story.seq, story.epoch) == ("lobby", opening.seq, 1)
         assert (story.start.wall_ms, story.start.boottime_ms) == (opening.wall_ms, opening.boottime_ms)

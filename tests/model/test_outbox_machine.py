@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from storage.database.migrations import migrate
 from storage.outbox import table as outbox
-from storage.outbox.table import RANKS, ROW_BYTES, Kind, Rank
+from storage.outbox.table import RANKS, ROW_BYTES, EventKind, EventRank
 
 LIMIT: Final = 3_000
 SMALL: Final = settings(
@@ -31,7 +31,7 @@ SMALL: Final = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 
-kinds = st.sampled_from(Kind)
+kinds = st.sampled_from(EventKind)
 sizes = st.integers(0, 1_400)
 
 
@@ -52,12 +52,12 @@ class Machine(RuleBasedStateMachine):
         self.path = Path(self.directory.name) / "edged.db"
         self.path.write_bytes(begun())
         self.db = self.open()
-        self.rows: list[tuple[int, Kind, int]] = []
+        self.rows: list[tuple[int, EventKind, int]] = []
         """Number, kind, size; in the order in which they came."""
-        self.evicted: dict[Rank, list[int]] = {rank: [] for rank in Rank}
+        self.evicted: dict[EventRank, list[int]] = {rank: [] for rank in EventRank}
         self.seq, self.wanted = 0, True
         self.given: set[int] = set()
-        self.came(Kind.OUTBOX, {"what": "begun"})
+        self.came(EventKind.OUTBOX, {"what": "begun"})
 
     def open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None)
@@ -68,7 +68,7 @@ class Machine(RuleBasedStateMachine):
         self.db.close()
         self.directory.cleanup()
 
-    def came(self, kind: Kind, body: dict[str, Any]) -> None:
+    def came(self, kind: EventKind, body: dict[str, Any]) -> None:
         """The model's own put: a list, sorted when there is too much in it."""
         self.seq += 1
         assert self.seq not in self.given
@@ -77,7 +77,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.rows.append((self.seq, kind, len(json.dumps(body, separators=(",", ":"))) + ROW_BYTES))
         excess, spare = self.held - LIMIT, LIMIT // outbox.FREED_SHARE
-        for rank in reversed(Rank):
+        for rank in reversed(EventRank):
             if excess <= 0:
                 break
             freed = 0
@@ -94,7 +94,7 @@ class Machine(RuleBasedStateMachine):
         return sum(size for _, _, size in self.rows)
 
     @rule(kind=kinds, size=sizes)
-    def put(self, kind: Kind, size: int) -> None:
+    def put(self, kind: EventKind, size: int) -> None:
         body = {"what": "x" * size}
         expected = outbox.next_id(self.db, 7)
         self.db.execute("BEGIN")
@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
         self.came(kind, body)
 
     @rule(kind=kinds, size=sizes)
-    def put_in_vain(self, kind: Kind, size: int) -> None:
+    def put_in_vain(self, kind: EventKind, size: int) -> None:
         """The fact that it belongs to is rolled back: its number is given to the next one."""
         self.db.execute("BEGIN")
         outbox.put(self.db, kind, 7, {"what": "y" * size})
@@ -119,29 +119,29 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def tell(self) -> None:
-        evicted, self.evicted = self.evicted, {rank: [] for rank in Rank}
+        evicted, self.evicted = self.evicted, {rank: [] for rank in EventRank}
         self.db.execute("BEGIN")
         assert outbox.tell_evicted(self.db, 7) is any(evicted.values())
         self.db.execute("COMMIT")
         for rank, seqs in evicted.items():
             if seqs:
                 told = {"what": "evicted", "rank": rank.value, "events": len(seqs), "first_seq": seqs[0]}
-                self.came(Kind.OUTBOX, told | {"last_seq": seqs[-1], "since_ms": 7})
+                self.came(EventKind.OUTBOX, told | {"last_seq": seqs[-1], "since_ms": 7})
 
     @rule(wanted=st.sampled_from([True, True, True, False]))
     def want(self, wanted: bool) -> None:
         outbox.want(self.db, wanted, 7)
         before, self.wanted = self.wanted, wanted
         if not wanted:
-            self.rows, self.evicted = [], {rank: [] for rank in Rank}
+            self.rows, self.evicted = [], {rank: [] for rank in EventRank}
         elif not before:
-            self.came(Kind.OUTBOX, {"what": "begun"})
+            self.came(EventKind.OUTBOX, {"what": "begun"})
 
     @rule()
     def crash(self) -> None:
         """In the middle of a fact; what was committed stays."""
         self.db.execute("BEGIN")
-        outbox.put(self.db, Kind.PIN, 7, {"what": "lost"})
+        outbox.put(self.db, EventKind.PIN, 7, {"what": "lost"})
         self.db.close()
         self.db = self.open()
 
@@ -153,8 +153,8 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_counters_are_as_one_counts(self) -> None:
-        counted: dict[Rank, tuple[int, int, int | None]] = dict.fromkeys(Rank, (0, 0, None)) | {
-            Rank(rank): (events, size, oldest)
+        counted: dict[EventRank, tuple[int, int, int | None]] = dict.fromkeys(EventRank, (0, 0, None)) | {
+            EventRank(rank): (events, size, oldest)
             for rank, events, size, oldest in self.db.execute(
                 "SELECT rank, count(*), sum(bytes), (SELECT wall_ms FROM outbox o WHERE o.rank = outbox.rank"
                 " ORDER BY seq LIMIT 1) FROM outbox GROUP BY rank"
@@ -165,7 +165,7 @@ class Machine(RuleBasedStateMachine):
         assert sum(size for _, size, _ in counted.values()) <= LIMIT, "bounded"
 
     @rule(kind=kinds, after=st.integers(0, 50), limit=st.integers(1, 9))
-    def read(self, kind: Kind, after: int, limit: int) -> None:
+    def read(self, kind: EventKind, after: int, limit: int) -> None:
         seqs = [event.seq for event in outbox.following(self.db, kind, after, limit)]
         assert seqs == [seq for seq, of, _ in self.rows if of is kind and seq > after][:limit]
 
@@ -181,7 +181,7 @@ def caught() -> None:
 
 
 def test_what_evicts_the_highest_rank_first_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "Rank", sorted(Rank, reverse=True))
+    monkeypatch.setattr(outbox, "EventRank", sorted(EventRank, reverse=True))
     caught()
 
 

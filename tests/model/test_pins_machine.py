@@ -21,7 +21,7 @@ from storage.pins.model import Ground, Interval, Limits, Order, PinState
 from storage.retention.plan import Policy
 from storage.words import failpoints
 from storage.words.errors import OrderRefused
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.model import Segment
 from tests.support.office import BOUNDS, Office, sha256
 from tests.support.promised import planted
@@ -30,8 +30,15 @@ CAMERAS = ("door", "lobby")
 CHEN, LIN = Person(1001, "chen"), Person(1002, "lin")
 LIMITS = Limits(180 * rules.DAY_MS, 100.0)
 YEAR_MS = 365 * rules.DAY_MS
-PLACING = (Step.PIN_SIDECAR, Step.PIN_LINKED, Step.PIN_SYNCED, Step.PIN_DONE, Step.PIN_HOLDING, Step.PIN_HELD)
-RELEASING = (Step.RELEASE_DONE, Step.RELEASE_SIDECAR, Step.RELEASE_UNLINKED)
+PLACING = (
+    Failpoint.PIN_SIDECAR,
+    Failpoint.PIN_LINKED,
+    Failpoint.PIN_SYNCED,
+    Failpoint.PIN_DONE,
+    Failpoint.PIN_HOLDING,
+    Failpoint.PIN_HELD,
+)
+RELEASING = (Failpoint.RELEASE_DONE, Failpoint.RELEASE_SIDECAR, Failpoint.RELEASE_UNLINKED)
 MACHINE = settings(
     stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
@@ -135,7 +142,7 @@ class PinMachine(RuleBasedStateMachine):
         ahead=st.booleans(),
         step=st.none() | st.sampled_from(PLACING),
     )
-    def place(self, data: st.DataObject, ground: Ground, span_ms: int, *, ahead: bool, step: Step | None) -> None:
+    def place(self, data: st.DataObject, ground: Ground, span_ms: int, *, ahead: bool, step: Failpoint | None) -> None:
         first = data.draw(st.sampled_from(self.known)).segment
         last = data.draw(st.sampled_from([one.segment for one in self.known if one.segment.camera == first.camera]))
         low, high = sorted((first.start.wall_ms + 1, last.end.wall_ms - 1))
@@ -163,7 +170,7 @@ class PinMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.pins)
     @rule(data=st.data(), step=st.none() | st.sampled_from(RELEASING))
-    def release(self, data: st.DataObject, step: Step | None) -> None:
+    def release(self, data: st.DataObject, step: Failpoint | None) -> None:
         pin_id = data.draw(st.sampled_from(sorted(self.pins)))
         store = self.office.store
 
@@ -178,10 +185,10 @@ class PinMachine(RuleBasedStateMachine):
             assert not self.pins[pin_id].lasts(self.ran_ms)
         del self.pins[pin_id]
 
-    def cut_off(self, step: Step | None, work: object) -> None:
+    def cut_off(self, step: Failpoint | None, work: object) -> None:
         """Do it; at a step the daemon dies and another one starts."""
 
-        def listener(reached: Step) -> None:
+        def listener(reached: Failpoint) -> None:
             if reached is step:
                 failpoints.arm(None)
                 raise Crash

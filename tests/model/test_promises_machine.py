@@ -17,7 +17,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from storage.pins.model import Ground
 from storage.tickets.maintenance import MOST_MS
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause
 from tests.support.promised import planted
 from tests.support.promised.disks import Disks
@@ -97,7 +97,7 @@ def past_a_ceiling_with_a_pin(machine: PromisesMachine) -> Steps:
 
 
 def a_death_between_row_and_name(machine: PromisesMachine) -> Steps:
-    machine.records("door", fragments=2, count=1, step=Step.COMMIT_SYNCED)
+    machine.records("door", fragments=2, count=1, step=Failpoint.COMMIT_SYNCED)
     yield
 
 
@@ -247,7 +247,7 @@ def footage_of_a_boot_that_ran_longer_than_anybody_tells(machine: PromisesMachin
     machine.begins("door", fragments=3)
     (*_, known) = machine.model.segments.values()
     yield
-    machine.reboots(clean=False, unseen_ms=0, off_ms=HOUR_MS, up_ms=1, ppm=0, synced=False, step=Step.SALVAGE_CUT)
+    machine.reboots(clean=False, unseen_ms=0, off_ms=HOUR_MS, up_ms=1, ppm=0, synced=False, step=Failpoint.SALVAGE_CUT)
     yield
     machine.the_database_is_lost("gone", clean=False, mirrored=False, sweeps=False)
     assert known.start.boot == 2

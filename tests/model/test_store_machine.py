@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from storage.retention import bounds as ring_bounds
 from storage.retention.bounds import UNBOUNDED_S
 from storage.retention.plan import Policy, effective
-from storage.segments.gaps import JOIN_MS
+from storage.segments.gaps_table import JOIN_MS
 from storage.words.layout import PART_SUFFIX, segment_path
 from storage.words.model import Bounds, GapCause
 from storage.words.results import VolumeStatus

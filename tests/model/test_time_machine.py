@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from storage.ages import history as ages
 from storage.ages import table as boots
-from storage.ages.credit import DRIFT_PPM, WEEK_MS, Off, Witness, Word
+from storage.ages.credit import DRIFT_PPM, WEEK_MS, OffTime, OffTimeSource, OffTimeWitness
 from storage.ages.history import Age, History
 from storage.ages.table import ATTESTED_MAX_MS
 from storage.database.migrations import migrate
@@ -181,13 +181,13 @@ class TimeMachine(RuleBasedStateMachine):
 TestTimeMachine = TimeMachine.TestCase
 
 
-def believe(before: Witness, this: Witness, attested_ms: int | None) -> Off:
+def believe(before: OffTimeWitness, this: OffTimeWitness, attested_ms: int | None) -> OffTime:
     """What everybody else does: the wall clock says how long the box was off."""
     del attested_ms
     assert before.offset_last_ms is not None
     assert this.offset_last_ms is not None
     off_ms = max(0, this.offset_last_ms - before.offset_last_ms - before.ran_ms)
-    return Off(off_ms, off_ms, Word.SYNC)
+    return OffTime(off_ms, off_ms, OffTimeSource.SYNC)
 
 
 def test_a_wall_clock_that_is_believed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

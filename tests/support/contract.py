@@ -23,7 +23,7 @@ from mqtt.contract import events, messages
 from mqtt.contract.messages import Message
 from script.generate import asyncapi
 from storage.outbox import table as outbox
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from tests.support.configuration import Setup
 
 MAKERS: Final[dict[ModuleType, tuple[str, ...]]] = {
@@ -65,7 +65,7 @@ def watch() -> None:
     put = outbox._put
 
     def told(
-        connection: sqlite3.Connection, kind: Kind, wall_ms: int, body: str, leaf: int = 0, what: str = ""
+        connection: sqlite3.Connection, kind: EventKind, wall_ms: int, body: str, leaf: int = 0, what: str = ""
     ) -> tuple[int, int]:
         if _asker() in ("edged", "storage"):
             VIOLATIONS.note(not_understood(Event(1, 1, kind, wall_ms, leaf, what, json.loads(body))))

@@ -30,8 +30,8 @@ from recorder.remux.film import FAT32_BYTES, SegmentSource, blocks, plan
 from recorder.remux.subtitles import Missing, webvtt
 from storage.ledger import note, tree
 from storage.ledger.signer import Signer
-from storage.ledger.table import Entry, canonical, commitment
-from storage.segments.embedded_metadata import Story
+from storage.ledger.table import LeafEntry, canonical, commitment
+from storage.segments.embedded_metadata import EmbeddedMetadata
 from storage.segments.fragment_hashes import parts_of
 from storage.words.model import Bounds, Moment
 from tests.support.footage import Picture, Sound
@@ -115,7 +115,7 @@ def shot(camera: str, seq: int, begin_s: float, seconds: int, *, heard: bool) ->
     frames = pictures(PICTURE, seconds)
     packets = sounds(SOUND, seconds) if heard else []
     start = Moment(wall(begin_s), 900_000 + round(begin_s * 1000))
-    story = Story(camera, seq, start, BOOT_ID, 1, True, Bounds(2_678_400, 31_536_000), seq - 1, "0" * 64)
+    story = EmbeddedMetadata(camera, seq, start, BOOT_ID, 1, True, Bounds(2_678_400, 31_536_000), seq - 1, "0" * 64)
     muxer = Muxer(parameters(PICTURE), 90_000, sound(SOUND) if heard else None, story.to_json())
     muxer.tell_clock(0, wall(begin_s) * 1_000_000)
     data = written(muxer, interleaved((90_000, frames), (sound(SOUND).rate, packets)))
@@ -142,7 +142,7 @@ class Ledger:
 
     def enter(self, kind: str, body: dict[str, Any], origin: str | None = None) -> int:
         number = len(self.leaves) + 1
-        self.leaves.append(Entry(number, START_MS, kind, canonical(body)).data)
+        self.leaves.append(LeafEntry(number, START_MS, kind, canonical(body)).data)
         self.origins.append(origin or self.origins[-1])
         return number
 
@@ -197,7 +197,7 @@ class Export:
     def tell(self, number: int, **fields: Any) -> None:
         """Write another leaf in the place of one, as whoever makes a ledger anew can."""
         leaf = json.loads(self.ledger.leaves[number - 1])
-        self.ledger.leaves[number - 1] = Entry(number, START_MS, leaf["k"], canonical(leaf["b"] | fields)).data
+        self.ledger.leaves[number - 1] = LeafEntry(number, START_MS, leaf["k"], canonical(leaf["b"] | fields)).data
 
     def seal(self) -> None:
         """Headers, leaves, heads, list and envelope, as whoever has the key makes them."""

@@ -16,7 +16,7 @@ from typing import Final
 
 from edged.documents import site as documents
 from edged.documents.register import Destroyed
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.layout import IDENTITY_NAME
 from tests.support import promises
 from tests.support.configuration import Setup, Watched
@@ -134,7 +134,13 @@ class Killed:
         return self.pulled.exists()
 
     def kill_at(
-        self, step: Step, times: int = 1, *, bring_about: Doing = nothing, settle: Doing = nothing, fit: bool = True
+        self,
+        step: Failpoint,
+        times: int = 1,
+        *,
+        bring_about: Doing = nothing,
+        settle: Doing = nothing,
+        fit: bool = True,
     ) -> None:
         """Returns with every process gone, up again, and everything looked at: files, catalog, mirror and ledger.
 
@@ -151,7 +157,7 @@ class Killed:
         fsck_clean(self.edged)
         self.losses_s += [sent_s - self.reaches_s(name, dead.at_s) for name, sent_s in dead.sent_s.items()]
 
-    def die_at(self, step: Step, times: int, bring_about: Doing) -> Dead:
+    def die_at(self, step: Failpoint, times: int, bring_about: Doing) -> Dead:
         """Of a step of a start, what the daemon before it leaves."""
         self.pulled.unlink(missing_ok=True)
         self.listen()
@@ -178,7 +184,7 @@ class Killed:
         told = (file.read_text() for file in (self.edged.folder / "sent").glob(f"{name}.*"))
         return max((int(text) / 1e9 for text in told if text), default=0.0)
 
-    def arm(self, step: Step, times: int) -> None:
+    def arm(self, step: Failpoint, times: int) -> None:
         """Whole at once: somebody reads it at any time."""
         draft = self.armed.with_suffix(".new")
         draft.write_text(f"{step} {times}")

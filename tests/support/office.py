@@ -11,10 +11,10 @@ from typing import Final
 
 from storage.retention.bounds import WAIT_MS
 from storage.retention.plan import Policy
-from storage.segments.embedded_metadata import Story
+from storage.segments.embedded_metadata import EmbeddedMetadata
 from storage.segments.segment_file import SegmentFile
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.layout import PART_SUFFIX, segment_path
 from storage.words.model import Bounds, Closing, GapCause, Moment, Opening, Segment
 from storage.words.results import Salvaged, VolumeStatus
@@ -164,9 +164,9 @@ class Office:
         """What a runner asks for after its worker died."""
         return self.store.salvage(camera, GapCause.WORKER_CRASH, "", seq=seq).result(DEADLINE_S)
 
-    def story(self, opening: Opening) -> Story:
+    def story(self, opening: Opening) -> EmbeddedMetadata:
         tail = self.store.tail(opening.camera)
-        return Story(
+        return EmbeddedMetadata(
             camera=opening.camera,
             seq=opening.seq,
             start=opening.start,

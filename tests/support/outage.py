@@ -13,18 +13,18 @@ from typing import Final, Self
 
 from mqtt.contract.messages import Message, camera_health_topic
 from storage.database.writer import Database
+from storage.outbox import service as outbox_service
 from storage.outbox import table as outbox
-from storage.outbox.service import Post
-from storage.outbox.table import Kind
+from storage.outbox.table import EventKind
 from tests.support.brokers import Broker
 from tests.support.collector import Collector
 from tests.support.linked import NODE, Box
 from tests.support.office import Clock
 from tests.support.wire import Fault, Wire
 
-KEPT: Final = (Kind.ALARM, Kind.PIN, Kind.LEDGER)
+KEPT: Final = (EventKind.ALARM, EventKind.PIN, EventKind.LEDGER)
 """What must not be lost."""
-KINDS: Final = (*KEPT, Kind.GAP, Kind.GAP, Kind.GAP, Kind.CLOCK, Kind.VOLUME)
+KINDS: Final = (*KEPT, EventKind.GAP, EventKind.GAP, EventKind.GAP, EventKind.CLOCK, EventKind.VOLUME)
 NO_LIMIT: Final = ("max_inflight_messages 0", "max_queued_messages 0")
 """For the broker's queue to the collector: one that is killed takes along what it has not passed on yet."""
 DRAINED_S: Final = 60.0
@@ -41,8 +41,8 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / "edged.db")
         self._clock = Clock()
-        self.post = Post(self._database, self._clock)
-        self.entered: dict[str, Kind] = {}
+        self.post = outbox_service.Outbox(self._database, self._clock)
+        self.entered: dict[str, EventKind] = {}
         """By id, in their order."""
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    async def enter(self, kind: Kind, times: int = 1, padding: int = 0) -> None:
+    async def enter(self, kind: EventKind, times: int = 1, padding: int = 0) -> None:
         """So many events, in one transaction."""
         self._clock.tick(1)
         begun, wall_ms = len(self.entered), self._clock.now().wall_ms

@@ -30,7 +30,7 @@ from recorder.worker.fan_out import FanOut
 from recorder.worker.pauses import Pause
 from recorder.worker.recording import Recording
 from storage.store.facade import Store
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.clock import NS_PER_MS
 from storage.words.model import Bounds, GapCause
 from tests.support import timed_film

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from storage.ledger.key_rotation import Order, Renewed
+from storage.ledger.key_rotation import KeyRotation, RotationOrder
 from storage.store.facade import Store
 from tests.support.people import CHEN, LIN, ctl_by
 
 
-def renew(store: Store, who: str = "chen, lin", why: str = "a test", *, new_key: bool = False) -> Renewed:
+def renew(store: Store, who: str = "chen, lin", why: str = "a test", *, new_key: bool = False) -> KeyRotation:
     """Asked for and approved at once."""
-    with store.books.renewing(Order(who, why, store.books.terms(new_key=new_key))) as turn:
+    with store.books.renewing(RotationOrder(who, why, store.books.terms(new_key=new_key))) as turn:
         return store._database.submit(turn).result()
 
 

@@ -20,7 +20,7 @@ from storage.pins.model import Ground, Interval, Limits, Order
 from storage.pins.rules import DAY_MS
 from storage.retention.plan import Policy
 from storage.segments.segment_file import SegmentFile
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.errors import StoreError
 from storage.words.layout import segment_path
 from storage.words.model import GapCause, Segment

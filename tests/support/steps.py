@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("edged", "recorder", "storage", "mqtt")
@@ -25,8 +25,8 @@ def calls(source: str) -> Iterator[ast.expr]:
 
 
 def named(argument: ast.expr) -> str | None:
-    """`COMMIT_ROW` of `Step.COMMIT_ROW`; None for what is no plain name of a step."""
-    is_name = isinstance(argument, ast.Attribute) and ast.unparse(argument.value) == "Step"
+    """`COMMIT_ROW` of `Failpoint.COMMIT_ROW`; None for what is no plain name of a step."""
+    is_name = isinstance(argument, ast.Attribute) and ast.unparse(argument.value) == "Failpoint"
     return argument.attr if is_name and isinstance(argument, ast.Attribute) else None
 
 
@@ -38,7 +38,7 @@ def product() -> Iterator[tuple[Path, str]]:
                 yield path, path.read_text(encoding="utf-8")
 
 
-def reached() -> list[Step]:
+def reached() -> list[Failpoint]:
     """Steps that the product reaches, in the order of their protocols."""
     found = {named(argument) for _, source in product() for argument in calls(source)}
-    return [step for step in Step if step.name in found]
+    return [step for step in Failpoint if step.name in found]

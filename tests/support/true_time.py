@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from storage.words.clock import Reading
+from storage.words.clock import ClockReading
 from storage.words.model import Moment
 from tests.support.office import Clock
 
@@ -60,11 +60,11 @@ class Box:
         self.synced = False
         self.wall_offset_us = self.true_us if self.rtc else wall_us
 
-    def reading(self) -> Reading:
+    def reading(self) -> ClockReading:
         boottime_ms = self.boottime_us // 1000
         wall_ms = boottime_ms + self.wall_offset_us // 1000
         rtc_ms = self.true_ms // 1000 * 1000 - boottime_ms if self.rtc else None
-        return Reading(Moment(wall_ms, boottime_ms), self.synced, self.raw_us - self.boottime_us, rtc_ms)
+        return ClockReading(Moment(wall_ms, boottime_ms), self.synced, self.raw_us - self.boottime_us, rtc_ms)
 
 
 class TrueClock(Clock):

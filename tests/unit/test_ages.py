@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ages import history as ages
-from storage.ages.history import Age, Boot, Mark, Pace, age
+from storage.ages.history import Age, ClockMark, ClockPace, CountedBoot, age
 
 HOUR = 3_600_000
 
 
-def boot(number: int, ran_ms: int, off_low_ms: int = 0, off_high_ms: int | None = None) -> Boot:
-    return Boot(number, f"boot-{number}", ran_ms, off_low_ms, off_high_ms)
+def boot(number: int, ran_ms: int, off_low_ms: int = 0, off_high_ms: int | None = None) -> CountedBoot:
+    return CountedBoot(number, f"boot-{number}", ran_ms, off_low_ms, off_high_ms)
 
 
 def test_within_one_boot_an_age_is_exact() -> None:
@@ -77,7 +77,9 @@ def test_what_was_recorded_after_the_last_heartbeat_has_lived_through_a_part_of_
 
 
 def test_low_goes_with_the_slower_and_high_with_the_faster_clock() -> None:
-    slewed = Boot(1, "boot-1", 100_000, 0, 0, Pace(3_000_000, 1_000_000), 0, (Mark(50_000, Pace(2_000_000, 0)),))
+    slewed = CountedBoot(
+        1, "boot-1", 100_000, 0, 0, ClockPace(3_000_000, 1_000_000), 0, (ClockMark(50_000, ClockPace(2_000_000, 0)),)
+    )
     history = ages.History([slewed, boot(2, 0, 0, 0)], 2, 1_000)
     assert history.age(1, 60_000) == Age(40_000 - 1_000 + 1_000, 40_000 + 1_000 + 1_000)
     assert history.age(1, 50_000) == Age(50_000 - 1_000 + 1_000, 50_000 + 1_000 + 1_000)
@@ -86,21 +88,21 @@ def test_low_goes_with_the_slower_and_high_with_the_faster_clock() -> None:
 
 def test_a_box_that_slept_since_the_last_heartbeat_is_no_older_for_certain() -> None:
     """MONOTONIC_RAW stood still, and ages are asked for before anybody has written that down."""
-    now = Boot(1, "boot-1", 10_000, 0, None, lead_us=0)
+    now = CountedBoot(1, "boot-1", 10_000, 0, None, lead_us=0)
     assert ages.History([now], 1, 10_000 + HOUR, -HOUR * 1000).age(1, 9_000) == Age(1_000, 1_000 + HOUR)
     assert ages.History([now], 1, 10_000 + HOUR, 0).age(1, 9_000) == Age(1_000 + HOUR, 1_000 + HOUR)
 
 
 def test_a_boot_that_came_of_boottime_running_backwards_ran_from_there() -> None:
-    restored = Boot(2, "boot-1", 9_000, 0, 0, began_ms=4_000)
+    restored = CountedBoot(2, "boot-1", 9_000, 0, 0, began_ms=4_000)
     assert age([boot(1, 10_000), restored], 1, 8_000, 2, 9_000) == Age(2_000 + 5_000, 2_000 + 5_000)
     assert age([boot(1, 10_000), restored, boot(3, 0, 0, 0)], 1, 8_000, 3, 1_000).low_ms == 2_000 + 5_000 + 1_000
 
 
 def test_a_history_of_years_is_asked_in_no_time() -> None:
     """A sweep asks for thousands of ages."""
-    marks = tuple(Mark(n * 1000, Pace(n * 1000, 0)) for n in range(4_000))
-    boots = [Boot(n, "b", 10_000_000, 0, 0, Pace(4_000_000, 0), 0, marks) for n in range(1, 500)]
+    marks = tuple(ClockMark(n * 1000, ClockPace(n * 1000, 0)) for n in range(4_000))
+    boots = [CountedBoot(n, "b", 10_000_000, 0, 0, ClockPace(4_000_000, 0), 0, marks) for n in range(1, 500)]
     history = ages.History(boots, 499, 10_000_000)
     began = time.process_time()
     for n in range(20_000):
@@ -114,7 +116,7 @@ class History:
 
     ran: list[int]
     off: list[int]
-    boots: list[Boot]
+    boots: list[CountedBoot]
 
 
 @st.composite
@@ -161,9 +163,9 @@ def test_since_is_where_an_age_begins(history: History, age_ms: int) -> None:
 
 def test_since_is_not_within_a_sleep_when_what_follows_it_is_old() -> None:
     """Of instants within it less is proven than of those after it."""
-    slept = Pace(lag_us=50_000_000)
-    marks = (Mark(0, Pace()), Mark(60_000, slept))
-    asked = ages.History([Boot(1, "a", 100_000, 0, 0, slept, marks=marks)], 1, 100_000)
+    slept = ClockPace(lag_us=50_000_000)
+    marks = (ClockMark(0, ClockPace()), ClockMark(60_000, slept))
+    asked = ages.History([CountedBoot(1, "a", 100_000, 0, 0, slept, marks=marks)], 1, 100_000)
     assert asked.age(1, 60_000).low_ms == 40_000 > asked.age(1, 59_000).low_ms
     assert asked.since(39_000) == (1, 61_000)
     assert asked.since(40_000) == (1, 10_000)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from edged.words.roles import Role
 from storage.retention.approved_limits import (
     APPROVING,
-    Agreed,
+    ApprovedLimits,
     Grants,
+    LoosenedBound,
     Loosening,
-    What,
     granted,
     holding,
     loosenings,
@@ -25,19 +25,19 @@ BOUNDS = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda pair: Bounds
 PAIRS = st.sets(st.tuples(st.sampled_from(["authority", "operator", "viewer"]), st.sampled_from("xyz")))
 GRANTS = st.builds(lambda pairs, last: Grants(frozenset({*pairs, ("authority", last)})), PAIRS, st.sampled_from("xyz"))
 ALL_GRANTS = st.one_of(GRANTS, st.just(Grants(configured=False)))
-AGREED = st.builds(Agreed, BOUNDS, st.dictionaries(st.sampled_from("abc"), BOUNDS), st.booleans(), ALL_GRANTS)
+AGREED = st.builds(ApprovedLimits, BOUNDS, st.dictionaries(st.sampled_from("abc"), BOUNDS), st.booleans(), ALL_GRANTS)
 
 
-def one(floor: int, ceiling: int, *, overwrite: bool = False) -> Agreed:
-    return Agreed(SITE, {"lobby": Bounds(floor * DAY, ceiling * DAY)}, overwrite)
+def one(floor: int, ceiling: int, *, overwrite: bool = False) -> ApprovedLimits:
+    return ApprovedLimits(SITE, {"lobby": Bounds(floor * DAY, ceiling * DAY)}, overwrite)
 
 
-def of(agreed: Agreed, camera: str) -> Bounds:
+def of(agreed: ApprovedLimits, camera: str) -> Bounds:
     return agreed.cameras.get(camera, agreed.site)
 
 
 @given(AGREED, AGREED)
-def test_nothing_that_holds_is_looser_than_what_was_agreed(agreed: Agreed, wished: Agreed) -> None:
+def test_nothing_that_holds_is_looser_than_what_was_agreed(agreed: ApprovedLimits, wished: ApprovedLimits) -> None:
     held = holding(agreed, wished)
     assert held.cameras.keys() == wished.cameras.keys()
     pairs = [(agreed.site, held.site, wished.site)]
@@ -51,7 +51,7 @@ def test_nothing_that_holds_is_looser_than_what_was_agreed(agreed: Agreed, wishe
 
 
 @given(AGREED, AGREED)
-def test_whatever_differs_is_told_and_nothing_else(agreed: Agreed, wished: Agreed) -> None:
+def test_whatever_differs_is_told_and_nothing_else(agreed: ApprovedLimits, wished: ApprovedLimits) -> None:
     held = holding(agreed, wished)
     told = list(loosenings(held, wished))
     if not told:
@@ -64,14 +64,14 @@ def test_whatever_differs_is_told_and_nothing_else(agreed: Agreed, wished: Agree
 
 
 @given(AGREED, AGREED)
-def test_once_granted_all_of_it_holds(agreed: Agreed, wished: Agreed) -> None:
+def test_once_granted_all_of_it_holds(agreed: ApprovedLimits, wished: ApprovedLimits) -> None:
     after = granted(agreed, wished)
     assert holding(after, wished) == wished
     assert after.cameras.keys() >= agreed.cameras.keys(), "what a camera had that is gone goes on to count"
 
 
 @given(AGREED, st.lists(AGREED, max_size=5))
-def test_no_row_of_changes_by_one_person_ends_looser(agreed: Agreed, wishes: list[Agreed]) -> None:
+def test_no_row_of_changes_by_one_person_ends_looser(agreed: ApprovedLimits, wishes: list[ApprovedLimits]) -> None:
     """Taking a camera out and in again, tightening and going back: each is one reload."""
     now = agreed
     for wished in wishes:
@@ -85,9 +85,9 @@ def test_no_row_of_changes_by_one_person_ends_looser(agreed: Agreed, wishes: lis
 
 
 @given(GRANTS, st.lists(AGREED, max_size=5))
-def test_no_row_of_changes_by_one_person_gives_a_group_a_role(grants: Grants, wishes: list[Agreed]) -> None:
+def test_no_row_of_changes_by_one_person_gives_a_group_a_role(grants: Grants, wishes: list[ApprovedLimits]) -> None:
     """Nor leaves it nobody who could approve; nor is there a way round by taking [roles] away."""
-    now = Agreed(SITE, grants=grants)
+    now = ApprovedLimits(SITE, grants=grants)
     for wished in wishes:
         now = settled(now, holding(now, wished), {})
         assert now.grants is not None
@@ -97,38 +97,38 @@ def test_no_row_of_changes_by_one_person_gives_a_group_a_role(grants: Grants, wi
 
 
 def test_taking_a_role_holds_at_once_and_giving_one_waits() -> None:
-    before = Agreed(SITE, grants=Grants(frozenset({("authority", "a"), ("operator", "o"), ("operator", "p")})))
-    wished = Agreed(SITE, grants=Grants(frozenset({("authority", "a"), ("authority", "t"), ("operator", "o")})))
+    before = ApprovedLimits(SITE, grants=Grants(frozenset({("authority", "a"), ("operator", "o"), ("operator", "p")})))
+    wished = ApprovedLimits(SITE, grants=Grants(frozenset({("authority", "a"), ("authority", "t"), ("operator", "o")})))
     held = holding(before, wished)
     assert held.grants == Grants(frozenset({("authority", "a"), ("operator", "o")}))
-    assert list(loosenings(held, wished)) == [Loosening(None, What.GRANT, role="authority", group="t")]
+    assert list(loosenings(held, wished)) == [Loosening(None, LoosenedBound.GRANT, role="authority", group="t")]
     assert holding(granted(before, wished), wished) == wished
 
 
 def test_those_who_approve_go_on_until_others_are_approved() -> None:
-    before = Agreed(SITE, grants=Grants(frozenset({("authority", "a")})))
-    wished = Agreed(SITE, grants=Grants(frozenset({("authority", "b")})))
+    before = ApprovedLimits(SITE, grants=Grants(frozenset({("authority", "a")})))
+    wished = ApprovedLimits(SITE, grants=Grants(frozenset({("authority", "b")})))
     held = holding(before, wished)
     assert held == before
     told = [(one.what, one.group) for one in loosenings(held, wished)]
-    assert told == [(What.GRANT, "b"), (What.REVOKE, "a")]
+    assert told == [(LoosenedBound.GRANT, "b"), (LoosenedBound.REVOKE, "a")]
 
 
 def test_roles_are_first_given_by_who_had_all_of_them_and_taken_away_by_two() -> None:
     none, some = (
-        Agreed(SITE, grants=Grants(configured=False)),
-        Agreed(SITE, grants=Grants(frozenset({("authority", "a")}))),
+        ApprovedLimits(SITE, grants=Grants(configured=False)),
+        ApprovedLimits(SITE, grants=Grants(frozenset({("authority", "a")}))),
     )
     assert holding(none, some) == some
     assert holding(some, none) == some
-    assert list(loosenings(some, none)) == [Loosening(None, What.UNGRANTED)]
-    assert holding(Agreed(SITE), some) == some, "an earlier version wrote nothing of them down"
-    assert holding(some, Agreed(SITE)) == some
+    assert list(loosenings(some, none)) == [Loosening(None, LoosenedBound.UNGRANTED)]
+    assert holding(ApprovedLimits(SITE), some) == some, "an earlier version wrote nothing of them down"
+    assert holding(some, ApprovedLimits(SITE)) == some
     assert Role.AUTHORITY.value == APPROVING
 
 
 def test_a_new_camera_begins_with_the_bounds_of_its_site() -> None:
-    wished = Agreed(SITE, {"lobby-2": Bounds(0, 400 * DAY)})
+    wished = ApprovedLimits(SITE, {"lobby-2": Bounds(0, 400 * DAY)})
     assert holding(one(31, 365), wished).cameras == {"lobby-2": SITE}
 
 
@@ -140,16 +140,16 @@ def test_a_ceiling_that_was_shortened_can_be_taken_back_alone_until_it_holds() -
     assert list(loosenings(holding(waiting, before), before)) == []
     over = settled(waiting, held, {"lobby": Bounds(31 * DAY, 60 * DAY)})
     assert list(loosenings(holding(over, before), before)) == [
-        Loosening("lobby", What.CEILING, 60 * DAY, 365 * DAY),
+        Loosening("lobby", LoosenedBound.CEILING, 60 * DAY, 365 * DAY),
     ]
 
 
 def test_what_all_cameras_share_with_their_site_is_told_once() -> None:
-    agreed = Agreed(SITE, dict.fromkeys("abc", SITE))
+    agreed = ApprovedLimits(SITE, dict.fromkeys("abc", SITE))
     low = Bounds(7 * DAY, 365 * DAY)
-    wished = Agreed(low, {"a": low, "b": low, "c": Bounds(8 * DAY, 365 * DAY)}, overwrite=True)
+    wished = ApprovedLimits(low, {"a": low, "b": low, "c": Bounds(8 * DAY, 365 * DAY)}, overwrite=True)
     assert list(loosenings(holding(agreed, wished), wished)) == [
-        Loosening(None, What.FLOOR, 31 * DAY, 7 * DAY),
-        Loosening("c", What.FLOOR, 31 * DAY, 8 * DAY),
-        Loosening(None, What.OVERWRITE),
+        Loosening(None, LoosenedBound.FLOOR, 31 * DAY, 7 * DAY),
+        Loosening("c", LoosenedBound.FLOOR, 31 * DAY, 8 * DAY),
+        Loosening(None, LoosenedBound.OVERWRITE),
     ]

@@ -12,7 +12,7 @@ from storage.ledger import table as ledger
 from storage.ledger.table import Leaf
 from storage.mirror.lines import parse, render
 from storage.recovery import replay_first
-from storage.words.clock import Reading
+from storage.words.clock import ClockReading
 from storage.words.model import Moment
 
 HOUR: Final = 3_600_000
@@ -33,11 +33,11 @@ def database() -> sqlite3.Connection:
 def test_boots_come_back_from_their_leaves() -> None:
     """One credited, one attested, one that came of boottime running backwards."""
     with closing(database()) as db, closing(database()) as new:
-        boots.this_boot(db, "a", Reading(Moment(WALL, HOUR), synced=True))
-        boots.this_boot(db, "b", Reading(Moment(WALL + 9 * HOUR, HOUR), synced=True))
-        boots.this_boot(db, "c", Reading(Moment(WALL + 20 * HOUR, 2 * HOUR)))
+        boots.this_boot(db, "a", ClockReading(Moment(WALL, HOUR), synced=True))
+        boots.this_boot(db, "b", ClockReading(Moment(WALL + 9 * HOUR, HOUR), synced=True))
+        boots.this_boot(db, "c", ClockReading(Moment(WALL + 20 * HOUR, 2 * HOUR)))
         boots.attest(db, 3, 5 * HOUR, "it was", "a", "b", WALL)
-        boots.this_boot(db, "c", Reading(Moment(WALL + 20 * HOUR, HOUR)))
+        boots.this_boot(db, "c", ClockReading(Moment(WALL + 20 * HOUR, HOUR)))
         assert [row[2] for row in known(db)] == [0, 0, 0, HOUR]
         for entry in ledger.leaves(db, 0, 100):
             line = parse(render(entry))
@@ -48,7 +48,7 @@ def test_boots_come_back_from_their_leaves() -> None:
 
 def test_a_step_of_the_wall_clock_says_nothing_of_power_off() -> None:
     with closing(database()) as db:
-        boots.this_boot(db, "a", Reading(Moment(WALL, HOUR), synced=True))
+        boots.this_boot(db, "a", ClockReading(Moment(WALL, HOUR), synced=True))
         before = known(db)
         boots.remember(db, {"what": "step", "boot": 1, "epoch": 2, "by_ms": 9 * HOUR})
         assert known(db) == before

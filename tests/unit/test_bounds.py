@@ -15,12 +15,12 @@ from storage.retention.bounds import (
     TERMS_EACH,
     UNBOUNDED_S,
     WAIT_MS,
-    Later,
-    Overwriting,
-    Standing,
-    Switch,
+    CameraBounds,
+    LaterCeiling,
+    OverwriteState,
+    OverwriteSwitch,
+    ShortenedCeiling,
     Term,
-    Waiting,
     changes,
     lasting,
     overwriting,
@@ -51,75 +51,77 @@ def old(configured: Bounds | None) -> Term:
 
 def test_a_shortened_ceiling_waits_a_day_and_then_holds() -> None:
     shortened = [old(LONG), Term(SHORT, ago(1))]
-    assert standing(shortened, SHORT, age_ms) == Standing(LONG, (Later(23 * HOUR_MS, 40),))
+    assert standing(shortened, SHORT, age_ms) == CameraBounds(LONG, (LaterCeiling(23 * HOUR_MS, 40),))
     just_not = [old(LONG), Term(SHORT, Point(1, NOW_MS - WAIT_MS + 1, 0))]
-    assert standing(just_not, SHORT, age_ms) == Standing(LONG, (Later(1, 40),))
-    assert standing([old(LONG), Term(SHORT, ago(24))], SHORT, age_ms) == Standing(SHORT)
+    assert standing(just_not, SHORT, age_ms) == CameraBounds(LONG, (LaterCeiling(1, 40),))
+    assert standing([old(LONG), Term(SHORT, ago(24))], SHORT, age_ms) == CameraBounds(SHORT)
 
 
 def test_what_is_not_yet_written_down_changed_just_now() -> None:
     """The sweep asks before the change is a row: it must not destroy in between."""
-    assert standing([old(LONG)], SHORT, age_ms) == Standing(LONG, (Later(WAIT_MS, 40),))
+    assert standing([old(LONG)], SHORT, age_ms) == CameraBounds(LONG, (LaterCeiling(WAIT_MS, 40),))
 
 
 def test_a_raised_floor_and_a_longer_ceiling_hold_at_once() -> None:
-    assert standing([old(SHORT)], Bounds(38, 400), age_ms) == Standing(Bounds(38, 400))
+    assert standing([old(SHORT)], Bounds(38, 400), age_ms) == CameraBounds(Bounds(38, 400))
     shorter_with_a_higher_floor = Bounds(33, 35)
     assert standing([old(LONG)], shorter_with_a_higher_floor, age_ms).bounds == Bounds(33, 365)
 
 
 def test_changing_back_cancels_and_changing_again_begins_anew() -> None:
     back = [old(LONG), Term(SHORT, ago(20)), Term(LONG, ago(10))]
-    assert standing(back, LONG, age_ms) == Standing(LONG)
+    assert standing(back, LONG, age_ms) == CameraBounds(LONG)
     again = [*back, Term(SHORT, ago(2))]
-    assert standing(again, SHORT, age_ms) == Standing(LONG, (Later(22 * HOUR_MS, 40),))
+    assert standing(again, SHORT, age_ms) == CameraBounds(LONG, (LaterCeiling(22 * HOUR_MS, 40),))
 
 
 def test_of_several_changes_the_longest_of_the_last_day_holds() -> None:
     steps = [old(LONG), Term(SHORT, ago(20)), Term(SHORTER, ago(5))]
-    assert standing(steps, SHORTER, age_ms) == Standing(LONG, (Later(4 * HOUR_MS, 40), Later(19 * HOUR_MS, 35)))
+    assert standing(steps, SHORTER, age_ms) == CameraBounds(
+        LONG, (LaterCeiling(4 * HOUR_MS, 40), LaterCeiling(19 * HOUR_MS, 35))
+    )
 
 
 def test_a_camera_that_comes_back_or_is_new_has_its_stamped_ceilings_for_a_day() -> None:
     returned = [old(LONG), Term(None, ago(50)), Term(SHORT, ago(3))]
     unbounded = Bounds(31, UNBOUNDED_S)
-    assert standing(returned, SHORT, age_ms) == Standing(unbounded, (Later(21 * HOUR_MS, 40),))
-    assert standing([], SHORT, age_ms) == Standing(unbounded, (Later(WAIT_MS, 40),))
-    assert standing(returned, None, age_ms) == Standing(None)
+    assert standing(returned, SHORT, age_ms) == CameraBounds(unbounded, (LaterCeiling(21 * HOUR_MS, 40),))
+    assert standing([], SHORT, age_ms) == CameraBounds(unbounded, (LaterCeiling(WAIT_MS, 40),))
+    assert standing(returned, None, age_ms) == CameraBounds(None)
 
 
 def test_only_a_wait_that_makes_a_difference_is_told() -> None:
     new = standing([], SHORT, age_ms)
     assert waiting(new, None) is None
     assert waiting(new, 40) is None, "a new camera: all its footage is stamped with what is configured"
-    assert waiting(new, 365) == Waiting(365, 40, WAIT_MS)
-    assert waiting(standing([old(LONG)], SHORT, age_ms), 9999) == Waiting(365, 40, WAIT_MS)
+    assert waiting(new, 365) == ShortenedCeiling(365, 40, WAIT_MS)
+    assert waiting(standing([old(LONG)], SHORT, age_ms), 9999) == ShortenedCeiling(365, 40, WAIT_MS)
     assert waiting(standing([old(SHORT)], SHORT, age_ms), 365) is None
 
 
 def test_overwriting_waits_a_day_and_ends_at_once() -> None:
-    def judged(told: Switch | None, configured: bool = True) -> Overwriting:
+    def judged(told: OverwriteSwitch | None, configured: bool = True) -> OverwriteState:
         return overwriting(told, configured, age_ms)
 
-    assert judged(Switch(overwrite=True, at=ago(1))) == Overwriting(left_ms=23 * HOUR_MS)
-    assert judged(Switch(overwrite=True, at=Point(1, NOW_MS - WAIT_MS + 1, 0))) == Overwriting(left_ms=1)
-    assert judged(Switch(overwrite=True, at=ago(24))) == Overwriting(holds=True)
-    assert judged(Switch(overwrite=True, at=ago(90)), configured=False) == Overwriting()
+    assert judged(OverwriteSwitch(overwrite=True, at=ago(1))) == OverwriteState(left_ms=23 * HOUR_MS)
+    assert judged(OverwriteSwitch(overwrite=True, at=Point(1, NOW_MS - WAIT_MS + 1, 0))) == OverwriteState(left_ms=1)
+    assert judged(OverwriteSwitch(overwrite=True, at=ago(24))) == OverwriteState(holds=True)
+    assert judged(OverwriteSwitch(overwrite=True, at=ago(90)), configured=False) == OverwriteState()
 
 
 def test_overwriting_that_is_not_written_down_was_turned_on_just_now() -> None:
-    for told in (None, Switch(overwrite=False, at=ago(90)), Switch(overwrite=False, at=None)):
-        assert overwriting(told, True, age_ms) == Overwriting(left_ms=WAIT_MS)
+    for told in (None, OverwriteSwitch(overwrite=False, at=ago(90)), OverwriteSwitch(overwrite=False, at=None)):
+        assert overwriting(told, True, age_ms) == OverwriteState(left_ms=WAIT_MS)
 
 
 def test_overwriting_from_before_anything_was_recorded_has_no_floor_to_shorten() -> None:
-    assert overwriting(Switch(overwrite=True, at=None), True, age_ms) == Overwriting(holds=True)
+    assert overwriting(OverwriteSwitch(overwrite=True, at=None), True, age_ms) == OverwriteState(holds=True)
 
 
 def test_whether_it_will_hold_by_then() -> None:
-    assert Overwriting(holds=True).holds_in(0)
-    assert [Overwriting(left_ms=5).holds_in(ms) for ms in (4, 5)] == [False, True]
-    assert not Overwriting().holds_in(10**12)
+    assert OverwriteState(holds=True).holds_in(0)
+    assert [OverwriteState(left_ms=5).holds_in(ms) for ms in (4, 5)] == [False, True]
+    assert not OverwriteState().holds_in(10**12)
 
 
 def test_what_is_written_down() -> None:
@@ -260,4 +262,4 @@ def test_a_ceiling_shortened_again_and_again_waits_longer_than_it_must_and_never
         assert found.bounds is not None
         assert full.bounds is not None
         assert found.bounds.ceiling_s >= full.bounds.ceiling_s
-    assert found == full == Standing(term.bounds), "in the end it holds"
+    assert found == full == CameraBounds(term.bounds), "in the end it holds"

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from storage.ages import runs
 from storage.ages import table as boots
-from storage.ages.runs import Life, Point
+from storage.ages.runs import DaemonRun, Point
 from storage.database.migrations import migrate
+from storage.pins import table as pins
 from storage.ring import segment_sizes_queries
-from storage.segments import coverage, gaps, listing, pauses, queries
+from storage.segments import coverage_queries, gaps_table, listing_queries, queries
 from storage.segments import table as facts
-from storage.segments.rows import camera_row, segment_by_id, segment_by_seq
+from storage.segments.queries import camera_row, segment_by_id, segment_by_seq
 from storage.tickets import alarms_table
 from storage.volumes import table as volumes
-from storage.words.clock import Reading
+from storage.words.clock import ClockReading
 from storage.words.errors import NotOpen, UnknownCamera
 from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment, SegmentState
 from storage.words.results import Severity, Tail
@@ -44,8 +44,8 @@ class Book:
         volumes.come(self.db, VOLUME, Path("/disk"), "", 0)
         self.life = self.start("boot-1", at(0))
 
-    def start(self, boot_id: str, now: Moment) -> Life:
-        self.life = runs.begin_run(self.db, boot_id, Reading(now, synced=True))
+    def start(self, boot_id: str, now: Moment) -> DaemonRun:
+        self.life = boots.begin_run(self.db, boot_id, ClockReading(now, synced=True))
         return self.life
 
     def enrol(self, now: Moment, camera: str = "lobby") -> Tail:
@@ -56,13 +56,15 @@ class Book:
         facts.open_segment(self.db, self.life, opening)
 
     def close(self, seq: int, end: Moment, size: int = 1000, camera: str = "lobby") -> Segment:
-        return facts.commit_segment(self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250))
+        return facts.commit_segment(
+            self.db, Closing(camera, seq, end, size, bytes([seq]) * 32, 250), protect=pins.match
+        )
 
     def salvage(self, seq: int, duration_ms: int, cause: GapCause, now: Moment | None = None) -> None:
         row = segment_by_seq(self.db, "lobby", seq)
         assert row is not None
         until = None if now is None else Point.of(self.life.boot, now)
-        facts.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause, now=until)
+        facts.complete(self.db, row, duration_ms, 500, bytes([seq]) * 32, 10, cause, now=until, protect=pins.match)
 
     def end(self, seq: int) -> float:
         row = segment_by_seq(self.db, "lobby", seq)
@@ -71,16 +73,16 @@ class Book:
 
     def gap(self, begins: Moment | None, cause: GapCause, now: Moment, detail: str = "") -> None:
         start = None if begins is None else Point.of(self.life.boot, begins)
-        gaps.begin(self.db, camera_row(self.db, "lobby"), start, Point.of(self.life.boot, now), cause, detail)
+        gaps_table.begin(self.db, camera_row(self.db, "lobby"), start, Point.of(self.life.boot, now), cause, detail)
 
     def gaps(self) -> list[tuple[float, float | None, str]]:
         """Seconds since WALL, and the cause."""
-        found = listing.gaps(self.db, "lobby", None, None, None, 1000)
+        found = listing_queries.gaps(self.db, "lobby", None, None, None, 1000)
         return [(_s(gap.start), None if gap.end is None else _s(gap.end), gap.cause.value) for gap in found]
 
     def coverage(self, until: float, wall_offset_s: float = 0) -> tuple[int, int, int]:
         now = Point.of(self.life.boot, at(until, wall_offset_s))
-        answer = coverage.of(lambda query: query(self.db), "lobby", WALL, now.wall_ms, now)
+        answer = coverage_queries.of(lambda query: query(self.db), "lobby", WALL, now.wall_ms, now)
         return answer.covered_ms, answer.explained_ms, answer.unexplained_ms
 
     def counted(self) -> list[tuple[int, int]]:
@@ -110,8 +112,8 @@ def test_what_came_back_from_a_camera_stays_out_of_leaves(book: Book) -> None:
     book.gap(at(10), GapCause.UNAUTHORISED, at(10), told)
     book.gap(at(20), GapCause.UNKNOWN, at(20), told)
     camera, boot = camera_row(book.db, "lobby"), book.life.boot
-    pauses.note(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
-    assert [gap.detail for gap in listing.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
+    gaps_table.note_pause(book.db, camera, Point.of(boot, at(3)), Point.of(boot, at(4)), GapCause.STALLED, told)
+    assert [gap.detail for gap in listing_queries.gaps(book.db, "lobby", None, None, None, 9)].count(told) == 3
     leaves = [body for (body,) in book.db.execute("SELECT body FROM leaves WHERE kind = 'gap'")]
     assert len(leaves) > 2
     assert not any("detail" in body or "10.0.0.11" in body for body in leaves)
@@ -130,7 +132,7 @@ def test_a_new_camera_is_starting_until_its_first_segment(book: Book) -> None:
 def pause(book: Book, start: Moment, end: Moment) -> None:
     boot = book.life.boot
     detail = "the camera sent no picture"
-    pauses.note(
+    gaps_table.note_pause(
         book.db, camera_row(book.db, "lobby"), Point.of(boot, start), Point.of(boot, end), GapCause.STALLED, detail
     )
 
@@ -286,7 +288,7 @@ def test_a_segment_knows_what_the_camera_s_clock_said(book: Book) -> None:
     for seq, offset_ms in ((1, -3_200), (2, None)):
         book.open(seq, at(10 * seq))
         closing = Closing("lobby", seq, at(10 * seq + 10), 1000, bytes([seq]) * 32, 250, offset_ms)
-        assert facts.commit_segment(book.db, closing).camera_offset_ms == offset_ms
+        assert facts.commit_segment(book.db, closing, protect=pins.match).camera_offset_ms == offset_ms
 
 
 def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: Book) -> None:
@@ -295,7 +297,7 @@ def test_a_gap_without_a_moment_begins_at_the_end_of_what_is_in_progress(book: B
     book.gap(None, GapCause.WORKER_CRASH, at(8))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.complete(book.db, row, 6500, 500, b"\1" * 32, 10)
+    facts.complete(book.db, row, 6500, 500, b"\1" * 32, 10, protect=pins.match)
     assert book.gaps() == [(6.5, None, "worker-crash")]
 
 
@@ -397,7 +399,7 @@ def test_a_row_of_an_earlier_run_covers_no_downtime(book: Book) -> None:
     """Its volume is away, and its camera was taken out of the configuration: no gap says when it ended."""
     book.enrol(at(0))
     book.open(1, at(0))
-    runs.heartbeat(book.db, book.life, Reading(at(10)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(10)))
     book.start("boot-1", at(7200))
     assert book.coverage(7300) == (0, 0, 7_300_000)
     book.enrol(at(7300))
@@ -419,9 +421,9 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
     book.enrol(at(0))
     book.open(1, at(0))
     book.close(1, at(10))
-    runs.heartbeat(book.db, book.life, Reading(at(11)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(11)))
     if clean:
-        runs.end_run(book.db, book.life, Reading(at(11)))
+        boots.end_run(book.db, book.life, ClockReading(at(11)))
     begin = at(60) if boot == "boot-1" else Moment(WALL + 60_000, 5000)
     book.start(boot, begin)
     assert book.life.previous_end == cause
@@ -432,7 +434,7 @@ def test_the_time_between_two_runs_has_the_cause_of_the_end(book: Book, clean: b
 def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.UNREACHABLE, at(2))
-    runs.heartbeat(book.db, book.life, Reading(at(40)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(40)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 40, "unreachable"), (40, 60, "daemon-crash"), (60, None, "starting")]
@@ -441,7 +443,7 @@ def test_a_gap_that_lasted_goes_on_to_the_last_sign_of_life(book: Book) -> None:
 def test_a_gap_of_stopping_goes_on_to_the_next_start(book: Book) -> None:
     book.enrol(at(0))
     book.gap(at(2), GapCause.DAEMON_STOPPED, at(2))
-    runs.end_run(book.db, book.life, Reading(at(3)))
+    boots.end_run(book.db, book.life, ClockReading(at(3)))
     book.start("boot-1", at(60))
     book.enrol(at(60))
     assert book.gaps() == [(0, 2, "starting"), (2, 60, "daemon-stopped"), (60, None, "starting")]
@@ -456,7 +458,7 @@ def test_what_was_in_progress_moves_the_gap_once_it_is_salvaged(book: Book) -> N
     book.open(2, at(61))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.complete(book.db, row, 9000, 500, b"\1" * 32, 10)
+    facts.complete(book.db, row, 9000, 500, b"\1" * 32, 10, protect=pins.match)
     assert book.gaps() == [(9, 60, "daemon-crash"), (60, 61, "starting")]
     assert book.coverage(70) == (18_000, 52_000, 0)
 
@@ -500,18 +502,18 @@ def test_enrolled_again_in_one_run_the_state_goes_on(book: Book) -> None:
 
 
 def test_boottime_that_runs_backwards_is_a_new_boot(book: Book) -> None:
-    runs.heartbeat(book.db, book.life, Reading(at(100)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(100)))
     assert book.start("boot-1", at(100)).boot == 1
     assert book.start("boot-1", at(40)).boot == 2
     assert [boot.ran_ms for boot in boots.boots(book.db)] == [100_000, 40_000]
 
 
 def test_the_epoch_goes_on_unless_the_clock_was_stepped(book: Book) -> None:
-    runs.heartbeat(book.db, book.life, Reading(at(100)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(100)))
     assert book.start("boot-1", at(110)).epoch == 1
     assert book.start("boot-1", at(120, wall_offset_s=0.4)).epoch == 1
     assert book.start("boot-1", at(130, wall_offset_s=2)).epoch == 2
-    assert runs.begin_epoch(book.db, 1, at(140), synced=True) == 3
+    assert boots.begin_epoch(book.db, 1, at(140), synced=True) == 3
     assert book.start("boot-2", at(150)).epoch == 4
 
 
@@ -531,7 +533,7 @@ def test_a_segment_is_opened_once_and_committed_once(book: Book) -> None:
     assert book.close(1, at(10)) == first
     assert book.counted() == [(1, 1000)]
     with pytest.raises(NotOpen, match="committed already"):
-        facts.commit_segment(book.db, Closing("lobby", 1, at(10), 1000, b"\7" * 32, 1))
+        facts.commit_segment(book.db, Closing("lobby", 1, at(10), 1000, b"\7" * 32, 1), protect=pins.match)
     assert (first.state, first.start, first.end) == (SegmentState.COMMITTED, at(0), at(10))
 
 
@@ -575,11 +577,21 @@ def test_the_floor_of_what_cannot_be_read_runs_from_the_last_sign_of_life(
 ) -> None:
     book.enrol(at(0))
     book.open(1, at(4))
-    runs.heartbeat(book.db, book.life, Reading(at(10)))
+    boots.heartbeat(book.db, book.life, ClockReading(at(10)))
     book.start(boot, at(now))
     row = segment_by_seq(book.db, "lobby", 1)
     assert row is not None
-    facts.quarantine(book.db, row, Point.of(book.life.boot, at(now)), "name", 7, b"\1" * 32, GapCause.WORKER_CRASH, "")
+    facts.quarantine(
+        book.db,
+        row,
+        Point.of(book.life.boot, at(now)),
+        "name",
+        7,
+        b"\1" * 32,
+        GapCause.WORKER_CRASH,
+        "",
+        protect=pins.match,
+    )
     set_aside = segment_by_id(book.db, row.id)
     assert set_aside is not None
     assert set_aside.end == Point.of(1, at(end))
@@ -646,10 +658,10 @@ def fill(book: Book, cameras: tuple[str, ...], count: int) -> None:
 
 def test_pages_join_to_the_whole_list(book: Book) -> None:
     fill(book, ("lobby", "door"), 12)
-    whole = listing.segments(book.db, None, None, None, None, 1000)
+    whole = listing_queries.segments(book.db, None, None, None, None, 1000)
     assert [(one.camera, one.seq) for one in whole] == [(c, n) for c in ("door", "lobby") for n in range(1, 13)]
     paged: list[Segment] = []
-    while page := listing.segments(book.db, None, None, None, paged[-1] if paged else None, 5):
+    while page := listing_queries.segments(book.db, None, None, None, paged[-1] if paged else None, 5):
         assert len(page) <= 5
         paged += page
     assert paged == whole
@@ -660,10 +672,10 @@ def test_gaps_come_in_pages_too(book: Book) -> None:
     for number in range(20):
         cause = GapCause.STALLED if number % 2 else GapCause.DROPPED
         book.gap(at(number + 1), cause, at(number + 1))
-    whole = listing.gaps(book.db, None, None, None, None, 1000)
+    whole = listing_queries.gaps(book.db, None, None, None, None, 1000)
     assert len(whole) == 21
     paged: list[Gap] = []
-    while page := listing.gaps(book.db, "lobby", None, None, paged[-1] if paged else None, 4):
+    while page := listing_queries.gaps(book.db, "lobby", None, None, paged[-1] if paged else None, 4):
         paged += page
     assert paged == whole
     assert all(left.end == right.start for left, right in pairwise(whole))
@@ -678,7 +690,7 @@ def test_an_interval_finds_what_touches_it(
 ) -> None:
     fill(book, ("lobby",), 3)
     start_ms, end_ms = (None if second is None else WALL + round(second * 1000) for second in (start, end))
-    assert [one.seq for one in listing.segments(book.db, "lobby", start_ms, end_ms, None, 1000)] == found
+    assert [one.seq for one in listing_queries.segments(book.db, "lobby", start_ms, end_ms, None, 1000)] == found
 
 
 def test_usage_comes_from_counters(book: Book) -> None:
@@ -692,13 +704,13 @@ def test_usage_comes_from_counters(book: Book) -> None:
 
 def test_coverage_reads_in_pages(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(book, ("lobby",), 50)
-    monkeypatch.setattr(coverage, "PAGE_MAX", 7)
+    monkeypatch.setattr(coverage_queries, "PAGE_MAX", 7)
     book.gap(None, GapCause.STALLED, at(500))
     assert book.coverage(520) == (500_000, 20_000, 0)
 
 
 def test_coverage_of_a_camera_nobody_knows(book: Book) -> None:
-    assert coverage.of(lambda query: query(book.db), "attic", 0, WALL, None).known_since_ms is None
+    assert coverage_queries.of(lambda query: query(book.db), "attic", 0, WALL, None).known_since_ms is None
 
 
 def test_alarms_rise_once_and_count(book: Book) -> None:

@@ -29,8 +29,9 @@ from edged.site import compliance_watch
 from edged.site.compliance_watch import ComplianceStanding
 from edged.words.roles import TABLE, Record, Verb
 from storage.pins.model import Left, PinState
-from storage.register.compliance import Against, Amount, Kept, Shares, Tally
-from storage.segments.findings import Tampered
+from storage.register.compliance import Against, Amount, Kept, Tally
+from storage.segments.coverage_queries import CoverageShares
+from storage.segments.findings_table import TamperedFiles
 from storage.words.model import Bounds, Moment, Segment, SegmentState
 from storage.words.results import CameraUsage, Coverage, OpenFault, VolumeState, VolumeStatus
 from tests.unit.test_retained import pin
@@ -102,7 +103,7 @@ def facts(name: str, **changes: Any) -> Facts:
         calls=tuple(Call("GET", f"/v1/{verb.value}", verb.value) for verb in Verb),
         reached=Reached(40, whole=True),
         register=Tally(1000, 12, {}),
-        shares={"desk": Shares(DAY_S * 1000, {}, 0)},
+        shares={"desk": CoverageShares(DAY_S * 1000, {}, 0)},
     )
     return replace(whole, **own)
 
@@ -141,7 +142,7 @@ def test_what_was_not_measured_is_not_met(name: str) -> None:
             assert one.faults
 
 
-TAMPERED: Final = Tampered("v", "/d", (("desk/2026-05-01/x.mp4", "missing"),), more=False)
+TAMPERED: Final = TamperedFiles("v", "/d", (("desk/2026-05-01/x.mp4", "missing"),), more=False)
 EARLY: Final = Tally(9, 1, {("desk", Against.EARLY): Amount(1, 5, NOW.wall_ms - 1000)})
 LATE: Final = Tally(9, 1, {("desk", Against.LATE): Amount(1, 5, NOW.wall_ms - 1000)})
 AWAY: Final = replace(VOLUME, state=VolumeState.AWAY)
@@ -166,7 +167,7 @@ LONG: Final[tuple[How, ...]] = (
     {"register": LATE},
 )
 INTERRUPTED: Final[tuple[How, ...]] = (
-    {"shares": {"desk": Shares(DAY_S * 1000, {}, 500)}},
+    {"shares": {"desk": CoverageShares(DAY_S * 1000, {}, 500)}},
     {"shares": {}},
     {"health": {"desk": health(condition=Condition(CameraState.DOWN, "x"))}},
 )

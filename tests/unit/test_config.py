@@ -15,7 +15,7 @@ from edged.config import load as config
 from edged.config import model as config_model
 from edged.config.load import ConfigError, Problem, check, load
 from edged.words import defaults
-from storage.volumes.volume import VolumeSpec
+from storage.volumes.space import VolumeSpec
 from storage.words.model import Bounds
 from tests.support import tls
 

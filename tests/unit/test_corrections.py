@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ages import runs
+from storage.ages import table as ages_table
 from storage.ages.runs import Point
 from storage.approvals.table import Person
 from storage.database.migrations import migrate
@@ -22,11 +22,11 @@ from storage.pins import pinned_segments, segments_in_interval
 from storage.pins import table as pins
 from storage.pins.model import Ground, Interval, Order, PinState
 from storage.pins.sidecar import Sidecar
-from storage.segments import coverage, gaps, listing, queries, true_time
+from storage.segments import coverage_queries, gaps_table, listing_queries, queries, true_time_table
 from storage.segments import table as facts
-from storage.segments.rows import SEGMENT_SQL, camera_row, segment_row
+from storage.segments.queries import SEGMENT_SQL, camera_row, segment_row
 from storage.volumes import table as volumes
-from storage.words.clock import Reading
+from storage.words.clock import ClockReading
 from storage.words.model import Bounds, Closing, Gap, GapCause, Moment, Opening, Segment
 
 TRUE_MS: Final = 1_772_000_000_000
@@ -50,7 +50,7 @@ class Box:
     def boot(self, true_ms: int, off_ms: int, *, synced: bool = False) -> None:
         self.true_at_0_ms, self.now_ms, self.off_ms, self.synced = true_ms, 0, off_ms, synced
         self.boots += 1
-        self.life = runs.begin_run(self.db, f"boot-{self.boots}", self.reading)
+        self.life = ages_table.begin_run(self.db, f"boot-{self.boots}", self.reading)
         self.epoch = self.life.epoch
         facts.enrol(self.db, self.life, "lobby", self.now)
 
@@ -59,8 +59,8 @@ class Box:
         return Moment(self.true_at_0_ms + self.now_ms + self.off_ms, self.now_ms)
 
     @property
-    def reading(self) -> Reading:
-        return Reading(self.now, self.synced)
+    def reading(self) -> ClockReading:
+        return ClockReading(self.now, self.synced)
 
     @property
     def true_ms(self) -> int:
@@ -74,32 +74,34 @@ class Box:
             opening = Opening("lobby", self.seq, VOLUME, self.now, Bounds(60, 600), self.epoch, self.synced)
             facts.open_segment(self.db, self.life, opening)
             self.now_ms += MINUTE_MS
-            facts.commit_segment(self.db, Closing("lobby", self.seq, self.now, 1000, bytes([self.seq % 256]) * 32, 1))
+            facts.commit_segment(
+                self.db, Closing("lobby", self.seq, self.now, 1000, bytes([self.seq % 256]) * 32, 1), protect=pins.match
+            )
             self.seq += 1
         return began
 
     def rest(self, ms: int) -> None:
         """Nothing comes for a while."""
         at = Point.of(self.life.boot, self.now)
-        gaps.begin(self.db, camera_row(self.db, "lobby"), at, at, GapCause.UNREACHABLE, "")
+        gaps_table.begin(self.db, camera_row(self.db, "lobby"), at, at, GapCause.UNREACHABLE, "")
         self.now_ms += ms
 
     def step(self, off_ms: int, *, synced: bool) -> None:
         self.off_ms, self.synced = off_ms, synced
-        self.epoch = runs.begin_epoch(self.db, self.life.boot, self.now, synced=synced)
+        self.epoch = ages_table.begin_epoch(self.db, self.life.boot, self.now, synced=synced)
 
     def beat(self) -> None:
-        true_time.heartbeat(self.db, self.life, self.reading)
+        true_time_table.heartbeat(self.db, self.life, self.reading, pinned_segments.hold_again)
 
     def found(self, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Segment]:
         whole: list[Segment] = []
-        while some := listing.segments(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
+        while some := listing_queries.segments(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
             whole += some
         return whole
 
     def gaps(self, start_ms: int | None, end_ms: int | None, page: int = 1000) -> list[Gap]:
         whole: list[Gap] = []
-        while some := listing.gaps(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
+        while some := listing_queries.gaps(self.db, "lobby", start_ms, end_ms, whole[-1] if whole else None, page):
             whole += some
         return whole
 
@@ -107,7 +109,7 @@ class Box:
         return [
             body
             for (text,) in self.db.execute("SELECT body FROM leaves WHERE kind = 'clock' ORDER BY number")
-            if (body := json.loads(text))["what"] == true_time.WHAT
+            if (body := json.loads(text))["what"] == true_time_table.WHAT
         ]
 
 
@@ -139,7 +141,7 @@ def test_a_clock_that_was_right_all_along_is_not_corrected(box: Box) -> None:
     box.record(2)
     box.off_ms, box.synced = 0, True
     box.beat()
-    assert true_time.known(box.db) == []
+    assert true_time_table.known(box.db) == []
     assert box.leaves() == []
     assert [one.clock_correction_ms for one in box.found(None, None)] == [None, None]
 
@@ -174,18 +176,18 @@ def test_a_lost_database_knows_it_again(box: Box) -> None:
     box.record(2)
     box.step(0, synced=True)
     box.beat()
-    known, (leaf,) = true_time.known(box.db), box.leaves()
+    known, (leaf,) = true_time_table.known(box.db), box.leaves()
     box.db.execute("UPDATE epochs SET true_offset_ms = NULL")
-    true_time.remember(box.db, leaf)
-    assert true_time.known(box.db) == known
-    true_time.remember(box.db, leaf | {"id": "another boot", "true_offset_ms": 0})
-    assert true_time.known(box.db) == known
+    true_time_table.remember(box.db, leaf)
+    assert true_time_table.known(box.db) == known
+    true_time_table.remember(box.db, leaf | {"id": "another boot", "true_offset_ms": 0})
+    assert true_time_table.known(box.db) == known
 
 
 def test_gaps_go_by_true_time_also_where_only_their_end_was_wrong(box: Box) -> None:
     box.boot(TRUE_MS, 0, synced=True)
     box.record()
-    runs.end_run(box.db, box.life, box.reading)
+    ages_table.end_run(box.db, box.life, box.reading)
     off_from_ms, off_to_ms = box.true_ms, TRUE_MS + HOUR_MS
     box.boot(off_to_ms, -10 * HOUR_MS)
     box.record()
@@ -213,7 +215,7 @@ def test_coverage_counts_what_was_truly_recorded(box: Box) -> None:
 
     def covered_ms() -> int:
         now = Point.of(box.life.boot, box.now)
-        return coverage.of(lambda query: query(box.db), "lobby", TRUE_MS, box.true_ms, now).covered_ms
+        return coverage_queries.of(lambda query: query(box.db), "lobby", TRUE_MS, box.true_ms, now).covered_ms
 
     assert covered_ms() == 10 * MINUTE_MS
     box.beat()
@@ -322,11 +324,11 @@ def test_against_a_naive_listing(lives: list[tuple[int, int, bool, int]], page: 
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        (listing.SEGMENTS_BY_WALL, "INDEX segments_by_time"),
-        (listing.SEGMENTS_BY_BOOTTIME, "INDEX segments_unsynced"),
-        (listing.GAPS_BY_BOOTTIME, "INDEX gaps_by_age"),
-        (listing.GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_by_time"),
-        (listing.LONG_GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_long"),
+        (listing_queries.SEGMENTS_BY_WALL, "INDEX segments_by_time"),
+        (listing_queries.SEGMENTS_BY_BOOTTIME, "INDEX segments_unsynced"),
+        (listing_queries.GAPS_BY_BOOTTIME, "INDEX gaps_by_age"),
+        (listing_queries.GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_by_time"),
+        (listing_queries.LONG_GAPS_BY_WALL.format(uncorrected=""), "INDEX gaps_long"),
     ],
 )
 def test_listings_use_their_index(box: Box, sql: str, index: str) -> None:

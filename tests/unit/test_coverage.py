@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ages.runs import Point
-from storage.segments import coverage
+from storage.segments import coverage_queries
 from storage.segments import table as facts
-from storage.segments.rows import segment_by_seq
+from storage.segments.queries import segment_by_seq
 from storage.words.clock import STEP_MS
 from storage.words.model import GapCause
 from tests.unit.test_catalog import WALL, Book, at
@@ -90,7 +90,7 @@ def test_what_becomes_of_a_segment_between_two_reads_takes_nothing_away(book: Bo
         return query(book.db)
 
     now = Point.of(book.life.boot, at(20))
-    assert coverage.of(read, "lobby", WALL, now.wall_ms, now).covered_ms == 20_000
+    assert coverage_queries.of(read, "lobby", WALL, now.wall_ms, now).covered_ms == 20_000
 
 
 Lived = list[tuple[str, int]]
@@ -138,7 +138,9 @@ class Recorded:
             self.book.gap(self.now.moment, GapCause.DROPPED, self.now.moment)
 
     def unexplained_ms(self) -> int:
-        return coverage.of(lambda query: query(self.book.db), "lobby", 0, self.now.wall_ms, self.now).unexplained_ms
+        return coverage_queries.of(
+            lambda query: query(self.book.db), "lobby", 0, self.now.wall_ms, self.now
+        ).unexplained_ms
 
 
 @given(lives)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ages.credit import RTC_SLACK_MS, SYNC_SLACK_MS, WEEK_MS, Off, Witness, Word, off
+from storage.ages.credit import RTC_SLACK_MS, SYNC_SLACK_MS, WEEK_MS, OffTime, OffTimeSource, OffTimeWitness, off
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
@@ -18,42 +18,46 @@ WALL: Final = 1_772_000_000_000
 YEARS: Final = st.integers(-3 * 365 * DAY, 3 * 365 * DAY)
 
 
-def before(*, synced: bool = True, rtc: bool = False) -> Witness:
+def before(*, synced: bool = True, rtc: bool = False) -> OffTimeWitness:
     """A boot that began at WALL."""
     offset = WALL if synced else None
     at = RAN if synced else None
     clock = WALL if rtc else None
-    return Witness(0, RAN, WALL, WALL, at, at, offset, offset, clock, clock)
+    return OffTimeWitness(0, RAN, WALL, WALL, at, at, offset, offset, clock, clock)
 
 
-def this(off_ms: int, *, synced: bool = True, rtc_off_ms: int | None = None) -> Witness:
+def this(off_ms: int, *, synced: bool = True, rtc_off_ms: int | None = None) -> OffTimeWitness:
     """The boot after it."""
     offset = WALL + RAN + off_ms
     clock = None if rtc_off_ms is None else WALL + RAN + rtc_off_ms
     known = offset if synced else None
-    return Witness(0, HOUR, offset, offset, 0 if synced else None, HOUR if synced else None, known, known, clock, clock)
+    return OffTimeWitness(
+        0, HOUR, offset, offset, 0 if synced else None, HOUR if synced else None, known, known, clock, clock
+    )
 
 
 def test_two_synchronised_clocks_credit_what_lies_between() -> None:
-    assert off(before(), this(5 * HOUR), None) == Off(5 * HOUR - SYNC_SLACK_MS, 5 * HOUR + SYNC_SLACK_MS, Word.SYNC)
+    assert off(before(), this(5 * HOUR), None) == OffTime(
+        5 * HOUR - SYNC_SLACK_MS, 5 * HOUR + SYNC_SLACK_MS, OffTimeSource.SYNC
+    )
 
 
 @pytest.mark.parametrize(("first", "second"), [(True, False), (False, True), (False, False)])
 def test_without_sync_before_and_after_nothing_is_credited(first: bool, second: bool) -> None:
-    assert off(before(synced=first), this(5 * HOUR, synced=second), None) == Off(0, None, Word.NOBODY)
+    assert off(before(synced=first), this(5 * HOUR, synced=second), None) == OffTime(0, None, OffTimeSource.NOBODY)
 
 
 def test_the_hardware_clock_must_agree() -> None:
     agreed = off(before(rtc=True), this(5 * HOUR, rtc_off_ms=2 * HOUR), None)
-    assert (agreed.low_ms, agreed.word) == (2 * HOUR - RTC_SLACK_MS, Word.SYNC_AND_RTC)
+    assert (agreed.low_ms, agreed.word) == (2 * HOUR - RTC_SLACK_MS, OffTimeSource.SYNC_AND_RTC)
     assert agreed.high_ms == 5 * HOUR + SYNC_SLACK_MS, "the high bound takes the most that anybody says"
     dead = off(before(rtc=True), this(5 * HOUR, rtc_off_ms=-20 * 365 * DAY), None)
-    assert (dead.low_ms, dead.word) == (0, Word.NOBODY)
+    assert (dead.low_ms, dead.word) == (0, OffTimeSource.NOBODY)
 
 
 def test_the_hardware_clock_alone_credits_nothing_but_bounds() -> None:
     found = off(before(synced=False, rtc=True), this(5 * HOUR, synced=False, rtc_off_ms=5 * HOUR), None)
-    assert (found.low_ms, found.word) == (0, Word.NOBODY)
+    assert (found.low_ms, found.word) == (0, OffTimeSource.NOBODY)
     assert 5 * HOUR < (found.high_ms or 0) < 5 * HOUR + 60_000
 
 
@@ -65,16 +69,16 @@ def test_an_hour_is_missing_where_sync_came_an_hour_late() -> None:
 
 def test_a_clock_proves_a_week_and_people_the_rest() -> None:
     assert off(before(), this(9 * DAY), None).low_ms == WEEK_MS
-    assert off(before(), this(9 * DAY), 9 * DAY) == Off(9 * DAY, 9 * DAY + SYNC_SLACK_MS, Word.PEOPLE)
+    assert off(before(), this(9 * DAY), 9 * DAY) == OffTime(9 * DAY, 9 * DAY + SYNC_SLACK_MS, OffTimeSource.PEOPLE)
 
 
 def test_people_prove_no_more_than_the_clocks_allow() -> None:
     assert off(before(), this(5 * HOUR), 9 * DAY).low_ms == 5 * HOUR + SYNC_SLACK_MS
-    assert off(before(synced=False), this(5 * HOUR), 9 * DAY) == Off(9 * DAY, None, Word.PEOPLE)
+    assert off(before(synced=False), this(5 * HOUR), 9 * DAY) == OffTime(9 * DAY, None, OffTimeSource.PEOPLE)
 
 
 def test_people_take_nothing_away() -> None:
-    assert off(before(), this(5 * HOUR), HOUR).word is Word.SYNC
+    assert off(before(), this(5 * HOUR), HOUR).word is OffTimeSource.SYNC
 
 
 @given(off_ms=st.integers(0, 20 * DAY), rtc=st.booleans(), step_ms=YEARS)

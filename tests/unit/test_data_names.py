@@ -57,7 +57,7 @@ from storage.audit.findings import Code
 from storage.exports.model import Account, CameraAccount, ExportState
 from storage.integrity import compare, fsck, tamper
 from storage.ledger import centre_head
-from storage.ledger.key_rotation import Terms
+from storage.ledger.key_rotation import RotationTerms
 from storage.ledger.note import Checkpoint
 from storage.ledger.table import Leaf
 from storage.outbox import table as stored_outbox
@@ -77,7 +77,7 @@ GOLDEN: Final = Path(__file__).parent / "golden"
 
 WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "alarms.severity": results.Severity,
-    "boots.off_word": credit.Word,
+    "boots.off_word": credit.OffTimeSource,
     "cameras: state in the status": CameraState,
     "codecs, as ffprobe names them": Codec,
     "commands: reasons": commands.Reason,
@@ -100,8 +100,8 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
     "ledger verify: findings": Code,
     "link: versions of MQTT": reconnect.Protocol,
     "maintenances.state": maintenance_table.State,
-    "outbox: kinds, and levels of topics": stored_outbox.Kind,
-    "outbox.rank": stored_outbox.Rank,
+    "outbox: kinds, and levels of topics": stored_outbox.EventKind,
+    "outbox.rank": stored_outbox.EventRank,
     "pins.ground": Ground,
     "pins.state": PinState,
     "profiles: how a clause is judged": Judgement,
@@ -115,10 +115,10 @@ WORDS: Final[Mapping[str, type[enum.Enum]]] = {
 }
 """Golden: words.json."""
 OURS: Final[frozenset[type[enum.Enum]]] = frozenset({
-    Marker, Presence, Record, Urgency, approved_limits.What, reconnect.Outcome, backlog.Result,
-    Weight, eye.Want, eye.UnseenReason, failpoints.Step, fsck.Level, HandedOut, broker_connection.Delivery,
+    Marker, Presence, Record, Urgency, approved_limits.LoosenedBound, reconnect.Outcome, backlog.Result,
+    Weight, eye.Want, eye.UnseenReason, failpoints.Failpoint, fsck.Level, HandedOut, broker_connection.Delivery,
     broker_connection.NextStep, reconcile.Action, replay.Applied, segmenter.CutReason, state.Phase, tamper.Look, tamper.Touch,
-    centre_head.Word,
+    centre_head.HeadAgreement,
 })  # fmt: skip
 """Words of one process, or of the processes of one version among themselves: free to be renamed."""
 
@@ -225,7 +225,7 @@ class _Calls:
     def __init__(self, config: Config) -> None:
         self.store = MagicMock()
         self.store.pins.find.return_value.age_ms = 0
-        terms = Terms(bytes(range(32)), Checkpoint("edged/box/1", 7, bytes(range(32))))
+        terms = RotationTerms(bytes(range(32)), Checkpoint("edged/box/1", 7, bytes(range(32))))
         self.store.books.terms.return_value = terms
         clock = MagicMock()
         clock.now.return_value = model.Moment(0, 0)
@@ -240,7 +240,7 @@ class _Calls:
         """Asked for less than what holds. Lives on the event loop."""
         bounds = model.Bounds(10**9, 10**9)
         grants = approved_limits.Grants(frozenset(), configured=True)
-        self.store.agreement.hold.return_value = approved_limits.Agreed(bounds, {"gate": bounds}, grants=grants)
+        self.store.agreement.hold.return_value = approved_limits.ApprovedLimits(bounds, {"gate": bounds}, grants=grants)
         agreement = Agreement(self.store, self.desk)
         await agreement.hold(self.config)
         return agreement

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ledger.table import Entry, canonical
+from storage.ledger.table import LeafEntry, canonical
 from storage.retention import destruction
 from storage.retention.destruction import LATE_MS, NAMED_MAX, Destruction, Rule, Totals, Verdict
 
@@ -25,8 +25,8 @@ def body(**more: Any) -> dict[str, Any]:
     return told | {"sha256": "ab"} | stamped | more
 
 
-def entry(told: dict[str, Any], number: int = 1, kind: str = "destroyed") -> Entry:
-    return Entry(number, WALL_MS + 5, kind, canonical(told))
+def entry(told: dict[str, Any], number: int = 1, kind: str = "destroyed") -> LeafEntry:
+    return LeafEntry(number, WALL_MS + 5, kind, canonical(told))
 
 
 def one(**more: Any) -> Destruction:
@@ -77,11 +77,11 @@ def test_of_what_nobody_wrote_down_nothing_is_claimed() -> None:
 def test_what_a_stranger_wrote_is_unread_and_no_traceback(junk: Any) -> None:
     for key in body():
         told = body() | {key: junk}
-        found = destruction.read(Entry(1, WALL_MS, "destroyed", json.dumps(told)))
+        found = destruction.read(LeafEntry(1, WALL_MS, "destroyed", json.dumps(told)))
         assert found is None or isinstance(found, Destruction)
     for key in body()["start"]:
-        destruction.read(Entry(1, WALL_MS, "destroyed", json.dumps(body(start=body()["start"] | {key: junk}))))
-    assert destruction.read(Entry(1, WALL_MS, "destroyed", json.dumps(junk))) is None
+        destruction.read(LeafEntry(1, WALL_MS, "destroyed", json.dumps(body(start=body()["start"] | {key: junk}))))
+    assert destruction.read(LeafEntry(1, WALL_MS, "destroyed", json.dumps(junk))) is None
 
 
 entries = st.builds(

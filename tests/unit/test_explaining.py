@@ -14,8 +14,8 @@ from edged.site.explain import explanation
 from storage.ages.history import Age
 from storage.ages.runs import Point
 from storage.pins.model import Ground
-from storage.retention.approved_limits import Loosening, What
-from storage.retention.bounds import Later, Overwriting, Waiting
+from storage.retention.approved_limits import LoosenedBound, Loosening
+from storage.retention.bounds import LaterCeiling, OverwriteState, ShortenedCeiling
 from storage.retention.plan import Candidate, judge
 from storage.ring.explain import Explained, Fate, Span, held_ms, shortened, span
 from storage.ring.service import RingView
@@ -33,7 +33,9 @@ def aged(start_ms: int, end_ms: int, stamped: Bounds = MONTH, *, pinned: bool = 
     return Candidate(1, "lobby", 812, "a", 100, stamped, Age(start_ms, start_ms), Age(end_ms, end_ms), pinned)
 
 
-def told(candidate: Candidate, configured: Bounds | None = MONTH, later: tuple[Later, ...] = (), **more: object) -> str:
+def told(
+    candidate: Candidate, configured: Bounds | None = MONTH, later: tuple[LaterCeiling, ...] = (), **more: object
+) -> str:
     one = Explained(
         "lobby",
         812,
@@ -56,12 +58,12 @@ def test_the_times_are_those_at_which_the_decision_changes(
     stamped: Bounds, configured: Bounds | None, ceilings: list[tuple[int, int]], end_ms: int, length_ms: int
 ) -> None:
     """`judge` asked as the clock runs: not before, and then."""
-    later: list[Later] = []
+    later: list[LaterCeiling] = []
     if configured is not None:
         before = configured.ceiling_s
         for left_ms, ceiling_s in sorted(ceilings):
             if configured.floor_s <= ceiling_s < before:
-                later.append(Later(left_ms, ceiling_s))
+                later.append(LaterCeiling(left_ms, ceiling_s))
                 before = ceiling_s
     found = span(aged(end_ms + length_ms, end_ms, stamped), configured, later)
 
@@ -94,17 +96,17 @@ def test_what_stays_says_when_it_may_go_and_when_it_must() -> None:
     )
     young = aged(DAY_MS, DAY_MS)
     assert 'or before where nothing else may go (on_full is "overwrite")' in told(
-        young, overwriting=Overwriting(holds=True)
+        young, overwriting=OverwriteState(holds=True)
     )
     assert (
         "30 d (2026-03-27 14:13), or before where nothing else may go, from 2026-02-26 14:13 on "
         '(on_full = "overwrite" does not hold yet), and goes'
-    ) in told(young, overwriting=Overwriting(left_ms=DAY_MS))
-    assert "nothing else" not in told(aged(30 * DAY_MS, 30 * DAY_MS), overwriting=Overwriting(left_ms=DAY_MS + 1))
+    ) in told(young, overwriting=OverwriteState(left_ms=DAY_MS))
+    assert "nothing else" not in told(aged(30 * DAY_MS, 30 * DAY_MS), overwriting=OverwriteState(left_ms=DAY_MS + 1))
 
 
 def test_a_ceiling_that_waits_is_told() -> None:
-    later = (Later(DAY_MS // 2, 32 * 86_400),)
+    later = (LaterCeiling(DAY_MS // 2, 32 * 86_400),)
     assert told(aged(40 * DAY_MS, 40 * DAY_MS), later=later).endswith(
         "in 12 h (2026-02-26 02:13 if the box runs on) at the latest. Its ceiling was shortened to 32 d; "
         "that holds from 2026-02-26 02:13 on, if the box runs on."
@@ -140,7 +142,7 @@ def test_pinned_footage_says_which_bound_decides_after_its_pin() -> None:
         ", and goes at 2027-01-16 14:13, its ceiling of 365 d: its volume is retired, so no space is needed there."
     )
     assert after(363 * DAY_MS) == ", and goes then: its ceiling of 365 d is over by then."
-    shorter = after(40 * DAY_MS, later=(Later(DAY_MS, 32 * 86_400),))
+    shorter = after(40 * DAY_MS, later=(LaterCeiling(DAY_MS, 32 * 86_400),))
     assert shorter.startswith(", and goes then: its ceiling of 32 d is over by then.")
 
 
@@ -193,7 +195,7 @@ def test_a_document_has_durations_and_instants() -> None:
 def test_a_ceiling_that_waits_and_a_broken_floor_are_alarms() -> None:
     point = Point(1, 0, NOW_MS)
     ring = RingView(
-        waiting={"lobby": Waiting(365 * 86_400, 90 * 86_400, 12 * 3_600_000)},
+        waiting={"lobby": ShortenedCeiling(365 * 86_400, 90 * 86_400, 12 * 3_600_000)},
         breaches=(Breach("spare", point, point, 3),),
     )
     found = dict(conditions.bounds_troubles(overview(Measurements(NOW, ring=ring))))
@@ -212,9 +214,9 @@ def test_a_ceiling_that_waits_and_a_broken_floor_are_alarms() -> None:
 
 def test_bounds_that_the_file_loosens_are_an_alarm_until_two_persons_say_so() -> None:
     waiting = (
-        Loosening(None, What.FLOOR, 31 * 86_400, 7 * 86_400),
-        Loosening("lobby", What.CEILING, 60 * 86_400, 365 * 86_400),
-        Loosening(None, What.OVERWRITE),
+        Loosening(None, LoosenedBound.FLOOR, 31 * 86_400, 7 * 86_400),
+        Loosening("lobby", LoosenedBound.CEILING, 60 * 86_400, 365 * 86_400),
+        Loosening(None, LoosenedBound.OVERWRITE),
     )
     ((key, told),) = conditions.bounds_troubles(replace(overview(Measurements(NOW)), loosening=waiting))
     assert key == "retention.loosening"
@@ -226,7 +228,7 @@ def test_bounds_that_the_file_loosens_are_an_alarm_until_two_persons_say_so() ->
 
 
 def test_overwriting_that_waits_is_an_alarm_until_it_holds() -> None:
-    ring = RingView(overwriting=Overwriting(left_ms=12 * 3_600_000))
+    ring = RingView(overwriting=OverwriteState(left_ms=12 * 3_600_000))
     ((key, waits),) = conditions.bounds_troubles(overview(Measurements(NOW, ring=ring)))
     assert key == "retention.overwriting"
     assert waits.text == (
@@ -234,5 +236,5 @@ def test_overwriting_that_waits_is_an_alarm_until_it_holds() -> None:
         "where nothing else makes room, and nothing brings it back"
     ), "true also of a box whose database was lost, or that was upgraded"
     assert 'write on_full = "stop" and run `edgectl reload` before then' in waits.action
-    holding = RingView(overwriting=Overwriting(holds=True))
+    holding = RingView(overwriting=OverwriteState(holds=True))
     assert not dict(conditions.bounds_troubles(overview(Measurements(NOW, ring=holding))))

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from storage.words import failpoints
-from storage.words.failpoints import Step, reach, reach_after
+from storage.words.failpoints import Failpoint, reach, reach_after
 from tests.support.steps import calls, named, product
 
 
@@ -19,12 +19,13 @@ def test_every_step_is_reached_somewhere_and_by_its_name() -> None:
             step = named(argument)
             assert step is not None, f"{path}: {ast.unparse(argument)} is not the plain name of a step"
             found[step] = path
-    assert set(Step.__members__) == set(found)
+    assert set(Failpoint.__members__) == set(found)
 
 
 def test_what_would_escape_is_seen() -> None:
     source = (
-        "from storage.words.failpoints import Step, reach\nreach(Step.A)\nreach('b')\nreach_after(steps[0], future)"
+        "from storage.words.failpoints import Failpoint, reach\n"
+        "reach(Failpoint.A)\nreach('b')\nreach_after(steps[0], future)"
     )
     assert [named(argument) for argument in calls(source)] == ["A", None, None]
     assert list(calls("from elsewhere import reach\nreach('b')")) == []
@@ -37,15 +38,15 @@ def test_nobody_listens_and_nothing_but_a_test_arms() -> None:
 
 
 def test_a_fact_is_reached_when_it_is_stored_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    reached: list[Step] = []
+    reached: list[Failpoint] = []
     monkeypatch.setattr(failpoints, "_listener", reached.append)
     stored, failed, cancelled = Future[int](), Future[int](), Future[int]()
     for fact in (stored, failed, cancelled):
-        assert reach_after(Step.COMMIT_DONE, fact) is fact
+        assert reach_after(Failpoint.COMMIT_DONE, fact) is fact
     cancelled.cancel()
     failed.set_exception(OSError())
     assert reached == []
     stored.set_result(1)
-    assert reached == [Step.COMMIT_DONE]
-    reach(Step.COMMIT_ROW)
-    assert reached == [Step.COMMIT_DONE, Step.COMMIT_ROW]
+    assert reached == [Failpoint.COMMIT_DONE]
+    reach(Failpoint.COMMIT_ROW)
+    assert reached == [Failpoint.COMMIT_DONE, Failpoint.COMMIT_ROW]

@@ -14,7 +14,7 @@ from edged.overview import forecast
 from edged.overview.forecast import CRITICAL_S, WARN_S, footage_forecast
 from edged.overview.measurements import Measurements
 from edged.overview.model import AlarmCondition, CameraHealth
-from storage.retention.bounds import Overwriting
+from storage.retention.bounds import OverwriteState
 from storage.ring.segment_sizes import Paces
 from storage.ring.service import RingView
 from storage.volumes.service import WHY_FULL
@@ -204,10 +204,10 @@ def test_floors_that_are_not_met_any_more_are_not_foretold() -> None:
 
 
 def test_where_floors_give_way_nobody_is_told_that_recording_stops() -> None:
-    def told(overwriting: Overwriting) -> str:
+    def told(overwriting: OverwriteState) -> str:
         return standing(measured(11 * GB, ring=RingView(overwriting=overwriting)))["retention.floor-at-risk"].text
 
-    for giving in (Overwriting(holds=True), Overwriting(left_ms=9 * 86_400_000)):
+    for giving in (OverwriteState(holds=True), OverwriteState(left_ms=9 * 86_400_000)):
         assert "recording stops" not in told(giving)
         assert "destroyed before its time" in told(giving)
-    assert "recording stops" in told(Overwriting(left_ms=10 * 86_400_000)), "that is too late"
+    assert "recording stops" in told(OverwriteState(left_ms=10 * 86_400_000)), "that is too late"

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.database.migrations import migrate
-from storage.ledger import leaf_search
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
-from storage.ledger.leaf_search import Wanted
-from storage.ledger.table import Entry, Leaf
+from storage.ledger.queries import LeafFilter
+from storage.ledger.table import Leaf, LeafEntry
 
 BITS = 4
 BLOCK = 1 << BITS
@@ -26,7 +26,7 @@ KINDS = (Leaf.SEGMENT, Leaf.GAP, Leaf.ACT, Leaf.PIN)
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
     """Blocks of sixteen."""
-    with patch.object(leaf_search, "BITS", BITS):
+    with patch.object(ledger_queries, "BITS", BITS):
         yield
 
 
@@ -37,7 +37,7 @@ def database(leaves: Sequence[tuple[int, int, Leaf]]) -> sqlite3.Connection:
     for number, wall_ms, kind in leaves:
         camera = "ab"[number % 2]
         body = {"cameras": [camera]} if kind is Leaf.PIN else {"camera": camera, "verb": "pin add"}
-        ledger.put_back(db, Entry(number, wall_ms, kind, json.dumps(body, separators=(",", ":"))))
+        ledger.put_back(db, LeafEntry(number, wall_ms, kind, json.dumps(body, separators=(",", ":"))))
     return db
 
 
@@ -45,18 +45,18 @@ def made(db: sqlite3.Connection) -> int:
     """All rows there can be; how many there are."""
     begin = 0
     while True:
-        blocks, after = leaf_search.missing(db, begin)
+        blocks, after = ledger_queries.missing(db, begin)
         for block in blocks:
-            leaf_search.keep(db, block)
+            ledger_queries.keep(db, block)
         if after == begin:
             return int(db.execute("SELECT count(*) FROM leaf_blocks").fetchone()[0])
         begin = after
 
 
-def listed(db: sqlite3.Connection, wanted: Wanted) -> list[int]:
-    blocks = leaf_search.candidates(db, wanted)
+def listed(db: sqlite3.Connection, wanted: LeafFilter) -> list[int]:
+    blocks = ledger_queries.candidates(db, wanted)
     assert blocks == sorted(set(blocks))
-    return [told.entry.number for block in blocks for told in leaf_search.matches(db, wanted, block)]
+    return [told.entry.number for block in blocks for told in ledger_queries.matches(db, wanted, block)]
 
 
 @st.composite
@@ -80,9 +80,9 @@ def test_a_list_has_all_that_is_wanted_with_rows_and_without(
 ) -> None:
     with closing(database(leaves)) as db:
         for wanted in (
-            Wanted(from_ms, to_ms, frozenset(kinds)),
-            Wanted(from_ms, to_ms, frozenset(kinds), camera="a"),
-            Wanted(from_ms, to_ms, verb="pin add"),
+            LeafFilter(from_ms, to_ms, frozenset(kinds)),
+            LeafFilter(from_ms, to_ms, frozenset(kinds), camera="a"),
+            LeafFilter(from_ms, to_ms, verb="pin add"),
         ):
             naive = [
                 number
@@ -110,22 +110,22 @@ def three() -> Iterator[sqlite3.Connection]:
 
 def test_what_cannot_be_wanted_is_not_read(three: sqlite3.Connection) -> None:
     assert made(three) == 3
-    assert leaf_search.candidates(three, Wanted(kinds=frozenset({"act"}))) == [1, 3]
-    assert leaf_search.candidates(three, Wanted(from_ms=BLOCK + 1, to_ms=2 * BLOCK)) == [1, 3]
-    assert leaf_search.candidates(three, Wanted(to_ms=0)) == [3], "the last one is not whole yet"
+    assert ledger_queries.candidates(three, LeafFilter(kinds=frozenset({"act"}))) == [1, 3]
+    assert ledger_queries.candidates(three, LeafFilter(from_ms=BLOCK + 1, to_ms=2 * BLOCK)) == [1, 3]
+    assert ledger_queries.candidates(three, LeafFilter(to_ms=0)) == [3], "the last one is not whole yet"
 
 
 def test_a_leaf_that_comes_back_is_found(three: sqlite3.Connection) -> None:
     three.execute("DELETE FROM leaves WHERE number = 7")
     made(three)
-    assert 0 not in leaf_search.candidates(three, Wanted(kinds=frozenset({"copy"})))
-    ledger.put_back(three, Entry(7, 7, Leaf.COPY, "{}"))
-    leaf_search.forget(three, 7)
-    assert listed(three, Wanted(kinds=frozenset({"copy"}))) == [7]
+    assert 0 not in ledger_queries.candidates(three, LeafFilter(kinds=frozenset({"copy"})))
+    ledger.put_back(three, LeafEntry(7, 7, Leaf.COPY, "{}"))
+    ledger_queries.forget(three, 7)
+    assert listed(three, LeafFilter(kinds=frozenset({"copy"}))) == [7]
     assert made(three) == 3
 
 
 def test_the_last_of_a_block(three: sqlite3.Connection) -> None:
-    assert leaf_search.last_of(three, Wanted(), 1, 10) == (10, 2 * BLOCK - 10)
-    assert leaf_search.last_of(three, Wanted(kinds=frozenset({"act"})), 1, 10) == (1, BLOCK + 5)
-    assert leaf_search.last_of(three, Wanted(kinds=frozenset({"copy"})), 1, 10) == (0, 0)
+    assert ledger_queries.last_of(three, LeafFilter(), 1, 10) == (10, 2 * BLOCK - 10)
+    assert ledger_queries.last_of(three, LeafFilter(kinds=frozenset({"act"})), 1, 10) == (1, BLOCK + 5)
+    assert ledger_queries.last_of(three, LeafFilter(kinds=frozenset({"copy"})), 1, 10) == (0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edged.alarms.record import ledger_troubles
-from storage.ledger.centre_head import Contradiction, Word
+from storage.ledger.centre_head import Contradiction, HeadAgreement
 from storage.ledger.note import Checkpoint
 from storage.recovery.service import Plight
 from storage.words.results import Severity
@@ -17,8 +17,8 @@ def test_a_sound_ledger_has_no_alarm() -> None:
     assert dict(ledger_troubles(Plight())) == {}
 
 
-@pytest.mark.parametrize("word", [word for word in Word if word.contradicts])
-def test_what_the_centre_knows_otherwise_comes_first_and_nothing_is_to_be_touched(word: Word) -> None:
+@pytest.mark.parametrize("word", [word for word in HeadAgreement if word.contradicts])
+def test_what_the_centre_knows_otherwise_comes_first_and_nothing_is_to_be_touched(word: HeadAgreement) -> None:
     (key, trouble), *_ = ledger_troubles(Plight(unsigned="why", contradiction=Contradiction(HEAD, word)))
     assert key == "ledger.contradicted"
     assert trouble.severity is Severity.CRITICAL

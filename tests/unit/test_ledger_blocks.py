@@ -16,9 +16,9 @@ from storage.audit.findings import Finding
 from storage.audit.leaf_index import Blocks
 from storage.audit.ranges import Span
 from storage.database.migrations import migrate
-from storage.ledger import leaf_search
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
-from storage.ledger.table import Entry, Leaf, Value
+from storage.ledger.table import Leaf, LeafEntry, Value
 
 Fact = tuple[int, int, Leaf, int]
 """Number, wall clock, kind, when that was recorded which it tells of."""
@@ -48,9 +48,9 @@ def kept(leaves: list[Fact]) -> sqlite3.Connection:
         body: dict[str, Value] = {"camera": "door", "seq": number, "volume": "v", "bytes": 1, "sha256": ""}
         start: dict[str, Value] = {"boot": 1, "id": "b", "boottime_ms": 0, "wall_ms": recorded_ms}
         body |= {"duration_ms": recorded_ms * 3, "start": start}
-        ledger.put_back(db, Entry(number, wall_ms, kind, ledger.canonical(body)))
-    for block in {number >> leaf_search.BITS for number, *_ in leaves}:
-        leaf_search.keep(db, block)
+        ledger.put_back(db, LeafEntry(number, wall_ms, kind, ledger.canonical(body)))
+    for block in {number >> ledger_queries.BITS for number, *_ in leaves}:
+        ledger_queries.keep(db, block)
     return db
 
 
@@ -73,7 +73,7 @@ def test_wherever_stretches_are_cut_it_comes_to_the_same(leaves: list[Fact], pag
         blocks.take(ranges.check(lambda query: query(db), Span(first, first + page - 1, in_tree=False)).lists)
     stored = {
         number: (least_ms, most_ms, set(kinds.split()), *recorded)
-        for number, least_ms, most_ms, kinds, *recorded in leaf_search.rows(db, -1, 10)
+        for number, least_ms, most_ms, kinds, *recorded in ledger_queries.rows(db, -1, 10)
     }
     assert stored == {number: one.row for number, one in blocks._made.items()}
 

@@ -15,7 +15,7 @@ from storage.audit import recording_leaves
 from storage.audit.queries import GapClaim, SegmentClaim
 from storage.audit.ranges import spans
 from storage.audit.row_check import Told
-from storage.ledger.table import HASHED_SQL, Entry, canonical
+from storage.ledger.table import HASHED_SQL, LeafEntry, canonical
 from storage.ledger.tree import LEAF
 
 NOW = 1_772_000_000_000
@@ -41,7 +41,7 @@ def leaf(body: object) -> bytes:
 def test_what_is_hashed_of_columns_is_what_is_hashed_of_a_leaf(
     number: int, wall_ms: int, kind: str, body: dict[str, int]
 ) -> None:
-    entry = Entry(number, wall_ms, kind, canonical(body))
+    entry = LeafEntry(number, wall_ms, kind, canonical(body))
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE leaves (number INTEGER PRIMARY KEY, wall_ms INTEGER, kind TEXT, body TEXT, hash BLOB)")
         db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", (number, wall_ms, kind, entry.body, entry.hash))

@@ -11,35 +11,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.integrity.compare import Kind
-from storage.ledger.table import Entry, Leaf, Value, canonical
-from storage.mirror.files import Span, chapters
-from storage.mirror.lines import NUMBER_MAX, Line, file_name, merged, parse, render, rising
-from storage.mirror.snapshot import Seen
+from storage.ledger.table import Leaf, LeafEntry, Value, canonical
+from storage.mirror.files import DayFile, chapters
+from storage.mirror.lines import BELIEVED_MAX, NUMBER_MAX, MirrorLine, file_name, merged, parse, render, rising
 from storage.recovery.detect import Ledger, State, merged_names, verdict
+from storage.recovery.snapshot_table import CameraFiles
 from storage.recovery.walk import differences
 
 
-def line(number: int, what: str = "") -> Line:
-    return Line(number, 0, "segment", {"what": what})
+def line(number: int, what: str = "") -> MirrorLine:
+    return MirrorLine(number, 0, "segment", {"what": what})
 
 
 def test_a_leaf_as_its_line() -> None:
-    entry = Entry(7, 1_772_000_000_000, Leaf.GAP, '{"camera":"大廳"}')
+    entry = LeafEntry(7, 1_772_000_000_000, Leaf.GAP, '{"camera":"大廳"}')
     assert render(entry) == '{"b":{"camera":"大廳"},"k":"gap","n":7,"t":1772000000000}\n'.encode()
     read = parse(render(entry))
-    assert read == Line(7, 1_772_000_000_000, "gap", {"camera": "大廳"})
+    assert read == MirrorLine(7, 1_772_000_000_000, "gap", {"camera": "大廳"})
     assert read.text == entry.body
 
 
-bodies = st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.booleans(), st.none()))
+believed = st.integers(-BELIEVED_MAX, BELIEVED_MAX)
+bodies = st.dictionaries(st.text(), st.one_of(st.text(), believed, st.booleans(), st.none()))
 
 
 @given(st.integers(1, NUMBER_MAX), st.integers(-NUMBER_MAX, NUMBER_MAX), bodies, st.data())
 def test_what_is_written_is_read_and_what_is_torn_is_no_line(
     number: int, wall_ms: int, body: dict[str, object], data: st.DataObject
 ) -> None:
-    text = Line(number, wall_ms, "segment", dict(body)).text
-    written = render(Entry(number, wall_ms, Leaf.SEGMENT, text))
+    text = MirrorLine(number, wall_ms, "segment", dict(body)).text
+    written = render(LeafEntry(number, wall_ms, Leaf.SEGMENT, text))
     assert b"\n" not in written[:-1]
     read = parse(written)
     assert read is not None
@@ -58,12 +59,12 @@ values = st.recursive(
 
 @given(st.dictionaries(st.text(st.characters(max_codepoint=0x7F)), values))
 def test_what_is_read_back_is_canonical(body: dict[str, Any]) -> None:
-    assert Line(1, 0, "segment", body).text == canonical(body)
+    assert MirrorLine(1, 0, "segment", body).text == canonical(body)
 
 
 def test_a_leaf_is_canonical_as_a_whole() -> None:
     body: dict[str, Value] = {"b": "二", "a": [1, True, None, {"z": '\u0001"\\'}]}
-    entry = Entry(7, -1, Leaf.GAP, canonical(body))
+    entry = LeafEntry(7, -1, Leaf.GAP, canonical(body))
     assert entry.data == rfc8785.dumps({"n": 7, "t": -1, "k": "gap", "b": body})
 
 
@@ -102,7 +103,7 @@ def test_two_leaves_of_one_number_are_both_told() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 9)), max_size=8))
 def test_files_come_in_the_order_of_their_numbers(given_spans: list[tuple[int, int]]) -> None:
-    spans = [Span(f"{index}", first, first + more) for index, (first, more) in enumerate(given_spans)]
+    spans = [DayFile(f"{index}", first, first + more) for index, (first, more) in enumerate(given_spans)]
     found = list(chapters(spans))
     assert sorted(name for names in found for name in names) == sorted(span.name for span in spans)
     reach = 0
@@ -113,14 +114,14 @@ def test_files_come_in_the_order_of_their_numbers(given_spans: list[tuple[int, i
 
 
 def test_a_clock_set_back_makes_one_chapter_of_two_files() -> None:
-    assert list(chapters([Span("2028", 100, 200), Span("2026", 1, 300), Span("2027", 301, 302)])) == [
+    assert list(chapters([DayFile("2028", 100, 200), DayFile("2026", 1, 300), DayFile("2027", 301, 302)])) == [
         ["2026", "2028"],
         ["2027"],
     ]
 
 
 def ledger(last: int, seen: Sequence[str] = ()) -> Ledger:
-    return Ledger("v", {}, last, lambda _: (), {camera: Seen(1, 0, 0) for camera in seen})
+    return Ledger("v", {}, last, lambda _: (), {camera: CameraFiles(1, 0, 0) for camera in seen})
 
 
 @pytest.mark.parametrize(
@@ -143,9 +144,9 @@ def test_when_a_database_is_begun_anew(state: State, ledgers: list[Ledger], word
 
 
 def test_names_on_all_volumes_count() -> None:
-    assert merged_names([{"a": Seen(5, 10, 20)}, {"a": Seen(9, 5, 15), "b": Seen(1, 1, 1)}]) == {
-        "a": Seen(9, 5, 20),
-        "b": Seen(1, 1, 1),
+    assert merged_names([{"a": CameraFiles(5, 10, 20)}, {"a": CameraFiles(9, 5, 15), "b": CameraFiles(1, 1, 1)}]) == {
+        "a": CameraFiles(9, 5, 20),
+        "b": CameraFiles(1, 1, 1),
     }
 
 

@@ -10,7 +10,7 @@ from edged.config.load import load
 from edged.config.loosened_bounds import granted, sentence, tightened, under, wished_by
 from edged.config.model import Config
 from mqtt.commands import Verb
-from storage.retention.approved_limits import Agreed, holding, loosenings
+from storage.retention.approved_limits import ApprovedLimits, holding, loosenings
 from storage.retention.approved_limits import granted as agreed_upon
 from tests.support.commanding import Desk
 from tests.support.configuration import Setup, Watched
@@ -31,7 +31,7 @@ def configured(folder: Path, *tables: str) -> Config:
     return load(path, {})
 
 
-def held(agreed: Agreed, wished: Config) -> tuple[Config, str]:
+def held(agreed: ApprovedLimits, wished: Config) -> tuple[Config, str]:
     now = holding(agreed, wished_by(wished))
     return under(wished, now), sentence([*loosenings(now, wished_by(wished))])
 

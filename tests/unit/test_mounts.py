@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.volumes import mounts
-from storage.volumes.mounts import Mount, Mounts, Place, parse_fstab, parse_mountinfo, parse_unit
+from storage.volumes.mounts import DevicePath, Mount, Mounts, parse_fstab, parse_mountinfo, parse_unit
 
 P = PurePosixPath
 
@@ -28,7 +28,7 @@ def test_the_kernel_is_understood() -> None:
     assert HERE.of(P("/srv/edged/lobby")) == Mount("8:17", P("/"), P("/srv"), "xfs")
     assert HERE.of(P("/srv2")) == Mount("8:1", P("/"), P("/"), "ext4")
     assert HERE.of(P("/mnt/with blank/x")) == Mount("0:40", P("/"), P("/mnt/with blank"), "nfs4")
-    assert HERE.place(P("/mnt/bound/x")) == Place("8:17", P("/edged/x"))
+    assert HERE.place(P("/mnt/bound/x")) == DevicePath("8:17", P("/edged/x"))
 
 
 def test_of_two_mounts_at_one_point_the_later_one_covers() -> None:
@@ -84,7 +84,7 @@ def test_this_box_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "units" / "x.mount").write_text(f"[Mount]\nWhere={tmp_path}/unit\n")
     monkeypatch.setattr(mounts, "FSTAB", fstab)
     monkeypatch.setattr(mounts, "UNITS", (tmp_path / "units", tmp_path / "none"))
-    seen = mounts.look()
+    seen = mounts.read_mounts()
     in_a_chroot = all(mount.at != P("/") for mount in seen.now)
     assert in_a_chroot or seen.of(P(tmp_path)) is not None
     assert seen.missing(P(tmp_path, "srv", "edged")) == P(tmp_path, "srv")

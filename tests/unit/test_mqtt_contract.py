@@ -18,7 +18,7 @@ from mqtt.commands import Verb
 from mqtt.contract import events, messages
 from script.generate import asyncapi, examples, schemas
 from storage.outbox import table as outbox
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from storage.tickets import alarms_table
 from storage.words.results import Severity
 from tests import conftest
@@ -35,7 +35,7 @@ PROMISED: Final = {
     "up/storage/{volume}", "up/alarm/{key}", "up/pin/{pin}", "up/ledger/checkpoint", "up/reply/{requester}",
     "up/fault/{fault}", "up/maintenance",
     "up/compliance",
-    "dn/cmd/{verb}", *(f"up/event/{kind}" for kind in Kind),
+    "dn/cmd/{verb}", *(f"up/event/{kind}" for kind in EventKind),
 }  # fmt: skip
 """Topics of the design, and since 1.1 of what people do to keep a box well."""
 
@@ -146,7 +146,7 @@ def test_what_a_daemon_says_is_looked_at() -> None:
     for payload, qos in [(b"{}", 1), (b"\xff", 1), (b'{"fps":NaN}', 1), (good.payload, 0)]:
         overhear(HEALTH, payload, qos, kept=False)
         assert len(VIOLATIONS.taken()) == 1
-    odd = events.message(DAEMON, Event(1, 1, Kind.GAP, 0, 1, "gap", {"new": 1}))
+    odd = events.message(DAEMON, Event(1, 1, EventKind.GAP, 0, 1, "gap", {"new": 1}))
     overhear(odd.topic, odd.payload, 1, kept=False)
     (found,) = VIOLATIONS.taken()
     assert "does not understand" in found
@@ -186,12 +186,12 @@ def test_what_enters_the_outbox_is_looked_at() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(SCHEMA.read_text("utf-8"))
         outbox.want(connection, True, 1)
-        outbox.put(connection, Kind.GAP, 1, {"made": "up"})
+        outbox.put(connection, EventKind.GAP, 1, {"made": "up"})
         assert not VIOLATIONS.taken()
-        asks = {"__name__": "storage.pins.strange", "outbox": outbox, "connection": connection, "kind": Kind.GAP}
+        asks = {"__name__": "storage.pins.strange", "outbox": outbox, "connection": connection, "kind": EventKind.GAP}
         exec("outbox.put(connection, kind, 1, {'made': 'up'})", asks)  # noqa: S102  (the room counts that it is in)
         assert len(VIOLATIONS.taken()) == 1
         alarms_table.raise_alarm(connection, "mqtt.down", Severity.WARNING, "text", "action", 1)
-        rows = outbox.following(connection, Kind.ALARM, 0, 10)
+        rows = outbox.following(connection, EventKind.ALARM, 0, 10)
         assert [told.what for event in rows if (told := events.understood(event))] == ["raised"]
     assert not VIOLATIONS.taken()

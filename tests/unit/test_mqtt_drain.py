@@ -12,7 +12,7 @@ import pytest
 from mqtt.connection.broker_connection import Delivery
 from mqtt.send.outbox import Outbox
 from mqtt.send.outbox_sender import DELETE_EVERY_S, LOOK_EVERY_S, PATIENCE_S, TELL_EVERY_S, OutboxSender
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from storage.words.errors import StoreBusy
 
 
@@ -29,11 +29,11 @@ class Rows:
         self._check()
         return self.number
 
-    def following(self, kind: Kind, after: int, limit: int) -> list[Event]:
+    def following(self, kind: EventKind, after: int, limit: int) -> list[Event]:
         self._check()
         self.reads += 1
-        found = [seq for seq in self.rows if seq > after][:limit] if kind is Kind.GAP else []
-        return [Event(1, seq, Kind.GAP, seq, 0, "", {}) for seq in found]
+        found = [seq for seq in self.rows if seq > after][:limit] if kind is EventKind.GAP else []
+        return [Event(1, seq, EventKind.GAP, seq, 0, "", {}) for seq in found]
 
     def done(self, seqs: Collection[int]) -> Future[None]:
         def delete() -> None:

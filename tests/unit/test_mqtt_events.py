@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mqtt.contract import events
 from script.generate import asyncapi, examples
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 from tests.support.contract import wrong
 
 EVENTS = examples.events()
@@ -55,7 +55,7 @@ def test_what_a_later_version_wrote_goes_out_flattened() -> None:
         "each": [[1, 2]],
         "n": [1, 2**60],
     }
-    document = told(Event(1, 2, Kind.VOLUME, 0, 9, "volume", body))
+    document = told(Event(1, 2, EventKind.VOLUME, 0, 9, "volume", body))
     assert document["type"] == "edged.volume"
     assert document["data"] == {
         "what": "melted",
@@ -100,14 +100,14 @@ def test_a_field_more_is_passed_over() -> None:
 
 
 def test_what_lies_there_unreadable_goes_out_and_says_so() -> None:
-    document = told(Event(1, 2, Kind.GAP, 0, 9, "gap", {"unreadable": '{"camera":"lob'}))
+    document = told(Event(1, 2, EventKind.GAP, 0, 9, "gap", {"unreadable": '{"camera":"lob'}))
     assert (document["type"], "dataschema" in document) == ("edged.gap", False)
     assert document["data"] == {"unreadable": '{"camera":"lob', "leaf": 9, "leaf_kind": "gap"}
     assert wrong(f"edged/v1/{NODE}/up/event/gap", json.dumps(document).encode(), 1, retain=False) is None
 
 
 def test_a_kind_that_is_not_known_goes_out_under_a_topic_of_ours() -> None:
-    event = Event(1, 2, Kind.OTHER, 0, 0, "", {"kind": "x", "door": "back"}, other="a/#+ kind")
+    event = Event(1, 2, EventKind.OTHER, 0, 0, "", {"kind": "x", "door": "back"}, other="a/#+ kind")
     assert events.message(NODE, event).topic == f"edged/v1/{NODE}/up/event/other"
     assert told(event)["type"] == "edged.other"
     assert told(event)["data"] == {"kind": "x", "door": "back", "event_kind": "a/#+ kind"}
@@ -130,7 +130,7 @@ def test_an_event_in_short_is_the_same_event_and_part_of_the_contract(name: str)
 
 
 def test_what_is_not_understood_can_be_short_too() -> None:
-    for event in (Event(1, 1, Kind.GAP, 0, 2**60, "gap", {"x": 1}), examples.OTHERS["other"]):
+    for event in (Event(1, 1, EventKind.GAP, 0, 2**60, "gap", {"x": 1}), examples.OTHERS["other"]):
         message = events.short(NODE, event, 1, 0)
         assert json.loads(message.payload)["type"] == f"edged.{event.kind}"
         assert wrong(message.topic, message.payload, 1, retain=False) is None
@@ -150,7 +150,7 @@ def test_a_body_deeper_than_anybody_writes() -> None:
     body: dict[str, Any] = {"end": 1}
     for _ in range(5000):
         body = {"in": body}
-    assert told(Event(1, 1, Kind.RUN, 0, 0, "", body))["type"] == "edged.run"
+    assert told(Event(1, 1, EventKind.RUN, 0, 0, "", body))["type"] == "edged.run"
 
 
 json_values = st.recursive(
@@ -162,8 +162,10 @@ fields = st.sampled_from(sorted({name for event in EVENTS.values() for name in e
 whats = st.sampled_from(sorted({event.what for event in EVENTS.values()})) | st.text(max_size=8)
 
 
-@given(st.sampled_from(Kind), whats, st.dictionaries(fields, json_values), st.integers(-(2**63), 2**63 - 1))
-def test_nothing_that_lies_in_the_outbox_breaks_the_link(kind: Kind, what: str, body: dict[str, Any], at: int) -> None:
+@given(st.sampled_from(EventKind), whats, st.dictionaries(fields, json_values), st.integers(-(2**63), 2**63 - 1))
+def test_nothing_that_lies_in_the_outbox_breaks_the_link(
+    kind: EventKind, what: str, body: dict[str, Any], at: int
+) -> None:
     event = Event(1, 1, kind, at, 0, what, body)
     message = events.message(NODE, event)
     assert wrong(message.topic, message.payload, message.qos, retain=message.retain) is None

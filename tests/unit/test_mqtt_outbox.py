@@ -14,12 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mqtt.connection.broker_connection import Delivery
 from mqtt.send.outbox import ARRIVED_MAX, PAGE, PROBE_EVERY_S, Ask, Outbox
-from storage.outbox.table import RANKS, Event, Kind
+from storage.outbox.table import RANKS, Event, EventKind
 
-KINDS = (Kind.LEDGER, Kind.PIN, Kind.ALARM, Kind.VOLUME, Kind.GAP, Kind.CLOCK)
+KINDS = (EventKind.LEDGER, EventKind.PIN, EventKind.ALARM, EventKind.VOLUME, EventKind.GAP, EventKind.CLOCK)
 
 
-def event(seq: int, kind: Kind = Kind.GAP) -> Event:
+def event(seq: int, kind: EventKind = EventKind.GAP) -> Event:
     return Event(1, seq, kind, seq, 0, "", {})
 
 
@@ -29,10 +29,10 @@ class Rows:
 
     entered: int = 0
     rows: dict[int, Event] = field(default_factory=dict)
-    kinds: dict[int, Kind] = field(default_factory=dict)
+    kinds: dict[int, EventKind] = field(default_factory=dict)
     """Of all that ever were."""
 
-    def enter(self, kind: Kind) -> None:
+    def enter(self, kind: EventKind) -> None:
         self.entered += 1
         self.rows[self.entered] = event(self.entered, kind)
         self.kinds[self.entered] = kind
@@ -47,7 +47,7 @@ def reading(outbox: Outbox, rows: Rows, now_s: float = 0.0) -> None:
         outbox.hand(ask, rows.following(ask))
 
 
-def full(*kinds: Kind) -> tuple[Outbox, Rows]:
+def full(*kinds: EventKind) -> tuple[Outbox, Rows]:
     """With events of these kinds, numbered from 1, read."""
     outbox, rows = Outbox(), Rows()
     for kind in kinds:
@@ -67,14 +67,16 @@ def taken(outbox: Outbox, now_s: float = 0.0) -> int | None:
 
 
 def test_the_highest_rank_goes_first_and_of_one_rank_the_oldest() -> None:
-    outbox, _ = full(Kind.GAP, Kind.VOLUME, Kind.ALARM, Kind.RETENTION, Kind.PIN, Kind.LEDGER)
+    outbox, _ = full(
+        EventKind.GAP, EventKind.VOLUME, EventKind.ALARM, EventKind.RETENTION, EventKind.PIN, EventKind.LEDGER
+    )
     assert [taken(outbox) for _ in range(7)] == [5, 6, 3, 2, 4, 1, None]
 
 
 def test_a_new_alarm_overtakes_a_month_of_history() -> None:
-    outbox, rows = full(*[Kind.GAP] * 1000)
+    outbox, rows = full(*[EventKind.GAP] * 1000)
     assert taken(outbox) == 1
-    rows.enter(Kind.ALARM)
+    rows.enter(EventKind.ALARM)
     outbox.news()
     reading(outbox, rows)
     outbox.answered(1, Delivery.TAKEN, 0.0)
@@ -82,7 +84,7 @@ def test_a_new_alarm_overtakes_a_month_of_history() -> None:
 
 
 def test_one_of_a_kind_is_under_way_at_a_time() -> None:
-    outbox, _ = full(Kind.GAP, Kind.GAP)
+    outbox, _ = full(EventKind.GAP, EventKind.GAP)
     assert taken(outbox) == 1
     assert taken(outbox) is None
     outbox.answered(1, Delivery.TAKEN, 0.0)
@@ -91,7 +93,7 @@ def test_one_of_a_kind_is_under_way_at_a_time() -> None:
 
 def test_a_kind_that_nobody_gets_is_tried_once_a_minute_with_the_same_event_and_holds_up_no_other() -> None:
     for word in (Delivery.UNHEARD, Delivery.REFUSED):
-        outbox, rows = full(Kind.ALARM, Kind.ALARM, Kind.GAP)
+        outbox, rows = full(EventKind.ALARM, EventKind.ALARM, EventKind.GAP)
         assert taken(outbox) == 1
         outbox.answered(1, word, 0.0)
         reading(outbox, rows)
@@ -105,7 +107,7 @@ def test_a_kind_that_nobody_gets_is_tried_once_a_minute_with_the_same_event_and_
 
 
 def test_what_gave_way_while_its_kind_rested_is_not_sent() -> None:
-    outbox, rows = full(Kind.GAP, Kind.GAP, Kind.GAP)
+    outbox, rows = full(EventKind.GAP, EventKind.GAP, EventKind.GAP)
     assert taken(outbox) == 1
     outbox.answered(1, Delivery.UNHEARD, 0.0)
     del rows.rows[1], rows.rows[2]
@@ -114,7 +116,7 @@ def test_what_gave_way_while_its_kind_rested_is_not_sent() -> None:
 
 
 def test_what_was_not_answered_is_sent_again_at_the_next_connection_and_what_has_arrived_is_not() -> None:
-    outbox, rows = full(Kind.ALARM, Kind.ALARM, Kind.GAP)
+    outbox, rows = full(EventKind.ALARM, EventKind.ALARM, EventKind.GAP)
     taken(outbox)
     outbox.answered(1, Delivery.TAKEN, 0.0)
     assert [taken(outbox), taken(outbox)] == [2, 3]
@@ -125,7 +127,7 @@ def test_what_was_not_answered_is_sent_again_at_the_next_connection_and_what_has
 
 
 def test_an_answer_that_comes_twice_or_for_nothing_means_nothing() -> None:
-    outbox, _ = full(Kind.GAP)
+    outbox, _ = full(EventKind.GAP)
     taken(outbox)
     assert outbox.answered(1, Delivery.TAKEN, 0.0) == event(1)
     assert outbox.answered(1, Delivery.REFUSED, 0.0) is None
@@ -135,9 +137,9 @@ def test_an_answer_that_comes_twice_or_for_nothing_means_nothing() -> None:
 
 def test_an_answer_of_the_database_from_before_a_new_connection_is_passed_over() -> None:
     outbox, rows = Outbox(), Rows()
-    rows.enter(Kind.GAP)
+    rows.enter(EventKind.GAP)
     outbox.connected()
-    (stale,) = [ask for ask in outbox.asks(0.0) if ask.kind is Kind.GAP]
+    (stale,) = [ask for ask in outbox.asks(0.0) if ask.kind is EventKind.GAP]
     outbox.connected()
     outbox.hand(stale, rows.following(stale))
     assert taken(outbox) is None
@@ -149,12 +151,12 @@ def test_a_database_that_fails_is_asked_again() -> None:
     outbox = Outbox()
     for ask in outbox.asks(0.0):
         outbox.missed(ask)
-    assert len(outbox.asks(0.0)) == len(Kind)
+    assert len(outbox.asks(0.0)) == len(EventKind)
     assert outbox.asks(0.0) == []
 
 
 def test_a_database_that_deletes_nothing_stops_the_sending() -> None:
-    outbox, rows = full(*[Kind.GAP] * (ARRIVED_MAX + 10))
+    outbox, rows = full(*[EventKind.GAP] * (ARRIVED_MAX + 10))
     for seq in range(1, ARRIVED_MAX + 1):
         reading(outbox, rows)
         assert taken(outbox) == seq
@@ -185,7 +187,7 @@ class OutboxAgainstAnything(RuleBasedStateMachine):
         self.outbox.connected()
 
     @rule(kind=st.sampled_from(KINDS), times=st.sampled_from([1, 1, 3, PAGE + 5]), told=st.booleans())
-    def enter(self, kind: Kind, times: int, told: bool) -> None:
+    def enter(self, kind: EventKind, times: int, told: bool) -> None:
         for _ in range(times):
             self.rows.enter(kind)
         if told:
@@ -270,7 +272,7 @@ class OutboxAgainstAnything(RuleBasedStateMachine):
     def memory_is_bounded(self) -> None:
         lanes = self.outbox._lanes.values()
         assert all(len(lane.read) <= PAGE for lane in lanes)
-        assert self.outbox.flying <= len(Kind)
+        assert self.outbox.flying <= len(EventKind)
         assert len(self.outbox.arrived) <= ARRIVED_MAX
 
     def teardown(self) -> None:

@@ -14,7 +14,7 @@ from mqtt.contract import events, messages
 from mqtt.contract.messages import Message
 from mqtt.send.send_queue import ANSWER_DEADLINE_S, BURST, BYTES_MAX, RATE_PER_S, InFlight, Outgoing, Pace, SendQueue
 from script.generate import examples
-from storage.outbox.table import Event, Kind
+from storage.outbox.table import Event, EventKind
 
 NODE = "wenshan-main"
 STATUS = messages.status_topic(NODE)
@@ -25,7 +25,7 @@ def health(camera: int, value: str = "{}") -> Message:
     return Message(messages.camera_health_topic(NODE, f"c{camera}"), value.encode(), 1, True)
 
 
-def history(traffic: SendQueue, count: int, kind: Kind = Kind.GAP) -> None:
+def history(traffic: SendQueue, count: int, kind: EventKind = EventKind.GAP) -> None:
     """So many events of a kind wait; each is asked for as it is wanted."""
     for ask in traffic.outbox.asks(0.0):
         found = range(ask.after + 1, min(ask.after + ask.limit, count) + 1) if ask.kind is kind else ()
@@ -203,10 +203,10 @@ def test_what_a_broker_does_not_take_goes_in_short_and_only_that(monkeypatch: py
     traffic = SendQueue(NODE)
     cameras = [f"camera-{n}" for n in range(256)]
     bodies = (pin | {"cameras": cameras}, pin)
-    pins = [Event(1, seq, Kind.PIN, 0, 7, "pin", body) for seq, body in enumerate(bodies, 1)]
+    pins = [Event(1, seq, EventKind.PIN, 0, 7, "pin", body) for seq, body in enumerate(bodies, 1)]
     traffic.connected([], WINDOW, fits + len(f"edged/v1/{NODE}/up/event/pin"))
     for ask in traffic.outbox.asks(0.0):
-        traffic.outbox.hand(ask, pins if ask.kind is Kind.PIN else [])
+        traffic.outbox.hand(ask, pins if ask.kind is EventKind.PIN else [])
     broker = Broker(traffic)
     first, second = broker.send(0.0), broker.send(0.0)
     assert first is not None

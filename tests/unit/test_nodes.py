@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.database import migrations
-from storage.ledger import generations, nodes, tree
+from storage.ledger import generations_table, nodes_table, tree
 from storage.ledger import table as ledger
-from storage.ledger.generations import Generation, Identity
-from storage.ledger.nodes import LeafMissing
+from storage.ledger.generations_table import Generation, Identity
+from storage.ledger.nodes_table import LeafMissing
 from storage.ledger.table import Leaf
 
 COUNT = 66_000
@@ -40,7 +40,7 @@ def full() -> Iterator[tuple[sqlite3.Connection, Generation]]:
         "INSERT INTO leaves (number, wall_ms, kind, body, hash) VALUES (?, 0, 'gap', '{}', ?)",
         ((FIRST + index, hash_of(index)) for index in range(COUNT)),
     )
-    generation = generations.present(connection)
+    generation = generations_table.present(connection)
     assert generation is not None
     yield connection, generation
     connection.close()
@@ -52,8 +52,8 @@ HASHES = [hash_of(index) for index in range(COUNT)]
 @pytest.fixture(scope="module")
 def kept(full: tuple[sqlite3.Connection, Generation]) -> tuple[sqlite3.Connection, Generation]:
     connection, generation = full
-    while found := nodes.missing(connection, generation, 50):
-        nodes.keep(connection, generation, found)
+    while found := nodes_table.missing(connection, generation, 50):
+        nodes_table.keep(connection, generation, found)
     counted = connection.execute("SELECT level, count(*) FROM nodes GROUP BY level ORDER BY level").fetchall()
     assert counted == [(8, COUNT >> 8), (16, COUNT >> 16)]
     return connection, generation
@@ -61,14 +61,14 @@ def kept(full: tuple[sqlite3.Connection, Generation]) -> tuple[sqlite3.Connectio
 
 def test_what_is_kept_is_what_the_leaves_make(kept: tuple[sqlite3.Connection, Generation]) -> None:
     connection, generation = kept
-    assert tree.root(nodes.read(connection, generation), COUNT) == tree.root_of(HASHES)
+    assert tree.root(nodes_table.read(connection, generation), COUNT) == tree.root_of(HASHES)
 
 
 def test_without_nodes_that_are_kept_it_is_the_same(full: tuple[sqlite3.Connection, Generation]) -> None:
     connection, generation = full
     connection.execute("BEGIN")
     connection.execute("DELETE FROM nodes")
-    assert tree.root(nodes.read(connection, generation), COUNT) == tree.root_of(HASHES)
+    assert tree.root(nodes_table.read(connection, generation), COUNT) == tree.root_of(HASHES)
     connection.execute("ROLLBACK")
 
 
@@ -79,7 +79,7 @@ def test_any_leaf_at_any_time_is_proven(
 ) -> None:
     connection, generation = kept
     size = data.draw(st.integers(index + 1, COUNT))
-    path = tree.inclusion(nodes.read(connection, generation), index, size)
+    path = tree.inclusion(nodes_table.read(connection, generation), index, size)
     assert tree.included(HASHES[index], index, size, path, tree.root_of(HASHES[:size]))
 
 
@@ -89,20 +89,28 @@ def test_a_leaf_that_is_missing_is_never_made_up(kept: tuple[sqlite3.Connection,
     connection.execute("DELETE FROM nodes")
     connection.execute("DELETE FROM leaves WHERE number = ?", (FIRST + 700,))
     with pytest.raises(LeafMissing, match=str(FIRST + 700)):
-        tree.root(nodes.read(connection, generation), COUNT)
-    assert [number for _, number, _ in nodes.missing(connection, generation, 50)] == [0, 1]
+        tree.root(nodes_table.read(connection, generation), COUNT)
+    assert [number for _, number, _ in nodes_table.missing(connection, generation, 50)] == [0, 1]
     connection.execute("ROLLBACK")
 
 
 def test_a_generation_ends_where_the_next_begins() -> None:
     connection = blank()
-    first = generations.begin(connection, Identity("office", None), "first", 0)
+    first = generations_table.begin(connection, Identity("office", None), "first", 0)
     ledger.enter(connection, Leaf.GAP, 0, {})
-    second = generations.begin(connection, Identity("office", None), "second", 0, number=50)
+    second = generations_table.begin(connection, Identity("office", None), "second", 0, number=50)
     ledger.enter(connection, Leaf.GAP, 0, {})
     ledger.enter(connection, Leaf.GAP, 0, {})
-    assert [(one.first, generations.end(connection, one)) for one in generations.every(connection)] == [(1, 2), (50, 3)]
-    assert [generations.of_leaf(connection, number) for number in (2, 49, 50, 99)] == [first, first, second, second]
+    assert [(one.first, generations_table.end(connection, one)) for one in generations_table.every(connection)] == [
+        (1, 2),
+        (50, 3),
+    ]
+    assert [generations_table.of_leaf(connection, number) for number in (2, 49, 50, 99)] == [
+        first,
+        first,
+        second,
+        second,
+    ]
     told = ledger.leaf(connection, 50)
     assert told is not None
     assert first.origin in told.body

@@ -18,13 +18,12 @@ from edged.words import times
 from storage.ages.runs import Point
 from storage.database.migrations import migrate
 from storage.ledger.table import Leaf, leaves
-from storage.mirror.lines import Line
+from storage.mirror.lines import MirrorLine
 from storage.recovery import replay
 from storage.ring import segment_sizes_queries
-from storage.segments import coverage, listing
-from storage.segments import pauses as holes
+from storage.segments import coverage_queries, gaps_table, listing_queries
 from storage.segments import table as facts
-from storage.segments.rows import camera_row, segment_by_seq
+from storage.segments.queries import camera_row, segment_by_seq
 from storage.words.model import Gap, GapCause, Moment
 from tests.unit.test_catalog import WALL, Book, at
 
@@ -39,20 +38,22 @@ def moment(ms: int) -> Moment:
 
 def note(book: Book, told: Told, wall_offset_s: float = 0) -> None:
     start, end = (Point.of(book.life.boot, at(ms / 1000, wall_offset_s)) for ms in told)
-    holes.note(book.db, camera_row(book.db, "lobby"), start, end, GapCause.STALLED, "the camera sent no picture")
+    gaps_table.note_pause(
+        book.db, camera_row(book.db, "lobby"), start, end, GapCause.STALLED, "the camera sent no picture"
+    )
 
 
 def rows(book: Book) -> list[Gap]:
-    return listing.gaps(book.db, "lobby", None, None, None, 1000)
+    return listing_queries.gaps(book.db, "lobby", None, None, None, 1000)
 
 
-def gap_leaves(db: sqlite3.Connection) -> list[Line]:
+def gap_leaves(db: sqlite3.Connection) -> list[MirrorLine]:
     entries = [one for one in leaves(db, 0, 10_000) if one.kind == Leaf.GAP]
-    return [Line(one.number, one.wall_ms, one.kind, json.loads(one.body)) for one in entries]
+    return [MirrorLine(one.number, one.wall_ms, one.kind, json.loads(one.body)) for one in entries]
 
 
 def covered(db: sqlite3.Connection, first_ms: int, last_ms: int) -> int:
-    return coverage.of(lambda query: query(db), "lobby", WALL + first_ms, WALL + last_ms, None).covered_ms
+    return coverage_queries.of(lambda query: query(db), "lobby", WALL + first_ms, WALL + last_ms, None).covered_ms
 
 
 def recorded(pauses: Sequence[Told], segments: int) -> Book:
@@ -90,7 +91,7 @@ def test_a_camera_that_stutters_makes_a_row_and_a_few_leaves_for_each_segment() 
 
 def test_a_gap_joins_only_so_many() -> None:
     book = recorded([(ms, ms + 400) for ms in range(0, SEGMENT_MS, 500)], 1)
-    assert [len(gap.pauses) for gap in rows(book)] == [holes.PAUSES_MAX, 120 - holes.PAUSES_MAX]
+    assert [len(gap.pauses) for gap in rows(book)] == [gaps_table.PAUSES_MAX, 120 - gaps_table.PAUSES_MAX]
     assert covered(book.db, 0, SEGMENT_MS) == SEGMENT_MS - 120 * 400
 
 
@@ -160,7 +161,7 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
         for line in gap_leaves(book.db):
             assert replay.apply(again, line, replay.Now(book.life, book.life.start)) is replay.Applied.DONE
         kept = [(gap.start, gap.end, gap.pauses) for gap in rows(book) if gap.cause is GapCause.STALLED]
-        found = listing.gaps(again, "lobby", None, None, None, 1000)
+        found = listing_queries.gaps(again, "lobby", None, None, None, 1000)
         assert [(gap.start, gap.end, gap.pauses) for gap in found if gap.cause is GapCause.STALLED] == kept
 
 
@@ -175,10 +176,10 @@ def test_whatever_pauses_there_are_they_are_exact_and_come_back(
         [["0", 5]],
         [[0]],
         7,
-        [[n, 1] for n in range(holes.PAUSES_MAX + 1)],
+        [[n, 1] for n in range(gaps_table.PAUSES_MAX + 1)],
     ],
     ids=["none", "no length", "before", "overlap", "beyond", "text", "half", "number", "too many"],
 )
 def test_a_leaf_whose_pauses_cannot_be_ours_is_passed_over(told: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
-        holes.text_of(told, 100)
+        gaps_table.text_of(told, 100)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.volumes.placement import MARGIN, PATIENCE_MS, Option, patience_ms, place
+from storage.volumes.space import MARGIN, PATIENCE_MS, PlacementOption, choose_volume, patience_ms
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
-def options(*given: tuple[str, int, int | None]) -> list[Option]:
-    return [Option(*one) for one in given]
+def options(*given: tuple[str, int, int | None]) -> list[PlacementOption]:
+    return [PlacementOption(*one) for one in given]
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,16 @@ def options(*given: tuple[str, int, int | None]) -> list[Option]:
     ],
 )
 def test_who_is_next(given_: Sequence[tuple[str, int, int | None]], filling: str | None, chosen: str | None) -> None:
-    assert place(options(*given_), filling, 10) == chosen
+    assert choose_volume(options(*given_), filling, 10) == chosen
 
 
 def test_less_than_the_headroom_is_the_time_to_ask_whose_footage_goes() -> None:
     full = options(("a", 49, 2 * DAY_MS), ("b", 49, 9 * DAY_MS))
-    assert (place(full, "a", 10), place(full, "a", 10, 49), place(full, "a", 10, 50)) == ("a", "a", "b")
+    assert (choose_volume(full, "a", 10), choose_volume(full, "a", 10, 49), choose_volume(full, "a", 10, 50)) == (
+        "a",
+        "a",
+        "b",
+    )
 
 
 def test_patience_is_a_day_or_an_eighth_of_a_small_ring() -> None:
@@ -76,10 +80,10 @@ class Disk:
         return self.size - len(self.held)
 
 
-Choose = Callable[[Sequence[Option], str | None, int], str | None]
+Choose = Callable[[Sequence[PlacementOption], str | None, int], str | None]
 
 
-def play(sizes: Sequence[int], floor_h: int, hours: int, choose: Choose = place) -> tuple[list[str], int]:
+def play(sizes: Sequence[int], floor_h: int, hours: int, choose: Choose = choose_volume) -> tuple[list[str], int]:
     """One segment an hour. What went too soon, and how often another disk was chosen."""
     disks = {str(number): Disk(size) for number, size in enumerate(sizes)}
     span_h = sum(sizes) - MARGIN * len(sizes) - 1
@@ -89,7 +93,7 @@ def play(sizes: Sequence[int], floor_h: int, hours: int, choose: Choose = place)
         given_ = []
         for name, disk in disks.items():
             age = now - disk.held[0] if disk.held else 0
-            given_.append(Option(name, disk.room, age * HOUR_MS if disk.held and age >= floor_h else None))
+            given_.append(PlacementOption(name, disk.room, age * HOUR_MS if disk.held and age >= floor_h else None))
         chosen = choose(given_, filling, 1)
         assert chosen is not None
         changes += chosen != filling
@@ -132,11 +136,11 @@ def test_disks_are_not_changed_with_each_segment(sizes: list[int]) -> None:
 def test_staying_put_would_be_found_out() -> None:
     """Negative control: a disk that turns alone while the other keeps what is old."""
 
-    def stubborn(given_: Sequence[Option], filling: str | None, next_bytes: int) -> str | None:
+    def stubborn(given_: Sequence[PlacementOption], filling: str | None, next_bytes: int) -> str | None:
         return (
             filling
             if filling is not None and not any(o.room_bytes > 1 for o in given_)
-            else place(given_, filling, next_bytes)
+            else choose_volume(given_, filling, next_bytes)
         )
 
     faults, _ = play([60, 60], 0, 480, stubborn)
@@ -146,7 +150,7 @@ def test_staying_put_would_be_found_out() -> None:
 def test_flapping_would_be_found_out() -> None:
     """Negative control: always where there is most room."""
 
-    def restless(given_: Sequence[Option], filling: str | None, next_bytes: int) -> str | None:
+    def restless(given_: Sequence[PlacementOption], filling: str | None, next_bytes: int) -> str | None:
         del filling, next_bytes
         return max(given_, key=lambda option: (option.room_bytes, option.oldest_ms or 0)).id
 

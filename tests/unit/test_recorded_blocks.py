@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.database.migrations import migrate
-from storage.ledger import leaf_search
+from storage.ledger import queries as ledger_queries
 from storage.ledger import table as ledger
-from storage.ledger.leaf_search import Wanted
-from storage.ledger.table import Entry, Leaf
+from storage.ledger.queries import LeafFilter
+from storage.ledger.table import Leaf, LeafEntry
 from storage.retention.destruction import KINDS
 from tests.unit.test_leafing import made
 
@@ -25,7 +25,7 @@ BITS = 3
 
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
-    with patch.object(leaf_search, "BITS", BITS):
+    with patch.object(ledger_queries, "BITS", BITS):
         yield
 
 
@@ -51,7 +51,7 @@ def test_nothing_that_touches_a_window_is_passed_over(
         migrate(db)
         for number, (kind, start, length) in enumerate(told, 1):
             body = {"camera": "a", "start": {"wall_ms": start}, "duration_ms": length}
-            ledger.put_back(db, Entry(number, 1000 + number, kind, json.dumps(body, separators=(",", ":"))))
+            ledger.put_back(db, LeafEntry(number, 1000 + number, kind, json.dumps(body, separators=(",", ":"))))
         naive = {
             number
             for number, (kind, start, length) in enumerate(told, 1)
@@ -59,10 +59,10 @@ def test_nothing_that_touches_a_window_is_passed_over(
             and isinstance(start, int)
             and any(start < last and start + length > first for first, last in asked)
         }
-        wanted = Wanted(kinds=KINDS, recorded=asked)
+        wanted = LeafFilter(kinds=KINDS, recorded=asked)
         for _ in range(2):
-            blocks = leaf_search.candidates(db, wanted)
-            found = {one.entry.number for block in blocks for one in leaf_search.matches(db, wanted, block)}
+            blocks = ledger_queries.candidates(db, wanted)
+            found = {one.entry.number for block in blocks for one in ledger_queries.matches(db, wanted, block)}
             assert naive <= found
             made(db)
 
@@ -72,10 +72,10 @@ def test_what_cannot_be_wanted_is_passed_over() -> None:
         migrate(db)
         for number in range(1, 10 << BITS):
             body = {"camera": "a", "start": {"wall_ms": number * 100}, "duration_ms": 100}
-            ledger.put_back(db, Entry(number, 50_000, Leaf.DESTROYED, json.dumps(body, separators=(",", ":"))))
+            ledger.put_back(db, LeafEntry(number, 50_000, Leaf.DESTROYED, json.dumps(body, separators=(",", ":"))))
         made(db)
         day = ((4 << BITS) * 100, (5 << BITS) * 100)
-        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=(day,))) == [4, 9], (
+        assert ledger_queries.candidates(db, LeafFilter(kinds=KINDS, recorded=(day,))) == [4, 9], (
             "and the last, which has no row yet"
         )
 
@@ -86,9 +86,9 @@ def test_the_end_of_what_lasted_long_is_found() -> None:
         for number in range(1, 2 << BITS):
             length = 10_000 if number == 1 else 10
             body = {"camera": "a", "start": {"wall_ms": 100}, "duration_ms": length}
-            ledger.put_back(db, Entry(number, 50_000, Leaf.SPAN, json.dumps(body, separators=(",", ":"))))
+            ledger.put_back(db, LeafEntry(number, 50_000, Leaf.SPAN, json.dumps(body, separators=(",", ":"))))
         made(db)
-        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
-        assert leaf_search.candidates(db, Wanted(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], (
+        assert ledger_queries.candidates(db, LeafFilter(kinds=KINDS, recorded=((9000, 9001),))) == [0, 1]
+        assert ledger_queries.candidates(db, LeafFilter(kinds=KINDS, recorded=((10_100, 10_101),))) == [1], (
             "the last has no row"
         )

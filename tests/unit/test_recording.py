@@ -13,7 +13,7 @@ from edged.cameras.store_adapter import StoreAdapter
 from recorder.words.messages import Granted, Opening, Refused, Terms
 from storage.store.facade import Store
 from storage.words.model import Bounds, GapCause
-from storage.words.results import Outlook, VolumeState, VolumeStatus
+from storage.words.results import VolumesNow, VolumeState, VolumeStatus
 
 IN_SERVICE, FULL, AWAY = VolumeState.IN_SERVICE, VolumeState.FULL, VolumeState.AWAY
 PRIORITIES = {"lobby": 5, "door": 0}
@@ -43,10 +43,10 @@ class FakeStore:
     def door(self) -> FakeStore:
         return self
 
-    def look(self, priorities: Mapping[str, int], segment_ms: int) -> Outlook:
+    def look(self, priorities: Mapping[str, int], segment_ms: int) -> VolumesNow:
         assert (priorities, segment_ms) == (PRIORITIES, SEGMENT_MS)
         usable = [status for status in self.volumes() if status.state is IN_SERVICE]
-        return Outlook(
+        return VolumesNow(
             chosen=usable[0] if usable else GapCause.FLOOR_PROTECT,
             volumes=tuple(self.volumes()),
             takes=frozenset(status.id for status in usable),

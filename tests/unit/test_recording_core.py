@@ -19,7 +19,7 @@ from recorder.worker import recording
 from recorder.worker.pauses import Pause
 from recorder.worker.recording import PAUSE_NS, RETRY_NS, SLOW_MS
 from recorder.worker.timestamp_repair import NS_PER_S
-from storage.segments.embedded_metadata import Story, parse_story
+from storage.segments.embedded_metadata import EmbeddedMetadata, parse_metadata
 from storage.words.model import Moment
 from tests.support.session import FIRST_MS, WALL_MS, MadeSource, Session
 from tests.support.units import parameters
@@ -41,7 +41,7 @@ class Written:
     parameters: Parameters
     rate: int
     sound: Sound | None
-    story: Story
+    story: EmbeddedMetadata
     puts: list[tuple[bool, int, int, bytes]] = field(default_factory=list)
     clocks: list[tuple[int, int]] = field(default_factory=list)
     waiting: list[bytes] = field(default_factory=list)
@@ -77,7 +77,7 @@ FILES: list[Written] = []
 
 
 def written(parameters: Parameters, rate: int, sound: Sound | None, comment: str) -> Written:
-    story = parse_story(comment)
+    story = parse_metadata(comment)
     assert story is not None
     FILES.append(Written(parameters, rate, sound, story))
     return FILES[-1]

@@ -19,10 +19,9 @@ from mqtt.contract import messages
 from mqtt.contract.messages import Message
 from storage.ages.runs import Point
 from storage.approvals.table import Person
-from storage.outbox.service import Past
-from storage.outbox.table import Depth, Rank
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.pins.model import Ground, Interval, Left, Order, Pin, PinState
-from storage.words.results import AlarmRow, Severity
+from storage.words.results import AlarmRow, PastItems, Severity
 from tests.unit.test_views import CONFIG, NOW, overview
 
 DAY_MS: Final = 86_400_000
@@ -93,7 +92,7 @@ def test_a_pin_is_shown_without_names_case_and_letter() -> None:
 
 
 def test_what_ended_while_nobody_heard_is_emptied() -> None:
-    past = Past(volumes=("v-old",), pins=("P-20260506-AB23", "P-20260506-AB24"))
+    past = PastItems(volumes=("v-old",), pins=("P-20260506-AB23", "P-20260506-AB24"))
     seen = overview(Measurements(NOW, pins=(pin("P-20260506-AB24"),), past=past))
     emptied = list(reports.gone(seen))
     assert [message.topic.removeprefix(UP) for message in emptied] == [
@@ -105,7 +104,11 @@ def test_what_ended_while_nobody_heard_is_emptied() -> None:
 
 
 def test_a_heartbeat_says_how_much_waits() -> None:
-    depths = {Rank.PROOF: Depth(2, 300, 50), Rank.HISTORY: Depth(7, 900, 40), Rank.ALARM: Depth(0, 0, None)}
+    depths = {
+        EventRank.PROOF: OutboxDepth(2, 300, 50),
+        EventRank.HISTORY: OutboxDepth(7, 900, 40),
+        EventRank.ALARM: OutboxDepth(0, 0, None),
+    }
     assert reports.waiting(depths) == {
         "outbox_proofs": 2,
         "outbox_alarms": 0,

@@ -20,9 +20,11 @@ from typing import Any
 import pytest
 
 from storage.files import fsync
-from storage.mirror import files as ledgerdir
+from storage.mirror import files as mirror_files
 from storage.segments import segment_file
-from storage.segments.segment_file import IDENTITY_MAX_BYTES, LAY_OUT_BYTES, SegmentFile, WrongVolumeError
+from storage.segments.segment_file import LAY_OUT_BYTES, SegmentFile, WrongVolumeError
+from storage.volumes import identity
+from storage.volumes.identity import IDENTITY_MAX_BYTES
 from storage.words.layout import IDENTITY_NAME, segment_path
 
 VOLUME = "6e1f7d0e-0000-4000-8000-000000000001"
@@ -406,7 +408,7 @@ def test_what_is_no_file_holds_up_nobody_and_costs_no_descriptor(
     (volume / IDENTITY_NAME).unlink()
     make(volume / IDENTITY_NAME)
     make(tmp_path / "2026-05-01.jsonl")
-    for directory, read in ((volume, segment_file.read_identity), (tmp_path, ledgerdir.last_line)):
+    for directory, read in ((volume, identity.read_identity), (tmp_path, mirror_files.last_line)):
         fd = os.open(directory, os.O_RDONLY)
         try:
             with pytest.raises(OSError, match=r"no file|links|directory"):

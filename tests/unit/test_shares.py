@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.segments.coverage import SEAM_MS, Claims, measure, shares
+from storage.segments.coverage_queries import SEAM_MS, CoverageClaims, measure, shares
 
 END = 100_000
 spans = st.lists(
@@ -17,10 +17,12 @@ told = st.lists(st.tuples(st.sampled_from(["dropped", "power-loss", "stalled", "
 )
 
 
-def claims(causes: list[tuple[str, int, int]], holes: list[tuple[int, int]], since_ms: int | None = 0) -> Claims:
+def claims(
+    causes: list[tuple[str, int, int]], holes: list[tuple[int, int]], since_ms: int | None = 0
+) -> CoverageClaims:
     causes = [*causes, *(("stalled", *hole) for hole in holes)]
     explained = [(a, b) for cause, a, b in causes if cause != "unknown"]
-    return Claims(since_ms, [], explained, [], holes, len(causes), causes)
+    return CoverageClaims(since_ms, [], explained, [], holes, len(causes), causes)
 
 
 @given(spans, told, spans, st.integers(0, END))

@@ -22,11 +22,11 @@ from edged.evidence.statement import PAYLOAD_TYPE, BoundsInForce, LedgerBasis, S
 from edged.evidence.verify import fingerprint, page
 from storage.ledger import dsse, note
 from storage.ledger.note import Checkpoint
-from storage.ledger.signer import Head
+from storage.ledger.signer import IssuedHead
 from storage.register.queries import Aside
 from storage.register.service import Account, Held
 from storage.retention.destruction import Destruction, Rule, Totals
-from storage.segments.coverage import Shares
+from storage.segments.coverage_queries import CoverageShares
 from storage.words.model import Bounds
 
 TAIPEI: Final = ZoneInfo("Asia/Taipei")
@@ -50,7 +50,7 @@ def account(kept: list[int], recorded_ms: int = 1000, causes: dict[str, int] | N
         totals.add(gone(number, kept_ms))
     found = causes or {}
     rest = END - BEGIN - recorded_ms - sum(found.values())
-    shares = Shares(recorded_ms, found, rest)
+    shares = CoverageShares(recorded_ms, found, rest)
     held = Held(stamped=Counter({BOUNDS: 3}))
     counts = dict.fromkeys(found, 1)
     return Account("lobby", BEGIN, END, BEGIN, shares, counts, [], held, Aside(0, 0, 0), totals, [], None, leaf)
@@ -60,7 +60,7 @@ def rests(size: int = 60, key: Ed25519PrivateKey = KEY) -> LedgerBasis:
     checkpoint = Checkpoint(ORIGIN, size, bytes(32))
     text = note.sign(checkpoint.text, ORIGIN, key)
     verifier = note.Verifier(ORIGIN, key.public_key().public_bytes_raw())
-    return LedgerBasis(Head(checkpoint, text, 1, str(verifier)), 30, BEGIN)
+    return LedgerBasis(IssuedHead(checkpoint, text, 1, str(verifier)), 30, BEGIN)
 
 
 def made(of: Account | None = None, head: LedgerBasis | None = None) -> documents.Statement:

@@ -8,22 +8,24 @@ from typing import Final
 
 import pytest
 
-from storage.segments.embedded_metadata import MAX_BYTES, Story, parse_story
+from storage.segments.embedded_metadata import MAX_BYTES, EmbeddedMetadata, parse_metadata
 from storage.words.model import Bounds, Moment
 
-STORY: Final = Story("lobby", 7, Moment(1_772_000_000_000, 20_000), "boot", 1, True, Bounds(60, 300), 6, "ab", -3_200)
+STORY: Final = EmbeddedMetadata(
+    "lobby", 7, Moment(1_772_000_000_000, 20_000), "boot", 1, True, Bounds(60, 300), 6, "ab", -3_200
+)
 
 
 @pytest.mark.parametrize("offset_ms", [None, 0, -1_772_000_000_000, 3_600_000])
 def test_a_story_reads_back(offset_ms: int | None) -> None:
     story = replace(STORY, camera_offset_ms=offset_ms)
-    assert parse_story(story.to_json()) == story
+    assert parse_metadata(story.to_json()) == story
 
 
 def test_files_of_the_first_version_tell_no_clock_of_the_camera() -> None:
     fields = json.loads(STORY.to_json())
     del fields["camera_offset_ms"]
-    assert parse_story(json.dumps(fields)) == replace(STORY, camera_offset_ms=None)
+    assert parse_metadata(json.dumps(fields)) == replace(STORY, camera_offset_ms=None)
 
 
 @pytest.mark.parametrize(
@@ -42,4 +44,4 @@ def test_files_of_the_first_version_tell_no_clock_of_the_camera() -> None:
     ],
 )
 def test_what_nobody_can_have_written_is_no_story(change: dict[str, object]) -> None:
-    assert parse_story(json.dumps(json.loads(STORY.to_json()) | change)) is None
+    assert parse_metadata(json.dumps(json.loads(STORY.to_json()) | change)) is None

@@ -17,7 +17,7 @@ from edged.host.file_events import NAMES_MAX, Board, Watches, watches_allowed
 from storage.integrity.compare import Kind, Row, Seen, is_loose, of_name, of_row, owning_name
 from storage.integrity.rescan import ROWS_MAX, ROWS_MIN, ROWS_PASS_S, SLACK_MS, is_suspicious, share
 from storage.integrity.tamper import Look, Touch, Touched, aim, how_closely
-from storage.segments.findings import Tampered
+from storage.segments.findings_table import TamperedFiles
 from storage.words.layout import DIR_MODE, FILE_MODE, part_path, segment_path
 from storage.words.model import SegmentState
 from storage.words.results import Severity
@@ -297,7 +297,7 @@ def test_what_changed_since_the_last_pass_is_read(changed_ms: int, end_ms: int, 
 
 
 def test_the_alarm_names_the_first_files_and_no_figure() -> None:
-    one = Tampered("id", "/srv/edged", (("lobby/a", "missing"), ("lobby/b", "content")), more=True)
+    one = TamperedFiles("id", "/srv/edged", (("lobby/a", "missing"), ("lobby/b", "content")), more=True)
     ((key, trouble),) = condition.tampering_troubles([one])
     assert key == "storage.tampered:id"
     assert trouble.severity is Severity.CRITICAL

@@ -23,8 +23,9 @@ from mqtt.client.link import LinkView
 from recorder.supervisor.runner import CameraView
 from recorder.supervisor.state import Phase
 from recorder.words.messages import Connected, Stats
-from storage.mirror.table import ON_PURPOSE, Rebuild
-from storage.outbox.table import Depth, Rank
+from storage.ledger.generations_table import Rebuild
+from storage.mirror.table import ON_PURPOSE
+from storage.outbox.table import EventRank, OutboxDepth
 from storage.words.model import Bounds, GapCause, Moment, Segment, SegmentState
 from storage.words.results import CameraUsage, VolumeState, VolumeStatus
 
@@ -295,7 +296,10 @@ def test_a_broker_that_is_there_and_of_no_use_is_told() -> None:
     assert set(evaluate.troubles(refused, {}, {}, None, {})) == {"mqtt.refused"}
     well = replace(link, reason="", check="")
     for waited_ms, told in ((conditions_link.UNHEARD_MS, set()), (conditions_link.UNHEARD_MS + 1, {"mqtt.unheard"})):
-        waiting = {Rank.PROOF: Depth(0, 0, None), Rank.ALARM: Depth(3, 900, NOW.wall_ms - waited_ms)}
+        waiting = {
+            EventRank.PROOF: OutboxDepth(0, 0, None),
+            EventRank.ALARM: OutboxDepth(3, 900, NOW.wall_ms - waited_ms),
+        }
         seen = overview(Measurements(NOW, outbox=waiting), link=well)
         assert set(evaluate.troubles(seen, {}, {}, None, {})) == told
 

@@ -12,7 +12,8 @@ import pytest
 
 from storage.files.fsync import fsync_directory
 from storage.segments.segment_file import SegmentFile
-from storage.volumes.volume import Volume, VolumeSpec
+from storage.volumes.space import VolumeSpec
+from storage.volumes.volume import Volume
 from storage.words.errors import VolumeRefused
 from storage.words.layout import IDENTITY_NAME
 

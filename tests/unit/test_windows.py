@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.ages.runs import Point
-from storage.segments.maintenance_windows import Window, cut
+from storage.segments.gaps_table import Window, cut_by_windows
 
 LAST = 60
 moments = st.integers(0, LAST)
@@ -37,7 +37,7 @@ def within(instant: int, known: list[Window]) -> bool:
 @given(moments, st.none() | st.integers(1, LAST), windows())
 def test_each_instant_is_told_once_with_its_cause(start: int, length: int | None, known: list[Window]) -> None:
     end = None if length is None else min(LAST, start + length)
-    pieces = cut(at(start), None if end is None else at(end), known)
+    pieces = cut_by_windows(at(start), None if end is None else at(end), known)
     assert pieces[0][0] == at(start)
     assert pieces[-1][1] == (None if end is None else at(end))
     assert all(one[1] == following[0] for one, following in pairwise(pieces))
@@ -50,5 +50,5 @@ def test_each_instant_is_told_once_with_its_cause(start: int, length: int | None
 
 
 def test_without_maintenance_a_gap_is_whole_and_one_that_took_no_time_stays() -> None:
-    assert cut(at(3), at(9), []) == [(at(3), at(9), False)]
-    assert cut(at(3), at(3), []) == [(at(3), at(3), False)]
+    assert cut_by_windows(at(3), at(9), []) == [(at(3), at(9), False)]
+    assert cut_by_windows(at(3), at(3), []) == [(at(3), at(3), False)]

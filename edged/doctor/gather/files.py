@@ -18,10 +18,10 @@ from edged.doctor.programs import Unasked, run
 from edged.doctor.smart import UNKNOWN_BRIDGE, Told, emmc, parse
 from edged.host.drop_privileges import become_owner
 from edged.host.file_access import Barred, barred, of_unit
-from storage.segments.segment_file import read_identity
 from storage.store import database_state as glances
 from storage.store.database_state import Glance, Sizes
-from storage.volumes.mounts import look
+from storage.volumes.identity import read_identity
+from storage.volumes.mounts import read_mounts
 
 CONFIG_MAX_BYTES: Final = 1_048_576
 SYS_DEVICES: Final = Path("/sys/dev/block")
@@ -43,7 +43,7 @@ def site(file: Path) -> Site:
 
 def place(path: Path, *, volume: bool) -> Place:
     """A directory; of a volume also its identity and who holds it."""
-    mounts = look()
+    mounts = read_mounts()
     real = PurePosixPath(os.path.realpath(path))
     lacking, mount = mounts.missing(real), mounts.of(real)
     unmounted = "" if lacking is None else str(lacking)

@@ -19,7 +19,7 @@ from edged.doctor.programs import Unasked, fields, run
 from edged.doctor.unit import FAILURE_RESULT, NOBODY, PROCESS_EXIT, PROPERTIES, UNIT, Unit, parse, with_last_life
 from edged.host.time_sync import RTC, asked_of_kernel, asked_of_programs, read_rtc_ms
 from recorder.words.versions import av_version
-from storage.database.versions import sqlite_version
+from storage.database.readers import sqlite_version
 
 SYSTEMD_RUNS: Final = Path("/run/systemd/system")
 JOURNALS: Final = (Path("/var/log/journal"), Path("/run/log/journal"))

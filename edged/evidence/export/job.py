@@ -32,7 +32,7 @@ from recorder.remux import film as remux
 from recorder.remux import subtitles
 from recorder.remux.film import Film, Take, blocks
 from storage.exports.model import CameraContents, Contents, Export, Recorded
-from storage.segments.fragment_hashes import Part, Parting
+from storage.segments.fragment_hashes import FragmentHasher, Part
 from storage.words.errors import OrderWrong
 
 BLOCK: Final = 1 << 20
@@ -281,7 +281,7 @@ def read(
     told: Callable[[int], None],
 ) -> Read:
     """`told` hears of bytes as they are read."""
-    whole, parting, parts, size = sha256(), Parting(), list[Part](), 0
+    whole, parting, parts, size = sha256(), FragmentHasher(), list[Part](), 0
     try:
         with opened(segment) as file:
             while block := file.read(BLOCK):

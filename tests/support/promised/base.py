@@ -13,7 +13,7 @@ from hypothesis.stateful import initialize, invariant
 
 from storage.retention.plan import Policy
 from storage.words import failpoints
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from tests.support import promises
 from tests.support.promised import eyes
 from tests.support.promised.ground import BOUNDS, CAMERAS, Ground, steps_made
@@ -23,7 +23,7 @@ from tests.support.true_time import TrueClock
 
 SPANS: Final = st.sampled_from([1000, 61_000, HOUR_MS, DAY_MS, 3 * DAY_MS]) | st.integers(1, 40 * DAY_MS)
 PPM: Final = st.integers(-500, 500)
-HELD_BY_A_WORKER: Final = Step.COMMIT_PART
+HELD_BY_A_WORKER: Final = Failpoint.COMMIT_PART
 """Nobody but its worker could let go of the file."""
 PATIENCE_ROUNDS: Final = 4
 
@@ -77,11 +77,11 @@ class Base(Ground):
 
     # --- a daemon that dies and comes back ---
 
-    def dying(self, step: Step | None, work: Callable[[], object]) -> bool:
+    def dying(self, step: Failpoint | None, work: Callable[[], object]) -> bool:
         """Do it; whether the daemon died at this step, and another one has come up."""
-        reached: list[Step] = []
+        reached: list[Failpoint] = []
 
-        def listener(here: Step) -> None:
+        def listener(here: Failpoint) -> None:
             if here is step and not reached:
                 reached.append(here)
                 if here is not HELD_BY_A_WORKER and threading.current_thread() is threading.main_thread():
@@ -106,10 +106,10 @@ class Base(Ground):
             self.learned()
             self.model.mirrored()
 
-    def begin_again(self, step: Step | None = None) -> None:
+    def begin_again(self, step: Failpoint | None = None) -> None:
         """At `step` the new daemon dies, too."""
 
-        def listener(here: Step) -> None:
+        def listener(here: Failpoint) -> None:
             if here is step and threading.current_thread() is threading.main_thread():
                 failpoints.arm(None)
                 raise Crash

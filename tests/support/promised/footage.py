@@ -9,7 +9,7 @@ from hypothesis.stateful import precondition, rule
 
 from storage.ages.table import ATTESTED_MAX_MS
 from storage.words.errors import OrderRefused
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.model import GapCause
 from tests.support.office import DEADLINE_S
 from tests.support.promised.base import PPM, SPANS, Base, cameras
@@ -19,9 +19,15 @@ from tests.support.promised.people import CHEN, LIN
 
 YEAR_MS: Final = 365 * DAY_MS
 STEPS: Final = st.sampled_from([-30 * YEAR_MS, -2 * YEAR_MS, -DAY_MS, -HOUR_MS, HOUR_MS, DAY_MS, 2 * YEAR_MS])
-COMMITTING: Final = st.none() | st.sampled_from([step for step in Step if step.value.startswith("commit.")])
+COMMITTING: Final = st.none() | st.sampled_from([step for step in Failpoint if step.value.startswith("commit.")])
 STARTING: Final = st.none() | st.sampled_from(
-    [Step.START_RUN, Step.SALVAGE_CUT, Step.SALVAGE_NAMED, Step.SALVAGE_DONE, Step.DESTROY_SYNCED]
+    [
+        Failpoint.START_RUN,
+        Failpoint.SALVAGE_CUT,
+        Failpoint.SALVAGE_NAMED,
+        Failpoint.SALVAGE_DONE,
+        Failpoint.DESTROY_SYNCED,
+    ]
 )
 PAUSES: Final = st.sampled_from([60_000, 6 * HOUR_MS, DAY_MS, 2 * DAY_MS])
 A_MOMENT_MS: Final = 1000
@@ -35,7 +41,7 @@ class Footage(Base):
     """Recording and time."""
 
     @rule(camera=cameras, fragments=st.integers(1, 6), count=st.integers(1, 4), step=COMMITTING)
-    def records(self, camera: str, fragments: int, count: int, step: Step | None) -> None:
+    def records(self, camera: str, fragments: int, count: int, step: Failpoint | None) -> None:
         """Some segments, cut at key frames. The daemon may die on the way."""
         if camera not in self.model.configured:
             return
@@ -70,7 +76,7 @@ class Footage(Base):
 
     @precondition(lambda self: self.recording)
     @rule(data=st.data(), step=COMMITTING)
-    def finishes(self, data: st.DataObject, step: Step | None) -> None:
+    def finishes(self, data: st.DataObject, step: Failpoint | None) -> None:
         camera = data.draw(st.sampled_from(sorted(self.recording)))
         self.dying(step, lambda: self.finish_recording(camera))
 
@@ -147,7 +153,7 @@ class Footage(Base):
         step=STARTING,
     )
     def reboots(
-        self, clean: bool, unseen_ms: int, off_ms: int, up_ms: int, ppm: int, synced: bool, step: Step | None
+        self, clean: bool, unseen_ms: int, off_ms: int, up_ms: int, ppm: int, synced: bool, step: Failpoint | None
     ) -> None:
         """Without `clean` some seconds after its last heartbeat, in which it ran on unseen."""
         self.abandon()
@@ -160,7 +166,7 @@ class Footage(Base):
         self.begin_again(step)
 
     @rule(clean=st.booleans(), down_ms=st.integers(0, 2 * DAY_MS), step=STARTING)
-    def the_daemon_restarts(self, clean: bool, down_ms: int, step: Step | None) -> None:
+    def the_daemon_restarts(self, clean: bool, down_ms: int, step: Failpoint | None) -> None:
         self.abandon()
         self.stop(clean=clean)
         self.clock.tick(down_ms)

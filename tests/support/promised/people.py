@@ -10,7 +10,7 @@ from hypothesis.stateful import precondition, rule
 from storage.approvals.service import Person
 from storage.pins.model import Ground, Interval, Limits, Order
 from storage.words.errors import OrderRefused
-from storage.words.failpoints import Step
+from storage.words.failpoints import Failpoint
 from storage.words.model import Bounds, GapCause
 from tests.support.office import DEADLINE_S
 from tests.support.promised import eyes
@@ -23,9 +23,9 @@ LIN: Final = Person(1002, "lin")
 LIMITS: Final = Limits(180 * DAY_MS, 1e9)
 """Shares of a volume are counted with what is still to come, and have tests of their own."""
 LENGTHS: Final = st.sampled_from([HOUR_MS, 2 * DAY_MS, 10 * DAY_MS, 30 * DAY_MS, 180 * DAY_MS])
-PLACING: Final = st.none() | st.sampled_from([step for step in Step if step.value.startswith("pin.")])
-RELEASING: Final = st.none() | st.sampled_from([step for step in Step if step.value.startswith("release.")])
-DESTROYING: Final = st.none() | st.sampled_from([step for step in Step if step.value.startswith("destroy.")])
+PLACING: Final = st.none() | st.sampled_from([step for step in Failpoint if step.value.startswith("pin.")])
+RELEASING: Final = st.none() | st.sampled_from([step for step in Failpoint if step.value.startswith("release.")])
+DESTROYING: Final = st.none() | st.sampled_from([step for step in Failpoint if step.value.startswith("destroy.")])
 
 
 class People(Base):
@@ -33,13 +33,15 @@ class People(Base):
 
     @precondition(lambda self: any(not known.gone for known in self.model.segments.values()))
     @rule(data=st.data(), ground=st.sampled_from(Ground), span_ms=LENGTHS, ahead=st.booleans(), step=PLACING)
-    def pin(self, data: st.DataObject, ground: Ground, span_ms: int, ahead: bool, step: Step | None) -> None:
+    def pin(self, data: st.DataObject, ground: Ground, span_ms: int, ahead: bool, step: Failpoint | None) -> None:
         there = [known for known in self.model.segments.values() if not known.gone]
         first = data.draw(st.sampled_from(there))
         last = data.draw(st.sampled_from([known for known in there if known.camera == first.camera]))
         self.place(first, last, ground, span_ms, ahead, step)
 
-    def place(self, first: Known, last: Known, ground: Ground, span_ms: int, ahead: bool, step: Step | None) -> None:
+    def place(
+        self, first: Known, last: Known, ground: Ground, span_ms: int, ahead: bool, step: Failpoint | None
+    ) -> None:
         low_ms = min(first.start.wall_ms, last.start.wall_ms)
         high_ms = max(first.end.wall_ms, last.end.wall_ms, low_ms + 1)
         if ahead:
@@ -56,7 +58,7 @@ class People(Base):
             return
         new = self.standing() - before
         assert len(new) <= 1
-        if step is None or step is Step.PIN_DONE:
+        if step is None or step is Failpoint.PIN_DONE:
             assert new, "S2: answered, and not held"
         for pin_id in new:
             steps_made["pinned"] += 1
@@ -91,11 +93,11 @@ class People(Base):
 
     @precondition(lambda self: self.model.pins)
     @rule(data=st.data(), step=RELEASING)
-    def release(self, data: st.DataObject, step: Step | None) -> None:
+    def release(self, data: st.DataObject, step: Failpoint | None) -> None:
         """By two; by one alone nothing happens."""
         self.let_go_of(data.draw(st.sampled_from(list(self.model.pins))), step)
 
-    def let_go_of(self, pin_id: str, step: Step | None) -> None:
+    def let_go_of(self, pin_id: str, step: Failpoint | None) -> None:
         store = self.site.store
         act = store.acts.ask("pin-release", {}, CHEN)
         try:
@@ -116,7 +118,7 @@ class People(Base):
     # --- the ring, and what is configured of it ---
 
     @rule(step=DESTROYING | RELEASING, until_all_is_done=st.sampled_from([False, False, True]))
-    def sweeps(self, step: Step | None, until_all_is_done: bool) -> None:
+    def sweeps(self, step: Failpoint | None, until_all_is_done: bool) -> None:
         if until_all_is_done:
             self.settle()
             self.check(eyes.clinging(self.site.box(), self.model, self.lives()))

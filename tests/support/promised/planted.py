@@ -15,14 +15,14 @@ from storage.pins import pinned_segments
 from storage.pins import table as catalog
 from storage.retention import bounds
 from storage.retention import in_force as ring_present
-from storage.retention.bounds import LowAge, Overwriting, Switch
-from storage.retention.in_force import Present, present
+from storage.retention.bounds import LowAge, OverwriteState, OverwriteSwitch
+from storage.retention.in_force import InForce, present
 from storage.retention.plan import Candidate, Policy
 from storage.ring import candidates, sweep
 from storage.ring.sweep import Configured
-from storage.segments import maintenance_windows
+from storage.segments import gaps_table
 from storage.segments import table as facts
-from storage.segments.rows import SEGMENT_SQL, SegmentRow, segment_row
+from storage.segments.queries import SEGMENT_SQL, SegmentRow, segment_row
 from storage.store.facade import Store
 from storage.tickets.maintenance import Maintenance, Maintenances
 from storage.words.clock import Clock
@@ -44,7 +44,7 @@ def wall_clock_believed(patched: pytest.MonkeyPatch) -> None:
     """What everybody else does."""
     walls: dict[int, int] = {}
 
-    def looked(connection: Connection, boot: int, clock: Clock, policy: Policy) -> Present:
+    def looked(connection: Connection, boot: int, clock: Clock, policy: Policy) -> InForce:
         found = present(connection, boot, clock, policy)
         walls[id(found.ages)] = clock.now().wall_ms
         return found
@@ -72,8 +72,8 @@ def ceiling_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
 def overwriting_that_does_not_wait(patched: pytest.MonkeyPatch) -> None:
     """What the configuration says holds."""
 
-    def overwriting(told: Switch | None, configured: bool, age_ms: LowAge) -> Overwriting:
-        return Overwriting(holds=configured)
+    def overwriting(told: OverwriteSwitch | None, configured: bool, age_ms: LowAge) -> OverwriteState:
+        return OverwriteState(holds=configured)
 
     patched.setattr(ring_present, "overwriting", overwriting)
 
@@ -100,13 +100,11 @@ def volume_that_is_away_pruned(patched: pytest.MonkeyPatch) -> None:
 def work_that_explains_what_follows(patched: pytest.MonkeyPatch) -> None:
     """A gap that begins in maintenance is explained to its end."""
 
-    def cut(
-        start: Point, end: Point | None, known: Iterable[maintenance_windows.Window]
-    ) -> list[maintenance_windows.Piece]:
+    def cut(start: Point, end: Point | None, known: Iterable[gaps_table.Window]) -> list[gaps_table.Piece]:
         begun = any(first <= start and (last is None or start < last) for first, last in known)
         return [(start, end, begun)]
 
-    patched.setattr(maintenance_windows, "cut", cut)
+    patched.setattr(gaps_table, "cut_by_windows", cut)
 
 
 def work_that_ends_by_the_wall_clock(patched: pytest.MonkeyPatch) -> None:

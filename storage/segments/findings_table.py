@@ -24,7 +24,7 @@ NAMED_MAX: Final = 3
 """Files named in an alarm."""
 
 
-class End(StrEnum):
+class FindingEnd(StrEnum):
     """How a finding ceased to be one."""
 
     AGREES = "agrees"
@@ -34,7 +34,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FileFinding:
     """One file that differs. `kind` is a `storage.integrity.compare.Kind`."""
 
     id: int
@@ -47,7 +47,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Tampered:
+class TamperedFiles:
     """What an alarm says of a volume: its first findings, and whether there are more."""
 
     volume: str
@@ -57,20 +57,20 @@ class Tampered:
     more: bool
 
 
-def found(connection: sqlite3.Connection, finding: Finding) -> bool:
+def record_finding(connection: sqlite3.Connection, finding: FileFinding) -> bool:
     """It differs; True if that was not known. `finding.id` is not looked at."""
-    return found_all(connection, [finding]) > 0
+    return record_findings(connection, [finding]) > 0
 
 
-def found_all(connection: sqlite3.Connection, differing: Iterable[Finding]) -> int:
+def record_findings(connection: sqlite3.Connection, differing: Iterable[FileFinding]) -> int:
     """Of many at once; how many of them were not known."""
     standing_before, news = _standing(connection), 0
     for finding in differing:
-        news += _found(connection, finding, is_full=standing_before + news >= FINDINGS_MAX)
+        news += _record(connection, finding, is_full=standing_before + news >= FINDINGS_MAX)
     return news
 
 
-def _found(connection: sqlite3.Connection, finding: Finding, *, is_full: bool) -> bool:
+def _record(connection: sqlite3.Connection, finding: FileFinding, *, is_full: bool) -> bool:
     volume = connection.execute("SELECT number FROM volumes WHERE id = ?", (finding.volume,)).fetchone()
     if volume is None:
         return False
@@ -89,7 +89,7 @@ def _found(connection: sqlite3.Connection, finding: Finding, *, is_full: bool) -
     return True
 
 
-def settle(connection: sqlite3.Connection, finding: Finding, end: End, now_ms: int) -> bool:
+def settle(connection: sqlite3.Connection, finding: FileFinding, end: FindingEnd, now_ms: int) -> bool:
     """It does not differ any more; True if it did until now."""
     done = connection.execute(
         "UPDATE findings SET settled_ms = ?, end = ? WHERE id = ? AND settled_ms IS NULL", (now_ms, end, finding.id)
@@ -105,7 +105,7 @@ def settle(connection: sqlite3.Connection, finding: Finding, end: End, now_ms: i
     return True
 
 
-def _tell(connection: sqlite3.Connection, finding: Finding, now_ms: int, state: str) -> None:
+def _tell(connection: sqlite3.Connection, finding: FileFinding, now_ms: int, state: str) -> None:
     body = {
         "volume": finding.volume,
         "path": in_words(finding.path),
@@ -120,27 +120,27 @@ def _standing(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM findings WHERE settled_ms IS NULL").fetchone()[0])
 
 
-def standing(connection: sqlite3.Connection, after: int, limit: int) -> list[Finding]:
+def standing(connection: sqlite3.Connection, after: int, limit: int) -> list[FileFinding]:
     """Those that differ, in the order in which they were found."""
     rows = connection.execute(
         "SELECT f.id, v.id, f.path, f.kind, f.segment, f.found_ms FROM findings f JOIN volumes v ON v.number = f.volume"
         " WHERE f.settled_ms IS NULL AND f.id > ? ORDER BY f.id LIMIT ?",
         (after, limit),
     )
-    return [Finding(number, volume, from_words(path), *rest) for number, volume, path, *rest in rows]
+    return [FileFinding(number, volume, from_words(path), *rest) for number, volume, path, *rest in rows]
 
 
-def standing_at(connection: sqlite3.Connection, volume: str, path: PurePosixPath) -> list[Finding]:
+def standing_at(connection: sqlite3.Connection, volume: str, path: PurePosixPath) -> list[FileFinding]:
     """Those of one name."""
     rows = connection.execute(
         "SELECT f.id, v.id, f.path, f.kind, f.segment, f.found_ms FROM findings f JOIN volumes v ON v.number = f.volume"
         " WHERE f.settled_ms IS NULL AND v.id = ? AND f.path = ?",
         (volume, in_words(path)),
     )
-    return [Finding(number, name, from_words(text), *rest) for number, name, text, *rest in rows]
+    return [FileFinding(number, name, from_words(text), *rest) for number, name, text, *rest in rows]
 
 
-def tampered(connection: sqlite3.Connection) -> list[Tampered]:
+def tampered(connection: sqlite3.Connection) -> list[TamperedFiles]:
     """Volumes with findings, for the alarms: words that stay the same while more is found."""
     answers = []
     for number, volume, path in connection.execute(
@@ -152,12 +152,12 @@ def tampered(connection: sqlite3.Connection) -> list[Tampered]:
             " ORDER BY min(id) LIMIT ?",
             (number, NAMED_MAX + 1),
         ).fetchall()
-        answers.append(Tampered(volume, path, tuple(rows[:NAMED_MAX]), len(rows) > NAMED_MAX))
+        answers.append(TamperedFiles(volume, path, tuple(rows[:NAMED_MAX]), len(rows) > NAMED_MAX))
     return answers
 
 
 @dataclass(frozen=True, slots=True)
-class Rescan:
+class RescanProgress:
     """How far the rescan of the ring is, so that a restart goes on."""
 
     began_ms: int
@@ -171,15 +171,15 @@ class Rescan:
     done: bool
 
 
-NO_RESCAN: Final = Rescan(0, 0, 0, "", done=True)
+NO_RESCAN: Final = RescanProgress(0, 0, 0, "", done=True)
 
 
-def rescan(connection: sqlite3.Connection) -> Rescan:
+def rescan(connection: sqlite3.Connection) -> RescanProgress:
     row = connection.execute("SELECT began_ms, before_ms, segment, directory, done FROM rescan").fetchone()
-    return NO_RESCAN if row is None else Rescan(row[0], row[1], row[2], row[3], bool(row[4]))
+    return NO_RESCAN if row is None else RescanProgress(row[0], row[1], row[2], row[3], bool(row[4]))
 
 
-def remember_rescan(connection: sqlite3.Connection, to: Rescan) -> None:
+def remember_rescan(connection: sqlite3.Connection, to: RescanProgress) -> None:
     connection.execute(
         "INSERT INTO rescan (number, began_ms, before_ms, segment, directory, done) VALUES (1, ?, ?, ?, ?, ?)"
         " ON CONFLICT (number) DO UPDATE SET began_ms = excluded.began_ms, before_ms = excluded.before_ms,"

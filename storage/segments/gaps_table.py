@@ -3,30 +3,60 @@
 Functions over a connection, inside the transaction of the fact they belong to. A camera's time is a chain of claims:
 segments, whose end may still be open, and gaps, of which at most the last is open. `cameras.covered_*` is the end of
 the last claim that has one. Whenever the end of a claim becomes known, what follows is joined to it: a following gap is
-moved there, and a hole before a following segment becomes a gap. Pauses within a segment (`storage.segments.pauses`)
-are no links of this chain.
+moved there, and a hole before a following segment becomes a gap.
+
+What of a gap lies in maintenance (維護) has that cause, and its own beneath. A window ends where it was ended; that it
+is over before anybody has entered so makes it no shorter: the account goes by what is entered.
+
+Pauses within what is recorded (the camera sent nothing and went on, and nothing that it sent is missing) are gaps like
+any other to whoever reads, but no links of the chain: the segments around go on as if they were not there, and coverage
+takes them out. Pauses of one segment are one gap that knows each of them, with a leaf at the first, whenever they have
+doubled, and once the segment ends: a camera that stutters all day makes some hundred rows of it, not tens of thousands
+(S12), and a database that is lost meanwhile has lost fewer than half of them (S13).
+
+A leaf must do alone: a lost database is made anew from them (S13), so places in time carry the boot's own id beside its
+number, and ids stand where the catalog has numbers. No names of people, no reasons.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple, TypeAlias
 
 from storage.ages.runs import Point
-from storage.segments import leaves, maintenance_windows
-from storage.segments.rows import GAP_SQL, CameraRow, GapRow, gap_row
+from storage.ages.table import place_in_time
+from storage.ledger.table import Leaf, Value, enter
+from storage.segments.queries import GAP_SQL, CameraRow, GapRow, gap_row
 from storage.words.clock import STEP_MS
-from storage.words.model import GapCause
+from storage.words.model import GapCause, Pause, missing
 
 JOIN_MS: Final = 100
 """Ends and starts come from media time, rounded, and from two clocks: what is nearer than this is one instant."""
-
 _AFTER_SQL: Final = (
     GAP_SQL + "WHERE g.camera = ? AND g.inside = 0 AND (g.boot, g.start_boottime_ms) >= (?, ?)"
     " AND (g.end_boot IS NULL OR (g.end_boot, g.end_boottime_ms) > (g.boot, g.start_boottime_ms))"
     " ORDER BY g.boot, g.start_boottime_ms"
 )
 """Gaps that took time, from a point on. A clock set forward leaves one that took none and stays where it is."""
+APART: Final = frozenset({GapCause.DISABLED, GapCause.CLOCK_STEP, GapCause.UNKNOWN})
+"""Maintenance explains none of these: what is not to be recorded, hours that never were, what nobody can explain."""
+WINDOWS_MAX: Final = 1000
+"""One gap lies in fewer, or in those that are kept at all."""
+Window: TypeAlias = "tuple[Point, Point | None]"
+"""From when to when; None: it lasts."""
+Piece: TypeAlias = "tuple[Point, Point | None, bool]"
+"""Of a gap; the last tells whether it lies in a window."""
+PAUSES_MAX: Final = 64
+"""That one gap joins: five minutes of a camera that pauses every five seconds, and a leaf of 1 kB."""
+RECENT: Final = 3
+"""Segments among which that of a pause is looked for: it is told while that is in progress, or soon after."""
+_WITHIN: Final = (
+    GAP_SQL + "WHERE g.camera = ? AND g.inside = 1 AND g.boot = ? AND g.start_boottime_ms BETWEEN ? AND ?"
+    " ORDER BY g.start_boottime_ms, g.id"
+)
+_FOREVER_MS: Final = 1 << 62
 
 
 def open_gap(connection: sqlite3.Connection, camera: int) -> GapRow | None:
@@ -39,9 +69,7 @@ def insert_gap(
     connection: sqlite3.Connection, camera: int, start: Point, end: Point | None, cause: GapCause, detail: str
 ) -> None:
     """A gap, lasting when `end` is None. What of it lies in maintenance has that cause, and its own beneath."""
-    for begun, ended, within in maintenance_windows.cut(
-        start, end, maintenance_windows.over(connection, camera, start, cause)
-    ):
+    for begun, ended, within in cut_by_windows(start, end, windows_over(connection, camera, start, cause)):
         causes = (GapCause.MAINTENANCE, cause) if within else (cause, None)
         _insert(connection, camera, begun, ended, causes, detail)
 
@@ -69,14 +97,50 @@ def _insert(
 def _tell(connection: sqlite3.Connection, number: int, was: Point | None = None) -> None:
     """Enter the gap as it is now."""
     row = connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone()
-    leaves.gap(connection, gap_row(row), was=was)
+    enter_gap(connection, gap_row(row), was=was)
+
+
+def enter_gap(
+    connection: sqlite3.Connection,
+    row: GapRow,
+    *,
+    was: Point | None = None,
+    gone: bool = False,
+    wall_ms: int | None = None,
+    until: Point | None = None,
+) -> None:
+    """A gap has an end, or appeared unexplained; `was`: it began elsewhere before; `gone`: it is none after all;
+    `until`: it lasts, and so far it has lasted.
+
+    What came back from the camera, `row.detail`, stays in the row: it may hold addresses and names of accounts, and a
+    leaf goes along with each copy and can never be erased.
+    """
+    body: dict[str, Value] = {
+        "camera": row.camera,
+        "start": place_in_time(connection, row.start),
+        "end": None if row.end is None else place_in_time(connection, row.end),
+        "cause": row.cause.value,
+        "inside": row.inside,
+    }
+    if row.beneath is not None:
+        body["beneath"] = row.beneath.value
+    if row.pauses:
+        body["pauses"] = [[since_ms, lasted_ms] for since_ms, lasted_ms in row.pauses]
+    if was is not None:
+        body["was"] = place_in_time(connection, was)
+    if gone:
+        body["gone"] = True
+    if until is not None:
+        body["until"] = place_in_time(connection, until)
+    number = enter(connection, Leaf.GAP, (row.end or row.start).wall_ms if wall_ms is None else wall_ms, body)
+    connection.execute("UPDATE gaps SET leaf = ? WHERE id = ?", (number, row.id))
 
 
 def remove(connection: sqlite3.Connection, gap: GapRow) -> None:
     """It is no gap after all. One that lasted had no leaf yet, unless nobody knew why."""
     connection.execute("DELETE FROM gaps WHERE id = ?", (gap.id,))
     if gap.end is not None or gap.cause is GapCause.UNKNOWN:
-        leaves.gap(connection, gap, gone=True)
+        enter_gap(connection, gap, gone=True)
 
 
 def end_gap(connection: sqlite3.Connection, gap: GapRow, end: Point) -> None:
@@ -190,7 +254,7 @@ def join(connection: sqlite3.Connection, camera: int, at: Point) -> None:
     end = second.end
     ends = (None, None, None) if end is None else (end.boot, end.boottime_ms, end.wall_ms)
     if end is None:  # it lasts again
-        leaves.gap(connection, first, gone=True)
+        enter_gap(connection, first, gone=True)
     remove(connection, second)
     connection.execute(
         "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ? WHERE id = ?", (*ends, first.id)
@@ -258,7 +322,7 @@ def settle(
         if gap.end is not None and gap.end <= end:
             remove(connection, gap)
             continue
-        if end < gap.start and maintenance_windows.over(connection, camera, end, gap.own_cause):
+        if end < gap.start and windows_over(connection, camera, end, gap.own_cause):
             insert_gap(connection, camera, end, gap.start, gap.own_cause, gap.detail)
             return
         connection.execute(
@@ -270,3 +334,174 @@ def settle(
         return
     if following is not None:
         bridge(connection, camera, end, following, cause, detail)
+
+
+def windows_over(connection: sqlite3.Connection, camera: int, start: Point, cause: GapCause) -> list[Window]:
+    """Those that cover the camera and last beyond `start`, in order; none for a cause that is none of theirs."""
+    if cause in APART:
+        return []
+    rows = connection.execute(
+        "SELECT boot, boottime_ms, wall_ms, end_boot, end_boottime_ms, end_wall_ms FROM maintenances"
+        " WHERE (end_boot IS NULL OR (end_boot, end_boottime_ms) > (?1, ?2))"
+        " AND (cameras = '[]' OR EXISTS (SELECT 1 FROM json_each(maintenances.cameras)"
+        " WHERE value = (SELECT id FROM cameras WHERE number = ?3)))"
+        " ORDER BY boot, boottime_ms LIMIT ?4",
+        (start.boot, start.boottime_ms, camera, WINDOWS_MAX),
+    ).fetchall()
+    return [(Point(*row[:3]), None if row[3] is None else Point(*row[3:])) for row in rows]
+
+
+def cut_by_windows(start: Point, end: Point | None, windows: Iterable[Window]) -> list[Piece]:
+    """A gap, cut where a window begins or ends: without holes, in order, no piece without length. Pure.
+
+    `windows` are in order and do not overlap. A gap that lasts goes on in one that does, and else after all.
+    """
+    pieces: list[Piece] = []
+    at = start
+    for begun, ended in windows:
+        if (end is not None and begun >= end) or (ended is not None and ended <= at):
+            continue
+        if begun > at:
+            pieces.append((at, begun, False))
+            at = begun
+        if ended is None or (end is not None and ended >= end):
+            return [*pieces, (at, end, True)]
+        pieces.append((at, ended, True))
+        at = ended
+    if end is None or at < end or not pieces:
+        pieces.append((at, end, False))
+    return pieces
+
+
+class _Around(NamedTuple):
+    """The segment that a pause lies in."""
+
+    start: Point
+    is_open: bool
+
+
+def note_pause(
+    connection: sqlite3.Connection, camera: CameraRow, start: Point, end: Point, cause: GapCause, detail: str
+) -> None:
+    """Nothing came between `start` and `end`. Told twice, it is noted once; what a gap says is not said again."""
+    lasting = open_gap(connection, camera.number)
+    if lasting is not None and lasting.start <= start and not in_progress(connection, camera.number):
+        return
+    if start >= end or _is_missing_anyway(connection, camera.number, start, end):
+        return
+    around = _segment_at(connection, camera.number, start)
+    from_ms = around.start.boottime_ms if around else start.boottime_ms
+    known = [
+        gap_row(row)
+        for row in connection.execute(_WITHIN, (camera.number, start.boot, from_ms, start.boottime_ms)).fetchall()
+    ]
+    if any(_says(gap, start, end) for gap in known):
+        return
+    if known and _takes(known[-1], start, cause):
+        joined = _join_pauses(connection, known[-1], start, end)
+        if around is None or not around.is_open or _have_doubled(len(joined.pauses)):
+            enter_gap(connection, joined)
+        return
+    number = connection.execute(
+        "INSERT INTO gaps (camera, boot, start_wall_ms, start_boottime_ms, end_boot, end_wall_ms, end_boottime_ms,"
+        " cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
+        (
+            camera.number,
+            start.boot,
+            start.wall_ms,
+            start.boottime_ms,
+            end.boot,
+            end.wall_ms,
+            end.boottime_ms,
+            cause,
+            detail,
+        ),
+    ).fetchone()[0]
+    enter_gap(connection, _gap_by_id(connection, number))
+
+
+def tell_pauses(connection: sqlite3.Connection, camera: int, seq: int, start: Point) -> None:
+    """A segment ends: the gaps that joined its pauses get their leaves, as they are now."""
+    following = next_start(connection, camera, seq)
+    until_ms = following.boottime_ms - 1 if following and following.boot == start.boot else _FOREVER_MS
+    for row in connection.execute(_WITHIN, (camera, start.boot, start.boottime_ms, until_ms)).fetchall():
+        gap = gap_row(row)
+        if gap.pauses:
+            enter_gap(connection, gap)
+
+
+def text_of(pauses: Iterable[Pause], length_ms: int) -> str:
+    """As a column has them. ValueError, TypeError where they are none of a gap that is so long."""
+    reached_ms, checked = 0, []
+    for since_ms, lasted_ms in pauses:
+        if since_ms < reached_ms or lasted_ms <= 0:
+            raise ValueError(f"a pause of {lasted_ms} ms at {since_ms} ms")
+        reached_ms = since_ms + lasted_ms
+        checked.append([int(since_ms), int(lasted_ms)])
+    if reached_ms > length_ms or not 0 < len(checked) <= PAUSES_MAX:
+        raise ValueError(f"{len(checked)} pauses up to {reached_ms} ms in a gap of {length_ms} ms")
+    return json.dumps(checked, separators=(",", ":"))
+
+
+def _is_missing_anyway(connection: sqlite3.Connection, camera: int, start: Point, end: Point) -> bool:
+    """A gap between segments says so; these do not overlap."""
+    row = connection.execute(
+        "SELECT end_boot, end_boottime_ms FROM gaps WHERE camera = ? AND inside = 0 AND boot = ?"
+        " AND start_boottime_ms <= ? ORDER BY start_boottime_ms DESC LIMIT 1",
+        (camera, start.boot, start.boottime_ms),
+    ).fetchone()
+    return row is not None and row[0] == end.boot and row[1] >= end.boottime_ms
+
+
+def _segment_at(connection: sqlite3.Connection, camera: int, at: Point) -> _Around | None:
+    """The segment that had begun by then, among the last ones."""
+    rows = connection.execute(
+        "SELECT boot, start_boottime_ms, start_wall_ms, state = 'open' FROM segments"
+        " WHERE camera = ? AND name IS NULL AND unproven = 0 ORDER BY seq DESC LIMIT ?",
+        (camera, RECENT),
+    ).fetchall()
+    begun = (_Around(Point(*row[:3]), bool(row[3])) for row in rows)
+    return next((one for one in begun if one.start <= at and one.start.boot == at.boot), None)
+
+
+def _says(gap: GapRow, start: Point, end: Point) -> bool:
+    """All of this pause is in it."""
+    if gap.end is None:
+        return False
+    parts = missing(gap.start.boottime_ms, gap.end.boottime_ms, gap.pauses)
+    return any(begun <= start.boottime_ms and end.boottime_ms <= ended for begun, ended in parts)
+
+
+def _takes(gap: GapRow, start: Point, cause: GapCause) -> bool:
+    """A further pause fits in, and the wall clock was not set in between."""
+    offset_ms = (start.wall_ms - start.boottime_ms) - (gap.start.wall_ms - gap.start.boottime_ms)
+    return gap.cause is cause and len(gap.pauses) < PAUSES_MAX and abs(offset_ms) <= STEP_MS
+
+
+def _have_doubled(count: int) -> bool:
+    """2, 4, 8, …"""
+    return count.bit_count() == 1
+
+
+def _join_pauses(connection: sqlite3.Connection, gap: GapRow, start: Point, end: Point) -> GapRow:
+    """A further pause, which begins no earlier than the gap; it may lie between others, told late."""
+    length_ms = gap.end.boottime_ms - gap.start.boottime_ms if gap.end else 0
+    further = (start.boottime_ms - gap.start.boottime_ms, end.boottime_ms - gap.start.boottime_ms)
+    pauses: list[Pause] = []
+    for begin, last in sorted([*missing(0, length_ms, gap.pauses), further]):
+        if pauses and begin <= sum(pauses[-1]):
+            begun, lasted_ms = pauses[-1]
+            pauses[-1] = (begun, max(lasted_ms, last - begun))
+        else:
+            pauses.append((begin, last - begin))
+    length_ms = sum(pauses[-1])
+    ends = gap.start.plus_ms(length_ms)
+    connection.execute(
+        "UPDATE gaps SET end_boot = ?, end_boottime_ms = ?, end_wall_ms = ?, pauses = ? WHERE id = ?",
+        (ends.boot, ends.boottime_ms, ends.wall_ms, text_of(pauses, length_ms), gap.id),
+    )
+    return _gap_by_id(connection, gap.id)
+
+
+def _gap_by_id(connection: sqlite3.Connection, number: int) -> GapRow:
+    return gap_row(connection.execute(GAP_SQL + "WHERE g.id = ?", (number,)).fetchone())

@@ -12,21 +12,20 @@ moves boottime along, and stays uncorrected by as much.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from storage.ages import runs
-from storage.ages.runs import Life, Point
+from storage.ages import table as ages_table
+from storage.ages.runs import DaemonRun, Point
 from storage.ledger.table import Leaf, enter
-from storage.pins import pinned_segments
-from storage.pins import table as pins
-from storage.words.clock import STEP_MS, Reading
+from storage.words.clock import STEP_MS, ClockReading
 
 WHAT: Final = "corrected"
 """Of leaves of the clock that tell of it."""
 LONGEST_MS: Final = 3_600_000
 """A segment may last so far beyond the epoch that it began in; a step cuts it, at the next key frame."""
+Corrected: TypeAlias = Callable[[sqlite3.Connection], object]
 CORRECTED: Final = (
     "(s.synced = 0 AND EXISTS (SELECT 1 FROM epochs e WHERE e.number = s.epoch AND e.boot = s.boot"
     " AND e.true_offset_ms IS NOT NULL))"
@@ -35,7 +34,7 @@ CORRECTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class ClockCorrection:
     """A clock epoch whose true offset became known."""
 
     epoch: int
@@ -52,19 +51,23 @@ class Correction:
         return begins_ms < end_ms and (self.until_ms is None or self.until_ms + self.true_offset_ms > start_ms)
 
 
-def heartbeat(connection: sqlite3.Connection, life: Life, reading: Reading) -> None:
-    """This boot and this run lived until now, and perhaps the right time is known now."""
-    runs.heartbeat(connection, life, reading)
-    correct(connection, life.boot, reading)
+def heartbeat(connection: sqlite3.Connection, life: DaemonRun, reading: ClockReading, corrected: Corrected) -> None:
+    """This boot and this run lived until now, and perhaps the right time is known now.
+
+    `corrected` is asked in the same transaction where true times became known.
+    """
+    ages_table.heartbeat(connection, life, reading)
+    if correct(connection, life.boot, reading):
+        corrected(connection)
 
 
-def correct(connection: sqlite3.Connection, boot: int, reading: Reading) -> None:
-    """The wall clock is synchronised: this boot's epochs that began without go by it.
+def correct(connection: sqlite3.Connection, boot: int, reading: ClockReading) -> bool:
+    """The wall clock is synchronised: this boot's epochs that began without go by it. True where any changed.
 
     Also those that were corrected before: a first synchronisation may prove wrong, and the last word counts.
     """
     if not reading.synced:
-        return
+        return False
     offset_ms = reading.now.wall_ms - reading.now.boottime_ms
     wrong = connection.execute(
         "SELECT number FROM epochs WHERE boot = ? AND synced = 0"
@@ -73,10 +76,9 @@ def correct(connection: sqlite3.Connection, boot: int, reading: Reading) -> None
     ).fetchall()
     for (epoch,) in wrong:
         _set(connection, epoch, offset_ms)
-        body = runs.epoch_body(connection, epoch) | {"what": WHAT, "true_offset_ms": offset_ms}
+        body = ages_table.epoch_body(connection, epoch) | {"what": WHAT, "true_offset_ms": offset_ms}
         enter(connection, Leaf.CLOCK, reading.now.wall_ms, body)
-    if wrong:
-        hold_again(connection)
+    return bool(wrong)
 
 
 def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
@@ -87,22 +89,13 @@ def remember(connection: sqlite3.Connection, body: Mapping[str, Any]) -> None:
     if known is None or known[0] != body["id"]:
         return  # this database counts another boot under that number
     start = Point(body["boot"], body["boottime_ms"], body["wall_ms"])
-    runs.know_epoch(connection, body["epoch"], start, synced=False)
+    ages_table.know_epoch(connection, body["epoch"], start, synced=False)
     same = connection.execute("SELECT boot FROM epochs WHERE number = ?", (body["epoch"],)).fetchone()
     if same[0] == body["boot"]:
         _set(connection, body["epoch"], int(body["true_offset_ms"]))
 
 
-def hold_again(connection: sqlite3.Connection) -> None:
-    """True times became known: what pins that last turn out to touch is protected from now on, too."""
-    corrected = known(connection)
-    for pin in pins.lasting(connection):
-        first_ms, last_ms = pin.order.interval.first_ms - LONGEST_MS, pin.order.interval.last_ms
-        if any(one.touches(first_ms, last_ms) for one in corrected):
-            pinned_segments.cover(connection, pin)
-
-
-def known(connection: sqlite3.Connection) -> list[Correction]:
+def known(connection: sqlite3.Connection) -> list[ClockCorrection]:
     """All of them, by epoch; one look-up where there is none."""
     if connection.execute("SELECT 1 FROM epochs WHERE true_offset_ms IS NOT NULL LIMIT 1").fetchone() is None:
         return []
@@ -111,7 +104,7 @@ def known(connection: sqlite3.Connection) -> list[Correction]:
         " lead(boottime_ms) OVER (PARTITION BY boot ORDER BY number) AS until_ms FROM epochs)"
         " WHERE true_offset_ms IS NOT NULL ORDER BY number"
     )
-    return [Correction(*row) for row in rows]
+    return [ClockCorrection(*row) for row in rows]
 
 
 def _set(connection: sqlite3.Connection, epoch: int, offset_ms: int) -> None:

@@ -1,5 +1,6 @@
 """Nodes of the ledger's trees. Every eighth level is kept, so that a root or a proof among twenty million leaves reads
-some hundred hashes; what is not kept yet is made from what is below it.
+some hundred hashes; what is not kept yet is made from what is below it. Here too: that a later tree begins with an
+earlier one, for whoever kept the heads of both.
 
 Functions over a connection. What is kept here is never a source: the check of the ledger makes it anew.
 """
@@ -7,19 +8,23 @@ Functions over a connection. What is kept here is never a source: the check of t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from storage.ledger import generations, tree
-from storage.ledger.generations import Generation
+from storage.ledger import generations_table, tree
+from storage.ledger.generations_table import Generation
 from storage.ledger.tree import Hash
+from storage.words.errors import OrderRefused, OrderWrong, UnknownId
 
 STRIDE: Final = 8
 LEVELS: Final = (8, 16, 24, 32)
 """That are kept: the root of 256 nodes of the kept level below, or of 256 leaves."""
 WIDTH: Final = 1 << STRIDE
+Node: TypeAlias = tuple[int, int, Hash]
+"""Level, number, hash."""
 
 
 class LeafMissing(LookupError):
@@ -31,13 +36,9 @@ def read(connection: sqlite3.Connection, generation: Generation) -> tree.Nodes:
     return partial(_node, connection, generation.first)
 
 
-Node: TypeAlias = tuple[int, int, Hash]
-"""Level, number, hash."""
-
-
 def missing(connection: sqlite3.Connection, generation: Generation, limit: int) -> list[Node]:
     """The next nodes of one level that are not kept and whose leaves are all there, at most `limit`."""
-    below = generations.end(connection, generation)
+    below = generations_table.end(connection, generation)
     for level in LEVELS:
         have = _kept(connection, generation.first, level)
         found: list[Node] = []
@@ -98,3 +99,35 @@ def _leaves(connection: sqlite3.Connection, number: int, count: int) -> Iterator
         yield row[1]
     if len(rows) < count:
         raise LeafMissing(f"leaf {number + len(rows)} of the ledger is missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """RFC 6962, section 2.1.2."""
+
+    origin: str
+    first_size: int
+    first_root: Hash
+    second_size: int
+    second_root: Hash
+    path: Sequence[Hash]
+
+
+def consistency(connection: sqlite3.Connection, origin: str | None, first: int, second: int) -> Consistency:
+    """Between trees of `first` and `second` leaves of one generation; None: of the present one.
+
+    No larger than its last signed head. OrderWrong, UnknownId, OrderRefused.
+    """
+    known = generations_table.every(connection)
+    found = next((one for one in reversed(known) if origin in (None, one.origin)), None)
+    if found is None:
+        raise UnknownId(f"this box has no ledger {origin}", "up/ledger/checkpoint names the present one")
+    if not 0 < first <= second <= found.size:
+        what = f"{first} and {second} are no sizes of {found.origin}: its last signed head covers {found.size} leaves"
+        raise OrderWrong(what, "give two sizes, the smaller one first")
+    below = read(connection, found)
+    try:
+        path = tree.consistency(below, first, second)
+        return Consistency(found.origin, first, tree.root(below, first), second, tree.root(below, second), path)
+    except LeafMissing as missing:
+        raise OrderRefused(f"{found.origin} cannot be proven: {missing}", "see edgectl ledger verify") from None

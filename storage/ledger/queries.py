@@ -1,22 +1,31 @@
-"""Leaves as people look for them: by when they were entered, kind, camera, act. What is listed here proves nothing.
+"""The ledger as a list for people: leaves by when they were entered, kind, camera, act. What is listed proves nothing.
 
-Functions over a connection. Leaves are found by number alone; an index by time would take 320 MB among twenty million,
-and a page of WAL in each commit. Instead a row for each 1024 of them says between which wall clocks they were entered,
-of which kinds they are, and when that was recorded whose destruction they tell (`leaf_blocks`, 1.8 MB). What cannot be
-wanted is passed over, also where the clock was set back. A ring destroys in the order in which it recorded, so what
-became of a day stands in a few blocks; an index for that would take 220 MB. Rows are made behind recording (`missing`,
-`keep`); a block without one is read.
+`Listing` is blocking and tells pages, each with how far somebody else can vouch for it. Each page is a read of its own
+of some milliseconds, and only numbers of blocks lie in memory. The rest are functions over a connection.
+
+Leaves are found by number alone; an index by time would take 320 MB among twenty million, and a page of WAL in each
+commit. Instead a row for each 1024 of them says between which wall clocks they were entered, of which kinds they are,
+and when that was recorded whose destruction they tell (`leaf_blocks`, 1.8 MB). What cannot be wanted is passed over,
+also where the clock was set back. A ring destroys in the order in which it recorded, so what became of a day stands in
+a few blocks; an index for that would take 220 MB. Rows are made behind recording (`missing`, `keep`); a block without
+one is read.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-from storage.ledger.table import Entry
+from storage.database.writer import Database
+from storage.ledger import generations_table
+from storage.ledger import table as ledger
+from storage.ledger.generations_table import Generation
+from storage.ledger.table import LeafEntry
 
 BITS: Final = 10
 BLOCK: Final = 1 << BITS
@@ -51,7 +60,7 @@ _WANTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LeafFilter:
     """Which leaves; None and nothing: all."""
 
     from_ms: int | None = None
@@ -84,14 +93,116 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FoundLeaf:
     """A leaf, and what of its commitments can still be opened."""
 
-    entry: Entry
+    entry: LeafEntry
     openings: Mapping[str, str] = field(default_factory=dict)
 
 
-def candidates(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class CoveredRange:
+    """A generation, and how many of its leaves are under a head that is signed, and under one that others have seen.
+
+    What the first leaf of the next generation names is under the heads of that one.
+    """
+
+    generation: Generation
+    signed: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLeaf:
+    """A leaf, and what vouches for it."""
+
+    told: FoundLeaf
+    covered: CoveredRange | None
+    """None: it was entered before there was a tree."""
+    index: int = 0
+    """Its place in its tree."""
+
+    @property
+    def is_signed(self) -> bool:
+        return self.covered is not None and self.index < self.covered.signed
+
+    @property
+    def is_seen(self) -> bool:
+        return self.covered is not None and self.index < self.covered.seen
+
+
+@dataclass(frozen=True, slots=True)
+class LeafPage:
+    """Some leaves, in order; there may be more where it is empty."""
+
+    leaves: list[ListedLeaf] = field(default_factory=list)
+    end: int = 0
+    """The number behind the last leaf that was looked at for it; 0 where none was."""
+
+
+class LedgerListing:
+    """Of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def pages(self, wanted: LeafFilter, last: int | None, after: int = 0) -> Iterator[LeafPage]:
+        """What is wanted, the newest last; `last`: only so many, the last ones. `after`: only of higher numbers."""
+        blocks = self._database.read(partial(candidates, wanted=wanted))
+        begin = after + 1
+        blocks = [block for block in blocks if block >= begin >> BITS]
+        if last is not None:
+            count = last
+            for place in reversed(range(len(blocks))):
+                tail = partial(last_of, wanted=wanted, block=blocks[place], count=count)
+                found, first = self._database.read(tail)
+                begin, count = max(first, after + 1) if found else begin, count - found
+                yield LeafPage()
+                if count <= 0:
+                    blocks = blocks[place:]
+                    break
+        for block in blocks:
+            yield self._database.read(partial(_page, wanted=wanted, block=block, begin=begin))
+
+    def covered(self) -> list[CoveredRange]:
+        """All generations, from the first."""
+        return self._database.read(covered)
+
+
+def _page(connection: sqlite3.Connection, wanted: LeafFilter, block: int, begin: int) -> LeafPage:
+    known = covered(connection)
+    firsts = [one.generation.first for one in known]
+    found = []
+    for told in matches(connection, wanted, block):
+        number = told.entry.number
+        if number >= begin:
+            place = bisect_right(firsts, number) - 1
+            found.append(
+                ListedLeaf(told, known[place], number - firsts[place]) if place >= 0 else ListedLeaf(told, None)
+            )
+    return LeafPage(found, (block + 1) << BITS)
+
+
+def covered(connection: sqlite3.Connection) -> list[CoveredRange]:
+    """From the last generation back: one vouches for as much of the one before as its first leaf names."""
+    found: list[CoveredRange] = []
+    signed = seen = 0
+    for one in reversed(generations_table.every(connection)):
+        found.append(CoveredRange(one, max(one.size, signed), max(one.seen, seen)))
+        named = _named(connection, one)
+        signed, seen = (named if of else 0 for of in (found[-1].signed, found[-1].seen))
+    return found[::-1]
+
+
+def _named(connection: sqlite3.Connection, generation: Generation) -> int:
+    """How many leaves of the one before the first leaf names."""
+    entry = ledger.leaf(connection, generation.first)
+    previous = None if entry is None else json.loads(entry.body).get("previous")
+    size = previous.get("size") if isinstance(previous, dict) and previous.get("root") else 0
+    return size if isinstance(size, int) else 0
+
+
+def candidates(connection: sqlite3.Connection, wanted: LeafFilter) -> list[int]:
     """Blocks in which something may be wanted, in order; of twenty million leaves at most 20,000 numbers."""
     found: list[int] = []
     expected = 0
@@ -103,7 +214,7 @@ def candidates(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
     return [*found, *_there(connection, expected, _END >> BITS)]
 
 
-def matches(connection: sqlite3.Connection, wanted: Wanted, block: int) -> list[Told]:
+def matches(connection: sqlite3.Connection, wanted: LeafFilter, block: int) -> list[FoundLeaf]:
     """What is wanted of a block, by number."""
     first, end = block << BITS, (block + 1) << BITS
     rows = connection.execute(
@@ -115,10 +226,10 @@ def matches(connection: sqlite3.Connection, wanted: Wanted, block: int) -> list[
         "SELECT leaf, field, value FROM openings WHERE leaf >= ? AND leaf < ?", (first, end)
     ):
         openings.setdefault(number, {})[name] = value
-    return [Told(Entry(*row), openings.get(row[0], {})) for row in rows]
+    return [FoundLeaf(LeafEntry(*row), openings.get(row[0], {})) for row in rows]
 
 
-def last_of(connection: sqlite3.Connection, wanted: Wanted, block: int, count: int) -> tuple[int, int]:
+def last_of(connection: sqlite3.Connection, wanted: LeafFilter, block: int, count: int) -> tuple[int, int]:
     """Of a block, from its end: how many leaves are wanted, at most `count`, and the number of the first of those."""
     row = connection.execute(
         f"SELECT count(*), min(number) FROM (SELECT number {_WANTED} ORDER BY number DESC LIMIT ?8)",  # noqa: S608
@@ -179,7 +290,7 @@ def forget(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM leaf_blocks WHERE number = ?", (number >> BITS,))
 
 
-def _given(wanted: Wanted, first: int, end: int) -> tuple[int | str | None, ...]:
+def _given(wanted: LeafFilter, first: int, end: int) -> tuple[int | str | None, ...]:
     kinds = json.dumps(sorted(wanted.kinds)) if wanted.kinds else None
     return (first, end, wanted.from_ms, wanted.to_ms, kinds, wanted.camera, wanted.verb)
 

@@ -229,3 +229,32 @@ def _check(generation: Generation) -> None:
         raise ValueError(f"{origin!r} is no name of a ledger")
     if verifier is not None and verifier.name != origin:
         raise ValueError(f"the key of {origin} is that of {verifier.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A database that was lost and begun anew."""
+
+    number: int
+    reason: str
+    aside: str | None
+    leaf: int
+    """The first number entered since."""
+    wall_ms: int
+    read: bool
+    """The leaves on the volumes were read."""
+    end: tuple[int, int, int] | None
+    """Boot, boottime and wall clock at which everything had been gone through."""
+
+
+def last_rebuild(connection: sqlite3.Connection) -> Rebuild | None:
+    """The last time that the database was begun anew."""
+    row = connection.execute(
+        "SELECT number, reason, aside, leaf, wall_ms, read, end_boot, end_boottime_ms, end_wall_ms FROM rebuilds"
+        " ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    number, reason, aside, leaf, wall_ms, read, *end = row
+    over = None if end[0] is None else (end[0], end[1], end[2])
+    return Rebuild(number, reason, aside, leaf, wall_ms, bool(read), over)

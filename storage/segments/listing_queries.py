@@ -1,8 +1,8 @@
 """Listings of footage and gaps: by camera and true time, page by page, each part on an index of its own.
 
 Functions over a read-only connection, at most 1000 rows a page. A listing is the merge of what goes by the time that it
-was recorded under and, for each clock epoch that was corrected since (`storage.segments.true_time`) and matters to the
-interval, of what goes by boottime. Where no clock was ever corrected that is one search, as before.
+was recorded under and, for each clock epoch that was corrected since (`storage.segments.true_time_table`) and matters
+to the interval, of what goes by boottime. Where no clock was ever corrected that is one search, as before.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from heapq import merge
 from itertools import islice
 from typing import Final
 
-from storage.segments import true_time
-from storage.segments.queries import PAGE_MAX
-from storage.segments.rows import (
+from storage.segments import true_time_table
+from storage.segments.queries import (
     GAP_END_OFFSET,
     GAP_SQL,
     GAP_START_OFFSET,
+    PAGE_MAX,
     SEGMENT_SQL,
     GapRow,
     SegmentRow,
     gap_row,
     segment_row,
 )
-from storage.segments.true_time import Correction
+from storage.segments.true_time_table import ClockCorrection
 from storage.words.model import Gap, Segment
 
 _FOREVER_MS: Final = (1 << 61) - 1
@@ -34,7 +34,7 @@ _FOREVER_MS: Final = (1 << 61) - 1
 SEGMENTS_BY_WALL: Final = (
     SEGMENT_SQL + "WHERE s.camera = ?1 AND s.state = 'committed' AND s.start_wall_ms < ?2 AND s.start_wall_ms >= ?3"
     " AND s.start_wall_ms + s.duration_ms > ?4 AND (s.start_wall_ms, s.id) > (?5, ?6)"
-    f" AND NOT {true_time.CORRECTED} ORDER BY s.start_wall_ms, s.id LIMIT ?7"
+    f" AND NOT {true_time_table.CORRECTED} ORDER BY s.start_wall_ms, s.id LIMIT ?7"
 )
 SEGMENTS_BY_BOOTTIME: Final = (
     SEGMENT_SQL + "WHERE s.camera = ?1 AND s.epoch = ?2 AND s.boot = ?3 AND s.synced = 0 AND s.state = 'committed'"
@@ -72,7 +72,7 @@ class _Asked:
     after: tuple[int, int]
     """True start and id: the order of every listing."""
 
-    def as_boottime(self, one: Correction) -> tuple[int, int, tuple[int, int]]:
+    def as_boottime(self, one: ClockCorrection) -> tuple[int, int, tuple[int, int]]:
         """Start, end and what was listed before, by the clock of an epoch that nobody sets."""
         offset_ms = one.true_offset_ms
         return self.start_ms - offset_ms, self.end_ms - offset_ms, (self.after[0] - offset_ms, self.after[1])
@@ -88,7 +88,7 @@ def segments(
 ) -> list[Segment]:
     """Committed segments that touch the interval, by camera, true start and id."""
     found: list[Segment] = []
-    corrected = true_time.known(connection)
+    corrected = true_time_table.known(connection)
     for asked in _asked(connection, camera, start_ms, end_ms, after):
         wanted = _page(limit) - len(found)
         if wanted <= 0:
@@ -111,7 +111,7 @@ def gaps(
 ) -> list[Gap]:
     """Gaps that touch the interval, by camera, true start and id; one that lasts touches all that follows."""
     found: list[Gap] = []
-    corrected = true_time.known(connection)
+    corrected = true_time_table.known(connection)
     for asked in _asked(connection, camera, start_ms, end_ms, after):
         wanted = _page(limit) - len(found)
         if wanted <= 0:
@@ -135,7 +135,9 @@ def _by_wall(connection: sqlite3.Connection, asked: _Asked, limit: int) -> Itera
     return map(segment_row, connection.execute(SEGMENTS_BY_WALL, given))
 
 
-def _by_boottime(connection: sqlite3.Connection, asked: _Asked, one: Correction, limit: int) -> Iterator[SegmentRow]:
+def _by_boottime(
+    connection: sqlite3.Connection, asked: _Asked, one: ClockCorrection, limit: int
+) -> Iterator[SegmentRow]:
     """Those of an epoch that was corrected."""
     start_ms, end_ms, after = asked.as_boottime(one)
     given = (asked.camera, one.epoch, one.boot, end_ms, start_ms - asked.longest_ms, start_ms, *after, limit)
@@ -148,7 +150,7 @@ def _gaps_by_wall(connection: sqlite3.Connection, sql: str, asked: _Asked, limit
     return map(gap_row, connection.execute(sql, given))
 
 
-def _gaps_within(connection: sqlite3.Connection, asked: _Asked, one: Correction, limit: int) -> Iterator[GapRow]:
+def _gaps_within(connection: sqlite3.Connection, asked: _Asked, one: ClockCorrection, limit: int) -> Iterator[GapRow]:
     """Those that began in an epoch that was corrected."""
     _, end_ms, after = asked.as_boottime(one)
     until_ms = end_ms if one.until_ms is None else min(end_ms, one.until_ms)
@@ -156,7 +158,7 @@ def _gaps_within(connection: sqlite3.Connection, asked: _Asked, one: Correction,
     return map(gap_row, connection.execute(GAPS_BY_BOOTTIME, given))
 
 
-def _gap_into(connection: sqlite3.Connection, asked: _Asked, one: Correction) -> Iterator[GapRow]:
+def _gap_into(connection: sqlite3.Connection, asked: _Asked, one: ClockCorrection) -> Iterator[GapRow]:
     """The one, if any, that began before an epoch that was corrected, under a clock that was right, and ended in it."""
     before = connection.execute(
         GAP_SQL + "WHERE g.camera = ? AND g.inside = 0 AND (g.boot, g.start_boottime_ms) < (?, ?)"

@@ -9,20 +9,17 @@ from functools import partial
 from typing import Final
 
 from storage.ages import table
-from storage.ages.credit import Off, Word
+from storage.ages.credit import OffTime
 from storage.ages.table import BootRow
-from storage.approvals.service import Deed
-from storage.database.writer import Database
+from storage.database.writer import Database, TransactionPart
 from storage.words.clock import Clock
-
-__all__ = ["BootRow", "Boots", "Doubt", "Off", "Word", "doubts"]
 
 DOUBT_MS: Final = 3_600_000
 """What S3 lets a ceiling be late by anyway."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class OffTimeDoubt:
     """Before this boot the box may have been off for longer than is proven."""
 
     boot: int
@@ -41,15 +38,15 @@ class Boots:
         """By number; a few hundred."""
         return self._database.read(table.rows)
 
-    def doubts(self) -> tuple[Doubt, ...]:
+    def doubts(self) -> tuple[OffTimeDoubt, ...]:
         """The oldest boot first."""
         return tuple(doubts(self.all()))
 
-    def check(self, boot: int, off_ms: int) -> Off:
+    def check(self, boot: int, off_ms: int) -> OffTime:
         """What would hold if two people attested this. UnknownId, OrderRefused."""
         return self._database.read(partial(table.check_attested, boot=boot, off_ms=off_ms))
 
-    def attest(self, boot: int, off_ms: int, reason: str, asked_by: str, approved_by: str) -> Deed:
+    def attest(self, boot: int, off_ms: int, reason: str, asked_by: str, approved_by: str) -> TransactionPart:
         """Two people say that the box was off for at least so long; that they are two is known to whoever asks."""
 
         def deed(connection: sqlite3.Connection) -> None:
@@ -58,11 +55,11 @@ class Boots:
         return deed
 
 
-def doubts(rows: Iterable[BootRow]) -> Iterable[Doubt]:
+def doubts(rows: Iterable[BootRow]) -> Iterable[OffTimeDoubt]:
     """The first boot has none: nothing was recorded before it. Where no clock sets a bound, what people say ends it."""
     for row in list(rows)[1:]:
         low_ms, high_ms = row.boot.off_low_ms, row.boot.off_high_ms
         if high_ms is None and row.attested_ms is None:
-            yield Doubt(row.boot.number, bounded=False)
+            yield OffTimeDoubt(row.boot.number, bounded=False)
         elif high_ms is not None and high_ms - low_ms > DOUBT_MS:
-            yield Doubt(row.boot.number, bounded=True)
+            yield OffTimeDoubt(row.boot.number, bounded=True)

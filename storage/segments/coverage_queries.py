@@ -15,10 +15,9 @@ from itertools import takewhile
 from typing import Final, Protocol, TypeVar
 
 from storage.ages.runs import Point
-from storage.segments import true_time
-from storage.segments.gaps import JOIN_MS, next_gap, next_start
-from storage.segments.queries import PAGE_MAX
-from storage.segments.rows import pauses_of
+from storage.segments import true_time_table
+from storage.segments.gaps_table import JOIN_MS, next_gap, next_start
+from storage.segments.queries import PAGE_MAX, pauses_of
 from storage.words.clock import STEP_MS
 from storage.words.model import GapCause, missing
 from storage.words.results import Coverage
@@ -26,7 +25,7 @@ from storage.words.results import Coverage
 T = TypeVar("T")
 
 
-class Reader(Protocol):
+class ReadQuery(Protocol):
     """How a question is put to the database (`storage.database.writer.Database.read`)."""
 
     def __call__(self, query: Callable[[sqlite3.Connection], T], /) -> T: ...
@@ -60,7 +59,7 @@ _GONE_SQL: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class CoverageClaims:
     """What is known of one camera's time, as spans of wall time."""
 
     known_since_ms: int | None
@@ -101,15 +100,19 @@ def corrected_page(
     By the time that it was recorded under it counts as well, as it did then: the account of a camera (S9) is complete
     in recorded time, and a gap `clock-step` leads from there to the true one.
     """
-    for one in true_time.known(connection):
-        if one.epoch < after[0] or not one.touches(start_ms - true_time.LONGEST_MS, end_ms):
+    for one in true_time_table.known(connection):
+        if one.epoch < after[0] or not one.touches(start_ms - true_time_table.LONGEST_MS, end_ms):
             continue
-        begin_ms = start_ms - true_time.LONGEST_MS - one.true_offset_ms
+        begin_ms = start_ms - true_time_table.LONGEST_MS - one.true_offset_ms
         rows = connection.execute(
             _CORRECTED_SQL,
             (
-                *(camera, one.epoch, one.boot, max(begin_ms, after[1]) if one.epoch == after[0] else begin_ms),
-                *(end_ms - one.true_offset_ms, PAGE_MAX),
+                camera,
+                one.epoch,
+                one.boot,
+                max(begin_ms, after[1]) if one.epoch == after[0] else begin_ms,
+                end_ms - one.true_offset_ms,
+                PAGE_MAX,
             ),
         ).fetchall()
         if rows:
@@ -125,14 +128,16 @@ _CORRECTED_SQL: Final = (
 )
 
 
-def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Claims:
+def claims(
+    connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int, now: Point | None
+) -> CoverageClaims:
     """Gaps and segments in progress. Those that are complete come by `claimed_page`, those that went by `gone`.
 
     `now` is for what lasts; None where nothing is recorded.
     """
     row = connection.execute("SELECT number, known_since_ms FROM cameras WHERE id = ?", (camera,)).fetchone()
     if row is None:
-        return Claims(None, [], [], [])
+        return CoverageClaims(None, [], [], [])
     segments, explained = _in_progress(connection, row[0], now)
     unexplained: list[tuple[int, int]] = []
     holes: list[tuple[int, int]] = []
@@ -144,7 +149,7 @@ def claims(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: i
         causes.extend((cause, *span) for span in spans)
         if inside:
             holes.extend(spans)
-    return Claims(row[1], segments, explained, unexplained, holes, len(gaps), causes)
+    return CoverageClaims(row[1], segments, explained, unexplained, holes, len(gaps), causes)
 
 
 def _in_progress(
@@ -177,7 +182,7 @@ def gone(connection: sqlite3.Connection, camera: str, start_ms: int, end_ms: int
     return connection.execute(_GONE_SQL, (camera, start_ms, end_ms)).fetchall()
 
 
-def measure(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:
+def measure(claim: CoverageClaims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Coverage:
     """Pure: each instant counts once, as a pause before recorded before explained before unexplained."""
     if claim.known_since_ms is None:
         return Coverage(0, 0, 0, None, 0)
@@ -197,7 +202,7 @@ def measure(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, e
 
 
 @dataclass(frozen=True, slots=True)
-class Shares:
+class CoverageShares:
     """Of the time in which a camera was known; together they are all of it."""
 
     recorded_ms: int
@@ -206,10 +211,10 @@ class Shares:
     unexplained_ms: int
 
 
-def shares(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> Shares:
+def shares(claim: CoverageClaims, complete: Iterable[tuple[int, int]], start_ms: int, end_ms: int) -> CoverageShares:
     """Pure: as `measure`, and what is explained by cause; where two causes claim an instant it counts for the first."""
     if claim.known_since_ms is None:
-        return Shares(0, {}, 0)
+        return CoverageShares(0, {}, 0)
     left, right = max(start_ms, claim.known_since_ms), max(end_ms, claim.known_since_ms)
     paused = list(_merged(sorted(claim.holes), 0))
     told = list(_without(_merged(sorted([*complete, *claim.segments]), SEAM_MS), paused))
@@ -222,7 +227,7 @@ def shares(claim: Claims, complete: Iterable[tuple[int, int]], start_ms: int, en
             found[cause] = length_ms - accounted_ms
         accounted_ms = length_ms
     ordered = dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
-    return Shares(recorded_ms, ordered, max(0, right - left) - accounted_ms)
+    return CoverageShares(recorded_ms, ordered, max(0, right - left) - accounted_ms)
 
 
 def _without(spans: Iterable[tuple[int, int]], holes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -258,15 +263,15 @@ def _length(spans: Iterable[tuple[int, int]], left: int, right: int) -> int:
     return sum(max(0, min(end, right) - max(begin, left)) for begin, end in spans)
 
 
-def of(read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Coverage:
+def of(read: ReadQuery, camera: str, start_ms: int, end_ms: int, now: Point | None) -> Coverage:
     """The coverage of an interval, read page by page; what has not happened yet is left out."""
     end_ms = end_ms if now is None else min(end_ms, now.wall_ms)
     return measure(*gather(read, camera, start_ms, end_ms, now), start_ms, end_ms)
 
 
 def gather(
-    read: Reader, camera: str, start_ms: int, end_ms: int, now: Point | None
-) -> tuple[Claims, list[tuple[int, int]]]:
+    read: ReadQuery, camera: str, start_ms: int, end_ms: int, now: Point | None
+) -> tuple[CoverageClaims, list[tuple[int, int]]]:
     """What `measure` and `shares` go by. In the order in which a segment lives: whatever becomes of it, it is met."""
     claim = read(partial(claims, camera=camera, start_ms=start_ms, end_ms=end_ms, now=now))
     recorded: list[tuple[int, int]] = []
