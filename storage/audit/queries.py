@@ -290,12 +290,5 @@ def ended_gaps(connection: sqlite3.Connection, after: int, upto: int, limit: int
     return [number for (number,) in rows]
 
 
-def waits(connection: sqlite3.Connection, table: str, row: int) -> bool:
-    """It is from before there was a ledger, and its leaf has not been entered yet
-    (`storage.recovery.arrears_table`)."""
-    found = connection.execute("SELECT 1 FROM arrears WHERE name = ?1 AND done < ?2 AND last >= ?2", (table, row))
-    return found.fetchone() is not None
-
-
 def _number(connection: sqlite3.Connection, sql: str) -> int:
     return int(connection.execute(sql).fetchone()[0])

@@ -204,7 +204,7 @@ def _apply_segment(connection: sqlite3.Connection, body: Mapping[str, Any], now:
 
 
 def _told_again(connection: sqlite3.Connection, camera: int, body: Mapping[str, Any], now: Now) -> None:
-    """Of the same file a later leaf tells, too (`storage.recovery.arrears_table`): the row goes by that."""
+    """Of the same file a later leaf tells, too: the row goes by that one."""
     connection.execute(
         "UPDATE segments SET leaf = ?1 WHERE camera = ?2 AND seq = ?3 AND name IS ?4 AND sha256 = ?5 AND leaf < ?1",
         (now.leaf, camera, int(body["seq"]), body.get("name"), bytes.fromhex(body["sha256"])),

@@ -27,7 +27,7 @@ from storage.ledger.note import Checkpoint
 from storage.ledger.queries import Listing
 from storage.ledger.signer import Notary
 from storage.mirror.service import Mirror
-from storage.recovery import arrears, detect
+from storage.recovery import detect
 from storage.recovery.salvage import Salvager
 from storage.recovery.walk import Progress, Rebuilder, RebuildReport
 from storage.register.service import Register
@@ -200,14 +200,8 @@ class Books:
     def rebuild(
         self, progress: Progress | None = None, *, everything: bool = False, paced: bool = True
     ) -> RebuildReport:
-        """Go through volumes that are not known, or through all; then some of what has no leaf yet gets its own.
-
-        Own thread; ends early when edged stops.
-        """
-        report = self._rebuilder.round(progress, everything=everything, paced=paced)
-        if not report.again:
-            arrears.round_of(self._database, self._clock, self._stop)
-        return report
+        """Go through volumes that are not known, or through all. Own thread; ends early when edged stops."""
+        return self._rebuilder.round(progress, everything=everything, paced=paced)
 
     def when_damaged(self, whom: Callable[[DatabaseCorrupt], Any]) -> None:
         """`whom` hears, in any thread and once, that the database is broken and that the next start makes it anew."""

@@ -258,51 +258,6 @@ def test_a_gap_that_begins_at_another_time_by_the_clock_alone_is_no_finding(offi
     assert codes(office) == set()
 
 
-def test_what_an_earlier_version_left_is_told_again_and_proven(office: Office) -> None:
-    """Also once the database was lost: each row goes by the leaf that lies in a tree."""
-
-    def older(db: Db) -> None:
-        for table in ("generations", "nodes", "leaf_blocks"):
-            db.execute(f"DELETE FROM {table}")  # noqa: S608
-        for sql in (
-            "UPDATE leaves SET hash = NULL",
-            "UPDATE segments SET leaf = NULL",
-            "UPDATE gaps SET leaf = NULL",
-            "DELETE FROM leaves WHERE kind = 'generation'",
-            "DELETE FROM _sqlite_migrations WHERE name = '0018_ledger'",
-        ):
-            db.execute(sql)
-        mirror_anew(office, db)
-
-    office.store.close()
-    with_database(office, older)
-    for file in (office.state / STATE_FILE, *(office.disk / ".ledger").glob("*.txt")):
-        file.unlink()
-    office.start()
-    rows = office.store._database.read(lambda db: db.execute("SELECT count(*) FROM segments").fetchone()[0])
-    assert Code.SEGMENT_UNTOLD not in codes(office), "they wait for it"
-    office.store.books.rebuild()
-    office.store.books.sign_now()
-    report = verify(office)
-    assert report.findings.named == []
-    assert report.early > rows > 0
-    office.store.close()
-    for file in office.state.glob("edged.db*"):
-        file.unlink()
-    office.start()
-    office.store.books.rebuild(paced=False)
-    assert codes(office) == set()
-
-
-def test_a_row_that_still_waits_for_its_leaf_is_no_finding(office: Office) -> None:
-    tamper(
-        office,
-        "UPDATE segments SET leaf = NULL WHERE id = (SELECT max(id) FROM segments)",
-        "INSERT INTO arrears (name, done, last) SELECT 'segments', max(id) - 1, max(id) FROM segments",
-    )
-    assert Code.SEGMENT_UNTOLD not in codes(office)
-
-
 def test_with_the_daemon_down_it_is_the_same(office: Office) -> None:
     kept = Kept(office)
     office.store.close()
